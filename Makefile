@@ -1,0 +1,40 @@
+# Every target works on a fresh machine: `.venv` is made when it is missing or when the requirements change.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-all bench lint clean help
+
+help:
+	@echo "make demo      export the embedded demo checkpoint, score clean and degraded scenes, draw a picture"
+	@echo "make test      the tests that end in minutes"
+	@echo "make test-all  those and the slow ones (training, soak, fresh environments)"
+	@echo "make bench     the latency benchmarks"
+	@echo "make lint      ruff and mypy --strict"
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[cpu,export,media,dev]'
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(RUN) examples/demo.py
+
+test: $(STAMP)
+	$(RUN) -m pytest -m "not slow"
+
+test-all: $(STAMP)
+	$(RUN) -m pytest
+
+bench: $(STAMP)
+	$(RUN) -m pytest benchmarks --benchmark-only
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info

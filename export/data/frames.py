@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Camera frames from files, as calibration needs them: named, ordered, of one size."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from export.errors import UsageError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def read_frame(path: Path) -> NDArray[np.uint8]:
+    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame.
+
+    Raises:
+        UsageError: the file is missing, cut off, or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"expected an image, could not read {path}: {error}") from error
+
+
+class FrameFiles:
+    """Frames of one camera in the order given, read when they are asked for.
+
+    The order is the order of recording: names order a folder, and a caller who passes files orders them. The split
+    between fitting and thresholding relies on it.
+
+    Args:
+        sources: folders (their image files, by name; sub-folders are left alone) and image files, in any mix.
+
+    Raises:
+        UsageError: a source does not exist, or a folder holds no image.
+    """
+
+    def __init__(self, sources: Sequence[str | Path]) -> None:
+        self.paths: list[Path] = []
+        for source in map(Path, sources):
+            if source.is_file():
+                self.paths.append(source)
+                continue
+            if not source.is_dir():
+                raise UsageError(f"expected a folder of frames or an image, found nothing at {source}")
+            images = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+            if not images:
+                raise UsageError(f"expected image files ({', '.join(IMAGE_SUFFIXES)}) in {source}, found none")
+            self.paths += images
+        if not self.paths:
+            raise UsageError("expected at least one frame, got an empty list of sources")
+        self.shape = self.read(0).shape
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Frames in order, each ``(H, W, 3)`` uint8 RGB and of the first one's size."""
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """Frame ``index``.
+
+        Raises:
+            UsageError: the file is no image, or has another size than the first.
+        """
+        frame = self.read(index)
+        if frame.shape != self.shape:
+            raise UsageError(
+                f"expected frames of one size, {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "
+                f"got {frame.shape[1]}x{frame.shape[0]} in {self.paths[index].name}: calibrate one camera at a time"
+            )
+        return frame
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """Frame ``index``, whatever its size."""
+        return read_frame(self.paths[index])

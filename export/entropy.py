@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differential entropy of each latent dimension, by nearest neighbours (Kozachenko and Leonenko 1987; Kraskov et al. 2004).
+
+``h = digamma(n) - digamma(k) + mean_i log(2 r_i)`` nats, with ``r_i`` the distance from sample i to its k-th nearest
+other sample, floored at ``MIN_DIST``. In one dimension the k nearest samples stand beside each other once the samples are
+sorted, so no tree is needed: ``r_i = min_o max(x[i] - x[i - o], x[i - o + k] - x[i])`` over the offsets o = 0..k.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+MIN_DIST = 1e-5
+DEFAULT_NEIGHBORS = 5
+
+
+def check_neighbors(samples: int, neighbors: int) -> None:
+    """Refuse a k that leaves a sample without a k-th neighbour.
+
+    Raises:
+        ValueError: ``neighbors`` is below 1, or not below ``samples``.
+    """
+    if not 1 <= neighbors < samples:
+        raise ValueError(
+            f"expected more Monte-Carlo samples than neighbours (S > k >= 1), got S = {samples} and k = {neighbors}"
+        )
+
+
+def entropy_offset(samples: int, neighbors: int) -> float:
+    """``digamma(n) - digamma(k)``: the part of the estimate that no sample changes, in nats."""
+    check_neighbors(samples, neighbors)
+    return float(digamma(samples) - digamma(neighbors))
+
+
+def latent_entropy(
+    latent_samples: NDArray[np.floating], neighbors: int = DEFAULT_NEIGHBORS, min_dist: float = MIN_DIST
+) -> NDArray[np.float64]:
+    """Entropy of every latent dimension of every frame.
+
+    Args:
+        latent_samples: ``(..., S, C)``, any float dtype.
+        neighbors: k, in 1..S - 1.
+        min_dist: floor of the distances, above 0; it bounds the entropy of a constant dimension from below.
+
+    Returns:
+        ``(..., C)`` float64, nats.
+
+    Raises:
+        ValueError: S <= k.
+    """
+    ordered = np.sort(np.asarray(latent_samples, np.float64), axis=-2)
+    samples = ordered.shape[-2]
+    offset = entropy_offset(samples, neighbors)
+    edge = np.full((*ordered.shape[:-2], neighbors, ordered.shape[-1]), np.inf)
+    padded = np.concatenate([-edge, ordered, edge], axis=-2)
+    radius = np.full_like(ordered, np.inf)
+    for o in range(neighbors + 1):
+        below = ordered - padded[..., neighbors - o : neighbors - o + samples, :]
+        above = padded[..., 2 * neighbors - o : 2 * neighbors - o + samples, :] - ordered
+        np.minimum(radius, np.maximum(below, above), out=radius)
+    result: NDArray[np.float64] = offset + np.log(2 * np.maximum(radius, min_dist)).mean(axis=-2)
+    return result

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segmentation networks that the exporter knows without being told."""
+
+from export.models.deeplab_module import DeepLabV3PlusModule
+
+__all__ = ["DeepLabV3PlusModule"]

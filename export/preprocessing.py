@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a camera frame to the network's input: the one resizer and the one normalisation of this project.
+
+Training, calibration and the exported graph all call this module, so that no two of them can differ.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def resize(images: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear resize with an antialiasing filter, as Pillow's ``Image.BILINEAR`` does it.
+
+    Args:
+        images: ``(N, C, H, W)`` float.
+        height: rows of the result.
+        width: columns of the result.
+
+    Returns:
+        ``(N, C, height, width)`` in the same dtype; the images themselves where the size is already right.
+    """
+    if tuple(images.shape[-2:]) == (height, width):
+        return images
+    return F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
+
+
+class Preprocessing(nn.Module):
+    """``(N, H, W, 3)`` uint8 frames to ``(N, 3, height, width)`` normalised float32.
+
+    Args:
+        height: rows of the network's input.
+        width: columns of the network's input.
+        mean: per-channel mean in [0, 1], RGB.
+        std: per-channel standard deviation in [0, 1], RGB, above zero.
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``; the network always sees RGB.
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(
+        self, height: int, width: int, mean: Sequence[float], std: Sequence[float], channels: str = "rgb"
+    ) -> None:
+        super().__init__()
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"expected three means and three standard deviations above zero, got {mean} and {std}")
+        if channels not in ("rgb", "bgr"):
+            raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}")
+        self.height, self.width, self.channels = height, width, channels
+        scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
+        offset = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
+        self.register_buffer("scale", scale.float().view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("offset", offset.float().view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Prepare a batch of frames of any one size."""
+        images = frames.permute(0, 3, 1, 2).to(torch.float32)
+        if self.channels == "bgr":
+            images = images.flip(1)
+        return resize(images, self.height, self.width) * self.scale + self.offset
