@@ -2,17 +2,25 @@
 """Rows of buildings along the street: textured facades, end walls, roofs and chimneys, painted back to front."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 
-from export.data.scene_canvas import BUILDING, Bytes, Camera, Canvas, Floats, Light, rgb, tint_of
+from export.data.scene_canvas import BUILDING, Bytes, Camera, Canvas, Floats, Light, Texture, halvings, rgb, tint_of
 from export.data.scene_ground import Street
 
 _CELL = 40
-"""Texels along one window bay and one storey."""
+"""Texels along one window bay and one storey; halved ``_LEVELS - 1`` times."""
+_LEVELS = 4
 _FLOORS, _BAYS = 7, 8
+_STYLES = 40
+"""How many facades there are."""
 
+_ROOFS = ((122, 82, 68), (94, 90, 92), (132, 98, 76), (80, 78, 84))
+_PANE, _CHIMNEY = rgb(66, 74, 84), rgb(134, 88, 72)
+_FINE_DETAIL_M = 50.0
+"""Beyond this distance end walls have no windows and roofs no chimneys."""
 _WALLS = (
     (168, 104, 82),
     (150, 92, 76),
@@ -28,10 +36,19 @@ _WALLS = (
 
 @dataclass(frozen=True)
 class Facade:
-    """One texture: ``_FLOORS`` storeys of ``_BAYS`` bays, the ground floor lowest."""
+    """``_FLOORS`` storeys of ``_BAYS`` bays, the ground floor lowest, at several sizes."""
 
-    texture: Bytes
+    levels: tuple[Bytes, ...]
     wall: Floats
+
+    def cut(self, floors: int, first_bay: int, bays: int, *, mirrored: bool) -> Texture:
+        """The lowest floors of a few bays."""
+        pieces = []
+        for index, level in enumerate(self.levels):
+            cell = _CELL >> index
+            piece = level[-floors * cell :, first_bay * cell : (first_bay + bays) * cell]
+            pieces.append(piece[:, ::-1] if mirrored else piece)
+        return Texture(tuple(pieces))
 
 
 @dataclass(frozen=True)
@@ -68,12 +85,14 @@ class Building:
         return np.stack([hull[:, 0], np.zeros(len(hull)), hull[:, 1]], axis=1)
 
 
-def draw_facades(rng: np.random.Generator, count: int = 4) -> list[Facade]:
-    """Draw the facade textures of one scene."""
-    return [_draw_facade(rng) for _ in range(count)]
+def draw_facades(rng: np.random.Generator, count: int = 6) -> list[Facade]:
+    """Pick the facades of one scene from a fixed set."""
+    return [_facade(style) for style in rng.integers(0, _STYLES, count).tolist()]
 
 
-def draw_row(rng: np.random.Generator, facades: list[Facade], street: Street, side: int, density: float) -> list[Building]:
+def draw_row(
+    rng: np.random.Generator, facades: list[Facade], street: Street, side: int, density: float
+) -> list[Building]:
     """Draw the buildings of one side, near to far.
 
     Args:
@@ -85,11 +104,11 @@ def draw_row(rng: np.random.Generator, facades: list[Facade], street: Street, si
     row = []
     z = float(rng.uniform(1.5, 6.0 if town else 14.0))
     base_floors = int(rng.integers(3, 6)) if town else 2
-    while z < 135:
+    while z < 125:
         length = float(rng.uniform(9, 22) if town else rng.uniform(8, 13))
         floors = int(np.clip(base_floors + rng.integers(-1, 3), 2, _FLOORS)) if town else int(rng.integers(1, 3))
         gable = bool(rng.random() < (0.35 if town else 0.9))
-        roof = rgb(*rng.choice(np.array([[112, 76, 64], [88, 84, 86], [126, 92, 72], [74, 72, 78]])))
+        roof = rgb(*_ROOFS[int(rng.integers(len(_ROOFS)))])
         offset = frontage + side * (setback + rng.uniform(0, 0.5 if town else 2.5))
         facade = facades[int(rng.integers(len(facades)))]
         depth = float(rng.uniform(8, 12))
@@ -98,74 +117,72 @@ def draw_row(rng: np.random.Generator, facades: list[Facade], street: Street, si
         present = rng.random() < 0.25 + 0.9 * density
         gap = float(rng.uniform(0, 0.4) if rng.random() < 0.8 * density else rng.uniform(3, 12))
         if present:
-            row.append(
-                Building(side, offset, z, z + length, floors, storey, depth, gable, roof, facade, first_bay)
-            )
+            row.append(Building(side, offset, z, z + length, floors, storey, depth, gable, roof, facade, first_bay))
         z += length + gap
     return row
 
 
 def paint_building(canvas: Canvas, camera: Camera, light: Light, street: Street, block: Building) -> None:
     """Paint one building: the wall that faces the camera, the roof, then the facade along the street."""
-    side, eaves = block.side, block.eaves
-    foot_near, foot_far = street.world(block.offset, np.array([block.near, block.far]))
-    outward = np.array([side * block.depth_m, 0.0, 0.0])
-    up = np.array([0.0, eaves, 0.0])
-    ridge = np.array([0.0, eaves + (0.32 * block.depth_m if block.gable else 0.0), 0.0]) + outward / 2
-    wall = block.facade.wall
-    _paint_end_wall(canvas, camera, light, block, foot_near, outward)
+    near, far = street.world(block.offset, np.array([block.near, block.far]))
+    up = np.array([0.0, block.eaves, 0.0])
+    quad = camera.project(np.array([near + up, far + up, far, near]))
+    behind = block.side * (block.depth_m if block.side * near[0] > 0 else 0.0)
+    back = camera.project(far + np.array([behind, 0.0, 0.0]))
+    reach = (*quad[:, 0].tolist(), float(back[0]))
+    if max(reach) < 0 or min(reach) > canvas.width:
+        return
+    faces = _faces(block, near, far)
+    points = np.concatenate([face for face, _, _ in faces])
+    colours = light.shade_all(
+        np.stack([albedo for _, albedo, _ in faces]), np.array([normal for _, _, normal in faces]), block.near
+    )
+    counts = [len(face) for face, _, _ in faces]
+    canvas.draw_parts(camera.project(points), counts, colours, BUILDING)
+    bays = min(max(round((block.far - block.near) / 2.8), 2), _BAYS - 2)
+    texture = block.facade.cut(block.floors, block.first_bay, bays, mirrored=block.side < 0)
+    tint = tint_of(light, (-block.side, 0.0, 0.0), 0.5 * (block.near + block.far))
+    canvas.paste(texture, quad, tint, BUILDING)
+    cornice = quad[[0, 1, 1, 0]]
+    cornice[2:] += 0.025 * (quad[[2, 3]] - cornice[2:])
+    canvas.fill(cornice, light.shade(block.facade.wall * 0.72 + 20, (-block.side, 0.3, 0), block.near))
+
+
+_Face = tuple[Floats, Floats, tuple[float, float, float]]
+"""Corners ``(N, 3)``, albedo ``(3,)``, normal."""
+
+
+def _faces(block: Building, near: Floats, far: Floats) -> list[_Face]:
+    """Everything but the facade: the wall across the street's direction, its windows, roof and chimney."""
+    side, front = block.side, (0.0, 0.0, -1.0)
+    outward, up = np.array([side * block.depth_m, 0.0, 0.0]), np.array([0.0, block.eaves, 0.0])
+    ridge = outward / 2 + np.array([0.0, block.eaves + 0.32 * block.depth_m, 0.0])
+    wall = [near, near + up, near + ridge, near + outward + up, near + outward]
+    if not block.gable:
+        del wall[2]
+    faces: list[_Face] = [(np.array(wall), block.facade.wall, front)]
+    if block.near < _FINE_DETAIL_M:
+        across = near[0] + side * block.depth_m * np.array([0.25, 0.25, 0.35, 0.35])
+        for floor in range(block.floors):
+            rise = (floor + 0.32) * block.storey_m + np.array([0.0, 1.4, 1.4, 0.0])
+            pane = np.stack([across, rise, np.full(4, block.near)], axis=1)
+            shift = np.array([side * block.depth_m * 0.4, 0.0, 0.0])
+            faces += [(pane, _PANE, front), (pane + shift, _PANE, front)]
     if block.gable:
-        slope = np.stack([foot_near + up, foot_near + ridge, foot_far + ridge, foot_far + up])
         overhang = np.array([-side * 0.3, -0.15, 0.0])
-        slope[[0, 3]] += overhang
-        colour = light.shade(block.roof, (-side * 0.55, 0.83, 0.0), block.near + 4)
-        canvas.fill(camera.project(slope), colour, BUILDING)
-        _paint_chimney(canvas, camera, light, block, foot_near + ridge, foot_far + ridge)
-    quad = camera.project(np.stack([foot_near + up, foot_far + up, foot_far, foot_near]))
-    bays = int(np.clip(round((block.far - block.near) / 2.8), 2, _BAYS - 2))
-    columns = np.s_[block.first_bay * _CELL : (block.first_bay + bays) * _CELL]
-    texture = block.facade.texture[-block.floors * _CELL :, columns]
-    middle = 0.5 * (block.near + block.far)
-    if side > 0:
-        canvas.paste(texture, quad, tint_of(light, (-side, 0, 0), middle), BUILDING)
-    else:
-        canvas.paste(texture[:, ::-1], quad, tint_of(light, (-side, 0, 0), middle), BUILDING)
-    cornice = np.stack([foot_near + up, foot_far + up, foot_far + up * 0.975, foot_near + up * 0.975])
-    canvas.fill(camera.project(cornice), light.shade(wall * 0.72 + 20, (-side, 0.3, 0), middle), BUILDING)
+        slope = np.array([near + up + overhang, near + ridge, far + ridge, far + up + overhang])
+        faces.append((slope, block.roof, (-side * 0.55, 0.83, 0.0)))
+        if block.near < _FINE_DETAIL_M:
+            top = near + ridge + 0.3 * (far - near)
+            stack = top + np.array([[-0.4, -0.4, 0], [-0.4, 1.3, 0], [0.4, 1.3, 0], [0.4, -0.4, 0]])
+            faces.append((stack, _CHIMNEY, front))
+    return faces
 
 
-def _paint_end_wall(
-    canvas: Canvas, camera: Camera, light: Light, block: Building, foot: Floats, outward: Floats
-) -> None:
-    """Paint the wall across the street's direction, with a gable and a few windows."""
-    top = np.array([0.0, block.eaves, 0.0])
-    corners = [foot, foot + top, foot + outward + top, foot + outward]
-    if block.gable:
-        corners.insert(2, foot + outward / 2 + top + np.array([0.0, 0.32 * block.depth_m, 0.0]))
-    normal = (0.0, 0.0, -1.0)
-    canvas.fill(camera.project(np.stack(corners)), light.shade(block.facade.wall, normal, block.near), BUILDING)
-    panes = []
-    for floor in range(block.floors):
-        for across in (0.25, 0.65):
-            low = np.array([0.0, (floor + 0.32) * block.storey_m, 0.0]) + outward * across
-            high, wide = np.array([0.0, 1.4, 0.0]), outward * (1.0 / block.depth_m)
-            panes.append(np.stack([foot + low, foot + low + high, foot + low + high + wide, foot + low + wide]))
-    canvas.fill(camera.project(np.stack(panes)), light.shade(rgb(66, 74, 84), normal, block.near))
-
-
-def _paint_chimney(
-    canvas: Canvas, camera: Camera, light: Light, block: Building, near: Floats, far: Floats
-) -> None:
-    """Paint one chimney on the ridge."""
-    foot = near + (far - near) * 0.3 + np.array([0.0, -0.4, 0.0])
-    rise, half = np.array([0.0, 1.7, 0.0]), np.array([0.4, 0.0, 0.0])
-    front = np.stack([foot - half, foot - half + rise, foot + half + rise, foot + half])
-    colour = light.shade(rgb(134, 88, 72), (0, 0, -1), block.near)
-    canvas.fill(camera.project(front), colour, BUILDING)
-
-
-def _draw_facade(rng: np.random.Generator) -> Facade:
+@cache
+def _facade(style: int) -> Facade:
     """Compose a facade from a few cells for windows, doors and shops, with grain and rain streaks."""
+    rng = np.random.default_rng(style)
     wall = rgb(*rng.choice(np.array(_WALLS))) * rng.uniform(0.86, 1.06)
     trim = np.clip(wall * 0.35 + rgb(150), 0, 255) if rng.random() < 0.7 else wall * 0.55
     width, height = rng.uniform(0.36, 0.6), rng.uniform(0.46, 0.62)
@@ -182,7 +199,7 @@ def _draw_facade(rng: np.random.Generator) -> Facade:
     streaks = rng.integers(-8, 9, (1, _BAYS * _CELL // 2), dtype=np.int16)
     noise = cv2.resize(grain + streaks, (texture.shape[1], texture.shape[0]), interpolation=cv2.INTER_NEAREST)
     lively: Bytes = np.clip(texture.astype(np.int16) + noise[..., None], 0, 255).astype(np.uint8)
-    return Facade(lively, wall)
+    return Facade(halvings(lively, _LEVELS), wall)
 
 
 def _blank(wall: Floats) -> Bytes:

@@ -6,7 +6,10 @@ Frame and label are drawn at ``SUPERSAMPLING`` times the target size with the sa
 shrunk by area (antialiased), the label by picking pixels (never mixed).
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import cv2
@@ -49,9 +52,10 @@ class Camera:
     def project(self, points: Floats) -> Floats:
         """Map ``(..., 3)`` world points in front of the camera to ``(..., 2)`` pixel positions ``(u, v)``."""
         scale = self.focal_px / points[..., 2]
-        u = self.centre_u + points[..., 0] * scale
-        v = self.horizon_v - (points[..., 1] - self.height_m) * scale
-        return np.stack([u, v], axis=-1)
+        pixels = np.empty((*points.shape[:-1], 2))
+        pixels[..., 0] = self.centre_u + points[..., 0] * scale
+        pixels[..., 1] = self.horizon_v - (points[..., 1] - self.height_m) * scale
+        return pixels
 
     def pixels_per_metre(self, distance_m: float) -> float:
         """How many target pixels one metre covers at a distance."""
@@ -71,20 +75,58 @@ class Light:
 
     def brightness(self, normal: tuple[float, float, float]) -> float:
         """Factor by which a matt surface of this normal scales its own colour."""
-        return self.ambient + self.direct * max(0.0, float(self.sun @ np.asarray(normal)))
+        towards = float(np.dot(self.sun, normal))
+        return self.ambient + self.direct * max(0.0, towards)
 
     def haze(self, distance_m: float) -> float:
         """Share of haze, in [0, 1), between the camera and a distance."""
-        return float(1.0 - np.exp(-distance_m / self.haze_distance_m))
+        return 1.0 - math.exp(-distance_m / self.haze_distance_m)
 
     def shade(self, albedo: Floats, normal: tuple[float, float, float], distance_m: float) -> Floats:
         """Colour, ``(3,)`` in [0, 255], at which a matt surface reaches the camera."""
-        return self.veil(albedo * self.brightness(normal), distance_m)
-
-    def veil(self, colour: Floats, distance_m: float) -> Floats:
-        """Mix haze into a colour that is already lit."""
         share = self.haze(distance_m)
-        return np.clip(colour * (1.0 - share) + self.haze_colour * share, 0, 255)
+        lit: Floats = albedo * (self.brightness(normal) * (1.0 - share)) + self.haze_colour * share
+        return np.minimum(lit, 255)
+
+    def shade_all(self, albedo: Floats, normals: Floats, distance_m: float, glow: Floats | float = 0.0) -> Floats:
+        """Shade many surfaces at one distance.
+
+        Args:
+            albedo: ``(P, 3)`` colours.
+            normals: ``(P, 3)`` unit vectors, or ``(1, 3)`` for all.
+            distance_m: distance from the camera.
+            glow: share, 0 to 1, by which a surface shines by itself.
+
+        Returns:
+            ``(P, 3)`` colours in [0, 255].
+        """
+        share = self.haze(distance_m)
+        brightness = self.ambient + self.direct * np.maximum(normals @ self.sun, 0.0)
+        brightness = brightness * (1.0 - glow) + glow
+        lit: Floats = albedo * (brightness * (1.0 - share))[:, None] + self.haze_colour * share
+        return np.minimum(lit, 255)
+
+
+@dataclass(frozen=True)
+class Texture:
+    """Image at several sizes, each half of the one before, so that warping it into the distance does not alias."""
+
+    levels: tuple[Bytes, ...]
+    """``(h, w, 3)`` uint8 each, or ``(h, w, 4)`` with a cut-out, for quads that are parallelograms."""
+
+    def level(self, width: float, height: float) -> Bytes:
+        """The image that suits a size on screen, in supersampled pixels."""
+        rows, columns = self.levels[0].shape[:2]
+        excess = math.sqrt(rows * columns / max(1.0, width * height))
+        return self.levels[min(int(math.log2(max(1.0, excess))), len(self.levels) - 1)]
+
+
+def halvings(image: Bytes, count: int) -> tuple[Bytes, ...]:
+    """The image and ``count - 1`` versions of it, each half as large as the one before."""
+    levels = [image]
+    for _ in range(count - 1):
+        levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return tuple(levels)
 
 
 def rgb(*channels: float) -> Floats:
@@ -101,40 +143,56 @@ class Canvas:
         self.frame: Bytes = np.zeros((height * SUPERSAMPLING, width * SUPERSAMPLING, 3), dtype=np.uint8)
         self.label: Bytes = np.full(self.frame.shape[:2], VOID, dtype=np.uint8)
 
-    def fill(self, polygons: Floats, colour: Floats | None, label: int | None = None) -> None:
-        """Fill polygons, ``(N, 2)`` or ``(P, N, 2)`` target pixels; ``None`` leaves that image as it is.
+    def fill(self, polygons: Floats, colour: Floats, label: int | None = None) -> None:
+        """Fill polygons, ``(N, 2)`` or ``(P, N, 2)`` target pixels; without a label the class below stays.
 
         A batch of polygons must not overlap each other: shared area would be left out.
         """
         corners = list(fixed_point(polygons if polygons.ndim == 3 else polygons[None]))
-        if colour is not None:
-            cv2.fillPoly(self.frame, corners, colour.tolist(), cv2.LINE_8, _SUBPIXEL_BITS)
+        cv2.fillPoly(self.frame, corners, colour.tolist(), cv2.LINE_8, _SUBPIXEL_BITS)
         if label is not None:
             cv2.fillPoly(self.label, corners, [label], cv2.LINE_8, _SUBPIXEL_BITS)
 
-    def stroke(self, points: Floats, width_px: float, colour: Floats, label: int) -> None:
-        """Draw an open line with round ends through ``(N, 2)`` target pixels, ``width_px`` target pixels wide."""
-        thickness = max(1, round(width_px * SUPERSAMPLING))
-        for image, value in ((self.frame, colour.tolist()), (self.label, [label])):
-            cv2.polylines(image, [fixed_point(points)], False, value, thickness, cv2.LINE_8, _SUBPIXEL_BITS)
+    def draw_parts(
+        self,
+        pixels: Floats,
+        corners: Iterable[int],
+        colours: Floats,
+        label: int,
+        solid: Iterable[bool] = repeat(True),
+        widths_px: Iterable[float] = repeat(0.0),
+    ) -> None:
+        """Draw the polygons and lines of one object in painter's order.
 
-    def disc(self, centre: Floats, radius_px: float, colour: Floats, label: int | None) -> None:
-        """Fill a circle around ``(2,)`` target pixels."""
-        u, v = fixed_point(centre).tolist()
-        radius = max(1, round(radius_px * SUPERSAMPLING * (1 << _SUBPIXEL_BITS)))
-        cv2.circle(self.frame, (u, v), radius, colour.tolist(), -1, cv2.LINE_8, _SUBPIXEL_BITS)
-        if label is not None:
-            cv2.circle(self.label, (u, v), radius, [label], -1, cv2.LINE_8, _SUBPIXEL_BITS)
+        Args:
+            pixels: ``(K, 2)`` target pixels of all corners, part after part.
+            corners: how many corners each part has.
+            colours: ``(P, 3)`` in [0, 255].
+            label: class of the object.
+            solid: which parts reach the outline and so have to be drawn in the label.
+            widths_px: target pixels; 0 fills the polygon, more draws an open line with round ends.
+        """
+        points = fixed_point(pixels)
+        start = 0
+        for count, colour, outer, width in zip(corners, colours.tolist(), solid, widths_px, strict=False):
+            part = [points[start : start + count]]
+            start += count
+            targets = ((self.frame, colour), (self.label, [label])) if outer else ((self.frame, colour),)
+            for image, value in targets:
+                if width:
+                    thickness = max(1, round(width * SUPERSAMPLING))
+                    cv2.polylines(image, part, False, value, thickness, cv2.LINE_8, _SUBPIXEL_BITS)
+                else:
+                    cv2.fillPoly(image, part, value, cv2.LINE_8, _SUBPIXEL_BITS)
 
-    def paste(self, texture: Bytes, quad: Floats, tint: Floats, label: int, alpha: Bytes | None = None) -> None:
+    def paste(self, texture: Texture, quad: Floats, tint: Floats, label: int) -> None:
         """Warp a texture onto a quad.
 
         Args:
-            texture: ``(h, w, 3)`` uint8.
+            texture: what to paste; where it has a cut-out, only texels above 127 are.
             quad: ``(4, 2)`` target pixels: where the texture's top left, top right, bottom right and bottom left go.
             tint: ``(3, 4)`` affine colour map (light and haze) applied to every texel.
             label: class of what is pasted.
-            alpha: ``(h, w)`` uint8 cut-out, pasted where above 127; everything when ``None``.
         """
         corners = quad * SUPERSAMPLING - 0.5
         low = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
@@ -142,27 +200,39 @@ class Canvas:
         if (low >= high).any():
             return
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        texture, alpha = _shrink_to(texture, alpha, corners)
-        rows, columns = texture.shape[:2]
+        texels = texture.level(*_shown_size(corners))
+        rows, columns = texels.shape[:2]
         source = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], dtype=np.float32) - np.float32(0.5)
-        warp = cv2.getPerspectiveTransform(source, (corners - low).astype(np.float32))
-        image = cv2.warpPerspective(
-            cv2.transform(texture, tint), warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        if alpha is None:
-            mask = np.zeros(size[::-1], dtype=np.uint8)
-            cv2.fillPoly(mask, [fixed_point(quad, low)], [255], cv2.LINE_8, _SUBPIXEL_BITS)
-        else:
-            soft = cv2.warpPerspective(alpha, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-            mask = cv2.threshold(soft, 127, 255, cv2.THRESH_BINARY)[1]
+        target = (corners - low).astype(np.float32)
         region = np.s_[low[1] : high[1], low[0] : high[0]]
+        if texels.shape[2] == 4:
+            warp = cv2.getAffineTransform(source[:3], target[:3])
+            image = cv2.warpAffine(cv2.transform(texels, _keep_alpha(tint)), warp, size, flags=cv2.INTER_LINEAR)
+            mask = cv2.threshold(cv2.extractChannel(image, 3), 127, 255, cv2.THRESH_BINARY)[1]
+            image = cv2.cvtColor(image, cv2.COLOR_RGBA2RGB)
+        else:
+            warp = cv2.getPerspectiveTransform(source, target)
+            tinted = cv2.transform(texels, tint)
+            image = cv2.warpPerspective(tinted, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            mask = np.zeros(size[::-1], dtype=np.uint8)
+            cv2.fillConvexPoly(mask, fixed_point(quad, low), 255, cv2.LINE_8, _SUBPIXEL_BITS)
         cv2.copyTo(image, mask, self.frame[region])
         cv2.copyTo(np.full(size[::-1], label, dtype=np.uint8), mask, self.label[region])
 
-    def modulate(self, first_row: int, gain: Bytes) -> None:
-        """Scale the frame from a supersampled row downwards by ``gain / 128``, ``(rows, columns)`` uint8."""
-        below = self.frame[first_row:]
-        cv2.multiply(below, cv2.cvtColor(gain, cv2.COLOR_GRAY2RGB), below, scale=1 / 128)
+    def modulate(self, first_row: int, gain: Bytes, haze: Bytes | None = None) -> None:
+        """Scale the frame from a target row downwards, then add haze to it.
+
+        Args:
+            first_row: target row.
+            gain: ``(rows, W)`` uint8, 128 keeps a pixel.
+            haze: ``(rows, 3)`` uint8 colour to add to each row.
+        """
+        below = self.frame[first_row * SUPERSAMPLING :]
+        size = below.shape[1::-1]
+        wide = cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR)
+        cv2.multiply(below, cv2.merge([wide, wide, wide]), below, scale=1 / 128)
+        if haze is not None:
+            cv2.add(below, cv2.resize(haze[:, None], size, interpolation=cv2.INTER_LINEAR), below)
 
     def finish(self) -> tuple[Bytes, Bytes]:
         """Shrink to the target size: ``(H, W, 3)`` uint8 frame and ``(H, W)`` uint8 label."""
@@ -174,24 +244,31 @@ class Canvas:
 def fixed_point(points: Floats, origin: NDArray[np.int_] | int = 0) -> NDArray[np.int32]:
     """Target pixels to OpenCV's fixed-point supersampled pixels, where whole numbers are pixel centres."""
     scaled = (points * SUPERSAMPLING - 0.5 - origin) * (1 << _SUBPIXEL_BITS)
-    clipped: NDArray[np.int32] = np.clip(np.rint(scaled), -_COORDINATE_LIMIT, _COORDINATE_LIMIT).astype(np.int32)
-    return clipped
+    np.maximum(scaled, -_COORDINATE_LIMIT, out=scaled)
+    np.minimum(scaled, _COORDINATE_LIMIT, out=scaled)
+    whole: NDArray[np.int32] = np.rint(scaled, out=scaled).astype(np.int32)
+    return whole
 
 
-def tint_of(light: Light, normal: tuple[float, float, float], distance_m: float, colour: Floats | None = None) -> Floats:
+def tint_of(
+    light: Light, normal: tuple[float, float, float], distance_m: float, colour: Floats | None = None
+) -> Floats:
     """``(3, 4)`` colour map for :meth:`Canvas.paste`: light and haze, optionally scaled by a colour in [0, 1]."""
     share = light.haze(distance_m)
-    scale = light.brightness(normal) * (1.0 - share)
-    diagonal = np.diag(np.full(3, scale) if colour is None else colour * scale)
-    return np.concatenate([diagonal, share * light.haze_colour[:, None]], axis=1)
+    tint = np.zeros((3, 4))
+    tint[[0, 1, 2], [0, 1, 2]] = light.brightness(normal) * (1.0 - share) * (1.0 if colour is None else colour)
+    tint[:, 3] = share * light.haze_colour
+    return tint
 
 
-def _shrink_to(texture: Bytes, alpha: Bytes | None, corners: Floats) -> tuple[Bytes, Bytes | None]:
-    """Shrink a texture to about the size it is shown at, so that warping does not alias."""
-    top, right, bottom, left = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1).tolist()
-    rows, columns = texture.shape[:2]
-    size = (min(columns, int(max(top, bottom)) + 2), min(rows, int(max(left, right)) + 2))
-    if size == (columns, rows):
-        return texture, alpha
-    texture = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
-    return texture, None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+def _keep_alpha(tint: Floats) -> Floats:
+    """``(4, 5)`` colour map of a ``(3, 4)`` one that leaves a fourth channel alone."""
+    wide = np.zeros((4, 5))
+    wide[:3, :3], wide[:3, 4], wide[3, 3] = tint[:, :3], tint[:, 3], 1.0
+    return wide
+
+
+def _shown_size(corners: Floats) -> tuple[float, float]:
+    """Longer of the two widths and of the two heights of a quad."""
+    a, b, c, d = corners.tolist()
+    return max(math.dist(a, b), math.dist(c, d)), max(math.dist(a, d), math.dist(b, c))

@@ -1,87 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cars: a side profile swept across the width, shaded panel by panel, with glass, wheels, lamps and a plate."""
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.data.scene_canvas import CAR, Camera, Canvas, Floats, Light, rgb
 from export.data.scene_ground import Street
 
-Place = Callable[[Floats, Floats, Floats], Floats]
-"""Pixels of points given as metres across, up and along one car."""
-
-_PAINTS = (
-    (196, 198, 202),
-    (226, 226, 224),
-    (44, 46, 52),
-    (112, 116, 122),
-    (150, 32, 34),
-    (38, 66, 122),
-    (70, 92, 84),
-    (158, 146, 124),
-    (190, 60, 36),
-    (52, 98, 152),
+_PAINTS = np.array(
+    [
+        (196, 198, 202),
+        (226, 226, 224),
+        (44, 46, 52),
+        (112, 116, 122),
+        (150, 32, 34),
+        (38, 66, 122),
+        (70, 92, 84),
+        (158, 146, 124),
+        (190, 60, 36),
+        (52, 98, 152),
+    ],
+    dtype=np.float64,
 )
+_FINE_DETAIL_M = 28.0
+"""Beyond this distance a car is painted without sills, hubs, grille and plate."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Side profile from the rear bumper over the roof to the front bumper.
+    """Side profile from the rear bumper over the roof to the front bumper, ``(along, up)`` in metres.
 
-    ``profile`` is ``(N, 2)`` metres (along, up); ``glass`` names the panels between its points that are windows.
+    ``glass`` names the panels between the profile's points that are windows.
     """
 
-    profile: Floats
+    profile: tuple[tuple[float, float], ...]
     glass: tuple[int, ...]
-    belt: float
+    belt_m: float
     width_m: float
     wheels: tuple[float, float]
-    side_windows: tuple[Floats, ...]
+    side_windows: tuple[tuple[tuple[float, float], ...], ...]
 
     @property
     def length_m(self) -> float:
         """Overall length."""
-        return float(self.profile[:, 0].max())
+        return self.profile[-1][0]
 
 
-def _shape(
-    points: list[tuple[float, float]],
-    glass: tuple[int, ...],
-    belt: float,
-    width: float,
-    wheels: tuple[float, float],
-    windows: list[list[tuple[float, float]]],
-) -> Shape:
-    return Shape(np.array(points), glass, belt, width, wheels, tuple(np.array(window) for window in windows))
-
-
-_HATCHBACK = _shape(
-    [(0.06, 0.24), (0.0, 0.42), (0.02, 0.66), (0.1, 0.93), (0.52, 1.4), (0.8, 1.47), (1.9, 1.48), (2.25, 1.42),
-     (2.98, 0.97), (3.82, 0.78), (3.98, 0.58), (4.0, 0.24)],
+_HATCHBACK = Shape(
+    ((0.06, 0.24), (0.0, 0.42), (0.02, 0.66), (0.1, 0.93), (0.52, 1.4), (0.8, 1.47), (1.9, 1.48), (2.25, 1.42),
+     (2.98, 0.97), (3.82, 0.78), (3.98, 0.58), (4.0, 0.24)),
     (3, 7), 0.95, 1.78, (0.72, 3.22),
-    [[(0.56, 1.0), (0.82, 1.36), (1.36, 1.4), (1.36, 0.98)], [(1.46, 0.98), (1.46, 1.4), (2.2, 1.36), (2.74, 0.97)]],
+    (((0.56, 1.0), (0.82, 1.36), (1.36, 1.4), (1.36, 0.98)), ((1.46, 0.98), (1.46, 1.4), (2.2, 1.36), (2.74, 0.97))),
 )  # fmt: skip
-_SALOON = _shape(
-    [(0.06, 0.26), (0.0, 0.5), (0.03, 0.86), (0.16, 0.99), (0.72, 1.02), (1.36, 1.4), (1.7, 1.45), (2.4, 1.45),
-     (2.66, 1.4), (3.36, 0.98), (4.36, 0.8), (4.54, 0.6), (4.55, 0.26)],
+_SALOON = Shape(
+    ((0.06, 0.26), (0.0, 0.5), (0.03, 0.86), (0.16, 0.99), (0.72, 1.02), (1.36, 1.4), (1.7, 1.45), (2.4, 1.45),
+     (2.66, 1.4), (3.36, 0.98), (4.36, 0.8), (4.54, 0.6), (4.55, 0.26)),
     (4, 8), 0.97, 1.82, (0.86, 3.68),
-    [[(0.96, 1.0), (1.42, 1.34), (1.94, 1.38), (1.94, 0.98)], [(2.04, 0.98), (2.04, 1.38), (2.62, 1.34), (3.14, 0.98)]],
+    (((0.96, 1.0), (1.42, 1.34), (1.94, 1.38), (1.94, 0.98)), ((2.04, 0.98), (2.04, 1.38), (2.62, 1.34), (3.14, 0.98))),
 )  # fmt: skip
-_SUV = _shape(
-    [(0.06, 0.32), (0.0, 0.56), (0.03, 0.8), (0.08, 1.06), (0.34, 1.6), (0.6, 1.7), (2.4, 1.7), (2.66, 1.63),
-     (3.3, 1.14), (4.28, 0.98), (4.46, 0.74), (4.48, 0.32)],
+_SUV = Shape(
+    ((0.06, 0.32), (0.0, 0.56), (0.03, 0.8), (0.08, 1.06), (0.34, 1.6), (0.6, 1.7), (2.4, 1.7), (2.66, 1.63),
+     (3.3, 1.14), (4.28, 0.98), (4.46, 0.74), (4.48, 0.32)),
     (3, 7), 1.1, 1.9, (0.84, 3.6),
-    [[(0.46, 1.16), (0.64, 1.56), (1.5, 1.6), (1.5, 1.13)], [(1.6, 1.13), (1.6, 1.6), (2.6, 1.57), (3.06, 1.14)]],
+    (((0.46, 1.16), (0.64, 1.56), (1.5, 1.6), (1.5, 1.13)), ((1.6, 1.13), (1.6, 1.6), (2.6, 1.57), (3.06, 1.14))),
 )  # fmt: skip
-_VAN = _shape(
-    [(0.04, 0.34), (0.0, 0.56), (0.02, 0.9), (0.04, 1.24), (0.08, 1.9), (0.2, 2.14), (3.7, 2.16), (4.0, 2.04),
-     (4.62, 1.28), (5.1, 1.04), (5.22, 0.74), (5.24, 0.34)],
+_VAN = Shape(
+    ((0.04, 0.34), (0.0, 0.56), (0.02, 0.9), (0.04, 1.24), (0.08, 1.9), (0.2, 2.14), (3.7, 2.16), (4.0, 2.04),
+     (4.62, 1.28), (5.1, 1.04), (5.22, 0.74), (5.24, 0.34)),
     (3, 7), 1.2, 2.02, (1.0, 4.24),
-    [[(3.34, 1.22), (3.34, 1.86), (3.92, 1.84), (4.4, 1.24)]],
+    (((3.34, 1.22), (3.34, 1.86), (3.92, 1.84), (4.4, 1.24)),),
 )  # fmt: skip
-_SHAPES = (_HATCHBACK, _SALOON, _SUV, _VAN)
+_SHAPES = (_HATCHBACK, _HATCHBACK, _SALOON, _SALOON, _SUV, _SUV, _HATCHBACK, _SALOON, _SUV, _VAN)
 
 
 @dataclass(frozen=True)
@@ -96,19 +89,30 @@ class Car:
     braking: bool
 
     def shadow(self, street: Street, light: Light) -> Floats:
-        """Outline of the shadow under and beside the car, ``(N, 3)`` world points."""
-        half, length = 0.5 * self.shape.width_m, self.shape.length_m
-        cast = -light.sun * 1.2 / light.sun[1]
-        z = self.distance + np.array([-0.25, -0.25, length + 0.2, length + 0.2])
-        x = np.array([-half - 0.1, half + 0.1, half + 0.1, -half - 0.1])
-        foot = street.world(self.offset + x, np.maximum(z, 1.0))
-        left, right = (min(0.0, float(cast[0])), max(0.0, float(cast[0])))
-        near, far = (min(0.0, float(cast[2])), max(0.0, float(cast[2])))
-        foot[[0, 3], 0] += left
-        foot[[1, 2], 0] += right
-        foot[[0, 1], 2] = np.maximum(foot[[0, 1], 2] + 0.6 * near, 1.0)
-        foot[[2, 3], 2] += 0.6 * far
-        return foot
+        """Outline of the shadow under and beside the car, ``(4, 3)`` world points."""
+        half, length = 0.5 * self.shape.width_m + 0.1, self.shape.length_m
+        cast_x, cast_z = (float(light.sun[axis] * -1.2 / light.sun[1]) for axis in (0, 2))
+        left, right = -half + min(0.0, cast_x), half + max(0.0, cast_x)
+        near = max(1.0, self.distance - 0.25 + 0.6 * min(0.0, cast_z))
+        far = self.distance + length + 0.2 + 0.6 * max(0.0, cast_z)
+        corners = np.array([[left, near], [right, near], [right, far], [left, far]])
+        return street.world(self.offset + corners[:, 0], corners[:, 1])
+
+
+@dataclass(frozen=True)
+class _Mesh:
+    """Polygons of a car in painter's order; corners are ``(across, up, along)`` metres from its near end."""
+
+    points: Floats
+    corners: NDArray[np.int_]
+    paint_share: Floats
+    tint: Floats
+    normals: Floats
+    glow: Floats
+    hideable: NDArray[np.bool_]
+    solid: NDArray[np.bool_]
+    first: NDArray[np.int_]
+    """Index of each polygon's first corner."""
 
 
 def draw_cars(rng: np.random.Generator, street: Street) -> list[Car]:
@@ -123,14 +127,14 @@ def draw_cars(rng: np.random.Generator, street: Street) -> list[Car]:
     cars = []
     for x, oncoming, parked in rows:
         z = float(rng.uniform(5.0, 12) if parked else rng.uniform(8, 30) if oncoming else rng.uniform(9, 34))
-        while z < 110:
-            shape = _SHAPES[int(rng.choice(len(_SHAPES), p=[0.36, 0.28, 0.26, 0.1]))]
-            paint = rgb(*_PAINTS[int(rng.integers(len(_PAINTS)))]) * rng.uniform(0.85, 1.05)
-            facing = bool(rng.random() < 0.2) != oncoming if parked else oncoming
-            shift, braking = rng.normal(0, 0.05 if parked else 0.18), bool(rng.random() < 0.3)
-            present = rng.random() < (0.75 if parked else busy)
+        while z < (60 if parked else 80):
+            shape = _SHAPES[int(rng.integers(len(_SHAPES)))]
+            paint = _PAINTS[int(rng.integers(len(_PAINTS)))] * rng.uniform(0.85, 1.05)
+            chance = rng.random(3)
+            facing = bool(chance[0] < 0.2) != oncoming if parked else oncoming
+            shift, braking = rng.normal(0, 0.05 if parked else 0.18), bool(chance[1] < 0.3)
             gap = float(rng.uniform(0.8, 2.5) if parked else rng.uniform(7, 34))
-            if present:
+            if chance[2] < (0.75 if parked else busy):
                 cars.append(Car(shape, paint, x + shift, z, facing, braking and not parked))
             z += shape.length_m + gap
     return cars
@@ -138,100 +142,141 @@ def draw_cars(rng: np.random.Generator, street: Street) -> list[Car]:
 
 def paint_car(canvas: Canvas, camera: Camera, light: Light, street: Street, car: Car) -> None:
     """Paint the panels that face the camera from far to near, then the visible flank, wheels, lamps and plate."""
-    shape, base = car.shape, car.distance
-    profile, glass = shape.profile, {*shape.glass}
-    if car.oncoming:
+    centre = float(street.world(car.offset, car.distance)[0])
+    mesh = _mesh(car.shape, car.oncoming, car.braking, centre < 0, car.distance < _FINE_DETAIL_M)
+    slope = street.heading + street.curvature * car.distance
+    points = mesh.points.copy()
+    points[:, 0] += centre + slope * points[:, 2]
+    points[:, 2] += car.distance
+    pixels = camera.project(points)
+    if pixels[:, 0].max() < 0 or pixels[:, 0].min() > canvas.width:
+        return
+    corner = points[mesh.first]
+    towards = mesh.normals[:, 1] * (camera.height_m - corner[:, 1]) - mesh.normals[:, 2] * corner[:, 2]
+    shown = ~mesh.hideable | (towards > 0)
+    albedo = mesh.paint_share[:, None] * car.paint + mesh.tint
+    colours = light.shade_all(albedo, mesh.normals, car.distance, mesh.glow)
+    kept = pixels[np.repeat(shown, mesh.corners)]
+    canvas.draw_parts(kept, mesh.corners[shown].tolist(), colours[shown], CAR, mesh.solid[shown].tolist())
+
+
+@cache
+def _mesh(shape: Shape, oncoming: bool, braking: bool, right_flank: bool, fine: bool) -> _Mesh:
+    """Build the polygons of a car once for every way it can be seen."""
+    faces = [_face(_box(-0.46, 0.46, 0.02, 0.4, 0.35, shape), 0.0, rgb(20), (0, 0, -1), solid=True)]
+    faces += _panels(shape, oncoming)
+    faces += _flank(shape, oncoming, 1.0 if right_flank else -1.0, fine)
+    faces += _end(shape, oncoming, braking, fine)
+    corners = np.array([len(face.points) for face in faces])
+    return _Mesh(
+        points=np.concatenate([face.points for face in faces]),
+        corners=corners,
+        paint_share=np.concatenate([face.paint_share for face in faces]),
+        tint=np.concatenate([face.tint for face in faces]),
+        normals=np.concatenate([face.normals for face in faces]),
+        glow=np.concatenate([face.glow for face in faces]),
+        hideable=np.concatenate([face.hideable for face in faces]),
+        solid=np.concatenate([face.solid for face in faces]),
+        first=np.concatenate([[0], np.cumsum(corners)[:-1]]),
+    )
+
+
+def _face(
+    points: Floats,
+    paint_share: float,
+    tint: Floats,
+    normal: tuple[float, float, float],
+    *,
+    glow: float = 0.0,
+    hideable: bool = False,
+    solid: bool = False,
+) -> _Mesh:
+    """Mesh of one polygon, ``(N, 3)``."""
+    one = np.ones(1)
+    return _Mesh(points, np.array([len(points)]), paint_share * one, tint[None], np.array([normal], dtype=np.float64),
+                 glow * one, np.array([hideable]), np.array([solid]), np.zeros(1, dtype=int))  # fmt: skip
+
+
+def _half_width(shape: Shape, up: Floats) -> Floats:
+    """Half the width at a height: the cabin leans in above the belt."""
+    half: Floats = 0.5 * shape.width_m * (1 - 0.3 * np.maximum((up - shape.belt_m) / shape.belt_m, 0))
+    return half * np.where(up < 0.45, 0.96, 1.0)
+
+
+def _box(left: float, right: float, low: float, high: float, along: float, shape: Shape) -> Floats:
+    """Upright rectangle across the car; ``left`` and ``right`` are shares of the width."""
+    x = np.array([left, left, right, right]) * shape.width_m
+    return np.stack([x, np.array([low, high, high, low]), np.full(4, along)], axis=1)
+
+
+def _panels(shape: Shape, oncoming: bool) -> list[_Mesh]:
+    """Roof, screens, bonnet and bumper, far to near."""
+    profile, glass = np.array(shape.profile), set(shape.glass)
+    if oncoming:
         profile = np.stack([shape.length_m - profile[::-1, 0], profile[::-1, 1]], axis=1)
         glass = {len(profile) - 2 - index for index in glass}
-    centre = street.world(car.offset, base)
-    slope = street.heading + street.curvature * base
-    half = 0.5 * shape.width_m * (1 - 0.3 * np.clip((profile[:, 1] - shape.belt) / shape.belt, 0, 1))
-    bumper = np.where(profile[:, 1] < 0.45, 0.95, 1.0)
-
-    def place(across: Floats, up: Floats, along: Floats) -> Floats:
-        points = np.stack([centre[0] + across + slope * along, up + 0 * along, base + along], axis=-1)
-        return camera.project(points)
-
-    left = place(-half * bumper, profile[:, 1], profile[:, 0])
-    right = place(half * bumper, profile[:, 1], profile[:, 0])
-    side = -1.0 if centre[0] > 0 else 1.0
-    canvas.fill(place(np.array([-1, 1, 1, -1]) * 0.46 * shape.width_m, np.array([0.02, 0.02, 0.4, 0.4]),
-                      np.full(4, 0.35)), light.veil(rgb(24), base), CAR)  # fmt: skip
-    _paint_panels(canvas, camera, light, car, profile, glass, left, right)
-    _paint_flank(canvas, camera, light, car, left if side < 0 else right, place, side)
-    _paint_end(canvas, light, car, place)
-
-
-def _paint_panels(
-    canvas: Canvas, camera: Camera, light: Light, car: Car, profile: Floats, glass: set[int], left: Floats, right: Floats
-) -> None:
-    """Paint roof, screens, bonnet and bumper: the strips between neighbouring points of the profile."""
+    half = _half_width(shape, profile[:, 1])
+    faces = []
     for index in reversed(range(len(profile) - 1)):
-        (z0, y0), (z1, y1) = profile[index], profile[index + 1]
-        run, rise = float(z1 - z0), float(y1 - y0)
-        size = float(np.hypot(run, rise)) + 1e-9
-        normal = (0.0, run / size, -rise / size)
-        towards = normal[1] * (camera.height_m - y0) - normal[2] * (car.distance + z0)
-        if towards <= 0:
-            continue
-        strip = np.stack([left[index], left[index + 1], right[index + 1], right[index]])
+        (z0, y0), (z1, y1) = profile[index : index + 2].tolist()
+        h0, h1 = half[index : index + 2].tolist()
+        size = math.hypot(z1 - z0, y1 - y0)
+        normal = (0.0, (z1 - z0) / size, -(y1 - y0) / size)
+        quad = np.array([[-h0, y0, z0], [-h1, y1, z1], [h1, y1, z1], [h0, y0, z0]])
         if index in glass:
-            canvas.fill(strip, light.veil(car.paint * 0.8 * light.brightness(normal), car.distance), CAR)
-            middle = strip.mean(axis=0)
-            pane = middle + (strip - middle) * np.array([0.9, 0.88])
-            sky = 0.26 * light.haze_colour * max(0.0, normal[1])
-            canvas.fill(pane, light.veil(rgb(30, 34, 40) + sky, car.distance))
+            faces.append(_face(quad, 0.8, rgb(0), normal, hideable=True, solid=True))
+            pane = quad.mean(axis=0) + (quad - quad.mean(axis=0)) * 0.88
+            faces.append(_face(pane, 0.0, rgb(34, 40, 47) + 60 * max(0.0, normal[1]), normal, hideable=True))
             shine = np.stack([pane[1], 0.45 * pane[1] + 0.55 * pane[2], 0.7 * pane[0] + 0.3 * pane[3], pane[0]])
-            canvas.fill(shine, light.veil(rgb(46, 52, 60) + 1.2 * sky, car.distance))
+            faces.append(_face(shine, 0.0, rgb(56, 64, 74) + 66 * max(0.0, normal[1]), normal, hideable=True))
         else:
-            gloss = rgb(20) * max(0.0, normal[1]) * light.direct
-            dark = 0.42 if y0 < 0.4 else 1.0
-            canvas.fill(strip, light.veil(car.paint * dark * light.brightness(normal) + gloss, car.distance), CAR)
+            share, gloss = (0.42, 0.0) if y0 < 0.4 else (1.0, 22 * max(0.0, normal[1]))
+            faces.append(_face(quad, share, rgb(gloss), normal, hideable=True, solid=True))
+    return faces
 
 
-def _paint_flank(
-    canvas: Canvas, camera: Camera, light: Light, car: Car, outline: Floats, place: Place, side: float
-) -> None:
-    """Paint the side that looks towards the camera's path, with its windows, sill and wheels."""
-    shape = car.shape
+def _flank(shape: Shape, oncoming: bool, side: float, fine: bool) -> list[_Mesh]:
+    """The side that looks towards the camera's path, with its windows, sill and wheels."""
+
+    def on_flank(outline: Floats) -> Floats:
+        along = shape.length_m - outline[:, 0] if oncoming else outline[:, 0]
+        return np.stack([side * _half_width(shape, outline[:, 1]), outline[:, 1], along], axis=1)
+
     normal = (side, 0.1, 0.0)
-    canvas.fill(outline, light.shade(car.paint, normal, car.distance), CAR)
-
-    def on_flank(points: Floats) -> Floats:
-        along = shape.length_m - points[:, 0] if car.oncoming else points[:, 0]
-        across = 0.5 * shape.width_m * (1 - 0.3 * np.clip((points[:, 1] - shape.belt) / shape.belt, 0, 1))
-        return place(side * across, points[:, 1], along)
-
-    sill = np.array([[0.1, 0.24], [0.1, 0.42], [shape.length_m - 0.1, 0.42], [shape.length_m - 0.1, 0.24]])
-    canvas.fill(on_flank(sill), light.shade(car.paint * 0.5, normal, car.distance))
-    for window in shape.side_windows:
-        canvas.fill(on_flank(window), light.veil(rgb(38, 44, 52) + 0.1 * light.haze_colour, car.distance))
+    faces = [_face(on_flank(np.array(shape.profile)), 1.0, rgb(0), normal, solid=True)]
+    if fine:
+        end = shape.length_m - 0.1
+        sill = np.array([[0.1, 0.24], [0.1, 0.44], [end, 0.44], [end, 0.24]])
+        faces.append(_face(on_flank(sill), 0.45, rgb(0), normal))
+        handle = np.array([[1.34, 0.26], [1.34, 0.98], [1.38, 0.98], [1.38, 0.26]]) * [shape.length_m / 3.2, 1]
+        faces.append(_face(on_flank(handle), 0.7, rgb(0), normal))
+    faces += [_face(on_flank(np.array(window)), 0.0, rgb(58, 66, 76), normal) for window in shape.side_windows]
     angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     for wheel in shape.wheels:
-        for radius, colour in ((0.37, rgb(26)), (0.33, rgb(40)), (0.19, rgb(142, 144, 148))):
-            disc = ring * radius + np.array([wheel, 0.33])
-            canvas.fill(on_flank(disc), light.veil(colour * light.brightness(normal), car.distance), CAR)
+        hub = np.array([wheel, 0.33])
+        faces.append(_face(on_flank(ring * 0.35 + hub), 0.0, rgb(32), normal, solid=True))
+        if fine:
+            faces.append(_face(on_flank(ring * 0.2 + hub), 0.0, rgb(142, 144, 148), normal))
+    return faces
 
 
-def _paint_end(canvas: Canvas, light: Light, car: Car, place: Place) -> None:
-    """Paint lamps, plate, tyres and grille of the end that faces the camera."""
-    half, belt = 0.5 * car.shape.width_m, car.shape.belt
-
-    def box(across0: float, across1: float, low: float, high: float, colour: Floats, glow: float = 0.0) -> None:
-        across = np.array([across0, across0, across1, across1])
-        corners = place(across, np.array([low, high, high, low]), np.full(4, 0.03))
-        lit = colour * (light.brightness((0, 0.2, -1.0)) * (1 - glow) + glow)
-        canvas.fill(corners, light.veil(lit, car.distance), CAR)
-
+def _end(shape: Shape, oncoming: bool, braking: bool, fine: bool) -> list[_Mesh]:
+    """Tyres, lamps, plate and grille of the end that faces the camera."""
+    normal, belt = (0.0, 0.2, -1.0), shape.belt_m
+    faces = []
     for sign in (-1, 1):
-        box(sign * half * 0.92, sign * half * 0.66, 0.02, 0.32, rgb(22))
-        if car.oncoming:
-            box(sign * half * 0.95, sign * half * 0.6, belt - 0.36, belt - 0.2, rgb(236, 238, 230), 0.7)
+        faces.append(_face(_box(sign * 0.46, sign * 0.35, 0.02, 0.3, 0.03, shape), 0.0, rgb(24), normal, solid=True))
+        if oncoming:
+            lamp = _box(sign * 0.47, sign * 0.3, belt - 0.36, belt - 0.2, 0.02, shape)
+            faces.append(_face(lamp, 0.0, rgb(238, 240, 234), normal, glow=0.7))
         else:
-            red = rgb(235, 40, 30) if car.braking else rgb(168, 22, 24)
-            box(sign * half * 0.96, sign * half * 0.72, belt - 0.32, belt - 0.06, red, 0.8 if car.braking else 0.3)
-    if car.oncoming:
-        box(-half * 0.5, half * 0.5, belt - 0.38, belt - 0.22, rgb(30))
-        box(-half * 0.6, half * 0.6, 0.3, 0.44, rgb(34))
-    box(-0.26, 0.26, 0.46, 0.57, rgb(226, 224, 206))
+            lamp = _box(sign * 0.48, sign * 0.37, belt - 0.32, belt - 0.06, 0.03, shape)
+            red, glow = (rgb(240, 46, 34), 0.8) if braking else (rgb(168, 24, 26), 0.3)
+            faces.append(_face(lamp, 0.0, red, normal, glow=glow))
+    if fine:
+        if oncoming:
+            faces.append(_face(_box(-0.25, 0.25, belt - 0.37, belt - 0.22, 0.02, shape), 0.0, rgb(34), normal))
+            faces.append(_face(_box(-0.3, 0.3, 0.3, 0.42, 0.02, shape), 0.0, rgb(34), normal))
+        faces.append(_face(_box(-0.14, 0.14, 0.46, 0.57, 0.01, shape), 0.0, rgb(226, 224, 206), normal))
+    return faces

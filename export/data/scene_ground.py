@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ground: a curving street with kerbs, pavements, lane marks, patches and shadows, and grass beside it."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -43,24 +44,33 @@ class Street:
     """Where the left pavement ends."""
     right_frontage: float
 
-    def world(self, offset: Floats | float, distance: Floats | float, height: Floats | float = 0.0) -> Floats:
+    def world(self, offset: Floats | float, distance: Floats | float, height: float = 0.0) -> Floats:
         """World points, ``(..., 3)``, of offsets along the street."""
-        z = np.asarray(distance, dtype=np.float64)
-        x = np.asarray(offset) + self.heading * z + 0.5 * self.curvature * z * z
-        x, y, z = np.broadcast_arrays(x, np.asarray(height, dtype=np.float64), z)
-        return np.stack([x, y, z], axis=-1)
+        x = offset + self.heading * distance + (0.5 * self.curvature) * distance * distance
+        points = np.empty((*np.shape(x), 3))
+        points[..., 0] = x
+        points[..., 1] = height
+        points[..., 2] = distance
+        return points
+
+    def strips(self, left: Floats, right: Floats, near: float, far: float, height: float = 0.0) -> Floats:
+        """Outlines, ``(P, N, 3)`` world points, of P bands of the ground that follow the street."""
+        steps = 2 + int(5 * math.log(far / near))
+        z = near * np.exp(np.arange(steps) * (math.log(far / near) / (steps - 1)))
+        sides = (self.world(left[:, None], z, height), self.world(right[:, None], z[::-1], height))
+        return np.concatenate(sides, axis=1)
 
     def strip(self, left: float, right: float, near: float, far: float, height: float = 0.0) -> Floats:
-        """Outline, ``(N, 3)`` world points, of a band of the ground that follows the street."""
-        z = np.geomspace(near, far, 2 + int(10 * np.log(far / near)))
-        return np.concatenate([self.world(left, z, height), self.world(right, z[::-1], height)])
+        """Outline, ``(N, 3)`` world points, of one such band."""
+        outline: Floats = self.strips(np.array([left]), np.array([right]), near, far, height)[0]
+        return outline
 
 
 def draw_street(rng: np.random.Generator) -> Street:
     """Draw a street of two to four lanes, driven on the right, sometimes with a parking strip."""
     lane = rng.uniform(3.0, 3.5)
     shift = rng.uniform(-0.35, 0.35)
-    oncoming = int(rng.choice([1, 2], p=[0.75, 0.25]))
+    oncoming = 1 + int(rng.random() < 0.25)
     beside = int(rng.random() < 0.22)
     edges = tuple(float(shift + lane * (k - 0.5 - oncoming)) for k in range(oncoming + beside + 2))
     parking_left, parking_right = rng.random(2) < (0.5, 0.6)
@@ -87,19 +97,22 @@ def paint_ground(
     Args:
         shadows: outlines, ``(N, 3)`` world points on the ground, of what stands in the sun's way.
     """
-    first_row = int(np.floor(camera.horizon_v * SUPERSAMPLING)) + 1
+    first_row = int(np.floor(camera.horizon_v)) + 1
     fine, coarse = _ground_noise(rng, canvas, camera, first_row)
-    grass = rgb(rng.uniform(78, 112), rng.uniform(108, 132), rng.uniform(48, 66))
-    canvas.frame[first_row:] = np.clip(grass * light.brightness(_UP), 0, 255)
-    canvas.label[first_row:] = TREE
-    canvas.modulate(first_row, _gain(fine, coarse, 0.75))
+    grass = rgb(rng.uniform(88, 122), rng.uniform(116, 140), rng.uniform(52, 70))
+    canvas.frame[first_row * SUPERSAMPLING :] = np.minimum(grass * light.brightness(_UP), 255)
+    canvas.label[first_row * SUPERSAMPLING :] = TREE
+    canvas.modulate(first_row, _to_gain(fine * np.float32(0.75) + coarse * np.float32(0.35)))
 
-    asphalt = rgb(rng.uniform(84, 128)) + rgb(*rng.uniform(-5, 5, 3))
+    asphalt = rgb(rng.uniform(96, 138)) + rgb(*rng.uniform(-5, 5, 3))
     _paint_surface(rng, canvas, camera, light, street, asphalt)
     _paint_marks(rng, canvas, camera, light, street, asphalt)
-    gain = _gain(fine, coarse, 0.22).astype(np.float32) * _shadow_gain(canvas, camera, light, shadows, first_row)
-    canvas.modulate(first_row, np.rint(gain).astype(np.uint8))
-    _veil_rows(canvas, camera, light, first_row)
+    rows = np.arange(len(fine)) + first_row + 0.5
+    distance = np.minimum(camera.focal_px * camera.height_m / (rows - camera.horizon_v), FAR_M)
+    clear = np.exp(-distance / light.haze_distance_m).astype(np.float32)[:, None]
+    grain = 1 + fine * np.float32(0.22) + coarse * np.float32(0.13)
+    gain = grain * _shadow_gain(canvas, camera, light, shadows, first_row) * clear - 1
+    canvas.modulate(first_row, _to_gain(gain), np.rint((1 - clear) * light.haze_colour).astype(np.uint8))
 
 
 def _paint_surface(
@@ -107,40 +120,39 @@ def _paint_surface(
 ) -> None:
     """Pavements, kerbs, the carriageway, its wheel tracks and its patches."""
     lit = light.brightness(_UP)
-    slab = rgb(rng.uniform(142, 182)) + rgb(*rng.uniform(-8, 10, 3))
+    slab = rgb(rng.uniform(146, 186)) + rgb(*rng.uniform(-8, 10, 3))
     kerbstone = slab * 0.4 + rgb(112)
-    z = np.geomspace(_NEAR_M, FAR_M, 50)
-    joints = np.arange(2.0, 32.0, rng.choice([0.9, 1.2]))
+    joints = np.arange(2.0, 32.0, (0.9, 1.2)[int(rng.integers(2))])
     road = camera.project(street.strip(street.left_kerb, street.right_kerb, _NEAR_M, FAR_M))
     canvas.fill(road, asphalt * lit, ROAD)
-    for kerb, frontage in ((street.left_kerb, street.left_frontage), (street.right_kerb, street.right_frontage)):
-        outward = np.sign(frontage - kerb)
-        walk = street.strip(kerb, frontage, _NEAR_M, FAR_M, KERB_M)
-        canvas.fill(camera.project(walk), slab * lit, PAVEMENT)
-        for across in np.linspace(kerb, frontage, 4)[1:]:
-            line = street.strip(across - 0.015, across + 0.015, _NEAR_M, 30, KERB_M)
-            canvas.fill(camera.project(line), slab * lit * 0.86)
-        seams = np.stack([street.world(x, joints + dz, KERB_M) for x, dz in
-                          ((kerb, 0), (frontage, 0), (frontage, 0.03), (kerb, 0.03))], axis=1)  # fmt: skip
+    kerbs = np.array([street.left_kerb, street.right_kerb])
+    frontages = np.array([street.left_frontage, street.right_frontage])
+    outward = np.array([-1.0, 1.0])
+    canvas.fill(camera.project(street.strips(kerbs, frontages, _NEAR_M, FAR_M, KERB_M)), slab * lit, PAVEMENT)
+    lines = (kerbs + np.array([[0.33], [0.67]]) * (frontages - kerbs)).ravel()
+    canvas.fill(camera.project(street.strips(lines - 0.015, lines + 0.015, _NEAR_M, 30, KERB_M)), slab * lit * 0.85)
+    for kerb, frontage in zip(kerbs, frontages, strict=True):
+        corners = ((kerb, 0.0), (frontage, 0.0), (frontage, 0.03), (kerb, 0.03))
+        seams = np.stack([street.world(x, joints + dz, KERB_M) for x, dz in corners], axis=1)
         canvas.fill(camera.project(seams), slab * lit * 0.84)
-        stone = street.strip(kerb, kerb + outward * 0.16, _NEAR_M, FAR_M, KERB_M)
-        canvas.fill(camera.project(stone), kerbstone * lit)
-        face = np.concatenate([street.world(kerb, z, KERB_M), street.world(kerb, z[::-1], 0.0)])
-        canvas.fill(camera.project(face), kerbstone * light.brightness((-outward, 0, 0)) * 0.8, PAVEMENT)
-        gutter = street.strip(kerb, kerb - outward * 0.28, _NEAR_M, FAR_M)
-        canvas.fill(camera.project(gutter), asphalt * lit * 0.86)
-    for left, right in zip(street.lane_edges, street.lane_edges[1:], strict=False):
-        for track in (0.22, 0.66):
-            x = left + track * (right - left)
-            canvas.fill(camera.project(street.strip(x, x + 0.4, _NEAR_M, FAR_M)), asphalt * lit * 0.95)
+    stones = street.strips(kerbs, kerbs + outward * 0.16, _NEAR_M, FAR_M, KERB_M)
+    canvas.fill(camera.project(stones), kerbstone * lit)
+    faces = street.strips(kerbs, kerbs, _NEAR_M, FAR_M, KERB_M)
+    faces[:, faces.shape[1] // 2 :, 1] = 0.0
+    for face, side in zip(camera.project(faces), outward.tolist(), strict=True):
+        canvas.fill(face, kerbstone * light.brightness((-side, 0, 0)) * 0.8, PAVEMENT)
+    gutters = street.strips(kerbs, kerbs - outward * 0.28, _NEAR_M, FAR_M)
+    canvas.fill(camera.project(gutters), asphalt * lit * 0.86)
+    edges = np.array(street.lane_edges)
+    tracks = (edges[:-1] + np.array([[0.2], [0.66]]) * np.diff(edges)).ravel()
+    canvas.fill(camera.project(street.strips(tracks, tracks + 0.4, _NEAR_M, FAR_M)), asphalt * lit * 0.95)
     for _ in range(int(rng.integers(0, 4))):
         x, near = rng.uniform(street.left_kerb + 0.3, street.right_kerb - 2.2), rng.uniform(4, 28)
         patch = street.strip(x, x + rng.uniform(0.7, 1.8), near, near + rng.uniform(1.5, 9))
         canvas.fill(camera.project(patch), asphalt * lit * rng.uniform(0.82, 0.92))
+    angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+    cover = street.world(rng.uniform(-1.2, 1.2) + 0.34 * np.cos(angle), rng.uniform(6, 20) + 0.34 * np.sin(angle))
     if rng.random() < 0.5:
-        angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-        x, z0 = rng.uniform(-1.2, 1.2), rng.uniform(7, 20)
-        cover = street.world(x + 0.34 * np.cos(angle), z0 + 0.34 * np.sin(angle))
         canvas.fill(camera.project(cover), asphalt * lit * 0.68)
 
 
@@ -154,7 +166,7 @@ def _paint_marks(
     middle = (paint * (1 - wear) + asphalt * wear) * light.brightness(_UP)
     half = rng.uniform(0.06, 0.09)
     solid_middle, edge_lines = rng.random(2) < (0.35, 0.55)
-    dash, gap = rng.choice(np.array([[2.0, 4.0], [3.0, 6.0], [3.0, 3.0]]))
+    dash, gap = ((2.0, 4.0), (3.0, 6.0), (3.0, 3.0))[int(rng.integers(3))]
     starts = np.arange(_NEAR_M + rng.uniform(0, dash + gap), 110, dash + gap)
     last = len(street.lane_edges) - 1
     for index, x in enumerate(street.lane_edges):
@@ -177,54 +189,46 @@ def _paint_marks(
         canvas.fill(camera.project(zebra), white, LANE_MARK)
 
 
-def _ground_noise(
-    rng: np.random.Generator, canvas: Canvas, camera: Camera, first_row: int
-) -> tuple[Bytes, Bytes]:
-    """Grain and blotches of the ground, in perspective: two ``(rows, columns)`` uint8 images around 128."""
+def _ground_noise(rng: np.random.Generator, canvas: Canvas, camera: Camera, first_row: int) -> tuple[Floats, Floats]:
+    """Grain and blotches of the ground in perspective: two ``(rows, W)`` float32 images in [-1, 1].
+
+    The grain fades with distance, where it would only flicker.
+    """
     tile = rng.integers(0, 256, (256, 256), dtype=np.uint8)
-    size = (canvas.frame.shape[1], canvas.frame.shape[0] - first_row)
+    size = (canvas.width, canvas.height - first_row)
     layers = []
     for across, along in ((38.0, 24.0), (1.7, 0.8)):
-        focal, u, v = (x * SUPERSAMPLING for x in (camera.focal_px, camera.centre_u, camera.horizon_v))
         to_tile = np.array(
             [
-                [camera.height_m * across, 0, -u * camera.height_m * across],
-                [0, 0, focal * camera.height_m * along],
-                [0, 1, first_row + 0.5 - v],
+                [camera.height_m * across, 0, -camera.centre_u * camera.height_m * across],
+                [0, 0, camera.focal_px * camera.height_m * along],
+                [0, 1, first_row + 0.5 - camera.horizon_v],
             ]
         )
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        layers.append(cv2.warpPerspective(tile, to_tile, size, flags=flags, borderMode=cv2.BORDER_WRAP))
-    return layers[0], layers[1]
+        noise = cv2.warpPerspective(tile, to_tile, size, flags=flags, borderMode=cv2.BORDER_WRAP)
+        layers.append(noise * np.float32(1 / 128) - np.float32(1))
+    fade = np.linspace(0.0, 1.0, size[1], dtype=np.float32)[:, None] ** 0.5
+    return layers[0] * fade, layers[1]
 
 
-def _gain(fine: Bytes, coarse: Bytes, strength: float) -> Bytes:
-    """Turn noise into gains around 128; grain fades with distance, where it would only flicker."""
-    rows = len(fine)
-    fade = np.linspace(0.0, 1.0, rows, dtype=np.float32)[:, None] ** 0.5
-    grain = (fine.astype(np.float32) - 128) * (strength * fade)
-    gain: Bytes = np.clip(128 + grain + (coarse.astype(np.float32) - 128) * (0.45 * strength), 0, 255).astype(np.uint8)
+def _to_gain(relative: Floats) -> Bytes:
+    """Relative change, -1 to 1, as a gain for :meth:`Canvas.modulate`."""
+    gain: Bytes = cv2.convertScaleAbs(np.maximum(relative, -1), alpha=128, beta=128)
     return gain
 
 
 def _shadow_gain(canvas: Canvas, camera: Camera, light: Light, shadows: list[Floats], first_row: int) -> Floats:
-    """Factor in (0, 1] for every ground pixel, ``(rows, columns)`` float32."""
+    """Factor in (0, 1] for every ground pixel, ``(rows, W)`` float32."""
     mask = np.zeros(canvas.label.shape, dtype=np.uint8)
-    for outline in shadows:
-        cv2.fillPoly(mask, [fixed_point(camera.project(outline))], [255], cv2.LINE_8, 4)
-    reach = 2 * max(1, canvas.height // 96) + 1
-    soft = cv2.blur(mask[first_row:], (2 * reach + 1, reach)).astype(np.float32)
+    pixels = fixed_point(camera.project(np.concatenate(shadows)))
+    for outline in np.split(pixels, np.cumsum([len(shadow) for shadow in shadows])[:-1]):
+        cv2.fillPoly(mask, [outline], [255], cv2.LINE_8, 4)
+    small = cv2.resize(
+        mask[first_row * SUPERSAMPLING :], (canvas.width, canvas.height - first_row), interpolation=cv2.INTER_AREA
+    )
+    reach = 2 * max(1, canvas.height // 192) + 1
+    soft = cv2.blur(small, (2 * reach - 1, reach))
     sunlit = light.direct * float(light.sun[1])
-    shade: Floats = 1 - soft * np.float32(0.9 * sunlit / (light.ambient + sunlit) / 255)
+    shade: Floats = 1 - soft * np.float32(0.85 * sunlit / (light.ambient + sunlit) / 255)
     return shade
-
-
-def _veil_rows(canvas: Canvas, camera: Camera, light: Light, first_row: int) -> None:
-    """Haze over the ground, row by row."""
-    below = canvas.frame[first_row:]
-    rows = np.arange(len(below)) + first_row + 1.0
-    distance = camera.focal_px * SUPERSAMPLING * camera.height_m / (rows - camera.horizon_v * SUPERSAMPLING)
-    share = 1 - np.exp(-distance / light.haze_distance_m)
-    hazy = rows[share > 0.02].size
-    weight = share[:hazy, None, None].astype(np.float32)
-    below[:hazy] = below[:hazy] * (1 - weight) + light.haze_colour.astype(np.float32) * weight

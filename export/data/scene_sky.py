@@ -60,7 +60,7 @@ def paint_sky(rng: np.random.Generator, canvas: Canvas, camera: Camera, weather:
     small = colours * (1 - alpha[..., None]) + cloud * alpha[..., None]
     rows = max(1, int(np.ceil(camera.horizon_v * canvas.frame.shape[0] / canvas.height)) + 1)
     pixels = np.clip(small, 0, 255).astype(np.uint8)
-    canvas.frame[:rows] = cv2.resize(pixels, (canvas.frame.shape[1], rows), interpolation=cv2.INTER_CUBIC)
+    canvas.frame[:rows] = cv2.resize(pixels, (canvas.frame.shape[1], rows), interpolation=cv2.INTER_LINEAR)
     canvas.label[:rows] = SKY
 
 
@@ -92,8 +92,9 @@ def paint_skyline(rng: np.random.Generator, canvas: Canvas, camera: Camera, ligh
         built = rng.random() < share
         outline = np.array(roofs)
         if not built:
-            across = np.linspace(-0.7 * span, 0.7 * span, 90)
-            outline = np.stack([across, 7 + 5 * rng.random(90)], axis=1)
+            across = np.linspace(-0.7 * span, 0.7 * span, 241)
+            crowns = np.abs(np.sin(np.linspace(0, 40, 241) + 2 * np.repeat(rng.random(61), 4)[:241]))
+            outline = np.stack([across, 5 + 3.5 * np.sqrt(crowns) + 1.2 * rng.random(241)], axis=1)
         u = camera.centre_u + outline[:, 0] * scale
         v = camera.horizon_v - (outline[:, 1] - camera.height_m) * scale
         base = camera.horizon_v + camera.height_m * scale

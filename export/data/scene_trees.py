@@ -2,24 +2,40 @@
 """Trees and hedges: crowns of overlapping lobes with leafy, lit edges, on trunks."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 
-from export.data.scene_canvas import TREE, Bytes, Camera, Canvas, Floats, Light, rgb, tint_of
+from export.data.scene_canvas import TREE, Bytes, Camera, Canvas, Floats, Light, Texture, halvings, rgb, tint_of
 from export.data.scene_ground import Street
 
-_SIZE = 144
+_BARK, _HEDGE_TOP = rgb(92, 76, 62), rgb(84, 106, 48)
+_SIZE = 128
+"""Texels along a crown."""
+_LEVELS = 4
+_PATCH = np.s_[40:80, 24:104]
+"""The part of a crown that hedges are made of."""
+_OUTLINES = 24
+"""How many outlines of crowns there are."""
 _UP = (0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Crown:
-    """Leaves of one tree: ``(size, size, 3)`` uint8 colours, lit by the scene's sun, and their cut-out."""
+    """Leaves of one tree, lit by the scene's sun: the whole crown with its cut-out, and a patch to make hedges of."""
 
-    texture: Bytes
+    whole: Texture
+    patch: Texture
+
+
+@dataclass(frozen=True)
+class _Leafage:
+    """A crown before it is lit: where its surface points, how dense its leaves are, and its cut-out."""
+
+    normals: Floats
+    tone: Floats
     alpha: Bytes
-    hedge: Bytes
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,6 @@ class Tree:
     trunk_m: float
     lean_m: float
     crown: Crown
-    mirrored: bool
     tone: Floats
 
     def shadow(self, street: Street, light: Light) -> Floats:
@@ -64,40 +79,50 @@ class Hedge:
 
 
 def draw_crowns(rng: np.random.Generator, light: Light, count: int = 3) -> list[Crown]:
-    """Draw the crowns of one scene, each with its own outline and green."""
-    return [_draw_crown(rng, light) for _ in range(count)]
+    """Draw the crowns of one scene: outlines from a fixed set, each with its own green, lit by the sun."""
+    direct = light.direct / (light.ambient + light.direct)
+    towards = (0.42 * direct * light.sun * np.array([1.0, -1.0, -1.0]))[None].astype(np.float32)
+    crowns = []
+    for _ in range(count):
+        leafage = _leafage(int(rng.integers(_OUTLINES)))
+        green = rgb(rng.uniform(90, 132), rng.uniform(124, 150), rng.uniform(48, 68))
+        tone = cv2.transform(leafage.normals, towards) + leafage.tone
+        np.minimum(np.maximum(tone, 0.16, out=tone), 1.35, out=tone)
+        colours = cv2.convertScaleAbs(cv2.transform(tone, green[:, None].astype(np.float32)))
+        levels = halvings(cv2.merge([*cv2.split(colours), leafage.alpha]), _LEVELS)
+        patch = halvings(np.ascontiguousarray(colours[_PATCH]), _LEVELS)
+        crowns.append(Crown(Texture(levels), Texture(patch)))
+    return crowns
 
 
-def _draw_crown(rng: np.random.Generator, light: Light) -> Crown:
-    """Crown as the upper envelope of round lobes, roughened by noise at leaf and branch scale."""
+@cache
+def _leafage(outline: int) -> _Leafage:
+    """Crown as the upper envelope of round lobes, roughened by noise at leaf and branch scale; the same every time."""
+    rng = np.random.default_rng(outline)
     axis = np.linspace(-1, 1, _SIZE, dtype=np.float32)
     x, y = axis[None, :], axis[:, None]
-    slender = rng.random() < 0.25
     lobes = int(rng.integers(9, 14))
     angle, reach = rng.uniform(0, 2 * np.pi, lobes), 0.62 * np.sqrt(rng.random(lobes))
     radius = rng.uniform(0.26, 0.42, lobes)
     envelope = np.full((_SIZE, _SIZE), -1, dtype=np.float32)
-    lit = np.zeros((_SIZE, _SIZE), dtype=np.float32)
-    sun = light.sun.astype(np.float32)
+    normals = np.zeros((_SIZE, _SIZE, 3), dtype=np.float32)
     for a, d, r in zip(angle, reach, radius, strict=True):
         centre_x, centre_y = d * np.cos(a), d * np.sin(a)
-        if slender:
+        if outline % 4 == 0:
             centre_x *= 0.25 + 0.75 * (centre_y + 1) / 2
-        dx, dy = (x - np.float32(centre_x)) / np.float32(r), (y - np.float32(centre_y)) / np.float32(r)
+        dx, dy = np.broadcast_arrays(
+            (x - np.float32(centre_x)) / np.float32(r), (y - np.float32(centre_y)) / np.float32(r)
+        )
         height = 1 - dx * dx - dy * dy
         front = height > envelope
-        towards = dx * sun[0] - dy * sun[1] - np.sqrt(np.maximum(height, 0)) * sun[2]
         np.copyto(envelope, height, where=front)
-        np.copyto(lit, towards, where=front)
+        np.copyto(normals, np.stack([dx, dy, np.sqrt(np.maximum(height, 0))], axis=-1), where=front[..., None])
     leaves = rng.random((_SIZE, _SIZE), dtype=np.float32) - 0.5
     sprigs = cv2.resize(rng.random((36, 36), dtype=np.float32) - 0.5, (_SIZE, _SIZE), interpolation=cv2.INTER_CUBIC)
     alpha = envelope + 0.9 * sprigs + 0.35 * cv2.blur(leaves, (3, 3))
-    direct = np.float32(light.direct / (light.ambient + light.direct))
-    tone = 0.62 + direct * 0.42 * lit - 0.16 * y + 0.3 * sprigs + 0.34 * leaves
-    green = rgb(rng.uniform(84, 128), rng.uniform(118, 144), rng.uniform(46, 66)).astype(np.float32)
-    texture = np.clip(np.clip(tone, 0.16, 1.35)[..., None] * green, 0, 255).astype(np.uint8)
+    tone = 0.66 - 0.16 * y + 0.3 * sprigs + 0.34 * leaves
     cut = (np.clip(0.5 + 2.5 * alpha, 0, 1) * 255).astype(np.uint8)
-    return Crown(texture, cut, texture[_SIZE // 3 : 2 * _SIZE // 3, _SIZE // 5 : 4 * _SIZE // 5])
+    return _Leafage(normals, tone.astype(np.float32), cut)
 
 
 def draw_trees(
@@ -108,7 +133,7 @@ def draw_trees(
     frontage = street.left_frontage if side < 0 else street.right_frontage
     trees = []
     z = float(rng.uniform(5, 16))
-    while z < 120:
+    while z < 100:
         crown = crowns[int(rng.integers(len(crowns)))]
         height = float(rng.uniform(5, 8.5) if avenue else rng.uniform(4.5, 11))
         behind = frontage + side * rng.uniform(1.5, 9)
@@ -116,14 +141,14 @@ def draw_trees(
         present = rng.random() < (0.85 if avenue else 0.12 if town else 0.7)
         width = height * float(rng.uniform(0.6, 0.85))
         trunk = float(rng.uniform(2.0, 2.8)) if avenue else height * float(rng.uniform(0.16, 0.3))
-        lean, mirrored, tone = rng.normal(0, 0.15), bool(rng.random() < 0.5), rng.uniform(0.8, 1.15) * np.ones(3)
+        lean, tone = float(rng.normal(0, 0.15)), rng.uniform(0.8, 1.15) * np.ones(3)
         if present:
-            trees.append(Tree(offset, z, height, width, trunk, lean, crown, mirrored, tone))
+            trees.append(Tree(offset, z, height, width, trunk, lean, crown, tone))
         z += float(rng.uniform(8, 13) if avenue else rng.uniform(5, 12))
     hedges = []
     if not town:
         z = float(rng.uniform(2, 8))
-        while z < 90:
+        while z < 50:
             length = float(rng.uniform(6, 14))
             if rng.random() < 0.7:
                 crown = crowns[int(rng.integers(len(crowns)))]
@@ -136,35 +161,34 @@ def draw_trees(
 def paint_tree(canvas: Canvas, camera: Camera, light: Light, street: Street, tree: Tree) -> None:
     """Paint trunk and crown."""
     foot = street.world(tree.offset, tree.distance)
-    scale = camera.pixels_per_metre(tree.distance)
-    crown_low = tree.trunk_m * 0.85
-    fork = foot + np.array([tree.lean_m, crown_low + 0.35 * (tree.height_m - crown_low), 0.0])
-    thick = 0.045 * tree.height_m
-    bark = light.shade(rgb(92, 76, 62), (-np.sign(tree.offset) * 0.7, 0.2, -0.7), tree.distance)
-    u0, u1 = camera.project(foot), camera.project(fork)
-    half, slim = np.array([0.5 * thick * scale, 0.0]), np.array([0.28 * thick * scale, 0.0])
-    canvas.fill(np.stack([u0 - half * 1.25, u1 - slim, u1 + slim, u0 + half * 1.25]), bark, TREE)
-    canvas.fill(np.stack([u0 + half * 0.3, u1 + slim * 0.3, u1 + slim, u0 + half * 1.25]), bark * 0.72)
-    top, wide = np.array([0.0, tree.height_m, 0.0]), np.array([0.5 * tree.width_m, 0.0, 0.0])
-    lean = np.array([tree.lean_m, 0.0, 0.0])
-    low = np.array([0.0, crown_low, 0.0])
-    square = np.stack([foot + lean + top - wide, foot + lean + top + wide, foot + lean + low + wide, foot + lean + low - wide])
-    texture, alpha = tree.crown.texture, tree.crown.alpha
-    if tree.mirrored:
-        alpha = alpha[:, ::-1]
-    tint = tint_of(light, _UP, tree.distance, tree.tone)
-    canvas.paste(texture, camera.project(square), tint, TREE, alpha)
+    half, thick, low = 0.5 * tree.width_m, 0.028 * tree.height_m, 0.85 * tree.trunk_m
+    fork = low + 0.35 * (tree.height_m - low)
+    left, right, lean = -half + tree.lean_m, half + tree.lean_m, tree.lean_m
+    outline = np.array(
+        [
+            (left, tree.height_m), (right, tree.height_m), (right, low), (left, low),
+            (-thick, 0), (lean - 0.6 * thick, fork), (lean + 0.6 * thick, fork), (thick, 0),
+            (0.3 * thick, 0), (lean + 0.2 * thick, fork), (lean + 0.6 * thick, fork), (thick, 0),
+        ]
+    )  # fmt: skip
+    points = np.broadcast_to(foot, (12, 3)).copy()
+    points[:, :2] += outline
+    pixels = camera.project(points)
+    if pixels[:4, 0].max() < 0 or pixels[:4, 0].min() > canvas.width:
+        return
+    bark = light.shade(_BARK, (-0.7 if tree.offset > 0 else 0.7, 0.2, -0.7), tree.distance)
+    canvas.draw_parts(pixels[4:], (4, 4), np.stack([bark, bark * 0.72]), TREE)
+    canvas.paste(tree.crown.whole, pixels[:4], tint_of(light, _UP, tree.distance, tree.tone), TREE)
 
 
 def paint_hedge(canvas: Canvas, camera: Camera, light: Light, street: Street, hedge: Hedge) -> None:
     """Paint a hedge: the end that faces the camera, its top and its face along the street."""
     near, far = street.world(hedge.offset, np.array([hedge.near, hedge.far]))
     up, back = np.array([0.0, hedge.height_m, 0.0]), np.array([hedge.side * 0.9, 0.0, 0.0])
-    middle = 0.5 * (hedge.near + hedge.far)
-    faces = (
-        (np.stack([near + up, near + up + back, near + back, near]), 0.62, hedge.near),
-        (np.stack([near + up, far + up, far + up + back, near + up + back]), 1.1, middle),
-        (np.stack([near + up, far + up, far, near]), 0.78, middle),
-    )
-    for quad, tone, distance in faces:
-        canvas.paste(hedge.crown.hedge, camera.project(quad), tint_of(light, _UP, distance, hedge.tone * tone), TREE)
+    corners = camera.project(np.array([near, near + up, near + up + back, near + back, far, far + up, far + up + back]))
+    if corners[:, 0].max() < 0 or corners[:, 0].min() > canvas.width:
+        return
+    middle, tone = 0.5 * (hedge.near + hedge.far), hedge.tone
+    canvas.fill(corners[[1, 5, 6, 2]], light.shade(_HEDGE_TOP * tone, _UP, middle), TREE)
+    canvas.paste(hedge.crown.patch, corners[[1, 2, 3, 0]], tint_of(light, _UP, hedge.near, tone * 0.62), TREE)
+    canvas.paste(hedge.crown.patch, corners[[1, 5, 4, 0]], tint_of(light, _UP, middle, tone * 0.78), TREE)

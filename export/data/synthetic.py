@@ -1,30 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Procedural road scenes with labels, so that the project runs end to end without a download.
 
-Each scene is a street seen by a pinhole camera: sky, skyline, buildings, trees, road with lane marks, pavements, cars and
-people, under a random sun, haze and camera. Classes are those of ``CLASSES``; grass, verges and hedges are ``tree`` (as
-CamVid merges vegetation), poles, lamps and signs are ``VOID``. The layout is drawn before anything that depends on the
-size, so one seed gives the same street at every size.
+Each scene is a street seen by a pinhole camera: sky, skyline, buildings, trees, road with lane marks, pavements, cars
+and people, under a random sun, haze and camera. Classes are those of ``CLASSES``; grass, verges and hedges are
+``tree`` (as CamVid merges vegetation), poles, lamps and signs are ``VOID``. The layout is drawn before anything that
+depends on the size, so one seed gives the same street at every size.
 """
 
 from collections.abc import Callable
 from functools import partial
+from statistics import NormalDist
 
+import cv2
 import numpy as np
 from torch.utils.data import Dataset
 
-from export.data.scene_buildings import draw_facades, draw_row, paint_building
+from export.data.scene_buildings import Building, draw_facades, draw_row, paint_building
 from export.data.scene_canvas import CLASSES, PALETTE, VOID, Bytes, Camera, Canvas, Floats
-from export.data.scene_cars import draw_cars, paint_car
+from export.data.scene_cars import Car, draw_cars, paint_car
 from export.data.scene_ground import Street, draw_street, paint_ground
-from export.data.scene_people import draw_lamps, draw_people, paint_lamp, paint_person
+from export.data.scene_people import Person, draw_lamps, draw_people, paint_lamp, paint_person
 from export.data.scene_sky import Weather, draw_weather, paint_sky, paint_skyline
-from export.data.scene_trees import draw_crowns, draw_trees, paint_hedge, paint_tree
+from export.data.scene_trees import Tree, draw_crowns, draw_trees, paint_hedge, paint_tree
 from export.errors import UsageError
 
 __all__ = ["CLASSES", "PALETTE", "VOID", "SyntheticRoads", "render_scene"]
 
+_SHADOWS_M = 45.0
+"""What stands farther away casts no visible shadow."""
 _MIN_HEIGHT, _MIN_WIDTH = 32, 64
+
+_NORMAL_QUANTILES = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)], dtype=np.float32)
+"""Turns uniform bytes into Gaussian noise, an order of magnitude faster than drawing it."""
 
 
 class SyntheticRoads(Dataset[tuple[Bytes, Bytes]]):
@@ -114,7 +121,7 @@ def _draw_objects(
     """Draw everything that stands on the ground: shadows, and painters with the distance that orders them."""
     light = weather.light
     view = (canvas, camera, light, street)
-    shadows: list[Floats] = []
+    shadowed: list[tuple[float, Building | Car | Person | Tree]] = []
     painters: list[tuple[float, Callable[[], None]]] = []
     facades, crowns = draw_facades(rng), draw_crowns(rng, light)
     density = rng.uniform(0, 1)
@@ -122,40 +129,41 @@ def _draw_objects(
         local = float(np.clip(density + rng.normal(0, 0.15), 0, 1))
         avenue = bool(rng.random() < 0.35)
         for block in draw_row(rng, facades, street, side, local):
-            shadows.append(block.shadow(street, light))
+            shadowed.append((block.near, block))
             painters.append((block.far, partial(paint_building, *view, block)))
         trees, hedges = draw_trees(rng, crowns, street, side, avenue, local > 0.55)
         for tree in trees:
-            shadows.append(tree.shadow(street, light))
+            shadowed.append((tree.distance, tree))
             painters.append((tree.distance, partial(paint_tree, *view, tree)))
         painters += [(hedge.far, partial(paint_hedge, *view, hedge)) for hedge in hedges]
     for car in draw_cars(rng, street):
-        shadows.append(car.shadow(street, light))
+        shadowed.append((car.distance, car))
         painters.append((car.distance, partial(paint_car, *view, car)))
     for person in draw_people(rng, street):
-        shadows.append(person.shadow(street, light))
+        shadowed.append((person.distance, person))
         painters.append((person.distance, partial(paint_person, *view, person)))
     painters += [(lamp.distance, partial(paint_lamp, *view, lamp)) for lamp in draw_lamps(rng, street)]
-    return shadows, painters
+    return [thing.shadow(street, light) for near, thing in shadowed if near < _SHADOWS_M], painters
 
 
 def _expose(rng: np.random.Generator, frame: Bytes) -> Bytes:
     """Take the picture: colour temperature, vignetting, exposure and sensor noise."""
     height, width = frame.shape[:2]
     warmth = rng.normal(0, 0.035)
-    gain = np.exp(rng.normal(0, 0.1)) * np.array([1 + warmth, 1.0, 1 - warmth], dtype=np.float32)
+    gain = np.exp(rng.normal(0.05, 0.1)) * np.array([1 + warmth, 1.0, 1 - warmth])
     v = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     u = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     vignette = 1 - np.float32(rng.uniform(0.04, 0.14)) * (0.6 * u * u + 0.4 * v * v)
     sigma = rng.uniform(1.0, 3.0)
-    exposed = frame * (vignette[..., None] * gain.astype(np.float32))
-    noise = rng.standard_normal(frame.shape, dtype=np.float32)
-    exposed += noise * np.float32(sigma)
-    return np.clip(exposed, 0, 255).astype(np.uint8)
+    exposed = cv2.multiply(frame, vignette[..., None] * gain.astype(np.float32), dtype=cv2.CV_32F)
+    draws = rng.integers(0, 256, frame.shape, dtype=np.uint8)
+    noise = cv2.LUT(draws, _NORMAL_QUANTILES * np.float32(sigma))
+    sensed: Bytes = cv2.add(exposed, noise, dtype=cv2.CV_8U)
+    return sensed
 
 
 def _check_size(height: int, width: int) -> None:
     if height < _MIN_HEIGHT or width < _MIN_WIDTH:
         raise UsageError(
-            f"expected frames of at least {_MIN_HEIGHT} x {_MIN_WIDTH} pixels, got {height} x {width}: ask for larger ones"
+            f"expected frames of at least {_MIN_HEIGHT} x {_MIN_WIDTH} pixels, got {height} x {width}: ask for more"
         )

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which nodes of a graph have to run in batch S * B, and what they need from those that run in batch B."""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor, fx
+
+from export.marking import MarkedGraph
+
+
+class Role(Enum):
+    """What a value that is computed once per frame becomes where it enters the region."""
+
+    SHARED = auto()
+    """Used as it is: weights, constants, sizes without the batch."""
+    REPEATED = auto()
+    """A tensor with the batch as one of its dimensions: each frame's entry S times."""
+    SCALED = auto()
+    """A size that is proportional to the batch: times S."""
+    RECOMPUTED = auto()
+    """Anything else that depends on the batch, such as ``(B * heads, N, d)`` or ``zeros(B, C)``: joins the region."""
+
+
+def descendants(sources: Iterable[fx.Node], graph: fx.Graph) -> set[fx.Node]:
+    """The sources and every node that a value of theirs reaches."""
+    reached = set(sources)
+    for node in graph.nodes:
+        if not reached.isdisjoint(node.all_input_nodes):
+            reached.add(node)
+    return reached
+
+
+def ancestors(targets: Iterable[fx.Node]) -> set[fx.Node]:
+    """The targets and every node that they are computed from."""
+    found: set[fx.Node] = set()
+    waiting = list(targets)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += node.all_input_nodes
+    return found
+
+
+class Region:
+    """The part of a marked graph that runs in batch S * B.
+
+    It begins as every node between a site and a target. Values that enter it and have no clean batch dimension are
+    recomputed inside, until each that enters is shared, repeated or scaled.
+
+    Args:
+        marked: the graph.
+        sites: marks of the stochastic layers that are sampled.
+        targets: what is wanted in batch S * B; each descends from a site.
+
+    Attributes:
+        nodes: members in order of execution.
+    """
+
+    def __init__(self, marked: MarkedGraph, sites: Sequence[fx.Node], targets: Sequence[fx.Node]) -> None:
+        self.batch = marked.batch
+        self._sites = set(sites)
+        self._of_frames = _computed_from(marked.frames, marked.module.graph)
+        members = descendants(sites, marked.module.graph) & ancestors(targets)
+        waiting = list(members)
+        while waiting:
+            for value in self.entering(waiting.pop()):
+                if value not in members and self.role(value) is Role.RECOMPUTED:
+                    members.add(value)
+                    waiting.append(value)
+        self.nodes = [node for node in marked.module.graph.nodes if node in members]
+
+    def entering(self, node: fx.Node) -> list[fx.Node]:
+        """What a member reads; a site takes its input in any form and repeats it by itself."""
+        return [] if node in self._sites else node.all_input_nodes
+
+    def role(self, node: fx.Node) -> Role:
+        """What becomes of a node outside the region when a member reads it."""
+        value = node.meta.get("val")
+        if isinstance(value, torch.SymInt):
+            size = value.node.expr
+            factor = sympy.Symbol("S", positive=True, integer=True)
+            if self.batch not in size.free_symbols:
+                return Role.SHARED
+            proportional = sympy.simplify(size.subs(self.batch, factor * self.batch) - factor * size) == 0
+            return Role.SCALED if proportional else Role.RECOMPUTED
+        if isinstance(value, Tensor):
+            if not batch_dims(value, self.batch):
+                return Role.SHARED
+            clean = node in self._of_frames and self.batch_dim(node) is not None
+            return Role.REPEATED if clean else Role.RECOMPUTED
+        several = isinstance(value, list | tuple)
+        return Role.RECOMPUTED if several and any(batch_dims(item, self.batch) for item in value) else Role.SHARED
+
+    def batch_dim(self, node: fx.Node) -> int | None:
+        """The dimension of a tensor that is the batch; None where there is none, or another one mixes with it."""
+        dims = batch_dims(node.meta["val"], self.batch)
+        return next(iter(dims)) if list(dims.values()) == [self.batch] else None
+
+
+def batch_dims(value: Any, batch: sympy.Expr) -> dict[int, sympy.Expr]:
+    """Sizes of those dimensions of a tensor that depend on the batch; none for what is not a tensor."""
+    shape = value.shape if isinstance(value, Tensor) else ()
+    sizes = {i: size.node.expr for i, size in enumerate(shape) if isinstance(size, torch.SymInt)}
+    return {i: size for i, size in sizes.items() if batch in size.free_symbols}
+
+
+def _computed_from(frames: fx.Node, graph: fx.Graph) -> set[fx.Node]:
+    """Nodes that depend on the pixels, and not on the number of frames alone."""
+    reached = {frames}
+    for node in graph.nodes:
+        is_size = isinstance(node.meta.get("val"), torch.SymInt)
+        if not is_size and not reached.isdisjoint(node.all_input_nodes):
+            reached.add(node)
+    return reached

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small modules that a sampled graph is made of beside the network's own operations.
+
+Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.stochastic.Site`. Where frames and samples
+share one dimension the frame comes first: entry ``b * S + s`` is sample s of frame b. Weights are ``(S, *noise_shape)``, the
+same for every frame, or ``(B, S, *noise_shape)``.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.stochastic import Randomness, Site
+
+
+class BankWeights(nn.Module):
+    """The weights of a mask bank: a constant of the graph.
+
+    DropBlock's are stored scaled, 4 bytes for each cell of the map and sample. Dropout's masks are as large as the features,
+    so they are stored in one byte each and scaled in the graph.
+
+    Args:
+        randomness: of the site.
+        keep: ``(S, *noise_shape)`` bool.
+    """
+
+    stored: Tensor
+
+    def __init__(self, randomness: Randomness, keep: NDArray[np.bool_]) -> None:
+        super().__init__()
+        self.randomness = randomness
+        masks = torch.from_numpy(keep)
+        is_map = randomness.kind == "dropblock"
+        self.register_buffer("stored", randomness.weights(masks.float()) if is_map else masks.to(torch.uint8))
+
+    def forward(self) -> Tensor:
+        """``(S, *noise_shape)`` float32."""
+        if self.stored.dtype == torch.float32:
+            return self.stored
+        return self.randomness.weights(self.stored.to(torch.float32))
+
+
+class NoiseWeights(nn.Module):
+    """The weights that uniform noise gives, frame by frame."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        super().__init__()
+        self.randomness = randomness
+
+    def forward(self, uniform: Tensor) -> Tensor:
+        """``(B, S, *noise_shape)`` in [0, 1) to weights of the same shape."""
+        return self.randomness.weights(self.randomness.keep(uniform))
+
+
+class FreshNoise(nn.Module):
+    """Uniform noise drawn anew for every frame."""
+
+    def __init__(self, samples: int, noise_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = (samples, *noise_shape)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """``(B, ...)`` to ``(B, S, *noise_shape)`` in [0, 1)."""
+        return torch.rand((frames.shape[0], *self.shape), device=frames.device)
+
+
+class ApplyMasks(nn.Module):
+    """Multiply features with a site's weights.
+
+    Args:
+        site: where.
+        samples: S.
+        copies: samples that the features hold already: 1 upstream of the first site, S behind it.
+    """
+
+    def __init__(self, site: Site, samples: int, copies: int) -> None:
+        super().__init__()
+        self.site, self.samples, self.copies = site, samples, copies
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """Features of B * copies frames to those of B * S."""
+        at = self.site.batch_dim
+        split = features.unflatten(at, (-1, self.copies, self.site.rows))
+        aligned = weights.reshape(-1, self.samples, *self.site.mask_shape).movedim((0, 1), (at, at + 1))
+        return (split * aligned).flatten(at, at + 2)
+
+
+class RepeatFrames(nn.Module):
+    """Features that no site changes, S times each."""
+
+    def __init__(self, batch_dim: int, samples: int) -> None:
+        super().__init__()
+        self.batch_dim, self.samples = batch_dim, samples
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features of B frames to those of B * S."""
+        at = self.batch_dim
+        sizes = [-1] * (features.dim() + 1)
+        sizes[at + 1] = self.samples
+        return features.unsqueeze(at + 1).expand(sizes).flatten(at, at + 1)
+
+
+class TapSamples(nn.Module):
+    """Latent samples of a tap that ran in batch B * S."""
+
+    def __init__(self, samples: int) -> None:
+        super().__init__()
+        self.samples = samples
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B * S, C, H, W)``, ``(B * S, N, C)`` or ``(B * S, C)`` to ``(B, S, C)``."""
+        return latent(features).unflatten(0, (-1, self.samples))
+
+
+class MaskedMean(nn.Module):
+    """Latent samples of a tap whose own masks are the first: nothing runs in batch S.
+
+    DropBlock's mask is shared by the channels and the mean over the map is linear, so its S samples are one product of a
+    ``(C, H W)`` and a ``(H W, S)`` matrix for each frame. A channel mask can wait until the mean is taken.
+    """
+
+    def __init__(self, site: Site, samples: int) -> None:
+        super().__init__()
+        self.site, self.samples = site, samples
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, S, C)``."""
+        kind, is_map = self.site.randomness.kind, features.dim() == 4
+        if kind == "dropblock":
+            averaging = weights.flatten(-2).transpose(-1, -2) / (features.shape[-2] * features.shape[-1])
+            return (features.flatten(2) @ averaging).transpose(1, 2)
+        if kind == "channel-dropout" and is_map:
+            return latent(features)[:, None] * weights
+        masked = features[:, None] * weights.reshape(-1, self.samples, *self.site.mask_shape[1:])
+        return latent(masked.flatten(0, 1)).unflatten(0, (-1, self.samples))
+
+
+class ConcatLatents(nn.Module):
+    """One latent of several taps."""
+
+    def forward(self, *latents: Tensor) -> Tensor:
+        """Several ``(B, S, C_i)`` to ``(B, S, sum C_i)``."""
+        return torch.cat(latents, dim=-1)
+
+
+def latent(features: Tensor) -> Tensor:
+    """A tap's output to one number a channel: ``(N, C, H, W)`` averaged over H and W, ``(N, T, C)`` over T, ``(N, C)`` as is."""
+    if features.dim() == 4:
+        return features.mean(dim=(2, 3))
+    return features.mean(dim=1) if features.dim() == 3 else features

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first graph of a bundle: a camera frame to a segmentation and latent samples."""
+
+import logging
+import warnings
+
+import onnx
+import torch
+from onnx import ModelProto
+from torch import Tensor, nn
+
+from export.detector_graph import OPSET
+from export.errors import ConversionError
+from export.preprocessing import Preprocessing
+
+SEGMENTATION_KINDS = ("classes", "logits", "none")
+
+
+class MonitoredNetwork(nn.Module):
+    """Preprocessing, the network with its sampled tap, and the form of segmentation that was asked for.
+
+    Args:
+        preprocessing: frames to the network's input.
+        sampled: the network's input to ``(logits, latent_samples)``, or to ``latent_samples`` alone for kind ``none``.
+        kind: ``classes`` gives the most likely class of each pixel, ``(B, h, w)`` uint8; ``logits`` the network's output as
+            it is; ``none`` leaves the decoder out.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, sampled: nn.Module, kind: str = "classes") -> None:
+        super().__init__()
+        if kind not in SEGMENTATION_KINDS:
+            raise ValueError(f"expected a segmentation kind among {', '.join(SEGMENTATION_KINDS)}, got {kind!r}")
+        self.preprocessing, self.sampled, self.kind = preprocessing, sampled, kind
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """``(B, H, W, 3)`` uint8 to ``(segmentation, latent_samples)``, or ``(latent_samples,)`` for kind ``none``."""
+        images = self.preprocessing(frame)
+        if self.kind == "none":
+            return (self.sampled(images),)
+        logits, latent_samples = self.sampled(images)
+        return (logits.argmax(1).to(torch.uint8) if self.kind == "classes" else logits), latent_samples
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return ["latent_samples"] if self.kind == "none" else ["segmentation", "latent_samples"]
+
+
+def segmentation_graph(network: MonitoredNetwork, frame_height: int, frame_width: int) -> ModelProto:
+    """Convert to ONNX with a free batch and a fixed frame size.
+
+    Opset 20 is the newest under which ONNX Runtime's CUDA provider has a kernel for each operator that networks need:
+    from opset 22 on it has none for MaxPool.
+
+    Raises:
+        ConversionError: an operator has no ONNX form, or the network's control flow cannot be followed.
+    """
+    frames = torch.zeros(2, frame_height, frame_width, 3, dtype=torch.uint8)
+    # One line for each torchvision operator that is not there: the network does not use them.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch.export about its own deprecations
+            program = torch.onnx.export(
+                network.eval(),
+                (frames,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["frame"],
+                output_names=network.outputs,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise ConversionError(f"the network has no ONNX form: {_cause(error)}") from error
+    if program is None:  # what the exporter's signature allows and dynamo=True never gives
+        raise ConversionError("the exporter returned no graph")
+    model = program.model_proto
+    onnx.checker.check_model(model)
+    return model
+
+
+def _cause(error: BaseException) -> str:
+    """The deepest error's first line: the exporter wraps it in pages of advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
