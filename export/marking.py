@@ -80,8 +80,8 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
             module = program.module(check_guards=False)
     except Exception as error:  # torch.export raises as many types as a network has ways to surprise it
         raise ConversionError(
-            f"expected a network that torch.export can follow with a free batch, got {_first_line(error)}: decide by "
-            "shapes, not by values (torch.where, not `if`), and let no size depend on the number of frames"
+            f"expected a network that torch.export can follow with a free batch, got {_first_line(error)}: decide by shapes "
+            "and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x), not a number)"
         ) from error
     assert isinstance(module, fx.GraphModule)
     for node in module.graph.nodes:

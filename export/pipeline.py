@@ -2,9 +2,10 @@
 """The offline stage from end to end: checkpoint -> tap -> graph -> entropy -> detector -> calibration -> parity -> bundle."""
 
 import datetime as dt
+import json
 import platform
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from export.reference import sample_passes
 from export.segmentation_graph import MonitoredNetwork, segmentation_graph
 from export.split import Sampler, build_sampler
 from export.tap import resolve_taps
+from lsood_runtime import Manifest
 
 PARITY_FRAMES = 8
 GOLDEN_FRAMES = 3
@@ -79,20 +81,16 @@ class ExportOptions:
 
     def asdict(self) -> dict[str, Any]:
         """JSON-ready form for the manifest."""
-        return {
-            name: [str(p) for p in value] if name == "frames" else str(value) if isinstance(value, Path) else value
-            for name, value in self.__dict__.items()
-        }
+        values = asdict(self)
+        return values | {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExportResult:
-    """The bundle's manifest and figures for the summary."""
+    """What was written: the bundle's manifest, and how closely its graphs follow PyTorch."""
 
-    manifest: lsood_runtime.Manifest
-    calibration: Calibration
+    manifest: Manifest
     parity: Parity
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def _without_progress(items: Iterable[NDArray[np.uint8]], _: str, __: int) -> Iterable[NDArray[np.uint8]]:
@@ -165,7 +163,151 @@ def export_monitor(
 
     say(f"writing {options.out}")
     golden = [frames[int(i)] for i in calibration.held_out[np.linspace(0, len(calibration.held_out) - 1, GOLDEN_FRAMES, dtype=int)]]
-    manifest = _manifest(options, checkpoint, preprocessing, sampler, calibration, parity, frames)
+    facts = _facts(options, checkpoint, preprocessing, sampler, calibration, parity, frames)
     with whole_or_nothing(options.out) as folder:
-        manifest = _write(folder, manifest, graph, detector, golden, _scores(session, detector_session, golden))
-    return ExportResult(manifest, calibration, parity)
+        np.savez_compressed(
+            folder / "golden.npz", frames=np.stack(golden), scores=_scores(session, detector_session, golden)
+        )
+        manifest = _write(folder, facts, {"segmentation.onnx": graph, "detector.onnx": detector})
+    return ExportResult(manifest, parity)
+
+
+def _preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames: FrameFiles) -> Preprocessing:
+    known = checkpoint.hyper_parameters
+    mean, std = options.mean or known.get("mean"), options.std or known.get("std")
+    if mean is None or std is None:
+        raise UsageError(
+            "expected --mean and --std, the checkpoint does not say how its frames were normalised "
+            "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
+        )
+    height, width = options.input_size or known.get("input_size") or frames.shape[:2]
+    if min(height, width) < 1:
+        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}")
+    try:
+        return Preprocessing(height, width, mean, std)
+    except ValueError as error:
+        raise UsageError(f"{error}: check --mean and --std") from error
+
+
+def _drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float, int]:
+    """DropBlock's constants from the flags, else from the checkpoint; a guide's checkpoint carries neither."""
+    known = checkpoint.hyper_parameters
+    drop_prob = known.get("drop_prob") if options.drop_prob is None else options.drop_prob
+    block_size = known.get("block_size") if options.block_size is None else options.block_size
+    if drop_prob is None or block_size is None:
+        raise UsageError(
+            "expected --drop-prob and --block-size, the checkpoint does not carry DropBlock's constants "
+            "(the guide's code had 0.5 and 8 in 2024, 0.2 and 12 in 2023: look into the code that trained it)"
+        )
+    if not 0 < drop_prob <= 1 or block_size < 1:
+        raise UsageError(f"expected --drop-prob in (0, 1] and --block-size of at least 1, got {drop_prob} and {block_size}")
+    return drop_prob, block_size
+
+
+def _session(model: ModelProto) -> ort.InferenceSession:
+    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def _entropies(
+    segmentation: ort.InferenceSession, entropy: ort.InferenceSession, frames: Iterable[NDArray[np.uint8]]
+) -> NDArray[np.float64]:
+    """Entropies as the vehicle will compute them: by the graphs themselves, one frame at a time."""
+    rows = []
+    for frame in frames:
+        (samples,) = segmentation.run(["latent_samples"], {"frame": frame[None]})
+        rows.append(entropy.run(["entropy"], {"latent_samples": samples})[0][0])
+    return np.stack(rows).astype(np.float64)
+
+
+def _scores(
+    segmentation: ort.InferenceSession, detector: ort.InferenceSession, frames: Iterable[NDArray[np.uint8]]
+) -> NDArray[np.float64]:
+    scores = []
+    for frame in frames:
+        (samples,) = segmentation.run(["latent_samples"], {"frame": frame[None]})
+        scores.append(detector.run(["score"], {"latent_samples": samples})[0][0])
+    return np.array(scores, np.float64)
+
+
+def _facts(
+    options: ExportOptions,
+    checkpoint: Checkpoint,
+    preprocessing: Preprocessing,
+    sampler: Sampler,
+    calibration: Calibration,
+    parity: Parity,
+    frames: FrameFiles,
+) -> dict[str, Any]:
+    """The manifest but for the records of its files."""
+    site = sampler.describe()[0]
+    height, width = preprocessing.height, preprocessing.width
+    shown = options.segmentation != "none"
+    spread = max(calibration.spread, 1e-3)
+    return {
+        "schema": lsood_runtime.SCHEMA,
+        "name": type(checkpoint.network).__name__,
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "input": {
+            "channels": preprocessing.channels,
+            "frame_height": frames.shape[0],
+            "frame_width": frames.shape[1],
+            "network_height": height,
+            "network_width": width,
+            "resize": "bilinear-antialias",
+            "mean": list(preprocessing.mean),
+            "std": list(preprocessing.std),
+        },
+        "segmentation": {
+            "kind": options.segmentation,
+            "num_classes": int(checkpoint.hyper_parameters["n_class"]) if shown else None,
+            "height": height if shown else None,
+            "width": width if shown else None,
+        },
+        "tap": {"layers": list(sampler.taps), "channels": sampler.channels},
+        "masks": {
+            "mode": sampler.mode,
+            "count": sampler.samples,
+            "seed": options.seed,
+            "drop_prob": site["drop_prob"],
+            "block_size": site["block_size"],
+            "sha256": sampler.sha256,
+        },
+        "entropy": {"neighbors": options.neighbors, "min_dist": MIN_DIST},
+        "detector": {
+            "kind": "kde",
+            "bandwidth": calibration.density.bandwidth_,
+            "bandwidth_rule": "highest likelihood of held-out contiguous blocks, 5 folds",
+            "pca_components": options.pca,
+            "fit_frames": len(calibration.density.points_),
+        },
+        "threshold": {
+            "value": calibration.threshold,
+            "false_alarm_rate": calibration.false_alarm_rate,
+            "rule": "split-conformal order statistic of the held-out frames' scores",
+        },
+        "calibration": {
+            "scores": calibration.scores.tolist(),
+            "source": f"{len(calibration.scores)} of {len(frames)} frames, blocks 3 and 7 of 8 in the order of recording",
+        },
+        "parity": asdict(parity),
+        "golden": {"tolerance": {provider: share * spread for provider, share in GOLDEN_TOLERANCE.items()}},
+        "versions": {
+            "lsood_runtime": lsood_runtime.__version__,
+            "python": platform.python_version(),
+            "opset": OPSET,
+            **{name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript", "numpy", "scikit-learn")},
+        },
+        "config": options.asdict(),
+    }
+
+
+def _write(folder: Path, facts: dict[str, Any], graphs: dict[str, ModelProto]) -> Manifest:
+    """Graphs, card and manifest; each graph carries the manifest too, but for the digests that it would change itself."""
+    for name, graph in graphs.items():
+        onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(facts, allow_nan=False)})
+        (folder / name).write_bytes(graph.SerializeToString())
+    (folder / "README.md").write_text(model_card(facts))
+    files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())}
+    manifest = Manifest.from_json(json.dumps(facts | {"files": files}, allow_nan=False))
+    write_manifest(folder, manifest)
+    return manifest

@@ -50,6 +50,7 @@ class Preprocessing(nn.Module):
         if channels not in ("rgb", "bgr"):
             raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}")
         self.height, self.width, self.channels = height, width, channels
+        self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         offset = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
         self.register_buffer("scale", scale.float().view(1, 3, 1, 1), persistent=False)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m export``: from a checkpoint and calibration frames to a bundle."""
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from export.errors import ExportError
+from export.pipeline import ExportOptions, ExportResult, export_monitor
+from export.segmentation_graph import SEGMENTATION_KINDS
+from lsood_runtime import LsoodError
+
+_EPILOG = """\
+examples:
+  python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/
+  python -m export --ckpt guide.ckpt --frames day1/ day2/ --out monitor/ --input-size 256 512 \\
+      --drop-prob 0.5 --block-size 8 --mean 0.287 0.325 0.284 --std 0.187 0.190 0.187
+
+The frames must be ones the network should call familiar, of one camera, in the order of recording, best from drives that
+the network was not trained on: a quarter of them sets the threshold, the others the density.
+
+exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed,
+6 calibration impossible
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags, each with its default and its unit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Turn a trained segmentation checkpoint into an out-of-distribution monitor in ONNX.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main = parser.add_argument_group("what goes in and out")
+    main.add_argument("--ckpt", type=Path, required=True, metavar="FILE", help="PyTorch-Lightning checkpoint")
+    main.add_argument(
+        "--frames",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="PATH",
+        help="in-distribution frames: folders or image files, in the order of recording",
+    )
+    main.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
+    main.add_argument("--overwrite", action="store_true", help="replace the bundle at --out once the new one is whole")
+    network = parser.add_argument_group("network (default: as the checkpoint says)")
+    network.add_argument("--input-size", type=int, nargs=2, metavar=("H", "W"), help="rows and columns the network sees")
+    network.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="mean of the frames, in [0, 1]")
+    network.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"), help="standard deviation of the frames")
+    network.add_argument("--segmentation", choices=SEGMENTATION_KINDS, default="classes", help="default: %(default)s")
+    sampling = parser.add_argument_group("sampling")
+    sampling.add_argument("--mc-samples", type=int, default=16, metavar="S", help="samples a frame (default: %(default)s)")
+    sampling.add_argument("--neighbors", type=int, default=5, metavar="K", help="k of the entropy, below S (default: %(default)s)")
+    sampling.add_argument("--drop-prob", type=float, metavar="P", help="DropBlock's drop probability")
+    sampling.add_argument("--block-size", type=int, metavar="B", help="DropBlock's block size, in cells of the tap")
+    sampling.add_argument("--seed", type=int, default=0, help="of the mask bank and the PCA (default: %(default)s)")
+    detector = parser.add_argument_group("detector")
+    detector.add_argument("--pca", type=int, metavar="N", help="whitened principal components (default: none, all entropies)")
+    detector.add_argument(
+        "--false-alarm-rate",
+        type=float,
+        default=0.05,
+        metavar="RATE",
+        help="share of in-distribution frames that may be flagged (default: %(default)s)",
+    )
+    talk = parser.add_mutually_exclusive_group()
+    talk.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
+    talk.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code comes back."""
+    flags = build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if flags.verbose else logging.ERROR, stream=sys.stderr)
+    log = Console(stderr=True, quiet=flags.quiet, highlight=False)
+    options = ExportOptions(
+        ckpt=flags.ckpt,
+        frames=tuple(flags.frames),
+        out=flags.out,
+        input_size=flags.input_size and tuple(flags.input_size),
+        mc_samples=flags.mc_samples,
+        seed=flags.seed,
+        neighbors=flags.neighbors,
+        drop_prob=flags.drop_prob,
+        block_size=flags.block_size,
+        mean=flags.mean and tuple(flags.mean),
+        std=flags.std and tuple(flags.std),
+        pca=flags.pca,
+        false_alarm_rate=flags.false_alarm_rate,
+        segmentation=flags.segmentation,
+        overwrite=flags.overwrite,
+    )
+
+    def progress(items: Iterable[NDArray[np.uint8]], what: str, total: int) -> Iterable[NDArray[np.uint8]]:
+        columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=log, disable=flags.quiet) as bar:
+            yield from bar.track(items, total=total, description=what)
+
+    try:
+        result = export_monitor(options, lambda stage: log.print(f"[dim]·[/dim] {stage}"), progress)
+    except (ExportError, LsoodError) as error:
+        if flags.verbose:
+            traceback.print_exc()
+        print(f"export: error: {error}", file=sys.stderr)
+        return error.exit_code if isinstance(error, ExportError) else 1
+    except KeyboardInterrupt:
+        print("export: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    if not flags.quiet:
+        _summarise(options, result)
+    return 0
+
+
+def _summarise(options: ExportOptions, result: ExportResult) -> None:
+    manifest, parity = result.manifest, result.parity
+    table = Table(title=f"{options.out}", show_header=False, title_justify="left")
+    rows = {
+        "network": f"{manifest.name}, {manifest.input.network_height} x {manifest.input.network_width}",
+        "frames": f"{manifest.input.frame_height} x {manifest.input.frame_width} {manifest.input.channels} uint8",
+        "tap": f"{', '.join(manifest.tap.layers)}, {manifest.tap.channels} dimensions",
+        "masks": f"{manifest.masks.count} fixed, p = {manifest.masks.drop_prob}, b = {manifest.masks.block_size}",
+        "density": f"{manifest.detector.fit_frames} frames, bandwidth {manifest.detector.bandwidth:.3g}"
+        + (f", PCA {manifest.detector.pca_components}" if manifest.detector.pca_components else ""),
+        "threshold": f"{manifest.threshold.value:.2f} nats for {manifest.threshold.false_alarm_rate:.1%} false alarms, "
+        f"by {len(manifest.calibration.scores)} held-out frames",
+        "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
+        f"score {parity.score_max_abs:.1e} nats over {parity.frames} frames",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console(highlight=False).print(table)
+    print(f"next: python -m lsood_runtime score {options.out} {options.frames[0]}")

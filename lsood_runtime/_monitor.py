@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The monitor that a perception stack embeds."""
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._bundle import open_bundle
+from lsood_runtime._exceptions import BundleError, ClosedError, SelfTestError
+from lsood_runtime._frames import check_frame
+from lsood_runtime._manifest import Manifest
+from lsood_runtime._providers import Provider, open_session, resolve_providers
+
+Frame = NDArray[np.uint8]
+
+
+class OoDMonitor:
+    """Scores camera frames by their distance from the training distribution.
+
+    Loading verifies every file of the bundle and replays its golden frames. With fixed masks a frame's score depends on the
+    frame alone: the same bits in any order and any process on one machine.
+
+    Args:
+        bundle: the folder that ``python -m export`` wrote.
+        providers: ONNX Runtime execution providers by name, short name (``cpu``, ``cuda``, ``tensorrt``) or
+            ``(name, options)``; None for the CPU. One that does not load is an error, never replaced.
+        threads: threads of the CPU provider within an operator; None for one a core.
+        self_test: replay the golden frames.
+
+    Raises:
+        BundleError: the bundle is incomplete, damaged or of another schema.
+        ProviderError: a provider does not run here.
+        SelfTestError: a golden frame does not get its score back.
+
+    Example:
+        >>> with OoDMonitor("monitor/") as monitor:  # doctest: +SKIP
+        ...     score = monitor.score(frame)
+    """
+
+    def __init__(
+        self,
+        bundle: str | os.PathLike[str],
+        *,
+        providers: Sequence[Provider] | None = None,
+        threads: int | None = None,
+        self_test: bool = True,
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise ValueError(f"expected at least one thread, got {threads}")
+        resolved = resolve_providers(providers)
+        contents = open_bundle(bundle)
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = threads or 0
+        self._manifest = contents.manifest
+        self._calibration = np.array(contents.manifest.calibration.scores)
+        self._has_segmentation = contents.manifest.segmentation.kind != "none"
+        self._outputs = ["segmentation", "latent_samples"] if self._has_segmentation else ["latent_samples"]
+        self._segmentation: ort.InferenceSession | None = open_session(contents.segmentation, resolved, options)
+        self._detector = open_session(contents.detector, resolved, options)
+        self._provider = resolved[0][0]
+        _check_outputs(self._segmentation, self._outputs)
+        _check_outputs(self._detector, ["score"])
+        if self_test:
+            self._replay(contents.golden_frames, contents.golden_scores)
+
+    def score(self, frame: Frame) -> float:
+        """Score one camera frame.
+
+        Args:
+            frame: ``(H, W, 3)`` uint8 in the manifest's channel order and size; not modified. Views are copied once.
+
+        Returns:
+            Score in nats; higher is further from the training distribution, compared with :attr:`threshold`.
+
+        Raises:
+            FrameError: wrong rank, dtype, size or channel count; the message names what was expected and what came.
+            ClosedError: the monitor was closed.
+        """
+        return self._run(frame)[0]
+
+    def assess(self, frame: Frame) -> Assessment:
+        """Score one camera frame and say what to make of it.
+
+        Args:
+            frame: as for :meth:`score`.
+
+        Returns:
+            The verdict, with the segmentation of the same pass.
+
+        Raises:
+            FrameError: as for :meth:`score`.
+            ClosedError: the monitor was closed.
+        """
+        start = time.perf_counter()
+        score, segmentation = self._run(frame)
+        threshold = self._manifest.threshold.value
+        if not math.isfinite(score):
+            state, p_value = State.INVALID, math.nan
+        else:
+            state = State.OUT_OF_DISTRIBUTION if score > threshold else State.OK
+            count = len(self._calibration)
+            p_value = (1 + count - int(np.searchsorted(self._calibration, score, side="left"))) / (count + 1)
+        latency_ms = 1e3 * (time.perf_counter() - start)
+        return Assessment(
+            score, p_value, state is not State.OK, threshold, segmentation, state, self._provider, latency_ms
+        )
+
+    def _run(self, frame: Any) -> tuple[float, Any]:
+        if self._segmentation is None:
+            raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
+        batch = check_frame(frame, self._manifest.input)[None]
+        *segmentation, latent_samples = self._segmentation.run(self._outputs, {"frame": batch})
+        (score,) = self._detector.run(["score"], {"latent_samples": latent_samples})
+        return float(score[0]), segmentation[0][0] if segmentation else None
+
+    def _replay(self, frames: Frame, scores: NDArray[np.float64]) -> None:
+        tolerance = self._manifest.golden.tolerance["cpu" if self._provider == "CPUExecutionProvider" else "gpu"]
+        for i, (frame, expected) in enumerate(zip(frames, scores, strict=True)):
+            score = self.score(frame)
+            if not abs(score - expected) <= tolerance:
+                raise SelfTestError(
+                    f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g} nats, got {score:.6g} on "
+                    f"{self._provider}: this machine computes something else than the exporter; do not rely on it"
+                )
+
+    @property
+    def manifest(self) -> Manifest:
+        """The bundle's account of itself."""
+        return self._manifest
+
+    @property
+    def threshold(self) -> float:
+        """Score above which a frame is out of distribution, nats."""
+        return self._manifest.threshold.value
+
+    @property
+    def provider(self) -> str:
+        """Full name of the execution provider that runs."""
+        return self._provider
+
+    def close(self) -> None:
+        """Release both sessions; closing again does nothing."""
+        self._segmentation = self._detector = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check_outputs(session: ort.InferenceSession, expected: list[str]) -> None:
+    names = [output.name for output in session.get_outputs()]
+    if not set(expected) <= set(names):
+        raise BundleError(f"expected a graph with the outputs {', '.join(expected)}, got {', '.join(names)}")

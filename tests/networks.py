@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small networks of every kind that the tap has to deal with; 24 x 32 inputs, five classes."""
+
+import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from export.dropblock import DropBlock2D
+
+HEIGHT, WIDTH, CLASSES = 24, 32, 5
+
+
+def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class DropBlockAtTap(nn.Module):
+    """As DeepLabV3+: deep features through DropBlock, merged with shallow ones; dropout in the head."""
+
+    def __init__(self, drop_block: nn.Module | None = None) -> None:
+        super().__init__()
+        self.shallow, self.deep = block(3, 6, stride=2), block(6, 12, stride=2)
+        self.drop_block1 = drop_block or DropBlock2D(0.8, 3)
+        self.head = nn.Sequential(block(18, 8), nn.Dropout(0.1), nn.Conv2d(8, CLASSES, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        shallow = self.shallow(x)
+        deep = F.interpolate(self.drop_block1(self.deep(shallow)), size=shallow.shape[-2:], mode="bilinear")
+        logits: Tensor = self.head(torch.cat([shallow, deep], dim=1))
+        return F.interpolate(logits, size=x.shape[-2:], mode="bilinear")
+
+
+class DropoutUNet(nn.Module):
+    """Dropout of three kinds at three depths; every skip connection crosses the cut; the layers work in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down1, self.down2, self.down3 = block(3, 6), block(6, 8, stride=2), block(8, 10, stride=2)
+        self.drop1, self.drop2, self.drop3 = nn.Dropout2d(0.3), nn.Dropout(0.4), nn.Dropout2d(0.2)
+        self.bottleneck = block(10, 12)
+        self.up2, self.up1 = block(12 + 8, 8), block(8 + 6, 6)
+        self.head = nn.Conv2d(6, CLASSES, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine = self.down1(x)
+        middle = self.down2(self.drop1(fine))
+        coarse = self.down3(self.drop2(middle))
+        coarse = self.bottleneck(self.drop3(coarse))
+        middle = self.up2(torch.cat([F.interpolate(coarse, scale_factor=2.0), middle], dim=1))
+        logits: Tensor = self.head(self.up1(torch.cat([F.interpolate(middle, scale_factor=2.0), fine], dim=1)))
+        return logits
+
+
+class SkipAcrossTheCut(DropoutUNet):
+    """The tap, in the decoder, needs the clean features of the encoder beside the dropped ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop1, self.drop2, self.drop3 = nn.Identity(), nn.Identity(), PackageDropBlock2D(block_size=2, drop_prob=0.4)
+
+
+class NoDropout(nn.Module):
+    """Nothing stochastic at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(block(3, 6, stride=2), block(6, 8, stride=2))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Conv2d(8, CLASSES, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.encoder(x)
+        features = features + self.pool(features)
+        return F.interpolate(self.head(features), size=x.shape[-2:])
+
+
+class Attention(nn.Module):
+    """Heads folded into the batch, dropout on the attention weights ``(B * heads, N, N)``."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.project = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.attention_dropout = nn.Dropout(0.2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        b, n, c = tokens.shape
+        split = self.qkv(tokens).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        q, k, v = split.reshape(3, b * self.heads, n, c // self.heads).unbind(0)
+        weights = self.attention_dropout(torch.softmax(q @ k.transpose(1, 2) / (c // self.heads) ** 0.5, dim=-1))
+        merged = (weights @ v).reshape(b, self.heads, n, c // self.heads).transpose(1, 2).reshape(b, n, c)
+        projected: Tensor = self.project(merged)
+        return projected
+
+
+class TransformerSegmenter(nn.Module):
+    """Patches, a class token, learned positions, two blocks, and a decoder that is batch-last on its way."""
+
+    def __init__(self, width: int = 12, heads: int = 3) -> None:
+        super().__init__()
+        self.rows, self.columns = HEIGHT // 8, WIDTH // 8
+        self.patches = nn.Conv2d(3, width, 8, stride=8)
+        self.token = nn.Parameter(torch.randn(1, 1, width))
+        self.positions = nn.Parameter(torch.randn(1, self.rows * self.columns + 1, width))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.attentions = nn.ModuleList(Attention(width, heads) for _ in range(2))
+        self.dropout = nn.Dropout(0.1)  # one module, called twice
+        self.encoder_end = nn.LayerNorm(width)
+        self.head = nn.Linear(width, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(tokens.shape[0], -1, -1), tokens], dim=1) + self.positions
+        for norm, attention in zip(self.norms, self.attentions, strict=True):
+            tokens = tokens + self.dropout(attention(norm(tokens)))
+        tokens = self.encoder_end(tokens)[:, 1:]
+        logits = self.head(tokens).transpose(1, 2).reshape(-1, CLASSES, self.rows, self.columns)
+        return F.interpolate(logits, size=x.shape[-2:], mode="bilinear")
