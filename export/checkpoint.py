@@ -2,6 +2,7 @@
 """Read a PyTorch-Lightning checkpoint without running code from it, and build the network it was trained as."""
 
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"expected a checkpoint file, found none at {path}")
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of foreign pickles: what they hold is refused below
+            contents = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds pickled Python objects beside its weights, or is cut off; loading them could run any code: "

@@ -11,16 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import sympy
 import torch
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError
 from export.stochastic import recognise
 
-SITE, TAP = "site", "tap"
+MarkRole = Literal["site", "tap"]
 
 
 @torch.library.custom_op("lsood::mark", mutates_args=())
@@ -44,18 +43,27 @@ class MarkedGraph:
         module: holds the weights, which are the network's own, and the graph.
         frames: the node of the network's input, ``(B, 3, H, W)``.
         output: the node of its output; None where the output is not one tensor.
-        batch: the symbol of B in the nodes' shapes.
+        batch: the symbol of B, a sympy expression, in the nodes' shapes.
     """
 
     module: fx.GraphModule
     frames: fx.Node
     output: fx.Node | None
-    batch: sympy.Expr
+    batch: Any
 
-    def marks(self, role: str) -> dict[tuple[str, int], fx.Node]:
-        """Nodes of one role in order of execution, by layer and call."""
-        nodes = self.module.graph.find_nodes(op="call_function", target=torch.ops.lsood.mark.default)
-        return {(node.args[2], node.args[3]): node for node in nodes if node.args[1] == role}
+    def marks(self, role: MarkRole) -> dict[tuple[str, int], fx.Node]:
+        """Marks of one role in order of execution, by layer and call."""
+        marks: dict[tuple[str, int], fx.Node] = {}
+        for node in self.module.graph.nodes:
+            if is_mark(node):
+                _, its_role, layer, call = node.args
+                marks |= {(layer, call): node} if its_role == role else {}
+        return marks
+
+
+def is_mark(node: fx.Node) -> bool:
+    """Whether a node is a mark, of either role."""
+    return node.target is torch.ops.lsood.mark.default
 
 
 def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> MarkedGraph:
@@ -70,18 +78,17 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
         ConversionError: torch.export cannot follow the network with a free batch, or the network is random by itself.
     """
     frames = example[:1].expand(2, *example.shape[1:]).contiguous()  # torch.export takes a batch of 1 for a constant
+    batch = torch.export.Dim("batch", min=1)
     try:
         with _marked(network, taps), _quiet(), torch.no_grad():
-            program = torch.export.export(
-                network, (frames,), strict=False, dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
-            )
+            program = torch.export.export(network, (frames,), strict=False, dynamic_shapes=({0: batch},))
             if any(_writes(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})
             module = program.module(check_guards=False)
     except Exception as error:  # torch.export raises as many types as a network has ways to surprise it
         raise ConversionError(
-            f"expected a network that torch.export can follow with a free batch, got {_first_line(error)}: decide by shapes "
-            "and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x), not a number)"
+            f"expected a network that torch.export can follow with a free batch, got {_first_line(error)}: decide by "
+            "shapes and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x))"
         ) from error
     assert isinstance(module, fx.GraphModule)
     for node in module.graph.nodes:
@@ -91,9 +98,9 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
                 "dropout `training=self.training`, or use nn.Dropout"
             )
     (placeholder,) = module.graph.find_nodes(op="placeholder")
-    (returned,) = module.graph.output_node().args[0]
-    output = returned if isinstance(returned, fx.Node) and program.call_spec.out_spec.is_leaf() else None
-    return MarkedGraph(module, placeholder, output, placeholder.meta["val"].shape[0].node.expr)
+    output = module.graph.output_node().all_input_nodes[:1] if program.call_spec.out_spec.is_leaf() else []
+    symbol = placeholder.meta["val"].shape[0].node.expr
+    return MarkedGraph(module, placeholder, output[0] if output else None, symbol)
 
 
 @contextmanager
@@ -107,8 +114,8 @@ def _marked(network: nn.Module, taps: Sequence[str]) -> Iterator[None]:
         calls[role, name] += 1
         return mark(output, role, name, calls[role, name] - 1)
 
-    roles = [(SITE, name, module) for name, module in network.named_modules() if recognise(module)]
-    roles += [(TAP, name, network.get_submodule(name)) for name in taps]
+    roles = [("site", name, module) for name, module in network.named_modules() if recognise(module)]
+    roles += [("tap", name, network.get_submodule(name)) for name in taps]
     handles = [
         module.register_forward_hook(lambda _, __, output, role=role, name=name: hook(role, name, output))
         for role, name, module in roles
@@ -122,7 +129,7 @@ def _marked(network: nn.Module, taps: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch from the user's terminal: its own deprecations, and the whole graph printed where it cannot go on."""
+    """Keep torch from the user's terminal: its own deprecations, and the graph it prints where it cannot go on."""
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -134,7 +141,9 @@ def _writes(node: fx.Node) -> bool:
 
 def _is_random(node: fx.Node) -> bool:
     """Whether a node draws numbers; dropout that is switched off does not."""
-    if not isinstance(node.target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded not in node.target.tags:
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    if torch.Tag.nondeterministic_seeded not in node.target.tags:
         return False
     values = {argument.name: argument.default_value for argument in node.target._schema.arguments}
     values |= dict(zip(values, node.args, strict=False)) | node.kwargs

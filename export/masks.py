@@ -18,26 +18,22 @@ MAX_FULL_SHARE = 0.05
 """A larger share of masks that drop nothing is refused: their samples are all the same sample."""
 
 _MAX_REJECTED_IN_A_ROW = 1000
-_MAX_BANK_CELLS = 2**30
+_MAX_BANK_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
 class MaskBank:
     """S sets of masks, one mask a site in each set.
 
+    No two sets are equal, no mask keeps nothing, and no set keeps everything.
+
     Attributes:
-        keep: for each site ``(S, *noise_shape)`` bool, True where the layer keeps its input. No two sets are equal, no mask
-            keeps nothing, and no set keeps everything.
+        keep: for each site ``(S, *noise_shape)`` bool, True where the layer keeps its input.
         seed: what it was drawn from.
     """
 
     keep: tuple[NDArray[np.bool_], ...]
     seed: int
-
-    @property
-    def samples(self) -> int:
-        """S, the number of sets."""
-        return len(self.keep[0])
 
     @cached_property
     def sha256(self) -> str:
@@ -65,10 +61,9 @@ def check_full_share(sites: Sequence[Site], force: bool = False) -> None:
     """
     share = full_share(sites)
     if share > MAX_FULL_SHARE and not force:
-        where = "; ".join(str(site) for site in sites)
         raise TapError(
-            f"expected at most {MAX_FULL_SHARE:.0%} of masks to drop nothing, got {share:.1%} ({where}): "
-            "raise the drop probability, lower the block size, tap a larger map, or force it"
+            f"expected at most {MAX_FULL_SHARE:.0%} of masks to drop nothing, got {share:.1%} ({_where(sites)}): raise "
+            "the drop probability, lower the block size, tap a larger map, or force it"
         )
 
 
@@ -84,20 +79,20 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
         force: accept constants under which many draws drop nothing (these draws are still rejected).
 
     Raises:
-        TapError: too many draws drop nothing, S distinct masks cannot be found, or the bank would be too large to ship.
+        TapError: too many draws drop nothing, S distinct masks cannot be found, or the bank is too large to ship.
     """
     check_full_share(sites, force)
-    cells = samples * sum(math.prod(site.noise_shape) for site in sites)
-    if cells > _MAX_BANK_CELLS:
+    size = samples * sum(math.prod(site.noise_shape) for site in sites)
+    if size > _MAX_BANK_BYTES:
         raise TapError(
-            f"expected a mask bank of at most {_MAX_BANK_CELLS / 2**30:.0f} GiB, {samples} samples of elementwise dropout need "
-            f"{cells / 2**30:.1f} GiB: draw fewer samples, draw masks in the graph (mode 'fresh'), or tap a layer with DropBlock"
+            f"expected a mask bank of at most {_MAX_BANK_BYTES / 2**30:.0f} GiB, S = {samples} masks need "
+            f"{size / 2**30:.1f} GiB ({_where(sites)}): lower S, take fresh masks, or tap a layer with DropBlock"
         )
     generator = np.random.Generator(np.random.PCG64(seed))
     seen: set[bytes] = set()
     sets: list[list[NDArray[np.bool_]]] = []
     rejected = 0
-    while len(sets) < samples:
+    while len(sets) < samples and rejected < _MAX_REJECTED_IN_A_ROW:
         masks = [_draw(site, generator) for site in sites]
         identity = hashlib.sha256(b"".join(mask.tobytes() for mask in masks)).digest()
         valid = all(mask.any() for mask in masks) and not all(mask.all() for mask in masks)
@@ -105,14 +100,13 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
             seen.add(identity)
             sets.append(masks)
             rejected = 0
-            continue
-        rejected += 1
-        if rejected == _MAX_REJECTED_IN_A_ROW:
-            where = "; ".join(str(site) for site in sites)
-            raise TapError(
-                f"expected {samples} distinct masks that drop something and keep something, found {len(sets)} before "
-                f"{rejected} draws in a row were of no use ({where}): draw fewer samples, or change the drop probability"
-            )
+        else:
+            rejected += 1
+    if len(sets) < samples:
+        raise TapError(
+            f"expected {samples} distinct masks that keep something and drop something, found {len(sets)} before "
+            f"{rejected} draws in a row were of no use ({_where(sites)}): lower S, or change the drop probability"
+        )
     return MaskBank(tuple(np.stack(masks) for masks in zip(*sets, strict=True)), seed)
 
 
@@ -120,3 +114,7 @@ def _draw(site: Site, generator: np.random.Generator) -> NDArray[np.bool_]:
     uniform = torch.from_numpy(generator.random(site.noise_shape, dtype=np.float32))
     keep: NDArray[np.bool_] = site.randomness.keep(uniform[None])[0].numpy().astype(bool)
     return keep
+
+
+def _where(sites: Sequence[Site]) -> str:
+    return "; ".join(str(site) for site in sites)

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-import lsood_runtime
 from export.bundle import check_destination, sha256, whole_or_nothing, write_manifest
 from export.calibration import Calibration, calibrate
 from export.card import model_card
@@ -32,7 +31,7 @@ from export.reference import sample_passes
 from export.segmentation_graph import MonitoredNetwork, segmentation_graph
 from export.split import Sampler, build_sampler
 from export.tap import resolve_taps
-from lsood_runtime import Manifest
+from lsood_runtime import SCHEMA, Manifest, __version__
 
 PARITY_FRAMES = 8
 GOLDEN_FRAMES = 3
@@ -244,7 +243,7 @@ def _facts(
     shown = options.segmentation != "none"
     spread = max(calibration.spread, 1e-3)
     return {
-        "schema": lsood_runtime.SCHEMA,
+        "schema": SCHEMA,
         "name": type(checkpoint.network).__name__,
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "input": {
@@ -292,7 +291,7 @@ def _facts(
         "parity": asdict(parity),
         "golden": {"tolerance": {provider: share * spread for provider, share in GOLDEN_TOLERANCE.items()}},
         "versions": {
-            "lsood_runtime": lsood_runtime.__version__,
+            "lsood_runtime": __version__,
             "python": platform.python_version(),
             "opset": OPSET,
             **{name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript", "numpy", "scikit-learn")},

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Latent samples the long way: S passes of the network as it is, with hooks. The graphs are measured against this.
 
-Nothing here knows of graphs, batches of samples or matrix products. It is the guide's procedure, with the masks given instead
-of drawn.
+Nothing here knows of graphs, batches of samples or matrix products. It is the guide's procedure, with the masks given
+instead of drawn.
 """
 
 from collections import Counter
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from export.split import Sampler
 from export.stochastic import Site
 from export.tap import check_evaluation_mode
+
+Masks = dict[Site, list[Tensor]]
+"""For each site the keep masks of one sample, frame by frame."""
 
 
 def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequence[Tensor] = ()) -> Tensor:
@@ -35,14 +38,12 @@ def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequen
     check_evaluation_mode(network)
     if sampler.bank is None and len(noise) != len(sampler.sites):
         raise ValueError(f"expected noise for {len(sampler.sites)} sites in mode {sampler.mode!r}, got {len(noise)}")
+    masks = [_masks(sampler, s, x.shape[0], noise) for s in range(sampler.samples)]
     with torch.no_grad():
-        return torch.stack(
-            [_one_pass(network, x, sampler, _masks(sampler, s, len(x), noise)) for s in range(sampler.samples)], dim=1
-        )
+        return torch.stack([_one_pass(network, x, sampler, masks[s]) for s in range(sampler.samples)], dim=1)
 
 
-def _masks(sampler: Sampler, s: int, frames: int, noise: Sequence[Tensor]) -> dict[Site, list[Tensor]]:
-    """For each site the keep masks of sample s, frame by frame."""
+def _masks(sampler: Sampler, s: int, frames: int, noise: Sequence[Tensor]) -> Masks:
     if sampler.bank is not None:
         fixed = [torch.from_numpy(keep[s]).float() for keep in sampler.bank.keep]
         return {site: [keep] * frames for site, keep in zip(sampler.sites, fixed, strict=True)}
@@ -52,9 +53,10 @@ def _masks(sampler: Sampler, s: int, frames: int, noise: Sequence[Tensor]) -> di
     }
 
 
-def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: dict[Site, list[Tensor]]) -> Tensor:
-    inline = {site.key: site for site in sampler.sites if not site.added}
-    added = {site.layer: site for site in sampler.sites if site.added}
+def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> Tensor:
+    """``(B, C)``: the taps, concatenated, of one pass with one mask at each site."""
+    inline = {(site.layer, site.call): site for site in masks if not site.added}
+    added = {site.layer: site for site in masks if site.added}
     calls: Counter[str] = Counter()
     read: dict[str, Tensor] = {}
 
@@ -66,13 +68,16 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: dict[Site,
     def record(layer: str, output: Tensor) -> None:
         if layer in added:
             output = _drop(output, added[layer], masks[added[layer]])
-        # Averaged at once: a layer behind the tap may work in place.
-        read[layer] = {4: lambda z: z.mean(dim=(2, 3)), 3: lambda z: z.mean(dim=1), 2: torch.clone}[output.dim()](output)
+        # Averaged at once, and copied where there is nothing to average: a layer behind the tap may work in place.
+        over = {4: (2, 3), 3: (1,)}.get(output.dim())
+        read[layer] = output.clone() if over is None else output.mean(dim=over)
 
     hooks: list[tuple[str, Any]] = [(layer, drop) for layer in dict.fromkeys(layer for layer, _ in inline)]
     hooks += [(tap, record) for tap in sampler.taps]
     handles = [
-        network.get_submodule(layer).register_forward_hook(lambda _, __, output, hook=hook, layer=layer: hook(layer, output))
+        network.get_submodule(layer).register_forward_hook(
+            lambda _, __, output, hook=hook, layer=layer: hook(layer, output)
+        )
         for layer, hook in hooks
     ]
     try:
@@ -85,8 +90,9 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: dict[Site,
 
 def _drop(output: Tensor, site: Site, masks: Sequence[Tensor]) -> Tensor:
     """What the layer would do in training, with the given masks: one for each frame's share of the output."""
-    pieces = output.split(site.rows, dim=site.batch_dim)
-    return torch.cat([_scaled(piece, keep, site) for piece, keep in zip(pieces, masks, strict=True)], dim=site.batch_dim)
+    shares = output.chunk(len(masks), dim=site.batch_dim)
+    dropped = [_scaled(share, keep, site) for share, keep in zip(shares, masks, strict=True)]
+    return torch.cat(dropped, dim=site.batch_dim)
 
 
 def _scaled(features: Tensor, keep: Tensor, site: Site) -> Tensor:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import Any
 
-import sympy
 import torch
 from torch import Tensor, fx
 
@@ -22,7 +21,59 @@ class Role(Enum):
     SCALED = auto()
     """A size that is proportional to the batch: times S."""
     RECOMPUTED = auto()
-    """Anything else that depends on the batch, such as ``(B * heads, N, d)`` or ``zeros(B, C)``: joins the region."""
+    """Anything else that depends on the batch, as ``(B * heads, N, d)`` and ``zeros(B, C)`` do: joins the region."""
+
+
+class Region:
+    """The part of a marked graph that runs in batch S * B.
+
+    It begins as every node between a site and a target. Values that enter it and have no clean batch dimension are
+    recomputed inside, and so on upstream, until each that enters is shared, repeated or scaled.
+
+    Args:
+        marked: the graph.
+        sites: marks of the stochastic layers that are sampled.
+        targets: what is wanted in batch S * B; each descends from a site.
+
+    Attributes:
+        nodes: members in order of execution.
+    """
+
+    def __init__(self, marked: MarkedGraph, sites: Sequence[fx.Node], targets: Sequence[fx.Node]) -> None:
+        self._batch = marked.batch
+        graph = marked.module.graph
+        self._of_pixels = _computed_from_pixels(marked.frames, graph)
+        members = descendants(sites, graph) & ancestors(targets)
+        waiting = list(members)
+        while waiting:
+            node = waiting.pop()
+            # A site repeats its input by itself, whatever its form.
+            for value in [] if node in sites else node.all_input_nodes:
+                if value not in members and self.role(value) is Role.RECOMPUTED:
+                    members.add(value)
+                    waiting.append(value)
+        self.nodes = [node for node in graph.nodes if node in members]
+
+    def role(self, node: fx.Node) -> Role:
+        """What becomes of a node outside the region when a member reads it."""
+        value = node.meta.get("val")
+        if isinstance(value, torch.SymInt):
+            size = value.node.expr
+            if self._batch not in size.free_symbols:
+                return Role.SHARED
+            return Role.RECOMPUTED if self._batch in (size / self._batch).free_symbols else Role.SCALED
+        if isinstance(value, Tensor):
+            if not batch_dims(value, self._batch):
+                return Role.SHARED
+            clean = node in self._of_pixels and self.batch_dim(node) is not None
+            return Role.REPEATED if clean else Role.RECOMPUTED
+        several = value if isinstance(value, list | tuple) else []
+        return Role.RECOMPUTED if any(batch_dims(item, self._batch) for item in several) else Role.SHARED
+
+    def batch_dim(self, node: fx.Node) -> int | None:
+        """The dimension of a tensor that is the batch; None where there is none, or another one mixes with it."""
+        dims = batch_dims(node.meta["val"], self._batch)
+        return next(iter(dims)) if list(dims.values()) == [self._batch] else None
 
 
 def descendants(sources: Iterable[fx.Node], graph: fx.Graph) -> set[fx.Node]:
@@ -46,71 +97,23 @@ def ancestors(targets: Iterable[fx.Node]) -> set[fx.Node]:
     return found
 
 
-class Region:
-    """The part of a marked graph that runs in batch S * B.
-
-    It begins as every node between a site and a target. Values that enter it and have no clean batch dimension are
-    recomputed inside, until each that enters is shared, repeated or scaled.
+def batch_dims(value: Any, batch: Any) -> dict[int, Any]:
+    """Sizes of those dimensions of a tensor that depend on the batch; none for what is not a tensor.
 
     Args:
-        marked: the graph.
-        sites: marks of the stochastic layers that are sampled.
-        targets: what is wanted in batch S * B; each descends from a site.
+        value: what ``node.meta["val"]`` holds.
+        batch: the symbol of B.
 
-    Attributes:
-        nodes: members in order of execution.
+    Returns:
+        Sympy expressions by dimension.
     """
-
-    def __init__(self, marked: MarkedGraph, sites: Sequence[fx.Node], targets: Sequence[fx.Node]) -> None:
-        self.batch = marked.batch
-        self._sites = set(sites)
-        self._of_frames = _computed_from(marked.frames, marked.module.graph)
-        members = descendants(sites, marked.module.graph) & ancestors(targets)
-        waiting = list(members)
-        while waiting:
-            for value in self.entering(waiting.pop()):
-                if value not in members and self.role(value) is Role.RECOMPUTED:
-                    members.add(value)
-                    waiting.append(value)
-        self.nodes = [node for node in marked.module.graph.nodes if node in members]
-
-    def entering(self, node: fx.Node) -> list[fx.Node]:
-        """What a member reads; a site takes its input in any form and repeats it by itself."""
-        return [] if node in self._sites else node.all_input_nodes
-
-    def role(self, node: fx.Node) -> Role:
-        """What becomes of a node outside the region when a member reads it."""
-        value = node.meta.get("val")
-        if isinstance(value, torch.SymInt):
-            size = value.node.expr
-            factor = sympy.Symbol("S", positive=True, integer=True)
-            if self.batch not in size.free_symbols:
-                return Role.SHARED
-            proportional = sympy.simplify(size.subs(self.batch, factor * self.batch) - factor * size) == 0
-            return Role.SCALED if proportional else Role.RECOMPUTED
-        if isinstance(value, Tensor):
-            if not batch_dims(value, self.batch):
-                return Role.SHARED
-            clean = node in self._of_frames and self.batch_dim(node) is not None
-            return Role.REPEATED if clean else Role.RECOMPUTED
-        several = isinstance(value, list | tuple)
-        return Role.RECOMPUTED if several and any(batch_dims(item, self.batch) for item in value) else Role.SHARED
-
-    def batch_dim(self, node: fx.Node) -> int | None:
-        """The dimension of a tensor that is the batch; None where there is none, or another one mixes with it."""
-        dims = batch_dims(node.meta["val"], self.batch)
-        return next(iter(dims)) if list(dims.values()) == [self.batch] else None
-
-
-def batch_dims(value: Any, batch: sympy.Expr) -> dict[int, sympy.Expr]:
-    """Sizes of those dimensions of a tensor that depend on the batch; none for what is not a tensor."""
-    shape = value.shape if isinstance(value, Tensor) else ()
+    shape: Sequence[Any] = value.shape if isinstance(value, Tensor) else ()
     sizes = {i: size.node.expr for i, size in enumerate(shape) if isinstance(size, torch.SymInt)}
     return {i: size for i, size in sizes.items() if batch in size.free_symbols}
 
 
-def _computed_from(frames: fx.Node, graph: fx.Graph) -> set[fx.Node]:
-    """Nodes that depend on the pixels, and not on the number of frames alone."""
+def _computed_from_pixels(frames: fx.Node, graph: fx.Graph) -> set[fx.Node]:
+    """Nodes that depend on what the frames show, and not on their number alone."""
     reached = {frames}
     for node in graph.nodes:
         is_size = isinstance(node.meta.get("val"), torch.SymInt)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small modules that a sampled graph is made of beside the network's own operations.
 
-Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.stochastic.Site`. Where frames and samples
-share one dimension the frame comes first: entry ``b * S + s`` is sample s of frame b. Weights are ``(S, *noise_shape)``, the
-same for every frame, or ``(B, S, *noise_shape)``.
+Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.stochastic.Site`. Where frames and
+samples share one dimension the frame comes first: entry ``b * S + s`` is sample s of frame b. Weights are
+``(S, *noise_shape)``, the same for every frame, or ``(B, S, *noise_shape)``.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ from export.stochastic import Randomness, Site
 class BankWeights(nn.Module):
     """The weights of a mask bank: a constant of the graph.
 
-    DropBlock's are stored scaled, 4 bytes for each cell of the map and sample. Dropout's masks are as large as the features,
-    so they are stored in one byte each and scaled in the graph.
+    DropBlock's are stored scaled, 4 bytes for each cell of the map and sample. Dropout's masks are as large as the
+    features, so they are stored in one byte each and scaled in the graph.
 
     Args:
         randomness: of the site.
@@ -31,14 +31,26 @@ class BankWeights(nn.Module):
         super().__init__()
         self.randomness = randomness
         masks = torch.from_numpy(keep)
-        is_map = randomness.kind == "dropblock"
-        self.register_buffer("stored", randomness.weights(masks.float()) if is_map else masks.to(torch.uint8))
+        scaled = randomness.kind == "dropblock"
+        self.register_buffer("stored", randomness.weights(masks.float()) if scaled else masks.to(torch.uint8))
 
     def forward(self) -> Tensor:
         """``(S, *noise_shape)`` float32."""
         if self.stored.dtype == torch.float32:
             return self.stored
         return self.randomness.weights(self.stored.to(torch.float32))
+
+
+class FreshNoise(nn.Module):
+    """Uniform noise, drawn anew for every frame."""
+
+    def __init__(self, samples: int, noise_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = (samples, *noise_shape)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """``(B, ...)`` to ``(B, S, *noise_shape)`` in [0, 1)."""
+        return torch.rand((frames.shape[0], *self.shape), device=frames.device)
 
 
 class NoiseWeights(nn.Module):
@@ -51,18 +63,6 @@ class NoiseWeights(nn.Module):
     def forward(self, uniform: Tensor) -> Tensor:
         """``(B, S, *noise_shape)`` in [0, 1) to weights of the same shape."""
         return self.randomness.weights(self.randomness.keep(uniform))
-
-
-class FreshNoise(nn.Module):
-    """Uniform noise drawn anew for every frame."""
-
-    def __init__(self, samples: int, noise_shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.shape = (samples, *noise_shape)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """``(B, ...)`` to ``(B, S, *noise_shape)`` in [0, 1)."""
-        return torch.rand((frames.shape[0], *self.shape), device=frames.device)
 
 
 class ApplyMasks(nn.Module):
@@ -81,7 +81,7 @@ class ApplyMasks(nn.Module):
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
         """Features of B * copies frames to those of B * S."""
         at = self.site.batch_dim
-        split = features.unflatten(at, (-1, self.copies, self.site.rows))
+        split = torch.unflatten(features, at, (-1, self.copies, self.site.rows))
         aligned = weights.reshape(-1, self.samples, *self.site.mask_shape).movedim((0, 1), (at, at + 1))
         return (split * aligned).flatten(at, at + 2)
 
@@ -110,14 +110,14 @@ class TapSamples(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``(B * S, C, H, W)``, ``(B * S, N, C)`` or ``(B * S, C)`` to ``(B, S, C)``."""
-        return latent(features).unflatten(0, (-1, self.samples))
+        return torch.unflatten(latent(features), 0, (-1, self.samples))
 
 
 class MaskedMean(nn.Module):
-    """Latent samples of a tap whose own masks are the first: nothing runs in batch S.
+    """Latent samples of a tap whose own masks are the first: no layer runs in batch B * S.
 
-    DropBlock's mask is shared by the channels and the mean over the map is linear, so its S samples are one product of a
-    ``(C, H W)`` and a ``(H W, S)`` matrix for each frame. A channel mask can wait until the mean is taken.
+    DropBlock's mask is shared by the channels and the mean over the map is linear, so its S samples are one product of
+    a ``(C, H W)`` and a ``(H W, S)`` matrix for each frame. A channel mask can wait until the mean is taken.
     """
 
     def __init__(self, site: Site, samples: int) -> None:
@@ -126,14 +126,14 @@ class MaskedMean(nn.Module):
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
         """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, S, C)``."""
-        kind, is_map = self.site.randomness.kind, features.dim() == 4
+        kind = self.site.randomness.kind
         if kind == "dropblock":
             averaging = weights.flatten(-2).transpose(-1, -2) / (features.shape[-2] * features.shape[-1])
             return (features.flatten(2) @ averaging).transpose(1, 2)
-        if kind == "channel-dropout" and is_map:
+        if kind == "channel-dropout" and features.dim() == 4:
             return latent(features)[:, None] * weights
         masked = features[:, None] * weights.reshape(-1, self.samples, *self.site.mask_shape[1:])
-        return latent(masked.flatten(0, 1)).unflatten(0, (-1, self.samples))
+        return torch.unflatten(latent(masked.flatten(0, 1)), 0, (-1, self.samples))
 
 
 class ConcatLatents(nn.Module):
@@ -145,7 +145,7 @@ class ConcatLatents(nn.Module):
 
 
 def latent(features: Tensor) -> Tensor:
-    """A tap's output to one number a channel: ``(N, C, H, W)`` averaged over H and W, ``(N, T, C)`` over T, ``(N, C)`` as is."""
+    """One number a channel: ``(N, C, H, W)`` averaged over H and W, ``(N, T, C)`` over T, ``(N, C)`` as it is."""
     if features.dim() == 4:
         return features.mean(dim=(2, 3))
     return features.mean(dim=1) if features.dim() == 3 else features

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layers draw random numbers, what they draw, and what they multiply their input with.
 
-Layers are recognised by what they are called and carry, so that no package that defines one has to be installed. The masks
-are this project's for all of them: a ``DropBlock2d`` of another package lends its constants, and its masks are drawn as
-:func:`export.dropblock.block_masks` draws them, one for all channels, scaled by what that mask keeps.
+Layers are recognised by what they are called and carry, so that no package that defines one has to be installed. The
+masks are this project's for all of them: a ``DropBlock2d`` of another package lends its constants, and its masks are
+drawn as :func:`export.dropblock.block_masks` draws them, one for all channels, scaled by what that mask keeps.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class Randomness:
     """What a stochastic layer draws.
 
     Attributes:
-        kind: ``dropblock`` drops squares of the map in all channels, ``dropout`` single elements, ``channel-dropout`` whole
-            channels (``nn.Dropout1d`` to ``3d``); ``alpha-dropout`` is known and cannot be sampled.
+        kind: ``dropblock`` drops squares of the map in all channels, ``dropout`` single elements, ``channel-dropout``
+            whole channels (``nn.Dropout1d`` to ``3d``); ``alpha-dropout`` is known and cannot be sampled.
         drop_prob: probability p of the layer, in (0, 1].
         block_size: side b of a DropBlock's squares, in cells; None for the other kinds.
     """
@@ -45,7 +45,7 @@ class Randomness:
         """Masks from uniform noise.
 
         Args:
-            uniform: ``(..., *noise_shape)`` float in [0, 1); ``noise_shape`` is ``(H, W)`` for ``dropblock``.
+            uniform: ``(N, ..., *noise_shape)`` float in [0, 1); ``noise_shape`` is ``(H, W)`` for ``dropblock``.
 
         Returns:
             The same shape and dtype: 1 where the layer keeps its input, 0 where it drops it.
@@ -68,10 +68,42 @@ class Randomness:
         kept = keep.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
         return keep * (keep.shape[-2] * keep.shape[-1] / kept)
 
-    def full_share(self, cells: int) -> float:
-        """Probability that a mask of ``cells`` independent draws drops nothing."""
+    def full_share(self, draws: int) -> float:
+        """Probability that a mask made of so many independent draws drops nothing."""
         rate = self.drop_prob if self.block_size is None else self.drop_prob / self.block_size**2
-        return float((1 - min(rate, 1.0)) ** cells)
+        return float((1 - rate) ** draws)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where masks enter the network: one call of a stochastic layer, or the DropBlock added to a tap.
+
+    Attributes:
+        layer: name of the layer whose output is masked.
+        call: which of the layer's calls in one pass, from 0.
+        randomness: what is drawn.
+        noise_shape: shape of the uniform noise behind one mask: ``(H, W)`` for DropBlock, ``(C,)`` for channel
+            dropout, the shape of one frame's features for dropout.
+        mask_shape: shape that one mask takes to multiply one frame's share of the layer's output; its entry at
+            ``batch_dim`` is ``rows``.
+        batch_dim: dimension of the output that carries the frames.
+        rows: entries along ``batch_dim`` for each frame, above 1 for attention in ``(B * heads, N, N)``.
+        added: whether the layer itself is not stochastic: DropBlock is added where the tap reads it, nowhere else.
+    """
+
+    layer: str
+    call: int
+    randomness: Randomness
+    noise_shape: tuple[int, ...]
+    mask_shape: tuple[int, ...]
+    batch_dim: int = 0
+    rows: int = 1
+    added: bool = False
+
+    def __str__(self) -> str:
+        """The layer and what it draws."""
+        times = f" (call {self.call + 1})" if self.call else ""
+        return f"{self.layer}{times}: {'added ' if self.added else ''}{self.randomness} over {self.noise_shape}"
 
 
 def recognise(module: nn.Module) -> Randomness | None:
@@ -80,7 +112,7 @@ def recognise(module: nn.Module) -> Randomness | None:
         drop_prob, block_size = _constants(module)
         return Randomness("dropblock", float(drop_prob), int(block_size)) if drop_prob > 0 else None
     if isinstance(module, (nn.Dropout, *_CHANNEL_DROPOUT, *_ALPHA_DROPOUT)):
-        return Randomness(_dropout_kind(module), module.p) if module.p > 0 else None
+        return Randomness(_dropout_kind(module), float(module.p)) if module.p > 0 else None
     return None
 
 
@@ -99,7 +131,7 @@ def drop_block(drop_prob: float, block_size: int) -> Randomness:
     if not 0 < drop_prob < 1:
         raise TapError(f"expected a drop probability above 0 and below 1, got {drop_prob}: 0.5 is a usual choice")
     if block_size < 1:
-        raise TapError(f"expected a block size of at least 1 cell of the feature map, got {block_size}: 8 is a usual choice")
+        raise TapError(f"expected a block size of at least 1 cell, got {block_size}: 8 is a usual choice")
     return Randomness("dropblock", drop_prob, block_size)
 
 
@@ -111,40 +143,3 @@ def _dropout_kind(module: nn.Module) -> Kind:
     if isinstance(module, _ALPHA_DROPOUT):
         return "alpha-dropout"
     return "channel-dropout" if isinstance(module, _CHANNEL_DROPOUT) else "dropout"
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place where masks enter the network: one call of a stochastic layer, or the DropBlock added to a tap.
-
-    Attributes:
-        layer: name of the layer whose output is masked.
-        call: which of the layer's calls in one pass, from 0.
-        randomness: what is drawn.
-        noise_shape: shape of the uniform noise behind one mask: ``(H, W)`` for DropBlock, ``(C,)`` for channel dropout, the
-            shape of one frame's features for dropout.
-        mask_shape: shape that one mask takes to multiply one frame's share of the layer's output; its entry at
-            ``batch_dim`` is ``rows``.
-        batch_dim: dimension of the output that carries the frames.
-        rows: entries along ``batch_dim`` for each frame, above 1 for attention in ``(B * heads, N, N)``.
-        added: whether the layer itself is not stochastic: DropBlock is added where the tap reads it, and nowhere else.
-    """
-
-    layer: str
-    call: int
-    randomness: Randomness
-    noise_shape: tuple[int, ...]
-    mask_shape: tuple[int, ...]
-    batch_dim: int = 0
-    rows: int = 1
-    added: bool = False
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What tells two sites of one network apart."""
-        return self.layer, self.call
-
-    def __str__(self) -> str:
-        """The layer and what it draws."""
-        times = f" (call {self.call + 1})" if self.call else ""
-        return f"{self.layer}{times}: {'added ' if self.added else ''}{self.randomness} over {self.noise_shape}"

@@ -73,7 +73,7 @@ def check_evaluation_mode(network: nn.Module) -> None:
     """
     training = [name or type(network).__name__ for name, module in network.named_modules() if module.training]
     if training:
-        raise ValueError(f"expected a network in evaluation mode, {training[0]} is in training mode: call network.eval()")
+        raise ValueError(f"expected a network in evaluation mode, {training[0]} is in training mode: call eval()")
 
 
 def _in_words(module: nn.Module) -> str | None:
@@ -90,10 +90,11 @@ def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, 
 
     Args:
         network: holds the layers.
-        names: layers to sample, in the order of the latent's parts; None or nothing for the network's one DropBlock layer.
+        names: layers to sample, in the order of the latent's parts; None or none for the network's one DropBlock layer.
 
     Raises:
-        TapError: there is no such layer, a layer is named twice, or none is named and there is not exactly one DropBlock layer.
+        TapError: there is no such layer, a layer is named twice, or none is named and there is not exactly one
+            DropBlock layer.
     """
     if not names:
         return (_only_drop_block(network),)
@@ -108,24 +109,25 @@ def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, 
 
 
 def _only_drop_block(network: nn.Module) -> str:
-    blocks = [name for name, module in network.named_modules() if is_drop_block(module)]
+    blocks: list[str] = [name for name, module in network.named_modules() if is_drop_block(module)]
     if len(blocks) == 1:
         return blocks[0]
     if blocks:
         raise TapError(f"expected one DropBlock layer, found {len(blocks)}: choose the tap among {_some(blocks)}")
     dropout = [name for name, module in network.named_modules() if recognise(module)]
     if dropout:
-        raise TapError(f"expected one DropBlock layer, found none: choose a tap; these layers are stochastic: {_some(dropout)}")
+        raise TapError(f"expected one DropBlock layer, found none: choose a tap; {_some(dropout)} draw masks")
+    parts = [name for name, _ in network.named_children()]
     raise TapError(
-        "expected one DropBlock layer, found no stochastic layer at all: choose any layer as the tap and give DropBlock's drop "
-        f"probability and block size; the parts of the network are {_some([name for name, _ in network.named_children()])}"
+        "expected one DropBlock layer, found no stochastic layer: choose any layer as the tap and give DropBlock's drop "
+        f"probability and block size; the network's parts are {_some(parts)}"
     )
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    # A user often types the last part alone.
-    near += [other for other in known if other.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1] and other not in near]
+    last_parts = [other for other in known if other.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]]
+    near = list(dict.fromkeys(last_parts + near))  # users often type the last part alone
     return f"the nearest are {_some(near)}" if near else f"the network has {len(known)} layers, list them to choose one"
 
 

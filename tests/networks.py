@@ -33,7 +33,11 @@ class DropBlockAtTap(nn.Module):
 
 
 class DropoutUNet(nn.Module):
-    """Dropout of three kinds at three depths; every skip connection crosses the cut; the layers work in place."""
+    """Dropout at three depths; every skip connection crosses the cut; the layers work in place."""
+
+    drop1: nn.Module
+    drop2: nn.Module
+    drop3: nn.Module
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +62,8 @@ class SkipAcrossTheCut(DropoutUNet):
 
     def __init__(self) -> None:
         super().__init__()
-        self.drop1, self.drop2, self.drop3 = nn.Identity(), nn.Identity(), PackageDropBlock2D(block_size=2, drop_prob=0.4)
+        self.drop1 = self.drop2 = nn.Identity()
+        self.drop3 = PackageDropBlock2D(block_size=2, drop_prob=0.4)
 
 
 class NoDropout(nn.Module):
