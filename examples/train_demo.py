@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("examples/demo/synthetic_roads.ckpt"))
     parser.add_argument("--scenes", type=int, default=800, help="training scenes")
-    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
@@ -67,7 +67,7 @@ def main() -> None:
         logger=False,
         enable_checkpointing=False,
         callbacks=[TQDMProgressBar(refresh_rate=10)],
-        check_val_every_n_epoch=6,
+        check_val_every_n_epoch=4,
         gradient_clip_val=1.0,
     )
     trainer.fit(model, DataLoader(train, 16, shuffle=True, drop_last=True), DataLoader(validation, 16))

@@ -80,8 +80,9 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
     frames = example[:1].expand(2, *example.shape[1:]).contiguous()  # torch.export takes a batch of 1 for a constant
     batch = torch.export.Dim("batch", min=1)
     try:
-        with _marked(network, taps), _quiet(), torch.no_grad():
-            program = torch.export.export(network, (frames,), strict=False, dynamic_shapes=({0: batch},))
+        with _quiet(), torch.no_grad():
+            marked = _Marked(network, taps).eval()
+            program = torch.export.export(marked, (frames,), strict=False, dynamic_shapes=({0: batch},))
             if any(_writes(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})
             module = program.module(check_guards=False)
@@ -98,33 +99,43 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
                 "dropout `training=self.training`, or use nn.Dropout"
             )
     (placeholder,) = module.graph.find_nodes(op="placeholder")
-    output = module.graph.output_node().all_input_nodes[:1] if program.call_spec.out_spec.is_leaf() else []
-    symbol = placeholder.meta["val"].shape[0].node.expr
-    return MarkedGraph(module, placeholder, output[0] if output else None, symbol)
+    (returned,) = module.graph.find_nodes(op="output")
+    output = returned.all_input_nodes[0] if program.call_spec.out_spec.child(0).is_leaf() else None
+    return MarkedGraph(module, placeholder, output, placeholder.meta["val"].shape[0].node.expr)
 
 
-@contextmanager
-def _marked(network: nn.Module, taps: Sequence[str]) -> Iterator[None]:
-    """Hook the marks on, and off again; a tap that is stochastic itself is marked as a site first."""
-    calls: Counter[tuple[str, str]] = Counter()
+class _Marked(nn.Module):
+    """A network that gives its taps beside its output, so that torch.export keeps those that nothing else reads."""
 
-    def hook(role: str, name: str, output: Any) -> Any:
-        if not isinstance(output, Tensor):
-            return output
-        calls[role, name] += 1
-        return mark(output, role, name, calls[role, name] - 1)
+    def __init__(self, network: nn.Module, taps: Sequence[str]) -> None:
+        super().__init__()
+        self.network, self.taps = network, taps
 
-    roles = [("site", name, module) for name, module in network.named_modules() if recognise(module)]
-    roles += [("tap", name, network.get_submodule(name)) for name in taps]
-    handles = [
-        module.register_forward_hook(lambda _, __, output, role=role, name=name: hook(role, name, output))
-        for role, name, module in roles
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    def forward(self, x: Tensor) -> tuple[Any, list[Tensor]]:
+        """``(B, 3, H, W)`` to the network's output and the marked output of each tap."""
+        calls: Counter[str] = Counter()
+        read: dict[str, Tensor] = {}
+
+        def mark_site(layer: str, output: Any) -> Any:
+            calls[layer] += 1
+            return mark(output, "site", layer, calls[layer] - 1) if isinstance(output, Tensor) else output
+
+        def mark_tap(layer: str, output: Tensor) -> None:
+            read[layer] = mark(output, "tap", layer, 0)
+
+        hooks = [(mark_site, name) for name, module in self.network.named_modules() if recognise(module)]
+        hooks += [(mark_tap, name) for name in self.taps]  # behind the site's, where the tap is stochastic itself
+        handles = [
+            self.network.get_submodule(name).register_forward_hook(
+                lambda _, __, output, hook=hook, name=name: hook(name, output)
+            )
+            for hook, name in hooks
+        ]
+        try:
+            return self.network(x), [read[tap] for tap in self.taps]
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
 @contextmanager

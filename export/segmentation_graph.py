@@ -31,6 +31,7 @@ class MonitoredNetwork(nn.Module):
         if kind not in SEGMENTATION_KINDS:
             raise ValueError(f"expected a segmentation kind among {', '.join(SEGMENTATION_KINDS)}, got {kind!r}")
         self.preprocessing, self.sampled, self.kind = preprocessing, sampled, kind
+        self.outputs = ["latent_samples"] if kind == "none" else ["segmentation", "latent_samples"]
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         """``(B, H, W, 3)`` uint8 to ``(segmentation, latent_samples)``, or ``(latent_samples,)`` for kind ``none``."""
@@ -38,15 +39,27 @@ class MonitoredNetwork(nn.Module):
         if self.kind == "none":
             return (self.sampled(images),)
         logits, latent_samples = self.sampled(images)
-        return (logits.argmax(1).to(torch.uint8) if self.kind == "classes" else logits), latent_samples
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of the outputs, in order."""
-        return ["latent_samples"] if self.kind == "none" else ["segmentation", "latent_samples"]
+        return _segmentation(logits, self.kind), latent_samples
 
 
-def segmentation_graph(network: MonitoredNetwork, frame_height: int, frame_width: int) -> ModelProto:
+class BareNetwork(nn.Module):
+    """The same frame and the same segmentation without a monitor: what its cost is measured against."""
+
+    def __init__(self, preprocessing: Preprocessing, network: nn.Module, kind: str = "classes") -> None:
+        super().__init__()
+        self.preprocessing, self.network, self.kind = preprocessing, network, kind
+        self.outputs = ["segmentation"]
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """``(B, H, W, 3)`` uint8 to the segmentation."""
+        return _segmentation(self.network(self.preprocessing(frame)), self.kind)
+
+
+def _segmentation(logits: Tensor, kind: str) -> Tensor:
+    return logits.argmax(1).to(torch.uint8) if kind == "classes" else logits
+
+
+def segmentation_graph(network: MonitoredNetwork | BareNetwork, frame_height: int, frame_width: int) -> ModelProto:
     """Convert to ONNX with a free batch and a fixed frame size.
 
     Opset 20 is the newest under which ONNX Runtime's CUDA provider has a kernel for each operator that networks need:

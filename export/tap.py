@@ -116,7 +116,7 @@ def _only_drop_block(network: nn.Module) -> str:
         raise TapError(f"expected one DropBlock layer, found {len(blocks)}: choose the tap among {_some(blocks)}")
     dropout = [name for name, module in network.named_modules() if recognise(module)]
     if dropout:
-        raise TapError(f"expected one DropBlock layer, found none: choose a tap; {_some(dropout)} draw masks")
+        raise TapError(f"expected one DropBlock layer, found none: tap a layer at or behind {_some(dropout)}")
     parts = [name for name, _ in network.named_children()]
     raise TapError(
         "expected one DropBlock layer, found no stochastic layer: choose any layer as the tap and give DropBlock's drop "

@@ -25,11 +25,11 @@ class Assessment:
     """The verdict on one frame.
 
     Attributes:
-        score: nats; higher is further from the training distribution.
-        p_value: share of in-distribution frames that score at least as high, in (0, 1]; NaN where the score is not finite.
-        is_ood: the score is above the threshold, or not finite.
+        score: nats; higher is further from the training distribution; ``inf`` where the graphs gave no finite number.
+        p_value: share of in-distribution frames that score at least as high, in (0, 1]; NaN where the state is INVALID.
+        is_ood: the score is above the threshold, as it always is where the state is INVALID.
         threshold: nats.
-        segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits, as the bundle has it; None where it has none.
+        segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none.
         state: the verdict in one word.
         provider: the execution provider that ran.
         latency_ms: from the call to the verdict, milliseconds.

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong at run time.
 
-    LsoodError
-    ├── BundleError      the bundle is incomplete, damaged, or of a schema that this version cannot read
-    ├── ProviderError    an execution provider that was asked for does not run
-    ├── SelfTestError    the golden frames do not get their scores back
-    ├── FrameError       a frame that breaks the input contract
-    ├── MediaError       a file that is no image or video
-    └── ClosedError      a monitor that was closed
+LsoodError
+├── BundleError      the bundle is incomplete, damaged, or of a schema that this version cannot read
+├── ProviderError    an execution provider that was asked for does not load, or fails in a run
+├── SelfTestError    the golden frames do not get their scores back
+├── FrameError       a frame that breaks the input contract
+├── MediaError       a file that is no image or video
+└── ClosedError      a monitor that was closed
 """
 
 

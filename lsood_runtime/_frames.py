@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The input contract of a frame, checked before ONNX Runtime sees it."""
+"""The one check between a camera and the graphs."""
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,41 +9,65 @@ from numpy.typing import NDArray
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._manifest import InputContract
 
+Frame: TypeAlias = NDArray[np.uint8]
 
-def check_frame(frame: Any, contract: InputContract) -> NDArray[np.uint8]:
-    """Let a frame pass, or say what is wrong with it.
+
+def check_frame(frame: object, contract: InputContract) -> Frame:
+    """Give ``frame`` back as ONNX Runtime takes it, or say what is wrong with it.
 
     Args:
-        frame: ``(H, W, 3)`` uint8 of the contract's size and channel order; not modified.
-        contract: the bundle's.
+        frame: a camera frame; not modified, and copied only where its memory is not contiguous.
+        contract: what a frame must be.
 
     Returns:
-        The frame itself, or one contiguous copy of a view.
+        ``(frame_height, frame_width, 3)`` uint8, contiguous.
 
     Raises:
-        FrameError: the message names what was expected, what came, and the likely mistake.
+        FrameError: not an array, or of another dtype, rank, size or channel count.
     """
     shape = (contract.frame_height, contract.frame_width, 3)
-    if not isinstance(frame, np.ndarray):
-        raise FrameError(f"expected a numpy array of shape {shape} uint8, got {type(frame).__name__}: convert it first")
-    if frame.shape == shape and frame.dtype == np.uint8:
+    if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.shape == shape:
         return np.ascontiguousarray(frame)
-    raise FrameError(
-        f"expected a {shape} uint8 frame in {contract.channels.upper()}, got {frame.shape} {frame.dtype}. {_hint(frame, shape)}"
+    if isinstance(frame, np.ndarray):
+        got, hint = f"{frame.shape} {frame.dtype}", _array_hint(frame, shape)
+    else:
+        got, hint = f"an object of type {type(frame).__name__}", _object_hint(frame)
+    raise FrameError(f"expected a {shape} uint8 frame in {contract.channels.upper()}, got {got}. {hint}")
+
+
+def _array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
+    height, width, _ = shape
+    if frame.ndim == 4:
+        return "This looks like a batch: pass one frame at a time."
+    if frame.ndim == 2:
+        return "This looks like a grey image: the network was trained on colour, pass the camera's colour image."
+    if frame.ndim != 3:
+        return "Pass the camera's image as rows, columns and channels."
+    first_is_channels = frame.shape[0] == 3 and frame.shape[2] != 3
+    if np.issubdtype(frame.dtype, np.floating):
+        in_unit_range = frame.size > 0 and bool(np.nanmin(frame) >= 0 and np.nanmax(frame) <= 1)
+        kind = "a channels-first tensor" if first_is_channels else "a frame"
+        values = "in [0, 1]" if in_unit_range else "that was scaled or normalised"
+        return f"This looks like {kind} {values}: pass the camera's own uint8 image."
+    if frame.dtype != np.uint8:
+        return "Pass the camera's own 8-bit image; the graph scales and normalises."
+    if first_is_channels:
+        return "This looks like a channels-first frame: pass frame.transpose(1, 2, 0)."
+    if frame.shape[2] == 4:
+        return "This looks like an image with an alpha channel: pass frame[..., :3]."
+    if frame.shape[2] == 1:
+        return "This looks like a grey image: the network was trained on colour, pass the camera's colour image."
+    if frame.shape == (width, height, 3):
+        return "Rows and columns look swapped: pass frame.transpose(1, 0, 2), or turn the camera's image."
+    return (
+        f"This monitor was calibrated for images {width} wide and {height} high: "
+        "pass the camera's image as it was at calibration, or export a bundle for this size."
     )
 
 
-def _hint(frame: NDArray[Any], shape: tuple[int, int, int]) -> str:
-    if frame.ndim == 4:
-        return "This looks like a batch: pass one frame at a time."
-    if frame.ndim == 3 and frame.shape[0] == 3 and frame.shape[2] != 3:
-        return "This looks like a channels-first tensor: pass the camera's own uint8 image, channels last."
-    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
-        return "This looks like a grey image: the network was trained on colour."
-    if frame.ndim == 3 and frame.shape[2] == 4:
-        return "This looks like an image with an alpha channel: pass frame[..., :3]."
-    if frame.shape == shape:
-        return "Pass the camera's own uint8 values in 0 to 255: scaling is part of the graph."
-    if frame.ndim == 3 and frame.shape[2] == 3:
-        return "The monitor was calibrated for another frame size: export it for this camera, or crop the frame."
-    return "Pass one colour image."
+def _object_hint(frame: object) -> str:
+    if type(frame).__module__.split(".")[0] == "torch":
+        return "Pass the camera's own uint8 image as a numpy array; of an (H, W, 3) uint8 tensor, tensor.cpu().numpy()."
+    if isinstance(frame, str | bytes):
+        return "Read the file first; `lsood score` does that."
+    return "Pass a numpy array; numpy.asarray(image) makes one of an image."

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifest: everything a bundle says about itself, parsed and checked in this one place.
 
-``SCHEMA`` counts up by one when a reader of the old schema would misread a new bundle: a field removed, renamed, or given
-another meaning or unit. A new field that an old reader may ignore does not count it up. A reader takes its own schema and
-every older one that ``tests/`` holds a frozen bundle of; it refuses newer ones.
+``SCHEMA`` counts up by one when a reader of the old schema would misread a new bundle: a field removed, renamed, or
+given another meaning or unit. A new field that an old reader may ignore does not count it up. A reader takes its own
+schema and every older one that ``tests/`` holds a frozen bundle of; it refuses newer ones.
 """
 
 import dataclasses
@@ -12,6 +12,8 @@ import math
 import types
 import typing
 from dataclasses import dataclass
+from itertools import pairwise
+from reprlib import repr as short_repr
 from typing import Any, Self
 
 from lsood_runtime._exceptions import BundleError
@@ -172,7 +174,7 @@ class Manifest:
         schema = values.get("schema")
         if schema != SCHEMA or isinstance(schema, bool):
             raise BundleError(
-                f"expected a manifest of schema {SCHEMA}, got {schema!r}: "
+                f"expected a manifest of schema {SCHEMA}, got {short_repr(schema)}: "
                 "export again with this version, or install the version that wrote it"
             )
         manifest: Self = _parse(cls, values, "")
@@ -211,17 +213,20 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         missing = [name for name in hints if name not in value]
         if missing:
             raise BundleError(f"expected the manifest's field {_join(where, missing[0])}, it is missing")
-        return kind(**{name: _parse(hint, value[name], _join(where, name)) for name, hint in hints.items()})
+        fields = {name: _parse(hint, value[name], _join(where, name)) for name, hint in hints.items()}
+        return typing.cast(type, kind)(**fields)
     if origin is dict:
         if not isinstance(value, dict):
             raise _misfit(where, "an object", value)
-        return {key: _parse(arguments[1], item, _join(where, key)) for key, item in value.items()}
+        return {_parse(str, key, where): _parse(arguments[1], item, _join(where, key)) for key, item in value.items()}
     if origin is tuple:
         if not isinstance(value, list):
             raise _misfit(where, "a list", value)
         return tuple(_parse(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if not _matches(kind, value):
         raise _misfit(where, kind.__name__, value)
+    if kind is str and not value.isprintable():
+        raise _misfit(where, "one line of printable text", value)
     if kind is float:
         try:
             number = float(value)
@@ -244,21 +249,23 @@ def _join(where: str, name: str) -> str:
 
 
 def _misfit(where: str, expected: str, value: Any) -> BundleError:
-    shown = repr(value)
-    return BundleError(f"expected the manifest's field {where} to be {expected}, got {shown[:60]}")
+    return BundleError(f"expected the manifest's field {where} to be {expected}, got {short_repr(value)}")
 
 
 def _check_meaning(manifest: Manifest) -> None:
     """Refuse values of the right type that no bundle can mean."""
-    contract, scores = manifest.input, manifest.calibration.scores
+    contract, kind, scores = manifest.input, manifest.segmentation.kind, manifest.calibration.scores
     sizes = (contract.frame_height, contract.frame_width, contract.network_height, contract.network_width)
-    checks = (
+    segmentation = (manifest.segmentation.num_classes, manifest.segmentation.height, manifest.segmentation.width)
+    tolerance = manifest.golden.tolerance
+    ascending = len(scores) > 0 and all(a <= b for a, b in pairwise(scores))
+    for where, holds, expected, value in (
         ("input.channels", contract.channels in ("rgb", "bgr"), "rgb or bgr", contract.channels),
         ("input", min(sizes) >= 1, "sizes of at least 1", sizes),
-        ("segmentation.kind", manifest.segmentation.kind in ("classes", "logits", "none"), "classes, logits or none", manifest.segmentation.kind),
-        ("calibration.scores", len(scores) > 0 and all(a <= b for a, b in zip(scores, scores[1:], strict=False)), "ascending scores", len(scores)),
-        ("golden.tolerance", {"cpu", "gpu"} <= manifest.golden.tolerance.keys(), "cpu and gpu", manifest.golden.tolerance),
-    )
-    for where, holds, expected, value in checks:
+        ("segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind),
+        ("segmentation", kind == "none" or None not in segmentation, f"sizes for {kind}", segmentation),
+        ("calibration.scores", ascending, "one or more ascending scores", scores),
+        ("golden.tolerance", {"cpu", "gpu"} <= tolerance.keys(), "cpu and gpu", tolerance),
+    ):
         if not holds:
             raise _misfit(where, expected, value)

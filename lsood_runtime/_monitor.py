@@ -9,31 +9,28 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle import open_bundle
-from lsood_runtime._exceptions import BundleError, ClosedError, SelfTestError
-from lsood_runtime._frames import check_frame
+from lsood_runtime._bundle import DETECTOR, SEGMENTATION, open_bundle
+from lsood_runtime._exceptions import ClosedError, SelfTestError
+from lsood_runtime._frames import Frame, check_frame
 from lsood_runtime._manifest import Manifest
-from lsood_runtime._providers import Provider, open_session, resolve_providers
-
-Frame = NDArray[np.uint8]
+from lsood_runtime._providers import CPU, Graph, Provider, Signature, resolve_providers
 
 
 class OoDMonitor:
     """Scores camera frames by their distance from the training distribution.
 
-    Loading verifies every file of the bundle and replays its golden frames. With fixed masks a frame's score depends on the
-    frame alone: the same bits in any order and any process on one machine.
+    Loading verifies every file of the bundle and replays its golden frames. With fixed masks a frame's score depends on
+    the frame alone: the same bits in any order and any process on one machine, at one number of threads.
 
     Args:
         bundle: the folder that ``python -m export`` wrote.
         providers: ONNX Runtime execution providers by name, short name (``cpu``, ``cuda``, ``tensorrt``) or
             ``(name, options)``; None for the CPU. One that does not load is an error, never replaced.
         threads: threads of the CPU provider within an operator; None for one a core.
-        self_test: replay the golden frames.
+        self_test: replay the golden frames, which warms the provider up as well.
 
     Raises:
         BundleError: the bundle is incomplete, damaged or of another schema.
@@ -57,18 +54,15 @@ class OoDMonitor:
             raise ValueError(f"expected at least one thread, got {threads}")
         resolved = resolve_providers(providers)
         contents = open_bundle(bundle)
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = threads or 0
         self._manifest = contents.manifest
         self._calibration = np.array(contents.manifest.calibration.scores)
-        self._has_segmentation = contents.manifest.segmentation.kind != "none"
-        self._outputs = ["segmentation", "latent_samples"] if self._has_segmentation else ["latent_samples"]
-        self._segmentation: ort.InferenceSession | None = open_session(contents.segmentation, resolved, options)
-        self._detector = open_session(contents.detector, resolved, options)
         self._provider = resolved[0][0]
-        _check_outputs(self._segmentation, self._outputs)
-        _check_outputs(self._detector, ["score"])
+        frame, segmentation, latent_samples, verdict = _signatures(contents.manifest)
+        self._outputs = [*segmentation, *latent_samples]
+        self._graphs: tuple[Graph, Graph] | None = (
+            Graph(SEGMENTATION, contents.segmentation, resolved, threads, frame, {**segmentation, **latent_samples}),
+            Graph(DETECTOR, contents.detector, resolved, threads, latent_samples, verdict),
+        )
         if self_test:
             self._replay(contents.golden_frames, contents.golden_scores)
 
@@ -79,10 +73,12 @@ class OoDMonitor:
             frame: ``(H, W, 3)`` uint8 in the manifest's channel order and size; not modified. Views are copied once.
 
         Returns:
-            Score in nats; higher is further from the training distribution, compared with :attr:`threshold`.
+            Score in nats; higher is further from the training distribution, compared with :attr:`threshold`; ``inf``,
+            above any threshold, where the graphs give no finite number.
 
         Raises:
             FrameError: wrong rank, dtype, size or channel count; the message names what was expected and what came.
+            ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
         return self._run(frame)[0]
@@ -98,6 +94,7 @@ class OoDMonitor:
 
         Raises:
             FrameError: as for :meth:`score`.
+            ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
         start = time.perf_counter()
@@ -115,21 +112,24 @@ class OoDMonitor:
         )
 
     def _run(self, frame: Any) -> tuple[float, Any]:
-        if self._segmentation is None:
+        if self._graphs is None:
             raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
         batch = check_frame(frame, self._manifest.input)[None]
-        *segmentation, latent_samples = self._segmentation.run(self._outputs, {"frame": batch})
-        (score,) = self._detector.run(["score"], {"latent_samples": latent_samples})
-        return float(score[0]), segmentation[0][0] if segmentation else None
+        network, detector = self._graphs
+        *segmentation, latent_samples = network.run(self._outputs, {"frame": batch})
+        (scores,) = detector.run(["score"], {"latent_samples": latent_samples})
+        score = float(scores[0])
+        # NaN > threshold is false: a consumer who compares by hand would take an ill monitor for a good frame.
+        return score if math.isfinite(score) else math.inf, segmentation[0][0] if segmentation else None
 
     def _replay(self, frames: Frame, scores: NDArray[np.float64]) -> None:
-        tolerance = self._manifest.golden.tolerance["cpu" if self._provider == "CPUExecutionProvider" else "gpu"]
+        tolerance = self._manifest.golden.tolerance["cpu" if self._provider == CPU else "gpu"]
         for i, (frame, expected) in enumerate(zip(frames, scores, strict=True)):
             score = self.score(frame)
             if not abs(score - expected) <= tolerance:
                 raise SelfTestError(
-                    f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g} nats, got {score:.6g} on "
-                    f"{self._provider}: this machine computes something else than the exporter; do not rely on it"
+                    f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g} nats, got {score:.6g} "
+                    f"on {self._provider}: this machine computes something else than the exporter; do not rely on it"
                 )
 
     @property
@@ -148,8 +148,8 @@ class OoDMonitor:
         return self._provider
 
     def close(self) -> None:
-        """Release both sessions; closing again does nothing."""
-        self._segmentation = self._detector = None
+        """Release both graphs; closing again does nothing."""
+        self._graphs = None
 
     def __enter__(self) -> Self:
         return self
@@ -160,7 +160,18 @@ class OoDMonitor:
         self.close()
 
 
-def _check_outputs(session: ort.InferenceSession, expected: list[str]) -> None:
-    names = [output.name for output in session.get_outputs()]
-    if not set(expected) <= set(names):
-        raise BundleError(f"expected a graph with the outputs {', '.join(expected)}, got {', '.join(names)}")
+def _signatures(manifest: Manifest) -> tuple[Signature, Signature, Signature, Signature]:
+    """What the manifest says of the frame, the segmentation, the latent samples and the verdict in the graphs."""
+    contract, segmentation, channels = manifest.input, manifest.segmentation, manifest.tap.channels
+    size = (segmentation.height, segmentation.width)
+    of_kind: dict[str, Signature] = {
+        "none": {},
+        "classes": {"segmentation": ("tensor(uint8)", size)},
+        "logits": {"segmentation": ("tensor(float)", (segmentation.num_classes, *size))},
+    }
+    return (
+        {"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3))},
+        of_kind[segmentation.kind],
+        {"latent_samples": ("tensor(float)", (manifest.masks.count, channels))},
+        {"entropy": ("tensor(float)", (channels,)), "score": ("tensor(double)", ())},
+    )

@@ -42,7 +42,7 @@ class DropoutUNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.down1, self.down2, self.down3 = block(3, 6), block(6, 8, stride=2), block(8, 10, stride=2)
-        self.drop1, self.drop2, self.drop3 = nn.Dropout2d(0.3), nn.Dropout(0.4), nn.Dropout2d(0.2)
+        self.drop1, self.drop2, self.drop3 = nn.Dropout2d(0.4), nn.Dropout(0.4), nn.Dropout2d(0.2)
         self.bottleneck = block(10, 12)
         self.up2, self.up1 = block(12 + 8, 8), block(8 + 6, 6)
         self.head = nn.Conv2d(6, CLASSES, 1)
@@ -123,3 +123,40 @@ class TransformerSegmenter(nn.Module):
         tokens = self.encoder_end(tokens)[:, 1:]
         logits = self.head(tokens).transpose(1, 2).reshape(-1, CLASSES, self.rows, self.columns)
         return F.interpolate(logits, size=x.shape[-2:], mode="bilinear")
+
+
+class BatchSecond(nn.Module):
+    """torch's own encoder layer on ``(N, B, C)`` tokens: three dropout layers between positions and batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 8, stride=8)
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.3)
+        self.tap, self.head = nn.Linear(8, 6), nn.Linear(6, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.patches(x).flatten(2).permute(2, 0, 1)
+        logits: Tensor = self.head(self.tap(self.encoder(tokens).transpose(0, 1))).transpose(1, 2)
+        return logits
+
+
+class Classifier(nn.Module):
+    """A ``(B, C)`` tap with dropout of its own, behind a channel dropout, in front of an in-place layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Dropout2d(0.3))
+        self.dropout, self.activation, self.head = nn.Dropout(0.3), nn.ReLU(inplace=True), nn.Linear(8, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.activation(self.dropout(self.features(x).mean(dim=(2, 3)))))
+        return logits
+
+
+def settled(network: nn.Module) -> nn.Module:
+    """In evaluation mode, with running statistics that training could have left."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = torch.empty(module.num_features).uniform_(-0.2, 0.2)
+            module.running_var = torch.empty(module.num_features).uniform_(0.5, 1.5)
+    return network.eval()

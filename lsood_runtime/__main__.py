@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m lsood_runtime``, and ``lsood`` once installed."""
+
+import sys
+
+from lsood_runtime._cli import run
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code comes back."""
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A toy bundle whose arithmetic fits on a page, and the same arithmetic in NumPy."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+from numpy.typing import NDArray
+
+HEIGHT, WIDTH, SAMPLES = 6, 8, 4
+CENTRE = (0.5, -0.25, 0.125)
+MASKS = (np.random.default_rng(7).random((SAMPLES, HEIGHT * WIDTH)) < 0.6).astype(np.float32)
+MASKS /= MASKS.sum(axis=1, keepdims=True)
+
+
+def random_frames(count: int, seed: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(1, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+def score_by_hand(frame: NDArray[np.uint8]) -> float:
+    """Masked means of each channel, mean log of them relative to the largest, squared distance from a centre."""
+    latent = MASKS.astype(np.float64) @ (frame.reshape(-1, 3) / 255)
+    entropy = np.log(latent).mean(axis=0) - np.log(latent.max())
+    return float(((entropy - CENTRE) ** 2).sum())
+
+
+def _graph(text: str, **constants: NDArray[Any]) -> bytes:
+    model = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["": 20]>\n{text}')
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
+    onnx.checker.check_model(model, full_check=True)
+    contents: bytes = model.SerializeToString()
+    return contents
+
+
+def segmentation_graph(kind: str) -> bytes:
+    outputs = {
+        "classes": f"uint8[B, {HEIGHT}, {WIDTH}] segmentation, ",
+        "logits": f"float[B, 3, {HEIGHT}, {WIDTH}] segmentation, ",
+        "none": "",
+    }
+    steps = {
+        "classes": "index = ArgMax<axis = 1, keepdims = 0>(planes) segmentation = Cast<to = 2>(index)",
+        "logits": "segmentation = Identity(planes)",
+        "none": "",
+    }
+    return _graph(
+        f"""toy (uint8[B, {HEIGHT}, {WIDTH}, 3] frame) => ({outputs[kind]}float[B, {SAMPLES}, 3] latent_samples) {{
+            raw = Cast<to = 1>(frame)
+            unit = Div(raw, full)
+            planes = Transpose<perm = [0, 3, 1, 2]>(unit)
+            cells = Reshape(unit, shape)
+            latent_samples = MatMul(masks, cells)
+            {steps[kind]}
+        }}""",
+        full=np.array(255, np.float32),
+        shape=np.array([0, HEIGHT * WIDTH, 3]),
+        masks=MASKS,
+    )
+
+
+def detector_graph() -> bytes:
+    return _graph(
+        f"""toy (float[B, {SAMPLES}, 3] latent_samples) => (float[B, 3] entropy, double[B] score) {{
+            logarithm = Log(latent_samples)
+            mean = ReduceMean<keepdims = 0>(logarithm, samples)
+            top = ReduceMax<keepdims = 1>(logarithm, both)
+            top_row = Squeeze(top, samples)
+            entropy = Sub(mean, top_row)
+            exact = Cast<to = 11>(entropy)
+            away = Sub(exact, centre)
+            squared = Mul(away, away)
+            score = ReduceSum<keepdims = 0>(squared, samples)
+        }}""",
+        samples=np.array([1]),
+        both=np.array([1, 2]),
+        centre=np.array(CENTRE),
+    )
+
+
+def toy_manifest(kind: str = "classes") -> dict[str, Any]:
+    size = {"num_classes": 3, "height": HEIGHT, "width": WIDTH} if kind != "none" else {}
+    scores = sorted(score_by_hand(frame) for frame in random_frames(19, seed=1))
+    return {
+        "schema": 1,
+        "name": "Toy",
+        "created": "2026-01-02T03:04:05+00:00",
+        "input": {
+            "channels": "rgb",
+            "frame_height": HEIGHT,
+            "frame_width": WIDTH,
+            "network_height": HEIGHT,
+            "network_width": WIDTH,
+            "resize": "none",
+            "mean": [0.0, 0.0, 0.0],
+            "std": [1.0, 1, 1.0],
+        },
+        "segmentation": {"kind": kind} | dict.fromkeys(("num_classes", "height", "width")) | size,
+        "tap": {"layers": ["pixels"], "channels": 3},
+        "masks": {"mode": "fixed", "count": SAMPLES, "seed": 7, "drop_prob": 0.4, "block_size": 1, "sha256": "0" * 64},
+        "entropy": {"neighbors": 3, "min_dist": 1e-5},
+        "detector": {
+            "kind": "distance",
+            "bandwidth": 1.0,
+            "bandwidth_rule": "by hand",
+            "pca_components": None,
+            "fit_frames": 1,
+        },
+        "threshold": {"value": scores[-2], "false_alarm_rate": 0.05, "rule": "second largest"},
+        "calibration": {"scores": scores, "source": "noise"},
+        "parity": {"frames": 1, "latent_max_abs": 1e-7, "segmentation_disagreement": 0.0, "score_max_abs": 1e-6},
+        "golden": {"tolerance": {"cpu": 1e-4, "gpu": 1e-2}},
+        "versions": {"lsood_runtime": "0.1.0", "opset": 20},
+        "config": {"note": "käse", "nested": {"list": [1, None]}},
+    }
+
+
+def seal(folder: Path, manifest: dict[str, Any]) -> Path:
+    """Write a manifest that records the files as they lie there."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+    contents = {name: (folder / name).read_bytes() for name in names}
+    files = {name: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for name, c in contents.items()}
+    (folder / "manifest.json").write_text(json.dumps({"files": files} | manifest))
+    return folder
+
+
+def write_golden(folder: Path, frames: NDArray[Any], scores: Any) -> None:
+    np.savez(folder / "golden.npz", frames=frames, scores=scores)
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> Callable[..., Path]:
+    """Write a toy bundle; keyword arguments replace fields of the manifest."""
+
+    def make(kind: str = "classes", **fields: Any) -> Path:
+        folder = tmp_path / "monitor"
+        folder.mkdir()
+        (folder / "segmentation.onnx").write_bytes(segmentation_graph(kind))
+        (folder / "detector.onnx").write_bytes(detector_graph())
+        golden = random_frames(2, seed=2)
+        write_golden(folder, golden, [score_by_hand(frame) for frame in golden])
+        (folder / "README.md").write_text("# Toy\n")
+        return seal(folder, toy_manifest(kind) | fields)
+
+    return make
+
+
+@pytest.fixture
+def toy_bundle(make_bundle: Callable[..., Path]) -> Path:
+    return make_bundle()
