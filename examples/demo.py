@@ -8,6 +8,7 @@ Writes `demo/monitor/` (the bundle), `demo/calibration/` and `demo/drive/` (fram
 
 import argparse
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,11 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from export.cli import main as export
 from export.data.anomalies import degrade
 from export.data.synthetic import PALETTE, SyntheticRoads
 from lsood_runtime import Assessment, OoDMonitor
-from lsood_runtime.__main__ import run as lsood
 
 CHECKPOINT = Path(__file__).parent / "demo" / "synthetic_roads.ckpt"
 FRAME_SIZE = (192, 384)
@@ -59,9 +58,19 @@ def draw_scores(files: list[Path], verdicts: list[Assessment], out: Path) -> Non
         classes: NDArray[np.uint8] = np.asarray(verdict.segmentation, np.uint8)
         sheet.paste(Image.fromarray(colours[classes]).resize(size, Image.Resampling.NEAREST), (left + size[0], top))
         colour = "#b3261e" if verdict.is_ood else "#1b6e3c"
-        text = f"{file.stem[5:]}: score {verdict.score:.1f}, threshold {verdict.threshold:.1f}, p = {verdict.p_value:.3f}"
-        pen.text((left + 4, top + size[1] + 6), text + (", OUT OF DISTRIBUTION" if verdict.is_ood else ", ok"), colour, font)
+        text = (
+            f"{file.stem[5:]}: score {verdict.score:.1f}, threshold {verdict.threshold:.1f}, p = {verdict.p_value:.3f}"
+        )
+        pen.text(
+            (left + 4, top + size[1] + 6), text + (", OUT OF DISTRIBUTION" if verdict.is_ood else ", ok"), colour, font
+        )
     sheet.save(out)
+
+
+def call(module: str, *arguments: str) -> int:
+    """Run a command as a user would type it; its exit code comes back."""
+    print(f"\n$ python -m {module} {' '.join(arguments)}", flush=True)
+    return subprocess.run([sys.executable, "-m", module, *arguments], check=False).returncode
 
 
 def main() -> int:
@@ -76,14 +85,12 @@ def main() -> int:
     draw_frames(out / "calibration", options.scenes, CALIBRATION_SEED)
     files = draw_frames(out / "drive", 6, DRIVE_SEED, SHIFTS)
     bundle = out / "monitor"
-    arguments = ["--ckpt", str(CHECKPOINT), "--frames", str(out / "calibration"), "--out", str(bundle), "--overwrite"]
-    print(f"\n$ python -m export {' '.join(arguments)}")
-    code = export(arguments)
+    ckpt, calibration = str(CHECKPOINT), str(out / "calibration")
+    code = call("export", "--ckpt", ckpt, "--frames", calibration, "--out", str(bundle), "--overwrite")
     if code:
         return code
-    print(f"\n$ python -m lsood_runtime score {bundle} {out / 'drive'}")
-    code = lsood(["score", str(bundle), str(out / "drive")])
-    if code not in (0, 1):
+    code = call("lsood_runtime", "score", str(bundle), str(out / "drive"))
+    if code not in (0, 1):  # 1: some frame is out of distribution, as it should be
         return code
     with OoDMonitor(bundle) as monitor:
         verdicts = []

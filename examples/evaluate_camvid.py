@@ -83,8 +83,10 @@ def main() -> None:
         print(f"AUROC: {roc_auc_score(labels, scores):.4f}")
         print(f"InD flagged at 95 % OoD caught: {false_alarms[caught >= 0.95].min():.4f}")
         print(f"OoD missed at 95 % InD kept: {1 - caught[false_alarms <= 0.05].max():.4f}")
-        print(f"flagged at the shipped threshold: {(day_scores > monitor.threshold).mean():.3f} of day, "
-              f"{(dusk_scores > monitor.threshold).mean():.3f} of dusk")
+        print(
+            f"flagged at the shipped threshold: {(day_scores > monitor.threshold).mean():.3f} of day, "
+            f"{(dusk_scores > monitor.threshold).mean():.3f} of dusk"
+        )
         print(f"mIoU: {day_iou:.3f} day, {dusk_iou:.3f} dusk")
         alone, monitored = milliseconds(monitor, options.ckpt, day, options.pairs)
         print(f"median ms a frame: {alone:.1f} network alone, {monitored:.1f} with the monitor")

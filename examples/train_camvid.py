@@ -41,7 +41,12 @@ def main() -> None:
     pl.seed_everything(options.seed)
     torch.set_float32_matmul_precision("high")
     data = CamVidDataModule(
-        options.data, tuple(options.input_size), tuple(options.crop), options.batch_size, exclude=(DUSK,), seed=options.seed
+        options.data,
+        tuple(options.input_size),
+        tuple(options.crop),
+        options.batch_size,
+        exclude=(DUSK,),
+        seed=options.seed,
     )
     model = DeepLabV3PlusModule(
         backbone_name=options.backbone,

@@ -66,7 +66,9 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"expected a PyTorch-Lightning checkpoint, {path} is cut off or no checkpoint: {reason}") from error
+        raise CheckpointError(
+            f"expected a PyTorch-Lightning checkpoint, {path} is cut off or no checkpoint: {reason}"
+        ) from error
     if not isinstance(contents, dict) or not {"state_dict", "hyper_parameters"} <= contents.keys():
         found = ", ".join(sorted(map(str, contents))[:5]) if isinstance(contents, dict) else type(contents).__name__
         raise CheckpointError(

@@ -54,18 +54,26 @@ def build_parser() -> argparse.ArgumentParser:
     main.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
     main.add_argument("--overwrite", action="store_true", help="replace the bundle at --out once the new one is whole")
     network = parser.add_argument_group("network (default: as the checkpoint says)")
-    network.add_argument("--input-size", type=int, nargs=2, metavar=("H", "W"), help="rows and columns the network sees")
+    network.add_argument(
+        "--input-size", type=int, nargs=2, metavar=("H", "W"), help="rows and columns the network sees"
+    )
     network.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="mean of the frames, in [0, 1]")
     network.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"), help="standard deviation of the frames")
     network.add_argument("--segmentation", choices=SEGMENTATION_KINDS, default="classes", help="default: %(default)s")
     sampling = parser.add_argument_group("sampling")
-    sampling.add_argument("--mc-samples", type=int, default=16, metavar="S", help="samples a frame (default: %(default)s)")
-    sampling.add_argument("--neighbors", type=int, default=5, metavar="K", help="k of the entropy, below S (default: %(default)s)")
+    sampling.add_argument(
+        "--mc-samples", type=int, default=16, metavar="S", help="samples a frame (default: %(default)s)"
+    )
+    sampling.add_argument(
+        "--neighbors", type=int, default=5, metavar="K", help="k of the entropy, below S (default: %(default)s)"
+    )
     sampling.add_argument("--drop-prob", type=float, metavar="P", help="DropBlock's drop probability")
     sampling.add_argument("--block-size", type=int, metavar="B", help="DropBlock's block size, in cells of the tap")
     sampling.add_argument("--seed", type=int, default=0, help="of the mask bank and the PCA (default: %(default)s)")
     detector = parser.add_argument_group("detector")
-    detector.add_argument("--pca", type=int, metavar="N", help="whitened principal components (default: none, all entropies)")
+    detector.add_argument(
+        "--pca", type=int, metavar="N", help="whitened principal components (default: none, all entropies)"
+    )
     detector.add_argument(
         "--false-alarm-rate",
         type=float,

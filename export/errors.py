@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong offline, one class a cause, each with the exit code that `python -m export` ends with.
 
-    ExportError                 1  unexpected
-    ├── UsageError              2  a flag or a folder that cannot be used
-    ├── CheckpointError         3  a checkpoint that cannot be read or does not fit the network
-    ├── TapError                3  a layer that cannot be sampled
-    ├── ConversionError         4  a network that has no ONNX form
-    ├── ParityError             5  a graph that disagrees with the network
-    └── CalibrationError        6  frames that cannot carry a density or a threshold
+ExportError                 1  unexpected
+├── UsageError              2  a flag or a folder that cannot be used
+├── CheckpointError         3  a checkpoint that cannot be read or does not fit the network
+├── TapError                3  a layer that cannot be sampled
+├── ConversionError         4  a network that has no ONNX form
+├── ParityError             5  a graph that disagrees with the network
+└── CalibrationError        6  frames that cannot carry a density or a threshold
 """
 
 

@@ -73,7 +73,11 @@ def measure_parity(
     latent, disagreement, score, count = 0.0, 0.0, 0.0, 0
     for frame in frames:
         outputs = dict(
-            zip([o.name for o in segmentation.get_outputs()], segmentation.run(None, {"frame": frame[None]}), strict=True)
+            zip(
+                [o.name for o in segmentation.get_outputs()],
+                segmentation.run(None, {"frame": frame[None]}),
+                strict=True,
+            )
         )
         (got_score,) = detector.run(["score"], {"latent_samples": outputs["latent_samples"]})
         with torch.inference_mode():

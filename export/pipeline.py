@@ -161,7 +161,10 @@ def export_monitor(
     check_parity(parity, options.segmentation, calibration.spread)
 
     say(f"writing {options.out}")
-    golden = [frames[int(i)] for i in calibration.held_out[np.linspace(0, len(calibration.held_out) - 1, GOLDEN_FRAMES, dtype=int)]]
+    golden = [
+        frames[int(i)]
+        for i in calibration.held_out[np.linspace(0, len(calibration.held_out) - 1, GOLDEN_FRAMES, dtype=int)]
+    ]
     facts = _facts(options, checkpoint, preprocessing, sampler, calibration, parity, frames)
     with whole_or_nothing(options.out) as folder:
         np.savez_compressed(
@@ -199,7 +202,9 @@ def _drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float, 
             "(the guide's code had 0.5 and 8 in 2024, 0.2 and 12 in 2023: look into the code that trained it)"
         )
     if not 0 < drop_prob <= 1 or block_size < 1:
-        raise UsageError(f"expected --drop-prob in (0, 1] and --block-size of at least 1, got {drop_prob} and {block_size}")
+        raise UsageError(
+            f"expected --drop-prob in (0, 1] and --block-size of at least 1, got {drop_prob} and {block_size}"
+        )
     return drop_prob, block_size
 
 

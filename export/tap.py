@@ -119,7 +119,7 @@ def _only_drop_block(network: nn.Module) -> str:
         raise TapError(f"expected one DropBlock layer, found none: tap a layer at or behind {_some(dropout)}")
     parts = [name for name, _ in network.named_children()]
     raise TapError(
-        "expected one DropBlock layer, found no stochastic layer: choose any layer as the tap and give DropBlock's drop "
+        "expected one DropBlock layer, found no stochastic layer: tap any layer and give DropBlock's drop "
         f"probability and block size; the network's parts are {_some(parts)}"
     )
 

@@ -2,6 +2,7 @@
 """Fixtures that several test files share: a small checkpoint, frames, and the bundle made from them."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def save_checkpoint(module: pl.LightningModule, path: Path, **hyper_parameters: 
     contents = {
         "epoch": 0,
         "global_step": 0,
-        "pytorch-lightning_version": pl.__version__,
+        "pytorch-lightning_version": version("pytorch-lightning"),
         "state_dict": module.state_dict(),
         "hyper_parameters": hyper_parameters or dict(module.hparams),
     }
@@ -34,7 +35,7 @@ def save_checkpoint(module: pl.LightningModule, path: Path, **hyper_parameters: 
 def small_network(**options: Any) -> DeepLabV3PlusModule:
     """A DeepLabV3+ of 0.25 MB with random weights; its tap is 4 x 8 cells."""
     torch.manual_seed(0)
-    defaults = {"width_multiplier": 0.0625, "drop_prob": 0.5, "block_size": 2, "input_size": INPUT_SIZE}
+    defaults: dict[str, Any] = {"width_multiplier": 0.0625, "drop_prob": 0.5, "block_size": 2, "input_size": INPUT_SIZE}
     return DeepLabV3PlusModule("resnet18", n_class=len(CLASSES), **(defaults | options))
 
 
@@ -57,9 +58,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def export_small(
-    checkpoint: Path, frames: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
+def export_small(checkpoint: Path, frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Export the small checkpoint; keyword arguments go to ExportOptions, and the bundle's folder comes back."""
 
     def run(**options: Any) -> Path:

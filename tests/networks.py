@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small networks of every kind that the tap has to deal with; 24 x 32 inputs, five classes."""
 
+from typing import TypeVar
+
 import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
@@ -9,6 +11,8 @@ from torch.nn import functional as F
 from export.dropblock import DropBlock2D
 
 HEIGHT, WIDTH, CLASSES = 24, 32, 5
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -153,7 +157,7 @@ class Classifier(nn.Module):
         return logits
 
 
-def settled(network: nn.Module) -> nn.Module:
+def settled(network: Network) -> Network:
     """In evaluation mode, with running statistics that training could have left."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -21,15 +21,20 @@ def test_a_whole_bundle_takes_its_place(tmp_path: Path) -> None:
     assert (tmp_path / "monitor" / "manifest.json").read_text() == "new"
 
 
+def write_half(out: Path, failure: type[BaseException]) -> None:
+    with whole_or_nothing(out) as folder:
+        (folder / "manifest.json").write_text("half")
+        raise failure
+
+
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
 def test_an_interrupted_write_leaves_nothing_or_the_old(tmp_path: Path, failure: type[BaseException]) -> None:
     for old in (False, True):
         if old:
             (tmp_path / "monitor").mkdir()
             (tmp_path / "monitor" / "manifest.json").write_text("old")
-        with pytest.raises(failure), whole_or_nothing(tmp_path / "monitor") as folder:
-            (folder / "manifest.json").write_text("half")
-            raise failure
+        with pytest.raises(failure):
+            write_half(tmp_path / "monitor", failure)
         assert entries(tmp_path) == ({"monitor"} if old else set())
     assert (tmp_path / "monitor" / "manifest.json").read_text() == "old"
 

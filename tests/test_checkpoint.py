@@ -32,7 +32,12 @@ def test_a_trainers_file_loads(tmp_path: Path) -> None:
 
 
 def test_a_guides_checkpoint_loads_and_does_not_claim_dropblock_constants(tmp_path: Path) -> None:
-    guide = {"backbone_name": "resnet50", "deeplabv3plus_type": "backbone_dropblock2d", "dataset": "woodscape", "n_class": 10}
+    guide = {
+        "backbone_name": "resnet50",
+        "deeplabv3plus_type": "backbone_dropblock2d",
+        "dataset": "woodscape",
+        "n_class": 10,
+    }
     guide |= {"output_stride": 16, "pretrained_backbone": True, "len_train_loader_beta": 1, "label_colours": None}
     module = DeepLabV3PlusModule("resnet50", n_class=10)
     loaded = load_checkpoint(save_checkpoint(module, tmp_path / "guide.ckpt", **guide))

@@ -125,7 +125,12 @@ def test_frame_files_name_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(UsageError, match=r"10x8 as in 1.png, got 12x8 in 2.png"):
         list(FrameFiles([tmp_path / "f"]))
-    for source, message in {"empty": "found none", "missing": "found nothing", "broken.png": "could not read", "text.png": "could not read"}.items():
+    for source, message in {
+        "empty": "found none",
+        "missing": "found nothing",
+        "broken.png": "could not read",
+        "text.png": "could not read",
+    }.items():
         with pytest.raises(UsageError, match=message):
             FrameFiles([tmp_path / source])
     with pytest.raises(UsageError, match="empty list"):

@@ -20,16 +20,16 @@ from export.detectors import ExactKernelDensity, likelihood_bandwidth
 from export.entropy import latent_entropy
 
 
-def direct_sum(
-    rows: NDArray[np.float64], points: NDArray[np.float64], bandwidth: float
-) -> NDArray[np.float64]:
+def direct_sum(rows: NDArray[np.float64], points: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:
     """Mean of Gaussian densities, one scipy call a training point."""
     covariance = bandwidth**2 * np.eye(points.shape[1])
     terms = np.stack([multivariate_normal(point, covariance).logpdf(rows) for point in points])
     return np.atleast_1d(logsumexp(terms, axis=0) - np.log(len(points)))
 
 
-cases = st.tuples(st.integers(2, 60), st.integers(1, 30), st.integers(0, 2**32 - 1), st.floats(0.1, 3), st.floats(0, 50))
+cases = st.tuples(
+    st.integers(2, 60), st.integers(1, 30), st.integers(0, 2**32 - 1), st.floats(0.1, 3), st.floats(0, 50)
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,7 +73,9 @@ def test_converter_equals_the_estimator(case: tuple[int, int, int, float, float]
 @pytest.mark.parametrize("distance", [0.0, 1e3, 1e6])
 def test_converter_is_finite_at_any_distance(distance: float) -> None:
     estimator = ExactKernelDensity(0.5).fit(np.random.default_rng(0).normal(size=(50, 8)))
-    model = to_onnx(estimator, initial_types=[("X", DoubleTensorType([None, 8]))], target_opset={"": 20, "ai.onnx.ml": 1})
+    model = to_onnx(
+        estimator, initial_types=[("X", DoubleTensorType([None, 8]))], target_opset={"": 20, "ai.onnx.ml": 1}
+    )
     rows = np.full((1, 8), distance)
     (got,) = ort.InferenceSession(model.SerializeToString()).run(None, {"X": rows})
     np.testing.assert_allclose(got[:, 0], estimator.score_samples(rows), rtol=1e-10)
@@ -88,7 +90,9 @@ def test_detector_graph_scores_latent_samples(count: int, channels: int, pca: bo
     entropies = latent_entropy(samples)
     detector = fit_detector(entropies, 2 if pca else None, seed % 1000)
     model = detector_graph(entropy_graph(10, channels, 5), score_graph(detector, channels))
-    entropy, score = ort.InferenceSession(model.SerializeToString()).run(["entropy", "score"], {"latent_samples": samples})
+    entropy, score = ort.InferenceSession(model.SerializeToString()).run(
+        ["entropy", "score"], {"latent_samples": samples}
+    )
     np.testing.assert_allclose(entropy, entropies, atol=2e-5)
     np.testing.assert_allclose(score, -detector.score_samples(entropies), rtol=1e-4, atol=1e-3)
     assert score.dtype == np.float64

@@ -25,6 +25,7 @@ from export.data import FrameFiles, read_frame
 from export.dropblock import block_masks
 from export.errors import ParityError
 from export.parity import Parity, check_parity
+from export.reference import sample_passes
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import INPUT_SIZE, save_checkpoint, small_network, write_scenes
 
@@ -46,7 +47,8 @@ def test_bundle_repeats_the_method_computed_by_hand(bundle: Path, frames: Path) 
     got = run_graph(bundle, "segmentation.onnx", {"frame": frame[None]})
 
     # Masks: NumPy's uniforms through block_masks, drawn again where they drop nothing, everything, or repeat.
-    generator, masks = np.random.Generator(np.random.PCG64(manifest.masks.seed)), []
+    generator = np.random.Generator(np.random.PCG64(manifest.masks.seed))
+    masks: list[NDArray[np.float32]] = []
     while len(masks) < manifest.masks.count:
         uniform = torch.from_numpy(generator.random((4, 8), dtype=np.float32))[None]
         mask = block_masks(uniform, manifest.masks.drop_prob, manifest.masks.block_size)[0].numpy()
@@ -61,15 +63,21 @@ def test_bundle_repeats_the_method_computed_by_hand(bundle: Path, frames: Path) 
         logits = network(torch.from_numpy(image)[None])
     feature = features[0][0].numpy()
     samples = np.stack([(feature * mask).sum(axis=(1, 2)) / mask.sum() for mask in masks])
-    np.testing.assert_allclose(got["latent_samples"][0], samples, atol=2e-2)  # Pillow rounds the resized frame to integers
+    np.testing.assert_allclose(
+        got["latent_samples"][0], samples, atol=2e-2
+    )  # Pillow rounds the resized frame to integers
     assert (got["segmentation"][0] == logits[0].argmax(0).numpy()).mean() > 0.98
 
     samples = got["latent_samples"][0].astype(np.float64)
-    entropy = np.array([continuous.get_h(samples[:, [c]], k=5, norm="max", min_dist=1e-5) for c in range(samples.shape[1])])
+    entropy = np.array(
+        [continuous.get_h(samples[:, [c]], k=5, norm="max", min_dist=1e-5) for c in range(samples.shape[1])]
+    )
     scored = run_graph(bundle, "detector.onnx", {"latent_samples": got["latent_samples"]})
     np.testing.assert_allclose(scored["entropy"][0], entropy, atol=2e-5)
 
-    fit = [i for i in range(60) if i not in {*range(16, 24), *range(46, 53)}]  # 60 frames: blocks of 8, 8, 8, 8, 7, 7, 7, 7
+    fit = [
+        i for i in range(60) if i not in {*range(16, 24), *range(46, 53)}
+    ]  # 60 frames: blocks of 8, 8, 8, 8, 7, 7, 7, 7
     all_frames = FrameFiles([frames])
     points = np.stack([entropy_of(bundle, all_frames[i]) for i in fit]).astype(np.float64)
     bandwidth = manifest.detector.bandwidth
@@ -161,7 +169,9 @@ def test_command_line_ends_with_the_next_command(
     assert "0059.png" in done.stdout
 
 
-def test_quiet_prints_nothing(checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(
+    checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(tmp_path / "m"), "--mc-samples", "8"]
     assert main([*arguments, "--false-alarm-rate", "0.1", "--quiet"]) == 0
     printed = capsys.readouterr()
@@ -258,7 +268,7 @@ def test_a_graph_that_disagrees_writes_no_bundle(
     checkpoint: Path, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The network changes behind the graph's back, as a converter's fault would change it."""
-    true_reference = pipeline.sample_passes
+    true_reference = sample_passes
 
     def disturbed(*args: Any) -> torch.Tensor:
         return true_reference(*args) * 1.001

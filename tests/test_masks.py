@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from export.errors import TapError
 from export.masks import check_full_share, draw_mask_bank, full_share
@@ -37,7 +38,8 @@ def test_masks_are_distinct_and_neither_full_nor_empty(seed: int, samples: int, 
 def test_bank_and_digest_follow_from_the_seed_alone() -> None:
     sites, samples, seed = [drop_block(0.5, 2), channel_dropout(0.4, 6)], 12, 7
     bank = draw_mask_bank(sites, samples, seed)
-    generator, kept, digest = np.random.Generator(np.random.PCG64(seed)), [], hashlib.sha256()
+    generator, digest = np.random.Generator(np.random.PCG64(seed)), hashlib.sha256()
+    kept: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
     while len(kept) < samples:
         blocks = blocks_one_by_one(generator.random((1, 8, 10), dtype=np.float32), 0.5, 2)[0]
         channels = generator.random(6, dtype=np.float32) >= np.float32(0.4)

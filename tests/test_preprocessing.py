@@ -19,7 +19,9 @@ def test_resize_is_pillows_bilinear(source: tuple[int, int], target: tuple[int, 
     frame = np.random.default_rng(seed).integers(0, 256, (*source, 3), np.uint8)
     resized = Preprocessing(*target, mean=(0, 0, 0), std=(1 / 255,) * 3)(torch.from_numpy(frame)[None])[0]
     pillow = np.asarray(Image.fromarray(frame).resize(target[::-1], Image.Resampling.BILINEAR), np.float32)
-    assert np.abs(resized.numpy().transpose(1, 2, 0) - pillow).max() <= 1.01  # Pillow rounds to integers after each axis
+    assert (
+        np.abs(resized.numpy().transpose(1, 2, 0) - pillow).max() <= 1.01
+    )  # Pillow rounds to integers after each axis
 
 
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])

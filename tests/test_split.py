@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
 from export.marking import is_mark
 from export.reference import sample_passes
-from export.split import Mode, Sampler, build_sampler
+from export.sampled_graph import Mode
+from export.split import Sampler, build_sampler
 from tests.networks import (
     HEIGHT,
     WIDTH,
@@ -15,7 +20,6 @@ from tests.networks import (
     DropBlockAtTap,
     DropoutUNet,
     NoDropout,
-    PackageDropBlock2D,
     SkipAcrossTheCut,
     TransformerSegmenter,
     settled,
@@ -23,10 +27,10 @@ from tests.networks import (
 
 EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
 SAMPLES = 4
-ADDED = {"drop_prob": 0.6, "block_size": 2}
+ADDED: dict[str, Any] = {"drop_prob": 0.6, "block_size": 2}
 
 
-CASES = {
+CASES: dict[str, tuple[Callable[[], nn.Module], list[str], dict[str, Any], int]] = {
     "DropBlock at the tap": (DropBlockAtTap, ["drop_block1"], {}, 0),
     "DropBlock of the dropblock package": (
         lambda: DropBlockAtTap(PackageDropBlock2D(block_size=2, drop_prob=0.5)),

@@ -1,29 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sampled networks of every kind, behind the project's preprocessing, through ONNX Runtime."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import nn
 
 from export.preprocessing import Preprocessing
 from export.reference import sample_passes
+from export.sampled_graph import Mode
 from export.segmentation_graph import MonitoredNetwork, segmentation_graph
-from export.split import Mode, build_sampler
+from export.split import build_sampler
 from tests.networks import (
     HEIGHT,
     WIDTH,
     DropBlockAtTap,
     DropoutUNet,
     NoDropout,
-    PackageDropBlock2D,
     SkipAcrossTheCut,
     TransformerSegmenter,
     settled,
 )
 
-CASES = {
+CASES: dict[str, tuple[Callable[[], nn.Module], str, dict[str, Any], int]] = {
     "DropBlock of the dropblock package": (
         lambda: DropBlockAtTap(PackageDropBlock2D(block_size=2, drop_prob=0.5)),
         "drop_block1",

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,23 +14,26 @@ from tests.networks import HEIGHT, WIDTH, Classifier, NoDropout, TransformerSegm
 
 EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
 SAMPLES = 4
-ADDED = {"drop_prob": 0.6, "block_size": 2}
+ADDED: dict[str, Any] = {"drop_prob": 0.6, "block_size": 2}
 
 
 class ByValue(NoDropout):
     def forward(self, x: Tensor) -> Tensor:
         features = self.encoder(x)
-        return self.head(features * 2 if features.mean() > 0 else features)
+        logits: Tensor = self.head(features * 2 if features.mean() > 0 else features)
+        return logits
 
 
 class ByLength(NoDropout):
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.encoder(x)).reshape(len(x), -1)
+        logits: Tensor = self.head(self.encoder(x)).reshape(len(x), -1)
+        return logits
 
 
 class AlwaysRandom(NoDropout):
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(F.dropout(self.encoder(x), 0.5))
+        logits: Tensor = self.head(F.dropout(self.encoder(x), 0.5))
+        return logits
 
 
 class SeveralOutputs(NoDropout):
@@ -75,7 +80,8 @@ class Odd(NoDropout):
         tokens = features.flatten(2).transpose(1, 2)
         self.flat(tokens), self.volume(features)
         attended, _ = self.attention(tokens, tokens, tokens)
-        return self.head(self.head.weight.new_ones(1) * features) + attended.mean()
+        logits: Tensor = self.head(self.head.weight.new_ones(1) * features) + attended.mean()
+        return logits
 
 
 @pytest.mark.parametrize(
@@ -98,10 +104,10 @@ class Odd(NoDropout):
     ],
 )
 def test_taps_that_cannot_be_sampled_are_refused(
-    network: nn.Module, tap: str, options: dict[str, float], message: str
+    network: nn.Module, tap: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TapError, match=message):
-        build_sampler(network.eval(), EXAMPLE, [tap], mc_samples=SAMPLES, **options)  # type: ignore[arg-type]
+        build_sampler(network.eval(), EXAMPLE, [tap], mc_samples=SAMPLES, **options)
 
 
 def test_wrong_arguments_are_named() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
 from export.dropblock import DropBlock2D
@@ -13,7 +14,6 @@ from tests.networks import (
     DropBlockAtTap,
     DropoutUNet,
     NoDropout,
-    PackageDropBlock2D,
     TransformerSegmenter,
 )
 
@@ -31,7 +31,7 @@ class DropBlock2d(nn.Module):
         return x
 
 
-class ScheduledDropBlock(PackageDropBlock2D):
+class ScheduledDropBlock(DropBlock2d):
     """A subclass under another name."""
 
 
@@ -40,7 +40,7 @@ class ScheduledDropBlock(PackageDropBlock2D):
     [
         (DropBlock2D(0.5, 8), Randomness("dropblock", 0.5, 8)),
         (PackageDropBlock2D(block_size=7, drop_prob=0.1), Randomness("dropblock", 0.1, 7)),
-        (ScheduledDropBlock(block_size=7, drop_prob=0.1), Randomness("dropblock", 0.1, 7)),
+        (ScheduledDropBlock(0.1, 7), Randomness("dropblock", 0.1, 7)),
         (DropBlock2d(0.3, 5), Randomness("dropblock", 0.3, 5)),
         (nn.Dropout(0.2), Randomness("dropout", 0.2)),
         (nn.Dropout2d(0.2), Randomness("channel-dropout", 0.2)),
@@ -82,7 +82,7 @@ def test_a_layer_that_runs_twice_is_listed_twice_and_its_parameters_counted_once
 
 def test_attention_dropout_of_torch_is_listed_as_not_sampled() -> None:
     network = nn.ModuleDict({"attention": nn.MultiheadAttention(4, 2, dropout=0.25)}).eval()
-    network.forward = lambda x: network["attention"](x, x, x)  # type: ignore[method-assign]
+    network.forward = lambda x: network["attention"](x, x, x)
     (layer,) = [layer for layer in list_layers(network, torch.zeros(3, 1, 4)) if layer.name == "attention"]
     assert layer.stochastic == "attention dropout(p=0.25), not sampled"
     assert layer.output_shape is None

@@ -45,13 +45,13 @@ class CamVid:
         UsageError: a folder, a label or every frame is missing, or a file has another size or unknown labels.
     """
 
-    def __init__(
-        self, root: str | Path, split: str, exclude: Sequence[str] = (), only: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, root: str | Path, split: str, exclude: Sequence[str] = (), only: Sequence[str] = ()) -> None:
         frames, labels = Path(root) / split, Path(root) / f"{split}annot"
         for folder in (frames, labels):
             if not folder.is_dir():
-                raise UsageError(f"expected CamVid's folder {folder}, found none: pass the folder that holds train/ and val/")
+                raise UsageError(
+                    f"expected CamVid's folder {folder}, found none: pass the folder that holds train/ and val/"
+                )
         self.paths = [
             path
             for path in sorted(frames.iterdir())
@@ -60,11 +60,15 @@ class CamVid:
             and (not only or path.name.startswith(tuple(only)))
         ]
         if not self.paths:
-            raise UsageError(f"expected frames in {frames} with exclude={list(exclude)} and only={list(only)}, found none")
+            raise UsageError(
+                f"expected frames in {frames} with exclude={list(exclude)} and only={list(only)}, found none"
+            )
         self._labels = [labels / f"{path.stem}.png" for path in self.paths]
         missing = [path.name for path in self._labels if not path.is_file()]
         if missing:
-            raise UsageError(f"expected a label for every frame in {labels}, {len(missing)} are missing, first {missing[0]}")
+            raise UsageError(
+                f"expected a label for every frame in {labels}, {len(missing)} are missing, first {missing[0]}"
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -86,7 +90,10 @@ class CamVid:
 
     def class_weights(self) -> list[float]:
         """Weights of a class-balanced loss: ``1 / log(1.1 + share of the class)``, scaled to a mean of 1."""
-        counts = sum(np.bincount(self[i][1].ravel(), minlength=256)[: len(CLASSES)] for i in range(len(self)))
+        counts = np.zeros(256, np.int64)
+        for i in range(len(self)):
+            counts += np.bincount(self[i][1].ravel(), minlength=256)
+        counts = counts[: len(CLASSES)]
         weights = 1 / np.log(1.1 + counts / counts.sum())
         return [float(weight) for weight in weights / weights.mean()]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from export.errors import UsageError
 
@@ -14,14 +14,14 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".we
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame.
+    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame, turned upright where its EXIF data say so.
 
     Raises:
         UsageError: the file is missing, cut off, or no image.
     """
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (UnidentifiedImageError, OSError) as error:
         raise UsageError(f"expected an image, could not read {path}: {error}") from error
 

@@ -27,7 +27,8 @@ class PooledBranch(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, constant over H and W."""
         # A bilinear resize from 1x1 is a broadcast; expand says so and costs nothing.
-        return super().forward(x).expand(-1, -1, x.shape[-2], x.shape[-1])
+        pooled: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return pooled.expand(-1, -1, x.shape[-2], x.shape[-1])
 
 
 class ASPP(nn.Module):

@@ -2,11 +2,12 @@
 """The guide's segmentation network as a trainable LightningModule."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
 from export.dropblock import DropBlock2D
@@ -78,7 +79,9 @@ class DeepLabV3PlusModule(pl.LightningModule):
         super().__init__()
         unknown = set(guide_options) - _GUIDE_OPTIONS
         if unknown:
-            raise TypeError(f"expected hyper-parameters of the guide or of this module, got {', '.join(sorted(unknown))}")
+            raise TypeError(
+                f"expected hyper-parameters of the guide or of this module, got {', '.join(sorted(unknown))}"
+            )
         if deeplabv3plus_type not in ("backbone_dropblock2d", "normal"):
             raise ValueError(
                 f"expected deeplabv3plus_type 'backbone_dropblock2d' or 'normal', got {deeplabv3plus_type!r}: "
@@ -140,7 +143,7 @@ class DeepLabV3PlusModule(pl.LightningModule):
         loss: Tensor = self.criterion(logits, labels)
         self.log(f"{stage}_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(frames))
         for name in ("accuracy", "IoU"):
-            metric = self.metrics[f"{stage}_{name}"]
+            metric = cast(Metric, self.metrics[f"{stage}_{name}"])
             metric.update(logits.detach(), labels)
             self.log(f"{stage}_{name}", metric, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(frames))
         return loss
@@ -151,7 +154,9 @@ class DeepLabV3PlusModule(pl.LightningModule):
         parameters = self.deeplab_v3plus_model.parameters()
         schedule: torch.optim.lr_scheduler.LRScheduler
         if options["optimizer"] == "adamw":
-            adamw = torch.optim.AdamW(parameters, options["optimizer_lr"], weight_decay=options["optimizer_weight_decay"])
+            adamw = torch.optim.AdamW(
+                parameters, options["optimizer_lr"], weight_decay=options["optimizer_weight_decay"]
+            )
             steps = int(self.trainer.estimated_stepping_batches)
             schedule = torch.optim.lr_scheduler.OneCycleLR(adamw, options["optimizer_lr"], total_steps=steps)
             return [adamw], [{"scheduler": schedule, "interval": "step"}]
@@ -165,7 +170,13 @@ class DeepLabV3PlusModule(pl.LightningModule):
         return [sgd], [schedule]
 
 
-_GUIDE_OPTIONS = {"img_pred_weight", "len_train_loader_beta", "len_val_loader_beta", "test_images_path", "label_colours"}
+_GUIDE_OPTIONS = {
+    "img_pred_weight",
+    "len_train_loader_beta",
+    "len_val_loader_beta",
+    "test_images_path",
+    "label_colours",
+}
 
 
 def _criterion(name: str, ignore_index: int, weight: Tensor | None) -> nn.Module:

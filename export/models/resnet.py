@@ -34,7 +34,7 @@ class BasicBlock(nn.Module):
         """``(N, inputs, H, W)`` to ``(N, planes, H / stride, W / stride)``."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(x)) + shortcut)
+        return torch.relu_(self.bn2(self.conv2(x)) + shortcut)
 
 
 class Bottleneck(nn.Module):
@@ -58,7 +58,7 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        return self.relu(self.bn3(self.conv3(x)) + shortcut)
+        return torch.relu_(self.bn3(self.conv3(x)) + shortcut)
 
 
 class ResNetFeatures(nn.Module):
@@ -134,4 +134,6 @@ class ResNetFeatures(nn.Module):
         try:
             self.load_state_dict(weights)
         except RuntimeError as error:
-            raise ValueError(f"{path} holds another network than this backbone: {str(error).splitlines()[1].strip()}") from error
+            raise ValueError(
+                f"{path} holds another network than this backbone: {str(error).splitlines()[1].strip()}"
+            ) from error
