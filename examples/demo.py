@@ -7,6 +7,7 @@ Writes `demo/monitor/` (the bundle), `demo/calibration/` and `demo/drive/` (fram
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,7 @@ def main() -> int:
     draw_frames(out / "calibration", options.scenes, CALIBRATION_SEED)
     files = draw_frames(out / "drive", 6, DRIVE_SEED, SHIFTS)
     bundle = out / "monitor"
-    ckpt, calibration = str(CHECKPOINT), str(out / "calibration")
+    ckpt, calibration = os.path.relpath(CHECKPOINT), str(out / "calibration")
     code = call("export", "--ckpt", ckpt, "--frames", calibration, "--out", str(bundle), "--overwrite")
     if code:
         return code
