@@ -16,6 +16,7 @@ from export.models import DeepLabV3PlusModule
 from export.preprocessing import Preprocessing
 from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.split import build_sampler
+from lsood_runtime._providers import session_options
 
 NEIGHBORS, FIT_FRAMES = 5, 1000
 ratios = pytest.StashKey[list[str]]()
@@ -60,7 +61,8 @@ def make_pair(backbone: str, height: int, width: int, samples: int) -> Pair:
         detector_graph(entropy_graph(samples, sampler.channels, NEIGHBORS), score_graph(detector, sampler.channels)),
     )
     alone, monitored, scored = (
-        ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"]) for graph in graphs
+        ort.InferenceSession(graph.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
+        for graph in graphs
     )
     return Pair(alone, monitored, scored, rng.integers(0, 256, (1, height, width, 3), np.uint8))
 

@@ -25,6 +25,7 @@ from export.data.camvid import CLASSES, VOID, CamVid
 from export.preprocessing import Preprocessing
 from export.segmentation_graph import BareNetwork, segmentation_graph
 from lsood_runtime import OoDMonitor
+from lsood_runtime._providers import session_options
 
 DUSK = "0001TP"
 WARM_UP = 4
@@ -51,7 +52,7 @@ def milliseconds(monitor: OoDMonitor, ckpt: Path, frames: CamVid, pairs: int) ->
     graph = segmentation_graph(
         BareNetwork(preprocessing, load_checkpoint(ckpt).network), contract.frame_height, contract.frame_width
     )
-    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(graph.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
     seconds = []
     for i in tqdm(range(WARM_UP + pairs), desc="timing", unit="pair"):
         frame = frames[i % len(frames)][0]

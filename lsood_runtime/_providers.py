@@ -46,6 +46,22 @@ def resolve_providers(providers: Sequence[Provider] | None) -> list[tuple[str, d
     return resolved
 
 
+def session_options(threads: int | None = None) -> ort.SessionOptions:
+    """How every session of a monitor is set up; what is timed against a monitor should be set up alike.
+
+    Args:
+        threads: threads of the CPU provider within an operator; None for one a core.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong comes as an exception
+    options.intra_op_num_threads = threads or 0
+    # Idle threads that spin take the cores from the other session, and from the rest of the vehicle's stack.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Weights in a file of their own would escape the graph's digest: no such file is ever found.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    return options
+
+
 class Graph:
     """One ONNX graph on exactly the providers that were asked for.
 
@@ -71,11 +87,7 @@ class Graph:
         inputs: Signature,
         outputs: Signature,
     ) -> None:
-        options = ort.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong comes as an exception
-        options.intra_op_num_threads = threads or 0
-        # Weights in a file of their own would escape the graph's digest: no such file is ever found.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+        options = session_options(threads)
         self.name, self.provider = name, providers[0][0]
         try:
             self._session = ort.InferenceSession(contents, options, providers=list(providers), enable_fallback=0)
