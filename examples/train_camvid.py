@@ -38,6 +38,14 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on from <out>/last.ckpt")
     options = parser.parse_args()
 
+    last = options.out / "last.ckpt"
+    if options.resume:
+        if not last.is_file():
+            parser.error(f"expected {last} to resume from, found none: start without --resume")
+        planned = torch.load(last, map_location="cpu", weights_only=True)["hyper_parameters"]["max_nro_epochs"]
+        if planned != options.epochs:
+            parser.error(f"expected --epochs {planned}, as the run at {options.out} was planned, got {options.epochs}")
+
     pl.seed_everything(options.seed)
     torch.set_float32_matmul_precision("high")
     data = CamVidDataModule(
@@ -57,6 +65,7 @@ def main() -> None:
         optimizer_lr=options.lr,
         optimizer_weight_decay=1e-2,
         class_weights=data.train_frames.class_weights(),
+        max_nro_epochs=options.epochs,
         input_size=tuple(options.input_size),
     ).to(memory_format=torch.channels_last)  # a quarter faster on CPUs
     best = ModelCheckpoint(
@@ -71,7 +80,7 @@ def main() -> None:
         log_every_n_steps=10,
         gradient_clip_val=1.0,
     )
-    trainer.fit(model, data, ckpt_path=options.out / "last.ckpt" if options.resume else None)
+    trainer.fit(model, data, ckpt_path=last if options.resume else None)
     print(f"best validation mIoU {best.best_model_score:.4f}: {best.best_model_path}")
 
 
