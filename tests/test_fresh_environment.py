@@ -37,7 +37,16 @@ def test_wheel_scores_with_numpy_and_onnx_runtime_alone(bundle: Path, frames: Pa
     run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", f"{wheel}[cpu]")
     installed = {line.split("==")[0].lower() for line in run(python, "-m", "pip", "list", "--format=freeze").split()}
     # What numpy and ONNX Runtime themselves ask for, and pip.
-    assert installed <= {"lsood-runtime", "numpy", "onnxruntime", "flatbuffers", "packaging", "protobuf", "pip", "setuptools"}
+    assert installed <= {
+        "lsood-runtime",
+        "numpy",
+        "onnxruntime",
+        "flatbuffers",
+        "packaging",
+        "protobuf",
+        "pip",
+        "setuptools",
+    }
     frame = FrameFiles([frames])[3]
     np.save(tmp_path / "frame.npy", frame)
     score = float(run(python, "-c", _SCORE, bundle, tmp_path / "frame.npy"))
@@ -45,7 +54,10 @@ def test_wheel_scores_with_numpy_and_onnx_runtime_alone(bundle: Path, frames: Pa
         assert score == monitor.score(frame)
     assert run(python, "-m", "lsood_runtime", "inspect", bundle)
     done = subprocess.run(
-        [python, "-m", "lsood_runtime", "score", bundle, frames / "0000.png"], capture_output=True, text=True, check=False
+        [python, "-m", "lsood_runtime", "score", bundle, frames / "0000.png"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert "lsood-runtime[media]" in done.stderr

@@ -21,7 +21,9 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[str]:
     """Lines of the shell blocks, continued lines joined."""
-    return [line.strip() for block in blocks("bash") for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return [
+        line.strip() for block in blocks("bash") for line in block.replace("\\\n", " ").splitlines() if line.strip()
+    ]
 
 
 @pytest.fixture(scope="module")
