@@ -22,7 +22,7 @@ with OoDMonitor("path/to/this/folder") as monitor:
 | created | {created} |
 | frames | {frame_width}x{frame_height} {channels}, resized to {network_width}x{network_height} in the graph |
 | tap | {layers}, {tap_channels} dimensions |
-| masks | {count} {mode}, drop probability {drop_prob}, block size {block_size}, seed {seed} |
+| masks | {count} {mode}, seed {seed}: {sites} |
 | entropy | k = {neighbors} of {count} samples, distances floored at {min_dist:g} |
 | density | exact Gaussian sum over {fit_frames} frames, bandwidth {bandwidth:.4g} ({bandwidth_rule}){pca} |
 | threshold | {rule}, target {rate:.2%} false alarms, {held_out} held-out frames |
@@ -45,7 +45,7 @@ and calibrate on drives that the network was not trained on.
 def model_card(facts: dict[str, Any]) -> str:
     """Render the card in Markdown from the manifest's facts."""
     components = facts["detector"]["pca_components"]
-    masks = {key: value for key, value in facts["masks"].items() if key != "sha256"}
+    masks = {key: facts["masks"][key] for key in ("count", "mode", "seed")}
     return _CARD.format(
         name=facts["name"],
         created=facts["created"],
@@ -54,6 +54,7 @@ def model_card(facts: dict[str, Any]) -> str:
         rule=facts["threshold"]["rule"],
         held_out=len(facts["calibration"]["scores"]),
         layers=", ".join(f"`{layer}`" for layer in facts["tap"]["layers"]),
+        sites="; ".join(_site(site) for site in facts["config"]["sites"]),
         tap_channels=facts["tap"]["channels"],
         pca=f", after {components} whitened principal components" if components else "",
         latent=facts["parity"]["latent_max_abs"],
@@ -65,3 +66,9 @@ def model_card(facts: dict[str, Any]) -> str:
         **facts["entropy"],
         **{key: facts["detector"][key] for key in ("bandwidth", "bandwidth_rule", "fit_frames")},
     )
+
+
+def _site(site: dict[str, Any]) -> str:
+    block = "" if site["block_size"] is None else f", block size {site['block_size']}"
+    added = " (added for sampling)" if site["added"] else ""
+    return f"{site['kind']} at `{site['layer']}`{added}, drop probability {site['drop_prob']:g}{block}"

@@ -2,19 +2,24 @@
 """``python -m export``: from a checkpoint and calibration frames to a bundle."""
 
 import argparse
+import json
 import logging
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from export.checkpoint import load_checkpoint
 from export.errors import ExportError
+from export.layer_table import layer_table, network_layers
 from export.pipeline import ExportOptions, ExportResult, export_monitor
 from export.segmentation_graph import SEGMENTATION_KINDS
 from lsood_runtime import LsoodError
@@ -42,18 +47,44 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main = parser.add_argument_group("what goes in and out")
-    main.add_argument("--ckpt", type=Path, required=True, metavar="FILE", help="PyTorch-Lightning checkpoint")
+    main.add_argument(
+        "--ckpt",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="PyTorch-Lightning checkpoint, or with --model a state dict",
+    )
     main.add_argument(
         "--frames",
         type=Path,
-        required=True,
         nargs="+",
+        default=[],
         metavar="PATH",
         help="in-distribution frames: folders or image files, in the order of recording",
     )
-    main.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
+    main.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder")
     main.add_argument("--overwrite", action="store_true", help="replace the bundle at --out once the new one is whole")
     network = parser.add_argument_group("network (default: as the checkpoint says)")
+    network.add_argument(
+        "--model",
+        metavar="MODULE:CLASS",
+        help="the network's class, or a function that returns one, as package.module:Class; the working directory is "
+        "searched too (default: the DeepLabV3PlusModule of this package)",
+    )
+    network.add_argument(
+        "--model-arg",
+        action="append",
+        type=_model_arg,
+        default=[],
+        metavar="KEY=VALUE",
+        help="constructor argument, in YAML; wins over the checkpoint's hyper-parameter; may be repeated",
+    )
+    network.add_argument(
+        "--trust-checkpoint", action="store_true", help="unpickle whatever --ckpt holds, which may run any code"
+    )
+    network.add_argument(
+        "--list-layers", action="store_true", help="print the layers with what they draw, and end; needs no --out"
+    )
     network.add_argument(
         "--input-size", type=int, nargs=2, metavar=("H", "W"), help="rows and columns the network sees"
     )
@@ -62,6 +93,14 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument("--segmentation", choices=SEGMENTATION_KINDS, default="classes", help="default: %(default)s")
     sampling = parser.add_argument_group("sampling")
     sampling.add_argument(
+        "--tap",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="layers to sample, concatenated (default: the one DropBlock layer)",
+    )
+    sampling.add_argument(
         "--mc-samples", type=int, default=16, metavar="S", help="samples a frame (default: %(default)s)"
     )
     sampling.add_argument(
@@ -69,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sampling.add_argument("--drop-prob", type=float, metavar="P", help="DropBlock's drop probability")
     sampling.add_argument("--block-size", type=int, metavar="B", help="DropBlock's block size, in cells of the tap")
+    sampling.add_argument("--force", action="store_true", help="accept constants under which many masks drop nothing")
     sampling.add_argument("--seed", type=int, default=0, help="of the mask bank and the PCA (default: %(default)s)")
     detector = parser.add_argument_group("detector")
     detector.add_argument(
@@ -87,15 +127,55 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _model_arg(text: str) -> tuple[str, Any]:
+    """``key=value`` with a value in YAML that JSON can say too, since the manifest keeps it."""
+    key, equals, value = text.partition("=")
+    try:
+        parsed = yaml.safe_load(value)
+        json.dumps(parsed, allow_nan=False)
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"expected a number, string, list or mapping, got {value!r}") from error
+    if not (key.isidentifier() and equals):
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    return key, parsed
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code comes back."""
-    flags = build_parser().parse_args(arguments)
+    parser = build_parser()
+    flags = parser.parse_args(arguments)
+    missing = [flag for flag, value in (("--frames", flags.frames), ("--out", flags.out)) if not value]
+    if missing and not flags.list_layers:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
     logging.basicConfig(level=logging.DEBUG if flags.verbose else logging.ERROR, stream=sys.stderr)
     log = Console(stderr=True, quiet=flags.quiet, highlight=False)
+    try:
+        if flags.list_layers:
+            checkpoint = load_checkpoint(flags.ckpt, flags.model, dict(flags.model_arg), trust=flags.trust_checkpoint)
+            print(layer_table(network_layers(checkpoint, flags.input_size, flags.frames)))
+        else:
+            _export(flags, log)
+    except (ExportError, LsoodError) as error:
+        if flags.verbose:
+            traceback.print_exc()
+        print(f"export: error: {error}", file=sys.stderr)
+        return error.exit_code if isinstance(error, ExportError) else 1
+    except KeyboardInterrupt:
+        print("export: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _export(flags: argparse.Namespace, log: Console) -> None:
     options = ExportOptions(
         ckpt=flags.ckpt,
         frames=tuple(flags.frames),
         out=flags.out,
+        model=flags.model,
+        model_args=dict(flags.model_arg),
+        trust_checkpoint=flags.trust_checkpoint,
+        tap=tuple(flags.tap),
+        force=flags.force,
         input_size=flags.input_size and tuple(flags.input_size),
         mc_samples=flags.mc_samples,
         seed=flags.seed,
@@ -115,19 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Progress(*columns, console=log, disable=flags.quiet) as bar:
             yield from bar.track(items, total=total, description=what)
 
-    try:
-        result = export_monitor(options, lambda stage: log.print(f"[dim]·[/dim] {stage}"), progress)
-    except (ExportError, LsoodError) as error:
-        if flags.verbose:
-            traceback.print_exc()
-        print(f"export: error: {error}", file=sys.stderr)
-        return error.exit_code if isinstance(error, ExportError) else 1
-    except KeyboardInterrupt:
-        print("export: interrupted; nothing was written", file=sys.stderr)
-        return 130
+    result = export_monitor(options, lambda stage: log.print(f"[dim]·[/dim] {stage}"), progress)
     if not flags.quiet:
         _summarise(options, result)
-    return 0
 
 
 def _summarise(options: ExportOptions, result: ExportResult) -> None:
@@ -137,7 +207,8 @@ def _summarise(options: ExportOptions, result: ExportResult) -> None:
         "network": f"{manifest.name}, {manifest.input.network_height} x {manifest.input.network_width}",
         "frames": f"{manifest.input.frame_height} x {manifest.input.frame_width} {manifest.input.channels} uint8",
         "tap": f"{', '.join(manifest.tap.layers)}, {manifest.tap.channels} dimensions",
-        "masks": f"{manifest.masks.count} fixed, p = {manifest.masks.drop_prob}, b = {manifest.masks.block_size}",
+        "masks": f"{manifest.masks.count} fixed, p = {manifest.masks.drop_prob:g}"
+        + (f", b = {manifest.masks.block_size}" if manifest.masks.block_size else ""),
         "density": f"{manifest.detector.fit_frames} frames, bandwidth {manifest.detector.bandwidth:.3g}"
         + (f", PCA {manifest.detector.pca_components}" if manifest.detector.pca_components else ""),
         "threshold": f"{manifest.threshold.value:.2f} nats for {manifest.threshold.false_alarm_rate:.1%} false alarms, "

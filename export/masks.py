@@ -63,7 +63,7 @@ def check_full_share(sites: Sequence[Site], force: bool = False) -> None:
     if share > MAX_FULL_SHARE and not force:
         raise TapError(
             f"expected at most {MAX_FULL_SHARE:.0%} of masks to drop nothing, got {share:.1%} ({_where(sites)}): raise "
-            "the drop probability, lower the block size, tap a larger map, or force it"
+            "the drop probability, lower the block size, tap a larger map, or accept it by --force"
         )
 
 

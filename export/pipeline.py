@@ -23,65 +23,27 @@ from export.card import model_card
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.data.frames import FrameFiles
 from export.detector_graph import OPSET, detector_graph, entropy_graph, score_graph
-from export.entropy import DEFAULT_NEIGHBORS, MIN_DIST, check_neighbors
+from export.entropy import MIN_DIST, check_neighbors
 from export.errors import UsageError
+from export.models import DeepLabV3PlusModule
+from export.options import ExportOptions
 from export.parity import Parity, Reference, check_parity, measure_parity
 from export.preprocessing import Preprocessing
+from export.probe import check_logits, run_once
 from export.reference import sample_passes
 from export.segmentation_graph import MonitoredNetwork, segmentation_graph
 from export.split import Sampler, build_sampler
+from export.stochastic import is_drop_block, recognise
 from export.tap import resolve_taps
 from lsood_runtime import SCHEMA, Manifest, __version__
+
+__all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]
 
 PARITY_FRAMES = 8
 GOLDEN_FRAMES = 3
 GOLDEN_TOLERANCE = {"cpu": 0.02, "gpu": 0.2}
 
 Progress = Callable[[Iterable[NDArray[np.uint8]], str, int], Iterable[NDArray[np.uint8]]]
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What a user may ask of an export; None means: as the checkpoint says.
-
-    Attributes:
-        ckpt: the Lightning checkpoint.
-        frames: in-distribution frames: folders and files, in the order of recording.
-        out: the bundle's folder.
-        input_size: ``(height, width)`` of the network's input.
-        mc_samples: S, Monte-Carlo samples a frame.
-        seed: of the mask bank and the PCA.
-        neighbors: k of the entropy estimate, below S.
-        drop_prob: DropBlock's p.
-        block_size: DropBlock's b.
-        mean: RGB mean of the frames in [0, 1].
-        std: RGB standard deviation.
-        pca: components that the density sees; None for the entropies themselves.
-        false_alarm_rate: share of in-distribution frames that may be flagged.
-        segmentation: ``classes``, ``logits`` or ``none``.
-        overwrite: replace an existing bundle.
-    """
-
-    ckpt: Path
-    frames: tuple[Path, ...]
-    out: Path
-    input_size: tuple[int, int] | None = None
-    mc_samples: int = 16
-    seed: int = 0
-    neighbors: int = DEFAULT_NEIGHBORS
-    drop_prob: float | None = None
-    block_size: int | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    pca: int | None = None
-    false_alarm_rate: float = 0.05
-    segmentation: str = "classes"
-    overwrite: bool = False
-
-    def asdict(self) -> dict[str, Any]:
-        """JSON-ready form for the manifest."""
-        values = asdict(self)
-        return values | {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}
 
 
 @dataclass(frozen=True)
@@ -117,14 +79,15 @@ def export_monitor(
     except ValueError as error:
         raise UsageError(f"{error}: raise --mc-samples or lower --neighbors") from error
     say(f"reading {options.ckpt}")
-    checkpoint = load_checkpoint(options.ckpt)
+    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
     frames = FrameFiles(options.frames)
     preprocessing = _preprocessing(options, checkpoint, frames)
     drop_prob, block_size = _drop_block(options, checkpoint)
 
     say("sampling the tap and converting to ONNX")
     example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
-    taps = resolve_taps(checkpoint.network, None)
+    taps = resolve_taps(checkpoint.network, options.tap)
+    logits = check_logits(run_once(checkpoint.network, example), options.segmentation)
     sampler = build_sampler(
         checkpoint.network,
         example,
@@ -133,7 +96,8 @@ def export_monitor(
         seed=options.seed,
         drop_prob=drop_prob,
         block_size=block_size,
-        with_output=options.segmentation != "none",
+        with_output=logits is not None,
+        force=options.force,
     )
     network = MonitoredNetwork(preprocessing, sampler.module, options.segmentation)
     height, width = frames.shape[:2]
@@ -165,7 +129,7 @@ def export_monitor(
         frames[int(i)]
         for i in calibration.held_out[np.linspace(0, len(calibration.held_out) - 1, GOLDEN_FRAMES, dtype=int)]
     ]
-    facts = _facts(options, checkpoint, preprocessing, sampler, calibration, parity, frames)
+    facts = _facts(options, checkpoint, preprocessing, sampler, logits, calibration, parity, frames)
     with whole_or_nothing(options.out) as folder:
         np.savez_compressed(
             folder / "golden.npz", frames=np.stack(golden), scores=_scores(session, detector_session, golden)
@@ -191,19 +155,33 @@ def _preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames: Frame
         raise UsageError(f"{error}: check --mean and --std") from error
 
 
-def _drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float, int]:
-    """DropBlock's constants from the flags, else from the checkpoint; a guide's checkpoint carries neither."""
-    known = checkpoint.hyper_parameters
-    drop_prob = known.get("drop_prob") if options.drop_prob is None else options.drop_prob
-    block_size = known.get("block_size") if options.block_size is None else options.block_size
-    if drop_prob is None or block_size is None:
+def _drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float | None, int | None]:
+    """DropBlock's constants by flags; None and None where the network's own layers have theirs.
+
+    One flag alone is completed from the network's DropBlock layers. The constants of a guide's network stood in the code
+    that trained it, so that its checkpoint cannot tell them, and what its layers carry here means nothing.
+    """
+    given = {"drop_prob": options.drop_prob, "block_size": options.block_size}
+    unknown = [name for name in given if name not in checkpoint.hyper_parameters and given[name] is None]
+    if unknown and isinstance(checkpoint.network, DeepLabV3PlusModule):
         raise UsageError(
             "expected --drop-prob and --block-size, the checkpoint does not carry DropBlock's constants "
             "(the guide's code had 0.5 and 8 in 2024, 0.2 and 12 in 2023: look into the code that trained it)"
         )
-    if not 0 < drop_prob <= 1 or block_size < 1:
+    drop_prob, block_size = options.drop_prob, options.block_size
+    if drop_prob is None and block_size is None:
+        return None, None
+    own = {recognise(module) for module in checkpoint.network.modules() if is_drop_block(module)} - {None}
+    if drop_prob is None or block_size is None:
+        if len(own) != 1:
+            raise UsageError("expected --drop-prob and --block-size, got one of them: give both or neither")
+        (constants,) = own
+        assert constants is not None
+        drop_prob = constants.drop_prob if drop_prob is None else drop_prob
+        block_size = constants.block_size if block_size is None else block_size
+    if not 0 < drop_prob < 1 or block_size is None or block_size < 1:
         raise UsageError(
-            f"expected --drop-prob in (0, 1] and --block-size of at least 1, got {drop_prob} and {block_size}"
+            f"expected --drop-prob in (0, 1) and --block-size of at least 1, got {drop_prob} and {block_size}"
         )
     return drop_prob, block_size
 
@@ -238,14 +216,14 @@ def _facts(
     checkpoint: Checkpoint,
     preprocessing: Preprocessing,
     sampler: Sampler,
+    logits: tuple[int, int, int] | None,
     calibration: Calibration,
     parity: Parity,
     frames: FrameFiles,
 ) -> dict[str, Any]:
     """The manifest but for the records of its files."""
-    site = sampler.describe()[0]
-    height, width = preprocessing.height, preprocessing.width
-    shown = options.segmentation != "none"
+    sites = sampler.describe()
+    classes, height, width = logits or (None, None, None)
     spread = max(calibration.spread, 1e-3)
     return {
         "schema": SCHEMA,
@@ -255,25 +233,25 @@ def _facts(
             "channels": preprocessing.channels,
             "frame_height": frames.shape[0],
             "frame_width": frames.shape[1],
-            "network_height": height,
-            "network_width": width,
+            "network_height": preprocessing.height,
+            "network_width": preprocessing.width,
             "resize": "bilinear-antialias",
             "mean": list(preprocessing.mean),
             "std": list(preprocessing.std),
         },
         "segmentation": {
             "kind": options.segmentation,
-            "num_classes": int(checkpoint.hyper_parameters["n_class"]) if shown else None,
-            "height": height if shown else None,
-            "width": width if shown else None,
+            "num_classes": classes,
+            "height": height,
+            "width": width,
         },
         "tap": {"layers": list(sampler.taps), "channels": sampler.channels},
         "masks": {
             "mode": sampler.mode,
             "count": sampler.samples,
             "seed": options.seed,
-            "drop_prob": site["drop_prob"],
-            "block_size": site["block_size"],
+            "drop_prob": sites[0]["drop_prob"],
+            "block_size": sites[0]["block_size"],
             "sha256": sampler.sha256,
         },
         "entropy": {"neighbors": options.neighbors, "min_dist": MIN_DIST},
@@ -301,7 +279,7 @@ def _facts(
             "opset": OPSET,
             **{name: version(name) for name in ("torch", "onnx", "onnxruntime", "onnxscript", "numpy", "scikit-learn")},
         },
-        "config": options.asdict(),
+        "config": options.asdict() | {"sites": sites},
     }
 
 

@@ -118,8 +118,8 @@ def plan_sampling(
             readings.append(Reading(source, added[-1], channels))
         elif not active:
             raise TapError(
-                f"expected a stochastic layer at {tap} or upstream of it, found none: give a drop probability and a "
-                "block size, and DropBlock with them is added to it"
+                f"expected a stochastic layer at {tap} or upstream of it, found none: give --drop-prob and "
+                "--block-size, and DropBlock with them is added to it"
             )
         else:
             at_tap = inline.get(source)

@@ -113,14 +113,16 @@ def _only_drop_block(network: nn.Module) -> str:
     if len(blocks) == 1:
         return blocks[0]
     if blocks:
-        raise TapError(f"expected one DropBlock layer, found {len(blocks)}: choose the tap among {_some(blocks)}")
+        raise TapError(f"expected one DropBlock layer, found {len(blocks)}: choose by --tap among {_some(blocks)}")
     dropout = [name for name, module in network.named_modules() if recognise(module)]
     if dropout:
-        raise TapError(f"expected one DropBlock layer, found none: tap a layer at or behind {_some(dropout)}")
+        raise TapError(
+            f"expected one DropBlock layer, found none: choose by --tap a layer at or behind {_some(dropout)}"
+        )
     parts = [name for name, _ in network.named_children()]
     raise TapError(
-        "expected one DropBlock layer, found no stochastic layer: tap any layer and give DropBlock's drop "
-        f"probability and block size; the network's parts are {_some(parts)}"
+        "expected one DropBlock layer, found no stochastic layer: choose any layer by --tap (--list-layers shows "
+        f"them) and give --drop-prob and --block-size; the network's parts are {_some(parts)}"
     )
 
 
@@ -128,7 +130,9 @@ def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     last_parts = [other for other in known if other.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]]
     near = list(dict.fromkeys(last_parts + near))  # users often type the last part alone
-    return f"the nearest are {_some(near)}" if near else f"the network has {len(known)} layers, list them to choose one"
+    return (
+        f"the nearest are {_some(near)}" if near else f"the network has {len(known)} layers, --list-layers shows them"
+    )
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

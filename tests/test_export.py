@@ -222,7 +222,7 @@ def wrong(tmp_path: Path, checkpoint: Path, frames: Path) -> Path:
         ({"--neighbors": "0"}, 2, "k = 0"),
         ({"--false-alarm-rate": "0.001"}, 6, "at least 999"),
         ({"--false-alarm-rate": "2"}, 6, "between 0 and 1"),
-        ({"--drop-prob": "1.5"}, 2, "(0, 1]"),
+        ({"--drop-prob": "1.5"}, 2, "(0, 1)"),
         ({"--drop-prob": "0.01"}, 3, "drop nothing"),
         ({"--std": "0 1 1"}, 2, "above zero"),
         ({"--pca": "1000"}, 6, "PCA components"),

@@ -92,7 +92,7 @@ class Odd(NoDropout):
         (Odd(), "attention", ADDED, "MultiheadAttention attention gives something else: tap a layer"),
         (Odd(), "volume", ADDED, r"volume gives \(1, 2, 2, 2, 6, 8\)"),
         (Odd(), "flat", ADDED, "frames in its first dimension, flat gives"),
-        (NoDropout(), "encoder", {}, "found none: give a drop probability and a block size"),
+        (NoDropout(), "encoder", {}, "found none: give --drop-prob and --block-size"),
         (NoDropout(), "encoder", {"drop_prob": 0.5}, "give both or neither"),
         (NoDropout(), "encoder", {"drop_prob": 1.5, "block_size": 2}, "below 1, got 1.5"),
         (NoDropout(), "encoder", {"drop_prob": 0.5, "block_size": 0}, "at least 1 cell, got 0"),

@@ -106,8 +106,8 @@ def test_the_only_drop_block_is_the_tap() -> None:
 @pytest.mark.parametrize(
     ("network", "names", "message"),
     [
-        (nn.Sequential(DropBlock2D(), DropBlock2D()), None, r"found 2: choose the tap among 0, 1$"),
-        (DropoutUNet(), None, r"found none: tap a layer at or behind drop1, drop2, drop3$"),
+        (nn.Sequential(DropBlock2D(), DropBlock2D()), None, r"found 2: choose by --tap among 0, 1$"),
+        (DropoutUNet(), None, r"found none: choose by --tap a layer at or behind drop1, drop2, drop3$"),
         (NoDropout(), None, r"no stochastic layer: .* parts are encoder, pool, head$"),
         (DropBlockAtTap(), ["drop_block"], r"got 'drop_block': the nearest are drop_block1"),
         (NoDropout(), ["backbone.encoder"], r"the nearest are encoder"),

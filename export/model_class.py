@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the class, or the factory function, that a user names as ``package.module:Class``, and build a network with it."""
+
+import difflib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from export.errors import CheckpointError, UsageError
+
+
+@contextmanager
+def importable_working_directory() -> Iterator[None]:
+    """Let imports find the user's modules in the working directory, as ``python -m`` does and a console script does not."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def import_model(spec: str) -> Callable[..., Any]:
+    """Import a class or a function.
+
+    Args:
+        spec: ``package.module:Class``, or ``package.module:function`` for one that returns a network.
+
+    Raises:
+        UsageError: ``spec`` is of another form.
+        CheckpointError: the module cannot be imported, or holds no such class or function.
+    """
+    module_name, colon, name = spec.partition(":")
+    if not (module_name and colon and name):
+        raise UsageError(
+            f"expected --model package.module:Class, got {spec!r}: name the module and, after a colon, the class"
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the user's module may raise anything while it is imported
+        raise CheckpointError(
+            f"expected to import {module_name} for --model, got {_first_line(error)}: run from the folder that holds it, "
+            "or install it"
+        ) from error
+    target = getattr(module, name, None)
+    if not callable(target):
+        known = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:5]
+        raise CheckpointError(
+            f"expected a class or a function {name} in {module_name}, found none: it has {', '.join(near) or 'neither'}"
+        )
+    found: Callable[..., Any] = target
+    return found
+
+
+def build_network(target: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
+    """Call a class or a factory function with all arguments, and none left out.
+
+    Raises:
+        CheckpointError: an argument is unknown or missing, the call fails, or gives no ``nn.Module``.
+    """
+    name = getattr(target, "__name__", repr(target))
+    _check_arguments(name, inspect.signature(target), arguments)
+    try:
+        network = target(**arguments)
+    except Exception as error:  # the user's constructor may raise anything
+        raise CheckpointError(
+            f"expected hyper-parameters that {name} can be built with, got {_first_line(error)}: "
+            "correct them by --model-arg key=value"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise CheckpointError(f"expected {name} to give an nn.Module, got {type(network).__name__}: return the network")
+    return network
+
+
+def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
+    parameters = signature.parameters.values()
+    by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    known = [p.name for p in by_name]
+    unknown = [argument for argument in arguments if argument not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        raise CheckpointError(
+            f"expected hyper-parameters and --model-arg that {name} takes ({', '.join(known) or 'none'}), got "
+            f"{', '.join(unknown)} beside them: name a factory function that takes them too"
+        )
+    missing = [p.name for p in by_name if p.default is p.empty and p.name not in arguments]
+    if missing:
+        raise CheckpointError(
+            f"expected the arguments {', '.join(missing)} of {name}, the checkpoint does not carry them: "
+            f"give --model-arg {missing[0]}=VALUE"
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user may ask of an export."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from export.entropy import DEFAULT_NEIGHBORS
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What a user may ask of an export; None means: as the checkpoint says.
+
+    Attributes:
+        ckpt: the checkpoint.
+        frames: in-distribution frames: folders and files, in the order of recording.
+        out: the bundle's folder.
+        model: ``package.module:Class``; None for DeepLabV3PlusModule.
+        model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters.
+        trust_checkpoint: unpickle whatever the checkpoint holds.
+        tap: names of the layers to sample; empty for the network's one DropBlock layer.
+        input_size: ``(height, width)`` of the network's input.
+        mc_samples: S, Monte-Carlo samples a frame.
+        seed: of the mask bank and the PCA.
+        neighbors: k of the entropy estimate, below S.
+        drop_prob: DropBlock's p.
+        block_size: DropBlock's b.
+        force: accept constants under which many masks drop nothing.
+        mean: RGB mean of the frames in [0, 1].
+        std: RGB standard deviation.
+        pca: components that the density sees; None for the entropies themselves.
+        false_alarm_rate: share of in-distribution frames that may be flagged.
+        segmentation: ``classes``, ``logits`` or ``none``.
+        overwrite: replace an existing bundle.
+    """
+
+    ckpt: Path
+    frames: tuple[Path, ...]
+    out: Path
+    model: str | None = None
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    trust_checkpoint: bool = False
+    tap: tuple[str, ...] = ()
+    input_size: tuple[int, int] | None = None
+    mc_samples: int = 16
+    seed: int = 0
+    neighbors: int = DEFAULT_NEIGHBORS
+    drop_prob: float | None = None
+    block_size: int | None = None
+    force: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    pca: int | None = None
+    false_alarm_rate: float = 0.05
+    segmentation: str = "classes"
+    overwrite: bool = False
+
+    def asdict(self) -> dict[str, Any]:
+        """JSON-ready form for the manifest."""
+        values = asdict(self)
+        return values | {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One forward pass of a user's network, to learn what it gives before anything is built on it."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from export.errors import ConversionError
+
+
+def run_once(network: nn.Module, example: Tensor) -> Any:
+    """Run a network and give what it returns.
+
+    Args:
+        network: in evaluation mode.
+        example: ``(B, 3, H, W)`` float32.
+
+    Raises:
+        ConversionError: the network raises.
+    """
+    try:
+        with torch.inference_mode():
+            return network(example)
+    except Exception as error:  # a user's network may raise anything
+        lines = str(error).strip().splitlines() or ["no message"]
+        raise ConversionError(
+            f"expected a network that takes {tuple(example.shape)} float32, it raised {type(error).__name__}: {lines[0]}; "
+            "check --input-size, or wrap it in a module that takes a batch of RGB images"
+        ) from error
+
+
+def check_logits(output: Any, kind: str) -> tuple[int, int, int] | None:
+    """Check that a segmentation of one kind can be made of a network's output.
+
+    Args:
+        output: what the network returned.
+        kind: ``classes``, ``logits`` or ``none``, for which every output is right.
+
+    Returns:
+        ``(K, h, w)`` of the logits; None for kind ``none``.
+
+    Raises:
+        ConversionError: the output is not one ``(B, K, h, w)`` tensor, or its K channels are no classes of one byte.
+    """
+    if kind == "none":
+        return None
+    if not isinstance(output, Tensor) or output.dim() != 4:
+        got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise ConversionError(
+            f"expected a network that returns one (B, K, h, w) tensor of logits, got {got}: wrap it in a module that "
+            "returns the logits alone, or leave the segmentation out by --segmentation none"
+        )
+    classes, height, width = output.shape[1:]
+    if kind == "classes" and not 2 <= classes <= 256:
+        raise ConversionError(
+            f"expected logits of 2 to 256 classes, got {classes} channels: take them as they are by --segmentation logits"
+        )
+    return classes, height, width
