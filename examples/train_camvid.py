@@ -68,14 +68,14 @@ def main() -> None:
         max_nro_epochs=options.epochs,
         input_size=tuple(options.input_size),
     ).to(memory_format=torch.channels_last)  # a quarter faster on CPUs
-    best = ModelCheckpoint(
-        options.out, "best", monitor="validation_IoU", mode="max", save_last=True, enable_version_counter=False
-    )
+    best = ModelCheckpoint(options.out, "best", monitor="validation_IoU", mode="max", enable_version_counter=False)
+    # A callback of its own: `save_last` saves only when the best one does, and a resumed run would lose the epochs since.
+    every_epoch = ModelCheckpoint(options.out, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     trainer = pl.Trainer(
         max_epochs=options.epochs,
         default_root_dir=options.out,
         logger=CSVLogger(options.out, name="logs"),
-        callbacks=[best, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=5)],
+        callbacks=[best, every_epoch, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=5)],
         check_val_every_n_epoch=options.val_every,
         log_every_n_steps=10,
         gradient_clip_val=1.0,

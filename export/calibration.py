@@ -80,6 +80,15 @@ def conformal_threshold(scores: NDArray[np.float64], false_alarm_rate: float) ->
     return float(np.sort(scores)[rank - 1])
 
 
+def check_frame_count(count: int, false_alarm_rate: float) -> None:
+    """Refuse a rate that ``count`` calibration frames cannot carry, before anything costly is done with them.
+
+    Raises:
+        CalibrationError: as for :func:`conformal_threshold`.
+    """
+    conformal_threshold(np.zeros(len(held_out_frames(count))), false_alarm_rate)
+
+
 def fit_detector(entropies: NDArray[np.float64], pca_components: int | None = None, seed: int = 0) -> Pipeline:
     """Fit the density, after a whitening PCA where one is asked for.
 
@@ -124,8 +133,8 @@ def calibrate(
     if not np.isfinite(entropies).all():
         bad = int(np.flatnonzero(~np.isfinite(entropies).all(axis=1))[0])
         raise CalibrationError(f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity")
+    check_frame_count(len(entropies), false_alarm_rate)
     held_out = held_out_frames(len(entropies))
-    conformal_threshold(np.zeros(len(held_out)), false_alarm_rate)  # refuse before the costly part
     detector = fit_detector(np.delete(entropies, held_out, axis=0), pca_components, seed)
     scores = np.sort(-detector.score_samples(entropies[held_out]))
     return Calibration(detector, held_out, scores, conformal_threshold(scores, false_alarm_rate), false_alarm_rate)

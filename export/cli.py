@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The flags, each with its default and its unit."""
     parser = argparse.ArgumentParser(
         prog="python -m export",
+        allow_abbrev=False,
         description="Turn a trained segmentation checkpoint into an out-of-distribution monitor in ONNX.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

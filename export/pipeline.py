@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.bundle import check_destination, sha256, whole_or_nothing, write_manifest
-from export.calibration import Calibration, calibrate
+from export.calibration import Calibration, calibrate, check_frame_count
 from export.card import model_card
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.data.frames import FrameFiles
@@ -81,6 +81,7 @@ def export_monitor(
     say(f"reading {options.ckpt}")
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
     frames = FrameFiles(options.frames)
+    check_frame_count(len(frames), options.false_alarm_rate)
     preprocessing = _preprocessing(options, checkpoint, frames)
     drop_prob, block_size = _drop_block(options, checkpoint)
 
