@@ -4,7 +4,7 @@
 import datetime as dt
 import json
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -191,25 +191,26 @@ def _session(model: ModelProto) -> ort.InferenceSession:
     return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
+def _latent_samples(
+    segmentation: ort.InferenceSession, frames: Iterable[NDArray[np.uint8]]
+) -> Iterator[NDArray[np.float32]]:
+    """Latent samples as the vehicle will compute them: by the graph itself, one frame at a time."""
+    for frame in frames:
+        yield segmentation.run(["latent_samples"], {"frame": frame[None]})[0]
+
+
 def _entropies(
     segmentation: ort.InferenceSession, entropy: ort.InferenceSession, frames: Iterable[NDArray[np.uint8]]
 ) -> NDArray[np.float64]:
-    """Entropies as the vehicle will compute them: by the graphs themselves, one frame at a time."""
-    rows = []
-    for frame in frames:
-        (samples,) = segmentation.run(["latent_samples"], {"frame": frame[None]})
-        rows.append(entropy.run(["entropy"], {"latent_samples": samples})[0][0])
-    return np.stack(rows).astype(np.float64)
+    samples = _latent_samples(segmentation, frames)
+    return np.concatenate([entropy.run(["entropy"], {"latent_samples": s})[0] for s in samples]).astype(np.float64)
 
 
 def _scores(
     segmentation: ort.InferenceSession, detector: ort.InferenceSession, frames: Iterable[NDArray[np.uint8]]
 ) -> NDArray[np.float64]:
-    scores = []
-    for frame in frames:
-        (samples,) = segmentation.run(["latent_samples"], {"frame": frame[None]})
-        scores.append(detector.run(["score"], {"latent_samples": samples})[0][0])
-    return np.array(scores, np.float64)
+    samples = _latent_samples(segmentation, frames)
+    return np.concatenate([detector.run(["score"], {"latent_samples": s})[0] for s in samples])
 
 
 def _facts(

@@ -84,7 +84,8 @@ def test_link_out_of_the_bundle_is_refused(toy_bundle: Path) -> None:
 def test_link_to_a_whole_bundle_is_fine(toy_bundle: Path) -> None:
     link = toy_bundle.parent / "current"
     link.symlink_to(toy_bundle)
-    OoDMonitor(link).close()
+    with OoDMonitor(link) as linked, OoDMonitor(toy_bundle) as direct:
+        assert linked.manifest == direct.manifest
 
 
 @pytest.mark.parametrize("where", ["inside", "working directory"])
