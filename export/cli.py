@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import yaml
@@ -18,9 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from export.checkpoint import load_checkpoint
-from export.errors import ExportError
+from export.config import config_arguments
+from export.errors import ExportError, UsageError
 from export.layer_table import layer_table, network_layers
+from export.options import CHANNELS, FORMATS, RESIZES
 from export.pipeline import ExportOptions, ExportResult, export_monitor
+from export.sampled_graph import Mode
 from export.segmentation_graph import SEGMENTATION_KINDS
 from lsood_runtime import LsoodError
 
@@ -48,6 +51,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main = parser.add_argument_group("what goes in and out")
+    main.add_argument(
+        "--config",
+        type=Path,
+        metavar="YAML",
+        help="file with any of these options, as `mc-samples: 32`; flags win over it",
+    )
     main.add_argument(
         "--ckpt",
         type=Path,
@@ -89,6 +98,25 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument(
         "--input-size", type=int, nargs=2, metavar=("H", "W"), help="rows and columns the network sees"
     )
+    network.add_argument(
+        "--crop",
+        type=int,
+        nargs=4,
+        metavar=("TOP", "LEFT", "H", "W"),
+        help="the part of a frame that the network sees, in pixels, before the resize (default: all of it)",
+    )
+    network.add_argument(
+        "--resize",
+        choices=RESIZES,
+        default="bilinear",
+        help="bilinear with antialiasing, in the graph; refuse: an error where sizes differ (default: %(default)s)",
+    )
+    network.add_argument(
+        "--channels",
+        choices=CHANNELS,
+        default="rgb",
+        help="order in which the vehicle hands over a frame; the network sees RGB (default: %(default)s)",
+    )
     network.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="mean of the frames, in [0, 1]")
     network.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"), help="standard deviation of the frames")
     network.add_argument("--segmentation", choices=SEGMENTATION_KINDS, default="classes", help="default: %(default)s")
@@ -107,10 +135,17 @@ def build_parser() -> argparse.ArgumentParser:
     sampling.add_argument(
         "--neighbors", type=int, default=5, metavar="K", help="k of the entropy, below S (default: %(default)s)"
     )
+    sampling.add_argument(
+        "--masks",
+        choices=get_args(Mode),
+        default="fixed",
+        help="fixed: drawn now, the same for every frame; fresh: drawn for each frame in the graph; input: computed from "
+        "noise that is an input of the graph (default: %(default)s)",
+    )
     sampling.add_argument("--drop-prob", type=float, metavar="P", help="DropBlock's drop probability")
     sampling.add_argument("--block-size", type=int, metavar="B", help="DropBlock's block size, in cells of the tap")
     sampling.add_argument("--force", action="store_true", help="accept constants under which many masks drop nothing")
-    sampling.add_argument("--seed", type=int, default=0, help="of the mask bank and the PCA (default: %(default)s)")
+    sampling.add_argument("--seed", type=int, default=0, help="of the masks and the PCA (default: %(default)s)")
     detector = parser.add_argument_group("detector")
     detector.add_argument(
         "--pca", type=int, metavar="N", help="whitened principal components (default: none, all entropies)"
@@ -121,6 +156,18 @@ def build_parser() -> argparse.ArgumentParser:
         default=0.05,
         metavar="RATE",
         help="share of in-distribution frames that may be flagged (default: %(default)s)",
+    )
+    forms = parser.add_argument_group("more forms of the monitor, in the same folder")
+    forms.add_argument(
+        "--fuse",
+        action="store_true",
+        help="monitor.onnx: frame to score and segmentation in one graph, for ONNX Runtime in any language",
+    )
+    forms.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="onnx",
+        help="torchscript: monitor.pt as well, a traced module for libtorch (default: %(default)s)",
     )
     talk = parser.add_mutually_exclusive_group()
     talk.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
@@ -144,7 +191,10 @@ def _model_arg(text: str) -> tuple[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code comes back."""
     parser = build_parser()
-    flags = parser.parse_args(arguments)
+    try:
+        flags = parser.parse_args(_with_config(parser, sys.argv[1:] if arguments is None else arguments))
+    except UsageError as error:
+        parser.error(str(error))
     missing = [flag for flag, value in (("--frames", flags.frames), ("--out", flags.out)) if not value]
     if missing and not flags.list_layers:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
@@ -167,6 +217,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _with_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> list[str]:
+    """The command line with the options of its ``--config`` in front, where it has one."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--config", type=Path)
+    path = first.parse_known_args(arguments)[0].config
+    return [*([] if path is None else config_arguments(path, parser, arguments)), *arguments]
+
+
 def _export(flags: argparse.Namespace, log: Console) -> None:
     options = ExportOptions(
         ckpt=flags.ckpt,
@@ -178,7 +236,11 @@ def _export(flags: argparse.Namespace, log: Console) -> None:
         tap=tuple(flags.tap),
         force=flags.force,
         input_size=flags.input_size and tuple(flags.input_size),
+        channels=flags.channels,
+        crop=flags.crop and tuple(flags.crop),
+        resize=flags.resize,
         mc_samples=flags.mc_samples,
+        masks=flags.masks,
         seed=flags.seed,
         neighbors=flags.neighbors,
         drop_prob=flags.drop_prob,
@@ -188,6 +250,8 @@ def _export(flags: argparse.Namespace, log: Console) -> None:
         pca=flags.pca,
         false_alarm_rate=flags.false_alarm_rate,
         segmentation=flags.segmentation,
+        fuse=flags.fuse,
+        format=flags.format,
         overwrite=flags.overwrite,
     )
 
@@ -208,7 +272,7 @@ def _summarise(options: ExportOptions, result: ExportResult) -> None:
         "network": f"{manifest.name}, {manifest.input.network_height} x {manifest.input.network_width}",
         "frames": f"{manifest.input.frame_height} x {manifest.input.frame_width} {manifest.input.channels} uint8",
         "tap": f"{', '.join(manifest.tap.layers)}, {manifest.tap.channels} dimensions",
-        "masks": f"{manifest.masks.count} fixed, p = {manifest.masks.drop_prob:g}"
+        "masks": f"{manifest.masks.count} {manifest.masks.mode}, p = {manifest.masks.drop_prob:g}"
         + (f", b = {manifest.masks.block_size}" if manifest.masks.block_size else ""),
         "density": f"{manifest.detector.fit_frames} frames, bandwidth {manifest.detector.bandwidth:.3g}"
         + (f", PCA {manifest.detector.pca_components}" if manifest.detector.pca_components else ""),
@@ -217,6 +281,9 @@ def _summarise(options: ExportOptions, result: ExportResult) -> None:
         "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
         f"score {parity.score_max_abs:.1e} nats over {parity.frames} frames",
     }
+    more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
+    if more:
+        rows["also"] = ", ".join(more)
     for name, value in rows.items():
         table.add_row(name, value)
     Console(highlight=False).print(table)

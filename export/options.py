@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from export.entropy import DEFAULT_NEIGHBORS
+from export.sampled_graph import Mode
+
+CHANNELS = ("rgb", "bgr")
+RESIZES = ("bilinear", "refuse")
+FORMATS = ("onnx", "torchscript")
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,12 @@ class ExportOptions:
         trust_checkpoint: unpickle whatever the checkpoint holds.
         tap: names of the layers to sample; empty for the network's one DropBlock layer.
         input_size: ``(height, width)`` of the network's input.
+        channels: order of a frame's last axis in the vehicle, ``rgb`` or ``bgr``.
+        crop: ``(top, left, height, width)`` of the part of the frame that the network sees.
+        resize: ``bilinear``, or ``refuse`` where what is left of the frame must have the network's size already.
         mc_samples: S, Monte-Carlo samples a frame.
-        seed: of the mask bank and the PCA.
+        masks: ``fixed``, ``fresh`` or ``input``, see :class:`export.split.Sampler`.
+        seed: of the masks, the noise and the PCA.
         neighbors: k of the entropy estimate, below S.
         drop_prob: DropBlock's p.
         block_size: DropBlock's b.
@@ -33,6 +42,8 @@ class ExportOptions:
         pca: components that the density sees; None for the entropies themselves.
         false_alarm_rate: share of in-distribution frames that may be flagged.
         segmentation: ``classes``, ``logits`` or ``none``.
+        fuse: write ``monitor.onnx`` too, one graph from frame to score.
+        format: ``onnx``, or ``torchscript`` for ``monitor.pt`` beside the graphs.
         overwrite: replace an existing bundle.
     """
 
@@ -44,7 +55,11 @@ class ExportOptions:
     trust_checkpoint: bool = False
     tap: tuple[str, ...] = ()
     input_size: tuple[int, int] | None = None
+    channels: str = "rgb"
+    crop: tuple[int, int, int, int] | None = None
+    resize: str = "bilinear"
     mc_samples: int = 16
+    masks: Mode = "fixed"
     seed: int = 0
     neighbors: int = DEFAULT_NEIGHBORS
     drop_prob: float | None = None
@@ -55,6 +70,8 @@ class ExportOptions:
     pca: int | None = None
     false_alarm_rate: float = 0.05
     segmentation: str = "classes"
+    fuse: bool = False
+    format: str = "onnx"
     overwrite: bool = False
 
     def asdict(self) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate between conversion and bundle: the graphs must do what the PyTorch network does, on real frames.
+"""The gate between conversion and bundle: every form that is written must do what the PyTorch network does, on real frames.
 
 The reference is computed the long way, with nothing of the graphs in it: S eager passes with one mask each, entropies in
 float64, and the density by scipy's sum over the calibration points.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
@@ -17,6 +16,8 @@ from torch import Tensor
 
 from export.entropy import latent_entropy
 from export.errors import ParityError
+from export.forms import Form, Outputs
+from export.noise import Noise
 
 LATENT_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 1e-3
@@ -49,7 +50,7 @@ class Reference:
     Attributes:
         preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
         segment: the network's input to logits ``(B, K, h, w)``.
-        sample: the network's input to latent samples ``(B, S, C)``, by S passes.
+        sample: the network's input, and noise for masks that are not fixed, to latent samples ``(B, S, C)``, by S passes.
         detector: entropies to log-densities.
         neighbors: k of the entropy.
         kind: ``classes``, ``logits`` or ``none``.
@@ -57,42 +58,64 @@ class Reference:
 
     preprocess: Callable[[Tensor], Tensor]
     segment: Callable[[Tensor], Tensor]
-    sample: Callable[[Tensor], Tensor]
+    sample: Callable[[Tensor, Sequence[Tensor]], Tensor]
     detector: Pipeline
     neighbors: int
     kind: str
 
+    def __call__(self, frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+        """The outputs of a form, computed the long way."""
+        with torch.inference_mode():
+            images = self.preprocess(torch.from_numpy(frames))
+            samples = self.sample(images, [torch.from_numpy(values) for values in noise]).numpy()
+            logits = None if self.kind == "none" else self.segment(images).numpy()
+        score = -self.detector.score_samples(latent_entropy(samples, self.neighbors))
+        outputs = {"latent_samples": samples, "score": score}
+        if logits is not None:
+            outputs["segmentation"] = logits.argmax(axis=1) if self.kind == "classes" else logits
+        return outputs
+
 
 def measure_parity(
     reference: Reference,
-    segmentation: ort.InferenceSession,
-    detector: ort.InferenceSession,
+    forms: Sequence[Form],
     frames: Iterable[NDArray[np.uint8]],
+    draw: Callable[[], Noise] = lambda: (),
 ) -> Parity:
-    """Run both sides over ``frames`` and keep the largest differences."""
-    latent, disagreement, score, count = 0.0, 0.0, 0.0, 0
-    for frame in frames:
-        outputs = dict(
-            zip(
-                [o.name for o in segmentation.get_outputs()],
-                segmentation.run(None, {"frame": frame[None]}),
-                strict=True,
-            )
-        )
-        (got_score,) = detector.run(["score"], {"latent_samples": outputs["latent_samples"]})
-        with torch.inference_mode():
-            images = reference.preprocess(torch.from_numpy(np.array(frame))[None])
-            samples = reference.sample(images).numpy()
-            logits = reference.segment(images).numpy() if reference.kind != "none" else None
-        entropy = latent_entropy(samples, reference.neighbors)
-        latent = max(latent, _relative(outputs["latent_samples"], samples))
-        score = max(score, float(np.abs(got_score + reference.detector.score_samples(entropy)).max()))
-        if logits is not None and reference.kind == "classes":
-            disagreement = max(disagreement, float((outputs["segmentation"] != logits.argmax(axis=1)).mean()))
-        elif logits is not None:
-            disagreement = max(disagreement, _relative(outputs["segmentation"], logits))
-        count += 1
-    return Parity(count, latent, disagreement, score)
+    """Run every form over ``frames`` and keep the largest differences of all.
+
+    The frames go one by one, then the first two in one batch: a network that mixes the frames of a batch is found out.
+
+    Args:
+        reference: what is right.
+        forms: what is written.
+        frames: each ``(H, W, 3)`` uint8.
+        draw: noise for one frame, where masks are not fixed.
+    """
+    cases = [(frame[None], draw()) for frame in map(np.array, frames)]
+    expected = [reference(*case) for case in cases]
+    differences = [
+        _difference(form(*case), right, reference.kind)
+        for form in forms
+        for case, right in zip(cases, expected, strict=True)
+    ]
+    if len(cases) > 1:
+        pair = np.concatenate([frames for frames, _ in cases[:2]])
+        noise = [np.concatenate(values) for values in zip(*(noise for _, noise in cases[:2]), strict=True)]
+        right = {name: np.concatenate([outputs[name] for outputs in expected[:2]]) for name in expected[0]}
+        differences += [_difference(form(pair, noise), right, reference.kind) for form in forms]
+    return Parity(len(cases), *(float(worst) for worst in np.array(differences).max(axis=0)))
+
+
+def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, float, float]:
+    """Of the latent samples, where the form shows them, of the segmentation, and of the score: as in :class:`Parity`."""
+    latent = _relative(got["latent_samples"], expected["latent_samples"]) if "latent_samples" in got else 0.0
+    segmentation = 0.0
+    if kind == "classes":
+        segmentation = float((got["segmentation"] != expected["segmentation"]).mean(axis=(1, 2)).max())
+    elif kind == "logits":
+        segmentation = _relative(got["segmentation"], expected["segmentation"])
+    return latent, segmentation, float(np.abs(got["score"] - expected["score"]).max())
 
 
 def check_parity(parity: Parity, kind: str, score_spread: float) -> None:

@@ -36,20 +36,29 @@ class Preprocessing(nn.Module):
         mean: per-channel mean in [0, 1], RGB.
         std: per-channel standard deviation in [0, 1], RGB, above zero.
         channels: order of the frame's last axis, ``rgb`` or ``bgr``; the network always sees RGB.
+        crop: ``(top, left, height, width)`` of the part of the frame that the network sees, in pixels; None for all of it.
     """
 
     scale: Tensor
     offset: Tensor
 
     def __init__(
-        self, height: int, width: int, mean: Sequence[float], std: Sequence[float], channels: str = "rgb"
+        self,
+        height: int,
+        width: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        channels: str = "rgb",
+        crop: tuple[int, int, int, int] | None = None,
     ) -> None:
         super().__init__()
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(f"expected three means and three standard deviations above zero, got {mean} and {std}")
         if channels not in ("rgb", "bgr"):
             raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}")
-        self.height, self.width, self.channels = height, width, channels
+        if crop is not None and (min(crop[:2]) < 0 or min(crop[2:]) < 1):
+            raise ValueError(f"expected a crop of at least 1 x 1 that starts inside the frame, got {crop}")
+        self.height, self.width, self.channels, self.crop = height, width, channels, crop
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         offset = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
@@ -58,6 +67,9 @@ class Preprocessing(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Prepare a batch of frames of any one size."""
+        if self.crop is not None:
+            top, left, height, width = self.crop
+            frames = frames[:, top : top + height, left : left + width]
         images = frames.permute(0, 3, 1, 2).to(torch.float32)
         if self.channels == "bgr":
             images = images.flip(1)

@@ -3,6 +3,7 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 
 import onnx
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from export.detector_graph import OPSET
 from export.errors import ConversionError
+from export.noise import noise_name
 from export.preprocessing import Preprocessing
 
 SEGMENTATION_KINDS = ("classes", "logits", "none")
@@ -33,12 +35,15 @@ class MonitoredNetwork(nn.Module):
         self.preprocessing, self.sampled, self.kind = preprocessing, sampled, kind
         self.outputs = ["latent_samples"] if kind == "none" else ["segmentation", "latent_samples"]
 
-    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
-        """``(B, H, W, 3)`` uint8 to ``(segmentation, latent_samples)``, or ``(latent_samples,)`` for kind ``none``."""
+    def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
+        """``(B, H, W, 3)`` uint8 to ``(segmentation, latent_samples)``, or ``(latent_samples,)`` for kind ``none``.
+
+        ``noise``: for masks of mode ``input``, ``(B, S, *noise_shape)`` float32 in [0, 1) for each site.
+        """
         images = self.preprocessing(frame)
         if self.kind == "none":
-            return (self.sampled(images),)
-        logits, latent_samples = self.sampled(images)
+            return (self.sampled(images, *noise),)
+        logits, latent_samples = self.sampled(images, *noise)
         return _segmentation(logits, self.kind), latent_samples
 
 
@@ -59,8 +64,19 @@ def _segmentation(logits: Tensor, kind: str) -> Tensor:
     return logits.argmax(1).to(torch.uint8) if kind == "classes" else logits
 
 
-def segmentation_graph(network: MonitoredNetwork | BareNetwork, frame_height: int, frame_width: int) -> ModelProto:
+def segmentation_graph(
+    network: MonitoredNetwork | BareNetwork,
+    frame_height: int,
+    frame_width: int,
+    noise_shapes: Sequence[tuple[int, ...]] = (),
+) -> ModelProto:
     """Convert to ONNX with a free batch and a fixed frame size.
+
+    Args:
+        network: what to convert.
+        frame_height: rows of a frame.
+        frame_width: columns of a frame.
+        noise_shapes: for masks of mode ``input``, ``(S, *noise_shape)`` of each site: inputs ``noise_0``, ``noise_1``, ...
 
     Opset 20 is the newest under which ONNX Runtime's CUDA provider has a kernel for each operator that networks need:
     from opset 22 on it has none for MaxPool.
@@ -69,6 +85,8 @@ def segmentation_graph(network: MonitoredNetwork | BareNetwork, frame_height: in
         ConversionError: an operator has no ONNX form, or the network's control flow cannot be followed.
     """
     frames = torch.zeros(2, frame_height, frame_width, 3, dtype=torch.uint8)
+    noise = [torch.rand(2, *shape) for shape in noise_shapes]
+    batch = {0: torch.export.Dim("batch", min=1)}
     # One line for each torchvision operator that is not there: the network does not use them.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
@@ -76,12 +94,12 @@ def segmentation_graph(network: MonitoredNetwork | BareNetwork, frame_height: in
             warnings.simplefilter("ignore")  # of torch.export about its own deprecations
             program = torch.onnx.export(
                 network.eval(),
-                (frames,),
+                (frames, *noise),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=["frame"],
+                input_names=["frame", *(noise_name(i) for i in range(len(noise)))],
                 output_names=network.outputs,
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                dynamic_shapes=(batch, (batch,) * len(noise)) if noise else (batch,),
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
@@ -89,6 +107,8 @@ def segmentation_graph(network: MonitoredNetwork | BareNetwork, frame_height: in
     if program is None:  # what the exporter's signature allows and dynamo=True never gives
         raise ConversionError("the exporter returned no graph")
     model = program.model_proto
+    for node in model.graph.node:
+        del node.metadata_props[:]  # the exporter's notes: source lines and paths of the machine it ran on
     onnx.checker.check_model(model)
     return model
 

@@ -14,6 +14,7 @@ from lsood_runtime._exceptions import BundleError
 from lsood_runtime._manifest import Manifest
 
 MANIFEST, SEGMENTATION, DETECTOR, GOLDEN = "manifest.json", "segmentation.onnx", "detector.onnx", "golden.npz"
+WEIGHTS = "weights.bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,19 @@ class Bundle:
         manifest: its account of itself.
         segmentation: bytes of the graph from frame to segmentation and latent samples.
         detector: bytes of the graph from latent samples to score.
+        weights: constants of both graphs that lie in a file of their own, by the file's name; often empty.
         golden_frames: ``(G, H, W, 3)`` uint8.
         golden_scores: ``(G,)`` float64, nats.
+        golden_noise: for masks of mode ``input``, ``(G, S, ...)`` float32 for each noise input.
     """
 
     manifest: Manifest
     segmentation: bytes
     detector: bytes
+    weights: dict[str, bytes]
     golden_frames: NDArray[np.uint8]
     golden_scores: NDArray[np.float64]
+    golden_noise: tuple[NDArray[np.float32], ...]
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
@@ -62,8 +67,9 @@ def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
     for name in (SEGMENTATION, DETECTOR, GOLDEN):
         if name not in contents:
             raise BundleError(f"expected the manifest to record {name}, it does not")
-    frames, scores = _golden(contents[GOLDEN], manifest)
-    return Bundle(manifest, contents[SEGMENTATION], contents[DETECTOR], frames, scores)
+    frames, scores, noise = _golden(contents[GOLDEN], manifest)
+    weights = {name: contents[name] for name in contents if name == WEIGHTS}
+    return Bundle(manifest, contents[SEGMENTATION], contents[DETECTOR], weights, frames, scores, noise)
 
 
 def _verified(folder: Path, name: str, manifest: Manifest) -> bytes:
@@ -95,10 +101,13 @@ def _read(path: Path) -> bytes:
         raise BundleError(f"expected to read {path}: {error.strerror}") from error
 
 
-def _golden(contents: bytes, manifest: Manifest) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _golden(
+    contents: bytes, manifest: Manifest
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], tuple[NDArray[np.float32], ...]]:
     try:
         with np.load(io.BytesIO(contents), allow_pickle=False) as arrays:
             frames, scores = arrays["frames"], arrays["scores"]
+            noise = tuple(arrays[f"noise_{i}"] for i in range(len(manifest.masks.noise)))
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise BundleError(
             f"expected {GOLDEN} to hold frames and scores, got {type(error).__name__}: {error}"
@@ -110,4 +119,8 @@ def _golden(contents: bytes, manifest: Manifest) -> tuple[NDArray[np.uint8], NDA
         )
     if scores.dtype != np.float64 or scores.shape != frames.shape[:1]:
         raise BundleError(f"expected {len(frames)} float64 scores in {GOLDEN}, got {scores.shape} {scores.dtype}")
-    return frames, scores
+    for i, (values, noise_shape) in enumerate(zip(noise, manifest.masks.noise, strict=True)):
+        wanted = (len(frames), manifest.masks.count, *noise_shape)
+        if values.dtype != np.float32 or values.shape != wanted:
+            raise BundleError(f"expected noise_{i} {wanted} float32 in {GOLDEN}, got {values.shape} {values.dtype}")
+    return frames, scores, noise

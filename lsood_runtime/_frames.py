@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one check between a camera and the graphs."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import FrameError
-from lsood_runtime._manifest import InputContract
+from lsood_runtime._manifest import InputContract, Masks
 
 Frame: TypeAlias = NDArray[np.uint8]
+Noise: TypeAlias = Sequence[NDArray[np.float32]]
 
 
 def check_frame(frame: object, contract: InputContract) -> Frame:
@@ -33,6 +35,35 @@ def check_frame(frame: object, contract: InputContract) -> Frame:
     else:
         got, hint = f"an object of type {type(frame).__name__}", _object_hint(frame)
     raise FrameError(f"expected a {shape} uint8 frame in {contract.channels.upper()}, got {got}. {hint}")
+
+
+def check_noise(noise: Noise, masks: Masks) -> list[NDArray[np.float32]]:
+    """Give noise back as ONNX Runtime takes it, or say what is wrong with it.
+
+    Args:
+        noise: one array for each noise input.
+        masks: what the noise must be.
+
+    Returns:
+        For each noise input ``(S, *shape)`` float32, contiguous.
+
+    Raises:
+        FrameError: the graph takes none, or an array is missing, of another dtype or shape, or leaves [0, 1).
+    """
+    if not masks.noise:
+        raise FrameError(f"expected no noise, this bundle's masks are {masks.mode}: pass the frame alone")
+    if len(noise) != len(masks.noise):
+        raise FrameError(
+            f"expected {len(masks.noise)} noise arrays, got {len(noise)}: pass one for each of masks.noise"
+        )
+    for i, (values, size) in enumerate(zip(noise, masks.noise, strict=True)):
+        shape = (masks.count, *size)
+        if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.shape != shape:
+            got = f"{values.shape} {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
+            raise FrameError(f"expected noise {i} to be {shape} float32, got {got}: draw numpy.float32 of this shape")
+        if not (values.min() >= 0 and values.max() < 1):
+            raise FrameError(f"expected noise {i} in [0, 1), got {values.min()} to {values.max()}: draw it uniformly")
+    return [np.ascontiguousarray(values) for values in noise]
 
 
 def _array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:

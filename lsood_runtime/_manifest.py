@@ -31,6 +31,7 @@ class InputContract:
         frame_width: columns of a frame.
         network_height: rows that the network sees, after the resize in the graph.
         network_width: columns that the network sees.
+        crop: ``(top, left, height, width)`` of the part of the frame that is resized, or None for all of it.
         resize: name of the resize filter.
         mean: per-channel mean in [0, 1], RGB.
         std: per-channel standard deviation in [0, 1], RGB.
@@ -41,6 +42,7 @@ class InputContract:
     frame_width: int
     network_height: int
     network_width: int
+    crop: tuple[int, ...] | None
     resize: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -66,7 +68,18 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """How the Monte-Carlo samples are drawn."""
+    """How the Monte-Carlo samples are drawn.
+
+    Attributes:
+        mode: ``fixed``: a bank in the graph; ``fresh``: drawn in the graph for every frame; ``input``: computed from uniform
+            noise that is an input of the graph.
+        count: S, samples a frame.
+        seed: of the bank, or of the noise.
+        drop_prob: drop probability of the first site.
+        block_size: DropBlock's block size there; None for dropout.
+        sha256: of the bank; None where masks are not fixed.
+        noise: for mode ``input`` the shape of each noise input behind ``(B, S)``; empty for the others.
+    """
 
     mode: str
     count: int
@@ -74,6 +87,7 @@ class Masks:
     drop_prob: float
     block_size: int | None
     sha256: str | None
+    noise: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +255,8 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
 def _matches(kind: type, value: Any) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, list)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
@@ -258,10 +274,18 @@ def _check_meaning(manifest: Manifest) -> None:
     sizes = (contract.frame_height, contract.frame_width, contract.network_height, contract.network_width)
     segmentation = (manifest.segmentation.num_classes, manifest.segmentation.height, manifest.segmentation.width)
     tolerance = manifest.golden.tolerance
+    crop = contract.crop or (0, 0, contract.frame_height, contract.frame_width)
+    inside = len(crop) == 4 and min(crop[:2]) >= 0 and min(crop[2:]) >= 1
+    inside = inside and crop[0] + crop[2] <= contract.frame_height and crop[1] + crop[3] <= contract.frame_width
+    mode, noise = manifest.masks.mode, manifest.masks.noise
+    noise_fits = (mode == "input") == (len(noise) > 0) and all(size >= 1 for shape in noise for size in shape)
     ascending = len(scores) > 0 and all(a <= b for a, b in pairwise(scores))
     for where, holds, expected, value in (
         ("input.channels", contract.channels in ("rgb", "bgr"), "rgb or bgr", contract.channels),
         ("input", min(sizes) >= 1, "sizes of at least 1", sizes),
+        ("input.crop", inside, "top, left, height and width inside the frame", contract.crop),
+        ("masks.mode", mode in ("fixed", "fresh", "input"), "fixed, fresh or input", mode),
+        ("masks.noise", noise_fits, f"shapes that fit mode {mode}", noise),
         ("segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind),
         ("segmentation", kind == "none" or None not in segmentation, f"sizes for {kind}", segmentation),
         ("calibration.scores", ascending, "one or more ascending scores", scores),

@@ -3,6 +3,7 @@
 
 import math
 import os
+import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle import DETECTOR, SEGMENTATION, open_bundle
 from lsood_runtime._exceptions import ClosedError, SelfTestError
-from lsood_runtime._frames import Frame, check_frame
+from lsood_runtime._frames import Frame, Noise, check_frame, check_noise
 from lsood_runtime._manifest import Manifest
 from lsood_runtime._providers import CPU, Graph, Provider, Signature, resolve_providers
 
@@ -23,7 +24,9 @@ class OoDMonitor:
     """Scores camera frames by their distance from the training distribution.
 
     Loading verifies every file of the bundle and replays its golden frames. With fixed masks a frame's score depends on
-    the frame alone: the same bits in any order and any process on one machine, at one number of threads.
+    the frame alone: the same bits in any order and any process on one machine, at one number of threads. With fresh masks
+    it also depends on chance. With masks from noise that is an input it depends on the frame and the noise: the caller's,
+    or else the next of a sequence that the manifest's seed begins anew in every monitor.
 
     Args:
         bundle: the folder that ``python -m export`` wrote.
@@ -57,37 +60,43 @@ class OoDMonitor:
         self._manifest = contents.manifest
         self._calibration = np.array(contents.manifest.calibration.scores)
         self._provider = resolved[0][0]
+        self._noise_source, self._noise_lock = np.random.default_rng(contents.manifest.masks.seed), threading.Lock()
         frame, segmentation, latent_samples, verdict = _signatures(contents.manifest)
+        shared = (contents.weights, resolved, threads)
         self._outputs = [*segmentation, *latent_samples]
         self._graphs: tuple[Graph, Graph] | None = (
-            Graph(SEGMENTATION, contents.segmentation, resolved, threads, frame, {**segmentation, **latent_samples}),
-            Graph(DETECTOR, contents.detector, resolved, threads, latent_samples, verdict),
+            Graph(SEGMENTATION, contents.segmentation, *shared, frame, {**segmentation, **latent_samples}),
+            Graph(DETECTOR, contents.detector, *shared, latent_samples, verdict),
         )
         if self_test:
-            self._replay(contents.golden_frames, contents.golden_scores)
+            self._replay(contents.golden_frames, contents.golden_scores, contents.golden_noise)
 
-    def score(self, frame: Frame) -> float:
+    def score(self, frame: Frame, noise: Noise | None = None) -> float:
         """Score one camera frame.
 
         Args:
             frame: ``(H, W, 3)`` uint8 in the manifest's channel order and size; not modified. Views are copied once.
+            noise: for masks of mode ``input`` only, one ``(S, *shape)`` float32 array in [0, 1) for each of the manifest's
+                ``masks.noise`` shapes; None draws the next ones.
 
         Returns:
             Score in nats; higher is further from the training distribution, compared with :attr:`threshold`; ``inf``,
             above any threshold, where the graphs give no finite number.
 
         Raises:
-            FrameError: wrong rank, dtype, size or channel count; the message names what was expected and what came.
+            FrameError: wrong rank, dtype, size or channel count, of the frame or the noise; the message names what was
+                expected and what came.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        return self._run(frame)[0]
+        return self._run(frame, noise)[0]
 
-    def assess(self, frame: Frame) -> Assessment:
+    def assess(self, frame: Frame, noise: Noise | None = None) -> Assessment:
         """Score one camera frame and say what to make of it.
 
         Args:
             frame: as for :meth:`score`.
+            noise: as for :meth:`score`.
 
         Returns:
             The verdict, with the segmentation of the same pass.
@@ -98,7 +107,7 @@ class OoDMonitor:
             ClosedError: the monitor was closed.
         """
         start = time.perf_counter()
-        score, segmentation = self._run(frame)
+        score, segmentation = self._run(frame, noise)
         threshold = self._manifest.threshold.value
         if not math.isfinite(score):
             state, p_value = State.INVALID, math.nan
@@ -111,21 +120,30 @@ class OoDMonitor:
             score, p_value, state is not State.OK, threshold, segmentation, state, self._provider, latency_ms
         )
 
-    def _run(self, frame: Any) -> tuple[float, Any]:
+    def _run(self, frame: Any, noise: Noise | None) -> tuple[float, Any]:
         if self._graphs is None:
             raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
-        batch = check_frame(frame, self._manifest.input)[None]
+        feed: dict[str, NDArray[Any]] = {"frame": check_frame(frame, self._manifest.input)[None]}
+        if noise is not None or self._manifest.masks.noise:
+            masks = self._manifest.masks
+            values = self._draw() if noise is None else check_noise(noise, masks)
+            feed |= {f"noise_{i}": value[None] for i, value in enumerate(values)}
         network, detector = self._graphs
-        *segmentation, latent_samples = network.run(self._outputs, {"frame": batch})
+        *segmentation, latent_samples = network.run(self._outputs, feed)
         (scores,) = detector.run(["score"], {"latent_samples": latent_samples})
         score = float(scores[0])
         # NaN > threshold is false: a consumer who compares by hand would take an ill monitor for a good frame.
         return score if math.isfinite(score) else math.inf, segmentation[0][0] if segmentation else None
 
-    def _replay(self, frames: Frame, scores: NDArray[np.float64]) -> None:
+    def _draw(self) -> list[NDArray[np.float32]]:
+        masks = self._manifest.masks
+        with self._noise_lock:
+            return [self._noise_source.random((masks.count, *shape), dtype=np.float32) for shape in masks.noise]
+
+    def _replay(self, frames: Frame, scores: NDArray[np.float64], noise: tuple[NDArray[np.float32], ...]) -> None:
         tolerance = self._manifest.golden.tolerance["cpu" if self._provider == CPU else "gpu"]
         for i, (frame, expected) in enumerate(zip(frames, scores, strict=True)):
-            score = self.score(frame)
+            score = self.score(frame, [values[i] for values in noise] if noise else None)
             if not abs(score - expected) <= tolerance:
                 raise SelfTestError(
                     f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g} nats, got {score:.6g} "
@@ -169,8 +187,11 @@ def _signatures(manifest: Manifest) -> tuple[Signature, Signature, Signature, Si
         "classes": {"segmentation": ("tensor(uint8)", size)},
         "logits": {"segmentation": ("tensor(float)", (segmentation.num_classes, *size))},
     }
+    noise: Signature = {
+        f"noise_{i}": ("tensor(float)", (manifest.masks.count, *shape)) for i, shape in enumerate(manifest.masks.noise)
+    }
     return (
-        {"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3))},
+        {"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3)), **noise},
         of_kind[segmentation.kind],
         {"latent_samples": ("tensor(float)", (manifest.masks.count, channels))},
         {"entropy": ("tensor(float)", (channels,)), "score": ("tensor(double)", ())},

@@ -57,7 +57,7 @@ def session_options(threads: int | None = None) -> ort.SessionOptions:
     options.intra_op_num_threads = threads or 0
     # Idle threads that spin take the cores from the other session, and from the rest of the vehicle's stack.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Weights in a file of their own would escape the graph's digest: no such file is ever found.
+    # A file that the graph itself names would escape the bundle's digests: no such file is ever found on the disk.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     return options
 
@@ -67,7 +67,8 @@ class Graph:
 
     Args:
         name: of the graph's file, for messages.
-        contents: serialised ONNX with its weights inside.
+        contents: serialised ONNX.
+        weights: files that hold constants of the graph, by the name under which it knows them; any other file is refused.
         providers: as ``resolve_providers`` gives them.
         threads: of the CPU provider within an operator; None leaves the number to ONNX Runtime.
         inputs: what the graph must take.
@@ -82,12 +83,16 @@ class Graph:
         self,
         name: str,
         contents: bytes,
+        weights: Mapping[str, bytes],
         providers: Sequence[tuple[str, dict[str, Any]]],
         threads: int | None,
         inputs: Signature,
         outputs: Signature,
     ) -> None:
         options = session_options(threads)
+        if weights:
+            names, buffers = list(weights), list(weights.values())
+            options.add_external_initializers_from_files_in_memory(names, buffers, list(map(len, buffers)))
         self.name, self.provider = name, providers[0][0]
         try:
             self._session = ort.InferenceSession(contents, options, providers=list(providers), enable_fallback=0)

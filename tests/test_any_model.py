@@ -19,7 +19,22 @@ class Sized(NoDropout):
 class Twice(NoDropout):
     def forward(self, x): return super().forward(x), x
 def make(): return NoDropout()
-class Pickled: pass
+class ByValue(NoDropout):
+    def forward(self, x):
+        features = self.encoder(x)
+        return self.head(features * 2 if features.mean() > 0 else features)
+class FramesInside(NoDropout):
+    # Dropout on (cells * frames, channels): frames are not outermost, and no shape tells.
+    def __init__(self):
+        super().__init__()
+        self.dropout, self.tap = torch.nn.Dropout(0.5), torch.nn.ReLU()
+    def forward(self, x):
+        features = self.encoder(x)
+        b, c, h, w = features.shape
+        rows = self.dropout(features.flatten(2).permute(2, 0, 1).reshape(h * w * b, c))
+        return self.head(self.tap(rows.reshape(h * w, b, c).permute(1, 2, 0).reshape(b, c, h, w)))
+class NoOnnxForm(NoDropout):
+    def forward(self, x): return super().forward(x) + torch.linalg.matrix_exp(x[..., :24]).mean()
 """
 
 
@@ -85,6 +100,9 @@ def test_a_users_network_becomes_a_bundle(flags: str, block_size: int | None, si
         (f"--ckpt unet.pt --model user_networks:NoDropout {ADDED}", 3, "missing, the first is encoder.0.0.weight"),
         (f"--ckpt pickle.pt --model user_networks:NoDropout {ADDED}", 3, "--trust-checkpoint"),
         (f"--ckpt plain.pt --model user_networks:Twice {ADDED}", 4, "--segmentation none"),
+        (f"--ckpt plain.pt --model user_networks:ByValue {ADDED}", 4, "torch.where in place of `if`"),
+        (f"--ckpt plain.pt --model user_networks:NoOnnxForm {ADDED}", 4, "no ONNX form"),
+        ("--ckpt plain.pt --model user_networks:FramesInside --tap tap", 5, "disagrees with the PyTorch network"),
         ("--ckpt plain.pt --model user_networks:NoDropout --tap encoder", 3, "--drop-prob"),
         ("--ckpt plain.pt --model user_networks:NoDropout --tap encodr", 3, "nearest are encoder"),
         ("--ckpt plain.pt --model user_networks:NoDropout --tap encoder --drop-prob 0.5", 2, "both or neither"),

@@ -34,9 +34,23 @@ def test_normalisation_and_channel_order(channels: str) -> None:
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
 
 
+def test_crop_is_a_slice() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), np.uint8)
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+    cropped = Preprocessing(6, 8, mean, std, "bgr", crop=(3, 5, 12, 16))(torch.from_numpy(frame))
+    by_hand = Preprocessing(6, 8, mean, std)(torch.from_numpy(frame[:, 3:15, 5:21, ::-1].copy()))
+    torch.testing.assert_close(cropped, by_hand)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"mean": (0.5,)}, "three means"), ({"std": (0.2, 0.2, 0)}, "above zero"), ({"channels": "gbr"}, "'gbr'")],
+    [
+        ({"crop": (-1, 0, 2, 2)}, "starts inside"),
+        ({"crop": (0, 0, 0, 2)}, "at least 1 x 1"),
+        ({"mean": (0.5,)}, "three means"),
+        ({"std": (0.2, 0.2, 0)}, "above zero"),
+        ({"channels": "gbr"}, "'gbr'"),
+    ],
 )
 def test_wrong_constants_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -34,12 +34,14 @@ class FrameFiles:
 
     Args:
         sources: folders (their image files, by name; sub-folders are left alone) and image files, in any mix.
+        channels: order of a frame's last axis, ``rgb`` or ``bgr``.
 
     Raises:
         UsageError: a source does not exist, or a folder holds no image.
     """
 
-    def __init__(self, sources: Sequence[str | Path]) -> None:
+    def __init__(self, sources: Sequence[str | Path], channels: str = "rgb") -> None:
+        self.channels = channels
         self.paths: list[Path] = []
         for source in map(Path, sources):
             if source.is_file():
@@ -59,7 +61,7 @@ class FrameFiles:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        """Frames in order, each ``(H, W, 3)`` uint8 RGB and of the first one's size."""
+        """Frames in order, each ``(H, W, 3)`` uint8 and of the first one's size."""
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: int) -> NDArray[np.uint8]:
@@ -78,4 +80,5 @@ class FrameFiles:
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """Frame ``index``, whatever its size."""
-        return read_frame(self.paths[index])
+        frame = read_frame(self.paths[index])
+        return np.ascontiguousarray(frame[..., ::-1]) if self.channels == "bgr" else frame

@@ -88,22 +88,43 @@ def test_link_to_a_whole_bundle_is_fine(toy_bundle: Path) -> None:
         assert linked.manifest == direct.manifest
 
 
-@pytest.mark.parametrize("where", ["inside", "working directory"])
-def test_weights_outside_of_the_graph_are_refused(
-    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    """Such a file would be no part of the digest, wherever it lies."""
+def weights_outside(bundle: Path, location: str) -> bytes:
+    """Let the graph read its masks from a file; the file's contents come back."""
     model = onnx.load_from_string(segmentation_graph("classes"))
     (masks,) = (tensor for tensor in model.graph.initializer if tensor.name == "masks")
-    folder = toy_bundle if where == "inside" else toy_bundle.parent
-    (folder / "weights.bin").write_bytes(masks.raw_data)
-    monkeypatch.chdir(folder)
+    contents: bytes = masks.raw_data
     masks.ClearField("raw_data")
     masks.data_location = onnx.TensorProto.EXTERNAL
-    masks.external_data.add(key="location", value="weights.bin")
-    (toy_bundle / "segmentation.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(BundleError, match=r"cannot load segmentation\.onnx: .*weights\.bin"):
-        OoDMonitor(seal(toy_bundle, toy_manifest()))
+    masks.external_data.add(key="location", value=location)
+    (bundle / "segmentation.onnx").write_bytes(model.SerializeToString())
+    return contents
+
+
+def test_weights_beside_the_graphs_are_verified_and_read(toy_bundle: Path) -> None:
+    frame = random_frames(1, 3)[0]
+    expected = OoDMonitor(toy_bundle).score(frame)
+    contents = weights_outside(toy_bundle, "weights.bin")
+    (toy_bundle / "weights.bin").write_bytes(contents)
+    assert OoDMonitor(seal(toy_bundle, toy_manifest())).score(frame) == expected
+    (toy_bundle / "weights.bin").write_bytes(contents[:-1] + b"\0")
+    with pytest.raises(BundleError, match=r"weights\.bin with sha256"):
+        OoDMonitor(toy_bundle)
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "other.bin", "../weights.bin", "sub/weights.bin"])
+@pytest.mark.parametrize("where", [".", "..", "sub"])
+def test_weights_that_no_digest_covers_are_refused(
+    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, location: str, where: str
+) -> None:
+    """Such a file is never read, wherever it lies."""
+    contents = weights_outside(toy_bundle, location)
+    sealed = seal(toy_bundle, toy_manifest())
+    (sealed / "sub").mkdir()
+    for name in ("weights.bin", "other.bin"):
+        (sealed / where / name).write_bytes(contents)
+    monkeypatch.chdir(sealed / where)
+    with pytest.raises(BundleError, match=r"cannot load segmentation\.onnx: "):
+        OoDMonitor(sealed)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Score images by ONNX Runtime alone: `python examples/fused_graph.py monitor/monitor.onnx a.png b.png`."""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+session = ort.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+manifest = json.loads(session.get_modelmeta().custom_metadata_map["lsood_manifest"])
+threshold, reverse = manifest["threshold"]["value"], manifest["input"]["channels"] == "bgr"
+
+for path in sys.argv[2:]:
+    frame = np.asarray(Image.open(path).convert("RGB"))
+    frame = frame[..., ::-1] if reverse else frame
+    (score,) = session.run(["score"], {"frame": np.ascontiguousarray(frame)[None]})
+    print(f"{path}\t{score[0]:.6f}\t{'out of distribution' if score[0] > threshold else 'ok'}")
