@@ -19,7 +19,8 @@ IR_VERSION = 10
 def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float = MIN_DIST) -> ModelProto:
     """Graph of ``export.entropy.latent_entropy``: ``latent_samples`` ``(B, S, C)`` to ``entropy`` ``(B, C)``, float32.
 
-    Sorted samples are padded with k infinities at either end, so that a neighbour out of range is infinitely far.
+    Sorted samples are padded with k infinities at either end, so that a neighbour out of range is infinitely far. They are
+    sorted along the last axis, where ONNX Runtime's TopK takes less than half the time (benchmarks/NOTES.md).
 
     Raises:
         ValueError: S <= k.
@@ -48,7 +49,9 @@ def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float =
          int64[6] pads_before = {{0, {k}, 0, 0, 0, 0}}, int64[6] pads_after = {{0, 0, 0, 0, {k}, 0}},
          float floor = {{{min_dist!r}}}, float two = {{2.0}}, float offset = {{{entropy_offset(n, k)!r}}}>
         {{
-            ordered, order = TopK<axis = 1, largest = 0, sorted = 1>(latent_samples, count)
+            columns = Transpose<perm = [0, 2, 1]>(latent_samples)
+            ordered_columns, order = TopK<axis = 2, largest = 0, sorted = 1>(columns, count)
+            ordered = Transpose<perm = [0, 2, 1]>(ordered_columns)
             padded_before = Pad(ordered, pads_before, minus_infinity)
             padded = Pad(padded_before, pads_after, infinity)
             {body}
