@@ -7,13 +7,9 @@ from export.data.camvid import CamVid, CamVidDataModule
 from export.data.cityscapes import Cityscapes, CityscapesDataModule
 from export.data.frames import FrameFiles, read_frame
 from export.data.segmentation import Augmentation, SegmentationDataset
+from export.data.soiling import WoodScapeSoilingDataModule, WoodScapeSoilingDataset
 from export.data.synthetic import SyntheticRoads, render_scene
-from export.data.woodscape import (
-    WoodScapeDataModule,
-    WoodScapeDataset,
-    WoodScapeSoilingDataModule,
-    WoodScapeSoilingDataset,
-)
+from export.data.woodscape import WoodScapeDataModule, WoodScapeDataset
 
 __all__ = [
     "ANOMALIES",

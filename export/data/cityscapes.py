@@ -95,7 +95,7 @@ class CityscapesDataModule(AnomalyDataModule):
         batch_size: frames a batch.
         seed: of the training order, the augmentation and the anomalies.
         target_type: ``semantic``.
-        norm_mean: RGB mean in [0, 1]; that of the training split, unless the network was trained with another.
+        norm_mean: RGB mean in [0, 1]; Cityscapes' own, unless the network was trained with another.
         norm_std: RGB standard deviation; likewise.
         default_transforms: plain frames in every clean loader, also where ``default_img_mask_transforms`` is set.
         default_img_mask_transforms: augmented frames in ``train_dataloader``. It does not decide about anomalies,

@@ -65,12 +65,13 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
                     f"expected {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "
                     f"got {got[1]}x{got[0]} in {path}: one data set holds frames of one size"
                 )
-        unknown = np.flatnonzero(np.bincount(label.ravel(), minlength=256)[~self._known])
+        present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+        unknown = present[~self._known[present]]
         if len(unknown):
-            ids = np.flatnonzero(~self._known)[unknown]
+            known = np.flatnonzero(self._known)
             raise UsageError(
-                f"expected ids from {self._known.argmax()} to {np.flatnonzero(self._known)[-1]} in "
-                f"{self.label_paths[index]}, got {', '.join(map(str, ids))}: pass the data set's own label files"
+                f"expected ids from {known[0]} to {known[-1]} in {self.label_paths[index]}, "
+                f"got {', '.join(map(str, unknown))}: pass the data set's own label files"
             )
         return frame, self._classes[label]
 

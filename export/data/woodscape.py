@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WoodScape (Yogamani et al. 2019), fisheye frames of four cameras, and its frames of soiled lenses.
+"""WoodScape (Yogamani et al. 2019), fisheye frames of four cameras.
 
 Where the guide's code does otherwise:
 
 - It pairs the i-th frame with the i-th label; here names pair them.
 - Its augmentation cannot run: the transform of frame and label is called with the frame alone. Here it is
   ``Augmentation``, padded with void.
-- Its soiling module normalises by the statistics of WoodScape whatever the network was trained with, so that a
-  detector can tell the set by its scale. Here the network's statistics are to be passed.
 - Labels, resizing and anomalies differ as told in ``export.data.cityscapes``.
 
 The split is the one of the guide's code for the same seed. A network must be judged on the split that it was trained
@@ -24,7 +22,7 @@ from torch.utils.data import Subset
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.data.labelled_files import LabelledFiles, check_target_type, files_by_name
 from export.data.segmentation import Augmentation
-from export.data.segmentation_module import AnomalyDataModule, LoaderOptions, SegmentationDataModule
+from export.data.segmentation_module import AnomalyDataModule, LoaderOptions
 from export.errors import UsageError
 
 WOODSCAPE_CLASSES = (
@@ -39,7 +37,6 @@ WOODSCAPE_CLASSES = (
     "motorcycle",
     "traffic_sign",
 )
-SOILING_CLASSES = ("clear", "transparent", "semi-transparent", "opaque")
 WOODSCAPE_MEAN = (0.32757252, 0.33050337, 0.33689716)
 WOODSCAPE_STD = (0.20290555, 0.20525302, 0.2037721)
 _VOID = 0
@@ -64,28 +61,6 @@ class WoodScapeDataset(LabelledFiles):
             files_by_name(root / "rgb_images", "*.png", ".png"),
             files_by_name(root / "semantic_annotations" / "gtLabels", "*.png", ".png"),
             {label_id: label_id for label_id in range(len(WOODSCAPE_CLASSES))},
-        )
-
-
-class WoodScapeSoilingDataset(LabelledFiles):
-    """Frames of soiled lenses, in the order of the names.
-
-    An item is the frame ``(H, W, 3)`` uint8 RGB and its label ``(H, W)`` uint8: 0 to 3 as in ``SOILING_CLASSES``.
-
-    Args:
-        dataset_dir: holds ``train`` and ``test``, each with ``rgbImages`` and ``gtLabels``.
-        train: the training folder, or the test folder.
-
-    Raises:
-        UsageError: a folder, a frame or a label is missing.
-    """
-
-    def __init__(self, dataset_dir: str | Path, train: bool = True) -> None:
-        root = Path(dataset_dir) / ("train" if train else "test")
-        super().__init__(
-            files_by_name(root / "rgbImages", "*.png", ".png"),
-            files_by_name(root / "gtLabels", "*.png", ".png"),
-            {label_id: label_id for label_id in range(len(SOILING_CLASSES))},
         )
 
 
@@ -193,62 +168,4 @@ class WoodScapeDataModule(AnomalyDataModule):
             ),
             anomalies,
             anomaly_severity,
-        )
-
-
-class WoodScapeSoilingDataModule(SegmentationDataModule):
-    """Loaders of soiled frames: natural out-of-distribution frames for a network that was trained on clean ones.
-
-    Args:
-        dataset_dir: holds ``train`` and ``test``, each with ``rgbImages`` and ``gtLabels``.
-        norm_mean: RGB mean in [0, 1] that the network was trained with; there is no default.
-        norm_std: RGB standard deviation that the network was trained with; there is no default.
-        num_workers: processes that read frames; 0 reads in the calling one. Batches do not depend on it.
-        batch_size: frames a batch.
-        valid_size: share of the ``train`` folder that ``val_dataloader`` gives.
-        seed: of the split and the training order.
-        img_size: ``(height, width)`` of the network's input.
-        shuffle: another order of the training frames in every epoch.
-        pin_memory: batches in page-locked memory, for faster copies to a GPU.
-        drop_last: drop the last batch where it is short, in every loader.
-
-    Raises:
-        UsageError: an argument out of its range; a folder, a frame or a label is missing.
-    """
-
-    num_classes = len(SOILING_CLASSES)
-
-    def __init__(
-        self,
-        dataset_dir: str | Path,
-        norm_mean: Sequence[float],
-        norm_std: Sequence[float],
-        num_workers: int = 0,
-        batch_size: int = 32,
-        valid_size: float = 0.2,
-        seed: int = 10,
-        img_size: tuple[int, int] = (483, 640),
-        *,
-        shuffle: bool = True,
-        pin_memory: bool = False,
-        drop_last: bool = False,
-    ) -> None:
-        frames = WoodScapeSoilingDataset(dataset_dir)
-        train, val, _ = split_indices(len(frames), valid_size, 0, seed)
-        super().__init__(
-            Subset(frames, train),
-            Subset(frames, val),
-            WoodScapeSoilingDataset(dataset_dir, train=False),
-            LoaderOptions(
-                batch_size=batch_size,
-                img_size=img_size,
-                num_workers=num_workers,
-                drop_last=drop_last,
-                shuffle=shuffle,
-                pin_memory=pin_memory,
-                augmentation=None,
-                norm_mean=norm_mean,
-                norm_std=norm_std,
-                seed=seed,
-            ),
         )
