@@ -2,19 +2,31 @@
 """Frames, labels, and what is done to them before a network sees them."""
 
 from export.data.anomalies import ANOMALIES, degrade
+from export.data.anomalous import GUIDE_ANOMALIES, AnomalousFrames
 from export.data.camvid import CamVid, CamVidDataModule
+from export.data.cityscapes import Cityscapes, CityscapesDataModule
 from export.data.frames import FrameFiles, read_frame
 from export.data.segmentation import Augmentation, SegmentationDataset
+from export.data.soiling import WoodScapeSoilingDataModule, WoodScapeSoilingDataset
 from export.data.synthetic import SyntheticRoads, render_scene
+from export.data.woodscape import WoodScapeDataModule, WoodScapeDataset
 
 __all__ = [
     "ANOMALIES",
+    "GUIDE_ANOMALIES",
+    "AnomalousFrames",
     "Augmentation",
     "CamVid",
     "CamVidDataModule",
+    "Cityscapes",
+    "CityscapesDataModule",
     "FrameFiles",
     "SegmentationDataset",
     "SyntheticRoads",
+    "WoodScapeDataModule",
+    "WoodScapeDataset",
+    "WoodScapeSoilingDataModule",
+    "WoodScapeSoilingDataset",
     "degrade",
     "read_frame",
     "render_scene",

@@ -62,7 +62,7 @@ class SegmentationDataset(Dataset[tuple[Tensor, Tensor]]):
         mean: RGB mean in [0, 1].
         std: RGB standard deviation.
         augmentation: applied anew at every access; None gives the frame as it is.
-        seed: of the augmentation, with the index and the number of accesses so far.
+        seed: of the augmentation.
     """
 
     def __init__(
@@ -78,13 +78,23 @@ class SegmentationDataset(Dataset[tuple[Tensor, Tensor]]):
         self._resize = Preprocessing(*input_size, mean=(0.0,) * 3, std=(1 / 255,) * 3)
         crop = input_size if augmentation is None else augmentation.crop
         self._normalise = Preprocessing(*crop, mean=mean, std=std)
+        self.seed = seed
         self._rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """``(3, h, w)`` float32 and ``(h, w)`` int64."""
+    def __getitem__(self, index: int | tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """``(3, h, w)`` float32 and ``(h, w)`` int64.
+
+        Args:
+            index: of the frame, which augments it anew at every access in this process; or of the frame and of the
+                draw, which augments it as ``(seed, index, draw)`` say, the same in every process.
+        """
+        rng = self._rng
+        if isinstance(index, tuple):
+            rng = np.random.default_rng((self.seed, *index))
+            index = index[0]
         frame, label = self.source[index]
         height, width = self.input_size
         if self.augmentation is None:
@@ -94,6 +104,6 @@ class SegmentationDataset(Dataset[tuple[Tensor, Tensor]]):
             frame = np.asarray(resized, np.uint8)
         label = np.asarray(cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
         if self.augmentation is not None:
-            frame, label = self.augmentation(frame, label, self._rng)
+            frame, label = self.augmentation(frame, label, rng)
             image = self._normalise(torch.from_numpy(np.ascontiguousarray(frame))[None])[0]
         return image, torch.from_numpy(label).long()

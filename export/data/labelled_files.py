@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pairs of a frame file and a label file, checked when they are listed and again when they are read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch.utils.data import Dataset
+
+from export.data.frames import read_frame
+from export.errors import UsageError
+
+Bytes = NDArray[np.uint8]
+
+
+class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
+    """Frames and labels of one camera, paired by name and in the order of their names.
+
+    Every frame must have the size of the first one, and every label the size of its frame.
+
+    Args:
+        frames: frame files by a name that the two of a pair share.
+        labels: label files by the same names: one byte a pixel.
+        classes: class of each id that a label file may hold, both 0 to 255.
+
+    Raises:
+        UsageError: no frame at all, or a frame or a label that stands alone.
+    """
+
+    def __init__(self, frames: Mapping[str, Path], labels: Mapping[str, Path], classes: Mapping[int, int]) -> None:
+        for have, want, have_word, want_word in (
+            (frames, labels, "frame", "label"),
+            (labels, frames, "label", "frame"),
+        ):
+            alone = sorted(have.keys() - want.keys())
+            if alone:
+                raise UsageError(
+                    f"expected a {want_word} for every {have_word}, {len(alone)} of {len(have)} have none, "
+                    f"first {have[alone[0]]}: complete the download"
+                )
+        names = sorted(frames)
+        self.paths = [frames[name] for name in names]
+        self.label_paths = [labels[name] for name in names]
+        self.shape = read_frame(self.paths[0]).shape
+        self._known = np.zeros(256, bool)
+        self._classes = np.zeros(256, np.uint8)
+        self._known[list(classes)] = True
+        self._classes[list(classes)] = list(classes.values())
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Bytes, Bytes]:
+        """Frame ``(H, W, 3)`` uint8 RGB and label ``(H, W)`` uint8, mapped to classes.
+
+        Raises:
+            UsageError: a file cannot be read, has another size, or holds an id that the data set does not have.
+        """
+        frame, label = read_frame(self.paths[index]), _read_label(self.label_paths[index])
+        for path, got in ((self.paths[index], frame.shape), (self.label_paths[index], label.shape)):
+            if got[:2] != self.shape[:2]:
+                raise UsageError(
+                    f"expected {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "
+                    f"got {got[1]}x{got[0]} in {path}: one data set holds frames of one size"
+                )
+        present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
+        unknown = present[~self._known[present]]
+        if len(unknown):
+            known = np.flatnonzero(self._known)
+            raise UsageError(
+                f"expected ids from {known[0]} to {known[-1]} in {self.label_paths[index]}, "
+                f"got {', '.join(map(str, unknown))}: pass the data set's own label files"
+            )
+        return frame, self._classes[label]
+
+
+def files_by_name(folder: Path, pattern: str, suffix: str) -> dict[str, Path]:
+    """Files of ``folder`` that match ``pattern``, by their path below it without ``suffix``.
+
+    Raises:
+        UsageError: no such folder, or no such file.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            f"expected the folder {folder}, found none: pass the folder that the archives were unpacked in"
+        )
+    files = {path.relative_to(folder).as_posix().removesuffix(suffix): path for path in folder.glob(pattern)}
+    if not files:
+        raise UsageError(f"expected files {pattern} in {folder}, found none: unpack the archive there")
+    return files
+
+
+def _read_label(path: Path) -> Bytes:
+    try:
+        with Image.open(path) as image:
+            label = np.asarray(image)
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"expected a label image, could not read {path}: {error}") from error
+    if label.ndim != 2 or label.dtype != np.uint8:
+        raise UsageError(
+            f"expected one byte a pixel in the label {path}, got {label.shape} {label.dtype}: "
+            "pass the files of ids, not those of colours"
+        )
+    return label
+
+
+def check_target_type(target_type: str) -> None:
+    """Refuse a guide's target type that no segmentation network learns.
+
+    Raises:
+        UsageError: anything but ``semantic``.
+    """
+    if target_type != "semantic":
+        raise UsageError(
+            f"expected target_type 'semantic', got {target_type!r}: a segmentation network learns no other"
+        )
