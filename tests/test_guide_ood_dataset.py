@@ -11,11 +11,13 @@ from export.errors import UsageError
 from export.ood_dataset import build_ood_detection_ds
 
 Array = NDArray[np.float64]
+Four = tuple[Array, Array, Array, Array]
 
 
-def entropies(seed: int, counts: tuple[int, int, int, int] = (20, 12, 9, 7), channels: int = 24) -> list[Array]:
+def entropies(seed: int, counts: tuple[int, int, int, int] = (20, 12, 9, 7), channels: int = 24) -> Four:
     rng = np.random.default_rng(seed)
-    return [rng.normal(size=(count, channels)) * np.linspace(3, 0.5, channels) for count in counts]
+    a, b, c, d = (rng.normal(size=(count, channels)) * np.linspace(3, 0.5, channels) for count in counts)
+    return a, b, c, d
 
 
 @settings(max_examples=20, deadline=None)
@@ -59,10 +61,9 @@ def test_random_state_makes_the_projection_repeatable() -> None:
     ],
 )
 def test_sets_that_do_not_fit_are_refused(which: int, replacement: Array, message: str) -> None:
-    sets = entropies(2)
-    sets[which] = replacement
+    a, b, c, d = (replacement if i == which else rows for i, rows in enumerate(entropies(2)))
     with pytest.raises(UsageError, match=message):
-        build_ood_detection_ds(*sets)
+        build_ood_detection_ds(a, b, c, d)
 
 
 @pytest.mark.parametrize("components", [0, 25])

@@ -57,7 +57,7 @@ class SmallProbabilisticUnet(nn.Module):
         super().__init__()
         self.net = nn.Conv2d(3, latent, 3, padding=1)
         self.drop_block = DropBlock2D(0.8, 3)
-        self.prior_latent_space: Independent
+        self.prior_latent_space: Any
         self.z_prior_sample: Tensor
 
     def forward(self, img: Tensor, label: Tensor, training: bool = True) -> None:
@@ -215,6 +215,7 @@ def test_hook_keeps_inputs_outputs_and_gradients() -> None:
     assert torch.equal(hook.output, output)
     output.sum().backward()
     assert torch.equal(backward.output[0], torch.ones(4, 2))
+    assert x.grad is not None
     assert torch.equal(backward.input[0], x.grad)
     hook.close()
     layer(torch.zeros(1, 3))

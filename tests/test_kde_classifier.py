@@ -20,7 +20,8 @@ def log_joint(rows: Array, members: Array, bandwidth: float, prior: float) -> Ar
     squared = ((rows[:, None] - members[None]) ** 2).sum(axis=-1)
     normaliser = rows.shape[1] / 2 * np.log(2 * np.pi * bandwidth**2)
     density: Array = logsumexp(-squared / (2 * bandwidth**2), axis=1) - np.log(len(members)) - normaliser
-    return density + np.log(prior)
+    joint: Array = density + np.log(prior)
+    return joint
 
 
 def direct_posterior(rows: Array, X: Array, y: NDArray[np.int64], bandwidth: float) -> Array:

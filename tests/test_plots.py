@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -17,7 +18,6 @@ from export.plots import plot_roc_ood_detector, plot_samples_pacmap, plot_score_
 
 
 def test_roc_draws_the_curve_of_every_row() -> None:
-    pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 2)), np.repeat([0, 1], 40)
     X[y == 1] += 1
@@ -29,8 +29,8 @@ def test_roc_draws_the_curve_of_every_row() -> None:
     for line, (name, detector) in zip(curves, detectors.items(), strict=True):
         scores = detector.pred_prob(X)[:, 1]
         fpr, tpr, _ = roc_curve(y, scores, drop_intermediate=False)
-        np.testing.assert_allclose(line.get_xdata(), fpr)
-        np.testing.assert_allclose(line.get_ydata(), tpr)
+        np.testing.assert_allclose(np.asarray(line.get_xdata()), fpr)
+        np.testing.assert_allclose(np.asarray(line.get_ydata()), tpr)
         assert line.get_label() == f"{name}, AUROC={roc_auc_score(y, scores):.4f}"
     np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
     assert axes.get_title() == "Cityscapes"
@@ -90,7 +90,7 @@ def test_pacmap_scatters_every_row_apart_and_repeats_by_its_seed() -> None:
     assert not np.array_equal(points(first)[0], points(other)[0])
     clouds = first.axes[0].collections
     assert [cloud.get_label() for cloud in clouds] == ["In-Distribution", "Out-of-Distribution"]
-    assert tuple(clouds[0].get_facecolor()[0]) == to_rgba("tab:blue")
+    np.testing.assert_allclose(np.asarray(clouds[0].get_facecolor())[0], to_rgba("tab:blue"))
     assert first.axes[0].get_title() == "t"
 
 
