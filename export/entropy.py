@@ -2,8 +2,9 @@
 """Differential entropy of latent samples, by nearest neighbours (Kozachenko and Leonenko 1987; Kraskov et al. 2004).
 
 ``h = digamma(n) - digamma(k) + mean_i log(2 r_i)`` nats, with ``r_i`` the distance from sample i to its k-th nearest
-other sample, floored at ``MIN_DIST``; in C dimensions the mean is taken C times. In one dimension the k nearest samples stand beside each other once the samples are
-sorted, so no tree is needed: ``r_i = min_o max(x[i] - x[i - o], x[i - o + k] - x[i])`` over the offsets o = 0..k.
+other sample, floored at ``MIN_DIST``; in C dimensions the mean is taken C times. In one dimension the k nearest samples
+stand beside each other once the samples are sorted, so no tree is needed:
+``r_i = min_o max(x[i] - x[i - o], x[i - o + k] - x[i])`` over the offsets o = 0..k.
 """
 
 import numpy as np
