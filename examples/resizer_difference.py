@@ -53,9 +53,8 @@ def main() -> None:
     options = parser.parse_args()
     scenes = SyntheticRoads(8, 720, 960, seed=0)
     frames = [np.array(read_frame(path)) for path in options.frames] or [scenes[i][0] for i in range(8)]
-    print(
-        f"{len(frames)} frames of {frames[0].shape[1]}x{frames[0].shape[0]} to {options.input_size[1]}x{options.input_size[0]}"
-    )
+    (height, width), (rows, columns) = frames[0].shape[:2], options.input_size
+    print(f"{len(frames)} frames of {width}x{height} to {columns}x{rows}")
     print("| against | mean | 99th percentile | largest |\n|---|---|---|---|")
     for name, resizer in RESIZERS.items():
         difference = np.concatenate(

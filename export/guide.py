@@ -4,6 +4,7 @@
 Each name lives in the module where it belongs; nothing is defined here.
 """
 
+from export.data import Cityscapes, CityscapesDataModule, WoodScapeDataModule, WoodScapeDataset
 from export.dropblock import DropBlock2D
 from export.entropy import get_dl_h_z
 from export.hook import Hook
@@ -21,10 +22,14 @@ from export.plots import plot_roc_ood_detector, plot_samples_pacmap
 from export.prior_samples import get_ls_mc_samples_priornet, get_ls_samples_priornet
 
 __all__ = [
+    "Cityscapes",
+    "CityscapesDataModule",
     "DeepLabV3PlusModule",
     "DropBlock2D",
     "Hook",
     "KDEClassifier",
+    "WoodScapeDataModule",
+    "WoodScapeDataset",
     "build_ood_detection_ds",
     "deeplabv3p_apply_dropout",
     "deeplabv3p_get_ls_mcd_samples",
