@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/anomalies.jpg"), help="picture to write, JPEG or PNG")
     parser.add_argument("--frame", type=Path, help="camera frame to degrade; a synthetic street where none is given")
     parser.add_argument("--overlays", type=Path, help="folder of PNG files with alpha; adds a row for them")
-    parser.add_argument("--width", type=int, default=240, help="columns of one cell, pixels")
+    parser.add_argument("--width", type=int, default=224, help="columns of one cell, pixels")
     parser.add_argument("--seed", type=int, default=0, help="seed of the scene and of the degradations")
     options = parser.parse_args()
     if options.frame:
@@ -41,7 +41,7 @@ def main() -> None:
         kinds["overlays"] = overlays(options.overlays)
     picture = sheet(frame, kinds, options.seed)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(options.out, quality=86, optimize=True)
+    picture.save(options.out, quality=82, optimize=True)
     print(f"{options.out}: {picture.width} x {picture.height}, {options.out.stat().st_size // 1024} KiB")
 
 

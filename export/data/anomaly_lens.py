@@ -27,9 +27,9 @@ def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Something dark stuck to the edge of the lens, 5 to 45 % of the picture; outside its outline nothing changes."""
     height, width = frame.shape[:2]
     area = (0.05, 0.11, 0.19, 0.3, 0.45)[severity - 1]
-    where, lobes = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi, 4)
-    strengths = rng.uniform(0.3, 1.0, 4) * (0.35, 0.25, 0.12, 0.08)
-    colour = rng.uniform(12, 55) + rng.uniform(-8, 8, 3)
+    where, lobes = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi, 4).tolist()
+    strengths = (rng.uniform(0.3, 1.0, 4) * (0.16, 0.14, 0.08, 0.05)).tolist()
+    colour = rng.uniform(12, 45) + rng.uniform(-4, 4, 3)
 
     def distance(v: Floats, u: Floats) -> Floats:
         """Distance from the middle of the shape in units of its outline's radius in that direction."""
@@ -41,7 +41,7 @@ def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
     rim = np.quantile(distance(rows(128), columns(128)), area)
     alpha = np.clip((rim - distance(rows(height), columns(width))) / 0.04, 0, 1)
-    texture = 0.75 + 0.5 * pattern(rng, (8, 16), height, width)[..., None]
+    texture = 0.85 + 0.3 * pattern(rng, (8, 16), height, width)[..., None]
     return blend(frame, alpha, colour.astype(np.float32) * texture)
 
 
