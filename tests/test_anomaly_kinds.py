@@ -46,7 +46,7 @@ def test_line_kernel_is_the_mean_of_scipys_shifted_frames(length: float, angle: 
     shifted = [ndimage.shift(padded, (t * np.sin(angle), t * np.cos(angle)), order=1) for t in places]
     expected = np.mean(shifted, axis=0)[reach + 1 : -reach - 1, reach + 1 : -reach - 1]
     blurred = ndimage.convolve(picture, kernel, mode="reflect")
-    np.testing.assert_allclose(blurred, expected, atol=0.02)
+    np.testing.assert_allclose(blurred, expected, atol=0.004)
     assert kernel.sum() == pytest.approx(1)
     np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-12)
 

@@ -75,7 +75,7 @@ def line_kernel(length_px: float, angle: float) -> Floats:
         evenly spaced places on the way, each by bilinear interpolation.
     """
     reach = int(np.ceil(length_px / 2)) + 1
-    way = np.linspace(-length_px / 2, length_px / 2, 8 * reach + 1)
+    way = ((np.arange(64 * reach) + 0.5) / (64 * reach) - 0.5) * length_px
     axis = np.arange(-reach, reach + 1)
     down = np.maximum(1 - np.abs(axis[:, None] - way * np.sin(angle)), 0)
     across = np.maximum(1 - np.abs(axis[:, None] - way * np.cos(angle)), 0)
