@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the procedural road scenes, their labels and the degraded frames."""
+"""A picture of the procedural road scenes and their labels."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from export.data.anomalies import ANOMALIES, SEVERITIES, Bytes, degrade
+from export.data.anomalies import Bytes
 from export.data.synthetic import CLASSES, PALETTE, VOID, SyntheticRoads
 
 _GAP = 6
@@ -16,20 +16,19 @@ _INK = (40, 40, 40)
 
 
 def main() -> None:
-    """Write ``synthetic_roads.png`` and ``anomalies.png``."""
+    """Write ``synthetic_roads.png``."""
     parser = argparse.ArgumentParser(
-        description="Draw procedural road scenes with their labels, and the degradations in every severity.",
+        description="Draw procedural road scenes with their labels.",
         epilog="Example: python examples/contact_sheet.py --out docs/ --seed 7",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder to write the two PNG files to")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the scenes and of the degradations")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder to write the PNG file to")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the scenes")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, sheet in (("synthetic_roads", scenes(options.seed)), ("anomalies", anomalies(options.seed))):
-        path = options.out / f"{name}.png"
-        save(sheet, path)
-        print(f"{path}: {sheet.shape[1]} x {sheet.shape[0]}, {path.stat().st_size // 1024} KiB")
+    sheet, path = scenes(options.seed), options.out / "synthetic_roads.png"
+    save(sheet, path)
+    print(f"{path}: {sheet.shape[1]} x {sheet.shape[0]}, {path.stat().st_size // 1024} KiB")
 
 
 def scenes(seed: int, columns: int = 3, rows: int = 4) -> Bytes:
@@ -40,16 +39,6 @@ def scenes(seed: int, columns: int = 3, rows: int = 4) -> Bytes:
     table.append([overlay(*item) for item in items[:columns]])
     sheet = grid(table)
     return np.concatenate([sheet, legend(sheet.shape[1])])
-
-
-def anomalies(seed: int) -> Bytes:
-    """One row a kind, one column a severity, the clean frame first."""
-    frame, _ = SyntheticRoads(8, height=96, width=192, seed=seed)[6]
-    table = []
-    for kind in ANOMALIES:
-        spoilt = [caption(degrade(frame, kind, severity, seed), f"{kind} {severity}") for severity in SEVERITIES]
-        table.append([caption(frame, "clean"), *spoilt])
-    return grid(table)
 
 
 def overlay(frame: Bytes, label: Bytes) -> Bytes:
@@ -77,14 +66,6 @@ def legend(width: int) -> Bytes:
         cv2.rectangle(strip, (left + 3, 7), (left + 17, 23), colour, -1)
         cv2.putText(strip, name, (left + 21, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
     return strip
-
-
-def caption(frame: Bytes, text: str) -> Bytes:
-    """Frame with a line of text below it."""
-    strip = np.full((18, frame.shape[1], 3), 255, dtype=np.uint8)
-    cv2.putText(strip, text, (3, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
-    captioned: Bytes = np.concatenate([frame, strip])
-    return captioned
 
 
 def save(sheet: Bytes, path: Path) -> None:

@@ -32,4 +32,5 @@ def network_graph(case: str, mode: Mode) -> ModelProto:
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     example = preprocessing(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
     sampler = build_sampler(settled(make()), example, taps, mc_samples=6, mode=mode, **options)
-    return segmentation_graph(MonitoredNetwork(preprocessing, sampler.module, "logits"), HEIGHT, WIDTH)
+    noise = [(6, *site.noise_shape) for site in sampler.sites] if mode == "input" else []
+    return segmentation_graph(MonitoredNetwork(preprocessing, sampler.module, "logits"), HEIGHT, WIDTH, noise)

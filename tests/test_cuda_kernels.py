@@ -12,6 +12,7 @@ from onnx import ModelProto
 
 from export.calibration import fit_detector
 from export.detector_graph import detector_graph, entropy_graph, score_graph
+from export.fused_graph import fused_graph
 from export.sampled_graph import Mode
 from tests.cuda_kernels import Kernel, KernelTable, off_cuda
 from tests.cuda_traps import TRAPS, graph
@@ -53,6 +54,20 @@ def test_fresh_masks_have_kernels(table: KernelTable) -> None:
     assert off_cuda(model, table) == []
 
 
+def test_masks_from_noise_have_kernels(table: KernelTable) -> None:
+    model = network_graph("DropBlock at the tap", "input")
+    assert [value.name for value in model.graph.input] == ["frame", "noise_0"]
+    assert off_cuda(model, table) == []
+
+
+def test_fused_graph_has_kernels(table: KernelTable) -> None:
+    model = network_graph("DropBlock at the tap", "fixed")
+    detector = fit_detector(np.random.default_rng(0).normal(size=(40, 12)), 3, seed=0)
+    fused = fused_graph(model, detector_graph(entropy_graph(6, 12, 5), score_graph(detector, 12)))
+    assert len(fused.graph.node) > len(model.graph.node) + 20
+    assert off_cuda(fused, table) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logits", "none"])
 def test_other_bundles_have_kernels(export_small: Callable[..., Path], kind: str, table: KernelTable) -> None:
@@ -61,7 +76,7 @@ def test_other_bundles_have_kernels(export_small: Callable[..., Path], kind: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["fixed", "fresh"])
+@pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
 @pytest.mark.parametrize("case", NETWORK_CASES)
 def test_other_networks_have_kernels(case: str, mode: Mode, table: KernelTable) -> None:
     model = network_graph(case, mode)

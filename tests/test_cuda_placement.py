@@ -46,7 +46,7 @@ def test_bundle_runs_on_cuda_alone(bundle: Path, name: str, wheel: StubbedWheel)
     assert placement.cuda_graphs is None
 
 
-@pytest.mark.parametrize("mode", ["fixed", "fresh"])
+@pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
 def test_other_networks_run_on_cuda_alone(mode: Mode, wheel: StubbedWheel, tmp_path: Path) -> None:
     paths = [saved(network_graph(case, mode), tmp_path / f"{i}.onnx") for i, case in enumerate(NETWORK_CASES)]
     for case, placement in zip(NETWORK_CASES, wheel.place(paths, batch=1), strict=True):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guide's code, import lines and sizes aside, over miniature data sets: from the data module to the results table."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import pytorch_lightning as pl
 import torch
 
 from export.guide import (
@@ -27,7 +28,7 @@ from tests.miniature_sets import write_cityscapes, write_woodscape
 GUIDE_COLUMNS = ["fpr", "tpr", "auc", "acc", "mcc", "f1", "fpr@95"]
 
 
-def cityscapes(root: Path) -> tuple[pl.LightningDataModule, pl.LightningDataModule]:
+def cityscapes(root: Path) -> tuple[CityscapesDataModule, CityscapesDataModule]:
     dataset_path = str(write_cityscapes(root, frames=12))
     batch_size = 1
     cs_dm_normal_dlv3p = CityscapesDataModule(
@@ -53,17 +54,23 @@ def cityscapes(root: Path) -> tuple[pl.LightningDataModule, pl.LightningDataModu
     return cs_dm_normal_dlv3p, cs_dm_anomal_dlv3p
 
 
-def woodscape(root: Path) -> tuple[pl.LightningDataModule, pl.LightningDataModule]:
+def woodscape(root: Path) -> tuple[WoodScapeDataModule, WoodScapeDataModule]:
     dataset_path = str(write_woodscape(root, frames=40))
-    options = {"valid_size": 0.5, "test_size": 0.3, "img_size": (64, 128), "batch_size": 1, "seed": 9290}
+    options: dict[str, Any] = {
+        "valid_size": 0.5,
+        "test_size": 0.3,
+        "img_size": (64, 128),
+        "batch_size": 1,
+        "seed": 9290,
+    }
     normal = WoodScapeDataModule(dataset_path, "semantic", default_transforms=True, **options)
     anomalous = WoodScapeDataModule(dataset_path, "semantic", default_img_mask_transforms=True, **options)
     return normal, anomalous
 
 
 @pytest.mark.parametrize("make", [cityscapes, woodscape])
-def test_the_guides_steps_end_in_its_results_table(make: object, tmp_path: Path) -> None:
-    cs_dm_normal_dlv3p, cs_dm_anomal_dlv3p = make(tmp_path / "set")  # type: ignore[operator]
+def test_the_guides_steps_end_in_its_results_table(make: Callable[[Path], tuple[Any, Any]], tmp_path: Path) -> None:
+    cs_dm_normal_dlv3p, cs_dm_anomal_dlv3p = make(tmp_path / "set")
     cs_dlv3p_train_loader = cs_dm_normal_dlv3p.train_dataloader()
     cs_dlv3p_valid_loader = cs_dm_normal_dlv3p.val_dataloader()
     cs_dlv3p_test_loader = cs_dm_normal_dlv3p.test_dataloader()
@@ -95,7 +102,10 @@ def test_the_guides_steps_end_in_its_results_table(make: object, tmp_path: Path)
         assert h_z_samples_np.shape == (len(loader), 32)
         entropies.append(h_z_samples_np)
 
-    h_z_train_ds, labels_h_z_train_ds, h_z_test_ds, labels_h_z_test_ds = build_ood_detection_ds(*entropies)
+    ind_valid, ood_valid, ind_test, ood_test = entropies
+    h_z_train_ds, labels_h_z_train_ds, h_z_test_ds, labels_h_z_test_ds = build_ood_detection_ds(
+        ind_valid, ood_valid, ind_test, ood_test
+    )
     h_z_odd_monitor = KDEClassifier(bandwidth=0.8)
     h_z_odd_monitor.fit(h_z_train_ds, labels_h_z_train_ds)
     results_table = get_ood_detector_results("cs OoD monitor", h_z_odd_monitor, h_z_test_ds, labels_h_z_test_ds)

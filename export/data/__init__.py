@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames, labels, and what is done to them before a network sees them."""
 
-from export.data.anomalies import ANOMALIES, degrade
+from export.data.anomalies import ANOMALIES, degrade, overlays
 from export.data.anomalous import GUIDE_ANOMALIES, AnomalousFrames
 from export.data.camvid import CamVid, CamVidDataModule
 from export.data.cityscapes import Cityscapes, CityscapesDataModule
@@ -28,6 +28,7 @@ __all__ = [
     "WoodScapeSoilingDataModule",
     "WoodScapeSoilingDataset",
     "degrade",
+    "overlays",
     "read_frame",
     "render_scene",
 ]
