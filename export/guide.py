@@ -16,7 +16,7 @@ from export.mc_samples import (
     probunet_get_ls_mcd_samples,
 )
 from export.metrics import get_ood_detector_results
-from export.models import DeepLabV3PlusModule
+from export.models import DeepLabV3PlusModule, ProbabilisticUnetModule, ProbabilisticUnetPriorMcdModule
 from export.ood_dataset import build_ood_detection_ds
 from export.plots import plot_roc_ood_detector, plot_samples_pacmap
 from export.prior_samples import get_ls_mc_samples_priornet, get_ls_samples_priornet
@@ -28,6 +28,8 @@ __all__ = [
     "DropBlock2D",
     "Hook",
     "KDEClassifier",
+    "ProbabilisticUnetModule",
+    "ProbabilisticUnetPriorMcdModule",
     "WoodScapeDataModule",
     "WoodScapeDataset",
     "build_ood_detection_ds",

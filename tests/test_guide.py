@@ -14,13 +14,16 @@ from export.guide import (
     DeepLabV3PlusModule,
     Hook,
     KDEClassifier,
+    ProbabilisticUnetPriorMcdModule,
     WoodScapeDataModule,
     build_ood_detection_ds,
     deeplabv3p_apply_dropout,
     deeplabv3p_get_ls_mcd_samples,
     get_dl_h_z,
+    get_ls_mc_samples_priornet,
     get_ood_detector_results,
     plot_roc_ood_detector,
+    probunet_apply_dropout,
 )
 from tests.conftest import save_checkpoint, small_network
 from tests.miniature_sets import write_cityscapes, write_woodscape
@@ -115,3 +118,36 @@ def test_the_guides_steps_end_in_its_results_table(make: Callable[[Path], tuple[
     assert np.isfinite(figures).all()
     assert np.mean(labels_h_z_test_ds) == 0.5
     assert plot_roc_ood_detector(results_table).axes
+
+
+def test_the_steps_for_the_probabilistic_unet(tmp_path: Path) -> None:
+    """The prior's latent vector in place of a map: few dimensions, so no PCA, as the guide's code passes it over."""
+    normal, anomalous = cityscapes(tmp_path / "set")
+    torch.manual_seed(0)
+    module = ProbabilisticUnetPriorMcdModule(
+        n_class=19, num_filters=(6, 8, 10), latent_dim=4, drop_prob=0.5, block_size=3
+    )
+    path = save_checkpoint(module, tmp_path / "epoch=1-step=2.ckpt")
+    prob_unet = ProbabilisticUnetPriorMcdModule.load_from_checkpoint(checkpoint_path=path)
+    prob_unet.prob_unet_model.eval()
+    prob_unet.prob_unet_model.apply(probunet_apply_dropout)
+
+    mc_samples = 10
+    entropies = []
+    for loader in (
+        normal.val_dataloader(),
+        anomalous.anomaly_val_dataloader(),
+        normal.test_dataloader(),
+        anomalous.anomaly_test_dataloader(),
+    ):
+        z, _, _, _ = get_ls_mc_samples_priornet(prob_unet, loader, mc_samples)
+        entropies.append(get_dl_h_z(z, mc_samples)[1])
+        assert entropies[-1].shape == (12, 4)
+    ind_valid, ood_valid, ind_test, ood_test = entropies
+    train, train_labels, test, labels = build_ood_detection_ds(
+        ind_valid, ood_valid, ind_test, ood_test, apply_pca=False
+    )
+    monitor = KDEClassifier(bandwidth=0.8).fit(train, train_labels)
+    results = get_ood_detector_results("probunet", monitor, test, labels)
+    assert list(results.columns[:7]) == GUIDE_COLUMNS
+    assert np.isfinite(results[["auc", "acc", "mcc", "f1", "fpr@95"]].to_numpy(np.float64)).all()
