@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
+from export.dropblock import DropBlock2D
+from export.hook import Hook
+from export.mc_samples import deeplabv3p_get_ls_mcd_samples
 from export.models import DeepLabV3PlusModule
 from export.models.losses import FocalLoss
 from export.models.resnet import DEPTHS, ResNetFeatures
+from tests.conftest import save_checkpoint
 
 Weights = dict[str, Tensor]
 
@@ -51,15 +57,19 @@ class ByName:
             x = self.block(x, name, stride if i == 0 else 1, first if i == 0 else rest)
         return x
 
-    def __call__(self, image: Tensor) -> Tensor:
-        root, head = "deeplab_v3plus_model.backbone", "deeplab_v3plus_model.classifier"
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor, tuple[int, int, int]]:
+        """Shallow and deep features, and the rates of ASPP."""
+        root = "deeplab_v3plus_model.backbone"
         x = F.relu(self.bn(self.conv(image, f"{root}.conv1", stride=2, padding=3), f"{root}.bn1"))
         low = self.stage(F.max_pool2d(x, 3, 2, 1), 1, 1, 1, 1)
         x = self.stage(low, 2, 2, 1, 1)
         if self.output_stride == 16:
-            x, rates = self.stage(self.stage(x, 3, 2, 1, 1), 4, 1, 1, 2), (6, 12, 18)
-        else:
-            x, rates = self.stage(self.stage(x, 3, 1, 1, 2), 4, 1, 2, 4), (12, 24, 36)
+            return low, self.stage(self.stage(x, 3, 2, 1, 1), 4, 1, 1, 2), (6, 12, 18)
+        return low, self.stage(self.stage(x, 3, 1, 1, 2), 4, 1, 2, 4), (12, 24, 36)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        head = "deeplab_v3plus_model.classifier"
+        low, x, rates = self.features(image)
         branches = [F.relu(self.bn(self.conv(x, f"{head}.aspp.convs.0.0"), f"{head}.aspp.convs.0.1"))]
         for i, rate in enumerate(rates, start=1):
             y = self.conv(x, f"{head}.aspp.convs.{i}.0", padding=rate, dilation=rate)
@@ -96,6 +106,46 @@ def test_logits_equal_a_forward_pass_by_parameter_names(backbone: str, stride: i
     with torch.inference_mode():
         expected = ByName(dict(module.state_dict()), backbone, stride)(x)
         torch.testing.assert_close(module(x), expected, rtol=1e-9, atol=1e-9)
+
+
+GUIDE_HYPER_PARAMETERS = {
+    "deeplabv3plus_type": "backbone_dropblock2d",
+    "dataset": "cityscapes",
+    "n_class": 20,
+    "output_stride": 16,
+    "pretrained_backbone": True,
+    "optimizer_lr": 1e-3,
+    "pred_loss_type": "cross_entropy",
+    "max_nro_epochs": 700,
+}
+
+
+@pytest.mark.parametrize("backbone", ["resnet50", "resnet101"])
+def test_a_guides_checkpoint_gives_the_logits_and_the_samples_of_its_weights(backbone: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trained = with_used_statistics(DeepLabV3PlusModule(backbone, n_class=20))
+    options = GUIDE_HYPER_PARAMETERS | {"backbone_name": backbone}
+    path = save_checkpoint(trained, tmp_path / "guide.ckpt", **options)
+    module = DeepLabV3PlusModule.load_from_checkpoint(path, map_location="cpu", strict=True).eval().double()
+
+    by_name = ByName({name: value.double() for name, value in trained.state_dict().items()}, backbone, 16)
+    frames, labels = torch.randn(2, 3, 96, 160, dtype=torch.double), torch.zeros(2, 96, 160)
+    with torch.inference_mode():
+        torch.testing.assert_close(module(frames), by_name(frames), rtol=1e-9, atol=1e-9)
+
+    samples, drop_block = 3, module.float().deeplab_v3plus_model.drop_block1
+    assert isinstance(drop_block, DropBlock2D)
+    drop_block.train()
+    loader = DataLoader(TensorDataset(frames.float(), labels))
+    got = deeplabv3p_get_ls_mcd_samples(module, loader, samples, Hook(drop_block), seed=3)
+    package = PackageDropBlock2D(block_size=8, drop_prob=0.5).train()
+    torch.manual_seed(3)
+    iter(loader)  # which draws a seed for its workers
+    with torch.inference_mode():
+        deep = [by_name.features(frame[None])[1] for frame in frames]
+        expected = torch.cat([package(x).mean(dim=(2, 3)) for x in deep for _ in range(samples)])
+    torch.testing.assert_close(got.double(), expected, rtol=1e-4, atol=1e-4 * float(expected.max()))
+    assert len({tuple(row.tolist()) for row in expected[:samples]}) == samples
 
 
 def test_shapes_are_the_guides() -> None:
