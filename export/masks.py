@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,11 +29,12 @@ class MaskBank:
     No two sets are equal, no mask keeps nothing, and no set keeps everything.
 
     Attributes:
-        keep: for each site ``(S, *noise_shape)`` bool, True where the layer keeps its input.
+        keep: for each site ``(S, *noise_shape)`` bool, True where the layer keeps its input; for Gaussian dropout float32,
+            standard normal numbers.
         seed: what it was drawn from.
     """
 
-    keep: tuple[NDArray[np.bool_], ...]
+    keep: tuple[NDArray[Any], ...]
     seed: int
 
     @cached_property
@@ -90,12 +92,12 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
         )
     generator = np.random.Generator(np.random.PCG64(seed))
     seen: set[bytes] = set()
-    sets: list[list[NDArray[np.bool_]]] = []
+    sets: list[list[NDArray[Any]]] = []
     rejected = 0
     while len(sets) < samples and rejected < _MAX_REJECTED_IN_A_ROW:
         masks = [_draw(site, generator) for site in sites]
         identity = hashlib.sha256(b"".join(mask.tobytes() for mask in masks)).digest()
-        valid = all(mask.any() for mask in masks) and not all(mask.all() for mask in masks)
+        valid = all(mask.any() for mask in masks) and any(mask.dtype != bool or not mask.all() for mask in masks)
         if valid and identity not in seen:
             seen.add(identity)
             sets.append(masks)
@@ -110,10 +112,10 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
     return MaskBank(tuple(np.stack(masks) for masks in zip(*sets, strict=True)), seed)
 
 
-def _draw(site: Site, generator: np.random.Generator) -> NDArray[np.bool_]:
+def _draw(site: Site, generator: np.random.Generator) -> NDArray[Any]:
     uniform = torch.from_numpy(generator.random(site.noise_shape, dtype=np.float32))
-    keep: NDArray[np.bool_] = site.randomness.keep(uniform[None])[0].numpy().astype(bool)
-    return keep
+    keep: NDArray[Any] = site.randomness.keep(uniform[None])[0].numpy()
+    return keep if site.randomness.kind == "gaussian-dropout" else keep.astype(bool)
 
 
 def _where(sites: Sequence[Site]) -> str:

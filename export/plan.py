@@ -168,7 +168,7 @@ def _site(layer: str, call: int, node: fx.Node, randomness: Randomness, batch: A
     ((at, ratio),) = ratios.items()
     rows = int(ratio)
     mask_shape = tuple(rows if dim == at else int(length) for dim, length in enumerate(shape))
-    if randomness.kind == "dropout":
+    if randomness.kind in ("dropout", "gaussian-dropout"):
         noise_shape = mask_shape if rows > 1 else mask_shape[:at] + mask_shape[at + 1 :]
         return Site(layer, call, randomness, noise_shape, mask_shape, at, rows)
 

@@ -96,6 +96,10 @@ def _drop(output: Tensor, site: Site, masks: Sequence[Tensor]) -> Tensor:
 
 
 def _scaled(features: Tensor, keep: Tensor, site: Site) -> Tensor:
+    if site.randomness.kind == "gaussian-dropout":
+        variance = site.randomness.drop_prob / (1 - site.randomness.drop_prob)
+        deviations: Tensor = features * keep.reshape(site.mask_shape) * variance**0.5
+        return features + deviations
     masked = features * keep.reshape(site.mask_shape)
     if site.randomness.kind != "dropblock":
         return masked / (1 - site.randomness.drop_prob)

@@ -6,7 +6,8 @@ samples share one dimension the frame comes first: entry ``b * S + s`` is sample
 ``(S, *noise_shape)``, the same for every frame, or ``(B, S, *noise_shape)``.
 """
 
-import numpy as np
+from typing import Any
+
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -17,21 +18,21 @@ from export.stochastic import Randomness, Site
 class BankWeights(nn.Module):
     """The weights of a mask bank: a constant of the graph.
 
-    DropBlock's are stored scaled, 4 bytes for each cell of the map and sample. Dropout's masks are as large as the
+    DropBlock's and Gaussian dropout's are stored scaled, 4 bytes a number. Dropout's masks are as large as the
     features, so they are stored in one byte each and scaled in the graph.
 
     Args:
         randomness: of the site.
-        keep: ``(S, *noise_shape)`` bool.
+        keep: ``(S, *noise_shape)`` bool; float32 for Gaussian dropout.
     """
 
     stored: Tensor
 
-    def __init__(self, randomness: Randomness, keep: NDArray[np.bool_]) -> None:
+    def __init__(self, randomness: Randomness, keep: NDArray[Any]) -> None:
         super().__init__()
         self.randomness = randomness
         masks = torch.from_numpy(keep)
-        scaled = randomness.kind == "dropblock"
+        scaled = randomness.kind in ("dropblock", "gaussian-dropout")
         self.register_buffer("stored", randomness.weights(masks.float()) if scaled else masks.to(torch.uint8))
 
     def forward(self) -> Tensor:

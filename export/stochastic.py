@@ -6,15 +6,17 @@ masks are this project's for all of them: a ``DropBlock2d`` of another package l
 drawn as :func:`export.dropblock.block_masks` draws them, one for all channels, scaled by what that mask keeps.
 """
 
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import Tensor, nn
 
 from export.dropblock import block_masks
 from export.errors import TapError
+from export.gaussian_dropout import normal_quantile
 
-Kind = Literal["dropblock", "dropout", "channel-dropout", "alpha-dropout"]
+Kind = Literal["dropblock", "dropout", "channel-dropout", "gaussian-dropout", "alpha-dropout"]
 
 _DROP_BLOCK_NAMES = {"DropBlock2D", "DropBlock2d"}
 _CHANNEL_DROPOUT = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -27,7 +29,8 @@ class Randomness:
 
     Attributes:
         kind: ``dropblock`` drops squares of the map in all channels, ``dropout`` single elements, ``channel-dropout``
-            whole channels (``nn.Dropout1d`` to ``3d``); ``alpha-dropout`` is known and cannot be sampled.
+            whole channels (``nn.Dropout1d`` to ``3d``); ``gaussian-dropout`` multiplies by normal noise around 1 of
+            variance ``p / (1 - p)``; ``alpha-dropout`` is known and cannot be sampled.
         drop_prob: probability p of the layer, in (0, 1].
         block_size: side b of a DropBlock's squares, in cells; None for the other kinds.
     """
@@ -48,8 +51,11 @@ class Randomness:
             uniform: ``(N, ..., *noise_shape)`` float in [0, 1); ``noise_shape`` is ``(H, W)`` for ``dropblock``.
 
         Returns:
-            The same shape and dtype: 1 where the layer keeps its input, 0 where it drops it.
+            The same shape and dtype: 1 where the layer keeps its input, 0 where it drops it; standard normal numbers
+            for ``gaussian-dropout``.
         """
+        if self.kind == "gaussian-dropout":
+            return normal_quantile(uniform)
         if self.block_size is None:
             return (uniform >= self.drop_prob).to(uniform.dtype)
         masks = block_masks(uniform.flatten(0, -3), self.drop_prob, self.block_size)
@@ -61,8 +67,10 @@ class Randomness:
         ``H * W / kept`` for ``dropblock``, mask by mask (all zeros where nothing is kept), else ``1 / (1 - p)``.
 
         Args:
-            keep: ``(..., *noise_shape)`` float, 0 or 1.
+            keep: ``(..., *noise_shape)`` float, as :meth:`keep` gives it.
         """
+        if self.kind == "gaussian-dropout":
+            return 1 + math.sqrt(self.drop_prob / (1 - self.drop_prob)) * keep
         if self.block_size is None:
             return keep * (1 / (1 - self.drop_prob))
         kept = keep.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
@@ -70,6 +78,8 @@ class Randomness:
 
     def full_share(self, draws: int) -> float:
         """Probability that a mask made of so many independent draws drops nothing."""
+        if self.kind == "gaussian-dropout":
+            return 0.0
         rate = self.drop_prob if self.block_size is None else self.drop_prob / self.block_size**2
         return float((1 - rate) ** draws)
 
@@ -113,6 +123,9 @@ def recognise(module: nn.Module) -> Randomness | None:
         return Randomness("dropblock", float(drop_prob), int(block_size)) if drop_prob > 0 else None
     if isinstance(module, (nn.Dropout, *_CHANNEL_DROPOUT, *_ALPHA_DROPOUT)):
         return Randomness(_dropout_kind(module), float(module.p)) if module.p > 0 else None
+    if any(cls.__name__ == "GaussianDropout" for cls in type(module).__mro__) and hasattr(module, "p"):
+        p = float(cast(float, module.p))
+        return Randomness("gaussian-dropout", p) if p > 0 else None
     return None
 
 

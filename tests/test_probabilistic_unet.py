@@ -6,12 +6,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from scipy.special import ndtri
+from scipy.stats import kstest
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
+from export.gaussian_dropout import GaussianDropout, normal_quantile
 from export.guide import (
     Hook,
     ProbabilisticUnetModule,
@@ -22,8 +26,11 @@ from export.guide import (
     probunet_apply_dropout,
     probunet_get_ls_mcd_samples,
 )
+from export.pipeline import ExportOptions, export_monitor
 from export.reference import sample_passes
 from export.split import build_sampler
+from lsood_runtime import OoDMonitor
+from tests.conftest import save_checkpoint, write_scenes
 
 SMALL: dict[str, Any] = {"n_class": 3, "num_filters": (6, 8, 10), "latent_dim": 4}
 
@@ -146,11 +153,70 @@ def test_the_guides_sampling_reaches_the_prior() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-@pytest.mark.parametrize("tap", ["prob_unet_model.prior.drop_block", "prob_unet_model.prior.mean"])
+@pytest.mark.parametrize("tap", ["drop_block", "mean", "latent"])
 def test_export_samples_the_prior(tap: str, frames: int) -> None:
     module = small().eval().requires_grad_(False)
-    sampler = build_sampler(module, torch.zeros(1, 3, 24, 32), [tap], mc_samples=6)
+    sampler = build_sampler(module, torch.zeros(1, 3, 24, 32), [f"prob_unet_model.prior.{tap}"], mc_samples=6)
+    assert len(sampler.sites) == (2 if tap == "latent" else 1)
     images, _ = batch(frames)
     logits, latent_samples = sampler.module(images)
     torch.testing.assert_close(latent_samples, sample_passes(module, images, sampler), rtol=0, atol=1e-5)
     torch.testing.assert_close(logits, module(images), rtol=0, atol=1e-5)
+
+
+def test_latent_samples_are_draws_of_the_prior() -> None:
+    """Without DropBlock, by the quantile function of scipy; frames of a batch have noise of their own."""
+    torch.manual_seed(0)
+    module = ProbabilisticUnetModule(**SMALL).eval().requires_grad_(False)
+    tap = "prob_unet_model.prior.latent"
+    sampler = build_sampler(module, torch.zeros(1, 3, 24, 32), [tap], mc_samples=6, mode="input")
+    assert [site.noise_shape for site in sampler.sites] == [(4,)]
+    images, _ = batch(2)
+    uniform = torch.rand(2, 6, 4)
+    mean, log_std = module.prob_unet_model.prior(images)
+    expected = mean[:, None] + log_std.exp()[:, None] * torch.from_numpy(ndtri(uniform.double().numpy())).float()
+    torch.testing.assert_close(sampler.module(images, uniform)[1], expected, rtol=1e-4, atol=1e-5)
+
+    fixed = build_sampler(module, torch.zeros(1, 3, 24, 32), [tap], mc_samples=2000)
+    drawn = (fixed.module(images)[1] - mean[:, None]) / log_std.exp()[:, None]
+    assert kstest(drawn[0].flatten().numpy(), "norm").pvalue > 1e-3
+    again = build_sampler(module, torch.zeros(1, 3, 24, 32), [tap], mc_samples=2000)
+    assert fixed.sha256 == again.sha256
+
+
+def test_quantile_is_scipys() -> None:
+    uniform = np.append(np.random.default_rng(0).random(10_000, np.float32), np.array([2**-24, 1 - 2**-24], np.float32))
+    got = normal_quantile(torch.from_numpy(uniform)).numpy()
+    np.testing.assert_allclose(got, ndtri(uniform.astype(np.float64)), rtol=1e-4, atol=1e-6)
+    assert np.isfinite(normal_quantile(torch.zeros(1)).numpy()).all()
+
+
+def test_gaussian_dropout_keeps_the_mean_and_the_variance_of_dropout() -> None:
+    torch.manual_seed(0)
+    ones = torch.ones(200_000)
+    for p in (0.2, 0.5):
+        gaussian, dropped = GaussianDropout(p).train()(ones), torch.nn.Dropout(p).train()(ones)
+        assert float(gaussian.mean()) == pytest.approx(1, abs=0.01)
+        assert float(gaussian.var()) == pytest.approx(float(dropped.var()), rel=0.05)
+    assert torch.equal(GaussianDropout(0.5).eval()(ones), ones)
+    with pytest.raises(ValueError, match="got 1"):
+        GaussianDropout(1)
+
+
+def test_a_latent_drawn_in_the_graph_becomes_a_bundle(tmp_path: Path) -> None:
+    checkpoint = save_checkpoint(small(num_filters=(4, 6), input_size=(32, 64)), tmp_path / "probunet.ckpt")
+    options = ExportOptions(
+        ckpt=checkpoint,
+        frames=(write_scenes(tmp_path / "frames", 40, seed=1, size=(32, 64)),),
+        out=tmp_path / "monitor",
+        model="export.models:ProbabilisticUnetPriorMcdModule",
+        tap=("prob_unet_model.prior.latent",),
+        false_alarm_rate=0.2,
+        mc_samples=8,
+    )
+    manifest = export_monitor(options).manifest
+    assert [site["kind"] for site in manifest.config["sites"]] == ["dropblock", "gaussian-dropout"]
+    assert manifest.masks.sha256 is not None
+    with OoDMonitor(options.out) as monitor:
+        frame = np.zeros((32, 64, 3), np.uint8)
+        assert monitor.score(frame) == monitor.score(frame)

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
+from export.gaussian_dropout import LatentSample
+
 
 def convolutions(inputs: int, outputs: int) -> nn.Sequential:
     """Two 3 x 3 convolutions, each with a ReLU."""
@@ -49,7 +51,8 @@ class UNet(nn.Module):
 class AxisAlignedGaussian(nn.Module):
     """A Gaussian with diagonal covariance over L latents, from an image.
 
-    ``mean`` is a layer of its own, ``(B, L)``: a tap for the prior's latent space.
+    ``mean`` and ``latent`` give ``(B, L)`` and are taps for the latent space: under the masks of ``drop_block`` alone, or
+    with a draw from the Gaussian as well.
 
     Args:
         inputs: channels of the image.
@@ -64,6 +67,7 @@ class AxisAlignedGaussian(nn.Module):
         super().__init__()
         self.encoder = nn.ModuleList(convolutions(i, o) for i, o in zip([inputs, *filters], filters, strict=False))
         self.drop_block = drop_block or nn.Identity()
+        self.latent = LatentSample()
         self.mean, self.log_std = nn.Linear(filters[-1], latent_dim), nn.Linear(filters[-1], latent_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,8 +18,9 @@ class ProbabilisticUnetModule(pl.LightningModule):
     """Trains a :class:`~export.models.probabilistic_unet.ProbabilisticUnet` by its evidence lower bound.
 
     The guide's own source is not public; the interface is what its callers rely on: ``prob_unet_model`` with ``forward``,
-    ``sample``, ``prior_latent_space`` and ``z_prior_sample``. Called on frames alone the module segments with the mean of the
-    prior, so that the same frame gives the same logits.
+    ``sample``, ``prior_latent_space`` and ``z_prior_sample``. Called on frames alone the module in evaluation segments with
+    the mean of the prior, so that the same frame gives the same logits; ``prob_unet_model.prior.latent`` is a tap that
+    draws.
 
     Args:
         n_class: number of classes, void not counted.
@@ -60,8 +61,8 @@ class ProbabilisticUnetModule(pl.LightningModule):
     def forward(self, x: Tensor) -> Tensor:
         """Segment ``(B, 3, H, W)`` normalised frames into logits ``(B, n_class, H, W)``, at the mean of the prior."""
         network = self.prob_unet_model
-        mean, _ = network.prior(x)
-        return network.combine(network.unet(x), mean)
+        latent = network.prior.latent(*network.prior(x))
+        return network.combine(network.unet(x), latent)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one batch: ``(B, 3, H, W)`` frames, ``(B, H, W)`` or ``(B, 1, H, W)`` int64 labels."""
