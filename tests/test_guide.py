@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guide's code, import lines and sizes aside, over miniature data sets: from the data module to the results table."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from export.guide import (
     CityscapesDataModule,
@@ -28,6 +32,7 @@ from export.guide import (
 from tests.conftest import save_checkpoint, small_network
 from tests.miniature_sets import write_cityscapes, write_woodscape
 
+SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "guide.py"
 GUIDE_COLUMNS = ["fpr", "tpr", "auc", "acc", "mcc", "f1", "fpr@95"]
 
 
@@ -120,9 +125,23 @@ def test_the_guides_steps_end_in_its_results_table(make: Callable[[Path], tuple[
     assert plot_roc_ood_detector(results_table).axes
 
 
-def test_the_steps_for_the_probabilistic_unet(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_script_ends_with_its_table_and_figures(tmp_path: Path) -> None:
+    words = [sys.executable, str(SCRIPT), "--out", str(tmp_path / "out"), "--frames", "20"]
+    printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    table = pd.read_csv(tmp_path / "out" / "results.csv", index_col=0)
+    assert table.shape == (4, 9)
+    assert table["auc"].between(0, 1).all()
+    assert all(f"{auc:.4f}" in printed for auc in table["auc"])
+    for name in ("roc.png", "pacmap.png"):
+        with Image.open(tmp_path / "out" / name) as figure:
+            assert len(figure.convert("RGB").getcolors(2**24) or []) > 10
+
+
+@pytest.mark.parametrize("make", [cityscapes, woodscape])
+def test_the_steps_for_the_probabilistic_unet(make: Callable[[Path], tuple[Any, Any]], tmp_path: Path) -> None:
     """The prior's latent vector in place of a map: few dimensions, so no PCA, as the guide's code passes it over."""
-    normal, anomalous = cityscapes(tmp_path / "set")
+    normal, anomalous = make(tmp_path / "set")
     torch.manual_seed(0)
     module = ProbabilisticUnetPriorMcdModule(
         n_class=19, num_filters=(6, 8, 10), latent_dim=4, drop_prob=0.5, block_size=3
@@ -142,7 +161,7 @@ def test_the_steps_for_the_probabilistic_unet(tmp_path: Path) -> None:
     ):
         z, _, _, _ = get_ls_mc_samples_priornet(prob_unet, loader, mc_samples)
         entropies.append(get_dl_h_z(z, mc_samples)[1])
-        assert entropies[-1].shape == (12, 4)
+        assert entropies[-1].shape == (len(loader), 4)
     ind_valid, ood_valid, ind_test, ood_test = entropies
     train, train_labels, test, labels = build_ood_detection_ds(
         ind_valid, ood_valid, ind_test, ood_test, apply_pca=False
