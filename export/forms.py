@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.noise import Noise, noise_name
+from lsood_runtime._providers import session_options
 
 Outputs = Mapping[str, NDArray[Any]]
 """``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""
@@ -21,8 +22,8 @@ Form = Callable[[NDArray[np.uint8], Noise], Outputs]
 
 
 def cpu_session(model: ModelProto) -> ort.InferenceSession:
-    """A session of ONNX Runtime on the CPU."""
-    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    """A session of ONNX Runtime on the CPU, set up as the runtime's."""
+    return ort.InferenceSession(model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
 
 
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import onnx
 import onnx.compose
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, TensorProto, numpy_helper
 
 WEIGHTS = "weights.bin"
 
@@ -39,7 +39,9 @@ def share_weights(models: Iterable[ModelProto], file: BinaryIO) -> None:
     offsets: dict[bytes, int] = {}
     for model in models:
         for tensor in model.graph.initializer:
-            if len(tensor.raw_data) >= _SMALLEST_SHARED:
+            if tensor.ByteSize() >= _SMALLEST_SHARED:
+                if not tensor.raw_data:  # numbers in a typed field, as scikit-learn's converter writes them
+                    tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
                 key = hashlib.sha256(tensor.raw_data).digest()
                 if key not in offsets:
                     file.write(b"\0" * (-file.tell() % _ALIGNMENT))
