@@ -9,8 +9,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from export.data.anomalies import ANOMALIES, SEVERITIES, Bytes, Degradation, degrade, overlays
-from export.data.frames import read_frame
 from export.data.synthetic import SyntheticRoads
+from export.frames import read_frame
 from export.preprocessing import resize
 
 _GAP = 4

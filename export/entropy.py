@@ -7,12 +7,18 @@ stand beside each other once the samples are sorted, so no tree is needed:
 ``r_i = min_o max(x[i] - x[i - o], x[i - o + k] - x[i])`` over the offsets o = 0..k.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
-from torch import Tensor
 
 from export.errors import UsageError
+
+if TYPE_CHECKING:  # recalibration does without torch
+    from torch import Tensor
 
 MIN_DIST = 1e-5
 DEFAULT_NEIGHBORS = 5

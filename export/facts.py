@@ -19,10 +19,10 @@ from export.bundle import sha256, write_manifest
 from export.calibration import Calibration
 from export.card import model_card
 from export.checkpoint import Checkpoint
-from export.data.frames import FrameFiles
 from export.detector_graph import OPSET
 from export.entropy import MIN_DIST
 from export.forms import Form
+from export.frames import FrameFiles
 from export.fused_graph import WEIGHTS, share_weights
 from export.noise import Noise
 from export.options import ExportOptions
@@ -135,11 +135,10 @@ def bundle_facts(
 def write_bundle(folder: Path, facts: dict[str, Any], graphs: dict[str, ModelProto]) -> Manifest:
     """Graphs, card and manifest; each graph carries the manifest too, but for the digests that it would change itself.
 
-    Where two graphs hold the network, their weights lie in one file beside them.
+    Several graphs hold the network: its weights lie in one file beside them.
     """
-    if "monitor.onnx" in graphs:
-        with (folder / WEIGHTS).open("wb") as file:
-            share_weights(graphs.values(), file)
+    with (folder / WEIGHTS).open("wb") as file:
+        share_weights(graphs.values(), file)
     for name, graph in graphs.items():
         onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(facts, allow_nan=False)})
         (folder / name).write_bytes(graph.SerializeToString())

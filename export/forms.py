@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms in which a monitor ships, each as one function from frames to outputs, so that one gate can try them all."""
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
@@ -40,21 +37,6 @@ def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSessio
 def one_graph(monitor: ort.InferenceSession) -> Form:
     """What a user of ``monitor.onnx`` runs."""
     return lambda frames, noise: run_graph(monitor, frames, noise)
-
-
-def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Form:
-    """What a user of ``monitor.pt`` runs: the module as it comes back from a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "monitor.pt"
-        monitor.save(str(path))
-        loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
-
-    def run(frames: NDArray[np.uint8], noise: Noise) -> Outputs:
-        with torch.inference_mode():
-            results = loaded(torch.from_numpy(frames), *map(torch.from_numpy, noise))
-        return {name: result.numpy() for name, result in zip(outputs, results, strict=True)}
-
-    return run
 
 
 def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from export.checkpoint import Checkpoint
-from export.data.frames import FrameFiles
 from export.errors import UsageError
+from export.frames import FrameFiles
 from export.probe import run_once
 from export.tap import LayerInfo, list_layers
 

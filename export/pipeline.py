@@ -13,10 +13,11 @@ from onnx import ModelProto
 from export.bundle import check_destination, whole_or_nothing
 from export.calibration import calibrate, check_frame_count
 from export.checkpoint import load_checkpoint
-from export.data.frames import FrameFiles
 from export.detector_graph import detector_graph, entropy_graph, score_graph
+from export.evaluation_graph import EVALUATION, with_outputs
 from export.facts import GOLDEN_DRAWS, bundle_facts, golden_frames, write_bundle
-from export.forms import Form, cpu_session, one_graph, run_graph, traced_module, two_graphs
+from export.forms import Form, cpu_session, one_graph, run_graph, two_graphs
+from export.frames import FrameFiles
 from export.fused_graph import fused_graph
 from export.noise import draw_noise, expose_noise, seed_noise
 from export.options import ExportOptions
@@ -24,10 +25,10 @@ from export.parity import Parity, Reference, check_parity, measure_parity
 from export.probe import check_logits, run_once
 from export.reference import sample_passes
 from export.resolve import check_options, resolve_drop_block, resolve_preprocessing
-from export.segmentation_graph import MonitoredNetwork, segmentation_graph
+from export.segmentation_graph import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
 from export.split import Sampler, build_sampler
 from export.tap import resolve_taps
-from export.torchscript import TorchMonitor, trace_monitor
+from export.torchscript import TorchMonitor, trace_monitor, traced_module
 from lsood_runtime import Manifest
 
 __all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]
@@ -91,10 +92,13 @@ def export_monitor(
     )
     noise_shapes = [site.noise_shape for site in sampler.sites] if sampler.mode != "fixed" else []
     inputs = [(sampler.samples, *shape) for shape in noise_shapes] if sampler.mode == "input" else []
-    network = MonitoredNetwork(preprocessing, sampler.module, options.segmentation)
     height, width = frames.shape[:2]
-    graph = segmentation_graph(network, height, width, inputs)
-    seed_noise(graph, options.seed)
+    evaluation = segmentation_graph(
+        EvaluatedNetwork(preprocessing, sampler.observed, options.segmentation), height, width, inputs
+    )
+    seed_noise(evaluation, options.seed)
+    network = MonitoredNetwork(preprocessing, sampler.module, options.segmentation)
+    graph = with_outputs(evaluation, network.outputs)
     entropy = entropy_graph(options.mc_samples, sampler.channels, options.neighbors)
 
     generator = np.random.default_rng(options.seed)
@@ -109,7 +113,7 @@ def export_monitor(
         np.concatenate(entropies).astype(np.float64), options.false_alarm_rate, options.pca, options.seed
     )
     detector = detector_graph(entropy, score_graph(calibration.detector, sampler.channels))
-    graphs = {"segmentation.onnx": graph, "detector.onnx": detector}
+    graphs = {"segmentation.onnx": graph, "detector.onnx": detector, EVALUATION: evaluation}
     if options.fuse:
         graphs["monitor.onnx"] = fused_graph(graph, detector)
     traced = None

@@ -2,9 +2,9 @@
 """What an export needs to know, from the options, the checkpoint and the frames: the options first, then the checkpoint."""
 
 from export.checkpoint import Checkpoint
-from export.data.frames import FrameFiles
 from export.entropy import check_neighbors
 from export.errors import UsageError
+from export.frames import FrameFiles
 from export.models import DeepLabV3PlusModule
 from export.options import ExportOptions
 from export.preprocessing import Preprocessing

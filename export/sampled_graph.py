@@ -15,6 +15,7 @@ from export.sampling import (
     BankWeights,
     ConcatLatents,
     FreshNoise,
+    LatentMoments,
     MaskedMean,
     NoiseWeights,
     RepeatFrames,
@@ -51,16 +52,29 @@ class SampledGraph:
         self._sampled: dict[fx.Node, fx.Node] = {}
         for node in self.region.nodes:
             self._sampled[node] = self._write_sampled(node)
-        latents = [self._read(reading) for reading in plan.readings]
-        self._latent_samples = latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)
+        self._latent_samples = self._concat([self._read(reading) for reading in plan.readings])
+        self._moments = self._concat(
+            [self._call(LatentMoments(), self._clean[reading.value]) for reading in plan.readings]
+        )
 
-    def module(self, with_output: bool) -> fx.GraphModule:
-        """The graph as a module that holds the weights it reads, and no others."""
-        output = None if self._marked.output is None else self._clean[self._marked.output]
-        self._graph.output((output, self._latent_samples) if with_output else self._latent_samples)
-        whole = fx.GraphModule(self._marked.module, self._graph)
+    def module(self, with_output: bool, with_moments: bool = False) -> fx.GraphModule:
+        """The graph as a module that holds the weights it reads, and no others: output, latent samples, moments."""
+        copies: dict[fx.Node, fx.Node] = {}
+        graph = fx.Graph()
+        graph.graph_copy(self._graph, copies)
+        outputs = [copies[self._latent_samples]]
+        if with_output:
+            assert self._marked.output is not None  # build_sampler refuses to promise an output that is not there
+            outputs.insert(0, copies[self._clean[self._marked.output]])
+        if with_moments:
+            outputs.append(copies[self._moments])
+        graph.output(tuple(outputs) if len(outputs) > 1 else outputs[0])
+        whole = fx.GraphModule(self._marked.module, graph)
         whole.graph.eliminate_dead_code()
         return fx.GraphModule(whole, whole.graph, "SampledNetwork")
+
+    def _concat(self, latents: list[fx.Node]) -> fx.Node:
+        return latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)
 
     def _write_clean(self, node: fx.Node) -> None:
         """Once per frame, dropout off: a mark is what it marks. What nobody reads (assertions) stays behind."""

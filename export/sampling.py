@@ -137,6 +137,23 @@ class MaskedMean(nn.Module):
         return torch.unflatten(latent(masked.flatten(0, 1)), 0, (-1, self.samples))
 
 
+class LatentMoments(nn.Module):
+    """What a tap says without any sampling: the mean of each channel over its map, and the log of its deviation.
+
+    The standard deviation is floored at 1e-5, so that a constant channel, and every channel of a tap without a map, gives
+    a finite number.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2, C)``: means, then log standard deviations."""
+        if features.dim() == 2:
+            variance = torch.zeros_like(features)
+        else:
+            over = (2, 3) if features.dim() == 4 else (1,)
+            variance = features.var(dim=over, correction=0)
+        return torch.stack([latent(features), variance.clamp(min=1e-10).log() / 2], dim=1)
+
+
 class ConcatLatents(nn.Module):
     """One latent of several taps."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first graph of a bundle: a camera frame to a segmentation and latent samples."""
+"""From a camera frame to a segmentation and latent samples, and to what an evaluation sets beside them, as ONNX."""
 
 import logging
 import warnings
@@ -47,6 +47,40 @@ class MonitoredNetwork(nn.Module):
         return _segmentation(logits, self.kind), latent_samples
 
 
+class EvaluatedNetwork(nn.Module):
+    """A monitored network with the outputs of :mod:`export.evaluation_graph` beside its own.
+
+    Args:
+        preprocessing: frames to the network's input.
+        observed: the network's input to ``(logits, latent_samples, latent_moments)``, without logits for kind ``none``.
+        kind: as for :class:`MonitoredNetwork`.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, observed: nn.Module, kind: str = "classes") -> None:
+        super().__init__()
+        self.preprocessing, self.observed, self.kind = preprocessing, observed, kind
+        self.outputs = ["latent_samples", "latent_moments"]
+        if kind != "none":
+            self.outputs = ["segmentation", *self.outputs, "output_scores"]
+
+    def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
+        """``(B, H, W, 3)`` uint8 to ``outputs``; noise as for :class:`MonitoredNetwork`."""
+        observed: tuple[Tensor, ...] = self.observed(self.preprocessing(frame), *noise)
+        if self.kind == "none":
+            return observed
+        logits, latent_samples, latent_moments = observed
+        return _segmentation(logits, self.kind), latent_samples, latent_moments, output_scores(logits)
+
+
+def output_scores(logits: Tensor) -> Tensor:
+    """``(B, K, h, w)`` logits to ``(B, 4)``: the columns of ``export.evaluation_graph.OUTPUT_SCORES``."""
+    log_sum = logits.logsumexp(dim=1)
+    largest = logits.amax(dim=1)
+    log_probabilities = logits - log_sum[:, None]
+    entropy = -(log_probabilities.exp() * log_probabilities).sum(dim=1)
+    return torch.stack([entropy, -(largest - log_sum).exp(), -largest, -log_sum], dim=1).mean(dim=(2, 3))
+
+
 class BareNetwork(nn.Module):
     """The same frame and the same segmentation without a monitor: what its cost is measured against."""
 
@@ -65,7 +99,7 @@ def _segmentation(logits: Tensor, kind: str) -> Tensor:
 
 
 def segmentation_graph(
-    network: MonitoredNetwork | BareNetwork,
+    network: MonitoredNetwork | EvaluatedNetwork | BareNetwork,
     frame_height: int,
     frame_width: int,
     noise_shapes: Sequence[tuple[int, ...]] = (),

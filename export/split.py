@@ -28,6 +28,8 @@ class Sampler:
             ``latent_samples`` alone where the output was not asked for. ``latent_samples`` is ``(B, S, C)`` float32;
             ``latent_samples[b, s]`` belongs to frame b. ``noise`` is empty but for mode ``input``: then one tensor
             for each site, ``(B, S, *noise_shape)`` float32 in [0, 1).
+        observed: the same with one more output, ``(B, 2, C)`` float32: mean and log standard deviation of each channel of
+            the taps in the clean pass, see :class:`export.sampling.LatentMoments`.
         taps: names of the sampled layers, in the order of the latent's parts.
         channels: C, over all taps.
         samples: S.
@@ -39,6 +41,7 @@ class Sampler:
     """
 
     module: fx.GraphModule
+    observed: fx.GraphModule
     taps: tuple[str, ...]
     channels: int
     samples: int
@@ -119,6 +122,7 @@ def build_sampler(
     graph = SampledGraph(marked, plan, mc_samples, mode, bank)
     return Sampler(
         module=graph.module(with_output),
+        observed=graph.module(with_output, with_moments=True),
         taps=tuple(taps),
         channels=sum(reading.channels for reading in plan.readings),
         samples=mc_samples,

@@ -2,11 +2,15 @@
 """The whole monitor as a traced module, for users of libtorch: the same outputs as ``monitor.onnx``."""
 
 import math
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from torch import Tensor, fx, nn
@@ -14,6 +18,8 @@ from torch import Tensor, fx, nn
 from export.detectors import ExactKernelDensity
 from export.entropy import MIN_DIST, entropy_offset
 from export.errors import ConversionError
+from export.forms import Form, Outputs
+from export.noise import Noise
 from export.segmentation_graph import MonitoredNetwork
 
 
@@ -130,3 +136,18 @@ def _let_sizes_be_traced(module: fx.GraphModule) -> None:
             elif hasattr(torch, name):
                 node.target = getattr(torch, name)
     module.recompile()
+
+
+def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Form:
+    """What a user of ``monitor.pt`` runs: the module as it comes back from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "monitor.pt"
+        monitor.save(str(path))
+        loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+
+    def run(frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+        with torch.inference_mode():
+            results = loaded(torch.from_numpy(frames), *map(torch.from_numpy, noise))
+        return {name: result.numpy() for name, result in zip(outputs, results, strict=True)}
+
+    return run

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from export.data.frames import read_frame
 from export.errors import UsageError
+from export.frames import read_frame
 
 Bytes = NDArray[np.uint8]
 
