@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle import open_bundle
+from lsood_runtime._bundle import open_bundle, read_manifest
+from lsood_runtime._diff import Flip, compare_decisions, compare_manifests, write_changes, write_changes_json
 from lsood_runtime._exceptions import FrameError, LsoodError
 from lsood_runtime._media import VIDEO_SUFFIXES, find_media, read_frames
 from lsood_runtime._monitor import OoDMonitor
@@ -24,6 +25,7 @@ examples:
   lsood score monitor/ drive/*.png                  a table, one line a frame
   lsood score monitor/ drive/ front.mp4 --csv > scores.csv
   lsood score monitor/ frame.png && echo trust it   exit code 0: every frame is in distribution
+  lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
 """
 _SCORE_EPILOG = """\
 A score is in nats, and higher is further from the training distribution; above the threshold a frame is out of
@@ -34,6 +36,16 @@ exit codes: 0 all frames in distribution, 1 at least one out of distribution, 2 
 examples:
   lsood score monitor/ drive/ --json | jq '.[] | select(.is_ood) | .frame'
   lsood score monitor/ front.mp4 --provider cuda
+"""
+
+
+_DIFF_EPILOG = """\
+Without frames: every field of the manifests that differs. With frames: each frame on which the two disagree as well.
+
+exit codes: 0 the bundles decide alike (without frames: say the same of themselves), 1 they do not, 2 bad usage or bundle
+
+example:
+  lsood diff monitor/ monitor-recalibrated/ drive/*.png
 """
 
 
@@ -62,12 +74,25 @@ def build_parser() -> argparse.ArgumentParser:
         help="cpu (default), cuda, tensorrt, or ONNX Runtime's own name; repeat it in order of preference",
     )
     score.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: one a core)")
+    score.add_argument(
+        "--operating-point",
+        metavar="NAME",
+        help="threshold to apply, as `lsood inspect` names it (default: the bundle's)",
+    )
     score.set_defaults(run=_score)
 
     inspect = commands.add_parser("inspect", help="verify a bundle's files and print what it says of itself")
     inspect.add_argument("bundle", metavar="BUNDLE", help="the folder that `python -m export` wrote")
     inspect.add_argument("--json", action="store_true", help="the whole manifest as JSON")
     inspect.set_defaults(run=_inspect)
+
+    diff = commands.add_parser("diff", help="compare two bundles", epilog=_DIFF_EPILOG, formatter_class=raw)
+    diff.add_argument("old", metavar="OLD", help="a bundle")
+    diff.add_argument("new", metavar="NEW", help="another bundle for the same camera")
+    diff.add_argument("files", nargs="*", metavar="FILE", help="frames on which to compare the decisions")
+    diff.add_argument("--json", action="store_true", help="one JSON object in place of the text")
+    diff.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: one a core)")
+    diff.set_defaults(run=_diff)
     return parser
 
 
@@ -100,7 +125,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _score(options: argparse.Namespace) -> int:
     files = find_media(options.files)
-    with OoDMonitor(options.bundle, providers=options.provider, threads=options.threads) as monitor:
+    with OoDMonitor(
+        options.bundle,
+        providers=options.provider,
+        threads=options.threads,
+        operating_point=options.operating_point,
+    ) as monitor:
         seen: list[tuple[State, float]] = []
         progress = Progress(shown=options.json or not sys.stdout.isatty())
         verdicts = _verdicts(monitor, files, seen, progress)
@@ -143,3 +173,26 @@ def _inspect(options: argparse.Namespace) -> int:
     manifest = open_bundle(options.bundle).manifest
     sys.stdout.write(manifest.to_json() if options.json else describe(manifest))
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
+    flips: list[Flip] | None = None
+    count = 0
+    if options.files:
+        progress = Progress(shown=True)
+        flips = []
+        with (
+            OoDMonitor(options.old, threads=options.threads) as old,
+            OoDMonitor(options.new, threads=options.threads) as new,
+        ):
+            for file in find_media(options.files):
+                for name, frame in read_frames(file, old.manifest.input.channels):
+                    flip = compare_decisions(name, frame, old, new)
+                    flips += [flip] if flip else []
+                    count += 1
+                    progress.show(count)
+        progress.clear()
+    write = write_changes_json if options.json else write_changes
+    write(changes, flips, count, sys.stdout)
+    return int(bool(flips) if flips is not None else bool(changes))

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from lsood_runtime._exceptions import BundleError
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +100,71 @@ class Entropy:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """The density over entropies."""
+    """What turns entropies into a score.
+
+    Attributes:
+        kind: ``kde``, ``kde-classifier``, ``mahalanobis`` or ``knn``.
+        reason: why this one, in a sentence.
+        parameters: its learned scalars by name, such as ``bandwidth``.
+        standardise: whether each entropy is brought to zero mean and unit variance first.
+        pca_components: whitened principal components that it sees; None for the entropies themselves.
+        fit_frames: number of in-distribution frames that it was fitted on.
+        fit_ood_frames: the same of out-of-distribution frames; 0 for all but ``kde-classifier``.
+    """
 
     kind: str
-    bandwidth: float
-    bandwidth_rule: str
+    reason: str
+    parameters: dict[str, Any]
+    standardise: bool
     pca_components: int | None
     fit_frames: int
+    fit_ood_frames: int
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """Score above which a frame is out of distribution, nats, and the rate it was chosen for."""
+class OperatingPoint:
+    """A threshold and what it promises.
+
+    Attributes:
+        value: score above which a frame is out of distribution.
+        false_alarm_rate: target, in (0, 1).
+        guarantee: ``frames``: the target holds for new frames of the drives in the calibration, on average over
+            calibrations; ``drives``: for frames of new drives as well.
+        rate_low: lower end of the interval for the rate that this very threshold has over frames of known drives.
+        rate_high: upper end.
+        confidence: of the interval.
+        new_drive_rate: the rate promised for a frame of a new drive; None where one drive alone set the threshold.
+        rule: how the value was found.
+    """
 
     value: float
     false_alarm_rate: float
+    guarantee: str
+    rate_low: float
+    rate_high: float
+    confidence: float
+    new_drive_rate: float | None
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Ascending scores of the held-out in-distribution frames, nats, and where they come from."""
+    """The held-out in-distribution frames that set the thresholds.
+
+    Attributes:
+        scores: ascending.
+        effective_frames: how many independent frames they are worth, at most their number.
+        drives: frames of each held-out drive by its name.
+        fit_drives: frames of each drive that the detector was fitted on.
+        warnings: what speaks against relying on the thresholds, a sentence each.
+        source: where the frames come from.
+    """
 
     scores: tuple[float, ...]
+    effective_frames: float
+    drives: dict[str, int]
+    fit_drives: dict[str, int]
+    warnings: tuple[str, ...]
     source: str
 
 
@@ -153,7 +195,11 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A bundle's account of itself; see DESIGN's bundle section for the files that it names."""
+    """A bundle's account of itself.
+
+    ``operating_point`` names the one of ``operating_points`` that holds unless another is asked for; ``evaluation`` has the
+    figures of ``python -m export evaluate --update-card`` and is empty before that.
+    """
 
     schema: int
     name: str
@@ -164,10 +210,12 @@ class Manifest:
     masks: Masks
     entropy: Entropy
     detector: Detector
-    threshold: Threshold
+    operating_point: str
+    operating_points: dict[str, OperatingPoint]
     calibration: Calibration
     parity: Parity
     golden: Golden
+    evaluation: dict[str, Any]
     versions: dict[str, str | int]
     config: dict[str, Any]
     files: dict[str, FileRecord]
@@ -180,7 +228,7 @@ class Manifest:
             BundleError: no JSON object, another schema, or a field that is missing, of another type, or not finite.
         """
         try:
-            values = json.loads(text, parse_constant=_refuse_constant)
+            values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
         except (ValueError, RecursionError) as error:
             raise BundleError(f"expected the manifest to be JSON, it is damaged: {error}") from error
         if not isinstance(values, dict):
@@ -195,6 +243,11 @@ class Manifest:
         _check_meaning(manifest)
         return manifest
 
+    @property
+    def threshold(self) -> OperatingPoint:
+        """The operating point that holds unless another is asked for."""
+        return self.operating_points[self.operating_point]
+
     def to_json(self) -> str:
         """The manifest as indented JSON.
 
@@ -206,6 +259,13 @@ class Manifest:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
@@ -279,6 +339,9 @@ def _check_meaning(manifest: Manifest) -> None:
     inside = inside and crop[0] + crop[2] <= contract.frame_height and crop[1] + crop[3] <= contract.frame_width
     mode, noise = manifest.masks.mode, manifest.masks.noise
     noise_fits = (mode == "input") == (len(noise) > 0) and all(size >= 1 for shape in noise for size in shape)
+    points = manifest.operating_points
+    rates = [rate for point in points.values() for rate in (point.false_alarm_rate, point.confidence)]
+    promises = {point.guarantee for point in points.values()}
     ascending = len(scores) > 0 and all(a <= b for a, b in pairwise(scores))
     for where, holds, expected, value in (
         ("input.channels", contract.channels in ("rgb", "bgr"), "rgb or bgr", contract.channels),
@@ -288,6 +351,14 @@ def _check_meaning(manifest: Manifest) -> None:
         ("masks.noise", noise_fits, f"shapes that fit mode {mode}", noise),
         ("segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind),
         ("segmentation", kind == "none" or None not in segmentation, f"sizes for {kind}", segmentation),
+        (
+            "operating_point",
+            manifest.operating_point in points,
+            f"one of {', '.join(points)}",
+            manifest.operating_point,
+        ),
+        ("operating_points", all(0 < rate < 1 for rate in rates), "rates between 0 and 1", rates),
+        ("operating_points", promises <= {"frames", "drives"}, "guarantees for frames or drives", sorted(promises)),
         ("calibration.scores", ascending, "one or more ascending scores", scores),
         ("golden.tolerance", {"cpu", "gpu"} <= tolerance.keys(), "cpu and gpu", tolerance),
     ):

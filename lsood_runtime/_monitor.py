@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle import DETECTOR, SEGMENTATION, open_bundle
-from lsood_runtime._exceptions import ClosedError, SelfTestError
+from lsood_runtime._exceptions import BundleError, ClosedError, SelfTestError
 from lsood_runtime._frames import Frame, Noise, check_frame, check_noise
 from lsood_runtime._manifest import Manifest
 from lsood_runtime._providers import CPU, Graph, Provider, Signature, resolve_providers
@@ -34,9 +34,10 @@ class OoDMonitor:
             ``(name, options)``; None for the CPU. One that does not load is an error, never replaced.
         threads: threads of the CPU provider within an operator; None for one a core.
         self_test: replay the golden frames, which warms the provider up as well.
+        operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
 
     Raises:
-        BundleError: the bundle is incomplete, damaged or of another schema.
+        BundleError: the bundle is incomplete, damaged or of another schema, or has no such operating point.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back.
 
@@ -52,12 +53,18 @@ class OoDMonitor:
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
         self_test: bool = True,
+        operating_point: str | None = None,
     ) -> None:
         if threads is not None and threads < 1:
             raise ValueError(f"expected at least one thread, got {threads}")
         resolved = resolve_providers(providers)
         contents = open_bundle(bundle)
         self._manifest = contents.manifest
+        points = self._manifest.operating_points
+        chosen = self._manifest.operating_point if operating_point is None else operating_point
+        if chosen not in points:
+            raise BundleError(f"expected an operating point of the bundle ({', '.join(points)}), got {chosen!r}")
+        self._operating_point, self._threshold = chosen, points[chosen].value
         self._calibration = np.array(contents.manifest.calibration.scores)
         self._provider = resolved[0][0]
         self._noise_source, self._noise_lock = np.random.default_rng(contents.manifest.masks.seed), threading.Lock()
@@ -108,7 +115,7 @@ class OoDMonitor:
         """
         start = time.perf_counter()
         score, segmentation = self._run(frame, noise)
-        threshold = self._manifest.threshold.value
+        threshold = self._threshold
         if not math.isfinite(score):
             state, p_value = State.INVALID, math.nan
         else:
@@ -158,7 +165,12 @@ class OoDMonitor:
     @property
     def threshold(self) -> float:
         """Score above which a frame is out of distribution, nats."""
-        return self._manifest.threshold.value
+        return self._threshold
+
+    @property
+    def operating_point(self) -> str:
+        """Name of the operating point that set :attr:`threshold`."""
+        return self._operating_point
 
     @property
     def provider(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._manifest import Manifest
+from lsood_runtime._manifest import Manifest, OperatingPoint
 
 Verdicts = Iterable[tuple[str, Assessment]]
 
@@ -43,7 +43,8 @@ def write_json(verdicts: Verdicts, out: TextIO) -> None:
 def describe(manifest: Manifest) -> str:
     """What an engineer wants to know of a bundle, a line a subject."""
     contract, segmentation, masks, detector = manifest.input, manifest.segmentation, manifest.masks, manifest.detector
-    scores, limit, parity = manifest.calibration.scores, manifest.threshold, manifest.parity
+    calibration, parity = manifest.calibration, manifest.parity
+    scores = calibration.scores
     picked = {share: scores[round(share * (len(scores) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)}
     quantiles = ", ".join(f"{share:.0%} {score:.3f}" for share, score in picked.items())
     lines = {
@@ -59,10 +60,19 @@ def describe(manifest: Manifest) -> str:
         "masks": f"{masks.count} {masks.mode}, seed {masks.seed}, drop probability {masks.drop_prob}, "
         f"block {masks.block_size}",
         "entropy": f"{manifest.entropy.neighbors} neighbours, distances from {manifest.entropy.min_dist:g}",
-        "detector": f"{detector.kind} on {detector.fit_frames} frames, bandwidth {detector.bandwidth:.4g} "
-        f"({detector.bandwidth_rule}), PCA {detector.pca_components or 'none'}",
-        "threshold": f"{limit.value:.3f} nats for {limit.false_alarm_rate:.1%} false alarms ({limit.rule})",
-        "calibration": f"{len(scores)} scores, quantiles {quantiles} ({manifest.calibration.source})",
+        "detector": f"{detector.kind} on {detector.fit_frames} frames"
+        + (f" and {detector.fit_ood_frames} out of distribution" if detector.fit_ood_frames else "")
+        + (", standardised" if detector.standardise else "")
+        + f", PCA {detector.pca_components or 'none'}"
+        + "".join(f", {name} {value:.4g}" for name, value in detector.parameters.items() if isinstance(value, float)),
+        "chosen because": detector.reason,
+        **{
+            f"threshold {name}": operating_point(point) + (" [default]" if name == manifest.operating_point else "")
+            for name, point in manifest.operating_points.items()
+        },
+        "calibration": f"{len(scores)} scores worth {calibration.effective_frames:.0f} independent ones, "
+        f"quantiles {quantiles} ({calibration.source})",
+        **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
         "parity": f"{parity.frames} frames: latent {parity.latent_max_abs:.2g}, "
         f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g} nats",
         "golden frames": ", ".join(
@@ -71,7 +81,17 @@ def describe(manifest: Manifest) -> str:
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
         "files": ", ".join(f"{name} ({record.bytes:,} bytes)" for name, record in manifest.files.items()),
     }
-    return "".join(f"{subject:<14} {text}\n" for subject, text in lines.items())
+    width = max(map(len, lines))
+    return "".join(f"{subject:<{width}} {text}\n" for subject, text in lines.items())
+
+
+def operating_point(point: OperatingPoint) -> str:
+    """A threshold and what it promises, in one line."""
+    new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
+    return (
+        f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
+        f"({point.confidence:.0%} interval) on known drives, {new} promised on new ones ({point.rule})"
+    )
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -83,11 +83,25 @@ def detector_graph() -> bytes:
     )
 
 
+def toy_point(value: float, rate: float) -> dict[str, Any]:
+    """An operating point at ``value``."""
+    return {
+        "value": value,
+        "false_alarm_rate": rate,
+        "guarantee": "frames",
+        "rate_low": 0.0,
+        "rate_high": 0.6,
+        "confidence": 0.95,
+        "new_drive_rate": None,
+        "rule": "by hand",
+    }
+
+
 def toy_manifest(kind: str = "classes") -> dict[str, Any]:
     size = {"num_classes": 3, "height": HEIGHT, "width": WIDTH} if kind != "none" else {}
     scores = sorted(score_by_hand(frame) for frame in random_frames(19, seed=1))
     return {
-        "schema": 1,
+        "schema": 2,
         "name": "Toy",
         "created": "2026-01-02T03:04:05+00:00",
         "input": {
@@ -115,15 +129,26 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
         "entropy": {"neighbors": 3, "min_dist": 1e-5},
         "detector": {
             "kind": "distance",
-            "bandwidth": 1.0,
-            "bandwidth_rule": "by hand",
+            "reason": "by hand",
+            "parameters": {"radius": 1.0},
+            "standardise": False,
             "pca_components": None,
             "fit_frames": 1,
+            "fit_ood_frames": 0,
         },
-        "threshold": {"value": scores[-2], "false_alarm_rate": 0.05, "rule": "second largest"},
-        "calibration": {"scores": scores, "source": "noise"},
+        "operating_point": "5%",
+        "operating_points": {"5%": toy_point(scores[-2], 0.05), "half": toy_point(scores[9], 0.5)},
+        "calibration": {
+            "scores": scores,
+            "effective_frames": 19.0,
+            "drives": {"noise": 19},
+            "fit_drives": {"noise": 1},
+            "warnings": [],
+            "source": "noise",
+        },
         "parity": {"frames": 1, "latent_max_abs": 1e-7, "segmentation_disagreement": 0.0, "score_max_abs": 1e-6},
         "golden": {"tolerance": {"cpu": 1e-4, "gpu": 1e-2}},
+        "evaluation": {},
         "versions": {"lsood_runtime": "0.1.0", "opset": 20},
         "config": {"note": "käse", "nested": {"list": [1, None]}},
     }

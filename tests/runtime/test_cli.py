@@ -113,7 +113,8 @@ def test_inspect_describes_and_dumps(toy_bundle: Path, capsys: pytest.CaptureFix
     manifest = toy_manifest()
     for fact in ("(6, 8, 3) uint8, RGB", "pixels: 3 dimensions", "4 fixed", "19 scores", "detector.onnx", "opset 20"):
         assert fact in text
-    assert f"{manifest['threshold']['value']:.3f} nats for 5.0% false alarms" in text
+    assert f"{manifest['operating_points']['5%']['value']:.3f} for 5.0% false alarms" in text
+    assert text.count("[default]") == 1
     assert run(["inspect", str(toy_bundle), "--json"]) == 0
     out = capsys.readouterr().out
     assert Manifest.from_json(out) == lsood_runtime.read_manifest(toy_bundle)
@@ -127,7 +128,7 @@ def break_detector(bundle: Path, drive: Path) -> None:
 
 
 def raise_schema(bundle: Path, drive: Path) -> None:
-    seal(bundle, toy_manifest() | {"schema": 2})
+    seal(bundle, toy_manifest() | {"schema": 3})
 
 
 def break_golden(bundle: Path, drive: Path) -> None:
@@ -156,7 +157,7 @@ def remove_bundle(bundle: Path, drive: Path) -> None:
     ("spoil", "message"),
     [
         (break_detector, "expected detector.onnx to have"),
-        (raise_schema, "expected a manifest of schema 1, got 2"),
+        (raise_schema, "expected a manifest of schema 2, got 3"),
         (break_golden, "expected golden frame 0 to score 99"),
         (cut_image, "a_known.png"),
         (grow_image, "a_known.png: expected a (6, 8, 3) uint8 frame in RGB, got (9, 9, 3) uint8"),

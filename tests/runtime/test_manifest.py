@@ -57,14 +57,15 @@ def test_fields_of_a_later_writer_are_left_alone() -> None:
     assert Manifest.from_json(json.dumps(document)) == Manifest.from_json(text_with())
 
 
-@pytest.mark.parametrize("schema", [0, 2, -1, True, "1", None, [1]])
+@pytest.mark.parametrize("schema", [0, 1, 3, -1, True, "1", None, [1]])
 def test_unknown_schema_is_refused_before_anything_else(schema: Any) -> None:
-    with pytest.raises(BundleError, match=r"expected a manifest of schema 1, got .*install the version that wrote it"):
+    with pytest.raises(BundleError, match=r"expected a manifest of schema 2, got .*install the version that wrote it"):
         Manifest.from_json(json.dumps({"schema": schema}))
 
 
 @pytest.mark.parametrize(
-    "path", ["name", "input", "input.std", "masks.seed", "threshold.value", "files", "detector.pca_components"]
+    "path",
+    ["name", "input", "input.std", "masks.seed", "operating_points.5%.value", "files", "detector.pca_components"],
 )
 def test_missing_field_is_named(path: str) -> None:
     with pytest.raises(BundleError, match=f"manifest's field {path}, it is missing"):
@@ -87,7 +88,12 @@ def test_missing_field_is_named(path: str) -> None:
         ("segmentation.height", None, "segmentation to be sizes for classes"),
         ("masks.drop_prob", "half", r"masks\.drop_prob"),
         ("detector.pca_components", "many", r"detector\.pca_components to be int or NoneType"),
-        ("threshold.value", 10**400, r"threshold\.value to be a finite number"),
+        ("operating_points.5%.value", 10**400, r"operating_points\.5%\.value to be a finite number"),
+        ("operating_points.5%.false_alarm_rate", 1.0, "rates between 0 and 1"),
+        ("operating_points.5%.guarantee", "weather", "frames or drives"),
+        ("operating_point", "10%", "one of 5%, half, got '10%'"),
+        ("operating_points", {}, "operating_point to be one of"),
+        ("detector.parameters", [], r"detector\.parameters to be an object"),
         ("calibration.scores", [], "one or more ascending scores"),
         ("calibration.scores", [2.0, 1.0], r"ascending scores, got \(2\.0, 1\.0\)"),
         ("golden.tolerance", {"cpu": 1}, "cpu and gpu"),
@@ -111,13 +117,15 @@ def test_text_that_is_no_json_object_is_refused(text: str | bytes) -> None:
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite_are_refused_in_reading(value: str) -> None:
     with pytest.raises(BundleError, match=r"no number|finite"):
-        Manifest.from_json(text_with("threshold.value", 1234.5).replace("1234.5", value))
+        Manifest.from_json(text_with("operating_points.5%.value", 1234.5).replace("1234.5", value))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_numbers_that_are_not_finite_are_refused_in_writing(value: float) -> None:
     manifest = Manifest.from_json(text_with())
-    broken = dataclasses.replace(manifest, threshold=dataclasses.replace(manifest.threshold, value=value))
+    broken = dataclasses.replace(
+        manifest, operating_points={"5%": dataclasses.replace(manifest.threshold, value=value)}
+    )
     with pytest.raises(ValueError, match="not JSON compliant"):
         broken.to_json()
 

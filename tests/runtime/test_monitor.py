@@ -26,6 +26,7 @@ from tests.runtime.conftest import (
     seal,
     segmentation_graph,
     toy_manifest,
+    toy_point,
     write_golden,
 )
 
@@ -45,7 +46,7 @@ def test_score_and_verdict_match_numpy(tmp_path_factory: pytest.TempPathFactory,
             assert verdict.score == pytest.approx(expected, abs=1e-5)
             stranger = sum(score >= verdict.score for score in manifest["calibration"]["scores"])
             assert verdict.p_value == (1 + stranger) / 20
-            assert verdict.is_ood == (verdict.score > manifest["threshold"]["value"])
+            assert verdict.is_ood == (verdict.score > manifest["operating_points"]["5%"]["value"])
             assert verdict.state is (State.OUT_OF_DISTRIBUTION if verdict.is_ood else State.OK)
             assert verdict.segmentation is not None
             assert verdict.segmentation.dtype == np.uint8
@@ -57,14 +58,26 @@ def test_p_value_counts_ties_as_strange(toy_bundle: Path) -> None:
     frame = random_frames(1, seed=5)[0]
     with OoDMonitor(toy_bundle) as monitor:
         score = monitor.score(frame)
-    fields = {
-        "calibration": {"scores": [score - 1, score, score, score + 1], "source": "ties"},
-        "threshold": {"value": score, "false_alarm_rate": 0.5, "rule": "the frame's own"},
-    }
-    with OoDMonitor(seal(toy_bundle, toy_manifest() | fields)) as monitor:
+    manifest = toy_manifest()
+    manifest["calibration"]["scores"] = [score - 1, score, score, score + 1]
+    manifest["operating_points"] = {"5%": toy_point(score, 0.5)}
+    with OoDMonitor(seal(toy_bundle, manifest)) as monitor:
         verdict = monitor.assess(frame)
     assert verdict.p_value == (1 + 3) / 5
     assert not verdict.is_ood, "only a score above the threshold is out of distribution"
+
+
+def test_operating_points_move_the_threshold_alone(toy_bundle: Path) -> None:
+    points = toy_manifest()["operating_points"]
+    frame = random_frames(1, seed=5)[0]
+    with OoDMonitor(toy_bundle) as usual, OoDMonitor(toy_bundle, operating_point="half") as half:
+        assert (usual.operating_point, half.operating_point) == ("5%", "half")
+        assert (usual.threshold, half.threshold) == (points["5%"]["value"], points["half"]["value"])
+        assert half.threshold < usual.threshold
+        assert usual.assess(frame).p_value == half.assess(frame).p_value
+        assert half.assess(frame).is_ood == (half.score(frame) > half.threshold)
+    with pytest.raises(BundleError, match=r"operating point of the bundle \(5%, half\), got 'strict'"):
+        OoDMonitor(toy_bundle, operating_point="strict")
 
 
 def test_logits_and_none(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
@@ -133,7 +146,9 @@ def test_frame_is_left_alone_and_views_score_like_copies(toy_bundle: Path) -> No
 
 def test_properties_and_threads(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle, threads=1) as monitor:
-        assert monitor.threshold == toy_manifest()["threshold"]["value"] == monitor.manifest.threshold.value
+        assert (
+            monitor.threshold == toy_manifest()["operating_points"]["5%"]["value"] == monitor.manifest.threshold.value
+        )
         assert monitor.provider == "CPUExecutionProvider"
     with pytest.raises(ValueError, match="expected at least one thread, got 0"):
         OoDMonitor(toy_bundle, threads=0)
