@@ -10,8 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export.calibration import fit_detector
 from export.detector_graph import detector_graph, entropy_graph, score_graph
+from export.detector_pipeline import fit_detector
 from export.models import DeepLabV3PlusModule
 from export.preprocessing import Preprocessing
 from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
@@ -54,7 +54,7 @@ def make_pair(backbone: str, height: int, width: int, samples: int) -> Pair:
     sampler = build_sampler(
         network, torch.zeros(1, 3, height, width), ("deeplab_v3plus_model.drop_block1",), mc_samples=samples
     )
-    detector = fit_detector(rng.normal(size=(FIT_FRAMES, sampler.channels)))
+    detector = fit_detector("kde", rng.normal(size=(FIT_FRAMES, sampler.channels)))
     graphs = (
         segmentation_graph(BareNetwork(preprocessing, network), height, width),
         segmentation_graph(MonitoredNetwork(preprocessing, sampler.module), height, width),

@@ -10,7 +10,10 @@ from PIL import Image
 
 session = ort.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 manifest = json.loads(session.get_modelmeta().custom_metadata_map["lsood_manifest"])
-threshold, reverse = manifest["threshold"]["value"], manifest["input"]["channels"] == "bgr"
+threshold, reverse = (
+    manifest["operating_points"][manifest["operating_point"]]["value"],
+    manifest["input"]["channels"] == "bgr",
+)
 
 for path in sys.argv[2:]:
     frame = np.asarray(Image.open(path).convert("RGB"))

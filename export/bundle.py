@@ -2,14 +2,21 @@
 """Write a bundle whole or not at all."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import onnx
+from onnx import ModelProto
+
+from export.card import model_card
 from export.errors import UsageError
+from export.fused_graph import WEIGHTS, share_weights
 from lsood_runtime import Manifest
 
 _MARK = "manifest.json"
@@ -69,6 +76,24 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest as the last file of a bundle."""
+def write_bundle(folder: Path, facts: dict[str, Any], graphs: dict[str, ModelProto]) -> Manifest:
+    """Graphs, card and manifest; each graph carries the facts too: the manifest without evaluation and digests.
+
+    Several graphs hold the network: its weights lie in one file beside them.
+    """
+    with (folder / WEIGHTS).open("wb") as file:
+        share_weights(graphs.values(), file)
+    for name, graph in graphs.items():
+        onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(facts, allow_nan=False)})
+        (folder / name).write_bytes(graph.SerializeToString())
+    return seal_bundle(folder, facts | {"evaluation": {}})
+
+
+def seal_bundle(folder: Path, facts: dict[str, Any]) -> Manifest:
+    """Write the card, and last the manifest with a record of every file."""
+    (folder / "README.md").write_text(model_card(facts))
+    paths = [path for path in sorted(folder.iterdir()) if path.name != _MARK]
+    files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in paths}
+    manifest = Manifest.from_json(json.dumps(facts | {"files": files}, allow_nan=False))
     (folder / _MARK).write_text(manifest.to_json())
+    return manifest

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From in-distribution entropies to a density and a threshold that no frame serves twice.
+"""From in-distribution entropies to a detector and thresholds, with no frame serving both.
 
-Frames are taken in the order of their recording and cut into contiguous blocks; some blocks are held out. The density is
-fitted on the others, the threshold is an order statistic of the held-out scores (split-conformal prediction, Vovk et al.
-2005): a new frame, exchangeable with the held-out ones, exceeds it with probability at most the target rate.
+Frames come in the order of their recording. Whole drives are held out where there are several, contiguous blocks of the one
+where there is not. The detector is fitted on the rest; each threshold is an order statistic of the held-out scores
+(split-conformal prediction, Vovk et al. 2005; docs/thresholds.md).
 """
 
-import math
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
-from export.detectors import ExactKernelDensity
-from export.errors import CalibrationError
-
-BLOCKS = 8
-HELD_OUT_BLOCKS = (2, 6)
+from export.calibration_options import AUTO, CalibrationOptions
+from export.conformal import OperatingPoint, drive_warning, set_threshold
+from export.detector_pipeline import choose_detector, fit_detector
+from export.drives import drive_names, hold_out
+from export.errors import CalibrationError, UsageError
+from export.video_correlation import effective_frames
 
 
 @dataclass(frozen=True)
@@ -26,115 +29,159 @@ class Calibration:
     """What calibration hands to the bundle.
 
     Attributes:
-        detector: optional PCA, then the kernel density; ``score_samples`` gives log-densities.
-        held_out: indices of the frames that set the threshold, ascending.
-        scores: ``(n,)`` float64, ascending: the scores of the held-out frames.
-        threshold: score above which a frame is called out of distribution.
-        false_alarm_rate: the target that the threshold was chosen for.
+        detector: scaling and projection where asked for, then the estimator; ``score_samples`` is minus the score.
+        kind: one of ``export.detector_pipeline.DETECTORS``.
+        reason: why this kind, in a sentence.
+        held_out: indices of the frames that set the thresholds, ascending.
+        scores: ``(n,)`` float64: the scores of the held-out frames, in the order of recording.
+        points: operating points by name, the default first.
+        effective_frames: how many independent frames the held-out ones are worth.
+        drives: held-out frames of each drive.
+        fit_drives: frames of each drive that the detector was fitted on.
+        ood_frames: out-of-distribution frames that it was fitted on.
+        warnings: what speaks against relying on the thresholds.
     """
 
     detector: Pipeline
+    kind: str
+    reason: str
     held_out: NDArray[np.int64]
     scores: NDArray[np.float64]
-    threshold: float
-    false_alarm_rate: float
-
-    @property
-    def density(self) -> ExactKernelDensity:
-        """The density at the end of the pipeline."""
-        density: ExactKernelDensity = self.detector[-1]
-        return density
+    points: Mapping[str, OperatingPoint]
+    effective_frames: float
+    drives: Mapping[str, int]
+    fit_drives: Mapping[str, int]
+    ood_frames: int
+    warnings: tuple[str, ...]
 
     @property
     def spread(self) -> float:
-        """Interquartile range of the held-out scores, nats: the unit that tolerances are stated in."""
+        """Interquartile range of the held-out scores: the unit that tolerances are stated in."""
         low, high = np.quantile(self.scores, [0.25, 0.75])
         return float(high - low)
 
+    def facts(self) -> dict[str, Any]:
+        """The manifest's account of detector, operating points and calibration."""
+        steps = dict(self.detector.steps)
+        points = {name: asdict(point) for name, point in self.points.items()}
+        for point in points.values():
+            del point["name"]
+        held_out, whole = len(self.scores), len(self.scores) + sum(self.fit_drives.values())
+        blocks = len(self.fit_drives.keys() & self.drives.keys()) > 0
+        return {
+            "detector": {
+                "kind": self.kind,
+                "reason": self.reason,
+                "parameters": _scalars(self.detector[-1]),
+                "standardise": "scaler" in steps,
+                "pca_components": int(steps["pca"].n_components_) if "pca" in steps else None,
+                "fit_frames": sum(self.fit_drives.values()),
+                "fit_ood_frames": self.ood_frames,
+            },
+            "operating_point": next(iter(points)),
+            "operating_points": points,
+            "calibration": {
+                "scores": np.sort(self.scores).tolist(),
+                "effective_frames": self.effective_frames,
+                "drives": dict(self.drives),
+                "fit_drives": dict(self.fit_drives),
+                "warnings": list(self.warnings),
+                "source": f"{held_out} of {whole} frames, "
+                + ("contiguous blocks of their drive" if blocks else f"whole drives: {', '.join(self.drives)}"),
+            },
+        }
 
-def held_out_frames(count: int) -> NDArray[np.int64]:
-    """Indices of the frames that fit nothing: the 3rd and 7th of eight contiguous blocks."""
-    blocks = np.array_split(np.arange(count), BLOCKS)
-    return np.concatenate([blocks[i] for i in HELD_OUT_BLOCKS])
+
+def _scalars(estimator: Any) -> dict[str, float]:
+    """What an estimator learned that is one number, under its name without the underscore."""
+    learned = {
+        name: value for name, value in vars(estimator).items() if name.endswith("_") and not name.startswith("_")
+    }
+    numbers = {name: value for name, value in learned.items() if isinstance(value, float | np.floating)}
+    return {name.rstrip("_"): float(value) for name, value in numbers.items()}
 
 
-def conformal_threshold(scores: NDArray[np.float64], false_alarm_rate: float) -> float:
-    """The smallest held-out score that at most ``false_alarm_rate`` of exchangeable new frames exceed.
-
-    It is the ``ceil((n + 1) * (1 - rate))``-th smallest of n scores.
+def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Drive of each frame, and the indices of those that set the thresholds; refused before anything costly is done.
 
     Raises:
-        CalibrationError: the rate is not in (0, 1), or too small for n: the message says how many scores it needs.
+        UsageError: drives that the rule cannot tell.
+        CalibrationError: frames that cannot be split, or too few for a rate.
     """
-    if not 0 < false_alarm_rate < 1:
-        raise CalibrationError(f"expected a false-alarm rate between 0 and 1, got {false_alarm_rate}")
-    count = len(scores)
-    # A rate such as 0.05 is not exact in binary: without the rounding 19 scores would be one too few for it.
-    rank = math.ceil(round((count + 1) * (1 - false_alarm_rate), 9))
-    if rank > count:
-        needed = math.ceil(round(1 / false_alarm_rate, 9)) - 1
-        raise CalibrationError(
-            f"expected at least {needed} held-out frames for a false-alarm rate of {false_alarm_rate:g}, got {count}: "
-            f"calibrate with about {needed * BLOCKS // len(HELD_OUT_BLOCKS) + BLOCKS} frames, or ask for a higher rate"
+    drives = drive_names(paths, options.group_by)
+    held_out = hold_out(drives, options.threshold_drives)
+    names = [drives[i] for i in held_out]
+    for name, rate in options.rates.items():
+        set_threshold(np.zeros(len(held_out)), names, rate, name=name, guarantee=options.guarantee)
+    if (options.detector == "kde-classifier") != bool(options.ood_frames):
+        raise UsageError(
+            "expected --ood-frames with --detector kde-classifier, and with no other: add or drop one of them"
         )
-    return float(np.sort(scores)[rank - 1])
-
-
-def check_frame_count(count: int, false_alarm_rate: float) -> None:
-    """Refuse a rate that ``count`` calibration frames cannot carry, before anything costly is done with them.
-
-    Raises:
-        CalibrationError: as for :func:`conformal_threshold`.
-    """
-    conformal_threshold(np.zeros(len(held_out_frames(count))), false_alarm_rate)
-
-
-def fit_detector(entropies: NDArray[np.float64], pca_components: int | None = None, seed: int = 0) -> Pipeline:
-    """Fit the density, after a whitening PCA where one is asked for.
-
-    Args:
-        entropies: ``(N, C)`` in the order of recording.
-        pca_components: None for the entropies as they are.
-        seed: of the PCA's randomised solver.
-
-    Raises:
-        CalibrationError: too few or identical frames, or more components than frames or dimensions.
-    """
-    count, dimensions = entropies.shape
-    steps: list[tuple[str, object]] = []
-    if pca_components is not None:
-        if not 1 <= pca_components <= min(count, dimensions):
-            raise CalibrationError(
-                f"expected 1 to {min(count, dimensions)} PCA components for {count} frames of {dimensions} dimensions, "
-                f"got {pca_components}"
-            )
-        steps.append(("pca", PCA(pca_components, whiten=True, random_state=seed)))
-    steps.append(("density", ExactKernelDensity()))
-    try:
-        return Pipeline(steps).fit(entropies)
-    except ValueError as error:
-        raise CalibrationError(f"the calibration frames carry no density: {error}") from error
+    if options.detector == AUTO and (options.pca is not None or options.standardise):
+        raise UsageError(
+            "expected no --pca and no --standardise with --detector auto, got one: drop it, or name a detector"
+        )
+    return drives, held_out
 
 
 def calibrate(
-    entropies: NDArray[np.float64], false_alarm_rate: float, pca_components: int | None = None, seed: int = 0
+    entropies: NDArray[np.floating],
+    drives: Sequence[str],
+    held_out: NDArray[np.int64],
+    options: CalibrationOptions,
+    ood: NDArray[np.floating] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Calibration:
-    """Fit the density on most blocks of frames and take the threshold from the others.
+    """Fit the detector on the frames that are not held out, and set the thresholds by those that are.
 
     Args:
         entropies: ``(N, C)`` in-distribution entropies in the order of recording, nats.
-        false_alarm_rate: share of in-distribution frames that may be flagged, in (0, 1).
-        pca_components: None, or the number of whitened principal components that the density sees.
-        seed: of the PCA.
+        drives: ``(N,)`` names, as :func:`split_frames` gives them.
+        held_out: indices, as :func:`split_frames` gives them.
+        options: what was asked for.
+        ood: ``(M, C)`` out-of-distribution entropies for ``kde-classifier``.
+        warnings: what else is known against these frames.
 
     Raises:
-        CalibrationError: too few frames, frames that do not differ, or non-finite entropies.
+        CalibrationError: entropies that are not finite, too few frames, or ones that the detector cannot be fitted on.
     """
-    if not np.isfinite(entropies).all():
-        bad = int(np.flatnonzero(~np.isfinite(entropies).all(axis=1))[0])
+    rows = np.asarray(entropies, np.float64)
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
         raise CalibrationError(f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity")
-    check_frame_count(len(entropies), false_alarm_rate)
-    held_out = held_out_frames(len(entropies))
-    detector = fit_detector(np.delete(entropies, held_out, axis=0), pca_components, seed)
-    scores = np.sort(-detector.score_samples(entropies[held_out]))
-    return Calibration(detector, held_out, scores, conformal_threshold(scores, false_alarm_rate), false_alarm_rate)
+    fitted = np.delete(np.arange(len(rows)), held_out)
+    fit_names = [drives[int(i)] for i in fitted]
+    groups = fit_names if len(set(fit_names)) > 1 else None
+    kind, standardise, pca, reason = options.detector, options.standardise, options.pca, "asked for"
+    if kind == AUTO:
+        choice = choose_detector(rows[fitted], groups, seed=options.seed)
+        kind, standardise, pca, reason = choice.kind, choice.standardise, choice.pca_components, choice.reason
+    detector = fit_detector(
+        kind,
+        rows[fitted],
+        None if ood is None else np.asarray(ood, np.float64),
+        pca_components=pca,
+        standardise=standardise,
+        groups=groups,
+        seed=options.seed,
+    )
+    scores: NDArray[np.float64] = -detector.score_samples(rows[held_out])
+    names = [drives[i] for i in held_out]
+    points = {
+        name: set_threshold(scores, names, rate, name=name, guarantee=options.guarantee)
+        for name, rate in options.rates.items()
+    }
+    between = drive_warning(scores, names, next(iter(options.rates.values())))
+    return Calibration(
+        detector,
+        kind,
+        reason,
+        held_out,
+        scores,
+        points,
+        effective_frames(scores, names),
+        Counter(names),
+        Counter(fit_names),
+        0 if ood is None else len(ood),
+        (*warnings, *([between] if between else [])),
+    )

@@ -3,42 +3,42 @@
 
 import argparse
 import json
-import logging
 import sys
-import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from export.calibration_options import add_calibration_arguments, calibration_options
 from export.checkpoint import load_checkpoint
 from export.config import config_arguments
-from export.errors import ExportError, UsageError
+from export.console import EXIT_CODES, Talk, add_talk_arguments, calibration_rows, run_command
+from export.errors import UsageError
 from export.layer_table import layer_table, network_layers
 from export.options import CHANNELS, FORMATS, RESIZES
 from export.pipeline import ExportOptions, ExportResult, export_monitor
 from export.sampled_graph import Mode
 from export.segmentation_graph import SEGMENTATION_KINDS
-from lsood_runtime import LsoodError
 
-_EPILOG = """\
+_EPILOG = f"""\
+commands on what an export has written, or before one (each has its own --help):
+  python -m export calibrate BUNDLE --frames DIR    refit detector and thresholds; needs no torch and no checkpoint
+  python -m export evaluate BUNDLE --ind DIR        figures and a report
+  python -m export search --ckpt FILE --frames DIR  which layer, how many samples, which detector
+
 examples:
   python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/
   python -m export --ckpt guide.ckpt --frames day1/ day2/ --out monitor/ --input-size 256 512 \\
       --drop-prob 0.5 --block-size 8 --mean 0.287 0.325 0.284 --std 0.187 0.190 0.187
 
 The frames must be ones the network should call familiar, of one camera, in the order of recording, best from drives that
-the network was not trained on: a quarter of them sets the threshold, the others the density.
+the network was not trained on: some of them set the thresholds, the others fit the detector. Frames of several drives say
+more than one drive's: tell them apart by --group-by.
 
-exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed,
-6 calibration impossible
-"""
+{EXIT_CODES}"""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -146,17 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
     sampling.add_argument("--block-size", type=int, metavar="B", help="DropBlock's block size, in cells of the tap")
     sampling.add_argument("--force", action="store_true", help="accept constants under which many masks drop nothing")
     sampling.add_argument("--seed", type=int, default=0, help="of the masks and the PCA (default: %(default)s)")
-    detector = parser.add_argument_group("detector")
-    detector.add_argument(
-        "--pca", type=int, metavar="N", help="whitened principal components (default: none, all entropies)"
-    )
-    detector.add_argument(
-        "--false-alarm-rate",
-        type=float,
-        default=0.05,
-        metavar="RATE",
-        help="share of in-distribution frames that may be flagged (default: %(default)s)",
-    )
+    add_calibration_arguments(parser)
     forms = parser.add_argument_group("more forms of the monitor, in the same folder")
     forms.add_argument(
         "--fuse",
@@ -169,9 +159,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="onnx",
         help="torchscript: monitor.pt as well, a traced module for libtorch (default: %(default)s)",
     )
-    talk = parser.add_mutually_exclusive_group()
-    talk.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
-    talk.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add_talk_arguments(parser)
     return parser
 
 
@@ -198,23 +186,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = [flag for flag, value in (("--frames", flags.frames), ("--out", flags.out)) if not value]
     if missing and not flags.list_layers:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
-    logging.basicConfig(level=logging.DEBUG if flags.verbose else logging.ERROR, stream=sys.stderr)
-    log = Console(stderr=True, quiet=flags.quiet, highlight=False)
-    try:
+
+    def work(talk: Talk) -> None:
         if flags.list_layers:
             checkpoint = load_checkpoint(flags.ckpt, flags.model, dict(flags.model_arg), trust=flags.trust_checkpoint)
             print(layer_table(network_layers(checkpoint, flags.input_size, flags.frames)))
         else:
-            _export(flags, log)
-    except (ExportError, LsoodError) as error:
-        if flags.verbose:
-            traceback.print_exc()
-        print(f"export: error: {error}", file=sys.stderr)
-        return error.exit_code if isinstance(error, ExportError) else 1
-    except KeyboardInterrupt:
-        print("export: interrupted; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+            _export(flags, talk)
+
+    return run_command(work, verbose=flags.verbose, quiet=flags.quiet)
 
 
 def _with_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> list[str]:
@@ -225,7 +205,7 @@ def _with_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> l
     return [*([] if path is None else config_arguments(path, parser, arguments)), *arguments]
 
 
-def _export(flags: argparse.Namespace, log: Console) -> None:
+def _export(flags: argparse.Namespace, talk: Talk) -> None:
     options = ExportOptions(
         ckpt=flags.ckpt,
         frames=tuple(flags.frames),
@@ -247,20 +227,14 @@ def _export(flags: argparse.Namespace, log: Console) -> None:
         block_size=flags.block_size,
         mean=flags.mean and tuple(flags.mean),
         std=flags.std and tuple(flags.std),
-        pca=flags.pca,
-        false_alarm_rate=flags.false_alarm_rate,
+        calibration=calibration_options(flags),
         segmentation=flags.segmentation,
         fuse=flags.fuse,
         format=flags.format,
         overwrite=flags.overwrite,
     )
 
-    def progress(items: Iterable[NDArray[np.uint8]], what: str, total: int) -> Iterable[NDArray[np.uint8]]:
-        columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=log, disable=flags.quiet) as bar:
-            yield from bar.track(items, total=total, description=what)
-
-    result = export_monitor(options, lambda stage: log.print(f"[dim]·[/dim] {stage}"), progress)
+    result = export_monitor(options, talk, talk.progress)
     if not flags.quiet:
         _summarise(options, result)
 
@@ -274,10 +248,7 @@ def _summarise(options: ExportOptions, result: ExportResult) -> None:
         "tap": f"{', '.join(manifest.tap.layers)}, {manifest.tap.channels} dimensions",
         "masks": f"{manifest.masks.count} {manifest.masks.mode}, p = {manifest.masks.drop_prob:g}"
         + (f", b = {manifest.masks.block_size}" if manifest.masks.block_size else ""),
-        "density": f"{manifest.detector.fit_frames} frames, bandwidth {manifest.detector.bandwidth:.3g}"
-        + (f", PCA {manifest.detector.pca_components}" if manifest.detector.pca_components else ""),
-        "threshold": f"{manifest.threshold.value:.2f} nats for {manifest.threshold.false_alarm_rate:.1%} false alarms, "
-        f"by {len(manifest.calibration.scores)} held-out frames",
+        **calibration_rows(manifest),
         "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
         f"score {parity.score_max_abs:.1e} nats over {parity.frames} frames",
     }

@@ -67,7 +67,7 @@ def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float =
 
 
 def score_graph(detector: Pipeline, channels: int) -> ModelProto:
-    """Graph of ``-detector.score_samples``: ``entropy`` ``(B, C)`` float32 to ``score`` ``(B,)`` float64, nats."""
+    """Graph of ``-detector.score_samples``: ``entropy`` ``(B, C)`` float32 to ``score`` ``(B,)`` float64."""
     density = to_onnx(
         detector,
         name="density",

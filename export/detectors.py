@@ -5,6 +5,7 @@ The kernel density is the exact sum. scikit-learn's own ``KernelDensity`` prunes
 the density where it is small: off the cloud, where a monitor is asked to look, it is wrong by tens to hundreds of nats.
 """
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -26,8 +27,9 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         bandwidth: b, in the units of the data; or ``"likelihood"``: the one of 29 values, spaced by a quarter of an octave
             around Silverman's rule, under which blocks of consecutive points are most likely given the other blocks.
-        folds: number of those blocks. Consecutive video frames nearly repeat each other; leaving single points out would
-            reward a bandwidth that only recognises the frame before.
+        folds: number of those blocks; ``fit`` may be given drives to leave out in their place. Consecutive video frames
+            nearly repeat each other; leaving single points out would reward a bandwidth that only recognises the frame
+            before.
 
     Attributes:
         points_: ``(N, D)`` float64, the training points.
@@ -39,8 +41,13 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         self.bandwidth = bandwidth
         self.folds = folds
 
-    def fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
+    def fit(self, X: ArrayLike, y: None = None, groups: Sequence[str] | None = None) -> Self:  # noqa: ARG002
         """Keep the points, ``(N, D)``, and choose the bandwidth.
+
+        Args:
+            X: points in the order of recording.
+            y: ignored.
+            groups: ``(N,)`` drives: whole drives are left out in turn, in place of contiguous blocks.
 
         Raises:
             ValueError: fewer than two points for each fold, a bandwidth that is not above zero, or points that all coincide.
@@ -49,7 +56,7 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(self.bandwidth, str):
             if self.bandwidth != "likelihood":
                 raise ValueError(f"expected a number or 'likelihood' as bandwidth, got {self.bandwidth!r}")
-            self.bandwidth_ = likelihood_bandwidth(points, self.folds)
+            self.bandwidth_ = likelihood_bandwidth(points, self.folds, groups)
         elif self.bandwidth > 0:
             self.bandwidth_ = float(self.bandwidth)
         else:
@@ -72,12 +79,13 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return float(self.score_samples(X).sum())
 
 
-def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5) -> float:
+def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Sequence[str] | None = None) -> float:
     """Bandwidth of highest held-out likelihood over contiguous blocks.
 
     Args:
         points: ``(N, D)`` in the order in which they were recorded.
         folds: number of contiguous blocks, each left out in turn.
+        groups: ``(N,)`` names, at least two different ones; each group is left out in turn, in place of blocks.
 
     Returns:
         Bandwidth, in the units of the points.
@@ -95,7 +103,10 @@ def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5) -> float:
     candidates = silverman * _GRID
     squared = cdist(points, points, "sqeuclidean")
     total = np.zeros(len(candidates))
-    for held_out in np.array_split(np.arange(count), folds):
+    blocks = np.array_split(np.arange(count), folds)
+    if groups is not None:
+        blocks = [np.flatnonzero(np.asarray(groups) == name) for name in np.unique(groups)]
+    for held_out in blocks:
         block = np.delete(squared[held_out], held_out, axis=1)
         total += [_log_density(block, bandwidth, dimensions).sum() for bandwidth in candidates]
     return float(candidates[np.argmax(total)])

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, DensityMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -79,3 +79,45 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_label(self, X: ArrayLike) -> NDArray[Any]:
         """The guide's name for :meth:`predict`, right for any labels."""
         return self.predict(X)
+
+
+class KDELogOdds(DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """The guide's classifier as a detector: log-odds of in-distribution (label 0) over out-of-distribution (label 1).
+
+    Posteriors saturate at 0 and 1 a few tens of nats from the border between the classes; log-odds rank every frame.
+
+    Args:
+        bandwidth: as for :class:`KDEClassifier`.
+
+    Attributes:
+        classifier_: the fitted :class:`KDEClassifier`.
+        n_features_in_: D.
+    """
+
+    def __init__(self, bandwidth: float | str = 1.0) -> None:
+        self.bandwidth = bandwidth
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit one density a class.
+
+        Args:
+            X: ``(N, D)``, at least two rows a class.
+            y: ``(N,)`` labels, 0 or 1, both present.
+
+        Raises:
+            ValueError: other labels, or as for :meth:`KDEClassifier.fit`.
+        """
+        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        if not np.array_equal(np.unique(labels), [0, 1]):
+            raise ValueError(f"expected labels 0 and 1, both present, got {np.unique(labels).tolist()[:5]}")
+        self.classifier_ = KDEClassifier(self.bandwidth).fit(rows, labels)
+        return self
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """``log p(0 | h) - log p(1 | h)`` of each row of ``X``, ``(M, D)``; ``(M,)`` float64, nats; higher = closer."""
+        check_is_fitted(self)
+        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False)
+        familiar, strange = (density.score_samples(rows) for density in self.classifier_.densities_)
+        prior_familiar, prior_strange = self.classifier_.log_priors_
+        result: NDArray[np.float64] = (familiar + prior_familiar) - (strange + prior_strange)
+        return result

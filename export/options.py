@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from export.calibration_options import CalibrationOptions
 from export.entropy import DEFAULT_NEIGHBORS
 from export.sampled_graph import Mode
 
@@ -32,15 +33,14 @@ class ExportOptions:
         resize: ``bilinear``, or ``refuse`` where what is left of the frame must have the network's size already.
         mc_samples: S, Monte-Carlo samples a frame.
         masks: ``fixed``, ``fresh`` or ``input``, see :class:`export.split.Sampler`.
-        seed: of the masks, the noise and the PCA.
+        seed: of the masks and the noise.
         neighbors: k of the entropy estimate, below S.
         drop_prob: DropBlock's p.
         block_size: DropBlock's b.
         force: accept constants under which many masks drop nothing.
         mean: RGB mean of the frames in [0, 1].
         std: RGB standard deviation.
-        pca: components that the density sees; None for the entropies themselves.
-        false_alarm_rate: share of in-distribution frames that may be flagged.
+        calibration: of detector and thresholds.
         segmentation: ``classes``, ``logits`` or ``none``.
         fuse: write ``monitor.onnx`` too, one graph from frame to score.
         format: ``onnx``, or ``torchscript`` for ``monitor.pt`` beside the graphs.
@@ -67,8 +67,7 @@ class ExportOptions:
     force: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    pca: int | None = None
-    false_alarm_rate: float = 0.05
+    calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     segmentation: str = "classes"
     fuse: bool = False
     format: str = "onnx"
@@ -77,4 +76,5 @@ class ExportOptions:
     def asdict(self) -> dict[str, Any]:
         """JSON-ready form for the manifest."""
         values = asdict(self)
-        return values | {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}
+        paths = {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}
+        return values | paths | {"calibration": self.calibration.asdict()}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The offline stage from end to end: checkpoint -> tap -> graph -> entropy -> detector -> calibration -> parity -> bundle."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,15 +11,17 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from export.bundle import check_destination, whole_or_nothing
-from export.calibration import calibrate, check_frame_count
+from export.bundle import check_destination, whole_or_nothing, write_bundle
+from export.calibration import calibrate, split_frames
+from export.calibration_frames import check_overlap
 from export.checkpoint import load_checkpoint
 from export.detector_graph import detector_graph, entropy_graph, score_graph
 from export.evaluation_graph import EVALUATION, with_outputs
-from export.facts import GOLDEN_DRAWS, bundle_facts, golden_frames, write_bundle
+from export.facts import bundle_facts
 from export.forms import Form, cpu_session, one_graph, run_graph, two_graphs
 from export.frames import FrameFiles
 from export.fused_graph import fused_graph
+from export.golden import GOLDEN_DRAWS, golden_frames
 from export.noise import draw_noise, expose_noise, seed_noise
 from export.options import ExportOptions
 from export.parity import Parity, Reference, check_parity, measure_parity
@@ -70,7 +73,8 @@ def export_monitor(
     say(f"reading {options.ckpt}")
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
     frames = FrameFiles(options.frames, options.channels)
-    check_frame_count(len(frames), options.false_alarm_rate)
+    drives, held_out = split_frames(frames.paths, options.calibration)
+    ood = FrameFiles(options.calibration.ood_frames, options.channels) if options.calibration.ood_frames else None
     preprocessing = resolve_preprocessing(options, checkpoint, frames)
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
 
@@ -104,14 +108,21 @@ def export_monitor(
     generator = np.random.default_rng(options.seed)
     drawn_outside = noise_shapes if sampler.mode == "input" else []
     session, entropy_session = cpu_session(graph), cpu_session(entropy)
-    entropies = [
-        entropy_session.run(["entropy"], {"latent_samples": _run(session, frame, drawn_outside, sampler, generator)})[0]
-        for frame in progress(frames, "calibrating", len(frames))
-    ]
-    say("fitting the density")
-    calibration = calibrate(
-        np.concatenate(entropies).astype(np.float64), options.false_alarm_rate, options.pca, options.seed
-    )
+
+    def entropies(files: FrameFiles, what: str) -> NDArray[np.float32]:
+        """As the vehicle will compute them: by the graphs themselves, one frame at a time."""
+        rows = []
+        for frame in progress(files, what, len(files)):
+            noise = draw_noise(drawn_outside, 1, sampler.samples, generator)
+            samples = run_graph(session, frame[None], noise)["latent_samples"]
+            rows.append(entropy_session.run(["entropy"], {"latent_samples": samples})[0])
+        return np.concatenate(rows)
+
+    warnings = check_overlap(frames, options.calibration.train_frames, progress)
+    familiar = entropies(frames, "calibrating")
+    strange = None if ood is None else entropies(ood, "out of distribution")
+    say("fitting detector and thresholds")
+    calibration = calibrate(familiar, drives, held_out, options.calibration, strange, warnings)
     detector = detector_graph(entropy, score_graph(calibration.detector, sampler.channels))
     graphs = {"segmentation.onnx": graph, "detector.onnx": detector, EVALUATION: evaluation}
     if options.fuse:
@@ -143,32 +154,23 @@ def export_monitor(
     check_parity(parity, options.segmentation, calibration.spread)
 
     say(f"writing {options.out}")
-    held_out = calibration.held_out[np.linspace(0, len(calibration.held_out) - 1, GOLDEN_FRAMES, dtype=int)]
+    shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_FRAMES, dtype=int)]
     golden, spread = golden_frames(
         two_graphs(session, cpu_session(detector)),
-        np.stack([frames[int(i)] for i in held_out]),
+        np.stack([frames[int(i)] for i in shown]),
         lambda: draw_noise(drawn_outside, 1, sampler.samples, generator),
         GOLDEN_DRAWS if sampler.mode == "fresh" else 1,
     )
-    facts = bundle_facts(options, checkpoint, preprocessing, sampler, logits, calibration, parity, frames, spread)
+    digest = hashlib.sha256(graph.graph.SerializeToString(deterministic=True)).hexdigest()
+    facts = bundle_facts(
+        options, checkpoint, preprocessing, sampler, logits, calibration, parity, frames, spread, digest
+    )
     with whole_or_nothing(options.out) as folder:
         np.savez_compressed(folder / "golden.npz", **golden)
         if traced is not None:
             traced.save(str(folder / "monitor.pt"))
         manifest = write_bundle(folder, facts, graphs)
     return ExportResult(manifest, parity)
-
-
-def _run(
-    session: ort.InferenceSession,
-    frame: NDArray[np.uint8],
-    noise_shapes: Sequence[tuple[int, ...]],
-    sampler: Sampler,
-    generator: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Latent samples as the vehicle will compute them: by the graph itself, one frame at a time."""
-    noise = draw_noise(noise_shapes, 1, sampler.samples, generator)
-    return run_graph(session, frame[None], noise)["latent_samples"]
 
 
 def _forms(

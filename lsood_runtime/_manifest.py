@@ -197,6 +197,7 @@ class FileRecord:
 class Manifest:
     """A bundle's account of itself.
 
+    ``network_sha256`` is the digest of the network's graph, which calibrating again leaves as it is.
     ``operating_point`` names the one of ``operating_points`` that holds unless another is asked for; ``evaluation`` has the
     figures of ``python -m export evaluate --update-card`` and is empty before that.
     """
@@ -208,6 +209,7 @@ class Manifest:
     segmentation: Segmentation
     tap: Tap
     masks: Masks
+    network_sha256: str
     entropy: Entropy
     detector: Detector
     operating_point: str

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
+from export.calibration_options import CalibrationOptions
 from export.data.synthetic import CLASSES, SyntheticRoads
 from export.models import DeepLabV3PlusModule
 from export.pipeline import ExportOptions, export_monitor
@@ -67,7 +68,7 @@ def export_small(checkpoint: Path, frames: Path, tmp_path_factory: pytest.TempPa
             "frames": (frames,),
             "out": tmp_path_factory.mktemp("export") / "monitor",
             "mc_samples": 8,
-            "false_alarm_rate": 0.1,
+            "calibration": CalibrationOptions(rates={"10%": 0.1}),
         }
         chosen = ExportOptions(**(defaults | options))
         export_monitor(chosen)

@@ -1,89 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Splits, thresholds and their guarantee."""
+"""From entropies and drives to a detector and thresholds: who fits what, and what is refused."""
+
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from export.calibration import calibrate, conformal_threshold, fit_detector, held_out_frames
-from export.errors import CalibrationError
-
-
-@given(st.integers(8, 500))
-def test_held_out_frames_are_two_contiguous_eighths(count: int) -> None:
-    held_out = held_out_frames(count)
-    assert len(np.unique(held_out)) == len(held_out)
-    assert abs(len(held_out) - count / 4) <= 2
-    assert (np.diff(held_out) > 1).sum() == 1  # two runs of neighbours, no more
-    assert held_out.min() > 0
-    assert held_out.max() < count - 1
+from export.calibration import Calibration, calibrate, split_frames
+from export.calibration_options import CalibrationOptions
+from export.errors import CalibrationError, UsageError
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.integers(1, 200), st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]), st.integers(0, 2**32 - 1))
-def test_threshold_is_numpys_conformal_quantile(count: int, rate: float, seed: int) -> None:
-    scores = np.random.default_rng(seed).normal(size=count)
-    if round((count + 1) * rate, 9) < 1:
-        with pytest.raises(CalibrationError, match=f"got {count}"):
-            conformal_threshold(scores, rate)
-        return
-    threshold = conformal_threshold(scores, rate)
-    exceeding = (scores > threshold).sum()
-    assert threshold in scores
-    assert exceeding <= rate * (count + 1) + 1e-9  # the guarantee, in counts
-    lower = np.sort(scores)[np.flatnonzero(np.sort(scores) == threshold)[0] - 1]
-    if lower < threshold:
-        assert (scores > lower).sum() + 1 > rate * (count + 1) - 1e-9  # and no smaller score would hold it
+def calibrated(entropies: NDArray[np.float64], options: CalibrationOptions, drives: str = "") -> Calibration:
+    names = drives or "x" * len(entropies)
+    paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(names)]
+    return calibrate(entropies, *split_frames(paths, options), options)
 
 
-def test_false_alarms_stay_below_the_target_on_average() -> None:
-    rng = np.random.default_rng(0)
-    rates = []
-    for _ in range(2000):
-        scores = rng.normal(size=59)
-        rates.append((rng.normal(size=100) > conformal_threshold(scores, 0.05)).mean())
-    assert np.mean(rates) <= 0.05 + 3 * np.std(rates) / np.sqrt(len(rates))
-    assert np.mean(rates) > 0.04  # 3 of 60 places lie above the threshold: the bound is met, not undercut
+TENTH = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 
 
-def test_the_needed_number_of_frames_is_said_and_is_enough() -> None:
-    with pytest.raises(CalibrationError, match="at least 19 held-out frames"):
-        conformal_threshold(np.arange(18.0), 0.05)
-    assert conformal_threshold(np.arange(19.0), 0.05) == 18
-
-
-def test_held_out_frames_do_not_fit_the_density() -> None:
+@pytest.mark.parametrize("drives", ["", "a" * 50 + "b" * 40 + "c" * 30])
+@pytest.mark.parametrize("kind", ["kde", "mahalanobis", "knn", "auto"])
+def test_held_out_frames_fit_nothing_and_set_the_threshold(kind: str, drives: str) -> None:
     entropies = np.random.default_rng(0).normal(size=(120, 6))
-    calibration = calibrate(entropies, 0.1)
+    options = CalibrationOptions(detector=kind, rates={"10%": 0.1, "half": 0.5}, group_by="prefix")
+    calibration = calibrated(entropies, options, drives)
     moved = entropies.copy()
     moved[calibration.held_out] += 100
-    np.testing.assert_array_equal(calibrate(moved, 0.1).density.points_, calibration.density.points_)
-    assert calibrate(moved, 0.1).threshold > calibration.threshold + 100
+    again = calibrated(moved, options, drives)
+    rows = np.random.default_rng(1).normal(size=(9, 6))
+    np.testing.assert_array_equal(again.detector.score_samples(rows), calibration.detector.score_samples(rows))
+    assert again.points["10%"].value > calibration.points["10%"].value + 50
     np.testing.assert_array_equal(
-        calibration.scores, np.sort(-calibration.detector.score_samples(entropies[calibration.held_out]))
+        calibration.scores, -calibration.detector.score_samples(entropies[calibration.held_out])
     )
+    assert list(calibration.points) == ["10%", "half"]
+    assert calibration.points["half"].value < calibration.points["10%"].value
+    assert sum(calibration.drives.values()) == len(calibration.held_out)
+    assert sum(calibration.fit_drives.values()) == 120 - len(calibration.held_out)
 
 
-def test_pca_is_repeatable() -> None:
-    entropies = np.random.default_rng(0).normal(size=(200, 600))
-    first, second = (fit_detector(entropies, 20, seed=3).score_samples(entropies) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+def test_facts_name_the_drives_and_what_they_promise() -> None:
+    entropies = np.random.default_rng(0).normal(size=(120, 4))
+    several = calibrated(entropies, TENTH, "a" * 50 + "b" * 40 + "c" * 30).facts()
+    assert several["calibration"]["drives"] == {"b": 40, "c": 30} or several["calibration"]["drives"] == {
+        "c": 30,
+        "b": 40,
+    }
+    assert several["calibration"]["fit_drives"] == {"a": 50}
+    assert several["operating_points"]["10%"]["new_drive_rate"] >= 1 / 3
+    assert "whole drives" in several["calibration"]["source"]
+    single = calibrated(entropies, TENTH).facts()
+    assert single["operating_points"]["10%"]["new_drive_rate"] is None
+    assert "blocks" in single["calibration"]["source"]
+    assert set(single["detector"]["parameters"]) == {"bandwidth"}
+
+
+def test_a_drive_apart_is_warned_of() -> None:
+    rng = np.random.default_rng(0)
+    drives = "a" * 90 + "b" * 40 + "c" * 40
+    entropies = rng.normal(size=(170, 4))
+    assert calibrated(entropies, TENTH, drives).warnings == ()
+    entropies[130:] += 2
+    (warning,) = calibrated(entropies, TENTH, drives).warnings
+    assert "drive b" in warning
+    assert "drive c" in warning
+
+
+def test_groups_choose_the_bandwidth() -> None:
+    """Drives a few deviations apart: the bandwidth that bridges them is larger than the one within them."""
+    rng = np.random.default_rng(0)
+    drives = "".join(name * 40 for name in "abcdef")
+    centres = {name: rng.normal(scale=3, size=5) for name in "abcdef"}
+    entropies = np.stack([centres[name] + rng.normal(size=5) for name in drives])
+    shuffled = "".join(rng.permutation(list(drives)))
+    assert Counter(shuffled) == Counter(drives)
+    by_drive = calibrated(entropies, TENTH, drives).detector[-1].bandwidth_
+    by_chance = calibrated(entropies, TENTH, shuffled).detector[-1].bandwidth_
+    assert by_drive > 1.3 * by_chance
 
 
 @pytest.mark.parametrize(
-    ("entropies", "rate", "pca", "message"),
+    ("entropies", "options", "message"),
     [
-        (np.zeros((1, 4)), 0.05, None, "at least 19"),
-        (np.ones((100, 4)), 0.1, None, "identical"),
-        (np.random.default_rng(0).normal(size=(8, 4)), 0.5, None, "at least 10 points"),
-        (np.random.default_rng(0).normal(size=(100, 4)), 0.1, 5, "1 to 4 PCA components"),
-        (np.random.default_rng(0).normal(size=(100, 4)), 1.5, None, "between 0 and 1"),
-        (np.where(np.eye(100, 4) == 1, np.nan, 0.5), 0.1, None, "frame 0"),
+        (np.zeros((1, 4)), CalibrationOptions(), "at least 19"),
+        (np.ones((100, 4)), TENTH, "identical"),
+        (np.random.default_rng(0).normal(size=(8, 4)), CalibrationOptions(rates={"h": 0.5}), "at least 10 points"),
+        (
+            np.random.default_rng(0).normal(size=(100, 4)),
+            CalibrationOptions(rates={"t": 0.1}, pca=5),
+            "1 to 4 PCA components",
+        ),
+        (np.where(np.eye(100, 4) == 1, np.nan, 0.5), TENTH, "frame 0"),
+        (
+            np.random.default_rng(0).normal(size=(100, 4)),
+            CalibrationOptions(rates={"t": 0.1}, guarantee="drives"),
+            "held-out drives",
+        ),
     ],
 )
 def test_frames_that_carry_no_calibration_are_refused(
-    entropies: np.ndarray, rate: float, pca: int | None, message: str
+    entropies: NDArray[np.float64], options: CalibrationOptions, message: str
 ) -> None:
     with pytest.raises(CalibrationError, match=message):
-        calibrate(entropies, rate, pca)
+        calibrated(entropies, options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CalibrationOptions(detector="kde-classifier", rates={"t": 0.1}),
+        CalibrationOptions(ood_frames=(Path("fog"),), rates={"t": 0.1}),
+        CalibrationOptions(detector="auto", standardise=True, rates={"t": 0.1}),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options: CalibrationOptions) -> None:
+    with pytest.raises(UsageError, match="--detector"):
+        calibrated(np.random.default_rng(0).normal(size=(100, 4)), options)
+
+
+def test_constant_dimensions_and_more_dimensions_than_frames_score_finitely() -> None:
+    rng = np.random.default_rng(0)
+    entropies = rng.normal(size=(60, 200))
+    entropies[:, :50] = 1.5
+    for kind in ("kde", "mahalanobis", "knn", "auto"):
+        for standardise in (False, True) if kind != "auto" else (False,):
+            options = CalibrationOptions(detector=kind, standardise=standardise, rates={"t": 0.2})
+            calibration = calibrated(entropies, options)
+            strange = calibration.detector.score_samples(rng.normal(5, 3, size=(3, 200)))
+            assert np.isfinite(strange).all()
+            assert (-strange > calibration.points["t"].value).all()

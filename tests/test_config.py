@@ -71,7 +71,7 @@ def test_flags_win(resolved: Any) -> None:
     flags = "--mc-samples=8 --frames night --tap decoder --model-arg depth=4 --pca 5"
     options = resolved(COMPLETE, *flags.split())
     assert (options.mc_samples, options.frames, options.tap) == (8, (Path("night"),), ("decoder",))
-    assert (options.model_args, options.pca, options.drop_prob) == ({"depth": 4}, 5, 0.5)
+    assert (options.model_args, options.calibration.pca, options.drop_prob) == ({"depth": 4}, 5, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import onnx.parser
 import pytest
 from onnx import ModelProto
 
-from export.calibration import fit_detector
+from export.calibration_options import CalibrationOptions
 from export.detector_graph import detector_graph, entropy_graph, score_graph
+from export.detector_pipeline import DETECTORS, fit_detector
 from export.fused_graph import fused_graph
 from export.sampled_graph import Mode
 from tests.cuda_kernels import Kernel, KernelTable, off_cuda
@@ -39,12 +40,17 @@ def test_bundle_has_kernels(bundle: Path, name: str, table: KernelTable) -> None
     assert not random_operators(model)  # CUDA graphs would replay one draw for ever
 
 
+@pytest.mark.parametrize("kind", DETECTORS)
+@pytest.mark.parametrize("standardise", [False, True])
 @pytest.mark.parametrize("pca", [None, 3])
-def test_detector_has_kernels(pca: int | None, table: KernelTable) -> None:
+def test_detector_has_kernels(kind: str, standardise: bool, pca: int | None, table: KernelTable) -> None:
     channels, samples = 12, 8
-    detector = fit_detector(np.random.default_rng(0).normal(size=(40, channels)), pca, seed=0)
+    rows = np.random.default_rng(0).normal(size=(40, channels))
+    strange = rows + 3 if kind == "kde-classifier" else None
+    detector = fit_detector(kind, rows, strange, pca_components=pca, standardise=standardise)
     model = detector_graph(entropy_graph(samples, channels, 5), score_graph(detector, channels))
-    assert [node.op_type for node in model.graph.node].count("MatMul") == (1 if pca is None else 2)
+    points = 2 if kind == "kde-classifier" else 1
+    assert [node.op_type for node in model.graph.node].count("MatMul") == points + (pca is not None)
     assert off_cuda(model, table) == []
 
 
@@ -62,7 +68,7 @@ def test_masks_from_noise_have_kernels(table: KernelTable) -> None:
 
 def test_fused_graph_has_kernels(table: KernelTable) -> None:
     model = network_graph("DropBlock at the tap", "fixed")
-    detector = fit_detector(np.random.default_rng(0).normal(size=(40, 12)), 3, seed=0)
+    detector = fit_detector("kde", np.random.default_rng(0).normal(size=(40, 12)), pca_components=3)
     fused = fused_graph(model, detector_graph(entropy_graph(6, 12, 5), score_graph(detector, 12)))
     assert len(fused.graph.node) > len(model.graph.node) + 20
     assert off_cuda(fused, table) == []
@@ -71,7 +77,7 @@ def test_fused_graph_has_kernels(table: KernelTable) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logits", "none"])
 def test_other_bundles_have_kernels(export_small: Callable[..., Path], kind: str, table: KernelTable) -> None:
-    folder = export_small(segmentation=kind, pca=3)
+    folder = export_small(segmentation=kind, calibration=CalibrationOptions(rates={"10%": 0.1}, pca=3))
     assert [off_cuda(onnx.load(folder / name), table) for name in GRAPHS] == [[], []]
 
 

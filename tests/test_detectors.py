@@ -14,8 +14,8 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.neighbors import KernelDensity
 
 import export.converters  # noqa: F401  registers the converter under test
-from export.calibration import fit_detector
 from export.detector_graph import detector_graph, entropy_graph, score_graph
+from export.detector_pipeline import fit_detector
 from export.detectors import ExactKernelDensity, likelihood_bandwidth
 from export.entropy import latent_entropy
 
@@ -88,7 +88,7 @@ def test_detector_graph_scores_latent_samples(count: int, channels: int, pca: bo
     samples = rng.normal(scale=rng.uniform(0.3, 3, size=(count, 1, channels)), size=(count, 10, channels))
     samples = samples.astype(np.float32)
     entropies = latent_entropy(samples)
-    detector = fit_detector(entropies, 2 if pca else None, seed % 1000)
+    detector = fit_detector("kde", entropies, pca_components=2 if pca else None, seed=seed % 1000)
     model = detector_graph(entropy_graph(10, channels, 5), score_graph(detector, channels))
     entropy, score = ort.InferenceSession(model.SerializeToString()).run(
         ["entropy", "score"], {"latent_samples": samples}

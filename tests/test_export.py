@@ -80,7 +80,7 @@ def test_bundle_repeats_the_method_computed_by_hand(bundle: Path, frames: Path) 
     ]  # 60 frames: blocks of 8, 8, 8, 8, 7, 7, 7, 7
     all_frames = FrameFiles([frames])
     points = np.stack([entropy_of(bundle, all_frames[i]) for i in fit]).astype(np.float64)
-    bandwidth = manifest.detector.bandwidth
+    bandwidth = manifest.detector.parameters["bandwidth"]
     squared = ((points - scored["entropy"][0].astype(np.float64)) ** 2).sum(axis=1)
     constant = np.log(len(points)) + points.shape[1] / 2 * np.log(2 * np.pi * bandwidth**2)
     np.testing.assert_allclose(scored["score"][0], constant - logsumexp(-squared / (2 * bandwidth**2)), rtol=1e-9)
@@ -150,7 +150,7 @@ def test_graphs_carry_the_manifest(bundle: Path) -> None:
 def test_card_states_the_figures(bundle: Path) -> None:
     card = (bundle / "README.md").read_text()
     manifest = read_manifest(bundle)
-    for figure in (f"{manifest.threshold.value:.3f} nats", "10.00% false alarms", "8 fixed", "15 held-out frames"):
+    for figure in (f"{manifest.threshold.value:.3f}", "10.0% of frames", "8 fixed", "15 held-out frames"):
         assert figure in card
 
 

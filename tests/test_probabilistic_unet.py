@@ -15,6 +15,7 @@ from scipy.stats import kstest
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
+from export.calibration_options import CalibrationOptions
 from export.gaussian_dropout import GaussianDropout, normal_quantile
 from export.guide import (
     Hook,
@@ -211,7 +212,7 @@ def test_a_latent_drawn_in_the_graph_becomes_a_bundle(tmp_path: Path) -> None:
         out=tmp_path / "monitor",
         model="export.models:ProbabilisticUnetPriorMcdModule",
         tap=("prob_unet_model.prior.latent",),
-        false_alarm_rate=0.2,
+        calibration=CalibrationOptions(rates={"20%": 0.2}),
         mc_samples=8,
     )
     manifest = export_monitor(options).manifest

@@ -126,6 +126,7 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
             "sha256": "0" * 64,
             "noise": [],
         },
+        "network_sha256": "0" * 64,
         "entropy": {"neighbors": 3, "min_dist": 1e-5},
         "detector": {
             "kind": "distance",

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which drive a frame belongs to, and which drives are held out of the fit."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.errors import CalibrationError, UsageError
+
+BLOCKS = 8
+HELD_OUT_BLOCKS = (2, 6)
+_SHARE = 3
+
+
+def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
+    """Name of each frame's drive.
+
+    Args:
+        paths: the frames.
+        rule: ``none``, all one drive; ``folder``, by the folders they lie in; ``prefix``, by the file name up to its first
+            underscore; else the path of a CSV table with the columns ``frame``, a file name or path, and ``drive``.
+
+    Raises:
+        UsageError: a name without an underscore, or a table that cannot be read or does not name every frame once.
+    """
+    if rule == "none":
+        return ("all",) * len(paths)
+    if rule == "folder":
+        return _folder_names(paths)
+    if rule == "prefix":
+        without = [path.name for path in paths if "_" not in path.stem]
+        if without:
+            raise UsageError(
+                f"expected file names with the drive before an underscore, got {without[0]}: group by folder or by a table"
+            )
+        return tuple(path.stem.partition("_")[0] for path in paths)
+    table = _read_table(Path(rule))
+    names = [table.get(str(path), table.get(path.name)) for path in paths]
+    missing = [str(path) for path, name in zip(paths, names, strict=True) if name is None]
+    if missing:
+        raise UsageError(f"expected a drive for every frame in {rule}, {len(missing)} have none, first {missing[0]}")
+    return tuple(name for name in names if name is not None)
+
+
+def _folder_names(paths: Sequence[Path]) -> tuple[str, ...]:
+    """The shortest ends of the folders' paths that tell them apart."""
+    folders = [path.absolute().parent for path in paths]
+    distinct, depth = set(folders), 1
+    while len({folder.parts[-depth:] for folder in distinct}) < len(distinct):
+        depth += 1
+    return tuple("/".join(folder.parts[-depth:]) for folder in folders)
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    try:
+        with path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            columns = reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(
+            f"expected none, folder, prefix or a CSV table to group by, cannot read {path}: {error}"
+        ) from error
+    if not {"frame", "drive"} <= set(columns):
+        raise UsageError(f"expected the columns frame and drive in {path}, got {', '.join(columns) or 'none'}")
+    counts = Counter(row["frame"] for row in rows)
+    twice = [frame for frame, count in counts.items() if count > 1]
+    if twice:
+        raise UsageError(f"expected each frame once in {path}, {twice[0]} is there {counts[twice[0]]} times")
+    empty = [row["frame"] for row in rows if not row["drive"]]
+    if empty:
+        raise UsageError(f"expected a drive for every frame in {path}, {empty[0]} has none")
+    return {row["frame"]: row["drive"] for row in rows}
+
+
+def hold_out(drives: Sequence[str], threshold_drives: Sequence[str] = ()) -> NDArray[np.int64]:
+    """Indices of the frames that fit nothing and set the thresholds.
+
+    Drives that are named are held out, and no others. Of several drives, none named, the smallest are held out whole, one
+    after another, until they hold a third of the frames; equal ones by name, and one always stays to fit on. Of a single
+    drive the 3rd and 7th of eight contiguous blocks are.
+
+    Args:
+        drives: name of each frame's drive, in the order of recording.
+        threshold_drives: names of drives.
+
+    Raises:
+        CalibrationError: a name that no frame has, or no frame left to fit on.
+    """
+    sizes = Counter(drives)
+    unknown = sorted(set(threshold_drives) - sizes.keys())
+    if unknown:
+        raise CalibrationError(
+            f"expected threshold drives among {', '.join(sizes)}, got {unknown[0]}: check --group-by"
+        )
+    chosen = set(threshold_drives)
+    if not chosen and len(sizes) == 1:
+        blocks = np.array_split(np.arange(len(drives)), BLOCKS)
+        return np.concatenate([blocks[i] for i in HELD_OUT_BLOCKS])
+    if not chosen:
+        for name in sorted(sizes, key=lambda name: (sizes[name], name))[:-1]:
+            if _SHARE * sum(sizes[held] for held in chosen) < len(drives):
+                chosen.add(name)
+    if chosen == sizes.keys():
+        raise CalibrationError("expected a drive left to fit the detector on, every drive sets the threshold: drop one")
+    return np.flatnonzero([name in chosen for name in drives])

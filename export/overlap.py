@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether calibration frames look like frames that the network was trained on: it is surer on those."""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+_SIDE = 16
+_ALARMING = 0.2
+
+
+def thumbnails(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """``(N, 256)`` float32: each frame in grey, 16 x 16, of zero mean and unit length; zeros for a frame of one colour."""
+    rows = []
+    for frame in frames:
+        grey = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32).ravel()
+        grey -= grey.mean()
+        length = float(np.linalg.norm(grey))
+        rows.append(grey / length if length > 0 else grey)
+    return np.array(rows, np.float32).reshape(-1, _SIDE * _SIDE)
+
+
+def overlap_share(calibration: NDArray[np.float32], training: NDArray[np.float32]) -> float:
+    """Share of calibration frames with a training frame as near as their own neighbours in the video.
+
+    Args:
+        calibration: ``(N, 256)`` thumbnails in the order of recording.
+        training: ``(M, 256)`` thumbnails.
+
+    Returns:
+        In [0, 1]: frames whose nearest training frame is nearer than the median step between consecutive frames.
+    """
+    if len(calibration) < 2 or not len(training):
+        return 0.0
+    step = float(np.median(np.linalg.norm(np.diff(calibration, axis=0), axis=1)))
+    nearest, _ = cKDTree(training).query(calibration)
+    return float((nearest <= step).mean())
+
+
+def overlap_warning(share: float) -> str | None:
+    """A sentence where the share is more than chance resemblance explains; None else."""
+    if share <= _ALARMING:
+        return None
+    return (
+        f"{share:.0%} of the calibration frames look like frames that the network was trained on: expect more false alarms "
+        "on new drives than the target says"
+    )
