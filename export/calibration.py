@@ -23,6 +23,8 @@ from export.drives import drive_names, hold_out
 from export.errors import CalibrationError, UsageError
 from export.video_correlation import effective_frames
 
+SCORE_TOLERANCE = 0.02
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -59,6 +61,11 @@ class Calibration:
         """Interquartile range of the held-out scores: the unit that tolerances are stated in."""
         low, high = np.quantile(self.scores, [0.25, 0.75])
         return float(high - low)
+
+    @property
+    def tolerance(self) -> float:
+        """How far a graph's score may be off: a fiftieth of the spread, which moves no frame past one that differs."""
+        return max(SCORE_TOLERANCE * self.spread, 1e-3)
 
     def facts(self) -> dict[str, Any]:
         """The manifest's account of detector, operating points and calibration."""

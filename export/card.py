@@ -103,16 +103,21 @@ def _evaluation(figures: dict[str, Any]) -> str:
     """The figures of an evaluation, as ``export.commands.evaluate`` hands them over."""
     if not figures:
         return _UNTESTED
+    rate, low, high = figures["false_alarm_rate"]
     rows = "\n".join(
-        f"| {shift['name']} | {shift['auroc']:.3f} | {shift['miss_rate']:.1%} |" for shift in figures["shifts"]
+        f"| {shift['name']} | {shift['frames']} | {shift['auroc']:.3f} | {shift['miss_rate']:.1%} |"
+        for shift in figures["shifts"]
     )
-    return f"""
+    blind = ", ".join(figures["blind"]) or "none of these"
+    return f"""- Shifts that it does not tell apart (AUROC below 0.8): {blind}.
+
 ## Evaluated
 
-{figures["summary"]}
+{figures["created"]}, operating point {figures["operating_point"]}: {rate:.1%} ({low:.1%} to {high:.1%}) of
+{figures["ind_frames"]} in-distribution frames were flagged.
 
-| shift | AUROC | missed at the threshold |
-|---|---|---|
+| shift | frames | AUROC | missed at the threshold |
+|---|---|---|---|
 {rows}
 """
 

@@ -5,6 +5,7 @@ The density, the nearest neighbours and the classifier keep every frame's entrop
 covariance follows from them. Shards read in the order of recording give the very detector that one pass gives.
 """
 
+import io
 import os
 import tempfile
 from collections.abc import Sequence
@@ -66,7 +67,7 @@ def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
 
 def _load(path: Path, network_sha256: str) -> Features:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             features = Features(**{field.name: arrays[field.name] for field in fields(Features)})
             network = str(arrays[_NETWORK])
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays

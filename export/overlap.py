@@ -31,11 +31,15 @@ def overlap_share(calibration: NDArray[np.float32], training: NDArray[np.float32
         training: ``(M, 256)`` thumbnails.
 
     Returns:
-        In [0, 1]: frames whose nearest training frame is nearer than the median step between consecutive frames.
+        In [0, 1]: frames whose nearest training frame is no further than the median step between consecutive frames, of
+        the set with the larger steps; and no further than half the median distance of frames half the video apart, since
+        consecutive frames may be unrelated.
     """
-    if len(calibration) < 2 or not len(training):
+    if min(len(calibration), len(training)) < 2:
         return 0.0
-    step = float(np.median(np.linalg.norm(np.diff(calibration, axis=0), axis=1)))
+    step = max(float(np.median(np.linalg.norm(np.diff(video, axis=0), axis=1))) for video in (calibration, training))
+    apart = np.median(np.linalg.norm(calibration - np.roll(calibration, len(calibration) // 2, axis=0), axis=1))
+    step = min(step, float(apart) / 2)
     nearest, _ = cKDTree(training).query(calibration)
     return float((nearest <= step).mean())
 

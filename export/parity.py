@@ -22,7 +22,6 @@ from export.noise import Noise
 LATENT_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 1e-3
 LOGIT_TOLERANCE = 1e-3
-SCORE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -118,20 +117,18 @@ def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, floa
     return latent, segmentation, float(np.abs(got["score"] - expected["score"]).max())
 
 
-def check_parity(parity: Parity, kind: str, score_spread: float) -> None:
+def check_parity(parity: Parity, kind: str, score_tolerance: float) -> None:
     """Let a bundle pass, or not.
 
     Args:
         parity: what was measured.
         kind: form of the segmentation.
-        score_spread: interquartile range of the scores of in-distribution frames, nats; the score may differ by a fiftieth
-            of it, which moves no frame past another that an operator would tell apart.
+        score_tolerance: how far the score may be off, see :attr:`export.calibration.Calibration.tolerance`.
 
     Raises:
         ParityError: a difference is above its tolerance, or is not a number.
     """
     segmentation_tolerance = PIXEL_TOLERANCE if kind == "classes" else LOGIT_TOLERANCE
-    score_tolerance = max(SCORE_TOLERANCE * score_spread, 1e-3)
     for name, value, tolerance in (
         ("latent samples (share of the largest)", parity.latent_max_abs, LATENT_TOLERANCE),
         (f"segmentation {kind} (share)", parity.segmentation_disagreement, segmentation_tolerance),

@@ -118,7 +118,7 @@ def export_monitor(
             rows.append(entropy_session.run(["entropy"], {"latent_samples": samples})[0])
         return np.concatenate(rows)
 
-    warnings = check_overlap(frames, options.calibration.train_frames, progress)
+    warnings = check_overlap(frames, options.calibration.train_frames, options.calibration.group_by, progress)
     familiar = entropies(frames, "calibrating")
     strange = None if ood is None else entropies(ood, "out of distribution")
     say("fitting detector and thresholds")
@@ -151,7 +151,7 @@ def export_monitor(
         chosen,
         lambda: draw_noise(noise_shapes, 1, sampler.samples, generator),
     )
-    check_parity(parity, options.segmentation, calibration.spread)
+    check_parity(parity, options.segmentation, calibration.tolerance)
 
     say(f"writing {options.out}")
     shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_FRAMES, dtype=int)]

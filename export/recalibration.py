@@ -26,7 +26,6 @@ from export.forms import cpu_session, two_graphs
 from export.frames import FrameFiles
 from export.fused_graph import fused_graph
 from export.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
-from export.parity import SCORE_TOLERANCE
 from lsood_runtime import Manifest
 from lsood_runtime._bundle import open_bundle
 
@@ -94,7 +93,7 @@ def recalibrate(options: RecalibrationOptions, say: Callable[[str], None], progr
         FrameFiles(options.calibration.ood_frames, manifest.input.channels) if options.calibration.ood_frames else None
     )
 
-    warnings = check_overlap(files, options.calibration.train_frames, progress)
+    warnings = check_overlap(files, options.calibration.train_frames, options.calibration.group_by, progress)
     features = _measured(graphs, files, progress, "calibrating") if files else _given(stored)
     if options.save_features:
         save_features(options.save_features, features, manifest.network_sha256)
@@ -122,7 +121,7 @@ def _check_agreement(manifest: Manifest, calibration: Calibration, features: Fea
     session = cpu_session(score_graph(calibration.detector, manifest.tap.channels))
     (scores,) = session.run(["score"], {"entropy": features.entropy})
     expected = -calibration.detector.score_samples(features.entropy.astype(np.float64))
-    worst, allowed = float(np.abs(scores - expected).max()), max(SCORE_TOLERANCE * calibration.spread, 1e-3)
+    worst, allowed = float(np.abs(scores - expected).max()), calibration.tolerance
     if not worst <= allowed:
         raise ParityError(f"the detector's graph is off by {worst:.3g} from the estimator, allowed is {allowed:.3g}")
 

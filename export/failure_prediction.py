@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does a score predict where the network fails? Mean IoU of single frames, and risk against coverage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from export.errors import UsageError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Pixels of a frame by class: those in label and prediction, and those in either; ``(K,)`` int64."""
+
+    intersection: NDArray[np.int64]
+    union: NDArray[np.int64]
+
+
+def overlaps(
+    classes: NDArray[np.uint8], label: NDArray[np.uint8], num_classes: int, ignored: Sequence[int]
+) -> Overlaps:
+    """Compare a class map with a label of any size; the map is resized by the nearest neighbour.
+
+    Args:
+        classes: ``(h, w)`` predicted classes.
+        label: ``(H, W)`` class ids.
+        num_classes: K.
+        ignored: ids of pixels that do not count.
+
+    Raises:
+        UsageError: an id that is neither a class nor ignored.
+    """
+    counted = ~np.isin(label, list(ignored))
+    unknown = label[counted & (label >= num_classes)]
+    if unknown.size:
+        raise UsageError(
+            f"expected label ids below {num_classes} or ignored ones, got {int(unknown[0])}: name it by --ignore-label"
+        )
+    resized = cv2.resize(classes, label.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    truth, guess = label[counted].astype(np.int64), resized[counted].astype(np.int64)
+    confusion = np.bincount(truth * num_classes + guess, minlength=num_classes**2).reshape(num_classes, num_classes)
+    intersection = np.diag(confusion)
+    return Overlaps(intersection, confusion.sum(axis=0) + confusion.sum(axis=1) - intersection)
+
+
+def mean_iou(frames: Sequence[Overlaps]) -> float:
+    """Mean intersection over union of the classes that occur in label or prediction; NaN where none does."""
+    intersection = np.sum([frame.intersection for frame in frames], axis=0)
+    union = np.sum([frame.union for frame in frames], axis=0)
+    return float((intersection[union > 0] / union[union > 0]).mean()) if (union > 0).any() else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class FailurePrediction:
+    """How a score orders frames by the network's failure.
+
+    Attributes:
+        score_name: which score.
+        spearman: rank correlation of score and mean IoU: -1 where the stranger frame is always the worse segmented.
+        risk: ``(N,)`` mean of 1 - mIoU over the k most familiar frames, k = 1..N.
+        aurc: mean of ``risk`` (area under the risk-coverage curve; Geifman and El-Yaniv 2017).
+        oracle_aurc: the same, were the frames in the order of their mean IoU.
+        random_aurc: the same for frames in random order: the mean risk.
+    """
+
+    score_name: str
+    spearman: float
+    risk: Floats
+    aurc: float
+    oracle_aurc: float
+    random_aurc: float
+
+
+def failure_prediction(score_name: str, scores: Floats, iou: Floats) -> FailurePrediction:
+    """Relate ``(N,)`` scores to ``(N,)`` mean IoU of the same frames.
+
+    Of equal scores the earlier frame is accepted first. Spearman is NaN where all scores or all frames are equal.
+
+    Raises:
+        UsageError: arrays of different length, fewer than two frames, or numbers that are not finite.
+    """
+    if len(scores) != len(iou) or len(scores) < 2 or not (np.isfinite(scores).all() and np.isfinite(iou).all()):
+        raise UsageError(f"expected finite scores and mIoU of at least two frames, got {len(scores)} and {len(iou)}")
+    varied = np.ptp(scores) > 0 and np.ptp(iou) > 0
+    risk = risk_coverage(scores, iou)
+    return FailurePrediction(
+        score_name,
+        float(spearmanr(scores, iou).statistic) if varied else float("nan"),
+        risk,
+        float(risk.mean()),
+        float(risk_coverage(-iou, iou).mean()),
+        float(1 - iou.mean()),
+    )
+
+
+def risk_coverage(scores: Floats, iou: Floats) -> Floats:
+    """``(N,)`` mean of 1 - mIoU over the k frames of lowest score, k = 1..N."""
+    ordered = 1 - iou[np.argsort(scores, kind="stable")]
+    result: Floats = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+    return result
