@@ -121,7 +121,8 @@ def pacmap_chart(result: Evaluation) -> str:
     def draw(axes: Axes) -> None:
         ood = np.concatenate([shift.frames.features.entropy for shift in result.shifts])
         sides = [
-            rows[np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).astype(int)] for rows in _both(result, ood)
+            rows[np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).astype(int)]
+            for rows in (result.ind.features.entropy, ood)
         ]
         plot_samples_pacmap(*sides, axes=axes, seed=result.options.seed)
         axes.legend(fontsize=7, frameon=False)

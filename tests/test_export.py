@@ -19,6 +19,7 @@ from PIL import Image
 from scipy.special import logsumexp
 
 from export import pipeline
+from export.calibration import SCORE_TOLERANCE
 from export.cli import main
 from export.data import FrameFiles, read_frame
 from export.dropblock import block_masks

@@ -2,6 +2,7 @@
 """``python -m export evaluate``: what a bundle tells apart and what it misses, as a table, as JSON and as a report."""
 
 import argparse
+import glob
 import json
 import shlex
 import sys
@@ -46,7 +47,11 @@ def build_parser() -> argparse.ArgumentParser:
     sets = parser.add_argument_group("frames")
     sets.add_argument("--ind", type=Path, nargs="+", required=True, metavar="PATH", help="in-distribution frames")
     sets.add_argument(
-        "--ood", nargs="+", default=[], metavar="NAME=PATH[,PATH...]", help="out-of-distribution frames, by name"
+        "--ood",
+        nargs="+",
+        default=[],
+        metavar="NAME=PATH[,PATH...]",
+        help="out-of-distribution frames by name: folders, files or quoted patterns",
     )
     sets.add_argument(
         "--synthetic",
@@ -144,8 +149,18 @@ def _named_sets(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
             raise UsageError(f"expected NAME=PATH[,PATH...] for out-of-distribution frames, got {text!r}")
         if name in sets or name == "in distribution" or (kind in ANOMALIES and severity.isdecimal()):
             raise UsageError(f"expected a name of its own for each set of frames, {name!r} is taken")
-        sets[name] = tuple(Path(path) for path in paths.split(","))
+        sets[name] = tuple(path for pattern in paths.split(",") for path in _expand(pattern))
     return sets
+
+
+def _expand(pattern: str) -> list[Path]:
+    """Files behind a pattern: the shell expands none behind ``NAME=``."""
+    if Path(pattern).exists() or not any(sign in pattern for sign in "*?["):
+        return [Path(pattern)]
+    found = sorted(Path(match) for match in glob.glob(pattern))  # noqa: PTH207  a pattern may begin anywhere
+    if not found:
+        raise UsageError(f"expected frames at {pattern}, found none: check the pattern")
+    return found
 
 
 def _kinds(words: Sequence[str]) -> tuple[str, ...]:
