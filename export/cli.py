@@ -2,13 +2,11 @@
 """``python -m export``: from a checkpoint and calibration frames to a bundle."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +16,8 @@ from export.config import config_arguments
 from export.console import EXIT_CODES, Talk, add_talk_arguments, calibration_rows, run_command
 from export.errors import UsageError
 from export.layer_table import layer_table, network_layers
-from export.options import CHANNELS, FORMATS, RESIZES
+from export.network_arguments import add_network_arguments, add_sampling_arguments, network_options
+from export.options import FORMATS
 from export.pipeline import ExportOptions, ExportResult, export_monitor
 from export.sampled_graph import Mode
 from export.segmentation_graph import SEGMENTATION_KINDS
@@ -74,51 +73,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     main.add_argument("--out", type=Path, metavar="DIR", help="the bundle's folder")
     main.add_argument("--overwrite", action="store_true", help="replace the bundle at --out once the new one is whole")
-    network = parser.add_argument_group("network (default: as the checkpoint says)")
-    network.add_argument(
-        "--model",
-        metavar="MODULE:CLASS",
-        help="the network's class, or a function that returns one, as package.module:Class; the working directory is "
-        "searched too (default: the DeepLabV3PlusModule of this package)",
-    )
-    network.add_argument(
-        "--model-arg",
-        action="append",
-        type=_model_arg,
-        default=[],
-        metavar="KEY=VALUE",
-        help="constructor argument, in YAML; wins over the checkpoint's hyper-parameter; may be repeated",
-    )
-    network.add_argument(
-        "--trust-checkpoint", action="store_true", help="unpickle whatever --ckpt holds, which may run any code"
-    )
+    network = add_network_arguments(parser)
     network.add_argument(
         "--list-layers", action="store_true", help="print the layers with what they draw, and end; needs no --out"
     )
-    network.add_argument(
-        "--input-size", type=int, nargs=2, metavar=("H", "W"), help="rows and columns the network sees"
-    )
-    network.add_argument(
-        "--crop",
-        type=int,
-        nargs=4,
-        metavar=("TOP", "LEFT", "H", "W"),
-        help="the part of a frame that the network sees, in pixels, before the resize (default: all of it)",
-    )
-    network.add_argument(
-        "--resize",
-        choices=RESIZES,
-        default="bilinear",
-        help="bilinear with antialiasing, in the graph; refuse: an error where sizes differ (default: %(default)s)",
-    )
-    network.add_argument(
-        "--channels",
-        choices=CHANNELS,
-        default="rgb",
-        help="order in which the vehicle hands over a frame; the network sees RGB (default: %(default)s)",
-    )
-    network.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"), help="mean of the frames, in [0, 1]")
-    network.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"), help="standard deviation of the frames")
     network.add_argument("--segmentation", choices=SEGMENTATION_KINDS, default="classes", help="default: %(default)s")
     sampling = parser.add_argument_group("sampling")
     sampling.add_argument(
@@ -133,18 +91,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--mc-samples", type=int, default=16, metavar="S", help="samples a frame (default: %(default)s)"
     )
     sampling.add_argument(
-        "--neighbors", type=int, default=5, metavar="K", help="k of the entropy, below S (default: %(default)s)"
-    )
-    sampling.add_argument(
         "--masks",
         choices=get_args(Mode),
         default="fixed",
         help="fixed: drawn now, the same for every frame; fresh: drawn for each frame in the graph; input: computed from "
         "noise that is an input of the graph (default: %(default)s)",
     )
-    sampling.add_argument("--drop-prob", type=float, metavar="P", help="DropBlock's drop probability")
-    sampling.add_argument("--block-size", type=int, metavar="B", help="DropBlock's block size, in cells of the tap")
-    sampling.add_argument("--force", action="store_true", help="accept constants under which many masks drop nothing")
+    add_sampling_arguments(sampling)
     sampling.add_argument("--seed", type=int, default=0, help="of the masks and the PCA (default: %(default)s)")
     add_calibration_arguments(parser)
     forms = parser.add_argument_group("more forms of the monitor, in the same folder")
@@ -161,19 +114,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_talk_arguments(parser)
     return parser
-
-
-def _model_arg(text: str) -> tuple[str, Any]:
-    """``key=value`` with a value in YAML that JSON can say too, since the manifest keeps it."""
-    key, equals, value = text.partition("=")
-    try:
-        parsed = yaml.safe_load(value)
-        json.dumps(parsed, allow_nan=False)
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"expected a number, string, list or mapping, got {value!r}") from error
-    if not (key.isidentifier() and equals):
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
-    return key, parsed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,33 +147,18 @@ def _with_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> l
 
 def _export(flags: argparse.Namespace, talk: Talk) -> None:
     options = ExportOptions(
-        ckpt=flags.ckpt,
         frames=tuple(flags.frames),
         out=flags.out,
-        model=flags.model,
-        model_args=dict(flags.model_arg),
-        trust_checkpoint=flags.trust_checkpoint,
         tap=tuple(flags.tap),
-        force=flags.force,
-        input_size=flags.input_size and tuple(flags.input_size),
-        channels=flags.channels,
-        crop=flags.crop and tuple(flags.crop),
-        resize=flags.resize,
         mc_samples=flags.mc_samples,
         masks=flags.masks,
-        seed=flags.seed,
-        neighbors=flags.neighbors,
-        drop_prob=flags.drop_prob,
-        block_size=flags.block_size,
-        mean=flags.mean and tuple(flags.mean),
-        std=flags.std and tuple(flags.std),
         calibration=calibration_options(flags),
         segmentation=flags.segmentation,
         fuse=flags.fuse,
         format=flags.format,
         overwrite=flags.overwrite,
+        **network_options(flags),
     )
-
     result = export_monitor(options, talk, talk.progress)
     if not flags.quiet:
         _summarise(options, result)

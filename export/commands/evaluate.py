@@ -170,29 +170,32 @@ def _kinds(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _print(result: Evaluation) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     table = Table(title=f"{result.manifest.name}, threshold {result.threshold:.4g} ({result.operating_point})")
-    peers = list(result.shifts[0].peers) if result.shifts else []
     labelled = result.ind.mean_iou is not None
-    for column in ("shift", "frames", "AUROC", "InD flagged, 95 % caught", "OoD missed, 95 % kept", "missed"):
+    columns = ("shift", "frames", "AUROC", "InD flagged, 95 % caught", "OoD missed, 95 % kept", "missed")
+    for column in [*columns, *(["mIoU"] if labelled else [])]:
         table.add_column(column, justify="left" if column == "shift" else "right")
-    for column in [*(["mIoU"] if labelled else []), *peers]:
-        table.add_column(column, justify="right")
     for shift in result.shifts:
-        names = ("auroc", "ind_flagged@95_ood_caught", "ood_missed@95_ind_kept", "miss_rate")
+        names = ("ind_flagged@95_ood_caught", "ood_missed@95_ind_kept", "miss_rate")
         iou = [] if not labelled else ["-" if shift.frames.mean_iou is None else f"{shift.frames.mean_iou:.3f}"]
         table.add_row(
             shift.frames.source.name,
             str(len(shift.frames.features)),
-            *(_figure(shift.figures[name]) for name in names),
+            _figure(shift.figures["auroc"]),
+            *(f"{shift.figures[name].value:.3f}" for name in names),
             *iou,
-            *(f"{shift.peers[name]:.3f}" for name in peers),
         )
-    if result.shifts:
-        means = [sum(shift.peers[name] for shift in result.shifts) / len(result.shifts) for name in peers]
-        gap = ["", "", "", *([""] if labelled else [])]
-        table.add_row("mean", "", f"{result.mean_auroc:.3f}", *gap, *(f"{mean:.3f}" for mean in means))
     console.print(table)
+    if result.shifts:
+        means = Table(title="mean AUROC over these shifts")
+        means.add_column("score")
+        means.add_column("AUROC", justify="right")
+        means.add_row("this monitor", f"{result.mean_auroc:.3f}")
+        for name in result.shifts[0].peers:
+            mean = sum(shift.peers[name] for shift in result.shifts) / len(result.shifts)
+            means.add_row(name, f"{mean:.3f}")
+        console.print(means)
     for sentence in summary(result):
         console.print(sentence)
     for failure in result.failures:
