@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from export.bundle import seal_bundle, whole_or_nothing
-from export.evaluation import Evaluation
+from export.evaluation_result import Evaluation
 from lsood_runtime import Manifest
 
 
@@ -36,10 +36,10 @@ def card_figures(evaluation: Evaluation) -> dict[str, Any]:
         "operating_point": evaluation.operating_point,
         "ind_frames": len(evaluation.ind.features),
         "false_alarm_rate": [rate.value, rate.low, rate.high],
-        "mean_auroc": evaluation.mean_auroc if evaluation.shifts else None,
+        "mean_auroc": evaluation.mean_auroc if evaluation.unseen else None,
         "shifts": [
             {
-                "name": shift.frames.source.name,
+                "name": shift.name,
                 "frames": len(shift.frames.features),
                 "auroc": shift.figures["auroc"].value,
                 "miss_rate": shift.figures["miss_rate"].value,
@@ -47,5 +47,5 @@ def card_figures(evaluation: Evaluation) -> dict[str, Any]:
             }
             for shift in evaluation.shifts
         ],
-        "blind": [shift.frames.source.name for shift in evaluation.blind],
+        "blind": [shift.name for shift in evaluation.blind],
     }

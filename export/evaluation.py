@@ -2,21 +2,21 @@
 """What a bundle tells apart, what it misses, and whether the network fails there: frames of known kinds, scored."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from export.bootstrap import Interval, interval, resample_counts
+from export.bootstrap import interval, resample_counts
 from export.calibration_frames import Progress
 from export.conformal import p_values
 from export.data.anomalies import ANOMALIES, SEVERITIES
 from export.detector_pipeline import fit_detector
 from export.errors import UsageError
+from export.evaluation_result import Evaluation, EvaluationOptions, Moment, Shift
 from export.evaluation_sets import FrameSet, Source, label_files, score_set
 from export.failure_prediction import FailurePrediction, failure_prediction
 from export.features import EvaluationGraphs, Features
@@ -26,152 +26,8 @@ from lsood_runtime import BundleError, Manifest
 
 Bytes = NDArray[np.uint8]
 
-BLIND = 0.8
-"""AUROC below which a shift is called unseen."""
-SHOWN = 6
+SHOWN, SHOWN_OF_A_SET = 6, 2
 _PEERS = ("kde", "mahalanobis", "knn")
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """What a user may ask of an evaluation.
-
-    Attributes:
-        bundle: its folder.
-        ind: in-distribution frames that neither network, detector nor thresholds have seen.
-        ood: out-of-distribution frames by name.
-        labels: folders of label files, PNG class ids under the frames' own names.
-        ignored_labels: ids of pixels that do not count.
-        kinds: synthetic anomalies of the in-distribution frames, keys of ``ANOMALIES``.
-        severities: of these.
-        every: take every n-th in-distribution frame for the synthetic anomalies.
-        fit_frames: in-distribution frames to fit other detectors on, to compare with.
-        operating_point: whose threshold counts; None for the bundle's default.
-        seed: of anomalies and bootstrap.
-        threads: of ONNX Runtime; None for one a core.
-    """
-
-    bundle: Path
-    ind: tuple[Path, ...]
-    ood: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    labels: tuple[Path, ...] = ()
-    ignored_labels: tuple[int, ...] = (255,)
-    kinds: tuple[str, ...] = tuple(ANOMALIES)
-    severities: tuple[int, ...] = SEVERITIES
-    every: int = 1
-    fit_frames: tuple[Path, ...] = ()
-    operating_point: str | None = None
-    seed: int = 0
-    threads: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Shift:
-    """Out-of-distribution frames against the in-distribution ones.
-
-    Attributes:
-        frames: the set.
-        figures: of the bundle's own score, by ``export.shift_figures.FIGURES``.
-        peers: AUROC of other scores on the same frames, by name.
-    """
-
-    frames: FrameSet
-    figures: Mapping[str, Interval]
-    peers: Mapping[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """A frame worth looking at: RGB image and class map, if the bundle gives one."""
-
-    set_name: str
-    frame_name: str
-    score: float
-    p_value: float
-    image: Bytes
-    classes: Bytes | None
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Everything that a report shows."""
-
-    options: EvaluationOptions
-    manifest: Manifest
-    operating_point: str
-    created: str
-    ind: FrameSet
-    false_alarm_rate: Interval
-    shifts: tuple[Shift, ...]
-    failures: tuple[FailurePrediction, ...]
-    accepted_iou: float | None
-    strangest: tuple[Moment, ...]
-    most_familiar: tuple[Moment, ...]
-
-    @property
-    def threshold(self) -> float:
-        """Of the operating point."""
-        return self.manifest.operating_points[self.operating_point].value
-
-    @property
-    def fitted_on_shifts(self) -> bool:
-        """Whether out-of-distribution frames, which the bundle does not name, fitted the detector."""
-        return self.manifest.detector.fit_ood_frames > 0
-
-    @property
-    def mean_auroc(self) -> float:
-        """Over all shifts; NaN without any."""
-        return float(np.mean([shift.figures["auroc"].value for shift in self.shifts])) if self.shifts else float("nan")
-
-    @property
-    def blind(self) -> tuple[Shift, ...]:
-        """Shifts with an AUROC below ``BLIND``."""
-        return tuple(shift for shift in self.shifts if shift.figures["auroc"].value < BLIND)
-
-    def asdict(self) -> dict[str, Any]:
-        """JSON-ready figures; NaN becomes None."""
-
-        def number(value: float | None) -> float | None:
-            return None if value is None or not np.isfinite(value) else float(value)
-
-        def triple(figure: Interval) -> list[float | None]:
-            return [number(figure.value), number(figure.low), number(figure.high)]
-
-        return {
-            "bundle": self.manifest.name,
-            "created": self.created,
-            "operating_point": self.operating_point,
-            "threshold": self.threshold,
-            "ind": {
-                "frames": len(self.ind.features),
-                "mean_iou": number(self.ind.mean_iou),
-                "false_alarm_rate": triple(self.false_alarm_rate),
-            },
-            "mean_auroc": number(self.mean_auroc),
-            "shifts": [
-                {
-                    "name": shift.frames.source.name,
-                    "kind": shift.frames.source.kind,
-                    "severity": shift.frames.source.severity,
-                    "frames": len(shift.frames.features),
-                    "mean_iou": number(shift.frames.mean_iou),
-                    "figures": {name: triple(figure) for name, figure in shift.figures.items()},
-                    "peers": {name: number(value) for name, value in shift.peers.items()},
-                }
-                for shift in self.shifts
-            ],
-            "failures": [
-                {
-                    "score": failure.score_name,
-                    "spearman": number(failure.spearman),
-                    "aurc": failure.aurc,
-                    "oracle_aurc": failure.oracle_aurc,
-                    "random_aurc": failure.random_aurc,
-                }
-                for failure in self.failures
-            ],
-            "accepted_mean_iou": number(self.accepted_iou),
-        }
 
 
 def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: Progress) -> Evaluation:
@@ -206,11 +62,13 @@ def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: P
 
     say("figures and intervals")
     threshold = manifest.operating_points[point].value
+    calibrated, fitted_ood = calibration_files(manifest)
     shifts = tuple(
         Shift(
             other,
             shift_figures(ind.features.score, other.features.score, threshold, seed=options.seed),
             {name: _auroc(score(ind.features), score(other.features)) for name, score in peers.items()},
+            other.source.kind is None and _known(other.source, fitted_ood) > 0,
         )
         for other in others
     )
@@ -227,12 +85,32 @@ def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: P
         dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         ind,
         interval(float(flagged.mean()), drawn),
+        _known(ind.source, calibrated),
         shifts,
         failures,
         accepted,
         strangest,
         familiar,
     )
+
+
+def calibration_files(manifest: Manifest) -> tuple[set[Path], set[Path]]:
+    """In- and out-of-distribution files that the bundle was calibrated with, as far as they are where they were then."""
+    config = manifest.config
+    asked = config.get("recalibration", config)
+    paths = asked.get("frames", []) or asked.get("features", [])
+    return _files(paths), _files(asked.get("calibration", {}).get("ood_frames", []))
+
+
+def _files(paths: list[str]) -> set[Path]:
+    found: set[Path] = set()
+    for path in map(Path, paths):
+        found |= {inner.resolve() for inner in path.iterdir()} if path.is_dir() else {path.resolve()}
+    return found
+
+
+def _known(source: Source, files: set[Path]) -> int:
+    return sum(path.resolve() in files for path in source.files.paths)
 
 
 def _sources(options: EvaluationOptions) -> Iterator[Source]:
@@ -303,7 +181,7 @@ def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePred
 def _moments(
     graphs: EvaluationGraphs, sets: list[FrameSet], calibration: NDArray[np.float64]
 ) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
-    """The frames that score highest and lowest of all, looked at once more."""
+    """The frames that score highest and lowest, a few of a set at most, looked at once more."""
     places = [(frames, i) for frames in sets for i in range(len(frames.features))]
     scores = np.concatenate([frames.features.score for frames in sets])
     order = np.argsort(scores, kind="stable")
@@ -318,4 +196,14 @@ def _moments(
         image = frame[..., ::-1] if channels == "bgr" else frame
         return Moment(frames.source.name, Path(frames.features.names[i]).name, score, p_value, image, classes)
 
-    return tuple(moment(int(i)) for i in order[::-1][:SHOWN]), tuple(moment(int(i)) for i in order[:SHOWN])
+    def varied(ranked: NDArray[np.int64]) -> tuple[Moment, ...]:
+        seen: Counter[str] = Counter()
+        chosen: list[Moment] = []
+        for place in ranked:
+            name = places[place][0].source.name
+            seen[name] += 1
+            if seen[name] <= SHOWN_OF_A_SET and len(chosen) < SHOWN:
+                chosen.append(moment(int(place)))
+        return tuple(chosen)
+
+    return varied(order[::-1]), varied(order)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from export.evaluation import Evaluation, Shift
+from export.evaluation_result import Evaluation, Shift
 from export.plots import plot_samples_pacmap, plot_score_histogram
 
 _STYLE: dict[Any, Any] = {
@@ -79,12 +79,12 @@ def severity_chart(result: Evaluation) -> str:
             source = shift.frames.source
             if source.kind is not None and source.severity is not None:
                 lines[source.kind].append((source.severity, shift.figures["auroc"].value))
-        ends = sorted((points[-1][1], kind) for kind, points in lines.items())
+        ends = sorted(((points[-1][1], kind) for kind, points in lines.items()), reverse=True)
         lowest = min(value for points in lines.values() for _, value in points)
-        gap, place = (1.02 - min(lowest, 0.5)) / 26, -1.0
+        gap, place = (1 - min(lowest, 0.5)) / 22, 2.0
         for end, kind in ends:
             (line,) = axes.plot(*zip(*lines[kind], strict=True), marker="o", markersize=3, linewidth=1.2)
-            place = max(end, place + gap)
+            place = min(end, place - gap)
             axes.annotate(
                 kind.replace("_", " "),
                 (lines[kind][-1][0], end),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from export.bootstrap import Interval
 from export.bundle import whole_or_nothing
 from export.errors import UsageError
-from export.evaluation import BLIND, Evaluation, Moment, Shift
+from export.evaluation_result import BLIND, Evaluation, Moment, Shift
 from export.report_summary import summary
 
 _MARK = "figures.json"
@@ -161,7 +161,7 @@ def _shift_table(result: Evaluation) -> str:
         blind = " (unseen)" if shift.figures["auroc"].value < BLIND else ""
         figures = [_interval(shift.figures[name]) for name in columns.values()]
         return [
-            shift.frames.source.name + blind,
+            shift.name + blind,
             str(len(shift.frames.features)),
             *figures,
             _iou(shift.frames.mean_iou),
@@ -198,14 +198,13 @@ def _peer_table(result: Evaluation) -> str:
     names = list(result.shifts[0].peers)
     rows = [
         [
-            shift.frames.source.name,
+            shift.name,
             f"{shift.figures['auroc'].value:.3f}",
             *(f"{shift.peers[name]:.3f}" for name in names),
         ]
         for shift in result.shifts
     ]
-    means = [float(np.mean([shift.peers[name] for shift in result.shifts])) for name in names]
-    rows.append(["mean", f"{result.mean_auroc:.3f}", *(f"{mean:.3f}" for mean in means)])
+    rows.append(["mean", f"{result.mean_auroc:.3f}", *(f"{result.mean_peer(name):.3f}" for name in names)])
     return _table(["shift", "this monitor", *names], rows, "AUROC of other scores on the same frames")
 
 

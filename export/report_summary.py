@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An evaluation in a few sentences."""
 
-from export.evaluation import BLIND, Evaluation
+from export.evaluation_result import BLIND, Evaluation
 
 
 def summary(result: Evaluation) -> list[str]:
@@ -17,10 +17,16 @@ def summary(result: Evaluation) -> list[str]:
         sentences.append(
             f"The frames that the monitor accepts, of all sets, have a mean mIoU of {result.accepted_iou:.3f}."
         )
-    if result.fitted_on_shifts:
+    if result.calibration_frames:
         sentences.append(
-            "The detector was fitted on out-of-distribution frames: a shift of their kind says little here."
+            f"Careful: {result.calibration_frames} of these frames fitted the detector or set its thresholds, so the figures "
+            "are better than on new frames."
         )
+    fitted = [shift.frames.source.name for shift in result.shifts if shift.fitted_on]
+    if fitted:
+        sentences.append(f"The detector was fitted on {', '.join(fitted)}: left out of the means.")
+    elif result.manifest.detector.fit_ood_frames:
+        sentences.append("The detector was fitted on out-of-distribution frames: shifts of their kind say little here.")
     if result.blind:
         named = ", ".join(
             f"{shift.frames.source.name} ({shift.figures['auroc'].value:.2f}"

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from export.commands import evaluate
+from export.commands import calibrate, evaluate
 from export.data import SyntheticRoads, degrade
 from export.frames import FrameFiles
 from lsood_runtime import OoDMonitor, read_manifest
@@ -149,3 +149,29 @@ def test_bad_input_ends_in_one_line(
 def test_frames_in_both_sets_are_refused(run: Run, sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--ood", f"again={sets / 'clean'}") == 2
     assert "is in both" in capsys.readouterr().err
+
+
+def test_frames_that_calibrated_the_bundle_are_no_evidence(
+    bundle: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for i, frame in enumerate(FrameFiles([frames])):
+        if i < 30:
+            Image.fromarray(frame // 8).save(strange / f"s{i:02d}.png")
+    ood = ["--detector", "kde-classifier", "--ood-frames", str(strange), "--false-alarm-rate", "0.2"]
+    fitted = tmp_path / "fitted"
+    assert calibrate.main([str(bundle), "--frames", str(frames), *ood, "--out", str(fitted), "--quiet"]) == 0
+    shutil.copytree(strange, tmp_path / "copy")
+    asked = [f"learnt={strange}", f"new={tmp_path / 'copy'}"]
+    arguments = [str(fitted), "--ind", str(frames), "--ood", *asked, "--synthetic", "none"]
+    capsys.readouterr()
+    assert evaluate.main([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [shift["fitted_on"] for shift in figures["shifts"]] == [True, False]
+    assert figures["ind"]["calibration_frames"] == 60
+    assert figures["mean_auroc"] == figures["shifts"][1]["figures"]["auroc"][0]
+    assert evaluate.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "learnt (fitted on)" in out
+    assert "Careful: 60 of these frames" in out

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from export.errors import UsageError
-from export.evaluation import Evaluation, EvaluationOptions, evaluate
+from export.evaluation import evaluate
+from export.evaluation_result import Evaluation, EvaluationOptions
 from export.report_page import check_report_folder, render, write_report
 from tests.conftest import write_scenes
 

@@ -3,6 +3,7 @@
 
 import argparse
 import glob
+import itertools
 import json
 import shlex
 import sys
@@ -17,7 +18,8 @@ from export.console import EXIT_CODES, Talk, add_talk_arguments, run_command
 from export.data.anomalies import ANOMALIES, SEVERITIES
 from export.errors import UsageError
 from export.evaluated_card import update_card
-from export.evaluation import Evaluation, EvaluationOptions, evaluate
+from export.evaluation import evaluate
+from export.evaluation_result import Evaluation, EvaluationOptions
 from export.report_page import check_report_folder, write_report
 from export.report_summary import summary
 
@@ -32,6 +34,9 @@ anomalies are made of them, seeded; they keep their labels. --fit-frames says wh
 features without any sampling, would have made of the same frames, whichever way it falls.
 
 {EXIT_CODES}"""
+
+
+_MANY = 8
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -125,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
         result = evaluate(options, talk, talk.progress)
         if flags.report is not None:
             talk(f"writing {flags.report}")
-            write_report(result, flags.report, shlex.join(["python", "-m", "export", "evaluate", *arguments]))
+            write_report(result, flags.report, _command(arguments))
         if flags.update_card:
             update_card(flags.bundle, result)
         if flags.json:
@@ -137,6 +142,14 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"next: open {flags.report / 'index.html'}")
 
     return run_command(work, verbose=flags.verbose, quiet=flags.quiet)
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The command line; of long lists of files the first and the last alone, as a shell's pattern gave them."""
+    runs = [list(run) for _, run in itertools.groupby(arguments, key=lambda word: word.startswith("--"))]
+    words = [run if len(run) <= _MANY else [run[0], f"... {len(run) - 2} more ...", run[-1]] for run in runs]
+    quoted = [word if word.endswith(" more ...") else shlex.quote(word) for run in words for word in run]
+    return " ".join(["python -m export evaluate", *quoted])
 
 
 def _named_sets(texts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
@@ -180,7 +193,7 @@ def _print(result: Evaluation) -> None:
         names = ("ind_flagged@95_ood_caught", "ood_missed@95_ind_kept", "miss_rate")
         iou = [] if not labelled else ["-" if shift.frames.mean_iou is None else f"{shift.frames.mean_iou:.3f}"]
         table.add_row(
-            shift.frames.source.name,
+            shift.name,
             str(len(shift.frames.features)),
             _figure(shift.figures["auroc"]),
             *(f"{shift.figures[name].value:.3f}" for name in names),
@@ -188,13 +201,12 @@ def _print(result: Evaluation) -> None:
         )
     console.print(table)
     if result.shifts:
-        means = Table(title="mean AUROC over these shifts")
+        means = Table(title="mean AUROC, shifts that fitted nothing")
         means.add_column("score")
         means.add_column("AUROC", justify="right")
         means.add_row("this monitor", f"{result.mean_auroc:.3f}")
         for name in result.shifts[0].peers:
-            mean = sum(shift.peers[name] for shift in result.shifts) / len(result.shifts)
-            means.add_row(name, f"{mean:.3f}")
+            means.add_row(name, f"{result.mean_peer(name):.3f}")
         console.print(means)
     for sentence in summary(result):
         console.print(sentence)
