@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, DensityMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -81,7 +81,7 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.predict(X)
 
 
-class KDELogOdds(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class KDELogOdds(BaseEstimator):  # type: ignore[misc]
     """The guide's classifier as a detector: log-odds of in-distribution (label 0) over out-of-distribution (label 1).
 
     Posteriors saturate at 0 and 1 a few tens of nats from the border between the classes; log-odds rank every frame.

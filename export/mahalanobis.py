@@ -5,12 +5,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator
 from sklearn.covariance import LedoitWolf
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
-class MahalanobisDetector(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
     """Squared Mahalanobis distance under a Ledoit-Wolf covariance (Ledoit and Wolf 2004), as LaREM scores.
 
     Attributes:

@@ -6,13 +6,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 _BLOCK = 256
 
 
-class NearestNeighborDetector(DensityMixin, BaseEstimator):  # type: ignore[misc]
+class NearestNeighborDetector(BaseEstimator):  # type: ignore[misc]
     """Euclidean distance to the k-th nearest training row (Sun et al. 2022, without their normalisation).
 
     Args:
@@ -34,7 +34,7 @@ class NearestNeighborDetector(DensityMixin, BaseEstimator):  # type: ignore[misc
         """
         points: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
         if not 1 <= self.n_neighbors <= len(points):
-            raise ValueError(f"expected 1 to {len(points)} neighbours for as many rows, got {self.n_neighbors}")
+            raise ValueError(f"expected 1 to n_samples = {len(points)} neighbours, got {self.n_neighbors}")
         self.points_ = points
         return self
 

@@ -99,9 +99,9 @@ def judge(
         for scorer, judged in _scorers(candidate, ind, shifts, fit, test, seed):
             familiar = scorer(ind.rows[candidate.features][test])
             for shift, places in judged:
-                strange = scorer(shift.rows[candidate.features][places])
-                if not len(strange):
+                if not len(places):
                     raise UsageError(f"expected frames of {shift.frames.name} in both halves: lower --every")
+                strange = scorer(shift.rows[candidate.features][places])
                 labels, scores = np.repeat([0, 1], [len(familiar), len(strange)]), np.concatenate([familiar, strange])
                 aurocs[shift.frames.name].append(float(roc_auc_score(labels, scores)))
                 flagged.append(ind_flagged(labels, scores))

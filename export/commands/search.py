@@ -178,10 +178,11 @@ def _print(result: SearchResult, options: SearchOptions) -> None:
     table = Table(title="best first; AUROC over shifts that nothing was fitted on")
     for column in ("features", "detector", "PCA", "AUROC", "worst shift", "InD flagged, 95 % caught", "added ms"):
         table.add_column(column, justify="left" if column in ("features", "detector", "worst shift") else "right")
+    names = _short_names([one.candidate.features for one in result.ranked])
     for one in result.ranked:
         worst, least = one.worst
         table.add_row(
-            one.candidate.features,
+            names[one.candidate.features],
             one.candidate.detector,
             str(one.candidate.pca_components or "-"),
             f"{one.mean_auroc:.3f}",
@@ -196,6 +197,12 @@ def _print(result: SearchResult, options: SearchOptions) -> None:
         best = result.best.candidate
         console.print(f"best that an export can make: {best.features}, {best.detector}")
         print(f"next: {shlex.join(['python', '-m', 'export', *export_command(best, options)])}")
+
+
+def _short_names(features: Sequence[str]) -> dict[str, str]:
+    """The taps by the last part of their names, where that tells them apart."""
+    short = {name: name.rpartition(".")[2] if ", " in name else name for name in features}
+    return short if len(set(short.values())) == len(short) else {name: name for name in features}
 
 
 def _guide_lines(result: SearchResult) -> Iterator[str]:
