@@ -59,7 +59,7 @@ def splits(how: str, features: Features, drives: tuple[str, ...], count: int, se
         names = [drives[int(i)] for i in held_out]
         row: list[float] = []
         for rate in RATES:
-            point = set_threshold(scores, names, rate, name="t")
+            point = set_threshold(scores, names, rate)
             assert point.value == conformal_threshold(scores, rate)
             realised = float((new > point.value).mean())
             worth = effective_frames(scores, names) / len(scores)

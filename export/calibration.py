@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from export.calibration_options import AUTO, CalibrationOptions
-from export.conformal import OperatingPoint, drive_warning, set_threshold
+from export.conformal import drive_warning, set_threshold
 from export.detector_pipeline import choose_detector, fit_detector
 from export.drives import drive_names, hold_out
 from export.errors import CalibrationError, UsageError
 from export.video_correlation import effective_frames
+from lsood_runtime._manifest import OperatingPoint
 
 SCORE_TOLERANCE = 0.02
 
@@ -71,8 +72,6 @@ class Calibration:
         """The manifest's account of detector, operating points and calibration."""
         steps = dict(self.detector.steps)
         points = {name: asdict(point) for name, point in self.points.items()}
-        for point in points.values():
-            del point["name"]
         held_out, whole = len(self.scores), len(self.scores) + sum(self.fit_drives.values())
         blocks = len(self.fit_drives.keys() & self.drives.keys()) > 0
         return {
@@ -118,8 +117,8 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> tuple[tu
     drives = drive_names(paths, options.group_by)
     held_out = hold_out(drives, options.threshold_drives)
     names = [drives[i] for i in held_out]
-    for name, rate in options.rates.items():
-        set_threshold(np.zeros(len(held_out)), names, rate, name=name, guarantee=options.guarantee)
+    for rate in options.rates.values():
+        set_threshold(np.zeros(len(held_out)), names, rate, guarantee=options.guarantee)
     if (options.detector == "kde-classifier") != bool(options.ood_frames):
         raise UsageError(
             "expected --ood-frames with --detector kde-classifier, and with no other: add or drop one of them"
@@ -175,8 +174,7 @@ def calibrate(
     scores: NDArray[np.float64] = -detector.score_samples(rows[held_out])
     names = [drives[i] for i in held_out]
     points = {
-        name: set_threshold(scores, names, rate, name=name, guarantee=options.guarantee)
-        for name, rate in options.rates.items()
+        name: set_threshold(scores, names, rate, guarantee=options.guarantee) for name, rate in options.rates.items()
     }
     between = drive_warning(scores, names, next(iter(options.rates.values())))
     return Calibration(

@@ -9,7 +9,6 @@ with probability at most ``rate`` (Dunn, Wasserman and Ramdas 2022; Lee, Barber 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +17,9 @@ from scipy.stats import beta
 from export.drives import BLOCKS, HELD_OUT_BLOCKS
 from export.errors import CalibrationError, UsageError
 from export.video_correlation import effective_frames
+from lsood_runtime._manifest import OperatingPoint
 
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """A threshold and what it promises; the fields of :class:`lsood_runtime._manifest.OperatingPoint`, and a name."""
-
-    name: str
-    value: float
-    false_alarm_rate: float
-    guarantee: str
-    rate_low: float
-    rate_high: float
-    confidence: float
-    new_drive_rate: float | None
-    rule: str
 
 
 def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
@@ -123,7 +108,6 @@ def set_threshold(
     drives: Sequence[str],
     false_alarm_rate: float,
     *,
-    name: str,
     guarantee: str = "frames",
     confidence: float = 0.95,
 ) -> OperatingPoint:
@@ -137,7 +121,6 @@ def set_threshold(
         scores: ``(n,)`` in the order of recording within each drive.
         drives: ``(n,)`` names.
         false_alarm_rate: target.
-        name: of the operating point.
         guarantee: ``frames`` or ``drives``.
         confidence: of the interval.
 
@@ -159,7 +142,7 @@ def set_threshold(
     tail = (1 - confidence) / 2
     low, high = beta.ppf([tail, 1 - tail], (count + 1 - at_most) * independent, at_most * independent)
     promised = new_drive_rate(scores, drives, value)
-    return OperatingPoint(name, value, false_alarm_rate, guarantee, float(low), float(high), confidence, promised, rule)
+    return OperatingPoint(value, false_alarm_rate, guarantee, float(low), float(high), confidence, promised, rule)
 
 
 def p_values(calibration_scores: Scores, scores: Scores) -> Scores:

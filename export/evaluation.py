@@ -17,9 +17,10 @@ from export.data.anomalies import ANOMALIES, SEVERITIES
 from export.detector_pipeline import fit_detector
 from export.errors import UsageError
 from export.evaluation_result import Evaluation, EvaluationOptions, Moment, Shift
-from export.evaluation_sets import FrameSet, Source, label_files, score_set
+from export.evaluation_sets import FrameSet, label_files, score_set
 from export.failure_prediction import FailurePrediction, failure_prediction
 from export.features import EvaluationGraphs, Features
+from export.frame_source import FrameSource
 from export.frames import FrameFiles
 from export.shift_figures import RESAMPLES, shift_figures
 from lsood_runtime import BundleError, Manifest
@@ -45,19 +46,19 @@ def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: P
         raise BundleError(
             f"expected an operating point of the bundle ({', '.join(manifest.operating_points)}), got {point!r}"
         )
-    sources = list(_sources(options))
+    sources = list(_sources(options, manifest.input.channels))
     labels = label_files(options.labels)
     if labels and manifest.segmentation.kind == "none":
         raise UsageError(
             "expected a bundle with a segmentation to compare with labels, this one has none: drop --labels"
         )
-    fit_files = FrameFiles(options.fit_frames) if options.fit_frames else None
+    fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
 
     sets = [score_set(graphs, source, labels, options.ignored_labels, progress) for source in sources]
     ind, others = sets[0], sets[1:]
     peers = dict(_output_peers(ind))
     if fit_files is not None:
-        fitted = Source("fit frames", fit_files, tuple(range(len(fit_files))))
+        fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
         peers |= _fitted_peers(score_set(graphs, fitted, {}, (), progress).features)
 
     say("figures and intervals")
@@ -109,29 +110,29 @@ def _files(paths: list[str]) -> set[Path]:
     return found
 
 
-def _known(source: Source, files: set[Path]) -> int:
+def _known(source: FrameSource, files: set[Path]) -> int:
     return sum(path.resolve() in files for path in source.files.paths)
 
 
-def _sources(options: EvaluationOptions) -> Iterator[Source]:
+def _sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSource]:
     """In-distribution frames, then real shifts, then synthetic ones by kind and severity."""
     unknown = sorted(set(options.kinds) - set(ANOMALIES))
     if unknown:
         raise UsageError(f"expected synthetic anomalies among {', '.join(ANOMALIES)}, got {unknown[0]}")
     if not set(options.severities) <= set(SEVERITIES) or options.every < 1 or options.seed < 0:
         raise UsageError("expected severities from 1 to 5, --every of at least 1 and a --seed of at least 0")
-    ind = FrameFiles(options.ind)
-    yield Source("in distribution", ind, tuple(range(len(ind))))
+    ind = FrameFiles(options.ind, channels)
+    yield FrameSource("in distribution", ind, tuple(range(len(ind))))
     for name, paths in options.ood.items():
-        files = FrameFiles(paths)
+        files = FrameFiles(paths, channels)
         same = {path.resolve() for path in files.paths} & {path.resolve() for path in ind.paths}
         if same:
             raise UsageError(f"expected other frames as {name} than in distribution, {min(same).name} is in both")
-        yield Source(name, files, tuple(range(len(files))))
+        yield FrameSource(name, files, tuple(range(len(files))))
     for kind in options.kinds:
         for severity in options.severities:
             indices = tuple(range(0, len(ind), options.every))
-            yield Source(f"{kind} {severity}", ind, indices, kind, severity, options.seed)
+            yield FrameSource(f"{kind} {severity}", ind, indices, kind, severity, options.seed)
 
 
 Peer = Callable[[Features], NDArray[np.floating]]
@@ -189,7 +190,7 @@ def _moments(
     def moment(place: int) -> Moment:
         frames, i = places[place]
         channels = graphs.manifest.input.channels
-        frame = frames.source.frame(frames.source.indices[i], channels)
+        frame = frames.source[i]
         classes = graphs(frame).segmentation
         score = float(scores[place])
         p_value = float(p_values(calibration, np.array([score]))[0])

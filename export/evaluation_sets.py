@@ -10,32 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from export.calibration_frames import Progress
-from export.data.anomalies import degrade
 from export.errors import UsageError
 from export.failure_prediction import Overlaps, mean_iou, overlaps
 from export.features import EvaluationGraphs, Features, FrameFeatures
-from export.frames import FrameFiles
 
 Bytes = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A set of frames to be read: ``kind`` of anomaly and ``severity`` are None for frames as they are."""
-
-    name: str
-    files: FrameFiles
-    indices: tuple[int, ...]
-    kind: str | None = None
-    severity: int | None = None
-    seed: int = 0
-
-    def frame(self, index: int, channels: str) -> Bytes:
-        """Frame ``index`` of the files as the bundle takes it."""
-        frame = self.files[index]
-        if self.kind is not None and self.severity is not None:
-            frame = degrade(frame, self.kind, self.severity, self.seed + index)
-        return np.ascontiguousarray(frame[..., ::-1]) if channels == "bgr" else frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +28,7 @@ class FrameSet:
         mean_iou: of the whole set; None without labels.
     """
 
-    source: Source
+    source: FrameSource
     features: Features
     iou: NDArray[np.float64] | None
     mean_iou: float | None
@@ -72,14 +51,18 @@ def label_files(folders: Sequence[Path]) -> dict[str, Path]:
 
 
 def score_set(
-    graphs: EvaluationGraphs, source: Source, labels: Mapping[str, Path], ignored: tuple[int, ...], progress: Progress
+    graphs: EvaluationGraphs,
+    source: FrameSource,
+    labels: Mapping[str, Path],
+    ignored: tuple[int, ...],
+    progress: Progress,
 ) -> FrameSet:
     """Run a set through the graphs, and compare the class maps with labels where its frames have any.
 
     Raises:
         UsageError: a frame of another size, labels for some of the frames only, or a label that cannot be used.
     """
-    channels, num_classes = graphs.manifest.input.channels, graphs.manifest.segmentation.num_classes
+    num_classes = graphs.manifest.segmentation.num_classes
     paths = [source.files.paths[i] for i in source.indices]
     labelled = [path.stem in labels for path in paths]
     if any(labelled) and not all(labelled):
@@ -88,7 +71,7 @@ def score_set(
         )
     rows: list[tuple[str, FrameFeatures]] = []
     per_frame: list[Overlaps] = []
-    frames = (source.frame(i, channels) for i in source.indices)
+    frames = (source[i] for i in range(len(source)))
     for path, frame in zip(paths, progress(frames, source.name, len(paths)), strict=True):
         try:
             features = graphs(frame)

@@ -16,10 +16,11 @@ from export.data.anomalous import GUIDE_ANOMALIES
 from export.detector_pipeline import DETECTORS, fit_detector
 from export.drives import drive_names
 from export.errors import CalibrationError, UsageError
+from export.frame_source import FrameSource
 from export.frames import FrameFiles
 from export.options import ExportOptions
 from export.resolve import check_options, resolve_preprocessing
-from export.search_features import GUIDE_SAMPLES, Frames, SearchFeatures, SearchGraphs, collect, two_folds
+from export.search_features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
 from export.search_graphs import Workshop
 from export.search_ranking import GUIDE, Candidate, Ranked, candidates, judge
 from export.tap import resolve_taps
@@ -112,7 +113,7 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
         options.samples,
         plain.neighbors,
     )
-    ind = collect(graphs, Frames("in distribution", files, tuple(range(len(files)))), progress)
+    ind = collect(graphs, FrameSource("in distribution", files, tuple(range(len(files)))), progress)
     found = [collect(graphs, shift, progress) for shift in shifts]
 
     say("fitting and judging")
@@ -167,12 +168,12 @@ def _check(options: SearchOptions) -> None:
         raise UsageError("expected a severity from 1 to 5, --every of at least 1, and no negative --timed or --pca")
 
 
-def _shifts(options: SearchOptions, files: FrameFiles) -> list[Frames]:
+def _shifts(options: SearchOptions, files: FrameFiles) -> list[FrameSource]:
     if options.ood_frames:
         strange = FrameFiles(options.ood_frames, files.channels)
-        return [Frames("out of distribution", strange, tuple(range(len(strange))))]
+        return [FrameSource("out of distribution", strange, tuple(range(len(strange))))]
     indices = tuple(range(0, len(files), options.every))
-    return [Frames(kind, files, indices, kind, options.severity, options.export.seed) for kind in options.kinds]
+    return [FrameSource(kind, files, indices, kind, options.severity, options.export.seed) for kind in options.kinds]
 
 
 def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:

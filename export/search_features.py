@@ -12,11 +12,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.calibration_frames import Progress
-from export.data.anomalies import degrade
 from export.entropy import latent_entropy
 from export.evaluation_graph import OUTPUT_SCORES
 from export.forms import run_graph
-from export.frames import FrameFiles
+from export.frame_source import FrameSource
 
 GUIDE_SAMPLES = 10
 """The guide's S, with fresh masks."""
@@ -52,28 +51,6 @@ class SearchGraphs:
     neighbors: int
 
 
-@dataclass(frozen=True)
-class Frames:
-    """A set of frames: ``indices`` of ``files``, spoilt by ``kind`` where one is given."""
-
-    name: str
-    files: FrameFiles
-    indices: tuple[int, ...]
-    kind: str | None = None
-    severity: int = 3
-    seed: int = 0
-
-    def __getitem__(self, place: int) -> NDArray[np.uint8]:
-        """Frame ``indices[place]`` in the channel order of the files."""
-        index = self.indices[place]
-        frame = self.files[index]
-        if self.kind is None:
-            return frame
-        turned = slice(None, None, -1 if self.files.channels == "bgr" else 1)  # anomalies are drawn on RGB
-        spoilt = degrade(frame[..., turned], self.kind, self.severity, self.seed + index)
-        return np.ascontiguousarray(spoilt[..., turned])
-
-
 @dataclass(frozen=True, eq=False)
 class SearchFeatures:
     """Of the N frames of a set.
@@ -84,7 +61,7 @@ class SearchFeatures:
             each output score ``(N, 1)``, and ``guide`` for the guide's entropies.
     """
 
-    frames: Frames
+    frames: FrameSource
     rows: dict[str, Floats]
 
 
@@ -98,10 +75,10 @@ def moments_name(tap: str) -> str:
     return f"{tap}, no sampling"
 
 
-def collect(graphs: SearchGraphs, frames: Frames, progress: Progress) -> SearchFeatures:
+def collect(graphs: SearchGraphs, frames: FrameSource, progress: Progress) -> SearchFeatures:
     """Run a set through the graphs."""
     rows: dict[str, list[Floats]] = {}
-    for frame in progress((frames[i] for i in range(len(frames.indices))), frames.name, len(frames.indices)):
+    for frame in progress((frames[i] for i in range(len(frames))), frames.name, len(frames)):
         for name, values in _of_frame(graphs, frame).items():
             rows.setdefault(name, []).append(values.astype(np.float32))
     return SearchFeatures(frames, {name: np.stack(values) for name, values in rows.items()})

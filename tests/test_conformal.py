@@ -70,7 +70,7 @@ def test_interval_covers_the_true_rate(correlation: float, count: int, rate: flo
     inside, widths, true = [], [], []
     for _ in range(400):
         scores = video(rng, count, correlation)
-        point = set_threshold(scores, ["x"] * count, rate, name="t")
+        point = set_threshold(scores, ["x"] * count, rate)
         true.append(1 - norm.cdf(point.value))
         inside.append(point.rate_low <= true[-1] <= point.rate_high)
         widths.append(point.rate_high - point.rate_low)
@@ -84,7 +84,7 @@ def test_correlated_frames_widen_the_interval() -> None:
     rng = np.random.default_rng(2)
     width = {}
     for correlation in (0.0, 0.9):
-        points = [set_threshold(video(rng, 300, correlation), ["x"] * 300, 0.1, name="t") for _ in range(30)]
+        points = [set_threshold(video(rng, 300, correlation), ["x"] * 300, 0.1) for _ in range(30)]
         width[correlation] = np.mean([point.rate_high - point.rate_low for point in points])
     assert width[0.9] > 1.7 * width[0.0]
 
@@ -119,7 +119,7 @@ def test_drive_guarantee_holds_for_drives_that_differ() -> None:
         scores = np.repeat(levels[:9], 12) + rng.normal(size=108)
         new = levels[9] + rng.normal(size=200)
         for guarantee, shares in flagged.items():
-            point = set_threshold(scores, drives, 0.1, name="t", guarantee=guarantee)
+            point = set_threshold(scores, drives, 0.1, guarantee=guarantee)
             shares.append((new > point.value).mean())
     error = 3 * np.std(flagged["drives"]) / np.sqrt(400)
     assert np.mean(flagged["drives"]) <= 0.1 + error
@@ -128,17 +128,17 @@ def test_drive_guarantee_holds_for_drives_that_differ() -> None:
 
 def test_a_single_drive_promises_nothing_about_new_ones() -> None:
     scores = np.random.default_rng(0).normal(size=100)
-    assert set_threshold(scores, ["x"] * 100, 0.1, name="t").new_drive_rate is None
+    assert set_threshold(scores, ["x"] * 100, 0.1).new_drive_rate is None
     with pytest.raises(CalibrationError, match=r"at least 9 held-out drives .* got 1"):
-        set_threshold(scores, ["x"] * 100, 0.1, name="t", guarantee="drives")
-    two = set_threshold(scores, ["x", "y"] * 50, 0.1, name="t").new_drive_rate
+        set_threshold(scores, ["x"] * 100, 0.1, guarantee="drives")
+    two = set_threshold(scores, ["x", "y"] * 50, 0.1).new_drive_rate
     assert two is not None
     assert two >= 1 / 3
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:
     with pytest.raises(CalibrationError, match="finite"):
-        set_threshold(np.r_[np.arange(30.0), np.nan], ["x"] * 31, 0.1, name="t")
+        set_threshold(np.r_[np.arange(30.0), np.nan], ["x"] * 31, 0.1)
 
 
 def test_p_values_by_counting() -> None:

@@ -20,11 +20,12 @@ from export.data import SyntheticRoads, degrade
 from export.detectors import ExactKernelDensity
 from export.entropy import latent_entropy
 from export.errors import UsageError
+from export.frame_source import FrameSource
 from export.frames import FrameFiles
 from export.options import ExportOptions
 from export.preprocessing import Preprocessing
 from export.search import SearchOptions, SearchResult, search
-from export.search_features import Frames, SearchFeatures, two_folds
+from export.search_features import SearchFeatures, two_folds
 from export.search_ranking import Candidate, judge
 from export.split import build_sampler
 from tests.conftest import INPUT_SIZE
@@ -101,7 +102,7 @@ def test_a_row_by_hand(result: SearchResult, checkpoint: Path, frames: Path) -> 
 def made_up(
     name: str, rows: NDArray[np.float64], files: FrameFiles, indices: tuple[int, ...], kind: str | None
 ) -> SearchFeatures:
-    return SearchFeatures(Frames(name, files, indices, kind), {"t, S = 8": rows})
+    return SearchFeatures(FrameSource(name, files, indices, kind, 3), {"t, S = 8": rows})
 
 
 def test_no_detector_scores_what_it_fitted(frames: Path) -> None:
