@@ -13,6 +13,7 @@ from export.calibration_frames import Progress
 from export.errors import UsageError
 from export.failure_prediction import Overlaps, mean_iou, overlaps
 from export.features import EvaluationGraphs, Features, FrameFeatures
+from export.frame_source import FrameSource
 
 Bytes = NDArray[np.uint8]
 
