@@ -23,6 +23,10 @@ def check_options(options: ExportOptions) -> None:
         raise UsageError(f"{error}: raise --mc-samples or lower --neighbors") from error
     if options.seed < 0:
         raise UsageError(f"expected a --seed of 0 or more, got {options.seed}")
+    if options.format == "torchscript" and options.calibration.detector != "kde":
+        raise UsageError(
+            f"expected --detector kde with --format torchscript, got {options.calibration.detector}: choose one of the two"
+        )
     if options.format == "torchscript" and options.masks == "fresh":
         raise UsageError(
             "expected --masks fixed or input with --format torchscript, got fresh: a traced module that draws its own masks "

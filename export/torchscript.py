@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor, fx, nn
 
 from export.detectors import ExactKernelDensity
@@ -49,6 +50,8 @@ class KernelDensityScore(nn.Module):
     """``-detector.score_samples`` in torch: ``(B, C)`` float32 to ``(B,)`` float64, nats."""
 
     points: Tensor
+    centre: Tensor
+    deviation: Tensor
     components: Tensor
     mean: Tensor
 
@@ -57,9 +60,14 @@ class KernelDensityScore(nn.Module):
         density: ExactKernelDensity = detector[-1]
         count, dimensions = density.points_.shape
         self.register_buffer("points", torch.from_numpy(density.points_))
-        self.reduced = len(detector) > 1
+        steps = dict(detector.steps)
+        self.standardised, self.reduced = "scaler" in steps, "pca" in steps
+        if self.standardised:
+            scaler: StandardScaler = steps["scaler"]
+            self.register_buffer("centre", torch.from_numpy(scaler.mean_))
+            self.register_buffer("deviation", torch.from_numpy(scaler.scale_))
         if self.reduced:
-            pca: PCA = detector[0]
+            pca: PCA = steps["pca"]
             self.register_buffer("components", torch.from_numpy(pca.components_.T / pca.explained_variance_**0.5))
             self.register_buffer("mean", torch.from_numpy(pca.mean_))
         self.scale = -1 / (2 * density.bandwidth_**2)
@@ -68,6 +76,8 @@ class KernelDensityScore(nn.Module):
     def forward(self, entropy: Tensor) -> Tensor:
         """The exact sum over the training points."""
         rows = entropy.double()
+        if self.standardised:
+            rows = (rows - self.centre) / self.deviation
         if self.reduced:
             rows = (rows - self.mean) @ self.components
         squared = torch.cdist(rows, self.points, compute_mode="donot_use_mm_for_euclid_dist") ** 2

@@ -232,6 +232,11 @@ def wrong(tmp_path: Path, checkpoint: Path, frames: Path) -> Path:
         ({"--crop": "-1 0 64 128"}, 2, "starts inside the frame"),
         ({"--resize": "refuse"}, 2, "input size 128x64, got 160x80"),
         ({"--format": "torchscript", "--masks": "fresh"}, 2, "fixed or input"),
+        ({"--format": "torchscript", "--detector": "knn"}, 2, "--detector kde with --format torchscript, got knn"),
+        ({"--detector": "kde-classifier"}, 2, "expected --ood-frames"),
+        ({"--guarantee": "drives"}, 6, "held-out drives"),
+        ({"--group-by": "nowhere.csv"}, 2, "to group by"),
+        ({"--threshold-drives": "noon"}, 6, "got noon"),
         ({"--out": "precious"}, 2, "--overwrite"),
         ({"--out": "precious", "--overwrite": ""}, 2, "something else"),
         ({"--out": "no/parent"}, 2, "to exist"),
@@ -293,3 +298,24 @@ def test_each_difference_closes_the_gate(part: str, value: float) -> None:
     with pytest.raises(ParityError, match="no bundle was written"):
         check_parity(Parity(**(good | {part: value})), "classes", score_tolerance=0.02)  # type: ignore[arg-type]
     assert SCORE_TOLERANCE < 0.05
+
+
+def test_a_classifier_and_operating_points_from_the_command_line(
+    checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for i, frame in enumerate(list(FrameFiles([frames]))[:25]):
+        Image.fromarray(frame // 8).save(strange / f"{i:02d}.png")
+    arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(tmp_path / "m"), "--mc-samples", "8"]
+    more = ["--detector", "kde-classifier", "--ood-frames", str(strange), "--false-alarm-rate", "0.1", "loose=0.3"]
+    assert main([*arguments, *more, "--train-frames", str(frames)]) == 0
+    out = capsys.readouterr().out
+    assert "threshold loose" in out
+    assert "look like frames that the network was trained on" in " ".join(out.replace("│", " ").split())
+    manifest = read_manifest(tmp_path / "m")
+    assert (manifest.detector.kind, manifest.detector.fit_ood_frames) == ("kde-classifier", 25)
+    assert manifest.config["calibration"]["ood_frames"] == [str(strange)]
+    with OoDMonitor(tmp_path / "m") as usual, OoDMonitor(tmp_path / "m", operating_point="loose") as loose:
+        assert loose.threshold < usual.threshold
+        assert usual.assess(FrameFiles([strange])[0]).is_ood

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 import export
+from export.calibration_options import CalibrationOptions
 from export.checkpoint import load_checkpoint
 from export.data import FrameFiles
 from lsood_runtime import BundleError, FrameError, OoDMonitor, read_manifest
@@ -29,7 +30,8 @@ def every_form(export_small: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def noisy(export_small: Callable[..., Path]) -> Path:
-    return export_small(fuse=True, format="torchscript", masks="input")
+    calibration = CalibrationOptions(rates={"10%": 0.1}, standardise=True, pca=4)
+    return export_small(fuse=True, format="torchscript", masks="input", calibration=calibration)
 
 
 @pytest.fixture(scope="module")
