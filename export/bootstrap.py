@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 from export.video_correlation import autocorrelation_time
 
@@ -57,3 +58,20 @@ def resample_counts(values: NDArray[np.float64], resamples: int, rng: np.random.
     rows = np.arange(resamples)[:, None] * count
     counts = np.bincount((rows + drawn).ravel(), minlength=resamples * count)
     return counts.reshape(resamples, count).astype(np.float64)
+
+
+def share_interval(hits: NDArray[np.bool_], scores: NDArray[np.float64]) -> Interval:
+    """A share of frames with its exact binomial interval (Clopper and Pearson 1934), for the frames' effective number.
+
+    Resampling says nothing where no frame is hit, or every one.
+
+    Args:
+        hits: ``(n,)`` in the order of recording.
+        scores: ``(n,)`` of the same frames: their autocorrelation time says how many independent ones they are worth.
+    """
+    share = float(hits.mean())
+    worth = len(hits) / autocorrelation_time(scores)
+    tail = (1 - CONFIDENCE) / 2
+    low = beta.ppf(tail, share * worth, (1 - share) * worth + 1) if share > 0 else 0.0
+    high = beta.ppf(1 - tail, share * worth + 1, (1 - share) * worth) if share < 1 else 1.0
+    return Interval(share, float(low), float(high))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from export.bootstrap import interval, resample_counts
+from export.bootstrap import share_interval
 from export.calibration_frames import Progress
 from export.conformal import p_values
 from export.data.anomalies import ANOMALIES, SEVERITIES
@@ -22,7 +22,7 @@ from export.failure_prediction import FailurePrediction, failure_prediction
 from export.features import EvaluationGraphs, Features
 from export.frame_source import FrameSource
 from export.frames import FrameFiles
-from export.shift_figures import RESAMPLES, shift_figures
+from export.shift_figures import shift_figures
 from lsood_runtime import BundleError, Manifest
 
 Bytes = NDArray[np.uint8]
@@ -73,9 +73,7 @@ def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: P
         )
         for other in others
     )
-    rng = np.random.default_rng(options.seed)
-    flagged = (ind.features.score > threshold).astype(float)
-    drawn = resample_counts(ind.features.score, RESAMPLES, rng) @ flagged / len(flagged)
+    false_alarms = share_interval(ind.features.score > threshold, ind.features.score)
     failures, accepted = _failures([frames for frames in sets if frames.iou is not None], threshold)
     calibration = np.array(manifest.calibration.scores)
     strangest, familiar = _moments(graphs, sets, calibration)
@@ -85,7 +83,7 @@ def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: P
         point,
         dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         ind,
-        interval(float(flagged.mean()), drawn),
+        false_alarms,
         _known(ind.source, calibrated),
         shifts,
         failures,

@@ -171,7 +171,7 @@ def _shift_table(result: Evaluation) -> str:
         ["shift", "frames", *columns, "network's mIoU"],
         map(cells, result.shifts),
         f"Every shift against {len(result.ind.features)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with "
-        "95 % intervals from blocks of consecutive frames",
+        "95 % intervals from blocks of consecutive frames; a figure at its bound shows one of no width",
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bootstrap import Interval, interval, resample_counts
+from export.bootstrap import Interval, interval, resample_counts, share_interval
 from export.errors import UsageError
 
 Scores = NDArray[np.float64]
@@ -34,7 +34,7 @@ FIGURES = (
 def shift_figures(
     ind: Scores, ood: Scores, threshold: float, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """All of ``FIGURES`` with 95 % intervals.
+    """All of ``FIGURES`` with 95 % intervals: of shares of frames exact ones, of the others by the bootstrap.
 
     Args:
         ind: ``(n,)`` finite scores of in-distribution frames in the order of recording, higher = stranger.
@@ -51,13 +51,16 @@ def shift_figures(
     rng = np.random.default_rng(seed)
     whole = _figures(ind, ood, threshold, np.ones((1, len(ind))), np.ones((1, len(ood))))
     drawn = _figures(ind, ood, threshold, resample_counts(ind, resamples, rng), resample_counts(ood, resamples, rng))
-    return {name: interval(float(whole[name][0]), drawn[name]) for name in FIGURES}
+    figures = {name: interval(float(whole[name][0]), drawn[name]) for name in whole}
+    figures["false_alarm_rate"] = share_interval(ind > threshold, ind)
+    figures["miss_rate"] = share_interval(ood <= threshold, ood)
+    return {name: figures[name] for name in FIGURES}
 
 
 def _figures(
     ind: Scores, ood: Scores, threshold: float, ind_counts: Scores, ood_counts: Scores
 ) -> Mapping[str, Scores]:
-    """``(R, n)`` and ``(R, m)`` counts to ``(R,)`` of each figure."""
+    """``(R, n)`` and ``(R, m)`` counts to ``(R,)`` of each figure but the two shares of frames."""
     ranked = _ranking(ind, ood, ind_counts, ood_counts)
     false_alarms, caught = ind_counts @ (ind > threshold), ood_counts @ (ood > threshold)
     kept, missed = ind_counts.sum(axis=1) - false_alarms, ood_counts.sum(axis=1) - caught
@@ -67,8 +70,6 @@ def _figures(
         "accuracy": (caught + kept) / (caught + kept + missed + false_alarms),
         "mcc": (caught * kept - false_alarms * missed) / np.sqrt(np.where(margins > 0, margins, 1)),
         "f1": 2 * caught / np.maximum(2 * caught + false_alarms + missed, 1),
-        "false_alarm_rate": false_alarms / (kept + false_alarms),
-        "miss_rate": missed / (caught + missed),
     }
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
 
-from export.bootstrap import interval, resample_counts
+from export.bootstrap import interval, resample_counts, share_interval
 from export.errors import UsageError
 from export.metrics import ind_flagged, ood_missed
 from export.shift_figures import FIGURES, shift_figures
@@ -77,3 +77,24 @@ def test_interval_is_numpys_percentiles_and_survives_nan() -> None:
 def test_sides_without_scores_are_refused(ind: list[float], ood: list[float]) -> None:
     with pytest.raises(UsageError, match="on both sides"):
         shift_figures(np.array(ind), np.array(ood), 0.0)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 101), (7, 40), (40, 40), (1, 1)])
+def test_share_interval_is_scipys_for_independent_frames(hits: int, count: int) -> None:
+    alternating = np.tile([0.0, 1.0], count)[:count]  # of autocorrelation time 1
+    got = share_interval(np.arange(count) < hits, alternating)
+    expected = binomtest(hits, count).proportion_ci(0.95, method="exact")
+    assert (got.value, got.low, got.high) == pytest.approx((hits / count, expected.low, expected.high))
+
+
+def test_share_interval_of_a_video_is_wider_and_covers() -> None:
+    rng = np.random.default_rng(0)
+    true, inside, widths = norm.sf(1.0), 0, []
+    for _ in range(300):
+        scores = video(rng, 300, 0.8)
+        got = share_interval(scores > 1.0, scores)
+        inside += got.low <= true <= got.high
+        widths.append(got.high - got.low)
+    assert inside / 300 > 0.9
+    flat = share_interval(np.arange(300) < 300 * true, np.tile([0.0, 1.0], 150))
+    assert np.mean(widths) > 1.5 * (flat.high - flat.low)
