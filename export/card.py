@@ -26,7 +26,7 @@ with OoDMonitor("path/to/this/folder") as monitor:
 | entropy | k = {neighbors} of {count} samples, distances floored at {min_dist:g} |
 | detector | {detector} |
 | calibration | {source}, worth {effective:.0f} independent frames |
-| parity with PyTorch | latent {latent:.1e}, segmentation {segmentation:.1e}, score {score:.1e} nats, {parity_frames} frames |
+| parity with PyTorch | latent {latent:.1e}, segmentation {segmentation:.1e}, score {score:.1e}, {parity_frames} frames |
 
 ## What the thresholds promise
 

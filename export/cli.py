@@ -175,7 +175,7 @@ def _summarise(options: ExportOptions, result: ExportResult) -> None:
         + (f", b = {manifest.masks.block_size}" if manifest.masks.block_size else ""),
         **calibration_rows(manifest),
         "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
-        f"score {parity.score_max_abs:.1e} nats over {parity.frames} frames",
+        f"score {parity.score_max_abs:.1e} over {parity.frames} frames",
     }
     more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
     if more:

@@ -33,7 +33,7 @@ class Parity:
         latent_max_abs: of the latent samples, as a share of the largest latent sample.
         segmentation_disagreement: share of pixels of another class; for logits the largest difference as a share of the
             largest logit; 0 where the graph gives no segmentation.
-        score_max_abs: of the score, nats.
+        score_max_abs: of the score.
     """
 
     frames: int
@@ -132,7 +132,7 @@ def check_parity(parity: Parity, kind: str, score_tolerance: float) -> None:
     for name, value, tolerance in (
         ("latent samples (share of the largest)", parity.latent_max_abs, LATENT_TOLERANCE),
         (f"segmentation {kind} (share)", parity.segmentation_disagreement, segmentation_tolerance),
-        ("score (nats)", parity.score_max_abs, score_tolerance),
+        ("score", parity.score_max_abs, score_tolerance),
     ):
         if not value <= tolerance:
             raise ParityError(

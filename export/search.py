@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.pipeline import Pipeline
+from torch import nn
 
 from export.calibration_frames import Progress
 from export.checkpoint import load_checkpoint
@@ -23,6 +24,7 @@ from export.resolve import check_options, resolve_preprocessing
 from export.search_features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
 from export.search_graphs import Workshop
 from export.search_ranking import GUIDE, Candidate, Ranked, candidates, judge
+from export.stochastic import is_drop_block
 from export.tap import resolve_taps
 
 PAIRS = 15
@@ -100,12 +102,16 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = resolve_taps(checkpoint.network, plain.tap)
     shifts = _shifts(options, files)
-    with_guide = options.guide and {*GUIDE_ANOMALIES} < {shift.kind for shift in shifts}
+    own_tap = (
+        guides_tap(checkpoint.network) if options.guide and {*GUIDE_ANOMALIES} < {s.kind for s in shifts} else None
+    )
+    if options.guide and own_tap is None:
+        say("without the guide's configuration: it takes one DropBlock layer, and its anomalies and others as shifts")
 
     say("converting to ONNX")
     workshop = Workshop(plain, checkpoint, preprocessing, example, files.shape)
     whole = workshop.sampler(taps, max(options.samples))
-    guide = workshop.sampler(resolve_taps(checkpoint.network, ()), GUIDE_SAMPLES, fresh=True) if with_guide else None
+    guide = None if own_tap is None else workshop.sampler([own_tap], GUIDE_SAMPLES, fresh=True)
     graphs = SearchGraphs(
         workshop.session(whole),
         None if guide is None else workshop.session(guide),
@@ -120,7 +126,7 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
     listed = list(candidates(list(ind.rows), options.detectors, options.components))
     ranked = [judge(candidate, ind, found, folds, plain.seed) for candidate in listed]
     ranked.sort(key=lambda one: -one.mean_auroc)
-    by_guide = judge(Candidate(GUIDE, GUIDE), ind, found, folds, plain.seed) if with_guide else None
+    by_guide = judge(Candidate(GUIDE, GUIDE), ind, found, folds, plain.seed) if own_tap is not None else None
     able = [one for one in ranked if _exportable(one.candidate, options)]
     pairs = [ind.frames[i % len(files)] for i in range(PAIRS + 2)]
     times = {
@@ -136,6 +142,12 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
     # Of the best, too, only shifts that the guide's classifier did not learn.
     beside = best.over(list(by_guide.auroc)) if best and by_guide else None
     return SearchResult(tuple(ranked), best, by_guide, beside)
+
+
+def guides_tap(network: nn.Module) -> str | None:
+    """The network's one DropBlock layer; None where it has none or several."""
+    found = [name for name, module in network.named_modules() if is_drop_block(module)]
+    return found[0] if len(found) == 1 else None
 
 
 def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
@@ -202,6 +214,7 @@ def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
         words += [] if values is None else [flag, *map(str, values)]
     for name, value in plain.model_args.items():
         words += ["--model-arg", f"{name}={value}"]
-    words += ["--trust-checkpoint"] if plain.trust_checkpoint else []
+    words += ["--resize", plain.resize] if plain.resize != ExportOptions.resize else []
+    words += [flag for flag, set_ in (("--trust-checkpoint", plain.trust_checkpoint), ("--force", plain.force)) if set_]
     words += ["--ood-frames", *map(str, options.ood_frames)] if candidate.detector == "kde-classifier" else []
     return [*words, "--frames", *map(str, plain.frames), "--out", "monitor"]

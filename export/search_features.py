@@ -12,13 +12,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.calibration_frames import Progress
-from export.entropy import latent_entropy
+from export.entropy import DEFAULT_NEIGHBORS, latent_entropy
 from export.evaluation_graph import OUTPUT_SCORES
 from export.forms import run_graph
 from export.frame_source import FrameSource
 
 GUIDE_SAMPLES = 10
-"""The guide's S, with fresh masks."""
+"""The guide's S, with fresh masks; its k is the default of every entropy here."""
 
 Floats = NDArray[np.floating]
 
@@ -96,7 +96,7 @@ def _of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[str, Float
         found |= {name: outputs["output_scores"][0, i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
     if graphs.guide is not None:
         fresh = run_graph(graphs.guide, frame[None], [])["latent_samples"][0]
-        found["guide"] = latent_entropy(fresh, graphs.neighbors)
+        found["guide"] = latent_entropy(fresh, DEFAULT_NEIGHBORS)
     return found
 
 

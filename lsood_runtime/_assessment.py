@@ -25,10 +25,11 @@ class Assessment:
     """The verdict on one frame.
 
     Attributes:
-        score: nats; higher is further from the training distribution; ``inf`` where the graphs gave no finite number.
+        score: in the unit of the detector, nats for densities; higher is further from the training distribution; ``inf``
+            where the graphs gave no finite number.
         p_value: share of in-distribution frames that score at least as high, in (0, 1]; NaN where the state is INVALID.
         is_ood: the score is above the threshold, as it always is where the state is INVALID.
-        threshold: nats.
+        threshold: in the unit of the score.
         segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none.
         state: the verdict in one word.
         provider: the execution provider that ran.

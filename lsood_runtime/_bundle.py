@@ -27,7 +27,7 @@ class Bundle:
         detector: bytes of the graph from latent samples to score.
         weights: constants of both graphs that lie in a file of their own, by the file's name; often empty.
         golden_frames: ``(G, H, W, 3)`` uint8.
-        golden_scores: ``(G,)`` float64, nats.
+        golden_scores: ``(G,)`` float64.
         golden_noise: for masks of mode ``input``, ``(G, S, ...)`` float32 for each noise input.
     """
 

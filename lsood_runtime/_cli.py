@@ -28,7 +28,7 @@ examples:
   lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
 """
 _SCORE_EPILOG = """\
-A score is in nats, and higher is further from the training distribution; above the threshold a frame is out of
+Higher scores are further from the training distribution (nats for densities); above the threshold a frame is out of
 distribution. The p-value is the share of in-distribution frames at least as strange.
 
 exit codes: 0 all frames in distribution, 1 at least one out of distribution, 2 bad usage, input or bundle

@@ -180,7 +180,7 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """How far a golden frame's score may move, nats: ``cpu`` and ``gpu``."""
+    """How far a golden frame's score may move: ``cpu`` and ``gpu``."""
 
     tolerance: dict[str, float]
 

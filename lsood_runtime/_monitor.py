@@ -87,7 +87,7 @@ class OoDMonitor:
                 ``masks.noise`` shapes; None draws the next ones.
 
         Returns:
-            Score in nats; higher is further from the training distribution, compared with :attr:`threshold`; ``inf``,
+            Score in the unit of the detector, nats for densities; higher is further from the training distribution; ``inf``,
             above any threshold, where the graphs give no finite number.
 
         Raises:
@@ -153,7 +153,7 @@ class OoDMonitor:
             score = self.score(frame, [values[i] for values in noise] if noise else None)
             if not abs(score - expected) <= tolerance:
                 raise SelfTestError(
-                    f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g} nats, got {score:.6g} "
+                    f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g}, got {score:.6g} "
                     f"on {self._provider}: this machine computes something else than the exporter; do not rely on it"
                 )
 
@@ -164,7 +164,7 @@ class OoDMonitor:
 
     @property
     def threshold(self) -> float:
-        """Score above which a frame is out of distribution, nats."""
+        """Score above which a frame is out of distribution."""
         return self._threshold
 
     @property

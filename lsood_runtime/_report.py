@@ -74,9 +74,9 @@ def describe(manifest: Manifest) -> str:
         f"quantiles {quantiles} ({calibration.source})",
         **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
         "parity": f"{parity.frames} frames: latent {parity.latent_max_abs:.2g}, "
-        f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g} nats",
+        f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}",
         "golden frames": ", ".join(
-            f"{name} within {nats:.3g} nats" for name, nats in manifest.golden.tolerance.items()
+            f"{name} within {allowed:.3g}" for name, allowed in manifest.golden.tolerance.items()
         ),
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
         "files": ", ".join(f"{name} ({record.bytes:,} bytes)" for name, record in manifest.files.items()),

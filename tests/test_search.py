@@ -18,13 +18,14 @@ from export.cli import build_parser
 from export.commands import search as command
 from export.data import SyntheticRoads, degrade
 from export.detectors import ExactKernelDensity
+from export.dropblock import DropBlock2D
 from export.entropy import latent_entropy
 from export.errors import UsageError
 from export.frame_source import FrameSource
 from export.frames import FrameFiles
 from export.options import ExportOptions
 from export.preprocessing import Preprocessing
-from export.search import SearchOptions, SearchResult, search
+from export.search import SearchOptions, SearchResult, guides_tap, search
 from export.search_features import SearchFeatures, two_folds
 from export.search_ranking import Candidate, judge
 from export.split import build_sampler
@@ -199,3 +200,9 @@ def test_shifts_that_do_not_exist_are_refused(options: SearchOptions) -> None:
     for wrong in ({"kinds": ("hail",)}, {"kinds": ()}, {"detectors": ("svm",)}, {"severity": 9}):
         with pytest.raises(UsageError, match="expected"):
             search(replace(options, **wrong), lambda _: None, lambda items, *_: items)
+
+
+def test_the_guides_tap_is_the_one_drop_block_layer(checkpoint: Path) -> None:
+    assert guides_tap(load_checkpoint(checkpoint).network) == TAPS[1]
+    assert guides_tap(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))) is None
+    assert guides_tap(torch.nn.Sequential(DropBlock2D(0.5, 2), DropBlock2D(0.5, 2))) is None
