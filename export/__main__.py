@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m export`` and the console script ``lsood-export``."""
 
+import difflib
 import importlib
 import sys
 
@@ -13,9 +14,18 @@ def main() -> None:
     Each is imported when it is called: calibrating again does without torch.
     """
     given = sys.argv[1:]
-    command = given[0] if given and given[0] in _COMMANDS else None
-    module = importlib.import_module(f"export.commands.{command}" if command else "export.cli")
-    sys.exit(module.main(given[1:] if command else given))
+    word = given[0] if given and not given[0].startswith("-") else None
+    if word is None:
+        sys.exit(importlib.import_module("export.cli").main(given))
+    if word not in _COMMANDS:
+        close = difflib.get_close_matches(word, _COMMANDS, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "see python -m export --help"
+        print(
+            f"export: error: expected flags or a command ({', '.join(_COMMANDS)}), got {word}: {remedy}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.exit(importlib.import_module(f"export.commands.{word}").main(given[1:]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from export.__main__ import main as command_line
 from export.calibration_options import CalibrationOptions
 from export.commands import calibrate
 from export.errors import CalibrationError, UsageError
@@ -226,3 +227,16 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for word in ("--group-by", "--features", "19 held-out drives", "exit codes"):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [(["calibrat", "m"], "did you mean calibrate?"), (["fly"], "see python -m export --help")]
+)
+def test_a_misspelt_command_is_answered(
+    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["export", *words])
+    with pytest.raises(SystemExit) as left:
+        command_line()
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
