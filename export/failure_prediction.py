@@ -64,14 +64,16 @@ class FailurePrediction:
         score_name: which score.
         spearman: rank correlation of score and mean IoU: -1 where the stranger frame is always the worse segmented.
         risk: ``(N,)`` mean of 1 - mIoU over the k most familiar frames, k = 1..N.
+        oracle_risk: the same, were the frames in the order of their mIoU.
         aurc: mean of ``risk`` (area under the risk-coverage curve; Geifman and El-Yaniv 2017).
-        oracle_aurc: the same, were the frames in the order of their mean IoU.
+        oracle_aurc: mean of ``oracle_risk``.
         random_aurc: the same for frames in random order: the mean risk.
     """
 
     score_name: str
     spearman: float
     risk: Floats
+    oracle_risk: Floats
     aurc: float
     oracle_aurc: float
     random_aurc: float
@@ -88,13 +90,14 @@ def failure_prediction(score_name: str, scores: Floats, iou: Floats) -> FailureP
     if len(scores) != len(iou) or len(scores) < 2 or not (np.isfinite(scores).all() and np.isfinite(iou).all()):
         raise UsageError(f"expected finite scores and mIoU of at least two frames, got {len(scores)} and {len(iou)}")
     varied = np.ptp(scores) > 0 and np.ptp(iou) > 0
-    risk = risk_coverage(scores, iou)
+    risk, oracle_risk = risk_coverage(scores, iou), risk_coverage(-iou, iou)
     return FailurePrediction(
         score_name,
         float(spearmanr(scores, iou).statistic) if varied else float("nan"),
         risk,
+        oracle_risk,
         float(risk.mean()),
-        float(risk_coverage(-iou, iou).mean()),
+        float(oracle_risk.mean()),
         float(1 - iou.mean()),
     )
 

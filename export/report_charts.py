@@ -108,6 +108,8 @@ def risk_chart(result: Evaluation) -> str:
             coverage = np.arange(1, len(failure.risk) + 1) / len(failure.risk)
             own = failure is result.failures[0]
             axes.plot(coverage, failure.risk, label=failure.score_name, linewidth=2 if own else 1)
+        oracle = result.failures[0].oracle_risk
+        axes.plot(np.arange(1, len(oracle) + 1) / len(oracle), oracle, color="grey", linestyle="--", label="oracle")
         axes.axhline(result.failures[0].random_aurc, color="grey", linestyle=":", label="random order")
         axes.set(xlabel="share of frames accepted, most familiar first", ylabel="1 - mIoU of the accepted frames")
         axes.legend(fontsize=7, frameon=False)

@@ -89,7 +89,7 @@ def render(result: Evaluation, command: str) -> str:
         ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud cannot be told apart by "
          "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
         ("Does the score predict failures?", "Mean error of the frames that are accepted, the most familiar first. A curve "
-         "below the dotted line helps; the lower, the better.", report_charts.risk_chart, bool(result.failures)),
+         "below the dotted line helps; none can lie below the dashed one.", report_charts.risk_chart, bool(result.failures)),
     ]  # fmt: skip
     numbers = itertools.count(1)
     figures = [

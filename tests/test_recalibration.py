@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
@@ -240,3 +241,25 @@ def test_a_misspelt_command_is_answered(
         command_line()
     assert left.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_noise_from_outside_and_every_form(
+    export_small: Callable[..., Path], drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = export_small(masks="input", fuse=True, format="torchscript")
+    arguments = [str(old), "--frames", str(drives), "--out", str(tmp_path / "new"), "--false-alarm-rate", "0.2"]
+    assert calibrate.main(arguments) == 0
+    assert "only an export can make it: monitor.pt" in capsys.readouterr().err
+    manifest = read_manifest(tmp_path / "new")
+    assert "monitor.onnx" in manifest.files
+    assert manifest.masks == read_manifest(old).masks
+    frame = FrameFiles([drives])[5]
+    noise = [np.random.default_rng(0).random((8, *shape), dtype=np.float32) for shape in manifest.masks.noise]
+    with OoDMonitor(tmp_path / "new") as monitor:  # replays the golden frames with the old bundle's noise
+        expected = monitor.score(frame, noise)
+    weights = (tmp_path / "new" / "weights.bin").read_bytes()
+    options = ort.SessionOptions()
+    options.add_external_initializers_from_files_in_memory(["weights.bin"], [weights], [len(weights)])
+    fused = ort.InferenceSession((tmp_path / "new" / "monitor.onnx").read_bytes(), options)
+    feed = {"frame": frame[None]} | {f"noise_{i}": values[None] for i, values in enumerate(noise)}
+    assert fused.run(["score"], feed)[0][0] == pytest.approx(expected, rel=1e-4)
