@@ -109,8 +109,22 @@ def test_drive_threshold_by_trying_every_score(groups: int, size: int, rate: flo
     assert new_drive_rate(scores, drives, min(holding)) == pytest.approx(promised(min(holding)))
 
 
+def test_few_drives_promise_too_much_by_their_frames() -> None:
+    """Why the frames' threshold makes no promise for new drives."""
+    rng = np.random.default_rng(3)
+    flagged = []
+    for _ in range(300):
+        levels = rng.normal(scale=2, size=3)
+        scores = np.repeat(levels[:2], 40) + rng.normal(size=80)
+        point = set_threshold(scores, ["a"] * 40 + ["b"] * 40, 0.1)
+        flagged.append((levels[2] + rng.normal(size=200) > point.value).mean())
+        assert point.new_drive_rate is not None
+        assert point.new_drive_rate > 1 / 3
+    assert np.mean(flagged) - 3 * np.std(flagged) / np.sqrt(300) > 0.1
+
+
 def test_drive_guarantee_holds_for_drives_that_differ() -> None:
-    """Drives with a level of their own: the frames' threshold fails on new ones, the drives' threshold holds."""
+    """Drives with a level of their own: the drives' threshold holds on new ones, and is the higher one."""
     rng = np.random.default_rng(3)
     flagged = {"frames": [], "drives": []}  # type: ignore[var-annotated]
     for _ in range(400):
