@@ -20,7 +20,7 @@ def test_promises_hold_for_exchangeable_frames(tmp_path: Path) -> None:
     entropy = rng.normal(size=(300, 6)).astype(np.float32)
     features = Features(names, entropy, np.zeros(300), np.zeros((300, 12), np.float32), np.zeros((300, 4), np.float32))
     save_features(tmp_path / "day.npz", features, "0" * 64)
-    command = [sys.executable, EXAMPLE, "--features", tmp_path / "day.npz", "--splits", "40"]
+    command = [sys.executable, str(EXAMPLE), "--features", str(tmp_path / "day.npz"), "--splits", "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if re.match(r"\| (frames|blocks)", line)]
     assert [(row[0].strip(), row[1].strip()) for row in rows] == [
