@@ -25,8 +25,6 @@ from export.frames import FrameFiles
 from export.shift_figures import shift_figures
 from lsood_runtime import BundleError, Manifest
 
-Bytes = NDArray[np.uint8]
-
 SHOWN, SHOWN_OF_A_SET = 6, 2
 _PEERS = ("kde", "mahalanobis", "knn")
 
