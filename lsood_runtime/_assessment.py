@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the monitor says of a frame."""
 
+import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -17,7 +18,9 @@ class State(StrEnum):
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     """The score is above the threshold."""
     INVALID = "invalid"
-    """The score is not a finite number: treat the frame as out of distribution, and the monitor as ill."""
+    """No frame of a camera that works, or a score that is no finite number: treat it as out of distribution."""
+    LATE = "late"
+    """The verdict came after the deadline; what it says of the frame still holds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,14 +29,17 @@ class Assessment:
 
     Attributes:
         score: in the unit of the detector, nats for densities; higher is further from the training distribution; ``inf``
-            where the graphs gave no finite number.
-        p_value: share of in-distribution frames that score at least as high, in (0, 1]; NaN where the state is INVALID.
-        is_ood: the score is above the threshold, as it always is where the state is INVALID.
+            where there is no finite number.
+        p_value: share of in-distribution frames that score at least as high, in (0, 1]; NaN where the score is not finite.
+        is_ood: the score is above the threshold, or the state is INVALID.
         threshold: in the unit of the score.
-        segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none.
-        state: the verdict in one word.
+        segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none, or the graphs
+            did not run.
+        state: the verdict in one word. INVALID goes before LATE, LATE before OUT_OF_DISTRIBUTION.
+        reason: why the state is not OK, in a sentence; empty where it is.
         provider: the execution provider that ran.
         latency_ms: from the call to the verdict, milliseconds.
+        stamp_ns: of the frame, nanoseconds on the caller's clock; where none was given, of the call since the epoch.
     """
 
     score: float
@@ -42,19 +48,21 @@ class Assessment:
     threshold: float
     segmentation: NDArray[np.uint8] | NDArray[np.float32] | None
     state: State
+    reason: str
     provider: str
     latency_ms: float
+    stamp_ns: int
 
     def asdict(self) -> dict[str, Any]:
         """JSON-ready values, the segmentation left out; numbers that are not finite become None."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "segmentation"}
         for name in ("score", "p_value"):
-            values[name] = values[name] if np.isfinite(values[name]) else None
+            values[name] = values[name] if math.isfinite(values[name]) else None
         return values | {"state": self.state.value}
 
     def __str__(self) -> str:
         """One line for a log."""
         return (
             f"{self.state.value} score={self.score:.3f} threshold={self.threshold:.3f} p={self.p_value:.4f} "
-            f"{self.latency_ms:.1f} ms {self.provider}"
+            f"{self.latency_ms:.1f} ms {self.provider}" + (f": {self.reason}" if self.reason else "")
         )

@@ -2,9 +2,11 @@
 """The one check between a camera and the graphs."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import FrameError
@@ -13,28 +15,148 @@ from lsood_runtime._manifest import InputContract, Masks
 Frame: TypeAlias = NDArray[np.uint8]
 Noise: TypeAlias = Sequence[NDArray[np.float32]]
 
+_HOST_DEVICES, _CUDA_DEVICE = (1, 3), 2  # DLPack's numbers: CPU and page-locked CPU memory, CUDA
+_DARK, _BRIGHT, _ALIKE = 8, 247, 0.99
+_ROWS_LOOKED_AT = 64
 
-def check_frame(frame: object, contract: InputContract) -> Frame:
-    """Give ``frame`` back as ONNX Runtime takes it, or say what is wrong with it.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceFrame:
+    """``(B, H, W, 3)`` uint8 frames, contiguous in the memory of a device; ``owner`` keeps that memory alive."""
+
+    shape: tuple[int, ...]
+    device: str
+    device_id: int
+    pointer: int
+    owner: Any
+
+
+def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
+    """Give ``frame`` back as a batch of one, as ONNX Runtime takes it, or say what is wrong with it.
 
     Args:
-        frame: a camera frame; not modified, and copied only where its memory is not contiguous.
+        frame: a camera frame in host memory, as a numpy array or anything with DLPack or ``__array_interface__``, or in CUDA
+            memory by DLPack; not modified, and copied only where its memory is not contiguous or its channels are turned.
         contract: what a frame must be.
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``.
 
     Returns:
-        ``(frame_height, frame_width, 3)`` uint8, contiguous.
+        ``(1, frame_height, frame_width, 3)`` uint8 in the contract's channel order, contiguous.
 
     Raises:
         FrameError: not an array, or of another dtype, rank, size or channel count.
     """
-    shape = (contract.frame_height, contract.frame_width, 3)
-    if isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.shape == shape:
-        return np.ascontiguousarray(frame)
+    return _check(frame, contract, channels, 3)
+
+
+def trusted_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
+    """The same without a look at dtype and size: for callers who know.
+
+    Raises:
+        FrameError: not an array.
+    """
+    array = as_array(frame)
+    if not isinstance(array, np.ndarray) or array.ndim == 0:
+        return check_frame(frame, contract, channels)
+    return np.ascontiguousarray(array[None] if channels == contract.channels else array[None, ..., ::-1])
+
+
+def check_batch(frames: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
+    """The same for ``(B, H, W, 3)`` frames in one array, or a sequence of ``(H, W, 3)`` frames in host memory.
+
+    Raises:
+        FrameError: as for :func:`check_frame`, or no frame at all.
+    """
+    if isinstance(frames, list | tuple):
+        if not frames:
+            raise FrameError("expected at least one frame, got none")
+        singles = []
+        for i, frame in enumerate(frames):
+            try:
+                single = check_frame(frame, contract, channels)
+            except FrameError as error:
+                raise FrameError(f"frame {i} of the batch: {error}") from error
+            if isinstance(single, DeviceFrame):
+                raise FrameError(
+                    f"frame {i} of the batch: expected host memory, or all frames in one tensor on the device"
+                )
+            singles.append(single)
+        return np.concatenate(singles)
+    return _check(frames, contract, channels, 4)
+
+
+def fault_of(frame: Frame) -> str | None:
+    """Why no camera that works gives this frame; None where it may be one. Looks at 64 rows at most.
+
+    Args:
+        frame: ``(..., H, W, 3)`` uint8.
+    """
+    rows = frame.reshape(-1, *frame.shape[-2:])
+    seen = rows[:: max(1, len(rows) // _ROWS_LOOKED_AT)]
+    enough = _ALIKE * seen.size
+    if np.count_nonzero(seen <= _DARK) >= enough:
+        return f"black: {_ALIKE:.0%} of the pixels are at {_DARK} or below"
+    if np.count_nonzero(seen >= _BRIGHT) >= enough:
+        return f"saturated: {_ALIKE:.0%} of the pixels are at {_BRIGHT} or above"
+    if np.count_nonzero(seen == seen[0, 0]) >= enough:
+        return f"of one colour: {_ALIKE:.0%} of the pixels are {tuple(map(int, seen[0, 0]))}"
+    return None
+
+
+def as_array(frame: object) -> NDArray[Any] | DeviceFrame | None:
+    """The array behind ``frame``, without a copy; None where it is none.
+
+    Raises:
+        FrameError: it claims to be an array and does not hand it over.
+    """
     if isinstance(frame, np.ndarray):
-        got, hint = f"{frame.shape} {frame.dtype}", _array_hint(frame, shape)
+        return frame
+    try:
+        if hasattr(frame, "__dlpack__") and hasattr(frame, "__dlpack_device__"):
+            kind, device_id = frame.__dlpack_device__()
+            if kind in _HOST_DEVICES:
+                return np.from_dlpack(frame)
+            if kind == _CUDA_DEVICE:
+                value = ort.OrtValue.from_dlpack(frame)
+                if value.data_type() != "tensor(uint8)":
+                    raise FrameError(f"expected uint8, got {value.data_type()}: pass the camera's own image")
+                return DeviceFrame(tuple(value.shape()), "cuda", device_id, value.data_ptr(), value)
+        if hasattr(frame, "__array_interface__"):
+            return np.asarray(frame)
+    except FrameError:
+        raise
+    except Exception as error:  # whatever the other library makes of it: BufferError, TypeError, RuntimeError, its own
+        raise FrameError(f"expected an array, {type(frame).__name__} does not hand one over: {error}") from error
+    return None
+
+
+def _check(frame: object, contract: InputContract, channels: str, rank: int) -> Frame | DeviceFrame:
+    shape = (contract.frame_height, contract.frame_width, 3)
+    array = as_array(frame)
+    turned = channels != contract.channels
+    if isinstance(array, DeviceFrame):
+        if array.shape[rank - 3 :] != shape or len(array.shape) != rank:
+            raise FrameError(
+                f"expected a {shape} uint8 frame in {channels.upper()}, got {array.shape} on {array.device}"
+            )
+        if turned:
+            raise FrameError(
+                f"expected a frame in {contract.channels.upper()}, got one in {channels.upper()} on {array.device}: "
+                "turn its channels there, or export with the camera's order"
+            )
+        whole = (1,) * (4 - rank) + array.shape
+        return DeviceFrame(whole, array.device, array.device_id, array.pointer, array.owner)
+    if isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.shape[-3:] == shape and array.ndim == rank:
+        if array.size == 0:
+            raise FrameError("expected at least one frame, got none")
+        whole_array = array if rank == 4 else array[None]
+        return np.ascontiguousarray(whole_array[..., ::-1] if turned else whole_array)
+    if isinstance(array, np.ndarray):
+        got, hint = f"{array.shape} {array.dtype}", _array_hint(array, shape)
     else:
         got, hint = f"an object of type {type(frame).__name__}", _object_hint(frame)
-    raise FrameError(f"expected a {shape} uint8 frame in {contract.channels.upper()}, got {got}. {hint}")
+    wanted = shape if rank == 3 else f"(B, {str(shape)[1:]}"
+    raise FrameError(f"expected a {wanted} uint8 frame in {channels.upper()}, got {got}. {hint}")
 
 
 def check_noise(noise: Noise, masks: Masks) -> list[NDArray[np.float32]]:
@@ -97,8 +219,6 @@ def _array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
 
 
 def _object_hint(frame: object) -> str:
-    if type(frame).__module__.split(".")[0] == "torch":
-        return "Pass the camera's own uint8 image as a numpy array; of an (H, W, 3) uint8 tensor, tensor.cpu().numpy()."
     if isinstance(frame, str | bytes):
         return "Read the file first; `lsood score` does that."
     return "Pass a numpy array; numpy.asarray(image) makes one of an image."

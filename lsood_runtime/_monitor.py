@@ -1,40 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
 """The monitor that a perception stack embeds."""
 
+import dataclasses
 import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle import DETECTOR, SEGMENTATION, open_bundle
-from lsood_runtime._exceptions import BundleError, ClosedError, SelfTestError
-from lsood_runtime._frames import Frame, Noise, check_frame, check_noise
+from lsood_runtime._bundle import open_bundle
+from lsood_runtime._exceptions import BundleError, ClosedError, FrameError
+from lsood_runtime._frames import (
+    DeviceFrame,
+    Frame,
+    Noise,
+    check_batch,
+    check_frame,
+    check_noise,
+    fault_of,
+    trusted_frame,
+)
+from lsood_runtime._loading import Loaded, Loading, SelfTest, golden_score, load, replay
 from lsood_runtime._manifest import Manifest
-from lsood_runtime._providers import CPU, Graph, Provider, Signature, resolve_providers
+from lsood_runtime._pass import Outcome
+from lsood_runtime._providers import Provider, resolve_providers
 
 
 class OoDMonitor:
     """Scores camera frames by their distance from the training distribution.
 
     Loading verifies every file of the bundle and replays its golden frames. With fixed masks a frame's score depends on
-    the frame alone: the same bits in any order and any process on one machine, at one number of threads. With fresh masks
-    it also depends on chance. With masks from noise that is an input it depends on the frame and the noise: the caller's,
-    or else the next of a sequence that the manifest's seed begins anew in every monitor.
+    the frame alone: the same bits in any order, thread and process on one machine, at one number of threads. With fresh
+    masks it also depends on chance. With masks from noise that is an input it depends on the frame and the noise: the
+    caller's, or else the next of a sequence that the manifest's seed begins anew in every monitor.
+
+    Every method may be called from several threads at once. A monitor is pickled as its arguments: the copy loads the
+    bundle again from the same path, so that each worker process gets a monitor of its own.
 
     Args:
         bundle: the folder that ``python -m export`` wrote.
         providers: ONNX Runtime execution providers by name, short name (``cpu``, ``cuda``, ``tensorrt``) or
-            ``(name, options)``; None for the CPU. One that does not load is an error, never replaced.
+            ``(name, options)``, in order of preference; None for the CPU. One that does not load is an error.
+        allow_fallback: go on with the remaining providers, and at last the CPU, where one does not load or fails the first
+            frames; :attr:`provider` and every assessment say which one runs.
         threads: threads of the CPU provider within an operator; None for one a core.
-        self_test: replay the golden frames, which warms the provider up as well.
+        batch: frames of every call, fixed in the graphs, which lets CUDA fold arithmetic on shapes and capture graphs;
+            None leaves it free.
+        session_options: called with ONNX Runtime's options of each graph before it loads, to change them.
+        channels: order of the frames' last axis, ``rgb`` or ``bgr``; None for the manifest's. Turned ones are copied once.
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
+        deadline_ms: a verdict that takes longer is LATE; None for no deadline.
+        validate: check each frame before the graphs see it; without, a wrong one is a ProviderError or worse.
+        self_test: replay the golden frames, which warms the provider up as well.
 
     Raises:
         BundleError: the bundle is incomplete, damaged or of another schema, or has no such operating point.
@@ -51,38 +76,59 @@ class OoDMonitor:
         bundle: str | os.PathLike[str],
         *,
         providers: Sequence[Provider] | None = None,
+        allow_fallback: bool = False,
         threads: int | None = None,
-        self_test: bool = True,
+        batch: int | None = None,
+        session_options: Callable[[ort.SessionOptions], None] | None = None,
+        channels: str | None = None,
         operating_point: str | None = None,
+        deadline_ms: float | None = None,
+        validate: bool = True,
+        self_test: bool = True,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise ValueError(f"expected at least one thread, got {threads}")
+        for name, number in (("thread", threads), ("frame in a batch", batch)):
+            if number is not None and number < 1:
+                raise ValueError(f"expected at least one {name}, got {number}")
+        if deadline_ms is not None and not deadline_ms > 0:
+            raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}")
+        if channels not in (None, "rgb", "bgr"):
+            raise ValueError(f"expected channels rgb or bgr, got {channels!r}")
         resolved = resolve_providers(providers)
+        self._arguments = {
+            "providers": providers,
+            "allow_fallback": allow_fallback,
+            "threads": threads,
+            "batch": batch,
+            "session_options": session_options,
+            "channels": channels,
+            "operating_point": operating_point,
+            "deadline_ms": deadline_ms,
+            "validate": validate,
+            "self_test": self_test,
+        }
+        self._path = Path(bundle).absolute()
         contents = open_bundle(bundle)
         self._manifest = contents.manifest
+        self._channels = channels or self._manifest.input.channels
         points = self._manifest.operating_points
         chosen = self._manifest.operating_point if operating_point is None else operating_point
         if chosen not in points:
             raise BundleError(f"expected an operating point of the bundle ({', '.join(points)}), got {chosen!r}")
         self._operating_point, self._threshold = chosen, points[chosen].value
         self._calibration = np.array(contents.manifest.calibration.scores)
-        self._provider = resolved[0][0]
+        self._deadline_ms, self._validate, self._batch = deadline_ms, validate, batch
         self._noise_source, self._noise_lock = np.random.default_rng(contents.manifest.masks.seed), threading.Lock()
-        frame, segmentation, latent_samples, verdict = _signatures(contents.manifest)
-        shared = (contents.weights, resolved, threads)
-        self._outputs = [*segmentation, *latent_samples]
-        self._graphs: tuple[Graph, Graph] | None = (
-            Graph(SEGMENTATION, contents.segmentation, *shared, frame, {**segmentation, **latent_samples}),
-            Graph(DETECTOR, contents.detector, *shared, latent_samples, verdict),
-        )
-        if self_test:
-            self._replay(contents.golden_frames, contents.golden_scores, contents.golden_noise)
+        # The graphs hold their constants themselves: what was read from the files is let go.
+        self._golden = dataclasses.replace(contents, segmentation=b"", detector=b"", weights={})
+        how = Loading(resolved, allow_fallback, threads, batch, session_options, self_test)
+        self._loaded: Loaded | None = load(contents, how)
 
-    def score(self, frame: Frame, noise: Noise | None = None) -> float:
+    def score(self, frame: Any, noise: Noise | None = None) -> float:
         """Score one camera frame.
 
         Args:
-            frame: ``(H, W, 3)`` uint8 in the manifest's channel order and size; not modified. Views are copied once.
+            frame: ``(H, W, 3)`` uint8 of the manifest's size; a numpy array or anything with DLPack (in CUDA memory too,
+                where CUDA runs) or ``__array_interface__``; not modified. What is not contiguous is copied once.
             noise: for masks of mode ``input`` only, one ``(S, *shape)`` float32 array in [0, 1) for each of the manifest's
                 ``masks.noise`` shapes; None draws the next ones.
 
@@ -92,70 +138,157 @@ class OoDMonitor:
 
         Raises:
             FrameError: wrong rank, dtype, size or channel count, of the frame or the noise; the message names what was
-                expected and what came.
+                expected and what came. A camera loop calls :meth:`assess`, which says so in the state.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        return self._run(frame, noise)[0]
+        return _finite(self._run(self._checked(frame), noise).scores[0])
 
-    def assess(self, frame: Frame, noise: Noise | None = None) -> Assessment:
-        """Score one camera frame and say what to make of it.
+    def score_batch(self, frames: Any) -> NDArray[np.float64]:
+        """Score several frames in one run, such as those of several cameras.
 
         Args:
-            frame: as for :meth:`score`.
-            noise: as for :meth:`score`.
+            frames: ``(B, H, W, 3)`` uint8 as for :meth:`score`, or a list of B frames.
 
         Returns:
-            The verdict, with the segmentation of the same pass.
+            ``(B,)`` scores as :meth:`score` gives them, to within the arithmetic of another batch.
 
         Raises:
             FrameError: as for :meth:`score`.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        start = time.perf_counter()
-        score, segmentation = self._run(frame, noise)
-        threshold = self._threshold
-        if not math.isfinite(score):
-            state, p_value = State.INVALID, math.nan
+        batch = check_batch(frames, self._manifest.input, self._channels) if self._validate else np.asarray(frames)
+        return np.array([_finite(score) for score in self._run(batch, None).scores])
+
+    def assess(self, frame: Any, noise: Noise | None = None, *, stamp_ns: int | None = None) -> Assessment:
+        """Score one camera frame and say what to make of it; nothing that lies in the frame raises.
+
+        Args:
+            frame: as for :meth:`score`. One that breaks the contract, or is black, saturated or of one colour, is INVALID.
+            noise: as for :meth:`score`.
+            stamp_ns: of the frame, nanoseconds on any clock; None for now.
+
+        Returns:
+            The verdict, with the segmentation of the same pass.
+
+        Raises:
+            FrameError: the noise does not fit.
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the monitor was closed.
+        """
+        return self.assess_since(time.perf_counter(), frame, noise, stamp_ns=stamp_ns)
+
+    def assess_since(
+        self, start: float, frame: Any, noise: Noise | None = None, *, stamp_ns: int | None = None
+    ) -> Assessment:
+        """The same for a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
+        stamp = time.time_ns() if stamp_ns is None else stamp_ns
+        loaded = self._open()
+        fault: str | None = None
+        score, segmentation = math.inf, None
+        try:
+            checked = self._checked(frame)
+        except FrameError as error:
+            fault = str(error)
         else:
-            state = State.OUT_OF_DISTRIBUTION if score > threshold else State.OK
-            count = len(self._calibration)
+            outcome = self._run(checked, noise)
+            score, segmentation = _finite(outcome.scores[0]), outcome.segmentation
+            if self._validate and not isinstance(checked, DeviceFrame):
+                fault = fault_of(checked)
+                fault = fault and f"expected a camera's image, got a frame that is {fault}"
+            if fault is None and not math.isfinite(score):
+                fault = "expected a finite score, got none: the graphs cannot make sense of this frame"
+        return self._verdict(score, segmentation, fault, start, stamp, loaded.provider)
+
+    def _verdict(
+        self, score: float, segmentation: Any, fault: str | None, start: float, stamp_ns: int, provider: str
+    ) -> Assessment:
+        above, count = score > self._threshold, len(self._calibration)
+        p_value = math.nan
+        if math.isfinite(score):
             p_value = (1 + count - int(np.searchsorted(self._calibration, score, side="left"))) / (count + 1)
+        state, reason = State.OK, ""
+        if above:
+            state, reason = State.OUT_OF_DISTRIBUTION, f"the score is above {self._threshold:.6g}"
         latency_ms = 1e3 * (time.perf_counter() - start)
+        if self._deadline_ms is not None and latency_ms > self._deadline_ms:
+            state, reason = State.LATE, f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"
+        if fault is not None:
+            state, reason = State.INVALID, fault
         return Assessment(
-            score, p_value, state is not State.OK, threshold, segmentation, state, self._provider, latency_ms
+            score,
+            p_value,
+            above or fault is not None,
+            self._threshold,
+            None if segmentation is None else segmentation[0],
+            state,
+            reason,
+            provider,
+            latency_ms,
+            stamp_ns,
         )
 
-    def _run(self, frame: Any, noise: Noise | None) -> tuple[float, Any]:
-        if self._graphs is None:
-            raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
-        feed: dict[str, NDArray[Any]] = {"frame": check_frame(frame, self._manifest.input)[None]}
-        if noise is not None or self._manifest.masks.noise:
-            masks = self._manifest.masks
-            values = self._draw() if noise is None else check_noise(noise, masks)
-            feed |= {f"noise_{i}": value[None] for i, value in enumerate(values)}
-        network, detector = self._graphs
-        *segmentation, latent_samples = network.run(self._outputs, feed)
-        (scores,) = detector.run(["score"], {"latent_samples": latent_samples})
-        score = float(scores[0])
-        # NaN > threshold is false: a consumer who compares by hand would take an ill monitor for a good frame.
-        return score if math.isfinite(score) else math.inf, segmentation[0][0] if segmentation else None
+    def _checked(self, frame: Any) -> Frame | DeviceFrame:
+        if self._validate:
+            return check_frame(frame, self._manifest.input, self._channels)
+        return trusted_frame(frame, self._manifest.input, self._channels)
 
-    def _draw(self) -> list[NDArray[np.float32]]:
+    def _run(self, frames: Frame | DeviceFrame, noise: Noise | None) -> Outcome:
+        loaded = self._open()
+        if self._batch not in (None, frames.shape[0]):
+            raise FrameError(
+                f"expected {self._batch} frames in every call, as batch={self._batch} fixes them, got {frames.shape[0]}"
+            )
+        masks = self._manifest.masks
+        values: list[NDArray[np.float32]] = []
+        if noise is not None:
+            values = [value[None] for value in check_noise(noise, masks)]
+        elif masks.noise:
+            values = self._draw(frames.shape[0])
+        return loaded.way.run(frames, {f"noise_{i}": value for i, value in enumerate(values)})
+
+    def _open(self) -> Loaded:
+        if self._loaded is None:
+            raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
+        return self._loaded
+
+    def _draw(self, frames: int) -> list[NDArray[np.float32]]:
         masks = self._manifest.masks
         with self._noise_lock:
-            return [self._noise_source.random((masks.count, *shape), dtype=np.float32) for shape in masks.noise]
+            drawn = [
+                [self._noise_source.random((masks.count, *shape), dtype=np.float32) for shape in masks.noise]
+                for _ in range(frames)
+            ]
+        return [np.stack(values) for values in zip(*drawn, strict=True)]
 
-    def _replay(self, frames: Frame, scores: NDArray[np.float64], noise: tuple[NDArray[np.float32], ...]) -> None:
-        tolerance = self._manifest.golden.tolerance["cpu" if self._provider == CPU else "gpu"]
-        for i, (frame, expected) in enumerate(zip(frames, scores, strict=True)):
-            score = self.score(frame, [values[i] for values in noise] if noise else None)
-            if not abs(score - expected) <= tolerance:
-                raise SelfTestError(
-                    f"expected golden frame {i} to score {expected:.6g} within {tolerance:.3g}, got {score:.6g} "
-                    f"on {self._provider}: this machine computes something else than the exporter; do not rely on it"
-                )
+    def self_test(self) -> SelfTest:
+        """Replay the golden frames and compare their scores with those at export.
+
+        Raises:
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the monitor was closed.
+        """
+        return replay(self._open(), self._golden, self._batch)
+
+    def warm_up(self, rounds: int = 3) -> float:
+        """Run golden frame 0 ``rounds`` times, so that the first camera frame finds memory and kernels ready.
+
+        Returns:
+            Milliseconds that the last round took.
+
+        Raises:
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the monitor was closed.
+        """
+        if rounds < 1:
+            raise ValueError(f"expected at least one round, got {rounds}")
+        loaded = self._open()
+        start = 0.0
+        for _ in range(rounds):
+            start = time.perf_counter()
+            golden_score(loaded, self._golden, 0, self._batch)
+        return 1e3 * (time.perf_counter() - start)
 
     @property
     def manifest(self) -> Manifest:
@@ -174,12 +307,16 @@ class OoDMonitor:
 
     @property
     def provider(self) -> str:
-        """Full name of the execution provider that runs."""
-        return self._provider
+        """Full name of the execution provider that runs.
+
+        Raises:
+            ClosedError: the monitor was closed.
+        """
+        return self._open().provider
 
     def close(self) -> None:
-        """Release both graphs; closing again does nothing."""
-        self._graphs = None
+        """Release both graphs once the frames under way are through; closing again does nothing."""
+        self._loaded = None
 
     def __enter__(self) -> Self:
         return self
@@ -189,22 +326,14 @@ class OoDMonitor:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Callable[..., "OoDMonitor"], tuple[Path, dict[str, Any]]]:
+        return _open_again, (self._path, self._arguments)
 
-def _signatures(manifest: Manifest) -> tuple[Signature, Signature, Signature, Signature]:
-    """What the manifest says of the frame, the segmentation, the latent samples and the verdict in the graphs."""
-    contract, segmentation, channels = manifest.input, manifest.segmentation, manifest.tap.channels
-    size = (segmentation.height, segmentation.width)
-    of_kind: dict[str, Signature] = {
-        "none": {},
-        "classes": {"segmentation": ("tensor(uint8)", size)},
-        "logits": {"segmentation": ("tensor(float)", (segmentation.num_classes, *size))},
-    }
-    noise: Signature = {
-        f"noise_{i}": ("tensor(float)", (manifest.masks.count, *shape)) for i, shape in enumerate(manifest.masks.noise)
-    }
-    return (
-        {"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3)), **noise},
-        of_kind[segmentation.kind],
-        {"latent_samples": ("tensor(float)", (manifest.masks.count, channels))},
-        {"entropy": ("tensor(float)", (channels,)), "score": ("tensor(double)", ())},
-    )
+
+def _open_again(path: Path, arguments: dict[str, Any]) -> OoDMonitor:
+    return OoDMonitor(path, **arguments)
+
+
+def _finite(score: float) -> float:
+    # NaN > threshold is false: a consumer who compares by hand would take an ill monitor for a good frame.
+    return float(score) if math.isfinite(score) else math.inf

@@ -40,8 +40,8 @@ def _graph(text: str, **constants: NDArray[Any]) -> bytes:
 
 def segmentation_graph(kind: str) -> bytes:
     outputs = {
-        "classes": f"uint8[B, {HEIGHT}, {WIDTH}] segmentation, ",
-        "logits": f"float[B, 3, {HEIGHT}, {WIDTH}] segmentation, ",
+        "classes": f"uint8[batch, {HEIGHT}, {WIDTH}] segmentation, ",
+        "logits": f"float[batch, 3, {HEIGHT}, {WIDTH}] segmentation, ",
         "none": "",
     }
     steps = {
@@ -50,7 +50,7 @@ def segmentation_graph(kind: str) -> bytes:
         "none": "",
     }
     return _graph(
-        f"""toy (uint8[B, {HEIGHT}, {WIDTH}, 3] frame) => ({outputs[kind]}float[B, {SAMPLES}, 3] latent_samples) {{
+        f"""toy (uint8[batch, {HEIGHT}, {WIDTH}, 3] frame) => ({outputs[kind]}float[batch, {SAMPLES}, 3] latent_samples) {{
             raw = Cast<to = 1>(frame)
             unit = Div(raw, full)
             planes = Transpose<perm = [0, 3, 1, 2]>(unit)
@@ -66,7 +66,7 @@ def segmentation_graph(kind: str) -> bytes:
 
 def detector_graph() -> bytes:
     return _graph(
-        f"""toy (float[B, {SAMPLES}, 3] latent_samples) => (float[B, 3] entropy, double[B] score) {{
+        f"""toy (float[batch, {SAMPLES}, 3] latent_samples) => (float[batch, 3] entropy, double[batch] score) {{
             logarithm = Log(latent_samples)
             mean = ReduceMean<keepdims = 0>(logarithm, samples)
             top = ReduceMax<keepdims = 1>(logarithm, both)
