@@ -10,6 +10,7 @@ except ImportError as error:
 
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle import read_manifest
+from lsood_runtime._drift import ScoreHistogram
 from lsood_runtime._exceptions import (
     BundleError,
     ClosedError,
@@ -19,8 +20,13 @@ from lsood_runtime._exceptions import (
     ProviderError,
     SelfTestError,
 )
+from lsood_runtime._false_alarms import FalseAlarms, expected_false_alarms
+from lsood_runtime._latest import LatestFrameWorker
+from lsood_runtime._loading import SelfTest
 from lsood_runtime._manifest import SCHEMA, Manifest
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._policies import Cusum, Evidence, Hysteresis, KOfN, MinimumDuration, Policy
+from lsood_runtime._stream import Stream, StreamAssessment
 from lsood_runtime._version import __version__
 
 del _onnxruntime
@@ -30,14 +36,27 @@ __all__ = [
     "Assessment",
     "BundleError",
     "ClosedError",
+    "Cusum",
+    "Evidence",
+    "FalseAlarms",
     "FrameError",
+    "Hysteresis",
+    "KOfN",
+    "LatestFrameWorker",
     "LsoodError",
     "Manifest",
     "MediaError",
+    "MinimumDuration",
     "OoDMonitor",
+    "Policy",
     "ProviderError",
+    "ScoreHistogram",
+    "SelfTest",
     "SelfTestError",
     "State",
+    "Stream",
+    "StreamAssessment",
     "__version__",
+    "expected_false_alarms",
     "read_manifest",
 ]

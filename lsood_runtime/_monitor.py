@@ -31,7 +31,9 @@ from lsood_runtime._frames import (
 from lsood_runtime._loading import Loaded, Loading, SelfTest, golden_score, load, replay
 from lsood_runtime._manifest import Manifest
 from lsood_runtime._pass import Outcome
+from lsood_runtime._policies import Policy
 from lsood_runtime._providers import Provider, resolve_providers
+from lsood_runtime._stream import Stream, StreamAssessment
 
 
 class OoDMonitor:
@@ -261,6 +263,20 @@ class OoDMonitor:
                 for _ in range(frames)
             ]
         return [np.stack(values) for values in zip(*drawn, strict=True)]
+
+    def stream(
+        self,
+        policy: Policy,
+        *,
+        stuck_after: int = 3,
+        on_result: Callable[[StreamAssessment], None] | None = None,
+    ) -> Stream:
+        """Follow cameras over time; see :class:`Stream` for the arguments.
+
+        Raises:
+            ValueError: the bundle's calibration is too small for the policy.
+        """
+        return Stream(self, policy, stuck_after=stuck_after, on_result=on_result)
 
     def self_test(self) -> SelfTest:
         """Replay the golden frames and compare their scores with those at export.
