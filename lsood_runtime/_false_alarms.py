@@ -11,6 +11,7 @@ from lsood_runtime._manifest import Manifest
 from lsood_runtime._policies import Evidence, Policy, correlation_frames
 
 _NORMAL_95 = 1.959963984540054
+_MANY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,22 @@ def _correlated_uniform(count: int, together: int, rng: "np.random.Generator") -
 
 
 def _poisson_interval(count: int) -> tuple[float, float]:
-    """95 % interval of a Poisson mean, by Wilson and Hilferty's cube root of the chi-square quantile."""
+    """95 % interval of a Poisson mean: exact for few events, else by Wilson and Hilferty (1931)."""
+    if count > _MANY:
+        return _chi_square_half(count, -_NORMAL_95), _chi_square_half(count + 1, _NORMAL_95)
+    low = 0.0 if count == 0 else _mean_with_chance(count - 1, 0.975)
+    return low, _mean_with_chance(count, 0.025)
 
-    def quantile(half_degrees: float, z: float) -> float:
-        return half_degrees * (1 - 1 / (9 * half_degrees) + z / (3 * math.sqrt(half_degrees))) ** 3
 
-    return (0.0 if count == 0 else quantile(count, -_NORMAL_95)), quantile(count + 1, _NORMAL_95)
+def _chi_square_half(half_degrees: float, z: float) -> float:
+    return half_degrees * (1 - 1 / (9 * half_degrees) + z / (3 * math.sqrt(half_degrees))) ** 3
+
+
+def _mean_with_chance(most: int, chance: float) -> float:
+    """The Poisson mean under which at most ``most`` events have this chance, by bisection."""
+    low, high = 1e-9, 10.0 + 3 * most
+    for _ in range(60):
+        mean = (low + high) / 2
+        at_most = math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(most + 1))
+        low, high = (mean, high) if at_most > chance else (low, mean)
+    return (low + high) / 2

@@ -9,7 +9,7 @@ from typing import Protocol
 from lsood_runtime._manifest import Calibration
 
 _NANOSECONDS = 1e9
-_BET = 0.5
+_FEWEST_SCORES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,8 @@ class _Timer:
 class Cusum:
     """Alarm when the evidence of many frames adds up, with a stated mean time between false alarms.
 
-    Each frame bets against the familiar: ``e = p**-0.5 / 2`` has a mean of at most 1 where ``p`` is a p-value. The sum of
+    Each frame bets against the familiar: ``e = p**-0.5 / m`` has the mean 1 where each p-value that the calibration can give
+    is as likely as the others, and ``m`` is the mean of ``p**-0.5`` over them. The sum of
     ``log e``, never below 0, is Page's CUSUM (1954) on e-values; by the e-detector bound (Shin, Ramdas and Rinaldo 2023) it
     takes ``exp(h)`` independent frames or more on average to reach ``h`` on familiar ground. Frames of a video are not
     independent: of ``r`` in a row, as many as the calibration's frames are worth one independent frame, each adds the r-th
@@ -188,12 +189,12 @@ class Cusum:
 
     def start(self, calibration: Calibration) -> AlarmState:
         """As :meth:`Policy.start`."""
-        return _Sum(*self._constants(calibration))
+        return _Sum(*self._constants(calibration), _log_mean_bet(calibration))
 
     def delay_frames(self, calibration: Calibration, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
         height, share = self._constants(calibration)
-        return math.ceil(height / (share * _log_bet(smallest_p_value(calibration))) - 1e-9)
+        return math.ceil(height / (share * _log_bet(smallest_p_value(calibration), _log_mean_bet(calibration))) - 1e-9)
 
     def _constants(self, calibration: Calibration) -> tuple[float, float]:
         """``h``, and the share of its bet that a frame adds."""
@@ -203,19 +204,26 @@ class Cusum:
             raise ValueError(
                 f"expected more than {together} frames between false alarms, since so many are worth one, got {frames:g}"
             )
-        if _log_bet(smallest_p_value(calibration)) <= 0:
+        if len(calibration.scores) < _FEWEST_SCORES:
             raise ValueError(
-                f"expected enough calibration scores to tell strange from familiar, got {len(calibration.scores)}"
+                f"expected at least {_FEWEST_SCORES} calibration scores, got {len(calibration.scores)}: calibrate with more"
             )
         return math.log(frames / together), 1 / together
 
 
 class _Sum:
-    def __init__(self, height: float, share: float) -> None:
-        self._height, self._share, self._sum, self._alarm, self.statistic = height, share, 0.0, False, 0.0
+    def __init__(self, height: float, share: float, log_mean: float) -> None:
+        self._height, self._share, self._log_mean, self._sum, self._alarm, self.statistic = (
+            height,
+            share,
+            log_mean,
+            0.0,
+            False,
+            0.0,
+        )
 
     def update(self, evidence: Evidence) -> bool:
-        self._sum = min(max(self._sum + self._share * _log_bet(evidence.p_value), 0.0), self._height)
+        self._sum = min(max(self._sum + self._share * _log_bet(evidence.p_value, self._log_mean), 0.0), self._height)
         self._alarm = self._sum >= self._height or (self._alarm and self._sum > 0)
         self.statistic = self._sum / self._height
         return self._alarm
@@ -231,5 +239,10 @@ def correlation_frames(calibration: Calibration) -> int:
     return max(1, math.ceil(len(calibration.scores) / max(calibration.effective_frames, 1.0) - 1e-9))
 
 
-def _log_bet(p_value: float) -> float:
-    return math.log(_BET) + (_BET - 1) * math.log(p_value)
+def _log_bet(p_value: float, log_mean: float) -> float:
+    return -0.5 * math.log(p_value) - log_mean
+
+
+def _log_mean_bet(calibration: Calibration) -> float:
+    steps = len(calibration.scores) + 1
+    return math.log(sum((rank / steps) ** -0.5 for rank in range(1, steps + 1)) / steps)
