@@ -175,7 +175,7 @@ class OoDMonitor:
             The verdict, with the segmentation of the same pass.
 
         Raises:
-            FrameError: the noise does not fit.
+            FrameError: the caller's own mistake: noise that does not fit, a fixed batch of several, memory of another device.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
