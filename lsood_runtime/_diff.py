@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from lsood_runtime._assessment import State
 from lsood_runtime._exceptions import BundleError, FrameError
-from lsood_runtime._frames import Frame
+from lsood_runtime._frames import Frame, check_frame
 from lsood_runtime._manifest import Manifest
 from lsood_runtime._monitor import OoDMonitor
 
@@ -67,9 +67,10 @@ def compare_decisions(name: str, frame: Frame, old: OoDMonitor, new: OoDMonitor)
     if contracts[0] != contracts[1]:
         raise BundleError(f"expected two bundles for the same frames, got {contracts[0]} and {contracts[1]}")
     try:
-        before, after = old.assess(frame), new.assess(frame)
+        check_frame(frame, old.manifest.input, old.manifest.input.channels)
     except FrameError as error:
         raise FrameError(f"{name}: {error}") from error
+    before, after = old.assess(frame), new.assess(frame)
     if before.state == after.state:
         return None
     return Flip(name, before.state, after.state, before.score, after.score)

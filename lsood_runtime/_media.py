@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".we
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
 _DEEP_MODES = ("I", "F")  # Pillow cuts these off at 255 where it should scale
+_RATE_PROPERTY, _HIGHEST_RATE = 5, 1000.0  # OpenCV's number of CAP_PROP_FPS; containers without a rate state nonsense
 _NEED = "needs the extra: pip install 'lsood-runtime[media]'"
 
 
@@ -63,6 +65,18 @@ def read_frames(path: Path, channels: str) -> Iterator[tuple[str, Frame]]:
         yield str(path), frame[..., ::-1] if channels == "bgr" else frame
 
 
+def video_rate(path: Path) -> float | None:
+    """Frames per second that a video states; None for images, and where it states none."""
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        return None
+    capture = _open_video(path)
+    try:
+        rate = float(capture.get(_RATE_PROPERTY))
+    finally:
+        capture.release()
+    return rate if 0 < rate < _HIGHEST_RATE else None
+
+
 def _image(path: Path) -> Frame:
     """One RGB image, turned upright by its EXIF orientation."""
     try:
@@ -82,14 +96,9 @@ def _image(path: Path) -> Frame:
 
 def _video(path: Path) -> Iterator[Frame]:
     """The BGR frames of a video."""
-    # Both libraries would write lines of their own to stderr about a damaged file; the caller gets an exception.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    try:
-        import cv2
-    except ImportError as error:
-        raise MediaError(f"reading the video {path} {_NEED}") from error
-    capture = cv2.VideoCapture(str(path))
+    capture = _open_video(path)
+    import cv2
+
     try:
         count, stated, per_second = 0, capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
         while True:
@@ -106,3 +115,14 @@ def _video(path: Path) -> Iterator[Frame]:
             f"expected {f'about {stated:.0f} frames' if stated > 0 else 'a video'}, could read {count} of {path}: "
             "it is cut off, damaged, or in a format that OpenCV lacks"
         )
+
+
+def _open_video(path: Path) -> Any:
+    # Both libraries would write lines of their own to stderr about a damaged file; the caller gets an exception.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    try:
+        import cv2
+    except ImportError as error:
+        raise MediaError(f"reading the video {path} {_NEED}") from error
+    return cv2.VideoCapture(str(path))

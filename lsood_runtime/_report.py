@@ -2,6 +2,7 @@
 """Verdicts as a table, as CSV and as JSON, and a manifest in words."""
 
 import csv
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable
@@ -10,10 +11,15 @@ from typing import TextIO
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._manifest import Manifest, OperatingPoint
 
+COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name != "segmentation")
 Verdicts = Iterable[tuple[str, Assessment]]
 
-_COLUMNS = ("score", "threshold", "p_value", "is_ood", "state", "provider", "latency_ms")
-_WORDS = {State.OK: "ok", State.OUT_OF_DISTRIBUTION: "OUT OF DISTRIBUTION", State.INVALID: "INVALID"}
+_WORDS = {
+    State.OK: "ok",
+    State.OUT_OF_DISTRIBUTION: "OUT OF DISTRIBUTION",
+    State.INVALID: "INVALID",
+    State.LATE: "LATE",
+}
 
 
 def write_table(verdicts: Verdicts, out: TextIO, name_width: int) -> None:
@@ -28,10 +34,10 @@ def write_table(verdicts: Verdicts, out: TextIO, name_width: int) -> None:
 def write_csv(verdicts: Verdicts, out: TextIO) -> None:
     """Write a header and a line for each frame, numbers to the last digit; one that is not finite stays empty."""
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("frame", *_COLUMNS))
+    writer.writerow(("frame", *COLUMNS))
     for name, verdict in verdicts:
         values = verdict.asdict()
-        writer.writerow((name, *(values[column] for column in _COLUMNS)))
+        writer.writerow((name, *(values[column] for column in COLUMNS)))
 
 
 def write_json(verdicts: Verdicts, out: TextIO) -> None:

@@ -33,6 +33,7 @@ def drive(tmp_path: Path) -> Path:
     Image.fromarray(KNOWN).save(folder / "a_known.png")
     strange = np.ones((HEIGHT, WIDTH, 3), np.uint8)
     strange[..., 0] = 255
+    strange[::2] = (250, 1, 2)  # of one colour it would be no camera's image
     Image.fromarray(strange).save(folder / "b_strange.png")
     return folder
 
@@ -207,7 +208,7 @@ def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[st
 def test_interrupt_is_no_traceback(
     toy_bundle: Path, drive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(OoDMonitor, "assess", interrupt)

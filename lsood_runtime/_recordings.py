@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Camera frames out of recorded drives: ROS bags, and MCAP files of ROS messages; rosbags is imported when one is read."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._exceptions import MediaError
+
+RECORDING_SUFFIXES = (".mcap", ".bag", ".db3")
+_BAG_METADATA = "metadata.yaml"
+_IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+
+
+def is_recording(path: Path) -> bool:
+    """Whether ``path`` is a recorded drive, by its suffix or, for the folder of a ROS 2 bag, by its metadata."""
+    return path.suffix.lower() in RECORDING_SUFFIXES if path.is_file() else (path / _BAG_METADATA).is_file()
+
+
+def read_recording(
+    path: Path, channels: str, topics: Sequence[str] = ()
+) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+    """Read the images of a recorded drive in the order of recording.
+
+    Args:
+        path: a bag or an MCAP file.
+        channels: ``rgb`` or ``bgr``, the order to give.
+        topics: to read; empty for every topic of images.
+
+    Yields:
+        Topic, stamp in nanoseconds, and the ``(H, W, 3)`` uint8 frame. The stamp is the header's; where that is zero, the
+        time of recording.
+
+    Raises:
+        MediaError: no recording, one without such topics, or an image that cannot be decoded; the message names it.
+    """
+    try:
+        from rosbags.highlevel import AnyReader
+        from rosbags.image import message_to_cvimage
+        from rosbags.typesys import Stores, get_typestore
+    except ImportError as error:
+        raise MediaError(
+            f"reading the recording {path} needs the extra: pip install 'lsood-runtime[replay]'"
+        ) from error
+    where = str(path)
+    try:
+        with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:
+            images = [connection for connection in reader.connections if connection.msgtype in _IMAGES]
+            there = sorted({connection.topic for connection in images})
+            missing = [topic for topic in topics if topic not in there]
+            if missing or not there:
+                raise MediaError(
+                    f"expected {f'images on {missing[0]}' if missing else 'images'} in {path}, "
+                    f"it has them on {', '.join(there) or 'no topic'}"
+                )
+            wanted = [connection for connection in images if not topics or connection.topic in topics]
+            for i, (connection, recorded_ns, raw) in enumerate(reader.messages(wanted)):
+                where = f"{path} {connection.topic} message {i}"
+                message: Any = reader.deserialize(raw, connection.msgtype)
+                frame = np.asarray(message_to_cvimage(message, f"{channels}8"), np.uint8)
+                stamp = message.header.stamp
+                yield connection.topic, stamp.sec * 1_000_000_000 + stamp.nanosec or recorded_ns, frame
+    except MediaError:
+        raise
+    except Exception as error:  # rosbags, its storage plugins and OpenCV raise a dozen types for damaged files
+        raise MediaError(f"cannot read {where}: {type(error).__name__}: {error}") from error
