@@ -77,9 +77,13 @@ def _verified(folder: Path, name: str, manifest: Manifest) -> bytes:
     if Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
         raise BundleError(f"expected plain file names in the manifest, got {name!r}, which leads out of the bundle")
     path = folder / name
-    if path.is_symlink():
+    try:
+        is_link, is_file = path.is_symlink(), path.is_file()
+    except OSError as error:
+        raise BundleError(f"expected to find {path}: {error.strerror}") from error
+    if is_link:
         raise BundleError(f"expected {name} to be a file of the bundle, it is a link: copy the bundle with its files")
-    if not path.is_file():
+    if not is_file:
         raise BundleError(f"expected the file {name} in {folder}, it is missing: copy the whole bundle")
     contents = _read(path)
     if len(contents) != record.bytes:
