@@ -3,6 +3,7 @@
 
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -10,15 +11,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from export.calibration_options import CalibrationOptions
 from export.detector_graph import detector_graph, entropy_graph, score_graph
 from export.detector_pipeline import fit_detector
 from export.models import DeepLabV3PlusModule
+from export.pipeline import ExportOptions, export_monitor
 from export.preprocessing import Preprocessing
 from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.split import build_sampler
 from lsood_runtime._providers import session_options
+from tests.conftest import save_checkpoint, write_scenes
 
-NEIGHBORS, FIT_FRAMES = 5, 1000
+NEIGHBORS, FIT_FRAMES, SCENES = 5, 1000, 60
 ratios = pytest.StashKey[list[str]]()
 
 
@@ -67,13 +71,24 @@ def make_pair(backbone: str, height: int, width: int, samples: int) -> Pair:
     return Pair(alone, monitored, scored, rng.integers(0, 256, (1, height, width, 3), np.uint8))
 
 
+def write_bundle(out: Path, backbone: str, height: int, width: int, samples: int) -> Path:
+    """Export a network with random weights, calibrated on drawn scenes."""
+    torch.manual_seed(0)
+    network = DeepLabV3PlusModule(backbone, n_class=19, drop_prob=0.5, block_size=4, input_size=(height, width))
+    checkpoint = save_checkpoint(network, out.with_suffix(".ckpt"))
+    frames = write_scenes(out.with_name("scenes"), SCENES, seed=1, size=(height, width))
+    rates = CalibrationOptions(rates={"10%": 0.1})
+    export_monitor(ExportOptions(ckpt=checkpoint, frames=(frames,), out=out, mc_samples=samples, calibration=rates))
+    return out
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ratios] = []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if config.stash[ratios]:
-        terminalreporter.section("monitored frame / network alone, pair by pair")
+        terminalreporter.section("ratios, pair by pair")
         terminalreporter.write_line(f"{platform.processor() or platform.machine()}, onnxruntime {ort.__version__}, CPU")
         for line in config.stash[ratios]:
             terminalreporter.write_line(line)

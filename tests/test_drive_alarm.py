@@ -87,8 +87,8 @@ def test_synthetic_drive(synthetic_bundle: Path, tmp_path: Path, rule: str) -> N
 def test_camvid_drive(export_small: Callable[..., Path], tmp_path: Path, kind: str) -> None:
     """Day frames of one drive, dusk of another spliced in; the embedded network never saw a real road.
 
-    The clean frames lie between those of the calibration. With the calibration from the drive's beginning and the clean frames
-    from its end, this network raises an alarm on the unknown stretch of road, as it should by what it was told.
+    The clean frames lie between those of the calibration. Where the calibration takes the drive's beginning and the clean
+    frames are its end, this network raises an alarm on the unknown stretch of road, as it should by what it was told.
     """
     day = sorted((CAMVID / "train").glob("0016E5_*"))
     assert len(day) == 204
