@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scores PPM frames with the fused graph of a bundle (`python -m export ... --fuse`), without Python:
+//
+//     monitor BUNDLE/monitor.onnx THRESHOLD [--cuda] FRAME.ppm ...
+//
+// THRESHOLD is what `lsood inspect BUNDLE` prints. Ends with 0: all familiar, 1: one is not, 2: bad input.
+#include <onnxruntime_cxx_api.h>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+std::vector<uint8_t> read_ppm(const std::string& path, int64_t height, int64_t width) {
+  std::ifstream file(path, std::ios::binary);
+  std::string magic;
+  int64_t columns = 0, rows = 0, deepest = 0;
+  if (!(file >> magic >> columns >> rows >> deepest) || magic != "P6" || deepest != 255) {
+    throw std::runtime_error("expected a binary PPM of 8 bits, cannot read " + path);
+  }
+  if (rows != height || columns != width) {
+    throw std::runtime_error(path + ": expected " + std::to_string(width) + "x" + std::to_string(height) + ", got " +
+                             std::to_string(columns) + "x" + std::to_string(rows));
+  }
+  file.get();  // the one white space behind the header
+  std::vector<uint8_t> pixels(static_cast<size_t>(3 * height * width));
+  if (!file.read(reinterpret_cast<char*>(pixels.data()), static_cast<std::streamsize>(pixels.size()))) {
+    throw std::runtime_error(path + " ends early");
+  }
+  return pixels;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.size() < 3) throw std::runtime_error("usage: monitor MONITOR.onnx THRESHOLD [--cuda] FRAME.ppm ...");
+  const double threshold = std::stod(arguments[1]);
+  const bool cuda = arguments[2] == "--cuda";
+
+  Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "lsood");
+  Ort::SessionOptions options;
+  options.AddConfigEntry("session.intra_op.allow_spinning", "0");  // idle threads leave the cores to the stack
+  if (cuda) {
+    OrtCUDAProviderOptionsV2* cuda_options = nullptr;
+    Ort::ThrowOnError(Ort::GetApi().CreateCUDAProviderOptions(&cuda_options));
+    options.AppendExecutionProvider_CUDA_V2(*cuda_options);  // throws where CUDA does not load: no silent fallback
+    Ort::GetApi().ReleaseCUDAProviderOptions(cuda_options);
+    options.AddConfigEntry("session.disable_cpu_ep_fallback", "1");
+    Ort::ThrowOnError(Ort::GetApi().AddFreeDimensionOverrideByName(options, "batch", 1));
+  }
+  Ort::Session session(env, arguments[0].c_str(), options);
+
+  const auto shape = session.GetInputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();  // batch, height, width, 3
+  if (session.GetInputCount() != 1 || shape.size() != 4 || shape[3] != 3) {
+    throw std::runtime_error("expected a fused graph that takes frames alone, got " + arguments[0]);
+  }
+  const std::array<int64_t, 4> one_frame{1, shape[1], shape[2], 3};
+  const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+  const char* inputs[] = {"frame"};
+  const char* outputs[] = {"score"};
+  bool strange = false;
+  for (size_t i = cuda ? 3 : 2; i < arguments.size(); ++i) {
+    auto pixels = read_ppm(arguments[i], shape[1], shape[2]);
+    const auto frame = Ort::Value::CreateTensor<uint8_t>(memory, pixels.data(), pixels.size(), one_frame.data(), 4);
+    const auto results = session.Run(Ort::RunOptions{}, inputs, &frame, 1, outputs, 1);
+    double score = results[0].GetTensorData<double>()[0];
+    if (!std::isfinite(score)) score = std::numeric_limits<double>::infinity();  // NaN would pass for familiar
+    const bool is_ood = score > threshold;
+    std::printf("%s %.17g %s\n", arguments[i].c_str(), score, is_ood ? "OUT_OF_DISTRIBUTION" : "ok");
+    strange = strange || is_ood;
+  }
+  return strange ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  try {
+    return run(std::vector<std::string>(values + 1, values + count));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "monitor: error: %s\n", error.what());
+    return 2;
+  }
+}
