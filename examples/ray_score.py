@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores the recorded images of a fleet: Ray Data over files, one monitor an actor, Parquet out.
+
+    pip install 'ray[data]'
+    python examples/ray_score.py monitor/ drives/*/ --out scores/ --actors 8
+    python examples/ray_score.py monitor/ drives/*/ --out scores/ --actors 2 --provider cuda
+
+Each folder is a drive; its name goes into the column `drive`. Frames that cannot be scored get the state `invalid` and a
+reason; nothing stops the other ten million.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lsood_runtime import LsoodError, MediaError, OoDMonitor
+from lsood_runtime._media import IMAGE_SUFFIXES, read_frames
+
+Columns = dict[str, Any]
+
+
+class Scorer:
+    """What an actor holds: one monitor, loaded once."""
+
+    def __init__(self, bundle: str, provider: str, threads: int) -> None:
+        self._monitor = OoDMonitor(bundle, providers=[provider], threads=threads)
+
+    def __call__(self, batch: Columns) -> Columns:
+        """Turn a batch with the column ``path`` into one of verdicts."""
+        rows = [self._row(str(path)) for path in batch["path"]]
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+    def _row(self, path: str) -> dict[str, Any]:
+        frame, unreadable = None, ""
+        try:
+            ((_, frame),) = read_frames(Path(path), self._monitor.manifest.input.channels)
+        except MediaError as error:
+            unreadable = str(error)
+        verdict = self._monitor.assess(frame)
+        numbers = {"score": verdict.score, "p_value": verdict.p_value, "threshold": verdict.threshold}
+        words = {"state": verdict.state.value, "reason": unreadable or verdict.reason, "provider": verdict.provider}
+        return {"drive": Path(path).parent.name, "path": path, **numbers, "is_ood": verdict.is_ood, **words}
+
+
+def find_images(folders: Sequence[Path]) -> list[dict[str, str]]:
+    """A row for each image of the folders, in order."""
+    images = [
+        {"path": str(path)}
+        for folder in folders
+        for path in sorted(folder.iterdir() if folder.is_dir() else ())
+        if path.suffix.lower() in IMAGE_SUFFIXES
+    ]
+    if not images:
+        raise MediaError(f"expected folders with images, found none in {', '.join(map(str, folders))}")
+    return images
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Score the drives and say how many frames were strange."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("drives", type=Path, nargs="+", metavar="DRIVE", help="folders of images")
+    parser.add_argument("--out", type=Path, required=True, help="a new folder for the Parquet files")
+    parser.add_argument("--actors", type=int, default=1, help="monitors at work at once")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each monitor")
+    parser.add_argument("--provider", default="cpu")
+    options = parser.parse_args(arguments)
+    try:
+        import ray
+    except ImportError:
+        parser.error("this example needs Ray: pip install 'ray[data]'")
+    if options.out.exists():
+        parser.error(f"expected a new folder, {options.out} exists")
+    try:
+        images = find_images(options.drives)
+        OoDMonitor(options.bundle, providers=[options.provider]).close()  # here, not in the log of an actor
+    except LsoodError as error:
+        parser.error(str(error))
+    scored = ray.data.from_items(images).map_batches(
+        Scorer,
+        fn_constructor_args=(str(options.bundle.resolve()), options.provider, options.threads),
+        batch_size=32,
+        compute=ray.data.ActorPoolStrategy(size=options.actors),
+        num_cpus=options.threads,
+        num_gpus=0 if options.provider == "cpu" else 1,
+    )
+    scored.write_parquet(str(options.out.resolve()))
+    written = ray.data.read_parquet(str(options.out.resolve()))
+    strange = written.sum("is_ood")
+    print(f"{written.count()} frames of {len(options.drives)} drives, {strange} out of distribution; in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
