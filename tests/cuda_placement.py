@@ -25,7 +25,8 @@ from tests.cuda_stubs import build_stubs
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _HEADERS = ("nvidia-cuda-runtime==13.*", "nvidia-cuda-crt==13.*")
 _TOOLS = ("gcc", "nm", "readelf")
-_INSIDE = Path(__file__).with_name("cuda_inside_wheel.py")
+_INSIDE, _MONITOR = (Path(__file__).with_name(f"cuda_inside_{name}.py") for name in ("wheel", "monitor"))
+_ROOT = Path(__file__).parents[1]
 
 
 class PlacementUnavailableError(Exception):
@@ -94,13 +95,18 @@ class StubbedWheel:
         table: dict[str, Any] = self._ask()
         return table
 
-    def _ask(self, *arguments: str | Path) -> Any:
+    def monitors(self, bundle: Path, *cases: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What becomes of ``OoDMonitor`` on CUDA; each case holds the arguments of ``cuda_inside_monitor.watch``."""
+        answers: list[dict[str, Any]] = self._ask(bundle, json.dumps(cases), script=_MONITOR)
+        return answers
+
+    def _ask(self, *arguments: str | Path, script: Path = _INSIDE) -> Any:
         done = subprocess.run(
-            [self._python, _INSIDE, *arguments],
+            [self._python, script, *arguments],
             capture_output=True,
             text=True,
             check=False,
-            env=os.environ | {"LD_LIBRARY_PATH": str(self._stubs)},
+            env=os.environ | {"LD_LIBRARY_PATH": str(self._stubs), "PYTHONPATH": str(_ROOT)},
         )
         if done.returncode:
             raise RuntimeError(f"onnxruntime-gpu ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -4,11 +4,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, TensorProto, defs, helper, shape_inference
 
 from export.sampled_graph import Mode
+from lsood_runtime import OoDMonitor
 from tests.cuda_kernels import TABLE, KernelTable, off_cuda
 from tests.cuda_placement import CPU, CUDA, PlacementUnavailableError, StubbedWheel
 from tests.cuda_traps import TRAPS, graph
@@ -52,6 +54,35 @@ def test_other_networks_run_on_cuda_alone(mode: Mode, wheel: StubbedWheel, tmp_p
     for case, placement in zip(NETWORK_CASES, wheel.place(paths, batch=1), strict=True):
         assert set(placement.nodes) == {CUDA}, case
         assert (placement.without_fallback, placement.cuda_graphs) == (None, None), case
+
+
+def test_monitor_on_cuda(bundle: Path, wheel: StubbedWheel) -> None:
+    """The runtime itself on the real wheel: buffers on the device, no node elsewhere, no silent fallback, down to cuDNN."""
+    free, fixed, captured, unfixed, mistyped, tested, fallback = wheel.monitors(
+        bundle,
+        {"options": {}, "batch": None},
+        {"options": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}, "strict": True},
+        {"options": {"enable_cuda_graph": "1"}, "strict": True},
+        {"options": {"enable_cuda_graph": "1"}, "batch": None},
+        {"options": {"use_tf33": "0"}},
+        {"options": {}, "test": True},
+        {"options": {}, "test": True, "allow_fallback": True},
+    )
+    assert set(free["placement"]) == {CUDA, CPU}, "arithmetic on shapes"
+    for answer in (fixed, captured):
+        assert (answer["provider"], answer["way"], set(answer["placement"])) == (CUDA, "DevicePass", {CUDA})
+        assert "cuDNN" in answer["run_error"], "memory, copies and bindings worked; the first convolution did not"
+    assert "pass batch=1" in unfixed["error"]
+    assert "ProviderError" in mistyped["error"]
+    assert 'Unknown provider option: "use_tf33"' in mistyped["error"]
+    assert "ProviderError" in tested["error"]
+    assert "cuDNN" in tested["error"], "the self-test finds what the session did not"
+    assert (fallback["provider"], fallback["scored_on"]) == (CPU, CPU)
+    with OoDMonitor(bundle) as monitor:
+        contract = monitor.manifest.input
+        shape = (contract.frame_height, contract.frame_width, 3)
+        frame = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        assert fallback["score"] == pytest.approx(monitor.score(frame), rel=1e-4)
 
 
 def test_free_batch_leaves_arithmetic_on_shapes_alone_to_the_host(bundle: Path, wheel: StubbedWheel) -> None:
