@@ -91,15 +91,16 @@ def fault_of(frame: Frame) -> str | None:
     Args:
         frame: ``(..., H, W, 3)`` uint8.
     """
-    rows = frame.reshape(-1, *frame.shape[-2:])
-    seen = rows[:: max(1, len(rows) // _ROWS_LOOKED_AT)]
+    width = frame.shape[-2]
+    rows = frame.reshape(-1, 3 * width)
+    seen, colour = rows[:: max(1, len(rows) // _ROWS_LOOKED_AT)], rows[0, :3]
     enough = _ALIKE * seen.size
     if np.count_nonzero(seen <= _DARK) >= enough:
         return f"black: {_ALIKE:.0%} of the pixels are at {_DARK} or below"
     if np.count_nonzero(seen >= _BRIGHT) >= enough:
         return f"saturated: {_ALIKE:.0%} of the pixels are at {_BRIGHT} or above"
-    if np.count_nonzero(seen == seen[0, 0]) >= enough:
-        return f"of one colour: {_ALIKE:.0%} of the pixels are {tuple(map(int, seen[0, 0]))}"
+    if np.count_nonzero(seen == np.tile(colour, width)) >= enough:
+        return f"of one colour: {_ALIKE:.0%} of the pixels are {tuple(map(int, colour))}"
     return None
 
 
