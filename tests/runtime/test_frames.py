@@ -101,7 +101,7 @@ def test_batches() -> None:
 @given(
     level=st.integers(0, 255),
     spoilt=st.floats(0, 0.05),
-    shape=st.tuples(st.integers(1, 150), st.integers(1, 40), st.just(3)),
+    shape=st.tuples(st.integers(8, 150), st.integers(8, 40), st.just(3)),
 )
 def test_faults_are_those_that_most_pixels_share(level: int, spoilt: float, shape: tuple[int, int, int]) -> None:
     rng = np.random.default_rng(level)
