@@ -16,15 +16,7 @@ import pytest
 from PIL import Image
 
 from lsood_runtime import LsoodError, MediaError, OoDMonitor
-from tests.runtime.conftest import (
-    detector_graph,
-    random_frames,
-    score_by_hand,
-    seal,
-    segmentation_graph,
-    toy_manifest,
-    write_golden,
-)
+from tests.runtime.conftest import random_frames, write_toy_bundle
 from tests.runtime.test_stream import strange
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -44,10 +36,7 @@ def example(name: str) -> Any:
 def toy(tmp_path: Path) -> Path:
     folder = tmp_path / "monitor"
     folder.mkdir()
-    (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
-    (folder / "detector.onnx").write_bytes(detector_graph())
-    write_golden(folder, random_frames(1, 2), [score_by_hand(random_frames(1, 2)[0])])
-    return seal(folder, toy_manifest())
+    return write_toy_bundle(folder)
 
 
 class FakeNode:

@@ -168,6 +168,16 @@ def write_golden(folder: Path, frames: NDArray[Any], scores: Any) -> None:
     np.savez(folder / "golden.npz", frames=frames, scores=scores)
 
 
+def write_toy_bundle(folder: Path, kind: str = "classes", goldens: int = 2, **fields: Any) -> Path:
+    """A toy bundle in a folder that is there; ``fields`` replace those of the manifest."""
+    (folder / "segmentation.onnx").write_bytes(segmentation_graph(kind))
+    (folder / "detector.onnx").write_bytes(detector_graph())
+    golden = random_frames(goldens, seed=2)
+    write_golden(folder, golden, [score_by_hand(frame) for frame in golden])
+    (folder / "README.md").write_text("# Toy\n")
+    return seal(folder, toy_manifest(kind) | fields)
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
     """Write a toy bundle; keyword arguments replace fields of the manifest."""
@@ -175,12 +185,7 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
     def make(kind: str = "classes", **fields: Any) -> Path:
         folder = tmp_path / "monitor"
         folder.mkdir()
-        (folder / "segmentation.onnx").write_bytes(segmentation_graph(kind))
-        (folder / "detector.onnx").write_bytes(detector_graph())
-        golden = random_frames(2, seed=2)
-        write_golden(folder, golden, [score_by_hand(frame) for frame in golden])
-        (folder / "README.md").write_text("# Toy\n")
-        return seal(folder, toy_manifest(kind) | fields)
+        return write_toy_bundle(folder, kind, **fields)
 
     return make
 

@@ -23,16 +23,7 @@ from hypothesis import strategies as st
 from onnx.external_data_helper import set_external_data
 
 from lsood_runtime import BundleError, LsoodError, Manifest, OoDMonitor
-from tests.runtime.conftest import (
-    MASKS,
-    detector_graph,
-    random_frames,
-    score_by_hand,
-    seal,
-    segmentation_graph,
-    toy_manifest,
-    write_golden,
-)
+from tests.runtime.conftest import MASKS, random_frames, seal, segmentation_graph, toy_manifest, write_toy_bundle
 
 SECONDS = 60
 FRAME = random_frames(1, seed=9)[0]
@@ -97,15 +88,13 @@ def point_to(tensor: onnx.TensorProto, location: str, offset: int, length: int) 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose masks lie in weights.bin, as the exporter's weights do."""
-    folder = tmp_path_factory.mktemp("original")
+    folder = write_toy_bundle(tmp_path_factory.mktemp("original"), goldens=1)
     model = onnx.load_from_string(segmentation_graph("classes"))
     (masks,) = [tensor for tensor in model.graph.initializer if tensor.name == "masks"]
     masks.ClearField("float_data")
     point_to(masks, "weights.bin", 0, MASKS.nbytes)
     (folder / "segmentation.onnx").write_bytes(model.SerializeToString())
     (folder / "weights.bin").write_bytes(MASKS.tobytes())
-    (folder / "detector.onnx").write_bytes(detector_graph())
-    write_golden(folder, random_frames(1, 2), [score_by_hand(random_frames(1, 2)[0])])
     return seal(folder, toy_manifest())
 
 

@@ -28,18 +28,15 @@ from tests.runtime.conftest import (
     toy_manifest,
     toy_point,
     write_golden,
+    write_toy_bundle,
 )
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_score_and_verdict_match_numpy(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    folder = tmp_path_factory.mktemp("monitor")
-    (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
-    (folder / "detector.onnx").write_bytes(detector_graph())
-    write_golden(folder, random_frames(1, 2), [score_by_hand(random_frames(1, 2)[0])])
-    manifest = toy_manifest()
-    with OoDMonitor(seal(folder, manifest)) as monitor:
+    folder, manifest = write_toy_bundle(tmp_path_factory.mktemp("monitor")), toy_manifest()
+    with OoDMonitor(folder) as monitor:
         for frame in random_frames(5, seed):
             verdict, expected = monitor.assess(frame), score_by_hand(frame)
             assert monitor.score(frame) == verdict.score

@@ -20,13 +20,12 @@ from lsood_runtime import FrameError, OoDMonitor, ProviderError, State
 from tests.runtime.conftest import (
     HEIGHT,
     WIDTH,
-    detector_graph,
     random_frames,
     score_by_hand,
     seal,
-    segmentation_graph,
     toy_manifest,
     write_golden,
+    write_toy_bundle,
 )
 
 SHAPE = (HEIGHT, WIDTH, 3)
@@ -222,11 +221,7 @@ ANY_ARRAY = st.one_of(
 
 @pytest.fixture(scope="module")
 def open_toy(tmp_path_factory: pytest.TempPathFactory) -> OoDMonitor:
-    folder = tmp_path_factory.mktemp("monitor")
-    (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
-    (folder / "detector.onnx").write_bytes(detector_graph())
-    write_golden(folder, random_frames(1, 2), [score_by_hand(random_frames(1, 2)[0])])
-    return OoDMonitor(seal(folder, toy_manifest()))
+    return OoDMonitor(write_toy_bundle(tmp_path_factory.mktemp("monitor")))
 
 
 @settings(max_examples=1000, deadline=None)
