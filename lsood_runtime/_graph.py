@@ -28,8 +28,8 @@ class Graph:
         outputs: what the graph must give.
 
     Raises:
-        ProviderError: a provider did not load, or none of the graph runs on the first; ONNX Runtime itself would go on
-            without it in silence.
+        ProviderError: a provider did not load, or none of the graph runs on any but the CPU; ONNX Runtime itself would go
+            on without it in silence. (TensorRT knows no float64: its detector runs on the CUDA that follows it.)
         BundleError: the graph cannot be loaded, or has other inputs or outputs.
     """
 
@@ -61,7 +61,8 @@ class Graph:
                     f"expected {wanted} to run {name}, this session has only {', '.join(loaded)}: {remedy(wanted)}"
                 )
         self.placement = _placement(self.session)
-        if self.placement and self.provider not in self.placement:
+        devices = {name for name, _ in providers} - {CPU}
+        if devices and self.placement and not devices & self.placement.keys():
             placed = ", ".join(f"{count} on {where}" for where, count in self.placement.items())
             raise ProviderError(
                 f"expected {self.provider} to run {name}, its nodes are {placed}: {remedy(self.provider)}"

@@ -45,11 +45,8 @@ class LatestFrameWorker:
             ClosedError: the worker was closed.
             LsoodError: what went wrong with an earlier frame, or what ``on_result`` raised; the worker has stopped.
         """
-        entry = (
-            time.perf_counter(),
-            frame.copy() if isinstance(frame, np.ndarray) else frame,
-            stamp_ns or time.time_ns(),
-        )
+        own = frame.copy() if isinstance(frame, np.ndarray) else frame
+        entry = time.perf_counter(), own, time.time_ns() if stamp_ns is None else stamp_ns
         with self._changed:
             self._raise_error()
             if self._closing:

@@ -20,6 +20,8 @@ from lsood_runtime._policies import Evidence, Policy, smallest_p_value
 if TYPE_CHECKING:
     from lsood_runtime._monitor import OoDMonitor
 
+_REWIND_NS = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamAssessment:
@@ -92,8 +94,8 @@ class Stream:
         Args:
             frame: as for :meth:`OoDMonitor.assess`.
             noise: as there.
-            stamp_ns: of the frame, nanoseconds on a clock of the camera's; None for now. One before the camera's last begins
-                its state anew, as the start of another recording does.
+            stamp_ns: of the frame, nanoseconds on a clock of the camera's; None for now. One more than a second before the
+                camera's last begins its state anew, as the start of another recording does; less is jitter.
             camera: its name.
 
         Raises:
@@ -116,7 +118,7 @@ class Stream:
         verdict = self._monitor.assess_since(start, frame, noise, stamp_ns=stamp_ns)
         with self._lock:
             state = self._cameras.get(camera)
-            if state is None or verdict.stamp_ns < state.last_ns:
+            if state is None or verdict.stamp_ns < state.last_ns - _REWIND_NS:
                 drift = ScoreHistogram(self._monitor.manifest.calibration) if state is None else state.drift
                 state = _Camera(self._policy.start(self._monitor.manifest.calibration), drift)
                 self._cameras[camera] = state
@@ -134,14 +136,15 @@ class Stream:
         p_value = smallest_p_value(self._monitor.manifest.calibration) if invalid else verdict.p_value
         if math.isfinite(verdict.score):
             state.drift.add(verdict.score)
-        alarm = state.alarm.update(Evidence(verdict.is_ood, p_value, verdict.stamp_ns))
+        now = max(verdict.stamp_ns, state.last_ns)
+        alarm = state.alarm.update(Evidence(verdict.is_ood, p_value, now))
         onset = alarm and state.since_ns is None
         if onset:
             state.since_ns = verdict.stamp_ns
         elif not alarm:
             state.since_ns = None
         index = state.count
-        state.count, state.last_ns = index + 1, verdict.stamp_ns
+        state.count, state.last_ns = index + 1, now
         return StreamAssessment(verdict, camera, index, alarm, onset, state.since_ns, state.alarm.statistic)
 
     def drift(self, camera: str = "camera") -> ScoreHistogram:
@@ -157,7 +160,7 @@ class _Camera:
     def __init__(self, alarm: Any, drift: ScoreHistogram) -> None:
         self.alarm, self.drift = alarm, drift
         self.since_ns: int | None = None
-        self.last_ns, self.count = -(2**63), 0
+        self.last_ns, self.count = -(2**62), 0
         self._contents: bytes | None = None
         self._repeats = 0
 

@@ -4,6 +4,7 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,21 @@ def test_session_that_puts_no_node_on_the_provider(toy_bundle: Path, monkeypatch
     monkeypatch.setattr(ort, "InferenceSession", Pretending)
     with pytest.raises(ProviderError, match=rf"expected {CUDA} to run segmentation\.onnx, its nodes are \d+ on {CPU}"):
         OoDMonitor(toy_bundle, providers=["cuda"])
+
+
+@no_cuda
+def test_detector_may_run_on_the_next_device(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does behind TensorRT, which has no float64."""
+
+    class OnBoth(Pretending):
+        def get_provider_graph_assignment_info(self) -> list[Any]:
+            network = self.get_inputs()[0].name == "frame"
+            return [SimpleNamespace(ep_name=self._wanted[0 if network else 1], get_nodes=lambda: [None] * 3)]
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["TensorrtExecutionProvider", CUDA, CPU])
+    monkeypatch.setattr(ort, "InferenceSession", OnBoth)
+    with OoDMonitor(toy_bundle, providers=["tensorrt", "cuda"], self_test=False) as monitor:
+        assert monitor.provider == "TensorrtExecutionProvider"
 
 
 def device_pass(bundle: Path, **options: Any) -> tuple[DevicePass, Any]:

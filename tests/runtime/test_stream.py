@@ -94,12 +94,23 @@ def test_stuck_camera_is_invalid_from_the_third_identical_frame(toy_bundle: Path
 
 
 def test_stamp_that_goes_back_begins_anew(toy_bundle: Path) -> None:
+    second = 10**9
     with OoDMonitor(toy_bundle) as monitor:
         stream = monitor.stream(KOfN(2, 3))
-        assert [stream.assess(strange(i), stamp_ns=i).alarm for i in (5, 6, 7)] == [False, True, True]
-        again = stream.assess(strange(1), stamp_ns=1)
+        stamps = [5 * second, 6 * second, 7 * second]
+        assert [stream.assess(strange(i), stamp_ns=t).alarm for i, t in enumerate(stamps)] == [False, True, True]
+        jitter = stream.assess(strange(3), stamp_ns=7 * second - 40)
+        assert (jitter.alarm, jitter.index, jitter.verdict.stamp_ns) == (True, 3, 7 * second - 40)
+        again = stream.assess(strange(4), stamp_ns=1 * second)
     assert (again.alarm, again.index) == (False, 0)
-    assert int(stream.drift().counts.sum()) == 4
+    assert int(stream.drift().counts.sum()) == 5
+
+
+def test_stamp_zero_is_a_stamp(toy_bundle: Path) -> None:
+    seen: list[StreamAssessment] = []
+    with OoDMonitor(toy_bundle) as monitor, LatestFrameWorker(monitor.stream(KOfN(), on_result=seen.append)) as worker:
+        worker.submit(random_frames(1, 0)[0], stamp_ns=0)
+    assert [result.verdict.stamp_ns for result in seen] == [0]
 
 
 def test_invalid_frames_raise_the_alarm_and_do_not_raise_errors(toy_bundle: Path) -> None:
