@@ -147,6 +147,11 @@ class Stream:
         state.count, state.last_ns = index + 1, now
         return StreamAssessment(verdict, camera, index, alarm, onset, state.since_ns, state.alarm.statistic)
 
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Those that have sent a frame, by name."""
+        return tuple(self._cameras)
+
     def drift(self, camera: str = "camera") -> ScoreHistogram:
         """The scores of a camera so far, against the calibration's; of frames with a finite score.
 

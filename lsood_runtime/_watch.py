@@ -79,7 +79,9 @@ def run_watch(options: argparse.Namespace) -> int:
         finally:
             progress.clear()
         provider = monitor.provider
+        drifts = [f"{name} {stream.drift(name).population_stability_index:.2f}" for name in stream.cameras]
     print(f"{tally}, {onsets} alarms; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
+    print(f"drift of the scores (population stability index): {', '.join(drifts) or 'no frames'}", file=sys.stderr)
     return 1 if onsets else 0
 
 

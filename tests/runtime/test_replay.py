@@ -18,7 +18,18 @@ from hypothesis import strategies as st
 from mcap.reader import make_reader
 from PIL import Image
 
-from lsood_runtime import Cusum, Hysteresis, KOfN, MediaError, MinimumDuration, OoDMonitor, Policy, State
+from lsood_runtime import (
+    Cusum,
+    Hysteresis,
+    KOfN,
+    MediaError,
+    MinimumDuration,
+    OoDMonitor,
+    Policy,
+    ScoreHistogram,
+    State,
+    read_manifest,
+)
 from lsood_runtime._cli import run
 from lsood_runtime._pictures import Point, StrangestMoments, Timeline, alarm_spans
 from lsood_runtime._policy_text import parse_policy
@@ -105,6 +116,12 @@ def test_clean_drive_is_silent(toy_bundle: Path, tmp_path: Path, capsys: pytest.
     assert out == ""
     assert "40 frames" in err
     assert "0 alarms" in err
+    drift = ScoreHistogram(read_manifest(toy_bundle).calibration)
+    with OoDMonitor(toy_bundle) as monitor:
+        for *_, frame in drive(20, 0):
+            drift.add(monitor.score(frame))
+    expected = f"/front/image_raw {drift.population_stability_index:.2f}"
+    assert f"drift of the scores (population stability index): {expected}\n" in err
 
 
 def test_json_gives_a_line_a_frame(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
