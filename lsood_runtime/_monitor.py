@@ -60,7 +60,7 @@ class OoDMonitor:
         channels: order of the frames' last axis, ``rgb`` or ``bgr``; None for the manifest's. Turned ones are copied once.
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
-        validate: check each frame before the graphs see it; without, a wrong one is a ProviderError or worse.
+        validate: check single frames before the graphs see them; without, a wrong one is a ProviderError or worse.
         self_test: replay the golden frames, which warms the provider up as well.
 
     Raises:
@@ -160,7 +160,7 @@ class OoDMonitor:
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        batch = check_batch(frames, self._manifest.input, self._channels) if self._validate else np.asarray(frames)
+        batch = check_batch(frames, self._manifest.input, self._channels)
         return np.array([_finite(score) for score in self._run(batch, None).scores])
 
     def assess(self, frame: Any, noise: Noise | None = None, *, stamp_ns: int | None = None) -> Assessment:

@@ -68,6 +68,9 @@ def test_trusted_frames_are_not_looked_at(toy_bundle: Path) -> None:
         assert trusting.assess(grey).state is not State.INVALID
         assert trusting.score(frame) == careful.score(frame)
         assert trusting.score(torch.from_numpy(frame)) == careful.score(frame)
+        with OoDMonitor(toy_bundle, validate=False, channels="bgr") as turned:
+            assert turned.score(frame[..., ::-1]) == careful.score(frame)
+            np.testing.assert_array_equal(turned.score_batch(frame[None, ..., ::-1]), careful.score_batch(frame[None]))
         with pytest.raises(ProviderError, match=r"failed while it ran segmentation\.onnx"):
             trusting.score(frame[:-1])
 
