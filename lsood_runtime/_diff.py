@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from lsood_runtime._assessment import State
-from lsood_runtime._exceptions import BundleError, FrameError
-from lsood_runtime._frames import Frame, check_frame
+from lsood_runtime._exceptions import BundleError
+from lsood_runtime._frames import Frame, check_named_frame
 from lsood_runtime._manifest import Manifest
 from lsood_runtime._monitor import OoDMonitor
 
@@ -66,10 +66,7 @@ def compare_decisions(name: str, frame: Frame, old: OoDMonitor, new: OoDMonitor)
     ]
     if contracts[0] != contracts[1]:
         raise BundleError(f"expected two bundles for the same frames, got {contracts[0]} and {contracts[1]}")
-    try:
-        check_frame(frame, old.manifest.input, old.manifest.input.channels)
-    except FrameError as error:
-        raise FrameError(f"{name}: {error}") from error
+    check_named_frame(name, frame, old.manifest.input)
     before, after = old.assess(frame), new.assess(frame)
     if before.state == after.state:
         return None

@@ -49,6 +49,18 @@ def check_frame(frame: object, contract: InputContract, channels: str) -> Frame 
     return _check(frame, contract, channels, 3)
 
 
+def check_named_frame(name: str, frame: object, contract: InputContract) -> None:
+    """Refuse a frame out of a file, already in the contract's channel order, under its name.
+
+    Raises:
+        FrameError: as for :func:`check_frame`.
+    """
+    try:
+        check_frame(frame, contract, contract.channels)
+    except FrameError as error:
+        raise FrameError(f"{name}: {error}") from error
+
+
 def trusted_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
     """The same without a look at dtype and size: for callers who know.
 

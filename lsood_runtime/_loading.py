@@ -2,6 +2,7 @@
 """From a verified bundle to two graphs that run, on the providers that were asked for."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -174,9 +175,7 @@ def _load(contents: Bundle, providers: Sequence[ResolvedProvider], how: Loading)
     way: Pass = HostPass(network, detector)
     if name in (CUDA, TENSORRT):
         way = DevicePass(network, detector, "cuda", int(provider_options.get("device_id", 0)), fixed_addresses=captures)
-    both = {**network.placement, **detector.placement}
-    placement = {where: network.placement.get(where, 0) + detector.placement.get(where, 0) for where in both}
-    return Loaded(way, name, placement)
+    return Loaded(way, name, dict(Counter(network.placement) + Counter(detector.placement)))
 
 
 def _options(how: Loading) -> ort.SessionOptions:

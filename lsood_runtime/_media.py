@@ -16,7 +16,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".we
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
 _DEEP_MODES = ("I", "F")  # Pillow cuts these off at 255 where it should scale
-_RATE_PROPERTY, _HIGHEST_RATE = 5, 1000.0  # OpenCV's number of CAP_PROP_FPS; containers without a rate state nonsense
+_HIGHEST_RATE = 1000.0  # containers without a rate state nonsense
 _NEED = "needs the extra: pip install 'lsood-runtime[media]'"
 
 
@@ -70,8 +70,10 @@ def video_rate(path: Path) -> float | None:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return None
     capture = _open_video(path)
+    import cv2
+
     try:
-        rate = float(capture.get(_RATE_PROPERTY))
+        rate = float(capture.get(cv2.CAP_PROP_FPS))
     finally:
         capture.release()
     return rate if 0 < rate < _HIGHEST_RATE else None

@@ -104,7 +104,7 @@ class _Parquet:
             import pyarrow.parquet
         except ImportError as error:
             raise MediaError(f"writing Parquet {_NEED}") from error
-        self._arrow, self._path, self._rows = pyarrow, path, list[Row]()
+        self._arrow, self._rows = pyarrow, list[Row]()
         self._writer: Any = None
         self._file = path.open("wb")
 

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def _camera(number: int, channels: str) -> Iterator[SourceFrame]:
     try:
         if not capture.isOpened():
             raise MediaError(f"expected a camera at camera:{number}, found none: see /dev/video*")
-        for i in range(1_000_000_000):
+        for i in count():
             grabbed, image = capture.read()
             if not grabbed:
                 raise MediaError(f"camera:{number} gave no frame after {i} frames")

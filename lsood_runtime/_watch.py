@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._exceptions import FrameError, MediaError
-from lsood_runtime._frames import check_frame
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._frames import check_named_frame
 from lsood_runtime._manifest import Manifest
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._pictures import Point, StrangestMoments, Timeline
@@ -43,7 +43,7 @@ def run_score(options: argparse.Namespace) -> int:
             progress.clear()
         provider = monitor.provider
     print(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
-    return 0 if tally.states[State.OK] + tally.states[State.LATE] == tally.count and not tally.strange else 1
+    return 1 if tally.strange or tally.states[State.INVALID] else 0
 
 
 def run_watch(options: argparse.Namespace) -> int:
@@ -117,10 +117,7 @@ def _scored(
 ) -> Iterator[tuple[str, Assessment]]:
     contract = monitor.manifest.input
     for source in _frames(monitor.manifest, sources, options):
-        try:
-            check_frame(source.image, contract, contract.channels)
-        except FrameError as error:
-            raise FrameError(f"{source.name}: {error}") from error
+        check_named_frame(source.name, source.image, contract)
         verdict = monitor.assess(source.image, stamp_ns=source.stamp_ns)
         tally.add(verdict)
         outputs.add(source, verdict, {"frame": source.name, "camera": source.camera, **verdict.asdict()}, None)

@@ -38,7 +38,7 @@ class Interface:
 
 def test_arrays_of_other_libraries_pass_without_a_copy() -> None:
     frame = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
-    for other in (torch.from_numpy(frame), Interface(frame), memoryview_tensor(frame)):
+    for other in (torch.from_numpy(frame), Interface(frame), dlpack_alone(frame)):
         checked = checked_array(other)
         np.testing.assert_array_equal(checked[0], frame)
         assert np.shares_memory(checked, frame)
@@ -46,7 +46,7 @@ def test_arrays_of_other_libraries_pass_without_a_copy() -> None:
     np.testing.assert_array_equal(checked_array(image)[0], frame)
 
 
-def memoryview_tensor(frame: NDArray[np.uint8]) -> object:
+def dlpack_alone(frame: NDArray[np.uint8]) -> object:
     """DLPack alone, without numpy's own protocols."""
 
     class Tensor:
