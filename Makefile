@@ -10,7 +10,7 @@ help:
 	@echo "make demo      export the embedded demo checkpoint, score clean and degraded scenes, draw a picture"
 	@echo "make test      the tests that end in minutes"
 	@echo "make test-all  those and the slow ones (training, soak, fresh environments)"
-	@echo "make bench     the latency benchmarks"
+	@echo "make bench     the latency benchmarks and their report, in bench/; flags go in ARGS=..."
 	@echo "make lint      ruff and mypy --strict"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -29,7 +29,9 @@ test-all: $(STAMP)
 	$(RUN) -m pytest
 
 bench: $(STAMP)
-	$(RUN) -m pytest benchmarks --benchmark-only
+	mkdir -p bench
+	$(RUN) -m pytest benchmarks --benchmark-only --benchmark-json bench/results.json $(ARGS)
+	$(RUN) -m benchmarks.report bench/results.json --out bench
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

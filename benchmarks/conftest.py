@@ -1,94 +1,146 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks with random weights (speed does not depend on them), and the table of ratios at the end of a run."""
+"""Flags of the suite, what machine it ran on, and how a benchmark records its figures for the report."""
 
+import os
 import platform
-from dataclasses import dataclass
+import resource
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
-from numpy.typing import NDArray
+from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.measure import Latency, Paced, Ratio, as_json
+from benchmarks.networks import Placement
 from export.calibration_options import CalibrationOptions
-from export.detector_graph import detector_graph, entropy_graph, score_graph
-from export.detector_pipeline import fit_detector
 from export.models import DeepLabV3PlusModule
 from export.pipeline import ExportOptions, export_monitor
-from export.preprocessing import Preprocessing
-from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
-from export.split import build_sampler
-from lsood_runtime._providers import session_options
+from lsood_runtime import __version__
 from tests.conftest import save_checkpoint, write_scenes
 
-NEIGHBORS, FIT_FRAMES, SCENES = 5, 1000, 60
-ratios = pytest.StashKey[list[str]]()
+SCENES, SMALL = 60, (256, 512)
+Record = Callable[..., None]
+
+_lines = pytest.StashKey[list[str]]()
 
 
-@dataclass(frozen=True)
-class Pair:
-    """The same network with and without the monitor, in sessions of one configuration.
-
-    Attributes:
-        frame: ``(1, H, W, 3)`` uint8.
-    """
-
-    alone_session: ort.InferenceSession
-    network_session: ort.InferenceSession
-    detector_session: ort.InferenceSession
-    frame: NDArray[np.uint8]
-
-    def alone(self) -> None:
-        """Segment the frame."""
-        self.alone_session.run(None, {"frame": self.frame})
-
-    def monitored(self) -> None:
-        """Segment and score the frame, with what `OoDMonitor` runs."""
-        _, latent_samples = self.network_session.run(["segmentation", "latent_samples"], {"frame": self.frame})
-        self.detector_session.run(["score"], {"latent_samples": latent_samples})
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.partition("x")
+    return int(height), int(width)
 
 
-def make_pair(backbone: str, height: int, width: int, samples: int) -> Pair:
-    """Export a network both ways; the density holds ``FIT_FRAMES`` random points."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("latency", "what is measured, by the first value of a list where it is not swept")
+    group.addoption("--provider", choices=("cpu", "cuda", "tensorrt"), default="cpu")
+    group.addoption(
+        "--threads", type=int, metavar="N", help="of the CPU provider within an operator (default: one a core)"
+    )
+    group.addoption(
+        "--backbones", nargs="+", default=["resnet18", "resnet50"], metavar="NAME", help="resnet18, 34, 50, 101"
+    )
+    group.addoption(
+        "--sizes", nargs="+", type=_size, default=[SMALL], metavar="HxW", help="of a frame; default: 256x512"
+    )
+    group.addoption("--samples", nargs="+", type=int, default=[16, 128], metavar="S", help="default: 16 128")
+    group.addoption("--pairs", type=int, default=40, metavar="N", help="rounds of a ratio (default: 40)")
+    group.addoption(
+        "--frames",
+        type=int,
+        default=300,
+        metavar="N",
+        help="rounds of the first backbone, whose tail is looked at: p99 needs 299, p99.9 needs 2,995 (default: 300)",
+    )
+    group.addoption(
+        "--rates", nargs="+", type=float, default=[10.0, 20.0, 30.0], metavar="HZ", help="default: 10 20 30"
+    )
+    group.addoption("--paced-seconds", type=float, default=10.0, help="of the camera at each rate (default: 10)")
+    group.addoption(
+        "--peer-backbone", default="resnet50", metavar="NAME", help="for published code (default: resnet50)"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``case``: every S and every size of the first backbone, every S of the others at the first size."""
+    if "case" in metafunc.fixturenames:
+        option = metafunc.config.getoption
+        backbones, sizes, samples = option("--backbones"), option("--sizes"), option("--samples")
+        cases = [(name, sizes[0], s) for name in backbones for s in samples]
+        cases += [(backbones[0], size, samples[0]) for size in sizes[1:]]
+        metafunc.parametrize("case", cases, ids=[f"{name}-{h}x{w}-{s}" for name, (h, w), s in cases])
+
+
+@pytest.fixture(scope="session")
+def placement(pytestconfig: pytest.Config) -> Placement:
+    return Placement(pytestconfig.getoption("--provider"), pytestconfig.getoption("--threads"))
+
+
+@pytest.fixture
+def record(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> Record:
+    """Keep figures under a name, for the JSON file and for the lines at the end of the run."""
+
+    def keep(name: str, figure: Latency | Ratio | Paced | Mapping[str, Any], **facts: Any) -> None:
+        kind = "values" if isinstance(figure, Mapping) else type(figure).__name__.lower()
+        values = dict(figure) if isinstance(figure, Mapping) else as_json(figure)
+        benchmark.extra_info.setdefault("figures", []).append({"name": name, "kind": kind, **values, **facts})
+        if isinstance(figure, Ratio):
+            pytestconfig.stash[_lines].append(
+                f"{name}: {figure.median:.4g} (95 % {figure.low:.4g} to {figure.high:.4g}, {figure.pairs} pairs)"
+            )
+
+    return keep
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole bundle of a ResNet-18 at 256x512 with random weights, calibrated on drawn scenes."""
+    folder = tmp_path_factory.mktemp("bundle")
     torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    network = DeepLabV3PlusModule(backbone, n_class=19).eval().requires_grad_(False)
-    preprocessing = Preprocessing(height, width, network.hparams["mean"], network.hparams["std"])
-    sampler = build_sampler(
-        network, torch.zeros(1, 3, height, width), ("deeplab_v3plus_model.drop_block1",), mc_samples=samples
-    )
-    detector = fit_detector("kde", rng.normal(size=(FIT_FRAMES, sampler.channels)))
-    graphs = (
-        segmentation_graph(BareNetwork(preprocessing, network), height, width),
-        segmentation_graph(MonitoredNetwork(preprocessing, sampler.module), height, width),
-        detector_graph(entropy_graph(samples, sampler.channels, NEIGHBORS), score_graph(detector, sampler.channels)),
-    )
-    alone, monitored, scored = (
-        ort.InferenceSession(graph.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
-        for graph in graphs
-    )
-    return Pair(alone, monitored, scored, rng.integers(0, 256, (1, height, width, 3), np.uint8))
-
-
-def write_bundle(out: Path, backbone: str, height: int, width: int, samples: int) -> Path:
-    """Export a network with random weights, calibrated on drawn scenes."""
-    torch.manual_seed(0)
-    network = DeepLabV3PlusModule(backbone, n_class=19, drop_prob=0.5, block_size=4, input_size=(height, width))
-    checkpoint = save_checkpoint(network, out.with_suffix(".ckpt"))
-    frames = write_scenes(out.with_name("scenes"), SCENES, seed=1, size=(height, width))
+    network = DeepLabV3PlusModule("resnet18", n_class=19, drop_prob=0.5, block_size=4, input_size=SMALL)
+    checkpoint = save_checkpoint(network, folder / "network.ckpt")
+    frames = write_scenes(folder / "scenes", SCENES, seed=1, size=SMALL)
     rates = CalibrationOptions(rates={"10%": 0.1})
-    export_monitor(ExportOptions(ckpt=checkpoint, frames=(frames,), out=out, mc_samples=samples, calibration=rates))
-    return out
+    export_monitor(ExportOptions(ckpt=checkpoint, frames=(frames,), out=folder / "monitor", calibration=rates))
+    return folder / "monitor"
+
+
+def processor() -> str:
+    """Name of the processor, as its maker gives it."""
+    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.machine()
+
+
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Replace what pytest-benchmark says of the machine: no host's name, but what latencies depend on."""
+    machine_info.clear()
+    machine_info |= {
+        "processor": processor() if Path("/proc/cpuinfo").exists() else platform.machine(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "provider": config.getoption("--provider"),
+        "threads": config.getoption("--threads") or os.cpu_count(),
+        "versions": {
+            "python": platform.python_version(),
+            "onnxruntime": ort.__version__,
+            "torch": torch.__version__,
+            "lsood_runtime": __version__,
+        },
+    }
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:  # noqa: ARG001
+    """The suite's own largest resident memory, beside the figures."""
+    output_json["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[ratios] = []
+    config.stash[_lines] = []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[ratios]:
+    if config.stash[_lines]:
         terminalreporter.section("ratios, pair by pair")
-        terminalreporter.write_line(f"{platform.processor() or platform.machine()}, onnxruntime {ort.__version__}, CPU")
-        for line in config.stash[ratios]:
+        for line in config.stash[_lines]:
             terminalreporter.write_line(line)

@@ -1,47 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the monitor adds to the network that runs anyway."""
+"""What the monitor adds to the network that runs anyway, frame by frame: closed loop, then before a camera."""
 
-import time
-from collections.abc import Callable
-
-import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.conftest import make_pair, ratios
+from benchmarks.conftest import Record
+from benchmarks.measure import latency, pace, ratio, tail_ratio, take_turns
+from benchmarks.networks import Placement, alone, monitored, subject
 
-PAIRS, WARM_UP = 40, 4
-HEIGHT, WIDTH = 256, 512
-
-
-def seconds(call: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+WARM_UP = 4
 
 
-@pytest.mark.parametrize("samples", [16, 128])
-@pytest.mark.parametrize("backbone", ["resnet18", "resnet50", "resnet101"])
-def test_monitored_frame(backbone: str, samples: int, benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> None:
-    pair = make_pair(backbone, HEIGHT, WIDTH, samples)
-    alone, monitored = [], []
-    for i in range(WARM_UP + PAIRS):
-        # Which goes first alternates: neither always finds the other's threads and caches.
-        if i % 2:
-            alone.append(seconds(pair.alone))
-            monitored.append(seconds(pair.monitored))
-        else:
-            monitored.append(seconds(pair.monitored))
-            alone.append(seconds(pair.alone))
-    quotients = np.array(monitored[WARM_UP:]) / np.array(alone[WARM_UP:])
-    low, median, high = np.quantile(quotients, [0.25, 0.5, 0.75])
-    benchmark.extra_info |= {
-        "pairs": PAIRS,
-        "ratio_quartiles": [low, median, high],
-        "alone_ms_median": 1e3 * float(np.median(alone[WARM_UP:])),
-    }
-    pytestconfig.stash[ratios].append(
-        f"{backbone} {HEIGHT}x{WIDTH} S={samples}: {median:.3f} (quartiles {low:.3f} to {high:.3f}, {PAIRS} pairs, "
-        f"alone {1e3 * np.median(alone[WARM_UP:]):.0f} ms)"
-    )
-    benchmark.pedantic(pair.monitored, rounds=10, warmup_rounds=1)  # type: ignore[no-untyped-call]
+def test_frame(
+    case: tuple[str, tuple[int, int], int],
+    placement: Placement,
+    benchmark: BenchmarkFixture,
+    record: Record,
+    pytestconfig: pytest.Config,
+) -> None:
+    backbone, size, samples = case
+    option = pytestconfig.getoption
+    who = subject(backbone, *size)
+    calls = {"alone": alone(who, placement), "monitored": monitored(who, samples, placement)}
+    base = size == option("--sizes")[0] and samples == option("--samples")[0]
+    if base:
+        calls["monitor only"] = monitored(who, samples, placement, segmentation=False)
+    tail = base and backbone == option("--backbones")[0]
+    rounds = max(option("--frames"), option("--pairs")) if tail else option("--pairs")
+    times = take_turns(calls, rounds, WARM_UP)
+    facts = {"backbone": backbone, "size": list(size), "samples": samples}
+    where = f"{backbone} {size[0]}x{size[1]} S={samples}"
+    for name in list(calls)[1:]:
+        record(f"{name} / alone, {where}", ratio(times[name], times["alone"]), what=name, **facts)
+    for name, values in times.items():
+        more = {"milliseconds": (1e3 * values).round(3).tolist()} if tail else {}
+        record(f"{name}, {where}", latency(values, option("--rates")), what=name, warm_up=WARM_UP, **facts, **more)
+    if tail:
+        record(
+            f"p99/p50 monitored / alone, {where}", tail_ratio(times["monitored"], times["alone"]), what="tail", **facts
+        )
+        for rate in option("--rates"):
+            for name in ("alone", "monitored"):
+                figure = pace(calls[name], rate, option("--paced-seconds"))
+                record(f"{name} before a camera, {where}", figure, what=name, **facts)
+    benchmark.pedantic(calls["monitored"], rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]

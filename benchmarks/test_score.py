@@ -13,11 +13,11 @@ import pytest
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.conftest import ratios, write_bundle
+from benchmarks.conftest import SMALL, Record
+from benchmarks.measure import median_with_interval
 from lsood_runtime import KOfN, OoDMonitor
 
-FRAMES, WARM_UP, IMPORTS = 60, 5, 15
-HEIGHT, WIDTH = 256, 512
+FRAMES, WARM_UP, IMPORTS = 60, 5, 30
 
 
 class Stopwatch:
@@ -35,12 +35,10 @@ class Stopwatch:
 
 
 @pytest.mark.parametrize("call", ["score", "assess", "stream"])
-def test_python_around_onnx_runtime(
-    call: str, benchmark: BenchmarkFixture, tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
+def test_python_around_onnx_runtime(call: str, small_bundle: Path, benchmark: BenchmarkFixture, record: Record) -> None:
     """The whole call less both ``session.run``, over the whole call, frame by frame."""
     rng = np.random.default_rng(0)
-    with OoDMonitor(write_bundle(tmp_path / "monitor", "resnet18", HEIGHT, WIDTH, 16)) as monitor:
+    with OoDMonitor(small_bundle) as monitor:
         assert monitor._loaded is not None
         way: Any = monitor._loaded.way
         watches = []
@@ -55,7 +53,7 @@ def test_python_around_onnx_runtime(
         function = calls[call]
         shares = []
         for i in range(WARM_UP + FRAMES):
-            frame: NDArray[np.uint8] = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+            frame: NDArray[np.uint8] = rng.integers(0, 256, (*SMALL, 3), np.uint8)
             before = sum(watch.seconds for watch in watches)
             start = time.perf_counter()
             function(frame)
@@ -63,13 +61,9 @@ def test_python_around_onnx_runtime(
             inside = sum(watch.seconds for watch in watches) - before
             if i >= WARM_UP:
                 shares.append(((whole - inside) / inside, whole - inside))
-        quartiles = np.quantile([share for share, _ in shares], [0.25, 0.5, 0.75])
-        microseconds = 1e6 * float(np.median([seconds for _, seconds in shares]))
-        benchmark.extra_info |= {"frames": FRAMES, "share_quartiles": quartiles.tolist(), "microseconds": microseconds}
-        pytestconfig.stash[ratios].append(
-            f"{call}(), resnet18 {HEIGHT}x{WIDTH}: Python around session.run {microseconds:.0f} us, {quartiles[1]:.3%} of it "
-            f"(quartiles {quartiles[0]:.3%} to {quartiles[2]:.3%}, {FRAMES} frames)"
-        )
+        microseconds = {"microseconds": 1e6 * float(np.median([beyond for _, beyond in shares]))}
+        figure = median_with_interval(np.array([share for share, _ in shares]))
+        record(f"{call}(): Python / session.run, resnet18 {SMALL[0]}x{SMALL[1]}", figure, what="python", **microseconds)
         benchmark.pedantic(function, args=(frame,), rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
 
 
@@ -82,15 +76,12 @@ NUMPY = "import time; t = time.perf_counter(); import numpy; print(time.perf_cou
 OURS = "import numpy, onnxruntime, time; t = time.perf_counter(); import lsood_runtime; print(time.perf_counter() - t)"
 
 
-def test_import(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> None:
+def test_import(benchmark: BenchmarkFixture, record: Record) -> None:
     """A fresh process each, pair by pair."""
 
     def seconds(script: str) -> float:
         return float(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
 
-    quotients = [seconds(OURS) / seconds(NUMPY) for _ in range(IMPORTS)]
-    low, median, high = np.quantile(quotients, [0.25, 0.5, 0.75])
-    pytestconfig.stash[ratios].append(
-        f"import lsood_runtime / import numpy: {median:.2f} (quartiles {low:.2f} to {high:.2f}, {IMPORTS} pairs)"
-    )
+    quotients = np.array([seconds(OURS) / seconds(NUMPY) for _ in range(IMPORTS)])
+    record("import lsood_runtime / import numpy", median_with_interval(quotients), what="import")
     benchmark.pedantic(seconds, args=(OURS,), rounds=3)  # type: ignore[no-untyped-call]

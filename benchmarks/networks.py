@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is timed: one network with random weights (speed does not depend on them), with and without the monitor.
+
+Everything runs through the runtime's own graphs and passes, as it will in the vehicle.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto
+from sklearn.pipeline import Pipeline
+
+from export.detector_graph import detector_graph, entropy_graph, score_graph
+from export.detector_pipeline import fit_detector
+from export.models import DeepLabV3PlusModule
+from export.preprocessing import Preprocessing
+from export.sampled_graph import Mode
+from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
+from export.split import Sampler, build_sampler
+from lsood_runtime._graph import Graph, Signature
+from lsood_runtime._pass import DevicePass, HostPass, Pass
+from lsood_runtime._providers import CPU, resolve_providers, session_options
+
+TAP = "deeplab_v3plus_model.drop_block1"
+CLASSES, NEIGHBORS, FIT_FRAMES = 19, 5, 1000
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how sessions run.
+
+    Attributes:
+        provider: ``cpu``, ``cuda`` or ``tensorrt``.
+        threads: of the CPU provider within an operator; None for one a core.
+    """
+
+    provider: str
+    threads: int | None
+
+    def options(self) -> ort.SessionOptions:
+        """Set up as the runtime's own sessions."""
+        return session_options(self.threads)
+
+    def load(self, name: str, graph: ModelProto, inputs: Signature, outputs: Signature) -> Graph:
+        """A session on this provider; an error where it does not run there."""
+        providers = resolve_providers([self.provider])
+        return Graph(name, graph.SerializeToString(), {}, providers, self.options(), inputs, outputs)
+
+    def way(self, network: Graph, detector: Graph) -> Pass:
+        """As ``OoDMonitor`` takes a frame through both graphs on this provider."""
+        if resolve_providers([self.provider])[0][0] == CPU:
+            return HostPass(network, detector)
+        return DevicePass(network, detector, "cuda", 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network to be timed: its weights, its frame, and what turns the one into the network's input."""
+
+    network: DeepLabV3PlusModule
+    preprocessing: Preprocessing
+    frame: NDArray[np.uint8]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the frame."""
+        return self.frame.shape[1], self.frame.shape[2]
+
+    def sampler(self, samples: int, mode: Mode = "fixed", *, with_output: bool = True) -> Sampler:
+        """The network with its tap sampled."""
+        example = torch.zeros(1, 3, *self.size)
+        return build_sampler(self.network, example, (TAP,), mc_samples=samples, mode=mode, with_output=with_output)
+
+
+@cache
+def subject(backbone: str, height: int, width: int) -> Subject:
+    """A DeepLabV3+ on ``backbone``, and one random frame ``(1, H, W, 3)`` uint8."""
+    torch.manual_seed(0)
+    network = DeepLabV3PlusModule(backbone, n_class=CLASSES).eval().requires_grad_(False)
+    preprocessing = Preprocessing(height, width, network.hparams["mean"], network.hparams["std"])
+    frame = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), np.uint8)
+    return Subject(network, preprocessing, frame)
+
+
+@cache
+def alone(who: Subject, placement: Placement) -> Callable[[], object]:
+    """Segment the frame, from host memory to host memory."""
+    graph = segmentation_graph(BareNetwork(who.preprocessing, who.network), *who.size)
+    inputs, outputs = {"frame": ("tensor(uint8)", (*who.size, 3))}, {"segmentation": ("tensor(uint8)", who.size)}
+    session = placement.load("alone.onnx", graph, inputs, outputs)
+    return lambda: session.run(["segmentation"], {"frame": who.frame})
+
+
+@cache
+def random_detector(channels: int, pca: int | None = None, points: int = FIT_FRAMES) -> Pipeline:
+    """A kernel density of so many random entropy vectors ``(points, channels)``, after a PCA or not."""
+    rows = np.random.default_rng(1).normal(size=(points, channels))
+    return fit_detector("kde", rows, pca_components=pca, bandwidth=1.0)
+
+
+def scored(samples: int, detector: Pipeline, channels: int) -> ModelProto:
+    """``detector.onnx``: latent samples to entropy and score."""
+    return detector_graph(entropy_graph(samples, channels, NEIGHBORS), score_graph(detector, channels))
+
+
+def load_detector(graph: ModelProto, samples: int, channels: int, placement: Placement) -> Graph:
+    """A session of ``scored``."""
+    return placement.load(
+        "detector.onnx",
+        graph,
+        {"latent_samples": ("tensor(float)", (samples, channels))},
+        {"entropy": ("tensor(float)", (channels,)), "score": ("tensor(double)", ())},
+    )
+
+
+@cache
+def monitored(
+    who: Subject, samples: int, placement: Placement, *, segmentation: bool = True, pca: int | None = None
+) -> Callable[[], object]:
+    """Segment and score the frame; without ``segmentation`` the decoder is left out and the frame is only scored."""
+    sampler = who.sampler(samples, with_output=segmentation)
+    network = MonitoredNetwork(who.preprocessing, sampler.module, "classes" if segmentation else "none")
+    inputs: dict[str, Any] = {"frame": ("tensor(uint8)", (*who.size, 3))}
+    outputs: dict[str, Any] = {"latent_samples": ("tensor(float)", (samples, sampler.channels))}
+    if segmentation:
+        outputs = {"segmentation": ("tensor(uint8)", who.size), **outputs}
+    way = placement.way(
+        placement.load("segmentation.onnx", segmentation_graph(network, *who.size), inputs, outputs),
+        load_detector(
+            scored(samples, random_detector(sampler.channels, pca), sampler.channels),
+            samples,
+            sampler.channels,
+            placement,
+        ),
+    )
+    return lambda: way.run(who.frame, {})

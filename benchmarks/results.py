@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run of the suite wrote: the machine and its figures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Figure = Mapping[str, Any]
+
+
+class ResultsError(Exception):
+    """A file that is not what the suite writes; its message is one line with a remedy."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run.
+
+    Attributes:
+        machine: processor, cores, provider, threads, versions.
+        date: of the run, UTC.
+        commit: that was measured.
+        figures: as ``record`` kept them, in the order of the run.
+    """
+
+    machine: Mapping[str, Any]
+    date: str
+    commit: str
+    figures: Sequence[Figure]
+
+    def of_kind(self, kind: str, **facts: Any) -> list[Figure]:
+        """Figures of one kind that have these facts."""
+        return [
+            figure
+            for figure in self.figures
+            if figure["kind"] == kind and all(figure.get(name) == value for name, value in facts.items())
+        ]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a figure should be.
+
+    Attributes:
+        prefix: of the names of the ratios that it judges.
+        limit: as a ratio.
+        at_least: True where more is better.
+        holds: text that the name must also contain.
+    """
+
+    prefix: str
+    limit: float
+    at_least: bool = False
+    holds: str = ""
+
+    def judges(self, figure: Figure) -> bool:
+        """Whether the target is about this ratio."""
+        return str(figure["name"]).startswith(self.prefix) and self.holds in f"{figure['name']} "
+
+    def reached(self, figure: Figure) -> bool:
+        """Whether the median reaches it."""
+        median = float(figure["median"])
+        return median >= self.limit if self.at_least else median <= self.limit
+
+
+TARGETS = (
+    *(Target(f"monitored / alone, {name} 256x512", 1.02, holds="S=16 ") for name in ("resnet50", "resnet101")),
+    *(Target(f"monitored / alone, {name} 256x512", 1.05, holds="S=128 ") for name in ("resnet50", "resnet101")),
+    Target("monitor only / alone, resnet50", 0.75),
+    Target("p99/p50 monitored / alone", 1.05),
+    Target("guide / ours", 13, at_least=True, holds="S=10 "),
+    Target("guide / ours", 20, at_least=True, holds="S=16 "),
+    Target("one pass / ours", 2, at_least=True),
+    Target("behind the network: one pass / ours", 50, at_least=True),
+    Target("entropies: KD-trees / ours", 100, at_least=True),
+    Target("detector / network alone, N=20000 D=58", 0.02),
+    Target("score(): Python / session.run", 0.005),
+)
+
+
+def read_results(path: Path) -> Results:
+    """Read what ``--benchmark-json`` wrote.
+
+    Raises:
+        ResultsError: the file cannot be read, or was not written by this suite.
+    """
+    try:
+        contents = json.loads(path.read_text())
+        figures = [figure for run in contents["benchmarks"] for figure in run["extra_info"].get("figures", [])]
+        results = Results(
+            contents["machine_info"],
+            contents["datetime"][:16],
+            contents["commit_info"]["id"][:7] + ("+" if contents["commit_info"]["dirty"] else ""),
+            figures,
+        )
+        complete = all("name" in figure and "kind" in figure for figure in figures) and "provider" in results.machine
+    except OSError as error:
+        raise ResultsError(f"expected results at {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(f"expected results of this suite in {path}, as `make bench` writes them") from error
+    if not figures or not complete:
+        raise ResultsError(f"expected figures of this suite in {path}, found none: did its benchmarks run?")
+    return results
