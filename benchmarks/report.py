@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.charts import draw_all
-from benchmarks.results import TARGETS, Figure, Results, ResultsError, read_results
+from benchmarks.results import TARGETS, Figure, Results, ResultsError, join_results, read_results
 
 _NOT_ON_A_GPU = (
     "Nothing here was run on a GPU: `--provider cuda` runs the same suite there, and has not been tried on one."
@@ -23,12 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Turn the suite's JSON into a report: report.md with its plots.",
         epilog="example: python -m benchmarks.report bench/results.json --against before.json --out bench",
     )
-    parser.add_argument("results", type=Path, metavar="JSON", help="what `make bench` or --benchmark-json wrote")
+    parser.add_argument(
+        "results", type=Path, nargs="+", metavar="JSON", help="what `make bench` or --benchmark-json wrote"
+    )
     parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier run, whose ratios stand beside these")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="receives report.md and its pictures")
     flags = parser.parse_args(arguments)
     try:
-        results = read_results(flags.results)
+        results = join_results(flags.results)
         other = read_results(flags.against) if flags.against else None
         flags.out.mkdir(parents=True, exist_ok=True)
         pictures = draw_all(results, flags.out)

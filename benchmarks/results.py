@@ -103,3 +103,18 @@ def read_results(path: Path) -> Results:
     if not figures or not complete:
         raise ResultsError(f"expected figures of this suite in {path}, found none: did its benchmarks run?")
     return results
+
+
+def join_results(paths: Sequence[Path]) -> Results:
+    """Read one run that was written in several parts, on one machine.
+
+    Raises:
+        ResultsError: a file cannot be used, or the machines, versions or providers differ.
+    """
+    first, *others = parts = [read_results(path) for path in paths]
+    for path, part in zip(paths[1:], others, strict=True):
+        if part.machine != first.machine:
+            raise ResultsError(f"expected the machine of {paths[0]} in {path}, got another: compare it by --against")
+    commits = dict.fromkeys(part.commit for part in parts)
+    figures = [figure for part in parts for figure in part.figures]
+    return Results(first.machine, first.date, " and ".join(commits), figures)

@@ -35,6 +35,12 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate of the one-cycle schedule")
     parser.add_argument("--val-every", type=int, default=4, help="epochs between two validations")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--precision",
+        choices=("32-true", "bf16-mixed"),
+        default="32-true",
+        help="bf16-mixed: less than half the time on processors with AMX (default: %(default)s)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from <out>/last.ckpt")
     options = parser.parse_args()
 
@@ -79,6 +85,7 @@ def main() -> None:
         check_val_every_n_epoch=options.val_every,
         log_every_n_steps=10,
         gradient_clip_val=1.0,
+        precision=options.precision,
     )
     trainer.fit(model, data, ckpt_path=last if options.resume else None)
     print(f"best validation mIoU {best.best_model_score:.4f}: {best.best_model_path}")

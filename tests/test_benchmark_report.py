@@ -109,6 +109,20 @@ def test_no_figures_and_no_file_are_refused(tmp_path: Path, capsys: pytest.Captu
     assert "missing.json" in capsys.readouterr().err
 
 
+def test_a_run_in_two_parts_is_one_report_on_one_machine_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = frame_figures(1.0)[:1], frame_figures(1.0)[1:]
+    parts = [str(write(tmp_path / "1.json", first)), str(write(tmp_path / "2.json", second))]
+    assert main([*parts, "--out", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert all(str(row["name"]) in text for row in [*first, *second])
+    elsewhere = str(write(tmp_path / "3.json", second, cores=4))
+    assert main([parts[0], elsewhere, "--out", str(tmp_path / "none")]) == 2
+    assert "--against" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_target_has_a_side() -> None:
     assert Target("x", 2, at_least=True).reached({"median": 2.5})
     assert not Target("x", 2, at_least=True).reached({"median": 1.5})
