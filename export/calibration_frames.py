@@ -1,19 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """What calibration asks of frames before the network sees them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol, TypeVar
 
 from export.drives import drive_names
 from export.errors import UsageError
 from export.frames import FrameFiles
 from export.overlap import overlap_share, overlap_warning, thumbnails
 
-Progress = Callable[[Iterable[NDArray[np.uint8]], str, int], Iterable[NDArray[np.uint8]]]
-"""Wraps a loop over frames, given what it does and how many there are."""
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Wraps a loop."""
+
+    def __call__(self, items: Iterable[T], what: str, total: int, /) -> Iterable[T]:
+        """The items, one by one.
+
+        Args:
+            items: over frames, most often.
+            what: is done with them.
+            total: how many there are.
+        """
+
+
+def without_progress(items: Iterable[T], _: str, __: int) -> Iterable[T]:
+    """A loop that tells nobody."""
+    return items
 
 
 def check_overlap(

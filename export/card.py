@@ -3,6 +3,9 @@
 
 from typing import Any
 
+from lsood_runtime._manifest import Precision
+from lsood_runtime._report import precision_line
+
 _CARD = """\
 # Out-of-distribution monitor for {name}
 
@@ -26,6 +29,7 @@ with OoDMonitor("path/to/this/folder") as monitor:
 | entropy | k = {neighbors} of {count} samples, distances floored at {min_dist:g} |
 | detector | {detector} |
 | calibration | {source}, worth {effective:.0f} independent frames |
+| precision | {precision} |
 | parity with PyTorch | latent {latent:.1e}, segmentation {segmentation:.1e}, score {score:.1e}, {parity_frames} frames |
 
 ## What the thresholds promise
@@ -74,6 +78,7 @@ def model_card(facts: dict[str, Any]) -> str:
         layers=", ".join(f"`{layer}`" for layer in facts["tap"]["layers"]),
         sites="; ".join(_site(site) for site in facts["config"]["sites"]),
         tap_channels=facts["tap"]["channels"],
+        precision=precision_line(Precision(**facts["precision"])),
         latent=facts["parity"]["latent_max_abs"],
         segmentation=facts["parity"]["segmentation_disagreement"],
         score=facts["parity"]["score_max_abs"],

@@ -19,9 +19,13 @@ from export.layer_table import layer_table, network_layers
 from export.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.options import FORMATS
 from export.pipeline import ExportOptions, ExportResult, export_monitor
+from export.precision import FLOAT32, PrecisionOptions
 from export.sampled_graph import Mode
 from export.segmentation_graph import SEGMENTATION_KINDS
+from lsood_runtime._manifest import PRECISIONS
+from lsood_runtime._report import precision_line
 
+_PRECISION = PrecisionOptions()
 _EPILOG = f"""\
 commands on what an export has written, or before one (each has its own --help):
   python -m export calibrate BUNDLE --frames DIR    refit detector and thresholds; needs no torch and no checkpoint
@@ -112,6 +116,26 @@ def build_parser() -> argparse.ArgumentParser:
         default="onnx",
         help="torchscript: monitor.pt as well, a traced module for libtorch (default: %(default)s)",
     )
+    precision = parser.add_argument_group("precision of the network (the detector keeps float64)")
+    precision.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=_PRECISION.kind,
+        help="fp16 for CUDA; int8 for CPUs, best with VNNI; int8-tensorrt for TensorRT; calibrated on --frames and "
+        "compared with float32 on held-out frames, as they are and mildly spoilt (default: %(default)s)",
+    )
+    for flag, limit, what in (
+        ("--max-flips", _PRECISION.max_flips, "largest share of these frames that may be decided otherwise"),
+        ("--max-auroc-loss", _PRECISION.max_auroc_loss, "AUROC that may be lost on the spoilt ones"),
+        ("--max-pixel-changes", _PRECISION.max_pixel_changes, "largest share of pixels that may change their class"),
+    ):
+        precision.add_argument(
+            flag,
+            type=float,
+            default=limit,
+            metavar="X",
+            help=f"{what}; layers that hurt stay in float (default: {limit:g})",
+        )
     add_talk_arguments(parser)
     return parser
 
@@ -156,6 +180,7 @@ def _export(flags: argparse.Namespace, talk: Talk) -> None:
         segmentation=flags.segmentation,
         fuse=flags.fuse,
         format=flags.format,
+        precision=PrecisionOptions(flags.precision, flags.max_flips, flags.max_auroc_loss, flags.max_pixel_changes),
         overwrite=flags.overwrite,
         **network_options(flags),
     )
@@ -177,6 +202,8 @@ def _summarise(options: ExportOptions, result: ExportResult) -> None:
         "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
         f"score {parity.score_max_abs:.1e} over {parity.frames} frames",
     }
+    if manifest.precision.kind != FLOAT32:
+        rows["precision"] = precision_line(manifest.precision)
     more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
     if more:
         rows["also"] = ", ".join(more)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # recalibration does without torch
     from export.options import ExportOptions
     from export.parity import Parity
     from export.preprocessing import Preprocessing
+    from export.reduction import Reduction
     from export.split import Sampler
 
 
@@ -32,6 +33,7 @@ def bundle_facts(
     logits: tuple[int, int, int] | None,
     calibration: Calibration,
     parity: Parity,
+    reduction: Reduction | None,
     frames: FrameFiles,
     chance: float,
     network_sha256: str,
@@ -73,11 +75,19 @@ def bundle_facts(
         "entropy": {"neighbors": options.neighbors, "min_dist": MIN_DIST},
         **calibration.facts(),
         "parity": asdict(parity),
+        "precision": _precision(options, reduction),
         "golden": {"tolerance": golden_tolerance(calibration.spread, chance)},
         "network_sha256": network_sha256,
         "versions": {"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
         "config": options.asdict() | {"sites": sites},
     }
+
+
+def _precision(options: ExportOptions, reduction: Reduction | None) -> dict[str, Any]:
+    kind = {"kind": options.precision.kind}
+    if reduction is None:
+        return kind | {"float_layers": [], "frames": 0, "flips": 0.0, "auroc_loss": 0.0, "pixel_changes": 0.0}
+    return kind | {"float_layers": list(reduction.float_layers)} | asdict(reduction.loss)
 
 
 def versions() -> dict[str, str | int]:

@@ -41,5 +41,10 @@ def one_graph(monitor: ort.InferenceSession) -> Form:
 
 def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:
     """Every output of a graph that takes frames and perhaps noise, by name."""
-    feed = {"frame": frames} | {noise_name(i): values for i, values in enumerate(noise)}
-    return dict(zip([output.name for output in session.get_outputs()], session.run(None, feed), strict=True))
+    results = session.run(None, graph_feed(frames, noise))
+    return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
+
+
+def graph_feed(frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:
+    """The inputs of such a graph by name."""
+    return {"frame": frames} | {noise_name(i): values for i, values in enumerate(noise)}

@@ -8,6 +8,7 @@ from typing import Any
 
 from export.calibration_options import CalibrationOptions
 from export.entropy import DEFAULT_NEIGHBORS
+from export.precision import PrecisionOptions
 from export.sampled_graph import Mode
 
 CHANNELS = ("rgb", "bgr")
@@ -44,6 +45,7 @@ class ExportOptions:
         segmentation: ``classes``, ``logits`` or ``none``.
         fuse: write ``monitor.onnx`` too, one graph from frame to score.
         format: ``onnx``, or ``torchscript`` for ``monitor.pt`` beside the graphs.
+        precision: of the network, and what fewer bits may cost.
         overwrite: replace an existing bundle.
     """
 
@@ -71,6 +73,7 @@ class ExportOptions:
     segmentation: str = "classes"
     fuse: bool = False
     format: str = "onnx"
+    precision: PrecisionOptions = field(default_factory=PrecisionOptions)
     overwrite: bool = False
 
     def asdict(self) -> dict[str, Any]:

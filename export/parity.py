@@ -142,5 +142,17 @@ def check_parity(parity: Parity, kind: str, score_tolerance: float) -> None:
             )
 
 
+def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: Noise, tolerance: float) -> None:
+    """Several forms of one monitor must give a frame ``(H, W, 3)`` one score.
+
+    Raises:
+        ParityError: two scores are further apart than ``tolerance``.
+    """
+    scores = [float(form(frame[None], noise)["score"][0]) for form in forms]
+    apart = max(scores) - min(scores)
+    if not apart <= tolerance:
+        raise ParityError(f"the forms of the monitor differ by {apart:.3g} in score, allowed is {tolerance:.3g}")
+
+
 def _relative(got: NDArray[np.floating], expected: NDArray[np.floating]) -> float:
     return float(np.abs(got - expected).max() / max(float(np.abs(expected).max()), 1e-12))

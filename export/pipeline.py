@@ -2,30 +2,33 @@
 """The offline stage from end to end: checkpoint -> tap -> graph -> entropy -> detector -> calibration -> parity -> bundle."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
 import torch
-from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.bundle import check_destination, whole_or_nothing, write_bundle
-from export.calibration import calibrate, split_frames
-from export.calibration_frames import check_overlap
+from export.calibrated import CalibratedMonitor, Calibrator
+from export.calibration import split_frames
+from export.calibration_frames import Progress, check_overlap, without_progress
 from export.checkpoint import load_checkpoint
-from export.detector_graph import detector_graph, entropy_graph, score_graph
-from export.evaluation_graph import EVALUATION, with_outputs
+from export.evaluation_graph import EVALUATION
 from export.facts import bundle_facts
-from export.forms import Form, cpu_session, one_graph, run_graph, two_graphs
+from export.forms import Form, cpu_session, one_graph, two_graphs
+from export.frame_source import FrameSource
 from export.frames import FrameFiles
 from export.fused_graph import fused_graph
 from export.golden import GOLDEN_DRAWS, golden_frames
-from export.noise import draw_noise, expose_noise, seed_noise
+from export.noise import Noise, draw_noise, expose_noise, seed_noise
 from export.options import ExportOptions
-from export.parity import Parity, Reference, check_parity, measure_parity
+from export.parity import Parity, Reference, check_agreement, check_parity, measure_parity
+from export.precision import FLOAT32
+from export.precision_gate import PrecisionGate
 from export.probe import check_logits, run_once
+from export.reduction import reduce_precision
 from export.reference import sample_passes
 from export.resolve import check_options, resolve_drop_block, resolve_preprocessing
 from export.segmentation_graph import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
@@ -38,7 +41,6 @@ __all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]
 
 PARITY_FRAMES = 8
 GOLDEN_FRAMES = 3
-Progress = Callable[[Iterable[NDArray[np.uint8]], str, int], Iterable[NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,10 @@ class ExportResult:
     parity: Parity
 
 
-def _without_progress(items: Iterable[NDArray[np.uint8]], _: str, __: int) -> Iterable[NDArray[np.uint8]]:
-    return items
-
-
 def export_monitor(
     options: ExportOptions,
     say: Callable[[str], None] = lambda _: None,
-    progress: Progress = _without_progress,
+    progress: Progress = without_progress,
 ) -> ExportResult:
     """Turn a checkpoint into a bundle at ``options.out``.
 
@@ -102,68 +100,91 @@ def export_monitor(
     )
     seed_noise(evaluation, options.seed)
     network = MonitoredNetwork(preprocessing, sampler.module, options.segmentation)
-    graph = with_outputs(evaluation, network.outputs)
-    entropy = entropy_graph(options.mc_samples, sampler.channels, options.neighbors)
-
-    generator = np.random.default_rng(options.seed)
     drawn_outside = noise_shapes if sampler.mode == "input" else []
-    session, entropy_session = cpu_session(graph), cpu_session(entropy)
-
-    def entropies(files: FrameFiles, what: str) -> NDArray[np.float32]:
-        """As the vehicle will compute them: by the graphs themselves, one frame at a time."""
-        rows = []
-        for frame in progress(files, what, len(files)):
-            noise = draw_noise(drawn_outside, 1, sampler.samples, generator)
-            samples = run_graph(session, frame[None], noise)["latent_samples"]
-            rows.append(entropy_session.run(["entropy"], {"latent_samples": samples})[0])
-        return np.concatenate(rows)
-
-    warnings = check_overlap(frames, options.calibration.train_frames, options.calibration.group_by, progress)
-    familiar = entropies(frames, "calibrating")
-    strange = None if ood is None else entropies(ood, "out of distribution")
+    generator = np.random.default_rng(options.seed)
+    calibrator = Calibrator(
+        frames,
+        drives,
+        held_out,
+        ood,
+        options.calibration,
+        check_overlap(frames, options.calibration.train_frames, options.calibration.group_by, progress),
+        network.outputs,
+        (sampler.samples, sampler.channels),
+        options.neighbors,
+        lambda: draw_noise(drawn_outside, 1, sampler.samples, generator),
+        progress,
+    )
     say("fitting detector and thresholds")
-    calibration = calibrate(familiar, drives, held_out, options.calibration, strange, warnings)
-    detector = detector_graph(entropy, score_graph(calibration.detector, sampler.channels))
-    graphs = {"segmentation.onnx": graph, "detector.onnx": detector, EVALUATION: evaluation}
-    if options.fuse:
-        graphs["monitor.onnx"] = fused_graph(graph, detector)
+    monitor = calibrator(evaluation)
     traced = None
     if options.format == "torchscript":
         say("tracing to TorchScript")
-        monitor = TorchMonitor(network, calibration.detector, sampler.samples, options.neighbors).eval()
+        module = TorchMonitor(network, monitor.calibration.detector, sampler.samples, options.neighbors).eval()
         batch = torch.from_numpy(np.stack([frames[0], frames[0]]))
         noise = draw_noise(drawn_outside, 2, sampler.samples, generator)
-        traced = trace_monitor(monitor, [batch, *map(torch.from_numpy, noise)])
+        traced = trace_monitor(module, [batch, *map(torch.from_numpy, noise)])
 
     reference = Reference(
         preprocessing,
         checkpoint.network,
         lambda images, noise: sample_passes(checkpoint.network, images, sampler, noise),
-        calibration.detector,
+        monitor.calibration.detector,
         options.neighbors,
         options.segmentation,
     )
     spread_over_drive = np.linspace(0, len(frames) - 1, min(PARITY_FRAMES, len(frames))).round().astype(int)
     chosen = progress((frames[int(i)] for i in spread_over_drive), "comparing with PyTorch", len(spread_over_drive))
-    parity = measure_parity(
-        reference,
-        _forms(graphs, traced, sampler, noise_shapes),
-        chosen,
-        lambda: draw_noise(noise_shapes, 1, sampler.samples, generator),
-    )
-    check_parity(parity, options.segmentation, calibration.tolerance)
+    graphs = _graphs(monitor, options.fuse)
+
+    def every_noise() -> Noise:
+        return draw_noise(noise_shapes, 1, sampler.samples, generator)
+
+    parity = measure_parity(reference, _forms(graphs, traced, sampler, noise_shapes), chosen, every_noise)
+    check_parity(parity, options.segmentation, monitor.calibration.tolerance)
+
+    reduction = None
+    if options.precision.kind != FLOAT32:
+        fitted = np.delete(np.arange(len(frames)), held_out).tolist()
+        reduction = reduce_precision(
+            monitor,
+            options.precision,
+            options.neighbors,
+            calibrator,
+            lambda each: _forms(_graphs(each), None, sampler, noise_shapes)[0],
+            PrecisionGate(frames, held_out, every_noise, options.seed, progress),
+            FrameSource("fitted", frames, tuple(fitted)),
+            calibrator.draw,
+            say,
+            progress,
+        )
+        monitor = reduction.monitor
+        graphs = _graphs(monitor, options.fuse)
+        check_agreement(
+            _forms(graphs, None, sampler, noise_shapes), frames[0], every_noise(), monitor.calibration.tolerance
+        )
 
     say(f"writing {options.out}")
     shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_FRAMES, dtype=int)]
     golden, spread = golden_frames(
-        two_graphs(session, cpu_session(detector)),
+        two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
         np.stack([frames[int(i)] for i in shown]),
-        lambda: draw_noise(drawn_outside, 1, sampler.samples, generator),
+        calibrator.draw,
         GOLDEN_DRAWS if sampler.mode == "fresh" else 1,
     )
-    digest = hashlib.sha256(graph.graph.SerializeToString(deterministic=True)).hexdigest()
+    digest = hashlib.sha256(monitor.segmentation.graph.SerializeToString(deterministic=True)).hexdigest()
     facts = bundle_facts(
-        options, checkpoint, preprocessing, sampler, logits, calibration, parity, frames, spread, digest
+        options,
+        checkpoint,
+        preprocessing,
+        sampler,
+        logits,
+        monitor.calibration,
+        parity,
+        reduction,
+        frames,
+        spread,
+        digest,
     )
     with whole_or_nothing(options.out) as folder:
         np.savez_compressed(folder / "golden.npz", **golden)
@@ -171,6 +192,17 @@ def export_monitor(
             traced.save(str(folder / "monitor.pt"))
         manifest = write_bundle(folder, facts, graphs)
     return ExportResult(manifest, parity)
+
+
+def _graphs(monitor: CalibratedMonitor, fuse: bool = False) -> dict[str, ModelProto]:
+    graphs = {
+        "segmentation.onnx": monitor.segmentation,
+        "detector.onnx": monitor.detector,
+        EVALUATION: monitor.evaluation,
+    }
+    if fuse:
+        graphs["monitor.onnx"] = fused_graph(monitor.segmentation, monitor.detector)
+    return graphs
 
 
 def _forms(

@@ -7,6 +7,7 @@ from export.errors import UsageError
 from export.frames import FrameFiles
 from export.models import DeepLabV3PlusModule
 from export.options import ExportOptions
+from export.precision import FLOAT32
 from export.preprocessing import Preprocessing
 from export.stochastic import is_drop_block, recognise
 
@@ -26,6 +27,17 @@ def check_options(options: ExportOptions) -> None:
     if options.format == "torchscript" and options.calibration.detector != "kde":
         raise UsageError(
             f"expected --detector kde with --format torchscript, got {options.calibration.detector}: choose one of the two"
+        )
+    if options.format == "torchscript" and options.precision.kind != FLOAT32:
+        raise UsageError(
+            f"expected --precision fp32 with --format torchscript, got {options.precision.kind}: libtorch has its own "
+            "quantisation; choose one of the two"
+        )
+    limits = (options.precision.max_flips, options.precision.max_auroc_loss, options.precision.max_pixel_changes)
+    if not all(0 <= limit <= 1 for limit in limits):
+        raise UsageError(
+            "expected --max-flips, --max-auroc-loss and --max-pixel-changes in [0, 1], got "
+            f"{', '.join(f'{limit:g}' for limit in limits)}"
         )
     if options.format == "torchscript" and options.masks == "fresh":
         raise UsageError(

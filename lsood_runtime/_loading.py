@@ -24,6 +24,8 @@ from lsood_runtime._providers import (
     session_options,
 )
 
+_SUITED = {"fp16": (CUDA, TENSORRT), "int8": (CPU,), "int8-tensorrt": (TENSORRT,)}
+
 _LOG = logging.getLogger("lsood_runtime")
 
 
@@ -155,6 +157,12 @@ def golden_score(loaded: Loaded, contents: Bundle, index: int, batch: int | None
 
 
 def _load(contents: Bundle, providers: Sequence[ResolvedProvider], how: Loading) -> Loaded:
+    precision, (name, provider_options) = contents.manifest.precision.kind, providers[0]
+    suited = _SUITED.get(precision, (name,))
+    if name not in suited:
+        _LOG.warning(
+            "a network in %s is made for %s, %s runs it slower than fp32", precision, " or ".join(suited), name
+        )
     captures = captures_graph(providers[0])
     if captures and how.batch is None:
         raise ValueError("expected a fixed batch with enable_cuda_graph, since graphs replay one shape: pass batch=1")
@@ -165,13 +173,12 @@ def _load(contents: Bundle, providers: Sequence[ResolvedProvider], how: Loading)
         )
     frame, segmentation, latent_samples, verdict = _signatures(contents.manifest)
     network, detector = (
-        Graph(name, graph, contents.weights, providers, _options(how), inputs, outputs)
-        for name, graph, inputs, outputs in (
+        Graph(file, graph, contents.weights, providers, _options(how), inputs, outputs)
+        for file, graph, inputs, outputs in (
             (SEGMENTATION, contents.segmentation, frame, {**segmentation, **latent_samples}),
             (DETECTOR, contents.detector, latent_samples, verdict),
         )
     )
-    name, provider_options = providers[0]
     way: Pass = HostPass(network, detector)
     if name in (CUDA, TENSORRT):
         way = DevicePass(network, detector, "cuda", int(provider_options.get("device_id", 0)), fixed_addresses=captures)

@@ -19,6 +19,7 @@ from typing import Any, Self
 from lsood_runtime._exceptions import BundleError
 
 SCHEMA = 2
+PRECISIONS = ("fp32", "fp16", "int8", "int8-tensorrt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +171,33 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """Largest differences between the graphs and the PyTorch network at export."""
+    """Largest differences between the graphs, in float32, and the PyTorch network at export."""
 
     frames: int
     latent_max_abs: float
     segmentation_disagreement: float
     score_max_abs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """In how many bits the network computes, and what they cost at export against the same monitor in float32.
+
+    Attributes:
+        kind: ``fp32``; ``fp16`` for CUDA; ``int8`` for CPUs; ``int8-tensorrt``.
+        float_layers: convolutions that stayed in float32 because quantising them hurt.
+        frames: how many frames were compared, mildly spoilt ones among them; 0 for ``fp32``.
+        flips: share of them on which the decision changed.
+        auroc_loss: AUROC of the spoilt frames that was lost; negative where it rose.
+        pixel_changes: share of pixels of familiar frames that got another class.
+    """
+
+    kind: str = "fp32"
+    float_layers: tuple[str, ...] = ()
+    frames: int = 0
+    flips: float = 0.0
+    auroc_loss: float = 0.0
+    pixel_changes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +243,7 @@ class Manifest:
     versions: dict[str, str | int]
     config: dict[str, Any]
     files: dict[str, FileRecord]
+    precision: Precision = Precision()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -286,10 +309,12 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise _misfit(where, "an object", value)
         hints = typing.get_type_hints(kind)
-        missing = [name for name in hints if name not in value]
+        optional = {field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING}
+        missing = [name for name in hints if name not in value and name not in optional]
         if missing:
             raise BundleError(f"expected the manifest's field {_join(where, missing[0])}, it is missing")
-        fields = {name: _parse(hint, value[name], _join(where, name)) for name, hint in hints.items()}
+        given = {name: hint for name, hint in hints.items() if name in value}
+        fields = {name: _parse(hint, value[name], _join(where, name)) for name, hint in given.items()}
         return typing.cast(type, kind)(**fields)
     if origin is dict:
         if not isinstance(value, dict):
@@ -362,6 +387,7 @@ def _check_meaning(manifest: Manifest) -> None:
         ("operating_points", all(0 < rate < 1 for rate in rates), "rates between 0 and 1", rates),
         ("operating_points", promises <= {"frames", "drives"}, "guarantees for frames or drives", sorted(promises)),
         ("calibration.scores", ascending, "one or more ascending scores", scores),
+        ("precision.kind", manifest.precision.kind in PRECISIONS, ", ".join(PRECISIONS), manifest.precision.kind),
         ("golden.tolerance", {"cpu", "gpu"} <= tolerance.keys(), "cpu and gpu", tolerance),
     ):
         if not holds:

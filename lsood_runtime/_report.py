@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._manifest import Manifest, OperatingPoint
+from lsood_runtime._manifest import PRECISIONS, Manifest, OperatingPoint, Precision
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name != "segmentation")
 Verdicts = Iterable[tuple[str, Assessment]]
@@ -81,6 +81,7 @@ def describe(manifest: Manifest) -> str:
         **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
         "parity": f"{parity.frames} frames: latent {parity.latent_max_abs:.2g}, "
         f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}",
+        "precision": precision_line(manifest.precision),
         "golden frames": ", ".join(
             f"{name} within {allowed:.3g}" for name, allowed in manifest.golden.tolerance.items()
         ),
@@ -97,6 +98,17 @@ def operating_point(point: OperatingPoint) -> str:
     return (
         f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
         f"({point.confidence:.0%} interval) on known drives, {new} promised on new ones ({point.rule})"
+    )
+
+
+def precision_line(precision: Precision) -> str:
+    """In how many bits the network computes and what they cost, in one line."""
+    if precision.kind == PRECISIONS[0]:
+        return precision.kind
+    kept = f", {len(precision.float_layers)} layers in float" if precision.float_layers else ""
+    return (
+        f"{precision.kind}{kept}; against float32 over {precision.frames} frames: {precision.flips:.1%} decided otherwise, "
+        f"AUROC {-precision.auroc_loss:+.4f}, {precision.pixel_changes:.2%} of pixels of another class"
     )
 
 

@@ -13,6 +13,7 @@ from export.split import build_sampler
 from tests.networks import HEIGHT, WIDTH, settled
 from tests.test_split import CASES
 
+SAMPLES = 6
 NETWORK_CASES = (
     "DropBlock at the tap",
     "DropBlock of the dropblock package",
@@ -29,8 +30,9 @@ NETWORK_CASES = (
 def network_graph(case: str, mode: Mode) -> ModelProto:
     """``segmentation.onnx`` of a case of ``tests.test_split``, kind ``logits``, S = 6. Shared: do not change it."""
     make, taps, options, _ = CASES[case]
+    torch.manual_seed(0)
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     example = preprocessing(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
-    sampler = build_sampler(settled(make()), example, taps, mc_samples=6, mode=mode, **options)
-    noise = [(6, *site.noise_shape) for site in sampler.sites] if mode == "input" else []
+    sampler = build_sampler(settled(make()), example, taps, mc_samples=SAMPLES, mode=mode, **options)
+    noise = [(SAMPLES, *site.noise_shape) for site in sampler.sites] if mode == "input" else []
     return segmentation_graph(MonitoredNetwork(preprocessing, sampler.module, "logits"), HEIGHT, WIDTH, noise)

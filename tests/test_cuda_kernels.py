@@ -13,6 +13,7 @@ from onnx import ModelProto
 from export.calibration_options import CalibrationOptions
 from export.detector_graph import detector_graph, entropy_graph, score_graph
 from export.detector_pipeline import DETECTORS, fit_detector
+from export.float16 import to_float16
 from export.fused_graph import fused_graph
 from export.sampled_graph import Mode
 from tests.cuda_kernels import Kernel, KernelTable, off_cuda
@@ -63,6 +64,13 @@ def test_fresh_masks_have_kernels(table: KernelTable) -> None:
 def test_masks_from_noise_have_kernels(table: KernelTable) -> None:
     model = network_graph("DropBlock at the tap", "input")
     assert [value.name for value in model.graph.input] == ["frame", "noise_0"]
+    assert off_cuda(model, table) == []
+
+
+@pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
+def test_float16_has_kernels(mode: Mode, table: KernelTable) -> None:
+    model = to_float16(network_graph("DropBlock at the tap", mode))
+    assert sum(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer) > 4
     assert off_cuda(model, table) == []
 
 

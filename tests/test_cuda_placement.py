@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, defs, helper, shape_inference
 
+from export.float16 import to_float16
 from export.sampled_graph import Mode
 from lsood_runtime import OoDMonitor
 from tests.cuda_kernels import TABLE, KernelTable, off_cuda
@@ -54,6 +55,13 @@ def test_other_networks_run_on_cuda_alone(mode: Mode, wheel: StubbedWheel, tmp_p
     for case, placement in zip(NETWORK_CASES, wheel.place(paths, batch=1), strict=True):
         assert set(placement.nodes) == {CUDA}, case
         assert (placement.without_fallback, placement.cuda_graphs) == (None, None), case
+
+
+def test_float16_runs_on_cuda_alone(bundle: Path, wheel: StubbedWheel, tmp_path: Path) -> None:
+    model = to_float16(onnx.load(bundle / "segmentation.onnx"))
+    (placement,) = wheel.place([saved(model, tmp_path / "half.onnx")], batch=1)
+    assert set(placement.nodes) == {CUDA}
+    assert (placement.without_fallback, placement.cuda_graphs) == (None, None)
 
 
 def test_monitor_on_cuda(bundle: Path, wheel: StubbedWheel) -> None:

@@ -34,7 +34,9 @@ def text_with(path: str = "", value: Any = _MISSING) -> str:
 
 def test_manifest_comes_back_as_it_went() -> None:
     manifest = Manifest.from_json(text_with())
-    assert json.loads(manifest.to_json()) == json.loads(text_with())
+    written = json.loads(manifest.to_json())
+    assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
+    assert written == json.loads(text_with())
     assert Manifest.from_json(manifest.to_json()) == manifest
     assert manifest.schema == SCHEMA
     assert manifest.input.std == (1.0, 1.0, 1.0)
@@ -49,6 +51,22 @@ def test_scores_keep_their_bits(scores: list[float]) -> None:
     manifest = Manifest.from_json(text_with("calibration.scores", scores))
     again = Manifest.from_json(manifest.to_json())
     assert [score.hex() for score in again.calibration.scores] == [score.hex() for score in scores]
+
+
+def test_precision_comes_back_too() -> None:
+    precision = {
+        "kind": "int8",
+        "float_layers": ["a.b"],
+        "frames": 9,
+        "flips": 0.1,
+        "auroc_loss": -0.01,
+        "pixel_changes": 0.2,
+    }
+    document = json.loads(text_with()) | {"precision": precision}
+    assert json.loads(Manifest.from_json(json.dumps(document)).to_json())["precision"] == precision
+    for wrong in ({"kind": "int4"}, {"kind": 8}, {"flips": "x"}, {"float_layers": [1]}):
+        with pytest.raises(BundleError, match=f"precision.{next(iter(wrong))}"):
+            Manifest.from_json(json.dumps(document | {"precision": precision | wrong}))
 
 
 def test_fields_of_a_later_writer_are_left_alone() -> None:

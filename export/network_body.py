@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which nodes of a graph are the network itself: its convolutions and what lies between them.
+
+Fewer bits pay there and nowhere else. What comes before (preprocessing) and after (the tap's mean, the logits' upsampling,
+the evaluation's logarithms) is cheap, and loses more by rounding than the convolutions do.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from onnx import ModelProto, NodeProto
+
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+
+
+@dataclass(frozen=True)
+class NetworkBody:
+    """The network inside a graph whose nodes all have names.
+
+    Attributes:
+        model: the graph.
+        layers: names of the convolutions' nodes by layer, in the order of the graph. A layer that runs for the frame and once
+            more in batch S has two.
+        between: names of the other nodes that lie both behind a convolution and before one.
+    """
+
+    model: ModelProto
+    layers: dict[str, tuple[str, ...]]
+    between: frozenset[str]
+
+    @property
+    def nodes(self) -> frozenset[str]:
+        """Names of all of them."""
+        return self.between.union(*self.layers.values())
+
+    @cached_property
+    def last_layers(self) -> tuple[str, ...]:
+        """Layers that no other one follows: classifiers, and the last before the tap where it is the end of the graph."""
+        followed = _reaching(self.model, {name for names in self.layers.values() for name in names})
+        return tuple(layer for layer, names in self.layers.items() if not followed.issuperset(names))
+
+    @cached_property
+    def tapped(self) -> frozenset[str]:
+        """Values of the body that nodes outside it read on their way to the latent samples."""
+        latent = _ancestors(self.model, {"latent_samples"})
+        made = {value for node in self.model.graph.node if node.name in self.nodes for value in node.output}
+        read = {
+            value
+            for node in self.model.graph.node
+            if node.name in latent and node.name not in self.nodes and node.op_type != "Shape"
+            for value in node.input
+        }
+        return frozenset(made & read)
+
+
+def network_body(model: ModelProto) -> NetworkBody:
+    """Find the network in a graph.
+
+    Raises:
+        ValueError: a node has no name, or two have one.
+    """
+    names = [node.name for node in model.graph.node]
+    if "" in names or len(set(names)) != len(names):
+        raise ValueError("expected a name of its own for each node of the graph")
+    layers: dict[str, list[str]] = defaultdict(list)
+    for node in model.graph.node:
+        if node.op_type in CONVOLUTIONS:
+            layers[layer_name(node)].append(node.name)
+    convolutions = {name for group in layers.values() for name in group}
+    between = _reaching(model, convolutions) & _descendants(model, convolutions) - convolutions
+    return NetworkBody(model, {layer: tuple(group) for layer, group in layers.items()}, frozenset(between))
+
+
+def layer_name(node: NodeProto) -> str:
+    """Name of a convolution's layer in the PyTorch network, as its weight tells it."""
+    path = str(node.input[1]).removesuffix(".weight")
+    return path.partition("network.")[2] or path
+
+
+def _reaching(model: ModelProto, goals: Iterable[str]) -> set[str]:
+    """Names of the nodes from which a node among ``goals`` is reached by one step or more."""
+    goals, values, found = set(goals), set[str](), set[str]()
+    for node in reversed(
+        model.graph.node
+    ):  # ONNX keeps its nodes in an order in which every value comes before its readers
+        leads = not values.isdisjoint(node.output)
+        if leads:
+            found.add(node.name)
+        if leads or node.name in goals:
+            values.update(filter(None, node.input))
+    return found
+
+
+def _descendants(model: ModelProto, starts: Iterable[str]) -> set[str]:
+    """Names of the nodes that read, directly or not, what a node among ``starts`` gives."""
+    starts, values, found = set(starts), set[str](), set[str]()
+    for node in model.graph.node:
+        follows = not values.isdisjoint(node.input)
+        if follows:
+            found.add(node.name)
+        if follows or node.name in starts:
+            values.update(node.output)
+    return found
+
+
+def _ancestors(model: ModelProto, outputs: Iterable[str]) -> set[str]:
+    """Names of the nodes that some values need."""
+    values, found = set(outputs), set[str]()
+    for node in reversed(model.graph.node):
+        if not values.isdisjoint(node.output):
+            found.add(node.name)
+            values.update(filter(None, node.input))
+    return found
