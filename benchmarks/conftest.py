@@ -13,7 +13,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.measure import Latency, Paced, Ratio, as_json
+from benchmarks.measure import Difference, Latency, Paced, Ratio, as_json
 from benchmarks.networks import Placement
 from export.calibration_options import CalibrationOptions
 from export.models import DeepLabV3PlusModule
@@ -81,13 +81,14 @@ def placement(pytestconfig: pytest.Config) -> Placement:
 def record(benchmark: BenchmarkFixture, pytestconfig: pytest.Config) -> Record:
     """Keep figures under a name, for the JSON file and for the lines at the end of the run."""
 
-    def keep(name: str, figure: Latency | Ratio | Paced | Mapping[str, Any], **facts: Any) -> None:
+    def keep(name: str, figure: Latency | Ratio | Difference | Paced | Mapping[str, Any], **facts: Any) -> None:
         kind = "values" if isinstance(figure, Mapping) else type(figure).__name__.lower()
         values = dict(figure) if isinstance(figure, Mapping) else as_json(figure)
         benchmark.extra_info.setdefault("figures", []).append({"name": name, "kind": kind, **values, **facts})
-        if isinstance(figure, Ratio):
+        if isinstance(figure, Ratio | Difference):
+            value = figure.median if isinstance(figure, Ratio) else figure.mean
             pytestconfig.stash[_lines].append(
-                f"{name}: {figure.median:.4g} (95 % {figure.low:.4g} to {figure.high:.4g}, {figure.pairs} pairs)"
+                f"{name}: {value:.4g} (95 % {figure.low:.4g} to {figure.high:.4g}, {figure.pairs} pairs)"
             )
 
     return keep

@@ -24,6 +24,41 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+class Stopwatch:
+    """Adds up the time that a function takes.
+
+    Args:
+        function: called with whatever the watch is called with.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function, self.seconds = function, 0.0
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Call the function."""
+        start = time.perf_counter()
+        try:
+            return self._function(*arguments, **options)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+class Watched:
+    """A session of ONNX Runtime whose ``run`` is watched; all else is as it was.
+
+    Args:
+        session: the session.
+        run: the watch over its ``run``.
+    """
+
+    def __init__(self, session: Any, run: Stopwatch) -> None:
+        self._session, self.run = session, run
+
+    def __getattr__(self, name: str) -> Any:
+        """As the session has it."""
+        return getattr(self._session, name)
+
+
 def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int) -> dict[str, Seconds]:
     """Time several calls in one run, one after the other in every round.
 
@@ -149,6 +184,37 @@ def median_with_interval(values: NDArray[np.float64]) -> Ratio:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What was lost from one figure to another, pair by pair; negative where something was gained.
+
+    Attributes:
+        mean: of the differences.
+        low: lower end of its 95 % interval, by bootstrap over the pairs.
+        high: its upper end.
+        pairs: how many.
+    """
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+def loss(before: NDArray[np.float64], after: NDArray[np.float64]) -> Difference:
+    """Mean of ``before[i] - after[i]``.
+
+    Raises:
+        ValueError: the two are no pairs.
+    """
+    if before.shape != after.shape or before.ndim != 1 or len(before) < 2:
+        raise ValueError(f"expected two rows of at least two paired figures, got {before.shape} and {after.shape}")
+    values = before - after
+    chosen = np.random.default_rng(0).integers(0, len(values), (_RESAMPLES, len(values)))
+    low, high = np.quantile(values[chosen].mean(axis=1), [0.025, 0.975])
+    return Difference(float(values.mean()), float(low), float(high), len(values))
+
+
+@dataclass(frozen=True)
 class Paced:
     """A camera at a fixed rate before a loop that always takes the newest frame.
 
@@ -209,6 +275,6 @@ def pace(
     )
 
 
-def as_json(figures: Latency | Ratio | Paced) -> dict[str, Any]:
+def as_json(figures: Latency | Ratio | Difference | Paced) -> dict[str, Any]:
     """JSON-ready form."""
     return asdict(figures)

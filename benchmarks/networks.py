@@ -4,7 +4,7 @@
 Everything runs through the runtime's own graphs and passes, as it will in the vehicle.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,17 +18,22 @@ from sklearn.pipeline import Pipeline
 
 from export.detector_graph import detector_graph, entropy_graph, score_graph
 from export.detector_pipeline import fit_detector
+from export.float16 import to_float16
+from export.int8 import Quantiser
 from export.models import DeepLabV3PlusModule
+from export.precision import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
 from export.preprocessing import Preprocessing
 from export.sampled_graph import Mode
 from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.split import Sampler, build_sampler
 from lsood_runtime._graph import Graph, Signature
-from lsood_runtime._pass import DevicePass, HostPass, Pass
+from lsood_runtime._pass import DTYPES, DevicePass, HostPass, Pass
 from lsood_runtime._providers import CPU, resolve_providers, session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"
-CLASSES, NEIGHBORS, FIT_FRAMES = 19, 5, 1000
+CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES = 19, 5, 1000, 8
+REDUCED = {"cpu": INT8, "cuda": FLOAT16, "tensorrt": INT8_TENSORRT}
+"""The precision that is made for a provider."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,26 @@ def subject(backbone: str, height: int, width: int) -> Subject:
 
 
 @cache
-def alone(who: Subject, placement: Placement) -> Callable[[], object]:
-    """Segment the frame, from host memory to host memory."""
+def bare_graph(who: Subject, placement: Placement, precision: str = FLOAT32) -> Graph:
+    """The network without a monitor: frame to segmentation."""
     graph = segmentation_graph(BareNetwork(who.preprocessing, who.network), *who.size)
     inputs, outputs = {"frame": ("tensor(uint8)", (*who.size, 3))}, {"segmentation": ("tensor(uint8)", who.size)}
-    session = placement.load("alone.onnx", graph, inputs, outputs)
+    return placement.load("alone.onnx", in_precision(graph, precision, who), inputs, outputs)
+
+
+def in_precision(graph: ModelProto, precision: str, who: Subject) -> ModelProto:
+    """The graph, reduced as the exporter reduces one; ranges of 8-bit values come from random frames."""
+    if precision == FLOAT32:
+        return graph
+    if precision == FLOAT16:
+        return to_float16(graph)
+    frames = np.random.default_rng(3).integers(0, 256, (RANGE_FRAMES, 1, *who.size, 3), np.uint8)
+    return Quantiser(graph, precision, ((frame, ()) for frame in frames))()
+
+
+def alone(who: Subject, placement: Placement, precision: str = FLOAT32) -> Callable[[], object]:
+    """Segment the frame, from host memory to host memory."""
+    session = bare_graph(who, placement, precision)
     return lambda: session.run(["segmentation"], {"frame": who.frame})
 
 
@@ -120,23 +140,65 @@ def load_detector(graph: ModelProto, samples: int, channels: int, placement: Pla
 
 
 @cache
-def monitored(
-    who: Subject, samples: int, placement: Placement, *, segmentation: bool = True, pca: int | None = None
-) -> Callable[[], object]:
-    """Segment and score the frame; without ``segmentation`` the decoder is left out and the frame is only scored."""
+def monitor_graphs(
+    who: Subject,
+    samples: int,
+    placement: Placement,
+    *,
+    segmentation: bool = True,
+    pca: int | None = None,
+    precision: str = FLOAT32,
+) -> tuple[Graph, Graph]:
+    """Both graphs of a bundle; without ``segmentation`` the decoder is left out and the frame is only scored."""
     sampler = who.sampler(samples, with_output=segmentation)
     network = MonitoredNetwork(who.preprocessing, sampler.module, "classes" if segmentation else "none")
     inputs: dict[str, Any] = {"frame": ("tensor(uint8)", (*who.size, 3))}
     outputs: dict[str, Any] = {"latent_samples": ("tensor(float)", (samples, sampler.channels))}
     if segmentation:
         outputs = {"segmentation": ("tensor(uint8)", who.size), **outputs}
-    way = placement.way(
-        placement.load("segmentation.onnx", segmentation_graph(network, *who.size), inputs, outputs),
-        load_detector(
-            scored(samples, random_detector(sampler.channels, pca), sampler.channels),
-            samples,
-            sampler.channels,
-            placement,
-        ),
+    detector = scored(samples, random_detector(sampler.channels, pca), sampler.channels)
+    graph = in_precision(segmentation_graph(network, *who.size), precision, who)
+    return (
+        placement.load("segmentation.onnx", graph, inputs, outputs),
+        load_detector(detector, samples, sampler.channels, placement),
     )
+
+
+def monitored(who: Subject, samples: int, placement: Placement, **options: Any) -> Callable[[], object]:
+    """Take the frame through both graphs as ``OoDMonitor`` does; options as for ``monitor_graphs``."""
+    way = placement.way(*monitor_graphs(who, samples, placement, **options))
     return lambda: way.run(who.frame, {})
+
+
+def resident(
+    graphs: Sequence[Graph], frame: NDArray[np.uint8], device: str
+) -> Callable[[], Mapping[str, ort.OrtValue]]:
+    """Graphs one after the other over values that stay on the device: what is left once every copy is taken away.
+
+    ONNX Runtime waits for the device at the end of each run, so that a call's time is the kernels' time.
+
+    Args:
+        graphs: each reads the frame or what the ones before it give.
+        frame: ``(1, H, W, 3)`` uint8, copied to the device once.
+        device: ONNX Runtime's name of the memory, ``cuda`` or ``cpu``.
+
+    Returns:
+        A call that runs them and gives their outputs by name, on the device.
+    """
+    values = {"frame": ort.OrtValue.ortvalue_from_numpy(frame, device, 0)}
+    bindings = []
+    for graph in graphs:
+        binding = graph.session.io_binding()
+        for name in graph.inputs:
+            binding.bind_ortvalue_input(name, values[name])
+        for name, (kind, shape) in graph.outputs.items():
+            values[name] = ort.OrtValue.ortvalue_from_shape_and_type((len(frame), *shape), DTYPES[kind], device, 0)
+            binding.bind_ortvalue_output(name, values[name])
+        bindings.append((graph.session, binding))
+
+    def run() -> Mapping[str, ort.OrtValue]:
+        for session, binding in bindings:
+            session.run_with_iobinding(binding)
+        return values
+
+    return run

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.charts import draw_all
-from benchmarks.results import TARGETS, Figure, Results, ResultsError, join_results, read_results
+from benchmarks.results import TARGETS, Figure, Results, ResultsError, figure_value, join_results, read_results
 
 _NOT_ON_A_GPU = (
     "Nothing here was run on a GPU: `--provider cuda` runs the same suite there, and has not been tried on one."
@@ -77,21 +77,30 @@ def _targets(results: Results) -> str:
     rows = []
     for target in TARGETS:
         wanted = f"{'>=' if target.at_least else '<='} {target.limit:g}"
-        judged = [figure for figure in results.of_kind("ratio") if target.judges(figure)]
+        judged = [figure for figure in _judgeable(results) if target.judges(figure)]
         rows += [
-            (row["name"], wanted, f"{row['median']:.4g}", _interval(row), "yes" if target.reached(row) else "**no**")
+            (
+                row["name"],
+                wanted,
+                f"{figure_value(row):.4g}",
+                _interval(row),
+                "yes" if target.reached(row) else "**no**",
+            )
             for row in judged
         ]
         if not judged:
             rows.append((f"{target.prefix} {target.holds}".strip(), wanted, "not measured", "", ""))
-    return _section(
-        "Targets", _table(("median ratio, pair by pair", "target", "measured", "95 % interval", "reached"), rows)
-    )
+    head = ("median ratio, pair by pair, or mean loss", "target", "measured", "95 % interval", "reached")
+    return _section("Targets", _table(head, rows))
+
+
+def _judgeable(results: Results) -> list[Figure]:
+    return [*results.of_kind("ratio"), *results.of_kind("difference")]
 
 
 def _ratios(results: Results) -> str:
-    rows = [(row["name"], f"{row['median']:.4g}", _interval(row), row["pairs"]) for row in results.of_kind("ratio")]
-    return _section("Ratios", _table(("median ratio", "", "95 % interval", "pairs"), rows))
+    rows = [(row["name"], f"{figure_value(row):.4g}", _interval(row), row["pairs"]) for row in _judgeable(results)]
+    return _section("Ratios and losses", _table(("median ratio or mean loss", "", "95 % interval", "pairs"), rows))
 
 
 def _milliseconds(seconds: float) -> str:
@@ -156,19 +165,22 @@ def _values(results: Results) -> str:
 
 
 def _comparison(results: Results, other: Results) -> str:
-    before: dict[Any, Figure] = {figure["name"]: figure for figure in other.of_kind("ratio")}
+    before: dict[Any, Figure] = {figure["name"]: figure for figure in _judgeable(other)}
     rows = []
-    for figure in results.of_kind("ratio"):
+    for figure in _judgeable(results):
         old = before.get(figure["name"])
         if old is not None:
             apart = figure["low"] > old["high"] or figure["high"] < old["low"]
-            verdict = "the same within the intervals" if not apart else f"{figure['median'] / old['median'] - 1:+.1%}"
-            rows.append((figure["name"], f"{figure['median']:.4g}", f"{old['median']:.4g}", verdict))
+            now, then = figure_value(figure), figure_value(old)
+            change = f"{now / then - 1:+.1%}" if figure["kind"] == "ratio" else f"{now - then:+.4f}"
+            rows.append(
+                (figure["name"], f"{now:.4g}", f"{then:.4g}", change if apart else "the same within the intervals")
+            )
     differing = [name for name in sorted(results.machine) if results.machine[name] != other.machine.get(name)]
     notes = [f"Against {other.date} UTC, commit {other.commit}."]
     if differing:
         notes.append(f"**The two runs differ in {', '.join(differing)}**: only ratios may be compared, and with care.")
-    return _section("Compared", _table(("median ratio", "now", "before", "change"), rows), *notes)
+    return _section("Compared", _table(("", "now", "before", "change"), rows), *notes)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import Record
 from benchmarks.measure import latency, pace, ratio, tail_ratio, take_turns
-from benchmarks.networks import Placement, alone, monitored, subject
+from benchmarks.networks import Placement, alone, bare_graph, monitor_graphs, monitored, resident, subject
 
 WARM_UP = 4
 
@@ -23,15 +23,12 @@ def test_frame(
     who = subject(backbone, *size)
     calls = {"alone": alone(who, placement), "monitored": monitored(who, samples, placement)}
     base = size == option("--sizes")[0] and samples == option("--samples")[0]
-    if base:
-        calls["monitor only"] = monitored(who, samples, placement, segmentation=False)
     tail = base and backbone == option("--backbones")[0]
     rounds = max(option("--frames"), option("--pairs")) if tail else option("--pairs")
     times = take_turns(calls, rounds, WARM_UP)
     facts = {"backbone": backbone, "size": list(size), "samples": samples}
     where = f"{backbone} {size[0]}x{size[1]} S={samples}"
-    for name in list(calls)[1:]:
-        record(f"{name} / alone, {where}", ratio(times[name], times["alone"]), what=name, **facts)
+    record(f"monitored / alone, {where}", ratio(times["monitored"], times["alone"]), what="monitored", **facts)
     for name, values in times.items():
         more = {"milliseconds": (1e3 * values).round(3).tolist()} if tail else {}
         record(f"{name}, {where}", latency(values, option("--rates")), what=name, warm_up=WARM_UP, **facts, **more)
@@ -43,4 +40,19 @@ def test_frame(
             for name in ("alone", "monitored"):
                 figure = pace(calls[name], rate, option("--paced-seconds"))
                 record(f"{name} before a camera, {where}", figure, what=name, **facts)
+    if base:
+        only = {"alone": calls["alone"], "monitor only": monitored(who, samples, placement, segmentation=False)}
+        times = take_turns(only, option("--pairs"), WARM_UP)
+        record(f"monitor only / alone, {where}", ratio(times["monitor only"], times["alone"]), what="only", **facts)
+    if placement.provider != "cpu":
+        graphs = monitor_graphs(who, samples, placement)
+        on_device = {
+            "alone": resident([bare_graph(who, placement)], who.frame, "cuda"),
+            "monitored": resident(graphs, who.frame, "cuda"),
+        }
+        times = take_turns(on_device, option("--pairs"), WARM_UP)
+        quotient = ratio(times["monitored"], times["alone"])
+        record(f"on the device: monitored / alone, {where}", quotient, what="device", **facts)
+        for name, values in times.items():
+            record(f"on the device: {name}, {where}", latency(values, ()), what=f"device {name}", **facts)
     benchmark.pedantic(calls["monitored"], rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]

@@ -3,18 +3,22 @@
 
 import subprocess
 import sys
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.conftest import SMALL, Record
-from benchmarks.measure import Seconds, latency, ratio, seconds, take_turns
-from benchmarks.networks import Placement, alone, monitored, subject
+from benchmarks.conftest import SCENES, Record
+from benchmarks.measure import Seconds, Stopwatch, Watched, latency, ratio, seconds, take_turns
 from benchmarks.peers import kd_tree_entropies
 from export.entropy import latent_entropy
+from export.features import EvaluationGraphs, measure
+from export.frames import FrameFiles, read_frame
 
-FRAMES, BLOCKS, SAMPLES, CHANNELS = 1020, 30, 16, 2048
+FRAMES, BLOCKS, SAMPLES, CHANNELS, WARM_UP = 1020, 30, 16, 2048, 5
 
 
 def test_entropies_of_a_thousand_frames(benchmark: BenchmarkFixture, record: Record) -> None:
@@ -33,48 +37,76 @@ def test_entropies_of_a_thousand_frames(benchmark: BenchmarkFixture, record: Rec
     benchmark.pedantic(calls["ours"], rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
 
 
-def test_calibration_pass(placement: Placement, benchmark: BenchmarkFixture, record: Record) -> None:
-    """Frames a second of the pass that computes the entropies, and the share of it that the bare network takes."""
-    who = subject("resnet18", *SMALL)
-    calls = {"network": alone(who, placement), "pass": monitored(who, SAMPLES, placement)}
-    times = take_turns(calls, rounds=30, warm_up=3)
-    record("calibration: network / whole pass, resnet18", ratio(times["network"], times["pass"]), what="calibration")
-    record("calibration pass, resnet18", latency(times["pass"], ()), what="calibration")
-    benchmark.pedantic(calls["pass"], rounds=3)  # type: ignore[no-untyped-call]
+def test_calibration_pass(small_bundle: Path, benchmark: BenchmarkFixture, record: Record) -> None:
+    """Frames a second of what ``calibrate`` does with each frame: read, run the graphs; and where the time goes."""
+    graphs: Any = EvaluationGraphs(small_bundle)
+    parts = {"network": Stopwatch(graphs._evaluation.run), "detector": Stopwatch(graphs._detector.run)}
+    graphs._evaluation = Watched(graphs._evaluation, parts["network"])
+    graphs._detector = Watched(graphs._detector, parts["detector"])
+    files = FrameFiles((small_bundle.with_name("scenes"),), graphs.manifest.input.channels)
+    shares, whole = [], []
+
+    def calibrate_on(path: Path) -> object:
+        return next(measure(graphs, [(str(path), read_frame(path))]))
+
+    for path in files.paths:
+        before = {name: part.seconds for name, part in parts.items()}
+        whole.append(seconds(partial(calibrate_on, path)))
+        shares.append([(part.seconds - before[name]) / whole[-1] for name, part in parts.items()])
+    times = np.array(whole[WARM_UP:])
+    inside = dict(zip(parts, np.median(shares[WARM_UP:], axis=0), strict=True))
+    rest = 1 - sum(inside.values())
+    record("calibration, a frame from its file, resnet18", latency(times, ()), what="calibration")
+    facts = {
+        "frames a second": 1 / np.median(times),
+        **{f"share of {k}": v for k, v in inside.items()},
+        "share of the rest": rest,
+    }
+    record("calibration, resnet18", {k: float(v) for k, v in facts.items()}, what="calibration")
+    benchmark.pedantic(lambda: graphs(read_frame(files.paths[0])), rounds=3)  # type: ignore[no-untyped-call]
 
 
 PEAK = """
-import resource, sys
+import sys
 from pathlib import Path
-from export.frames import FrameFiles
-from lsood_runtime import OoDMonitor
-files = FrameFiles((Path(sys.argv[2]),), "rgb")
-with OoDMonitor(sys.argv[1]) as monitor:
-    for i in range(int(sys.argv[3])):
-        monitor.score(files[i % len(files)])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+from export.calibration_frames import without_progress
+from export.calibration_options import CalibrationOptions
+from export.recalibration import RecalibrationOptions, recalibrate
+bundle, scenes, copies, out = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+options = RecalibrationOptions(bundle, out, (scenes,) * copies, calibration=CalibrationOptions(rates={"10%": 0.1}))
+recalibrate(options, lambda _: None, without_progress)
+# Not ru_maxrss: a new process begins with its parent's.
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(int(status["VmHWM"].split()[0]) / 1024)
 """
 
 
-def test_memory_does_not_grow_with_frames(small_bundle: Path, benchmark: BenchmarkFixture, record: Record) -> None:
-    """Largest resident memory of a fresh process that reads and scores so many frames, one at a time."""
-    scenes = small_bundle.with_name("scenes")
+def test_memory_does_not_grow_with_frames(
+    small_bundle: Path, benchmark: BenchmarkFixture, record: Record, tmp_path: Path
+) -> None:
+    """Largest resident memory of a fresh process that calibrates a bundle on so many frames."""
+    scenes, names = small_bundle.with_name("scenes"), count()
 
-    def peak(count: int) -> float:
-        command = [sys.executable, "-c", PEAK, str(small_bundle), str(scenes), str(count)]
-        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    def peak(copies: int) -> float:
+        arguments = [str(small_bundle), str(scenes), str(copies), str(tmp_path / f"{next(names)}")]
+        done = subprocess.run([sys.executable, "-c", PEAK, *arguments], capture_output=True, text=True, check=True)
+        return float(done.stdout)
 
-    peaks = {count: peak(count) for count in (10, 50, 250)}
-    record(
-        "largest resident memory by frames, MiB", {str(count): value for count, value in peaks.items()}, what="memory"
-    )
-    benchmark.pedantic(peak, args=(5,), rounds=1)  # type: ignore[no-untyped-call]
+    peaks = {copies * SCENES: peak(copies) for copies in (1, 4, 16)}
+    facts = {str(frames): value for frames, value in peaks.items()}
+    record("largest resident memory of a calibration by frames, MiB", facts, what="memory")
+    benchmark.pedantic(peak, args=(1,), rounds=1)  # type: ignore[no-untyped-call]
 
 
 START = """
 import sys, time
+from pathlib import Path
 import numpy as np
 import onnxruntime
+def resident():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]) / 1024
+before = resident()
 start = time.perf_counter()
 from lsood_runtime import OoDMonitor
 monitor = OoDMonitor(sys.argv[1], self_test=False)
@@ -83,18 +115,21 @@ frame = np.random.default_rng(0).integers(0, 256, (256, 512, 3), np.uint8)
 monitor.score(frame)
 first = time.perf_counter()
 monitor.score(frame)
-print(loaded - start, first - loaded, time.perf_counter() - first)
+print(loaded - start, first - loaded, time.perf_counter() - first, before, resident())
 """
 
 
 def test_start(small_bundle: Path, benchmark: BenchmarkFixture, record: Record) -> None:
-    """Import and load, the first frame and the second, in fresh processes; the self-test is left out."""
+    """Import and load, the first frame and the second, and memory, in fresh processes; the self-test is left out."""
 
     def start() -> list[float]:
         command = [sys.executable, "-c", START, str(small_bundle)]
         return list(map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()))
 
-    times: Seconds = np.array([start() for _ in range(10)])
+    rows = np.array([start() for _ in range(10)])
+    times: Seconds = rows[:, :3]
     for name, values in zip(("load", "first frame", "second frame"), times.T, strict=True):
         record(f"{name}, resnet18", latency(values, ()), what=name)
+    before, after = map(float, np.median(rows[:, 3:], axis=0))
+    record("resident memory, resnet18, MiB", {"numpy and ONNX Runtime": before, "with a monitor": after}, what="memory")
     benchmark.pedantic(lambda: seconds(start), rounds=1)  # type: ignore[no-untyped-call]

@@ -14,24 +14,10 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import SMALL, Record
-from benchmarks.measure import median_with_interval
+from benchmarks.measure import Stopwatch, Watched, median_with_interval
 from lsood_runtime import KOfN, OoDMonitor
 
 FRAMES, WARM_UP, IMPORTS = 60, 5, 30
-
-
-class Stopwatch:
-    """Adds up the time that a function takes."""
-
-    def __init__(self, function: Any) -> None:
-        self._function, self.seconds = function, 0.0
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        start = time.perf_counter()
-        try:
-            return self._function(*arguments, **options)
-        finally:
-            self.seconds += time.perf_counter() - start
 
 
 @pytest.mark.parametrize("call", ["score", "assess", "stream"])
@@ -43,8 +29,8 @@ def test_python_around_onnx_runtime(call: str, small_bundle: Path, benchmark: Be
         way: Any = monitor._loaded.way
         watches = []
         for graph in (way._network, way._detector):
-            graph.session = _Session(graph.session)
-            watches.append(graph.session.run)
+            watches.append(Stopwatch(graph.session.run))
+            graph.session = Watched(graph.session, watches[-1])
         calls: dict[str, Callable[..., object]] = {
             "score": monitor.score,
             "assess": monitor.assess,
@@ -65,11 +51,6 @@ def test_python_around_onnx_runtime(call: str, small_bundle: Path, benchmark: Be
         figure = median_with_interval(np.array([share for share, _ in shares]))
         record(f"{call}(): Python / session.run, resnet18 {SMALL[0]}x{SMALL[1]}", figure, what="python", **microseconds)
         benchmark.pedantic(function, args=(frame,), rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
-
-
-class _Session:
-    def __init__(self, session: Any) -> None:
-        self.run = Stopwatch(session.run)
 
 
 NUMPY = "import time; t = time.perf_counter(); import numpy; print(time.perf_counter() - t)"

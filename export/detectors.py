@@ -101,19 +101,24 @@ def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Se
         raise ValueError(f"expected points that differ, got {count} identical ones: no bandwidth fits them")
     silverman = spread * (4 / (dimensions + 2) / count) ** (1 / (dimensions + 4))
     candidates = silverman * _GRID
-    squared = cdist(points, points, "sqeuclidean")
-    total = np.zeros(len(candidates))
-    blocks = np.array_split(np.arange(count), folds)
+    fold = np.repeat(np.arange(folds), [len(block) for block in np.array_split(points, folds)])
     if groups is not None:
-        blocks = [np.flatnonzero(np.asarray(groups) == name) for name in np.unique(groups)]
-    for held_out in blocks:
-        block = np.delete(squared[held_out], held_out, axis=1)
-        total += [_log_density(block, bandwidth, dimensions).sum() for bandwidth in candidates]
+        fold = np.unique(np.asarray(groups), return_inverse=True)[1]
+    total = np.zeros(len(candidates))
+    for i in range(0, count, _BLOCK):  # N x N distances at once would not fit for a day of frames
+        rows = slice(i, i + _BLOCK)
+        squared, same = cdist(points[rows], points, "sqeuclidean"), fold[rows, None] == fold
+        squared[same] = np.inf
+        others = count - same.sum(axis=1)
+        total += [_log_density(squared, bandwidth, dimensions, others).sum() for bandwidth in candidates]
     return float(candidates[np.argmax(total)])
 
 
-def _log_density(squared: NDArray[np.float64], bandwidth: float, dimensions: int) -> NDArray[np.float64]:
-    """``(M, N)`` squared distances to ``(M,)`` log-densities."""
-    constant = np.log(squared.shape[1]) + dimensions / 2 * np.log(2 * np.pi * bandwidth**2)
+def _log_density(
+    squared: NDArray[np.float64], bandwidth: float, dimensions: int, count: int | NDArray[np.integer] | None = None
+) -> NDArray[np.float64]:
+    """``(M, N)`` squared distances to ``(M,)`` log-densities; ``count`` of them, where some are infinite, to each row."""
+    number = squared.shape[1] if count is None else count
+    constant = np.log(number) + dimensions / 2 * np.log(2 * np.pi * bandwidth**2)
     result: NDArray[np.float64] = logsumexp(-squared / (2 * bandwidth**2), axis=1) - constant
     return result

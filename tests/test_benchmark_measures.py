@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from benchmarks.measure import latency, median_with_interval, pace, quantile_bound, ratio, tail_ratio, take_turns
+from benchmarks.measure import (
+    Stopwatch,
+    Watched,
+    latency,
+    loss,
+    median_with_interval,
+    pace,
+    quantile_bound,
+    ratio,
+    tail_ratio,
+    take_turns,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -55,6 +66,35 @@ def test_intervals_agree_with_scipys_bootstrap() -> None:
     ours = median_with_interval(values)
     theirs = bootstrap((values,), np.median, method="percentile", n_resamples=4000, rng=1).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.06)
+
+
+def test_a_loss_is_the_mean_of_the_differences() -> None:
+    before, after = RNG.normal(size=(2, 60))
+    ours = loss(before, after)
+    theirs = bootstrap((before - after,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
+    assert ours.mean == pytest.approx(before.mean() - after.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
+    with pytest.raises(ValueError, match="paired"):
+        loss(before, after[1:])
+
+
+def test_a_watched_session_is_the_session_but_for_the_time() -> None:
+    class Session:
+        name = "itself"
+
+        def run(self, value: int, *, more: int) -> int:
+            if value < 0:
+                raise ValueError
+            return value + more
+
+    watch = Stopwatch(Session().run)
+    watched = Watched(Session(), watch)
+    assert watched.run(1, more=2) == 3
+    assert watched.name == "itself"
+    once = watch.seconds
+    with pytest.raises(ValueError):  # noqa: PT011
+        watched.run(-1, more=0)
+    assert watch.seconds > once > 0
 
 
 def test_a_tail_ratio_is_one_for_a_scaled_copy_and_sees_a_heavier_tail() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.measure import Latency, Paced, Ratio, as_json, latency
+from benchmarks.measure import Difference, Latency, Paced, Ratio, as_json, latency
 from benchmarks.report import main
 from benchmarks.results import TARGETS, Target, read_results
 
@@ -17,7 +17,7 @@ RNG = np.random.default_rng(0)
 Facts = dict[str, Any]
 
 
-def figure(name: str, value: Ratio | Latency | Paced, **facts: Any) -> Facts:
+def figure(name: str, value: Ratio | Difference | Latency | Paced, **facts: Any) -> Facts:
     return {"name": name, "kind": type(value).__name__.lower(), **as_json(value), **facts}
 
 
@@ -34,6 +34,7 @@ def frame_figures(monitored: float) -> list[Facts]:
         value_of = latency(RNG.random(40), ())
         figures.append(figure(f"detector, N={points}", value_of, what="detector", points=points, dimensions=58))
     figures.append(figure("monitored before a camera", Paced(10, 100, 70, 0.5, 0.2, 0.4), what="monitored"))
+    figures.append(figure("int8: AUROC lost, demo", Difference(monitored - 0.999, -0.01, 0.01, 42), what="auroc"))
     figures.append({"name": "memory, MiB", "kind": "values", "what": "memory", "10": 100.0})
     return figures
 
@@ -61,6 +62,7 @@ def test_a_report_shows_every_figure_and_judges_the_targets(tmp_path: Path, caps
     (s128,) = (line for line in lines if line.startswith("| monitored / alone, resnet50 256x512 S=128 | <="))
     assert "**no**" in s16
     assert "yes" in s128
+    assert "| int8: AUROC lost, demo | <= 0.005 | 0.031 | -0.01 to 0.01 | **no** |" in lines
     assert "| monitored / alone, resnet101 256x512 S=16 | <= 1.02 | not measured |" in text
     assert "Nothing here was run on a GPU" in text
     for name in ("latency.png", "samples.png", "resolution.png", "points.png"):
@@ -87,7 +89,7 @@ def test_two_runs_are_told_apart_only_beyond_their_intervals(tmp_path: Path) -> 
     assert "S=128 | 1.05 | 1 | +5.0% |" in text
     assert "differ in processor" in text
     main([str(before), "--against", str(before), "--out", str(tmp_path)])
-    assert (tmp_path / "report.md").read_text().count("the same within the intervals") == 3
+    assert (tmp_path / "report.md").read_text().count("the same within the intervals") == 4
 
 
 @pytest.mark.parametrize(
@@ -124,8 +126,10 @@ def test_a_run_in_two_parts_is_one_report_on_one_machine_only(
 
 
 def test_a_target_has_a_side() -> None:
-    assert Target("x", 2, at_least=True).reached({"median": 2.5})
-    assert not Target("x", 2, at_least=True).reached({"median": 1.5})
-    assert Target("x", 2).reached({"median": 1.5})
+    more, less = ({"kind": "ratio", "median": value} for value in (2.5, 1.5))
+    assert Target("x", 2, at_least=True).reached(more)
+    assert not Target("x", 2, at_least=True).reached(less)
+    assert Target("x", 2).reached(less)
+    assert not Target("x", 2).reached({"kind": "difference", "mean": 2.1})
     assert not Target("a / b", 1, holds="S=1 ").judges({"name": "a / b, S=16"})
     assert len({(target.prefix, target.holds) for target in TARGETS}) == len(TARGETS)
