@@ -30,7 +30,7 @@ test-all: $(STAMP)
 
 bench: $(STAMP)
 	mkdir -p bench
-	$(RUN) -m pytest benchmarks --benchmark-only --benchmark-json bench/results.json $(ARGS)
+	$(RUN) -m pytest benchmarks --timeout 0 --benchmark-only --benchmark-json bench/results.json $(ARGS)
 	$(RUN) -m benchmarks.report bench/results.json --out bench
 
 lint: $(STAMP)
