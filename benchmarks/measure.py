@@ -59,7 +59,9 @@ class Watched:
         return getattr(self._session, name)
 
 
-def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int) -> dict[str, Seconds]:
+def take_turns(
+    calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int, pause: float = 0.0
+) -> dict[str, Seconds]:
     """Time several calls in one run, one after the other in every round.
 
     Who goes first changes from round to round: nobody always finds another's threads and caches. What slows the machine
@@ -69,6 +71,8 @@ def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: 
         calls: what to time.
         rounds: how many rounds count.
         warm_up: rounds before them that do not.
+        pause: seconds before each call, where threads of the one before may still be spinning (PyTorch's do) and would take
+            a core from it.
 
     Returns:
         ``(rounds,)`` seconds for each call; entry i of each belongs to round i.
@@ -77,6 +81,8 @@ def take_turns(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: 
     times: dict[str, list[float]] = {name: [] for name in names}
     for i in range(warm_up + rounds):
         for name in names[i % len(names) :] + names[: i % len(names)]:
+            if pause:
+                time.sleep(pause)
             times[name].append(seconds(calls[name]))
     return {name: np.array(values[warm_up:]) for name, values in times.items()}
 

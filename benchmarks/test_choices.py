@@ -15,7 +15,7 @@ from export.segmentation_graph import MonitoredNetwork, segmentation_graph
 from lsood_runtime._pass import DevicePass, HostPass
 from lsood_runtime._providers import session_options
 
-SAMPLES, WARM_UP, BACKBONE = 16, 4, "resnet18"
+SAMPLES, WARM_UP, PAUSE, BACKBONE = 16, 4, 0.05, "resnet18"
 
 
 def test_ways_of_a_frame(
@@ -54,7 +54,7 @@ def test_ways_of_a_frame(
         "one thread": lambda: single.run(who.frame, {}),
         "fused, spinning": lambda: spinning.run(["score", "segmentation"], {"frame": who.frame}),
     }
-    times = take_turns(calls, pytestconfig.getoption("--pairs"), WARM_UP)
+    times = take_turns(calls, pytestconfig.getoption("--pairs"), WARM_UP, PAUSE)
     where = f"{BACKBONE} {SMALL[0]}x{SMALL[1]} S={SAMPLES} k={NEIGHBORS}"
     for name in list(calls)[1:]:
         record(f"{name} / two graphs, {where}", ratio(times[name], times["two graphs"]), what="choice")

@@ -37,7 +37,7 @@ from export.forms import cpu_session, run_graph
 from export.segmentation_graph import MonitoredNetwork, segmentation_graph
 from export.split import build_sampler
 
-HEIGHT, WIDTH, COMPONENTS, FIT_FRAMES, WARM_UP = 256, 512, 58, 1000, 1
+HEIGHT, WIDTH, COMPONENTS, FIT_FRAMES, WARM_UP, PAUSE = 256, 512, 58, 1000, 1, 0.05
 SAME = 1e-4
 """How far two scores may be apart, as a share: float32 latents, whose distances enter a logarithm."""
 
@@ -118,7 +118,7 @@ def test_guide(
         "torch alone": lambda: torch_alone(match),
         "ours": monitored(match.who, samples, placement, pca=COMPONENTS),
     }
-    times = take_turns(calls, min(pytestconfig.getoption("--pairs"), 30), WARM_UP)
+    times = take_turns(calls, min(pytestconfig.getoption("--pairs"), 30), WARM_UP, PAUSE)
     where = f"{backbone} {HEIGHT}x{WIDTH} S={samples}"
     facts = {"backbone": backbone, "samples": samples}
     for name in ("guide", "torch alone"):
@@ -195,12 +195,12 @@ def test_one_pass(
     }
     where = f"{backbone} {HEIGHT}x{WIDTH} S={samples}"
     facts = {"backbone": backbone, "samples": samples}
-    times = take_turns(calls, pairs, WARM_UP)
+    times = take_turns(calls, pairs, WARM_UP, PAUSE)
     for name in ("one pass", "one pass, exact density"):
         record(f"{name} / ours, {where}", ratio(times[name], times["ours"]), what=name, **facts)
     for name, values in times.items():
         record(f"{name}, {where}", latency(values, ()), what=name, **facts)
-    times = take_turns(behind, pairs, WARM_UP)
+    times = take_turns(behind, pairs, WARM_UP, PAUSE)
     record(
         f"behind the network: one pass / ours, {where}", ratio(times["one pass"], times["ours"]), what="behind", **facts
     )

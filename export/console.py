@@ -18,8 +18,8 @@ from lsood_runtime._report import operating_point
 T = TypeVar("T")
 
 EXIT_CODES = """\
-exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed,
-6 calibration impossible
+exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed or fewer
+bits cost too much, 6 calibration impossible
 """
 
 

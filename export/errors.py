@@ -6,7 +6,7 @@ ExportError                 1  unexpected
 ├── CheckpointError         3  a checkpoint that cannot be read or does not fit the network
 ├── TapError                3  a layer that cannot be sampled
 ├── ConversionError         4  a network that has no ONNX form
-├── ParityError             5  a graph that disagrees with the network
+├── ParityError             5  a graph that disagrees with the network, or fewer bits that cost too much
 └── CalibrationError        6  frames that cannot carry a density or a threshold
 """
 
@@ -42,7 +42,7 @@ class ConversionError(ExportError):
 
 
 class ParityError(ExportError):
-    """An exported graph disagrees with the PyTorch network beyond the tolerance."""
+    """An exported graph disagrees with the PyTorch network, or fewer bits with float32, beyond the tolerance."""
 
     exit_code = 5
 

@@ -8,14 +8,14 @@ gave. The vehicle's kernels decide the format:
   those with it (their 16-bit sums would saturate on 8);
 - ``int8-tensorrt``: int8 activations without a zero point and float biases, the only form that TensorRT takes.
 
-The last convolutions stay in float, and so does what makes the values that the tap reads, be it a convolution or the sum at
-the end of a residual block: a class map of 8-bit logits has ties, and entropies are logarithms of small differences.
+The last convolutions stay in float: a class map of 8-bit logits has ties. What the tap reads comes in 8 bits: its mean
+over hundreds of cells levels the rounding out (benchmarks/NOTES.md).
 """
 
 import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import onnx
@@ -25,12 +25,11 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from export.errors import UsageError
 from export.forms import graph_feed
-from export.network_body import CONVOLUTIONS, NetworkBody, network_body
+from export.network_body import CONVOLUTIONS, network_body
 from export.noise import Noise
 from export.precision import INT8_TENSORRT
 
 _BETWEEN = ("Relu", "Clip", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Resize")
-_ELEMENTWISE = ("Relu", "Clip", "LeakyRelu", "HardSwish")
 _ALREADY_FOLDED = ("onnx.quant.pre_process", "onnxruntime.quant")  # what ONNX Runtime's own preparation would note
 
 
@@ -43,18 +42,16 @@ class Quantiser:
         frames: each ``(1, H, W, 3)`` uint8 with its noise; read once, one at a time.
 
     Raises:
-        UsageError: the network has no convolution but those that stay in float.
+        UsageError: the network has no convolution but its last ones.
     """
 
     def __init__(self, model: ModelProto, kind: str, frames: Iterable[tuple[NDArray[np.uint8], Noise]]) -> None:
         self._model, self._kind = model, kind
         self.body = network_body(model)
-        self._at_tap = self._before_tap()
-        kept = {*self.body.last_layers, *self._layers_of(self._at_tap)}
-        self.layers = tuple(layer for layer in self.body.layers if layer not in kept)
+        self.layers = tuple(layer for layer in self.body.layers if layer not in self.body.last_layers)
         if not self.layers:
             raise UsageError(
-                f"expected convolutions to quantise, the network has none but its last and the tap's: drop --precision {kind}"
+                f"expected convolutions to quantise, the network has none but its last: drop --precision {kind}"
             )
         self._ranges = b""  # of every value, as ONNX Runtime keeps them
         self._quantise([name for names in self.body.layers.values() for name in names], _Frames(frames))
@@ -62,11 +59,10 @@ class Quantiser:
     def __call__(self, float_layers: Collection[str] = ()) -> ModelProto:
         """The graph with all of ``layers`` but some in 8 bits, and with them what lies between."""
         layers = [layer for layer in self.layers if layer not in float_layers]
-        held = {name for layer in float_layers for name in self.body.layers[layer]}
         between = {
             node.name for node in self._model.graph.node if node.name in self.body.between and node.op_type in _BETWEEN
         }
-        return self._quantise([*self._nodes(layers), *sorted(between - held - self._at_tap)])
+        return self._quantise([*self._nodes(layers), *sorted(between)])
 
     def only(self, layer: str) -> ModelProto:
         """The graph with one layer in 8 bits: what it alone costs."""
@@ -74,21 +70,6 @@ class Quantiser:
 
     def _nodes(self, layers: Iterable[str]) -> list[str]:
         return [name for layer in layers for name in self.body.layers[layer]]
-
-    def _before_tap(self) -> set[str]:
-        """Nodes from the tapped values up to the sum or the convolution that makes them."""
-        makers = {value: node for node in self._model.graph.node for value in node.output}
-        found, open_values = set[str](), set(self.body.tapped)
-        while open_values:
-            maker = makers.get(open_values.pop())
-            if maker is not None and maker.op_type in (*_ELEMENTWISE, "Add", *CONVOLUTIONS):
-                found.add(maker.name)
-                if maker.op_type in _ELEMENTWISE:  # the terms of a sum may come in 8 bits, the sum is tapped in float
-                    open_values.add(maker.input[0])
-        return found
-
-    def _layers_of(self, nodes: Collection[str]) -> list[str]:
-        return [layer for layer, names in self.body.layers.items() if not set(names).isdisjoint(nodes)]
 
     def _quantise(self, nodes: Sequence[str], frames: "_Frames | None" = None) -> ModelProto:
         copy = ModelProto()
@@ -118,7 +99,6 @@ class Quantiser:
             )
             quantised, self._ranges = onnx.load(out), ranges.read_bytes()
         del quantised.metadata_props[:]
-        _read_unrounded(quantised, self.body)
         onnx.checker.check_model(quantised)
         return quantised
 
@@ -131,19 +111,3 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
         """One frame, as ONNX Runtime's calibration asks for it; None at the end."""
         case = next(self._frames, None)
         return None if case is None else graph_feed(*case)
-
-
-def _read_unrounded(model: ModelProto, body: NetworkBody) -> None:
-    """Let what lies outside the network read values as they were computed, not after their rounding to 8 bits, in place."""
-    makers = {value: node for node in model.graph.node for value in node.output}
-    for node in model.graph.node:
-        if node.name in body.nodes or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            continue
-        for i, value in enumerate(node.input):
-            dequantised = makers.get(value)
-            rounded = (
-                makers.get(dequantised.input[0]) if dequantised and dequantised.op_type == "DequantizeLinear" else None
-            )
-            source = makers.get(rounded.input[0]) if rounded is not None else None
-            if source is not None and source.op_type not in CONVOLUTIONS:
-                node.input[i] = cast(Any, rounded).input[0]

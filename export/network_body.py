@@ -41,19 +41,6 @@ class NetworkBody:
         followed = _reaching(self.model, {name for names in self.layers.values() for name in names})
         return tuple(layer for layer, names in self.layers.items() if not followed.issuperset(names))
 
-    @cached_property
-    def tapped(self) -> frozenset[str]:
-        """Values of the body that nodes outside it read on their way to the latent samples."""
-        latent = _ancestors(self.model, {"latent_samples"})
-        made = {value for node in self.model.graph.node if node.name in self.nodes for value in node.output}
-        read = {
-            value
-            for node in self.model.graph.node
-            if node.name in latent and node.name not in self.nodes and node.op_type != "Shape"
-            for value in node.input
-        }
-        return frozenset(made & read)
-
 
 def network_body(model: ModelProto) -> NetworkBody:
     """Find the network in a graph.
@@ -102,14 +89,4 @@ def _descendants(model: ModelProto, starts: Iterable[str]) -> set[str]:
             found.add(node.name)
         if follows or node.name in starts:
             values.update(node.output)
-    return found
-
-
-def _ancestors(model: ModelProto, outputs: Iterable[str]) -> set[str]:
-    """Names of the nodes that some values need."""
-    values, found = set(outputs), set[str]()
-    for node in reversed(model.graph.node):
-        if not values.isdisjoint(node.output):
-            found.add(node.name)
-            values.update(filter(None, node.input))
     return found

@@ -26,12 +26,12 @@ from tests.exported_graphs import SAMPLES, network_graph
 from tests.networks import HEIGHT, WIDTH
 
 CONVOLUTIONAL = {
-    "DropBlock at the tap": ("deep.0", "head.2"),
+    "DropBlock at the tap": ("head.2",),
     "dropout at three depths": ("bottleneck.0", "head"),
     "skip connections across the cut": ("up1.0", "head"),
-    "no stochastic layer": ("encoder.1.0", "head"),
+    "no stochastic layer": ("head",),
 }
-"""Networks with the layers that stay in float: those at the tap and the last ones."""
+"""Networks with the layers that stay in float: the last ones."""
 
 Case = tuple[NDArray[np.uint8], Noise]
 
@@ -73,7 +73,7 @@ def quantised_weights(model: ModelProto) -> Iterator[tuple[str, NDArray[Any], ND
 
 @pytest.mark.parametrize("mode", ["fixed", "input"])
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-def test_latents_and_logits_stay_near_and_the_last_layers_stay_float(name: str, mode: Mode) -> None:
+def test_latents_and_logits_stay_near_and_the_last_layers_in_float(name: str, mode: Mode) -> None:
     model = network_graph(name, mode)
     quantised = quantiser(name, mode)()
     each = quantiser(name, mode)
@@ -148,21 +148,6 @@ def test_tensorrt_gets_the_only_form_that_it_takes() -> None:
     biases = [node.input[2] for node in of_type(model, "Conv") if len(node.input) > 2]
     assert biases
     assert all(values[bias].dtype == np.float32 for bias in biases)
-
-
-def test_what_is_tapped_is_not_rounded() -> None:
-    """Eight bits would leave at most 256 values."""
-    name = "DropBlock at the tap"
-    model = quantiser(name)()
-    (value,) = quantiser(name).body.tapped
-    assert "Reshape" in [
-        node.op_type for node in model.graph.node if value in node.input
-    ]  # the masked mean's first step
-    shown = ModelProto()
-    shown.CopyFrom(model)
-    shown.graph.output.append(onnx.helper.make_tensor_value_info(value, onnx.TensorProto.FLOAT, None))
-    features = [run_graph(cpu_session(shown), *case)[value] for case in cases(name, "fixed")]
-    assert len(np.unique(features)) > 256
 
 
 def test_layers_that_are_held_stay_in_float() -> None:
