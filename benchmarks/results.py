@@ -114,7 +114,7 @@ def read_results(path: Path) -> Results:
 
 
 def join_results(paths: Sequence[Path]) -> Results:
-    """Read one run that was written in several parts, on one machine.
+    """Read one run that was written in several parts, on one machine; what a later part measured again replaces the earlier.
 
     Raises:
         ResultsError: a file cannot be used, or the machines, versions or providers differ.
@@ -124,5 +124,8 @@ def join_results(paths: Sequence[Path]) -> Results:
         if part.machine != first.machine:
             raise ResultsError(f"expected the machine of {paths[0]} in {path}, got another: compare it by --against")
     commits = dict.fromkeys(part.commit for part in parts)
-    figures = [figure for part in parts for figure in part.figures]
+    figures: list[Figure] = []
+    for part in parts:
+        again = {figure["name"] for figure in part.figures}
+        figures = [*(figure for figure in figures if figure["name"] not in again), *part.figures]
     return Results(first.machine, first.date, " and ".join(commits), figures)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -25,6 +24,7 @@ from benchmarks.networks import (
     Placement,
     Subject,
     alone,
+    load_detector,
     monitored,
     random_detector,
     scored,
@@ -148,9 +148,16 @@ def after_network(match: Contest, samples: int, channels: int, placement: Placem
         verbose=False,
     )
     assert program is not None
-    network = ort.InferenceSession(program.model_proto.SerializeToString(), placement.options())
-    detector = ort.InferenceSession(scored(samples, match.detector, channels).SerializeToString(), placement.options())
-    features = _features(match).numpy()
+    features = np.ascontiguousarray(
+        _features(match).numpy()
+    )  # PyTorch's has channels last; in our graph they come first
+    network = placement.load(
+        "tap.onnx",
+        program.model_proto,
+        {"features": ("tensor(float)", features.shape[1:])},
+        {"latent_samples": ("tensor(float)", (samples, channels))},
+    )
+    detector = load_detector(scored(samples, match.detector, channels), samples, channels, placement)
 
     def run() -> float:
         (latents,) = network.run(["latent_samples"], {"features": features})

@@ -119,6 +119,11 @@ def test_a_run_in_two_parts_is_one_report_on_one_machine_only(
     assert main([*parts, "--out", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
     assert all(str(row["name"]) in text for row in [*first, *second])
+    repeated = str(write(tmp_path / "again.json", frame_figures(1.5)[:1]))
+    assert main([*parts, repeated, "--out", str(tmp_path / "again")]) == 0
+    lines = (tmp_path / "again" / "report.md").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"| {first[0]['name']} | 1"))
+    assert "| 1.5 |" in line
     elsewhere = str(write(tmp_path / "3.json", second, cores=4))
     assert main([parts[0], elsewhere, "--out", str(tmp_path / "none")]) == 2
     assert "--against" in capsys.readouterr().err
