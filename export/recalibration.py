@@ -29,6 +29,8 @@ from export.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
 from lsood_runtime import Manifest
 from lsood_runtime._bundle import open_bundle
 
+_BLOCK = 256
+
 
 @dataclass(frozen=True)
 class RecalibrationOptions:
@@ -119,7 +121,10 @@ def _measured(graphs: EvaluationGraphs, files: FrameFiles, progress: Progress, w
 def _check_agreement(manifest: Manifest, calibration: Calibration, features: Features) -> None:
     """Compare the new graph of the score with the estimator, on the entropies that it was made from."""
     session = cpu_session(score_graph(calibration.detector, manifest.tap.channels))
-    (scores,) = session.run(["score"], {"entropy": features.entropy})
+    blocks = [
+        features.entropy[i : i + _BLOCK] for i in range(0, len(features.entropy), _BLOCK)
+    ]  # each against every point
+    scores = np.concatenate([session.run(["score"], {"entropy": block})[0] for block in blocks])
     expected = -calibration.detector.score_samples(features.entropy.astype(np.float64))
     worst, allowed = float(np.abs(scores - expected).max()), calibration.tolerance
     if not worst <= allowed:
