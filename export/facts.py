@@ -15,6 +15,7 @@ from export.entropy import MIN_DIST
 from export.frames import FrameFiles
 from export.golden import golden_tolerance
 from lsood_runtime import SCHEMA, __version__
+from lsood_runtime._manifest import Precision
 
 if TYPE_CHECKING:  # recalibration does without torch
     from export.checkpoint import Checkpoint
@@ -84,10 +85,10 @@ def bundle_facts(
 
 
 def _precision(options: ExportOptions, reduction: Reduction | None) -> dict[str, Any]:
-    kind = {"kind": options.precision.kind}
+    kind = options.precision.kind
     if reduction is None:
-        return kind | {"float_layers": [], "frames": 0, "flips": 0.0, "auroc_loss": 0.0, "pixel_changes": 0.0}
-    return kind | {"float_layers": list(reduction.float_layers)} | asdict(reduction.loss)
+        return asdict(Precision(kind))
+    return asdict(Precision(kind, reduction.float_layers, **asdict(reduction.loss)))
 
 
 def versions() -> dict[str, str | int]:
