@@ -15,9 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.measure import Difference, Latency, Paced, Ratio, as_json
 from benchmarks.networks import Placement
-from export.calibration_options import CalibrationOptions
+from export.calibration.options import CalibrationOptions
 from export.models import DeepLabV3PlusModule
-from export.pipeline import ExportOptions, export_monitor
+from export.pipeline.export_monitor import ExportOptions, export_monitor
 from lsood_runtime import __version__
 from tests.conftest import save_checkpoint, write_scenes
 

@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from sklearn.pipeline import Pipeline
 
-from export.detector_graph import detector_graph, entropy_graph, score_graph
-from export.detector_pipeline import fit_detector
-from export.float16 import to_float16
-from export.int8 import Quantiser
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.detectors.fit import fit_detector
+from export.precision.float16 import to_float16
+from export.precision.int8 import Quantiser
 from export.models import DeepLabV3PlusModule
-from export.precision import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
-from export.preprocessing import Preprocessing
-from export.sampled_graph import Mode
-from export.segmentation_graph import BareNetwork, MonitoredNetwork, segmentation_graph
-from export.split import Sampler, build_sampler
-from lsood_runtime._graph import Graph, Signature
-from lsood_runtime._pass import DTYPES, DevicePass, HostPass, Pass
-from lsood_runtime._providers import CPU, resolve_providers, session_options
+from export.precision.options import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
+from export.layers.preprocessing import Preprocessing
+from export.sampling.rewrite import Mode
+from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
+from export.sampling.sampler import Sampler, build_sampler
+from lsood_runtime._inference.graph import Graph, Signature
+from lsood_runtime._inference.frame_pass import DTYPES, DevicePass, HostPass, Pass
+from lsood_runtime._inference.providers import CPU, resolve_providers, session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"
 CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES = 19, 5, 1000, 8

@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KernelDensity
 from torch import Tensor, nn
 
-from export.dropblock import DropBlock2D
+from export.layers.dropblock import DropBlock2D
 
 NEIGHBORS, MIN_DIST = 5, 1e-5
 

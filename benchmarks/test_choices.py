@@ -10,10 +10,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SMALL, Record
 from benchmarks.measure import ratio, take_turns
 from benchmarks.networks import NEIGHBORS, Placement, Subject, load_detector, random_detector, scored, subject
-from export.fused_graph import fused_graph
-from export.segmentation_graph import MonitoredNetwork, segmentation_graph
-from lsood_runtime._pass import DevicePass, HostPass
-from lsood_runtime._providers import session_options
+from export.graphs.fused import fused_graph
+from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
+from lsood_runtime._inference.frame_pass import DevicePass, HostPass
+from lsood_runtime._inference.providers import session_options
 
 SAMPLES, WARM_UP, PAUSE, BACKBONE = 16, 4, 0.05, "resnet18"
 

@@ -14,9 +14,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SCENES, Record
 from benchmarks.measure import Seconds, Stopwatch, Watched, latency, ratio, seconds, take_turns
 from benchmarks.peers import kd_tree_entropies
-from export.entropy import latent_entropy
-from export.features import EvaluationGraphs, measure
-from export.frames import FrameFiles, read_frame
+from export.detectors.entropy import latent_entropy
+from export.calibration.features import EvaluationGraphs, measure
+from export.frames.files import FrameFiles, read_frame
 
 FRAMES, BLOCKS, SAMPLES, CHANNELS, WARM_UP = 1020, 30, 16, 2048, 5
 
@@ -69,9 +69,9 @@ def test_calibration_pass(small_bundle: Path, benchmark: BenchmarkFixture, recor
 PEAK = """
 import sys
 from pathlib import Path
-from export.calibration_frames import without_progress
-from export.calibration_options import CalibrationOptions
-from export.recalibration import RecalibrationOptions, recalibrate
+from export.frames.overlap_check import without_progress
+from export.calibration.options import CalibrationOptions
+from export.recalibrate import RecalibrationOptions, recalibrate
 bundle, scenes, copies, out = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 options = RecalibrationOptions(bundle, out, (scenes,) * copies, calibration=CalibrationOptions(rates={"10%": 0.1}))
 recalibrate(options, lambda _: None, without_progress)

@@ -11,14 +11,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SMALL, Record
 from benchmarks.measure import latency, loss, ratio, take_turns
 from benchmarks.networks import REDUCED, Placement, alone, monitored, subject
-from export.calibration_frames import without_progress
-from export.data.anomalies import ANOMALIES
+from export.frames.overlap_check import without_progress
+from export.anomalies import ANOMALIES
 from export.data.synthetic import SyntheticRoads
-from export.evaluation import evaluate
-from export.evaluation_result import Evaluation, EvaluationOptions
-from export.options import ExportOptions
-from export.pipeline import export_monitor
-from export.precision import FLOAT32, INT8, PrecisionOptions
+from export.evaluation.evaluate import evaluate
+from export.evaluation.result import Evaluation, EvaluationOptions
+from export.pipeline.options import ExportOptions
+from export.pipeline.export_monitor import export_monitor
+from export.precision.options import FLOAT32, INT8, PrecisionOptions
 
 SAMPLES, WARM_UP = 16, 4
 CHECKPOINT, FRAME_SIZE = Path(__file__).parents[1] / "examples" / "demo" / "synthetic_roads.ckpt", (192, 384)

@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SMALL, Record
 from benchmarks.measure import latency, ratio, take_turns
 from benchmarks.networks import Placement, monitored, subject
-from export.segmentation_graph import output_scores
+from export.graphs.segmentation import output_scores
 
 detectors = pytest.importorskip("pytorch_ood.detector", exc_type=ImportError)
 

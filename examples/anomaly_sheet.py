@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from export.data.anomalies import ANOMALIES, SEVERITIES, Bytes, Degradation, degrade, overlays
+from export.anomalies import ANOMALIES, SEVERITIES, Bytes, Degradation, degrade, overlays
 from export.data.synthetic import SyntheticRoads
-from export.frames import read_frame
-from export.preprocessing import resize
+from export.frames.files import read_frame
+from export.layers.preprocessing import resize
 
 _GAP = 4
 _HEADING = 20

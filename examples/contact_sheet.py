@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from export.data.anomalies import Bytes
+from export.anomalies import Bytes
 from export.data.synthetic import CLASSES, PALETTE, VOID, SyntheticRoads
 
 _GAP = 6

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from export.data.anomalies import degrade
+from export.anomalies import degrade
 from export.data.synthetic import PALETTE, SyntheticRoads
 from lsood_runtime import Assessment, OoDMonitor
 

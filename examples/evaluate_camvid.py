@@ -20,12 +20,12 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from torchmetrics.classification import MulticlassJaccardIndex
 from tqdm import tqdm
 
-from export.checkpoint import load_checkpoint
+from export.checkpoint.load import load_checkpoint
 from export.data.camvid import CLASSES, VOID, CamVid
-from export.preprocessing import Preprocessing
-from export.segmentation_graph import BareNetwork, segmentation_graph
+from export.layers.preprocessing import Preprocessing
+from export.graphs.segmentation import BareNetwork, segmentation_graph
 from lsood_runtime import OoDMonitor
-from lsood_runtime._providers import session_options
+from lsood_runtime._inference.providers import session_options
 
 DUSK = "0001TP"
 WARM_UP = 4

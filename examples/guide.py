@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Subset
 
 from export.data import CamVid, SegmentationDataset, SyntheticRoads
 from export.data.anomalous import GUIDE_ANOMALIES, AnomalousFrames
-from export.data.segmentation import LabelledFrames
+from export.data.dataset import LabelledFrames
 from export.guide import (
     DeepLabV3PlusModule,
     Hook,

@@ -23,19 +23,19 @@ from sklearn.neighbors import KernelDensity
 from torch.utils.data import Subset
 from tqdm import tqdm
 
-from export.checkpoint import load_checkpoint
+from export.checkpoint.load import load_checkpoint
 from export.data import ANOMALIES, AnomalousFrames, CamVid
 from export.data.anomalous import GUIDE_ANOMALIES
-from export.data.segmentation import LabelledFrames
-from export.detectors import ExactKernelDensity
-from export.entropy import latent_entropy
-from export.kde_classifier import KDEClassifier
-from export.metrics import get_ood_detector_results
-from export.noise import draw_noise
-from export.ood_dataset import IND, OOD, build_ood_detection_ds
-from export.preprocessing import Preprocessing
-from export.split import Sampler, build_sampler
-from export.tap import resolve_taps
+from export.data.dataset import LabelledFrames
+from export.detectors.kernel_density import ExactKernelDensity
+from export.detectors.entropy import latent_entropy
+from export.detectors.kde_classifier import KDEClassifier
+from export.guide.results import get_ood_detector_results
+from export.graphs.noise import draw_noise
+from export.guide.ood_dataset import IND, OOD, build_ood_detection_ds
+from export.layers.preprocessing import Preprocessing
+from export.sampling.sampler import Sampler, build_sampler
+from export.sampling.taps import resolve_taps
 
 MC_SAMPLES, BANDWIDTH, COMPONENTS, SEVERITY, SEED = 10, 0.8, 58, 3, 0
 SEEN = " + ".join(GUIDE_ANOMALIES)

@@ -9,7 +9,7 @@
 import numpy as np
 from sklearn.neighbors import KernelDensity
 
-from export.detectors import ExactKernelDensity
+from export.detectors.kernel_density import ExactKernelDensity
 
 
 def main() -> None:

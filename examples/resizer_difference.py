@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.data import SyntheticRoads, read_frame
-from export.preprocessing import Preprocessing
+from export.layers.preprocessing import Preprocessing
 
 Resizer = Callable[[NDArray[np.uint8], int, int], NDArray[np.floating]]
 

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from export.data.segmentation import Augmentation, SegmentationDataset
+from export.data.dataset import Augmentation, SegmentationDataset
 from export.data.synthetic import CLASSES, SyntheticRoads
 from export.models import DeepLabV3PlusModule
 

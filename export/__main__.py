@@ -16,7 +16,7 @@ def main() -> None:
     given = sys.argv[1:]
     word = given[0] if given and not given[0].startswith("-") else None
     if word is None:
-        sys.exit(importlib.import_module("export.cli").main(given))
+        sys.exit(importlib.import_module("export.cli.export").main(given))
     if word not in _COMMANDS:
         close = difflib.get_close_matches(word, _COMMANDS, n=1)
         remedy = f"did you mean {close[0]}?" if close else "see python -m export --help"
@@ -25,7 +25,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-    sys.exit(importlib.import_module(f"export.commands.{word}").main(given[1:]))
+    sys.exit(importlib.import_module(f"export.cli.{word}").main(given[1:]))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ except ImportError as error:
     ) from error
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle import read_manifest
-from lsood_runtime._drift import ScoreHistogram
+from lsood_runtime._bundle.manifest import SCHEMA, Manifest
+from lsood_runtime._bundle.reader import read_manifest
 from lsood_runtime._exceptions import (
     BundleError,
     ClosedError,
@@ -20,13 +20,13 @@ from lsood_runtime._exceptions import (
     ProviderError,
     SelfTestError,
 )
-from lsood_runtime._false_alarms import FalseAlarms, expected_false_alarms
-from lsood_runtime._latest import LatestFrameWorker
-from lsood_runtime._loading import SelfTest
-from lsood_runtime._manifest import SCHEMA, Manifest
+from lsood_runtime._inference.loading import SelfTest
 from lsood_runtime._monitor import OoDMonitor
-from lsood_runtime._policies import Cusum, Evidence, Hysteresis, KOfN, MinimumDuration, Policy
-from lsood_runtime._stream import Stream, StreamAssessment
+from lsood_runtime._stream.drift import ScoreHistogram
+from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
+from lsood_runtime._stream.latest_frame import LatestFrameWorker
+from lsood_runtime._stream.policies import Cusum, Evidence, Hysteresis, KOfN, MinimumDuration, Policy
+from lsood_runtime._stream.stream import Stream, StreamAssessment
 from lsood_runtime._version import __version__
 
 del _onnxruntime

@@ -3,7 +3,7 @@
 
 import sys
 
-from lsood_runtime._cli import run
+from lsood_runtime._cli.commands import run
 
 
 def main() -> int:

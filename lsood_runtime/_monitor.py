@@ -16,9 +16,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle import open_bundle
+from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import BundleError, ClosedError, FrameError
-from lsood_runtime._frames import (
+from lsood_runtime._inference.frames import (
     DeviceFrame,
     Frame,
     Noise,
@@ -28,12 +28,12 @@ from lsood_runtime._frames import (
     fault_of,
     trusted_frame,
 )
-from lsood_runtime._loading import Loaded, Loading, SelfTest, golden_score, load, replay
-from lsood_runtime._manifest import Manifest
-from lsood_runtime._pass import Outcome
-from lsood_runtime._policies import Policy
-from lsood_runtime._providers import Provider, resolve_providers
-from lsood_runtime._stream import Stream, StreamAssessment
+from lsood_runtime._inference.loading import Loaded, Loading, SelfTest, golden_score, load, replay
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._inference.frame_pass import Outcome
+from lsood_runtime._stream.policies import Policy
+from lsood_runtime._inference.providers import Provider, resolve_providers
+from lsood_runtime._stream.stream import Stream, StreamAssessment
 
 
 class OoDMonitor:

@@ -11,10 +11,10 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
-from export.calibration_options import CalibrationOptions
+from export.calibration.options import CalibrationOptions
 from export.data.synthetic import CLASSES, SyntheticRoads
 from export.models import DeepLabV3PlusModule
-from export.pipeline import ExportOptions, export_monitor
+from export.pipeline.export_monitor import ExportOptions, export_monitor
 
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
 CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid"

@@ -8,7 +8,7 @@ from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.dropblock import DropBlock2D
+from export.layers.dropblock import DropBlock2D
 
 HEIGHT, WIDTH, CLASSES = 24, 32, 5
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from export.data.anomalies import ANOMALIES, SEVERITIES, degrade
-from export.data.segmentation import LabelledFrames
+from export.anomalies import ANOMALIES, SEVERITIES, degrade
+from export.data.dataset import LabelledFrames
 from export.errors import UsageError
 
 GUIDE_ANOMALIES = ("mud", "fog", "sun_flare")

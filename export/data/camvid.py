@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from export.data.segmentation import Augmentation, SegmentationDataset
+from export.data.dataset import Augmentation, SegmentationDataset
 from export.errors import UsageError
-from export.frames import read_frame
+from export.frames.files import read_frame
 
 CLASSES = (
     "sky",

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from export.errors import UsageError
-from export.frames import read_frame
+from export.frames.files import read_frame
 
 Bytes = NDArray[np.uint8]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.dropblock import DropBlock2D
+from export.layers.dropblock import DropBlock2D
 from export.models.resnet import ResNetFeatures
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from export.dropblock import DropBlock2D
+from export.layers.dropblock import DropBlock2D
 from export.models.deeplab import DeepLabV3Plus
 from export.models.losses import FocalLoss
 

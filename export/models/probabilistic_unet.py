@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
-from export.gaussian_dropout import LatentSample
+from export.layers.gaussian_dropout import LatentSample
 
 
 def convolutions(inputs: int, outputs: int) -> nn.Sequential:

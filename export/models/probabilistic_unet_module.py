@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from export.dropblock import DropBlock2D
+from export.layers.dropblock import DropBlock2D
 from export.models.probabilistic_unet import ProbabilisticUnet
 
 Batch = tuple[Tensor, Tensor]

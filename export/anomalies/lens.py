@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens at the lens: mud on it, something in front of it, focus that is off, a camera that shakes."""
+
+import cv2
+import numpy as np
+
+from export.anomalies.patterns import Floats, blend, columns, pattern, rows
+
+
+def mud(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Dirt on the lens: out-of-focus brown splashes, more of them and denser with severity."""
+    height, width = frame.shape[:2]
+    grid_rows, grid_columns, count = 128, 256, 64
+    x, y = rng.uniform(0, grid_columns, count), rng.uniform(0, grid_rows, count)
+    radius = np.minimum(3 + 5 * rng.pareto(1.6, count), 26)
+    splash = np.zeros((grid_rows, grid_columns), dtype=np.float32)
+    for centre_x, centre_y, r in list(zip(x, y, radius, strict=True))[: (6, 13, 24, 40, 64)[severity - 1]]:
+        cv2.circle(splash, (round(centre_x), round(centre_y)), round(r), 1.0, -1)
+    edge = pattern(rng, (12, 24), grid_rows, grid_columns)
+    ragged = np.clip((cv2.GaussianBlur(splash, (0, 0), 4) + 0.9 * (edge - 0.5) - 0.4) * 4, 0, 1)
+    soft = cv2.resize(cv2.GaussianBlur(ragged, (0, 0), 1.6), (width, height), interpolation=cv2.INTER_LINEAR)
+    tone = 0.7 + 0.6 * pattern(rng, (20, 40), height, width)[..., None]
+    return blend(frame, soft * np.float32(0.72 + 0.05 * severity), np.array([84, 66, 48], dtype=np.float32) * tone)
+
+
+def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Something dark stuck to the edge of the lens, 5 to 45 % of the picture; outside its outline nothing changes."""
+    height, width = frame.shape[:2]
+    area = (0.05, 0.11, 0.19, 0.3, 0.45)[severity - 1]
+    where, lobes = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi, 4).tolist()
+    strengths = (rng.uniform(0.3, 1.0, 4) * (0.16, 0.14, 0.08, 0.05)).tolist()
+    colour = rng.uniform(12, 45) + rng.uniform(-4, 4, 3)
+
+    def distance(v: Floats, u: Floats) -> Floats:
+        """Distance from the middle of the shape in units of its outline's radius in that direction."""
+        y, x = v - np.float32(0.5 + 0.42 * np.sin(where)), u - np.float32(0.5 + 0.42 * np.cos(where))
+        angle = np.arctan2(y, x)
+        outline = 1 + sum(a * np.cos(n * angle + p) for n, (a, p) in enumerate(zip(strengths, lobes, strict=True), 2))
+        scaled: Floats = np.hypot(y, x) / np.maximum(outline, 0.2)
+        return scaled
+
+    rim = np.quantile(distance(rows(128), columns(128)), area)
+    alpha = np.clip((rim - distance(rows(height), columns(width))) / 0.04, 0, 1)
+    texture = 0.85 + 0.3 * pattern(rng, (8, 16), height, width)[..., None]
+    return blend(frame, alpha, colour.astype(np.float32) * texture)
+
+
+def defocus(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+    """Lens out of focus: every point becomes a disc whose size follows the width of the frame."""
+    radius = (0.004, 0.007, 0.011, 0.016, 0.023)[severity - 1] * frame.shape[1]
+    reach = int(np.ceil(radius + 1))
+    axis = np.arange(-reach, reach + 1)
+    disc = np.clip(radius + 0.5 - np.hypot(axis[:, None], axis[None, :]), 0, 1)
+    blurred: Floats = cv2.filter2D(frame, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT)
+    return blurred
+
+
+def motion_blur(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Camera that moves while the shutter is open: every point becomes a line, 1 to 8 % of the width, one direction."""
+    length_px = (0.01, 0.02, 0.035, 0.055, 0.08)[severity - 1] * frame.shape[1]
+    kernel = line_kernel(length_px, float(rng.uniform(0, np.pi)))
+    blurred: Floats = cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REFLECT)
+    return blurred
+
+
+def line_kernel(length_px: float, angle: float) -> Floats:
+    """Point seen from a camera that moves evenly along a straight line.
+
+    Args:
+        length_px: length of the way in pixels, 0 or more.
+        angle: direction in radians, from the columns towards the rows.
+
+    Returns:
+        Square float64 kernel of odd size, symmetric about its middle, with sum 1: the mean of the frame shifted to
+        evenly spaced places on the way, each by bilinear interpolation.
+    """
+    reach = int(np.ceil(length_px / 2)) + 1
+    way = ((np.arange(64 * reach) + 0.5) / (64 * reach) - 0.5) * length_px
+    axis = np.arange(-reach, reach + 1)
+    down = np.maximum(1 - np.abs(axis[:, None] - way * np.sin(angle)), 0)
+    across = np.maximum(1 - np.abs(axis[:, None] - way * np.cos(angle)), 0)
+    kernel: Floats = down @ across.T / len(way)
+    return kernel

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wrong amounts of light: night, sun in the lens, exposure that is too long or too short."""
+
+import numpy as np
+
+from export.anomalies.patterns import Floats, columns, rows
+
+_GAMMA = 2.2
+"""Exponent between the camera's values and the light that fell on the sensor."""
+
+
+def night(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Little light: darker, bluer, flatter in colour, with the noise of a raised gain."""
+    gain, sigma = ((0.62, 3.0), (0.48, 4.5), (0.36, 6.0), (0.27, 7.5), (0.2, 9.0))[severity - 1]
+    grey = frame.mean(axis=2, keepdims=True)
+    faded = frame + (grey - frame) * np.float32(0.12 * severity)
+    cold = np.array([1.0 - 0.05 * severity, 1.0 - 0.02 * severity, 1.0 + 0.04 * severity], dtype=np.float32)
+    noise = rng.standard_normal(frame.shape, dtype=np.float32) * np.float32(sigma)
+    dark: Floats = faded * (cold * np.float32(gain)) + noise
+    return dark
+
+
+def sun_flare(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Low sun in the upper half: a bloom that saturates, faint rays, and a chain of ghosts through the middle."""
+    height, width = frame.shape[:2]
+    strength = (0.35, 0.55, 0.8, 1.1, 1.5)[severity - 1]
+    sun_u, sun_v = rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.42)
+    u = columns(width) - np.float32(sun_u)
+    v = (rows(height) - np.float32(sun_v)) * np.float32(height / width)
+    distance = np.sqrt(u * u + v * v)
+    rays = 1 + 0.25 * np.cos(np.arctan2(v, u) * np.float32(rng.integers(5, 9)) + np.float32(rng.uniform(0, 6)))
+    bloom = 1.3 * np.exp(-((distance / 0.07) ** 2)) + 0.75 * np.exp(-distance / 0.2) * rays + 0.18
+    light = (strength * bloom)[..., None] * np.array([255, 240, 205], dtype=np.float32)
+    for reach in rng.uniform(0.4, 1.9, 5):
+        ghost_u = u - np.float32(reach * (0.5 - sun_u))
+        ghost_v = v - np.float32(reach * (0.5 - sun_v) * height / width)
+        radius = rng.uniform(0.015, 0.06)
+        disc = np.clip((radius - np.sqrt(ghost_u * ghost_u + ghost_v * ghost_v)) / (0.25 * radius), 0, 1)
+        colour = rng.uniform(20, 90, 3).astype(np.float32)
+        light = light + (strength * disc)[..., None] * colour
+    glaring: Floats = 255 - (255 - frame) * np.exp(-light / 255)
+    return glaring
+
+
+def over_exposure(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+    """Too long an exposure: 0.6 to 4 stops more light, ``255 min(1, 2^stops (x/255)^2.2)^(1/2.2)``."""
+    return _exposed(frame, (0.6, 1.2, 2.0, 2.9, 4.0)[severity - 1])
+
+
+def under_exposure(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+    """Too short an exposure: 0.8 to 6 stops less light, by the same formula; the dark tones fall together."""
+    return _exposed(frame, -(0.8, 1.6, 2.7, 4.2, 6.0)[severity - 1])
+
+
+def _exposed(frame: Floats, stops: float) -> Floats:
+    """Frame under ``2^stops`` times the light: a factor on the gamma-coded values, cut off where the sensor is full."""
+    exposed: Floats = np.minimum(frame * np.float32(2 ** (stops / _GAMMA)), 255)
+    return exposed

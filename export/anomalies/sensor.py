@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sensor, readout and coder add to the picture: noise, dead lines, JPEG blocks."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.anomalies.patterns import Floats
+
+_LINES = (120, 240)
+"""Rows and columns of the sensor that can die; a frame of any size shows the same ones."""
+
+
+def sensor_noise(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Shot and read noise of a sensor short of light, on the frame's own pixels."""
+    sigma = np.float32((8, 14, 22, 32, 45)[severity - 1])
+    shot = np.sqrt(0.3 + frame * np.float32(0.7 / 128))
+    noisy: Floats = frame + rng.standard_normal(frame.shape, dtype=np.float32) * (sigma * shot)
+    return noisy
+
+
+def jpeg(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+    """Coded and decoded as JPEG, 4:2:0, quality 40, 22, 13, 8 and 4, in blocks of the frame's own pixels."""
+    quality = (40, 22, 13, 8, 4)[severity - 1]
+    bgr = np.rint(frame[..., ::-1]).astype(np.uint8)
+    coded = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.float32)[..., ::-1]
+
+
+def dead_lines(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    """Rows and columns stuck at black or white, 2 to 40 of the sensor's; where a pixel spans several lines it mixes."""
+    dead = rng.permutation(sum(_LINES))[: (2, 6, 12, 22, 40)[severity - 1]]
+    level = np.where(rng.random(sum(_LINES)) < 0.5, 0, 255).astype(np.float32)
+    spoilt = frame
+    for axis, lines in enumerate((dead[dead < _LINES[0]], dead[dead >= _LINES[0]] - _LINES[0])):
+        cover = _coverage(lines, _LINES[axis], frame.shape[axis])
+        levels = level[lines + axis * _LINES[0]]
+        shape = (1, -1, 1) if axis else (-1, 1, 1)
+        spoilt = spoilt * (1 - cover.sum(axis=1)).reshape(shape) + (cover @ levels).reshape(shape)
+    return spoilt
+
+
+def _coverage(lines: NDArray[np.int64], total: int, pixels: int) -> Floats:
+    """Share of each of the ``pixels`` that each line covers, ``(pixels, len(lines))`` float32 in [0, 1]."""
+    edges = np.arange(pixels + 1)[:, None] / pixels
+    ends = np.minimum((lines + 1) / total, edges[1:]) - np.maximum(lines / total, edges[:-1])
+    cover: Floats = (np.maximum(ends, 0) * pixels).astype(np.float32)
+    return cover

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate between conversion and bundle: every form that is written must do what the PyTorch network does, on real frames.
+
+The reference is computed the long way, with nothing of the graphs in it: S eager passes with one mask each, entropies in
+float64, and the density by scipy's sum over the calibration points.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from torch import Tensor
+
+from export.detectors.entropy import latent_entropy
+from export.errors import ParityError
+from export.graphs.runners import Form, Outputs
+from export.graphs.noise import Noise
+
+LATENT_TOLERANCE = 1e-4
+PIXEL_TOLERANCE = 1e-3
+LOGIT_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest differences between PyTorch and ONNX Runtime over some frames.
+
+    Attributes:
+        frames: how many frames were compared.
+        latent_max_abs: of the latent samples, as a share of the largest latent sample.
+        segmentation_disagreement: share of pixels of another class; for logits the largest difference as a share of the
+            largest logit; 0 where the graph gives no segmentation.
+        score_max_abs: of the score.
+    """
+
+    frames: int
+    latent_max_abs: float
+    segmentation_disagreement: float
+    score_max_abs: float
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The PyTorch side of the comparison.
+
+    Attributes:
+        preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
+        segment: the network's input to logits ``(B, K, h, w)``.
+        sample: the network's input, and noise for masks that are not fixed, to latent samples ``(B, S, C)``, by S passes.
+        detector: entropies to log-densities.
+        neighbors: k of the entropy.
+        kind: ``classes``, ``logits`` or ``none``.
+    """
+
+    preprocess: Callable[[Tensor], Tensor]
+    segment: Callable[[Tensor], Tensor]
+    sample: Callable[[Tensor, Sequence[Tensor]], Tensor]
+    detector: Pipeline
+    neighbors: int
+    kind: str
+
+    def __call__(self, frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+        """The outputs of a form, computed the long way."""
+        with torch.inference_mode():
+            images = self.preprocess(torch.from_numpy(frames))
+            samples = self.sample(images, [torch.from_numpy(values) for values in noise]).numpy()
+            logits = None if self.kind == "none" else self.segment(images).numpy()
+        score = -self.detector.score_samples(latent_entropy(samples, self.neighbors))
+        outputs = {"latent_samples": samples, "score": score}
+        if logits is not None:
+            outputs["segmentation"] = logits.argmax(axis=1) if self.kind == "classes" else logits
+        return outputs
+
+
+def measure_parity(
+    reference: Reference,
+    forms: Sequence[Form],
+    frames: Iterable[NDArray[np.uint8]],
+    draw: Callable[[], Noise] = lambda: (),
+) -> Parity:
+    """Run every form over ``frames`` and keep the largest differences of all.
+
+    The frames go one by one, then the first two in one batch: a network that mixes the frames of a batch is found out.
+
+    Args:
+        reference: what is right.
+        forms: what is written.
+        frames: each ``(H, W, 3)`` uint8.
+        draw: noise for one frame, where masks are not fixed.
+    """
+    cases = [(frame[None], draw()) for frame in map(np.array, frames)]
+    expected = [reference(*case) for case in cases]
+    differences = [
+        _difference(form(*case), right, reference.kind)
+        for form in forms
+        for case, right in zip(cases, expected, strict=True)
+    ]
+    if len(cases) > 1:
+        pair = np.concatenate([frames for frames, _ in cases[:2]])
+        noise = [np.concatenate(values) for values in zip(*(noise for _, noise in cases[:2]), strict=True)]
+        right = {name: np.concatenate([outputs[name] for outputs in expected[:2]]) for name in expected[0]}
+        differences += [_difference(form(pair, noise), right, reference.kind) for form in forms]
+    return Parity(len(cases), *(float(worst) for worst in np.array(differences).max(axis=0)))
+
+
+def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, float, float]:
+    """Of the latent samples, where the form shows them, of the segmentation, and of the score: as in :class:`Parity`."""
+    latent = _relative(got["latent_samples"], expected["latent_samples"]) if "latent_samples" in got else 0.0
+    segmentation = 0.0
+    if kind == "classes":
+        segmentation = float((got["segmentation"] != expected["segmentation"]).mean(axis=(1, 2)).max())
+    elif kind == "logits":
+        segmentation = _relative(got["segmentation"], expected["segmentation"])
+    return latent, segmentation, float(np.abs(got["score"] - expected["score"]).max())
+
+
+def check_parity(parity: Parity, kind: str, score_tolerance: float) -> None:
+    """Let a bundle pass, or not.
+
+    Args:
+        parity: what was measured.
+        kind: form of the segmentation.
+        score_tolerance: how far the score may be off, see :attr:`export.calibration.calibrate.Calibration.tolerance`.
+
+    Raises:
+        ParityError: a difference is above its tolerance, or is not a number.
+    """
+    segmentation_tolerance = PIXEL_TOLERANCE if kind == "classes" else LOGIT_TOLERANCE
+    for name, value, tolerance in (
+        ("latent samples (share of the largest)", parity.latent_max_abs, LATENT_TOLERANCE),
+        (f"segmentation {kind} (share)", parity.segmentation_disagreement, segmentation_tolerance),
+        ("score", parity.score_max_abs, score_tolerance),
+    ):
+        if not value <= tolerance:
+            raise ParityError(
+                f"the exported graph disagrees with the PyTorch network over {parity.frames} frames: {name} differ by "
+                f"{value:.3g}, allowed is {tolerance:.3g}; no bundle was written. Is the network in evaluation mode free "
+                "of randomness, and does it treat every frame alike?"
+            )
+
+
+def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: Noise, tolerance: float) -> None:
+    """Several forms of one monitor must give a frame ``(H, W, 3)`` one score.
+
+    Raises:
+        ParityError: two scores are further apart than ``tolerance``.
+    """
+    scores = [float(form(frame[None], noise)["score"][0]) for form in forms]
+    apart = max(scores) - min(scores)
+    if not apart <= tolerance:
+        raise ParityError(f"the forms of the monitor differ by {apart:.3g} in score, allowed is {tolerance:.3g}")
+
+
+def _relative(got: NDArray[np.floating], expected: NDArray[np.floating]) -> float:
+    return float(np.abs(got - expected).max() / max(float(np.abs(expected).max()), 1e-12))

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From in-distribution entropies to a detector and thresholds, with no frame serving both.
+
+Frames come in the order of their recording. Whole drives are held out where there are several, contiguous blocks of the one
+where there is not. The detector is fitted on the rest; each threshold is an order statistic of the held-out scores
+(split-conformal prediction, Vovk et al. 2005; docs/thresholds.md).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from export.calibration.options import AUTO, CalibrationOptions
+from export.calibration.conformal import drive_warning, set_threshold
+from export.detectors.fit import choose_detector, fit_detector
+from export.frames.drives import drive_names, hold_out
+from export.errors import CalibrationError, UsageError
+from export.calibration.autocorrelation import effective_frames
+from lsood_runtime._bundle.manifest import OperatingPoint
+
+SCORE_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibration hands to the bundle.
+
+    Attributes:
+        detector: scaling and projection where asked for, then the estimator; ``score_samples`` is minus the score.
+        kind: one of ``export.detectors.fit.DETECTORS``.
+        reason: why this kind, in a sentence.
+        held_out: indices of the frames that set the thresholds, ascending.
+        scores: ``(n,)`` float64: the scores of the held-out frames, in the order of recording.
+        points: operating points by name, the default first.
+        effective_frames: how many independent frames the held-out ones are worth.
+        drives: held-out frames of each drive.
+        fit_drives: frames of each drive that the detector was fitted on.
+        ood_frames: out-of-distribution frames that it was fitted on.
+        warnings: what speaks against relying on the thresholds.
+    """
+
+    detector: Pipeline
+    kind: str
+    reason: str
+    held_out: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    points: Mapping[str, OperatingPoint]
+    effective_frames: float
+    drives: Mapping[str, int]
+    fit_drives: Mapping[str, int]
+    ood_frames: int
+    warnings: tuple[str, ...]
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range of the held-out scores: the unit that tolerances are stated in."""
+        low, high = np.quantile(self.scores, [0.25, 0.75])
+        return float(high - low)
+
+    @property
+    def tolerance(self) -> float:
+        """How far a graph's score may be off: a fiftieth of the spread, which moves no frame past one that differs."""
+        return max(SCORE_TOLERANCE * self.spread, 1e-3)
+
+    def facts(self) -> dict[str, Any]:
+        """The manifest's account of detector, operating points and calibration."""
+        steps = dict(self.detector.steps)
+        points = {name: asdict(point) for name, point in self.points.items()}
+        held_out, whole = len(self.scores), len(self.scores) + sum(self.fit_drives.values())
+        blocks = len(self.fit_drives.keys() & self.drives.keys()) > 0
+        return {
+            "detector": {
+                "kind": self.kind,
+                "reason": self.reason,
+                "parameters": _scalars(self.detector[-1]),
+                "standardise": "scaler" in steps,
+                "pca_components": int(steps["pca"].n_components_) if "pca" in steps else None,
+                "fit_frames": sum(self.fit_drives.values()),
+                "fit_ood_frames": self.ood_frames,
+            },
+            "operating_point": next(iter(points)),
+            "operating_points": points,
+            "calibration": {
+                "scores": np.sort(self.scores).tolist(),
+                "effective_frames": self.effective_frames,
+                "drives": dict(self.drives),
+                "fit_drives": dict(self.fit_drives),
+                "warnings": list(self.warnings),
+                "source": f"{held_out} of {whole} frames, "
+                + ("contiguous blocks of their drive" if blocks else f"whole drives: {', '.join(self.drives)}"),
+            },
+        }
+
+
+def _scalars(estimator: Any) -> dict[str, float]:
+    """What an estimator learned that is one number, under its name without the underscore."""
+    learned = {
+        name: value for name, value in vars(estimator).items() if name.endswith("_") and not name.startswith("_")
+    }
+    numbers = {name: value for name, value in learned.items() if isinstance(value, float | np.floating)}
+    return {name.rstrip("_"): float(value) for name, value in numbers.items()}
+
+
+def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Drive of each frame, and the indices of those that set the thresholds; refused before anything costly is done.
+
+    Raises:
+        UsageError: drives that the rule cannot tell.
+        CalibrationError: frames that cannot be split, or too few for a rate.
+    """
+    drives = drive_names(paths, options.group_by)
+    held_out = hold_out(drives, options.threshold_drives)
+    names = [drives[i] for i in held_out]
+    for rate in options.rates.values():
+        set_threshold(np.zeros(len(held_out)), names, rate, guarantee=options.guarantee)
+    if (options.detector == "kde-classifier") != bool(options.ood_frames):
+        raise UsageError(
+            "expected --ood-frames with --detector kde-classifier, and with no other: add or drop one of them"
+        )
+    if options.detector == AUTO and (options.pca is not None or options.standardise):
+        raise UsageError(
+            "expected no --pca and no --standardise with --detector auto, got one: drop it, or name a detector"
+        )
+    return drives, held_out
+
+
+def calibrate(
+    entropies: NDArray[np.floating],
+    drives: Sequence[str],
+    held_out: NDArray[np.int64],
+    options: CalibrationOptions,
+    ood: NDArray[np.floating] | None = None,
+    warnings: Sequence[str] = (),
+) -> Calibration:
+    """Fit the detector on the frames that are not held out, and set the thresholds by those that are.
+
+    Args:
+        entropies: ``(N, C)`` in-distribution entropies in the order of recording, nats.
+        drives: ``(N,)`` names, as :func:`split_frames` gives them.
+        held_out: indices, as :func:`split_frames` gives them.
+        options: what was asked for.
+        ood: ``(M, C)`` out-of-distribution entropies for ``kde-classifier``.
+        warnings: what else is known against these frames.
+
+    Raises:
+        CalibrationError: entropies that are not finite, too few frames, or ones that the detector cannot be fitted on.
+    """
+    rows = np.asarray(entropies, np.float64)
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise CalibrationError(f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity")
+    fitted = np.delete(np.arange(len(rows)), held_out)
+    fit_names = [drives[int(i)] for i in fitted]
+    groups = fit_names if len(set(fit_names)) > 1 else None
+    kind, standardise, pca, reason = options.detector, options.standardise, options.pca, "asked for"
+    if kind == AUTO:
+        choice = choose_detector(rows[fitted], groups, seed=options.seed)
+        kind, standardise, pca, reason = choice.kind, choice.standardise, choice.pca_components, choice.reason
+    detector = fit_detector(
+        kind,
+        rows[fitted],
+        None if ood is None else np.asarray(ood, np.float64),
+        pca_components=pca,
+        standardise=standardise,
+        groups=groups,
+        seed=options.seed,
+    )
+    scores: NDArray[np.float64] = -detector.score_samples(rows[held_out])
+    names = [drives[i] for i in held_out]
+    points = {
+        name: set_threshold(scores, names, rate, guarantee=options.guarantee) for name, rate in options.rates.items()
+    }
+    between = drive_warning(scores, names, next(iter(options.rates.values())))
+    return Calibration(
+        detector,
+        kind,
+        reason,
+        held_out,
+        scores,
+        points,
+        effective_frames(scores, names),
+        Counter(names),
+        Counter(fit_names),
+        0 if ood is None else len(ood),
+        (*warnings, *([between] if between else [])),
+    )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features in a file: what one machine measured of its share of the frames, for one calibration over all of them.
+
+The density, the nearest neighbours and the classifier keep every frame's entropies, so these are what has to be kept; the
+covariance follows from them. Shards read in the order of recording give the very detector that one pass gives.
+"""
+
+import io
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.errors import UsageError
+from export.calibration.features import Features
+
+_NETWORK = "network_sha256"
+
+
+def save_features(path: Path, features: Features, network_sha256: str) -> None:
+    """Write features as a compressed NumPy archive, whole or not at all.
+
+    Args:
+        path: the file, ending in ``.npz``.
+        features: what was measured.
+        network_sha256: of the network that measured them, from the bundle's manifest.
+
+    Raises:
+        UsageError: another suffix, or a folder that cannot be written to.
+    """
+    if path.suffix != ".npz":
+        raise UsageError(f"expected a file ending in .npz for features, got {path}")
+    arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(features)}
+    arrays[_NETWORK] = np.array(network_sha256)
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                np.savez_compressed(file, **arrays)
+                file.close()
+                Path(file.name).replace(path)
+            finally:
+                if os.path.exists(file.name):  # noqa: PTH110
+                    os.unlink(file.name)  # noqa: PTH108
+    except OSError as error:
+        raise UsageError(f"expected to write features to {path}: {error.strerror}") from error
+
+
+def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
+    """Read and join shards, in the order given.
+
+    Raises:
+        UsageError: a file is missing, damaged, of another network, or holds a frame that an earlier one holds.
+    """
+    shards = [_load(path, network_sha256) for path in paths]
+    joined = Features.concatenate(shards)
+    names, counts = np.unique(joined.names, return_counts=True)
+    if (counts > 1).any():
+        raise UsageError(
+            f"expected each frame in one file of features, {names[counts > 1][0]} is there twice: drop one"
+        )
+    return joined
+
+
+def _load(path: Path, network_sha256: str) -> Features:
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            features = Features(**{field.name: arrays[field.name] for field in fields(Features)})
+            network = str(arrays[_NETWORK])
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
+        raise UsageError(f"expected a file of features, cannot read {path}: {type(error).__name__}: {error}") from error
+    if network != network_sha256:
+        raise UsageError(
+            f"expected features that this bundle's network measured, {path} is of another: measure them again"
+        )
+    return features

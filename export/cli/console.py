@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the commands talk: stages and progress on stderr, errors in one line, exit codes by cause."""
+
+import argparse
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from export.errors import ExportError
+from lsood_runtime import LsoodError, Manifest
+from lsood_runtime._cli.report import operating_point
+
+T = TypeVar("T")
+
+EXIT_CODES = """\
+exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed or fewer
+bits cost too much, 6 calibration impossible
+"""
+
+
+def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verbose`` and ``--quiet``."""
+    talk = parser.add_mutually_exclusive_group()
+    talk.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
+    talk.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+class Talk:
+    """Stages and progress bars on stderr; called with a stage it prints it.
+
+    Args:
+        quiet: print nothing.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.quiet = quiet
+
+    def __call__(self, stage: str) -> None:
+        """Say what begins."""
+        self.console.print(f"[dim]·[/dim] {stage}")
+
+    def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
+        """The items, with a bar."""
+        columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self.console, disable=self.quiet) as bar:
+            yield from bar.track(items, total=total, description=what)
+
+
+def run_command(work: Callable[[Talk], None], *, verbose: bool, quiet: bool) -> int:
+    """Do the work; an error of ours becomes one line on stderr and its exit code."""
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, stream=sys.stderr)
+    try:
+        work(Talk(quiet))
+    except (ExportError, LsoodError) as error:
+        if verbose:
+            traceback.print_exc()
+        print(f"export: error: {error}", file=sys.stderr)
+        return error.exit_code if isinstance(error, ExportError) else 1
+    except KeyboardInterrupt:
+        print("export: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def calibration_rows(manifest: Manifest) -> dict[str, str]:
+    """Detector, thresholds and warnings of a bundle, for the table at the end of a command."""
+    detector = manifest.detector
+    strange = f" and {detector.fit_ood_frames} out of distribution" if detector.fit_ood_frames else ""
+    pca = f", PCA {detector.pca_components}" if detector.pca_components else ""
+    scaled = ", standardised" if detector.standardise else ""
+    learned = "".join(f", {name} {value:.3g}" for name, value in detector.parameters.items())
+    return {
+        "detector": f"{detector.kind} on {detector.fit_frames} frames{strange}{scaled}{pca}{learned}; {detector.reason}",
+        **{f"threshold {name}": operating_point(point) for name, point in manifest.operating_points.items()},
+        "calibration": f"{manifest.calibration.source}, worth {manifest.calibration.effective_frames:.0f} independent ones",
+        **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
+    }

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m export search``: which layer, how many samples, which detector."""
+
+import argparse
+import csv
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
+from export.anomalies import ANOMALIES, SEVERITIES
+from export.detectors.fit import DETECTORS
+from export.errors import UsageError
+from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
+from export.pipeline.options import ExportOptions
+from export.search.search import SearchOptions, SearchResult, export_command, search
+from export.search.ranking import Ranked
+
+_EPILOG = f"""\
+examples:
+  python -m export search --ckpt runs/best.ckpt --frames day1/ day2/ --group-by folder --samples 8 16 64
+  python -m export search --ckpt runs/best.ckpt --frames day/ --ood-frames dusk/ --taps layer3 drop_block1 --block-size 6 \\
+      --drop-prob 0.5
+  python -m export --ckpt runs/best.ckpt --frames day/ --list-layers     # what there is to tap
+
+Frames are split in two halves, whole drives where --group-by tells them apart; each half is scored by detectors that the
+other fitted. Without --ood-frames the frames are spoilt in ways that no detector was fitted on. Added milliseconds are
+measured pair by pair, for the best few.
+
+{EXIT_CODES}"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export search",
+        allow_abbrev=False,
+        description="Judge taps x samples x detectors in one pass over the frames, best first.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main = parser.add_argument_group("what goes in and out")
+    main.add_argument("--ckpt", type=Path, required=True, metavar="FILE", help="checkpoint, as for an export")
+    main.add_argument(
+        "--frames",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="in-distribution frames, in order of recording",
+    )
+    main.add_argument(
+        "--ood-frames", type=Path, nargs="+", default=[], metavar="PATH", help="out-of-distribution frames"
+    )
+    main.add_argument("--out", type=Path, metavar="CSV", help="write every candidate to a table")
+    main.add_argument("--json", action="store_true", help="every candidate as JSON on stdout in place of the table")
+    grid = parser.add_argument_group("what is looked at")
+    grid.add_argument(
+        "--taps",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="layers, each on its own (default: the one DropBlock layer)",
+    )
+    grid.add_argument(
+        "--samples", type=int, nargs="+", default=[8, 16, 64], metavar="S", help="samples a frame (default: 8 16 64)"
+    )
+    grid.add_argument(
+        "--detectors",
+        nargs="+",
+        choices=DETECTORS,
+        default=["kde", "mahalanobis", "knn"],
+        metavar="KIND",
+        help=f"of {', '.join(DETECTORS)} (default: all but the classifier)",
+    )
+    grid.add_argument(
+        "--pca",
+        type=int,
+        nargs="+",
+        default=[0],
+        metavar="N",
+        help="whitened components before them; 0: none (default: 0)",
+    )
+    judged = parser.add_argument_group("how it is judged")
+    judged.add_argument(
+        "--shifts",
+        nargs="+",
+        default=list(ANOMALIES),
+        choices=list(ANOMALIES),
+        metavar="KIND",
+        help=f"synthetic shifts, where no OoD frames are given: of {', '.join(ANOMALIES)} (default: all)",
+    )
+    judged.add_argument("--severity", type=int, choices=SEVERITIES, default=3, help="of these (default: %(default)s)")
+    judged.add_argument(
+        "--every", type=int, default=4, metavar="N", help="spoil every N-th frame (default: %(default)s)"
+    )
+    judged.add_argument(
+        "--group-by", default="none", metavar="RULE", help="folder, prefix, none or a table, as for an export"
+    )
+    judged.add_argument("--timed", type=int, default=3, metavar="N", help="time the best N (default: %(default)s)")
+    judged.add_argument("--no-guide", action="store_true", help="leave the guide's own configuration out")
+    add_network_arguments(parser)
+    sampling = parser.add_argument_group("sampling")
+    add_sampling_arguments(sampling)
+    sampling.add_argument("--seed", type=int, default=0, help="of masks, shifts and PCA (default: %(default)s)")
+    add_talk_arguments(parser)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; the exit code comes back."""
+    flags = build_parser().parse_args(arguments)
+    taps = [name for word in flags.taps for name in word.split(",") if name]
+
+    def work(talk: Talk) -> None:
+        if flags.out is not None and not flags.out.parent.is_dir():
+            raise UsageError(f"expected the folder {flags.out.parent} to exist, it does not: make it first")
+        options = SearchOptions(
+            export=ExportOptions(
+                frames=tuple(flags.frames), out=Path("monitor"), tap=tuple(taps), **network_options(flags)
+            ),
+            samples=tuple(sorted(set(flags.samples))),
+            detectors=tuple(flags.detectors),
+            components=tuple(flags.pca),
+            ood_frames=tuple(flags.ood_frames),
+            kinds=tuple(flags.shifts),
+            severity=flags.severity,
+            every=flags.every,
+            group_by=flags.group_by,
+            timed=flags.timed,
+            guide=not flags.no_guide,
+        )
+        result = search(options, talk, talk.progress)
+        if flags.out is not None:
+            whole = flags.out.with_name(f".{flags.out.name}.part")
+            with whole.open("w", newline="") as file:
+                _write_csv(result, file)
+            whole.replace(flags.out)
+        if flags.json:
+            json.dump([_fields(one) for one in result.ranked], sys.stdout, indent=1, allow_nan=False)
+            sys.stdout.write("\n")
+        elif not flags.quiet:
+            _print(result, options)
+
+    return run_command(work, verbose=flags.verbose, quiet=flags.quiet)
+
+
+def _fields(one: Ranked) -> dict[str, object]:
+    worst, least = one.worst
+    return {
+        "features": one.candidate.features,
+        "detector": one.candidate.detector,
+        "pca": one.candidate.pca_components,
+        "mean_auroc": one.mean_auroc,
+        "worst_shift": worst,
+        "worst_auroc": least,
+        "ind_flagged@95_ood_caught": one.flagged,
+        "added_ms": one.added_ms,
+        **{f"auroc_{name}": value for name, value in one.auroc.items()},
+    }
+
+
+def _write_csv(result: SearchResult, file: TextIO) -> None:
+    rows = [_fields(one) for one in result.ranked]
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _print(result: SearchResult, options: SearchOptions) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    table = Table(title="best first; AUROC over shifts that nothing was fitted on")
+    for column in ("features", "detector", "PCA", "AUROC", "worst shift", "InD flagged, 95 % caught", "added ms"):
+        table.add_column(column, justify="left" if column in ("features", "detector", "worst shift") else "right")
+    names = _short_names([one.candidate.features for one in result.ranked])
+    for one in result.ranked:
+        worst, least = one.worst
+        table.add_row(
+            names[one.candidate.features],
+            one.candidate.detector,
+            str(one.candidate.pca_components or "-"),
+            f"{one.mean_auroc:.3f}",
+            f"{worst} {least:.2f}",
+            f"{one.flagged:.3f}",
+            "-" if one.added_ms is None else f"{one.added_ms:.1f}",
+        )
+    console.print(table)
+    for line in _guide_lines(result):
+        console.print(line)
+    if result.best is not None:
+        best = result.best.candidate
+        console.print(f"best that an export can make: {best.features}, {best.detector}")
+        print(f"next: {shlex.join(['python', '-m', 'export', *export_command(best, options)])}")
+
+
+def _short_names(features: Sequence[str]) -> dict[str, str]:
+    """The taps by the last part of their names, where that tells them apart."""
+    short = {name: name.rpartition(".")[2] if ", " in name else name for name in features}
+    return short if len(set(short.values())) == len(short) else {name: name for name in features}
+
+
+def _guide_lines(result: SearchResult) -> Iterator[str]:
+    """The guide's configuration beside the best one."""
+    if result.guide is not None and result.best_beside_guide is not None:
+        shifts = len(result.guide.auroc)
+        yield (
+            f"the guide's configuration (S = 10, fresh masks, KDE classifier that learnt mud, fog and sun flare): mean AUROC "
+            f"{result.guide.mean_auroc:.3f} over the {shifts} other shifts; the best one: "
+            f"{result.best_beside_guide.mean_auroc:.3f}"
+        )

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A detector with what comes before it, as one scikit-learn pipeline; and which one to take where nobody says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from export.detectors.kernel_density import ExactKernelDensity
+from export.errors import CalibrationError
+from export.detectors.kde_classifier import KDELogOdds
+from export.detectors.mahalanobis import MahalanobisDetector
+from export.detectors.nearest_neighbors import NearestNeighborDetector
+
+DETECTORS = ("kde", "kde-classifier", "mahalanobis", "knn")
+
+_FOLDS = 5
+_ENOUGH = 2000
+
+Rows = NDArray[np.float64]
+
+
+def fit_detector(
+    kind: str,
+    ind: Rows,
+    ood: Rows | None = None,
+    *,
+    pca_components: int | None = None,
+    standardise: bool = False,
+    neighbors: int = 5,
+    bandwidth: float | str = "likelihood",
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Pipeline:
+    """Fit a detector, after scaling and a whitening PCA where they are asked for.
+
+    Args:
+        kind: one of ``DETECTORS``.
+        ind: ``(N, D)`` in-distribution rows in the order of recording.
+        ood: ``(M, D)`` out-of-distribution rows, for ``kde-classifier`` alone; scaling and PCA see them as well.
+        pca_components: None for the rows as they are.
+        standardise: bring each column to zero mean and unit variance.
+        neighbors: k of ``knn``.
+        bandwidth: of the densities, see :class:`~export.detectors.kernel_density.ExactKernelDensity`.
+        groups: ``(N,)`` drives, so that the bandwidth of ``kde`` is chosen for drives that are held out whole.
+        seed: of the PCA's randomised solver.
+
+    Returns:
+        A pipeline whose ``score_samples`` is minus the score: higher = closer to the in-distribution rows.
+
+    Raises:
+        CalibrationError: out-of-distribution rows missing or not wanted, rows that are not finite, too few or identical, or
+            more components than rows or columns.
+    """
+    if (kind == "kde-classifier") != (ood is not None):
+        raise CalibrationError(
+            f"expected out-of-distribution frames for kde-classifier and for no other, got {kind} "
+            f"{'without' if ood is None else 'with'} them: add or drop them"
+        )
+    rows = ind if ood is None else np.vstack([ind, ood])
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise CalibrationError(f"expected finite entropies, row {bad} holds NaN or infinity: drop this frame")
+    count, dimensions = rows.shape
+    steps: list[tuple[str, Any]] = [("scaler", StandardScaler())] if standardise else []
+    if pca_components is not None:
+        if not 1 <= pca_components <= min(count, dimensions):
+            raise CalibrationError(
+                f"expected 1 to {min(count, dimensions)} PCA components for {count} frames of {dimensions} dimensions, "
+                f"got {pca_components}"
+            )
+        steps.append(("pca", PCA(pca_components, whiten=True, random_state=seed)))
+    estimators = {
+        "kde": ExactKernelDensity(bandwidth),
+        "kde-classifier": KDELogOdds(bandwidth),
+        "mahalanobis": MahalanobisDetector(),
+        "knn": NearestNeighborDetector(neighbors),
+    }
+    labels = None if ood is None else np.repeat([0, 1], [len(ind), len(ood)])
+    more = {"detector__groups": groups} if kind == "kde" and groups is not None else {}
+    try:
+        return Pipeline([*steps, ("detector", estimators[kind])]).fit(rows, labels, **more)
+    except ValueError as error:
+        raise CalibrationError(f"the calibration frames carry no {kind} detector: {error}") from error
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A detector, and why.
+
+    Attributes:
+        kind: ``kde`` or ``mahalanobis``.
+        standardise: of ``fit_detector``.
+        pca_components: None: likelihoods of different projections do not compare.
+        reason: in a sentence, with the figures.
+    """
+
+    kind: str
+    standardise: bool
+    pca_components: int | None
+    reason: str
+
+
+def choose_detector(ind: Rows, groups: Sequence[str] | None = None, *, seed: int = 0) -> Choice:
+    """The density under which frames that did not fit it are likelier: kernel or Gaussian, scaled or not.
+
+    Whole drives are left out in turn where there are several, five contiguous blocks where there are not; at most 2,000
+    evenly spaced frames are looked at. The rule sees in-distribution frames alone. It cannot know which shifts will come,
+    nor judge detectors that are no densities: the classifier and the nearest neighbours.
+
+    Args:
+        ind: ``(N, D)`` in the order of recording.
+        groups: ``(N,)`` drives.
+        seed: of nothing random here; passed to the fits.
+
+    Raises:
+        CalibrationError: too few frames to leave some out, or frames that carry no density.
+    """
+    chosen = np.unique(np.linspace(0, len(ind) - 1, min(len(ind), _ENOUGH)).round().astype(int))
+    rows = ind[chosen]
+    names = None if groups is None else np.asarray(groups)[chosen]
+    if len(rows) < 4 * _FOLDS:
+        raise CalibrationError(
+            f"expected at least {4 * _FOLDS} frames to choose a detector by, got {len(rows)}: name one"
+        )
+    if names is None or len(np.unique(names)) < 2:
+        folds = np.array_split(np.arange(len(rows)), _FOLDS)
+        left_out = "blocks"
+    else:
+        folds = [np.flatnonzero(names == name) for name in np.unique(names)]
+        left_out = "drives"
+    likelihood = {
+        (kind, standardise): float(
+            np.mean(np.concatenate([_held_out(rows, fold, kind, standardise, seed) for fold in folds]))
+        )
+        for kind in ("kde", "mahalanobis")
+        for standardise in (False, True)
+    }
+    (kind, standardise), best = max(likelihood.items(), key=lambda item: item[1])
+    other = max(value for (name, _), value in likelihood.items() if name != kind)
+    names_of = {"kde": "a kernel density", "mahalanobis": "a Gaussian"}
+    rival = names_of["mahalanobis" if kind == "kde" else "kde"]
+    reason = (
+        f"{left_out} left out are {best - other:.1f} nats a frame likelier under {names_of[kind]} than under {rival}"
+        f"{', and likelier with the entropies standardised' if standardise else ''}"
+    )
+    return Choice(kind, standardise, None, reason)
+
+
+def _held_out(rows: Rows, fold: NDArray[np.int64], kind: str, standardise: bool, seed: int) -> Rows:
+    """Log-likelihoods of the fold under the fit to the others, in the units of the rows as they came."""
+    others = np.delete(rows, fold, axis=0)
+    pipeline = fit_detector(kind, others, standardise=standardise, seed=seed)
+    before, estimator = pipeline[:-1], pipeline[-1]
+    scaled = before.transform(rows[fold]) if len(before) else rows[fold]
+    log_density: Rows = estimator.score_samples(scaled) if kind == "kde" else estimator.log_likelihood(scaled)
+    return log_density - (np.log(before[0].scale_).sum() if standardise else 0.0)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The charts of a report as SVG text: no file, no font and no script of their own."""
+
+import io
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from export.evaluation.result import Evaluation, Shift
+from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lsood",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+_CURVES = 8
+_POINTS = 700
+
+
+def roc_chart(result: Evaluation) -> str:
+    """ROC curves: of all real shifts, and of the synthetic kinds at the middle severity."""
+    return _svg(lambda axes: _roc(result, axes))
+
+
+def _roc(result: Evaluation, axes: Axes) -> None:
+    ind = result.ind.features.score
+    for shift in _typical(result):
+        ood = shift.frames.features.score
+        labels = np.repeat([0, 1], [len(ind), len(ood)])
+        fpr, tpr, _ = roc_curve(labels, np.concatenate([ind, ood]))
+        axes.plot(fpr, tpr, label=f"{shift.frames.source.name} {shift.figures['auroc'].value:.2f}", linewidth=1.2)
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
+    axes.set(xlabel="in-distribution frames flagged", ylabel="out-of-distribution frames caught", aspect="equal")
+    axes.legend(fontsize=7, loc="lower right", frameon=False)
+
+
+def _typical(result: Evaluation) -> list[Shift]:
+    """Real shifts, then the worst told apart of the middle severity's, a legible number of them."""
+    real = [shift for shift in result.shifts if shift.frames.source.kind is None]
+    severities = sorted({shift.frames.source.severity or 0 for shift in result.shifts if shift not in real})
+    middle = severities[len(severities) // 2] if severities else 0
+    synthetic = [shift for shift in result.shifts if shift.frames.source.severity == middle]
+    synthetic.sort(key=lambda shift: shift.figures["auroc"].value)
+    return [*real, *synthetic[: max(0, _CURVES - len(real))]]
+
+
+def histogram_chart(result: Evaluation) -> str:
+    """Scores of in-distribution frames against those of all out-of-distribution frames, with the threshold."""
+
+    def draw(axes: Axes) -> None:
+        ood = np.concatenate([shift.frames.features.score for shift in result.shifts])
+        ind = result.ind.features.score
+        ceiling = np.percentile(np.concatenate([ind, ood]), 97)  # a few frames far away would press all others together
+        plot_score_histogram(
+            np.minimum(ind, ceiling), np.minimum(ood, ceiling), min(result.threshold, ceiling), bins=40, axes=axes
+        )
+        axes.set(xlabel="score, higher = stranger (the last bin holds all beyond)", ylabel="density", title="")
+        axes.legend(fontsize=7, frameon=False)
+
+    return _svg(draw)
+
+
+def severity_chart(result: Evaluation) -> str:
+    """AUROC of each synthetic kind against its severity, named at the end of the line."""
+
+    def draw(axes: Axes) -> None:
+        lines: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for shift in result.shifts:
+            source = shift.frames.source
+            if source.kind is not None and source.severity is not None:
+                lines[source.kind].append((source.severity, shift.figures["auroc"].value))
+        ends = sorted(((points[-1][1], kind) for kind, points in lines.items()), reverse=True)
+        lowest = min(value for points in lines.values() for _, value in points)
+        gap, place = (1 - min(lowest, 0.5)) / 22, 2.0
+        for end, kind in ends:
+            (line,) = axes.plot(*zip(*lines[kind], strict=True), marker="o", markersize=3, linewidth=1.2)
+            place = min(end, place - gap)
+            axes.annotate(
+                kind.replace("_", " "),
+                (lines[kind][-1][0], end),
+                xytext=(lines[kind][-1][0] + 0.15, place),
+                fontsize=7,
+                color=line.get_color(),
+                va="center",
+            )
+        axes.axhline(0.5, color="grey", linestyle=":", linewidth=1)
+        severities = sorted({severity for points in lines.values() for severity, _ in points})
+        axes.set(xlabel="severity", ylabel="AUROC", xticks=severities, xlim=(severities[0] - 0.2, severities[-1] + 1.3))
+
+    return _svg(draw)
+
+
+def risk_chart(result: Evaluation) -> str:
+    """Mean of 1 - mIoU of the accepted frames against the share that is accepted."""
+
+    def draw(axes: Axes) -> None:
+        for failure in result.failures:
+            coverage = np.arange(1, len(failure.risk) + 1) / len(failure.risk)
+            own = failure is result.failures[0]
+            axes.plot(coverage, failure.risk, label=failure.score_name, linewidth=2 if own else 1)
+        oracle = result.failures[0].oracle_risk
+        axes.plot(np.arange(1, len(oracle) + 1) / len(oracle), oracle, color="grey", linestyle="--", label="oracle")
+        axes.axhline(result.failures[0].random_aurc, color="grey", linestyle=":", label="random order")
+        axes.set(xlabel="share of frames accepted, most familiar first", ylabel="1 - mIoU of the accepted frames")
+        axes.legend(fontsize=7, frameon=False)
+
+    return _svg(draw)
+
+
+def pacmap_chart(result: Evaluation) -> str:
+    """Entropies in the plane, in-distribution frames against all others, an even choice of each."""
+
+    def draw(axes: Axes) -> None:
+        ood = np.concatenate([shift.frames.features.entropy for shift in result.shifts])
+        sides = [
+            rows[np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).astype(int)]
+            for rows in (result.ind.features.entropy, ood)
+        ]
+        plot_samples_pacmap(*sides, axes=axes, seed=result.options.seed)
+        axes.legend(fontsize=7, frameon=False)
+
+    return _svg(draw)
+
+
+def _svg(draw: Callable[[Axes], None]) -> str:
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6, 4.2), layout="constrained")
+        draw(figure.add_subplot())
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

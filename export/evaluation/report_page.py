@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An evaluation as one HTML file that opens offline, on a phone and in print, and its figures as JSON."""
+
+import base64
+import itertools
+import json
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.evaluation.bootstrap import Interval
+from export.bundle.writer import whole_or_nothing
+from export.errors import UsageError
+from export.evaluation.result import BLIND, Evaluation, Moment, Shift
+from export.evaluation.report_summary import summary
+
+_MARK = "figures.json"
+_PAGE = Path(__file__).parent / "report_page.html"
+_THUMBNAIL_WIDTH = 240
+# Okabe and Ito's colours, told apart by colour-blind readers too, then shades of them.
+_PALETTE = np.array(
+    [
+        (86, 180, 233), (213, 94, 0), (240, 228, 66), (90, 90, 90), (204, 121, 167), (0, 158, 115), (230, 159, 0),
+        (150, 110, 70), (0, 114, 178), (255, 255, 255), (120, 0, 60), (170, 200, 120), (60, 60, 160), (200, 200, 200),
+        (255, 170, 150), (0, 80, 60), (160, 140, 0), (140, 90, 200), (100, 220, 220),
+    ],
+    np.uint8,
+)  # fmt: skip
+
+
+def check_report_folder(folder: Path) -> None:
+    """Refuse a folder that could not be written to in the end, before the frames are scored.
+
+    Raises:
+        UsageError: its parent is missing, or it holds something other than a report.
+    """
+    if not folder.parent.is_dir():
+        raise UsageError(
+            f"expected the folder {folder.parent} to exist, it does not: make it, or choose another --report"
+        )
+    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / _MARK).is_file())):
+        raise UsageError(f"expected a report or nothing at {folder}, found something else: choose another --report")
+
+
+def write_report(result: Evaluation, folder: Path, command: str) -> None:
+    """Write ``index.html`` and ``figures.json``, whole or not at all; a report that is there is replaced.
+
+    Args:
+        result: what to report.
+        folder: of the report.
+        command: how it was made.
+
+    Raises:
+        UsageError: as for :func:`check_report_folder`, or a package of the extra ``guide`` is missing.
+    """
+    check_report_folder(folder)
+    page = render(result, command)
+    with whole_or_nothing(folder) as temporary:
+        (temporary / _MARK).write_text(json.dumps(result.asdict(), indent=1, allow_nan=False) + "\n")
+        (temporary / "index.html").write_text(page, encoding="utf-8")
+
+
+def render(result: Evaluation, command: str) -> str:
+    """The page.
+
+    Raises:
+        UsageError: a package of the extra ``guide`` is missing.
+    """
+    try:
+        from export import report_charts  # here, since only a report needs matplotlib
+    except ImportError as error:
+        raise UsageError(f"expected the packages of a report, {error}: pip install 'lsood-runtime[guide]'") from error
+    synthetic = [shift for shift in result.shifts if shift.frames.source.kind is not None]
+    several = len({shift.frames.source.severity for shift in synthetic}) > 1
+    rows = len(result.ind.features) + sum(len(shift.frames.features) for shift in result.shifts)
+    charts = [
+        ("ROC curves", "Real shifts and the synthetic ones that are hardest to tell apart, with their AUROC. A curve along "
+         "the diagonal is a shift that goes unseen.", report_charts.roc_chart, bool(result.shifts)),
+        ("Scores", "What lies right of the dashed line is flagged. Where the two colours overlap, frames are mistaken.",
+         report_charts.histogram_chart, bool(result.shifts)),
+        ("Severity", "AUROC of each synthetic anomaly. A line that stays low even at severity 5 is a blind spot.",
+         report_charts.severity_chart, several),
+        ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud cannot be told apart by "
+         "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
+        ("Does the score predict failures?", "Mean error of the frames that are accepted, the most familiar first. A curve "
+         "below the dotted line helps; none can lie below the dashed one.", report_charts.risk_chart, bool(result.failures)),
+    ]  # fmt: skip
+    numbers = itertools.count(1)
+    figures = [
+        _figure(title, caption, draw(result), next(numbers)) if there else _absent(title)
+        for title, caption, draw, there in charts
+    ]
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        title=escape(f"{result.manifest.name}: out-of-distribution evaluation"),
+        created=escape(result.created),
+        summary="".join(f"<p>{escape(sentence)}</p>" for sentence in summary(result)),
+        shifts=_shift_table(result),
+        figures="".join(figures),
+        failures=_failure_table(result),
+        peers=_peer_table(result),
+        strangest=_gallery(result.strangest),
+        familiar=_gallery(result.most_familiar),
+        facts=_facts(result, command),
+    )
+
+
+def _figure(title: str, caption: str, svg: str, number: int) -> str:
+    # Every chart has ids of its own: two of them may not share one in a page.
+    unique = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>f{number}-", svg)
+    labelled = unique.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
+    return f"<figure><h3>{escape(title)}</h3>{labelled}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _absent(title: str) -> str:
+    why = "Not shown: this evaluation has no frames for it."
+    return f"<figure><h3>{escape(title)}</h3><figcaption>{why}</figcaption></figure>"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _interval(figure: Interval) -> str:
+    return f"{figure.value:.3f} ({figure.low:.2f} to {figure.high:.2f})"
+
+
+def _iou(value: float | None) -> str:
+    return "no labels" if value is None else f"{value:.3f}"
+
+
+def _shift_table(result: Evaluation) -> str:
+    if not result.shifts:
+        return "<p>No out-of-distribution frames were given, and no synthetic anomalies were asked for.</p>"
+    columns = {
+        "AUROC": "auroc",
+        "AUPR, OoD positive": "aupr_ood_positive",
+        "AUPR, InD positive": "aupr_ind_positive",
+        "InD flagged where 95 % of OoD is caught": "ind_flagged@95_ood_caught",
+        "OoD missed where 95 % of InD is kept": "ood_missed@95_ind_kept",
+        "missed at the threshold": "miss_rate",
+        "accuracy": "accuracy",
+        "MCC": "mcc",
+        "F1": "f1",
+    }
+
+    def cells(shift: Shift) -> list[str]:
+        blind = " (unseen)" if shift.figures["auroc"].value < BLIND else ""
+        figures = [_interval(shift.figures[name]) for name in columns.values()]
+        return [
+            shift.name + blind,
+            str(len(shift.frames.features)),
+            *figures,
+            _iou(shift.frames.mean_iou),
+        ]
+
+    return _table(
+        ["shift", "frames", *columns, "network's mIoU"],
+        map(cells, result.shifts),
+        f"Every shift against {len(result.ind.features)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with "
+        "95 % intervals from blocks of consecutive frames; a figure at its bound shows one of no width",
+    )
+
+
+def _failure_table(result: Evaluation) -> str:
+    if not result.failures:
+        return "<p>No labels were given: whether the score predicts the network's failures was not looked at.</p>"
+    rows = [
+        [
+            failure.score_name,
+            f"{failure.spearman:+.2f}",
+            f"{failure.aurc:.4f}",
+            f"{failure.oracle_aurc:.4f}",
+            f"{failure.random_aurc:.4f}",
+        ]
+        for failure in result.failures
+    ]
+    header = ["score", "Spearman with a frame's mIoU", "AURC", "oracle", "random order"]
+    return _table(header, rows, "All labelled frames together; AURC: the lower, the better")
+
+
+def _peer_table(result: Evaluation) -> str:
+    if not result.shifts:
+        return ""
+    names = list(result.shifts[0].peers)
+    rows = [
+        [
+            shift.name,
+            f"{shift.figures['auroc'].value:.3f}",
+            *(f"{shift.peers[name]:.3f}" for name in names),
+        ]
+        for shift in result.shifts
+    ]
+    rows.append(["mean", f"{result.mean_auroc:.3f}", *(f"{result.mean_peer(name):.3f}" for name in names)])
+    return _table(["shift", "this monitor", *names], rows, "AUROC of other scores on the same frames")
+
+
+def _gallery(moments: Sequence[Moment]) -> str:
+    return "".join(
+        f'<li><img alt="{escape(f"frame {moment.frame_name} of {moment.set_name}")}" src="{_jpeg(moment.image)}">'
+        + (
+            f'<img alt="{escape(f"class map of {moment.frame_name}")}" src="{_jpeg(_coloured(moment.classes))}">'
+            if moment.classes is not None
+            else ""
+        )
+        + f"<p>{escape(moment.set_name)}: {escape(moment.frame_name)}<br>score {moment.score:.4g}, "
+        f"p = {moment.p_value:.3f}</p></li>"
+        for moment in moments
+    )
+
+
+def _coloured(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    coloured: NDArray[np.uint8] = _PALETTE[classes % len(_PALETTE)]
+    return coloured
+
+
+def _jpeg(image: NDArray[np.uint8]) -> str:
+    height = max(1, round(image.shape[0] * _THUMBNAIL_WIDTH / image.shape[1]))
+    small = cv2.resize(np.ascontiguousarray(image), (_THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
+    encoded, contents = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    if not encoded:
+        raise UsageError("expected OpenCV to encode a thumbnail, it did not: install opencv-python-headless anew")
+    return f"data:image/jpeg;base64,{base64.b64encode(contents.tobytes()).decode()}"
+
+
+def _facts(result: Evaluation, command: str) -> str:
+    manifest, point = result.manifest, result.manifest.operating_points[result.operating_point]
+    new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
+    facts = {
+        "command": command,
+        "bundle": f"{manifest.name}, made {manifest.created}",
+        "tap": f"{', '.join(manifest.tap.layers)}: {manifest.tap.channels} dimensions, {manifest.masks.count} "
+        f"{manifest.masks.mode} masks",
+        "detector": f"{manifest.detector.kind} on {manifest.detector.fit_frames} frames; {manifest.detector.reason}",
+        "threshold": f"{point.value:.4g}, operating point {result.operating_point}: {point.rule}; target "
+        f"{point.false_alarm_rate:.1%}, {point.rate_low:.1%} to {point.rate_high:.1%} on known drives, {new} promised on new "
+        "drives",
+        "calibration": manifest.calibration.source,
+        **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
+        "synthetic anomalies": f"of every {result.options.every}. in-distribution frame, seed {result.options.seed}",
+        "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
+    }
+    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())

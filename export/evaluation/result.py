@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an evaluation is asked, and what it finds: read by the table, the report and the model card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.evaluation.bootstrap import Interval
+from export.anomalies import ANOMALIES, SEVERITIES
+from export.evaluation.scored_sets import FrameSet
+from export.evaluation.failure_prediction import FailurePrediction
+from lsood_runtime import Manifest
+
+Bytes = NDArray[np.uint8]
+
+BLIND = 0.8
+"""AUROC below which a shift is called unseen."""
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What a user may ask of an evaluation.
+
+    Attributes:
+        bundle: its folder.
+        ind: in-distribution frames that neither network, detector nor thresholds have seen.
+        ood: out-of-distribution frames by name.
+        labels: folders of label files, PNG class ids under the frames' own names.
+        ignored_labels: ids of pixels that do not count.
+        kinds: synthetic anomalies of the in-distribution frames, keys of ``ANOMALIES``.
+        severities: of these.
+        every: take every n-th in-distribution frame for the synthetic anomalies.
+        fit_frames: in-distribution frames to fit other detectors on, to compare with.
+        operating_point: whose threshold counts; None for the bundle's default.
+        seed: of anomalies and bootstrap.
+        threads: of ONNX Runtime; None for one a core.
+    """
+
+    bundle: Path
+    ind: tuple[Path, ...]
+    ood: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    labels: tuple[Path, ...] = ()
+    ignored_labels: tuple[int, ...] = (255,)
+    kinds: tuple[str, ...] = tuple(ANOMALIES)
+    severities: tuple[int, ...] = SEVERITIES
+    every: int = 1
+    fit_frames: tuple[Path, ...] = ()
+    operating_point: str | None = None
+    seed: int = 0
+    threads: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """Out-of-distribution frames against the in-distribution ones.
+
+    Attributes:
+        frames: the set.
+        figures: of the bundle's own score, by ``export.evaluation.ood_metrics.FIGURES``.
+        peers: AUROC of other scores on the same frames, by name.
+        fitted_on: frames of the set fitted the detector: what it says of them is no evidence.
+    """
+
+    frames: FrameSet
+    figures: Mapping[str, Interval]
+    peers: Mapping[str, float]
+    fitted_on: bool
+
+    @property
+    def name(self) -> str:
+        """Of the set, and that the detector was fitted on it where it was."""
+        return f"{self.frames.source.name} (fitted on)" if self.fitted_on else self.frames.source.name
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A frame worth looking at: RGB image and class map, if the bundle gives one."""
+
+    set_name: str
+    frame_name: str
+    score: float
+    p_value: float
+    image: Bytes
+    classes: Bytes | None
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Everything that a report shows.
+
+    ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: the evaluation is
+    no evidence as far as it rests on these.
+    """
+
+    options: EvaluationOptions
+    manifest: Manifest
+    operating_point: str
+    created: str
+    ind: FrameSet
+    false_alarm_rate: Interval
+    calibration_frames: int
+    shifts: tuple[Shift, ...]
+    failures: tuple[FailurePrediction, ...]
+    accepted_iou: float | None
+    strangest: tuple[Moment, ...]
+    most_familiar: tuple[Moment, ...]
+
+    @property
+    def threshold(self) -> float:
+        """Of the operating point."""
+        return self.manifest.operating_points[self.operating_point].value
+
+    @property
+    def unseen(self) -> tuple[Shift, ...]:
+        """Shifts that did not fit the detector."""
+        return tuple(shift for shift in self.shifts if not shift.fitted_on)
+
+    @property
+    def mean_auroc(self) -> float:
+        """Over shifts that did not fit the detector; NaN without any."""
+        return float(np.mean([shift.figures["auroc"].value for shift in self.unseen])) if self.unseen else float("nan")
+
+    def mean_peer(self, name: str) -> float:
+        """Mean AUROC of another score over the same shifts."""
+        return float(np.mean([shift.peers[name] for shift in self.unseen])) if self.unseen else float("nan")
+
+    @property
+    def blind(self) -> tuple[Shift, ...]:
+        """Shifts with an AUROC below ``BLIND``."""
+        return tuple(shift for shift in self.shifts if shift.figures["auroc"].value < BLIND)
+
+    def asdict(self) -> dict[str, Any]:
+        """JSON-ready figures; NaN becomes None."""
+
+        def number(value: float | None) -> float | None:
+            return None if value is None or not np.isfinite(value) else float(value)
+
+        def triple(figure: Interval) -> list[float | None]:
+            return [number(figure.value), number(figure.low), number(figure.high)]
+
+        return {
+            "bundle": self.manifest.name,
+            "created": self.created,
+            "operating_point": self.operating_point,
+            "threshold": self.threshold,
+            "ind": {
+                "frames": len(self.ind.features),
+                "calibration_frames": self.calibration_frames,
+                "mean_iou": number(self.ind.mean_iou),
+                "false_alarm_rate": triple(self.false_alarm_rate),
+            },
+            "mean_auroc": number(self.mean_auroc),
+            "shifts": [
+                {
+                    "name": shift.frames.source.name,
+                    "kind": shift.frames.source.kind,
+                    "severity": shift.frames.source.severity,
+                    "frames": len(shift.frames.features),
+                    "fitted_on": shift.fitted_on,
+                    "mean_iou": number(shift.frames.mean_iou),
+                    "figures": {name: triple(figure) for name, figure in shift.figures.items()},
+                    "peers": {name: number(value) for name, value in shift.peers.items()},
+                }
+                for shift in self.shifts
+            ],
+            "failures": [
+                {
+                    "score": failure.score_name,
+                    "spearman": number(failure.spearman),
+                    "aurc": failure.aurc,
+                    "oracle_aurc": failure.oracle_aurc,
+                    "random_aurc": failure.random_aurc,
+                }
+                for failure in self.failures
+            ],
+            "accepted_mean_iou": number(self.accepted_iou),
+        }

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sets of frames to evaluate on: read, spoilt, scored and compared with their labels one frame at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from export.frames.overlap_check import Progress
+from export.errors import UsageError
+from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
+from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
+from export.anomalies.frame_set import FrameSource
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSet:
+    """A set of frames that was scored.
+
+    Attributes:
+        source: where they come from.
+        features: of each frame.
+        iou: ``(N,)`` mean IoU of each frame; None without labels.
+        mean_iou: of the whole set; None without labels.
+    """
+
+    source: FrameSource
+    features: Features
+    iou: NDArray[np.float64] | None
+    mean_iou: float | None
+
+
+def label_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """Label files by the stem of their names.
+
+    Raises:
+        UsageError: a folder is missing, or none holds a label.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"expected a folder of labels, found none at {folder}")
+        found |= {path.stem: path for path in sorted(folder.glob("*.png"))}
+    if not found and folders:
+        raise UsageError("expected PNG labels in the folders given by --labels, found none")
+    return found
+
+
+def score_set(
+    graphs: EvaluationGraphs,
+    source: FrameSource,
+    labels: Mapping[str, Path],
+    ignored: tuple[int, ...],
+    progress: Progress,
+) -> FrameSet:
+    """Run a set through the graphs, and compare the class maps with labels where its frames have any.
+
+    Raises:
+        UsageError: a frame of another size, labels for some of the frames only, or a label that cannot be used.
+    """
+    num_classes = graphs.manifest.segmentation.num_classes
+    paths = [source.files.paths[i] for i in source.indices]
+    labelled = [path.stem in labels for path in paths]
+    if any(labelled) and not all(labelled):
+        raise UsageError(
+            f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none"
+        )
+    rows: list[tuple[str, FrameFeatures]] = []
+    per_frame: list[Overlaps] = []
+    frames = (source[i] for i in range(len(source)))
+    for path, frame in zip(paths, progress(frames, source.name, len(paths)), strict=True):
+        try:
+            features = graphs(frame)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
+        if labelled[0] and features.segmentation is not None and num_classes is not None:
+            label = _read_label(labels[path.stem])
+            try:
+                per_frame.append(overlaps(features.segmentation, label, num_classes, ignored))
+            except UsageError as error:
+                raise UsageError(f"{labels[path.stem]}: {error}") from error
+        rows.append((str(path), replace(features, segmentation=None)))
+    return FrameSet(
+        source,
+        Features.collect(rows),
+        np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
+        mean_iou(per_frame) if per_frame else None,
+    )
+
+
+def _read_label(path: Path) -> Bytes:
+    try:
+        with Image.open(path) as image:
+            label = np.asarray(image)
+    except (UnidentifiedImageError, OSError) as error:
+        raise UsageError(f"expected a label, could not read {path}: {error}") from error
+    if label.ndim != 2 or label.dtype != np.uint8:
+        raise UsageError(f"expected one class id a pixel in {path}, got {label.shape} {label.dtype}")
+    return label

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of an evaluation in the bundle that they are of: manifest and model card, and nothing else, are written anew."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from export.bundle.writer import seal_bundle, whole_or_nothing
+from export.evaluation.result import Evaluation
+from lsood_runtime import Manifest
+
+
+def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
+    """Replace the bundle by one with the figures; graphs and golden frames are copied as they are.
+
+    Args:
+        bundle: the folder; what was there before stays, should the write be cut off.
+        evaluation: of this bundle.
+    """
+    facts: dict[str, Any] = json.loads(evaluation.manifest.to_json())
+    files = facts.pop("files")
+    facts["evaluation"] = card_figures(evaluation)
+    with whole_or_nothing(bundle) as folder:
+        for name in files:
+            if name != "README.md":
+                shutil.copy2(bundle / name, folder / name)
+        return seal_bundle(folder, facts)
+
+
+def card_figures(evaluation: Evaluation) -> dict[str, Any]:
+    """What the manifest keeps of an evaluation."""
+    rate = evaluation.false_alarm_rate
+    return {
+        "created": evaluation.created,
+        "operating_point": evaluation.operating_point,
+        "ind_frames": len(evaluation.ind.features),
+        "false_alarm_rate": [rate.value, rate.low, rate.high],
+        "mean_auroc": evaluation.mean_auroc if evaluation.unseen else None,
+        "shifts": [
+            {
+                "name": shift.name,
+                "frames": len(shift.frames.features),
+                "auroc": shift.figures["auroc"].value,
+                "miss_rate": shift.figures["miss_rate"].value,
+                "mean_iou": shift.frames.mean_iou,
+            }
+            for shift in evaluation.shifts
+        ],
+        "blind": [shift.name for shift in evaluation.blind],
+    }

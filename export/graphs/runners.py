@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms in which a monitor ships, each as one function from frames to outputs, so that one gate can try them all."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from export.graphs.noise import Noise, noise_name
+from lsood_runtime._inference.providers import session_options
+
+Outputs = Mapping[str, NDArray[Any]]
+"""``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""
+
+Form = Callable[[NDArray[np.uint8], Noise], Outputs]
+
+
+def cpu_session(model: ModelProto) -> ort.InferenceSession:
+    """A session of ONNX Runtime on the CPU, set up as the runtime's."""
+    return ort.InferenceSession(model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
+
+
+def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:
+    """What ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
+
+    def run(frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+        outputs = run_graph(segmentation, frames, noise)
+        (score,) = detector.run(["score"], {"latent_samples": outputs["latent_samples"]})
+        return {**outputs, "score": score}
+
+    return run
+
+
+def one_graph(monitor: ort.InferenceSession) -> Form:
+    """What a user of ``monitor.onnx`` runs."""
+    return lambda frames, noise: run_graph(monitor, frames, noise)
+
+
+def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:
+    """Every output of a graph that takes frames and perhaps noise, by name."""
+    results = session.run(None, graph_feed(frames, noise))
+    return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
+
+
+def graph_feed(frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:
+    """The inputs of such a graph by name."""
+    return {"frame": frames} | {noise_name(i): values for i, values in enumerate(noise)}

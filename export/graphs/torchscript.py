@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole monitor as a traced module, for users of libtorch: the same outputs as ``monitor.onnx``."""
+
+import math
+import tempfile
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, fx, nn
+
+from export.detectors.kernel_density import ExactKernelDensity
+from export.detectors.entropy import MIN_DIST, entropy_offset
+from export.errors import ConversionError
+from export.graphs.runners import Form, Outputs
+from export.graphs.noise import Noise
+from export.graphs.segmentation import MonitoredNetwork
+
+
+class LatentEntropy(nn.Module):
+    """``export.detectors.entropy.latent_entropy`` in torch: ``(B, S, C)`` to ``(B, C)`` float32, nats."""
+
+    def __init__(self, samples: int, neighbors: int, min_dist: float = MIN_DIST) -> None:
+        super().__init__()
+        self.samples, self.neighbors, self.min_dist = samples, neighbors, min_dist
+        self.offset = entropy_offset(samples, neighbors)
+
+    def forward(self, latent_samples: Tensor) -> Tensor:
+        """Sort, then look at the k + 1 windows of k neighbours around each sample."""
+        n, k = self.samples, self.neighbors
+        ordered = latent_samples.sort(dim=1).values
+        edge = torch.full_like(ordered[:, :1], math.inf).expand(-1, k, -1)
+        padded = torch.cat([-edge, ordered, edge], dim=1)
+        windows = [
+            torch.maximum(ordered - padded[:, k - o : k - o + n], padded[:, 2 * k - o : 2 * k - o + n] - ordered)
+            for o in range(k + 1)
+        ]
+        radius = torch.stack(windows).amin(dim=0).clamp(min=self.min_dist)
+        return self.offset + (2 * radius).log().mean(dim=1)
+
+
+class KernelDensityScore(nn.Module):
+    """``-detector.score_samples`` in torch: ``(B, C)`` float32 to ``(B,)`` float64, nats."""
+
+    points: Tensor
+    centre: Tensor
+    deviation: Tensor
+    components: Tensor
+    mean: Tensor
+
+    def __init__(self, detector: Pipeline) -> None:
+        super().__init__()
+        density: ExactKernelDensity = detector[-1]
+        count, dimensions = density.points_.shape
+        self.register_buffer("points", torch.from_numpy(density.points_))
+        steps = dict(detector.steps)
+        self.standardised, self.reduced = "scaler" in steps, "pca" in steps
+        if self.standardised:
+            scaler: StandardScaler = steps["scaler"]
+            self.register_buffer("centre", torch.from_numpy(scaler.mean_))
+            self.register_buffer("deviation", torch.from_numpy(scaler.scale_))
+        if self.reduced:
+            pca: PCA = steps["pca"]
+            self.register_buffer("components", torch.from_numpy(pca.components_.T / pca.explained_variance_**0.5))
+            self.register_buffer("mean", torch.from_numpy(pca.mean_))
+        self.scale = -1 / (2 * density.bandwidth_**2)
+        self.constant = math.log(count) + dimensions / 2 * math.log(2 * math.pi * density.bandwidth_**2)
+
+    def forward(self, entropy: Tensor) -> Tensor:
+        """The exact sum over the training points."""
+        rows = entropy.double()
+        if self.standardised:
+            rows = (rows - self.centre) / self.deviation
+        if self.reduced:
+            rows = (rows - self.mean) @ self.components
+        squared = torch.cdist(rows, self.points, compute_mode="donot_use_mm_for_euclid_dist") ** 2
+        score: Tensor = self.constant - torch.logsumexp(squared * self.scale, dim=1)
+        return score
+
+
+class TorchMonitor(nn.Module):
+    """Camera frame, and noise where the network takes any, to ``(score, segmentation)``; ``(score,)`` for kind ``none``."""
+
+    def __init__(self, network: MonitoredNetwork, detector: Pipeline, samples: int, neighbors: int) -> None:
+        super().__init__()
+        self.network, self.entropy = network, LatentEntropy(samples, neighbors)
+        self.density = KernelDensityScore(detector)
+
+    def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
+        """``(B, H, W, 3)`` uint8 to ``score`` ``(B,)`` float64 and the segmentation."""
+        *segmentation, latent_samples = self.network(frame, *noise)
+        return (self.density(self.entropy(latent_samples)), *segmentation)
+
+
+def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit.ScriptModule:
+    """Trace a monitor with a free batch.
+
+    Args:
+        monitor: in evaluation mode.
+        example: a batch of frames, and of noise where there is any.
+
+    Raises:
+        ConversionError: the tracer cannot follow the network.
+    """
+    for module in monitor.modules():
+        if isinstance(module, fx.GraphModule):
+            _let_sizes_be_traced(module)
+    try:
+        with warnings.catch_warnings(), torch.inference_mode():
+            warnings.simplefilter("ignore")  # of the tracer about Python numbers, and about its own future
+            traced = torch.jit.trace(monitor, tuple(example), check_trace=False)  # type: ignore[no-untyped-call]
+            return cast(torch.jit.ScriptModule, traced)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ConversionError(
+            f"the network cannot be traced to TorchScript: {lines[0]}; leave --format torchscript out"
+        ) from error
+
+
+def _let_sizes_be_traced(module: fx.GraphModule) -> None:
+    """Rewrite what the tracer would take for constants: sizes from aten operators, and aten operators that read sizes.
+
+    ``Tensor.size`` gives a number that the tracer follows, and so do the methods of a tensor and torch's functions where they
+    read one.
+    """
+    sizes: set[fx.Node] = set()
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.sym_size.int:
+            node.op, node.target = "call_method", "size"
+            sizes.add(node)
+        elif sizes.isdisjoint(node.all_input_nodes):
+            continue
+        elif sizes.issuperset(node.all_input_nodes) and not isinstance(node.target, torch._ops.OpOverload):
+            sizes.add(node)  # arithmetic
+        elif isinstance(node.target, torch._ops.OpOverload):
+            name = node.target._schema.name.removeprefix("aten::")
+            if node.args and node.args[0] not in sizes and hasattr(torch.Tensor, name):
+                node.op, node.target = "call_method", name
+            elif hasattr(torch, name):
+                node.target = getattr(torch, name)
+    module.recompile()
+
+
+def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Form:
+    """What a user of ``monitor.pt`` runs: the module as it comes back from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "monitor.pt"
+        monitor.save(str(path))
+        loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+
+    def run(frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+        with torch.inference_mode():
+            results = loaded(torch.from_numpy(frames), *map(torch.from_numpy, noise))
+        return {name: result.numpy() for name, result in zip(outputs, results, strict=True)}
+
+    return run

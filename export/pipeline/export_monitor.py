@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The offline stage from end to end: checkpoint -> tap -> graph -> entropy -> detector -> calibration -> parity -> bundle."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from onnx import ModelProto
+
+from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
+from export.calibration.calibrator import CalibratedMonitor, Calibrator
+from export.calibration.calibrate import split_frames
+from export.frames.overlap_check import Progress, check_overlap, without_progress
+from export.checkpoint.load import load_checkpoint
+from export.graphs.evaluation import EVALUATION
+from export.pipeline.manifest import bundle_facts
+from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
+from export.anomalies.frame_set import FrameSource
+from export.frames.files import FrameFiles
+from export.graphs.fused import fused_graph
+from export.bundle.golden import GOLDEN_DRAWS, golden_frames
+from export.graphs.noise import Noise, draw_noise, expose_noise, seed_noise
+from export.pipeline.options import ExportOptions
+from export.bundle.parity import Parity, Reference, check_agreement, check_parity, measure_parity
+from export.precision.options import FLOAT32
+from export.precision.gate import PrecisionGate
+from export.checkpoint.probe import check_logits, run_once
+from export.precision.reduce import reduce_precision
+from export.sampling.reference_passes import sample_passes
+from export.pipeline.resolve import check_options, resolve_drop_block, resolve_preprocessing
+from export.graphs.segmentation import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.sampling.sampler import Sampler, build_sampler
+from export.sampling.taps import resolve_taps
+from export.graphs.torchscript import TorchMonitor, trace_monitor, traced_module
+from lsood_runtime import Manifest
+
+__all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]
+
+PARITY_FRAMES = 8
+GOLDEN_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written: the bundle's manifest, and how closely its graphs follow PyTorch."""
+
+    manifest: Manifest
+    parity: Parity
+
+
+def export_monitor(
+    options: ExportOptions,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Progress = without_progress,
+) -> ExportResult:
+    """Turn a checkpoint into a bundle at ``options.out``.
+
+    Args:
+        options: what to export.
+        say: told each stage as it begins.
+        progress: wraps a loop over frames, given what it does and how many there are.
+
+    Raises:
+        ExportError: one of its classes for each cause; nothing is written then.
+    """
+    check_destination(options.out, options.overwrite)
+    check_options(options)
+    say(f"reading {options.ckpt}")
+    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
+    frames = FrameFiles(options.frames, options.channels)
+    drives, held_out = split_frames(frames.paths, options.calibration)
+    ood = FrameFiles(options.calibration.ood_frames, options.channels) if options.calibration.ood_frames else None
+    preprocessing = resolve_preprocessing(options, checkpoint, frames)
+    drop_prob, block_size = resolve_drop_block(options, checkpoint)
+
+    say("sampling the tap and converting to ONNX")
+    example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
+    taps = resolve_taps(checkpoint.network, options.tap)
+    logits = check_logits(run_once(checkpoint.network, example), options.segmentation)
+    sampler = build_sampler(
+        checkpoint.network,
+        example,
+        taps,
+        mc_samples=options.mc_samples,
+        seed=options.seed,
+        mode=options.masks,
+        drop_prob=drop_prob,
+        block_size=block_size,
+        with_output=logits is not None,
+        force=options.force,
+    )
+    noise_shapes = [site.noise_shape for site in sampler.sites] if sampler.mode != "fixed" else []
+    inputs = [(sampler.samples, *shape) for shape in noise_shapes] if sampler.mode == "input" else []
+    height, width = frames.shape[:2]
+    evaluation = segmentation_graph(
+        EvaluatedNetwork(preprocessing, sampler.observed, options.segmentation), height, width, inputs
+    )
+    seed_noise(evaluation, options.seed)
+    network = MonitoredNetwork(preprocessing, sampler.module, options.segmentation)
+    drawn_outside = noise_shapes if sampler.mode == "input" else []
+    generator = np.random.default_rng(options.seed)
+    calibrator = Calibrator(
+        frames,
+        drives,
+        held_out,
+        ood,
+        options.calibration,
+        check_overlap(frames, options.calibration.train_frames, options.calibration.group_by, progress),
+        network.outputs,
+        (sampler.samples, sampler.channels),
+        options.neighbors,
+        lambda: draw_noise(drawn_outside, 1, sampler.samples, generator),
+        progress,
+    )
+    say("fitting detector and thresholds")
+    monitor = calibrator(evaluation)
+    traced = None
+    if options.format == "torchscript":
+        say("tracing to TorchScript")
+        module = TorchMonitor(network, monitor.calibration.detector, sampler.samples, options.neighbors).eval()
+        batch = torch.from_numpy(np.stack([frames[0], frames[0]]))
+        noise = draw_noise(drawn_outside, 2, sampler.samples, generator)
+        traced = trace_monitor(module, [batch, *map(torch.from_numpy, noise)])
+
+    reference = Reference(
+        preprocessing,
+        checkpoint.network,
+        lambda images, noise: sample_passes(checkpoint.network, images, sampler, noise),
+        monitor.calibration.detector,
+        options.neighbors,
+        options.segmentation,
+    )
+    spread_over_drive = np.linspace(0, len(frames) - 1, min(PARITY_FRAMES, len(frames))).round().astype(int)
+    chosen = progress((frames[int(i)] for i in spread_over_drive), "comparing with PyTorch", len(spread_over_drive))
+    graphs = _graphs(monitor, options.fuse)
+
+    def every_noise() -> Noise:
+        return draw_noise(noise_shapes, 1, sampler.samples, generator)
+
+    parity = measure_parity(reference, _forms(graphs, traced, sampler, noise_shapes), chosen, every_noise)
+    check_parity(parity, options.segmentation, monitor.calibration.tolerance)
+
+    reduction = None
+    if options.precision.kind != FLOAT32:
+        fitted = np.delete(np.arange(len(frames)), held_out).tolist()
+        reduction = reduce_precision(
+            monitor,
+            options.precision,
+            options.neighbors,
+            calibrator,
+            lambda each: _forms(_graphs(each), None, sampler, noise_shapes)[0],
+            PrecisionGate(frames, held_out, every_noise, options.seed, progress),
+            FrameSource("fitted", frames, tuple(fitted)),
+            calibrator.draw,
+            say,
+            progress,
+        )
+        monitor = reduction.monitor
+        graphs = _graphs(monitor, options.fuse)
+        check_agreement(
+            _forms(graphs, None, sampler, noise_shapes), frames[0], every_noise(), monitor.calibration.tolerance
+        )
+
+    say(f"writing {options.out}")
+    shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_FRAMES, dtype=int)]
+    golden, spread = golden_frames(
+        two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
+        np.stack([frames[int(i)] for i in shown]),
+        calibrator.draw,
+        GOLDEN_DRAWS if sampler.mode == "fresh" else 1,
+    )
+    digest = hashlib.sha256(monitor.segmentation.graph.SerializeToString(deterministic=True)).hexdigest()
+    facts = bundle_facts(
+        options,
+        checkpoint,
+        preprocessing,
+        sampler,
+        logits,
+        monitor.calibration,
+        parity,
+        reduction,
+        frames,
+        spread,
+        digest,
+    )
+    with whole_or_nothing(options.out) as folder:
+        np.savez_compressed(folder / "golden.npz", **golden)
+        if traced is not None:
+            traced.save(str(folder / "monitor.pt"))
+        manifest = write_bundle(folder, facts, graphs)
+    return ExportResult(manifest, parity)
+
+
+def _graphs(monitor: CalibratedMonitor, fuse: bool = False) -> dict[str, ModelProto]:
+    graphs = {
+        "segmentation.onnx": monitor.segmentation,
+        "detector.onnx": monitor.detector,
+        EVALUATION: monitor.evaluation,
+    }
+    if fuse:
+        graphs["monitor.onnx"] = fused_graph(monitor.segmentation, monitor.detector)
+    return graphs
+
+
+def _forms(
+    graphs: Mapping[str, ModelProto],
+    traced: torch.jit.ScriptModule | None,
+    sampler: Sampler,
+    noise_shapes: Sequence[tuple[int, ...]],
+) -> list[Form]:
+    """Everything that is written, with the noise that it draws let in from outside."""
+
+    def session(name: str) -> ort.InferenceSession:
+        graph = graphs[name]
+        fresh = sampler.mode == "fresh" and name != "detector.onnx"
+        return cpu_session(expose_noise(graph, noise_shapes, sampler.samples) if fresh else graph)
+
+    forms = [two_graphs(session("segmentation.onnx"), session("detector.onnx"))]
+    if "monitor.onnx" in graphs:
+        forms.append(one_graph(session("monitor.onnx")))
+    if traced is not None:
+        names = [output.name for output in graphs["segmentation.onnx"].graph.output if output.name == "segmentation"]
+        forms.append(traced_module(traced, ["score", *names]))
+    return forms

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A calibrated monitor in fewer bits, and the gate that it has to pass."""

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network in 8-bit integers, by ONNX Runtime's static quantisation, calibrated on the user's frames.
+
+Weights are quantised per output channel, activations per tensor between the least and the greatest value that the frames
+gave. The vehicle's kernels decide the format:
+
+- ``int8``, for CPUs: uint8 activations; weights of 7 bits, with which processors without VNNI compute the same integers as
+  those with it (their 16-bit sums would saturate on 8);
+- ``int8-tensorrt``: int8 activations without a zero point and float biases, the only form that TensorRT takes.
+
+The last convolutions stay in float: a class map of 8-bit logits has ties. What the tap reads comes in 8 bits: its mean
+over hundreds of cells levels the rounding out (benchmarks/NOTES.md).
+"""
+
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from export.errors import UsageError
+from export.graphs.runners import graph_feed
+from export.precision.network_body import CONVOLUTIONS, network_body
+from export.graphs.noise import Noise
+from export.precision.options import INT8_TENSORRT
+
+_BETWEEN = ("Relu", "Clip", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Resize")
+_ALREADY_FOLDED = ("onnx.quant.pre_process", "onnxruntime.quant")  # what ONNX Runtime's own preparation would note
+
+
+class Quantiser:
+    """Quantises one graph again and again, with other layers in float; the frames are run once.
+
+    Args:
+        model: the network's graph; left as it is.
+        kind: ``int8`` or ``int8-tensorrt`` of ``export.precision.options``.
+        frames: each ``(1, H, W, 3)`` uint8 with its noise; read once, one at a time.
+
+    Raises:
+        UsageError: the network has no convolution but its last ones.
+    """
+
+    def __init__(self, model: ModelProto, kind: str, frames: Iterable[tuple[NDArray[np.uint8], Noise]]) -> None:
+        self._model, self._kind = model, kind
+        self.body = network_body(model)
+        self.layers = tuple(layer for layer in self.body.layers if layer not in self.body.last_layers)
+        if not self.layers:
+            raise UsageError(
+                f"expected convolutions to quantise, the network has none but its last: drop --precision {kind}"
+            )
+        self._ranges = b""  # of every value, as ONNX Runtime keeps them
+        self._quantise([name for names in self.body.layers.values() for name in names], _Frames(frames))
+
+    def __call__(self, float_layers: Collection[str] = ()) -> ModelProto:
+        """The graph with all of ``layers`` but some in 8 bits, and with them what lies between."""
+        layers = [layer for layer in self.layers if layer not in float_layers]
+        between = {
+            node.name for node in self._model.graph.node if node.name in self.body.between and node.op_type in _BETWEEN
+        }
+        return self._quantise([*self._nodes(layers), *sorted(between)])
+
+    def only(self, layer: str) -> ModelProto:
+        """The graph with one layer in 8 bits: what it alone costs."""
+        return self._quantise(self._nodes([layer]))
+
+    def _nodes(self, layers: Iterable[str]) -> list[str]:
+        return [name for layer in layers for name in self.body.layers[layer]]
+
+    def _quantise(self, nodes: Sequence[str], frames: "_Frames | None" = None) -> ModelProto:
+        copy = ModelProto()
+        copy.CopyFrom(self._model)
+        onnx.helper.set_model_props(copy, dict([_ALREADY_FOLDED]))
+        tensorrt = self._kind == INT8_TENSORRT
+        extra: dict[str, Any] = {"WeightSymmetric": True, "ActivationSymmetric": tensorrt}
+        if tensorrt:
+            extra |= {"QuantizeBias": False, "DedicatedQDQPair": True}
+        with tempfile.TemporaryDirectory(prefix="lsood_int8.") as folder:
+            out, ranges = Path(folder) / "quantised.onnx", Path(folder) / "ranges.json"
+            if self._ranges:
+                ranges.write_bytes(self._ranges)
+            quantize_static(
+                copy,
+                out,
+                frames,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=[*CONVOLUTIONS, *_BETWEEN],
+                nodes_to_quantize=list(nodes),
+                per_channel=True,
+                reduce_range=not tensorrt,
+                activation_type=QuantType.QInt8 if tensorrt else QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibration_cache_path=ranges,
+                extra_options=extra,
+            )
+            quantised, self._ranges = onnx.load(out), ranges.read_bytes()
+        del quantised.metadata_props[:]
+        onnx.checker.check_model(quantised)
+        return quantised
+
+
+class _Frames(CalibrationDataReader):  # type: ignore[misc]
+    def __init__(self, frames: Iterable[tuple[NDArray[np.uint8], Noise]]) -> None:
+        self._frames = iter(frames)
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        """One frame, as ONNX Runtime's calibration asks for it; None at the end."""
+        case = next(self._frames, None)
+        return None if case is None else graph_feed(*case)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new detector and new thresholds for the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import ModelProto
+
+from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
+from export.calibration.calibrate import Calibration, calibrate, split_frames
+from export.frames.overlap_check import Progress, check_overlap
+from export.calibration.options import CalibrationOptions
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.errors import ParityError, UsageError
+from export.graphs.evaluation import EVALUATION
+from export.pipeline.manifest import versions
+from export.calibration.feature_files import load_features, save_features
+from export.calibration.features import EvaluationGraphs, Features, measure
+from export.graphs.runners import cpu_session, two_graphs
+from export.frames.files import FrameFiles
+from export.graphs.fused import fused_graph
+from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
+from lsood_runtime import Manifest
+from lsood_runtime._bundle.reader import open_bundle
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class RecalibrationOptions:
+    """What a user may ask of a recalibration.
+
+    Attributes:
+        bundle: the old bundle; left as it is.
+        out: the new one.
+        frames: in-distribution frames, folders and files, in the order of recording.
+        features: files of features in place of frames.
+        save_features: where to write what was measured of the frames.
+        calibration: of detector and thresholds.
+        overwrite: replace a bundle at ``out``.
+        threads: of ONNX Runtime; None for one a core.
+    """
+
+    bundle: Path
+    out: Path
+    frames: tuple[Path, ...] = ()
+    features: tuple[Path, ...] = ()
+    save_features: Path | None = None
+    calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    overwrite: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """What was written.
+
+    Attributes:
+        manifest: of the new bundle.
+        dropped: files of the old bundle that could not be made anew.
+    """
+
+    manifest: Manifest
+    dropped: tuple[str, ...]
+
+
+def recalibrate(options: RecalibrationOptions, say: Callable[[str], None], progress: Progress) -> Recalibration:
+    """Fit detector and thresholds on new frames and write a new bundle around the old network.
+
+    Raises:
+        UsageError: frames, files or folders that cannot be used.
+        CalibrationError: frames that carry no detector or threshold.
+        ParityError: the new graph disagrees with the estimator.
+        BundleError: the old bundle is damaged.
+    """
+    if bool(options.frames) == bool(options.features):
+        raise UsageError("expected either --frames or --features, got both or neither")
+    if options.save_features and options.features:
+        raise UsageError("expected --save-features together with --frames, the features are in files already")
+    check_destination(options.out, options.overwrite)
+    say(f"verifying {options.bundle}")
+    graphs = EvaluationGraphs(options.bundle, options.threads)
+    manifest = graphs.manifest
+    files = FrameFiles(options.frames, manifest.input.channels) if options.frames else None
+    stored = None if files else load_features(options.features, manifest.network_sha256)
+    paths = files.paths if files else [Path(name) for name in _given(stored).names]
+    drives, held_out = split_frames(paths, options.calibration)
+    ood = (
+        FrameFiles(options.calibration.ood_frames, manifest.input.channels) if options.calibration.ood_frames else None
+    )
+
+    warnings = check_overlap(files, options.calibration.train_frames, options.calibration.group_by, progress)
+    features = _measured(graphs, files, progress, "calibrating") if files else _given(stored)
+    if options.save_features:
+        save_features(options.save_features, features, manifest.network_sha256)
+    strange = None if ood is None else _measured(graphs, ood, progress, "out of distribution").entropy
+    say("fitting detector and thresholds")
+    calibration = calibrate(features.entropy, drives, held_out, options.calibration, strange, warnings)
+    _check_agreement(manifest, calibration, features)
+
+    say(f"writing {options.out}")
+    return _write(options, manifest, calibration)
+
+
+def _given(features: Features | None) -> Features:
+    assert features is not None  # either frames or features were given
+    return features
+
+
+def _measured(graphs: EvaluationGraphs, files: FrameFiles, progress: Progress, what: str) -> Features:
+    named = zip(map(str, files.paths), progress(files, what, len(files)), strict=True)
+    return Features.collect(measure(graphs, named))
+
+
+def _check_agreement(manifest: Manifest, calibration: Calibration, features: Features) -> None:
+    """Compare the new graph of the score with the estimator, on the entropies that it was made from."""
+    session = cpu_session(score_graph(calibration.detector, manifest.tap.channels))
+    blocks = [
+        features.entropy[i : i + _BLOCK] for i in range(0, len(features.entropy), _BLOCK)
+    ]  # each against every point
+    scores = np.concatenate([session.run(["score"], {"entropy": block})[0] for block in blocks])
+    expected = -calibration.detector.score_samples(features.entropy.astype(np.float64))
+    worst, allowed = float(np.abs(scores - expected).max()), calibration.tolerance
+    if not worst <= allowed:
+        raise ParityError(f"the detector's graph is off by {worst:.3g} from the estimator, allowed is {allowed:.3g}")
+
+
+def _write(options: RecalibrationOptions, manifest: Manifest, calibration: Calibration) -> Recalibration:
+    old = open_bundle(options.bundle)
+    graphs = {name: _load(options.bundle / name) for name in ("segmentation.onnx", EVALUATION)}
+    channels, masks = manifest.tap.channels, manifest.masks
+    entropy = entropy_graph(masks.count, channels, manifest.entropy.neighbors, manifest.entropy.min_dist)
+    graphs["detector.onnx"] = detector_graph(entropy, score_graph(calibration.detector, channels))
+    if "monitor.onnx" in manifest.files:
+        graphs["monitor.onnx"] = fused_graph(graphs["segmentation.onnx"], graphs["detector.onnx"])
+    noises = iter([[values[i : i + 1] for values in old.golden_noise] for i in range(len(old.golden_frames))])
+    golden, chance = golden_frames(
+        two_graphs(cpu_session(graphs["segmentation.onnx"]), cpu_session(graphs["detector.onnx"])),
+        old.golden_frames,
+        lambda: next(noises),
+        GOLDEN_DRAWS if masks.mode == "fresh" else 1,
+    )
+    facts: dict[str, Any] = json.loads(manifest.to_json())
+    del facts["files"], facts["evaluation"]
+    facts |= calibration.facts()
+    facts["created"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    facts["golden"] = {"tolerance": golden_tolerance(calibration.spread, chance)}
+    facts["versions"] |= versions()
+    asked = {
+        "frames": [str(path) for path in options.frames],
+        "features": [str(path) for path in options.features],
+        "calibration": options.calibration.asdict(),
+    }
+    facts["config"]["recalibration"] = asked
+    with whole_or_nothing(options.out) as folder:
+        np.savez_compressed(folder / "golden.npz", **golden)
+        written = write_bundle(folder, facts, graphs)
+    return Recalibration(written, tuple(sorted(manifest.files.keys() - written.files.keys())))
+
+
+def _load(path: Path) -> ModelProto:
+    """A graph with its constants inside."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    return model

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small modules that a sampled graph is made of beside the network's own operations.
+
+Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.layers.stochastic.Site`. Where frames and
+samples share one dimension the frame comes first: entry ``b * S + s`` is sample s of frame b. Weights are
+``(S, *noise_shape)``, the same for every frame, or ``(B, S, *noise_shape)``.
+"""
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from export.layers.stochastic import Randomness, Site
+
+
+class BankWeights(nn.Module):
+    """The weights of a mask bank: a constant of the graph.
+
+    DropBlock's and Gaussian dropout's are stored scaled, 4 bytes a number. Dropout's masks are as large as the
+    features, so they are stored in one byte each and scaled in the graph.
+
+    Args:
+        randomness: of the site.
+        keep: ``(S, *noise_shape)`` bool; float32 for Gaussian dropout.
+    """
+
+    stored: Tensor
+
+    def __init__(self, randomness: Randomness, keep: NDArray[Any]) -> None:
+        super().__init__()
+        self.randomness = randomness
+        masks = torch.from_numpy(keep)
+        scaled = randomness.kind in ("dropblock", "gaussian-dropout")
+        self.register_buffer("stored", randomness.weights(masks.float()) if scaled else masks.to(torch.uint8))
+
+    def forward(self) -> Tensor:
+        """``(S, *noise_shape)`` float32."""
+        if self.stored.dtype == torch.float32:
+            return self.stored
+        return self.randomness.weights(self.stored.to(torch.float32))
+
+
+class FreshNoise(nn.Module):
+    """Uniform noise, drawn anew for every frame."""
+
+    def __init__(self, samples: int, noise_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = (samples, *noise_shape)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """``(B, ...)`` to ``(B, S, *noise_shape)`` in [0, 1)."""
+        return torch.rand((frames.shape[0], *self.shape), device=frames.device)
+
+
+class NoiseWeights(nn.Module):
+    """The weights that uniform noise gives, frame by frame."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        super().__init__()
+        self.randomness = randomness
+
+    def forward(self, uniform: Tensor) -> Tensor:
+        """``(B, S, *noise_shape)`` in [0, 1) to weights of the same shape."""
+        return self.randomness.weights(self.randomness.keep(uniform))
+
+
+class ApplyMasks(nn.Module):
+    """Multiply features with a site's weights.
+
+    Args:
+        site: where.
+        samples: S.
+        copies: samples that the features hold already: 1 upstream of the first site, S behind it.
+    """
+
+    def __init__(self, site: Site, samples: int, copies: int) -> None:
+        super().__init__()
+        self.site, self.samples, self.copies = site, samples, copies
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """Features of B * copies frames to those of B * S."""
+        at = self.site.batch_dim
+        split = torch.unflatten(features, at, (-1, self.copies, self.site.rows))
+        aligned = weights.reshape(-1, self.samples, *self.site.mask_shape).movedim((0, 1), (at, at + 1))
+        return (split * aligned).flatten(at, at + 2)
+
+
+class RepeatFrames(nn.Module):
+    """Features that no site changes, S times each."""
+
+    def __init__(self, batch_dim: int, samples: int) -> None:
+        super().__init__()
+        self.batch_dim, self.samples = batch_dim, samples
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features of B frames to those of B * S."""
+        at = self.batch_dim
+        sizes = [-1] * (features.dim() + 1)
+        sizes[at + 1] = self.samples
+        return features.unsqueeze(at + 1).expand(sizes).flatten(at, at + 1)
+
+
+class TapSamples(nn.Module):
+    """Latent samples of a tap that ran in batch B * S."""
+
+    def __init__(self, samples: int) -> None:
+        super().__init__()
+        self.samples = samples
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B * S, C, H, W)``, ``(B * S, N, C)`` or ``(B * S, C)`` to ``(B, S, C)``."""
+        return torch.unflatten(latent(features), 0, (-1, self.samples))
+
+
+class MaskedMean(nn.Module):
+    """Latent samples of a tap whose own masks are the first: no layer runs in batch B * S.
+
+    DropBlock's mask is shared by the channels and the mean over the map is linear, so its S samples are one product of
+    a ``(C, H W)`` and a ``(H W, S)`` matrix for each frame. A channel mask can wait until the mean is taken.
+    """
+
+    def __init__(self, site: Site, samples: int) -> None:
+        super().__init__()
+        self.site, self.samples = site, samples
+
+    def forward(self, features: Tensor, weights: Tensor) -> Tensor:
+        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, S, C)``."""
+        kind = self.site.randomness.kind
+        if kind == "dropblock":
+            averaging = weights.flatten(-2).transpose(-1, -2) / (features.shape[-2] * features.shape[-1])
+            return (features.flatten(2) @ averaging).transpose(1, 2)
+        if kind == "channel-dropout" and features.dim() == 4:
+            return latent(features)[:, None] * weights
+        masked = features[:, None] * weights.reshape(-1, self.samples, *self.site.mask_shape[1:])
+        return torch.unflatten(latent(masked.flatten(0, 1)), 0, (-1, self.samples))
+
+
+class LatentMoments(nn.Module):
+    """What a tap says without any sampling: the mean of each channel over its map, and the log of its deviation.
+
+    The standard deviation is floored at 1e-5, so that a constant channel, and every channel of a tap without a map, gives
+    a finite number.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2, C)``: means, then log standard deviations."""
+        if features.dim() == 2:
+            variance = torch.zeros_like(features)
+        else:
+            over = (2, 3) if features.dim() == 4 else (1,)
+            variance = features.var(dim=over, correction=0)
+        return torch.stack([latent(features), variance.clamp(min=1e-10).log() / 2], dim=1)
+
+
+class ConcatLatents(nn.Module):
+    """One latent of several taps."""
+
+    def forward(self, *latents: Tensor) -> Tensor:
+        """Several ``(B, S, C_i)`` to ``(B, S, sum C_i)``."""
+        return torch.cat(latents, dim=-1)
+
+
+def latent(features: Tensor) -> Tensor:
+    """One number a channel: ``(N, C, H, W)`` averaged over H and W, ``(N, T, C)`` over T, ``(N, C)`` as it is."""
+    if features.dim() == 4:
+        return features.mean(dim=(2, 3))
+    return features.mean(dim=1) if features.dim() == 3 else features

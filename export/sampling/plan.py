@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide what is sampled: how each tap is read, and at which sites masks enter upstream of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import fx, nn
+
+from export.errors import TapError
+from export.sampling.trace import MarkedGraph
+from export.sampling.batch_region import ancestors, batch_dims
+from export.layers.stochastic import Randomness, Site, drop_block, recognise
+from export.sampling.taps import LayerInfo
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one tap is read.
+
+    Attributes:
+        value: node of the tap's output, before the masks of ``last``.
+        last: the site at the tap: its own masks, or DropBlock added to it; None where every site is upstream.
+        channels: C of the tap's output, which stands last in ``(B, N, C)`` and second else.
+    """
+
+    value: fx.Node
+    last: Site | None
+    channels: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is sampled.
+
+    Attributes:
+        readings: one for each tap, in the order of the latent's parts.
+        inline: the stochastic layers upstream of a tap, by their marks, in the order of execution.
+        added: DropBlock added to taps, which no other layer sees.
+    """
+
+    readings: tuple[Reading, ...]
+    inline: dict[fx.Node, Site]
+    added: tuple[Site, ...]
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Every place where masks enter."""
+        return *self.inline.values(), *self.added
+
+
+def check_taps(layers: Sequence[LayerInfo], taps: Sequence[str]) -> None:
+    """Refuse taps that cannot be read.
+
+    Raises:
+        TapError: a tap does not run in a pass, runs more than once, or gives no tensor of two to four dimensions.
+    """
+    for tap in taps:
+        calls = [layer for layer in layers if layer.name == tap]
+        if len(calls) != 1:
+            times = "does not" if not calls else f"runs {len(calls)} times"
+            raise TapError(f"expected a layer that runs once in a forward pass, {tap} {times}: list the layers that do")
+        shape = calls[0].output_shape
+        if shape is None:
+            inner = [layer.name for layer in layers if layer.name.startswith(f"{tap}.") and layer.output_shape]
+            remedy = f"tap a layer inside it, such as {inner[-1]}" if inner else "tap a layer that returns one tensor"
+            raise TapError(
+                f"expected a layer whose output is a tensor, {calls[0].class_name} {tap} gives something else: {remedy}"
+            )
+        if len(shape) not in (2, 3, 4):
+            raise TapError(
+                f"expected a tap of shape (B, C, H, W), (B, N, C) or (B, C), {tap} gives {shape}: tap a layer near it"
+            )
+
+
+def plan_sampling(
+    network: nn.Module,
+    marked: MarkedGraph,
+    taps: Sequence[str],
+    drop_prob: float | None = None,
+    block_size: int | None = None,
+) -> Plan:
+    """Find the sites upstream of each tap, and add DropBlock where a tap needs it.
+
+    With constants given, samples come from DropBlock with these constants: every DropBlock layer upstream takes them,
+    and where there is none, DropBlock is added to the tap. Without, the layers' own constants count.
+
+    Args:
+        network: the one that ``marked`` came from.
+        marked: its graph.
+        taps: names of layers.
+        drop_prob: DropBlock's p, given together with ``block_size``, or not at all.
+        block_size: DropBlock's b, in cells of the map.
+
+    Raises:
+        TapError: nothing upstream of a tap is stochastic and no constants are given, or a site or tap has a shape
+            that cannot be sampled.
+    """
+    given = _given(drop_prob, block_size)
+    sources = {tap: _source(marked, tap) for tap in taps}
+    upstream = {tap: ancestors([source]) for tap, source in sources.items()}
+    inline: dict[fx.Node, Site] = {}
+    for (layer, call), node in marked.marks("site").items():
+        if any(node in nodes for nodes in upstream.values()):
+            own = recognise(network.get_submodule(layer))
+            assert own is not None  # only what is recognised is marked
+            used = given if given and own.kind == "dropblock" else own
+            inline[node] = _site(layer, call, node, used, marked.batch)
+
+    readings: list[Reading] = []
+    added: list[Site] = []
+    for tap, source in sources.items():
+        value = source.meta["val"]
+        channels = int(value.shape[2] if value.dim() == 3 else value.shape[1])
+        active = [site for node, site in inline.items() if node in upstream[tap]]
+        if given and not any(site.randomness.kind == "dropblock" for site in active):
+            added.append(replace(_site(tap, 0, source, given, marked.batch), added=True))
+            readings.append(Reading(source, added[-1], channels))
+        elif not active:
+            raise TapError(
+                f"expected a stochastic layer at {tap} or upstream of it, found none: give --drop-prob and "
+                "--block-size, and DropBlock with them is added to it"
+            )
+        else:
+            at_tap = inline.get(source)
+            readings.append(Reading(source.all_input_nodes[0] if at_tap else source, at_tap, channels))
+    return Plan(tuple(readings), inline, tuple(added))
+
+
+def _given(drop_prob: float | None, block_size: int | None) -> Randomness | None:
+    if drop_prob is None and block_size is None:
+        return None
+    if drop_prob is None or block_size is None:
+        raise TapError(
+            f"expected a drop probability and a block size, got {drop_prob} and {block_size}: give both or neither"
+        )
+    return drop_block(drop_prob, block_size)
+
+
+def _source(marked: MarkedGraph, tap: str) -> fx.Node:
+    """The node that gives a tap's output."""
+    node = marked.marks("tap").get((tap, 0))
+    if node is None:
+        raise TapError(
+            f"expected {tap} in the network's graph, torch.export kept it apart: tap a layer outside its branch"
+        )
+    source = node.all_input_nodes[0]
+    if batch_dims(source.meta["val"], marked.batch) != {0: marked.batch}:
+        raise TapError(
+            f"expected a tap with the frames in its first dimension, {tap} gives {tuple(source.meta['val'].shape)} for "
+            f"{marked.batch} frames: tap a layer near it"
+        )
+    return source
+
+
+def _site(layer: str, call: int, node: fx.Node, randomness: Randomness, batch: Any) -> Site:
+    """Read the shapes of a site's masks off the tensor that they multiply."""
+    shape, dims = tuple(node.meta["val"].shape), batch_dims(node.meta["val"], batch)
+    ratios = {dim: size / batch for dim, size in dims.items()}
+    if len(ratios) != 1 or not all(ratio.is_Integer for ratio in ratios.values()):
+        raise TapError(
+            f"expected one dimension of {layer} to carry the frames, got the shape {shape}: tap upstream of it"
+        )
+    if randomness.kind == "alpha-dropout":
+        raise TapError(f"expected layers that set features to zero, {layer} is an alpha dropout: tap upstream of it")
+    if randomness.drop_prob >= 1:
+        raise TapError(f"expected layers that keep something, {layer} has a drop probability of 1: lower it")
+    ((at, ratio),) = ratios.items()
+    rows = int(ratio)
+    mask_shape = tuple(rows if dim == at else int(length) for dim, length in enumerate(shape))
+    if randomness.kind in ("dropout", "gaussian-dropout"):
+        noise_shape = mask_shape if rows > 1 else mask_shape[:at] + mask_shape[at + 1 :]
+        return Site(layer, call, randomness, noise_shape, mask_shape, at, rows)
+
+    is_map = at == 0 and rows == 1 and len(shape) >= 3
+    if randomness.kind == "channel-dropout" and is_map:
+        channels, cells = mask_shape[1], len(shape) - 2
+        return Site(layer, call, randomness, (channels,), (1, channels, *[1] * cells))
+    if randomness.kind == "dropblock" and is_map and len(shape) == 4:
+        height, width = mask_shape[2:]
+        return Site(layer, call, randomness, (height, width), (1, 1, height, width))
+    raise TapError(
+        f"expected a feature map at {layer} for {randomness}, got the shape {shape}: choose a convolutional layer, or "
+        "one behind nn.Dropout"
+    )

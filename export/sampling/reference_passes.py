@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Latent samples the long way: S passes of the network as it is, with hooks. The graphs are measured against this.
+
+Nothing here knows of graphs, batches of samples or matrix products. It is the guide's procedure, with the masks given
+instead of drawn.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from export.sampling.sampler import Sampler
+from export.layers.stochastic import Site
+from export.sampling.taps import check_evaluation_mode
+
+Masks = dict[Site, list[Tensor]]
+"""For each site the keep masks of one sample, frame by frame."""
+
+
+def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequence[Tensor] = ()) -> Tensor:
+    """Sample the taps of a network by S forward passes, one for each set of masks.
+
+    Args:
+        network: in evaluation mode; the one that the sampler was built from.
+        x: ``(B, 3, H, W)`` float.
+        sampler: says which layers are read, which are masked, and holds the masks of mode ``fixed``.
+        noise: for the other modes one tensor for each site, ``(B, S, *noise_shape)`` in [0, 1).
+
+    Returns:
+        ``(B, S, C)`` latent samples.
+
+    Raises:
+        ValueError: the network is in training mode, or there is neither a bank nor noise for each site.
+    """
+    check_evaluation_mode(network)
+    if sampler.bank is None and len(noise) != len(sampler.sites):
+        raise ValueError(f"expected noise for {len(sampler.sites)} sites in mode {sampler.mode!r}, got {len(noise)}")
+    masks = [_masks(sampler, s, x.shape[0], noise) for s in range(sampler.samples)]
+    with torch.no_grad():
+        return torch.stack([_one_pass(network, x, sampler, masks[s]) for s in range(sampler.samples)], dim=1)
+
+
+def _masks(sampler: Sampler, s: int, frames: int, noise: Sequence[Tensor]) -> Masks:
+    if sampler.bank is not None:
+        fixed = [torch.from_numpy(keep[s]).float() for keep in sampler.bank.keep]
+        return {site: [keep] * frames for site, keep in zip(sampler.sites, fixed, strict=True)}
+    return {
+        site: [site.randomness.keep(uniform[b, s][None])[0] for b in range(frames)]
+        for site, uniform in zip(sampler.sites, noise, strict=True)
+    }
+
+
+def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> Tensor:
+    """``(B, C)``: the taps, concatenated, of one pass with one mask at each site."""
+    inline = {(site.layer, site.call): site for site in masks if not site.added}
+    added = {site.layer: site for site in masks if site.added}
+    calls: Counter[str] = Counter()
+    read: dict[str, Tensor] = {}
+
+    def drop(layer: str, output: Tensor) -> Tensor:
+        site = inline.get((layer, calls[layer]))
+        calls[layer] += 1
+        return output if site is None else _drop(output, site, masks[site])
+
+    def record(layer: str, output: Tensor) -> None:
+        if layer in added:
+            output = _drop(output, added[layer], masks[added[layer]])
+        # Averaged at once, and copied where there is nothing to average: a layer behind the tap may work in place.
+        over = {4: (2, 3), 3: (1,)}.get(output.dim())
+        read[layer] = output.clone() if over is None else output.mean(dim=over)
+
+    hooks: list[tuple[str, Any]] = [(layer, drop) for layer in dict.fromkeys(layer for layer, _ in inline)]
+    hooks += [(tap, record) for tap in sampler.taps]
+    handles = [
+        network.get_submodule(layer).register_forward_hook(
+            lambda _, __, output, hook=hook, layer=layer: hook(layer, output)
+        )
+        for layer, hook in hooks
+    ]
+    try:
+        network(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return torch.cat([read[tap] for tap in sampler.taps], dim=1)
+
+
+def _drop(output: Tensor, site: Site, masks: Sequence[Tensor]) -> Tensor:
+    """What the layer would do in training, with the given masks: one for each frame's share of the output."""
+    shares = output.chunk(len(masks), dim=site.batch_dim)
+    dropped = [_scaled(share, keep, site) for share, keep in zip(shares, masks, strict=True)]
+    return torch.cat(dropped, dim=site.batch_dim)
+
+
+def _scaled(features: Tensor, keep: Tensor, site: Site) -> Tensor:
+    if site.randomness.kind == "gaussian-dropout":
+        variance = site.randomness.drop_prob / (1 - site.randomness.drop_prob)
+        deviations: Tensor = features * keep.reshape(site.mask_shape) * variance**0.5
+        return features + deviations
+    masked = features * keep.reshape(site.mask_shape)
+    if site.randomness.kind != "dropblock":
+        return masked / (1 - site.randomness.drop_prob)
+    return masked * keep.numel() / max(float(keep.sum()), 1.0)

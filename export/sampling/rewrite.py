@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the sampled graph: the network as it is, then the region again in batch S * B, then the latent samples."""
+
+import operator
+from typing import Literal
+
+from torch import fx, nn
+
+from export.sampling.trace import MarkedGraph, is_mark
+from export.sampling.mask_bank import MaskBank
+from export.sampling.plan import Plan, Reading
+from export.sampling.batch_region import Region, Role, descendants
+from export.sampling.modules import (
+    ApplyMasks,
+    BankWeights,
+    ConcatLatents,
+    FreshNoise,
+    LatentMoments,
+    MaskedMean,
+    NoiseWeights,
+    RepeatFrames,
+    TapSamples,
+)
+from export.layers.stochastic import Site
+
+Mode = Literal["fixed", "fresh", "input"]
+
+
+class SampledGraph:
+    """A marked graph, rewritten so that one pass gives the network's output and S samples of its taps.
+
+    Args:
+        marked: the network.
+        plan: what is sampled.
+        samples: S.
+        mode: where masks come from: a bank, random numbers drawn in the graph, or noise that is an input.
+        bank: the masks of mode ``fixed``; None for the others.
+    """
+
+    def __init__(self, marked: MarkedGraph, plan: Plan, samples: int, mode: Mode, bank: MaskBank | None) -> None:
+        self._marked, self._plan, self._samples = marked, plan, samples
+        self._inline = plan.inline
+        random = descendants(plan.inline, marked.module.graph)
+        targets = [reading.value for reading in plan.readings if reading.value in random]
+        self.region = Region(marked, list(plan.inline), targets)
+
+        self._graph = fx.Graph()
+        self._clean: dict[fx.Node, fx.Node] = {}
+        for node in marked.module.graph.nodes:
+            self._write_clean(node)
+        self._weights = {site: self._write_weights(i, site, mode, bank) for i, site in enumerate(plan.sites)}
+        self._sampled: dict[fx.Node, fx.Node] = {}
+        for node in self.region.nodes:
+            self._sampled[node] = self._write_sampled(node)
+        self._latent_samples = self._concat([self._read(reading) for reading in plan.readings])
+        self._moments = self._concat(
+            [self._call(LatentMoments(), self._clean[reading.value]) for reading in plan.readings]
+        )
+
+    def module(self, with_output: bool, with_moments: bool = False) -> fx.GraphModule:
+        """The graph as a module that holds the weights it reads, and no others: output, latent samples, moments."""
+        copies: dict[fx.Node, fx.Node] = {}
+        graph = fx.Graph()
+        graph.graph_copy(self._graph, copies)
+        outputs = [copies[self._latent_samples]]
+        if with_output:
+            assert self._marked.output is not None  # build_sampler refuses to promise an output that is not there
+            outputs.insert(0, copies[self._clean[self._marked.output]])
+        if with_moments:
+            outputs.append(copies[self._moments])
+        graph.output(tuple(outputs) if len(outputs) > 1 else outputs[0])
+        whole = fx.GraphModule(self._marked.module, graph)
+        whole.graph.eliminate_dead_code()
+        return fx.GraphModule(whole, whole.graph, "SampledNetwork")
+
+    def _concat(self, latents: list[fx.Node]) -> fx.Node:
+        return latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)
+
+    def _write_clean(self, node: fx.Node) -> None:
+        """Once per frame, dropout off: a mark is what it marks. What nobody reads (assertions) stays behind."""
+        if is_mark(node):
+            self._clean[node] = self._clean[node.all_input_nodes[0]]
+        elif node.op == "placeholder" or (node.op != "output" and node.users):
+            self._clean[node] = self._graph.node_copy(node, self._clean.__getitem__)
+
+    def _write_weights(self, i: int, site: Site, mode: Mode, bank: MaskBank | None) -> fx.Node:
+        frames = self._clean[self._marked.frames]
+        if bank is not None:
+            return self._call(BankWeights(site.randomness, bank.keep[i]))
+        if mode == "fresh":
+            return self._call(
+                NoiseWeights(site.randomness), self._call(FreshNoise(self._samples, site.noise_shape), frames)
+            )
+        last_input = [node for node in self._graph.nodes if node.op == "placeholder"][-1]
+        with self._graph.inserting_after(last_input):
+            noise = self._graph.placeholder(f"noise_{i}")
+        return self._call(NoiseWeights(site.randomness), noise)
+
+    def _write_sampled(self, node: fx.Node) -> fx.Node:
+        """One member of the region, in batch S * B."""
+        if node in self._inline:
+            return self._mask(node.all_input_nodes[0], self._inline[node])
+        if is_mark(node):
+            return self._enter(node.all_input_nodes[0])
+        return self._graph.node_copy(node, self._enter)
+
+    def _mask(self, features: fx.Node, site: Site) -> fx.Node:
+        inside = features in self._sampled
+        source, copies = (self._sampled[features], self._samples) if inside else (self._clean[features], 1)
+        return self._call(ApplyMasks(site, self._samples, copies), source, self._weights[site])
+
+    def _enter(self, node: fx.Node) -> fx.Node:
+        """A value that a member of the region reads; it is repeated or scaled once for all members."""
+        if node in self._sampled:
+            return self._sampled[node]
+        role = self.region.role(node)
+        if role is Role.SHARED:
+            return self._clean[node]
+        if role is Role.SCALED:
+            self._sampled[node] = self._graph.call_function(operator.mul, (self._clean[node], self._samples))
+        else:
+            dim = self.region.batch_dim(node)
+            assert dim is not None  # what has no batch dimension was taken into the region
+            self._sampled[node] = self._call(RepeatFrames(dim, self._samples), self._clean[node])
+        return self._sampled[node]
+
+    def _read(self, reading: Reading) -> fx.Node:
+        """``(B, S, C)`` of one tap."""
+        site, value = reading.last, reading.value
+        if site is None:
+            return self._call(TapSamples(self._samples), self._sampled[value])
+        if value in self._sampled:
+            return self._call(TapSamples(self._samples), self._mask(value, site))
+        return self._call(MaskedMean(site, self._samples), self._clean[value], self._weights[site])
+
+    def _call(self, module: nn.Module, *arguments: fx.Node) -> fx.Node:
+        name = f"lsood_sampling.{type(module).__name__}_{len(self._graph.nodes)}"
+        self._marked.module.add_submodule(name, module)
+        return self._graph.call_module(name, arguments)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One pass of a network that gives its output and S samples of its taps: only what is random runs S times.
+
+The idea, with a picture: docs/tap.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from torch import Tensor, fx, nn
+
+from export.errors import ConversionError, TapError
+from export.sampling.trace import mark_network
+from export.sampling.mask_bank import MaskBank, check_full_share, draw_mask_bank
+from export.sampling.plan import check_taps, plan_sampling
+from export.sampling.rewrite import Mode, SampledGraph
+from export.layers.stochastic import Site
+from export.sampling.taps import list_layers
+
+
+@dataclass(frozen=True, eq=False)
+class Sampler:
+    """A network whose taps are sampled.
+
+    Attributes:
+        module: ``forward(x, *noise)`` with ``x`` ``(B, 3, H, W)`` float gives ``(output, latent_samples)``, or
+            ``latent_samples`` alone where the output was not asked for. ``latent_samples`` is ``(B, S, C)`` float32;
+            ``latent_samples[b, s]`` belongs to frame b. ``noise`` is empty but for mode ``input``: then one tensor
+            for each site, ``(B, S, *noise_shape)`` float32 in [0, 1).
+        observed: the same with one more output, ``(B, 2, C)`` float32: mean and log standard deviation of each channel of
+            the taps in the clean pass, see :class:`export.sampling.modules.LatentMoments`.
+        taps: names of the sampled layers, in the order of the latent's parts.
+        channels: C, over all taps.
+        samples: S.
+        mode: ``fixed``: the masks of ``bank``, the same for every frame; ``fresh``: drawn in the graph for each
+            frame; ``input``: computed from ``noise``.
+        sites: where masks enter: the network's own in the order of execution, then those added to taps.
+        bank: masks of mode ``fixed``, in the order of ``sites``; None for the other modes.
+        region_nodes: how many of the network's operations run in batch B * S; 0 where the tap's own masks come first.
+    """
+
+    module: fx.GraphModule
+    observed: fx.GraphModule
+    taps: tuple[str, ...]
+    channels: int
+    samples: int
+    mode: Mode
+    sites: tuple[Site, ...]
+    bank: MaskBank | None
+    region_nodes: int
+
+    @property
+    def sha256(self) -> str | None:
+        """Digest of the mask bank; None where masks are not fixed."""
+        return None if self.bank is None else self.bank.sha256
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The sites as JSON values for a manifest, in order."""
+        return [
+            {
+                "layer": site.layer,
+                "call": site.call,
+                "kind": site.randomness.kind,
+                "drop_prob": site.randomness.drop_prob,
+                "block_size": site.randomness.block_size,
+                "noise_shape": list(site.noise_shape),
+                "added": site.added,
+            }
+            for site in self.sites
+        ]
+
+
+def build_sampler(
+    network: nn.Module,
+    example: Tensor,
+    taps: Sequence[str],
+    *,
+    mc_samples: int,
+    seed: int = 0,
+    mode: Mode = "fixed",
+    drop_prob: float | None = None,
+    block_size: int | None = None,
+    with_output: bool = True,
+    force: bool = False,
+) -> Sampler:
+    """Split a network at its first random layer and sample its taps.
+
+    Args:
+        network: in evaluation mode, ``(B, 3, H, W)`` float to one tensor; left as it was, its weights are shared.
+        example: an input of the network; H and W are fixed by it, B is free.
+        taps: names of layers, as :func:`export.sampling.taps.resolve_taps` gives them.
+        mc_samples: S.
+        seed: of the mask bank.
+        mode: see :class:`Sampler`.
+        drop_prob: DropBlock's p, for every DropBlock layer upstream, or for one added to a tap that has none.
+        block_size: DropBlock's b; given together with ``drop_prob``.
+        with_output: False leaves the decoder out.
+        force: accept constants under which more than 5 % of masks drop nothing.
+
+    Raises:
+        TapError: a tap or a site cannot be sampled, or its masks drop nothing too often.
+        ConversionError: torch.export cannot follow the network, or its output is not one tensor.
+        ValueError: S below 1, an unknown mode, or a network in training mode.
+    """
+    if mc_samples < 1:
+        raise ValueError(f"expected at least one Monte-Carlo sample, got {mc_samples}")
+    if mode not in get_args(Mode):
+        raise ValueError(f"expected a mask mode among {', '.join(get_args(Mode))}, got {mode!r}")
+    if not taps:
+        raise TapError("expected at least one tap, got none: name a layer")
+    check_taps(list_layers(network, example), taps)
+    marked = mark_network(network, example, taps)
+    if with_output and marked.output is None:
+        raise ConversionError(
+            "expected a network that returns one tensor of logits, it returns something else: wrap it in a module that "
+            "returns the logits alone, or leave the segmentation out"
+        )
+    plan = plan_sampling(network, marked, taps, drop_prob, block_size)
+    check_full_share(plan.sites, force)
+    bank = draw_mask_bank(plan.sites, mc_samples, seed, force) if mode == "fixed" else None
+    graph = SampledGraph(marked, plan, mc_samples, mode, bank)
+    return Sampler(
+        module=graph.module(with_output),
+        observed=graph.module(with_output, with_moments=True),
+        taps=tuple(taps),
+        channels=sum(reading.channels for reading in plan.readings),
+        samples=mc_samples,
+        mode=mode,
+        sites=plan.sites,
+        bank=bank,
+        region_nodes=len(graph.region.nodes),
+    )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the layer to sample: list what a network runs, and turn what a user typed into layers."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from export.errors import TapError
+from export.layers.stochastic import is_drop_block, recognise
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One call of one layer.
+
+    Attributes:
+        name: as ``network.named_modules()`` has it.
+        class_name: of the layer.
+        output_shape: ``(B, ...)``; None where the output is not one tensor.
+        parameters_so_far: parameters of every layer that has ended by then, each counted once.
+        stochastic: what the layer draws when it is sampled, in words; None for nothing.
+    """
+
+    name: str
+    class_name: str
+    output_shape: tuple[int, ...] | None
+    parameters_so_far: int
+    stochastic: str | None
+
+
+def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
+    """Run the network once and note every layer as it ends: inner layers before the ones that hold them.
+
+    Args:
+        network: in evaluation mode.
+        example: ``(B, 3, H, W)`` float, an input of the network.
+
+    Raises:
+        ValueError: the network, or a part of it, is in training mode.
+    """
+    check_evaluation_mode(network)
+    layers: list[LayerInfo] = []
+    counted: dict[nn.Parameter, int] = {}
+
+    def note(name: str, module: nn.Module, output: Any) -> None:
+        counted.update((parameter, parameter.numel()) for parameter in module.parameters(recurse=False))
+        shape = tuple(output.shape) if isinstance(output, Tensor) else None
+        layers.append(LayerInfo(name, type(module).__name__, shape, sum(counted.values()), _in_words(module)))
+
+    handles = [
+        module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
+        for name, module in network.named_modules()
+        if name
+    ]
+    try:
+        with torch.no_grad():
+            network(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return layers
+
+
+def check_evaluation_mode(network: nn.Module) -> None:
+    """Refuse a network that would run as in training.
+
+    Raises:
+        ValueError: the network, or a part of it, is in training mode.
+    """
+    training = [name or type(network).__name__ for name, module in network.named_modules() if module.training]
+    if training:
+        raise ValueError(f"expected a network in evaluation mode, {training[0]} is in training mode: call eval()")
+
+
+def _in_words(module: nn.Module) -> str | None:
+    if isinstance(module, nn.MultiheadAttention) and module.dropout > 0:
+        return f"attention dropout(p={module.dropout:g}), not sampled"
+    found = recognise(module)
+    if found is None:
+        return None
+    return f"{found}, not sampled" if found.kind == "alpha-dropout" else str(found)
+
+
+def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, ...]:
+    """Turn what a user typed into names of layers.
+
+    Args:
+        network: holds the layers.
+        names: layers to sample, in the order of the latent's parts; None or none for the network's one DropBlock layer.
+
+    Raises:
+        TapError: there is no such layer, a layer is named twice, or none is named and there is not exactly one
+            DropBlock layer.
+    """
+    if not names:
+        return (_only_drop_block(network),)
+    known = [name for name, _ in network.named_modules() if name]
+    for name in names:
+        if name not in known:
+            raise TapError(f"expected the name of a layer, got {name!r}: {_nearest(name, known)}")
+    repeated = [name for name in names if list(names).count(name) > 1]
+    if repeated:
+        raise TapError(f"expected each layer once, got {repeated[0]!r} twice: remove one")
+    return tuple(names)
+
+
+def _only_drop_block(network: nn.Module) -> str:
+    blocks: list[str] = [name for name, module in network.named_modules() if is_drop_block(module)]
+    if len(blocks) == 1:
+        return blocks[0]
+    if blocks:
+        raise TapError(f"expected one DropBlock layer, found {len(blocks)}: choose by --tap among {_some(blocks)}")
+    dropout = [name for name, module in network.named_modules() if recognise(module)]
+    if dropout:
+        raise TapError(
+            f"expected one DropBlock layer, found none: choose by --tap a layer at or behind {_some(dropout)}"
+        )
+    parts = [name for name, _ in network.named_children()]
+    raise TapError(
+        "expected one DropBlock layer, found no stochastic layer: choose any layer by --tap (--list-layers shows "
+        f"them) and give --drop-prob and --block-size; the network's parts are {_some(parts)}"
+    )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    last_parts = [other for other in known if other.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]]
+    near = list(dict.fromkeys(last_parts + near))  # users often type the last part alone
+    return (
+        f"the nearest are {_some(near)}" if near else f"the network has {len(known)} layers, --list-layers shows them"
+    )
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flatten a network into one graph of tensor operations in which its stochastic layers and its taps are marked.
+
+Forward hooks put an operation of our own, which does nothing but copy, behind each marked layer; ``torch.export`` then
+follows the network with its hooks, and the marks come out as nodes of the graph.
+"""
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, fx, nn
+
+from export.errors import ConversionError
+from export.layers.stochastic import recognise
+
+MarkRole = Literal["site", "tap"]
+
+
+@torch.library.custom_op("lsood::mark", mutates_args=())
+def mark(x: Tensor, role: str, layer: str, call: int) -> Tensor:
+    """Copy ``x``; the node remembers which call of which layer it came from, and whether as a site or as a tap."""
+    del role, layer, call
+    return x.clone()
+
+
+@mark.register_fake
+def _(x: Tensor, role: str, layer: str, call: int) -> Tensor:
+    del role, layer, call
+    return torch.empty_like(x)
+
+
+@dataclass(frozen=True)
+class MarkedGraph:
+    """A network as one flat graph, free of in-place operations.
+
+    Attributes:
+        module: holds the weights, which are the network's own, and the graph.
+        frames: the node of the network's input, ``(B, 3, H, W)``.
+        output: the node of its output; None where the output is not one tensor.
+        batch: the symbol of B, a sympy expression, in the nodes' shapes.
+    """
+
+    module: fx.GraphModule
+    frames: fx.Node
+    output: fx.Node | None
+    batch: Any
+
+    def marks(self, role: MarkRole) -> dict[tuple[str, int], fx.Node]:
+        """Marks of one role in order of execution, by layer and call."""
+        marks: dict[tuple[str, int], fx.Node] = {}
+        for node in self.module.graph.nodes:
+            if is_mark(node):
+                _, its_role, layer, call = node.args
+                marks |= {(layer, call): node} if its_role == role else {}
+        return marks
+
+
+def is_mark(node: fx.Node) -> bool:
+    """Whether a node is a mark, of either role."""
+    return node.target is torch.ops.lsood.mark.default
+
+
+def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> MarkedGraph:
+    """Follow a network in evaluation mode, with every stochastic layer and every tap marked.
+
+    Args:
+        network: in evaluation mode; left as it was.
+        example: ``(B, 3, H, W)`` float; only its shape beyond B matters.
+        taps: names of layers.
+
+    Raises:
+        ConversionError: torch.export cannot follow the network with a free batch, or the network is random by itself.
+    """
+    frames = example[:1].expand(2, *example.shape[1:]).contiguous()  # torch.export takes a batch of 1 for a constant
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        with _quiet(), torch.no_grad():
+            marked = _Marked(network, taps).eval()
+            program = torch.export.export(marked, (frames,), strict=False, dynamic_shapes=({0: batch},))
+            if any(_writes(node) for node in program.graph.nodes):
+                program = program.run_decompositions({})
+            module = program.module(check_guards=False)
+    except Exception as error:  # torch.export raises as many types as a network has ways to surprise it
+        raise ConversionError(
+            f"expected a network that torch.export can follow with a free batch, got {_first_line(error)}: decide by "
+            "shapes and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x))"
+        ) from error
+    assert isinstance(module, fx.GraphModule)
+    for node in module.graph.nodes:
+        if _is_random(node):
+            raise ConversionError(
+                f"expected a network without randomness in evaluation mode, it calls {node.target}: give a functional "
+                "dropout `training=self.training`, or use nn.Dropout"
+            )
+    (placeholder,) = module.graph.find_nodes(op="placeholder")
+    (returned,) = module.graph.find_nodes(op="output")
+    output = returned.all_input_nodes[0] if program.call_spec.out_spec.child(0).is_leaf() else None
+    return MarkedGraph(module, placeholder, output, placeholder.meta["val"].shape[0].node.expr)
+
+
+class _Marked(nn.Module):
+    """A network that gives its taps beside its output, so that torch.export keeps those that nothing else reads."""
+
+    def __init__(self, network: nn.Module, taps: Sequence[str]) -> None:
+        super().__init__()
+        self.network, self.taps = network, taps
+
+    def forward(self, x: Tensor) -> tuple[Any, list[Tensor]]:
+        """``(B, 3, H, W)`` to the network's output and the marked output of each tap."""
+        calls: Counter[str] = Counter()
+        read: dict[str, Tensor] = {}
+
+        def mark_site(layer: str, output: Any) -> Any:
+            calls[layer] += 1
+            return mark(output, "site", layer, calls[layer] - 1) if isinstance(output, Tensor) else output
+
+        def mark_tap(layer: str, output: Tensor) -> None:
+            read[layer] = mark(output, "tap", layer, 0)
+
+        hooks = [(mark_site, name) for name, module in self.network.named_modules() if recognise(module)]
+        hooks += [(mark_tap, name) for name in self.taps]  # behind the site's, where the tap is stochastic itself
+        handles = [
+            self.network.get_submodule(name).register_forward_hook(
+                lambda _, __, output, hook=hook, name=name: hook(name, output)
+            )
+            for hook, name in hooks
+        ]
+        try:
+            return self.network(x), [read[tap] for tap in self.taps]
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep torch from the user's terminal: its own deprecations, and the graph it prints where it cannot go on."""
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _writes(node: fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+def _is_random(node: fx.Node) -> bool:
+    """Whether a node draws numbers; dropout that is switched off does not."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    if torch.Tag.nondeterministic_seeded not in node.target.tags:
+        return False
+    values = {argument.name: argument.default_value for argument in node.target._schema.arguments}
+    values |= dict(zip(values, node.args, strict=False)) | node.kwargs
+    return values.get("train", True) is not False and values.get("dropout_p") != 0.0
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every candidate of a search is judged by, from one pass over the frames: one graph with all taps and the most samples.
+
+The first S of its samples are the samples of S masks, since a mask bank is drawn mask by mask.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from export.frames.overlap_check import Progress
+from export.detectors.entropy import DEFAULT_NEIGHBORS, latent_entropy
+from export.graphs.evaluation import OUTPUT_SCORES
+from export.graphs.runners import run_graph
+from export.anomalies.frame_set import FrameSource
+
+GUIDE_SAMPLES = 10
+"""The guide's S, with fresh masks; its k is the default of every entropy here."""
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class TapSlice:
+    """Where a tap's channels lie in the concatenated latent."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class SearchGraphs:
+    """What the frames are run through.
+
+    Attributes:
+        session: frame to latent samples, moments and output scores, of all taps.
+        guide: the same network with the guide's fresh masks at the guide's tap; None where that is not looked at.
+        taps: of ``session``, in the order of the latent's parts.
+        samples: numbers of samples to look at, each above k.
+        neighbors: k.
+    """
+
+    session: ort.InferenceSession
+    guide: ort.InferenceSession | None
+    taps: tuple[TapSlice, ...]
+    samples: tuple[int, ...]
+    neighbors: int
+
+
+@dataclass(frozen=True, eq=False)
+class SearchFeatures:
+    """Of the N frames of a set.
+
+    Attributes:
+        frames: the set.
+        rows: by name of the features, ``(N, D)`` float32: ``TAP, S = 16`` for entropies, ``TAP, moments`` without sampling,
+            each output score ``(N, 1)``, and ``guide`` for the guide's entropies.
+    """
+
+    frames: FrameSource
+    rows: dict[str, Floats]
+
+
+def entropy_name(tap: str, samples: int) -> str:
+    """Name of a tap's entropies at S."""
+    return f"{tap}, S = {samples}"
+
+
+def moments_name(tap: str) -> str:
+    """Name of what a tap says without any sampling."""
+    return f"{tap}, no sampling"
+
+
+def collect(graphs: SearchGraphs, frames: FrameSource, progress: Progress) -> SearchFeatures:
+    """Run a set through the graphs."""
+    rows: dict[str, list[Floats]] = {}
+    for frame in progress((frames[i] for i in range(len(frames))), frames.name, len(frames)):
+        for name, values in _of_frame(graphs, frame).items():
+            rows.setdefault(name, []).append(values.astype(np.float32))
+    return SearchFeatures(frames, {name: np.stack(values) for name, values in rows.items()})
+
+
+def _of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[str, Floats]:
+    outputs = run_graph(graphs.session, frame[None], [])
+    samples, moments = outputs["latent_samples"][0], outputs["latent_moments"][0]
+    found: dict[str, Floats] = {}
+    for count in graphs.samples:
+        entropy = latent_entropy(samples[:count], graphs.neighbors)
+        found |= {entropy_name(tap.name, count): entropy[tap.start : tap.stop] for tap in graphs.taps}
+    found |= {moments_name(tap.name): moments[:, tap.start : tap.stop].ravel() for tap in graphs.taps}
+    if "output_scores" in outputs:
+        found |= {name: outputs["output_scores"][0, i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
+    if graphs.guide is not None:
+        fresh = run_graph(graphs.guide, frame[None], [])["latent_samples"][0]
+        found["guide"] = latent_entropy(fresh, DEFAULT_NEIGHBORS)
+    return found
+
+
+def two_folds(drives: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of two halves: whole drives, shared out from the largest on, or the two halves of a single one."""
+    names, sizes = np.unique(np.asarray(drives), return_counts=True)
+    if len(names) == 1:
+        first, second = np.array_split(np.arange(len(drives)), 2)
+        return first, second
+    halves: tuple[set[str], set[str]] = (set(), set())
+    held = [0, 0]
+    for i in np.argsort(-sizes, kind="stable"):
+        smaller = int(np.argmin(held))
+        halves[smaller].add(str(names[i]))
+        held[smaller] += int(sizes[i])
+    first, second = (np.flatnonzero([name in half for name in drives]) for half in halves)
+    return first, second

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which layer, how many samples, which detector? Every combination, judged in one pass over the frames."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+from export.frames.overlap_check import Progress
+from export.checkpoint.load import load_checkpoint
+from export.anomalies import ANOMALIES, SEVERITIES
+from export.data.anomalous import GUIDE_ANOMALIES
+from export.detectors.fit import DETECTORS, fit_detector
+from export.frames.drives import drive_names
+from export.errors import CalibrationError, UsageError
+from export.anomalies.frame_set import FrameSource
+from export.frames.files import FrameFiles
+from export.pipeline.options import ExportOptions
+from export.pipeline.resolve import check_options, resolve_preprocessing
+from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
+from export.search.timing import Workshop
+from export.search.ranking import GUIDE, Candidate, Ranked, candidates, judge
+from export.layers.stochastic import is_drop_block
+from export.sampling.taps import resolve_taps
+
+PAIRS = 15
+_AT = ", S = "
+_FEWEST = 20
+"""Frames in each half: the bandwidth is chosen over ten, and an AUROC of fewer says little."""
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What a user may ask of a search.
+
+    Attributes:
+        export: checkpoint, frames, taps, preprocessing and constants, as an export takes them; where it is told to write to
+            and how many samples it takes do not count.
+        samples: numbers of samples to look at.
+        detectors: to look at.
+        components: of the PCA before them; 0 for none.
+        ood_frames: real out-of-distribution frames; empty: synthetic shifts are made of the in-distribution frames.
+        kinds: of the synthetic shifts.
+        severity: of these.
+        every: take every n-th frame for these.
+        group_by: how frames are told apart by drive.
+        timed: how many of the best are timed.
+        guide: judge the guide's own configuration too, on shifts that neither it nor the best was fitted on.
+    """
+
+    export: ExportOptions
+    samples: tuple[int, ...] = (8, 16, 64)
+    detectors: tuple[str, ...] = ("kde", "mahalanobis", "knn")
+    components: tuple[int, ...] = (0,)
+    ood_frames: tuple[Path, ...] = ()
+    kinds: tuple[str, ...] = tuple(ANOMALIES)
+    severity: int = 3
+    every: int = 4
+    group_by: str = "none"
+    timed: int = 3
+    guide: bool = True
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        ranked: all candidates, best first.
+        best: the first that an export can make a bundle of.
+        guide: the guide's own configuration, on shifts that it was not fitted on; None where it was not looked at.
+        best_beside_guide: the best one on the same shifts.
+    """
+
+    ranked: tuple[Ranked, ...]
+    best: Ranked | None
+    guide: Ranked | None
+    best_beside_guide: Ranked | None
+
+
+def search(options: SearchOptions, say: Callable[[str], None], progress: Progress) -> SearchResult:
+    """Judge every combination.
+
+    Raises:
+        ExportError: one of its classes for each cause.
+    """
+    _check(options)
+    say(f"reading {options.export.ckpt}")
+    plain = options.export
+    checkpoint = load_checkpoint(plain.ckpt, plain.model, plain.model_args, trust=plain.trust_checkpoint)
+    files = FrameFiles(plain.frames, plain.channels)
+    folds = two_folds(drive_names(files.paths, options.group_by))
+    if min(map(len, folds)) < _FEWEST:
+        raise CalibrationError(
+            f"expected at least {_FEWEST} frames in each half, got {min(map(len, folds))}: search with more frames"
+        )
+    preprocessing = resolve_preprocessing(plain, checkpoint, files)
+    example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
+    taps = resolve_taps(checkpoint.network, plain.tap)
+    shifts = _shifts(options, files)
+    own_tap = (
+        guides_tap(checkpoint.network) if options.guide and {*GUIDE_ANOMALIES} < {s.kind for s in shifts} else None
+    )
+    if options.guide and own_tap is None:
+        say("without the guide's configuration: it takes one DropBlock layer, and its anomalies and others as shifts")
+
+    say("converting to ONNX")
+    workshop = Workshop(plain, checkpoint, preprocessing, example, files.shape)
+    whole = workshop.sampler(taps, max(options.samples))
+    guide = None if own_tap is None else workshop.sampler([own_tap], GUIDE_SAMPLES, fresh=True)
+    graphs = SearchGraphs(
+        workshop.session(whole),
+        None if guide is None else workshop.session(guide),
+        workshop.slices(taps),
+        options.samples,
+        plain.neighbors,
+    )
+    ind = collect(graphs, FrameSource("in distribution", files, tuple(range(len(files)))), progress)
+    found = [collect(graphs, shift, progress) for shift in shifts]
+
+    say("fitting and judging")
+    listed = list(candidates(list(ind.rows), options.detectors, options.components))
+    ranked = [judge(candidate, ind, found, folds, plain.seed) for candidate in listed]
+    ranked.sort(key=lambda one: -one.mean_auroc)
+    by_guide = judge(Candidate(GUIDE, GUIDE), ind, found, folds, plain.seed) if own_tap is not None else None
+    able = [one for one in ranked if _exportable(one.candidate, options)]
+    pairs = [ind.frames[i % len(files)] for i in range(PAIRS + 2)]
+    times = {
+        one.candidate: workshop.added_ms(
+            *tap_and_samples(one.candidate),
+            _fitted(one.candidate, ind, found, plain.seed),
+            progress(pairs, "timing", len(pairs)),
+        )
+        for one in able[: options.timed]
+    }
+    ranked = [replace(one, added_ms=times.get(one.candidate)) for one in ranked]
+    best = next((one for one in ranked if _exportable(one.candidate, options)), None)
+    # Of the best, too, only shifts that the guide's classifier did not learn.
+    beside = best.over(list(by_guide.auroc)) if best and by_guide else None
+    return SearchResult(tuple(ranked), best, by_guide, beside)
+
+
+def guides_tap(network: nn.Module) -> str | None:
+    """The network's one DropBlock layer; None where it has none or several."""
+    found = [name for name, module in network.named_modules() if is_drop_block(module)]
+    return found[0] if len(found) == 1 else None
+
+
+def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
+    """The tap and S of a candidate's entropies."""
+    tap, _, count = candidate.features.rpartition(_AT)
+    return tap, int(count)
+
+
+def _exportable(candidate: Candidate, options: SearchOptions) -> bool:
+    """Whether an export makes a bundle of it: entropies, and frames for the classifier to learn from."""
+    return _AT in candidate.features and (candidate.detector != "kde-classifier" or bool(options.ood_frames))
+
+
+def _fitted(candidate: Candidate, ind: SearchFeatures, shifts: Sequence[SearchFeatures], seed: int) -> Pipeline:
+    rows = ind.rows[candidate.features].astype(np.float64)
+    strange = np.concatenate([shift.rows[candidate.features] for shift in shifts]).astype(np.float64)
+    ood = strange if candidate.detector == "kde-classifier" else None
+    return fit_detector(candidate.detector, rows, ood, pca_components=candidate.pca_components, seed=seed)
+
+
+def _check(options: SearchOptions) -> None:
+    if not options.samples or not options.detectors or not set(options.detectors) <= set(DETECTORS):
+        raise UsageError(f"expected numbers of samples, and detectors among {', '.join(DETECTORS)}")
+    for count in options.samples:
+        check_options(replace(options.export, mc_samples=count))
+    unknown = sorted(set(options.kinds) - set(ANOMALIES))
+    if unknown or not (options.kinds or options.ood_frames):
+        raise UsageError(f"expected shifts among {', '.join(ANOMALIES)}, got {', '.join(unknown) or 'none'}")
+    if options.severity not in SEVERITIES or options.every < 1 or options.timed < 0 or min(options.components) < 0:
+        raise UsageError("expected a severity from 1 to 5, --every of at least 1, and no negative --timed or --pca")
+
+
+def _shifts(options: SearchOptions, files: FrameFiles) -> list[FrameSource]:
+    if options.ood_frames:
+        strange = FrameFiles(options.ood_frames, files.channels)
+        return [FrameSource("out of distribution", strange, tuple(range(len(strange))))]
+    indices = tuple(range(0, len(files), options.every))
+    return [FrameSource(kind, files, indices, kind, options.severity, options.export.seed) for kind in options.kinds]
+
+
+def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
+    """Arguments of the export that makes a bundle of a candidate."""
+    tap, count = tap_and_samples(candidate)
+    plain = options.export
+    words = ["--ckpt", str(plain.ckpt), "--tap", tap, "--mc-samples", str(count), "--detector", candidate.detector]
+    words += ["--pca", str(candidate.pca_components)] if candidate.pca_components else []
+    given: dict[str, object] = {
+        "--model": plain.model,
+        "--drop-prob": plain.drop_prob,
+        "--block-size": plain.block_size,
+        "--neighbors": plain.neighbors if plain.neighbors != ExportOptions.neighbors else None,
+        "--channels": plain.channels if plain.channels != ExportOptions.channels else None,
+        "--seed": plain.seed or None,
+        "--group-by": options.group_by if options.group_by != "none" else None,
+    }
+    for flag, value in given.items():
+        words += [] if value is None else [flag, str(value)]
+    for flag, values in (
+        ("--input-size", plain.input_size),
+        ("--crop", plain.crop),
+        ("--mean", plain.mean),
+        ("--std", plain.std),
+    ):
+        words += [] if values is None else [flag, *map(str, values)]
+    for name, value in plain.model_args.items():
+        words += ["--model-arg", f"{name}={value}"]
+    words += ["--resize", plain.resize] if plain.resize != ExportOptions.resize else []
+    words += [flag for flag, set_ in (("--trust-checkpoint", plain.trust_checkpoint), ("--force", plain.force)) if set_]
+    words += ["--ood-frames", *map(str, options.ood_frames)] if candidate.detector == "kde-classifier" else []
+    return [*words, "--frames", *map(str, plain.frames), "--out", "monitor"]

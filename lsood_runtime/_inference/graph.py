@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One ONNX graph in a session, on the providers that were asked for and on no other."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from lsood_runtime._exceptions import BundleError, ProviderError
+from lsood_runtime._inference.providers import CPU, ResolvedProvider, remedy
+
+Signature = Mapping[str, tuple[str, tuple[int | None, ...]]]
+"""ONNX Runtime's type and the shape behind the batch, by name of an input or output."""
+
+
+class Graph:
+    """One ONNX graph on exactly the providers that were asked for.
+
+    Args:
+        name: of the graph's file, for messages.
+        contents: serialised ONNX.
+        weights: files that hold constants of the graph, by the name under which it knows them; any other file is refused.
+        providers: as ``resolve_providers`` gives them.
+        options: of the session; the weights are added to them.
+        inputs: what the graph must take.
+        outputs: what the graph must give.
+
+    Raises:
+        ProviderError: a provider did not load, or none of the graph runs on any but the CPU; ONNX Runtime itself would go
+            on without it in silence. (TensorRT knows no float64: its detector runs on the CUDA that follows it.)
+        BundleError: the graph cannot be loaded, or has other inputs or outputs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        contents: bytes,
+        weights: Mapping[str, bytes],
+        providers: Sequence[ResolvedProvider],
+        options: ort.SessionOptions,
+        inputs: Signature,
+        outputs: Signature,
+    ) -> None:
+        if weights:
+            names, buffers = list(weights), list(weights.values())
+            options.add_external_initializers_from_files_in_memory(names, buffers, list(map(len, buffers)))
+        self.name, self.provider = name, providers[0][0]
+        self.inputs, self.outputs = inputs, outputs
+        try:
+            self.session = ort.InferenceSession(contents, options, providers=list(providers), enable_fallback=0)
+        except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
+            kind = BundleError if self.provider == CPU else ProviderError
+            raise kind(f"{self.provider} cannot load {name}: {_one_line(error)}") from error
+        self.session.disable_fallback()
+        loaded = self.session.get_providers()
+        for wanted, _ in providers:
+            if wanted not in loaded:
+                raise ProviderError(
+                    f"expected {wanted} to run {name}, this session has only {', '.join(loaded)}: {remedy(wanted)}"
+                )
+        self.placement = _placement(self.session)
+        devices = {name for name, _ in providers} - {CPU}
+        if devices and self.placement and not devices & self.placement.keys():
+            placed = ", ".join(f"{count} on {where}" for where, count in self.placement.items())
+            raise ProviderError(
+                f"expected {self.provider} to run {name}, its nodes are {placed}: {remedy(self.provider)}"
+            )
+        self._check("inputs", self.session.get_inputs(), inputs)
+        self._check("outputs", self.session.get_outputs(), outputs)
+
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Run once from and to host memory.
+
+        Raises:
+            ProviderError: ONNX Runtime failed; no other provider is tried.
+        """
+        results: list[NDArray[Any]] = self.guard(self.session.run, outputs, feed)
+        return results
+
+    def guard(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call ONNX Runtime.
+
+        Raises:
+            ProviderError: it failed.
+        """
+        try:
+            return call(*arguments)
+        except Exception as error:  # as above
+            raise ProviderError(f"{self.provider} failed while it ran {self.name}: {_one_line(error)}") from error
+
+    def _check(self, side: str, nodes: Sequence[Any], wanted: Signature) -> None:
+        got = {node.name: (node.type, tuple(node.shape)) for node in nodes}
+        if got.keys() != wanted.keys() or not all(_fits(got[name], wanted[name]) for name in wanted):
+            expected = {name: (kind, ("batch", *shape)) for name, (kind, shape) in wanted.items()}
+            raise BundleError(f"expected {self.name} with the {side} {expected}, got {got}: export the bundle again")
+
+
+def _placement(session: ort.InferenceSession) -> dict[str, int]:
+    """Nodes of the graph by provider; empty where this ONNX Runtime does not tell, as old ones do not."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return {}
+    counts: Counter[str] = Counter()
+    for part in session.get_provider_graph_assignment_info():
+        counts[part.ep_name] += len(part.get_nodes())
+    return dict(counts)
+
+
+def _fits(got: tuple[str, tuple[int | str | None, ...]], wanted: tuple[str, tuple[int | None, ...]]) -> bool:
+    """Whether type and rank agree, and each size behind the batch that the graph states."""
+    (kind, shape), (wanted_kind, wanted_shape) = got, wanted
+    same = all(
+        not isinstance(found, int) or found == size for found, size in zip(shape[1:], wanted_shape, strict=False)
+    )
+    return kind == wanted_kind and len(shape) == len(wanted_shape) + 1 and same
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

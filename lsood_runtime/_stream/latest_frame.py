@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A camera that is faster than the monitor: the latest frame wins, the others are counted."""
+
+import threading
+import time
+from collections import OrderedDict
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from lsood_runtime._exceptions import ClosedError
+from lsood_runtime._stream.stream import Stream
+
+
+class LatestFrameWorker:
+    """Scores frames in a thread of its own; a frame that still waits when its camera sends another is dropped.
+
+    Results come by the stream's ``on_result``, in that thread. Latency and deadline count from :meth:`submit`.
+
+    Args:
+        stream: that takes the frames; leave it to this worker alone.
+
+    Example:
+        >>> with LatestFrameWorker(monitor.stream(KOfN(3, 5), on_result=publish)) as worker:  # doctest: +SKIP
+        ...     worker.submit(frame, stamp_ns=stamp)
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._waiting: OrderedDict[str, tuple[float, Any, int]] = OrderedDict()
+        self._changed = threading.Condition()
+        self._closing, self._dropped = False, 0
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="lsood-latest-frame", daemon=True)
+        self._thread.start()
+
+    def submit(self, frame: Any, *, stamp_ns: int | None = None, camera: str = "camera") -> bool:
+        """Hand over a frame and return at once; numpy arrays are copied, so that a driver may reuse their memory.
+
+        Returns:
+            Whether no waiting frame of this camera was dropped for it.
+
+        Raises:
+            ClosedError: the worker was closed.
+            LsoodError: what went wrong with an earlier frame, or what ``on_result`` raised; the worker has stopped.
+        """
+        own = frame.copy() if isinstance(frame, np.ndarray) else frame
+        entry = time.perf_counter(), own, time.time_ns() if stamp_ns is None else stamp_ns
+        with self._changed:
+            self._raise_error()
+            if self._closing:
+                raise ClosedError("expected a worker at work, this one was closed: make a new one")
+            dropped = camera in self._waiting
+            self._dropped += dropped
+            self._waiting[camera] = entry  # a camera keeps its place in the queue: no other can starve it
+            self._changed.notify_all()
+        return not dropped
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were never scored because a later one came."""
+        with self._changed:
+            return self._dropped
+
+    def close(self) -> None:
+        """Score what still waits and stop; closing again does nothing.
+
+        Raises:
+            LsoodError: as for :meth:`submit`.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        with self._changed:
+            self._raise_error()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                camera, (start, frame, stamp_ns) = self._waiting.popitem(last=False)
+            try:
+                self._stream.assess_since(start, frame, stamp_ns=stamp_ns, camera=camera)
+            except Exception as error:  # it belongs to the caller, who is in another thread
+                with self._changed:
+                    self._error, self._closing = error, True
+                    self._waiting.clear()
+                return
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is timed computes what the runtime computes, wherever its values lie and in however many bits."""
+
+import numpy as np
+import pytest
+
+from benchmarks.networks import (
+    Placement,
+    alone,
+    bare_graph,
+    monitor_graphs,
+    monitored,
+    resident,
+    subject,
+)
+from export.precision.options import FLOAT16, FLOAT32, INT8
+from lsood_runtime._inference.frame_pass import SORTED_FIRST, Outcome
+
+SAMPLES, SMALL, PLACEMENT = 8, (256, 512), Placement("cpu", None)
+
+
+@pytest.mark.parametrize("samples", [8, SORTED_FIRST])
+def test_values_that_stay_on_the_device_are_those_of_the_host(samples: int) -> None:
+    """On the CPU's memory, by the code that times CUDA; it never sorts, so that a host that does must give the same bits."""
+    who = subject("resnet18", *SMALL)
+    outcome = monitored(who, samples, PLACEMENT)()
+    assert isinstance(outcome, Outcome)
+    values = resident(monitor_graphs(who, samples, PLACEMENT), who.frame, "cpu")()
+    np.testing.assert_array_equal(values["score"].numpy(), outcome.scores)
+    np.testing.assert_array_equal(values["segmentation"].numpy(), outcome.segmentation)
+    bare = resident([bare_graph(who, PLACEMENT)], who.frame, "cpu")()
+    np.testing.assert_array_equal(bare["segmentation"].numpy(), outcome.segmentation)
+    assert bare.keys() == {"frame", "segmentation"}
+
+
+@pytest.mark.parametrize(("kind", "within"), [(INT8, 0.2), (FLOAT16, 0.02)])
+def test_fewer_bits_change_little_and_something(kind: str, within: float) -> None:
+    who = subject("resnet18", *SMALL)
+    float32, reduced = (np.asarray(alone(who, PLACEMENT, precision)()) for precision in (FLOAT32, kind))
+    assert 0 < np.mean(float32 != reduced) < within
+    assert monitor_graphs(who, SAMPLES, PLACEMENT, precision=kind)[0].placement.keys() == {"CPUExecutionProvider"}

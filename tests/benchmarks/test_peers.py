@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published procedures as the benchmarks write them: they agree with each other and with ours, and leave no trace."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+
+from benchmarks.peers import Density, GuideProcedure, OnePass, kd_tree_entropies
+from export.detectors.fit import fit_detector
+from export.layers.dropblock import DropBlock2D
+from export.detectors.entropy import latent_entropy
+from tests.conftest import INPUT_SIZE, small_network
+
+SAMPLES = 8
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def test_trees_and_sorting_agree_on_float32_samples() -> None:
+    samples = np.random.default_rng(0).normal(size=(16, 40)).astype(np.float32)
+    np.testing.assert_allclose(kd_tree_entropies(samples), latent_entropy(samples), rtol=1e-9)
+
+
+def test_s_passes_and_one_pass_give_one_score_under_the_same_draws() -> None:
+    network = small_network().eval()
+    tap = network.deeplab_v3plus_model.drop_block1
+    assert isinstance(tap, DropBlock2D)
+    image = torch.randn(1, 3, *INPUT_SIZE, generator=torch.Generator().manual_seed(0))
+    features: list[torch.Tensor] = []
+    with tap.register_forward_hook(lambda _module, _inputs, output: features.append(output)), torch.no_grad():
+        classes = network(image).argmax(dim=1)
+    channels = features[0].shape[1]
+    rows = np.random.default_rng(1).normal(size=(50, channels))
+    pca = PCA(10, whiten=True, random_state=0).fit(rows)
+    exact = Density(pca, rows, 1.0, leaf_size=50)
+    guide, one_pass = (kind(network, tap, SAMPLES, exact) for kind in (GuideProcedure, OnePass))
+    torch.manual_seed(5)
+    by_passes = guide(image)
+    torch.manual_seed(5)
+    segmentation, score = one_pass(image)  # type: ignore[misc]
+    assert score == pytest.approx(by_passes, rel=1e-4)
+    np.testing.assert_array_equal(segmentation, classes.numpy())
+    torch.manual_seed(6)
+    assert guide(image) != by_passes
+    assert not tap.training
+    assert not tap._forward_hooks
+
+
+def test_the_exact_density_is_ours_and_the_default_is_not() -> None:
+    rng = np.random.default_rng(2)
+    rows, strange = rng.normal(size=(500, 58)), rng.normal(size=(40, 58)) + 1.5
+    pca = PCA(58, whiten=True, random_state=0).fit(rows)
+    ours = fit_detector("kde", rows, pca_components=58, bandwidth=1.0)
+    expected = -ours.score_samples(strange)
+    exact, default = (
+        np.array([Density(pca, rows, 1.0, **options)(row) for row in strange]) for options in ({"leaf_size": 500}, {})
+    )
+    np.testing.assert_allclose(exact, expected, rtol=1e-9)
+    assert (expected - default).max() > 1  # it errs towards the familiar
+    assert (expected - default).min() > -1e-6
+
+
+@pytest.mark.slow
+def test_the_suite_runs_and_its_report_follows(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    suite = ["-m", "pytest", "benchmarks/test_frame.py", "--benchmark-only", "--backbones", "resnet18", "--pairs", "3"]
+    suite += ["--samples", "8", "--frames", "3", "--rates", "10", "--paced-seconds", "0.3"]
+    report = ["-m", "benchmarks.report", str(results), "--out", str(tmp_path)]
+    for command in ([*suite, "--benchmark-json", str(results)], report):
+        subprocess.run([sys.executable, *command], cwd=PROJECT, check=True, capture_output=True)
+    assert "monitored / alone, resnet18 256x512 S=8" in (tmp_path / "report.md").read_text()
+    contents = json.loads(results.read_text())
+    assert os.uname().nodename not in json.dumps(contents["machine_info"])

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+import runpy
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from export.anomalies import ANOMALIES, SEVERITIES, Bytes, Floats, degrade
+from export.data.synthetic import render_scene
+from export.errors import UsageError
+
+ON_THE_PIXELS = {"night", "sensor_noise", "jpeg"}
+"""Kinds whose noise or blocks belong to the frame's own pixels and so do not scale with it."""
+SEEDLESS = {"defocus", "jpeg", "over_exposure", "under_exposure"}
+"""Kinds without anything random."""
+SHEET = Path(__file__).parents[1] / "examples" / "anomaly_sheet.py"
+
+
+@pytest.fixture(scope="module")
+def frame() -> Bytes:
+    return render_scene(np.random.default_rng(5), 96, 192)[0]
+
+
+def change(spoilt: Bytes, frame: Bytes) -> float:
+    return float(np.abs(spoilt.astype(float) - frame).mean())
+
+
+@pytest.mark.parametrize("kind", ANOMALIES)
+def test_same_seed_same_bits_and_input_kept(kind: str, frame: Bytes) -> None:
+    kept = frame.copy()
+    first = degrade(frame, kind, 3, seed=11)
+    np.testing.assert_array_equal(frame, kept)
+    np.testing.assert_array_equal(first, degrade(frame, kind, 3, seed=11))
+    assert first.shape == frame.shape
+    assert first.dtype == np.uint8
+    assert not np.shares_memory(first, frame)
+
+
+@pytest.mark.parametrize("kind", ANOMALIES)
+def test_another_seed_spoils_differently(kind: str, frame: Bytes) -> None:
+    assert (degrade(frame, kind, 3, seed=11) != degrade(frame, kind, 3, seed=12)).any() == (kind not in SEEDLESS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ANOMALIES)
+def test_change_grows_with_severity(kind: str, seed: int, frame: Bytes) -> None:
+    changes = [change(degrade(frame, kind, severity, seed), frame) for severity in SEVERITIES]
+    assert changes[0] > 0.3
+    assert (np.diff(changes) > 0).all(), changes
+
+
+@pytest.mark.parametrize("seed", range(2, 5))
+@pytest.mark.parametrize("kind", sorted(set(ANOMALIES) - ON_THE_PIXELS))
+def test_pattern_scales_with_the_frame(kind: str, seed: int, frame: Bytes) -> None:
+    large = cv2.resize(frame, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    spoilt = degrade(large, kind, 4, seed)
+    shrunk = cv2.resize(spoilt, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
+    clean = cv2.resize(large, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert change(shrunk, degrade(clean, kind, 4, seed)) < 1.2
+
+
+@pytest.mark.parametrize("shape", [(40, 70), (97, 61), (256, 512)])
+@pytest.mark.parametrize("kind", ANOMALIES)
+def test_any_size_and_any_memory_layout(kind: str, shape: tuple[int, int]) -> None:
+    flat = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mirrored = flat[:, ::-1]
+    np.testing.assert_array_equal(
+        degrade(mirrored, kind, 5, seed=1), degrade(np.ascontiguousarray(mirrored), kind, 5, seed=1)
+    )
+
+
+@pytest.mark.parametrize("kind", ANOMALIES)
+@settings(max_examples=12, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 71), st.integers(1, 71)) | st.just((8, 8)),
+    severity=st.sampled_from(SEVERITIES),
+    seed=st.integers(0, 2**63),
+)
+def test_every_size_gives_a_frame_of_that_size(kind: str, size: tuple[int, int], severity: int, seed: int) -> None:
+    frame = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8).transpose(1, 0, 2)
+    kept = frame.copy()
+    spoilt = degrade(frame, kind, severity, seed)
+    np.testing.assert_array_equal(frame, kept)
+    np.testing.assert_array_equal(spoilt, degrade(kept, kind, severity, seed))
+    assert spoilt.shape == (*size, 3)
+    assert spoilt.dtype == np.uint8
+    assert spoilt.flags.c_contiguous
+    assert not np.shares_memory(spoilt, frame)
+
+
+def test_a_function_serves_as_a_kind(frame: Bytes) -> None:
+    def negative(image: Floats, severity: int, rng: np.random.Generator) -> Floats:
+        return severity * rng.integers(1, 2) * (255 - image)
+
+    np.testing.assert_array_equal(degrade(frame, negative, 1, seed=0), 255 - frame)
+
+
+def test_sheet_draws_every_kind_and_severity_of_a_given_frame(
+    tmp_path: Path, frame: Bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(frame[:, :64]).save(tmp_path / "frame.png")
+    out = tmp_path / "new" / "sheet.png"
+    monkeypatch.setattr(
+        "sys.argv", ["sheet", "--frame", str(tmp_path / "frame.png"), "--width", "64", "--out", str(out)]
+    )
+    runpy.run_path(str(SHEET), run_name="__main__")
+    sheet = np.asarray(Image.open(out))
+    assert sheet.shape == (len(ANOMALIES) * (20 + 96 + 4), 6 * (64 + 4), 3)
+    for row, kind in enumerate(ANOMALIES):
+        for severity in (0, *SEVERITIES):
+            cell = sheet[row * 120 + 20 : row * 120 + 116, severity * 68 : severity * 68 + 64]
+            expected = degrade(frame[:, :64], kind, severity, 0) if severity else frame[:, :64]
+            np.testing.assert_array_equal(cell, expected)
+
+
+def test_defocus_keeps_a_uniform_frame_and_spreads_a_point_evenly() -> None:
+    grey = np.full((64, 128, 3), 90, dtype=np.uint8)
+    np.testing.assert_array_equal(degrade(grey, "defocus", 5, seed=0), grey)
+    point = np.zeros((101, 201, 3), dtype=np.uint8)
+    point[50, 100] = 255
+    disc = degrade(point, "defocus", 2, seed=0)
+    np.testing.assert_array_equal(disc, disc[::-1, ::-1])
+    assert disc[50, 100, 0] < 255
+
+
+def test_night_darkens_and_fog_flattens(frame: Bytes) -> None:
+    assert degrade(frame, "night", 5, seed=0).mean() < 0.35 * frame.mean()
+    assert degrade(frame, "fog", 5, seed=0).std() < 0.5 * frame.std()
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity", "seed", "message"),
+    [
+        ("hail", 1, 0, "expected a kind of anomaly from fog, .*, got 'hail'"),
+        ("fog", 0, 0, "expected a severity from 1 to 5, got 0"),
+        ("fog", 6, 0, "expected a severity from 1 to 5, got 6"),
+        ("fog", 1, -1, "expected a seed of 0 or more, got -1"),
+    ],
+)
+def test_bad_arguments(kind: str, severity: int, seed: int, message: str, frame: Bytes) -> None:
+    with pytest.raises(UsageError, match=message):
+        degrade(frame, kind, severity, seed)
+
+
+@pytest.mark.parametrize("shape", [(96, 192), (3, 96, 192), (96, 192, 4), (0, 192, 3)])
+def test_wrong_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match=r"expected an \(H, W, 3\) uint8 frame"):
+        degrade(np.zeros(shape, dtype=np.uint8), "fog", 1, seed=0)
+
+
+def test_wrong_dtype() -> None:
+    with pytest.raises(UsageError, match="float32"):
+        degrade(np.zeros((96, 192, 3), dtype=np.float32), "fog", 1, seed=0)

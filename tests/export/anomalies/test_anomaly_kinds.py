@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each kind that has a formula or another implementation, against it."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from scipy import ndimage
+
+from export.anomalies import SEVERITIES, Bytes, degrade
+from export.anomalies.lens import line_kernel
+from export.data.synthetic import render_scene
+
+
+def grey(height: int, width: int, value: int) -> Bytes:
+    return np.full((height, width, 3), value, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("severity", "quality"), list(zip(SEVERITIES, (40, 22, 13, 8, 4), strict=True)))
+def test_jpeg_is_pillows_at_the_stated_quality(severity: int, quality: int) -> None:
+    frame = render_scene(np.random.default_rng(severity), 97, 161)[0]
+
+    def coded(at: int) -> Bytes:
+        file = io.BytesIO()
+        Image.fromarray(frame).save(file, "JPEG", quality=at, subsampling="4:2:0")
+        return np.asarray(Image.open(file))
+
+    def off(at: int) -> float:
+        return float(np.abs(degrade(frame, "jpeg", severity, 0).astype(float) - coded(at)).mean())
+
+    assert off(quality) < 0.6
+    assert off(quality + 1) > 2 * off(quality)
+
+
+@settings(max_examples=15, deadline=None)
+@given(length=st.floats(0, 15), angle=st.floats(0, np.pi), seed=st.integers(0, 1000))
+def test_line_kernel_is_the_mean_of_scipys_shifted_frames(length: float, angle: float, seed: int) -> None:
+    kernel = line_kernel(length, angle)
+    reach = len(kernel) // 2
+    picture = np.random.default_rng(seed).random((31, 37))
+    padded = np.pad(picture, reach + 1, mode="symmetric")
+    places = (np.arange(400) + 0.5) / 400 * length - length / 2
+    shifted = [ndimage.shift(padded, (t * np.sin(angle), t * np.cos(angle)), order=1) for t in places]
+    expected = np.mean(shifted, axis=0)[reach + 1 : -reach - 1, reach + 1 : -reach - 1]
+    blurred = ndimage.convolve(picture, kernel, mode="reflect")
+    np.testing.assert_allclose(blurred, expected, atol=0.004)
+    assert kernel.sum() == pytest.approx(1)
+    np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("severity", "length"), list(zip(SEVERITIES, (0.01, 0.02, 0.035, 0.055, 0.08), strict=True)))
+def test_motion_blur_draws_a_point_out_to_its_length(severity: int, length: float, seed: int) -> None:
+    point = grey(201, 401, 0)
+    point[90:111, 190:211] = 255  # a square of 21 pixels, bright enough when blurred; its own variance is known
+    spread = degrade(point, "motion_blur", severity, seed)[..., 0].astype(float)
+    v, u = np.nonzero(spread)
+    along = np.linalg.eigvalsh(np.cov(np.stack([v, u]), aweights=spread[v, u], ddof=0))
+    own = (21**2 - 1) / 12
+    assert along[1] - own == pytest.approx((401 * length) ** 2 / 12, rel=0.12, abs=0.8)
+    assert along[0] == pytest.approx(own, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", ["defocus", "motion_blur"])
+def test_blur_keeps_a_uniform_frame(kind: str) -> None:
+    np.testing.assert_array_equal(degrade(grey(40, 90, 90), kind, 5, seed=0), grey(40, 90, 90))
+
+
+@pytest.mark.parametrize(
+    ("kind", "stops"),
+    [("over_exposure", (0.6, 1.2, 2.0, 2.9, 4.0)), ("under_exposure", (-0.8, -1.6, -2.7, -4.2, -6.0))],
+)
+@pytest.mark.parametrize("severity", SEVERITIES)
+def test_exposure_multiplies_the_light(kind: str, stops: tuple[float, ...], severity: int) -> None:
+    levels = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(16, 16, 3)
+    light = (levels.astype(float) / 255) ** 2.2
+    expected = 255 * np.minimum(light * 2.0 ** stops[severity - 1], 1) ** (1 / 2.2)
+    assert np.abs(degrade(levels, kind, severity, seed=0) - expected).max() < 0.501
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("severity", "count"), list(zip(SEVERITIES, (2, 6, 12, 22, 40), strict=True)))
+def test_dead_lines_touch_their_lines_alone(severity: int, count: int, seed: int) -> None:
+    frame = np.random.default_rng(seed).integers(1, 255, (240, 480, 3), dtype=np.uint8)  # two pixels a line
+    spoilt = degrade(frame, "dead_lines", severity, seed)
+    touched = (spoilt != frame).any(axis=2)
+    dead_rows, dead_columns = touched.all(axis=1), touched.all(axis=0)
+    np.testing.assert_array_equal(touched, dead_rows[:, None] | dead_columns[None, :])
+    assert dead_rows.sum() + dead_columns.sum() == 2 * count
+    assert set(np.unique(spoilt[touched])) <= {0, 255}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_occlusion_changes_its_area_and_grows_around_it(seed: int) -> None:
+    frame, before = grey(150, 220, 255), np.zeros((150, 220), dtype=bool)
+    for severity, area in zip(SEVERITIES, (0.05, 0.11, 0.19, 0.3, 0.45), strict=True):
+        covered = (degrade(frame, "occlusion", severity, seed) != 255).any(axis=2)
+        assert covered.mean() == pytest.approx(area, abs=0.01)
+        assert not (before & ~covered).any()
+        before = covered
+
+
+def test_rain_and_snow_show_their_streaks_and_flakes_brighter_than_a_dark_scene() -> None:
+    dark = grey(256, 512, 40)
+    for kind in ("rain", "snow"):
+        bright = degrade(dark, kind, 3, seed=1)[..., 1].astype(float)
+        background = np.median(bright)
+        marks, _ = ndimage.label(bright > background + 40)
+        boxes = ndimage.find_objects(marks)
+        assert len(boxes) > 60
+        slender = np.median([(rows.stop - rows.start) / (columns.stop - columns.start) for rows, columns in boxes])
+        assert slender > 2 if kind == "rain" else slender < 1.6

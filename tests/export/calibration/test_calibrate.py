@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From entropies and drives to a detector and thresholds: who fits what, and what is refused."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from export.calibration.calibrate import Calibration, calibrate, split_frames
+from export.calibration.options import CalibrationOptions
+from export.errors import CalibrationError, UsageError
+
+
+def calibrated(entropies: NDArray[np.float64], options: CalibrationOptions, drives: str = "") -> Calibration:
+    names = drives or "x" * len(entropies)
+    paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(names)]
+    return calibrate(entropies, *split_frames(paths, options), options)
+
+
+TENTH = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
+
+
+@pytest.mark.parametrize("drives", ["", "a" * 50 + "b" * 40 + "c" * 30])
+@pytest.mark.parametrize("kind", ["kde", "mahalanobis", "knn", "auto"])
+def test_held_out_frames_fit_nothing_and_set_the_threshold(kind: str, drives: str) -> None:
+    entropies = np.random.default_rng(0).normal(size=(120, 6))
+    options = CalibrationOptions(detector=kind, rates={"10%": 0.1, "half": 0.5}, group_by="prefix")
+    calibration = calibrated(entropies, options, drives)
+    moved = entropies.copy()
+    moved[calibration.held_out] += 100
+    again = calibrated(moved, options, drives)
+    rows = np.random.default_rng(1).normal(size=(9, 6))
+    np.testing.assert_array_equal(again.detector.score_samples(rows), calibration.detector.score_samples(rows))
+    assert again.points["10%"].value > calibration.points["10%"].value + 50
+    np.testing.assert_array_equal(
+        calibration.scores, -calibration.detector.score_samples(entropies[calibration.held_out])
+    )
+    assert list(calibration.points) == ["10%", "half"]
+    assert calibration.points["half"].value < calibration.points["10%"].value
+    assert sum(calibration.drives.values()) == len(calibration.held_out)
+    assert sum(calibration.fit_drives.values()) == 120 - len(calibration.held_out)
+
+
+def test_facts_name_the_drives_and_what_they_promise() -> None:
+    entropies = np.random.default_rng(0).normal(size=(120, 4))
+    several = calibrated(entropies, TENTH, "a" * 50 + "b" * 40 + "c" * 30).facts()
+    assert several["calibration"]["drives"] == {"b": 40, "c": 30} or several["calibration"]["drives"] == {
+        "c": 30,
+        "b": 40,
+    }
+    assert several["calibration"]["fit_drives"] == {"a": 50}
+    assert several["operating_points"]["10%"]["new_drive_rate"] >= 1 / 3
+    assert "whole drives" in several["calibration"]["source"]
+    single = calibrated(entropies, TENTH).facts()
+    assert single["operating_points"]["10%"]["new_drive_rate"] is None
+    assert "blocks" in single["calibration"]["source"]
+    assert set(single["detector"]["parameters"]) == {"bandwidth"}
+
+
+def test_a_drive_apart_is_warned_of() -> None:
+    rng = np.random.default_rng(0)
+    drives = "a" * 90 + "b" * 40 + "c" * 40
+    entropies = rng.normal(size=(170, 4))
+    assert calibrated(entropies, TENTH, drives).warnings == ()
+    entropies[130:] += 2
+    (warning,) = calibrated(entropies, TENTH, drives).warnings
+    assert "drive b" in warning
+    assert "drive c" in warning
+
+
+def test_groups_choose_the_bandwidth() -> None:
+    """Drives a few deviations apart: the bandwidth that bridges them is larger than the one within them."""
+    rng = np.random.default_rng(0)
+    drives = "".join(name * 40 for name in "abcdef")
+    centres = {name: rng.normal(scale=3, size=5) for name in "abcdef"}
+    entropies = np.stack([centres[name] + rng.normal(size=5) for name in drives])
+    shuffled = "".join(rng.permutation(list(drives)))
+    assert Counter(shuffled) == Counter(drives)
+    by_drive = calibrated(entropies, TENTH, drives).detector[-1].bandwidth_
+    by_chance = calibrated(entropies, TENTH, shuffled).detector[-1].bandwidth_
+    assert by_drive > 1.3 * by_chance
+
+
+@pytest.mark.parametrize(
+    ("entropies", "options", "message"),
+    [
+        (np.zeros((1, 4)), CalibrationOptions(), "at least 19"),
+        (np.ones((100, 4)), TENTH, "identical"),
+        (np.random.default_rng(0).normal(size=(8, 4)), CalibrationOptions(rates={"h": 0.5}), "at least 10 points"),
+        (
+            np.random.default_rng(0).normal(size=(100, 4)),
+            CalibrationOptions(rates={"t": 0.1}, pca=5),
+            "1 to 4 PCA components",
+        ),
+        (np.where(np.eye(100, 4) == 1, np.nan, 0.5), TENTH, "frame 0"),
+        (
+            np.random.default_rng(0).normal(size=(100, 4)),
+            CalibrationOptions(rates={"t": 0.1}, guarantee="drives"),
+            "held-out drives",
+        ),
+    ],
+)
+def test_frames_that_carry_no_calibration_are_refused(
+    entropies: NDArray[np.float64], options: CalibrationOptions, message: str
+) -> None:
+    with pytest.raises(CalibrationError, match=message):
+        calibrated(entropies, options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CalibrationOptions(detector="kde-classifier", rates={"t": 0.1}),
+        CalibrationOptions(ood_frames=(Path("fog"),), rates={"t": 0.1}),
+        CalibrationOptions(detector="auto", standardise=True, rates={"t": 0.1}),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options: CalibrationOptions) -> None:
+    with pytest.raises(UsageError, match="--detector"):
+        calibrated(np.random.default_rng(0).normal(size=(100, 4)), options)
+
+
+def test_constant_dimensions_and_more_dimensions_than_frames_score_finitely() -> None:
+    rng = np.random.default_rng(0)
+    entropies = rng.normal(size=(60, 200))
+    entropies[:, :50] = 1.5
+    for kind in ("kde", "mahalanobis", "knn", "auto"):
+        for standardise in (False, True) if kind != "auto" else (False,):
+            options = CalibrationOptions(detector=kind, standardise=standardise, rates={"t": 0.2})
+            calibration = calibrated(entropies, options)
+            strange = calibration.detector.score_samples(rng.normal(5, 3, size=(3, 200)))
+            assert np.isfinite(strange).all()
+            assert (-strange > calibration.points["t"].value).all()

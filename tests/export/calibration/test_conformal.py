@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholds: their value, their guarantee over many simulated calibrations, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import binom, norm
+
+from export.calibration.conformal import (
+    conformal_threshold,
+    drive_threshold,
+    drive_warning,
+    new_drive_rate,
+    p_values,
+    parse_operating_points,
+    set_threshold,
+)
+from export.errors import CalibrationError, UsageError
+
+
+def video(rng: np.random.Generator, count: int, correlation: float) -> NDArray[np.float64]:
+    """A stationary AR(1) sequence of standard normal scores."""
+    values = np.empty(count)
+    values[0] = rng.normal()
+    steps = rng.normal(scale=math.sqrt(1 - correlation**2), size=count)
+    for i in range(1, count):
+        values[i] = correlation * values[i - 1] + steps[i]
+    return values
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 200), st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]), st.integers(0, 2**32 - 1))
+def test_threshold_is_the_smallest_score_that_holds_the_rate(count: int, rate: float, seed: int) -> None:
+    scores = np.random.default_rng(seed).normal(size=count)
+    if round((count + 1) * rate, 9) < 1:
+        with pytest.raises(CalibrationError, match=f"got {count}"):
+            conformal_threshold(scores, rate)
+        return
+    threshold = conformal_threshold(scores, rate)
+    exceeding = (scores > threshold).sum()
+    assert threshold in scores
+    assert exceeding <= rate * (count + 1) + 1e-9  # the guarantee, in counts
+    lower = np.sort(scores)[np.flatnonzero(np.sort(scores) == threshold)[0] - 1]
+    if lower < threshold:
+        assert (scores > lower).sum() + 1 > rate * (count + 1) - 1e-9  # and no smaller score would hold it
+
+
+def test_false_alarms_stay_below_the_target_on_average() -> None:
+    rng = np.random.default_rng(0)
+    rates = np.array([1 - norm.cdf(conformal_threshold(rng.normal(size=59), 0.05)) for _ in range(4000)])
+    assert rates.mean() <= 0.05 + 3 * rates.std() / np.sqrt(len(rates))
+    assert rates.mean() > 0.045  # 3 of 60 places lie above the threshold: the bound is met, not undercut
+
+
+def test_the_needed_number_of_frames_is_said_and_is_enough() -> None:
+    with pytest.raises(CalibrationError, match="at least 19 held-out frames"):
+        conformal_threshold(np.arange(18.0), 0.05)
+    assert conformal_threshold(np.arange(19.0), 0.05) == 18
+
+
+@pytest.mark.parametrize(("correlation", "count"), [(0.0, 60), (0.0, 200), (0.5, 200), (0.8, 400)])
+@pytest.mark.parametrize("rate", [0.05, 0.1])
+def test_interval_covers_the_true_rate(correlation: float, count: int, rate: float) -> None:
+    """The rate of the very threshold, known in a simulation, lies in its 95 % interval in about 95 % of calibrations."""
+    rng = np.random.default_rng(1)
+    inside, widths, true = [], [], []
+    for _ in range(400):
+        scores = video(rng, count, correlation)
+        point = set_threshold(scores, ["x"] * count, rate)
+        true.append(1 - norm.cdf(point.value))
+        inside.append(point.rate_low <= true[-1] <= point.rate_high)
+        widths.append(point.rate_high - point.rate_low)
+    misses = len(inside) - sum(inside)
+    assert misses <= binom.ppf(0.999, len(inside), 0.05 if correlation == 0 else 0.1)
+    assert np.mean(true) <= rate + 3 * np.std(true) / np.sqrt(len(true)) + 0.01
+    assert np.mean(widths) < 0.25
+
+
+def test_correlated_frames_widen_the_interval() -> None:
+    rng = np.random.default_rng(2)
+    width = {}
+    for correlation in (0.0, 0.9):
+        points = [set_threshold(video(rng, 300, correlation), ["x"] * 300, 0.1) for _ in range(30)]
+        width[correlation] = np.mean([point.rate_high - point.rate_low for point in points])
+    assert width[0.9] > 1.7 * width[0.0]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 8), st.integers(1, 20), st.floats(0.15, 0.9), st.integers(0, 2**32 - 1))
+def test_drive_threshold_by_trying_every_score(groups: int, size: int, rate: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    drives = rng.permutation(np.r_[np.arange(groups), rng.integers(groups, size=size)]).astype(str).tolist()
+    scores = rng.normal(size=len(drives)).round(1)
+    names = np.array(drives)
+
+    def promised(threshold: float) -> float:
+        return float(1 + sum((scores[names == name] > threshold).mean() for name in set(drives))) / (groups + 1)
+
+    holding = [score for score in scores if promised(score) <= rate + 1e-12]
+    if not holding or groups < max(2, math.ceil(round(1 / rate, 9)) - 1):
+        with pytest.raises(CalibrationError, match="held-out drives"):
+            drive_threshold(scores, drives, rate)
+        return
+    assert drive_threshold(scores, drives, rate) == min(holding)
+    assert new_drive_rate(scores, drives, min(holding)) == pytest.approx(promised(min(holding)))
+
+
+def test_few_drives_promise_too_much_by_their_frames() -> None:
+    """Why the frames' threshold makes no promise for new drives."""
+    rng = np.random.default_rng(3)
+    flagged = []
+    for _ in range(300):
+        levels = rng.normal(scale=2, size=3)
+        scores = np.repeat(levels[:2], 40) + rng.normal(size=80)
+        point = set_threshold(scores, ["a"] * 40 + ["b"] * 40, 0.1)
+        flagged.append((levels[2] + rng.normal(size=200) > point.value).mean())
+        assert point.new_drive_rate is not None
+        assert point.new_drive_rate > 1 / 3
+    assert np.mean(flagged) - 3 * np.std(flagged) / np.sqrt(300) > 0.1
+
+
+def test_drive_guarantee_holds_for_drives_that_differ() -> None:
+    """Drives with a level of their own: the drives' threshold holds on new ones, and is the higher one."""
+    rng = np.random.default_rng(3)
+    flagged = {"frames": [], "drives": []}  # type: ignore[var-annotated]
+    for _ in range(400):
+        levels = rng.normal(scale=2, size=10)
+        drives = np.repeat(np.arange(9), 12).astype(str).tolist()
+        scores = np.repeat(levels[:9], 12) + rng.normal(size=108)
+        new = levels[9] + rng.normal(size=200)
+        for guarantee, shares in flagged.items():
+            point = set_threshold(scores, drives, 0.1, guarantee=guarantee)
+            shares.append((new > point.value).mean())
+    error = 3 * np.std(flagged["drives"]) / np.sqrt(400)
+    assert np.mean(flagged["drives"]) <= 0.1 + error
+    assert np.mean(flagged["frames"]) > np.mean(flagged["drives"])
+
+
+def test_a_single_drive_promises_nothing_about_new_ones() -> None:
+    scores = np.random.default_rng(0).normal(size=100)
+    assert set_threshold(scores, ["x"] * 100, 0.1).new_drive_rate is None
+    with pytest.raises(CalibrationError, match=r"at least 9 held-out drives .* got 1"):
+        set_threshold(scores, ["x"] * 100, 0.1, guarantee="drives")
+    two = set_threshold(scores, ["x", "y"] * 50, 0.1).new_drive_rate
+    assert two is not None
+    assert two >= 1 / 3
+
+
+def test_scores_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(CalibrationError, match="finite"):
+        set_threshold(np.r_[np.arange(30.0), np.nan], ["x"] * 31, 0.1)
+
+
+def test_p_values_by_counting() -> None:
+    rng = np.random.default_rng(0)
+    calibration, scores = rng.integers(0, 9, 40).astype(float), rng.integers(-1, 10, 25).astype(float)
+    expected = [(1 + sum(other >= score for other in calibration)) / 41 for score in scores]
+    np.testing.assert_allclose(p_values(calibration, scores), expected)
+
+
+def test_operating_points_are_named() -> None:
+    assert parse_operating_points(["0.05", "strict=0.01", "0.125"]) == {"5%": 0.05, "strict": 0.01, "12.5%": 0.125}
+
+
+@pytest.mark.parametrize("texts", [["5"], ["0"], ["x"], ["a=b"], ["=0.1"], ["0.1", "10%=0.2"], ["nan"], ["a\nb=0.1"]])
+def test_bad_operating_points_are_refused(texts: list[str]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        parse_operating_points(texts)
+
+
+def test_warning_names_the_worst_pair_and_chance_raises_none() -> None:
+    rng = np.random.default_rng(4)
+    drives = ["a"] * 100 + ["b"] * 100 + ["c"] * 100
+    level = rng.normal(size=300)
+    raised = sum(drive_warning(rng.normal(size=300), drives, 0.05) is not None for _ in range(100))
+    assert raised <= 8
+    level[200:] += 3
+    warning = drive_warning(level, drives, 0.05)
+    assert warning is not None
+    assert "of drive c" in warning
+    assert drive_warning(level[:5], drives[:5], 0.05) is None, "too few frames to set a threshold by"

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The evaluation graph and what is read off it, against torch's own operations on the hooked network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.special import softmax
+from scipy.stats import entropy as shannon
+from torch import Tensor
+
+from export.checkpoint.load import load_checkpoint
+from export.data import FrameFiles
+from export.errors import UsageError
+from export.graphs.evaluation import OUTPUT_SCORES, with_outputs
+from export.calibration.features import EvaluationGraphs, Features, measure
+from export.layers.preprocessing import Preprocessing
+from export.sampling.modules import LatentMoments
+from export.graphs.segmentation import output_scores
+from lsood_runtime import OoDMonitor
+from tests.conftest import INPUT_SIZE
+
+
+def hooked(checkpoint: Path, bundle: Path, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Logits and tapped features of one frame, from PyTorch."""
+    loaded = load_checkpoint(checkpoint)
+    seen: list[Tensor] = []
+    with OoDMonitor(bundle) as monitor:
+        (tap,) = monitor.manifest.tap.layers
+        mean, std = monitor.manifest.input.mean, monitor.manifest.input.std
+    loaded.network.get_submodule(tap).register_forward_hook(lambda _, __, output: seen.append(output))
+    with torch.inference_mode():
+        logits = loaded.network(Preprocessing(*INPUT_SIZE, mean, std)(torch.from_numpy(frame.copy())[None]))
+    return logits[0].numpy(), seen[0][0].numpy()
+
+
+def test_every_feature_of_a_frame(checkpoint: Path, bundle: Path, frames: Path) -> None:
+    frame = FrameFiles([frames])[7]
+    logits, tapped = hooked(checkpoint, bundle, frame)
+    got = EvaluationGraphs(bundle)(frame)
+    probabilities = softmax(logits.astype(np.float64), axis=0)
+    expected = [
+        shannon(probabilities, axis=0).mean(),
+        -probabilities.max(axis=0).mean(),
+        -logits.max(axis=0).mean(),
+        -torch.logsumexp(torch.from_numpy(logits), 0).mean().item(),
+    ]
+    np.testing.assert_allclose(got.output_scores, expected, rtol=1e-4, atol=1e-5)
+    moments = np.r_[tapped.mean(axis=(1, 2)), np.log(np.maximum(tapped.std(axis=(1, 2)), 1e-5))]
+    np.testing.assert_allclose(got.moments, moments, rtol=1e-3, atol=1e-4)
+    assert got.segmentation is not None
+    assert (got.segmentation == logits.argmax(axis=0)).mean() > 0.999
+    with OoDMonitor(bundle) as monitor:
+        assert got.score == pytest.approx(monitor.score(frame), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"masks": "fresh"}, {"masks": "input"}, {"segmentation": "none"}, {"segmentation": "logits"}]
+)
+def test_other_bundles(export_small: Callable[..., Path], frames: Path, options: dict[str, str]) -> None:
+    graphs = EvaluationGraphs(export_small(**options))
+    got = graphs(FrameFiles([frames])[0])
+    assert np.isfinite(got.entropy).all()
+    assert got.output_scores.shape == ((0,) if options.get("segmentation") == "none" else (4,))
+    assert (got.segmentation is None) == (options.get("segmentation") == "none")
+    assert got.segmentation is None or got.segmentation.ndim == 2
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 6, 3), (2, 3)])
+def test_moments_of_maps_tokens_and_vectors(shape: tuple[int, ...]) -> None:
+    features = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = features.numpy().astype(np.float64)
+    channels_last = values if values.ndim == 3 else np.moveaxis(values, 1, -1)
+    by_channel = np.moveaxis(channels_last.reshape(2, -1, 3), 1, -1)
+    expected = np.stack([by_channel.mean(axis=-1), np.log(np.maximum(by_channel.std(axis=-1), 1e-5))], axis=1)
+    np.testing.assert_allclose(LatentMoments()(features).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_output_scores_of_a_sure_and_a_blind_network() -> None:
+    sure = torch.zeros(1, 4, 2, 2)
+    sure[:, 1] = 200
+    scores = output_scores(torch.cat([sure, torch.zeros(1, 4, 2, 2)])).numpy()
+    np.testing.assert_allclose(scores[0], [0, -1, -200, -200], atol=1e-5)
+    np.testing.assert_allclose(scores[1], [np.log(4), -0.25, 0, -np.log(4)], atol=1e-5)
+
+
+def test_cutting_outputs_off_leaves_nothing_of_them(bundle: Path) -> None:
+    model = onnx.load(bundle / "evaluation.onnx")
+    lean = with_outputs(model, ["latent_samples"])
+    assert [output.name for output in lean.graph.output] == ["latent_samples"]
+    assert len(lean.graph.node) < len(model.graph.node)
+    read = {name for node in lean.graph.node for name in node.input}
+    assert {tensor.name for tensor in lean.graph.initializer} <= read
+    with pytest.raises(KeyError):
+        with_outputs(model, ["logits"])
+
+
+def test_features_of_a_folder(bundle: Path, frames: Path) -> None:
+    files = FrameFiles([frames])
+    graphs = EvaluationGraphs(bundle)
+    rows = list(measure(graphs, zip(map(str, files.paths[:6]), files, strict=False)))
+    whole = Features.collect(rows)
+    halves = Features.concatenate([Features.collect(rows[:2]), Features.collect(rows[2:])])
+    assert len(whole) == 6
+    for name in ("names", "entropy", "score", "moments", "output_scores"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(halves, name))
+    assert list(whole.columns()) == list(OUTPUT_SCORES)
+
+
+def test_bad_frames_are_named(bundle: Path, frames: Path) -> None:
+    graphs = EvaluationGraphs(bundle)
+    with pytest.raises(UsageError, match=r"front/3\.png: expected frames of 160x80"):
+        list(measure(graphs, [("front/3.png", np.zeros((10, 20, 3), np.uint8))]))
+    with pytest.raises(UsageError, match="at least one frame"):
+        Features.collect([])

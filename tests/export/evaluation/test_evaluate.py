@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m export evaluate`` from frames and labels to table, JSON, card and report."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from export.cli import calibrate, evaluate
+from export.data import SyntheticRoads, degrade
+from export.frames.files import FrameFiles
+from lsood_runtime import OoDMonitor, read_manifest
+from tests.conftest import FRAME_SIZE
+
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clean scenes with labels, and dark ones."""
+    folder = tmp_path_factory.mktemp("sets")
+    for name in ("clean", "labels", "dark"):
+        (folder / name).mkdir()
+    scenes = SyntheticRoads(14, *FRAME_SIZE, seed=5)
+    for i in range(14):
+        frame, label = scenes[i]
+        Image.fromarray(frame).save(folder / "clean" / f"{i:02d}.png")
+        Image.fromarray(label).save(folder / "labels" / f"{i:02d}.png")
+        Image.fromarray(frame // 6).save(folder / "dark" / f"d{i:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def run(bundle: Path, sets: Path, tmp_path: Path) -> Run:
+    shutil.copytree(bundle, tmp_path / "monitor")
+
+    def evaluated(*more: str, ind: str = "clean", synthetic: str = "fog") -> int:
+        arguments = [
+            str(tmp_path / "monitor"),
+            "--ind",
+            str(sets / ind),
+            "--synthetic",
+            synthetic,
+            "--severities",
+            "1",
+            "4",
+        ]
+        return evaluate.main([*arguments, *more])
+
+    return evaluated
+
+
+def test_figures_are_those_of_the_monitor(
+    run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--ood", f"dark={sets / 'dark'}", "--labels", str(sets / "labels"), "--json", "--seed", "3") == 0
+    got = json.loads(capsys.readouterr().out)
+    files = FrameFiles([sets / "clean"])
+    with OoDMonitor(tmp_path / "monitor") as monitor:
+        clean = [monitor.score(frame) for frame in files]
+        foggy = [monitor.score(degrade(frame, "fog", 4, 3 + i)) for i, frame in enumerate(files)]
+        dark = [monitor.score(frame) for frame in FrameFiles([sets / "dark"])]
+        threshold = monitor.threshold
+    assert [shift["name"] for shift in got["shifts"]] == ["dark", "fog 1", "fog 4"]
+    for shift, scores in ((got["shifts"][0], dark), (got["shifts"][2], foggy)):
+        expected = roc_auc_score([0] * 14 + [1] * 14, clean + scores)
+        assert shift["figures"]["auroc"][0] == pytest.approx(expected, abs=0.02)
+        assert shift["figures"]["miss_rate"][0] == pytest.approx(np.mean(np.array(scores) <= threshold), abs=0.08)
+    assert got["ind"]["false_alarm_rate"][0] == pytest.approx(np.mean(np.array(clean) > threshold), abs=0.08)
+    assert got["shifts"][0]["mean_iou"] is None, "no label has the name of a dark frame"
+    assert 0 <= got["shifts"][2]["mean_iou"] <= 1
+    assert [failure["score"] for failure in got["failures"]][:2] == ["latent entropy", "predictive_entropy"]
+    assert set(got["shifts"][0]["peers"]) == {"predictive_entropy", "maximum_softmax", "maximum_logit", "energy"}
+
+
+def test_table_other_detectors_and_card(
+    run: Run, sets: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (tmp_path / "monitor" / "segmentation.onnx").read_bytes()
+    assert "not evaluated" in (tmp_path / "monitor" / "README.md").read_text()
+    assert run("--every", "5", "--fit-frames", str(frames), "--update-card") == 0
+    out = capsys.readouterr().out
+    assert "False alarms:" in out
+    manifest = read_manifest(tmp_path / "monitor")
+    assert [shift["name"] for shift in manifest.evaluation["shifts"]] == ["fog 1", "fog 4"]
+    assert [shift["frames"] for shift in manifest.evaluation["shifts"]] == [3, 3]
+    card = (tmp_path / "monitor" / "README.md").read_text()
+    assert f"| fog 4 | 3 | {manifest.evaluation['shifts'][1]['auroc']:.3f} |" in card
+    assert "not evaluated" not in card
+    assert (tmp_path / "monitor" / "segmentation.onnx").read_bytes() == before
+    OoDMonitor(tmp_path / "monitor").close()  # every digest fits, the golden frames too
+
+
+def test_peers_are_detectors_on_other_frames(run: Run, frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--every", "7", "--fit-frames", str(frames), "--json") == 0
+    peers = json.loads(capsys.readouterr().out)["shifts"][0]["peers"]
+    kinds = [f"{rows}, {kind}" for rows in ("entropy", "moments") for kind in ("kde", "mahalanobis", "knn")]
+    assert list(peers)[4:] == kinds
+    assert all(0 <= value <= 1 for value in peers.values())
+
+
+def test_labels_of_unknown_ids_and_of_some_frames_are_refused(
+    run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some, strange = tmp_path / "some", tmp_path / "strange"
+    some.mkdir()
+    strange.mkdir()
+    shutil.copy(sets / "labels" / "03.png", some)
+    for path in (sets / "labels").iterdir():
+        Image.fromarray(np.full(FRAME_SIZE, 77, np.uint8)).save(strange / path.name)
+    assert run("--labels", str(some), synthetic="none") == 2
+    assert "a label for every frame of in distribution, 00.png has none" in capsys.readouterr().err
+    assert run("--labels", str(strange), synthetic="none") == 2
+    assert "name it by --ignore-label" in capsys.readouterr().err
+    assert run("--labels", str(strange), "--ignore-label", "77", "--json", synthetic="none") == 0
+    assert json.loads(capsys.readouterr().out)["ind"]["mean_iou"] is None
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--ood", "dusk"], "NAME=PATH"),
+        (["--ood", "x=nowhere"], "found nothing at nowhere"),
+        (["--ood", "x=no*where"], "check the pattern"),
+        (["--ood", "fog 4=a", "fog 4=b"], "is taken"),
+        (["--ood", "in distribution=a"], "is taken"),
+        (["--synthetic", "hail"], "got hail"),
+        (["--severities", "6"], "severities from 1 to 5"),
+        (["--every", "0"], "--every of at least 1"),
+        (["--operating-point", "loose"], "got 'loose'"),
+        (["--labels", "nowhere"], "folder of labels"),
+        (["--report", "no/where"], "the folder no to exist"),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    run: Run, more: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*more) in (1, 2)
+    err = capsys.readouterr().err.strip()
+    assert message in err
+    assert err.splitlines()[-1].startswith("export: error: expected")
+
+
+def test_frames_in_both_sets_are_refused(run: Run, sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--ood", f"again={sets / 'clean'}") == 2
+    assert "is in both" in capsys.readouterr().err
+
+
+def test_frames_that_calibrated_the_bundle_are_no_evidence(
+    bundle: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for i, frame in enumerate(FrameFiles([frames])):
+        if i < 30:
+            Image.fromarray(frame // 8).save(strange / f"s{i:02d}.png")
+    ood = ["--detector", "kde-classifier", "--ood-frames", str(strange), "--false-alarm-rate", "0.2"]
+    fitted = tmp_path / "fitted"
+    assert calibrate.main([str(bundle), "--frames", str(frames), *ood, "--out", str(fitted), "--quiet"]) == 0
+    shutil.copytree(strange, tmp_path / "copy")
+    asked = [f"learnt={strange}", f"new={tmp_path / 'copy'}"]
+    arguments = [str(fitted), "--ind", str(frames), "--ood", *asked, "--synthetic", "none"]
+    capsys.readouterr()
+    assert evaluate.main([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [shift["fitted_on"] for shift in figures["shifts"]] == [True, False]
+    assert figures["ind"]["calibration_frames"] == 60
+    assert figures["mean_auroc"] == figures["shifts"][1]["figures"]["auroc"][0]
+    assert evaluate.main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "learnt (fitted on)" in out
+    assert "Careful: 60 of these frames" in out

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mean IoU and risk-coverage, against torchmetrics, scikit-learn and a plain loop."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import jaccard_score
+from torchmetrics.classification import MulticlassJaccardIndex
+
+from export.errors import UsageError
+from export.evaluation.failure_prediction import failure_prediction, mean_iou, overlaps
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_frame_and_set_by_other_libraries(num_classes: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, num_classes, (3, 8, 10), dtype=np.uint8)
+    labels[rng.random(labels.shape) < 0.1] = 255
+    maps = rng.integers(0, num_classes, labels.shape, dtype=np.uint8)
+    frames = [overlaps(guess, label, num_classes, [255]) for guess, label in zip(maps, labels, strict=True)]
+    for frame, guess, label in zip(frames, maps, labels, strict=True):
+        counted = label != 255
+        expected = jaccard_score(label[counted], guess[counted], average="macro")
+        assert mean_iou([frame]) == pytest.approx(expected)
+    whole = MulticlassJaccardIndex(num_classes, average="none", ignore_index=255)
+    per_class = whole(torch.from_numpy(maps).long(), torch.from_numpy(labels).long()).numpy()
+    occurs = np.sum([frame.union for frame in frames], axis=0) > 0
+    assert mean_iou(frames) == pytest.approx(per_class[occurs].mean(), rel=1e-5)
+
+
+def test_maps_are_resized_to_the_label() -> None:
+    classes = np.array([[0, 1], [2, 3]], np.uint8)
+    label = classes.repeat(6, axis=0).repeat(4, axis=1)
+    assert mean_iou([overlaps(classes, label, 4, [])]) == 1
+    assert math.isnan(mean_iou([overlaps(classes, np.full((4, 4), 9, np.uint8), 4, [9])]))
+    with pytest.raises(UsageError, match=r"below 3 or ignored ones, got 3: name it by --ignore-label"):
+        overlaps(classes, label, 3, [255])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 30), st.integers(0, 2**32 - 1))
+def test_risk_coverage_by_a_plain_loop(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, iou = rng.normal(size=count), rng.random(count)
+    got = failure_prediction("s", scores, iou)
+    ranked = sorted(range(count), key=lambda i: scores[i])
+    best = sorted(range(count), key=lambda i: -iou[i])
+    for order, area in ((ranked, got.aurc), (best, got.oracle_aurc)):
+        risks = [np.mean([1 - iou[i] for i in order[:k]]) for k in range(1, count + 1)]
+        assert area == pytest.approx(np.mean(risks))
+    assert got.random_aurc == pytest.approx(1 - iou.mean())
+    assert got.oracle_aurc <= got.aurc + 1e-12
+    assert got.spearman == pytest.approx(spearmanr(scores, iou).statistic)
+
+
+def test_scores_that_say_nothing_or_are_not_there() -> None:
+    assert math.isnan(failure_prediction("s", np.ones(5), np.arange(5.0)).spearman)
+    for scores, iou in (([1.0], [1.0]), ([1.0, 2.0], [1.0]), ([1.0, np.nan], [1.0, 0.5])):
+        with pytest.raises(UsageError, match="at least two frames"):
+            failure_prediction("s", np.array(scores), np.array(iou))

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: one file, well formed, self-contained, legible on a phone and in print."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.errors import UsageError
+from export.evaluation.evaluate import evaluate
+from export.evaluation.result import Evaluation, EvaluationOptions
+from export.evaluation.report_page import check_report_folder, render, write_report
+from tests.conftest import write_scenes
+
+VOID = {"meta", "img", "br", "link"}
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+class Page(HTMLParser):
+    """Checks the nesting as it reads, and keeps what the tests ask for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.images_without_alt = 0
+        self.headings: list[int] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.open += [] if tag in VOID else [tag]
+        self.ids += [values["id"] or ""] if "id" in values else []
+        self.references += [values[name] or "" for name in ("src", "href", "xlink:href") if name in values]
+        self.images_without_alt += tag == "img" and not values.get("alt")
+        self.headings += [int(tag[1])] if re.fullmatch(r"h[1-6]", tag) else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def read(html: str) -> Page:
+    page = Page()
+    page.feed(html)
+    page.close()
+    assert page.open == []
+    return page
+
+
+@pytest.fixture(scope="module")
+def result(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    folder = tmp_path_factory.mktemp("report")
+    clean = write_scenes(folder / "clean", 16, seed=5)
+    (clean / "0003.png").rename(clean / "<script>alert(1)<&script>.png")
+    labels = folder / "labels"
+    labels.mkdir()
+    for path in clean.iterdir():
+        Image.fromarray(np.asarray(Image.open(path))[..., 0] // 64).save(labels / path.name)
+    options = EvaluationOptions(bundle, (clean,), labels=(labels,), kinds=("fog", "mud"), severities=(1, 3, 5), every=2)
+    return evaluate(options, lambda _: None, lambda items, *_: items)
+
+
+@pytest.fixture(scope="module")
+def report(result: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written") / "report"
+    write_report(result, folder, "python -m export evaluate <monitor>")
+    return folder
+
+
+def test_page_is_well_formed_and_needs_nothing_else(report: Path) -> None:
+    html = (report / "index.html").read_text()
+    page = read(html)
+    assert len(page.ids) == len(set(page.ids))
+    assert page.images_without_alt == 0
+    assert all(reference.startswith(("data:image/jpeg;base64,", "#")) for reference in page.references)
+    assert not re.findall(r"url\((?!#)|@import|<script|<link|<iframe", html)
+    fragments = set(re.findall(r"url\(#([^)]+)\)", html)) | {r[1:] for r in page.references if r.startswith("#")}
+    assert fragments <= set(page.ids)
+    assert page.headings[0] == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    text = "".join(page.text)
+    assert "<script>alert(1)<&script>.png" in text, "shown as text, which it is"
+    assert "python -m export evaluate <monitor>" in text
+    assert "False alarms" in text
+
+
+def test_figures_beside_it_are_the_evaluations(report: Path, result: Evaluation) -> None:
+    figures = json.loads((report / "figures.json").read_text())
+    assert figures == result.asdict()
+    page = "".join(read((report / "index.html").read_text()).text)
+    for shift in figures["shifts"]:
+        assert f"{shift['figures']['auroc'][0]:.3f} (" in page
+
+
+def test_what_is_not_there_is_said(bundle: Path, tmp_path: Path) -> None:
+    clean = write_scenes(tmp_path / "one", 1, seed=6)
+    options = EvaluationOptions(bundle, (clean,), kinds=())
+    alone = evaluate(options, lambda _: None, lambda items, *_: items)
+    text = "".join(read(render(alone, "x")).text)
+    assert "No out-of-distribution frames were given" in text
+    assert "No labels were given" in text
+    assert text.count("Not shown") == 5
+
+
+def test_only_a_report_is_replaced(result: Evaluation, report: Path, tmp_path: Path) -> None:
+    write_report(result, report, "again")
+    assert "again" in (report / "index.html").read_text()
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="found something else"):
+        check_report_folder(tmp_path)
+    with pytest.raises(UsageError, match="to exist"):
+        check_report_folder(tmp_path / "no" / "where")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def browse(profile: Path, page: Path, *flags: str) -> subprocess.CompletedProcess[str]:
+    assert CHROMIUM is not None
+    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    command = [
+        CHROMIUM,
+        *quiet.split(),
+        "--disable-component-update",
+        "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        f"--user-data-dir={profile}",
+        *flags,
+        page.as_uri(),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the package chromium to look at the report")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_sideways_scrolling_in_chromium(report: Path, tmp_path: Path, width: int) -> None:
+    """A frame as wide as a phone, or a desk's window; Chromium's own window does not go below 500 pixels."""
+    probe = (
+        "<script>addEventListener('load', () => parent.postMessage(document.documentElement.scrollWidth, '*'))</script>"
+    )
+    html = (report / "index.html").read_text().replace("</body>", f"{probe}</body>")
+    (tmp_path / "inner.html").write_text(html)
+    (tmp_path / "outer.html").write_text(
+        f'<body><iframe src="inner.html" width="{width}" height="800" style="border:0"></iframe><script>'
+        "addEventListener('message', event => document.title = 'width ' + event.data)</script></body>"
+    )
+    done = browse(tmp_path / "profile", tmp_path / "outer.html", "--virtual-time-budget=5000", "--dump-dom")
+    found = re.search(r"<title>width (\d+)</title>", done.stdout)
+    assert found is not None, done.stdout[:500]
+    assert int(found.group(1)) <= width
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the package chromium to look at the report")
+def test_prints_and_shows_in_chromium(report: Path, tmp_path: Path) -> None:
+    pdf, picture = tmp_path / "report.pdf", tmp_path / "report.png"
+    browse(tmp_path / "a", report / "index.html", f"--print-to-pdf={pdf}")
+    browse(tmp_path / "b", report / "index.html", "--window-size=1280,1600", f"--screenshot={picture}")
+    assert len(re.findall(rb"/Type\s*/Page[^s]", pdf.read_bytes())) >= 2
+    pixels = np.asarray(Image.open(picture).convert("L"))
+    assert pixels.std() > 15, "something is drawn"

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which drive a frame belongs to, and which drives are held out."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from export.frames.drives import drive_names, hold_out
+from export.errors import CalibrationError, UsageError
+
+PATHS = [Path("/data/day/front/a_1.png"), Path("/data/day/front/b_2_x.png"), Path("/data/night/front/b_3.png")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("none", ("all", "all", "all")),
+        ("folder", ("day/front", "day/front", "night/front")),
+        ("prefix", ("a", "b", "b")),
+    ],
+)
+def test_rules(rule: str, expected: tuple[str, ...]) -> None:
+    assert drive_names(PATHS, rule) == expected
+
+
+def test_folders_of_different_names_go_by_the_last_part() -> None:
+    assert drive_names([Path("/x/one/1.png"), Path("/x/two/1.png")], "folder") == ("one", "two")
+    assert drive_names([Path("/x/one/1.png")], "folder") == ("one",)
+
+
+def test_a_table_names_frames_by_file_or_path(tmp_path: Path) -> None:
+    table = tmp_path / "drives.csv"
+    table.write_text(f"drive,frame,note\nmorning,a_1.png,x\nnoon,{PATHS[1]},\nnoon,b_3.png,y\n")
+    assert drive_names(PATHS, str(table)) == ("morning", "noon", "noon")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "none, folder, prefix or a CSV table"),
+        ("frame,name\na_1.png,x\n", "columns frame and drive"),
+        ("", "columns frame and drive"),
+        ("frame,drive\na_1.png,x\na_1.png,y\n", r"a_1\.png is there 2 times"),
+        ("frame,drive\na_1.png,x\n", "2 have none"),
+        ("frame,drive\na_1.png,\nb_2_x.png,y\nb_3.png,y\n", r"a_1\.png has none"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    table = tmp_path / "drives.csv"
+    if text is not None:
+        table.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        drive_names(PATHS, str(table))
+
+
+def test_a_name_without_a_prefix_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"underscore, got 0001\.png"):
+        drive_names([Path("a_1.png"), Path("0001.png")], "prefix")
+
+
+@given(st.integers(8, 500))
+def test_two_contiguous_eighths_of_a_single_drive(count: int) -> None:
+    held_out = hold_out(["x"] * count)
+    assert len(np.unique(held_out)) == len(held_out)
+    assert abs(len(held_out) - count / 4) <= 2
+    assert (np.diff(held_out) > 1).sum() == 1  # two runs of neighbours, no more
+    assert held_out.min() > 0
+    assert held_out.max() < count - 1
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=60).filter(lambda names: len(set(names)) > 1))
+def test_several_drives_are_held_out_whole(drives: list[str]) -> None:
+    held_out = hold_out(drives)
+    names, sizes = {drives[i] for i in held_out}, Counter(drives)
+    assert names
+    assert names < set(drives)
+    assert len(held_out) == sum(sizes[name] for name in names), "whole drives"
+    assert max(sizes[name] for name in names) <= min(sizes[name] for name in set(drives) - names), "the smallest ones"
+    without_largest = len(held_out) - max(sizes[name] for name in names)
+    assert 3 * without_largest < len(drives), "no more than a third needs"
+    assert 3 * len(held_out) >= len(drives) or len(names) == len(sizes) - 1
+
+
+def test_named_drives_and_no_others() -> None:
+    drives = ["a", "b", "c", "a"]
+    np.testing.assert_array_equal(hold_out(drives, ["a"]), [0, 3])
+    with pytest.raises(CalibrationError, match=r"among a, b, c, got d"):
+        hold_out(drives, ["d"])
+    with pytest.raises(CalibrationError, match="left to fit"):
+        hold_out(drives, ["a", "b", "c"])

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guide's ``get_dl_h_z`` against ``entropy-estimators``, frame by frame, as the guide calls it."""
+
+import numpy as np
+import pytest
+import torch
+from entropy_estimators import continuous
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.detectors.entropy import get_dl_h_z, joint_entropy
+from export.errors import UsageError
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 70),
+    st.integers(2, 20),
+    st.integers(1, 12),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([torch.float32, torch.float64]),
+)
+def test_both_entropies_equal_those_of_the_package(
+    frames: int, samples: int, channels: int, seed: int, dtype: torch.dtype
+) -> None:
+    rng = np.random.default_rng(seed)
+    z = torch.from_numpy(rng.normal(scale=rng.uniform(0.01, 3, channels), size=(frames * samples, channels))).to(dtype)
+    z[:, 0] = z[0, 0]  # a dead channel: every distance at the floor
+    joint, by_dimension = get_dl_h_z(z, samples)
+    assert joint.shape == (frames, 1)
+    assert by_dimension.shape == (frames, channels)
+    assert joint.dtype == by_dimension.dtype == np.float64
+    k = 5 if samples > 5 else samples - 1
+    for i in {0, frames // 2, frames - 1}:
+        of_frame = z[i * samples : (i + 1) * samples].double().numpy()
+        expected = continuous.get_h(of_frame, k=k, norm="max", min_dist=1e-5)
+        np.testing.assert_allclose(joint[i, 0], expected, rtol=0, atol=1e-6)
+        for c in range(channels):
+            expected = continuous.get_h(of_frame[:, c], k=k, norm="max", min_dist=1e-5)
+            np.testing.assert_allclose(by_dimension[i, c], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("samples", "neighbors"), [(8, 1), (8, 7), (16, 3)])
+def test_joint_entropy_takes_any_k(samples: int, neighbors: int) -> None:
+    points = np.random.default_rng(samples).normal(size=(2, 3, samples, 4))
+    got = joint_entropy(points, neighbors)
+    assert got.shape == (2, 3)
+    expected = continuous.get_h(points[1, 2], k=neighbors, norm="max", min_dist=1e-5)
+    np.testing.assert_allclose(got[1, 2], expected, atol=1e-9)
+
+
+def test_one_dimension_has_one_entropy() -> None:
+    joint, by_dimension = get_dl_h_z(torch.randn(40, 1, generator=torch.Generator().manual_seed(0)), 10)
+    np.testing.assert_allclose(joint, by_dimension, atol=1e-12)
+
+
+def test_samples_of_one_frame_may_stand_in_any_order() -> None:
+    z = torch.randn(3 * 8, 5, generator=torch.Generator().manual_seed(0)).reshape(3, 8, 5)
+    shuffled = z[:, torch.randperm(8, generator=torch.Generator().manual_seed(1))]
+    for before, after in zip(get_dl_h_z(z.flatten(0, 1), 8), get_dl_h_z(shuffled.flatten(0, 1), 8), strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("shape", "samples"), [((10, 4), 3), ((0, 4), 2), ((4, 4), 1), ((4, 4), 8), ((2, 4, 4), 2), ((8,), 4)]
+)
+def test_rows_that_make_no_whole_frames_are_refused(shape: tuple[int, ...], samples: int) -> None:
+    with pytest.raises(UsageError, match=rf"S = {samples}"):
+        get_dl_h_z(torch.zeros(shape), samples)

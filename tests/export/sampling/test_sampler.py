@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
+from torch import Tensor, nn
+
+from export.sampling.trace import is_mark
+from export.sampling.reference_passes import sample_passes
+from export.sampling.rewrite import Mode
+from export.sampling.sampler import Sampler, build_sampler
+from tests.networks import (
+    HEIGHT,
+    WIDTH,
+    BatchSecond,
+    Classifier,
+    DropBlockAtTap,
+    DropoutUNet,
+    NoDropout,
+    SkipAcrossTheCut,
+    TransformerSegmenter,
+    settled,
+)
+
+EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
+SAMPLES = 4
+ADDED: dict[str, Any] = {"drop_prob": 0.6, "block_size": 2}
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], list[str], dict[str, Any], int]] = {
+    "DropBlock at the tap": (DropBlockAtTap, ["drop_block1"], {}, 0),
+    "DropBlock of the dropblock package": (
+        lambda: DropBlockAtTap(PackageDropBlock2D(block_size=2, drop_prob=0.5)),
+        ["drop_block1"],
+        {},
+        0,
+    ),
+    "other constants than the layer's": (DropBlockAtTap, ["drop_block1"], ADDED, 0),
+    "dropout at three depths": (DropoutUNet, ["bottleneck"], {}, 3),
+    "dropout at the tap and upstream": (DropoutUNet, ["drop3"], {}, 2),
+    "the first dropout at the tap": (DropoutUNet, ["drop1"], {}, 0),
+    "skip connections between sampled layers": (DropoutUNet, ["up1"], {}, 5),
+    "skip connections across the cut": (SkipAcrossTheCut, ["up1"], {}, 3),
+    "DropBlock added behind dropout": (DropoutUNet, ["bottleneck"], ADDED, 3),
+    "no stochastic layer": (NoDropout, ["encoder"], ADDED, 0),
+    "two taps, DropBlock added to each": (NoDropout, ["encoder.0", "encoder.1"], ADDED, 0),
+    "three taps at and behind dropout": (DropoutUNet, ["bottleneck", "drop1", "drop3"], {}, 3),
+    "attention dropout, heads in the batch": (TransformerSegmenter, ["encoder_end"], {}, 0),
+    "the first attention dropout": (TransformerSegmenter, ["attentions.0"], {}, 0),
+    "batch second": (BatchSecond, ["tap"], {}, 0),
+    "a flat tap": (Classifier, ["dropout"], {}, 0),
+}
+
+
+def convolutions(sampler: Sampler) -> int:
+    return len(sampler.module.graph.find_nodes(op="call_function", target=torch.ops.aten.conv2d.default))
+
+
+def noise_for(sampler: Sampler, frames: int) -> list[Tensor]:
+    return [torch.rand(frames, sampler.samples, *site.noise_shape) for site in sampler.sites]
+
+
+INPUT_CASES = [
+    "DropBlock at the tap",
+    "DropBlock added behind dropout",
+    "skip connections across the cut",
+    "the first attention dropout",
+    "a flat tap",
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "mode"), [(case, "fixed") for case in CASES] + [(case, "input") for case in INPUT_CASES]
+)
+def test_one_pass_equals_one_pass_for_each_mask(case: str, mode: Mode) -> None:
+    make, taps, options, sampled_convolutions = CASES[case]
+    network = settled(make())
+    sampler = build_sampler(network, EXAMPLE, taps, mc_samples=SAMPLES, mode=mode, **options)
+    assert not any(is_mark(node) for node in sampler.module.graph.nodes)
+    own = sum(isinstance(module, nn.Conv2d) for module in network.modules())
+    assert convolutions(sampler) == own + sampled_convolutions
+    for frames in (1, 3):
+        x = torch.randn(frames, 3, HEIGHT, WIDTH)
+        noise = noise_for(sampler, frames) if mode == "input" else []
+        with torch.no_grad():
+            output, latent_samples = sampler.module(x, *noise)
+            expected = network(x)
+        assert latent_samples.shape == (frames, SAMPLES, sampler.channels)
+        assert latent_samples.std(dim=1).max() > 0
+        torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+        passes = sample_passes(network, x, sampler, noise)
+        torch.testing.assert_close(latent_samples, passes, rtol=0, atol=1e-5)
+
+
+def test_reference_equals_the_formula() -> None:
+    network = settled(DropBlockAtTap())
+    sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES)
+    x = torch.randn(2, 3, HEIGHT, WIDTH)
+    with torch.no_grad():
+        features = network.deep(network.shallow(x)).double().numpy()
+    assert sampler.bank is not None
+    (keep,) = sampler.bank.keep
+    expected = np.einsum("bchw,shw->bsc", features, keep) / keep.sum(axis=(1, 2))[:, None]
+    np.testing.assert_allclose(sample_passes(network, x, sampler).numpy(), expected, atol=1e-6)
+
+
+def test_reference_equals_a_network_whose_dropout_multiplies_by_hand() -> None:
+    network = settled(Classifier())
+    sampler = build_sampler(network, EXAMPLE, ["dropout"], mc_samples=SAMPLES)
+    x = torch.randn(2, 3, HEIGHT, WIDTH)
+    assert sampler.bank is not None
+    channels, elements = (torch.from_numpy(keep) for keep in sampler.bank.keep)
+    with torch.no_grad():
+        features = network.features(x).mean(dim=(2, 3))
+    expected = features[:, None] * channels / 0.7 * elements / 0.7
+    torch.testing.assert_close(sample_passes(network, x, sampler), expected)
+
+
+@pytest.mark.parametrize(("case", "sampled"), [("DropBlock at the tap", False), ("dropout at three depths", True)])
+def test_work_does_not_grow_with_the_samples(case: str, sampled: bool) -> None:
+    make, taps, options, _ = CASES[case]
+    network = settled(make())
+    few, many = (build_sampler(network, EXAMPLE, taps, mc_samples=s, **options) for s in (2, 32))
+    assert convolutions(few) == convolutions(many)
+    assert len(few.module.graph.nodes) == len(many.module.graph.nodes)
+    assert (few.region_nodes > 0) == sampled
+
+
+def test_without_output_the_decoder_is_left_out() -> None:
+    network = settled(DropBlockAtTap())
+    sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, with_output=False)
+    assert convolutions(sampler) == 2
+    assert {name.split(".")[1] for name, _ in sampler.module.named_parameters()} == {"shallow", "deep"}
+    x = torch.randn(3, 3, HEIGHT, WIDTH)
+    torch.testing.assert_close(sampler.module(x), sample_passes(network, x, sampler), rtol=0, atol=1e-5)
+
+
+def test_network_is_left_as_it_was_and_lends_its_weights() -> None:
+    network = settled(DropoutUNet())
+    x = torch.randn(1, 3, HEIGHT, WIDTH)
+    before, names = network(x), list(network.state_dict())
+    sampler = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES)
+    sample_passes(network, x, sampler)
+    assert not any(module._forward_hooks for module in network.modules())
+    assert list(network.state_dict()) == names
+    torch.testing.assert_close(network(x), before, rtol=0, atol=0)
+    own = {f"network.{name}": parameter.data_ptr() for name, parameter in network.named_parameters()}
+    assert {name: parameter.data_ptr() for name, parameter in sampler.module.named_parameters()} == own
+
+
+def test_fixed_masks_make_a_frame_independent_of_its_neighbours() -> None:
+    network = settled(DropoutUNet())
+    module = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES, seed=3).module
+    x = torch.randn(3, 3, HEIGHT, WIDTH)
+    torch.testing.assert_close(module(x)[1], torch.cat([module(frame[None])[1] for frame in x]), rtol=0, atol=1e-6)
+
+
+def test_fresh_masks_differ_from_call_to_call_and_from_frame_to_frame() -> None:
+    sampler = build_sampler(settled(DropBlockAtTap()), EXAMPLE, ["drop_block1"], mc_samples=64, mode="fresh")
+    assert sampler.bank is None
+    assert sampler.sha256 is None
+    x = torch.randn(1, 3, HEIGHT, WIDTH).expand(2, -1, -1, -1)
+    first, second = sampler.module(x)[1], sampler.module(x)[1]
+    assert not torch.isclose(first, second).all(dim=-1).any()
+    assert not torch.isclose(first[0], first[1]).all(dim=-1).any()
+
+
+def test_noise_that_keeps_nothing_gives_zeros_and_noise_that_drops_nothing_the_mean() -> None:
+    network = settled(DropBlockAtTap())
+    sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, mode="input")
+    x = torch.randn(2, 3, HEIGHT, WIDTH)
+    (shape,) = [(2, SAMPLES, *site.noise_shape) for site in sampler.sites]
+    with torch.no_grad():
+        assert (sampler.module(x, torch.zeros(shape))[1] == 0).all()
+        mean = network.deep(network.shallow(x)).mean(dim=(2, 3))[:, None].expand(-1, SAMPLES, -1)
+        torch.testing.assert_close(sampler.module(x, torch.full(shape, 0.999))[1], mean)
+
+
+def test_description_names_every_site() -> None:
+    network = settled(DropoutUNet())
+    sampler = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES, **ADDED)
+    sites = sampler.describe()
+    assert [site["layer"] for site in sites] == ["drop1", "drop2", "drop3", "bottleneck"]
+    assert [site["kind"] for site in sites] == ["channel-dropout", "dropout", "channel-dropout", "dropblock"]
+    assert [site["drop_prob"] for site in sites] == [0.4, 0.4, 0.2, 0.6]
+    assert [site["added"] for site in sites] == [False, False, False, True]

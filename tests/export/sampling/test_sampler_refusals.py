@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from export.layers.dropblock import DropBlock2D
+from export.errors import ConversionError, TapError
+from export.sampling.reference_passes import sample_passes
+from export.sampling.sampler import build_sampler
+from tests.networks import HEIGHT, WIDTH, Classifier, NoDropout, TransformerSegmenter, settled
+
+EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
+SAMPLES = 4
+ADDED: dict[str, Any] = {"drop_prob": 0.6, "block_size": 2}
+
+
+class ByValue(NoDropout):
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.encoder(x)
+        logits: Tensor = self.head(features * 2 if features.mean() > 0 else features)
+        return logits
+
+
+class ByLength(NoDropout):
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.encoder(x)).reshape(len(x), -1)
+        return logits
+
+
+class AlwaysRandom(NoDropout):
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(F.dropout(self.encoder(x), 0.5))
+        return logits
+
+
+class SeveralOutputs(NoDropout):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        return {"out": super().forward(x)}
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (ByValue(), "can follow with a free batch.*torch.where in place of `if`"),
+        (ByLength(), "can follow with a free batch.*not len"),
+        (AlwaysRandom(), "without randomness in evaluation mode, it calls aten.native_dropout"),
+        (SeveralOutputs(), "one tensor of logits"),
+    ],
+)
+def test_networks_without_a_graph_are_refused(
+    network: nn.Module, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConversionError, match=message) as raised:
+        build_sampler(network.eval(), EXAMPLE, ["encoder"], mc_samples=SAMPLES, **ADDED)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_several_outputs_do_not_matter_where_none_is_wanted() -> None:
+    network = settled(SeveralOutputs())
+    sampler = build_sampler(network, EXAMPLE, ["encoder"], mc_samples=SAMPLES, with_output=False, **ADDED)
+    torch.testing.assert_close(sampler.module(EXAMPLE), sample_passes(network, EXAMPLE, sampler))
+
+
+class Odd(NoDropout):
+    """Layers that cannot be taps, and layers whose dropout cannot be sampled."""
+
+    def __init__(self, dropout: nn.Module | None = None) -> None:
+        super().__init__()
+        self.unused = nn.Conv2d(3, 3, 1)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.flat, self.volume = nn.Flatten(0, 1), nn.Unflatten(1, (2, 2, 2))
+        self.dropout = dropout or nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.dropout(self.encoder(x))
+        tokens = features.flatten(2).transpose(1, 2)
+        self.flat(tokens), self.volume(features)
+        attended, _ = self.attention(tokens, tokens, tokens)
+        logits: Tensor = self.head(self.head.weight.new_ones(1) * features) + attended.mean()
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("network", "tap", "options", "message"),
+    [
+        (Odd(), "unused", ADDED, "unused does not"),
+        (TransformerSegmenter(), "dropout", {}, "dropout runs 2 times"),
+        (Odd(), "attention", ADDED, "MultiheadAttention attention gives something else: tap a layer"),
+        (Odd(), "volume", ADDED, r"volume gives \(1, 2, 2, 2, 6, 8\)"),
+        (Odd(), "flat", ADDED, "frames in its first dimension, flat gives"),
+        (NoDropout(), "encoder", {}, "found none: give --drop-prob and --block-size"),
+        (NoDropout(), "encoder", {"drop_prob": 0.5}, "give both or neither"),
+        (NoDropout(), "encoder", {"drop_prob": 1.5, "block_size": 2}, "below 1, got 1.5"),
+        (NoDropout(), "encoder", {"drop_prob": 0.5, "block_size": 0}, "at least 1 cell, got 0"),
+        (NoDropout(), "encoder", {"drop_prob": 0.1, "block_size": 5}, "82.5%"),
+        (Classifier(), "head", ADDED, "feature map at head for dropblock"),
+        (Odd(nn.AlphaDropout(0.5)), "head", {}, "dropout is an alpha dropout"),
+        (Odd(nn.Dropout(1.0)), "head", {}, "dropout has a drop probability of 1"),
+        (Odd(DropBlock2D(1.0, 1)), "dropout", {}, "drop probability of 1"),
+    ],
+)
+def test_taps_that_cannot_be_sampled_are_refused(
+    network: nn.Module, tap: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TapError, match=message):
+        build_sampler(network.eval(), EXAMPLE, [tap], mc_samples=SAMPLES, **options)
+
+
+def test_wrong_arguments_are_named() -> None:
+    network = NoDropout().eval()
+    with pytest.raises(ValueError, match="at least one Monte-Carlo sample, got 0"):
+        build_sampler(network, EXAMPLE, ["encoder"], mc_samples=0, **ADDED)
+    with pytest.raises(ValueError, match="among fixed, fresh, input, got 'random'"):
+        build_sampler(network, EXAMPLE, ["encoder"], mc_samples=2, mode="random", **ADDED)  # type: ignore[arg-type]
+    with pytest.raises(TapError, match="at least one tap"):
+        build_sampler(network, EXAMPLE, [], mc_samples=2)
+    sampler = build_sampler(network, EXAMPLE, ["encoder"], mc_samples=2, mode="input", **ADDED)
+    with pytest.raises(ValueError, match="noise for 1 sites in mode 'input', got 0"):
+        sample_passes(network, EXAMPLE, sampler)

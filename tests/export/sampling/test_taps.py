@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+import torch
+from dropblock import DropBlock2D as PackageDropBlock2D
+from torch import Tensor, nn
+
+from export.layers.dropblock import DropBlock2D
+from export.errors import TapError
+from export.layers.stochastic import Randomness, recognise
+from export.sampling.taps import list_layers, resolve_taps
+from tests.networks import (
+    HEIGHT,
+    WIDTH,
+    DropBlockAtTap,
+    DropoutUNet,
+    NoDropout,
+    TransformerSegmenter,
+)
+
+EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
+
+
+class DropBlock2d(nn.Module):
+    """Named and equipped as torchvision's and timm's are."""
+
+    def __init__(self, p: float, block_size: int) -> None:
+        super().__init__()
+        self.p, self.block_size = p, block_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class ScheduledDropBlock(DropBlock2d):
+    """A subclass under another name."""
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (DropBlock2D(0.5, 8), Randomness("dropblock", 0.5, 8)),
+        (PackageDropBlock2D(block_size=7, drop_prob=0.1), Randomness("dropblock", 0.1, 7)),
+        (ScheduledDropBlock(0.1, 7), Randomness("dropblock", 0.1, 7)),
+        (DropBlock2d(0.3, 5), Randomness("dropblock", 0.3, 5)),
+        (nn.Dropout(0.2), Randomness("dropout", 0.2)),
+        (nn.Dropout2d(0.2), Randomness("channel-dropout", 0.2)),
+        (nn.AlphaDropout(0.2), Randomness("alpha-dropout", 0.2)),
+        (nn.Dropout(0.0), None),
+        (DropBlock2D(0.0, 8), None),
+        (nn.Conv2d(3, 3, 1), None),
+    ],
+)
+def test_stochastic_layers_are_recognised_by_name_and_attributes(
+    module: nn.Module, expected: Randomness | None
+) -> None:
+    assert recognise(module) == expected
+
+
+def test_layers_come_in_execution_order_with_their_parameters_so_far() -> None:
+    network = DropBlockAtTap().eval()
+    layers = list_layers(network, EXAMPLE)
+    names = [layer.name for layer in layers]
+    assert names[:5] == ["shallow.0", "shallow.1", "shallow.2", "shallow", "deep.0"]
+    assert names.index("deep") < names.index("drop_block1") < names.index("head.0")
+    by_name = {layer.name: layer for layer in layers}
+    encoder = sum(p.numel() for p in [*network.shallow.parameters(), *network.deep.parameters()])
+    assert by_name["drop_block1"].parameters_so_far == encoder
+    assert layers[-1].parameters_so_far == sum(p.numel() for p in network.parameters())
+    assert by_name["drop_block1"].output_shape == (1, 12, 6, 8)
+    assert by_name["drop_block1"].class_name == "DropBlock2D"
+    assert by_name["drop_block1"].stochastic == "dropblock(p=0.8, b=3)"
+    assert by_name["deep"].stochastic is None
+
+
+def test_a_layer_that_runs_twice_is_listed_twice_and_its_parameters_counted_once() -> None:
+    network = TransformerSegmenter().eval()
+    layers = list_layers(network, EXAMPLE)
+    assert [layer.name for layer in layers].count("dropout") == 2
+    held = sum(p.numel() for p in network.parameters()) - network.token.numel() - network.positions.numel()
+    assert layers[-1].parameters_so_far == held
+
+
+def test_attention_dropout_of_torch_is_listed_as_not_sampled() -> None:
+    network = nn.ModuleDict({"attention": nn.MultiheadAttention(4, 2, dropout=0.25)}).eval()
+    network.forward = lambda x: network["attention"](x, x, x)
+    (layer,) = [layer for layer in list_layers(network, torch.zeros(3, 1, 4)) if layer.name == "attention"]
+    assert layer.stochastic == "attention dropout(p=0.25), not sampled"
+    assert layer.output_shape is None
+
+
+def test_listing_leaves_no_hook_behind_and_wants_evaluation_mode() -> None:
+    network = NoDropout().eval()
+    list_layers(network, EXAMPLE)
+    assert not any(module._forward_hooks for module in network.modules())
+    network.encoder[1].train()
+    with pytest.raises(ValueError, match=r"encoder\.1 is in training mode: call eval"):
+        list_layers(network, EXAMPLE)
+
+
+def test_the_only_drop_block_is_the_tap() -> None:
+    assert resolve_taps(DropBlockAtTap(), None) == ("drop_block1",)
+    assert resolve_taps(DropBlockAtTap(DropBlock2D(0.0, 3)), []) == ("drop_block1",)
+    assert resolve_taps(DropBlockAtTap(), ["deep", "shallow"]) == ("deep", "shallow")
+
+
+@pytest.mark.parametrize(
+    ("network", "names", "message"),
+    [
+        (nn.Sequential(DropBlock2D(), DropBlock2D()), None, r"found 2: choose by --tap among 0, 1$"),
+        (DropoutUNet(), None, r"found none: choose by --tap a layer at or behind drop1, drop2, drop3$"),
+        (NoDropout(), None, r"no stochastic layer: .* parts are encoder, pool, head$"),
+        (DropBlockAtTap(), ["drop_block"], r"got 'drop_block': the nearest are drop_block1"),
+        (NoDropout(), ["backbone.encoder"], r"the nearest are encoder"),
+        (NoDropout(), ["xyz"], r"got 'xyz': the network has 11 layers"),
+        (DropoutUNet(), ["drop1", "drop1"], r"'drop1' twice"),
+    ],
+)
+def test_what_cannot_be_resolved_comes_with_candidates(
+    network: nn.Module, names: list[str] | None, message: str
+) -> None:
+    with pytest.raises(TapError, match=message):
+        resolve_taps(network, names)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m export search``: one pass that gives what single passes give, judged without leakage."""
+
+import csv
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from export.checkpoint.load import load_checkpoint
+from export.cli.export import build_parser
+from export.cli import search as command
+from export.data import SyntheticRoads, degrade
+from export.detectors.kernel_density import ExactKernelDensity
+from export.layers.dropblock import DropBlock2D
+from export.detectors.entropy import latent_entropy
+from export.errors import UsageError
+from export.anomalies.frame_set import FrameSource
+from export.frames.files import FrameFiles
+from export.pipeline.options import ExportOptions
+from export.layers.preprocessing import Preprocessing
+from export.search.search import SearchOptions, SearchResult, guides_tap, search
+from export.search.features import SearchFeatures, two_folds
+from export.search.ranking import Candidate, judge
+from export.sampling.sampler import build_sampler
+from tests.conftest import INPUT_SIZE
+
+TAPS = ("deeplab_v3plus_model.backbone.layer3", "deeplab_v3plus_model.drop_block1")
+KINDS = ("fog", "mud", "sun_flare", "night")
+
+
+@pytest.fixture(scope="module")
+def options(checkpoint: Path, frames: Path) -> SearchOptions:
+    return SearchOptions(
+        ExportOptions(checkpoint, (frames,), Path("unused"), tap=TAPS, drop_prob=0.5, block_size=2),
+        samples=(8, 16),
+        detectors=("kde", "kde-classifier"),
+        components=(0, 4),
+        kinds=KINDS,
+        every=3,
+        timed=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def result(options: SearchOptions) -> SearchResult:
+    return search(options, lambda _: None, lambda items, *_: items)
+
+
+def test_every_combination_is_judged_best_first(result: SearchResult) -> None:
+    features = [f"{tap}, {what}" for tap in TAPS for what in ("S = 8", "S = 16", "no sampling")]
+    expected = {
+        (name, detector, pca) for name in features for detector in ("kde", "kde-classifier") for pca in (None, 4)
+    }
+    outputs = {(name, "output", None) for name in ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")}
+    got = [(one.candidate.features, one.candidate.detector, one.candidate.pca_components) for one in result.ranked]
+    assert set(got) == expected | outputs
+    assert len(got) == len(set(got))
+    means = [one.mean_auroc for one in result.ranked]
+    assert means == sorted(means, reverse=True)
+    assert all(set(one.auroc) == set(KINDS) for one in result.ranked)
+    timed = [one for one in result.ranked if one.added_ms is not None]
+    assert timed == [result.best]
+    assert result.guide is not None
+    assert set(result.guide.auroc) == {"night"}, "the guide's classifier learnt the others"
+    assert result.best_beside_guide is not None
+    assert set(result.best_beside_guide.auroc) == {"night"}
+
+
+def test_a_row_by_hand(result: SearchResult, checkpoint: Path, frames: Path) -> None:
+    """The last tap at S = 8 with a kernel density: PyTorch in place of ONNX Runtime, and scikit-learn's AUROC."""
+    loaded = load_checkpoint(checkpoint)
+    preprocessing = Preprocessing(*INPUT_SIZE, loaded.hyper_parameters["mean"], loaded.hyper_parameters["std"])
+    constants = {"mc_samples": 16, "drop_prob": 0.5, "block_size": 2}
+    sampler = build_sampler(loaded.network, torch.zeros(1, 3, *INPUT_SIZE), TAPS, **constants)  # type: ignore[arg-type]
+    layer3 = loaded.network.get_submodule(TAPS[0])
+    first = next(m for m in reversed(list(layer3.modules())) if isinstance(m, torch.nn.BatchNorm2d)).num_features
+
+    def entropies(images: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            _, samples = sampler.module(preprocessing(torch.from_numpy(np.stack(images))))
+        return latent_entropy(samples[:, :8, first:].numpy())
+
+    clean = list(FrameFiles([frames]))
+    halves = np.arange(30), np.arange(30, 60)
+    found = []
+    for fit, test in (halves, halves[::-1]):
+        density = ExactKernelDensity().fit(entropies([clean[i] for i in fit]))
+        foggy = [degrade(clean[i], "fog", 3, int(i)) for i in test if i % 3 == 0]
+        familiar, strange = (-density.score_samples(entropies(images)) for images in ([clean[i] for i in test], foggy))
+        labels = [0] * len(familiar) + [1] * len(strange)
+        found.append(roc_auc_score(labels, np.r_[familiar, strange]))
+    (row,) = [one for one in result.ranked if one.candidate == Candidate(f"{TAPS[1]}, S = 8", "kde")]
+    assert row.auroc["fog"] == pytest.approx(np.mean(found), abs=0.02)
+
+
+def made_up(
+    name: str, rows: NDArray[np.float64], files: FrameFiles, indices: tuple[int, ...], kind: str | None
+) -> SearchFeatures:
+    return SearchFeatures(FrameSource(name, files, indices, kind, 3), {"t, S = 8": rows})
+
+
+def test_no_detector_scores_what_it_fitted(frames: Path) -> None:
+    """Rows that carry their own number: a detector that had seen a test row would find it at distance 0."""
+    files = FrameFiles([frames])
+    rng = np.random.default_rng(0)
+    rows: NDArray[np.float64] = rng.normal(size=(60, 4))
+    ind = made_up("in", rows, files, tuple(range(60)), None)
+    every = tuple(range(0, 60, 2))
+    shifts = [made_up(kind, rows[list(every)], files, every, kind) for kind in ("fog", "rain")]
+    folds = two_folds(["x"] * 60)
+    for detector in ("knn", "kde", "mahalanobis", "kde-classifier"):
+        ranked = judge(Candidate("t, S = 8", detector), ind, shifts, folds, 0)
+        # The "shift" is the clean frames again: were one half to see the other, they would part.
+        assert all(0.2 < value < 0.8 for value in ranked.auroc.values()), detector
+
+
+@pytest.mark.parametrize("drives", ["x" * 10, "a" * 6 + "b" * 3 + "c" * 2 + "d"])
+def test_folds_are_whole_drives_or_halves(drives: str) -> None:
+    first, second = two_folds(list(drives))
+    assert sorted([*first, *second]) == list(range(len(drives)))
+    names = {drives[i] for i in first}, {drives[i] for i in second}
+    assert names[0] == names[1] == {"x"} or not names[0] & names[1]
+    assert abs(len(first) - len(second)) <= 1
+
+
+@pytest.fixture
+def run(checkpoint: Path, frames: Path) -> Callable[..., int]:
+    def searched(*more: str) -> int:
+        arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--samples", "8", "--timed", "0"]
+        return command.main([*arguments, "--shifts", "fog", "night", "--every", "4", "--detectors", "kde", *more])
+
+    return searched
+
+
+def test_table_csv_and_a_command_that_can_be_pasted(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--out", str(tmp_path / "rows.csv"), "--neighbors", "4") == 0
+    out = capsys.readouterr().out
+    assert "drop_block1, S = 8" in out
+    last = out.strip().splitlines()[-1]
+    words = shlex.split(last.removeprefix("next: python -m export "))
+    flags = build_parser().parse_args(words)
+    assert (flags.tap, flags.mc_samples, flags.detector, flags.neighbors) == ([TAPS[1]], 8, "kde", 4)
+    rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    assert {"features", "mean_auroc", "auroc_fog", "auroc_night"} <= set(rows[0])
+    assert len(rows) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_real_frames_and_json(run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    scenes = SyntheticRoads(40, 80, 160, seed=9)
+    for i in range(40):
+        Image.fromarray(scenes[i][0] // 5).save(tmp_path / f"{i:02d}.png")
+    assert run("--ood-frames", str(tmp_path), "--json", "--detectors", "kde-classifier") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["worst_shift"] for row in rows} == {"out of distribution"}
+    assert rows[0]["mean_auroc"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (["--taps", "deeplab_v3plus_model.drop_blok1"], 3, "drop_block1"),
+        (["--samples", "5"], 2, "more Monte-Carlo samples than neighbours"),
+        (["--every", "0"], 2, "--every of at least 1"),
+        (["--every", "60"], 2, "in both halves"),
+        (["--group-by", "nowhere.csv"], 2, "to group by"),
+        (["--out", "no/where.csv"], 2, "the folder no to exist"),
+        (["--frames", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    run: Callable[..., int], more: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*more) == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("export: error: ")
+    assert message in last
+
+
+def test_too_few_frames(run: Callable[..., int], frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = [str(path) for path in sorted(frames.iterdir())[:30]]
+    assert run("--frames", *few) == 6
+    assert "at least 20 frames in each half, got 15" in capsys.readouterr().err
+
+
+def test_shifts_that_do_not_exist_are_refused(options: SearchOptions) -> None:
+    from dataclasses import replace
+
+    for wrong in ({"kinds": ("hail",)}, {"kinds": ()}, {"detectors": ("svm",)}, {"severity": 9}):
+        with pytest.raises(UsageError, match="expected"):
+            search(replace(options, **wrong), lambda _: None, lambda items, *_: items)
+
+
+def test_the_guides_tap_is_the_one_drop_block_layer(checkpoint: Path) -> None:
+    assert guides_tap(load_checkpoint(checkpoint).network) == TAPS[1]
+    assert guides_tap(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))) is None
+    assert guides_tap(torch.nn.Sequential(DropBlock2D(0.5, 2), DropBlock2D(0.5, 2))) is None

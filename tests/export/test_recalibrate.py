@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m export calibrate``: a new detector around an old network, without torch."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import numpy_helper
+
+from export.__main__ import main as command_line
+from export.calibration.options import CalibrationOptions
+from export.cli import calibrate
+from export.errors import CalibrationError, UsageError
+from export.calibration.feature_files import load_features, save_features
+from export.calibration.features import EvaluationGraphs, Features, measure
+from export.frames.files import FrameFiles
+from export.recalibrate import RecalibrationOptions, recalibrate
+from lsood_runtime import BundleError, OoDMonitor, read_manifest
+from tests.conftest import write_scenes
+
+Recalibrate = Callable[..., Path]
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+def plain(items, _what, _total):  # type: ignore[no-untyped-def]
+    return items
+
+
+@pytest.fixture(scope="session")
+def drives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three drives of 24 frames each, told apart by the names of their files."""
+    folder = tmp_path_factory.mktemp("drives")
+    for i, name in enumerate("abc"):
+        write_scenes(folder / name, 24, seed=10 + i)
+        for path in sorted((folder / name).iterdir()):
+            path.rename(folder / f"{name}_{path.name}")
+        (folder / name).rmdir()
+    return folder
+
+
+@pytest.fixture
+def again(bundle: Path, drives: Path, tmp_path: Path) -> Recalibrate:
+    def run(**options: object) -> Path:
+        calibration = CalibrationOptions(rates={"20%": 0.2, "half": 0.5}, group_by="prefix")
+        chosen = {"bundle": bundle, "out": tmp_path / "new", "frames": (drives,), "calibration": calibration} | options
+        made = RecalibrationOptions(**chosen)  # type: ignore[arg-type]
+        recalibrate(made, quiet, plain)
+        return made.out
+
+    return run
+
+
+def test_a_new_bundle_scores_by_the_new_frames(again: Recalibrate, bundle: Path, drives: Path) -> None:
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    out = again()
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before, "the old bundle is left as it is"
+    old, new = read_manifest(bundle), read_manifest(out)
+    assert new.network_sha256 == old.network_sha256
+    assert new.masks == old.masks
+    assert list(new.operating_points) == ["20%", "half"]
+    assert new.operating_point == "20%"
+    assert set(new.calibration.drives) | set(new.calibration.fit_drives) == {"a", "b", "c"}
+    assert not set(new.calibration.drives) & set(new.calibration.fit_drives), "whole drives are held out"
+    files = FrameFiles([drives])
+    with OoDMonitor(out) as monitor:  # replays the golden frames
+        held_out = [
+            monitor.score(files[i]) for i, path in enumerate(files.paths) if path.name[0] in new.calibration.drives
+        ]
+        assert monitor.threshold == new.operating_points["20%"].value
+    np.testing.assert_allclose(np.sort(held_out), new.calibration.scores, rtol=1e-4, atol=1e-3)
+
+
+def test_the_network_is_the_same_to_the_bit(again: Recalibrate, bundle: Path) -> None:
+    out = again()
+    old, new = (onnx.load(folder / "segmentation.onnx").graph for folder in (bundle, out))
+    assert [node.SerializeToString() for node in new.node] == [node.SerializeToString() for node in old.node]
+    for a, b in zip(old.initializer, new.initializer, strict=True):
+        np.testing.assert_array_equal(numpy_helper.to_array(a), numpy_helper.to_array(b))
+
+
+def test_shards_give_the_detector_of_one_pass(again: Recalibrate, bundle: Path, drives: Path, tmp_path: Path) -> None:
+    whole = again(save_features=tmp_path / "whole.npz")
+    graphs = EvaluationGraphs(bundle)
+    files = FrameFiles([drives])
+    rows = list(measure(graphs, zip(map(str, files.paths), files, strict=True)))
+    shards = []
+    for i, part in enumerate((rows[:10], rows[10:50], rows[50:])):
+        shards.append(tmp_path / f"{i}.npz")
+        save_features(shards[-1], Features.collect(part), graphs.manifest.network_sha256)
+    joined = again(frames=(), features=tuple(shards), out=tmp_path / "joined")
+    again(frames=(), features=(tmp_path / "whole.npz",), out=tmp_path / "from_file")
+    scores = {}
+    for out in (whole, joined, tmp_path / "from_file"):
+        with OoDMonitor(out) as monitor:
+            scores[out] = [monitor.score(files[i]) for i in (0, 30, 70)]
+            assert read_manifest(out).operating_points == read_manifest(whole).operating_points
+    assert len(set(map(tuple, scores.values()))) == 1
+
+
+@pytest.mark.parametrize("kind", ["mahalanobis", "knn", "auto"])
+def test_other_detectors_reach_the_vehicle(again: Recalibrate, drives: Path, kind: str) -> None:
+    calibration = CalibrationOptions(detector=kind, rates={"20%": 0.2}, group_by="prefix")
+    out = again(calibration=calibration)
+    manifest = read_manifest(out)
+    assert manifest.detector.kind == kind or kind == "auto"
+    assert len(manifest.detector.reason) > 5
+    with OoDMonitor(out) as monitor:
+        assert np.isfinite(monitor.score(FrameFiles([drives])[0]))
+
+
+def test_the_classifier_needs_frames_to_tell_apart(again: Recalibrate, drives: Path, tmp_path: Path) -> None:
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    for i, frame in enumerate(FrameFiles([drives])):
+        if i < 30:
+            from PIL import Image
+
+            Image.fromarray(frame // 8).save(strange / f"{i:02d}.png")
+    calibration = CalibrationOptions(
+        detector="kde-classifier", ood_frames=(strange,), rates={"20%": 0.2}, group_by="prefix"
+    )
+    out = again(calibration=calibration)
+    assert read_manifest(out).detector.fit_ood_frames == 30
+    with OoDMonitor(out) as monitor:
+        dark = [monitor.score(frame) for frame in list(FrameFiles([strange]))[:5]]
+        clean = [monitor.score(frame) for frame in list(FrameFiles([drives]))[:5]]
+    assert min(dark) > max(clean)
+    for broken in (
+        CalibrationOptions(detector="kde-classifier", rates={"20%": 0.2}),
+        CalibrationOptions(detector="kde", ood_frames=(strange,), rates={"20%": 0.2}),
+        CalibrationOptions(detector="auto", pca=3, rates={"20%": 0.2}),
+    ):
+        with pytest.raises(UsageError, match="--detector"):
+            again(calibration=broken, out=tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"frames": ()}, UsageError, "either --frames or --features"),
+        ({"features": (Path("x.npz"),)}, UsageError, "either --frames or --features"),
+        ({"bundle": Path("nowhere")}, BundleError, "bundle folder"),
+        ({"calibration": CalibrationOptions(rates={"1%": 0.01})}, CalibrationError, "99"),
+        ({"calibration": CalibrationOptions(rates={"20%": 0.2}, guarantee="drives")}, CalibrationError, "drive"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_nothing_is_written(
+    again: Recalibrate, tmp_path: Path, options: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        again(**options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_features_are_checked(bundle: Path, drives: Path, tmp_path: Path) -> None:
+    network = read_manifest(bundle).network_sha256
+    files = FrameFiles([drives])
+    graphs = EvaluationGraphs(bundle)
+    features = Features.collect(measure(graphs, zip(map(str, files.paths[:3]), files, strict=False)))
+    path = tmp_path / "a.npz"
+    save_features(path, features, network)
+    np.testing.assert_array_equal(load_features([path], network).entropy, features.entropy)
+    with pytest.raises(UsageError, match="is there twice"):
+        load_features([path, path], network)
+    with pytest.raises(UsageError, match="of another"):
+        load_features([path], "0" * 64)
+    with pytest.raises(UsageError, match=r"\.npz"):
+        save_features(tmp_path / "a.csv", features, network)
+    with pytest.raises(UsageError, match="to write"):
+        save_features(tmp_path / "no" / "a.npz", features, network)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UsageError, match="cannot read"):
+        load_features([path], network)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+_WITHOUT_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "pytorch_lightning"):
+            raise ImportError("no torch here")
+
+sys.meta_path.insert(0, NoTorch())
+from export.__main__ import main
+main()
+"""
+
+
+def test_the_command_runs_without_torch(bundle: Path, drives: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "monitor")
+    command = [sys.executable, "-c", _WITHOUT_TORCH, "calibrate", str(tmp_path / "monitor"), "--frames", str(drives)]
+    done = subprocess.run(
+        [*command, "--false-alarm-rate", "0.2", "--group-by", "prefix"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "20%" in done.stdout
+    last = done.stdout.strip().splitlines()[-1]
+    assert last.startswith("next: python -m lsood_runtime diff ")
+    assert json.loads((tmp_path / "monitor-recalibrated" / "manifest.json").read_text())["operating_point"] == "20%"
+    once_more = subprocess.run([*command, "--false-alarm-rate", "0.2"], capture_output=True, text=True, check=False)
+    assert once_more.returncode == 2
+    assert "--overwrite" in once_more.stderr
+    import_torch = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TORCH, "--ckpt", "x"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "no torch here" in import_torch.stderr, "a process without torch must be one"
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        calibrate.main(["--help"])
+    text = capsys.readouterr().out
+    for word in ("--group-by", "--features", "19 held-out drives", "exit codes"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [(["calibrat", "m"], "did you mean calibrate?"), (["fly"], "see python -m export --help")]
+)
+def test_a_misspelt_command_is_answered(
+    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["export", *words])
+    with pytest.raises(SystemExit) as left:
+        command_line()
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_noise_from_outside_and_every_form(
+    export_small: Callable[..., Path], drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = export_small(masks="input", fuse=True, format="torchscript")
+    arguments = [str(old), "--frames", str(drives), "--out", str(tmp_path / "new"), "--false-alarm-rate", "0.2"]
+    assert calibrate.main(arguments) == 0
+    assert "only an export can make it: monitor.pt" in capsys.readouterr().err
+    manifest = read_manifest(tmp_path / "new")
+    assert "monitor.onnx" in manifest.files
+    assert manifest.masks == read_manifest(old).masks
+    frame = FrameFiles([drives])[5]
+    noise = [np.random.default_rng(0).random((8, *shape), dtype=np.float32) for shape in manifest.masks.noise]
+    with OoDMonitor(tmp_path / "new") as monitor:  # replays the golden frames with the old bundle's noise
+        expected = monitor.score(frame, noise)
+    weights = (tmp_path / "new" / "weights.bin").read_bytes()
+    options = ort.SessionOptions()
+    options.add_external_initializers_from_files_in_memory(["weights.bin"], [weights], [len(weights)])
+    fused = ort.InferenceSession((tmp_path / "new" / "monitor.onnx").read_bytes(), options)
+    feed = {"frame": frame[None]} | {f"noise_{i}": values[None] for i, values in enumerate(noise)}
+    assert fused.run(["score"], feed)[0][0] == pytest.approx(expected, rel=1e-4)

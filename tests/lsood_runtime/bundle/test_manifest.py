@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest's JSON: there and back again, and everything that is refused."""
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lsood_runtime import SCHEMA, BundleError, Manifest
+from tests.lsood_runtime.conftest import toy_manifest
+
+FILES = {name: {"sha256": "ab" * 32, "bytes": 3} for name in ("segmentation.onnx", "detector.onnx", "golden.npz")}
+_MISSING = object()
+
+
+def text_with(path: str = "", value: Any = _MISSING) -> str:
+    """The toy manifest with the field at a dotted path replaced, or removed."""
+    document: Any = json.loads(json.dumps(toy_manifest() | {"files": FILES}))
+    if path:
+        *parents, last = path.split(".")
+        inner = document
+        for parent in parents:
+            inner = inner[parent]
+        if value is _MISSING:
+            del inner[last]
+        else:
+            inner[last] = value
+    return json.dumps(document)
+
+
+def test_manifest_comes_back_as_it_went() -> None:
+    manifest = Manifest.from_json(text_with())
+    written = json.loads(manifest.to_json())
+    assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
+    assert written == json.loads(text_with())
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    assert manifest.schema == SCHEMA
+    assert manifest.input.std == (1.0, 1.0, 1.0)
+    assert manifest.detector.pca_components is None
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        manifest.name = "other"  # type: ignore[misc]
+
+
+@settings(max_examples=30, deadline=None)
+@given(scores=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1).map(sorted))
+def test_scores_keep_their_bits(scores: list[float]) -> None:
+    manifest = Manifest.from_json(text_with("calibration.scores", scores))
+    again = Manifest.from_json(manifest.to_json())
+    assert [score.hex() for score in again.calibration.scores] == [score.hex() for score in scores]
+
+
+def test_precision_comes_back_too() -> None:
+    precision = {
+        "kind": "int8",
+        "float_layers": ["a.b"],
+        "frames": 9,
+        "flips": 0.1,
+        "auroc_loss": -0.01,
+        "pixel_changes": 0.2,
+    }
+    document = json.loads(text_with()) | {"precision": precision}
+    assert json.loads(Manifest.from_json(json.dumps(document)).to_json())["precision"] == precision
+    for wrong in ({"kind": "int4"}, {"kind": 8}, {"flips": "x"}, {"float_layers": [1]}):
+        with pytest.raises(BundleError, match=f"precision.{next(iter(wrong))}"):
+            Manifest.from_json(json.dumps(document | {"precision": precision | wrong}))
+
+
+def test_fields_of_a_later_writer_are_left_alone() -> None:
+    document = json.loads(text_with())
+    document["later"] = document["input"]["later"] = {"any": "thing"}
+    assert Manifest.from_json(json.dumps(document)) == Manifest.from_json(text_with())
+
+
+@pytest.mark.parametrize("schema", [0, 1, 3, -1, True, "1", None, [1]])
+def test_unknown_schema_is_refused_before_anything_else(schema: Any) -> None:
+    with pytest.raises(BundleError, match=r"expected a manifest of schema 2, got .*install the version that wrote it"):
+        Manifest.from_json(json.dumps({"schema": schema}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["name", "input", "input.std", "masks.seed", "operating_points.5%.value", "files", "detector.pca_components"],
+)
+def test_missing_field_is_named(path: str) -> None:
+    with pytest.raises(BundleError, match=f"manifest's field {path}, it is missing"):
+        Manifest.from_json(text_with(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("name", 3, "name to be str, got 3"),
+        ("name", "two\nlines", "name to be one line of printable text"),
+        ("input", [], "input to be an object"),
+        ("input.frame_height", 6.5, r"input\.frame_height to be int, got 6\.5"),
+        ("input.frame_height", True, r"input\.frame_height to be int, got True"),
+        ("input.frame_height", 0, "sizes of at least 1"),
+        ("input.channels", "yuv", "rgb or bgr, got 'yuv'"),
+        ("input.mean", 0.5, r"input\.mean to be a list"),
+        ("input.mean", [0.5, "x", 0.5], r"input\.mean\[1\] to be float, got 'x'"),
+        ("segmentation.kind", "boxes", "classes, logits or none"),
+        ("segmentation.height", None, "segmentation to be sizes for classes"),
+        ("masks.drop_prob", "half", r"masks\.drop_prob"),
+        ("detector.pca_components", "many", r"detector\.pca_components to be int or NoneType"),
+        ("operating_points.5%.value", 10**400, r"operating_points\.5%\.value to be a finite number"),
+        ("operating_points.5%.false_alarm_rate", 1.0, "rates between 0 and 1"),
+        ("operating_points.5%.guarantee", "weather", "frames or drives"),
+        ("operating_point", "10%", "one of 5%, half, got '10%'"),
+        ("operating_points", {}, "operating_point to be one of"),
+        ("detector.parameters", [], r"detector\.parameters to be an object"),
+        ("calibration.scores", [], "one or more ascending scores"),
+        ("calibration.scores", [2.0, 1.0], r"ascending scores, got \(2\.0, 1\.0\)"),
+        ("golden.tolerance", {"cpu": 1}, "cpu and gpu"),
+        ("files", {"a\nb": {}}, "printable"),
+        ("files", {"a": {"sha256": "x"}}, r"files\.a\.bytes, it is missing"),
+    ],
+)
+def test_wrong_value_is_named_in_one_line(path: str, value: Any, message: str) -> None:
+    with pytest.raises(BundleError, match=message) as caught:
+        Manifest.from_json(text_with(path, value))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 5000, '{"schema": 1' + "0" * 5000 + "}", b"\xff"])
+def test_text_that_is_no_json_object_is_refused(text: str | bytes) -> None:
+    with pytest.raises(BundleError, match="manifest"):
+        Manifest.from_json(text)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite_are_refused_in_reading(value: str) -> None:
+    with pytest.raises(BundleError, match=r"no number|finite"):
+        Manifest.from_json(text_with("operating_points.5%.value", 1234.5).replace("1234.5", value))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_are_not_finite_are_refused_in_writing(value: float) -> None:
+    manifest = Manifest.from_json(text_with())
+    broken = dataclasses.replace(
+        manifest, operating_points={"5%": dataclasses.replace(manifest.threshold, value=value)}
+    )
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        broken.to_json()
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_value_anywhere_ends_in_a_manifest_or_a_bundle_error(data: st.DataObject) -> None:
+    document = json.loads(text_with())
+    path = data.draw(
+        st.sampled_from([(k,) for k in document] + [(k, i) for k, v in document.items() if type(v) is dict for i in v])
+    )
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+    value = data.draw(
+        st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+    )
+    inner = document if len(path) == 1 else document[path[0]]
+    inner[path[-1]] = value
+    try:
+        manifest = Manifest.from_json(json.dumps(document))
+    except BundleError:
+        return  # what it says is the subject of the tests above; any other exception fails this one
+    assert Manifest.from_json(manifest.to_json()) == manifest

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bundles of each schema, frozen as an exporter of their day wrote them, still load and score as they did.
+
+A new schema adds a folder here and takes none away; ``lsood_runtime/_bundle/manifest.py`` has the policy.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lsood_runtime import SCHEMA, BundleError, KOfN, OoDMonitor, State, read_manifest
+
+FROZEN = sorted((Path(__file__).parents[1] / "data" / "bundles").iterdir())
+
+
+def test_every_schema_that_was_released_is_frozen() -> None:
+    """Schema 1 was never released; it is refused."""
+    assert [folder.name for folder in FROZEN] == [f"schema-{schema}" for schema in range(2, SCHEMA + 1)]
+
+
+@pytest.mark.parametrize("folder", FROZEN, ids=lambda folder: folder.name)
+def test_frozen_bundle_scores_as_on_its_day(folder: Path) -> None:
+    stated = json.loads((folder / "manifest.json").read_text())["schema"]
+    assert folder.name == f"schema-{stated}"
+    with OoDMonitor(folder) as monitor:
+        result = monitor.self_test()
+        assert result.passed
+        assert len(result.scores) >= 1
+        contract = monitor.manifest.input
+        noise = np.random.default_rng(0).integers(0, 256, (contract.frame_height, contract.frame_width, 3), np.uint8)
+        verdict = monitor.stream(KOfN()).assess(noise).verdict
+        assert verdict.state in (State.OK, State.OUT_OF_DISTRIBUTION)
+        assert verdict.score == monitor.score(noise)
+        assert verdict.segmentation is not None
+        assert verdict.segmentation.dtype == np.uint8
+
+
+@pytest.mark.parametrize("schema", [0, 1, SCHEMA + 1, 10**9, "2", 2.5, None])
+def test_other_schemas_are_refused_with_a_remedy(tmp_path: Path, schema: object) -> None:
+    shutil.copytree(FROZEN[-1], tmp_path / "monitor")
+    path = tmp_path / "monitor" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": schema}))
+    for read in (read_manifest, OoDMonitor):
+        with pytest.raises(BundleError, match="export again with this version, or install the version that wrote it"):
+            read(tmp_path / "monitor")
+
+
+def test_fields_of_a_newer_exporter_are_ignored(tmp_path: Path) -> None:
+    """What a new field adds must be such that an old reader may overlook it: else the schema counts up."""
+    shutil.copytree(FROZEN[-1], tmp_path / "monitor")
+    path = tmp_path / "monitor" / "manifest.json"
+    values = json.loads(path.read_text())
+    values["input"]["lens"] = "fisheye"
+    path.write_text(json.dumps(values | {"signature": {"by": "someone"}}))
+    with OoDMonitor(tmp_path / "monitor") as monitor:
+        assert monitor.self_test().passed

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood``: what it prints, where, and with which exit code."""
+
+import csv
+import io
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import lsood_runtime
+from lsood_runtime import Manifest, OoDMonitor
+from lsood_runtime._cli.commands import run
+from lsood_runtime._cli.report import Progress
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
+
+KNOWN = random_frames(1, seed=2)[0]
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    """A frame of noise as the calibration's, and one all red."""
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    Image.fromarray(KNOWN).save(folder / "a_known.png")
+    strange = np.ones((HEIGHT, WIDTH, 3), np.uint8)
+    strange[..., 0] = 255
+    strange[::2] = (250, 1, 2)  # of one colour it would be no camera's image
+    Image.fromarray(strange).save(folder / "b_strange.png")
+    return folder
+
+
+def test_table_and_exit_codes(toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["score", str(toy_bundle), str(drive)]) == 1
+    out, err = capsys.readouterr()
+    header, known, strange = out.splitlines()
+    assert header.split() == ["frame", "score", "threshold", "p-value", "verdict", "ms"]
+    assert known.split()[0].endswith("a_known.png")
+    assert known.split()[4] == "ok"
+    assert "OUT OF DISTRIBUTION" in strange
+    assert len({line.index(word) for line, word in ((header, "verdict"), (known, "ok"), (strange, "OUT"))}) == 1
+    assert err.startswith("2 frames, 1 out of distribution; median ")
+    assert err.count("\n") == 1
+    assert run(["score", str(toy_bundle), str(drive / "a_known.png")]) == 0
+
+
+def test_json_and_csv_hold_what_the_monitor_says(
+    toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        expected = [
+            (str(path), monitor.assess(np.asarray(Image.open(path))).asdict()) for path in sorted(drive.iterdir())
+        ]
+    assert run(["score", str(toy_bundle), str(drive), "--json", "--threads", "1", "--provider", "cpu"]) == 1
+    rows = json.loads(capsys.readouterr().out)
+    assert run(["score", str(toy_bundle), str(drive), "--csv"]) == 1
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == len(lines) == 2
+    for (name, verdict), row, line in zip(expected, rows, lines, strict=True):
+        assert row.keys() == {"frame"} | verdict.keys() == line.keys()
+        assert row["frame"] == line["frame"] == name
+        for key in ("score", "threshold", "p_value"):
+            assert row[key] == float(line[key]) == verdict[key]
+        assert (row["is_ood"], row["state"]) == (verdict["is_ood"], verdict["state"])
+        assert (line["is_ood"], line["state"]) == (str(verdict["is_ood"]), verdict["state"])
+
+
+def test_video_and_channel_order(
+    make_bundle: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = toy_manifest()["input"] | {"channels": "bgr"}
+    bundle = make_bundle(input=contract)
+    writer = cv2.VideoWriter(str(tmp_path / "drive.avi"), cv2.VideoWriter.fourcc(*"FFV1"), 10, (WIDTH, HEIGHT))
+    frames = random_frames(3, seed=9)
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    run(["score", str(bundle), str(tmp_path / "drive.avi"), "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["frame"][-7:] for row in rows] == ["#000000", "#000001", "#000002"]
+    assert all(math.isfinite(row["score"]) for row in rows)
+    Image.fromarray(frames[0][..., ::-1]).save(tmp_path / "frame.png")
+    run(["score", str(bundle), str(tmp_path / "frame.png"), "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    with OoDMonitor(bundle) as monitor:
+        assert row["score"] == monitor.score(frames[0])
+
+
+def test_frame_without_a_finite_score_is_invalid(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.zeros_like(KNOWN)).save(tmp_path / "black.png")
+    arguments = ["score", str(toy_bundle), str(tmp_path / "black.png")]
+    assert run(arguments) == 1
+    out, err = capsys.readouterr()
+    assert "INVALID" in out
+    assert "1 invalid" in err
+    run([*arguments, "--csv"])
+    (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (line["score"], line["is_ood"]) == ("", "True")
+
+
+def test_inspect_describes_and_dumps(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(toy_bundle)]) == 0
+    text = capsys.readouterr().out
+    manifest = toy_manifest()
+    for fact in ("(6, 8, 3) uint8, RGB", "pixels: 3 dimensions", "4 fixed", "19 scores", "detector.onnx", "opset 20"):
+        assert fact in text
+    assert f"{manifest['operating_points']['5%']['value']:.3f} for 5.0% false alarms" in text
+    assert text.count("[default]") == 1
+    assert run(["inspect", str(toy_bundle), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert Manifest.from_json(out) == lsood_runtime.read_manifest(toy_bundle)
+    seal(toy_bundle, toy_manifest("none"))
+    assert run(["inspect", str(toy_bundle)]) == 0
+    assert "segmentation   none" in capsys.readouterr().out
+
+
+def break_detector(bundle: Path, drive: Path) -> None:
+    (bundle / "detector.onnx").write_bytes(b"no graph")
+
+
+def raise_schema(bundle: Path, drive: Path) -> None:
+    seal(bundle, toy_manifest() | {"schema": 3})
+
+
+def break_golden(bundle: Path, drive: Path) -> None:
+    np.savez(bundle / "golden.npz", frames=KNOWN[None], scores=[99.0])
+    seal(bundle, toy_manifest())
+
+
+def cut_image(bundle: Path, drive: Path) -> None:
+    (drive / "a_known.png").write_bytes((drive / "a_known.png").read_bytes()[:-60])
+
+
+def grow_image(bundle: Path, drive: Path) -> None:
+    Image.new("RGB", (9, 9)).save(drive / "a_known.png")
+
+
+def empty_folder(bundle: Path, drive: Path) -> None:
+    for path in drive.iterdir():
+        path.unlink()
+
+
+def remove_bundle(bundle: Path, drive: Path) -> None:
+    bundle.rename(bundle.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (break_detector, "expected detector.onnx to have"),
+        (raise_schema, "expected a manifest of schema 2, got 3"),
+        (break_golden, "expected golden frame 0 to score 99"),
+        (cut_image, "a_known.png"),
+        (grow_image, "a_known.png: expected a (6, 8, 3) uint8 frame in RGB, got (9, 9, 3) uint8"),
+        (empty_folder, "expected images or videos in"),
+        (remove_bundle, "expected a bundle folder, found none"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_code_2(
+    toy_bundle: Path, drive: Path, capfd: pytest.CaptureFixture[str], spoil: Callable[[Path, Path], None], message: str
+) -> None:
+    spoil(toy_bundle, drive)
+    assert run(["score", str(toy_bundle), str(drive), "--json"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("lsood: error: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["score"],
+        ["score", "monitor"],
+        ["drive"],
+        ["score", "m", "f", "--json", "--csv"],
+        ["score", "m", "f", "--threads", "0"],
+    ],
+)
+def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(arguments)
+    assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["--version"]])
+def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(arguments)
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert ("lsood score monitor/" in out) if "--help" in arguments else out == f"lsood {lsood_runtime.__version__}\n"
+
+
+def test_interrupt_is_no_traceback(
+    toy_bundle: Path, drive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OoDMonitor, "assess", interrupt)
+    assert run(["score", str(toy_bundle), str(drive)]) == 130
+    assert capsys.readouterr().err == "lsood: interrupted\n"
+
+
+def test_progress_leaves_no_line_behind(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    Progress(shown=True).show(1)
+    assert capsys.readouterr().err == "", "stderr is no terminal here"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress = Progress(shown=True)
+    progress.show(7)
+    progress.clear()
+    assert capsys.readouterr().err == "\r7 frames scored\r\033[K"
+    Progress(shown=False).show(1)
+    assert capsys.readouterr().err == ""
+
+
+def test_command_line_as_a_process(toy_bundle: Path, drive: Path) -> None:
+    command = [sys.executable, "-m", "lsood_runtime", "score", str(toy_bundle)]
+    scored = subprocess.run([*command, str(drive)], capture_output=True, text=True, check=False)
+    assert (scored.returncode, len(scored.stdout.splitlines())) == (1, 3)
+    (drive / "drive.mp4").write_bytes(b"no video")
+    failed = subprocess.run([*command, str(drive / "drive.mp4"), "--csv"], capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("lsood: error: expected a video, could read 0 of ")
+    assert failed.stderr.count("\n") == 1
+
+
+def test_reader_that_stops_early_sees_no_traceback(toy_bundle: Path, drive: Path) -> None:
+    command = [sys.executable, "-m", "lsood_runtime", "score", str(toy_bundle), *[str(drive)] * 3]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 141

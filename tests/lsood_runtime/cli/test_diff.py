@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood diff``: which fields differ, and which frames are decided differently."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lsood_runtime import OoDMonitor
+from lsood_runtime._cli.commands import run
+from tests.lsood_runtime.conftest import random_frames, score_by_hand, seal, toy_manifest, toy_point
+
+
+@pytest.fixture
+def changed(toy_bundle: Path, tmp_path: Path) -> Path:
+    """The toy bundle with its lower threshold as the default, and with another card."""
+    folder = tmp_path / "changed"
+    shutil.copytree(toy_bundle, folder)
+    (folder / "manifest.json").unlink()
+    (folder / "README.md").write_text("# Another toy\n")
+    return seal(folder, toy_manifest() | {"operating_point": "half"})
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for i, frame in enumerate(random_frames(12, seed=3)):
+        Image.fromarray(frame).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def test_a_bundle_is_like_itself(toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", str(toy_bundle), str(toy_bundle), str(drive)]) == 0
+    assert capsys.readouterr().out == "the manifests are the same\n0 of 12 frames are decided differently\n"
+
+
+def test_fields_and_flips_are_named(
+    toy_bundle: Path, changed: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["diff", str(toy_bundle), str(changed)]) == 1
+    text = capsys.readouterr().out
+    assert "operating_point: 5% -> half\n" in text
+    assert text.count("README.md") == 1
+    assert "decided" not in text
+    points = toy_manifest()["operating_points"]
+    scores = [score_by_hand(frame) for frame in random_frames(12, seed=3)]
+    expected = [i for i, score in enumerate(scores) if points["half"]["value"] < score <= points["5%"]["value"]]
+    assert 0 < len(expected) < 12
+    assert run(["diff", str(toy_bundle), str(changed), str(drive), "--json"]) == 1
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert [Path(flip["frame"]).stem for flip in document["flips"]] == [f"{i:02d}" for i in expected]
+    assert {flip["new_state"] for flip in document["flips"]} == {"out_of_distribution"}
+    assert document["frames"] == 12
+    assert document["changes"]["operating_point"] == ["5%", "half"]
+
+
+def test_a_change_that_flips_nothing_ends_with_0(toy_bundle: Path, tmp_path: Path, drive: Path) -> None:
+    renamed = tmp_path / "renamed"
+    shutil.copytree(toy_bundle, renamed)
+    (renamed / "manifest.json").unlink()
+    seal(renamed, toy_manifest() | {"name": "Another"})
+    assert run(["diff", str(toy_bundle), str(renamed)]) == 1
+    assert run(["diff", str(toy_bundle), str(renamed), str(drive)]) == 0
+
+
+def test_a_point_that_one_bundle_lacks(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = tmp_path / "more"
+    shutil.copytree(toy_bundle, more)
+    (more / "manifest.json").unlink()
+    manifest = toy_manifest()
+    manifest["operating_points"]["strict"] = toy_point(99.0, 0.01)
+    seal(more, manifest)
+    assert run(["diff", str(toy_bundle), str(more)]) == 1
+    assert "operating_points.strict.value: - -> 99.0\n" in capsys.readouterr().out
+
+
+def test_bundles_for_other_frames_are_refused(
+    toy_bundle: Path, tmp_path: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "bgr"
+    shutil.copytree(toy_bundle, other)
+    (other / "manifest.json").unlink()
+    manifest = toy_manifest()
+    manifest["input"]["channels"] = "bgr"
+    seal(other, manifest)
+    OoDMonitor(other).close()
+    assert run(["diff", str(toy_bundle), str(other), str(drive)]) == 2
+    assert "two bundles for the same frames" in capsys.readouterr().err
+    assert run(["diff", str(toy_bundle), str(tmp_path / "none")]) == 2

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood watch`` over recorded drives: alarms in the promised time, stamps preserved, pictures, and clear refusals."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet
+import pytest
+from mcap.reader import make_reader
+from PIL import Image
+
+from lsood_runtime import (
+    Cusum,
+    Hysteresis,
+    KOfN,
+    MinimumDuration,
+    OoDMonitor,
+    Policy,
+    ScoreHistogram,
+    read_manifest,
+)
+from lsood_runtime._cli.commands import run
+from lsood_runtime._stream.policy_text import parse_policy
+from lsood_runtime._cli.recordings import read_recording
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
+from tests.lsood_runtime.recordings import COMPRESSED, IMAGE, KINDS, Record, write_mcap_without_images, write_recording
+from tests.lsood_runtime.stream.test_stream import strange
+
+START = 1_700_000_000_000_000_000
+
+
+def drive(clean: int = 8, shifted: int = 6, topic: str = "/front/image_raw") -> list[Record]:
+    frames = [*random_frames(clean, seed=1), *(strange(i) for i in range(shifted)), *random_frames(clean, seed=3)]
+    return [(topic, START + i * 10**8 + 7, START + i * 10**8 + 999, frame) for i, frame in enumerate(frames)]
+
+
+@pytest.mark.parametrize("message_type", [IMAGE, COMPRESSED])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_recording_gives_its_frames_and_stamps_back(tmp_path: Path, kind: str, message_type: str) -> None:
+    records = drive(2, 1) + [(topic, 0, s + 5, f) for topic, _, s, f in drive(1, 0, "/rear/image_raw")]
+    path = write_recording(tmp_path, kind, sorted(records, key=lambda record: record[2]), message_type)
+    for channels in ("rgb", "bgr"):
+        read = list(read_recording(path, channels))
+        expected = sorted(records, key=lambda record: record[2])
+        assert [(topic, stamp) for topic, stamp, _ in read] == [
+            (topic, stamp or recorded) for topic, stamp, recorded, _ in expected
+        ]
+        for (*_, frame), (*_, original) in zip(read, expected, strict=True):
+            np.testing.assert_array_equal(frame, original if channels == "rgb" else original[..., ::-1])
+    only = list(read_recording(path, "rgb", ["/rear/image_raw"]))
+    assert {topic for topic, *_ in only} == {"/rear/image_raw"}
+
+
+@pytest.mark.parametrize("kind", ["mcap file", "ros2 sqlite3"])
+def test_spliced_shift_raises_the_alarm_in_the_promised_time(
+    toy_bundle: Path, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = drive(8, 6)
+    path = write_recording(tmp_path, kind, records)
+    outs = [tmp_path / f"scores.{suffix}" for suffix in ("csv", "jsonl", "parquet", "mcap")]
+    flags = [flag for out in outs for flag in ("--out", str(out))]
+    pictures = tmp_path / "timeline.png", tmp_path / "strangest.png"
+    flags += ["--timeline", str(pictures[0]), "--thumbnails", str(pictures[1]), "--strangest", "2"]
+    assert run(["watch", str(toy_bundle), str(path), "--alarm", "3of4", *flags]) == 1
+    out, err = capsys.readouterr()
+    assert "an alarm comes at the latest 3 strange frames after a shift" in err
+    assert "22 frames" in err
+    assert "1 alarms" in err
+    alarm, clear = out.splitlines()
+    assert alarm.startswith("ALARM /front/image_raw at 1700000001.0")
+    assert clear.startswith("clear /front/image_raw at 1700000001.")
+
+    with outs[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["stamp_ns"]) for row in rows] == [stamp for _, stamp, _, _ in records]
+    onset = [i for i, row in enumerate(rows) if row["onset"] == "True"]
+    assert len(onset) == 1
+    assert onset[0] <= 8 + 3 - 1
+    with OoDMonitor(toy_bundle) as monitor:
+        scores = [monitor.score(frame) for *_, frame in records]
+    assert [float(row["score"]) for row in rows] == scores
+    lines = [json.loads(line) for line in outs[1].read_text().splitlines()]
+    table = pyarrow.parquet.read_table(outs[2])
+    assert table.to_pylist() == lines
+    assert [line["score"] for line in lines] == scores
+    assert str(table.schema.field("since_ns").type) == "int64"
+    with outs[3].open("rb") as file:
+        messages = list(make_reader(file).iter_messages())
+    assert [(m.log_time, m.publish_time) for _, _, m in messages] == [(s, s) for _, s, _, _ in records]
+    assert {channel.topic for _, channel, _ in messages} == {"/lsood/front/image_raw"}
+    assert [json.loads(m.data) for _, _, m in messages] == lines
+    for picture in pictures:
+        with Image.open(picture) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20, "not an empty picture"
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_clean_drive_is_silent(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recording(tmp_path, "mcap file", drive(20, 0))
+    assert run(["watch", str(toy_bundle), str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "40 frames" in err
+    assert "0 alarms" in err
+    drift = ScoreHistogram(read_manifest(toy_bundle).calibration)
+    with OoDMonitor(toy_bundle) as monitor:
+        for *_, frame in drive(20, 0):
+            drift.add(monitor.score(frame))
+    expected = f"/front/image_raw {drift.population_stability_index:.2f}"
+    assert f"drift of the scores (population stability index): {expected}\n" in err
+
+
+def test_json_gives_a_line_a_frame(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recording(tmp_path, "mcap file", drive(2, 3))
+    run(["watch", str(toy_bundle), str(path), "--json", "--alarm", "duration:0.2", "--topic", "/front/image_raw"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["index"] for row in rows] == list(range(7))
+    assert [row["alarm"] for row in rows] == [False, False, False, False, True, True, True]
+    assert rows[0]["frame"] == f"{path}#000000"
+
+
+def test_images_and_videos_count_their_time(toy_bundle: Path, tmp_path: Path) -> None:
+    for i, frame in enumerate(random_frames(3, 1)):
+        Image.fromarray(frame).save(tmp_path / f"{i}.png")
+    writer = cv2.VideoWriter(str(tmp_path / "x.avi"), cv2.VideoWriter.fourcc(*"FFV1"), 25, (WIDTH, HEIGHT))
+    for frame in random_frames(3, 2):
+        writer.write(frame)
+    writer.release()
+    out = tmp_path / "scores.jsonl"
+    run(["watch", str(toy_bundle), str(tmp_path / "*.png"), str(tmp_path / "x.avi"), "--fps", "4", "--out", str(out)])
+    stamps = [json.loads(line)["stamp_ns"] / 1e9 for line in out.read_text().splitlines()]
+    assert stamps == pytest.approx([0, 0.25, 0.5, 0.75, 0.79, 0.83])
+
+
+def test_frame_of_another_size_within_a_drive_is_invalid_and_does_not_end_it(toy_bundle: Path, tmp_path: Path) -> None:
+    records = drive(3, 0)
+    small = np.zeros((HEIGHT - 1, WIDTH, 3), np.uint8)
+    records[2] = (*records[2][:3], small)
+    path, out = write_recording(tmp_path, "mcap file", records), tmp_path / "scores.jsonl"
+    assert run(["watch", str(toy_bundle), str(path), "--out", str(out)]) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["state"] == "invalid" for row in rows] == [False, False, True, False, False, False]
+    assert "(5, 8, 3)" in rows[2]["reason"]
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    return path
+
+
+def spoil_head(path: Path) -> Path:
+    """Pixels can change without anyone's notice; what tells where they are cannot."""
+    contents = bytearray(path.read_bytes())
+    contents[4:104] = b"\xff" * 100
+    path.write_bytes(contents)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["mcap file", "ros1", "db3 file"])
+@pytest.mark.parametrize("spoil", [cut, spoil_head])
+def test_damaged_recording_is_named_and_leaves_nothing_behind(
+    toy_bundle: Path, tmp_path: Path, kind: str, spoil: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = spoil(write_recording(tmp_path, kind, drive(20, 0)))
+    out = tmp_path / "scores.csv"
+    assert run(["watch", str(toy_bundle), str(path), "--out", str(out), "--timeline", str(tmp_path / "t.png")]) == 2
+    err = capfd.readouterr().err
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("lsood: error: cannot read ")
+    assert str(path) in last
+    assert not out.exists()
+    assert not (tmp_path / "t.png").exists()
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_recording_without_the_images_that_are_asked_for(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_recording(tmp_path, "ros2 mcap", drive(1, 0))
+    assert run(["watch", str(toy_bundle), str(path), "--topic", "/left"]) == 2
+    assert f"expected images on /left in {path}, it has them on /front/image_raw" in capsys.readouterr().err
+    other = write_mcap_without_images(tmp_path / "words.mcap")
+    assert run(["score", str(toy_bundle), str(other)]) == 2
+    assert "words.mcap" in capsys.readouterr().err
+
+
+def test_input_is_never_written_over(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recording(tmp_path, "mcap file", drive(1, 0))
+    before = path.read_bytes()
+    assert run(["watch", str(toy_bundle), str(path), "--out", f"{tmp_path}/./drive.mcap"]) == 2
+    assert "it would be lost" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_interrupted_watch_keeps_what_it_has(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = write_recording(tmp_path, "mcap file", drive(3, 0)), tmp_path / "scores.csv"
+    original, calls = OoDMonitor.assess_since, iter(range(100))
+
+    def until_the_third(self: OoDMonitor, *arguments: Any, **options: Any) -> Any:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(OoDMonitor, "assess_since", until_the_third)
+    assert run(["watch", str(toy_bundle), str(path), "--out", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 4
+    assert "stopped; what was watched is kept" in capsys.readouterr().err
+
+
+def test_extras_are_named(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_recording(tmp_path, "mcap file", drive(1, 0))
+    for missing, flags in (
+        ("rosbags.highlevel", []),
+        ("matplotlib.figure", ["--timeline", "t.png"]),
+        ("pyarrow", ["--out", str(tmp_path / "s.parquet")]),
+        ("mcap.writer", ["--out", str(tmp_path / "s.mcap")]),
+        ("rerun", ["--rerun", str(tmp_path / "s.rrd")]),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, missing, None)
+            assert run(["watch", str(toy_bundle), str(path), *flags]) == 2
+        extra = "rerun" if missing == "rerun" else "replay"
+        assert f"pip install 'lsood-runtime[{extra}]'" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["drive", "drive.mcap", "monitor"]
+
+
+def test_rerun_recording(toy_bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("rerun", reason="the rerun extra is large and not among the development packages")
+    path, out = write_recording(tmp_path, "mcap file", drive(2, 3)), tmp_path / "drive.rrd"
+    assert run(["watch", str(toy_bundle), str(path), "--rerun", str(out)]) == 1
+    assert out.read_bytes()[:3] == b"RRF"
+    assert out.stat().st_size > 5_000
+
+
+class FakeCapture:
+    """Three frames, then the cable is pulled."""
+
+    def __init__(self, number: int | str) -> None:
+        self.frames = iter(random_frames(3, 5)) if number == 3 else iter(())
+        self.opened = number == 3
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self.opened
+
+    def set(self, *_: Any) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, Any]:
+        frame = next(self.frames, None)
+        return frame is not None, frame
+
+    def release(self) -> None:
+        pass
+
+
+def test_camera_device(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
+    assert run(["watch", str(toy_bundle), "camera:3", "--json"]) == 2
+    out, err = capsys.readouterr()
+    with OoDMonitor(toy_bundle) as monitor:
+        expected = [monitor.score(frame[..., ::-1]) for frame in random_frames(3, 5)]
+    assert [json.loads(line)["score"] for line in out.splitlines()] == expected
+    assert "camera:3 gave no frame after 3 frames" in err
+    assert run(["watch", str(toy_bundle), "camera:4"]) == 2
+    assert "expected a camera at camera:4, found none" in capsys.readouterr().err
+
+
+def test_selftest(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["selftest", str(toy_bundle)]) == 0
+    out = capsys.readouterr().out
+    assert "golden 1" in out
+    assert out.endswith("passed\n")
+    assert "CPUExecutionProvider" in out
+    golden = dict(np.load(toy_bundle / "golden.npz"))
+    np.savez(toy_bundle / "golden.npz", frames=golden["frames"], scores=golden["scores"] + 1)
+    seal(toy_bundle, toy_manifest())
+    assert run(["selftest", str(toy_bundle)]) == 1
+    out = capsys.readouterr().out
+    assert out.count("WRONG") == 2
+    assert "FAILED" in out
+    assert run(["selftest", str(toy_bundle), "--json"]) == 1
+    values = json.loads(capsys.readouterr().out)
+    assert values["passed"] is False
+    assert values["errors"] == pytest.approx([1, 1], abs=1e-4)
+    assert run(["selftest", str(toy_bundle), "--provider", "tensorrt"]) == 2
+    assert "TensorRT" in capsys.readouterr().err
+
+
+def test_inspect_estimates_false_alarms(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(toy_bundle), "--alarm", "3of5", "--fps", "20"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("alarm: within 3 frames (0.15 s)")
+    assert "false ones an hour at 20 frames/s" in line
+    assert run(["inspect", str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
+    assert "this alarm cannot work with this bundle" in capsys.readouterr().err
+    assert run(["watch", str(toy_bundle), str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ("3of5", KOfN(3, 5)),
+        ("hysteresis:0.01:0.2", Hysteresis(0.01, 0.2)),
+        ("duration:0.5", MinimumDuration(0.5, 0.5)),
+        ("cusum:1h@30", Cusum(1.0, 30.0)),
+        ("cusum:0.5h@7.5", Cusum(0.5, 7.5)),
+    ],
+)
+def test_alarms_as_text(text: str, policy: Policy) -> None:
+    assert parse_policy(text) == policy
+
+
+@pytest.mark.parametrize("text", ["", "5of3", "0of3", "cusum:1", "duration:", "hysteresis:0.2:0.1", "cusum:0h@30"])
+def test_alarms_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(["watch", "m", "f", "--alarm", text])
+    assert caught.value.code == 2
+    assert "expected" in capsys.readouterr().err

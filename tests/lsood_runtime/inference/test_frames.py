@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is let through to the graphs, and what the others are told."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from PIL import Image
+
+from export.data.synthetic import SyntheticRoads
+from lsood_runtime import FrameError, Manifest
+from lsood_runtime._inference.frames import check_batch, check_frame, fault_of
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH
+from tests.lsood_runtime.bundle.test_manifest import text_with
+
+CONTRACT = Manifest.from_json(text_with()).input
+SHAPE = (HEIGHT, WIDTH, 3)
+
+
+def checked_array(frame: object, channels: str = "rgb") -> NDArray[np.uint8]:
+    checked = check_frame(frame, CONTRACT, channels)
+    assert isinstance(checked, np.ndarray)
+    return checked
+
+
+class Interface:
+    """An array of another library that speaks ``__array_interface__`` alone."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+def test_arrays_of_other_libraries_pass_without_a_copy() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
+    for other in (torch.from_numpy(frame), Interface(frame), dlpack_alone(frame)):
+        checked = checked_array(other)
+        np.testing.assert_array_equal(checked[0], frame)
+        assert np.shares_memory(checked, frame)
+    image = Image.fromarray(frame)
+    np.testing.assert_array_equal(checked_array(image)[0], frame)
+
+
+def dlpack_alone(frame: NDArray[np.uint8]) -> object:
+    """DLPack alone, without numpy's own protocols."""
+
+    class Tensor:
+        def __dlpack__(self, **options: Any) -> Any:
+            return frame.__dlpack__(**options)
+
+        def __dlpack_device__(self) -> Any:
+            return frame.__dlpack_device__()
+
+    return Tensor()
+
+
+def test_array_that_is_not_handed_over_is_a_frame_error() -> None:
+    class Broken:
+        def __dlpack__(self, **options: Any) -> Any:
+            raise BufferError("no such memory")
+
+        def __dlpack_device__(self) -> Any:
+            return (1, 0)
+
+    with pytest.raises(FrameError, match="Broken does not hand one over: no such memory"):
+        check_frame(Broken(), CONTRACT, "rgb")
+    with pytest.raises(FrameError, match="Tensor does not hand one over"):
+        check_frame(torch.zeros(SHAPE, requires_grad=True), CONTRACT, "rgb")
+    with pytest.raises(FrameError, match="float32"):
+        check_frame(torch.zeros(SHAPE), CONTRACT, "rgb")
+
+
+def test_other_channel_order_is_turned_once() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
+    np.testing.assert_array_equal(checked_array(frame, "bgr")[0], frame[..., ::-1])
+    with pytest.raises(FrameError, match="uint8 frame in BGR"):
+        check_frame(frame[0], CONTRACT, "bgr")
+
+
+def test_batches() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8)
+    for batch in (frames, list(frames), tuple(frames), torch.from_numpy(frames)):
+        np.testing.assert_array_equal(check_batch(batch, CONTRACT, "rgb"), frames)
+        np.testing.assert_array_equal(check_batch(batch, CONTRACT, "bgr"), frames[..., ::-1])
+    empty: tuple[object, ...] = ([], frames[:0])
+    for nothing in empty:
+        with pytest.raises(FrameError, match="expected at least one frame, got none"):
+            check_batch(nothing, CONTRACT, "rgb")
+    with pytest.raises(FrameError, match=r"frame 1 of the batch: expected a \(6, 8, 3\) uint8 frame"):
+        check_batch([frames[0], frames[0][1:]], CONTRACT, "rgb")
+    with pytest.raises(FrameError, match=r"expected a \(B, 6, 8, 3\) uint8 frame in RGB, got \(6, 8, 3\)"):
+        check_batch(frames[0], CONTRACT, "rgb")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    level=st.integers(0, 255),
+    spoilt=st.floats(0, 0.05),
+    shape=st.tuples(st.integers(8, 150), st.integers(8, 40), st.just(3)),
+)
+def test_faults_are_those_that_most_pixels_share(level: int, spoilt: float, shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(level)
+    frame = np.full(shape, level, np.uint8)
+    other = rng.random(shape) < spoilt
+    frame[other] = (level + 128) % 256
+    rows = frame[:: max(1, shape[0] // 64)]
+    fault = fault_of(frame[None])
+    alike = float(np.mean(rows == level))
+    if alike >= 0.99 and tuple(frame[0, 0]) == (level,) * 3:
+        wanted = "black" if level <= 8 else "saturated" if level >= 247 else "of one colour"
+        assert fault is not None
+        assert fault.startswith(wanted)
+    elif 0.02 < alike < 0.98:
+        assert fault is None
+
+
+def test_picture_of_a_camera_has_no_fault() -> None:
+    assert fault_of(SyntheticRoads(1, 96, 192, seed=0)[0][0][None]) is None
+
+
+def test_frame_passes_without_a_copy_and_a_view_with_one() -> None:
+    frame = np.zeros(SHAPE, np.uint8)
+    assert np.shares_memory(checked_array(frame), frame)
+    for view in (np.zeros((*SHAPE[:2], 4), np.uint8)[..., :3], frame[::-1], np.zeros(SHAPE, np.uint8, order="F")):
+        checked = checked_array(view)
+        assert checked.shape == (1, *SHAPE)
+        assert checked.flags.c_contiguous
+        assert not np.shares_memory(checked, view)
+
+
+@pytest.mark.parametrize(
+    ("frame", "got", "hint"),
+    [
+        (np.zeros((3, *SHAPE[:2]), np.float32), "(3, 6, 8) float32", "channels-first tensor in [0, 1]"),
+        (np.full((3, *SHAPE[:2]), -2.0), "(3, 6, 8) float64", "channels-first tensor that was scaled or normalised"),
+        (np.full(SHAPE, 0.5), "(6, 8, 3) float64", "a frame in [0, 1]: pass the camera's own uint8 image"),
+        (np.zeros((3, *SHAPE[:2]), np.uint8), "(3, 6, 8) uint8", "pass frame.transpose(1, 2, 0)"),
+        (np.zeros(SHAPE, np.uint16), "(6, 8, 3) uint16", "8-bit"),
+        (np.zeros(SHAPE[:2], np.uint8), "(6, 8) uint8", "grey image"),
+        (np.zeros((*SHAPE[:2], 1), np.uint8), "(6, 8, 1) uint8", "grey image"),
+        (np.zeros((*SHAPE[:2], 4), np.uint8), "(6, 8, 4) uint8", "pass frame[..., :3]"),
+        (np.zeros((1, *SHAPE), np.uint8), "(1, 6, 8, 3) uint8", "pass one frame at a time"),
+        (np.zeros((WIDTH, HEIGHT, 3), np.uint8), "(8, 6, 3) uint8", "look swapped"),
+        (np.zeros((12, 16, 3), np.uint8), "(12, 16, 3) uint8", "8 wide and 6 high"),
+        (np.zeros((), np.uint8), "() uint8", "rows, columns and channels"),
+        (np.zeros((0, 0, 0)), "(0, 0, 0) float64", "uint8"),
+        ([[[0, 0, 0]]], "type list", "numpy.asarray(image)"),
+        ("frame.png", "type str", "Read the file first"),
+        (None, "type NoneType", "numpy array"),
+    ],
+)
+def test_usual_mistakes_are_told_apart(frame: Any, got: str, hint: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        check_frame(frame, CONTRACT, "rgb")
+    message = str(caught.value)
+    assert message.startswith("expected a (6, 8, 3) uint8 frame in RGB, got ")
+    assert got in message
+    assert hint in message
+    assert "\n" not in message
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    hnp.arrays(
+        hnp.scalar_dtypes() | hnp.array_dtypes(), hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)
+    )
+)
+def test_any_other_array_is_a_frame_error(array: Any) -> None:
+    with pytest.raises(FrameError):
+        check_frame(array, CONTRACT, "rgb")

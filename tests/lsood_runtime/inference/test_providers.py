@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which provider runs is never a guess; and the way over device buffers, taken on the CPU."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from lsood_runtime import BundleError, FrameError, OoDMonitor, ProviderError
+from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._inference.frames import DeviceFrame
+from lsood_runtime._inference.loading import Loading, load
+from lsood_runtime._inference.frame_pass import DevicePass
+from lsood_runtime._inference.providers import captures_graph, resolve_providers
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+no_cuda = pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="CUDA is there")
+
+
+@no_cuda
+def test_cuda_without_a_gpu_is_never_replaced_in_silence(toy_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for providers in (["cuda"], ["cuda", "cpu"], ["tensorrt", "cuda", "cpu"], [("cuda", {"device_id": 1})]):
+        with pytest.raises(ProviderError, match=r"install lsood-runtime\[gpu\]"):
+            OoDMonitor(toy_bundle, providers=providers)
+    with OoDMonitor(toy_bundle, providers=["cuda"], allow_fallback=True) as monitor:
+        assert monitor.provider == CPU
+        assert monitor.assess(random_frames(1, 1)[0]).provider == CPU
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert f"{CUDA} does not run, going on with {CPU}" in caplog.text
+
+
+def test_fallback_is_not_for_damaged_bundles(toy_bundle: Path) -> None:
+    (toy_bundle / "detector.onnx").write_bytes(b"no graph")
+    with pytest.raises(BundleError, match="cannot load"):
+        OoDMonitor(seal(toy_bundle, toy_manifest()), providers=["cuda"], allow_fallback=True)
+
+
+class Pretending(ort.InferenceSession):  # type: ignore[misc]
+    """A session that says it runs on CUDA, as one does whose cuDNN is missing until the first convolution."""
+
+    def __init__(self, *arguments: Any, providers: Any, **options: Any) -> None:
+        self._wanted = [name for name, _ in providers]
+        super().__init__(*arguments, providers=[CPU], **options)
+
+    def get_providers(self) -> list[str]:
+        return self._wanted
+
+
+class WithoutCudnn(Pretending):
+    def get_provider_graph_assignment_info(self) -> list[Any]:
+        return []
+
+    def run_with_iobinding(self, *_: Any) -> None:
+        raise RuntimeError("libcudnn.so.9: cannot open shared object file")
+
+
+@no_cuda
+def test_provider_that_fails_its_first_frame(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(ort, "InferenceSession", WithoutCudnn)
+    with pytest.raises(ProviderError, match=rf"{CUDA} failed while it ran"):
+        OoDMonitor(toy_bundle, providers=["cuda"])
+    with OoDMonitor(toy_bundle, providers=["cuda"], allow_fallback=True) as monitor:
+        assert monitor.provider == CPU
+        assert monitor.score(random_frames(1, 1)[0]) >= 0
+
+
+@no_cuda
+def test_session_that_puts_no_node_on_the_provider(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
+    monkeypatch.setattr(ort, "InferenceSession", Pretending)
+    with pytest.raises(ProviderError, match=rf"expected {CUDA} to run segmentation\.onnx, its nodes are \d+ on {CPU}"):
+        OoDMonitor(toy_bundle, providers=["cuda"])
+
+
+@no_cuda
+def test_detector_may_run_on_the_next_device(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does behind TensorRT, which has no float64."""
+
+    class OnBoth(Pretending):
+        def get_provider_graph_assignment_info(self) -> list[Any]:
+            network = self.get_inputs()[0].name == "frame"
+            return [SimpleNamespace(ep_name=self._wanted[0 if network else 1], get_nodes=lambda: [None] * 3)]
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["TensorrtExecutionProvider", CUDA, CPU])
+    monkeypatch.setattr(ort, "InferenceSession", OnBoth)
+    with OoDMonitor(toy_bundle, providers=["tensorrt", "cuda"], self_test=False) as monitor:
+        assert monitor.provider == "TensorrtExecutionProvider"
+
+
+def device_pass(bundle: Path, **options: Any) -> tuple[DevicePass, Any]:
+    """The way that CUDA takes, over buffers in host memory."""
+    host: Any = load(open_bundle(bundle), Loading([(CPU, {})], False, None, None, None, True)).way
+    return DevicePass(host._network, host._detector, "cpu", 0, **options), host
+
+
+@pytest.mark.parametrize("kind", ["classes", "logits", "none"])
+def test_device_buffers_give_the_bits_of_ordinary_runs(make_bundle: Any, kind: str) -> None:
+    device, host = device_pass(make_bundle(kind))
+    for batch in (1, 3, 1, 2):
+        frames = random_frames(batch, seed=batch)
+        got, expected = device.run(frames, {}), host.run(frames, {})
+        np.testing.assert_array_equal(got.scores, expected.scores)
+        assert (got.segmentation is None) == (kind == "none")
+        if got.segmentation is not None:
+            np.testing.assert_array_equal(got.segmentation, expected.segmentation)
+    first = device.run(random_frames(1, 1), {})
+    kept = first.scores.copy(), None if first.segmentation is None else first.segmentation.copy()
+    device.run(random_frames(1, 2), {})
+    np.testing.assert_array_equal(first.scores, kept[0], "a result is the caller's, not a view of the buffers")
+    if first.segmentation is not None:
+        np.testing.assert_array_equal(first.segmentation, kept[1])
+
+
+def test_device_buffers_in_several_threads(toy_bundle: Path) -> None:
+    device, host = device_pass(toy_bundle)
+    frames = random_frames(40, seed=0)
+    with ThreadPoolExecutor(4) as pool:
+        scores = list(pool.map(lambda frame: device.run(frame[None], {}).scores[0], frames))
+    assert scores == [host.run(frame[None], {}).scores[0] for frame in frames]
+
+
+def frame_on(device: str, frames: Any, device_id: int = 0) -> DeviceFrame:
+    return DeviceFrame(frames.shape, device, device_id, frames.ctypes.data, frames)
+
+
+def test_frame_that_lies_on_the_device_is_read_where_it_is(toy_bundle: Path) -> None:
+    device, host = device_pass(toy_bundle)
+    frames = random_frames(2, seed=3)
+    for frame in frames:
+        got = device.run(frame_on("cpu", frame[None]), {}).scores
+        np.testing.assert_array_equal(got, host.run(frame[None], {}).scores)
+        np.testing.assert_array_equal(device.run(frames[:1], {}).scores, host.run(frames[:1], {}).scores)
+
+
+def test_frame_on_another_device_is_refused(toy_bundle: Path) -> None:
+    device, host = device_pass(toy_bundle)
+    elsewhere = frame_on("cuda", random_frames(1, 0), 1)
+    with pytest.raises(FrameError, match=r"host memory or on cpu:0, got one on cuda:1"):
+        device.run(elsewhere, {})
+    with pytest.raises(FrameError, match=r"expected a frame in host memory, since CPUExecutionProvider runs"):
+        host.run(elsewhere, {})
+    captured, _ = device_pass(toy_bundle, fixed_addresses=True)
+    with pytest.raises(FrameError, match="CUDA graphs replay the address of the first frame"):
+        captured.run(frame_on("cpu", random_frames(1, 0)), {})
+
+
+class OnCuda:
+    """A tensor in CUDA memory, as far as DLPack tells before it is handed over."""
+
+    shape = (HEIGHT, WIDTH, 3)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (2, 0)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return random_frames(1, 0)[0].__dlpack__()
+
+
+def test_cuda_tensor_for_a_monitor_on_the_cpu(toy_bundle: Path) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        with pytest.raises(FrameError, match="expected a frame in host memory, since CPUExecutionProvider runs"):
+            monitor.score(OnCuda())
+        with pytest.raises(FrameError, match="host memory"):
+            monitor.assess(OnCuda())  # not a matter of what the camera sends
+    with OoDMonitor(toy_bundle, channels="bgr") as monitor, pytest.raises(FrameError, match="turn its channels there"):
+        monitor.score(OnCuda())
+
+
+@no_cuda
+def test_cuda_graphs_need_a_fixed_batch_and_no_fresh_masks(make_bundle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
+    graphs = [("cuda", {"enable_cuda_graph": "1"})]
+    bundle = make_bundle(masks=toy_manifest()["masks"] | {"mode": "fresh"})
+    with pytest.raises(ValueError, match="pass batch=1"):
+        OoDMonitor(bundle, providers=graphs)
+    with pytest.raises(BundleError, match="export with --masks fixed"):
+        OoDMonitor(bundle, providers=graphs, batch=1)
+
+
+def test_names_and_options() -> None:
+    options = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+    assert resolve_providers([("cuda", options), "cpu", "XnnpackExecutionProvider"]) == [
+        (CUDA, options),
+        (CPU, {}),
+        ("XnnpackExecutionProvider", {}),
+    ]
+    assert resolve_providers(None) == [(CPU, {})]
+    wrongs: tuple[Any, ...] = ([(1, {})], [("cuda", "fast")])
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match="expected a provider's name or"):
+            resolve_providers(wrong)
+    assert [captures_graph((CUDA, {"enable_cuda_graph": value})) for value in ("1", 1, True, "0", False)] == [
+        *[True] * 3,
+        *[False] * 2,
+    ]
+    assert not captures_graph((CPU, {"enable_cuda_graph": "1"}))

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cameras over time: replay, stuck cameras, drift, dropped frames."""
+
+import json
+import math
+import threading
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import entropy
+
+from lsood_runtime import (
+    BundleError,
+    ClosedError,
+    FrameError,
+    Hysteresis,
+    KOfN,
+    LatestFrameWorker,
+    Manifest,
+    OoDMonitor,
+    ProviderError,
+    ScoreHistogram,
+    State,
+    StreamAssessment,
+)
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, toy_manifest
+from tests.lsood_runtime.bundle.test_manifest import text_with
+
+CALIBRATION = Manifest.from_json(text_with()).calibration
+STRANGE = np.tile(np.array([250, 1, 1], np.uint8), (HEIGHT, WIDTH, 1))
+
+
+def strange(seed: int) -> Any:
+    frame = STRANGE.copy()
+    frame[seed % HEIGHT, seed % WIDTH] = (200 - seed % 100, 30, 30)
+    frame[(seed + 1) % HEIGHT, (seed + 3) % WIDTH] = (140, 60, seed % 200)
+    return frame
+
+
+def test_shift_raises_the_alarm_in_time_and_a_replay_repeats_it(toy_bundle: Path) -> None:
+    frames = [*random_frames(6, seed=1), *(strange(i) for i in range(5)), *random_frames(8, seed=3)]
+    with OoDMonitor(toy_bundle) as monitor:
+        results = []
+        for _ in range(2):
+            seen: list[StreamAssessment] = []
+            stream = monitor.stream(KOfN(3, 4), on_result=seen.append)
+            for i, frame in enumerate(frames):
+                result = stream.assess(frame, stamp_ns=1000 + i)
+                assert result is seen[-1]
+            results.append([(r.index, r.alarm, r.onset, r.since_ns, r.statistic, r.verdict.score) for r in seen])
+    assert results[0] == results[1]
+    assert all(r.verdict.is_ood for r in seen[6:11])
+    onsets = [r.index for r in seen if r.onset]
+    assert onsets[0] <= 6 + 3 - 1
+    assert seen[8].alarm
+    assert seen[10].since_ns == 1000 + onsets[0]
+    assert [r.verdict.stamp_ns for r in seen] == [1000 + i for i in range(len(frames))]
+
+
+def test_cameras_do_not_mix(toy_bundle: Path) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        stream = monitor.stream(KOfN(2, 2))
+        for i in range(4):
+            left, right = (
+                stream.assess(strange(i), camera="left"),
+                stream.assess(random_frames(1, i)[0], camera="right"),
+            )
+    assert left.alarm
+    assert (left.camera, left.index, right.camera, right.index) == ("left", 3, "right", 3)
+    assert int(stream.drift("left").counts.sum()) == int(stream.drift("right").counts.sum()) == 4
+    with pytest.raises(KeyError):
+        stream.drift("rear")
+
+
+def test_stuck_camera_is_invalid_from_the_third_identical_frame(toy_bundle: Path) -> None:
+    frames = random_frames(2, seed=4)
+    with OoDMonitor(toy_bundle) as monitor:
+        stream = monitor.stream(KOfN(2, 2))
+        buffer = frames[0].copy()  # a driver that reuses its memory
+        states = []
+        for i in (0, 0, 0, 0, 1, 1, 0):
+            buffer[:] = frames[i]
+            states.append(stream.assess(buffer).verdict)
+    stuck = [verdict.state is State.INVALID for verdict in states]
+    assert stuck == [False, False, True, True, False, False, False]
+    assert states[2].is_ood
+    assert "3 identical frames in a row: the camera is stuck" in states[2].reason
+    assert math.isfinite(states[2].p_value)
+
+
+def test_stamp_that_goes_back_begins_anew(toy_bundle: Path) -> None:
+    second = 10**9
+    with OoDMonitor(toy_bundle) as monitor:
+        stream = monitor.stream(KOfN(2, 3))
+        stamps = [5 * second, 6 * second, 7 * second]
+        assert [stream.assess(strange(i), stamp_ns=t).alarm for i, t in enumerate(stamps)] == [False, True, True]
+        jitter = stream.assess(strange(3), stamp_ns=7 * second - 40)
+        assert (jitter.alarm, jitter.index, jitter.verdict.stamp_ns) == (True, 3, 7 * second - 40)
+        again = stream.assess(strange(4), stamp_ns=1 * second)
+    assert (again.alarm, again.index) == (False, 0)
+    assert int(stream.drift().counts.sum()) == 5
+
+
+def test_stamp_zero_is_a_stamp(toy_bundle: Path) -> None:
+    seen: list[StreamAssessment] = []
+    with OoDMonitor(toy_bundle) as monitor, LatestFrameWorker(monitor.stream(KOfN(), on_result=seen.append)) as worker:
+        worker.submit(random_frames(1, 0)[0], stamp_ns=0)
+    assert [result.verdict.stamp_ns for result in seen] == [0]
+
+
+def test_invalid_frames_raise_the_alarm_and_do_not_raise_errors(toy_bundle: Path) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        stream = monitor.stream(Hysteresis(0.06, 0.5))
+        results = [stream.assess(frame) for frame in (random_frames(1, 1)[0], None, np.zeros((3, 3)), "x")]
+    assert [r.verdict.state for r in results[1:]] == [State.INVALID] * 3
+    assert all(r.alarm for r in results[1:])
+    as_dict = json.loads(json.dumps(results[-1].asdict(), allow_nan=False))
+    assert as_dict["alarm"] is True
+    assert as_dict["camera"] == "camera"
+    assert "got an object of type str" in as_dict["reason"]
+    assert "ALARM" in str(results[-1])
+    assert "\n" not in str(results[-1])
+
+
+def test_stream_refuses_what_cannot_work(toy_bundle: Path) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        with pytest.raises(ValueError, match="p-values down to"):
+            monitor.stream(Hysteresis(0.001))
+        with pytest.raises(ValueError, match="at least 2 identical frames"):
+            monitor.stream(KOfN(), stuck_after=1)
+        with pytest.raises(FrameError, match="expected no noise"):
+            monitor.stream(KOfN()).assess(random_frames(1, 1)[0], [])
+        stream = monitor.stream(KOfN())
+    with pytest.raises(ClosedError):
+        stream.assess(random_frames(1, 1)[0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6) | st.just(math.inf), max_size=50), st.lists(st.floats(-2, 2), max_size=20))
+def test_histograms_count_between_deciles_and_add_up(first: list[float], second: list[float]) -> None:
+    deciles = np.unique(np.quantile(CALIBRATION.scores, np.arange(1, 10) / 10))
+    histograms = [ScoreHistogram(CALIBRATION) for _ in range(3)]
+    for histogram, scores in zip(histograms, (first, second, first + second), strict=True):
+        for score in scores:
+            histogram.add(score)
+    left, right, both = histograms
+    left.merge(right)
+    np.testing.assert_array_equal(left.counts, both.counts)
+    edges = [-math.inf, *deciles, math.inf]
+    by_hand = [sum(a < s <= b for s in first + second) for a, b in pairwise(edges)]
+    assert both.counts.tolist() == by_hand
+    read = ScoreHistogram.from_json(both.to_json(), CALIBRATION)
+    np.testing.assert_array_equal(read.counts, both.counts)
+    known = [sum(a < s <= b for s in CALIBRATION.scores) for a, b in pairwise(edges)]
+    a, e = np.array(by_hand) + 0.5, np.array(known) + 0.5
+    expected = entropy(a, e) + entropy(e, a) if first + second else 0.0  # the index is the symmetric divergence
+    assert both.population_stability_index == pytest.approx(expected, abs=1e-12)
+
+
+def test_histogram_of_another_bundle_is_refused() -> None:
+    manifest = toy_manifest()
+    manifest["calibration"]["scores"] = [score + 1 for score in manifest["calibration"]["scores"]]
+    other = ScoreHistogram(Manifest.from_json(json.dumps({"files": {}} | manifest)).calibration)
+    mine = ScoreHistogram(CALIBRATION)
+    with pytest.raises(BundleError, match="another bundle"):
+        mine.merge(other)
+    for text in (other.to_json(), "", "[]", '{"counts": []}', mine.to_json().replace("0]", "-1]"), "{}"):
+        with pytest.raises(BundleError):
+            ScoreHistogram.from_json(text, CALIBRATION)
+
+
+def test_latest_frame_wins_and_the_others_are_counted(toy_bundle: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    seen: list[StreamAssessment] = []
+
+    def on_result(result: StreamAssessment) -> None:
+        seen.append(result)
+        entered.set()
+        assert leave.wait(30)
+
+    with OoDMonitor(toy_bundle) as monitor:
+        worker = LatestFrameWorker(monitor.stream(KOfN(), on_result=on_result))
+        frames = random_frames(5, seed=6)
+        assert worker.submit(frames[0], stamp_ns=10)
+        assert entered.wait(30)
+        buffer = frames[1].copy()
+        assert worker.submit(buffer, stamp_ns=11)
+        assert worker.submit(frames[4], stamp_ns=11, camera="rear")
+        assert not worker.submit(frames[2], stamp_ns=12)
+        buffer = frames[3].copy()
+        assert not worker.submit(buffer, stamp_ns=13)
+        buffer[:] = 0
+        assert worker.dropped == 2
+        leave.set()
+        worker.close()
+        worker.close()
+        expected = [monitor.score(frames[0]), monitor.score(frames[3]), monitor.score(frames[4])]
+    assert [(r.camera, r.verdict.stamp_ns) for r in seen] == [("camera", 10), ("camera", 13), ("rear", 11)]
+    assert [r.verdict.score for r in seen] == expected
+    assert seen[1].verdict.latency_ms > 0
+    with pytest.raises(ClosedError, match="make a new one"):
+        worker.submit(frames[0])
+
+
+def test_what_goes_wrong_in_the_worker_reaches_the_caller(toy_bundle: Path) -> None:
+    raised = threading.Event()
+
+    def fail(result: StreamAssessment) -> None:
+        raised.set()
+        raise RuntimeError("disk full")
+
+    with OoDMonitor(toy_bundle) as monitor:
+        worker = LatestFrameWorker(monitor.stream(KOfN(), on_result=fail))
+        worker.submit(random_frames(1, 0)[0])
+        assert raised.wait(30)
+        with pytest.raises(RuntimeError, match="disk full"):
+            worker.close()
+
+
+def test_failing_provider_reaches_the_caller(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        worker = LatestFrameWorker(monitor.stream(KOfN()))
+        monkeypatch.setattr("onnxruntime.InferenceSession.run", None)
+        worker.submit(random_frames(1, 0)[0])
+        with pytest.raises(ProviderError, match="failed while it ran"):
+            worker.close()
+
+
+def test_waiting_counts_towards_latency_and_deadline(toy_bundle: Path) -> None:
+    block, late = threading.Event(), []
+
+    def wait(result: StreamAssessment) -> None:
+        late.append(result)
+        block.wait(0.3)
+
+    with (
+        OoDMonitor(toy_bundle, deadline_ms=200) as monitor,
+        LatestFrameWorker(monitor.stream(KOfN(), on_result=wait)) as worker,
+    ):
+        for i, frame in enumerate(random_frames(2, 0)):
+            worker.submit(frame, camera=str(i))
+    assert late[1].verdict.latency_ms > 200
+    assert late[1].verdict.state is State.LATE
+    assert "the deadline is 200 ms" in late[1].verdict.reason

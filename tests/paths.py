@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folders that tests read: the project, its examples, and the data sets beside it."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+SHARED = ROOT.parent / "shared"
