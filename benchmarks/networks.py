@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from sklearn.pipeline import Pipeline
 
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.detectors.fit import fit_detector
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
+from export.layers.preprocessing import Preprocessing
+from export.models import DeepLabV3PlusModule
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
-from export.models import DeepLabV3PlusModule
 from export.precision.options import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
-from export.layers.preprocessing import Preprocessing
 from export.sampling.rewrite import Mode
-from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.sampling.sampler import Sampler, build_sampler
-from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.frame_pass import DTYPES, DevicePass, HostPass, Pass
+from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.providers import CPU, resolve_providers, session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"

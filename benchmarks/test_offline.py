@@ -14,8 +14,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SCENES, Record
 from benchmarks.measure import Seconds, Stopwatch, Watched, latency, ratio, seconds, take_turns
 from benchmarks.peers import kd_tree_entropies
-from export.detectors.entropy import latent_entropy
 from export.calibration.features import EvaluationGraphs, measure
+from export.detectors.entropy import latent_entropy
 from export.frames.files import FrameFiles, read_frame
 
 FRAMES, BLOCKS, SAMPLES, CHANNELS, WARM_UP = 1020, 30, 16, 2048, 5
@@ -69,7 +69,7 @@ def test_calibration_pass(small_bundle: Path, benchmark: BenchmarkFixture, recor
 PEAK = """
 import sys
 from pathlib import Path
-from export.frames.overlap_check import without_progress
+from export.progress import without_progress
 from export.calibration.options import CalibrationOptions
 from export.recalibrate import RecalibrationOptions, recalibrate
 bundle, scenes, copies, out = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])

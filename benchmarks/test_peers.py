@@ -31,10 +31,10 @@ from benchmarks.networks import (
     subject,
 )
 from benchmarks.peers import Density, GuideProcedure, OnePass, Rows
-from export.layers.dropblock import DropBlock2D
 from export.detectors.entropy import latent_entropy
 from export.graphs.runners import cpu_session, run_graph
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
+from export.layers.dropblock import DropBlock2D
 from export.sampling.sampler import build_sampler
 
 HEIGHT, WIDTH, COMPONENTS, FIT_FRAMES, WARM_UP, PAUSE = 256, 512, 58, 1000, 1, 0.05

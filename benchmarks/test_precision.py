@@ -11,14 +11,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SMALL, Record
 from benchmarks.measure import latency, loss, ratio, take_turns
 from benchmarks.networks import REDUCED, Placement, alone, monitored, subject
-from export.frames.overlap_check import without_progress
 from export.anomalies import ANOMALIES
 from export.data.synthetic import SyntheticRoads
 from export.evaluation.evaluate import evaluate
 from export.evaluation.result import Evaluation, EvaluationOptions
-from export.pipeline.options import ExportOptions
 from export.pipeline.export_monitor import export_monitor
+from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT32, INT8, PrecisionOptions
+from export.progress import without_progress
 
 SAMPLES, WARM_UP = 16, 4
 CHECKPOINT, FRAME_SIZE = Path(__file__).parents[1] / "examples" / "demo" / "synthetic_roads.ckpt", (192, 384)

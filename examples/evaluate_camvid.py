@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from export.checkpoint.load import load_checkpoint
 from export.data.camvid import CLASSES, VOID, CamVid
-from export.layers.preprocessing import Preprocessing
 from export.graphs.segmentation import BareNetwork, segmentation_graph
+from export.layers.preprocessing import Preprocessing
 from lsood_runtime import OoDMonitor
 from lsood_runtime._inference.providers import session_options
 

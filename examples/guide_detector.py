@@ -27,12 +27,12 @@ from export.checkpoint.load import load_checkpoint
 from export.data import ANOMALIES, AnomalousFrames, CamVid
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.data.dataset import LabelledFrames
-from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.entropy import latent_entropy
 from export.detectors.kde_classifier import KDEClassifier
-from export.guide.results import get_ood_detector_results
+from export.detectors.kernel_density import ExactKernelDensity
 from export.graphs.noise import draw_noise
 from export.guide.ood_dataset import IND, OOD, build_ood_detection_ds
+from export.guide.results import get_ood_detector_results
 from export.layers.preprocessing import Preprocessing
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import resolve_taps

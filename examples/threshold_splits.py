@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 from tqdm import tqdm
 
+from export.calibration.autocorrelation import effective_frames
 from export.calibration.conformal import conformal_threshold, set_threshold
+from export.calibration.features import Features
 from export.detectors.kernel_density import ExactKernelDensity
 from export.frames.drives import drive_names
-from export.calibration.features import Features
-from export.calibration.autocorrelation import effective_frames
 
 Indices = NDArray[np.int64]
 

@@ -12,20 +12,21 @@ import numpy as np
 import onnx
 from onnx import ModelProto
 
+from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
+from export.bundle.versions import versions
 from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
 from export.calibration.calibrate import Calibration, calibrate, split_frames
-from export.frames.overlap_check import Progress, check_overlap
-from export.calibration.options import CalibrationOptions
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
-from export.errors import ParityError, UsageError
-from export.graphs.evaluation import EVALUATION
-from export.pipeline.manifest import versions
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
-from export.graphs.runners import cpu_session, two_graphs
+from export.calibration.options import CalibrationOptions
+from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
+from export.frames.overlap import check_overlap
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.graphs.evaluation import EVALUATION
 from export.graphs.fused import fused_graph
-from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
+from export.graphs.runners import cpu_session, two_graphs
+from export.progress import Progress
 from lsood_runtime import Manifest
 from lsood_runtime._bundle.reader import open_bundle
 

@@ -16,8 +16,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import BundleError, ClosedError, FrameError
+from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.frames import (
     DeviceFrame,
     Frame,
@@ -29,10 +31,8 @@ from lsood_runtime._inference.frames import (
     trusted_frame,
 )
 from lsood_runtime._inference.loading import Loaded, Loading, SelfTest, golden_score, load, replay
-from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._inference.frame_pass import Outcome
-from lsood_runtime._stream.policies import Policy
 from lsood_runtime._inference.providers import Provider, resolve_providers
+from lsood_runtime._stream.policies import Policy
 from lsood_runtime._stream.stream import Stream, StreamAssessment
 
 

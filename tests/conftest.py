@@ -15,9 +15,10 @@ from export.calibration.options import CalibrationOptions
 from export.data.synthetic import CLASSES, SyntheticRoads
 from export.models import DeepLabV3PlusModule
 from export.pipeline.export_monitor import ExportOptions, export_monitor
+from tests.paths import SHARED
 
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
-CAMVID = Path(__file__).resolve().parents[2] / "shared" / "data" / "camvid"
+CAMVID = SHARED / "data" / "camvid"
 
 
 def save_checkpoint(module: pl.LightningModule, path: Path, **hyper_parameters: Any) -> Path:

@@ -6,12 +6,12 @@ from functools import cache
 import torch
 from onnx import ModelProto
 
+from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.sampling.rewrite import Mode
-from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.sampling.sampler import build_sampler
-from tests.networks import HEIGHT, WIDTH, settled
 from tests.export.sampling.test_sampler import CASES
+from tests.networks import HEIGHT, WIDTH, settled
 
 SAMPLES = 6
 NETWORK_CASES = (
@@ -28,7 +28,7 @@ NETWORK_CASES = (
 
 @cache
 def network_graph(case: str, mode: Mode) -> ModelProto:
-    """``segmentation.onnx`` of a case of ``tests.export.sampling.test_sampler``, kind ``logits``, S = 6. Shared: do not change it."""
+    """``segmentation.onnx`` of a case of ``test_sampler``, kind ``logits``, S = 6. Shared: do not change it."""
     make, taps, options, _ = CASES[case]
     torch.manual_seed(0)
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))

@@ -11,8 +11,7 @@ import pytest
 
 from export.data import FrameFiles
 from lsood_runtime import OoDMonitor
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.paths import ROOT
 
 _SCORE = """
 import sys, numpy, lsood_runtime

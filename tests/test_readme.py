@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import write_scenes
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 _LAST = ["lsood_runtime", "export"]
 README = (ROOT / "README.md").read_text()
 

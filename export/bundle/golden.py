@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.graphs.runners import Form
 from export.graphs.noise import Noise
+from export.graphs.runners import Form
 
 GOLDEN_TOLERANCE = {"cpu": 0.02, "gpu": 0.2}
 """Shares of the interquartile range of the held-out scores."""

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.graphs.runners import Form, Outputs
 from export.graphs.noise import Noise
+from export.graphs.runners import Form, Outputs
 
 LATENT_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 1e-3

@@ -16,7 +16,7 @@ from onnx import ModelProto
 
 from export.bundle.model_card import model_card
 from export.errors import UsageError
-from export.graphs.fused import WEIGHTS, share_weights
+from export.graphs.shared_weights import WEIGHTS, share_weights
 from lsood_runtime import Manifest
 
 _MARK = "manifest.json"

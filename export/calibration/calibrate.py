@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from export.calibration.options import AUTO, CalibrationOptions
-from export.calibration.conformal import drive_warning, set_threshold
-from export.detectors.fit import choose_detector, fit_detector
-from export.frames.drives import drive_names, hold_out
-from export.errors import CalibrationError, UsageError
 from export.calibration.autocorrelation import effective_frames
+from export.calibration.conformal import drive_warning, set_threshold
+from export.calibration.options import AUTO, CalibrationOptions
+from export.detectors.fit import choose_detector, fit_detector
+from export.errors import CalibrationError, UsageError
+from export.frames.drives import drive_names, hold_out
 from lsood_runtime._bundle.manifest import OperatingPoint
 
 SCORE_TOLERANCE = 0.02

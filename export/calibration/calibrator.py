@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.calibration.calibrate import Calibration, calibrate
-from export.frames.overlap_check import Progress
 from export.calibration.options import CalibrationOptions
+from export.frames.files import FrameFiles
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.evaluation import with_outputs
-from export.graphs.runners import cpu_session, run_graph
-from export.frames.files import FrameFiles
 from export.graphs.noise import Noise
+from export.graphs.runners import cpu_session, run_graph
+from export.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
-from export.errors import CalibrationError, UsageError
 from export.calibration.autocorrelation import effective_frames
+from export.errors import CalibrationError, UsageError
+from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
 from lsood_runtime._bundle.manifest import OperatingPoint
 
 Scores = NDArray[np.float64]

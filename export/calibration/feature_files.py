@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from export.errors import UsageError
 from export.calibration.features import Features
+from export.errors import UsageError
 
 _NETWORK = "network_sha256"
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from export.graphs.evaluation import EVALUATION, OUTPUT_SCORES
-from export.graphs.runners import run_graph
-from export.graphs.fused import WEIGHTS
 from export.graphs.noise import draw_noise
+from export.graphs.runners import run_graph
+from export.graphs.shared_weights import WEIGHTS
 from lsood_runtime import Manifest
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._inference.providers import session_options

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.errors import CheckpointError
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
+from export.errors import CheckpointError
 from export.models import DeepLabV3PlusModule
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from export.calibration.options import add_calibration_arguments, calibration_options
+from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
 from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, calibration_rows, run_command
 from export.recalibrate import RecalibrationOptions, recalibrate
 

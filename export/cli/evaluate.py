@@ -13,15 +13,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from export.evaluation.bootstrap import Interval
-from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
 from export.errors import UsageError
-from export.evaluation.update_card import update_card
+from export.evaluation.bootstrap import Interval
 from export.evaluation.evaluate import evaluate
-from export.evaluation.result import Evaluation, EvaluationOptions
 from export.evaluation.report_page import check_report_folder, write_report
 from export.evaluation.report_summary import summary
+from export.evaluation.result import Evaluation, EvaluationOptions
+from export.evaluation.update_card import update_card
 
 _EPILOG = f"""\
 examples:

@@ -10,18 +10,18 @@ from typing import get_args
 from rich.console import Console
 from rich.table import Table
 
-from export.calibration.options import add_calibration_arguments, calibration_options
 from export.checkpoint.load import load_checkpoint
+from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
 from export.cli.config_file import config_arguments
 from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, calibration_rows, run_command
-from export.errors import UsageError
 from export.cli.layer_table import layer_table, network_layers
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
-from export.pipeline.options import FORMATS
+from export.errors import UsageError
+from export.graphs.segmentation import SEGMENTATION_KINDS
 from export.pipeline.export_monitor import ExportOptions, ExportResult, export_monitor
+from export.pipeline.options import FORMATS
 from export.precision.options import FLOAT32, PrecisionOptions
 from export.sampling.rewrite import Mode
-from export.graphs.segmentation import SEGMENTATION_KINDS
 from lsood_runtime._bundle.manifest import PRECISIONS
 from lsood_runtime._cli.report import precision_line
 

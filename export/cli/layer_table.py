@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from export.checkpoint.load import Checkpoint
+from export.checkpoint.probe import run_once
 from export.errors import UsageError
 from export.frames.files import FrameFiles
-from export.checkpoint.probe import run_once
 from export.sampling.taps import LayerInfo, list_layers
 
 _HEADER = ("layer", "class", "output", "parameters so far", "stochastic")

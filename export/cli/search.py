@@ -13,14 +13,14 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
+from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.detectors.fit import DETECTORS
 from export.errors import UsageError
-from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.pipeline.options import ExportOptions
-from export.search.search import SearchOptions, SearchResult, export_command, search
 from export.search.ranking import Ranked
+from export.search.search import SearchOptions, SearchResult, export_command, search
 
 _EPILOG = f"""\
 examples:

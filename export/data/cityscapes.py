@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.data.anomalous import GUIDE_ANOMALIES
-from export.data.labelled_files import LabelledFiles, check_target_type, files_by_name
-from export.data.dataset import Augmentation
 from export.data.data_module import AnomalyDataModule, LoaderOptions
+from export.data.dataset import Augmentation
+from export.data.labelled_files import LabelledFiles, check_target_type, files_by_name
 from export.errors import UsageError
 
 CITYSCAPES_CLASSES = (

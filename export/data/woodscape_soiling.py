@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torch.utils.data import Subset
 
-from export.data.labelled_files import LabelledFiles, files_by_name
 from export.data.data_module import LoaderOptions, SegmentationDataModule
+from export.data.labelled_files import LabelledFiles, files_by_name
 from export.data.woodscape import split_indices
 
 SOILING_CLASSES = ("clear", "transparent", "semi-transparent", "opaque")

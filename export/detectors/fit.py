@@ -11,11 +11,11 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from export.detectors.kernel_density import ExactKernelDensity
-from export.errors import CalibrationError
 from export.detectors.kde_classifier import KDELogOdds
+from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.mahalanobis import MahalanobisDetector
 from export.detectors.nearest_neighbors import NearestNeighborDetector
+from export.errors import CalibrationError
 
 DETECTORS = ("kde", "kde-classifier", "mahalanobis", "knn")
 

@@ -18,10 +18,10 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     ``p(c | h) = softmax_c(log p(h | c) + log pi_c)``, both terms exact, so that it holds at any distance from the data.
     There the nearest training point decides: the posterior of a frame that resembles neither class tends to 0 or to 1,
-    with nothing between. It is no measure of strangeness; the density of :class:`~export.detectors.kernel_density.ExactKernelDensity` is.
+    with nothing between. It is no measure of strangeness; the density of :class:`ExactKernelDensity` is.
 
     Args:
-        bandwidth: as for :class:`~export.detectors.kernel_density.ExactKernelDensity`; the guide takes 0.8 on whitened components.
+        bandwidth: as for :class:`ExactKernelDensity`; the guide takes 0.8 on whitened components.
 
     Attributes:
         classes_: the K labels, ascending.

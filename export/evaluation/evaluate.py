@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from export.evaluation.bootstrap import share_interval
-from export.frames.overlap_check import Progress
-from export.calibration.conformal import p_values
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.anomalies.frame_set import FrameSource
+from export.calibration.conformal import p_values
+from export.calibration.features import EvaluationGraphs, Features
 from export.detectors.fit import fit_detector
 from export.errors import UsageError
+from export.evaluation.bootstrap import share_interval
+from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
+from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.result import Evaluation, EvaluationOptions, Moment, Shift
 from export.evaluation.scored_sets import FrameSet, label_files, score_set
-from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
-from export.calibration.features import EvaluationGraphs, Features
-from export.anomalies.frame_set import FrameSource
 from export.frames.files import FrameFiles
-from export.evaluation.ood_metrics import shift_figures
+from export.progress import Progress
 from lsood_runtime import BundleError, Manifest
 
 SHOWN, SHOWN_OF_A_SET = 6, 2

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.bootstrap import Interval, interval, resample_counts, share_interval
 from export.errors import UsageError
+from export.evaluation.bootstrap import Interval, interval, resample_counts, share_interval
 
 Scores = NDArray[np.float64]
 

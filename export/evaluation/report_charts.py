@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from export.evaluation.result import Evaluation, Shift
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
+from export.evaluation.result import Evaluation, Shift
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.bootstrap import Interval
 from export.bundle.writer import whole_or_nothing
 from export.errors import UsageError
-from export.evaluation.result import BLIND, Evaluation, Moment, Shift
+from export.evaluation.bootstrap import Interval
 from export.evaluation.report_summary import summary
+from export.evaluation.result import BLIND, Evaluation, Moment, Shift
 
 _MARK = "figures.json"
 _PAGE = Path(__file__).parent / "report_page.html"
@@ -73,7 +73,7 @@ def render(result: Evaluation, command: str) -> str:
         UsageError: a package of the extra ``guide`` is missing.
     """
     try:
-        from export import report_charts  # here, since only a report needs matplotlib
+        from export.evaluation import report_charts  # here, since only a report needs matplotlib
     except ImportError as error:
         raise UsageError(f"expected the packages of a report, {error}: pip install 'lsood-runtime[guide]'") from error
     synthetic = [shift for shift in result.shifts if shift.frames.source.kind is not None]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.bootstrap import Interval
 from export.anomalies import ANOMALIES, SEVERITIES
-from export.evaluation.scored_sets import FrameSet
+from export.evaluation.bootstrap import Interval
 from export.evaluation.failure_prediction import FailurePrediction
+from export.evaluation.scored_sets import FrameSet
 from lsood_runtime import Manifest
 
 Bytes = NDArray[np.uint8]

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from export.frames.overlap_check import Progress
+from export.anomalies.frame_set import FrameSource
+from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
 from export.errors import UsageError
 from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
-from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
-from export.anomalies.frame_set import FrameSource
+from export.progress import Progress
 
 Bytes = NDArray[np.uint8]
 

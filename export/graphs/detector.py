@@ -17,7 +17,7 @@ IR_VERSION = 10
 
 
 def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float = MIN_DIST) -> ModelProto:
-    """Graph of ``export.detectors.entropy.latent_entropy``: ``latent_samples`` ``(B, S, C)`` to ``entropy`` ``(B, C)``, float32.
+    """Graph of ``latent_entropy``: ``latent_samples`` ``(B, S, C)`` to ``entropy`` ``(B, C)``, float32.
 
     Sorted samples are padded with k infinities at either end, so that a neighbour out of range is infinitely far. They are
     sorted along the last axis, where ONNX Runtime's TopK takes less than half the time (benchmarks/NOTES.md).

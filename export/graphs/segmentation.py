@@ -10,8 +10,8 @@ import torch
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from export.graphs.detector import OPSET
 from export.errors import ConversionError
+from export.graphs.detector import OPSET
 from export.graphs.noise import noise_name
 from export.layers.preprocessing import Preprocessing
 

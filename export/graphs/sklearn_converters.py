@@ -51,8 +51,8 @@ from skl2onnx.proto import onnx_proto
 from sklearn.covariance import OAS, EmpiricalCovariance, LedoitWolf, MinCovDet, ShrunkCovariance
 from sklearn.neighbors import KernelDensity
 
-from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.kde_classifier import KDEClassifier, KDELogOdds
+from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.mahalanobis import MahalanobisDetector
 from export.detectors.nearest_neighbors import NearestNeighborDetector
 

@@ -16,11 +16,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, fx, nn
 
-from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.entropy import MIN_DIST, entropy_offset
+from export.detectors.kernel_density import ExactKernelDensity
 from export.errors import ConversionError
-from export.graphs.runners import Form, Outputs
 from export.graphs.noise import Noise
+from export.graphs.runners import Form, Outputs
 from export.graphs.segmentation import MonitoredNetwork
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Monte-Carlo samples as the guide takes them: S whole passes of the network, fresh masks in each.
 
-The bundle's graphs give the same samples in one pass with fixed masks (``export.sampling.sampler``); these functions are for those
-who follow the guide, and for measuring what fresh masks cost. Rows come frame by frame, with a frame's S samples
+The bundle's graphs give the same samples in one pass with fixed masks (``export.sampling.sampler``); these functions are for
+those who follow the guide, and for measuring what fresh masks cost. Rows come frame by frame, with a frame's S samples
 together, whatever the batch size. (The guide's rows come so for a batch of one only; for larger batches its entropies
 mix frames.)
 """

@@ -12,8 +12,8 @@ from typing import Any, Literal, cast
 
 from torch import Tensor, nn
 
-from export.layers.dropblock import block_masks
 from export.errors import TapError
+from export.layers.dropblock import block_masks
 from export.layers.gaussian_dropout import normal_quantile
 
 Kind = Literal["dropblock", "dropout", "channel-dropout", "gaussian-dropout", "alpha-dropout"]

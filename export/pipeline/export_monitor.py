@@ -10,31 +10,32 @@ import onnxruntime as ort
 import torch
 from onnx import ModelProto
 
-from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
-from export.calibration.calibrator import CalibratedMonitor, Calibrator
-from export.calibration.calibrate import split_frames
-from export.frames.overlap_check import Progress, check_overlap, without_progress
-from export.checkpoint.load import load_checkpoint
-from export.graphs.evaluation import EVALUATION
-from export.pipeline.manifest import bundle_facts
-from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
 from export.anomalies.frame_set import FrameSource
-from export.frames.files import FrameFiles
-from export.graphs.fused import fused_graph
 from export.bundle.golden import GOLDEN_DRAWS, golden_frames
-from export.graphs.noise import Noise, draw_noise, expose_noise, seed_noise
-from export.pipeline.options import ExportOptions
 from export.bundle.parity import Parity, Reference, check_agreement, check_parity, measure_parity
-from export.precision.options import FLOAT32
-from export.precision.gate import PrecisionGate
+from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
+from export.calibration.calibrate import split_frames
+from export.calibration.calibrator import CalibratedMonitor, Calibrator
+from export.checkpoint.load import load_checkpoint
 from export.checkpoint.probe import check_logits, run_once
-from export.precision.reduce import reduce_precision
-from export.sampling.reference_passes import sample_passes
-from export.pipeline.resolve import check_options, resolve_drop_block, resolve_preprocessing
+from export.frames.files import FrameFiles
+from export.frames.overlap import check_overlap
+from export.graphs.evaluation import EVALUATION
+from export.graphs.fused import fused_graph
+from export.graphs.noise import Noise, draw_noise, expose_noise, seed_noise
+from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
 from export.graphs.segmentation import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.graphs.torchscript import TorchMonitor, trace_monitor, traced_module
+from export.pipeline.manifest import bundle_facts
+from export.pipeline.options import ExportOptions
+from export.pipeline.resolve import check_options, resolve_drop_block, resolve_preprocessing
+from export.precision.gate import PrecisionGate
+from export.precision.options import FLOAT32
+from export.precision.reduce import reduce_precision
+from export.progress import Progress, without_progress
+from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import resolve_taps
-from export.graphs.torchscript import TorchMonitor, trace_monitor, traced_module
 from lsood_runtime import Manifest
 
 __all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]

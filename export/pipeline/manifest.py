@@ -4,24 +4,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from export.bundle.golden import golden_tolerance
+from export.bundle.versions import versions
 from export.calibration.calibrate import Calibration
-from export.graphs.detector import OPSET
 from export.detectors.entropy import MIN_DIST
 from export.frames.files import FrameFiles
-from export.bundle.golden import golden_tolerance
-from lsood_runtime import SCHEMA, __version__
+from lsood_runtime import SCHEMA
 from lsood_runtime._bundle.manifest import Precision
 
 if TYPE_CHECKING:  # recalibration does without torch
-    from export.checkpoint.load import Checkpoint
-    from export.pipeline.options import ExportOptions
     from export.bundle.parity import Parity
+    from export.checkpoint.load import Checkpoint
     from export.layers.preprocessing import Preprocessing
+    from export.pipeline.options import ExportOptions
     from export.precision.reduce import Reduction
     from export.sampling.sampler import Sampler
 
@@ -89,13 +88,3 @@ def _precision(options: ExportOptions, reduction: Reduction | None) -> dict[str,
     if reduction is None:
         return asdict(Precision(kind))
     return asdict(Precision(kind, reduction.float_layers, **asdict(reduction.loss)))
-
-
-def versions() -> dict[str, str | int]:
-    """What detector and thresholds are made with; torch is not among it."""
-    return {
-        "lsood_runtime": __version__,
-        "python": platform.python_version(),
-        "opset": OPSET,
-        **{name: version(name) for name in ("onnx", "onnxruntime", "numpy", "scikit-learn", "skl2onnx")},
-    }

@@ -5,11 +5,11 @@ from export.checkpoint.load import Checkpoint
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.frames.files import FrameFiles
+from export.layers.preprocessing import Preprocessing
+from export.layers.stochastic import is_drop_block, recognise
 from export.models import DeepLabV3PlusModule
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT32
-from export.layers.preprocessing import Preprocessing
-from export.layers.stochastic import is_drop_block, recognise
 
 
 def check_options(options: ExportOptions) -> None:

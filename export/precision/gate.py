@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from export.frames.overlap_check import Progress
-from export.graphs.runners import Form
 from export.anomalies.frame_set import FrameSource
 from export.frames.files import FrameFiles
 from export.graphs.noise import Noise
+from export.graphs.runners import Form
 from export.precision.options import PrecisionLoss
+from export.progress import Progress
 
 SHIFTS = (("fog", 1), ("night", 1), ("sun_flare", 2), ("mud", 3), ("sensor_noise", 3), ("defocus", 2), ("rain", 1))
 """Mild ones: a frame that is far beyond every threshold flips none."""

@@ -24,9 +24,9 @@ from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from export.errors import UsageError
+from export.graphs.noise import Noise
 from export.graphs.runners import graph_feed
 from export.precision.network_body import CONVOLUTIONS, network_body
-from export.graphs.noise import Noise
 from export.precision.options import INT8_TENSORRT
 
 _BETWEEN = ("Relu", "Clip", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Resize")

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrator import CalibratedMonitor
-from export.frames.overlap_check import Progress
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.precision.float16 import to_float16
-from export.graphs.runners import Form, Outputs, cpu_session, run_graph
-from export.anomalies.frame_set import FrameSource
-from export.precision.int8 import Quantiser
 from export.graphs.noise import Noise
-from export.precision.options import FLOAT16, PrecisionLoss, PrecisionOptions
+from export.graphs.runners import Form, Outputs, cpu_session, run_graph
+from export.precision.float16 import to_float16
 from export.precision.gate import PrecisionGate
+from export.precision.int8 import Quantiser
+from export.precision.options import FLOAT16, PrecisionLoss, PrecisionOptions
+from export.progress import Progress
 
 RANGE_FRAMES = 64
 _RANK_FRAMES = 4

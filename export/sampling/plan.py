@@ -8,10 +8,10 @@ from typing import Any
 from torch import fx, nn
 
 from export.errors import TapError
-from export.sampling.trace import MarkedGraph
-from export.sampling.batch_region import ancestors, batch_dims
 from export.layers.stochastic import Randomness, Site, drop_block, recognise
+from export.sampling.batch_region import ancestors, batch_dims
 from export.sampling.taps import LayerInfo
+from export.sampling.trace import MarkedGraph
 
 
 @dataclass(frozen=True)

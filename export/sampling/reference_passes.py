@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.sampling.sampler import Sampler
 from export.layers.stochastic import Site
+from export.sampling.sampler import Sampler
 from export.sampling.taps import check_evaluation_mode
 
 Masks = dict[Site, list[Tensor]]

@@ -6,10 +6,9 @@ from typing import Literal
 
 from torch import fx, nn
 
-from export.sampling.trace import MarkedGraph, is_mark
-from export.sampling.mask_bank import MaskBank
-from export.sampling.plan import Plan, Reading
+from export.layers.stochastic import Site
 from export.sampling.batch_region import Region, Role, descendants
+from export.sampling.mask_bank import MaskBank
 from export.sampling.modules import (
     ApplyMasks,
     BankWeights,
@@ -21,7 +20,8 @@ from export.sampling.modules import (
     RepeatFrames,
     TapSamples,
 )
-from export.layers.stochastic import Site
+from export.sampling.plan import Plan, Reading
+from export.sampling.trace import MarkedGraph, is_mark
 
 Mode = Literal["fixed", "fresh", "input"]
 

@@ -11,12 +11,12 @@ from typing import Any, get_args
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, TapError
-from export.sampling.trace import mark_network
+from export.layers.stochastic import Site
 from export.sampling.mask_bank import MaskBank, check_full_share, draw_mask_bank
 from export.sampling.plan import check_taps, plan_sampling
 from export.sampling.rewrite import Mode, SampledGraph
-from export.layers.stochastic import Site
 from export.sampling.taps import list_layers
+from export.sampling.trace import mark_network
 
 
 @dataclass(frozen=True, eq=False)

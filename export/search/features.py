@@ -11,11 +11,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.frames.overlap_check import Progress
+from export.anomalies.frame_set import FrameSource
 from export.detectors.entropy import DEFAULT_NEIGHBORS, latent_entropy
 from export.graphs.evaluation import OUTPUT_SCORES
 from export.graphs.runners import run_graph
-from export.anomalies.frame_set import FrameSource
+from export.progress import Progress
 
 GUIDE_SAMPLES = 10
 """The guide's S, with fresh masks; its k is the default of every entropy here."""

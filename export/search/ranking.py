@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.fit import fit_detector
-from export.errors import UsageError
 from export.detectors.kde_classifier import KDELogOdds
+from export.errors import UsageError
 from export.guide.results import ind_flagged
 from export.search.features import Floats, SearchFeatures
 

@@ -10,22 +10,22 @@ import torch
 from sklearn.pipeline import Pipeline
 from torch import nn
 
-from export.frames.overlap_check import Progress
-from export.checkpoint.load import load_checkpoint
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.anomalies.frame_set import FrameSource
+from export.checkpoint.load import load_checkpoint
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.fit import DETECTORS, fit_detector
-from export.frames.drives import drive_names
 from export.errors import CalibrationError, UsageError
-from export.anomalies.frame_set import FrameSource
+from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
+from export.layers.stochastic import is_drop_block
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options, resolve_preprocessing
-from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
-from export.search.timing import Workshop
-from export.search.ranking import GUIDE, Candidate, Ranked, candidates, judge
-from export.layers.stochastic import is_drop_block
+from export.progress import Progress
 from export.sampling.taps import resolve_taps
+from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
+from export.search.ranking import GUIDE, Candidate, Ranked, candidates, judge
+from export.search.timing import Workshop
 
 PAIRS = 15
 _AT = ", S = "

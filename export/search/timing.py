@@ -11,17 +11,17 @@ from sklearn.pipeline import Pipeline
 from torch import Tensor
 
 from export.checkpoint.load import Checkpoint
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
-from export.graphs.runners import cpu_session
-from export.graphs.noise import seed_noise
-from export.pipeline.options import ExportOptions
-from export.layers.preprocessing import Preprocessing
 from export.checkpoint.probe import check_logits, run_once
-from export.pipeline.resolve import resolve_drop_block
-from export.search.features import TapSlice
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.graphs.noise import seed_noise
+from export.graphs.runners import cpu_session
 from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.layers.preprocessing import Preprocessing
+from export.pipeline.options import ExportOptions
+from export.pipeline.resolve import resolve_drop_block
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import list_layers
+from export.search.features import TapSlice
 
 
 class Workshop:

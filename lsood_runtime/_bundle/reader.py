@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import BundleError
 from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._exceptions import BundleError
 
 MANIFEST, SEGMENTATION, DETECTOR, GOLDEN = "manifest.json", "segmentation.onnx", "detector.onnx", "golden.npz"
 WEIGHTS = "weights.bin"

@@ -13,15 +13,15 @@ from pathlib import Path
 
 from lsood_runtime._bundle.reader import open_bundle, read_manifest
 from lsood_runtime._cli.diff import Flip, compare_decisions, compare_manifests, write_changes, write_changes_json
-from lsood_runtime._exceptions import BundleError, LsoodError
-from lsood_runtime._stream.false_alarms import expected_false_alarms
 from lsood_runtime._cli.media import find_media, read_frames
+from lsood_runtime._cli.report import Progress, describe
+from lsood_runtime._cli.watch import run_score, run_watch
+from lsood_runtime._exceptions import BundleError, LsoodError
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._stream.false_alarms import expected_false_alarms
 from lsood_runtime._stream.policies import Policy
 from lsood_runtime._stream.policy_text import FORMS, parse_policy
-from lsood_runtime._cli.report import Progress, describe
 from lsood_runtime._version import __version__
-from lsood_runtime._cli.watch import run_score, run_watch
 
 _FILES = "images, videos, folders of them, patterns, MCAP files, ROS bags"
 _EPILOG = """\

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from lsood_runtime._assessment import State
+from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._inference.frames import Frame, check_named_frame
-from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._monitor import OoDMonitor
 
 _MISSING = "-"

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import State
-from lsood_runtime._exceptions import MediaError
 from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime._exceptions import MediaError
 
 _MOMENT_NS, _COLUMNS, _HEADROOM = 1_000_000_000, 4, 4
 _COLOURS = {State.OK: "#2a6fbb", State.OUT_OF_DISTRIBUTION: "#d1495b", State.INVALID: "#111111", State.LATE: "#e3a008"}

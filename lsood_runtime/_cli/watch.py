@@ -13,16 +13,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._exceptions import MediaError
-from lsood_runtime._inference.frames import check_named_frame
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._cli.pictures import Point, StrangestMoments, Timeline
 from lsood_runtime._cli.report import Progress, write_csv, write_json, write_table
 from lsood_runtime._cli.sinks import Row, VerdictFile
 from lsood_runtime._cli.sources import SourceFrame, find_sources, name_width, read_sources
-from lsood_runtime._stream.stream import StreamAssessment
 from lsood_runtime._cli.viewer import RerunFile
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._inference.frames import check_named_frame
+from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._stream.stream import StreamAssessment
 
 
 def run_score(options: argparse.Namespace) -> int:

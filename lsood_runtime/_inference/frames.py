@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import FrameError
 from lsood_runtime._bundle.manifest import InputContract, Masks
+from lsood_runtime._exceptions import FrameError
 
 Frame: TypeAlias = NDArray[np.uint8]
 Noise: TypeAlias = Sequence[NDArray[np.float32]]

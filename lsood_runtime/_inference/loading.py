@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
+from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import DETECTOR, SEGMENTATION, Bundle
 from lsood_runtime._exceptions import BundleError, ProviderError, SelfTestError
-from lsood_runtime._inference.graph import Graph, Signature
-from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._inference.frame_pass import DevicePass, HostPass, Pass
+from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.providers import (
     CPU,
     CUDA,

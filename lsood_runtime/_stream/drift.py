@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from lsood_runtime._exceptions import BundleError
 from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime._exceptions import BundleError
 
 _BINS, _SMOOTHING = 10, 0.5
 

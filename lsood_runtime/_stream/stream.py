@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.frames import Noise, as_array
+from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._stream.policies import Evidence, Policy, smallest_p_value
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ import torch
 from sklearn.decomposition import PCA
 
 from benchmarks.peers import Density, GuideProcedure, OnePass, kd_tree_entropies
+from export.detectors.entropy import latent_entropy
 from export.detectors.fit import fit_detector
 from export.layers.dropblock import DropBlock2D
-from export.detectors.entropy import latent_entropy
 from tests.conftest import INPUT_SIZE, small_network
+from tests.paths import ROOT
 
 SAMPLES = 8
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = ROOT
 
 
 def test_trees_and_sorting_agree_on_float32_samples() -> None:

@@ -25,7 +25,7 @@ from onnx.defs import OpSchema
 from tests.cuda.attributes import attribute_traps
 
 ONNX_DOMAINS = ("", "ai.onnx")
-TABLE = Path(__file__).parent / "data" / "ort_cuda_kernels.json"
+TABLE = Path(__file__).with_name("ort_cuda_kernels.json")
 
 Types = Mapping[str, TypeProto]
 """Of each value of a graph, by name."""

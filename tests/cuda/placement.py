@@ -21,12 +21,13 @@ from typing import Any
 
 from tests.cuda.kernels import TABLE
 from tests.cuda.stubs import build_stubs
+from tests.paths import ROOT
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _HEADERS = ("nvidia-cuda-runtime==13.*", "nvidia-cuda-crt==13.*")
 _TOOLS = ("gcc", "nm", "readelf")
-_INSIDE, _MONITOR = (Path(__file__).with_name(f"cuda_inside_{name}.py") for name in ("wheel", "monitor"))
-_ROOT = Path(__file__).parents[1]
+_INSIDE, _MONITOR = (Path(__file__).with_name(f"inside_{name}.py") for name in ("wheel", "monitor"))
+_ROOT = ROOT
 
 
 class PlacementUnavailableError(Exception):

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-RUNTIME_SOURCE = Path(__file__).parent / "data" / "cuda_runtime_stub.c"
+RUNTIME_SOURCE = Path(__file__).with_name("runtime_stub.c")
 _LIBRARY = re.compile(r"\(NEEDED\).*\[(lib(?:cu|nv)[\w.]+)\]")
 _SYMBOL = re.compile(r"^\s+U (\w+)(?:@(\S+))?$", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:int|void|const char) \**(\w+)\(", re.MULTILINE)

@@ -11,10 +11,10 @@ import pytest
 from onnx import ModelProto
 
 from export.calibration.options import CalibrationOptions
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.detectors.fit import DETECTORS, fit_detector
-from export.precision.float16 import to_float16
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.fused import fused_graph
+from export.precision.float16 import to_float16
 from export.sampling.rewrite import Mode
 from tests.cuda.kernels import Kernel, KernelTable, off_cuda
 from tests.cuda.traps import TRAPS, graph

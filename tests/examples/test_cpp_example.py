@@ -19,8 +19,9 @@ from PIL import Image
 
 from export.data.synthetic import SyntheticRoads
 from lsood_runtime import OoDMonitor
+from tests.paths import EXAMPLES
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "cpp"
+EXAMPLE = EXAMPLES / "cpp"
 HEADER = "onnxruntime_cxx_api.h"
 PREFIXES = ("/usr", "/usr/local", "/opt/onnxruntime")
 FOLDERS = ("include", "include/onnxruntime", "include/onnxruntime/core/session")

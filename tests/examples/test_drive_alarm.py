@@ -10,16 +10,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.calibration.options import CalibrationOptions
 from export.anomalies import degrade
+from export.calibration.options import CalibrationOptions
 from export.data.synthetic import SyntheticRoads
 from lsood_runtime import read_manifest
 from lsood_runtime._cli.commands import run
 from lsood_runtime._stream.policy_text import parse_policy
 from tests.conftest import CAMVID
 from tests.lsood_runtime.recordings import write_recording
+from tests.paths import EXAMPLES
 
-CHECKPOINT = Path(__file__).parents[1] / "examples" / "demo" / "synthetic_roads.ckpt"
+CHECKPOINT = EXAMPLES / "demo" / "synthetic_roads.ckpt"
 SIZE = (96, 192)
 TENTH_NS = 100_000_000
 

@@ -18,8 +18,7 @@ from PIL import Image
 from lsood_runtime import LsoodError, MediaError, OoDMonitor
 from tests.lsood_runtime.conftest import random_frames, write_toy_bundle
 from tests.lsood_runtime.stream.test_stream import strange
-
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from tests.paths import EXAMPLES
 
 
 def example(name: str) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 
 from export.calibration.feature_files import save_features
 from export.calibration.features import Features
+from tests.paths import EXAMPLES
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "threshold_splits.py"
+EXAMPLE = EXAMPLES / "threshold_splits.py"
 
 
 def test_promises_hold_for_exchangeable_frames(tmp_path: Path) -> None:

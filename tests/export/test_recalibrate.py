@@ -15,11 +15,11 @@ import pytest
 from onnx import numpy_helper
 
 from export.__main__ import main as command_line
+from export.calibration.feature_files import load_features, save_features
+from export.calibration.features import EvaluationGraphs, Features, measure
 from export.calibration.options import CalibrationOptions
 from export.cli import calibrate
 from export.errors import CalibrationError, UsageError
-from export.calibration.feature_files import load_features, save_features
-from export.calibration.features import EvaluationGraphs, Features, measure
 from export.frames.files import FrameFiles
 from export.recalibrate import RecalibrationOptions, recalibrate
 from lsood_runtime import BundleError, OoDMonitor, read_manifest

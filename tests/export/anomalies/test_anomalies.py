@@ -12,12 +12,13 @@ from PIL import Image
 from export.anomalies import ANOMALIES, SEVERITIES, Bytes, Floats, degrade
 from export.data.synthetic import render_scene
 from export.errors import UsageError
+from tests.paths import EXAMPLES
 
 ON_THE_PIXELS = {"night", "sensor_noise", "jpeg"}
 """Kinds whose noise or blocks belong to the frame's own pixels and so do not scale with it."""
 SEEDLESS = {"defocus", "jpeg", "over_exposure", "under_exposure"}
 """Kinds without anything random."""
-SHEET = Path(__file__).parents[1] / "examples" / "anomaly_sheet.py"
+SHEET = EXAMPLES / "anomaly_sheet.py"
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ from scipy.special import softmax
 from scipy.stats import entropy as shannon
 from torch import Tensor
 
+from export.calibration.features import EvaluationGraphs, Features, measure
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
 from export.errors import UsageError
 from export.graphs.evaluation import OUTPUT_SCORES, with_outputs
-from export.calibration.features import EvaluationGraphs, Features, measure
+from export.graphs.segmentation import output_scores
 from export.layers.preprocessing import Preprocessing
 from export.sampling.modules import LatentMoments
-from export.graphs.segmentation import output_scores
 from lsood_runtime import OoDMonitor
 from tests.conftest import INPUT_SIZE
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from export import cli
-from export.pipeline.options import ExportOptions
+from export.cli import export as cli
 from export.pipeline.export_monitor import ExportResult
+from export.pipeline.options import ExportOptions
 
 
 class StoppedError(Exception):

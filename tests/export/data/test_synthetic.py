@@ -2,14 +2,14 @@
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export.data.synthetic.canvas import Bytes, Camera, Light
 from export.data.synthetic import CLASSES, PALETTE, VOID, SyntheticRoads, render_scene
+from export.data.synthetic.canvas import Bytes, Camera, Light
 from export.errors import UsageError
+from tests.paths import ROOT
 
 ROAD, LANE_MARK = CLASSES.index("road"), CLASSES.index("lane mark")
 Item = tuple[Bytes, Bytes]
@@ -36,7 +36,7 @@ def test_items_do_not_depend_on_the_process(scenes: list[Item]) -> None:
         "from export.data.synthetic import SyntheticRoads; import hashlib; roads = SyntheticRoads(9, 96, 192, seed=3);"
         "print([hashlib.sha256(roads[i][0].tobytes() + roads[i][1].tobytes()).hexdigest() for i in (5, 1)])"
     )
-    root = Path(__file__).resolve().parents[1]
+    root = ROOT
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == str([digest(scenes[5]), digest(scenes[1])])
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from export.graphs.detector import entropy_graph
 from export.detectors.entropy import MIN_DIST, latent_entropy
+from export.graphs.detector import entropy_graph
 
 
 def by_trees(latent_samples: NDArray[np.floating], neighbors: int) -> NDArray[np.float64]:

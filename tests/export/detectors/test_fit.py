@@ -17,10 +17,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from export.detectors.fit import DETECTORS, choose_detector, fit_detector
-from export.errors import CalibrationError
 from export.detectors.kde_classifier import KDELogOdds
 from export.detectors.mahalanobis import MahalanobisDetector
 from export.detectors.nearest_neighbors import NearestNeighborDetector
+from export.errors import CalibrationError
 
 
 @parametrize_with_checks([MahalanobisDetector(), NearestNeighborDetector()])  # type: ignore[untyped-decorator]

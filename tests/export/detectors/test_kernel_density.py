@@ -14,10 +14,10 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.neighbors import KernelDensity
 
 import export.graphs.sklearn_converters  # noqa: F401  registers the converter under test
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.detectors.entropy import latent_entropy
 from export.detectors.fit import fit_detector
 from export.detectors.kernel_density import ExactKernelDensity, likelihood_bandwidth
-from export.detectors.entropy import latent_entropy
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
 
 
 def direct_sum(rows: NDArray[np.float64], points: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
 
-from export.evaluation.bootstrap import interval, resample_counts, share_interval
 from export.errors import UsageError
-from export.guide.results import ind_flagged, ood_missed
+from export.evaluation.bootstrap import interval, resample_counts, share_interval
 from export.evaluation.ood_metrics import FIGURES, shift_figures
+from export.guide.results import ind_flagged, ood_missed
 from tests.export.calibration.test_conformal import video
 
 

@@ -11,10 +11,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from export.errors import UsageError
 from export.detectors.kde_classifier import KDEClassifier
-from export.guide.results import get_ood_detector_results
+from export.errors import UsageError
 from export.evaluation.plots import plot_roc_ood_detector, plot_samples_pacmap, plot_score_histogram
+from export.guide.results import get_ood_detector_results
 
 
 def test_roc_draws_the_curve_of_every_row() -> None:

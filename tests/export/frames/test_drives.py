@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.frames.drives import drive_names, hold_out
 from export.errors import CalibrationError, UsageError
+from export.frames.drives import drive_names, hold_out
 
 PATHS = [Path("/data/day/front/a_1.png"), Path("/data/day/front/b_2_x.png"), Path("/data/night/front/b_3.png")]
 

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.frames.overlap_check import check_overlap
 from export.data import SyntheticRoads
 from export.errors import UsageError
 from export.frames.files import FrameFiles, read_frame
-from export.frames.overlap import overlap_share, overlap_warning, thumbnails
+from export.frames.overlap import check_overlap, overlap_share, overlap_warning, thumbnails
 from tests.conftest import CAMVID, write_scenes
 
 OTHERS = (("val", "0016E5"), ("train", "0001TP"), ("train", "0006R0"))

@@ -8,9 +8,9 @@ import torch
 from onnx import ModelProto
 
 from export.graphs.noise import draw_noise, expose_noise, noise_name, seed_noise
+from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.sampling.reference_passes import sample_passes
-from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.sampling.sampler import Sampler, build_sampler
 from tests.networks import HEIGHT, WIDTH, DropoutUNet, settled
 

@@ -10,8 +10,8 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export.layers.preprocessing import Preprocessing
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
+from export.layers.preprocessing import Preprocessing
 from export.sampling.sampler import build_sampler
 from tests.networks import HEIGHT, WIDTH, DropBlockAtTap, DropoutUNet, settled
 

@@ -18,8 +18,9 @@ from export.calibration.options import CalibrationOptions
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
 from lsood_runtime import BundleError, FrameError, OoDMonitor, read_manifest
+from tests.paths import EXAMPLES
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "fused_graph.py"
+EXAMPLE = EXAMPLES / "fused_graph.py"
 CROP = (8, 16, 64, 128)
 
 

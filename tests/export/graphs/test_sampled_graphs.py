@@ -11,10 +11,10 @@ import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import nn
 
+from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.sampling.reference_passes import sample_passes
 from export.sampling.rewrite import Mode
-from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.sampling.sampler import build_sampler
 from tests.networks import (
     HEIGHT,

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.utils.data import DataLoader, TensorDataset
 
-from export.layers.dropblock import DropBlock2D
 from export.errors import TapError, UsageError
 from export.guide.hook import Hook
 from export.guide.mc_samples import (
@@ -22,6 +21,7 @@ from export.guide.mc_samples import (
     probunet_get_ls_mcd_samples,
 )
 from export.guide.prior_samples import get_ls_mc_samples_priornet, get_ls_samples_priornet
+from export.layers.dropblock import DropBlock2D
 from tests.conftest import small_network
 
 FRAMES, CHANNELS = 7, 4

@@ -31,8 +31,9 @@ from export.guide import (
 )
 from tests.conftest import save_checkpoint, small_network
 from tests.miniature_sets import write_cityscapes, write_woodscape
+from tests.paths import EXAMPLES
 
-SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "guide.py"
+SCRIPT = EXAMPLES / "guide.py"
 GUIDE_COLUMNS = ["fpr", "tpr", "auc", "acc", "mcc", "f1", "fpr@95"]
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
-from export.errors import UsageError
 from export.detectors.kde_classifier import KDEClassifier
+from export.errors import UsageError
 from export.guide.results import get_ood_detector_results, ind_flagged, ood_missed
 
 Array = NDArray[np.float64]

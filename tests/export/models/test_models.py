@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from export.layers.dropblock import DropBlock2D
 from export.guide.hook import Hook
 from export.guide.mc_samples import deeplabv3p_get_ls_mcd_samples
+from export.layers.dropblock import DropBlock2D
 from export.models import DeepLabV3PlusModule
 from export.models.losses import FocalLoss
 from export.models.resnet import DEPTHS, ResNetFeatures

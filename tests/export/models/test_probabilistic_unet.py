@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from export.calibration.options import CalibrationOptions
-from export.layers.gaussian_dropout import GaussianDropout, normal_quantile
 from export.guide import (
     Hook,
     ProbabilisticUnetModule,
@@ -27,6 +26,7 @@ from export.guide import (
     probunet_apply_dropout,
     probunet_get_ls_mcd_samples,
 )
+from export.layers.gaussian_dropout import GaussianDropout, normal_quantile
 from export.pipeline.export_monitor import ExportOptions, export_monitor
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler

@@ -17,8 +17,7 @@ from torch.utils.data import DataLoader
 from export.checkpoint.load import load_checkpoint
 from export.data import SegmentationDataset, SyntheticRoads
 from tests.conftest import INPUT_SIZE, small_network
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.paths import ROOT
 
 
 def loader(scenes: int) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:

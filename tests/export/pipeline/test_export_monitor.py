@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import logsumexp
 
-from export import pipeline
+from export.bundle.parity import Parity, check_parity
 from export.calibration.calibrate import SCORE_TOLERANCE
 from export.cli.export import main
 from export.data import FrameFiles, read_frame
-from export.layers.dropblock import block_masks
 from export.errors import ParityError
-from export.bundle.parity import Parity, check_parity
+from export.layers.dropblock import block_masks
+from export.pipeline import export_monitor as pipeline
 from export.sampling.reference_passes import sample_passes
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import INPUT_SIZE, save_checkpoint, small_network, write_scenes

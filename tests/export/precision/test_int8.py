@@ -15,11 +15,11 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from export.errors import UsageError
-from export.precision.float16 import to_float16
+from export.graphs.noise import Noise, expose_noise
 from export.graphs.runners import cpu_session, graph_feed, run_graph
+from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.network_body import layer_name, network_body
-from export.graphs.noise import Noise, expose_noise
 from export.precision.options import INT8, INT8_TENSORRT
 from export.sampling.rewrite import Mode
 from tests.exported_graphs import SAMPLES, network_graph

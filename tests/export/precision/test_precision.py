@@ -14,20 +14,20 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-from export import reduction
+from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrator import CalibratedMonitor
-from export.frames.overlap_check import without_progress
 from export.cli.export import main
 from export.errors import ParityError, UsageError
-from export.graphs.runners import Outputs, graph_feed
-from export.anomalies.frame_set import FrameSource
 from export.frames.files import FrameFiles
-from export.precision.int8 import Quantiser
+from export.graphs.runners import Outputs, graph_feed
 from export.pipeline.options import ExportOptions
-from export.precision.options import FLOAT16, INT8, INT8_TENSORRT, PrecisionLoss, PrecisionOptions
-from export.precision.gate import FRAMES, SHIFTS, PrecisionGate, Verdicts
-from export.precision.reduce import rank_layers, reduce_precision
 from export.pipeline.resolve import check_options
+from export.precision import reduce as reduction
+from export.precision.gate import FRAMES, SHIFTS, PrecisionGate, Verdicts
+from export.precision.int8 import Quantiser
+from export.precision.options import FLOAT16, INT8, INT8_TENSORRT, PrecisionLoss, PrecisionOptions
+from export.precision.reduce import rank_layers, reduce_precision
+from export.progress import without_progress
 from lsood_runtime import OoDMonitor, read_manifest
 from lsood_runtime._cli.commands import run as lsood
 from tests.exported_graphs import network_graph

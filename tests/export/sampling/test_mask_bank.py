@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.errors import TapError
-from export.sampling.mask_bank import check_full_share, draw_mask_bank, full_share
 from export.layers.stochastic import Randomness, Site
+from export.sampling.mask_bank import check_full_share, draw_mask_bank, full_share
 from tests.export.layers.test_dropblock import blocks_one_by_one
 
 

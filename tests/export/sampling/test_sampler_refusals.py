@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.layers.dropblock import DropBlock2D
 from export.errors import ConversionError, TapError
+from export.layers.dropblock import DropBlock2D
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
 from tests.networks import HEIGHT, WIDTH, Classifier, NoDropout, TransformerSegmenter, settled

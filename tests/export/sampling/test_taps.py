@@ -4,8 +4,8 @@ import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
-from export.layers.dropblock import DropBlock2D
 from export.errors import TapError
+from export.layers.dropblock import DropBlock2D
 from export.layers.stochastic import Randomness, recognise
 from export.sampling.taps import list_layers, resolve_taps
 from tests.networks import (

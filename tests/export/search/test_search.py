@@ -13,22 +13,22 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from export.checkpoint.load import load_checkpoint
-from export.cli.export import build_parser
-from export.cli import search as command
-from export.data import SyntheticRoads, degrade
-from export.detectors.kernel_density import ExactKernelDensity
-from export.layers.dropblock import DropBlock2D
-from export.detectors.entropy import latent_entropy
-from export.errors import UsageError
 from export.anomalies.frame_set import FrameSource
+from export.checkpoint.load import load_checkpoint
+from export.cli import search as command
+from export.cli.export import build_parser
+from export.data import SyntheticRoads, degrade
+from export.detectors.entropy import latent_entropy
+from export.detectors.kernel_density import ExactKernelDensity
+from export.errors import UsageError
 from export.frames.files import FrameFiles
-from export.pipeline.options import ExportOptions
+from export.layers.dropblock import DropBlock2D
 from export.layers.preprocessing import Preprocessing
-from export.search.search import SearchOptions, SearchResult, guides_tap, search
+from export.pipeline.options import ExportOptions
+from export.sampling.sampler import build_sampler
 from export.search.features import SearchFeatures, two_folds
 from export.search.ranking import Candidate, judge
-from export.sampling.sampler import build_sampler
+from export.search.search import SearchOptions, SearchResult, guides_tap, search
 from tests.conftest import INPUT_SIZE
 
 TAPS = ("deeplab_v3plus_model.backbone.layer3", "deeplab_v3plus_model.drop_block1")

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from lsood_runtime import SCHEMA, BundleError, KOfN, OoDMonitor, State, read_manifest
+from tests.paths import ROOT
 
-FROZEN = sorted((Path(__file__).parents[1] / "data" / "bundles").iterdir())
+FROZEN = sorted((ROOT / "tests" / "data" / "bundles").iterdir())
 
 
 def test_every_schema_that_was_released_is_frozen() -> None:

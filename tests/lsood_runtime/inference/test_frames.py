@@ -15,8 +15,8 @@ from PIL import Image
 from export.data.synthetic import SyntheticRoads
 from lsood_runtime import FrameError, Manifest
 from lsood_runtime._inference.frames import check_batch, check_frame, fault_of
-from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 from tests.lsood_runtime.bundle.test_manifest import text_with
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 
 CONTRACT = Manifest.from_json(text_with()).input
 SHAPE = (HEIGHT, WIDTH, 3)

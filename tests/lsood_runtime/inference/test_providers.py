@@ -13,9 +13,9 @@ import pytest
 
 from lsood_runtime import BundleError, FrameError, OoDMonitor, ProviderError
 from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._inference.frame_pass import DevicePass
 from lsood_runtime._inference.frames import DeviceFrame
 from lsood_runtime._inference.loading import Loading, load
-from lsood_runtime._inference.frame_pass import DevicePass
 from lsood_runtime._inference.providers import captures_graph, resolve_providers
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 

@@ -14,8 +14,8 @@ from scipy.signal import lfilter
 from scipy.stats import norm, poisson
 
 from lsood_runtime import Cusum, Evidence, Hysteresis, KOfN, Manifest, MinimumDuration, Policy, expected_false_alarms
-from lsood_runtime._stream.false_alarms import _poisson_interval
 from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime._stream.false_alarms import _poisson_interval
 from tests.lsood_runtime.bundle.test_manifest import text_with
 
 MANIFEST = Manifest.from_json(text_with())

@@ -28,8 +28,8 @@ from lsood_runtime import (
     State,
     StreamAssessment,
 )
-from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, toy_manifest
 from tests.lsood_runtime.bundle.test_manifest import text_with
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, toy_manifest
 
 CALIBRATION = Manifest.from_json(text_with()).calibration
 STRANGE = np.tile(np.array([250, 1, 1], np.uint8), (HEIGHT, WIDTH, 1))
