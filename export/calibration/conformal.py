@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from export.calibration.autocorrelation import effective_frames
+from export.calibration.options import is_rate
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
 from lsood_runtime._bundle.manifest import OperatingPoint
@@ -35,7 +36,7 @@ def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
             rate = float(number)
         except ValueError:
             rate = math.nan
-        if not 0 < rate < 1 or (equals and not name.strip()):
+        if not is_rate(rate) or (equals and not name.strip()):
             raise UsageError(f"expected a false-alarm rate between 0 and 1, or NAME=RATE, got {text!r}")
         name = name.strip() or f"{100 * rate:g}%"
         if name in points or not name.isprintable():
@@ -46,19 +47,25 @@ def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
     return points
 
 
+def _check_rate(false_alarm_rate: float) -> None:
+    if not is_rate(false_alarm_rate):
+        raise CalibrationError(
+            f"expected a false-alarm rate above 0 and below 1, got {false_alarm_rate}: 0.05 is one frame in twenty"
+        )
+
+
 def conformal_threshold(scores: Scores, false_alarm_rate: float) -> float:
     """The smallest held-out score that at most ``false_alarm_rate`` of exchangeable new frames exceed.
 
     Raises:
         CalibrationError: the rate is not in (0, 1), or too small for n: the message says how many scores it needs.
     """
+    _check_rate(false_alarm_rate)
     rank = _rank(len(scores), false_alarm_rate)
     return float(np.sort(scores)[rank - 1])
 
 
 def _rank(count: int, rate: float) -> int:
-    if not 0 < rate < 1:
-        raise CalibrationError(f"expected a false-alarm rate between 0 and 1, got {rate}")
     # A rate such as 0.05 is not exact in binary: without the rounding 19 scores would be one too few for it.
     rank = math.ceil(round((count + 1) * (1 - rate), 9))
     if rank > count:
@@ -84,8 +91,10 @@ def drive_threshold(scores: Scores, drives: Sequence[str], false_alarm_rate: flo
     """The smallest held-out score that at most ``false_alarm_rate`` of the frames of exchangeable new drives exceed.
 
     Raises:
-        CalibrationError: one drive, which promises nothing about others, or too few for the rate: the message says how many.
+        CalibrationError: the rate is not in (0, 1), there is one drive, which promises nothing about others, or there are
+            too few for the rate: the message says how many it needs.
     """
+    _check_rate(false_alarm_rate)
     count = len(set(drives))
     needed = math.ceil(round(1 / false_alarm_rate, 9)) - 1
     if count < max(needed, 2):
@@ -125,8 +134,9 @@ def set_threshold(
         confidence: of the interval.
 
     Raises:
-        CalibrationError: too few frames or drives for the rate, or scores that are not finite.
+        CalibrationError: a rate outside (0, 1), too few frames or drives for it, or scores that are not finite.
     """
+    _check_rate(false_alarm_rate)
     if not np.isfinite(scores).all():
         raise CalibrationError(
             "expected finite scores of the held-out frames, got NaN or infinity: look at these frames"
@@ -157,7 +167,11 @@ def drive_warning(scores: Scores, drives: Sequence[str], false_alarm_rate: float
     """A sentence, where the threshold of one held-out drive does not hold on another; None where none is known.
 
     Chance allows the target rate and three standard deviations of a difference of two shares, by effective numbers.
+
+    Raises:
+        CalibrationError: the rate is not in (0, 1).
     """
+    _check_rate(false_alarm_rate)
     names = np.asarray(drives)
     worst: tuple[float, str, str] | None = None
     for a in np.unique(names):

@@ -6,8 +6,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from export.errors import UsageError
+
 AUTO = "auto"
 GUARANTEES = ("frames", "drives")
+
+
+def is_rate(value: float) -> bool:
+    """Whether a number is a false-alarm rate: above 0, which no threshold holds, and below 1, which every one does."""
+    return 0 < value < 1
 
 
 @dataclass(frozen=True)
@@ -21,10 +28,13 @@ class CalibrationOptions:
         ood_frames: out-of-distribution frames, folders and files: for ``kde-classifier`` alone.
         group_by: how frames are told apart by drive: ``none``, ``folder``, ``prefix`` or a CSV table.
         threshold_drives: drives that set the thresholds; empty leaves the choice to the program.
-        rates: target false-alarm rate of each operating point; the first one is the default.
+        rates: target false-alarm rate of each operating point, in (0, 1); the first one is the default.
         guarantee: ``frames`` of the known drives, or ``drives``: frames of new ones too.
         train_frames: frames that the network was trained on, to warn of calibration frames that look like them.
         seed: of the PCA.
+
+    Raises:
+        UsageError: no rate, or one outside (0, 1).
     """
 
     detector: str = "kde"
@@ -37,6 +47,14 @@ class CalibrationOptions:
     guarantee: str = "frames"
     train_frames: tuple[Path, ...] = ()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        outside = [f"{name}={rate}" for name, rate in self.rates.items() if not is_rate(rate)]
+        if outside or not self.rates:
+            raise UsageError(
+                f"expected one or more false-alarm rates above 0 and below 1, got {', '.join(outside) or 'none'}: "
+                "0.05 is one frame in twenty"
+            )
 
     def asdict(self) -> dict[str, Any]:
         """JSON-ready form for the manifest."""

@@ -2,6 +2,7 @@
 """Thresholds: their value, their guarantee over many simulated calibrations, and what is refused."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from export.calibration.conformal import (
     parse_operating_points,
     set_threshold,
 )
+from export.calibration.options import CalibrationOptions
+from export.cli.calibrate import main as calibrate_command
+from export.cli.export import main as export_command
 from export.errors import CalibrationError, UsageError
 
 
@@ -183,3 +187,44 @@ def test_warning_names_the_worst_pair_and_chance_raises_none() -> None:
     assert warning is not None
     assert "of drive c" in warning
     assert drive_warning(level[:5], drives[:5], 0.05) is None, "too few frames to set a threshold by"
+
+
+OUTSIDE = [-1.0, 0.0, 1.0, 1.5, math.nan, math.inf, -math.inf]
+
+
+@pytest.mark.parametrize("rate", OUTSIDE)
+@pytest.mark.parametrize("guarantee", ["frames", "drives"])
+def test_thresholds_of_a_rate_outside_the_unit_interval_are_refused(rate: float, guarantee: str) -> None:
+    scores, drives = np.arange(40.0), ["a", "b"] * 20
+    for threshold in (
+        lambda: set_threshold(scores, drives, rate, guarantee=guarantee),
+        lambda: conformal_threshold(scores, rate),
+        lambda: drive_threshold(scores, drives, rate),
+        lambda: drive_warning(scores, drives, rate),
+    ):
+        with pytest.raises(CalibrationError, match="false-alarm rate above 0 and below 1"):
+            threshold()
+
+
+@pytest.mark.parametrize("rate", OUTSIDE)
+def test_calibration_options_of_a_rate_outside_the_unit_interval_are_refused(rate: float) -> None:
+    with pytest.raises(UsageError, match=f"above 0 and below 1, got strict={rate}"):
+        CalibrationOptions(rates={"5%": 0.05, "strict": rate})
+
+
+def test_calibration_options_without_a_rate_are_refused() -> None:
+    with pytest.raises(UsageError, match="got none"):
+        CalibrationOptions(rates={})
+
+
+@pytest.mark.parametrize("rate", ["-1", "0", "1", "nan", "inf", "strict=-1", "strict=0"])
+@pytest.mark.parametrize("from_file", [False, True], ids=["flag", "file"])
+def test_commands_refuse_a_rate_outside_the_unit_interval(
+    rate: str, from_file: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "export.yaml").write_text(f"false-alarm-rate: {rate}\n")
+    flags = ["--config", str(tmp_path / "export.yaml")] if from_file else ["--false-alarm-rate", rate]
+    assert export_command(["--ckpt", "no.ckpt", "--frames", str(tmp_path), "--out", str(tmp_path / "out"), *flags]) == 2
+    assert "expected a false-alarm rate between 0 and 1" in capsys.readouterr().err
+    assert calibrate_command([str(tmp_path), "--frames", str(tmp_path), "--false-alarm-rate", rate]) == 2
+    assert "expected a false-alarm rate between 0 and 1" in capsys.readouterr().err
