@@ -11,7 +11,7 @@ help:
 	@echo "make test      the tests that end in minutes"
 	@echo "make test-all  those and the slow ones (training, soak, fresh environments)"
 	@echo "make bench     the latency benchmarks and their report, in bench/; flags go in ARGS=..."
-	@echo "make lint      ruff and mypy --strict"
+	@echo "make lint      ruff, mypy --strict, and the import directions of pyproject.toml"
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,7 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info
