@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import ModelProto
 
 from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
 from export.bundle.versions import versions
@@ -26,9 +24,10 @@ from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.evaluation import EVALUATION
 from export.graphs.fused import fused_graph
 from export.graphs.runners import cpu_session, two_graphs
+from export.graphs.shared_weights import load_graph
 from export.progress import Progress
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._bundle.reader import Bundle
 
 _BLOCK = 256
 
@@ -106,7 +105,7 @@ def recalibrate(options: RecalibrationOptions, say: Callable[[str], None], progr
     _check_agreement(manifest, calibration, features)
 
     say(f"writing {options.out}")
-    return _write(options, manifest, calibration)
+    return _write(options, graphs.contents, calibration)
 
 
 def _given(features: Features | None) -> Features:
@@ -132,9 +131,11 @@ def _check_agreement(manifest: Manifest, calibration: Calibration, features: Fea
         raise ParityError(f"the detector's graph is off by {worst:.3g} from the estimator, allowed is {allowed:.3g}")
 
 
-def _write(options: RecalibrationOptions, manifest: Manifest, calibration: Calibration) -> Recalibration:
-    old = open_bundle(options.bundle)
-    graphs = {name: _load(options.bundle / name) for name in ("segmentation.onnx", EVALUATION)}
+def _write(options: RecalibrationOptions, old: Bundle, calibration: Calibration) -> Recalibration:
+    manifest, stored = old.manifest, {"segmentation.onnx": old.segmentation, EVALUATION: old.kept[EVALUATION]}
+    graphs = {name: load_graph(contents, old.weights) for name, contents in stored.items()}
+    for graph in graphs.values():
+        del graph.metadata_props[:]  # the old manifest
     channels, masks = manifest.tap.channels, manifest.masks
     entropy = entropy_graph(masks.count, channels, manifest.entropy.neighbors, manifest.entropy.min_dist)
     graphs["detector.onnx"] = detector_graph(entropy, score_graph(calibration.detector, channels))
@@ -163,10 +164,3 @@ def _write(options: RecalibrationOptions, manifest: Manifest, calibration: Calib
         np.savez_compressed(folder / "golden.npz", **golden)
         written = write_bundle(folder, facts, graphs)
     return Recalibration(written, tuple(sorted(manifest.files.keys() - written.files.keys())))
-
-
-def _load(path: Path) -> ModelProto:
-    """A graph with its constants inside."""
-    model = onnx.load(path)
-    del model.metadata_props[:]
-    return model

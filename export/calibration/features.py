@@ -16,7 +16,7 @@ from export.graphs.noise import draw_noise
 from export.graphs.runners import run_graph
 from export.graphs.shared_weights import WEIGHTS
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._bundle.reader import Bundle, open_bundle
 from lsood_runtime._inference.providers import session_options
 
 
@@ -45,8 +45,13 @@ class EvaluationGraphs:
 
     Masks that are not fixed are drawn from the seed in the manifest, anew in every instance.
 
+    Attributes:
+        contents: the verified bundle, with the evaluation graph among the files kept; what becomes of its folder later has
+            no effect.
+        manifest: of the bundle.
+
     Args:
-        bundle: the folder; every file of it is verified.
+        bundle: the folder; every file of it is read once and verified.
         threads: of ONNX Runtime within an operator; None for one a core.
 
     Raises:
@@ -55,13 +60,13 @@ class EvaluationGraphs:
     """
 
     def __init__(self, bundle: Path, threads: int | None = None) -> None:
-        contents = open_bundle(bundle)
-        self.manifest: Manifest = contents.manifest
-        if EVALUATION not in self.manifest.files:
+        self.contents: Bundle = open_bundle(bundle, keep=[EVALUATION])
+        self.manifest: Manifest = self.contents.manifest
+        if EVALUATION not in self.contents.kept:
             raise UsageError(f"expected {EVALUATION} in {bundle}, the bundle has none: export it again")
-        evaluation = (bundle / EVALUATION).read_bytes()
         self._evaluation, self._detector = (
-            _session(graph, contents.weights, threads) for graph in (evaluation, contents.detector)
+            _session(graph, self.contents.weights, threads)
+            for graph in (self.contents.kept[EVALUATION], self.contents.detector)
         )
         self._generator = np.random.default_rng(self.manifest.masks.seed)
 

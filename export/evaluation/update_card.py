@@ -2,13 +2,13 @@
 """Figures of an evaluation in the bundle that they are of: manifest and model card, and nothing else, are written anew."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from export.bundle.writer import seal_bundle, whole_or_nothing
 from export.evaluation.result import Evaluation
-from lsood_runtime import Manifest
+from lsood_runtime import BundleError, Manifest
+from lsood_runtime._bundle.reader import open_bundle
 
 
 def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
@@ -17,14 +17,20 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
     Args:
         bundle: the folder; what was there before stays, should the write be cut off.
         evaluation: of this bundle.
+
+    Raises:
+        BundleError: the bundle is damaged, or another one than was evaluated.
     """
     facts: dict[str, Any] = json.loads(evaluation.manifest.to_json())
     files = facts.pop("files")
     facts["evaluation"] = card_figures(evaluation)
+    contents = open_bundle(bundle, keep=files)
+    if contents.manifest != evaluation.manifest:
+        raise BundleError(f"expected the bundle that was evaluated at {bundle}, got another one: evaluate it again")
     with whole_or_nothing(bundle) as folder:
-        for name in files:
+        for name, verified in contents.kept.items():
             if name != "README.md":
-                shutil.copy2(bundle / name, folder / name)
+                (folder / name).write_bytes(verified)
         return seal_bundle(folder, facts)
 
 

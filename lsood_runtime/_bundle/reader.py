@@ -4,6 +4,7 @@
 import hashlib
 import io
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Bundle:
         golden_frames: ``(G, H, W, 3)`` uint8.
         golden_scores: ``(G,)`` float64.
         golden_noise: for masks of mode ``input``, ``(G, S, ...)`` float32 for each noise input.
+        kept: bytes of the further files that were asked for, by their names.
     """
 
     manifest: Manifest
@@ -38,6 +40,7 @@ class Bundle:
     golden_frames: NDArray[np.uint8]
     golden_scores: NDArray[np.float64]
     golden_noise: tuple[NDArray[np.float32], ...]
+    kept: Mapping[str, bytes]
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
@@ -55,8 +58,12 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     return Manifest.from_json(_read(path))
 
 
-def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
+def open_bundle(folder: str | os.PathLike[str], keep: Collection[str] = ()) -> Bundle:
     """Read and verify every file of the bundle in ``folder``.
+
+    Args:
+        folder: of the bundle.
+        keep: names of further files whose verified bytes are wanted; one that the manifest does not record is left out.
 
     Raises:
         BundleError: a file is missing, damaged, or outside the bundle, or the manifest cannot be read.
@@ -69,7 +76,8 @@ def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
             raise BundleError(f"expected the manifest to record {name}, it does not")
     frames, scores, noise = _golden(contents[GOLDEN], manifest)
     weights = {name: contents[name] for name in contents if name == WEIGHTS}
-    return Bundle(manifest, contents[SEGMENTATION], contents[DETECTOR], weights, frames, scores, noise)
+    kept = {name: contents[name] for name in contents if name in keep}
+    return Bundle(manifest, contents[SEGMENTATION], contents[DETECTOR], weights, frames, scores, noise, kept)
 
 
 def _verified(folder: Path, name: str, manifest: Manifest) -> bytes:

@@ -24,6 +24,7 @@ from export.frames.files import FrameFiles
 from export.recalibrate import RecalibrationOptions, recalibrate
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from tests.conftest import write_scenes
+from tests.paths import FROZEN_BUNDLE
 
 Recalibrate = Callable[..., Path]
 
@@ -263,3 +264,30 @@ def test_noise_from_outside_and_every_form(
     fused = ort.InferenceSession((tmp_path / "new" / "monitor.onnx").read_bytes(), options)
     feed = {"frame": frame[None]} | {f"noise_{i}": values[None] for i, values in enumerate(noise)}
     assert fused.run(["score"], feed)[0][0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_recalibrate_whose_bundle_disappears_after_verification_writes_the_verified_network(tmp_path: Path) -> None:
+    folder, frames = tmp_path / "monitor", tmp_path / "frames"
+    shutil.copytree(FROZEN_BUNDLE, folder)
+    write_scenes(frames, 40, seed=3, size=(32, 64))
+    calibration = CalibrationOptions(rates={"10%": 0.1})
+    stages: list[str] = []
+
+    def delete_once_verified(stage: str) -> None:
+        stages.append(stage)
+        if stage.startswith("fitting"):
+            shutil.rmtree(folder)
+
+    recalibrate(RecalibrationOptions(folder, tmp_path / "new", (frames,), calibration=calibration), quiet, plain)
+    options = RecalibrationOptions(folder, tmp_path / "late", (frames,), calibration=calibration)
+    recalibrate(options, delete_once_verified, plain)
+    assert not folder.exists()
+    assert [stage.partition(" ")[0] for stage in stages] == ["verifying", "fitting", "writing"]
+    for name in ("weights.bin", "golden.npz"):
+        assert (tmp_path / "late" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
+    old, new = (onnx.load(path / "segmentation.onnx").graph for path in (FROZEN_BUNDLE, tmp_path / "late"))
+    assert new.node == old.node
+    for a, b in zip(old.initializer, new.initializer, strict=True):
+        np.testing.assert_array_equal(numpy_helper.to_array(a), numpy_helper.to_array(b))
+    with OoDMonitor(tmp_path / "late") as monitor:  # replays the golden frames
+        assert monitor.manifest.network_sha256 == read_manifest(FROZEN_BUNDLE).network_sha256

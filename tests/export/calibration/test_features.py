@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The evaluation graph and what is read off it, against torch's own operations on the hooked network."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +16,7 @@ from scipy.special import softmax
 from scipy.stats import entropy as shannon
 from torch import Tensor
 
+from export.calibration import features
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
@@ -22,7 +26,9 @@ from export.graphs.segmentation import output_scores
 from export.layers.preprocessing import Preprocessing
 from export.sampling.modules import LatentMoments
 from lsood_runtime import OoDMonitor
+from lsood_runtime._bundle.reader import Bundle, open_bundle
 from tests.conftest import INPUT_SIZE
+from tests.paths import FROZEN_BUNDLE
 
 
 def hooked(checkpoint: Path, bundle: Path, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -117,3 +123,34 @@ def test_bad_frames_are_named(bundle: Path, frames: Path) -> None:
         list(measure(graphs, [("front/3.png", np.zeros((10, 20, 3), np.uint8))]))
     with pytest.raises(UsageError, match="at least one frame"):
         Features.collect([])
+
+
+def test_evaluation_graphs_whose_files_change_after_verification_run_what_was_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "monitor"
+    shutil.copytree(FROZEN_BUNDLE, folder)
+    frame = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    expected = EvaluationGraphs(folder)(frame)
+
+    def verify_then_change(*arguments: Any, **named: Any) -> Bundle:
+        contents = open_bundle(*arguments, **named)
+        for path in folder.iterdir():
+            path.write_bytes(b"changed")
+        return contents
+
+    monkeypatch.setattr(features, "open_bundle", verify_then_change)
+    got = EvaluationGraphs(folder)(frame)
+    assert got.score == expected.score
+    np.testing.assert_array_equal(got.entropy, expected.entropy)
+    np.testing.assert_array_equal(got.output_scores, expected.output_scores)
+
+
+def test_evaluation_graphs_of_a_bundle_without_an_evaluation_graph_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "monitor"
+    shutil.copytree(FROZEN_BUNDLE, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]["evaluation.onnx"]  # the file itself lies there, verified by nobody
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match=r"expected evaluation\.onnx"):
+        EvaluationGraphs(folder)
