@@ -2,18 +2,16 @@
 """A new detector and new thresholds for the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
 
 import datetime as dt
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
-from export.calibration.calibrate import Calibration, calibrate, split_frames
+from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.calibration.options import CalibrationOptions
@@ -118,7 +116,7 @@ def _measured(graphs: EvaluationGraphs, files: FrameFiles, progress: Progress, w
     return Features.collect(measure(graphs, named))
 
 
-def _check_agreement(manifest: Manifest, calibration: Calibration, features: Features) -> None:
+def _check_agreement(manifest: Manifest, calibration: CalibrationResult, features: Features) -> None:
     """Compare the new graph of the score with the estimator, on the entropies that it was made from."""
     session = cpu_session(score_graph(calibration.detector, manifest.tap.channels))
     blocks = [
@@ -131,7 +129,7 @@ def _check_agreement(manifest: Manifest, calibration: Calibration, features: Fea
         raise ParityError(f"the detector's graph is off by {worst:.3g} from the estimator, allowed is {allowed:.3g}")
 
 
-def _write(options: RecalibrationOptions, old: Bundle, calibration: Calibration) -> Recalibration:
+def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationResult) -> Recalibration:
     manifest, stored = old.manifest, {"segmentation.onnx": old.segmentation, EVALUATION: old.kept[EVALUATION]}
     graphs = {name: load_graph(contents, old.weights) for name, contents in stored.items()}
     for graph in graphs.values():
@@ -148,19 +146,23 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: Calibration)
         lambda: next(noises),
         GOLDEN_DRAWS if masks.mode == "fresh" else 1,
     )
-    facts: dict[str, Any] = json.loads(manifest.to_json())
-    del facts["files"], facts["evaluation"]
-    facts |= calibration.facts()
-    facts["created"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    facts["golden"] = {"tolerance": golden_tolerance(calibration.spread, chance)}
-    facts["versions"] |= versions()
     asked = {
         "frames": [str(path) for path in options.frames],
         "features": [str(path) for path in options.features],
         "calibration": options.calibration.asdict(),
     }
-    facts["config"]["recalibration"] = asked
+    renewed = replace(
+        manifest,
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        detector=calibration.detector_record,
+        operating_point=calibration.operating_point,
+        operating_points=dict(calibration.points),
+        calibration=calibration.calibration_record,
+        golden=golden_tolerance(calibration.spread, chance),
+        versions=manifest.versions | versions(),
+        config=manifest.config | {"recalibration": asked},
+    )
     with whole_or_nothing(options.out) as folder:
         np.savez_compressed(folder / "golden.npz", **golden)
-        written = write_bundle(folder, facts, graphs)
+        written = write_bundle(folder, renewed, graphs)
     return Recalibration(written, tuple(sorted(manifest.files.keys() - written.files.keys())))

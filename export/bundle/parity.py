@@ -18,28 +18,11 @@ from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
 from export.graphs.noise import Noise
 from export.graphs.runners import Form, Outputs
+from lsood_runtime._bundle.manifest import Parity
 
 LATENT_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 1e-3
 LOGIT_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class Parity:
-    """Largest differences between PyTorch and ONNX Runtime over some frames.
-
-    Attributes:
-        frames: how many frames were compared.
-        latent_max_abs: of the latent samples, as a share of the largest latent sample.
-        segmentation_disagreement: share of pixels of another class; for logits the largest difference as a share of the
-            largest logit; 0 where the graph gives no segmentation.
-        score_max_abs: of the score.
-    """
-
-    frames: int
-    latent_max_abs: float
-    segmentation_disagreement: float
-    score_max_abs: float
 
 
 @dataclass(frozen=True)
@@ -90,6 +73,10 @@ def measure_parity(
         forms: what is written.
         frames: each ``(H, W, 3)`` uint8.
         draw: noise for one frame, where masks are not fixed.
+
+    Returns:
+        Differences of the latent samples as shares of the largest one; of the segmentation as the share of pixels of another
+        class, or for logits as a share of the largest one, 0 where the graph gives no segmentation; of the score in nats.
     """
     cases = [(frame[None], draw()) for frame in map(np.array, frames)]
     expected = [reference(*case) for case in cases]
@@ -103,7 +90,8 @@ def measure_parity(
         noise = [np.concatenate(values) for values in zip(*(noise for _, noise in cases[:2]), strict=True)]
         right = {name: np.concatenate([outputs[name] for outputs in expected[:2]]) for name in expected[0]}
         differences += [_difference(form(pair, noise), right, reference.kind) for form in forms]
-    return Parity(len(cases), *(float(worst) for worst in np.array(differences).max(axis=0)))
+    latent, segmentation, score = (float(worst) for worst in np.array(differences).max(axis=0))
+    return Parity(frames=len(cases), latent_max_abs=latent, segmentation_disagreement=segmentation, score_max_abs=score)
 
 
 def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, float, float]:
@@ -123,7 +111,7 @@ def check_parity(parity: Parity, kind: str, score_tolerance: float) -> None:
     Args:
         parity: what was measured.
         kind: form of the segmentation.
-        score_tolerance: how far the score may be off, see :attr:`export.calibration.calibrate.Calibration.tolerance`.
+        score_tolerance: how far the score may be off, see :attr:`export.calibration.calibrate.CalibrationResult.tolerance`.
 
     Raises:
         ParityError: a difference is above its tolerance, or is not a number.

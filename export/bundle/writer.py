@@ -6,18 +6,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx import ModelProto
 
+from export.bundle.evaluation_record import EvaluationRecord
 from export.bundle.model_card import model_card
 from export.errors import UsageError
 from export.graphs.shared_weights import WEIGHTS, share_weights
 from lsood_runtime import Manifest
+from lsood_runtime._bundle.manifest import FileRecord
 
 _MARK = "manifest.json"
 
@@ -76,24 +78,47 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_bundle(folder: Path, facts: dict[str, Any], graphs: dict[str, ModelProto]) -> Manifest:
-    """Graphs, card and manifest; each graph carries the facts too: the manifest without evaluation and digests.
+def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelProto]) -> Manifest:
+    """Write the graphs, the model card and, last, the manifest.
 
-    Several graphs hold the network: its weights lie in one file beside them.
+    Each graph carries the manifest in its metadata, without evaluation and digests. Several graphs hold the network: its
+    weights lie in one file beside them.
+
+    Args:
+        folder: an empty or a temporary one.
+        manifest: without records of files.
+        graphs: by the names of their files; their large constants are moved out of them.
+
+    Returns:
+        The manifest as it was written.
     """
     with (folder / WEIGHTS).open("wb") as file:
         share_weights(graphs.values(), file)
+    carried = {name: value for name, value in asdict(manifest).items() if name not in ("evaluation", "files")}
     for name, graph in graphs.items():
-        onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(facts, allow_nan=False)})
+        onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(carried, allow_nan=False)})
         (folder / name).write_bytes(graph.SerializeToString())
-    return seal_bundle(folder, facts | {"evaluation": {}})
+    return seal_bundle(folder, manifest)
 
 
-def seal_bundle(folder: Path, facts: dict[str, Any]) -> Manifest:
-    """Write the card, and last the manifest with a record of every file."""
-    (folder / "README.md").write_text(model_card(facts))
+def seal_bundle(folder: Path, manifest: Manifest, evaluation: EvaluationRecord | None = None) -> Manifest:
+    """Write the model card and, last, the manifest with a record of every file.
+
+    Args:
+        folder: holds all other files of the bundle.
+        manifest: its records of files and its evaluation are replaced.
+        evaluation: figures for manifest and card; None where the bundle was not evaluated yet.
+
+    Returns:
+        The manifest as it was written.
+    """
+    (folder / "README.md").write_text(model_card(manifest, evaluation))
     paths = [path for path in sorted(folder.iterdir()) if path.name != _MARK]
-    files = {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in paths}
-    manifest = Manifest.from_json(json.dumps(facts | {"files": files}, allow_nan=False))
-    (folder / _MARK).write_text(manifest.to_json())
-    return manifest
+    sealed = replace(
+        manifest,
+        evaluation={} if evaluation is None else asdict(evaluation),
+        files={path.name: FileRecord(sha256(path), path.stat().st_size) for path in paths},
+    )
+    written = Manifest.from_json(sealed.to_json())  # refuses what the runtime would refuse
+    (folder / _MARK).write_text(written.to_json())
+    return written

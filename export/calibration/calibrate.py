@@ -8,12 +8,12 @@ where there is not. The detector is fitted on the rest; each threshold is an ord
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from export.calibration.autocorrelation import effective_frames
@@ -22,14 +22,14 @@ from export.calibration.options import AUTO, CalibrationOptions
 from export.detectors.fit import choose_detector, fit_detector
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names, hold_out
-from lsood_runtime._bundle.manifest import OperatingPoint
+from lsood_runtime._bundle.manifest import Calibration, Detector, OperatingPoint
 
 SCORE_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What calibration hands to the bundle.
+class CalibrationResult:
+    """A fitted detector and its operating points, with what the manifest records of the frames behind them.
 
     Attributes:
         detector: scaling and projection where asked for, then the estimator; ``score_samples`` is minus the score.
@@ -68,38 +68,43 @@ class Calibration:
         """How far a graph's score may be off: a fiftieth of the spread, which moves no frame past one that differs."""
         return max(SCORE_TOLERANCE * self.spread, 1e-3)
 
-    def facts(self) -> dict[str, Any]:
-        """The manifest's account of detector, operating points and calibration."""
+    @property
+    def operating_point(self) -> str:
+        """Name of the operating point that is the default: the first one."""
+        return next(iter(self.points))
+
+    @property
+    def detector_record(self) -> Detector:
+        """The manifest's entry for the detector."""
         steps = dict(self.detector.steps)
-        points = {name: asdict(point) for name, point in self.points.items()}
-        held_out, whole = len(self.scores), len(self.scores) + sum(self.fit_drives.values())
-        blocks = len(self.fit_drives.keys() & self.drives.keys()) > 0
-        return {
-            "detector": {
-                "kind": self.kind,
-                "reason": self.reason,
-                "parameters": _scalars(self.detector[-1]),
-                "standardise": "scaler" in steps,
-                "pca_components": int(steps["pca"].n_components_) if "pca" in steps else None,
-                "fit_frames": sum(self.fit_drives.values()),
-                "fit_ood_frames": self.ood_frames,
-            },
-            "operating_point": next(iter(points)),
-            "operating_points": points,
-            "calibration": {
-                "scores": np.sort(self.scores).tolist(),
-                "effective_frames": self.effective_frames,
-                "drives": dict(self.drives),
-                "fit_drives": dict(self.fit_drives),
-                "warnings": list(self.warnings),
-                "source": f"{held_out} of {whole} frames, "
-                + ("contiguous blocks of their drive" if blocks else f"whole drives: {', '.join(self.drives)}"),
-            },
-        }
+        return Detector(
+            kind=self.kind,
+            reason=self.reason,
+            parameters=_scalars(self.detector[-1]),
+            standardise="scaler" in steps,
+            pca_components=int(steps["pca"].n_components_) if "pca" in steps else None,
+            fit_frames=sum(self.fit_drives.values()),
+            fit_ood_frames=self.ood_frames,
+        )
+
+    @property
+    def calibration_record(self) -> Calibration:
+        """The manifest's entry for the held-out frames that set the thresholds."""
+        held_out = len(self.scores)
+        drives_are_split = not self.fit_drives.keys().isdisjoint(self.drives)
+        how = "contiguous blocks of their drive" if drives_are_split else f"whole drives: {', '.join(self.drives)}"
+        return Calibration(
+            scores=tuple(np.sort(self.scores).tolist()),
+            effective_frames=self.effective_frames,
+            drives=dict(self.drives),
+            fit_drives=dict(self.fit_drives),
+            warnings=self.warnings,
+            source=f"{held_out} of {held_out + sum(self.fit_drives.values())} frames, {how}",
+        )
 
 
-def _scalars(estimator: Any) -> dict[str, float]:
-    """What an estimator learned that is one number, under its name without the underscore."""
+def _scalars(estimator: BaseEstimator) -> dict[str, float]:
+    """The numbers that an estimator learned, by name without the underscore at its end; arrays are left out."""
     learned = {
         name: value for name, value in vars(estimator).items() if name.endswith("_") and not name.startswith("_")
     }
@@ -137,7 +142,7 @@ def calibrate(
     options: CalibrationOptions,
     ood: NDArray[np.floating] | None = None,
     warnings: Sequence[str] = (),
-) -> Calibration:
+) -> CalibrationResult:
     """Fit the detector on the frames that are not held out, and set the thresholds by those that are.
 
     Args:
@@ -177,16 +182,16 @@ def calibrate(
         name: set_threshold(scores, names, rate, guarantee=options.guarantee) for name, rate in options.rates.items()
     }
     between = drive_warning(scores, names, next(iter(options.rates.values())))
-    return Calibration(
-        detector,
-        kind,
-        reason,
-        held_out,
-        scores,
-        points,
-        effective_frames(scores, names),
-        Counter(names),
-        Counter(fit_names),
-        0 if ood is None else len(ood),
-        (*warnings, *([between] if between else [])),
+    return CalibrationResult(
+        detector=detector,
+        kind=kind,
+        reason=reason,
+        held_out=held_out,
+        scores=scores,
+        points=points,
+        effective_frames=effective_frames(scores, names),
+        drives=Counter(names),
+        fit_drives=Counter(fit_names),
+        ood_frames=0 if ood is None else len(ood),
+        warnings=(*warnings, *([between] if between else [])),
     )

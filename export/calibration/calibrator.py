@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from export.calibration.calibrate import Calibration, calibrate
+from export.calibration.calibrate import CalibrationResult, calibrate
 from export.calibration.options import CalibrationOptions
 from export.frames.files import FrameFiles
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
@@ -32,12 +32,12 @@ class CalibratedMonitor:
     evaluation: ModelProto
     segmentation: ModelProto
     detector: ModelProto
-    calibration: Calibration
+    calibration: CalibrationResult
 
     @property
     def threshold(self) -> float:
         """Of the default operating point."""
-        return next(iter(self.calibration.points.values())).value
+        return self.calibration.points[self.calibration.operating_point].value
 
 
 @dataclass(frozen=True, eq=False)

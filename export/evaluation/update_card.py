@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of an evaluation in the bundle that they are of: manifest and model card, and nothing else, are written anew."""
 
-import json
 from pathlib import Path
-from typing import Any
 
+from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
 from export.bundle.writer import seal_bundle, whole_or_nothing
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
@@ -21,37 +20,35 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
     Raises:
         BundleError: the bundle is damaged, or another one than was evaluated.
     """
-    facts: dict[str, Any] = json.loads(evaluation.manifest.to_json())
-    files = facts.pop("files")
-    facts["evaluation"] = card_figures(evaluation)
-    contents = open_bundle(bundle, keep=files)
-    if contents.manifest != evaluation.manifest:
+    manifest = evaluation.manifest
+    contents = open_bundle(bundle, keep=manifest.files)
+    if contents.manifest != manifest:
         raise BundleError(f"expected the bundle that was evaluated at {bundle}, got another one: evaluate it again")
     with whole_or_nothing(bundle) as folder:
         for name, verified in contents.kept.items():
             if name != "README.md":
                 (folder / name).write_bytes(verified)
-        return seal_bundle(folder, facts)
+        return seal_bundle(folder, manifest, evaluation_record(evaluation))
 
 
-def card_figures(evaluation: Evaluation) -> dict[str, Any]:
-    """What the manifest keeps of an evaluation."""
+def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
+    """The figures that the manifest keeps and the card shows."""
     rate = evaluation.false_alarm_rate
-    return {
-        "created": evaluation.created,
-        "operating_point": evaluation.operating_point,
-        "ind_frames": len(evaluation.ind.features),
-        "false_alarm_rate": [rate.value, rate.low, rate.high],
-        "mean_auroc": evaluation.mean_auroc if evaluation.unseen else None,
-        "shifts": [
-            {
-                "name": shift.name,
-                "frames": len(shift.frames.features),
-                "auroc": shift.figures["auroc"].value,
-                "miss_rate": shift.figures["miss_rate"].value,
-                "mean_iou": shift.frames.mean_iou,
-            }
+    return EvaluationRecord(
+        created=evaluation.created,
+        operating_point=evaluation.operating_point,
+        ind_frames=len(evaluation.ind.features),
+        false_alarm_rate=(rate.value, rate.low, rate.high),
+        mean_auroc=evaluation.mean_auroc if evaluation.unseen else None,
+        shifts=tuple(
+            ShiftRecord(
+                name=shift.name,
+                frames=len(shift.frames.features),
+                auroc=shift.figures["auroc"].value,
+                miss_rate=shift.figures["miss_rate"].value,
+                mean_iou=shift.frames.mean_iou,
+            )
             for shift in evaluation.shifts
-        ],
-        "blind": [shift.name for shift in evaluation.blind],
-    }
+        ),
+        blind=tuple(shift.name for shift in evaluation.blind),
+    )

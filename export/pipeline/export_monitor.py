@@ -12,7 +12,7 @@ from onnx import ModelProto
 
 from export.anomalies.frame_set import FrameSource
 from export.bundle.golden import GOLDEN_DRAWS, golden_frames
-from export.bundle.parity import Parity, Reference, check_agreement, check_parity, measure_parity
+from export.bundle.parity import Reference, check_agreement, check_parity, measure_parity
 from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
 from export.calibration.calibrate import split_frames
 from export.calibration.calibrator import CalibratedMonitor, Calibrator
@@ -26,7 +26,7 @@ from export.graphs.noise import Noise, draw_noise, expose_noise, seed_noise
 from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
 from export.graphs.segmentation import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
 from export.graphs.torchscript import TorchMonitor, trace_monitor, traced_module
-from export.pipeline.manifest import bundle_facts
+from export.pipeline.manifest import bundle_manifest
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options, resolve_drop_block, resolve_preprocessing
 from export.precision.gate import PrecisionGate
@@ -37,6 +37,7 @@ from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import resolve_taps
 from lsood_runtime import Manifest
+from lsood_runtime._bundle.manifest import Parity
 
 __all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]
 
@@ -174,24 +175,24 @@ def export_monitor(
         GOLDEN_DRAWS if sampler.mode == "fresh" else 1,
     )
     digest = hashlib.sha256(monitor.segmentation.graph.SerializeToString(deterministic=True)).hexdigest()
-    facts = bundle_facts(
-        options,
-        checkpoint,
-        preprocessing,
-        sampler,
-        logits,
-        monitor.calibration,
-        parity,
-        reduction,
-        frames,
-        spread,
-        digest,
+    described = bundle_manifest(
+        options=options,
+        checkpoint=checkpoint,
+        preprocessing=preprocessing,
+        sampler=sampler,
+        logits=logits,
+        calibration=monitor.calibration,
+        parity=parity,
+        reduction=reduction,
+        frames=frames,
+        chance=spread,
+        network_sha256=digest,
     )
     with whole_or_nothing(options.out) as folder:
         np.savez_compressed(folder / "golden.npz", **golden)
         if traced is not None:
             traced.save(str(folder / "monitor.pt"))
-        manifest = write_bundle(folder, facts, graphs)
+        manifest = write_bundle(folder, described, graphs)
     return ExportResult(manifest, parity)
 
 

@@ -1,90 +1,98 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bundle says of itself."""
-
-from __future__ import annotations
+"""The manifest of a new bundle, from what each stage of the export found."""
 
 import datetime as dt
-from dataclasses import asdict
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
 
 from export.bundle.golden import golden_tolerance
 from export.bundle.versions import versions
-from export.calibration.calibrate import Calibration
+from export.calibration.calibrate import CalibrationResult
+from export.checkpoint.load import Checkpoint
 from export.detectors.entropy import MIN_DIST
 from export.frames.files import FrameFiles
-from lsood_runtime import SCHEMA
-from lsood_runtime._bundle.manifest import Precision
-
-if TYPE_CHECKING:  # recalibration does without torch
-    from export.bundle.parity import Parity
-    from export.checkpoint.load import Checkpoint
-    from export.layers.preprocessing import Preprocessing
-    from export.pipeline.options import ExportOptions
-    from export.precision.reduce import Reduction
-    from export.sampling.sampler import Sampler
+from export.layers.preprocessing import Preprocessing
+from export.pipeline.options import ExportOptions
+from export.precision.reduce import Reduction
+from export.sampling.sampler import Sampler
+from lsood_runtime import SCHEMA, Manifest
+from lsood_runtime._bundle.manifest import Entropy, InputContract, Masks, Parity, Precision, Segmentation, Tap
 
 
-def bundle_facts(
+def bundle_manifest(
+    *,
     options: ExportOptions,
     checkpoint: Checkpoint,
     preprocessing: Preprocessing,
     sampler: Sampler,
     logits: tuple[int, int, int] | None,
-    calibration: Calibration,
+    calibration: CalibrationResult,
     parity: Parity,
     reduction: Reduction | None,
     frames: FrameFiles,
     chance: float,
     network_sha256: str,
-) -> dict[str, Any]:
-    """The manifest but for its evaluation and the records of its files."""
-    sites = sampler.describe()
-    classes, height, width = logits or (None, None, None)
-    return {
-        "schema": SCHEMA,
-        "name": type(checkpoint.network).__name__,
-        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "input": {
-            "channels": preprocessing.channels,
-            "frame_height": frames.shape[0],
-            "frame_width": frames.shape[1],
-            "network_height": preprocessing.height,
-            "network_width": preprocessing.width,
-            "crop": options.crop,
-            "resize": "bilinear-antialias",
-            "mean": list(preprocessing.mean),
-            "std": list(preprocessing.std),
-        },
-        "segmentation": {
-            "kind": options.segmentation,
-            "num_classes": classes,
-            "height": height,
-            "width": width,
-        },
-        "tap": {"layers": list(sampler.taps), "channels": sampler.channels},
-        "masks": {
-            "mode": sampler.mode,
-            "count": sampler.samples,
-            "seed": options.seed,
-            "drop_prob": sites[0]["drop_prob"],
-            "block_size": sites[0]["block_size"],
-            "sha256": sampler.sha256,
-            "noise": [list(site.noise_shape) for site in sampler.sites] if sampler.mode == "input" else [],
-        },
-        "entropy": {"neighbors": options.neighbors, "min_dist": MIN_DIST},
-        **calibration.facts(),
-        "parity": asdict(parity),
-        "precision": _precision(options, reduction),
-        "golden": {"tolerance": golden_tolerance(calibration.spread, chance)},
-        "network_sha256": network_sha256,
-        "versions": {"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
-        "config": options.asdict() | {"sites": sites},
-    }
+) -> Manifest:
+    """Build the manifest, without evaluation and without the records of files, which writing the bundle adds."""
+    return Manifest(
+        schema=SCHEMA,
+        name=type(checkpoint.network).__name__,
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        input=_input_contract(options, preprocessing, frames),
+        segmentation=Segmentation(options.segmentation, *(logits or (None, None, None))),
+        tap=Tap(sampler.taps, sampler.channels),
+        masks=_masks(options, sampler),
+        network_sha256=network_sha256,
+        entropy=Entropy(neighbors=options.neighbors, min_dist=MIN_DIST),
+        detector=calibration.detector_record,
+        operating_point=calibration.operating_point,
+        operating_points=dict(calibration.points),
+        calibration=calibration.calibration_record,
+        parity=parity,
+        golden=golden_tolerance(calibration.spread, chance),
+        evaluation={},
+        versions={"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
+        config=options.asdict() | {"sites": sampler.describe()},
+        files={},
+        precision=_precision(options, reduction),
+    )
 
 
-def _precision(options: ExportOptions, reduction: Reduction | None) -> dict[str, Any]:
-    kind = options.precision.kind
+def _input_contract(options: ExportOptions, preprocessing: Preprocessing, frames: FrameFiles) -> InputContract:
+    return InputContract(
+        channels=preprocessing.channels,
+        frame_height=frames.shape[0],
+        frame_width=frames.shape[1],
+        network_height=preprocessing.height,
+        network_width=preprocessing.width,
+        crop=options.crop,
+        resize="bilinear-antialias",
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+    )
+
+
+def _masks(options: ExportOptions, sampler: Sampler) -> Masks:
+    first = sampler.sites[0].randomness
+    return Masks(
+        mode=sampler.mode,
+        count=sampler.samples,
+        seed=options.seed,
+        drop_prob=first.drop_prob,
+        block_size=first.block_size,
+        sha256=sampler.sha256,
+        noise=tuple(site.noise_shape for site in sampler.sites) if sampler.mode == "input" else (),
+    )
+
+
+def _precision(options: ExportOptions, reduction: Reduction | None) -> Precision:
     if reduction is None:
-        return asdict(Precision(kind))
-    return asdict(Precision(kind, reduction.float_layers, **asdict(reduction.loss)))
+        return Precision(options.precision.kind)
+    loss = reduction.loss
+    return Precision(
+        kind=options.precision.kind,
+        float_layers=reduction.float_layers,
+        frames=loss.frames,
+        flips=loss.flips,
+        auroc_loss=loss.auroc_loss,
+        pixel_changes=loss.pixel_changes,
+    )

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.calibration.calibrate import Calibration, calibrate, split_frames
+from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
 from export.calibration.options import CalibrationOptions
 from export.errors import CalibrationError, UsageError
 
 
-def calibrated(entropies: NDArray[np.float64], options: CalibrationOptions, drives: str = "") -> Calibration:
+def calibrated(entropies: NDArray[np.float64], options: CalibrationOptions, drives: str = "") -> CalibrationResult:
     names = drives or "x" * len(entropies)
     paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(names)]
     return calibrate(entropies, *split_frames(paths, options), options)
@@ -43,20 +43,23 @@ def test_held_out_frames_fit_nothing_and_set_the_threshold(kind: str, drives: st
     assert sum(calibration.fit_drives.values()) == 120 - len(calibration.held_out)
 
 
-def test_facts_name_the_drives_and_what_they_promise() -> None:
+def test_calibration_result_of_several_drives_records_them_and_their_promise() -> None:
     entropies = np.random.default_rng(0).normal(size=(120, 4))
-    several = calibrated(entropies, TENTH, "a" * 50 + "b" * 40 + "c" * 30).facts()
-    assert several["calibration"]["drives"] == {"b": 40, "c": 30} or several["calibration"]["drives"] == {
-        "c": 30,
-        "b": 40,
-    }
-    assert several["calibration"]["fit_drives"] == {"a": 50}
-    assert several["operating_points"]["10%"]["new_drive_rate"] >= 1 / 3
-    assert "whole drives" in several["calibration"]["source"]
-    single = calibrated(entropies, TENTH).facts()
-    assert single["operating_points"]["10%"]["new_drive_rate"] is None
-    assert "blocks" in single["calibration"]["source"]
-    assert set(single["detector"]["parameters"]) == {"bandwidth"}
+    several = calibrated(entropies, TENTH, "a" * 50 + "b" * 40 + "c" * 30)
+    assert several.calibration_record.drives == {"b": 40, "c": 30}
+    assert several.calibration_record.fit_drives == {"a": 50}
+    assert several.calibration_record.source == "70 of 120 frames, whole drives: b, c"
+    assert several.operating_point == "10%"
+    assert several.points["10%"].new_drive_rate is not None
+    assert several.points["10%"].new_drive_rate >= 1 / 3
+
+
+def test_calibration_result_of_one_drive_records_blocks_and_promises_no_new_drive() -> None:
+    single = calibrated(np.random.default_rng(0).normal(size=(120, 4)), TENTH)
+    assert single.points["10%"].new_drive_rate is None
+    assert "contiguous blocks" in single.calibration_record.source
+    assert set(single.detector_record.parameters) == {"bandwidth"}
+    assert single.detector_record.fit_frames == 120 - len(single.held_out)
 
 
 def test_a_drive_apart_is_warned_of() -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import logsumexp
 
-from export.bundle.parity import Parity, check_parity
+from export.bundle.parity import check_parity
 from export.calibration.calibrate import SCORE_TOLERANCE
 from export.cli.export import main
 from export.data import FrameFiles, read_frame
@@ -27,6 +27,7 @@ from export.layers.dropblock import block_masks
 from export.pipeline import export_monitor as pipeline
 from export.sampling.reference_passes import sample_passes
 from lsood_runtime import OoDMonitor, read_manifest
+from lsood_runtime._bundle.manifest import Parity
 from tests.conftest import INPUT_SIZE, save_checkpoint, small_network, write_scenes
 
 
