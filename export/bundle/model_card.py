@@ -2,9 +2,10 @@
 """The model card of a bundle: what it was made from, what it promises, and what it does not."""
 
 from export.bundle.evaluation_record import EvaluationRecord
+from export.detectors.registry import detector_noun
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.manifest import Detector, OperatingPoint
-from lsood_runtime._cli.report import precision_line
+from lsood_runtime._bundle.manifest import OperatingPoint
+from lsood_runtime._cli.report import detector_line, precision_line
 
 _CARD = """\
 # Out-of-distribution monitor for {manifest.name}
@@ -50,12 +51,6 @@ single drive can promise nothing about new ones. Another camera, season or town 
 - The score says that a frame is out of distribution, neither why nor where in the frame.
 {evaluation}"""
 
-_KINDS = {
-    "kde": "exact Gaussian kernel density",
-    "kde-classifier": "odds of two kernel densities",
-    "mahalanobis": "Gaussian with a shrunk covariance",
-    "knn": "distance to the nearest in-distribution frames",
-}
 _UNTESTED = "- It was not evaluated on out-of-distribution frames yet: `python -m export evaluate` does that.\n"
 
 
@@ -66,6 +61,7 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         manifest: of the bundle.
         evaluation: figures to show; None where the bundle was not evaluated yet.
     """
+    noun = detector_noun(manifest.detector.kind)
     return _CARD.format(
         manifest=manifest,
         input=manifest.input,
@@ -74,12 +70,12 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         calibration=manifest.calibration,
         parity=manifest.parity,
         default=manifest.threshold,
-        kind=_KINDS[manifest.detector.kind],
+        kind=noun,
         points="\n".join(_point(name, point) for name, point in manifest.operating_points.items()),
         held_out=len(manifest.calibration.scores),
         warnings="".join(f"\n**Warning:** {warning}.\n" for warning in manifest.calibration.warnings),
         evaluation=_UNTESTED if evaluation is None else _evaluation(evaluation),
-        detector=_detector(manifest.detector),
+        detector=f"{detector_line(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
         layers=", ".join(f"`{layer}`" for layer in manifest.tap.layers),
         sites="; ".join(
             _site(site["layer"], site["kind"], site["drop_prob"], site["block_size"], site["added"])
@@ -87,15 +83,6 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         ),
         precision=precision_line(manifest.precision),
     )
-
-
-def _detector(detector: Detector) -> str:
-    ood = f" and {detector.fit_ood_frames} out-of-distribution frames" if detector.fit_ood_frames else ""
-    scaled = ", standardised" if detector.standardise else ""
-    pca = f", {detector.pca_components} whitened principal components" if detector.pca_components else ""
-    learned = "".join(f", {name} {value:.4g}" for name, value in detector.parameters.items())
-    fitted = f"{detector.fit_frames} frames{ood}"
-    return f"{_KINDS[detector.kind]} on {fitted}{scaled}{pca}{learned}; chosen because: {detector.reason}"
 
 
 def _point(name: str, point: OperatingPoint) -> str:

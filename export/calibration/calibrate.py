@@ -20,6 +20,7 @@ from export.calibration.autocorrelation import effective_frames
 from export.calibration.conformal import drive_warning, set_threshold
 from export.calibration.options import AUTO, CalibrationOptions
 from export.detectors.fit import choose_detector, fit_detector
+from export.detectors.registry import detector_spec, detectors_on_ood_frames
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names, hold_out
 from lsood_runtime._bundle.manifest import Calibration, Detector, OperatingPoint
@@ -33,7 +34,7 @@ class CalibrationResult:
 
     Attributes:
         detector: scaling and projection where asked for, then the estimator; ``score_samples`` is minus the score.
-        kind: one of ``export.detectors.fit.DETECTORS``.
+        kind: a name in ``export.detectors.registry.DETECTORS``.
         reason: why this kind, in a sentence.
         held_out: indices of the frames that set the thresholds, ascending.
         scores: ``(n,)`` float64: the scores of the held-out frames, in the order of recording.
@@ -124,9 +125,11 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> tuple[tu
     names = [drives[i] for i in held_out]
     for rate in options.rates.values():
         set_threshold(np.zeros(len(held_out)), names, rate, guarantee=options.guarantee)
-    if (options.detector == "kde-classifier") != bool(options.ood_frames):
+    needs_ood_frames = options.detector != AUTO and detector_spec(options.detector).needs_ood_frames
+    if needs_ood_frames != bool(options.ood_frames):
         raise UsageError(
-            "expected --ood-frames with --detector kde-classifier, and with no other: add or drop one of them"
+            f"expected --ood-frames with --detector {' or '.join(detectors_on_ood_frames())}, and with no other: add or drop "
+            "one of them"
         )
     if options.detector == AUTO and (options.pca is not None or options.standardise):
         raise UsageError(
@@ -150,7 +153,7 @@ def calibrate(
         drives: ``(N,)`` names, as :func:`split_frames` gives them.
         held_out: indices, as :func:`split_frames` gives them.
         options: what was asked for.
-        ood: ``(M, C)`` out-of-distribution entropies for ``kde-classifier``.
+        ood: ``(M, C)`` out-of-distribution entropies for a detector that needs them.
         warnings: what else is known against these frames.
 
     Raises:

@@ -48,7 +48,7 @@ class Calibrator:
         frames: in-distribution frames.
         drives: of each frame.
         held_out: indices of the frames that set the thresholds.
-        ood: out-of-distribution frames for ``kde-classifier``.
+        ood: out-of-distribution frames for a detector that needs them.
         options: of the calibration.
         warnings: what else is known against the frames.
         outputs: of the vehicle's graph.

@@ -22,10 +22,11 @@ class CalibrationOptions:
     """What a user may ask of detector and thresholds.
 
     Attributes:
-        detector: one of ``DETECTORS``, or ``auto`` for the likelier density of the in-distribution frames.
+        detector: a name in ``export.detectors.registry.DETECTORS``, or ``auto`` for the density under which the
+            in-distribution frames are likelier.
         standardise: bring each entropy to zero mean and unit variance first.
         pca: whitened principal components that the detector sees; None for the entropies themselves.
-        ood_frames: out-of-distribution frames, folders and files: for ``kde-classifier`` alone.
+        ood_frames: out-of-distribution frames, folders and files: for a detector that needs them, and no other.
         group_by: how frames are told apart by drive: ``none``, ``folder``, ``prefix`` or a CSV table.
         threshold_drives: drives that set the thresholds; empty leaves the choice to the program.
         rates: target false-alarm rate of each operating point, in (0, 1); the first one is the default.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.calibration.conformal import parse_operating_points
 from export.calibration.options import AUTO, GUARANTEES, CalibrationOptions
-from export.detectors.fit import DETECTORS
+from export.detectors.registry import DETECTORS, densities, detector_help, detectors_on_ood_frames
 
 
 def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,9 +16,8 @@ def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         choices=(AUTO, *DETECTORS),
         default="kde",
-        help="kde: kernel density; kde-classifier: one density a class, needs --ood-frames; mahalanobis: Gaussian with a "
-        "shrunk covariance; knn: distance to the 5th nearest frame; auto: the likelier of the two densities, by "
-        "in-distribution frames alone (default: %(default)s)",
+        help=f"{detector_help()}; {AUTO}: the likelier of {' and '.join(densities())}, by in-distribution frames alone "
+        "(default: %(default)s)",
     )
     detector.add_argument(
         "--ood-frames",
@@ -26,7 +25,7 @@ def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="out-of-distribution frames: folders or image files; only for kde-classifier",
+        help=f"out-of-distribution frames: folders or image files; only for {' and '.join(detectors_on_ood_frames())}",
     )
     detector.add_argument(
         "--standardise", action="store_true", help="bring each entropy to zero mean and unit variance first"

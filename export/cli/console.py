@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from export.errors import ExportError
 from lsood_runtime import LsoodError, Manifest
-from lsood_runtime._cli.report import operating_point
+from lsood_runtime._cli.report import detector_line, operating_point
 
 T = TypeVar("T")
 
@@ -71,12 +71,8 @@ def run_command(work: Callable[[Talk], None], *, verbose: bool, quiet: bool) -> 
 def calibration_rows(manifest: Manifest) -> dict[str, str]:
     """Detector, thresholds and warnings of a bundle, for the table at the end of a command."""
     detector = manifest.detector
-    strange = f" and {detector.fit_ood_frames} out of distribution" if detector.fit_ood_frames else ""
-    pca = f", PCA {detector.pca_components}" if detector.pca_components else ""
-    scaled = ", standardised" if detector.standardise else ""
-    learned = "".join(f", {name} {value:.3g}" for name, value in detector.parameters.items())
     return {
-        "detector": f"{detector.kind} on {detector.fit_frames} frames{strange}{scaled}{pca}{learned}; {detector.reason}",
+        "detector": f"{detector_line(detector)}; {detector.reason}",
         **{f"threshold {name}": operating_point(point) for name, point in manifest.operating_points.items()},
         "calibration": f"{manifest.calibration.source}, worth {manifest.calibration.effective_frames:.0f} independent ones",
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},

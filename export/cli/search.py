@@ -16,7 +16,7 @@ from rich.table import Table
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
-from export.detectors.fit import DETECTORS
+from export.detectors.registry import DETECTORS, detectors_on_ind_frames
 from export.errors import UsageError
 from export.pipeline.options import ExportOptions
 from export.search.ranking import Ranked
@@ -74,10 +74,10 @@ def build_parser() -> argparse.ArgumentParser:
     grid.add_argument(
         "--detectors",
         nargs="+",
-        choices=DETECTORS,
-        default=["kde", "mahalanobis", "knn"],
+        choices=list(DETECTORS),
+        default=list(detectors_on_ind_frames()),
         metavar="KIND",
-        help=f"of {', '.join(DETECTORS)} (default: all but the classifier)",
+        help=f"of {', '.join(DETECTORS)} (default: {' '.join(detectors_on_ind_frames())})",
     )
     grid.add_argument(
         "--pca",

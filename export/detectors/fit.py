@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A detector with what comes before it, as one scikit-learn pipeline; and which one to take where nobody says."""
+"""Fit a detector, scaling and projection included, as one scikit-learn pipeline; choose one by likelihood."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from export.detectors.kde_classifier import KDELogOdds
-from export.detectors.kernel_density import ExactKernelDensity
-from export.detectors.mahalanobis import MahalanobisDetector
-from export.detectors.nearest_neighbors import NearestNeighborDetector
+from export.detectors.registry import densities, detector_spec, detectors_on_ood_frames
 from export.errors import CalibrationError
-
-DETECTORS = ("kde", "kde-classifier", "mahalanobis", "knn")
 
 _FOLDS = 5
 _ENOUGH = 2000
@@ -32,7 +27,6 @@ def fit_detector(
     *,
     pca_components: int | None = None,
     standardise: bool = False,
-    neighbors: int = 5,
     bandwidth: float | str = "likelihood",
     groups: Sequence[str] | None = None,
     seed: int = 0,
@@ -40,14 +34,13 @@ def fit_detector(
     """Fit a detector, after scaling and a whitening PCA where they are asked for.
 
     Args:
-        kind: one of ``DETECTORS``.
+        kind: a name in :data:`export.detectors.registry.DETECTORS`.
         ind: ``(N, D)`` in-distribution rows in the order of recording.
-        ood: ``(M, D)`` out-of-distribution rows, for ``kde-classifier`` alone; scaling and PCA see them as well.
+        ood: ``(M, D)`` out-of-distribution rows, for a detector that needs them alone; scaling and PCA see them as well.
         pca_components: None for the rows as they are.
         standardise: bring each column to zero mean and unit variance.
-        neighbors: k of ``knn``.
         bandwidth: of the densities, see :class:`~export.detectors.kernel_density.ExactKernelDensity`.
-        groups: ``(N,)`` drives, so that the bandwidth of ``kde`` is chosen for drives that are held out whole.
+        groups: ``(N,)`` drives: a density chooses its bandwidth for drives that are held out whole.
         seed: of the PCA's randomised solver.
 
     Returns:
@@ -56,10 +49,12 @@ def fit_detector(
     Raises:
         CalibrationError: out-of-distribution rows missing or not wanted, rows that are not finite, too few or identical, or
             more components than rows or columns.
+        UsageError: there is no such detector.
     """
-    if (kind == "kde-classifier") != (ood is not None):
+    spec = detector_spec(kind)
+    if spec.needs_ood_frames != (ood is not None):
         raise CalibrationError(
-            f"expected out-of-distribution frames for kde-classifier and for no other, got {kind} "
+            f"expected out-of-distribution frames for {' or '.join(detectors_on_ood_frames())} and for no other, got {kind} "
             f"{'without' if ood is None else 'with'} them: add or drop them"
         )
     rows = ind if ood is None else np.vstack([ind, ood])
@@ -75,26 +70,20 @@ def fit_detector(
                 f"got {pca_components}"
             )
         steps.append(("pca", PCA(pca_components, whiten=True, random_state=seed)))
-    estimators = {
-        "kde": ExactKernelDensity(bandwidth),
-        "kde-classifier": KDELogOdds(bandwidth),
-        "mahalanobis": MahalanobisDetector(),
-        "knn": NearestNeighborDetector(neighbors),
-    }
     labels = None if ood is None else np.repeat([0, 1], [len(ind), len(ood)])
-    more = {"detector__groups": groups} if kind == "kde" and groups is not None else {}
+    more = {"detector__groups": groups} if spec.fits_drives and groups is not None else {}
     try:
-        return Pipeline([*steps, ("detector", estimators[kind])]).fit(rows, labels, **more)
+        return Pipeline([*steps, ("detector", spec.build(bandwidth))]).fit(rows, labels, **more)
     except ValueError as error:
         raise CalibrationError(f"the calibration frames carry no {kind} detector: {error}") from error
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A detector, and why.
+    """The detector that was chosen, and why.
 
     Attributes:
-        kind: ``kde`` or ``mahalanobis``.
+        kind: a name in :data:`export.detectors.registry.DETECTORS`.
         standardise: of ``fit_detector``.
         pca_components: None: likelihoods of different projections do not compare.
         reason: in a sentence, with the figures.
@@ -107,7 +96,7 @@ class Choice:
 
 
 def choose_detector(ind: Rows, groups: Sequence[str] | None = None, *, seed: int = 0) -> Choice:
-    """The density under which frames that did not fit it are likelier: kernel or Gaussian, scaled or not.
+    """Choose the density under which frames that did not fit it are likelier, and whether to scale the entropies.
 
     Whole drives are left out in turn where there are several, five contiguous blocks where there are not; at most 2,000
     evenly spaced frames are looked at. The rule sees in-distribution frames alone. It cannot know which shifts will come,
@@ -138,15 +127,14 @@ def choose_detector(ind: Rows, groups: Sequence[str] | None = None, *, seed: int
         (kind, standardise): float(
             np.mean(np.concatenate([_held_out(rows, fold, kind, standardise, seed) for fold in folds]))
         )
-        for kind in ("kde", "mahalanobis")
+        for kind in densities()
         for standardise in (False, True)
     }
     (kind, standardise), best = max(likelihood.items(), key=lambda item: item[1])
-    other = max(value for (name, _), value in likelihood.items() if name != kind)
-    names_of = {"kde": "a kernel density", "mahalanobis": "a Gaussian"}
-    rival = names_of["mahalanobis" if kind == "kde" else "kde"]
+    (rival, _), other = max((item for item in likelihood.items() if item[0][0] != kind), key=lambda item: item[1])
     reason = (
-        f"{left_out} left out are {best - other:.1f} nats a frame likelier under {names_of[kind]} than under {rival}"
+        f"{left_out} left out are {best - other:.1f} nats a frame likelier under {detector_spec(kind).density} than under "
+        f"{detector_spec(rival).density}"
         f"{', and likelier with the entropies standardised' if standardise else ''}"
     )
     return Choice(kind, standardise, None, reason)
@@ -158,5 +146,5 @@ def _held_out(rows: Rows, fold: NDArray[np.int64], kind: str, standardise: bool,
     pipeline = fit_detector(kind, others, standardise=standardise, seed=seed)
     before, estimator = pipeline[:-1], pipeline[-1]
     scaled = before.transform(rows[fold]) if len(before) else rows[fold]
-    log_density: Rows = estimator.score_samples(scaled) if kind == "kde" else estimator.log_likelihood(scaled)
+    log_density: Rows = estimator.log_likelihood(scaled)
     return log_density - (np.log(before[0].scale_).sum() if standardise else 0.0)

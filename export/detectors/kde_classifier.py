@@ -6,11 +6,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
+from skl2onnx.algebra.onnx_operator import OnnxOperator
+from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxSub
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from export.detectors.kernel_density import ExactKernelDensity
+from export.detectors.onnx_operators import scalar
 
 
 class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -18,7 +21,8 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     ``p(c | h) = softmax_c(log p(h | c) + log pi_c)``, both terms exact, so that it holds at any distance from the data.
     There the nearest training point decides: the posterior of a frame that resembles neither class tends to 0 or to 1,
-    with nothing between. It is no measure of strangeness; the density of :class:`ExactKernelDensity` is.
+    with nothing between. It does not measure how far a frame is from the training frames; the density of
+    :class:`ExactKernelDensity` does.
 
     Args:
         bandwidth: as for :class:`ExactKernelDensity`; the guide takes 0.8 on whitened components.
@@ -67,6 +71,11 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         posterior = self.predict_proba(X)
         labels: NDArray[Any] = self.classes_[posterior.argmax(axis=1)]
         return labels
+
+    def onnx_joint(self, rows: OnnxOperator, opset: int) -> list[OnnxOperator]:
+        """For each class log-density plus log-prior of ``(B, D)`` float64 rows, as ONNX operators: ``(B, 1)`` each, nats."""
+        pairs = zip(self.densities_, self.log_priors_, strict=True)
+        return [OnnxAdd(density.onnx_score(rows, opset), scalar(prior), op_version=opset) for density, prior in pairs]
 
     def pred_prob(self, X: ArrayLike) -> NDArray[np.float64]:
         """The guide's name for :meth:`predict_proba`."""
@@ -117,7 +126,12 @@ class KDELogOdds(BaseEstimator):  # type: ignore[misc]
         """``log p(0 | h) - log p(1 | h)`` of each row of ``X``, ``(M, D)``; ``(M,)`` float64, nats; higher = closer."""
         check_is_fitted(self)
         rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False)
-        familiar, strange = (density.score_samples(rows) for density in self.classifier_.densities_)
-        prior_familiar, prior_strange = self.classifier_.log_priors_
-        result: NDArray[np.float64] = (familiar + prior_familiar) - (strange + prior_strange)
+        ind, ood = (density.score_samples(rows) for density in self.classifier_.densities_)
+        prior_ind, prior_ood = self.classifier_.log_priors_
+        result: NDArray[np.float64] = (ind + prior_ind) - (ood + prior_ood)
         return result
+
+    def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
+        """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
+        ind, ood = self.classifier_.onnx_joint(rows, opset)
+        return OnnxSub(ind, ood, op_version=opset)

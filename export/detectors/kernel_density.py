@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
+from skl2onnx.algebra.onnx_operator import OnnxOperator
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from export.detectors.onnx_operators import gaussian_log_density
 
 _BLOCK = 256
 _GRID = 2.0 ** np.arange(-4, 3.01, 0.25)
@@ -73,6 +76,14 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
             for i in range(0, len(rows), _BLOCK)
         ]
         return np.concatenate(blocks)
+
+    def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The name by which densities of every kind are compared; the same as :meth:`score_samples`."""
+        return self.score_samples(X)
+
+    def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
+        """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
+        return gaussian_log_density(rows, self.points_, self.bandwidth_, opset)
 
     def score(self, X: ArrayLike, y: None = None) -> float:  # noqa: ARG002
         """Total log-likelihood of ``X``, nats."""

@@ -5,9 +5,13 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from skl2onnx.algebra.onnx_operator import OnnxOperator
+from skl2onnx.algebra.onnx_ops import OnnxNeg, OnnxSub
 from sklearn.base import BaseEstimator
 from sklearn.covariance import LedoitWolf
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from export.detectors.onnx_operators import product, squared_norm
 
 
 class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
@@ -47,6 +51,11 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         whitened = (rows - self.location_) @ self.whitening_
         result: NDArray[np.float64] = -(whitened**2).sum(axis=1)
         return result
+
+    def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
+        """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
+        whitened = product(OnnxSub(rows, self.location_[None], op_version=opset), self.whitening_.T, opset)
+        return OnnxNeg(squared_norm(whitened, opset), op_version=opset)
 
     def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-density of each row under the Gaussian, nats."""

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distance to the nearest familiar frames."""
+"""Distance to the nearest in-distribution frames."""
 
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
+from skl2onnx.algebra.onnx_operator import OnnxOperator
+from skl2onnx.algebra.onnx_ops import OnnxNeg, OnnxSlice, OnnxSqrt, OnnxTopK
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from export.detectors.onnx_operators import COLUMN, squared_distances
 
 _BLOCK = 256
 
@@ -48,3 +52,10 @@ class NearestNeighborDetector(BaseEstimator):  # type: ignore[misc]
             for i in range(0, len(rows), _BLOCK)
         ]
         return -np.concatenate(blocks)
+
+    def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
+        """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
+        k = np.array([self.n_neighbors], np.int64)
+        nearest = OnnxTopK(squared_distances(rows, self.points_, opset), k, axis=1, largest=0, op_version=opset)
+        kth = OnnxSlice(nearest[0], k - 1, k, COLUMN, op_version=opset)
+        return OnnxNeg(OnnxSqrt(kth, op_version=opset), op_version=opset)

@@ -15,6 +15,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.conformal import p_values
 from export.calibration.features import EvaluationGraphs, Features
 from export.detectors.fit import fit_detector
+from export.detectors.registry import detectors_on_ind_frames
 from export.errors import UsageError
 from export.evaluation.bootstrap import share_interval
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
@@ -26,7 +27,6 @@ from export.progress import Progress
 from lsood_runtime import BundleError, Manifest
 
 SHOWN, SHOWN_OF_A_SET = 6, 2
-_PEERS = ("kde", "mahalanobis", "knn")
 
 
 def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: Progress) -> Evaluation:
@@ -143,7 +143,7 @@ def _fitted_peers(fitted: Features) -> dict[str, Peer]:
     """Detectors on the entropies, and on what the tap says without any sampling."""
     peers: dict[str, Peer] = {}
     for rows in ("entropy", "moments"):
-        for kind in _PEERS:
+        for kind in detectors_on_ind_frames():
             detector = fit_detector(kind, getattr(fitted, rows).astype(np.float64))
             peers[f"{rows}, {kind}"] = lambda features, rows=rows, detector=detector: (
                 -detector.score_samples(  # type: ignore[misc]

@@ -9,8 +9,8 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.pipeline import Pipeline
 
-import export.graphs.sklearn_converters  # noqa: F401  registers the density's converter with skl2onnx
 from export.detectors.entropy import MIN_DIST, check_neighbors, entropy_offset
+from export.graphs.sklearn_converters import register_detector
 
 OPSET = 20
 IR_VERSION = 10
@@ -68,6 +68,7 @@ def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float =
 
 def score_graph(detector: Pipeline, channels: int) -> ModelProto:
     """Graph of ``-detector.score_samples``: ``entropy`` ``(B, C)`` float32 to ``score`` ``(B,)`` float64."""
+    register_detector(type(detector[-1]))
     density = to_onnx(
         detector,
         name="density",

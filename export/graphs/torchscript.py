@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, fx, nn
 
 from export.detectors.entropy import MIN_DIST, entropy_offset
-from export.detectors.kernel_density import ExactKernelDensity
+from export.detectors.registry import DetectorSpec
 from export.errors import ConversionError
 from export.graphs.noise import Noise
 from export.graphs.runners import Form, Outputs
@@ -46,20 +46,27 @@ class LatentEntropy(nn.Module):
         return self.offset + (2 * radius).log().mean(dim=1)
 
 
-class KernelDensityScore(nn.Module):
-    """``-detector.score_samples`` in torch: ``(B, C)`` float32 to ``(B,)`` float64, nats."""
+class DetectorScore(nn.Module):
+    """``-detector.score_samples`` in torch, scaling and projection included: ``(B, C)`` float32 to ``(B,)`` float64.
 
-    points: Tensor
+    Args:
+        detector: the fitted pipeline.
+        spec: of its estimator.
+
+    Raises:
+        ValueError: the detector has no form in torch.
+    """
+
     centre: Tensor
     deviation: Tensor
     components: Tensor
     mean: Tensor
 
-    def __init__(self, detector: Pipeline) -> None:
+    def __init__(self, detector: Pipeline, spec: DetectorSpec) -> None:
         super().__init__()
-        density: ExactKernelDensity = detector[-1]
-        count, dimensions = density.points_.shape
-        self.register_buffer("points", torch.from_numpy(density.points_))
+        if spec.torch_score is None:
+            raise ValueError(f"expected a detector with a form in torch, got {spec.name}: leave TorchScript out")
+        self.score = spec.torch_score(detector[-1])
         steps = dict(detector.steps)
         self.standardised, self.reduced = "scaler" in steps, "pca" in steps
         if self.standardised:
@@ -70,33 +77,32 @@ class KernelDensityScore(nn.Module):
             pca: PCA = steps["pca"]
             self.register_buffer("components", torch.from_numpy(pca.components_.T / pca.explained_variance_**0.5))
             self.register_buffer("mean", torch.from_numpy(pca.mean_))
-        self.scale = -1 / (2 * density.bandwidth_**2)
-        self.constant = math.log(count) + dimensions / 2 * math.log(2 * math.pi * density.bandwidth_**2)
 
     def forward(self, entropy: Tensor) -> Tensor:
-        """The exact sum over the training points."""
+        """Scale and project the entropies where the detector does, then score them."""
         rows = entropy.double()
         if self.standardised:
             rows = (rows - self.centre) / self.deviation
         if self.reduced:
             rows = (rows - self.mean) @ self.components
-        squared = torch.cdist(rows, self.points, compute_mode="donot_use_mm_for_euclid_dist") ** 2
-        score: Tensor = self.constant - torch.logsumexp(squared * self.scale, dim=1)
+        score: Tensor = self.score(rows)
         return score
 
 
 class TorchMonitor(nn.Module):
     """Camera frame, and noise where the network takes any, to ``(score, segmentation)``; ``(score,)`` for kind ``none``."""
 
-    def __init__(self, network: MonitoredNetwork, detector: Pipeline, samples: int, neighbors: int) -> None:
+    def __init__(
+        self, network: MonitoredNetwork, detector: Pipeline, spec: DetectorSpec, samples: int, neighbors: int
+    ) -> None:
         super().__init__()
         self.network, self.entropy = network, LatentEntropy(samples, neighbors)
-        self.density = KernelDensityScore(detector)
+        self.detector = DetectorScore(detector, spec)
 
     def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
         """``(B, H, W, 3)`` uint8 to ``score`` ``(B,)`` float64 and the segmentation."""
         *segmentation, latent_samples = self.network(frame, *noise)
-        return (self.density(self.entropy(latent_samples)), *segmentation)
+        return (self.detector(self.entropy(latent_samples)), *segmentation)
 
 
 def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit.ScriptModule:

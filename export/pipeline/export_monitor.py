@@ -18,6 +18,7 @@ from export.calibration.calibrate import split_frames
 from export.calibration.calibrator import CalibratedMonitor, Calibrator
 from export.checkpoint.load import load_checkpoint
 from export.checkpoint.probe import check_logits, run_once
+from export.detectors.registry import detector_spec
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.graphs.evaluation import EVALUATION
@@ -122,7 +123,8 @@ def export_monitor(
     traced = None
     if options.format == "torchscript":
         say("tracing to TorchScript")
-        module = TorchMonitor(network, monitor.calibration.detector, sampler.samples, options.neighbors).eval()
+        spec = detector_spec(monitor.calibration.kind)
+        module = TorchMonitor(network, monitor.calibration.detector, spec, sampler.samples, options.neighbors).eval()
         batch = torch.from_numpy(np.stack([frames[0], frames[0]]))
         noise = draw_noise(drawn_outside, 2, sampler.samples, generator)
         traced = trace_monitor(module, [batch, *map(torch.from_numpy, noise)])

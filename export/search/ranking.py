@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.fit import fit_detector
 from export.detectors.kde_classifier import KDELogOdds
+from export.detectors.registry import DETECTORS
 from export.errors import UsageError
 from export.guide.results import ind_flagged
 from export.search.features import Floats, SearchFeatures
@@ -29,7 +30,8 @@ class Candidate:
 
     Attributes:
         features: name of the rows, see :class:`export.search.features.SearchFeatures`.
-        detector: one of ``export.detectors.fit.DETECTORS``, ``output`` for rows that are scores already, or ``guide``.
+        detector: a name in ``export.detectors.registry.DETECTORS``, ``output`` for rows that are scores already, or
+            ``guide``.
         pca_components: of the detector; None for the rows as they are.
     """
 
@@ -121,7 +123,7 @@ def _scorers(
         learnt = [shift for shift in shifts if shift.frames.kind in GUIDE_ANOMALIES]
         strange = np.concatenate([shift.rows[name][_within(shift, fit)] for shift in learnt]).astype(np.float64)
         yield _guide(rows, strange, seed), [(shift, _within(shift, test)) for shift in shifts if shift not in learnt]
-    elif candidate.detector == "kde-classifier":
+    elif DETECTORS[candidate.detector].needs_ood_frames:
         for known, judged in _halves(shifts, fit, test):
             strange = np.concatenate([shift.rows[name][places] for shift, places in known]).astype(np.float64)
             yield _scorer(candidate, rows, strange, seed), judged

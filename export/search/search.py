@@ -2,7 +2,7 @@
 """Which layer, how many samples, which detector? Every combination, judged in one pass over the frames."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from export.anomalies import ANOMALIES, SEVERITIES
 from export.anomalies.frame_set import FrameSource
 from export.checkpoint.load import load_checkpoint
 from export.data.anomalous import GUIDE_ANOMALIES
-from export.detectors.fit import DETECTORS, fit_detector
+from export.detectors.fit import fit_detector
+from export.detectors.registry import DETECTORS, detectors_on_ind_frames
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
@@ -54,7 +55,7 @@ class SearchOptions:
 
     export: ExportOptions
     samples: tuple[int, ...] = (8, 16, 64)
-    detectors: tuple[str, ...] = ("kde", "mahalanobis", "knn")
+    detectors: tuple[str, ...] = field(default_factory=detectors_on_ind_frames)
     components: tuple[int, ...] = (0,)
     ood_frames: tuple[Path, ...] = ()
     kinds: tuple[str, ...] = tuple(ANOMALIES)
@@ -157,14 +158,16 @@ def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
 
 
 def _exportable(candidate: Candidate, options: SearchOptions) -> bool:
-    """Whether an export makes a bundle of it: entropies, and frames for the classifier to learn from."""
-    return _AT in candidate.features and (candidate.detector != "kde-classifier" or bool(options.ood_frames))
+    """Whether an export makes a bundle of it: entropies, and out-of-distribution frames where the detector needs them."""
+    if _AT not in candidate.features:
+        return False
+    return bool(options.ood_frames) or not DETECTORS[candidate.detector].needs_ood_frames
 
 
 def _fitted(candidate: Candidate, ind: SearchFeatures, shifts: Sequence[SearchFeatures], seed: int) -> Pipeline:
     rows = ind.rows[candidate.features].astype(np.float64)
     strange = np.concatenate([shift.rows[candidate.features] for shift in shifts]).astype(np.float64)
-    ood = strange if candidate.detector == "kde-classifier" else None
+    ood = strange if DETECTORS[candidate.detector].needs_ood_frames else None
     return fit_detector(candidate.detector, rows, ood, pca_components=candidate.pca_components, seed=seed)
 
 
@@ -216,5 +219,5 @@ def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
         words += ["--model-arg", f"{name}={value}"]
     words += ["--resize", plain.resize] if plain.resize != ExportOptions.resize else []
     words += [flag for flag, set_ in (("--trust-checkpoint", plain.trust_checkpoint), ("--force", plain.force)) if set_]
-    words += ["--ood-frames", *map(str, options.ood_frames)] if candidate.detector == "kde-classifier" else []
+    words += ["--ood-frames", *map(str, options.ood_frames)] if DETECTORS[candidate.detector].needs_ood_frames else []
     return [*words, "--frames", *map(str, plain.frames), "--out", "monitor"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle.manifest import PRECISIONS, Manifest, OperatingPoint, Precision
+from lsood_runtime._bundle.manifest import PRECISIONS, Detector, Manifest, OperatingPoint, Precision
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name != "segmentation")
 Verdicts = Iterable[tuple[str, Assessment]]
@@ -66,11 +66,7 @@ def describe(manifest: Manifest) -> str:
         "masks": f"{masks.count} {masks.mode}, seed {masks.seed}, drop probability {masks.drop_prob}, "
         f"block {masks.block_size}",
         "entropy": f"{manifest.entropy.neighbors} neighbours, distances from {manifest.entropy.min_dist:g}",
-        "detector": f"{detector.kind} on {detector.fit_frames} frames"
-        + (f" and {detector.fit_ood_frames} out of distribution" if detector.fit_ood_frames else "")
-        + (", standardised" if detector.standardise else "")
-        + f", PCA {detector.pca_components or 'none'}"
-        + "".join(f", {name} {value:.4g}" for name, value in detector.parameters.items() if isinstance(value, float)),
+        "detector": detector_line(detector),
         "chosen because": detector.reason,
         **{
             f"threshold {name}": operating_point(point) + (" [default]" if name == manifest.operating_point else "")
@@ -99,6 +95,22 @@ def operating_point(point: OperatingPoint) -> str:
         f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
         f"({point.confidence:.0%} interval) on known drives, {new} promised on new ones ({point.rule})"
     )
+
+
+def detector_line(detector: Detector, noun: str | None = None) -> str:
+    """What a detector was fitted on and what it learned, in one line.
+
+    Args:
+        detector: from the manifest.
+        noun: what it is, in place of its short name.
+    """
+    ood = f" and {detector.fit_ood_frames} out-of-distribution frames" if detector.fit_ood_frames else ""
+    scaled = ", standardised" if detector.standardise else ""
+    pca = f", {detector.pca_components} whitened principal components" if detector.pca_components else ""
+    learned = "".join(
+        f", {name} {value:.4g}" for name, value in detector.parameters.items() if isinstance(value, float)
+    )
+    return f"{noun or detector.kind} on {detector.fit_frames} frames{ood}{scaled}{pca}{learned}"
 
 
 def precision_line(precision: Precision) -> str:

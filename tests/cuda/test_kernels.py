@@ -11,7 +11,8 @@ import pytest
 from onnx import ModelProto
 
 from export.calibration.options import CalibrationOptions
-from export.detectors.fit import DETECTORS, fit_detector
+from export.detectors.fit import fit_detector
+from export.detectors.registry import DETECTORS
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.fused import fused_graph
 from export.precision.float16 import to_float16

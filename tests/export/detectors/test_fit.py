@@ -16,10 +16,11 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from export.detectors.fit import DETECTORS, choose_detector, fit_detector
+from export.detectors.fit import choose_detector, fit_detector
 from export.detectors.kde_classifier import KDELogOdds
 from export.detectors.mahalanobis import MahalanobisDetector
 from export.detectors.nearest_neighbors import NearestNeighborDetector
+from export.detectors.registry import DETECTORS
 from export.errors import CalibrationError
 
 

@@ -19,11 +19,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import export.graphs.sklearn_converters  # noqa: F401  registers the converters under test
-from export.detectors.fit import DETECTORS, fit_detector
+from export.detectors.fit import fit_detector
 from export.detectors.kde_classifier import KDEClassifier, KDELogOdds
 from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.mahalanobis import MahalanobisDetector
 from export.detectors.nearest_neighbors import NearestNeighborDetector
+from export.detectors.registry import DETECTORS
 from export.graphs.detector import score_graph
 
 Rows = NDArray[np.float64]
