@@ -75,7 +75,7 @@ def test_new_detector_in_a_graph_scores_as_its_estimator(toy: str) -> None:
 
 
 @pytest.mark.parametrize("command", [calibrate, export, search])
-def test_new_detector_in_help_is_named_and_accepted(command: object, toy: str) -> None:
+def test_new_detector_in_help_is_named_and_accepted(command: ModuleType, toy: str) -> None:
     parser = command.build_parser()
     assert toy in " ".join(parser.format_help().split())
     if command is search:
