@@ -69,12 +69,11 @@ def test_calibration_pass(small_bundle: Path, benchmark: BenchmarkFixture, recor
 PEAK = """
 import sys
 from pathlib import Path
-from export.progress import without_progress
 from export.calibration.options import CalibrationOptions
 from export.recalibrate import RecalibrationOptions, recalibrate
 bundle, scenes, copies, out = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 options = RecalibrationOptions(bundle, out, (scenes,) * copies, calibration=CalibrationOptions(rates={"10%": 0.1}))
-recalibrate(options, lambda _: None, without_progress)
+recalibrate(options)
 # Not ru_maxrss: a new process begins with its parent's.
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 print(int(status["VmHWM"].split()[0]) / 1024)

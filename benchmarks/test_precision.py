@@ -18,7 +18,6 @@ from export.evaluation.result import Evaluation, EvaluationOptions
 from export.pipeline.export_monitor import export_monitor
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT32, INT8, PrecisionOptions
-from export.progress import without_progress
 
 SAMPLES, WARM_UP = 16, 4
 CHECKPOINT, FRAME_SIZE = Path(__file__).parents[1] / "examples" / "demo" / "synthetic_roads.ckpt", (192, 384)
@@ -73,7 +72,7 @@ def test_what_it_costs(benchmark: BenchmarkFixture, record: Record, tmp_path: Pa
         options = ExportOptions(CHECKPOINT, (calibration,), out, precision=PrecisionOptions(kind))
         export_monitor(options)
         asked = EvaluationOptions(out, (frames,), labels=(labels,), severities=(1, 3, 5), every=2)
-        return evaluate(asked, lambda _: None, without_progress)
+        return evaluate(asked)
 
     before, after = evaluated(FLOAT32), evaluated(INT8)
     aurocs = [np.array([shift.figures["auroc"].value for shift in result.shifts]) for result in (before, after)]

@@ -2,7 +2,6 @@
 """A new detector and new thresholds for the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from export.graphs.evaluation import EVALUATION
 from export.graphs.fused import fused_graph
 from export.graphs.runners import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
-from export.progress import Progress
+from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime._bundle.reader import Bundle
 
@@ -68,7 +67,7 @@ class Recalibration:
     dropped: tuple[str, ...]
 
 
-def recalibrate(options: RecalibrationOptions, say: Callable[[str], None], progress: Progress) -> Recalibration:
+def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> Recalibration:
     """Fit detector and thresholds on new frames and write a new bundle around the old network.
 
     Raises:
@@ -82,7 +81,7 @@ def recalibrate(options: RecalibrationOptions, say: Callable[[str], None], progr
     if options.save_features and options.features:
         raise UsageError("expected --save-features together with --frames, the features are in files already")
     check_destination(options.out, options.overwrite)
-    say(f"verifying {options.bundle}")
+    reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     manifest = graphs.manifest
     files = FrameFiles(options.frames, manifest.input.channels) if options.frames else None
@@ -93,16 +92,16 @@ def recalibrate(options: RecalibrationOptions, say: Callable[[str], None], progr
         FrameFiles(options.calibration.ood_frames, manifest.input.channels) if options.calibration.ood_frames else None
     )
 
-    warnings = check_overlap(files, options.calibration.train_frames, options.calibration.group_by, progress)
-    features = _measured(graphs, files, progress, "calibrating") if files else _given(stored)
+    warnings = check_overlap(files, options.calibration.train_frames, options.calibration.group_by, reporter)
+    features = _measured(graphs, files, reporter, "calibrating") if files else _given(stored)
     if options.save_features:
         save_features(options.save_features, features, manifest.network_sha256)
-    strange = None if ood is None else _measured(graphs, ood, progress, "out of distribution").entropy
-    say("fitting detector and thresholds")
+    strange = None if ood is None else _measured(graphs, ood, reporter, "out of distribution").entropy
+    reporter.stage("fitting detector and thresholds")
     calibration = calibrate(features.entropy, drives, held_out, options.calibration, strange, warnings)
     _check_agreement(manifest, calibration, features)
 
-    say(f"writing {options.out}")
+    reporter.stage(f"writing {options.out}")
     return _write(options, graphs.contents, calibration)
 
 
@@ -111,8 +110,8 @@ def _given(features: Features | None) -> Features:
     return features
 
 
-def _measured(graphs: EvaluationGraphs, files: FrameFiles, progress: Progress, what: str) -> Features:
-    named = zip(map(str, files.paths), progress(files, what, len(files)), strict=True)
+def _measured(graphs: EvaluationGraphs, files: FrameFiles, reporter: Reporter, what: str) -> Features:
+    named = zip(map(str, files.paths), reporter.progress(files, what, len(files)), strict=True)
     return Features.collect(measure(graphs, named))
 
 

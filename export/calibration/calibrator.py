@@ -15,7 +15,7 @@ from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.evaluation import with_outputs
 from export.graphs.noise import Noise
 from export.graphs.runners import cpu_session, run_graph
-from export.progress import Progress
+from export.reporter import Reporter
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class Calibrator:
         shape: ``(S, C)`` of the latent samples.
         neighbors: k of the entropy.
         draw: noise for one frame that the graph takes from outside.
-        progress: wraps the loops over frames.
+        reporter: told how far the loops over frames have come.
     """
 
     frames: FrameFiles
@@ -68,7 +68,7 @@ class Calibrator:
     shape: tuple[int, int]
     neighbors: int
     draw: Callable[[], Noise]
-    progress: Progress
+    reporter: Reporter
 
     def __call__(self, evaluation: ModelProto) -> CalibratedMonitor:
         """Fit detector and thresholds.
@@ -82,7 +82,7 @@ class Calibrator:
 
         def entropies(files: FrameFiles, what: str) -> NDArray[np.float32]:
             rows = []
-            for frame in self.progress(files, what, len(files)):
+            for frame in self.reporter.progress(files, what, len(files)):
                 samples = run_graph(session, frame[None], self.draw())["latent_samples"]
                 rows.append(entropy_session.run(["entropy"], {"latent_samples": samples})[0])
             return np.concatenate(rows)

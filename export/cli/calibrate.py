@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
-from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, calibration_rows, run_command
+from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, calibration_rows, run_command
 from export.recalibrate import RecalibrationOptions, recalibrate
 
 _EPILOG = f"""\
@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     main.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: one a core)")
     add_calibration_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the PCA (default: %(default)s)")
-    add_talk_arguments(parser)
+    add_verbosity_arguments(parser)
     return parser
 
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
     bundle = Path(flags.bundle)
     out = flags.out or bundle.with_name(f"{bundle.name}-recalibrated")
 
-    def work(talk: Talk) -> None:
+    def work(reporter: ConsoleReporter) -> None:
         options = RecalibrationOptions(
             bundle=bundle,
             out=out,
@@ -83,9 +83,9 @@ def main(arguments: Sequence[str]) -> int:
             overwrite=flags.overwrite,
             threads=flags.threads,
         )
-        result = recalibrate(options, talk, talk.progress)
+        result = recalibrate(options, reporter)
         if result.dropped:
-            talk(f"left out of the new bundle, since only an export can make it: {', '.join(result.dropped)}")
+            reporter.stage(f"left out of the new bundle, since only an export can make it: {', '.join(result.dropped)}")
         if not flags.quiet:
             table = Table(title=str(out), show_header=False, title_justify="left")
             for name, value in calibration_rows(result.manifest).items():

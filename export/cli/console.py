@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the commands talk: stages and progress on stderr, errors in one line, exit codes by cause."""
+"""Console output of the commands: stages and progress on stderr, errors in one line, exit codes by cause."""
 
 import argparse
 import logging
@@ -23,15 +23,15 @@ bits cost too much, 6 calibration impossible
 """
 
 
-def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
+def add_verbosity_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--verbose`` and ``--quiet``."""
-    talk = parser.add_mutually_exclusive_group()
-    talk.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
-    talk.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
+    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
-class Talk:
-    """Stages and progress bars on stderr; called with a stage it prints it.
+class ConsoleReporter:
+    """Prints stages and progress bars on stderr.
 
     Args:
         quiet: print nothing.
@@ -41,22 +41,22 @@ class Talk:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.quiet = quiet
 
-    def __call__(self, stage: str) -> None:
-        """Say what begins."""
-        self.console.print(f"[dim]·[/dim] {stage}")
+    def stage(self, text: str) -> None:
+        """Print what begins now."""
+        self.console.print(f"[dim]·[/dim] {text}")
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
-        """The items, with a bar."""
+        """Give the items one by one, with a bar."""
         columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self.console, disable=self.quiet) as bar:
             yield from bar.track(items, total=total, description=what)
 
 
-def run_command(work: Callable[[Talk], None], *, verbose: bool, quiet: bool) -> int:
+def run_command(work: Callable[[ConsoleReporter], None], *, verbose: bool, quiet: bool) -> int:
     """Do the work; an error of ours becomes one line on stderr and its exit code."""
     logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, stream=sys.stderr)
     try:
-        work(Talk(quiet))
+        work(ConsoleReporter(quiet))
     except (ExportError, LsoodError) as error:
         if verbose:
             traceback.print_exc()

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.anomalies import ANOMALIES, SEVERITIES
-from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
+from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.errors import UsageError
 from export.evaluation.bootstrap import Interval
 from export.evaluation.evaluate import evaluate
@@ -102,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument(
         "--update-card", action="store_true", help="put the figures into the bundle's manifest and model card"
     )
-    add_talk_arguments(parser)
+    add_verbosity_arguments(parser)
     return parser
 
 
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; the exit code comes back."""
     flags = build_parser().parse_args(arguments)
 
-    def work(talk: Talk) -> None:
+    def work(reporter: ConsoleReporter) -> None:
         options = EvaluationOptions(
             bundle=flags.bundle,
             ind=tuple(flags.ind),
@@ -127,9 +127,9 @@ def main(arguments: Sequence[str]) -> int:
         )
         if flags.report is not None:
             check_report_folder(flags.report)
-        result = evaluate(options, talk, talk.progress)
+        result = evaluate(options, reporter)
         if flags.report is not None:
-            talk(f"writing {flags.report}")
+            reporter.stage(f"writing {flags.report}")
             write_report(result, flags.report, _command(arguments))
         if flags.update_card:
             update_card(flags.bundle, result)

@@ -13,7 +13,7 @@ from rich.table import Table
 from export.checkpoint.load import load_checkpoint
 from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
 from export.cli.config_file import config_arguments
-from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, calibration_rows, run_command
+from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, calibration_rows, run_command
 from export.cli.layer_table import layer_table, network_layers
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.errors import UsageError
@@ -136,7 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
             metavar="X",
             help=f"{what}; layers that hurt stay in float (default: {limit:g})",
         )
-    add_talk_arguments(parser)
+    add_verbosity_arguments(parser)
     return parser
 
 
@@ -151,12 +151,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing and not flags.list_layers:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
 
-    def work(talk: Talk) -> None:
+    def work(reporter: ConsoleReporter) -> None:
         if flags.list_layers:
             checkpoint = load_checkpoint(flags.ckpt, flags.model, dict(flags.model_arg), trust=flags.trust_checkpoint)
             print(layer_table(network_layers(checkpoint, flags.input_size, flags.frames)))
         else:
-            _export(flags, talk)
+            _export(flags, reporter)
 
     return run_command(work, verbose=flags.verbose, quiet=flags.quiet)
 
@@ -169,7 +169,7 @@ def _with_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> l
     return [*([] if path is None else config_arguments(path, parser, arguments)), *arguments]
 
 
-def _export(flags: argparse.Namespace, talk: Talk) -> None:
+def _export(flags: argparse.Namespace, reporter: ConsoleReporter) -> None:
     options = ExportOptions(
         frames=tuple(flags.frames),
         out=flags.out,
@@ -184,7 +184,7 @@ def _export(flags: argparse.Namespace, talk: Talk) -> None:
         overwrite=flags.overwrite,
         **network_options(flags),
     )
-    result = export_monitor(options, talk, talk.progress)
+    result = export_monitor(options, reporter)
     if not flags.quiet:
         _summarise(options, result)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from export.anomalies import ANOMALIES, SEVERITIES
-from export.cli.console import EXIT_CODES, Talk, add_talk_arguments, run_command
+from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.detectors.registry import DETECTORS, detectors_on_ind_frames
 from export.errors import UsageError
@@ -109,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     sampling = parser.add_argument_group("sampling")
     add_sampling_arguments(sampling)
     sampling.add_argument("--seed", type=int, default=0, help="of masks, shifts and PCA (default: %(default)s)")
-    add_talk_arguments(parser)
+    add_verbosity_arguments(parser)
     return parser
 
 
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str]) -> int:
     flags = build_parser().parse_args(arguments)
     taps = [name for word in flags.taps for name in word.split(",") if name]
 
-    def work(talk: Talk) -> None:
+    def work(reporter: ConsoleReporter) -> None:
         if flags.out is not None and not flags.out.parent.is_dir():
             raise UsageError(f"expected the folder {flags.out.parent} to exist, it does not: make it first")
         options = SearchOptions(
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str]) -> int:
             timed=flags.timed,
             guide=not flags.no_guide,
         )
-        result = search(options, talk, talk.progress)
+        result = search(options, reporter)
         if flags.out is not None:
             whole = flags.out.with_name(f".{flags.out.name}.part")
             with whole.open("w", newline="") as file:

@@ -23,20 +23,20 @@ from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.result import Evaluation, EvaluationOptions, Moment, Shift
 from export.evaluation.scored_sets import FrameSet, label_files, score_set
 from export.frames.files import FrameFiles
-from export.progress import Progress
+from export.reporter import SILENT, Reporter
 from lsood_runtime import BundleError, Manifest
 
 SHOWN, SHOWN_OF_A_SET = 6, 2
 
 
-def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: Progress) -> Evaluation:
+def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluation:
     """Score every set and relate the scores to the sets and, with labels, to the network's failures.
 
     Raises:
         UsageError: sets, labels or options that cannot be used.
         BundleError: a damaged bundle, or one without the operating point.
     """
-    say(f"verifying {options.bundle}")
+    reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     manifest = graphs.manifest
     point = manifest.operating_point if options.operating_point is None else options.operating_point
@@ -52,14 +52,14 @@ def evaluate(options: EvaluationOptions, say: Callable[[str], None], progress: P
         )
     fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
 
-    sets = [score_set(graphs, source, labels, options.ignored_labels, progress) for source in sources]
+    sets = [score_set(graphs, source, labels, options.ignored_labels, reporter) for source in sources]
     ind, others = sets[0], sets[1:]
     peers = dict(_output_peers(ind))
     if fit_files is not None:
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
-        peers |= _fitted_peers(score_set(graphs, fitted, {}, (), progress).features)
+        peers |= _fitted_peers(score_set(graphs, fitted, {}, (), reporter).features)
 
-    say("figures and intervals")
+    reporter.stage("figures and intervals")
     threshold = manifest.operating_points[point].value
     calibrated, fitted_ood = calibration_files(manifest)
     shifts = tuple(

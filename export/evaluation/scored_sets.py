@@ -13,7 +13,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
 from export.errors import UsageError
 from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
-from export.progress import Progress
+from export.reporter import Reporter
 
 Bytes = NDArray[np.uint8]
 
@@ -56,7 +56,7 @@ def score_set(
     source: FrameSource,
     labels: Mapping[str, Path],
     ignored: tuple[int, ...],
-    progress: Progress,
+    reporter: Reporter,
 ) -> FrameSet:
     """Run a set through the graphs, and compare the class maps with labels where its frames have any.
 
@@ -73,7 +73,7 @@ def score_set(
     rows: list[tuple[str, FrameFeatures]] = []
     per_frame: list[Overlaps] = []
     frames = (source[i] for i in range(len(source)))
-    for path, frame in zip(paths, progress(frames, source.name, len(paths)), strict=True):
+    for path, frame in zip(paths, reporter.progress(frames, source.name, len(paths)), strict=True):
         try:
             features = graphs(frame)
         except UsageError as error:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from export.errors import UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
-from export.progress import Progress
+from export.reporter import Reporter
 
 _SIDE = 16
 _ALARMING = 0.2
@@ -61,7 +61,7 @@ def overlap_warning(share: float) -> str | None:
 
 
 def check_overlap(
-    frames: FrameFiles | None, train_frames: Sequence[Path], group_by: str, progress: Progress
+    frames: FrameFiles | None, train_frames: Sequence[Path], group_by: str, reporter: Reporter
 ) -> list[str]:
     """Warnings about calibration frames of drives that the network was trained on, or that look like its frames.
 
@@ -69,7 +69,7 @@ def check_overlap(
         frames: the calibration frames; None where only their features are known.
         train_frames: folders and files; empty: nothing is compared.
         group_by: the rule that tells drives apart, see :func:`export.frames.drives.drive_names`.
-        progress: wraps the loops over frames.
+        reporter: told how far the loops over frames have come.
 
     Raises:
         UsageError: training frames to compare with and no calibration frames, but features of them.
@@ -88,6 +88,10 @@ def check_overlap(
                 f"the network was trained on frames of {', '.join(shared)}: thresholds of these drives promise too much for "
                 "drives that it never saw"
             )
-    seen = thumbnails(progress((training.read(i) for i in range(len(training))), "training frames", len(training)))
-    warning = overlap_warning(overlap_share(thumbnails(progress(frames, "looking for overlap", len(frames))), seen))
+    seen = thumbnails(
+        reporter.progress((training.read(i) for i in range(len(training))), "training frames", len(training))
+    )
+    warning = overlap_warning(
+        overlap_share(thumbnails(reporter.progress(frames, "looking for overlap", len(frames))), seen)
+    )
     return warnings + ([warning] if warning else [])

@@ -2,7 +2,7 @@
 """The offline stage from end to end: checkpoint -> tap -> graph -> entropy -> detector -> calibration -> parity -> bundle."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +33,14 @@ from export.pipeline.resolve import check_options, resolve_drop_block, resolve_p
 from export.precision.gate import PrecisionGate
 from export.precision.options import FLOAT32
 from export.precision.reduce import reduce_precision
-from export.progress import Progress, without_progress
+from export.reporter import SILENT, Reporter
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import resolve_taps
 from lsood_runtime import Manifest
 from lsood_runtime._bundle.manifest import Parity
 
-__all__ = ["ExportOptions", "ExportResult", "Progress", "export_monitor"]
+__all__ = ["ExportOptions", "ExportResult", "export_monitor"]
 
 PARITY_FRAMES = 8
 GOLDEN_FRAMES = 3
@@ -56,22 +56,20 @@ class ExportResult:
 
 def export_monitor(
     options: ExportOptions,
-    say: Callable[[str], None] = lambda _: None,
-    progress: Progress = without_progress,
+    reporter: Reporter = SILENT,
 ) -> ExportResult:
     """Turn a checkpoint into a bundle at ``options.out``.
 
     Args:
         options: what to export.
-        say: told each stage as it begins.
-        progress: wraps a loop over frames, given what it does and how many there are.
+        reporter: told each stage as it begins, and how far the loops over frames have come.
 
     Raises:
         ExportError: one of its classes for each cause; nothing is written then.
     """
     check_destination(options.out, options.overwrite)
     check_options(options)
-    say(f"reading {options.ckpt}")
+    reporter.stage(f"reading {options.ckpt}")
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
     frames = FrameFiles(options.frames, options.channels)
     drives, held_out = split_frames(frames.paths, options.calibration)
@@ -79,7 +77,7 @@ def export_monitor(
     preprocessing = resolve_preprocessing(options, checkpoint, frames)
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
 
-    say("sampling the tap and converting to ONNX")
+    reporter.stage("sampling the tap and converting to ONNX")
     example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
     taps = resolve_taps(checkpoint.network, options.tap)
     logits = check_logits(run_once(checkpoint.network, example), options.segmentation)
@@ -111,18 +109,18 @@ def export_monitor(
         held_out,
         ood,
         options.calibration,
-        check_overlap(frames, options.calibration.train_frames, options.calibration.group_by, progress),
+        check_overlap(frames, options.calibration.train_frames, options.calibration.group_by, reporter),
         network.outputs,
         (sampler.samples, sampler.channels),
         options.neighbors,
         lambda: draw_noise(drawn_outside, 1, sampler.samples, generator),
-        progress,
+        reporter,
     )
-    say("fitting detector and thresholds")
+    reporter.stage("fitting detector and thresholds")
     monitor = calibrator(evaluation)
     traced = None
     if options.format == "torchscript":
-        say("tracing to TorchScript")
+        reporter.stage("tracing to TorchScript")
         spec = detector_spec(monitor.calibration.kind)
         module = TorchMonitor(network, monitor.calibration.detector, spec, sampler.samples, options.neighbors).eval()
         batch = torch.from_numpy(np.stack([frames[0], frames[0]]))
@@ -138,7 +136,9 @@ def export_monitor(
         options.segmentation,
     )
     spread_over_drive = np.linspace(0, len(frames) - 1, min(PARITY_FRAMES, len(frames))).round().astype(int)
-    chosen = progress((frames[int(i)] for i in spread_over_drive), "comparing with PyTorch", len(spread_over_drive))
+    chosen = reporter.progress(
+        (frames[int(i)] for i in spread_over_drive), "comparing with PyTorch", len(spread_over_drive)
+    )
     graphs = _graphs(monitor, options.fuse)
 
     def every_noise() -> Noise:
@@ -156,11 +156,10 @@ def export_monitor(
             options.neighbors,
             calibrator,
             lambda each: _forms(_graphs(each), None, sampler, noise_shapes)[0],
-            PrecisionGate(frames, held_out, every_noise, options.seed, progress),
+            PrecisionGate(frames, held_out, every_noise, options.seed, reporter),
             FrameSource("fitted", frames, tuple(fitted)),
             calibrator.draw,
-            say,
-            progress,
+            reporter,
         )
         monitor = reduction.monitor
         graphs = _graphs(monitor, options.fuse)
@@ -168,7 +167,7 @@ def export_monitor(
             _forms(graphs, None, sampler, noise_shapes), frames[0], every_noise(), monitor.calibration.tolerance
         )
 
-    say(f"writing {options.out}")
+    reporter.stage(f"writing {options.out}")
     shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_FRAMES, dtype=int)]
     golden, spread = golden_frames(
         two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),

@@ -13,7 +13,7 @@ from export.frames.files import FrameFiles
 from export.graphs.noise import Noise
 from export.graphs.runners import Form
 from export.precision.options import PrecisionLoss
-from export.progress import Progress
+from export.reporter import Reporter
 
 SHIFTS = (("fog", 1), ("night", 1), ("sun_flare", 2), ("mud", 3), ("sensor_noise", 3), ("defocus", 2), ("rain", 1))
 """Mild ones: a frame that is far beyond every threshold flips none."""
@@ -43,7 +43,7 @@ class PrecisionGate:
         held_out: indices of those that no detector was fitted on.
         draw: noise for one frame, where masks are not fixed; the same for every monitor.
         seed: of the shifts.
-        progress: wraps the loop over the frames.
+        reporter: told how far the loop over the frames has come.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class PrecisionGate:
         held_out: NDArray[np.int64],
         draw: Callable[[], Noise],
         seed: int,
-        progress: Progress,
+        reporter: Reporter,
     ) -> None:
         spread = np.linspace(0, len(held_out) - 1, min(FRAMES, len(held_out))).round().astype(int)
         chosen = tuple(int(i) for i in held_out[spread])
         self.sets = [FrameSource("familiar", files, chosen)]
         self.sets += [FrameSource(kind, files, chosen, kind, severity, seed) for kind, severity in SHIFTS]
         self._noise = [draw() for _ in range(len(self))]
-        self._progress = progress
+        self._reporter = reporter
 
     def __len__(self) -> int:
         return sum(map(len, self.sets))
@@ -69,7 +69,9 @@ class PrecisionGate:
         familiar = len(self.sets[0])
         frames = (source[i] for source in self.sets for i in range(len(source)))
         scores, classes = [], []
-        for frame, noise in zip(self._progress(frames, "comparing decisions", len(self)), self._noise, strict=True):
+        for frame, noise in zip(
+            self._reporter.progress(frames, "comparing decisions", len(self)), self._noise, strict=True
+        ):
             outputs = monitor(frame[None], noise)
             scores.append(float(outputs["score"][0]))
             if "segmentation" in outputs and len(scores) <= familiar:

@@ -21,7 +21,7 @@ from export.precision.float16 import to_float16
 from export.precision.gate import PrecisionGate
 from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, PrecisionLoss, PrecisionOptions
-from export.progress import Progress
+from export.reporter import Reporter
 
 RANGE_FRAMES = 64
 _RANK_FRAMES = 4
@@ -51,8 +51,7 @@ def reduce_precision(
     gate: PrecisionGate,
     fitted: FrameSource,
     draw: Callable[[], Noise],
-    say: Callable[[str], None],
-    progress: Progress,
+    reporter: Reporter,
 ) -> Reduction:
     """Convert a monitor's network and see what it costs.
 
@@ -65,8 +64,7 @@ def reduce_precision(
         gate: asks both monitors.
         fitted: frames from which the ranges of 8-bit values come; none of the gate's.
         draw: noise for one frame that the graph takes from outside.
-        say: told each stage.
-        progress: wraps the loops.
+        reporter: told each stage and how far the loops have come.
 
     Raises:
         ParityError: it costs more than was allowed, whatever stays in float.
@@ -79,26 +77,26 @@ def reduce_precision(
         after = gate.ask(form(monitor), monitor.threshold)
         return Reduction(monitor, float_layers, gate.loss(after, before))
 
-    say(f"converting the network to {options.kind}")
+    reporter.stage(f"converting the network to {options.kind}")
     if options.kind == FLOAT16:
         reduction = judged(to_float16(float32.evaluation), ())
         _check(reduction, options, "")
         return reduction
     spread = np.linspace(0, len(fitted) - 1, min(RANGE_FRAMES, len(fitted))).round().astype(int)
     cases = ((fitted[int(i)][None], draw()) for i in spread)
-    quantiser = Quantiser(float32.evaluation, options.kind, progress(cases, "ranges", len(spread)))
+    quantiser = Quantiser(float32.evaluation, options.kind, reporter.progress(cases, "ranges", len(spread)))
     reduction = judged(quantiser(), ())
     if not reduction.loss.excess(options):
         return reduction
-    say(
+    reporter.stage(
         f"8 bits everywhere cost too much ({', '.join(reduction.loss.excess(options))}): looking for the layers that hurt"
     )
     by_pixels = reduction.loss.pixel_changes > options.max_pixel_changes
     few = [(fitted[int(i)][None], draw()) for i in spread[:: max(len(spread) // _RANK_FRAMES, 1)]]
-    ranked = rank_layers(quantiser, float32.evaluation, few, neighbors, by_pixels, progress)
+    ranked = rank_layers(quantiser, float32.evaluation, few, neighbors, by_pixels, reporter)
     count = 1
     while count <= len(ranked) // 2:
-        say(f"{count} of {len(ranked)} layers in float")
+        reporter.stage(f"{count} of {len(ranked)} layers in float")
         reduction = judged(quantiser(ranked[:count]), tuple(ranked[:count]))
         if not reduction.loss.excess(options):
             return reduction
@@ -123,7 +121,7 @@ def rank_layers(
     cases: Sequence[tuple[NDArray[np.uint8], Noise]],
     neighbors: int,
     by_pixels: bool,
-    progress: Progress,
+    reporter: Reporter,
 ) -> list[str]:
     """Layers in the order of what each costs when it alone is quantised, worst first.
 
@@ -133,7 +131,7 @@ def rank_layers(
         cases: frames with their noise.
         neighbors: k of the entropy.
         by_pixels: cost is the share of pixels of another class; else the root mean square of what entropies change by, nats.
-        progress: wraps the loop over layers.
+        reporter: told how far the loop over layers has come.
     """
 
     def outputs(graph: ModelProto) -> list[Outputs]:
@@ -152,7 +150,7 @@ def rank_layers(
         ]
         return float(np.sqrt(np.mean(np.square(changes))))
 
-    layers: Iterable[str] = progress(quantiser.layers, "what each layer costs", len(quantiser.layers))
+    layers: Iterable[str] = reporter.progress(quantiser.layers, "what each layer costs", len(quantiser.layers))
     costs = {layer: cost(layer) for layer in layers}
     return sorted(costs, key=lambda layer: -costs[layer])
 

@@ -15,7 +15,7 @@ from export.anomalies.frame_set import FrameSource
 from export.detectors.entropy import DEFAULT_NEIGHBORS, latent_entropy
 from export.graphs.evaluation import OUTPUT_SCORES
 from export.graphs.runners import run_graph
-from export.progress import Progress
+from export.reporter import Reporter
 
 GUIDE_SAMPLES = 10
 """The guide's S, with fresh masks; its k is the default of every entropy here."""
@@ -75,10 +75,10 @@ def moments_name(tap: str) -> str:
     return f"{tap}, no sampling"
 
 
-def collect(graphs: SearchGraphs, frames: FrameSource, progress: Progress) -> SearchFeatures:
+def collect(graphs: SearchGraphs, frames: FrameSource, reporter: Reporter) -> SearchFeatures:
     """Run a set through the graphs."""
     rows: dict[str, list[Floats]] = {}
-    for frame in progress((frames[i] for i in range(len(frames))), frames.name, len(frames)):
+    for frame in reporter.progress((frames[i] for i in range(len(frames))), frames.name, len(frames)):
         for name, values in _of_frame(graphs, frame).items():
             rows.setdefault(name, []).append(values.astype(np.float32))
     return SearchFeatures(frames, {name: np.stack(values) for name, values in rows.items()})

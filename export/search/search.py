@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layer, how many samples, which detector? Every combination, judged in one pass over the frames."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from export.frames.files import FrameFiles
 from export.layers.stochastic import is_drop_block
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options, resolve_preprocessing
-from export.progress import Progress
+from export.reporter import SILENT, Reporter
 from export.sampling.taps import resolve_taps
 from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
 from export.search.ranking import GUIDE, Candidate, Ranked, candidates, judge
@@ -83,14 +83,14 @@ class SearchResult:
     best_beside_guide: Ranked | None
 
 
-def search(options: SearchOptions, say: Callable[[str], None], progress: Progress) -> SearchResult:
+def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
     """Judge every combination.
 
     Raises:
         ExportError: one of its classes for each cause.
     """
     _check(options)
-    say(f"reading {options.export.ckpt}")
+    reporter.stage(f"reading {options.export.ckpt}")
     plain = options.export
     checkpoint = load_checkpoint(plain.ckpt, plain.model, plain.model_args, trust=plain.trust_checkpoint)
     files = FrameFiles(plain.frames, plain.channels)
@@ -107,9 +107,11 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
         guides_tap(checkpoint.network) if options.guide and {*GUIDE_ANOMALIES} < {s.kind for s in shifts} else None
     )
     if options.guide and own_tap is None:
-        say("without the guide's configuration: it takes one DropBlock layer, and its anomalies and others as shifts")
+        reporter.stage(
+            "without the guide's configuration: it takes one DropBlock layer, and its anomalies and others as shifts"
+        )
 
-    say("converting to ONNX")
+    reporter.stage("converting to ONNX")
     workshop = Workshop(plain, checkpoint, preprocessing, example, files.shape)
     whole = workshop.sampler(taps, max(options.samples))
     guide = None if own_tap is None else workshop.sampler([own_tap], GUIDE_SAMPLES, fresh=True)
@@ -120,10 +122,10 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
         options.samples,
         plain.neighbors,
     )
-    ind = collect(graphs, FrameSource("in distribution", files, tuple(range(len(files)))), progress)
-    found = [collect(graphs, shift, progress) for shift in shifts]
+    ind = collect(graphs, FrameSource("in distribution", files, tuple(range(len(files)))), reporter)
+    found = [collect(graphs, shift, reporter) for shift in shifts]
 
-    say("fitting and judging")
+    reporter.stage("fitting and judging")
     listed = list(candidates(list(ind.rows), options.detectors, options.components))
     ranked = [judge(candidate, ind, found, folds, plain.seed) for candidate in listed]
     ranked.sort(key=lambda one: -one.mean_auroc)
@@ -134,7 +136,7 @@ def search(options: SearchOptions, say: Callable[[str], None], progress: Progres
         one.candidate: workshop.added_ms(
             *tap_and_samples(one.candidate),
             _fitted(one.candidate, ind, found, plain.seed),
-            progress(pairs, "timing", len(pairs)),
+            reporter.progress(pairs, "timing", len(pairs)),
         )
         for one in able[: options.timed]
     }

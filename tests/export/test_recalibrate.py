@@ -22,19 +22,12 @@ from export.cli import calibrate
 from export.errors import CalibrationError, UsageError
 from export.frames.files import FrameFiles
 from export.recalibrate import RecalibrationOptions, recalibrate
+from export.reporter import SilentReporter
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from tests.conftest import write_scenes
 from tests.paths import FROZEN_BUNDLE
 
 Recalibrate = Callable[..., Path]
-
-
-def quiet(_: str) -> None:
-    """Say nothing."""
-
-
-def plain(items, _what, _total):  # type: ignore[no-untyped-def]
-    return items
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +48,7 @@ def again(bundle: Path, drives: Path, tmp_path: Path) -> Recalibrate:
         calibration = CalibrationOptions(rates={"20%": 0.2, "half": 0.5}, group_by="prefix")
         chosen = {"bundle": bundle, "out": tmp_path / "new", "frames": (drives,), "calibration": calibration} | options
         made = RecalibrationOptions(**chosen)  # type: ignore[arg-type]
-        recalibrate(made, quiet, plain)
+        recalibrate(made)
         return made.out
 
     return run
@@ -273,14 +266,15 @@ def test_recalibrate_whose_bundle_disappears_after_verification_writes_the_verif
     calibration = CalibrationOptions(rates={"10%": 0.1})
     stages: list[str] = []
 
-    def delete_once_verified(stage: str) -> None:
-        stages.append(stage)
-        if stage.startswith("fitting"):
-            shutil.rmtree(folder)
+    class DeleteOnceVerified(SilentReporter):
+        def stage(self, text: str) -> None:
+            stages.append(text)
+            if text.startswith("fitting"):
+                shutil.rmtree(folder)
 
-    recalibrate(RecalibrationOptions(folder, tmp_path / "new", (frames,), calibration=calibration), quiet, plain)
+    recalibrate(RecalibrationOptions(folder, tmp_path / "new", (frames,), calibration=calibration))
     options = RecalibrationOptions(folder, tmp_path / "late", (frames,), calibration=calibration)
-    recalibrate(options, delete_once_verified, plain)
+    recalibrate(options, DeleteOnceVerified())
     assert not folder.exists()
     assert [stage.partition(" ")[0] for stage in stages] == ["verifying", "fitting", "writing"]
     for name in ("weights.bin", "golden.npz"):

@@ -67,7 +67,7 @@ def result(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation
     for path in clean.iterdir():
         Image.fromarray(np.asarray(Image.open(path))[..., 0] // 64).save(labels / path.name)
     options = EvaluationOptions(bundle, (clean,), labels=(labels,), kinds=("fog", "mud"), severities=(1, 3, 5), every=2)
-    return evaluate(options, lambda _: None, lambda items, *_: items)
+    return evaluate(options)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_figures_beside_it_are_the_evaluations(report: Path, result: Evaluation)
 def test_what_is_not_there_is_said(bundle: Path, tmp_path: Path) -> None:
     clean = write_scenes(tmp_path / "one", 1, seed=6)
     options = EvaluationOptions(bundle, (clean,), kinds=())
-    alone = evaluate(options, lambda _: None, lambda items, *_: items)
+    alone = evaluate(options)
     text = "".join(read(render(alone, "x")).text)
     assert "No out-of-distribution frames were given" in text
     assert "No labels were given" in text

@@ -10,14 +10,9 @@ import pytest
 from export.evaluation.evaluate import evaluate
 from export.evaluation.result import Evaluation, EvaluationOptions
 from export.evaluation.update_card import update_card
-from export.progress import without_progress
 from lsood_runtime import BundleError, OoDMonitor
 from tests.conftest import write_scenes
 from tests.paths import FROZEN_BUNDLE
-
-
-def quiet(_: str) -> None:
-    """Say nothing."""
 
 
 @pytest.fixture
@@ -28,7 +23,7 @@ def bundle(tmp_path: Path) -> Path:
 @pytest.fixture
 def evaluation(bundle: Path, tmp_path: Path) -> Evaluation:
     frames = write_scenes(tmp_path / "frames", 4, seed=1, size=(32, 64))
-    return evaluate(EvaluationOptions(bundle, (frames,), kinds=("fog",), severities=(5,)), quiet, without_progress)
+    return evaluate(EvaluationOptions(bundle, (frames,), kinds=("fog",), severities=(5,)))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

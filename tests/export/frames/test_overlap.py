@@ -12,6 +12,7 @@ from export.data import SyntheticRoads
 from export.errors import UsageError
 from export.frames.files import FrameFiles, read_frame
 from export.frames.overlap import check_overlap, overlap_share, overlap_warning, thumbnails
+from export.reporter import SILENT
 from tests.conftest import CAMVID, write_scenes
 
 OTHERS = (("val", "0016E5"), ("train", "0001TP"), ("train", "0006R0"))
@@ -59,14 +60,14 @@ def test_drives_of_the_training_set_are_named(tmp_path: Path) -> None:
         path.rename(new / f"{'ab'[i % 2]}_{path.name}")
 
     def warnings(rule: str, *train: Path) -> list[str]:
-        return check_overlap(FrameFiles([new]), train, rule, lambda items, *_: items)
+        return check_overlap(FrameFiles([new]), train, rule, SILENT)
 
     (warning,) = warnings("prefix", known)
     assert warning.startswith("the network was trained on frames of a:")
     assert warnings("none", known) == warnings("folder", known) == warnings("prefix") == []
     assert [text[:4] for text in warnings("none", new)] == ["100%"]
     with pytest.raises(UsageError, match="features do not show"):
-        check_overlap(None, [known], "none", lambda items, *_: items)
+        check_overlap(None, [known], "none", SILENT)
 
 
 @pytest.mark.camvid

@@ -27,7 +27,7 @@ from export.precision.gate import FRAMES, SHIFTS, PrecisionGate, Verdicts
 from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, INT8, INT8_TENSORRT, PrecisionLoss, PrecisionOptions
 from export.precision.reduce import rank_layers, reduce_precision
-from export.progress import without_progress
+from export.reporter import SILENT
 from lsood_runtime import OoDMonitor, read_manifest
 from lsood_runtime._cli.commands import run as lsood
 from tests.exported_graphs import network_graph
@@ -150,7 +150,7 @@ def test_libtorch_is_not_offered_fewer_bits(tmp_path: Path) -> None:
 def test_the_gate_counts_what_changed(frames: Path) -> None:
     """Shares by hand, and AUROC as the share of pairs in order (Mann and Whitney)."""
     held_out = np.arange(40, 55)
-    gate = PrecisionGate(FrameFiles([frames]), held_out, lambda: (), 0, without_progress)
+    gate = PrecisionGate(FrameFiles([frames]), held_out, lambda: (), 0, SILENT)
     assert len(gate) == 15 * (1 + len(SHIFTS))
     assert gate.sets[0].indices == tuple(held_out)
     rng = np.random.default_rng(0)
@@ -181,7 +181,7 @@ def test_the_gate_counts_what_changed(frames: Path) -> None:
 def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
     files = FrameFiles([frames])
     draws = count()
-    gate = PrecisionGate(files, np.arange(60), lambda: [np.array([next(draws)], np.float32)], 0, without_progress)
+    gate = PrecisionGate(files, np.arange(60), lambda: [np.array([next(draws)], np.float32)], 0, SILENT)
     assert len(gate.sets[0]) == FRAMES
     seen: list[list[tuple[int, float]]] = []
 
@@ -229,7 +229,7 @@ def test_the_layer_that_hurts_comes_first(by_pixels: bool, monkeypatch: pytest.M
         return model
 
     monkeypatch.setattr(quantiser, "only", spoilt)
-    ranked = rank_layers(quantiser, network_graph(name, "fixed"), cases, 5, by_pixels, without_progress)
+    ranked = rank_layers(quantiser, network_graph(name, "fixed"), cases, 5, by_pixels, SILENT)
     assert ranked[0] == hurting
     assert sorted(ranked) == sorted(quantiser.layers)
 
@@ -293,7 +293,6 @@ def run_reduction(
         ScriptedGate(losses),  # type: ignore[arg-type]
         FrameSource("fitted", files, tuple(range(10))),
         lambda: (),
-        lambda _: None,
-        without_progress,
+        SILENT,
     )
     return result, tried, ranked

@@ -50,7 +50,7 @@ def options(checkpoint: Path, frames: Path) -> SearchOptions:
 
 @pytest.fixture(scope="module")
 def result(options: SearchOptions) -> SearchResult:
-    return search(options, lambda _: None, lambda items, *_: items)
+    return search(options)
 
 
 def test_every_combination_is_judged_best_first(result: SearchResult) -> None:
@@ -199,7 +199,7 @@ def test_shifts_that_do_not_exist_are_refused(options: SearchOptions) -> None:
 
     for wrong in ({"kinds": ("hail",)}, {"kinds": ()}, {"detectors": ("svm",)}, {"severity": 9}):
         with pytest.raises(UsageError, match="expected"):
-            search(replace(options, **wrong), lambda _: None, lambda items, *_: items)
+            search(replace(options, **wrong))
 
 
 def test_the_guides_tap_is_the_one_drop_block_layer(checkpoint: Path) -> None:
