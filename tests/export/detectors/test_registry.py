@@ -25,7 +25,6 @@ from export.graphs.detector import score_graph
 from export.graphs.torchscript import DetectorScore
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
-from export.progress import without_progress
 from export.recalibrate import RecalibrationOptions, recalibrate
 from lsood_runtime import OoDMonitor, read_manifest
 
@@ -92,7 +91,7 @@ def test_new_detector_in_a_bundle_is_calibrated_and_stands_in_its_card(
 ) -> None:
     calibration = CalibrationOptions(detector=toy, rates={"10%": 0.1})
     options = RecalibrationOptions(bundle, tmp_path / "new", (frames,), calibration=calibration)
-    recalibrate(options, lambda _: None, without_progress)
+    recalibrate(options)
     manifest = read_manifest(options.out)
     assert manifest.detector.kind == toy
     card = (options.out / "README.md").read_text()
