@@ -24,7 +24,7 @@ from export.models import DeepLabV3PlusModule
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
-from export.sampling.rewrite import Mode
+from export.sampling.mask_mode import Mode
 from export.sampling.sampler import Sampler, build_sampler
 from lsood_runtime._inference.frame_pass import DTYPES, DevicePass, HostPass, Pass
 from lsood_runtime._inference.graph import Graph, Signature

@@ -14,7 +14,8 @@ from benchmarks.networks import REDUCED, Placement, alone, monitored, subject
 from export.anomalies import ANOMALIES
 from export.data.synthetic import SyntheticRoads
 from export.evaluation.evaluate import evaluate
-from export.evaluation.result import Evaluation, EvaluationOptions
+from export.evaluation.options import EvaluationOptions
+from export.evaluation.result import Evaluation
 from export.pipeline.export_monitor import export_monitor
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT32, INT8, PrecisionOptions

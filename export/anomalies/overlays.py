@@ -5,12 +5,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
 
 from export.anomalies.patterns import Bytes, Degradation, Floats
 from export.errors import UsageError
-from export.layers.preprocessing import resize
 
 
 def overlays(folder: str | Path) -> Degradation:
@@ -53,6 +51,10 @@ def _read(path: Path) -> Bytes:
 
 def _lay_over(pictures: tuple[Bytes, ...], frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
     """Frame under one of the pictures; colours are multiplied by alpha before they are resized, lest edges bleed."""
+    import torch  # here, since the other degradations, and commands that only name them, do without it
+
+    from export.layers.preprocessing import resize
+
     picture = pictures[rng.integers(len(pictures))].astype(np.float32)
     if rng.random() < 0.5:
         picture = picture[:, ::-1]

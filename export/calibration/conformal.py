@@ -16,35 +16,11 @@ from scipy.stats import beta
 
 from export.calibration.autocorrelation import effective_frames
 from export.calibration.options import is_rate
-from export.errors import CalibrationError, UsageError
+from export.errors import CalibrationError
 from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
 from lsood_runtime._bundle.manifest import OperatingPoint
 
 Scores = NDArray[np.float64]
-
-
-def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
-    """Read ``0.05`` or ``strict=0.01``; a rate without a name is named by its percentage, ``5%``.
-
-    Raises:
-        UsageError: no number, a rate outside (0, 1), an empty name, or a name twice.
-    """
-    points: dict[str, float] = {}
-    for text in texts:
-        name, equals, number = text.rpartition("=")
-        try:
-            rate = float(number)
-        except ValueError:
-            rate = math.nan
-        if not is_rate(rate) or (equals and not name.strip()):
-            raise UsageError(f"expected a false-alarm rate between 0 and 1, or NAME=RATE, got {text!r}")
-        name = name.strip() or f"{100 * rate:g}%"
-        if name in points or not name.isprintable():
-            raise UsageError(
-                f"expected operating points of different printable names, got {name!r} twice or unprintable"
-            )
-        points[name] = rate
-    return points
 
 
 def _check_rate(false_alarm_rate: float) -> None:

@@ -6,12 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
-from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, calibration_rows, run_command
-from export.recalibrate import RecalibrationOptions, recalibrate
+from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 
 _EPILOG = f"""\
 examples:
@@ -73,6 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     out = flags.out or bundle.with_name(f"{bundle.name}-recalibrated")
 
     def work(reporter: ConsoleReporter) -> None:
+        from export.cli.bundle_table import print_calibrated  # here: --help does without what the work needs
+        from export.recalibrate import RecalibrationOptions, recalibrate
+
         options = RecalibrationOptions(
             bundle=bundle,
             out=out,
@@ -87,10 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         if result.dropped:
             reporter.stage(f"left out of the new bundle, since only an export can make it: {', '.join(result.dropped)}")
         if not flags.quiet:
-            table = Table(title=str(out), show_header=False, title_justify="left")
-            for name, value in calibration_rows(result.manifest).items():
-                table.add_row(name, value)
-            Console(highlight=False).print(table)
+            print_calibrated(out, result.manifest)
             print(f"next: {shlex.join(['python', '-m', 'lsood_runtime', 'diff', str(bundle), str(out)])}")
 
     return run_command(work, verbose=flags.verbose, quiet=flags.quiet)

@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from export.calibration.conformal import parse_operating_points
+from export.calibration.operating_points import parse_operating_points
 from export.calibration.options import AUTO, GUARANTEES, CalibrationOptions
 from export.detectors.registry import DETECTORS, densities, detector_help, detectors_on_ood_frames
 

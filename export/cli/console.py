@@ -8,12 +8,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from export.errors import ExportError
-from lsood_runtime import LsoodError, Manifest
-from lsood_runtime._cli.report import detector_line, operating_point
+from lsood_runtime import LsoodError
 
 T = TypeVar("T")
 
@@ -38,6 +34,8 @@ class ConsoleReporter:
     """
 
     def __init__(self, quiet: bool) -> None:
+        from rich.console import Console  # here and below: --help does without it
+
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.quiet = quiet
 
@@ -47,6 +45,8 @@ class ConsoleReporter:
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one, with a bar."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         columns = (TextColumn("{task.description:>24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self.console, disable=self.quiet) as bar:
             yield from bar.track(items, total=total, description=what)
@@ -66,14 +66,3 @@ def run_command(work: Callable[[ConsoleReporter], None], *, verbose: bool, quiet
         print("export: interrupted; nothing was written", file=sys.stderr)
         return 130
     return 0
-
-
-def calibration_rows(manifest: Manifest) -> dict[str, str]:
-    """Detector, thresholds and warnings of a bundle, for the table at the end of a command."""
-    detector = manifest.detector
-    return {
-        "detector": f"{detector_line(detector)}; {detector.reason}",
-        **{f"threshold {name}": operating_point(point) for name, point in manifest.operating_points.items()},
-        "calibration": f"{manifest.calibration.source}, worth {manifest.calibration.effective_frames:.0f} independent ones",
-        **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
-    }

@@ -10,18 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.errors import UsageError
-from export.evaluation.bootstrap import Interval
-from export.evaluation.evaluate import evaluate
-from export.evaluation.report_page import check_report_folder, write_report
-from export.evaluation.report_summary import summary
-from export.evaluation.result import Evaluation, EvaluationOptions
-from export.evaluation.update_card import update_card
+from export.evaluation.options import EvaluationOptions
 
 _EPILOG = f"""\
 examples:
@@ -111,6 +103,11 @@ def main(arguments: Sequence[str]) -> int:
     flags = build_parser().parse_args(arguments)
 
     def work(reporter: ConsoleReporter) -> None:
+        from export.cli.evaluation_table import print_evaluation  # here: --help does without what the work needs
+        from export.evaluation.evaluate import evaluate
+        from export.evaluation.report_page import check_report_folder, write_report
+        from export.evaluation.update_card import update_card
+
         options = EvaluationOptions(
             bundle=flags.bundle,
             ind=tuple(flags.ind),
@@ -137,7 +134,7 @@ def main(arguments: Sequence[str]) -> int:
             json.dump(result.asdict(), sys.stdout, indent=1, allow_nan=False)
             sys.stdout.write("\n")
         elif not flags.quiet:
-            _print(result)
+            print_evaluation(result)
             if flags.report is not None:
                 print(f"next: open {flags.report / 'index.html'}")
 
@@ -180,42 +177,3 @@ def _kinds(words: Sequence[str]) -> tuple[str, ...]:
     if list(words) == ["all"]:
         return tuple(ANOMALIES)
     return () if list(words) == ["none"] else tuple(words)
-
-
-def _print(result: Evaluation) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    table = Table(title=f"{result.manifest.name}, threshold {result.threshold:.4g} ({result.operating_point})")
-    labelled = result.ind.mean_iou is not None
-    columns = ("shift", "frames", "AUROC", "InD flagged, 95 % caught", "OoD missed, 95 % kept", "missed")
-    for column in [*columns, *(["mIoU"] if labelled else [])]:
-        table.add_column(column, justify="left" if column == "shift" else "right")
-    for shift in result.shifts:
-        names = ("ind_flagged@95_ood_caught", "ood_missed@95_ind_kept", "miss_rate")
-        iou = [] if not labelled else ["-" if shift.frames.mean_iou is None else f"{shift.frames.mean_iou:.3f}"]
-        table.add_row(
-            shift.name,
-            str(len(shift.frames.features)),
-            _figure(shift.figures["auroc"]),
-            *(f"{shift.figures[name].value:.3f}" for name in names),
-            *iou,
-        )
-    console.print(table)
-    if result.shifts:
-        means = Table(title="mean AUROC, shifts that fitted nothing")
-        means.add_column("score")
-        means.add_column("AUROC", justify="right")
-        means.add_row("this monitor", f"{result.mean_auroc:.3f}")
-        for name in result.shifts[0].peers:
-            means.add_row(name, f"{result.mean_peer(name):.3f}")
-        console.print(means)
-    for sentence in summary(result):
-        console.print(sentence)
-    for failure in result.failures:
-        console.print(
-            f"{failure.score_name}: Spearman {failure.spearman:+.2f} with a frame's mIoU, AURC {failure.aurc:.3f} "
-            f"(oracle {failure.oracle_aurc:.3f}, random {failure.random_aurc:.3f})"
-        )
-
-
-def _figure(figure: Interval) -> str:
-    return f"{figure.value:.3f} ({figure.low:.2f}-{figure.high:.2f})"

@@ -7,23 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from rich.console import Console
-from rich.table import Table
-
-from export.checkpoint.load import load_checkpoint
 from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
 from export.cli.config_file import config_arguments
-from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, calibration_rows, run_command
-from export.cli.layer_table import layer_table, network_layers
+from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.errors import UsageError
-from export.graphs.segmentation import SEGMENTATION_KINDS
-from export.pipeline.export_monitor import ExportOptions, ExportResult, export_monitor
-from export.pipeline.options import FORMATS
-from export.precision.options import FLOAT32, PrecisionOptions
-from export.sampling.rewrite import Mode
+from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
+from export.pipeline.options import FORMATS, ExportOptions
+from export.precision.options import PrecisionOptions
+from export.sampling.mask_mode import Mode
 from lsood_runtime._bundle.manifest import PRECISIONS
-from lsood_runtime._cli.report import precision_line
 
 _PRECISION = PrecisionOptions()
 _EPILOG = f"""\
@@ -153,6 +146,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(reporter: ConsoleReporter) -> None:
         if flags.list_layers:
+            from export.checkpoint.load import load_checkpoint  # here and below: --help does without torch
+            from export.cli.layer_table import layer_table, network_layers
+
             checkpoint = load_checkpoint(flags.ckpt, flags.model, dict(flags.model_arg), trust=flags.trust_checkpoint)
             print(layer_table(network_layers(checkpoint, flags.input_size, flags.frames)))
         else:
@@ -170,6 +166,9 @@ def _with_config(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> l
 
 
 def _export(flags: argparse.Namespace, reporter: ConsoleReporter) -> None:
+    from export.cli.bundle_table import print_exported
+    from export.pipeline.export_monitor import export_monitor
+
     options = ExportOptions(
         frames=tuple(flags.frames),
         out=flags.out,
@@ -186,28 +185,5 @@ def _export(flags: argparse.Namespace, reporter: ConsoleReporter) -> None:
     )
     result = export_monitor(options, reporter)
     if not flags.quiet:
-        _summarise(options, result)
-
-
-def _summarise(options: ExportOptions, result: ExportResult) -> None:
-    manifest, parity = result.manifest, result.parity
-    table = Table(title=f"{options.out}", show_header=False, title_justify="left")
-    rows = {
-        "network": f"{manifest.name}, {manifest.input.network_height} x {manifest.input.network_width}",
-        "frames": f"{manifest.input.frame_height} x {manifest.input.frame_width} {manifest.input.channels} uint8",
-        "tap": f"{', '.join(manifest.tap.layers)}, {manifest.tap.channels} dimensions",
-        "masks": f"{manifest.masks.count} {manifest.masks.mode}, p = {manifest.masks.drop_prob:g}"
-        + (f", b = {manifest.masks.block_size}" if manifest.masks.block_size else ""),
-        **calibration_rows(manifest),
-        "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
-        f"score {parity.score_max_abs:.1e} over {parity.frames} frames",
-    }
-    if manifest.precision.kind != FLOAT32:
-        rows["precision"] = precision_line(manifest.precision)
-    more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
-    if more:
-        rows["also"] = ", ".join(more)
-    for name, value in rows.items():
-        table.add_row(name, value)
-    Console(highlight=False).print(table)
-    print(f"next: python -m lsood_runtime score {options.out} {options.frames[0]}")
+        print_exported(options.out, result.manifest)
+        print(f"next: python -m lsood_runtime score {options.out} {options.frames[0]}")

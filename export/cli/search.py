@@ -2,16 +2,9 @@
 """``python -m export search``: which layer, how many samples, which detector."""
 
 import argparse
-import csv
-import json
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
-
-from rich.console import Console
-from rich.table import Table
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
@@ -19,8 +12,7 @@ from export.cli.network_arguments import add_network_arguments, add_sampling_arg
 from export.detectors.registry import DETECTORS, detectors_on_ind_frames
 from export.errors import UsageError
 from export.pipeline.options import ExportOptions
-from export.search.ranking import Ranked
-from export.search.search import SearchOptions, SearchResult, export_command, search
+from export.search.options import SearchOptions
 
 _EPILOG = f"""\
 examples:
@@ -119,6 +111,9 @@ def main(arguments: Sequence[str]) -> int:
     taps = [name for word in flags.taps for name in word.split(",") if name]
 
     def work(reporter: ConsoleReporter) -> None:
+        from export.cli.search_table import print_search, write_csv, write_json  # here: --help does without torch
+        from export.search.search import search
+
         if flags.out is not None and not flags.out.parent.is_dir():
             raise UsageError(f"expected the folder {flags.out.parent} to exist, it does not: make it first")
         options = SearchOptions(
@@ -140,77 +135,11 @@ def main(arguments: Sequence[str]) -> int:
         if flags.out is not None:
             whole = flags.out.with_name(f".{flags.out.name}.part")
             with whole.open("w", newline="") as file:
-                _write_csv(result, file)
+                write_csv(result, file)
             whole.replace(flags.out)
         if flags.json:
-            json.dump([_fields(one) for one in result.ranked], sys.stdout, indent=1, allow_nan=False)
-            sys.stdout.write("\n")
+            write_json(result, sys.stdout)
         elif not flags.quiet:
-            _print(result, options)
+            print_search(result, options)
 
     return run_command(work, verbose=flags.verbose, quiet=flags.quiet)
-
-
-def _fields(one: Ranked) -> dict[str, object]:
-    worst, least = one.worst
-    return {
-        "features": one.candidate.features,
-        "detector": one.candidate.detector,
-        "pca": one.candidate.pca_components,
-        "mean_auroc": one.mean_auroc,
-        "worst_shift": worst,
-        "worst_auroc": least,
-        "ind_flagged@95_ood_caught": one.flagged,
-        "added_ms": one.added_ms,
-        **{f"auroc_{name}": value for name, value in one.auroc.items()},
-    }
-
-
-def _write_csv(result: SearchResult, file: TextIO) -> None:
-    rows = [_fields(one) for one in result.ranked]
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-def _print(result: SearchResult, options: SearchOptions) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    table = Table(title="best first; AUROC over shifts that nothing was fitted on")
-    for column in ("features", "detector", "PCA", "AUROC", "worst shift", "InD flagged, 95 % caught", "added ms"):
-        table.add_column(column, justify="left" if column in ("features", "detector", "worst shift") else "right")
-    names = _short_names([one.candidate.features for one in result.ranked])
-    for one in result.ranked:
-        worst, least = one.worst
-        table.add_row(
-            names[one.candidate.features],
-            one.candidate.detector,
-            str(one.candidate.pca_components or "-"),
-            f"{one.mean_auroc:.3f}",
-            f"{worst} {least:.2f}",
-            f"{one.flagged:.3f}",
-            "-" if one.added_ms is None else f"{one.added_ms:.1f}",
-        )
-    console.print(table)
-    for line in _guide_lines(result):
-        console.print(line)
-    if result.best is not None:
-        best = result.best.candidate
-        console.print(f"best that an export can make: {best.features}, {best.detector}")
-        print(f"next: {shlex.join(['python', '-m', 'export', *export_command(best, options)])}")
-
-
-def _short_names(features: Sequence[str]) -> dict[str, str]:
-    """The taps by the last part of their names, where that tells them apart."""
-    short = {name: name.rpartition(".")[2] if ", " in name else name for name in features}
-    return short if len(set(short.values())) == len(short) else {name: name for name in features}
-
-
-def _guide_lines(result: SearchResult) -> Iterator[str]:
-    """The guide's configuration beside the best one."""
-    if result.guide is not None and result.best_beside_guide is not None:
-        shifts = len(result.guide.auroc)
-        yield (
-            f"the guide's configuration (S = 10, fresh masks, KDE classifier that learnt mud, fog and sun flare): mean AUROC "
-            f"{result.guide.mean_auroc:.3f} over the {shifts} other shifts; the best one: "
-            f"{result.best_beside_guide.mean_auroc:.3f}"
-        )

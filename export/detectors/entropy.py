@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
+from export.detectors.entropy_constants import DEFAULT_NEIGHBORS, MIN_DIST
 from export.errors import UsageError
 
 if TYPE_CHECKING:  # recalibration does without torch
     from torch import Tensor
 
-MIN_DIST = 1e-5
-DEFAULT_NEIGHBORS = 5
 _FRAMES_AT_ONCE = 32
 _COLUMNS_AT_ONCE = 8192  # what a block sorts stays in the processor's cache
 

@@ -20,7 +20,8 @@ from export.errors import UsageError
 from export.evaluation.bootstrap import share_interval
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
 from export.evaluation.ood_metrics import shift_figures
-from export.evaluation.result import Evaluation, EvaluationOptions, Moment, Shift
+from export.evaluation.options import EvaluationOptions
+from export.evaluation.result import Evaluation, Moment, Shift
 from export.evaluation.scored_sets import FrameSet, label_files, score_set
 from export.frames.files import FrameFiles
 from export.reporter import SILENT, Reporter

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation is asked, and what it finds: read by the table, the report and the model card."""
+"""Result of an evaluation, read by the table, the report and the model card."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.anomalies import ANOMALIES, SEVERITIES
 from export.evaluation.bootstrap import Interval
 from export.evaluation.failure_prediction import FailurePrediction
+from export.evaluation.options import EvaluationOptions
 from export.evaluation.scored_sets import FrameSet
 from lsood_runtime import Manifest
 
@@ -19,39 +18,6 @@ Bytes = NDArray[np.uint8]
 
 BLIND = 0.8
 """AUROC below which a shift is called unseen."""
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """What a user may ask of an evaluation.
-
-    Attributes:
-        bundle: its folder.
-        ind: in-distribution frames that neither network, detector nor thresholds have seen.
-        ood: out-of-distribution frames by name.
-        labels: folders of label files, PNG class ids under the frames' own names.
-        ignored_labels: ids of pixels that do not count.
-        kinds: synthetic anomalies of the in-distribution frames, keys of ``ANOMALIES``.
-        severities: of these.
-        every: take every n-th in-distribution frame for the synthetic anomalies.
-        fit_frames: in-distribution frames to fit other detectors on, to compare with.
-        operating_point: whose threshold counts; None for the bundle's default.
-        seed: of anomalies and bootstrap.
-        threads: of ONNX Runtime; None for one a core.
-    """
-
-    bundle: Path
-    ind: tuple[Path, ...]
-    ood: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    labels: tuple[Path, ...] = ()
-    ignored_labels: tuple[int, ...] = (255,)
-    kinds: tuple[str, ...] = tuple(ANOMALIES)
-    severities: tuple[int, ...] = SEVERITIES
-    every: int = 1
-    fit_frames: tuple[Path, ...] = ()
-    operating_point: str | None = None
-    seed: int = 0
-    threads: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

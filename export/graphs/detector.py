@@ -9,7 +9,8 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.pipeline import Pipeline
 
-from export.detectors.entropy import MIN_DIST, check_neighbors, entropy_offset
+from export.detectors.entropy import check_neighbors, entropy_offset
+from export.detectors.entropy_constants import MIN_DIST
 from export.graphs.sklearn_converters import register_detector
 
 OPSET = 20

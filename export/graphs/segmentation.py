@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from export.errors import ConversionError
 from export.graphs.detector import OPSET
 from export.graphs.noise import noise_name
+from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.layers.preprocessing import Preprocessing
-
-SEGMENTATION_KINDS = ("classes", "logits", "none")
 
 
 class MonitoredNetwork(nn.Module):

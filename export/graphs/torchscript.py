@@ -16,7 +16,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, fx, nn
 
-from export.detectors.entropy import MIN_DIST, entropy_offset
+from export.detectors.entropy import entropy_offset
+from export.detectors.entropy_constants import MIN_DIST
 from export.detectors.registry import DetectorSpec
 from export.errors import ConversionError
 from export.graphs.noise import Noise

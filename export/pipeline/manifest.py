@@ -8,7 +8,7 @@ from export.bundle.golden import golden_tolerance
 from export.bundle.versions import versions
 from export.calibration.calibrate import CalibrationResult
 from export.checkpoint.load import Checkpoint
-from export.detectors.entropy import MIN_DIST
+from export.detectors.entropy_constants import MIN_DIST
 from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.options import ExportOptions

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from export.calibration.options import CalibrationOptions
-from export.detectors.entropy import DEFAULT_NEIGHBORS
+from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.precision.options import PrecisionOptions
-from export.sampling.rewrite import Mode
+from export.sampling.mask_mode import Mode
 
 CHANNELS = ("rgb", "bgr")
 RESIZES = ("bilinear", "refuse")

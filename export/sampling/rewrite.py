@@ -2,13 +2,13 @@
 """Write the sampled graph: the network as it is, then the region again in batch S * B, then the latent samples."""
 
 import operator
-from typing import Literal
 
 from torch import fx, nn
 
 from export.layers.stochastic import Site
 from export.sampling.batch_region import Region, Role, descendants
 from export.sampling.mask_bank import MaskBank
+from export.sampling.mask_mode import Mode
 from export.sampling.modules import (
     ApplyMasks,
     BankWeights,
@@ -22,8 +22,6 @@ from export.sampling.modules import (
 )
 from export.sampling.plan import Plan, Reading
 from export.sampling.trace import MarkedGraph, is_mark
-
-Mode = Literal["fixed", "fresh", "input"]
 
 
 class SampledGraph:

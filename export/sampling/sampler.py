@@ -13,8 +13,9 @@ from torch import Tensor, fx, nn
 from export.errors import ConversionError, TapError
 from export.layers.stochastic import Site
 from export.sampling.mask_bank import MaskBank, check_full_share, draw_mask_bank
+from export.sampling.mask_mode import Mode
 from export.sampling.plan import check_taps, plan_sampling
-from export.sampling.rewrite import Mode, SampledGraph
+from export.sampling.rewrite import SampledGraph
 from export.sampling.taps import list_layers
 from export.sampling.trace import mark_network
 

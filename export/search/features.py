@@ -12,7 +12,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
-from export.detectors.entropy import DEFAULT_NEIGHBORS, latent_entropy
+from export.detectors.entropy import latent_entropy
+from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.graphs.evaluation import OUTPUT_SCORES
 from export.graphs.runners import run_graph
 from export.reporter import Reporter

@@ -2,8 +2,7 @@
 """Which layer, how many samples, which detector? Every combination, judged in one pass over the frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from export.anomalies.frame_set import FrameSource
 from export.checkpoint.load import load_checkpoint
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.fit import fit_detector
-from export.detectors.registry import DETECTORS, detectors_on_ind_frames
+from export.detectors.registry import DETECTORS
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
@@ -25,6 +24,7 @@ from export.pipeline.resolve import check_options, resolve_preprocessing
 from export.reporter import SILENT, Reporter
 from export.sampling.taps import resolve_taps
 from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
+from export.search.options import SearchOptions
 from export.search.ranking import GUIDE, Candidate, Ranked, candidates, judge
 from export.search.timing import Workshop
 
@@ -32,38 +32,6 @@ PAIRS = 15
 _AT = ", S = "
 _FEWEST = 20
 """Frames in each half: the bandwidth is chosen over ten, and an AUROC of fewer says little."""
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """What a user may ask of a search.
-
-    Attributes:
-        export: checkpoint, frames, taps, preprocessing and constants, as an export takes them; where it is told to write to
-            and how many samples it takes do not count.
-        samples: numbers of samples to look at.
-        detectors: to look at.
-        components: of the PCA before them; 0 for none.
-        ood_frames: real out-of-distribution frames; empty: synthetic shifts are made of the in-distribution frames.
-        kinds: of the synthetic shifts.
-        severity: of these.
-        every: take every n-th frame for these.
-        group_by: how frames are told apart by drive.
-        timed: how many of the best are timed.
-        guide: judge the guide's own configuration too, on shifts that neither it nor the best was fitted on.
-    """
-
-    export: ExportOptions
-    samples: tuple[int, ...] = (8, 16, 64)
-    detectors: tuple[str, ...] = field(default_factory=detectors_on_ind_frames)
-    components: tuple[int, ...] = (0,)
-    ood_frames: tuple[Path, ...] = ()
-    kinds: tuple[str, ...] = tuple(ANOMALIES)
-    severity: int = 3
-    every: int = 4
-    group_by: str = "none"
-    timed: int = 3
-    guide: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from onnx import ModelProto, TensorProto, defs, helper, shape_inference
 
 from export.precision.float16 import to_float16
-from export.sampling.rewrite import Mode
+from export.sampling.mask_mode import Mode
 from lsood_runtime import OoDMonitor
 from tests.cuda.kernels import TABLE, KernelTable, off_cuda
 from tests.cuda.placement import CPU, CUDA, PlacementUnavailableError, StubbedWheel

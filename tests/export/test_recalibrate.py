@@ -208,7 +208,7 @@ def test_the_command_runs_without_torch(bundle: Path, drives: Path, tmp_path: Pa
     assert once_more.returncode == 2
     assert "--overwrite" in once_more.stderr
     import_torch = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH, "--ckpt", "x"],
+        [sys.executable, "-c", _WITHOUT_TORCH, "--ckpt", "x", "--frames", "y", "--out", "z"],
         capture_output=True,
         text=True,
         check=False,

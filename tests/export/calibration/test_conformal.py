@@ -17,7 +17,6 @@ from export.calibration.conformal import (
     drive_warning,
     new_drive_rate,
     p_values,
-    parse_operating_points,
     set_threshold,
 )
 from export.calibration.options import CalibrationOptions
@@ -164,16 +163,6 @@ def test_p_values_by_counting() -> None:
     calibration, scores = rng.integers(0, 9, 40).astype(float), rng.integers(-1, 10, 25).astype(float)
     expected = [(1 + sum(other >= score for other in calibration)) / 41 for score in scores]
     np.testing.assert_allclose(p_values(calibration, scores), expected)
-
-
-def test_operating_points_are_named() -> None:
-    assert parse_operating_points(["0.05", "strict=0.01", "0.125"]) == {"5%": 0.05, "strict": 0.01, "12.5%": 0.125}
-
-
-@pytest.mark.parametrize("texts", [["5"], ["0"], ["x"], ["a=b"], ["=0.1"], ["0.1", "10%=0.2"], ["nan"], ["a\nb=0.1"]])
-def test_bad_operating_points_are_refused(texts: list[str]) -> None:
-    with pytest.raises(UsageError, match="expected"):
-        parse_operating_points(texts)
 
 
 def test_warning_names_the_worst_pair_and_chance_raises_none() -> None:

@@ -27,7 +27,7 @@ def resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             caught.append(options)
             raise StoppedError
 
-        monkeypatch.setattr(cli, "export_monitor", stop)
+        monkeypatch.setattr("export.pipeline.export_monitor.export_monitor", stop)
         with pytest.raises(StoppedError):
             cli.main(["--config", str(tmp_path / "export.yaml"), *flags])
         return caught[0]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from export.detectors.entropy import MIN_DIST, latent_entropy
+from export.detectors.entropy import latent_entropy
+from export.detectors.entropy_constants import MIN_DIST
 from export.graphs.detector import entropy_graph
 
 

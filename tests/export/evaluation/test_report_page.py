@@ -14,8 +14,9 @@ from PIL import Image
 
 from export.errors import UsageError
 from export.evaluation.evaluate import evaluate
+from export.evaluation.options import EvaluationOptions
 from export.evaluation.report_page import check_report_folder, render, write_report
-from export.evaluation.result import Evaluation, EvaluationOptions
+from export.evaluation.result import Evaluation
 from tests.conftest import write_scenes
 
 VOID = {"meta", "img", "br", "link"}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from export.evaluation.evaluate import evaluate
-from export.evaluation.result import Evaluation, EvaluationOptions
+from export.evaluation.options import EvaluationOptions
+from export.evaluation.result import Evaluation
 from export.evaluation.update_card import update_card
 from lsood_runtime import BundleError, OoDMonitor
 from tests.conftest import write_scenes

@@ -13,8 +13,8 @@ from torch import nn
 
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
+from export.sampling.mask_mode import Mode
 from export.sampling.reference_passes import sample_passes
-from export.sampling.rewrite import Mode
 from export.sampling.sampler import build_sampler
 from tests.networks import (
     HEIGHT,

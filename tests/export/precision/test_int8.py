@@ -21,7 +21,7 @@ from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.network_body import layer_name, network_body
 from export.precision.options import INT8, INT8_TENSORRT
-from export.sampling.rewrite import Mode
+from export.sampling.mask_mode import Mode
 from tests.exported_graphs import SAMPLES, network_graph
 from tests.networks import HEIGHT, WIDTH
 

@@ -8,8 +8,8 @@ import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
+from export.sampling.mask_mode import Mode
 from export.sampling.reference_passes import sample_passes
-from export.sampling.rewrite import Mode
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.trace import is_mark
 from tests.networks import (

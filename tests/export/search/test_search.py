@@ -27,8 +27,9 @@ from export.layers.preprocessing import Preprocessing
 from export.pipeline.options import ExportOptions
 from export.sampling.sampler import build_sampler
 from export.search.features import SearchFeatures, two_folds
+from export.search.options import SearchOptions
 from export.search.ranking import Candidate, judge
-from export.search.search import SearchOptions, SearchResult, guides_tap, search
+from export.search.search import SearchResult, guides_tap, search
 from tests.conftest import INPUT_SIZE
 
 TAPS = ("deeplab_v3plus_model.backbone.layer3", "deeplab_v3plus_model.drop_block1")

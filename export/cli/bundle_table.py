@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bundle that was just written, as a table on the terminal."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from export.precision.options import FLOAT32
+from lsood_runtime import Manifest
+from lsood_runtime._cli.report import detector_line, operating_point, precision_line
+
+
+def print_exported(bundle: Path, manifest: Manifest) -> None:
+    """Print what an export wrote: network, tap, masks, calibration and parity."""
+    masks, parity = manifest.masks, manifest.parity
+    rows = {
+        "network": f"{manifest.name}, {manifest.input.network_height} x {manifest.input.network_width}",
+        "frames": f"{manifest.input.frame_height} x {manifest.input.frame_width} {manifest.input.channels} uint8",
+        "tap": f"{', '.join(manifest.tap.layers)}, {manifest.tap.channels} dimensions",
+        "masks": f"{masks.count} {masks.mode}, p = {masks.drop_prob:g}"
+        + (f", b = {masks.block_size}" if masks.block_size else ""),
+        **_calibration_rows(manifest),
+        "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
+        f"score {parity.score_max_abs:.1e} over {parity.frames} frames",
+    }
+    if manifest.precision.kind != FLOAT32:
+        rows["precision"] = precision_line(manifest.precision)
+    more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
+    if more:
+        rows["also"] = ", ".join(more)
+    _print(bundle, rows)
+
+
+def print_calibrated(bundle: Path, manifest: Manifest) -> None:
+    """Print what a calibration changed: detector and thresholds."""
+    _print(bundle, _calibration_rows(manifest))
+
+
+def _calibration_rows(manifest: Manifest) -> dict[str, str]:
+    """Detector, thresholds and warnings."""
+    return {
+        "detector": f"{detector_line(manifest.detector)}; {manifest.detector.reason}",
+        **{f"threshold {name}": operating_point(point) for name, point in manifest.operating_points.items()},
+        "calibration": f"{manifest.calibration.source}, worth {manifest.calibration.effective_frames:.0f} independent ones",
+        **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
+    }
+
+
+def _print(bundle: Path, rows: Mapping[str, str]) -> None:
+    table = Table(title=str(bundle), show_header=False, title_justify="left")
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console(highlight=False).print(table)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a search as a table on the terminal, as CSV and as JSON."""
+
+import csv
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from export.search.options import SearchOptions
+from export.search.ranking import Ranked
+from export.search.search import SearchResult, export_command
+
+
+def write_json(result: SearchResult, file: TextIO) -> None:
+    """Write one object a candidate, best first."""
+    json.dump([_fields(one) for one in result.ranked], file, indent=1, allow_nan=False)
+    file.write("\n")
+
+
+def _fields(one: Ranked) -> dict[str, object]:
+    worst, least = one.worst
+    return {
+        "features": one.candidate.features,
+        "detector": one.candidate.detector,
+        "pca": one.candidate.pca_components,
+        "mean_auroc": one.mean_auroc,
+        "worst_shift": worst,
+        "worst_auroc": least,
+        "ind_flagged@95_ood_caught": one.flagged,
+        "added_ms": one.added_ms,
+        **{f"auroc_{name}": value for name, value in one.auroc.items()},
+    }
+
+
+def write_csv(result: SearchResult, file: TextIO) -> None:
+    """Write a line for each candidate, best first."""
+    rows = [_fields(one) for one in result.ranked]
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def print_search(result: SearchResult, options: SearchOptions) -> None:
+    """Print the candidates, best first, and the command that exports the best."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    table = Table(title="best first; AUROC over shifts that nothing was fitted on")
+    for column in ("features", "detector", "PCA", "AUROC", "worst shift", "InD flagged, 95 % caught", "added ms"):
+        table.add_column(column, justify="left" if column in ("features", "detector", "worst shift") else "right")
+    names = _short_names([one.candidate.features for one in result.ranked])
+    for one in result.ranked:
+        worst, least = one.worst
+        table.add_row(
+            names[one.candidate.features],
+            one.candidate.detector,
+            str(one.candidate.pca_components or "-"),
+            f"{one.mean_auroc:.3f}",
+            f"{worst} {least:.2f}",
+            f"{one.flagged:.3f}",
+            "-" if one.added_ms is None else f"{one.added_ms:.1f}",
+        )
+    console.print(table)
+    for line in _guide_lines(result):
+        console.print(line)
+    if result.best is not None:
+        best = result.best.candidate
+        console.print(f"best that an export can make: {best.features}, {best.detector}")
+        print(f"next: {shlex.join(['python', '-m', 'export', *export_command(best, options)])}")
+
+
+def _short_names(features: Sequence[str]) -> dict[str, str]:
+    """The taps by the last part of their names, where that tells them apart."""
+    short = {name: name.rpartition(".")[2] if ", " in name else name for name in features}
+    return short if len(set(short.values())) == len(short) else {name: name for name in features}
+
+
+def _guide_lines(result: SearchResult) -> Iterator[str]:
+    """The guide's configuration beside the best one."""
+    if result.guide is not None and result.best_beside_guide is not None:
+        shifts = len(result.guide.auroc)
+        yield (
+            f"the guide's configuration (S = 10, fresh masks, KDE classifier that learnt mud, fog and sun flare): mean AUROC "
+            f"{result.guide.mean_auroc:.3f} over the {shifts} other shifts; the best one: "
+            f"{result.best_beside_guide.mean_auroc:.3f}"
+        )

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the masks of the samples come from."""
+
+from typing import Literal
+
+Mode = Literal["fixed", "fresh", "input"]
+"""``fixed``: a mask bank in the graph; ``fresh``: drawn in the graph for each frame; ``input``: noise is an input."""
