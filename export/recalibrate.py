@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from export.atomic_write import atomic_folder
 from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
 from export.bundle.versions import versions
-from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
+from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
@@ -161,7 +162,7 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": asked},
     )
-    with whole_or_nothing(options.out) as folder:
+    with atomic_folder(options.out) as folder:
         np.savez_compressed(folder / "golden.npz", **golden)
         written = write_bundle(folder, renewed, graphs)
     return Recalibration(written, tuple(sorted(manifest.files.keys() - written.files.keys())))

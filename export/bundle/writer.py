@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a bundle whole or not at all."""
+"""Write the files of a bundle: graphs, model card, manifest."""
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import onnx
 from onnx import ModelProto
 
+from export.atomic_write import recover_interrupted
 from export.bundle.evaluation_record import EvaluationRecord
 from export.bundle.model_card import model_card
 from export.errors import UsageError
@@ -27,6 +25,8 @@ _MARK = "manifest.json"
 def check_destination(out: Path, overwrite: bool) -> None:
     """Refuse a destination that could not be written to in the end, before the costly work begins.
 
+    What an earlier write left there because it was killed is put back or removed.
+
     Raises:
         UsageError: the destination exists and may not be replaced, is no bundle, or its parent is missing or read-only.
     """
@@ -34,42 +34,13 @@ def check_destination(out: Path, overwrite: bool) -> None:
         raise UsageError(f"expected the folder {out.parent} to exist, it does not: make it, or choose another --out")
     if not os.access(out.parent, os.W_OK):
         raise UsageError(f"expected to be able to write into {out.parent}, it is read-only: choose another --out")
+    recover_interrupted(out)
     if not out.exists():
         return
     if not overwrite:
         raise UsageError(f"expected --out to be new, {out} exists: pass --overwrite to replace it")
     if not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).is_file()):
         raise UsageError(f"expected a bundle at {out} to overwrite, found something else: choose another --out")
-
-
-@contextmanager
-def whole_or_nothing(out: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``out`` that takes its place once the block ends without an error.
-
-    An interrupted block leaves ``out`` as it was.
-    """
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        _replace(out, temporary)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(out: Path, new: Path) -> None:
-    if not out.exists():
-        new.rename(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent)) / out.name
-    out.rename(old)
-    try:
-        new.rename(out)
-    except OSError:
-        old.rename(out)
-        raise
-    finally:
-        shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:

@@ -6,8 +6,6 @@ covariance follows from them. Shards read in the order of recording give the ver
 """
 
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from export.atomic_write import atomic_file
 from export.calibration.features import Features
 from export.errors import UsageError
 
@@ -22,7 +21,7 @@ _NETWORK = "network_sha256"
 
 
 def save_features(path: Path, features: Features, network_sha256: str) -> None:
-    """Write features as a compressed NumPy archive, whole or not at all.
+    """Write features as a compressed NumPy archive, atomically.
 
     Args:
         path: the file, ending in ``.npz``.
@@ -37,14 +36,8 @@ def save_features(path: Path, features: Features, network_sha256: str) -> None:
     arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(features)}
     arrays[_NETWORK] = np.array(network_sha256)
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                np.savez_compressed(file, **arrays)
-                file.close()
-                Path(file.name).replace(path)
-            finally:
-                if os.path.exists(file.name):  # noqa: PTH110
-                    os.unlink(file.name)  # noqa: PTH108
+        with atomic_file(path) as file:
+            np.savez_compressed(file, **arrays)
     except OSError as error:
         raise UsageError(f"expected to write features to {path}: {error.strerror}") from error
 

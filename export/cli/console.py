@@ -63,6 +63,6 @@ def run_command(work: Callable[[ConsoleReporter], None], *, verbose: bool, quiet
         print(f"export: error: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, ExportError) else 1
     except KeyboardInterrupt:
-        print("export: interrupted; nothing was written", file=sys.stderr)
+        print("export: interrupted; nothing is half written", file=sys.stderr)
         return 130
     return 0

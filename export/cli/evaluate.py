@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.atomic_write import recover_interrupted
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
@@ -124,6 +125,8 @@ def main(arguments: Sequence[str]) -> int:
         )
         if flags.report is not None:
             check_report_folder(flags.report)
+        if flags.update_card:
+            recover_interrupted(flags.bundle)
         result = evaluate(options, reporter)
         if flags.report is not None:
             reporter.stage(f"writing {flags.report}")

@@ -2,11 +2,13 @@
 """``python -m export search``: which layer, how many samples, which detector."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.atomic_write import atomic_file
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.detectors.registry import DETECTORS, detectors_on_ind_frames
@@ -133,10 +135,10 @@ def main(arguments: Sequence[str]) -> int:
         )
         result = search(options, reporter)
         if flags.out is not None:
-            whole = flags.out.with_name(f".{flags.out.name}.part")
-            with whole.open("w", newline="") as file:
-                write_csv(result, file)
-            whole.replace(flags.out)
+            table = io.StringIO()
+            write_csv(result, table)
+            with atomic_file(flags.out) as file:
+                file.write(table.getvalue().encode())
         if flags.json:
             write_json(result, sys.stdout)
         elif not flags.quiet:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.bundle.writer import whole_or_nothing
+from export.atomic_write import atomic_folder, recover_interrupted
 from export.errors import UsageError
 from export.evaluation.bootstrap import Interval
 from export.evaluation.report_summary import summary
@@ -45,6 +45,7 @@ def check_report_folder(folder: Path) -> None:
         raise UsageError(
             f"expected the folder {folder.parent} to exist, it does not: make it, or choose another --report"
         )
+    recover_interrupted(folder)
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / _MARK).is_file())):
         raise UsageError(f"expected a report or nothing at {folder}, found something else: choose another --report")
 
@@ -62,7 +63,7 @@ def write_report(result: Evaluation, folder: Path, command: str) -> None:
     """
     check_report_folder(folder)
     page = render(result, command)
-    with whole_or_nothing(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         (temporary / _MARK).write_text(json.dumps(result.asdict(), indent=1, allow_nan=False) + "\n")
         (temporary / "index.html").write_text(page, encoding="utf-8")
 

@@ -3,8 +3,9 @@
 
 from pathlib import Path
 
+from export.atomic_write import atomic_folder
 from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
-from export.bundle.writer import seal_bundle, whole_or_nothing
+from export.bundle.writer import seal_bundle
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
 from lsood_runtime._bundle.reader import open_bundle
@@ -24,7 +25,7 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
     contents = open_bundle(bundle, keep=manifest.files)
     if contents.manifest != manifest:
         raise BundleError(f"expected the bundle that was evaluated at {bundle}, got another one: evaluate it again")
-    with whole_or_nothing(bundle) as folder:
+    with atomic_folder(bundle) as folder:
         for name, verified in contents.kept.items():
             if name != "README.md":
                 (folder / name).write_bytes(verified)

@@ -11,9 +11,10 @@ import torch
 from onnx import ModelProto
 
 from export.anomalies.frame_set import FrameSource
+from export.atomic_write import atomic_folder
 from export.bundle.golden import GOLDEN_DRAWS, golden_frames
 from export.bundle.parity import Reference, check_agreement, check_parity, measure_parity
-from export.bundle.writer import check_destination, whole_or_nothing, write_bundle
+from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import split_frames
 from export.calibration.calibrator import CalibratedMonitor, Calibrator
 from export.checkpoint.load import load_checkpoint
@@ -189,7 +190,7 @@ def export_monitor(
         chance=spread,
         network_sha256=digest,
     )
-    with whole_or_nothing(options.out) as folder:
+    with atomic_folder(options.out) as folder:
         np.savez_compressed(folder / "golden.npz", **golden)
         if traced is not None:
             traced.save(str(folder / "monitor.pt"))

@@ -1,53 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole or nothing on disk."""
+"""What a bundle is written over, and the record of its files."""
 
 from pathlib import Path
 
 import pytest
 
-from export.bundle.writer import check_destination, sha256, whole_or_nothing
+from export.bundle.writer import check_destination, sha256
 from export.errors import UsageError
-
-
-def entries(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def test_a_whole_bundle_takes_its_place(tmp_path: Path) -> None:
-    with whole_or_nothing(tmp_path / "monitor") as folder:
-        (folder / "manifest.json").write_text("new")
-        assert not (tmp_path / "monitor").exists()
-    assert entries(tmp_path) == {"monitor"}
-    assert (tmp_path / "monitor" / "manifest.json").read_text() == "new"
-
-
-def write_half(out: Path, failure: type[BaseException]) -> None:
-    with whole_or_nothing(out) as folder:
-        (folder / "manifest.json").write_text("half")
-        raise failure
-
-
-@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
-def test_an_interrupted_write_leaves_nothing_or_the_old(tmp_path: Path, failure: type[BaseException]) -> None:
-    for old in (False, True):
-        if old:
-            (tmp_path / "monitor").mkdir()
-            (tmp_path / "monitor" / "manifest.json").write_text("old")
-        with pytest.raises(failure):
-            write_half(tmp_path / "monitor", failure)
-        assert entries(tmp_path) == ({"monitor"} if old else set())
-    assert (tmp_path / "monitor" / "manifest.json").read_text() == "old"
-
-
-def test_an_old_bundle_is_replaced_whole(tmp_path: Path) -> None:
-    out = tmp_path / "monitor"
-    out.mkdir()
-    (out / "manifest.json").write_text("old")
-    (out / "stale").write_text("old")
-    with whole_or_nothing(out) as folder:
-        (folder / "manifest.json").write_text("new")
-    assert entries(tmp_path) == {"monitor"}
-    assert entries(out) == {"manifest.json"}
 
 
 def test_destinations_are_checked_first(tmp_path: Path) -> None:
@@ -66,6 +25,15 @@ def test_destinations_are_checked_first(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=message):
             check_destination(tmp_path / name, overwrite)
+
+
+def test_check_destination_puts_back_what_a_killed_write_set_aside(tmp_path: Path) -> None:
+    aside = tmp_path / ".monitor.replaced.0123abcd"
+    aside.mkdir()
+    (aside / "manifest.json").write_text("old")
+    with pytest.raises(UsageError, match="--overwrite"):
+        check_destination(tmp_path / "monitor", overwrite=False)
+    assert (tmp_path / "monitor" / "manifest.json").read_text() == "old"
 
 
 def test_digest_is_that_of_the_bytes(tmp_path: Path) -> None:

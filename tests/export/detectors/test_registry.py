@@ -10,7 +10,6 @@ from typing import Self
 import numpy as np
 import onnxruntime as ort
 import pytest
-from export.progress import without_progress
 from numpy.typing import ArrayLike, NDArray
 from skl2onnx.algebra.onnx_operator import OnnxOperator
 from skl2onnx.algebra.onnx_ops import OnnxAbs, OnnxNeg, OnnxReduceMax, OnnxSub

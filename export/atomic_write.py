@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Atomic writes: a file or a folder appears under its name whole, or not at all.
+
+It is written under another name in the same folder, flushed to the disk (fsync), and then takes its own name:
+
+=====================  ======================================  ====================================================
+destination            system call                             at every moment, whatever interrupts or kills
+=====================  ======================================  ====================================================
+nothing yet            ``rename``                              nothing, or the whole new one
+a file                 ``rename``                              the whole old file, or the whole new one
+a folder               ``renameat2`` with RENAME_EXCHANGE      the whole old folder, or the whole new one
+a folder, no exchange  ``rename`` of the old one, then of the  the same, but for the moment between the two: then
+                       new one                                 nothing, and both folders whole beside it
+=====================  ======================================  ====================================================
+
+The last row is for kernels, C libraries and file systems without the exchange. An exception in that moment, KeyboardInterrupt
+too, puts the old folder back. A kill, a second interrupt or a loss of power in that very moment leaves it as
+``.NAME.replaced.TOKEN``; :func:`recover_interrupted` puts it back, which every later write to the same name calls first, and
+so does ``mv .NAME.replaced.TOKEN NAME``.
+
+A kill can leave a ``.NAME.partial.TOKEN`` too. The next write to the same name removes it, unless another process still holds
+its lock (``flock``) or the file system has no locks.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+_NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV)
+_renameat2: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it takes the place of ``path`` once the block ends without an exception.
+
+    Args:
+        path: of the folder; one that is there is replaced.
+
+    Raises:
+        OSError: nothing can be written there; what was there before stays.
+    """
+    path = _normal(path)
+    recover_interrupted(path)
+    partial = _beside(path, "partial")
+    try:
+        lock = _create(partial, partial.mkdir, os.O_RDONLY)
+        try:
+            yield partial
+            for folder, _, names in os.walk(partial, topdown=False):
+                for name in names:
+                    _flush(Path(folder, name))
+                _flush(Path(folder))
+            _replace_folder(path, partial)
+            _flush(path.parent)
+        finally:
+            os.close(lock)
+    finally:
+        _remove(partial)  # after an exchange the old folder has this name
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to; it takes the place of ``path`` once the block ends without an exception.
+
+    Args:
+        path: of the file; one that is there is replaced.
+
+    Raises:
+        OSError: nothing can be written there; what was there before stays.
+    """
+    path = _normal(path)
+    recover_interrupted(path)
+    partial = _beside(path, "partial")
+    try:
+        descriptor = _create(partial, lambda: partial.touch(exist_ok=False), os.O_RDWR)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+            partial.replace(path)
+            _flush(path.parent)
+    finally:
+        _remove(partial)
+
+
+def recover_interrupted(path: Path) -> None:
+    """Put back, or remove, what a killed write to ``path`` left beside it.
+
+    Args:
+        path: as it was given to :func:`atomic_folder` or :func:`atomic_file`.
+    """
+    path = _normal(path)
+    if not path.parent.is_dir():
+        return
+    ours = re.compile(rf"\.{re.escape(path.name)}\.(partial|replaced)\.[0-9a-f]{{8}}")
+    found = [(match[1], other) for other in list(path.parent.iterdir()) if (match := ours.fullmatch(other.name))]
+    for kind, leftover in sorted(found, reverse=True):
+        # Listed before this look: another process that has set the old one aside by then has put the new one in place.
+        if kind == "replaced" and not os.path.lexists(path):
+            leftover.rename(path)
+        elif leftover.is_symlink():
+            leftover.unlink(missing_ok=True)
+        else:
+            _remove_unless_locked(leftover)
+
+
+def _normal(path: Path) -> Path:
+    """An absolute path whose last part is a name, not ``.`` or ``..``."""
+    return path.resolve() if path.name == ".." else path.absolute()
+
+
+def _beside(path: Path, kind: str) -> Path:
+    return path.with_name(f".{path.name}.{kind}.{secrets.token_hex(4)}")
+
+
+def _create(partial: Path, make: Callable[[], None], flags: int) -> int:
+    """Make, open and lock; once more where another process took it for a leftover before the lock was on it."""
+    while True:
+        make()
+        try:
+            descriptor = os.open(partial, flags)
+        except FileNotFoundError:
+            continue
+        _lock(descriptor, fcntl.LOCK_EX)
+        if _is_still(descriptor, partial):
+            return descriptor
+        os.close(descriptor)
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int, operation: int) -> bool:
+    """Whether the lock was taken: not where another process holds it, and not where the file system has none."""
+    try:
+        fcntl.flock(descriptor, operation)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_unless_locked(leftover: Path) -> None:
+    try:
+        descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # another process was faster, or it is another user's
+        return
+    try:
+        if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            _remove(leftover)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)  # what is left hinders nobody, and the next write tries again
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold a file's contents, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if not (
+            path.is_dir() and error.errno in (errno.EINVAL, errno.EOPNOTSUPP)
+        ):  # file systems that flush no folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    if not os.path.lexists(path):
+        new.rename(path)
+    elif not _exchange(new, path):
+        _replace_in_two_steps(path, new)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two names in one system call; False where that is not to be had."""
+    if _renameat2 is None:
+        return False
+    if _renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), str(second))
+
+
+def _replace_in_two_steps(path: Path, new: Path) -> None:
+    old = _beside(path, "replaced")
+    try:
+        path.rename(old)
+        new.rename(path)
+    except BaseException:
+        if not os.path.lexists(path):
+            old.rename(path)
+        raise
+    _flush(path.parent)  # before the old one goes
+    _remove(old)
