@@ -13,7 +13,7 @@ from benchmarks.networks import NEIGHBORS, Placement, Subject, load_detector, ra
 from export.graphs.fused import fused_graph
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from lsood_runtime._inference.frame_pass import DevicePass, HostPass
-from lsood_runtime._inference.providers import session_options
+from lsood_runtime.offline import session_options
 
 SAMPLES, WARM_UP, PAUSE, BACKBONE = 16, 4, 0.05, "resnet18"
 

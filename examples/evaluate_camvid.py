@@ -25,7 +25,7 @@ from export.data.camvid import CLASSES, VOID, CamVid
 from export.graphs.segmentation import BareNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from lsood_runtime import OoDMonitor
-from lsood_runtime._inference.providers import session_options
+from lsood_runtime.offline import session_options
 
 DUSK = "0001TP"
 WARM_UP = 4

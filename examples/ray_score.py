@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lsood_runtime import LsoodError, MediaError, OoDMonitor
-from lsood_runtime._cli.media import IMAGE_SUFFIXES, read_frames
+from lsood_runtime.offline import IMAGE_SUFFIXES, read_frames
 
 Columns = dict[str, Any]
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime import OoDMonitor, State, StreamAssessment
-from lsood_runtime._stream.policy_text import parse_policy
+from lsood_runtime import OoDMonitor, State, StreamAssessment, parse_policy
 
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 """Levels of diagnostic_msgs/DiagnosticStatus."""

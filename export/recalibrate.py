@@ -25,7 +25,7 @@ from export.graphs.runners import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.reader import Bundle
+from lsood_runtime.offline import Bundle
 
 _BLOCK = 256
 
@@ -130,7 +130,7 @@ def _check_agreement(manifest: Manifest, calibration: CalibrationResult, feature
 
 
 def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationResult) -> Recalibration:
-    manifest, stored = old.manifest, {"segmentation.onnx": old.segmentation, EVALUATION: old.kept[EVALUATION]}
+    manifest, stored = old.manifest, {"segmentation.onnx": old.segmentation, EVALUATION: old.files[EVALUATION]}
     graphs = {name: load_graph(contents, old.weights) for name, contents in stored.items()}
     for graph in graphs.values():
         del graph.metadata_props[:]  # the old manifest
@@ -139,10 +139,10 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
     graphs["detector.onnx"] = detector_graph(entropy, score_graph(calibration.detector, channels))
     if "monitor.onnx" in manifest.files:
         graphs["monitor.onnx"] = fused_graph(graphs["segmentation.onnx"], graphs["detector.onnx"])
-    noises = iter([[values[i : i + 1] for values in old.golden_noise] for i in range(len(old.golden_frames))])
+    noises = iter([[values[i : i + 1] for values in old.golden.noise] for i in range(len(old.golden))])
     golden, chance = golden_frames(
         two_graphs(cpu_session(graphs["segmentation.onnx"]), cpu_session(graphs["detector.onnx"])),
-        old.golden_frames,
+        old.golden.frames,
         lambda: next(noises),
         GOLDEN_DRAWS if masks.mode == "fresh" else 1,
     )

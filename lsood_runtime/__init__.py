@@ -11,6 +11,7 @@ except ImportError as error:
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle.manifest import SCHEMA, Manifest
 from lsood_runtime._bundle.reader import read_manifest
+from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import (
     BundleError,
     ClosedError,
@@ -21,11 +22,13 @@ from lsood_runtime._exceptions import (
     SelfTestError,
 )
 from lsood_runtime._inference.loading import SelfTest
+from lsood_runtime._inference.providers import Provider
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
 from lsood_runtime._stream.latest_frame import LatestFrameWorker
-from lsood_runtime._stream.policies import Cusum, Evidence, Hysteresis, KOfN, MinimumDuration, Policy
+from lsood_runtime._stream.policies import AlarmState, Cusum, Evidence, Hysteresis, KOfN, MinimumDuration, Policy
+from lsood_runtime._stream.policy_text import parse_policy
 from lsood_runtime._stream.stream import Stream, StreamAssessment
 from lsood_runtime._version import __version__
 
@@ -33,8 +36,10 @@ del _onnxruntime
 
 __all__ = [
     "SCHEMA",
+    "AlarmState",
     "Assessment",
     "BundleError",
+    "CalibrationRecord",
     "ClosedError",
     "Cusum",
     "Evidence",
@@ -49,6 +54,7 @@ __all__ = [
     "MinimumDuration",
     "OoDMonitor",
     "Policy",
+    "Provider",
     "ProviderError",
     "ScoreHistogram",
     "SelfTest",
@@ -58,5 +64,6 @@ __all__ = [
     "StreamAssessment",
     "__version__",
     "expected_false_alarms",
+    "parse_policy",
     "read_manifest",
 ]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the monitor says of a frame."""
 
-import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lsood_runtime._text.json_values import JsonScalar, finite_or_none
 
 
 class State(StrEnum):
@@ -53,12 +53,11 @@ class Assessment:
     latency_ms: float
     stamp_ns: int
 
-    def asdict(self) -> dict[str, Any]:
+    def asdict(self) -> dict[str, JsonScalar]:
         """JSON-ready values, the segmentation left out; numbers that are not finite become None."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "segmentation"}
-        for name in ("score", "p_value"):
-            values[name] = values[name] if math.isfinite(values[name]) else None
-        return values | {"state": self.state.value}
+        finite = {"score": finite_or_none(self.score), "p_value": finite_or_none(self.p_value)}
+        return values | finite | {"state": self.state.value}
 
     def __str__(self) -> str:
         """One line for a log."""

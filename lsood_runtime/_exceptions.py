@@ -37,3 +37,8 @@ class MediaError(LsoodError):
 
 class ClosedError(LsoodError, RuntimeError):
     """The monitor was closed."""
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error in one line, whatever its whitespace."""
+    return " ".join(str(error).split())

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The monitor that a perception stack embeds."""
 
-import dataclasses
 import math
 import os
 import threading
@@ -23,7 +22,7 @@ from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.frames import (
     DeviceFrame,
     Frame,
-    Noise,
+    FrameNoise,
     check_batch,
     check_frame,
     check_noise,
@@ -120,12 +119,11 @@ class OoDMonitor:
         self._calibration = np.array(contents.manifest.calibration.scores)
         self._deadline_ms, self._validate, self._batch = deadline_ms, validate, batch
         self._noise_source, self._noise_lock = np.random.default_rng(contents.manifest.masks.seed), threading.Lock()
-        # The graphs hold their constants themselves: what was read from the files is let go.
-        self._golden = dataclasses.replace(contents, segmentation=b"", detector=b"", weights={})
+        self._golden = contents.golden
         how = Loading(resolved, allow_fallback, threads, batch, session_options, self_test)
         self._loaded: Loaded | None = load(contents, how)
 
-    def score(self, frame: Any, noise: Noise | None = None) -> float:
+    def score(self, frame: Any, noise: FrameNoise | None = None) -> float:
         """Score one camera frame.
 
         Args:
@@ -163,7 +161,7 @@ class OoDMonitor:
         batch = check_batch(frames, self._manifest.input, self._channels)
         return np.array([_finite(score) for score in self._run(batch, None).scores])
 
-    def assess(self, frame: Any, noise: Noise | None = None, *, stamp_ns: int | None = None) -> Assessment:
+    def assess(self, frame: Any, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
         """Score one camera frame and say what to make of it; nothing that lies in the frame raises.
 
         Args:
@@ -182,7 +180,7 @@ class OoDMonitor:
         return self.assess_since(time.perf_counter(), frame, noise, stamp_ns=stamp_ns)
 
     def assess_since(
-        self, start: float, frame: Any, noise: Noise | None = None, *, stamp_ns: int | None = None
+        self, start: float, frame: Any, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
     ) -> Assessment:
         """The same for a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
         stamp = time.time_ns() if stamp_ns is None else stamp_ns
@@ -236,7 +234,7 @@ class OoDMonitor:
             return check_frame(frame, self._manifest.input, self._channels)
         return trusted_frame(frame, self._manifest.input, self._channels)
 
-    def _run(self, frames: Frame | DeviceFrame, noise: Noise | None) -> Outcome:
+    def _run(self, frames: Frame | DeviceFrame, noise: FrameNoise | None) -> Outcome:
         loaded = self._open()
         if self._batch not in (None, frames.shape[0]):
             raise FrameError(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from export.graphs.noise import Noise
 from export.graphs.runners import Form
-from lsood_runtime._bundle.manifest import Golden
+from lsood_runtime.offline import GoldenRecord
 
 GOLDEN_TOLERANCE = {"cpu": 0.02, "gpu": 0.2}
 """Shares of the interquartile range of the held-out scores."""
@@ -33,14 +33,14 @@ def golden_frames(
     return arrays, float(np.std(scores, axis=1).max())
 
 
-def golden_tolerance(spread: float, chance: float) -> Golden:
+def golden_tolerance(spread: float, chance: float) -> GoldenRecord:
     """How far a golden score may be off, by kind of provider.
 
     Args:
         spread: interquartile range of the held-out scores.
         chance: standard deviation of a golden frame's score under fresh masks; 0 under fixed ones.
     """
-    return Golden(
+    return GoldenRecord(
         {
             provider: share * max(spread, 1e-3) + GOLDEN_DEVIATIONS * chance
             for provider, share in GOLDEN_TOLERANCE.items()

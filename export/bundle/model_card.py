@@ -4,8 +4,7 @@
 from export.bundle.evaluation_record import EvaluationRecord
 from export.detectors.registry import detector_noun
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.manifest import OperatingPoint
-from lsood_runtime._cli.report import detector_line, precision_line
+from lsood_runtime.offline import OperatingPoint, detector_sentence, precision_sentence
 
 _CARD = """\
 # Out-of-distribution monitor for {manifest.name}
@@ -75,13 +74,13 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         held_out=len(manifest.calibration.scores),
         warnings="".join(f"\n**Warning:** {warning}.\n" for warning in manifest.calibration.warnings),
         evaluation=_UNTESTED if evaluation is None else _evaluation(evaluation),
-        detector=f"{detector_line(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
+        detector=f"{detector_sentence(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
         layers=", ".join(f"`{layer}`" for layer in manifest.tap.layers),
         sites="; ".join(
             _site(site["layer"], site["kind"], site["drop_prob"], site["block_size"], site["added"])
             for site in manifest.config["sites"]
         ),
-        precision=precision_line(manifest.precision),
+        precision=precision_sentence(manifest.precision),
     )
 
 

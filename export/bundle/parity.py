@@ -18,7 +18,7 @@ from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
 from export.graphs.noise import Noise
 from export.graphs.runners import Form, Outputs
-from lsood_runtime._bundle.manifest import Parity
+from lsood_runtime.offline import ParityRecord
 
 LATENT_TOLERANCE = 1e-4
 PIXEL_TOLERANCE = 1e-3
@@ -63,7 +63,7 @@ def measure_parity(
     forms: Sequence[Form],
     frames: Iterable[NDArray[np.uint8]],
     draw: Callable[[], Noise] = lambda: (),
-) -> Parity:
+) -> ParityRecord:
     """Run every form over ``frames`` and keep the largest differences of all.
 
     The frames go one by one, then the first two in one batch: a network that mixes the frames of a batch is found out.
@@ -91,7 +91,9 @@ def measure_parity(
         right = {name: np.concatenate([outputs[name] for outputs in expected[:2]]) for name in expected[0]}
         differences += [_difference(form(pair, noise), right, reference.kind) for form in forms]
     latent, segmentation, score = (float(worst) for worst in np.array(differences).max(axis=0))
-    return Parity(frames=len(cases), latent_max_abs=latent, segmentation_disagreement=segmentation, score_max_abs=score)
+    return ParityRecord(
+        frames=len(cases), latent_max_abs=latent, segmentation_disagreement=segmentation, score_max_abs=score
+    )
 
 
 def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, float, float]:
@@ -105,7 +107,7 @@ def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, floa
     return latent, segmentation, float(np.abs(got["score"] - expected["score"]).max())
 
 
-def check_parity(parity: Parity, kind: str, score_tolerance: float) -> None:
+def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> None:
     """Let a bundle pass, or not.
 
     Args:

@@ -17,7 +17,7 @@ from export.bundle.model_card import model_card
 from export.errors import UsageError
 from export.graphs.shared_weights import WEIGHTS, share_weights
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.manifest import FileRecord
+from lsood_runtime.offline import FileRecord
 
 _MARK = "manifest.json"
 

@@ -23,7 +23,7 @@ from export.detectors.fit import choose_detector, fit_detector
 from export.detectors.registry import detector_spec, detectors_on_ood_frames
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names, hold_out
-from lsood_runtime._bundle.manifest import Calibration, Detector, OperatingPoint
+from lsood_runtime.offline import CalibrationRecord, DetectorRecord, OperatingPoint
 
 SCORE_TOLERANCE = 0.02
 
@@ -75,10 +75,10 @@ class CalibrationResult:
         return next(iter(self.points))
 
     @property
-    def detector_record(self) -> Detector:
+    def detector_record(self) -> DetectorRecord:
         """The manifest's entry for the detector."""
         steps = dict(self.detector.steps)
-        return Detector(
+        return DetectorRecord(
             kind=self.kind,
             reason=self.reason,
             parameters=_scalars(self.detector[-1]),
@@ -89,12 +89,12 @@ class CalibrationResult:
         )
 
     @property
-    def calibration_record(self) -> Calibration:
+    def calibration_record(self) -> CalibrationRecord:
         """The manifest's entry for the held-out frames that set the thresholds."""
         held_out = len(self.scores)
         drives_are_split = not self.fit_drives.keys().isdisjoint(self.drives)
         how = "contiguous blocks of their drive" if drives_are_split else f"whole drives: {', '.join(self.drives)}"
-        return Calibration(
+        return CalibrationRecord(
             scores=tuple(np.sort(self.scores).tolist()),
             effective_frames=self.effective_frames,
             drives=dict(self.drives),

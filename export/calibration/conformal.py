@@ -18,7 +18,7 @@ from export.calibration.autocorrelation import effective_frames
 from export.calibration.options import is_rate
 from export.errors import CalibrationError
 from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
-from lsood_runtime._bundle.manifest import OperatingPoint
+from lsood_runtime.offline import OperatingPoint
 
 Scores = NDArray[np.float64]
 

@@ -16,8 +16,7 @@ from export.graphs.noise import draw_noise
 from export.graphs.runners import run_graph
 from export.graphs.shared_weights import WEIGHTS
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.reader import Bundle, open_bundle
-from lsood_runtime._inference.providers import session_options
+from lsood_runtime.offline import Bundle, open_bundle, session_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +45,7 @@ class EvaluationGraphs:
     Masks that are not fixed are drawn from the seed in the manifest, anew in every instance.
 
     Attributes:
-        contents: the verified bundle, with the evaluation graph among the files kept; what becomes of its folder later has
-            no effect.
+        contents: the verified bundle; what becomes of its folder later has no effect.
         manifest: of the bundle.
 
     Args:
@@ -60,13 +58,13 @@ class EvaluationGraphs:
     """
 
     def __init__(self, bundle: Path, threads: int | None = None) -> None:
-        self.contents: Bundle = open_bundle(bundle, keep=[EVALUATION])
+        self.contents: Bundle = open_bundle(bundle)
         self.manifest: Manifest = self.contents.manifest
-        if EVALUATION not in self.contents.kept:
+        if EVALUATION not in self.contents.files:
             raise UsageError(f"expected {EVALUATION} in {bundle}, the bundle has none: export it again")
         self._evaluation, self._detector = (
             _session(graph, self.contents.weights, threads)
-            for graph in (self.contents.kept[EVALUATION], self.contents.detector)
+            for graph in (self.contents.files[EVALUATION], self.contents.detector)
         )
         self._generator = np.random.default_rng(self.manifest.masks.seed)
 

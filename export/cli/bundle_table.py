@@ -9,7 +9,7 @@ from rich.table import Table
 
 from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
-from lsood_runtime._cli.report import detector_line, operating_point, precision_line
+from lsood_runtime.offline import detector_sentence, operating_point_sentence, precision_sentence
 
 
 def print_exported(bundle: Path, manifest: Manifest) -> None:
@@ -26,7 +26,7 @@ def print_exported(bundle: Path, manifest: Manifest) -> None:
         f"score {parity.score_max_abs:.1e} over {parity.frames} frames",
     }
     if manifest.precision.kind != FLOAT32:
-        rows["precision"] = precision_line(manifest.precision)
+        rows["precision"] = precision_sentence(manifest.precision)
     more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
     if more:
         rows["also"] = ", ".join(more)
@@ -41,8 +41,8 @@ def print_calibrated(bundle: Path, manifest: Manifest) -> None:
 def _calibration_rows(manifest: Manifest) -> dict[str, str]:
     """Detector, thresholds and warnings."""
     return {
-        "detector": f"{detector_line(manifest.detector)}; {manifest.detector.reason}",
-        **{f"threshold {name}": operating_point(point) for name, point in manifest.operating_points.items()},
+        "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
+        **{f"threshold {name}": operating_point_sentence(point) for name, point in manifest.operating_points.items()},
         "calibration": f"{manifest.calibration.source}, worth {manifest.calibration.effective_frames:.0f} independent ones",
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
     }

@@ -16,7 +16,7 @@ from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.pipeline.options import FORMATS, ExportOptions
 from export.precision.options import PrecisionOptions
 from export.sampling.mask_mode import Mode
-from lsood_runtime._bundle.manifest import PRECISIONS
+from lsood_runtime.offline import PRECISIONS
 
 _PRECISION = PrecisionOptions()
 _EPILOG = f"""\

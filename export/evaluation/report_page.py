@@ -19,7 +19,7 @@ from export.errors import UsageError
 from export.evaluation.bootstrap import Interval
 from export.evaluation.report_summary import summary
 from export.evaluation.result import BLIND, Evaluation, Moment, Shift
-from lsood_runtime._cli.report import detector_line
+from lsood_runtime.offline import detector_sentence
 
 _MARK = "figures.json"
 _PAGE = Path(__file__).parent / "report_page.html"
@@ -246,7 +246,7 @@ def _facts(result: Evaluation, command: str) -> str:
         "bundle": f"{manifest.name}, made {manifest.created}",
         "tap": f"{', '.join(manifest.tap.layers)}: {manifest.tap.channels} dimensions, {manifest.masks.count} "
         f"{manifest.masks.mode} masks",
-        "detector": f"{detector_line(manifest.detector)}; {manifest.detector.reason}",
+        "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
         "threshold": f"{point.value:.4g}, operating point {result.operating_point}: {point.rule}; target "
         f"{point.false_alarm_rate:.1%}, {point.rate_low:.1%} to {point.rate_high:.1%} on known drives, {new} promised on new "
         "drives",

@@ -8,7 +8,7 @@ from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
 from export.bundle.writer import seal_bundle
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
-from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime.offline import open_bundle
 
 
 def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
@@ -22,11 +22,11 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
         BundleError: the bundle is damaged, or another one than was evaluated.
     """
     manifest = evaluation.manifest
-    contents = open_bundle(bundle, keep=manifest.files)
+    contents = open_bundle(bundle)
     if contents.manifest != manifest:
         raise BundleError(f"expected the bundle that was evaluated at {bundle}, got another one: evaluate it again")
     with atomic_folder(bundle) as folder:
-        for name, verified in contents.kept.items():
+        for name, verified in contents.files.items():
             if name != "README.md":
                 (folder / name).write_bytes(verified)
         return seal_bundle(folder, manifest, evaluation_record(evaluation))

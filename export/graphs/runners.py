@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.graphs.noise import Noise, noise_name
-from lsood_runtime._inference.providers import session_options
+from lsood_runtime.offline import session_options
 
 Outputs = Mapping[str, NDArray[Any]]
 """``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""

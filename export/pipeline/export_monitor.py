@@ -39,7 +39,7 @@ from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import resolve_taps
 from lsood_runtime import Manifest
-from lsood_runtime._bundle.manifest import Parity
+from lsood_runtime.offline import ParityRecord
 
 __all__ = ["ExportOptions", "ExportResult", "export_monitor"]
 
@@ -52,7 +52,7 @@ class ExportResult:
     """What was written: the bundle's manifest, and how closely its graphs follow PyTorch."""
 
     manifest: Manifest
-    parity: Parity
+    parity: ParityRecord
 
 
 def export_monitor(

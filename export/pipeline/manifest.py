@@ -15,7 +15,15 @@ from export.pipeline.options import ExportOptions
 from export.precision.reduce import Reduction
 from export.sampling.sampler import Sampler
 from lsood_runtime import SCHEMA, Manifest
-from lsood_runtime._bundle.manifest import Entropy, InputContract, Masks, Parity, Precision, Segmentation, Tap
+from lsood_runtime.offline import (
+    EntropyRecord,
+    InputContract,
+    MasksRecord,
+    ParityRecord,
+    PrecisionRecord,
+    SegmentationRecord,
+    TapRecord,
+)
 
 
 def bundle_manifest(
@@ -26,7 +34,7 @@ def bundle_manifest(
     sampler: Sampler,
     logits: tuple[int, int, int] | None,
     calibration: CalibrationResult,
-    parity: Parity,
+    parity: ParityRecord,
     reduction: Reduction | None,
     frames: FrameFiles,
     chance: float,
@@ -38,11 +46,11 @@ def bundle_manifest(
         name=type(checkpoint.network).__name__,
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         input=_input_contract(options, preprocessing, frames),
-        segmentation=Segmentation(options.segmentation, *(logits or (None, None, None))),
-        tap=Tap(sampler.taps, sampler.channels),
+        segmentation=SegmentationRecord(options.segmentation, *(logits or (None, None, None))),
+        tap=TapRecord(sampler.taps, sampler.channels),
         masks=_masks(options, sampler),
         network_sha256=network_sha256,
-        entropy=Entropy(neighbors=options.neighbors, min_dist=MIN_DIST),
+        entropy=EntropyRecord(neighbors=options.neighbors, min_dist=MIN_DIST),
         detector=calibration.detector_record,
         operating_point=calibration.operating_point,
         operating_points=dict(calibration.points),
@@ -71,9 +79,9 @@ def _input_contract(options: ExportOptions, preprocessing: Preprocessing, frames
     )
 
 
-def _masks(options: ExportOptions, sampler: Sampler) -> Masks:
+def _masks(options: ExportOptions, sampler: Sampler) -> MasksRecord:
     first = sampler.sites[0].randomness
-    return Masks(
+    return MasksRecord(
         mode=sampler.mode,
         count=sampler.samples,
         seed=options.seed,
@@ -84,11 +92,11 @@ def _masks(options: ExportOptions, sampler: Sampler) -> Masks:
     )
 
 
-def _precision(options: ExportOptions, reduction: Reduction | None) -> Precision:
+def _precision(options: ExportOptions, reduction: Reduction | None) -> PrecisionRecord:
     if reduction is None:
-        return Precision(options.precision.kind)
+        return PrecisionRecord(options.precision.kind)
     loss = reduction.loss
-    return Precision(
+    return PrecisionRecord(
         kind=options.precision.kind,
         float_layers=reduction.float_layers,
         frames=loss.frames,

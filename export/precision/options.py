@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from lsood_runtime._bundle.manifest import PRECISIONS
+from lsood_runtime.offline import PRECISIONS
 
 FLOAT32, FLOAT16, INT8, INT8_TENSORRT = PRECISIONS
 

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from lsood_runtime._bundle.reader import open_bundle, read_manifest
 from lsood_runtime._cli.diff import Flip, compare_decisions, compare_manifests, write_changes, write_changes_json
-from lsood_runtime._cli.media import find_media, read_frames
-from lsood_runtime._cli.report import Progress, describe
+from lsood_runtime._cli.report import FrameCounter, describe
 from lsood_runtime._cli.watch import run_score, run_watch
-from lsood_runtime._exceptions import BundleError, LsoodError
+from lsood_runtime._exceptions import BundleError, LsoodError, one_line
+from lsood_runtime._media.files import find_media, read_frames
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.false_alarms import expected_false_alarms
 from lsood_runtime._stream.policies import Policy
 from lsood_runtime._stream.policy_text import FORMS, parse_policy
+from lsood_runtime._text.json_values import finite_values
 from lsood_runtime._version import __version__
 
 _FILES = "images, videos, folders of them, patterns, MCAP files, ROS bags"
@@ -226,7 +227,7 @@ def run(arguments: Sequence[str]) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except LsoodError as error:
-        print(f"lsood: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"lsood: error: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("lsood: interrupted", file=sys.stderr)
@@ -273,7 +274,7 @@ def _selftest(options: argparse.Namespace) -> int:
             "passed": result.passed,
             "latency_ms": latency_ms,
         }
-        print(json.dumps({key: _finite(value) for key, value in values.items()}))
+        print(json.dumps(finite_values(values)))
         return 0 if result.passed else 1
     placed = ", ".join(f"{count} on {where}" for where, count in result.placement.items()) or "not told"
     print(f"files     {files} with the lengths and digests that the manifest records")
@@ -287,19 +288,12 @@ def _selftest(options: argparse.Namespace) -> int:
     return 0 if result.passed else 1
 
 
-def _finite(value: object) -> object:
-    """JSON knows no NaN: None."""
-    if isinstance(value, tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _diff(options: argparse.Namespace) -> int:
     changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
     flips: list[Flip] | None = None
     count = 0
     if options.files:
-        progress = Progress(shown=True)
+        progress = FrameCounter(shown=True)
         flips = []
         with (
             OoDMonitor(options.old, threads=options.threads) as old,

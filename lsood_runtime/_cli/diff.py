@@ -3,7 +3,6 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -13,6 +12,7 @@ from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._inference.frames import Frame, check_named_frame
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._text.json_values import finite_values
 
 _MISSING = "-"
 _WIDEST = 90
@@ -91,7 +91,7 @@ def write_changes_json(changes: Changes, flips: Sequence[Flip] | None, count: in
     document = {
         "changes": changes,
         "frames": count,
-        "flips": None if flips is None else [_finite(dataclasses.asdict(flip)) for flip in flips],
+        "flips": None if flips is None else [finite_values(dataclasses.asdict(flip)) for flip in flips],
     }
     json.dump(document, out, indent=1, allow_nan=False)
     out.write("\n")
@@ -109,10 +109,3 @@ def _flat(values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 4]} ..."
-
-
-def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers that are not finite become None."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
-    }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import State
-from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import MediaError
 
 _MOMENT_NS, _COLUMNS, _HEADROOM = 1_000_000_000, 4, 4
@@ -30,7 +30,7 @@ class Point:
 class Timeline:
     """Collects the scores of each camera and draws them over time, with the threshold and the alarms."""
 
-    def __init__(self, threshold: float, calibration: Calibration) -> None:
+    def __init__(self, threshold: float, calibration: CalibrationRecord) -> None:
         _matplotlib()
         self._threshold = threshold
         self._usual = calibration.scores[len(calibration.scores) // 2]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of verdicts: CSV, JSON lines, Parquet, MCAP. Each appears under its name once it is whole."""
 
-import csv
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from lsood_runtime._exceptions import MediaError
+from lsood_runtime._text.csv_table import CsvTable
 
 Row = Mapping[str, Any]
 _PARQUET_ROWS = 4096
@@ -73,14 +73,10 @@ class VerdictFile:
 class _Csv:
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._started = False
+        self._table = CsvTable(self._file)
 
     def write(self, row: Row) -> None:
-        if not self._started:
-            self._writer.writerow(row)
-            self._started = True
-        self._writer.writerow(row.values())
+        self._table.write(row)
 
     def close(self) -> None:
         self._file.close()

@@ -15,12 +15,12 @@ from typing import Any, Self
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._cli.pictures import Point, StrangestMoments, Timeline
-from lsood_runtime._cli.report import Progress, write_csv, write_json, write_table
+from lsood_runtime._cli.report import FrameCounter, write_csv, write_json, write_table
 from lsood_runtime._cli.sinks import Row, VerdictFile
-from lsood_runtime._cli.sources import SourceFrame, find_sources, name_width, read_sources
 from lsood_runtime._cli.viewer import RerunFile
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._inference.frames import check_named_frame
+from lsood_runtime._media.sources import SourceFrame, find_sources, name_width, read_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.stream import StreamAssessment
 
@@ -30,7 +30,7 @@ def run_score(options: argparse.Namespace) -> int:
     sources = find_sources(options.files)
     with _open_monitor(options) as monitor, _Outputs(options, sources, monitor) as outputs:
         tally = _Tally()
-        progress = Progress(shown=options.json or not sys.stdout.isatty())
+        progress = FrameCounter(shown=options.json or not sys.stdout.isatty())
         verdicts = _scored(monitor, sources, options, outputs, tally, progress)
         try:
             if options.json:
@@ -57,7 +57,7 @@ def run_watch(options: argparse.Namespace) -> int:
             raise MediaError(f"this alarm cannot work with this bundle: {error}") from error
         promise = f"an alarm comes at the latest {delay} strange frames after a shift"
         print(f"watching {len(sources)} sources; {promise}", file=sys.stderr)
-        tally, progress = _Tally(), Progress(shown=not options.json or not sys.stdout.isatty())
+        tally, progress = _Tally(), FrameCounter(shown=not options.json or not sys.stdout.isatty())
         onsets = 0
         alarmed: set[str] = set()
         try:
@@ -113,7 +113,7 @@ def _scored(
     options: argparse.Namespace,
     outputs: "_Outputs",
     tally: "_Tally",
-    progress: Progress,
+    progress: FrameCounter,
 ) -> Iterator[tuple[str, Assessment]]:
     contract = monitor.manifest.input
     for source in _frames(monitor.manifest, sources, options):

@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from lsood_runtime._bundle.manifest import InputContract, Masks
+from lsood_runtime._bundle.records import InputContract, MasksRecord
 from lsood_runtime._exceptions import FrameError
 
 Frame: TypeAlias = NDArray[np.uint8]
-Noise: TypeAlias = Sequence[NDArray[np.float32]]
+FrameNoise: TypeAlias = Sequence[NDArray[np.float32]]
 
 _HOST_DEVICES, _CUDA_DEVICE = (1, 3), 2  # DLPack's numbers: CPU and page-locked CPU memory, CUDA
 _DARK, _BRIGHT, _ALIKE = 8, 247, 0.99
@@ -172,7 +172,7 @@ def _check(frame: object, contract: InputContract, channels: str, rank: int) -> 
     raise FrameError(f"expected a {wanted} uint8 frame in {channels.upper()}, got {got}. {hint}")
 
 
-def check_noise(noise: Noise, masks: Masks) -> list[NDArray[np.float32]]:
+def check_noise(noise: FrameNoise, masks: MasksRecord) -> list[NDArray[np.float32]]:
     """Give noise back as ONNX Runtime takes it, or say what is wrong with it.
 
     Args:

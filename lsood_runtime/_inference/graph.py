@@ -8,7 +8,7 @@ from typing import Any
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import BundleError, ProviderError
+from lsood_runtime._exceptions import BundleError, ProviderError, one_line
 from lsood_runtime._inference.providers import CPU, ResolvedProvider, remedy
 
 Signature = Mapping[str, tuple[str, tuple[int | None, ...]]]
@@ -52,7 +52,7 @@ class Graph:
             self.session = ort.InferenceSession(contents, options, providers=list(providers), enable_fallback=0)
         except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
             kind = BundleError if self.provider == CPU else ProviderError
-            raise kind(f"{self.provider} cannot load {name}: {_one_line(error)}") from error
+            raise kind(f"{self.provider} cannot load {name}: {one_line(error)}") from error
         self.session.disable_fallback()
         loaded = self.session.get_providers()
         for wanted, _ in providers:
@@ -88,7 +88,7 @@ class Graph:
         try:
             return call(*arguments)
         except Exception as error:  # as above
-            raise ProviderError(f"{self.provider} failed while it ran {self.name}: {_one_line(error)}") from error
+            raise ProviderError(f"{self.provider} failed while it ran {self.name}: {one_line(error)}") from error
 
     def _check(self, side: str, nodes: Sequence[Any], wanted: Signature) -> None:
         got = {node.name: (node.type, tuple(node.shape)) for node in nodes}
@@ -114,7 +114,3 @@ def _fits(got: tuple[str, tuple[int | str | None, ...]], wanted: tuple[str, tupl
         not isinstance(found, int) or found == size for found, size in zip(shape[1:], wanted_shape, strict=False)
     )
     return kind == wanted_kind and len(shape) == len(wanted_shape) + 1 and same
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 
+from lsood_runtime._bundle.files import DETECTOR_FILE, SEGMENTATION_FILE
+from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._bundle.reader import DETECTOR, SEGMENTATION, Bundle
+from lsood_runtime._bundle.reader import Bundle
 from lsood_runtime._exceptions import BundleError, ProviderError, SelfTestError
 from lsood_runtime._inference.frame_pass import DevicePass, HostPass, Pass
 from lsood_runtime._inference.graph import Graph, Signature
@@ -124,7 +126,7 @@ def load(contents: Bundle, how: Loading) -> Loaded:
             check_available(providers)
             loaded = _load(contents, providers, how)
             if how.self_test:
-                replay(loaded, contents, how.batch).require()
+                replay(loaded, contents.golden, how.batch).require()
         except ProviderError as error:
             if following is None:
                 raise
@@ -134,26 +136,26 @@ def load(contents: Bundle, how: Loading) -> Loaded:
     raise AssertionError("the last candidate returns or raises")
 
 
-def replay(loaded: Loaded, contents: Bundle, batch: int | None) -> SelfTest:
+def replay(loaded: Loaded, golden: GoldenFrames, batch: int | None) -> SelfTest:
     """Score the golden frames, each filling a ``batch`` of its own.
 
     Raises:
         ProviderError: ONNX Runtime failed.
     """
-    scores = tuple(golden_score(loaded, contents, i, batch) for i in range(len(contents.golden_frames)))
-    tolerance = contents.manifest.golden.tolerance["cpu" if loaded.provider == CPU else "gpu"]
-    return SelfTest(loaded.provider, scores, tuple(contents.golden_scores.tolist()), tolerance, loaded.placement)
+    scores = tuple(golden_score(loaded, golden, i, batch) for i in range(len(golden)))
+    tolerance = golden.tolerance["cpu" if loaded.provider == CPU else "gpu"]
+    return SelfTest(loaded.provider, scores, tuple(golden.scores.tolist()), tolerance, loaded.placement)
 
 
-def golden_score(loaded: Loaded, contents: Bundle, index: int, batch: int | None) -> float:
+def golden_score(loaded: Loaded, golden: GoldenFrames, index: int, batch: int | None) -> float:
     """Score of one golden frame.
 
     Raises:
         ProviderError: ONNX Runtime failed.
     """
     copies, pick = batch or 1, slice(index, index + 1)
-    noise = {f"noise_{i}": np.repeat(values[pick], copies, axis=0) for i, values in enumerate(contents.golden_noise)}
-    return float(loaded.way.run(np.repeat(contents.golden_frames[pick], copies, axis=0), noise).scores[0])
+    noise = {f"noise_{i}": np.repeat(values[pick], copies, axis=0) for i, values in enumerate(golden.noise)}
+    return float(loaded.way.run(np.repeat(golden.frames[pick], copies, axis=0), noise).scores[0])
 
 
 def _load(contents: Bundle, providers: Sequence[ResolvedProvider], how: Loading) -> Loaded:
@@ -175,8 +177,8 @@ def _load(contents: Bundle, providers: Sequence[ResolvedProvider], how: Loading)
     network, detector = (
         Graph(file, graph, contents.weights, providers, _options(how), inputs, outputs)
         for file, graph, inputs, outputs in (
-            (SEGMENTATION, contents.segmentation, frame, {**segmentation, **latent_samples}),
-            (DETECTOR, contents.detector, latent_samples, verdict),
+            (SEGMENTATION_FILE, contents.segmentation, frame, {**segmentation, **latent_samples}),
+            (DETECTOR_FILE, contents.detector, latent_samples, verdict),
         )
     )
     way: Pass = HostPass(network, detector)

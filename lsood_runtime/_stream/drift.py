@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import BundleError
 
 _BINS, _SMOOTHING = 10, 0.5
@@ -22,7 +22,7 @@ class ScoreHistogram:
         calibration: whose deciles are the edges.
     """
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: CalibrationRecord) -> None:
         scores = np.array(calibration.scores)
         self._edges = np.unique(np.quantile(scores, np.arange(1, _BINS) / _BINS))
         self._expected = np.bincount(self._bins(scores), minlength=len(self._edges) + 1)
@@ -61,7 +61,7 @@ class ScoreHistogram:
         return json.dumps({"calibration": self._calibration, "counts": self.counts.tolist()})
 
     @classmethod
-    def from_json(cls, text: str, calibration: Calibration) -> Self:
+    def from_json(cls, text: str, calibration: CalibrationRecord) -> Self:
         """Read what :meth:`to_json` wrote, on this machine or another.
 
         Raises:

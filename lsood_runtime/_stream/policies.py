@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime._bundle.records import CalibrationRecord
 
 _NANOSECONDS = 1e9
 _FEWEST_SCORES = 4
@@ -40,14 +40,14 @@ class AlarmState(Protocol):
 class Policy(Protocol):
     """A rule for raising and clearing an alarm."""
 
-    def start(self, calibration: Calibration) -> AlarmState:
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
         """Begin with a camera that has sent nothing yet.
 
         Raises:
             ValueError: the calibration is too small for this rule.
         """
 
-    def delay_frames(self, calibration: Calibration, frames_per_second: float) -> int:
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """Frames until the alarm, where all are out of distribution and stranger than every calibration frame.
 
         Raises:
@@ -66,11 +66,11 @@ class KOfN:
         if not 1 <= self.k <= self.n:
             raise ValueError(f"expected 1 <= k <= n, got k = {self.k} and n = {self.n}")
 
-    def start(self, calibration: Calibration) -> AlarmState:
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
         return _Window(self.k, self.n)
 
-    def delay_frames(self, calibration: Calibration, frames_per_second: float) -> int:
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
         return self.k
 
@@ -97,7 +97,7 @@ class Hysteresis:
         if not 0 < self.raise_at < self.clear_at < 1:
             raise ValueError(f"expected 0 < raise_at < clear_at < 1, got {self.raise_at} and {self.clear_at}")
 
-    def start(self, calibration: Calibration) -> AlarmState:
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
         if smallest_p_value(calibration) > self.raise_at:
             raise ValueError(
@@ -106,7 +106,7 @@ class Hysteresis:
             )
         return _Schmitt(self.raise_at, self.clear_at)
 
-    def delay_frames(self, calibration: Calibration, frames_per_second: float) -> int:
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
         self.start(calibration)
         return 1
@@ -133,11 +133,11 @@ class MinimumDuration:
         if not (self.seconds >= 0 and self.hold_seconds >= 0 and math.isfinite(self.seconds + self.hold_seconds)):
             raise ValueError(f"expected durations of at least 0 s, got {self.seconds} and {self.hold_seconds}")
 
-    def start(self, calibration: Calibration) -> AlarmState:
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
         return _Timer(self.seconds, self.hold_seconds)
 
-    def delay_frames(self, calibration: Calibration, frames_per_second: float) -> int:
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
         return math.ceil(self.seconds * frames_per_second - 1e-9) + 1
 
@@ -187,16 +187,16 @@ class Cusum:
                 f"{self.frames_per_second} frames/s"
             )
 
-    def start(self, calibration: Calibration) -> AlarmState:
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
         return _Sum(*self._constants(calibration), _log_mean_bet(calibration))
 
-    def delay_frames(self, calibration: Calibration, frames_per_second: float) -> int:
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
         height, share = self._constants(calibration)
         return math.ceil(height / (share * _log_bet(smallest_p_value(calibration), _log_mean_bet(calibration))) - 1e-9)
 
-    def _constants(self, calibration: Calibration) -> tuple[float, float]:
+    def _constants(self, calibration: CalibrationRecord) -> tuple[float, float]:
         """``h``, and the share of its bet that a frame adds."""
         together = correlation_frames(calibration)
         frames = 3600 * self.hours_between_false_alarms * self.frames_per_second
@@ -229,12 +229,12 @@ class _Sum:
         return self._alarm
 
 
-def smallest_p_value(calibration: Calibration) -> float:
+def smallest_p_value(calibration: CalibrationRecord) -> float:
     """That of a frame stranger than every calibration frame."""
     return 1 / (len(calibration.scores) + 1)
 
 
-def correlation_frames(calibration: Calibration) -> int:
+def correlation_frames(calibration: CalibrationRecord) -> int:
     """How many consecutive calibration frames are worth one independent frame, at least 1."""
     return max(1, math.ceil(len(calibration.scores) / max(calibration.effective_frames, 1.0) - 1e-9))
 
@@ -243,6 +243,6 @@ def _log_bet(p_value: float, log_mean: float) -> float:
     return -0.5 * math.log(p_value) - log_mean
 
 
-def _log_mean_bet(calibration: Calibration) -> float:
+def _log_mean_bet(calibration: CalibrationRecord) -> float:
     steps = len(calibration.scores) + 1
     return math.log(sum((rank / steps) ** -0.5 for rank in range(1, steps + 1)) / steps)

@@ -7,18 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import FrameError
-from lsood_runtime._inference.frames import Noise, as_array
+from lsood_runtime._inference.frames import FrameNoise, as_array
 from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._stream.policies import Evidence, Policy, smallest_p_value
-
-if TYPE_CHECKING:
-    from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._text.json_values import JsonScalar
 
 _REWIND_NS = 1_000_000_000
 
@@ -45,7 +44,7 @@ class StreamAssessment:
     since_ns: int | None
     statistic: float
 
-    def asdict(self) -> dict[str, Any]:
+    def asdict(self) -> dict[str, JsonScalar]:
         """JSON-ready values of the verdict and of the alarm, in one level."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "verdict"}
         return self.verdict.asdict() | own
@@ -55,6 +54,19 @@ class StreamAssessment:
         return f"{self.camera} #{self.index} {'ALARM' if self.alarm else 'quiet'} {self.statistic:.2f} {self.verdict}"
 
 
+class Assessor(Protocol):
+    """What a stream needs of a monitor: :class:`OoDMonitor`, or anything that gives assessments of frames."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """Metadata of the bundle, with the calibration that policies start from."""
+
+    def assess_since(
+        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
+    ) -> Assessment:
+        """Assess a frame that has waited since ``start``, of ``time.perf_counter()``."""
+
+
 class Stream:
     """Keeps the state of each camera; made by :meth:`OoDMonitor.stream`.
 
@@ -62,7 +74,7 @@ class Stream:
     Call it for one camera from one thread at a time; different cameras may come from different threads.
 
     Args:
-        monitor: scores the frames.
+        monitor: scores the frames; a :class:`OoDMonitor`.
         policy: when frames add up to an alarm.
         stuck_after: so many identical frames in a row make a camera stuck; sensor noise alone tells two apart.
         on_result: called with each result, in the thread that called :meth:`assess`; for metrics and logs.
@@ -73,7 +85,7 @@ class Stream:
 
     def __init__(
         self,
-        monitor: "OoDMonitor",
+        monitor: Assessor,
         policy: Policy,
         *,
         stuck_after: int = 3,
@@ -87,7 +99,7 @@ class Stream:
         self._lock = threading.Lock()
 
     def assess(
-        self, frame: Any, noise: Noise | None = None, *, stamp_ns: int | None = None, camera: str = "camera"
+        self, frame: Any, noise: FrameNoise | None = None, *, stamp_ns: int | None = None, camera: str = "camera"
     ) -> StreamAssessment:
         """Score the next frame of a camera; nothing that lies in the frame raises.
 
@@ -109,7 +121,7 @@ class Stream:
         self,
         start: float,
         frame: Any,
-        noise: Noise | None = None,
+        noise: FrameNoise | None = None,
         *,
         stamp_ns: int | None = None,
         camera: str = "camera",

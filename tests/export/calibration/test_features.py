@@ -26,7 +26,7 @@ from export.graphs.segmentation import output_scores
 from export.layers.preprocessing import Preprocessing
 from export.sampling.modules import LatentMoments
 from lsood_runtime import OoDMonitor
-from lsood_runtime._bundle.reader import Bundle, open_bundle
+from lsood_runtime.offline import Bundle, open_bundle
 from tests.conftest import INPUT_SIZE
 from tests.paths import FROZEN_BUNDLE
 

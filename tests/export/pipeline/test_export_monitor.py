@@ -27,7 +27,7 @@ from export.layers.dropblock import block_masks
 from export.pipeline import export_monitor as pipeline
 from export.sampling.reference_passes import sample_passes
 from lsood_runtime import OoDMonitor, read_manifest
-from lsood_runtime._bundle.manifest import Parity
+from lsood_runtime.offline import ParityRecord
 from tests.conftest import INPUT_SIZE, save_checkpoint, small_network, write_scenes
 
 
@@ -295,9 +295,9 @@ def test_a_graph_that_disagrees_writes_no_bundle(
 @pytest.mark.parametrize("value", [1.0, float("nan")])
 def test_each_difference_closes_the_gate(part: str, value: float) -> None:
     good = {"frames": 8, "latent_max_abs": 0.0, "segmentation_disagreement": 0.0, "score_max_abs": 0.0}
-    check_parity(Parity(**good), "classes", score_tolerance=0.02)  # type: ignore[arg-type]
+    check_parity(ParityRecord(**good), "classes", score_tolerance=0.02)  # type: ignore[arg-type]
     with pytest.raises(ParityError, match="no bundle was written"):
-        check_parity(Parity(**(good | {part: value})), "classes", score_tolerance=0.02)  # type: ignore[arg-type]
+        check_parity(ParityRecord(**(good | {part: value})), "classes", score_tolerance=0.02)  # type: ignore[arg-type]
     assert SCORE_TOLERANCE < 0.05
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 import lsood_runtime
 from lsood_runtime import Manifest, OoDMonitor
 from lsood_runtime._cli.commands import run
-from lsood_runtime._cli.report import Progress
+from lsood_runtime._cli.report import FrameCounter
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 
 KNOWN = random_frames(1, seed=2)[0]
@@ -217,14 +217,14 @@ def test_interrupt_is_no_traceback(
 
 
 def test_progress_leaves_no_line_behind(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    Progress(shown=True).show(1)
+    FrameCounter(shown=True).show(1)
     assert capsys.readouterr().err == "", "stderr is no terminal here"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    progress = Progress(shown=True)
+    progress = FrameCounter(shown=True)
     progress.show(7)
     progress.clear()
     assert capsys.readouterr().err == "\r7 frames scored\r\033[K"
-    Progress(shown=False).show(1)
+    FrameCounter(shown=False).show(1)
     assert capsys.readouterr().err == ""
 
 

@@ -22,11 +22,11 @@ from lsood_runtime import (
     OoDMonitor,
     Policy,
     ScoreHistogram,
+    parse_policy,
     read_manifest,
 )
 from lsood_runtime._cli.commands import run
-from lsood_runtime._cli.recordings import read_recording
-from lsood_runtime._stream.policy_text import parse_policy
+from lsood_runtime._media.recordings import read_recording
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 from tests.lsood_runtime.recordings import COMPRESSED, IMAGE, KINDS, Record, write_mcap_without_images, write_recording
 from tests.lsood_runtime.stream.test_stream import strange

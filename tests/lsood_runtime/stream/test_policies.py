@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.stats import norm, poisson
 
-from lsood_runtime import Cusum, Evidence, Hysteresis, KOfN, Manifest, MinimumDuration, Policy, expected_false_alarms
-from lsood_runtime._bundle.manifest import Calibration
+from lsood_runtime import (
+    CalibrationRecord,
+    Cusum,
+    Evidence,
+    Hysteresis,
+    KOfN,
+    Manifest,
+    MinimumDuration,
+    Policy,
+    expected_false_alarms,
+)
 from lsood_runtime._stream.false_alarms import _poisson_interval
 from tests.lsood_runtime.bundle.test_manifest import text_with
 
@@ -22,13 +31,13 @@ MANIFEST = Manifest.from_json(text_with())
 POLICIES: tuple[Policy, ...] = (KOfN(2, 4), Hysteresis(0.1, 0.4), MinimumDuration(0.3, 0.2), Cusum(0.5, 10))
 
 
-def calibration(scores: int, effective: float) -> Calibration:
+def calibration(scores: int, effective: float) -> CalibrationRecord:
     return dataclasses.replace(
         MANIFEST.calibration, scores=tuple(np.linspace(0, 1, scores).tolist()), effective_frames=effective
     )
 
 
-def alarms(policy: Policy, evidence: Sequence[Evidence], known: Calibration = MANIFEST.calibration) -> list[bool]:
+def alarms(policy: Policy, evidence: Sequence[Evidence], known: CalibrationRecord = MANIFEST.calibration) -> list[bool]:
     state = policy.start(known)
     return [state.update(item) for item in evidence]
 

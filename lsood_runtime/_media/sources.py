@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._cli.media import VIDEO_SUFFIXES, find_media, read_frames, video_rate
-from lsood_runtime._cli.recordings import is_recording, read_recording
 from lsood_runtime._exceptions import MediaError
+from lsood_runtime._media.files import VIDEO_SUFFIXES, find_media, read_frames, video_rate
+from lsood_runtime._media.recordings import is_recording, read_recording
 
 DEVICE = re.compile(r"camera:(\d+)")
 CAMERA = "camera"

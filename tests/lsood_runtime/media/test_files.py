@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lsood_runtime import MediaError
-from lsood_runtime._cli.media import find_media, read_frames
+from lsood_runtime._media.files import find_media, read_frames
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, (48, 64, 3), dtype=np.uint8)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import MediaError
-from lsood_runtime._inference.frames import Frame
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
@@ -44,7 +44,7 @@ def _expand(source: str) -> list[Path]:
     return [Path(match) for match in matches]
 
 
-def read_frames(path: Path, channels: str) -> Iterator[tuple[str, Frame]]:
+def read_frames(path: Path, channels: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Read the frames of one file in order.
 
     Args:
@@ -79,7 +79,7 @@ def video_rate(path: Path) -> float | None:
     return rate if 0 < rate < _HIGHEST_RATE else None
 
 
-def _image(path: Path) -> Frame:
+def _image(path: Path) -> NDArray[np.uint8]:
     """One RGB image, turned upright by its EXIF orientation."""
     try:
         from PIL import Image, ImageOps
@@ -96,7 +96,7 @@ def _image(path: Path) -> Frame:
     return frame
 
 
-def _video(path: Path) -> Iterator[Frame]:
+def _video(path: Path) -> Iterator[NDArray[np.uint8]]:
     """The BGR frames of a video."""
     capture = _open_video(path)
     import cv2

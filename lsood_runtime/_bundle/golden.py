@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Golden frames: a few frames with the scores that they had at export, to replay on the machine that runs the bundle."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._bundle.files import GOLDEN_FILE
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._exceptions import BundleError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldenFrames:
+    """G frames with their scores at export.
+
+    Attributes:
+        frames: ``(G, H, W, 3)`` uint8.
+        scores: ``(G,)`` float64.
+        noise: for masks of mode ``input``, ``(G, S, ...)`` float32 for each noise input; else empty.
+        tolerance: how far a score may move, for the providers ``cpu`` and ``gpu``.
+    """
+
+    frames: NDArray[np.uint8]
+    scores: NDArray[np.float64]
+    noise: tuple[NDArray[np.float32], ...]
+    tolerance: dict[str, float]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
+    """Read golden frames out of the bytes of their archive.
+
+    Raises:
+        BundleError: no archive of arrays, or arrays that do not fit the manifest.
+    """
+    try:
+        with np.load(io.BytesIO(contents), allow_pickle=False) as arrays:
+            frames, scores = arrays["frames"], arrays["scores"]
+            noise = tuple(arrays[f"noise_{i}"] for i in range(len(manifest.masks.noise)))
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
+        raise BundleError(
+            f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {error}"
+        ) from error
+    shape = (manifest.input.frame_height, manifest.input.frame_width, 3)
+    if frames.dtype != np.uint8 or frames.shape[1:] != shape or len(frames) == 0:
+        raise BundleError(
+            f"expected golden frames (G, {str(shape)[1:]} uint8 in {GOLDEN_FILE}, got {frames.shape} {frames.dtype}"
+        )
+    if scores.dtype != np.float64 or scores.shape != frames.shape[:1]:
+        raise BundleError(f"expected {len(frames)} float64 scores in {GOLDEN_FILE}, got {scores.shape} {scores.dtype}")
+    for i, (values, noise_shape) in enumerate(zip(noise, manifest.masks.noise, strict=True)):
+        wanted = (len(frames), manifest.masks.count, *noise_shape)
+        if values.dtype != np.float32 or values.shape != wanted:
+            raise BundleError(
+                f"expected noise_{i} {wanted} float32 in {GOLDEN_FILE}, got {values.shape} {values.dtype}"
+            )
+    return GoldenFrames(frames, scores, noise, manifest.golden.tolerance)

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a manifest, each a frozen record with the meaning and the unit of its fields."""
+
+from dataclasses import dataclass
+from typing import Any
+
+PRECISIONS = ("fp32", "fp16", "int8", "int8-tensorrt")
+"""Kinds of :class:`PrecisionRecord`, the one without loss first."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputContract:
+    """What a frame must be, and what the graph does to it.
+
+    Attributes:
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``.
+        frame_height: rows of a frame.
+        frame_width: columns of a frame.
+        network_height: rows that the network sees, after the resize in the graph.
+        network_width: columns that the network sees.
+        crop: ``(top, left, height, width)`` of the part of the frame that is resized, or None for all of it.
+        resize: name of the resize filter.
+        mean: per-channel mean in [0, 1], RGB.
+        std: per-channel standard deviation in [0, 1], RGB.
+    """
+
+    channels: str
+    frame_height: int
+    frame_width: int
+    network_height: int
+    network_width: int
+    crop: tuple[int, ...] | None
+    resize: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationRecord:
+    """The segmentation output.
+
+    Attributes:
+        kind: ``classes``: ``(h, w)`` uint8; ``logits``: ``(K, h, w)`` float32; ``none``.
+        num_classes: K; None for ``none``.
+        height: h.
+        width: w.
+    """
+
+    kind: str
+    num_classes: int | None
+    height: int | None
+    width: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TapRecord:
+    """The sampled layers.
+
+    Attributes:
+        layers: their names in the network.
+        channels: C, the number of latent dimensions.
+    """
+
+    layers: tuple[str, ...]
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class MasksRecord:
+    """How the Monte-Carlo samples are drawn.
+
+    Attributes:
+        mode: ``fixed``: a bank in the graph; ``fresh``: drawn in the graph for every frame; ``input``: computed from uniform
+            noise that is an input of the graph.
+        count: S, samples a frame.
+        seed: of the bank, or of the noise.
+        drop_prob: drop probability of the first site.
+        block_size: DropBlock's block size there; None for dropout.
+        sha256: of the bank; None where masks are not fixed.
+        noise: for mode ``input`` the shape of each noise input behind ``(B, S)``; empty for the others.
+    """
+
+    mode: str
+    count: int
+    seed: int
+    drop_prob: float
+    block_size: int | None
+    sha256: str | None
+    noise: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntropyRecord:
+    """Constants of the nearest-neighbour entropy estimate.
+
+    Attributes:
+        neighbors: k, which nearest neighbour counts.
+        min_dist: floor of the distances.
+    """
+
+    neighbors: int
+    min_dist: float
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorRecord:
+    """What turns entropies into a score.
+
+    Attributes:
+        kind: ``kde``, ``kde-classifier``, ``mahalanobis`` or ``knn``.
+        reason: why this one, in a sentence.
+        parameters: its learned scalars by name, such as ``bandwidth``.
+        standardise: whether each entropy is brought to zero mean and unit variance first.
+        pca_components: whitened principal components that it sees; None for the entropies themselves.
+        fit_frames: number of in-distribution frames that it was fitted on.
+        fit_ood_frames: the same of out-of-distribution frames; 0 for all but ``kde-classifier``.
+    """
+
+    kind: str
+    reason: str
+    parameters: dict[str, Any]
+    standardise: bool
+    pca_components: int | None
+    fit_frames: int
+    fit_ood_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A threshold and what it promises.
+
+    Attributes:
+        value: score above which a frame is out of distribution.
+        false_alarm_rate: target, in (0, 1).
+        guarantee: ``frames``: the target holds for new frames of the drives in the calibration, on average over
+            calibrations; ``drives``: for frames of new drives as well.
+        rate_low: lower end of the interval for the rate that this very threshold has over frames of known drives.
+        rate_high: upper end.
+        confidence: of the interval.
+        new_drive_rate: the rate promised for a frame of a new drive; None where one drive alone set the threshold.
+        rule: how the value was found.
+    """
+
+    value: float
+    false_alarm_rate: float
+    guarantee: str
+    rate_low: float
+    rate_high: float
+    confidence: float
+    new_drive_rate: float | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRecord:
+    """The held-out in-distribution frames that set the thresholds.
+
+    Attributes:
+        scores: ascending.
+        effective_frames: how many independent frames they are worth, at most their number.
+        drives: frames of each held-out drive by its name.
+        fit_drives: frames of each drive that the detector was fitted on.
+        warnings: what speaks against relying on the thresholds, a sentence each.
+        source: where the frames come from.
+    """
+
+    scores: tuple[float, ...]
+    effective_frames: float
+    drives: dict[str, int]
+    fit_drives: dict[str, int]
+    warnings: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParityRecord:
+    """Largest differences between the graphs, in float32, and the PyTorch network at export.
+
+    Attributes:
+        frames: how many frames were compared.
+        latent_max_abs: of the latent samples, as a share of the largest.
+        segmentation_disagreement: share of pixels of another class; for logits as a share of the largest logit.
+        score_max_abs: of the score.
+    """
+
+    frames: int
+    latent_max_abs: float
+    segmentation_disagreement: float
+    score_max_abs: float
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRecord:
+    """In how many bits the network computes, and what they cost at export against the same monitor in float32.
+
+    Attributes:
+        kind: ``fp32``; ``fp16`` for CUDA; ``int8`` for CPUs; ``int8-tensorrt``.
+        float_layers: convolutions that stayed in float32 because quantising them hurt.
+        frames: how many frames were compared, mildly degraded ones among them; 0 for ``fp32``.
+        flips: share of them on which the decision changed.
+        auroc_loss: AUROC of the degraded frames that was lost; negative where it rose.
+        pixel_changes: share of pixels of in-distribution frames that got another class.
+    """
+
+    kind: str = "fp32"
+    float_layers: tuple[str, ...] = ()
+    frames: int = 0
+    flips: float = 0.0
+    auroc_loss: float = 0.0
+    pixel_changes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenRecord:
+    """How far the score of a golden frame may move.
+
+    Attributes:
+        tolerance: in the unit of the score, for the providers ``cpu`` and ``gpu``.
+    """
+
+    tolerance: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """Digest and length of a file."""
+
+    sha256: str
+    bytes: int

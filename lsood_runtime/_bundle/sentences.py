@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of a manifest in words, one line each, for reports, model cards and terminals."""
+
+from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingPoint, PrecisionRecord
+
+
+def operating_point_sentence(point: OperatingPoint) -> str:
+    """A threshold and what it promises."""
+    new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
+    return (
+        f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
+        f"({point.confidence:.0%} interval) on known drives, {new} promised on new ones ({point.rule})"
+    )
+
+
+def detector_sentence(detector: DetectorRecord, noun: str | None = None) -> str:
+    """What the detector was fitted on and what it learned.
+
+    Args:
+        detector: the record.
+        noun: what the detector is, in words; None for its kind.
+    """
+    ood = f" and {detector.fit_ood_frames} out-of-distribution frames" if detector.fit_ood_frames else ""
+    scaled = ", standardised" if detector.standardise else ""
+    pca = f", {detector.pca_components} whitened principal components" if detector.pca_components else ""
+    learned = "".join(
+        f", {name} {value:.4g}" for name, value in detector.parameters.items() if isinstance(value, float)
+    )
+    return f"{noun or detector.kind} on {detector.fit_frames} frames{ood}{scaled}{pca}{learned}"
+
+
+def precision_sentence(precision: PrecisionRecord) -> str:
+    """In how many bits the network computes, and what they cost."""
+    if precision.kind == PRECISIONS[0]:
+        return precision.kind
+    kept = f", {len(precision.float_layers)} layers in float" if precision.float_layers else ""
+    return (
+        f"{precision.kind}{kept}; against float32 over {precision.frames} frames: {precision.flips:.1%} decided otherwise, "
+        f"AUROC {-precision.auroc_loss:+.4f}, {precision.pixel_changes:.2%} of pixels of another class"
+    )

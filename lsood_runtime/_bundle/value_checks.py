@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which values of the right type a manifest may have."""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+from lsood_runtime._bundle.records import (
+    PRECISIONS,
+    CalibrationRecord,
+    GoldenRecord,
+    InputContract,
+    MasksRecord,
+    OperatingPoint,
+    PrecisionRecord,
+    SegmentationRecord,
+)
+
+Check = tuple[str, bool, str, object]
+"""Name of the field, whether its value holds, what was expected, the value."""
+
+
+def of_input(contract: InputContract) -> Iterator[Check]:
+    """Channel order, sizes, and a crop inside the frame."""
+    sizes = (contract.frame_height, contract.frame_width, contract.network_height, contract.network_width)
+    crop = contract.crop or (0, 0, contract.frame_height, contract.frame_width)
+    inside = len(crop) == 4 and min(crop[:2]) >= 0 and min(crop[2:]) >= 1
+    inside = inside and crop[0] + crop[2] <= contract.frame_height and crop[1] + crop[3] <= contract.frame_width
+    yield "input.channels", contract.channels in ("rgb", "bgr"), "rgb or bgr", contract.channels
+    yield "input", min(sizes) >= 1, "sizes of at least 1", sizes
+    yield "input.crop", inside, "top, left, height and width inside the frame", contract.crop
+
+
+def of_masks(masks: MasksRecord) -> Iterator[Check]:
+    """Mode, and noise shapes for that mode alone which has noise."""
+    mode, noise = masks.mode, masks.noise
+    fits = (mode == "input") == (len(noise) > 0) and all(size >= 1 for shape in noise for size in shape)
+    yield "masks.mode", mode in ("fixed", "fresh", "input"), "fixed, fresh or input", mode
+    yield "masks.noise", fits, f"shapes that fit mode {mode}", noise
+
+
+def of_segmentation(segmentation: SegmentationRecord) -> Iterator[Check]:
+    """Kind, and sizes where there is an output."""
+    kind, sizes = segmentation.kind, (segmentation.num_classes, segmentation.height, segmentation.width)
+    yield "segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind
+    yield "segmentation", kind == "none" or None not in sizes, f"sizes for {kind}", sizes
+
+
+def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> Iterator[Check]:
+    """The default is one of them; rates are rates; guarantees are known."""
+    rates = [rate for point in points.values() for rate in (point.false_alarm_rate, point.confidence)]
+    guarantees = {point.guarantee for point in points.values()}
+    yield "operating_point", chosen in points, f"one of {', '.join(points)}", chosen
+    yield "operating_points", all(0 < rate < 1 for rate in rates), "rates between 0 and 1", rates
+    yield (
+        "operating_points",
+        guarantees <= {"frames", "drives"},
+        "guarantees for frames or drives",
+        sorted(guarantees),
+    )
+
+
+def of_calibration(calibration: CalibrationRecord) -> Iterator[Check]:
+    """Scores, and in ascending order."""
+    scores = calibration.scores
+    ascending = len(scores) > 0 and all(a <= b for a, b in pairwise(scores))
+    yield "calibration.scores", ascending, "one or more ascending scores", scores
+
+
+def of_precision(precision: PrecisionRecord) -> Iterator[Check]:
+    """A known kind."""
+    yield "precision.kind", precision.kind in PRECISIONS, ", ".join(PRECISIONS), precision.kind
+
+
+def of_golden(golden: GoldenRecord) -> Iterator[Check]:
+    """A tolerance for each kind of provider."""
+    yield "golden.tolerance", {"cpu", "gpu"} <= golden.tolerance.keys(), "cpu and gpu", golden.tolerance

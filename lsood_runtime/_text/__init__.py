@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write values as text: JSON, CSV, and messages in one line."""

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values as JSON takes them: it knows neither NaN nor infinity."""
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+JsonScalar: TypeAlias = str | int | float | bool | None
+"""A value of JSON that holds no other."""
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """The number as a Python float; None where it is NaN, infinite or None."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def finite_values(values: Mapping[str, object]) -> dict[str, object]:
+    """The mapping with None for each float that is not finite, in tuples and lists too."""
+    return {name: _finite_value(value) for name, value in values.items()}
+
+
+def _finite_value(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_finite_value(item) for item in value]
+    return finite_or_none(value) if isinstance(value, float) else value

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the offline stage builds on: the one door through which ``export`` uses the runtime.
+
+A vehicle needs none of it: there :class:`lsood_runtime.OoDMonitor` is what one starts from. Importing this module loads numpy
+and ONNX Runtime alone; Pillow and OpenCV are loaded when a file is read. ``export`` and the runtime are released together:
+names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
+
+=====================  ==============================================================================================
+bundles                :func:`open_bundle`, :func:`read_manifest`, :class:`Bundle`, :class:`GoldenFrames`, file names
+manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
+frames                 :func:`find_media`, :func:`read_frames`, suffixes of images and videos
+sessions               :func:`session_options`: set up as the monitor's own
+text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :class:`CsvTable`
+=====================  ==============================================================================================
+"""
+
+from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, MANIFEST_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
+from lsood_runtime._bundle.golden import GoldenFrames
+from lsood_runtime._bundle.manifest import SCHEMA, Manifest
+from lsood_runtime._bundle.reader import Bundle, open_bundle, read_manifest
+from lsood_runtime._bundle.records import (
+    PRECISIONS,
+    CalibrationRecord,
+    DetectorRecord,
+    EntropyRecord,
+    FileRecord,
+    GoldenRecord,
+    InputContract,
+    MasksRecord,
+    OperatingPoint,
+    ParityRecord,
+    PrecisionRecord,
+    SegmentationRecord,
+    TapRecord,
+)
+from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
+from lsood_runtime._exceptions import one_line
+from lsood_runtime._inference.providers import session_options
+from lsood_runtime._media.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_media, read_frames
+from lsood_runtime._text.csv_table import CsvTable
+from lsood_runtime._text.json_values import finite_or_none
+
+__all__ = [
+    "DETECTOR_FILE",
+    "GOLDEN_FILE",
+    "IMAGE_SUFFIXES",
+    "MANIFEST_FILE",
+    "PRECISIONS",
+    "SCHEMA",
+    "SEGMENTATION_FILE",
+    "VIDEO_SUFFIXES",
+    "WEIGHTS_FILE",
+    "Bundle",
+    "CalibrationRecord",
+    "CsvTable",
+    "DetectorRecord",
+    "EntropyRecord",
+    "FileRecord",
+    "GoldenFrames",
+    "GoldenRecord",
+    "InputContract",
+    "Manifest",
+    "MasksRecord",
+    "OperatingPoint",
+    "ParityRecord",
+    "PrecisionRecord",
+    "SegmentationRecord",
+    "TapRecord",
+    "detector_sentence",
+    "find_media",
+    "finite_or_none",
+    "one_line",
+    "open_bundle",
+    "operating_point_sentence",
+    "precision_sentence",
+    "read_frames",
+    "read_manifest",
+    "session_options",
+]

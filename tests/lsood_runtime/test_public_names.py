@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names that users rely on, and that nothing outside of the runtime goes behind them."""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import lsood_runtime
+import lsood_runtime.offline
+from tests.paths import ROOT
+
+PACKAGE = "lsood_runtime"
+PUBLIC = [
+    "SCHEMA",
+    "AlarmState",
+    "Assessment",
+    "BundleError",
+    "CalibrationRecord",
+    "ClosedError",
+    "Cusum",
+    "Evidence",
+    "FalseAlarms",
+    "FrameError",
+    "Hysteresis",
+    "KOfN",
+    "LatestFrameWorker",
+    "LsoodError",
+    "Manifest",
+    "MediaError",
+    "MinimumDuration",
+    "OoDMonitor",
+    "Policy",
+    "Provider",
+    "ProviderError",
+    "ScoreHistogram",
+    "SelfTest",
+    "SelfTestError",
+    "State",
+    "Stream",
+    "StreamAssessment",
+    "__version__",
+    "expected_false_alarms",
+    "parse_policy",
+    "read_manifest",
+]
+
+
+def private_imports(source: str) -> Iterator[str]:
+    """Modules of the runtime with a leading underscore that ``source`` imports, or reads as an attribute."""
+    for node in ast.walk(ast.parse(source)):
+        dotted: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            dotted = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            dotted = [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            dotted = [ast.unparse(node)]
+        for name in dotted:
+            package, *parts = name.split(".")
+            private = [part for part in parts if part.startswith("_") and not part.startswith("__")]
+            if package == PACKAGE and private:
+                yield name
+
+
+def test_public_names_are_those_that_users_rely_on() -> None:
+    assert sorted(lsood_runtime.__all__) == sorted(PUBLIC)
+    assert len(set(lsood_runtime.__all__)) == len(lsood_runtime.__all__)
+    defined = {
+        name
+        for name, value in vars(lsood_runtime).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert defined | {"__version__"} == set(lsood_runtime.__all__)
+
+
+def test_offline_names_are_all_listed() -> None:
+    module = lsood_runtime.offline
+    defined = {name for name, value in vars(module).items() if not name.startswith("_") and value is not module}
+    assert defined == set(module.__all__)
+    assert len(set(module.__all__)) == len(module.__all__)
+
+
+@pytest.mark.parametrize("folder", ["export", "examples"])
+def test_code_outside_of_the_runtime_imports_public_names_alone(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files, "a folder without code would prove nothing"
+    found = {f"{path.relative_to(ROOT)}: {name}" for path in files for name in private_imports(path.read_text())}
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from lsood_runtime._bundle.reader import open_bundle",
+        "from lsood_runtime import _monitor",
+        "import lsood_runtime._cli.main as cli",
+        "import lsood_runtime\nlsood_runtime._monitor.OoDMonitor",
+        "def f():\n    from lsood_runtime._exceptions import LsoodError",
+    ],
+)
+def test_private_imports_are_found_wherever_they_stand(source: str) -> None:
+    assert list(private_imports(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["from lsood_runtime import OoDMonitor, __version__", "import lsood_runtime.offline", "from export._x import y"],
+)
+def test_private_imports_of_public_names_are_none(source: str) -> None:
+    assert not list(private_imports(source))
+
+
+def classes_of(folder: Path) -> dict[str, str]:
+    """Names of the classes that a package defines at the top of its modules, with a module each."""
+    return {
+        node.name: str(path.relative_to(ROOT))
+        for path in sorted(folder.rglob("*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+
+
+def test_classes_of_both_packages_differ_in_name() -> None:
+    runtime, export = classes_of(ROOT / PACKAGE), classes_of(ROOT / "export")
+    assert {"OoDMonitor", "CalibrationRecord"} <= runtime.keys()
+    assert {name: (runtime[name], export[name]) for name in runtime.keys() & export.keys()} == {}
+
+
+def test_type_aliases_of_both_packages_differ_in_name() -> None:
+    """Aliases as well: ``Noise`` for one frame and ``Noise`` for a batch would be two types of one name."""
+    named = {"Masks", "Noise", "Progress", "Calibration", "Parity"}
+    modules = [path for path in (ROOT / PACKAGE).rglob("*.py") if "__init__" not in path.name]
+    for path in modules:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if name.endswith("__main__"):
+            continue
+        assert not named & vars(importlib.import_module(name)).keys(), name
