@@ -30,8 +30,9 @@ from export.data.dataset import LabelledFrames
 from export.detectors.entropy import latent_entropy
 from export.detectors.kde_classifier import KDEClassifier
 from export.detectors.kernel_density import ExactKernelDensity
+from export.evaluation.ood_metrics import IND, OOD
 from export.graphs.noise import draw_noise
-from export.guide.ood_dataset import IND, OOD, build_ood_detection_ds
+from export.guide.ood_dataset import build_ood_detection_ds
 from export.guide.results import get_ood_detector_results
 from export.layers.preprocessing import Preprocessing
 from export.sampling.sampler import Sampler, build_sampler

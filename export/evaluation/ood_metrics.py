@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well scores tell in-distribution from out-of-distribution frames, each figure with a bootstrap interval.
+"""How well scores tell in-distribution (InD) from out-of-distribution (OoD) frames; OoD is the positive class.
 
-OoD is the positive class. A frame is flagged where its score is above the threshold.
+:func:`shift_figures` gives every figure with an interval; there a frame is flagged where its score is above the threshold.
+:func:`ind_flagged` and :func:`ood_missed` give one figure each, of labelled scores.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import roc_curve
 
 from export.errors import UsageError
 from export.evaluation.bootstrap import Interval, interval, resample_counts, share_interval
 
 Scores = NDArray[np.float64]
 
+IND, OOD = 0, 1
+"""Labels, as in the guide of 2023-04. Its code has had them the other way round since 2023-05-22."""
+
 RESAMPLES = 500
-AT = 0.95
+RATE = 0.95
 FIGURES = (
     "auroc",
     "aupr_ood_positive",
@@ -90,8 +95,8 @@ def _ranking(ind: Scores, ood: Scores, ind_counts: Scores, ood_counts: Scores) -
         "auroc": np.asarray(np.trapezoid(tpr, fpr, axis=1)),
         "aupr_ood_positive": _average_precision(true_positives, false_positives),
         "aupr_ind_positive": _average_precision(_from_below(false_positives), _from_below(true_positives)),
-        "ind_flagged@95_ood_caught": _first(fpr, tpr >= AT),
-        "ood_missed@95_ind_kept": _first(1 - tpr[:, ::-1], (1 - fpr)[:, ::-1] >= AT),
+        "ind_flagged@95_ood_caught": _first(fpr, tpr >= RATE),
+        "ood_missed@95_ind_kept": _first(1 - tpr[:, ::-1], (1 - fpr)[:, ::-1] >= RATE),
     }
 
 
@@ -112,3 +117,46 @@ def _first(values: Scores, holds: NDArray[np.bool_]) -> Scores:
     """Of each row the value where the condition first holds."""
     result: Scores = np.take_along_axis(values, holds.argmax(axis=1)[:, None], axis=1)[:, 0]
     return result
+
+
+def ind_flagged(labels: ArrayLike, scores: ArrayLike, ood_caught: float = RATE) -> float:
+    """Share of InD frames flagged by the highest threshold that catches at least ``ood_caught`` of the OoD frames.
+
+    The guide's ``fpr@95``.
+
+    Args:
+        labels: ``(M,)``, 0 for InD and 1 for OoD.
+        scores: ``(M,)``, higher = stranger; a frame is flagged where its score reaches the threshold.
+        ood_caught: in (0, 1].
+
+    Raises:
+        UsageError: labels other than 0 and 1, or one of them missing.
+    """
+    check_labels(labels)
+    return _false_positives(np.asarray(labels) == OOD, np.asarray(scores), ood_caught)
+
+
+def ood_missed(labels: ArrayLike, scores: ArrayLike, ind_kept: float = RATE) -> float:
+    """Share of OoD frames missed by the lowest threshold that keeps at least ``ind_kept`` of the InD frames.
+
+    LaREx' ``fpr@95``, with InD as positive class. Arguments and errors as for :func:`ind_flagged`, except that a frame is
+    kept where its score does not exceed the threshold.
+    """
+    check_labels(labels)
+    return _false_positives(np.asarray(labels) == IND, -np.asarray(scores), ind_kept)
+
+
+def check_labels(labels: ArrayLike) -> None:
+    """Refuse labels that do not tell two kinds of frames apart.
+
+    Raises:
+        UsageError: labels other than 0 and 1, or one of them missing.
+    """
+    found = np.unique(np.asarray(labels))
+    if not np.array_equal(found, [IND, OOD]):
+        raise UsageError(f"expected labels 0 (InD) and 1 (OoD), both present, got {found.tolist()[:5]}")
+
+
+def _false_positives(positive: NDArray[np.bool_], scores: NDArray[np.floating], recall: float) -> float:
+    fpr, tpr, _ = roc_curve(positive, scores, drop_intermediate=False)
+    return float(fpr[np.argmax(tpr >= recall)])

@@ -5,15 +5,17 @@ New figures are not registered with pyplot: nothing opens a window, and nothing 
 making it the last line of a cell, or save it by ``figure.savefig``.
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from export.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _IND_COLOUR, _OOD_COLOUR = "tab:blue", "tab:red"
 _FEWEST_ROWS = 10
@@ -66,7 +68,7 @@ def plot_samples_pacmap(
 
 
 def plot_roc_ood_detector(
-    results_table: pd.DataFrame, legend_title: str = "", plot_title: str = "", *, axes: Axes | None = None
+    results_table: "pd.DataFrame", legend_title: str = "", plot_title: str = "", *, axes: Axes | None = None
 ) -> Figure:
     """Draw the ROC curve of every row of a results table, with its area, above the diagonal of a blind detector.
 

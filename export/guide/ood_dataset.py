@@ -6,9 +6,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from export.errors import UsageError
-
-IND, OOD = 0, 1
-"""Labels, as in the guide of 2023-04. Its code has had them the other way round since 2023-05-22."""
+from export.evaluation.ood_metrics import IND, OOD
 
 Floats = NDArray[np.floating]
 

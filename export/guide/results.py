@@ -19,9 +19,7 @@ from sklearn.metrics import (
 )
 
 from export.errors import UsageError
-from export.guide.ood_dataset import IND, OOD
-
-RATE = 0.95
+from export.evaluation.ood_metrics import IND, OOD, check_labels, ind_flagged, ood_missed
 
 
 class ProbabilisticDetector(Protocol):
@@ -79,46 +77,3 @@ def get_ood_detector_results(
         "aupr_ind_positive": float(average_precision_score(labels == IND, -scores)),
     }
     return pd.DataFrame(columns, index=pd.Index([classifier_name], name="classifiers"))
-
-
-def ind_flagged(labels: ArrayLike, scores: ArrayLike, ood_caught: float = RATE) -> float:
-    """Share of InD frames flagged by the highest threshold that catches at least ``ood_caught`` of the OoD frames.
-
-    The guide's ``fpr@95``.
-
-    Args:
-        labels: ``(M,)``, 0 for InD and 1 for OoD.
-        scores: ``(M,)``, higher = stranger; a frame is flagged where its score reaches the threshold.
-        ood_caught: in (0, 1].
-
-    Raises:
-        UsageError: labels other than 0 and 1, or one of them missing.
-    """
-    check_labels(labels)
-    return _false_positives(np.asarray(labels) == OOD, np.asarray(scores), ood_caught)
-
-
-def ood_missed(labels: ArrayLike, scores: ArrayLike, ind_kept: float = RATE) -> float:
-    """Share of OoD frames missed by the lowest threshold that keeps at least ``ind_kept`` of the InD frames.
-
-    LaREx' ``fpr@95``, with InD as positive class. Arguments and errors as for :func:`ind_flagged`, except that a frame is
-    kept where its score does not exceed the threshold.
-    """
-    check_labels(labels)
-    return _false_positives(np.asarray(labels) == IND, -np.asarray(scores), ind_kept)
-
-
-def check_labels(labels: ArrayLike) -> None:
-    """Refuse labels that do not tell two kinds of frames apart.
-
-    Raises:
-        UsageError: labels other than 0 and 1, or one of them missing.
-    """
-    found = np.unique(np.asarray(labels))
-    if not np.array_equal(found, [IND, OOD]):
-        raise UsageError(f"expected labels 0 (InD) and 1 (OoD), both present, got {found.tolist()[:5]}")
-
-
-def _false_positives(positive: NDArray[np.bool_], scores: NDArray[np.floating], recall: float) -> float:
-    fpr, tpr, _ = roc_curve(positive, scores, drop_intermediate=False)
-    return float(fpr[np.argmax(tpr >= recall)])

@@ -14,7 +14,7 @@ from export.detectors.fit import fit_detector
 from export.detectors.kde_classifier import KDELogOdds
 from export.detectors.registry import DETECTORS
 from export.errors import UsageError
-from export.guide.results import ind_flagged
+from export.evaluation.ood_metrics import ind_flagged
 from export.search.features import Floats, SearchFeatures
 
 Fold = NDArray[np.int64]

@@ -10,8 +10,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, f1_score, m
 
 from export.errors import UsageError
 from export.evaluation.bootstrap import interval, resample_counts, share_interval
-from export.evaluation.ood_metrics import FIGURES, shift_figures
-from export.guide.results import ind_flagged, ood_missed
+from export.evaluation.ood_metrics import FIGURES, ind_flagged, ood_missed, shift_figures
 from tests.export.calibration.test_conformal import video
 
 

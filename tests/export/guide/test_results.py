@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from export.detectors.kde_classifier import KDEClassifier
 from export.errors import UsageError
-from export.guide.results import get_ood_detector_results, ind_flagged, ood_missed
+from export.evaluation.ood_metrics import ind_flagged, ood_missed
+from export.guide.results import get_ood_detector_results
 
 Array = NDArray[np.float64]
 
