@@ -9,8 +9,11 @@ milliseconds a frame with and without the monitor, taken frame by frame in turn.
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before ONNX Runtime is imported
 
 import numpy as np
 import onnxruntime as ort

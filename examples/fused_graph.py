@@ -2,7 +2,10 @@
 """Score images by ONNX Runtime alone: `python examples/fused_graph.py monitor/monitor.onnx a.png b.png`."""
 
 import json
+import os
 import sys
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before ONNX Runtime is imported
 
 import numpy as np
 import onnxruntime as ort

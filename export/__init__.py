@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The offline stage: a trained segmentation checkpoint becomes a bundle that `lsood_runtime` loads."""
+
+import os
+
+# ONNX Runtime reads this while it is imported, so it comes before every other import; a value of the user's own is kept.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Out-of-distribution monitor for segmentation networks in vehicles; needs numpy and ONNX Runtime alone."""
 
+import os as _os
+
+# ONNX Runtime reads this while it is imported, so it comes before every other import; a value of the user's own is kept.
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 try:
     import onnxruntime as _onnxruntime
 except ImportError as error:
@@ -32,7 +37,7 @@ from lsood_runtime._stream.policy_text import parse_policy
 from lsood_runtime._stream.stream import Stream, StreamAssessment
 from lsood_runtime._version import __version__
 
-del _onnxruntime
+del _onnxruntime, _os
 
 __all__ = [
     "SCHEMA",

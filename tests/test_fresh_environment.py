@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wheel in an environment that has numpy and ONNX Runtime, and nothing else."""
+"""The wheel in fresh environments: with numpy and ONNX Runtime alone, and with the extras that every command needs."""
 
 import subprocess
 import sys
@@ -27,13 +27,27 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def environment(folder: Path, requirement: str) -> Path:
+    """The interpreter of a new environment in which a requirement is installed."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", requirement)
+    return python
+
+
 @pytest.mark.slow
-def test_wheel_scores_with_numpy_and_onnx_runtime_alone(bundle: Path, frames: Path, tmp_path: Path) -> None:
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT)
-    (wheel,) = tmp_path.glob("*.whl")
-    venv.create(tmp_path / "bare", with_pip=True)
-    python = tmp_path / "bare" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", f"{wheel}[cpu]")
+def test_wheel_scores_with_numpy_and_onnx_runtime_alone(
+    wheel: Path, bundle: Path, frames: Path, tmp_path: Path
+) -> None:
+    python = environment(tmp_path / "bare", f"{wheel}[cpu]")
     installed = {line.split("==")[0].lower() for line in run(python, "-m", "pip", "list", "--format=freeze").split()}
     # What numpy and ONNX Runtime themselves ask for, and pip.
     assert installed <= {
@@ -60,3 +74,27 @@ def test_wheel_scores_with_numpy_and_onnx_runtime_alone(bundle: Path, frames: Pa
     )
     assert done.returncode == 2
     assert "lsood-runtime[media]" in done.stderr
+
+
+@pytest.mark.slow
+def test_commands_with_the_extras_cpu_export_and_media_alone_run(
+    wheel: Path, checkpoint: Path, bundle: Path, frames: Path, tmp_path: Path
+) -> None:
+    python = environment(tmp_path / "offline", f"{wheel}[cpu,export,media]")
+    installed = {line.split("==")[0].lower() for line in run(python, "-m", "pip", "list", "--format=freeze").split()}
+    assert not installed & {"pandas", "matplotlib", "pacmap"}
+    for command in ([], ["calibrate"], ["evaluate"], ["search"]):
+        assert "exit codes" in run(python, "-m", "export", *command, "--help")
+    assert "usage: " in run(python, "-m", "lsood_runtime", "--help")
+
+    quick = "--samples 8 --detectors kde --shifts fog --every 4 --timed 0 --quiet".split()
+    files = ["--ckpt", checkpoint, "--frames", frames, "--out", tmp_path / "rows.csv"]
+    run(python, "-m", "export", "search", *files, *quick)
+    assert "auroc_fog" in (tmp_path / "rows.csv").read_text()
+
+    quick = "--synthetic fog --severities 3 --every 4".split()
+    evaluate: list[str | Path] = [python, "-m", "export", "evaluate", bundle, "--ind", frames, *quick]
+    assert "auroc" in run(*evaluate, "--json")
+    done = subprocess.run([*evaluate, "--report", tmp_path / "report"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'lsood-runtime[guide]'" in done.stderr.strip().splitlines()[-1]

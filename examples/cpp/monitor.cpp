@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <stdexcept>
@@ -80,6 +81,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int count, char** values) {
+  setenv("ORT_DISABLE_TELEMETRY", "1", 0);  // read when the environment is made; a value of the user's own is kept
   try {
     return run(std::vector<std::string>(values + 1, values + count));
   } catch (const std::exception& error) {

@@ -6,8 +6,11 @@ there a frame takes the way that it takes on a GPU.
 """
 
 import json
+import os
 import sys
 from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before ONNX Runtime is imported
 
 import numpy as np
 import onnxruntime as ort

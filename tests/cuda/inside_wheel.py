@@ -3,9 +3,12 @@
 
 import argparse
 import json
+import os
 import sys
 from collections import defaultdict
 from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before ONNX Runtime is imported
 
 import onnxruntime as ort
 
