@@ -87,12 +87,12 @@ def test_commands_with_the_extras_cpu_export_and_media_alone_run(
         assert "exit codes" in run(python, "-m", "export", *command, "--help")
     assert "usage: " in run(python, "-m", "lsood_runtime", "--help")
 
-    quick = "--samples 8 --detectors kde --shifts fog --every 4 --timed 0 --quiet".split()
-    files = ["--ckpt", checkpoint, "--frames", frames, "--out", tmp_path / "rows.csv"]
+    quick = ["--samples", "8", "--detectors", "kde", "--shifts", "fog", "--every", "4", "--timed", "0", "--quiet"]
+    files: list[str | Path] = ["--ckpt", checkpoint, "--frames", frames, "--out", tmp_path / "rows.csv"]
     run(python, "-m", "export", "search", *files, *quick)
     assert "auroc_fog" in (tmp_path / "rows.csv").read_text()
 
-    quick = "--synthetic fog --severities 3 --every 4".split()
+    quick = ["--synthetic", "fog", "--severities", "3", "--every", "4"]
     evaluate: list[str | Path] = [python, "-m", "export", "evaluate", bundle, "--ind", frames, *quick]
     assert "auroc" in run(*evaluate, "--json")
     done = subprocess.run([*evaluate, "--report", tmp_path / "report"], capture_output=True, text=True, check=False)
