@@ -32,6 +32,7 @@ from benchmarks.networks import (
 )
 from benchmarks.peers import Density, GuideProcedure, OnePass, Rows
 from export.detectors.entropy import latent_entropy
+from export.graphs.noise import NoiseSource
 from export.graphs.runners import cpu_session, run_graph
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.dropblock import DropBlock2D
@@ -89,10 +90,10 @@ def check_same_score(
         score = peer(match.image)
     sampler = match.who.sampler(samples, "input", with_output=False)
     noise = [torch.stack([values[0] for values in drawn])[None].numpy()]
-    shapes = [(samples, *site.noise_shape) for site in sampler.sites]
-    assert [values.shape[1:] for values in noise] == shapes
+    source = NoiseSource([site.noise_shape for site in sampler.sites], samples)
+    assert [values.shape[1:] for values in noise] == list(source.shapes)
     network = MonitoredNetwork(match.who.preprocessing, sampler.module, "none")
-    graph = cpu_session(segmentation_graph(network, HEIGHT, WIDTH, shapes))
+    graph = cpu_session(segmentation_graph(network, HEIGHT, WIDTH, source))
     detector = cpu_session(scored(samples, match.detector, sampler.channels))
     latents = run_graph(graph, match.who.frame, noise)["latent_samples"]
     (ours,) = detector.run(["score"], {"latent_samples": latents})

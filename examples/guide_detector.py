@@ -31,7 +31,7 @@ from export.detectors.entropy import latent_entropy
 from export.detectors.kde_classifier import KDEClassifier
 from export.detectors.kernel_density import ExactKernelDensity
 from export.evaluation.ood_metrics import IND, OOD
-from export.graphs.noise import draw_noise
+from export.graphs.noise import NoiseSource
 from export.guide.ood_dataset import build_ood_detection_ds
 from export.guide.results import get_ood_detector_results
 from export.layers.preprocessing import Preprocessing
@@ -48,13 +48,13 @@ def entropies(
     sampler: Sampler, preprocessing: Preprocessing, frames: LabelledFrames, stream: int
 ) -> NDArray[np.float64]:
     """``(N, C)``; masks that are not fixed are drawn anew for every frame."""
-    generator, shapes = np.random.default_rng((SEED, stream)), [site.noise_shape for site in sampler.sites]
+    shapes = [] if sampler.mode == "fixed" else [site.noise_shape for site in sampler.sites]
+    noise = NoiseSource(shapes, MC_SAMPLES, (SEED, stream))
     rows = []
     for i in range(len(frames)):
         images = preprocessing(torch.from_numpy(np.array(frames[i][0]))[None])
-        noise = [] if sampler.mode == "fixed" else draw_noise(shapes, 1, MC_SAMPLES, generator)
         with torch.inference_mode():
-            samples = sampler.module(images, *map(torch.from_numpy, noise))
+            samples = sampler.module(images, *map(torch.from_numpy, noise.draw()))
         rows.append(latent_entropy(samples.numpy())[0])
     return np.stack(rows)
 

@@ -139,11 +139,10 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
     graphs["detector.onnx"] = detector_graph(entropy, score_graph(calibration.detector, channels))
     if "monitor.onnx" in manifest.files:
         graphs["monitor.onnx"] = fused_graph(graphs["segmentation.onnx"], graphs["detector.onnx"])
-    noises = iter([[values[i : i + 1] for values in old.golden.noise] for i in range(len(old.golden))])
     golden, chance = golden_frames(
         two_graphs(cpu_session(graphs["segmentation.onnx"]), cpu_session(graphs["detector.onnx"])),
         old.golden.frames,
-        lambda: next(noises),
+        old.golden.noise,
         GOLDEN_DRAWS if masks.mode == "fresh" else 1,
     )
     asked = {

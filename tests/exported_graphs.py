@@ -6,6 +6,7 @@ from functools import cache
 import torch
 from onnx import ModelProto
 
+from export.graphs.noise import NoiseSource
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.sampling.mask_mode import Mode
@@ -34,5 +35,5 @@ def network_graph(case: str, mode: Mode) -> ModelProto:
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     example = preprocessing(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
     sampler = build_sampler(settled(make()), example, taps, mc_samples=SAMPLES, mode=mode, **options)
-    noise = [(SAMPLES, *site.noise_shape) for site in sampler.sites] if mode == "input" else []
+    noise = NoiseSource([site.noise_shape for site in sampler.sites] if mode == "input" else [], SAMPLES)
     return segmentation_graph(MonitoredNetwork(preprocessing, sampler.module, "logits"), HEIGHT, WIDTH, noise)

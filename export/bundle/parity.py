@@ -16,7 +16,7 @@ from torch import Tensor
 
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.graphs.noise import Noise
+from export.graphs.noise import NoiseBatch, NoiseSource
 from export.graphs.runners import Form, Outputs
 from lsood_runtime.offline import ParityRecord
 
@@ -45,7 +45,7 @@ class Reference:
     neighbors: int
     kind: str
 
-    def __call__(self, frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+    def __call__(self, frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
         """The outputs of a form, computed the long way."""
         with torch.inference_mode():
             images = self.preprocess(torch.from_numpy(frames))
@@ -62,7 +62,7 @@ def measure_parity(
     reference: Reference,
     forms: Sequence[Form],
     frames: Iterable[NDArray[np.uint8]],
-    draw: Callable[[], Noise] = lambda: (),
+    noise: NoiseSource,
 ) -> ParityRecord:
     """Run every form over ``frames`` and keep the largest differences of all.
 
@@ -72,13 +72,13 @@ def measure_parity(
         reference: what is right.
         forms: what is written.
         frames: each ``(H, W, 3)`` uint8.
-        draw: noise for one frame, where masks are not fixed.
+        noise: for masks that are not fixed, frame by frame.
 
     Returns:
         Differences of the latent samples as shares of the largest one; of the segmentation as the share of pixels of another
         class, or for logits as a share of the largest one, 0 where the graph gives no segmentation; of the score in nats.
     """
-    cases = [(frame[None], draw()) for frame in map(np.array, frames)]
+    cases = [(frame[None], noise.draw()) for frame in map(np.array, frames)]
     expected = [reference(*case) for case in cases]
     differences = [
         _difference(form(*case), right, reference.kind)
@@ -87,9 +87,9 @@ def measure_parity(
     ]
     if len(cases) > 1:
         pair = np.concatenate([frames for frames, _ in cases[:2]])
-        noise = [np.concatenate(values) for values in zip(*(noise for _, noise in cases[:2]), strict=True)]
+        together = [np.concatenate(values) for values in zip(*(noise for _, noise in cases[:2]), strict=True)]
         right = {name: np.concatenate([outputs[name] for outputs in expected[:2]]) for name in expected[0]}
-        differences += [_difference(form(pair, noise), right, reference.kind) for form in forms]
+        differences += [_difference(form(pair, together), right, reference.kind) for form in forms]
     latent, segmentation, score = (float(worst) for worst in np.array(differences).max(axis=0))
     return ParityRecord(
         frames=len(cases), latent_max_abs=latent, segmentation_disagreement=segmentation, score_max_abs=score
@@ -132,7 +132,7 @@ def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> Non
             )
 
 
-def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: Noise, tolerance: float) -> None:
+def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: NoiseBatch, tolerance: float) -> None:
     """Several forms of one monitor must give a frame ``(H, W, 3)`` one score.
 
     Raises:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network's graph with the detector and thresholds that its own entropies give."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from export.calibration.options import CalibrationOptions
 from export.frames.files import FrameFiles
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.evaluation import with_outputs
-from export.graphs.noise import Noise
+from export.graphs.noise import NoiseSource
 from export.graphs.runners import cpu_session, run_graph
 from export.reporter import Reporter
 
@@ -54,7 +54,7 @@ class Calibrator:
         outputs: of the vehicle's graph.
         shape: ``(S, C)`` of the latent samples.
         neighbors: k of the entropy.
-        draw: noise for one frame that the graph takes from outside.
+        noise: what the graph takes from outside, frame by frame.
         reporter: told how far the loops over frames have come.
     """
 
@@ -67,7 +67,7 @@ class Calibrator:
     outputs: Sequence[str]
     shape: tuple[int, int]
     neighbors: int
-    draw: Callable[[], Noise]
+    noise: NoiseSource
     reporter: Reporter
 
     def __call__(self, evaluation: ModelProto) -> CalibratedMonitor:
@@ -83,7 +83,7 @@ class Calibrator:
         def entropies(files: FrameFiles, what: str) -> NDArray[np.float32]:
             rows = []
             for frame in self.reporter.progress(files, what, len(files)):
-                samples = run_graph(session, frame[None], self.draw())["latent_samples"]
+                samples = run_graph(session, frame[None], self.noise.draw())["latent_samples"]
                 rows.append(entropy_session.run(["entropy"], {"latent_samples": samples})[0])
             return np.concatenate(rows)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from export.graphs.evaluation import EVALUATION, OUTPUT_SCORES
-from export.graphs.noise import draw_noise
+from export.graphs.noise import NoiseSource
 from export.graphs.runners import run_graph
 from export.graphs.shared_weights import WEIGHTS
 from lsood_runtime import Manifest
@@ -66,7 +66,8 @@ class EvaluationGraphs:
             _session(graph, self.contents.weights, threads)
             for graph in (self.contents.files[EVALUATION], self.contents.detector)
         )
-        self._generator = np.random.default_rng(self.manifest.masks.seed)
+        masks = self.manifest.masks
+        self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
 
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         """Features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
@@ -74,14 +75,13 @@ class EvaluationGraphs:
         Raises:
             UsageError: a frame of another size.
         """
-        contract, masks = self.manifest.input, self.manifest.masks
+        contract = self.manifest.input
         if frame.shape != (contract.frame_height, contract.frame_width, 3):
             raise UsageError(
                 f"expected frames of {contract.frame_width}x{contract.frame_height}, as the bundle takes them, "
                 f"got {frame.shape[1]}x{frame.shape[0]}: one bundle is for one camera"
             )
-        noise = draw_noise(masks.noise, 1, masks.count, self._generator)
-        outputs = run_graph(self._evaluation, frame[None], noise)
+        outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
         entropy, score = self._detector.run(["entropy", "score"], {"latent_samples": outputs["latent_samples"]})
         segmentation: NDArray[Any] | None = outputs["segmentation"][0] if "segmentation" in outputs else None
         if self.manifest.segmentation.kind == "logits" and segmentation is not None:

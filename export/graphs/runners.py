@@ -9,13 +9,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from export.graphs.noise import Noise, noise_name
+from export.graphs.noise import NoiseBatch, noise_name
 from lsood_runtime.offline import session_options
 
 Outputs = Mapping[str, NDArray[Any]]
 """``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""
 
-Form = Callable[[NDArray[np.uint8], Noise], Outputs]
+Form = Callable[[NDArray[np.uint8], NoiseBatch], Outputs]
 
 
 def cpu_session(model: ModelProto) -> ort.InferenceSession:
@@ -26,7 +26,7 @@ def cpu_session(model: ModelProto) -> ort.InferenceSession:
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:
     """What ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
 
-    def run(frames: NDArray[np.uint8], noise: Noise) -> Outputs:
+    def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
         outputs = run_graph(segmentation, frames, noise)
         (score,) = detector.run(["score"], {"latent_samples": outputs["latent_samples"]})
         return {**outputs, "score": score}
@@ -39,12 +39,12 @@ def one_graph(monitor: ort.InferenceSession) -> Form:
     return lambda frames, noise: run_graph(monitor, frames, noise)
 
 
-def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:
+def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: NoiseBatch) -> dict[str, NDArray[Any]]:
     """Every output of a graph that takes frames and perhaps noise, by name."""
     results = session.run(None, graph_feed(frames, noise))
     return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
 
 
-def graph_feed(frames: NDArray[np.uint8], noise: Noise) -> dict[str, NDArray[Any]]:
+def graph_feed(frames: NDArray[np.uint8], noise: NoiseBatch) -> dict[str, NDArray[Any]]:
     """The inputs of such a graph by name."""
     return {"frame": frames} | {noise_name(i): values for i, values in enumerate(noise)}

@@ -3,7 +3,6 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
 
 import onnx
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from export.errors import ConversionError
 from export.graphs.detector import OPSET
-from export.graphs.noise import noise_name
+from export.graphs.noise import NoiseSource, noise_name
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.layers.preprocessing import Preprocessing
 
@@ -101,7 +100,7 @@ def segmentation_graph(
     network: MonitoredNetwork | EvaluatedNetwork | BareNetwork,
     frame_height: int,
     frame_width: int,
-    noise_shapes: Sequence[tuple[int, ...]] = (),
+    noise: NoiseSource | None = None,
 ) -> ModelProto:
     """Convert to ONNX with a free batch and a fixed frame size.
 
@@ -109,7 +108,7 @@ def segmentation_graph(
         network: what to convert.
         frame_height: rows of a frame.
         frame_width: columns of a frame.
-        noise_shapes: for masks of mode ``input``, ``(S, *noise_shape)`` of each site: inputs ``noise_0``, ``noise_1``, ...
+        noise: for masks of mode ``input``: its shapes are those of the inputs ``noise_0``, ``noise_1``, ...
 
     Opset 20 is the newest under which ONNX Runtime's CUDA provider has a kernel for each operator that networks need:
     from opset 22 on it has none for MaxPool.
@@ -118,7 +117,7 @@ def segmentation_graph(
         ConversionError: an operator has no ONNX form, or the network's control flow cannot be followed.
     """
     frames = torch.zeros(2, frame_height, frame_width, 3, dtype=torch.uint8)
-    noise = [torch.rand(2, *shape) for shape in noise_shapes]
+    uniform = [] if noise is None else [torch.rand(2, *shape) for shape in noise.shapes]
     batch = {0: torch.export.Dim("batch", min=1)}
     # One line for each torchvision operator that is not there: the network does not use them.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
@@ -127,12 +126,12 @@ def segmentation_graph(
             warnings.simplefilter("ignore")  # of torch.export about its own deprecations
             program = torch.onnx.export(
                 network.eval(),
-                (frames, *noise),
+                (frames, *uniform),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=["frame", *(noise_name(i) for i in range(len(noise)))],
+                input_names=["frame", *(noise_name(i) for i in range(len(uniform)))],
                 output_names=network.outputs,
-                dynamic_shapes=(batch, (batch,) * len(noise)) if noise else (batch,),
+                dynamic_shapes=(batch, (batch,) * len(uniform)) if uniform else (batch,),
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:

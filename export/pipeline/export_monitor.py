@@ -2,7 +2,7 @@
 """The offline stage from end to end: checkpoint -> tap -> graph -> entropy -> detector -> calibration -> parity -> bundle."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.graphs.evaluation import EVALUATION
 from export.graphs.fused import fused_graph
-from export.graphs.noise import Noise, draw_noise, expose_noise, seed_noise
+from export.graphs.noise import NoiseSource, expose_noise, seed_noise
 from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
 from export.graphs.segmentation import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
 from export.graphs.torchscript import TorchMonitor, trace_monitor, traced_module
@@ -35,8 +35,9 @@ from export.precision.gate import PrecisionGate
 from export.precision.options import FLOAT32
 from export.precision.reduce import reduce_precision
 from export.reporter import SILENT, Reporter
+from export.sampling.mask_mode import Mode
 from export.sampling.reference_passes import sample_passes
-from export.sampling.sampler import Sampler, build_sampler
+from export.sampling.sampler import build_sampler
 from export.sampling.taps import resolve_taps
 from lsood_runtime import Manifest
 from lsood_runtime.offline import ParityRecord
@@ -94,16 +95,16 @@ def export_monitor(
         with_output=logits is not None,
         force=options.force,
     )
-    noise_shapes = [site.noise_shape for site in sampler.sites] if sampler.mode != "fixed" else []
-    inputs = [(sampler.samples, *shape) for shape in noise_shapes] if sampler.mode == "input" else []
+    site_noise = NoiseSource(
+        [site.noise_shape for site in sampler.sites] if sampler.mode != "fixed" else [], sampler.samples, options.seed
+    )
+    graph_noise = site_noise if sampler.mode == "input" else NoiseSource()
     height, width = frames.shape[:2]
     evaluation = segmentation_graph(
-        EvaluatedNetwork(preprocessing, sampler.observed, options.segmentation), height, width, inputs
+        EvaluatedNetwork(preprocessing, sampler.observed, options.segmentation), height, width, graph_noise
     )
     seed_noise(evaluation, options.seed)
     network = MonitoredNetwork(preprocessing, sampler.module, options.segmentation)
-    drawn_outside = noise_shapes if sampler.mode == "input" else []
-    generator = np.random.default_rng(options.seed)
     calibrator = Calibrator(
         frames,
         drives,
@@ -114,7 +115,7 @@ def export_monitor(
         network.outputs,
         (sampler.samples, sampler.channels),
         options.neighbors,
-        lambda: draw_noise(drawn_outside, 1, sampler.samples, generator),
+        graph_noise,
         reporter,
     )
     reporter.stage("fitting detector and thresholds")
@@ -125,7 +126,7 @@ def export_monitor(
         spec = detector_spec(monitor.calibration.kind)
         module = TorchMonitor(network, monitor.calibration.detector, spec, sampler.samples, options.neighbors).eval()
         batch = torch.from_numpy(np.stack([frames[0], frames[0]]))
-        noise = draw_noise(drawn_outside, 2, sampler.samples, generator)
+        noise = graph_noise.draw(2)
         traced = trace_monitor(module, [batch, *map(torch.from_numpy, noise)])
 
     reference = Reference(
@@ -142,10 +143,7 @@ def export_monitor(
     )
     graphs = _graphs(monitor, options.fuse)
 
-    def every_noise() -> Noise:
-        return draw_noise(noise_shapes, 1, sampler.samples, generator)
-
-    parity = measure_parity(reference, _forms(graphs, traced, sampler, noise_shapes), chosen, every_noise)
+    parity = measure_parity(reference, _forms(graphs, traced, sampler.mode, site_noise), chosen, site_noise)
     check_parity(parity, options.segmentation, monitor.calibration.tolerance)
 
     reduction = None
@@ -156,16 +154,19 @@ def export_monitor(
             options.precision,
             options.neighbors,
             calibrator,
-            lambda each: _forms(_graphs(each), None, sampler, noise_shapes)[0],
-            PrecisionGate(frames, held_out, every_noise, options.seed, reporter),
+            lambda each: _forms(_graphs(each), None, sampler.mode, site_noise)[0],
+            PrecisionGate(frames, held_out, site_noise, options.seed, reporter),
             FrameSource("fitted", frames, tuple(fitted)),
-            calibrator.draw,
+            graph_noise,
             reporter,
         )
         monitor = reduction.monitor
         graphs = _graphs(monitor, options.fuse)
         check_agreement(
-            _forms(graphs, None, sampler, noise_shapes), frames[0], every_noise(), monitor.calibration.tolerance
+            _forms(graphs, None, sampler.mode, site_noise),
+            frames[0],
+            site_noise.draw(),
+            monitor.calibration.tolerance,
         )
 
     reporter.stage(f"writing {options.out}")
@@ -173,7 +174,7 @@ def export_monitor(
     golden, spread = golden_frames(
         two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
         np.stack([frames[int(i)] for i in shown]),
-        calibrator.draw,
+        graph_noise.draw(len(shown)),
         GOLDEN_DRAWS if sampler.mode == "fresh" else 1,
     )
     digest = hashlib.sha256(monitor.segmentation.graph.SerializeToString(deterministic=True)).hexdigest()
@@ -212,15 +213,15 @@ def _graphs(monitor: CalibratedMonitor, fuse: bool = False) -> dict[str, ModelPr
 def _forms(
     graphs: Mapping[str, ModelProto],
     traced: torch.jit.ScriptModule | None,
-    sampler: Sampler,
-    noise_shapes: Sequence[tuple[int, ...]],
+    mode: Mode,
+    noise: NoiseSource,
 ) -> list[Form]:
     """Everything that is written, with the noise that it draws let in from outside."""
 
     def session(name: str) -> ort.InferenceSession:
         graph = graphs[name]
-        fresh = sampler.mode == "fresh" and name != "detector.onnx"
-        return cpu_session(expose_noise(graph, noise_shapes, sampler.samples) if fresh else graph)
+        fresh = mode == "fresh" and name != "detector.onnx"
+        return cpu_session(expose_noise(graph, noise) if fresh else graph)
 
     forms = [two_graphs(session("segmentation.onnx"), session("detector.onnx"))]
     if "monitor.onnx" in graphs:

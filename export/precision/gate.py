@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gate of a monitor of fewer bits: does it still decide as it did in float32, on familiar frames and on spoilt ones?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from export.anomalies.frame_set import FrameSource
 from export.frames.files import FrameFiles
-from export.graphs.noise import Noise
+from export.graphs.noise import NoiseSource
 from export.graphs.runners import Form
 from export.precision.options import PrecisionLoss
 from export.reporter import Reporter
@@ -41,7 +41,7 @@ class PrecisionGate:
     Args:
         files: in-distribution frames.
         held_out: indices of those that no detector was fitted on.
-        draw: noise for one frame, where masks are not fixed; the same for every monitor.
+        noise: for masks that are not fixed; each frame's is drawn once, so that every monitor gets the same.
         seed: of the shifts.
         reporter: told how far the loop over the frames has come.
     """
@@ -50,7 +50,7 @@ class PrecisionGate:
         self,
         files: FrameFiles,
         held_out: NDArray[np.int64],
-        draw: Callable[[], Noise],
+        noise: NoiseSource,
         seed: int,
         reporter: Reporter,
     ) -> None:
@@ -58,7 +58,7 @@ class PrecisionGate:
         chosen = tuple(int(i) for i in held_out[spread])
         self.sets = [FrameSource("familiar", files, chosen)]
         self.sets += [FrameSource(kind, files, chosen, kind, severity, seed) for kind, severity in SHIFTS]
-        self._noise = [draw() for _ in range(len(self))]
+        self._noise = [noise.draw() for _ in range(len(self))]
         self._reporter = reporter
 
     def __len__(self) -> int:

@@ -24,7 +24,7 @@ from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from export.errors import UsageError
-from export.graphs.noise import Noise
+from export.graphs.noise import NoiseBatch
 from export.graphs.runners import graph_feed
 from export.precision.network_body import CONVOLUTIONS, network_body
 from export.precision.options import INT8_TENSORRT
@@ -45,7 +45,7 @@ class Quantiser:
         UsageError: the network has no convolution but its last ones.
     """
 
-    def __init__(self, model: ModelProto, kind: str, frames: Iterable[tuple[NDArray[np.uint8], Noise]]) -> None:
+    def __init__(self, model: ModelProto, kind: str, frames: Iterable[tuple[NDArray[np.uint8], NoiseBatch]]) -> None:
         self._model, self._kind = model, kind
         self.body = network_body(model)
         self.layers = tuple(layer for layer in self.body.layers if layer not in self.body.last_layers)
@@ -104,7 +104,7 @@ class Quantiser:
 
 
 class _Frames(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, frames: Iterable[tuple[NDArray[np.uint8], Noise]]) -> None:
+    def __init__(self, frames: Iterable[tuple[NDArray[np.uint8], NoiseBatch]]) -> None:
         self._frames = iter(frames)
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:

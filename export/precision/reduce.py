@@ -15,7 +15,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrator import CalibratedMonitor
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.graphs.noise import Noise
+from export.graphs.noise import NoiseBatch, NoiseSource
 from export.graphs.runners import Form, Outputs, cpu_session, run_graph
 from export.precision.float16 import to_float16
 from export.precision.gate import PrecisionGate
@@ -50,7 +50,7 @@ def reduce_precision(
     form: Callable[[CalibratedMonitor], Form],
     gate: PrecisionGate,
     fitted: FrameSource,
-    draw: Callable[[], Noise],
+    noise: NoiseSource,
     reporter: Reporter,
 ) -> Reduction:
     """Convert a monitor's network and see what it costs.
@@ -63,7 +63,7 @@ def reduce_precision(
         form: how the gate runs a monitor.
         gate: asks both monitors.
         fitted: frames from which the ranges of 8-bit values come; none of the gate's.
-        draw: noise for one frame that the graph takes from outside.
+        noise: what the graph takes from outside, frame by frame.
         reporter: told each stage and how far the loops have come.
 
     Raises:
@@ -83,7 +83,7 @@ def reduce_precision(
         _check(reduction, options, "")
         return reduction
     spread = np.linspace(0, len(fitted) - 1, min(RANGE_FRAMES, len(fitted))).round().astype(int)
-    cases = ((fitted[int(i)][None], draw()) for i in spread)
+    cases = ((fitted[int(i)][None], noise.draw()) for i in spread)
     quantiser = Quantiser(float32.evaluation, options.kind, reporter.progress(cases, "ranges", len(spread)))
     reduction = judged(quantiser(), ())
     if not reduction.loss.excess(options):
@@ -92,7 +92,7 @@ def reduce_precision(
         f"8 bits everywhere cost too much ({', '.join(reduction.loss.excess(options))}): looking for the layers that hurt"
     )
     by_pixels = reduction.loss.pixel_changes > options.max_pixel_changes
-    few = [(fitted[int(i)][None], draw()) for i in spread[:: max(len(spread) // _RANK_FRAMES, 1)]]
+    few = [(fitted[int(i)][None], noise.draw()) for i in spread[:: max(len(spread) // _RANK_FRAMES, 1)]]
     ranked = rank_layers(quantiser, float32.evaluation, few, neighbors, by_pixels, reporter)
     count = 1
     while count <= len(ranked) // 2:
@@ -118,7 +118,7 @@ def _check(reduction: Reduction, options: PrecisionOptions, how: str) -> None:
 def rank_layers(
     quantiser: Quantiser,
     float32: ModelProto,
-    cases: Sequence[tuple[NDArray[np.uint8], Noise]],
+    cases: Sequence[tuple[NDArray[np.uint8], NoiseBatch]],
     neighbors: int,
     by_pixels: bool,
     reporter: Reporter,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from onnx import ModelProto
 
-from export.graphs.noise import draw_noise, expose_noise, noise_name, seed_noise
+from export.graphs.noise import NoiseSource, expose_noise, noise_name, seed_noise
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.sampling.reference_passes import sample_passes
@@ -40,12 +40,12 @@ def test_exposed_noise_is_the_noise_of_the_sites(
     network: DropoutUNet, sampler: Sampler, graph: ModelProto, frames: int
 ) -> None:
     before = graph.SerializeToString()
-    shapes = [site.noise_shape for site in sampler.sites]
-    exposed = expose_noise(graph, shapes, SAMPLES)
+    source = NoiseSource([site.noise_shape for site in sampler.sites], SAMPLES)
+    exposed = expose_noise(graph, source)
     assert graph.SerializeToString() == before
     generator = np.random.default_rng(0)
     frame = generator.integers(0, 256, (frames, HEIGHT, WIDTH, 3), np.uint8)
-    noise = draw_noise(shapes, frames, SAMPLES, generator)
+    noise = source.draw(frames)
     feed = {"frame": frame} | {noise_name(i): values for i, values in enumerate(noise)}
     _, latent_samples = ort.InferenceSession(exposed.SerializeToString()).run(None, feed)
     expected = sample_passes(network, PREPROCESSING(torch.from_numpy(frame)), sampler, [*map(torch.from_numpy, noise)])
@@ -54,7 +54,7 @@ def test_exposed_noise_is_the_noise_of_the_sites(
 
 def test_another_number_of_sites_is_refused(graph: ModelProto) -> None:
     with pytest.raises(ValueError, match="2 sites, the graph has 3"):
-        expose_noise(graph, [(1,), (1,)], SAMPLES)
+        expose_noise(graph, NoiseSource([(1,), (1,)], SAMPLES))
 
 
 def test_a_seed_repeats_the_sequence(graph: ModelProto) -> None:

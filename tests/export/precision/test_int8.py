@@ -15,7 +15,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from export.errors import UsageError
-from export.graphs.noise import Noise, expose_noise
+from export.graphs.noise import NoiseBatch, NoiseSource, expose_noise
 from export.graphs.runners import cpu_session, graph_feed, run_graph
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
@@ -33,7 +33,7 @@ CONVOLUTIONAL = {
 }
 """Networks with the layers that stay in float: the last ones."""
 
-Case = tuple[NDArray[np.uint8], Noise]
+Case = tuple[NDArray[np.uint8], NoiseBatch]
 
 
 @cache
@@ -196,8 +196,8 @@ def test_float16_is_between_the_convolutions_alone(name: str, mode: Mode) -> Non
     assert {value for value in halves - inside if not value.endswith("_half")} == set()
     graphs = [model, converted]
     if mode == "fresh":
-        shapes = [values.shape[2:] for values in cases(name, "input")[0][1]]
-        graphs = [expose_noise(graph, shapes, SAMPLES) for graph in graphs]
+        noise = NoiseSource([values.shape[2:] for values in cases(name, "input")[0][1]], SAMPLES)
+        graphs = [expose_noise(graph, noise) for graph in graphs]
     for case in cases(name, "fixed" if mode == "fixed" else "input"):
         expected, got = (run_graph(cpu_session(graph), *case) for graph in graphs)
         for output, value in expected.items():

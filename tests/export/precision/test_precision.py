@@ -3,7 +3,6 @@
 
 import logging
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +18,7 @@ from export.calibration.calibrator import CalibratedMonitor
 from export.cli.export import main
 from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
+from export.graphs.noise import NoiseSource
 from export.graphs.runners import Outputs, graph_feed
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
@@ -150,7 +150,7 @@ def test_libtorch_is_not_offered_fewer_bits(tmp_path: Path) -> None:
 def test_the_gate_counts_what_changed(frames: Path) -> None:
     """Shares by hand, and AUROC as the share of pairs in order (Mann and Whitney)."""
     held_out = np.arange(40, 55)
-    gate = PrecisionGate(FrameFiles([frames]), held_out, lambda: (), 0, SILENT)
+    gate = PrecisionGate(FrameFiles([frames]), held_out, NoiseSource(), 0, SILENT)
     assert len(gate) == 15 * (1 + len(SHIFTS))
     assert gate.sets[0].indices == tuple(held_out)
     rng = np.random.default_rng(0)
@@ -180,8 +180,7 @@ def test_the_gate_counts_what_changed(frames: Path) -> None:
 
 def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
     files = FrameFiles([frames])
-    draws = count()
-    gate = PrecisionGate(files, np.arange(60), lambda: [np.array([next(draws)], np.float32)], 0, SILENT)
+    gate = PrecisionGate(files, np.arange(60), NoiseSource([(1,)]), 0, SILENT)
     assert len(gate.sets[0]) == FRAMES
     seen: list[list[tuple[int, float]]] = []
 
@@ -189,7 +188,7 @@ def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
         seen.append([])
 
         def monitor(batch: NDArray[np.uint8], noise: Any) -> Outputs:
-            seen[-1].append((int(batch.sum()), float(noise[0][0])))
+            seen[-1].append((int(batch.sum()), float(noise[0].item())))
             logits = np.stack([batch[..., 0] > 128, batch[..., 0] <= 128], axis=1).astype(np.float32)
             return {"score": np.array([batch.mean()]), "segmentation": logits}
 
@@ -280,7 +279,7 @@ def run_reduction(
     monkeypatch.setattr(reduction, "rank_layers", lambda *_: ranked)
 
     def calibrate(graph: Any) -> CalibratedMonitor:
-        points: Any = SimpleNamespace(points={"x": SimpleNamespace(value=1.0)})
+        points: Any = SimpleNamespace(operating_point="x", points={"x": SimpleNamespace(value=1.0)})
         return CalibratedMonitor(graph, graph, graph, points)
 
     files = FrameFiles([frames])
@@ -292,7 +291,7 @@ def run_reduction(
         lambda monitor: monitor,  # type: ignore[arg-type, return-value]
         ScriptedGate(losses),  # type: ignore[arg-type]
         FrameSource("fitted", files, tuple(range(10))),
-        lambda: (),
+        NoiseSource(),
         SILENT,
     )
     return result, tried, ranked
