@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """DropBlock (Ghiasi, Lin and Le 2018, "DropBlock: A regularization method for convolutional networks")."""
 
+import math
+from dataclasses import dataclass
+from typing import Self, cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from export.errors import TapError
+from export.layers.randomness import MaskedRandomness, MaskShapes
+
+_NAMES = {"DropBlock2D", "DropBlock2d"}
 
 
 def block_masks(uniform: Tensor, drop_prob: float, block_size: int) -> Tensor:
@@ -61,3 +70,91 @@ class DropBlock2D(nn.Module):
     def extra_repr(self) -> str:
         """Show both constants where the network is printed: neither stands in a checkpoint's weights."""
         return f"drop_prob={self.drop_prob}, block_size={self.block_size}"
+
+
+@dataclass(frozen=True)
+class DropBlockRandomness(MaskedRandomness):
+    """Drops squares of a feature map in all channels; what is kept is scaled mask by mask.
+
+    DropBlock layers are recognised by the names of their class and attributes, so that no package that defines one has to
+    be installed. A ``DropBlock2d`` of another package lends its constants; its masks are drawn by :func:`block_masks`.
+
+    Attributes:
+        block_size: side b of the squares, in cells.
+    """
+
+    block_size: int
+    kind = "dropblock"
+    noun = "a DropBlock"
+    stores_weights = True
+
+    @classmethod
+    def of_constants(cls, drop_prob: float, block_size: int) -> Self:
+        """DropBlock with the constants that a user gave.
+
+        Raises:
+            TapError: p outside (0, 1), or b below 1.
+        """
+        if not 0 < drop_prob < 1:
+            raise TapError(f"expected a drop probability above 0 and below 1, got {drop_prob}: 0.5 is a usual choice")
+        if block_size < 1:
+            raise TapError(f"expected a block size of at least 1 cell, got {block_size}: 8 is a usual choice")
+        return cls(drop_prob, block_size)
+
+    @classmethod
+    def recognise(cls, module: nn.Module) -> Self | None:
+        """A layer that :func:`is_drop_block` knows, where its p is above 0."""
+        if not is_drop_block(module):
+            return None
+        drop_prob, block_size = (float(cast(float, constant)) for constant in _constants(module))
+        return cls(drop_prob, int(block_size)) if drop_prob > 0 else None
+
+    def constants(self) -> dict[str, float | int | None]:
+        """p and b."""
+        return {"drop_prob": self.drop_prob, "block_size": self.block_size}
+
+    def __str__(self) -> str:
+        """One short phrase for tables and messages."""
+        return f"{self.kind}(p={self.drop_prob:g}, b={self.block_size})"
+
+    def shapes(self, frame_shape: tuple[int, ...], batch_dim: int) -> MaskShapes | None:
+        """One number a cell, for ``(B, C, H, W)`` alone."""
+        if batch_dim != 0 or frame_shape[0] != 1 or len(frame_shape) != 4:
+            return None
+        height, width = frame_shape[2:]
+        return MaskShapes((height, width), (1, 1, height, width))
+
+    def keep(self, uniform: Tensor) -> Tensor:
+        """Blocks around random seeds are dropped, see :func:`block_masks`."""
+        return block_masks(uniform.flatten(0, -3), self.drop_prob, self.block_size).reshape(uniform.shape)
+
+    def weights(self, keep: Tensor) -> Tensor:
+        """``H * W / kept``, mask by mask; all zeros where nothing is kept."""
+        kept = keep.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
+        return keep * (keep.shape[-2] * keep.shape[-1] / kept)
+
+    def masked_mean(self, features: Tensor, weights: Tensor, samples: int, mask_shape: tuple[int, ...]) -> Tensor:  # noqa: ARG002
+        """One product of a ``(C, H W)`` and a ``(H W, S)`` matrix for each frame.
+
+        The mask is shared by the channels and the mean over the map is linear, so no layer runs S times.
+        """
+        averaging = weights.flatten(-2).transpose(-1, -2) / (features.shape[-2] * features.shape[-1])
+        return (features.flatten(2) @ averaging).transpose(1, 2)
+
+    def drop(self, features: Tensor, keep: Tensor) -> Tensor:
+        """Multiply by the mask, and by all cells over kept ones."""
+        return features * keep * keep.numel() / max(float(keep.sum()), 1.0)
+
+    def full_share(self, draws: int) -> float:
+        """A cell is a seed with probability p / b^2."""
+        return math.pow(1 - self.drop_prob / self.block_size**2, draws)
+
+
+def is_drop_block(module: nn.Module) -> bool:
+    """Whether a layer is a DropBlock by the name of its class (or a base) and its two constants, p = 0 included."""
+    named = any(cls.__name__ in _NAMES for cls in type(module).__mro__)
+    return named and None not in _constants(module)
+
+
+def _constants(module: nn.Module) -> tuple[object, object]:
+    return getattr(module, "drop_prob", getattr(module, "p", None)), getattr(module, "block_size", None)

@@ -2,9 +2,12 @@
 """Multiplicative Gaussian noise (Srivastava et al. 2014, section 10), by which a graph can draw a latent from a Gaussian."""
 
 import math
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
+
+from export.layers.randomness import MaskedRandomness
 
 _CENTRAL = (
     2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503, -0.00417768164,
@@ -46,6 +49,41 @@ class GaussianDropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape; the same comes back."""
         return x * (1 + math.sqrt(self.p / (1 - self.p)) * torch.randn_like(x)) if self.training else x
+
+
+class GaussianDropoutRandomness(MaskedRandomness):
+    """Multiplies each element with normal noise around 1 of variance ``p / (1 - p)``."""
+
+    kind = "gaussian-dropout"
+    noun = "a Gaussian dropout"
+    is_binary = False
+    stores_weights = True
+
+    @classmethod
+    def recognise(cls, module: nn.Module) -> Self | None:
+        """A layer whose class, or a base of it, is called ``GaussianDropout`` and that has a ``p``, of any package."""
+        if not any(base.__name__ == "GaussianDropout" for base in type(module).__mro__) or not hasattr(module, "p"):
+            return None
+        p = float(cast(float, module.p))
+        return cls(p) if p > 0 else None
+
+    def keep(self, uniform: Tensor) -> Tensor:
+        """Standard normal numbers."""
+        return normal_quantile(uniform)
+
+    def weights(self, keep: Tensor) -> Tensor:
+        """``1 + s e``."""
+        return 1 + math.sqrt(self.drop_prob / (1 - self.drop_prob)) * keep
+
+    def drop(self, features: Tensor, keep: Tensor) -> Tensor:
+        """Add normal noise in proportion to the features."""
+        variance = self.drop_prob / (1 - self.drop_prob)
+        deviations: Tensor = features * keep * variance**0.5
+        return features + deviations
+
+    def full_share(self, draws: int) -> float:  # noqa: ARG002
+        """No mask leaves the features as they are."""
+        return 0.0
 
 
 class LatentSample(nn.Module):

@@ -10,6 +10,7 @@ from export.calibration.calibrate import CalibrationResult
 from export.checkpoint.load import Checkpoint
 from export.detectors.entropy_constants import MIN_DIST
 from export.frames.files import FrameFiles
+from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.options import ExportOptions
 from export.precision.reduce import Reduction
@@ -59,7 +60,7 @@ def bundle_manifest(
         golden=golden_tolerance(calibration.spread, chance),
         evaluation={},
         versions={"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
-        config=options.asdict() | {"sites": sampler.describe()},
+        config=options.asdict() | {"sites": [site.describe() for site in sampler.sites]},
         files={},
         precision=_precision(options, reduction),
     )
@@ -86,7 +87,7 @@ def _masks(options: ExportOptions, sampler: Sampler) -> MasksRecord:
         count=sampler.samples,
         seed=options.seed,
         drop_prob=first.drop_prob,
-        block_size=first.block_size,
+        block_size=first.block_size if isinstance(first, DropBlockRandomness) else None,
         sha256=sampler.sha256,
         noise=tuple(site.noise_shape for site in sampler.sites) if sampler.mode == "input" else (),
     )

@@ -5,8 +5,8 @@ from export.checkpoint.load import Checkpoint
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.frames.files import FrameFiles
+from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
-from export.layers.stochastic import is_drop_block, recognise
 from export.models import DeepLabV3PlusModule
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT32
@@ -98,7 +98,7 @@ def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[
     drop_prob, block_size = options.drop_prob, options.block_size
     if drop_prob is None and block_size is None:
         return None, None
-    own = {recognise(module) for module in checkpoint.network.modules() if is_drop_block(module)} - {None}
+    own = {DropBlockRandomness.recognise(module) for module in checkpoint.network.modules()} - {None}
     if drop_prob is None or block_size is None:
         if len(own) != 1:
             raise UsageError("expected --drop-prob and --block-size, got one of them: give both or neither")

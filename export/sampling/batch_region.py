@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from export.sampling.trace import MarkedGraph
+from export.sampling.marked_graph import MarkedGraph
 
 
 class Role(Enum):

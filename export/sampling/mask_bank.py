@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from export.errors import TapError
-from export.layers.stochastic import Site
+from export.sampling.site import Site
 
 MAX_FULL_SHARE = 0.05
 """A larger share of masks that drop nothing is refused: their samples are all the same sample."""
@@ -29,8 +29,7 @@ class MaskBank:
     No two sets are equal, no mask keeps nothing, and no set keeps everything.
 
     Attributes:
-        keep: for each site ``(S, *noise_shape)`` bool, True where the layer keeps its input; for Gaussian dropout float32,
-            standard normal numbers.
+        keep: for each site ``(S, *noise_shape)`` bool, True where the layer keeps its input; float32 where masks are numbers.
         seed: what it was drawn from.
     """
 
@@ -115,7 +114,7 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
 def _draw(site: Site, generator: np.random.Generator) -> NDArray[Any]:
     uniform = torch.from_numpy(generator.random(site.noise_shape, dtype=np.float32))
     keep: NDArray[Any] = site.randomness.keep(uniform[None])[0].numpy()
-    return keep if site.randomness.kind == "gaussian-dropout" else keep.astype(bool)
+    return keep.astype(bool) if site.randomness.is_binary else keep
 
 
 def _where(sites: Sequence[Site]) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 from torch import fx, nn
 
 from export.errors import TapError
-from export.layers.stochastic import Randomness, Site, drop_block, recognise
+from export.layers.dropblock import DropBlockRandomness
+from export.layers.randomness import MaskedRandomness, Randomness
+from export.layers.stochastic import recognise
 from export.sampling.batch_region import ancestors, batch_dims
+from export.sampling.marked_graph import MarkedGraph
+from export.sampling.site import Site
 from export.sampling.taps import LayerInfo
-from export.sampling.trace import MarkedGraph
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def plan_sampling(
         if any(node in nodes for nodes in upstream.values()):
             own = recognise(network.get_submodule(layer))
             assert own is not None  # only what is recognised is marked
-            used = given if given and own.kind == "dropblock" else own
+            used = given if given and isinstance(own, DropBlockRandomness) else own
             inline[node] = _site(layer, call, node, used, marked.batch)
 
     readings: list[Reading] = []
@@ -113,7 +116,7 @@ def plan_sampling(
         value = source.meta["val"]
         channels = int(value.shape[2] if value.dim() == 3 else value.shape[1])
         active = [site for node, site in inline.items() if node in upstream[tap]]
-        if given and not any(site.randomness.kind == "dropblock" for site in active):
+        if given and not any(isinstance(site.randomness, DropBlockRandomness) for site in active):
             added.append(replace(_site(tap, 0, source, given, marked.batch), added=True))
             readings.append(Reading(source, added[-1], channels))
         elif not active:
@@ -127,14 +130,14 @@ def plan_sampling(
     return Plan(tuple(readings), inline, tuple(added))
 
 
-def _given(drop_prob: float | None, block_size: int | None) -> Randomness | None:
+def _given(drop_prob: float | None, block_size: int | None) -> DropBlockRandomness | None:
     if drop_prob is None and block_size is None:
         return None
     if drop_prob is None or block_size is None:
         raise TapError(
             f"expected a drop probability and a block size, got {drop_prob} and {block_size}: give both or neither"
         )
-    return drop_block(drop_prob, block_size)
+    return DropBlockRandomness.of_constants(drop_prob, block_size)
 
 
 def _source(marked: MarkedGraph, tap: str) -> fx.Node:
@@ -161,24 +164,16 @@ def _site(layer: str, call: int, node: fx.Node, randomness: Randomness, batch: A
         raise TapError(
             f"expected one dimension of {layer} to carry the frames, got the shape {shape}: tap upstream of it"
         )
-    if randomness.kind == "alpha-dropout":
-        raise TapError(f"expected layers that set features to zero, {layer} is an alpha dropout: tap upstream of it")
+    if not isinstance(randomness, MaskedRandomness):
+        raise TapError(f"expected layers that set features to zero, {layer} is {randomness.noun}: tap upstream of it")
     if randomness.drop_prob >= 1:
         raise TapError(f"expected layers that keep something, {layer} has a drop probability of 1: lower it")
     ((at, ratio),) = ratios.items()
     rows = int(ratio)
-    mask_shape = tuple(rows if dim == at else int(length) for dim, length in enumerate(shape))
-    if randomness.kind in ("dropout", "gaussian-dropout"):
-        noise_shape = mask_shape if rows > 1 else mask_shape[:at] + mask_shape[at + 1 :]
-        return Site(layer, call, randomness, noise_shape, mask_shape, at, rows)
-
-    is_map = at == 0 and rows == 1 and len(shape) >= 3
-    if randomness.kind == "channel-dropout" and is_map:
-        channels, cells = mask_shape[1], len(shape) - 2
-        return Site(layer, call, randomness, (channels,), (1, channels, *[1] * cells))
-    if randomness.kind == "dropblock" and is_map and len(shape) == 4:
-        height, width = mask_shape[2:]
-        return Site(layer, call, randomness, (height, width), (1, 1, height, width))
+    frame_shape = tuple(rows if dim == at else int(length) for dim, length in enumerate(shape))
+    shapes = randomness.shapes(frame_shape, at)
+    if shapes is not None:
+        return Site(layer, call, randomness, shapes.noise, shapes.mask, at, rows)
     raise TapError(
         f"expected a feature map at {layer} for {randomness}, got the shape {shape}: choose a convolutional layer, or "
         "one behind nn.Dropout"

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.layers.stochastic import Site
 from export.sampling.sampler import Sampler
+from export.sampling.site import Site
 from export.sampling.taps import check_evaluation_mode
 
 Masks = dict[Site, list[Tensor]]
@@ -91,16 +91,7 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> 
 def _drop(output: Tensor, site: Site, masks: Sequence[Tensor]) -> Tensor:
     """What the layer would do in training, with the given masks: one for each frame's share of the output."""
     shares = output.chunk(len(masks), dim=site.batch_dim)
-    dropped = [_scaled(share, keep, site) for share, keep in zip(shares, masks, strict=True)]
+    dropped = [
+        site.randomness.drop(share, keep.reshape(site.mask_shape)) for share, keep in zip(shares, masks, strict=True)
+    ]
     return torch.cat(dropped, dim=site.batch_dim)
-
-
-def _scaled(features: Tensor, keep: Tensor, site: Site) -> Tensor:
-    if site.randomness.kind == "gaussian-dropout":
-        variance = site.randomness.drop_prob / (1 - site.randomness.drop_prob)
-        deviations: Tensor = features * keep.reshape(site.mask_shape) * variance**0.5
-        return features + deviations
-    masked = features * keep.reshape(site.mask_shape)
-    if site.randomness.kind != "dropblock":
-        return masked / (1 - site.randomness.drop_prob)
-    return masked * keep.numel() / max(float(keep.sum()), 1.0)

@@ -6,18 +6,18 @@ The idea, with a picture: docs/tap.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, TapError
-from export.layers.stochastic import Site
+from export.sampling.marked_graph import mark_network
 from export.sampling.mask_bank import MaskBank, check_full_share, draw_mask_bank
 from export.sampling.mask_mode import Mode
 from export.sampling.plan import check_taps, plan_sampling
-from export.sampling.rewrite import SampledGraph
+from export.sampling.sampled_graph import SampledGraph
+from export.sampling.site import Site
 from export.sampling.taps import list_layers
-from export.sampling.trace import mark_network
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Sampler:
             ``latent_samples[b, s]`` belongs to frame b. ``noise`` is empty but for mode ``input``: then one tensor
             for each site, ``(B, S, *noise_shape)`` float32 in [0, 1).
         observed: the same with one more output, ``(B, 2, C)`` float32: mean and log standard deviation of each channel of
-            the taps in the clean pass, see :class:`export.sampling.modules.LatentMoments`.
+            the taps in the clean pass, see :class:`export.sampling.graph_modules.LatentMoments`.
         taps: names of the sampled layers, in the order of the latent's parts.
         channels: C, over all taps.
         samples: S.
@@ -55,21 +55,6 @@ class Sampler:
     def sha256(self) -> str | None:
         """Digest of the mask bank; None where masks are not fixed."""
         return None if self.bank is None else self.bank.sha256
-
-    def describe(self) -> list[dict[str, Any]]:
-        """The sites as JSON values for a manifest, in order."""
-        return [
-            {
-                "layer": site.layer,
-                "call": site.call,
-                "kind": site.randomness.kind,
-                "drop_prob": site.randomness.drop_prob,
-                "block_size": site.randomness.block_size,
-                "noise_shape": list(site.noise_shape),
-                "added": site.added,
-            }
-            for site in self.sites
-        ]
 
 
 def build_sampler(

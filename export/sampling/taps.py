@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import TapError
-from export.layers.stochastic import is_drop_block, recognise
+from export.layers.dropblock import is_drop_block
+from export.layers.randomness import MaskedRandomness
+from export.layers.stochastic import recognise
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _in_words(module: nn.Module) -> str | None:
     found = recognise(module)
     if found is None:
         return None
-    return f"{found}, not sampled" if found.kind == "alpha-dropout" else str(found)
+    return str(found) if isinstance(found, MaskedRandomness) else f"{found}, not sampled"
 
 
 def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from export.detectors.registry import DETECTORS
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
-from export.layers.stochastic import is_drop_block
+from export.layers.dropblock import is_drop_block
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options, resolve_preprocessing
 from export.reporter import SILENT, Reporter

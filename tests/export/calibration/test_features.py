@@ -24,7 +24,7 @@ from export.errors import UsageError
 from export.graphs.evaluation import OUTPUT_SCORES, with_outputs
 from export.graphs.segmentation import output_scores
 from export.layers.preprocessing import Preprocessing
-from export.sampling.modules import LatentMoments
+from export.sampling.graph_modules import LatentMoments
 from lsood_runtime import OoDMonitor
 from lsood_runtime.offline import Bundle, open_bundle
 from tests.conftest import INPUT_SIZE

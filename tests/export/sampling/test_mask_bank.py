@@ -8,21 +8,24 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.errors import TapError
-from export.layers.stochastic import Randomness, Site
+from export.layers.channel_dropout import ChannelDropoutRandomness
+from export.layers.dropblock import DropBlockRandomness
+from export.layers.dropout import DropoutRandomness
 from export.sampling.mask_bank import check_full_share, draw_mask_bank, full_share
+from export.sampling.site import Site
 from tests.export.layers.test_dropblock import blocks_one_by_one
 
 
 def drop_block(p: float, b: int, h: int = 8, w: int = 10) -> Site:
-    return Site("drop_block", 0, Randomness("dropblock", p, b), (h, w), (1, 1, h, w))
+    return Site("drop_block", 0, DropBlockRandomness(p, b), (h, w), (1, 1, h, w))
 
 
 def dropout(p: float, *shape: int) -> Site:
-    return Site("dropout", 0, Randomness("dropout", p), shape, (1, *shape))
+    return Site("dropout", 0, DropoutRandomness(p), shape, (1, *shape))
 
 
 def channel_dropout(p: float, channels: int) -> Site:
-    return Site("dropout2d", 0, Randomness("channel-dropout", p), (channels,), (1, channels, 1, 1))
+    return Site("dropout2d", 0, ChannelDropoutRandomness(p), (channels,), (1, channels, 1, 1))
 
 
 @given(seed=st.integers(0, 2**32), samples=st.integers(1, 40), p=st.sampled_from([0.5, 0.9]), b=st.integers(1, 3))
@@ -63,8 +66,8 @@ def test_another_seed_gives_another_digest_and_more_samples_extend_the_bank() ->
 @pytest.mark.parametrize("site", [drop_block(0.5, 8, 16, 32), drop_block(0.2, 12, 16, 32), dropout(0.1, 12)])
 def test_share_of_full_masks_matches_draws(site: Site) -> None:
     draws, size = 4000, np.prod(site.noise_shape)
-    b = site.randomness.block_size or 1
-    seeds = np.random.default_rng(0).random((draws, int(size))) < site.randomness.drop_prob / b**2
+    cells = site.randomness.block_size**2 if isinstance(site.randomness, DropBlockRandomness) else 1
+    seeds = np.random.default_rng(0).random((draws, int(size))) < site.randomness.drop_prob / cells
     share = full_share([site])
     assert share == pytest.approx((~seeds.any(axis=1)).mean(), abs=4 * (share * (1 - share) / draws) ** 0.5)
 

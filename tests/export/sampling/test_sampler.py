@@ -8,10 +8,10 @@ import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
+from export.sampling.marked_graph import is_mark
 from export.sampling.mask_mode import Mode
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
-from export.sampling.trace import is_mark
 from tests.networks import (
     HEIGHT,
     WIDTH,
@@ -182,7 +182,7 @@ def test_noise_that_keeps_nothing_gives_zeros_and_noise_that_drops_nothing_the_m
 def test_description_names_every_site() -> None:
     network = settled(DropoutUNet())
     sampler = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES, **ADDED)
-    sites = sampler.describe()
+    sites = [site.describe() for site in sampler.sites]
     assert [site["layer"] for site in sites] == ["drop1", "drop2", "drop3", "bottleneck"]
     assert [site["kind"] for site in sites] == ["channel-dropout", "dropout", "channel-dropout", "dropblock"]
     assert [site["drop_prob"] for site in sites] == [0.4, 0.4, 0.2, 0.6]

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 import torch
-from dropblock import DropBlock2D as PackageDropBlock2D
-from torch import Tensor, nn
+from torch import nn
 
 from export.errors import TapError
 from export.layers.dropblock import DropBlock2D
-from export.layers.stochastic import Randomness, recognise
 from export.sampling.taps import list_layers, resolve_taps
 from tests.networks import (
     HEIGHT,
@@ -18,42 +16,6 @@ from tests.networks import (
 )
 
 EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
-
-
-class DropBlock2d(nn.Module):
-    """Named and equipped as torchvision's and timm's are."""
-
-    def __init__(self, p: float, block_size: int) -> None:
-        super().__init__()
-        self.p, self.block_size = p, block_size
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-class ScheduledDropBlock(DropBlock2d):
-    """A subclass under another name."""
-
-
-@pytest.mark.parametrize(
-    ("module", "expected"),
-    [
-        (DropBlock2D(0.5, 8), Randomness("dropblock", 0.5, 8)),
-        (PackageDropBlock2D(block_size=7, drop_prob=0.1), Randomness("dropblock", 0.1, 7)),
-        (ScheduledDropBlock(0.1, 7), Randomness("dropblock", 0.1, 7)),
-        (DropBlock2d(0.3, 5), Randomness("dropblock", 0.3, 5)),
-        (nn.Dropout(0.2), Randomness("dropout", 0.2)),
-        (nn.Dropout2d(0.2), Randomness("channel-dropout", 0.2)),
-        (nn.AlphaDropout(0.2), Randomness("alpha-dropout", 0.2)),
-        (nn.Dropout(0.0), None),
-        (DropBlock2D(0.0, 8), None),
-        (nn.Conv2d(3, 3, 1), None),
-    ],
-)
-def test_stochastic_layers_are_recognised_by_name_and_attributes(
-    module: nn.Module, expected: Randomness | None
-) -> None:
-    assert recognise(module) == expected
 
 
 def test_layers_come_in_execution_order_with_their_parameters_so_far() -> None:

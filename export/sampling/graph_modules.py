@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small modules that a sampled graph is made of beside the network's own operations.
 
-Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.layers.stochastic.Site`. Where frames and
+Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.sampling.site.Site`. Where frames and
 samples share one dimension the frame comes first: entry ``b * S + s`` is sample s of frame b. Weights are
 ``(S, *noise_shape)``, the same for every frame, or ``(B, S, *noise_shape)``.
 """
@@ -12,32 +12,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from export.layers.stochastic import Randomness, Site
+from export.layers.channel_means import channel_means
+from export.layers.randomness import MaskedRandomness
+from export.sampling.site import Site
 
 
 class BankWeights(nn.Module):
-    """The weights of a mask bank: a constant of the graph.
-
-    DropBlock's and Gaussian dropout's are stored scaled, 4 bytes a number. Dropout's masks are as large as the
-    features, so they are stored in one byte each and scaled in the graph.
+    """The weights of a mask bank: a constant of the graph, stored scaled or as masks of one byte a number.
 
     Args:
         randomness: of the site.
-        keep: ``(S, *noise_shape)`` bool; float32 for Gaussian dropout.
+        keep: ``(S, *noise_shape)`` bool; float32 where masks are numbers.
     """
 
     stored: Tensor
 
-    def __init__(self, randomness: Randomness, keep: NDArray[Any]) -> None:
+    def __init__(self, randomness: MaskedRandomness, keep: NDArray[Any]) -> None:
         super().__init__()
         self.randomness = randomness
         masks = torch.from_numpy(keep)
-        scaled = randomness.kind in ("dropblock", "gaussian-dropout")
-        self.register_buffer("stored", randomness.weights(masks.float()) if scaled else masks.to(torch.uint8))
+        stored = randomness.weights(masks.float()) if randomness.stores_weights else masks.to(torch.uint8)
+        self.register_buffer("stored", stored)
 
     def forward(self) -> Tensor:
         """``(S, *noise_shape)`` float32."""
-        if self.stored.dtype == torch.float32:
+        if self.randomness.stores_weights:
             return self.stored
         return self.randomness.weights(self.stored.to(torch.float32))
 
@@ -57,7 +56,7 @@ class FreshNoise(nn.Module):
 class NoiseWeights(nn.Module):
     """The weights that uniform noise gives, frame by frame."""
 
-    def __init__(self, randomness: Randomness) -> None:
+    def __init__(self, randomness: MaskedRandomness) -> None:
         super().__init__()
         self.randomness = randomness
 
@@ -111,15 +110,11 @@ class TapSamples(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``(B * S, C, H, W)``, ``(B * S, N, C)`` or ``(B * S, C)`` to ``(B, S, C)``."""
-        return torch.unflatten(latent(features), 0, (-1, self.samples))
+        return torch.unflatten(channel_means(features), 0, (-1, self.samples))
 
 
 class MaskedMean(nn.Module):
-    """Latent samples of a tap whose own masks are the first: no layer runs in batch B * S.
-
-    DropBlock's mask is shared by the channels and the mean over the map is linear, so its S samples are one product of
-    a ``(C, H W)`` and a ``(H W, S)`` matrix for each frame. A channel mask can wait until the mean is taken.
-    """
+    """Latent samples of a tap whose own masks are the first: no layer runs in batch B * S."""
 
     def __init__(self, site: Site, samples: int) -> None:
         super().__init__()
@@ -127,14 +122,7 @@ class MaskedMean(nn.Module):
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
         """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, S, C)``."""
-        kind = self.site.randomness.kind
-        if kind == "dropblock":
-            averaging = weights.flatten(-2).transpose(-1, -2) / (features.shape[-2] * features.shape[-1])
-            return (features.flatten(2) @ averaging).transpose(1, 2)
-        if kind == "channel-dropout" and features.dim() == 4:
-            return latent(features)[:, None] * weights
-        masked = features[:, None] * weights.reshape(-1, self.samples, *self.site.mask_shape[1:])
-        return torch.unflatten(latent(masked.flatten(0, 1)), 0, (-1, self.samples))
+        return self.site.randomness.masked_mean(features, weights, self.samples, self.site.mask_shape)
 
 
 class LatentMoments(nn.Module):
@@ -151,7 +139,7 @@ class LatentMoments(nn.Module):
         else:
             over = (2, 3) if features.dim() == 4 else (1,)
             variance = features.var(dim=over, correction=0)
-        return torch.stack([latent(features), variance.clamp(min=1e-10).log() / 2], dim=1)
+        return torch.stack([channel_means(features), variance.clamp(min=1e-10).log() / 2], dim=1)
 
 
 class ConcatLatents(nn.Module):
@@ -160,10 +148,3 @@ class ConcatLatents(nn.Module):
     def forward(self, *latents: Tensor) -> Tensor:
         """Several ``(B, S, C_i)`` to ``(B, S, sum C_i)``."""
         return torch.cat(latents, dim=-1)
-
-
-def latent(features: Tensor) -> Tensor:
-    """One number a channel: ``(N, C, H, W)`` averaged over H and W, ``(N, T, C)`` over T, ``(N, C)`` as it is."""
-    if features.dim() == 4:
-        return features.mean(dim=(2, 3))
-    return features.mean(dim=1) if features.dim() == 3 else features

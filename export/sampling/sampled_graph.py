@@ -5,11 +5,8 @@ import operator
 
 from torch import fx, nn
 
-from export.layers.stochastic import Site
 from export.sampling.batch_region import Region, Role, descendants
-from export.sampling.mask_bank import MaskBank
-from export.sampling.mask_mode import Mode
-from export.sampling.modules import (
+from export.sampling.graph_modules import (
     ApplyMasks,
     BankWeights,
     ConcatLatents,
@@ -20,8 +17,11 @@ from export.sampling.modules import (
     RepeatFrames,
     TapSamples,
 )
+from export.sampling.marked_graph import MarkedGraph, is_mark
+from export.sampling.mask_bank import MaskBank
+from export.sampling.mask_mode import Mode
 from export.sampling.plan import Plan, Reading
-from export.sampling.trace import MarkedGraph, is_mark
+from export.sampling.site import Site
 
 
 class SampledGraph:
