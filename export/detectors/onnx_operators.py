@@ -2,7 +2,8 @@
 """What several detectors compute, as ONNX operators of skl2onnx; everything is float64.
 
 The squared distances to N points are the centred product ``|x|^2 + |p|^2 - 2 x.p``: one matrix product in place of N x D
-differences. With the mean of the points taken off first it loses less than 1e-11 nats on entropies.
+differences. The mean of the points is subtracted first: far from the origin the product would lose digits without it
+(docs/detectors.md has the bounds that the tests hold).
 """
 
 import numpy as np

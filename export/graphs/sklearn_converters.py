@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """skl2onnx converters for the estimators that skl2onnx lacks. Importing this module registers them.
 
-Inputs are float32 or float64 tensors, outputs have the input's type; between them everything is float64 (the operators:
-:mod:`export.detectors.onnx_operators`).
+Inputs are float32 or float64 tensors. Scores, distances and probabilities have the input's type, predicted classes are int64
+or strings; between them everything is float64 (the operators: :mod:`export.detectors.onnx_operators`).
 
 =========================  =============================================================================
 estimator                  output

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every candidate of a search is judged by, from one pass over the frames: one graph with all taps and the most samples.
 
-The first S of its samples are the samples of S masks, since a mask bank is drawn mask by mask.
+A mask bank is drawn set by set, so the first S sets of a large bank are the bank of S sets of the same taps and seed, and the
+first S samples those of an export with S. A set has a mask for every site of every tap: where several taps are searched, an
+export of one of them draws other masks of the same distribution.
 """
 
 from collections.abc import Sequence
@@ -58,8 +60,9 @@ class SearchFeatures:
 
     Attributes:
         frames: the set.
-        rows: by name of the features, ``(N, D)`` float32: ``TAP, S = 16`` for entropies, ``TAP, moments`` without sampling,
-            each output score ``(N, 1)``, and ``guide`` for the guide's entropies.
+        rows: by name of the features, ``(N, D)`` float32: :func:`entropy_name` for the entropies of a tap at S,
+            :func:`moments_name` for its moments, ``OUTPUT_SCORES`` for the output's scores, each ``(N, 1)``, and ``guide``
+            for the guide's entropies.
     """
 
     frames: FrameSource
@@ -72,7 +75,7 @@ def entropy_name(tap: str, samples: int) -> str:
 
 
 def moments_name(tap: str) -> str:
-    """Name of what a tap says without any sampling."""
+    """Name of a tap's moments, which need no sampling."""
     return f"{tap}, no sampling"
 
 

@@ -3,7 +3,8 @@
 
 ``SCHEMA`` counts up by one when a reader of the old schema would misread a new bundle: a field removed, renamed, or
 given another meaning or unit. A new field that an old reader may ignore does not count it up. A reader takes its own
-schema and every older one that ``tests/`` holds a frozen bundle of; it refuses newer ones.
+schema and refuses every other, older or newer. ``tests/data/bundles`` holds a frozen bundle of each released schema, so far
+of one; whoever counts it up makes the reader take the older ones too, since the tests load every frozen bundle.
 """
 
 import dataclasses
