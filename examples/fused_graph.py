@@ -9,7 +9,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before ONNX Runtime is im
 
 import numpy as np
 import onnxruntime as ort
-from PIL import Image
+from PIL import Image, ImageOps
 
 session = ort.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 manifest = json.loads(session.get_modelmeta().custom_metadata_map["lsood_manifest"])
@@ -19,7 +19,10 @@ threshold, reverse = (
 )
 
 for path in sys.argv[2:]:
-    frame = np.asarray(Image.open(path).convert("RGB"))
+    picture = Image.open(path)
+    if picture.mode.split(";")[0] in ("I", "F"):
+        sys.exit(f"expected an image of 8 bits a channel, {path} has mode {picture.mode}: convert it first")
+    frame = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     frame = frame[..., ::-1] if reverse else frame
     (score,) = session.run(["score"], {"frame": np.ascontiguousarray(frame)[None]})
     print(f"{path}\t{score[0]:.6f}\t{'out of distribution' if score[0] > threshold else 'ok'}")

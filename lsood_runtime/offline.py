@@ -8,7 +8,7 @@ names may be added, renamed or removed here with any release, unlike those of ``
 =====================  ==============================================================================================
 bundles                :func:`open_bundle`, :func:`read_manifest`, :class:`Bundle`, :class:`GoldenFrames`, file names
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
-frames                 :func:`find_media`, :func:`read_frames`, suffixes of images and videos
+frames                 :func:`find_media`, :func:`read_frames`, :func:`read_image`, suffixes of images and videos
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :class:`CsvTable`
 =====================  ==============================================================================================
@@ -36,7 +36,7 @@ from lsood_runtime._bundle.records import (
 from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.providers import session_options
-from lsood_runtime._media.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_media, read_frames
+from lsood_runtime._media.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_media, read_frames, read_image
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none
 
@@ -74,6 +74,7 @@ __all__ = [
     "operating_point_sentence",
     "precision_sentence",
     "read_frames",
+    "read_image",
     "read_manifest",
     "session_options",
 ]

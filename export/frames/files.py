@@ -6,24 +6,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from export.errors import UsageError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
+from lsood_runtime import MediaError
+from lsood_runtime.offline import IMAGE_SUFFIXES, read_image
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame, turned upright where its EXIF data say so.
+    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame, exactly as the vehicle's command line reads it.
 
     Raises:
-        UsageError: the file is missing, cut off, or no image.
+        UsageError: the file is missing, cut off, no image, or has a channel of more than 8 bits.
     """
     try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"expected an image, could not read {path}: {error}") from error
+        return read_image(path)
+    except MediaError as error:
+        raise UsageError(str(error)) from error
 
 
 class FrameFiles:
@@ -49,7 +47,9 @@ class FrameFiles:
                 continue
             if not source.is_dir():
                 raise UsageError(f"expected a folder of frames or an image, found nothing at {source}")
-            images = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+            images = sorted(
+                path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+            )
             if not images:
                 raise UsageError(f"expected image files ({', '.join(IMAGE_SUFFIXES)}) in {source}, found none")
             self.paths += images

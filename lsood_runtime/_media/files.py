@@ -61,7 +61,7 @@ def read_frames(path: Path, channels: str) -> Iterator[tuple[str, NDArray[np.uin
         for index, frame in enumerate(_video(path)):
             yield f"{path}#{index:06d}", frame if channels == "bgr" else frame[..., ::-1]
     else:
-        frame = _image(path)
+        frame = read_image(path)
         yield str(path), frame[..., ::-1] if channels == "bgr" else frame
 
 
@@ -79,8 +79,15 @@ def video_rate(path: Path) -> float | None:
     return rate if 0 < rate < _HIGHEST_RATE else None
 
 
-def _image(path: Path) -> NDArray[np.uint8]:
-    """One RGB image, turned upright by its EXIF orientation."""
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame, turned upright by its EXIF orientation.
+
+    Grey, palettes and CMYK become RGB, alpha is left out, and of 16 bits a colour the high byte is taken. One channel of
+    more than 8 bits is refused: Pillow would cut it off at 255.
+
+    Raises:
+        MediaError: the file is missing, cut off, no image, or deeper than 8 bits; the message names it.
+    """
     try:
         from PIL import Image, ImageOps
     except ImportError as error:

@@ -128,8 +128,8 @@ def test_frame_files_name_what_is_wrong(tmp_path: Path) -> None:
     for source, message in {
         "empty": "found none",
         "missing": "found nothing",
-        "broken.png": "could not read",
-        "text.png": "could not read",
+        "broken.png": "cannot read",
+        "text.png": "cannot read",
     }.items():
         with pytest.raises(UsageError, match=message):
             FrameFiles([tmp_path / source])

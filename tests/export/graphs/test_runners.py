@@ -12,6 +12,7 @@ import onnxruntime as ort
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 import export
 from export.calibration.options import CalibrationOptions
@@ -71,6 +72,14 @@ def test_example_of_the_fused_graph_is_short_and_right(every_form: Path, frames:
             assessed = monitor.assess(FrameFiles([path], "bgr")[0])
             assert (name, verdict == "ok") == (str(path), not assessed.is_ood)
             assert float(score) == pytest.approx(assessed.score, abs=1e-5)
+
+
+def test_example_of_the_fused_graph_of_a_16_bit_image_refuses_it(every_form: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((80, 160), np.uint16)).save(tmp_path / "deep.png")
+    words = [sys.executable, str(EXAMPLE), str(every_form / "monitor.onnx"), str(tmp_path / "deep.png")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "expected an image of 8 bits a channel" in done.stderr
 
 
 def test_torchscript_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:

@@ -215,7 +215,7 @@ def wrong(tmp_path: Path, checkpoint: Path, frames: Path) -> Path:
         ({"--ckpt": "no_mean.ckpt"}, 2, "--mean and --std"),
         ({"--frames": "missing"}, 2, "found nothing"),
         ({"--frames": "empty"}, 2, "found none"),
-        ({"--frames": "text"}, 2, "could not read"),
+        ({"--frames": "text"}, 2, "cannot read"),
         ({"--frames": "mixed"}, 2, "got 20x10 in 0005.png"),
         ({"--frames": "few"}, 6, "at least"),
         ({"--frames": "still"}, 6, "identical"),

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibration and the vehicle's command line read an image file alike: the same pixels, or the same refusal."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from export.errors import UsageError
+from export.frames.files import FrameFiles, read_frame
+from lsood_runtime import MediaError
+from lsood_runtime.offline import read_frames
+
+Frame = NDArray[np.uint8]
+Case = tuple[Path, Frame]
+
+RNG = np.random.default_rng(5)
+GREY = RNG.integers(0, 256, (24, 32), np.uint8)
+RGB = RNG.integers(0, 256, (24, 32, 3), np.uint8)
+DEEP = RNG.integers(0, 65536, (24, 32, 3), np.uint16)
+ALPHA = RNG.integers(0, 256, (24, 32, 1), np.uint8)
+
+
+def saved(path: Path, image: Image.Image, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def rgb(folder: Path) -> Case:
+    return saved(folder / "rgb.png", Image.fromarray(RGB)), RGB
+
+
+def grey(folder: Path) -> Case:
+    return saved(folder / "grey.png", Image.fromarray(GREY)), np.dstack([GREY] * 3)
+
+
+def grey_with_alpha(folder: Path) -> Case:
+    image = Image.fromarray(np.dstack([GREY, ALPHA]), "LA")
+    return saved(folder / "grey_alpha.png", image), np.dstack([GREY] * 3)
+
+
+def alpha(folder: Path) -> Case:
+    """What lies under transparent pixels counts: a camera has none."""
+    return saved(folder / "alpha.png", Image.fromarray(np.dstack([RGB, ALPHA]))), RGB
+
+
+def palette(folder: Path) -> Case:
+    colours, indices = RNG.integers(0, 256, (16, 3), np.uint8), GREY // 16
+    image = Image.fromarray(indices).convert("P")
+    image.putdata(indices.ravel().tolist())
+    image.putpalette(colours.ravel().tolist())
+    return saved(folder / "palette.png", image, transparency=3), colours[indices]
+
+
+def one_bit(folder: Path) -> Case:
+    bits = GREY > 127
+    return saved(folder / "bits.png", Image.fromarray(bits)), np.dstack([bits.astype(np.uint8) * 255] * 3)
+
+
+def cmyk(folder: Path) -> Case:
+    inks = RNG.integers(0, 256, (24, 32, 4), np.uint8)
+    light = (255 - inks.astype(float)) / 255
+    return saved(folder / "cmyk.tiff", Image.fromarray(inks, "CMYK")), np.rint(
+        255 * light[..., :3] * light[..., 3:]
+    ).astype(np.uint8)
+
+
+def deep_colours(folder: Path) -> Case:
+    """16 bits a channel in colour: the high byte."""
+    cv2.imwrite(str(folder / "deep.png"), DEEP[..., ::-1])
+    return folder / "deep.png", (DEEP >> 8).astype(np.uint8)
+
+
+def turned(orientation: int, upright: Callable[[Frame], Frame]) -> Callable[[Path], Case]:
+    def write(folder: Path) -> Case:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        return saved(folder / "turned.png", Image.fromarray(RGB), exif=exif), upright(RGB)
+
+    return write
+
+
+READ: dict[str, Callable[[Path], Case]] = {
+    **{case.__name__: case for case in (rgb, grey, grey_with_alpha, alpha, palette, one_bit, cmyk, deep_colours)},
+    "exif 3": turned(3, lambda frame: np.rot90(frame, 2)),
+    "exif 5": turned(5, lambda frame: frame.transpose(1, 0, 2)),
+    "exif 6": turned(6, lambda frame: np.rot90(frame, -1)),
+    "exif 8": turned(8, np.rot90),
+}
+
+
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+@pytest.mark.parametrize("write", READ.values(), ids=READ)
+def test_image_file_is_read_alike_by_both_packages(
+    write: Callable[[Path], Case], channels: str, tmp_path: Path
+) -> None:
+    path, expected = write(tmp_path)
+    ((_, in_the_vehicle),) = read_frames(path, channels)
+    at_calibration = FrameFiles([path], channels)[0]
+    np.testing.assert_array_equal(at_calibration, in_the_vehicle)
+    assert at_calibration.dtype == in_the_vehicle.dtype == np.uint8
+    ordered = expected if channels == "rgb" else expected[..., ::-1]
+    np.testing.assert_allclose(at_calibration, ordered, atol=1 if write is cmyk else 0)
+
+
+def grey_of_16_bits(folder: Path) -> Path:
+    return saved(folder / "deep.png", Image.fromarray(DEEP[..., 0]))
+
+
+def tiff_of_16_bits(folder: Path) -> Path:
+    return saved(folder / "deep.tiff", Image.fromarray(DEEP[..., 0].astype(">u2")))
+
+
+def tiff_of_32_bits(folder: Path) -> Path:
+    return saved(folder / "deep.tiff", Image.fromarray(DEEP[..., 0].astype(np.int32)))
+
+
+def tiff_of_floats(folder: Path) -> Path:
+    return saved(folder / "float.tiff", Image.fromarray(DEEP[..., 0].astype(np.float32) / 65535))
+
+
+def cut_off(folder: Path) -> Path:
+    path = saved(folder / "cut.png", Image.fromarray(RGB))
+    path.write_bytes(path.read_bytes()[:-900])
+    return path
+
+
+def text(folder: Path) -> Path:
+    (folder / "text.png").write_text("no image")
+    return folder / "text.png"
+
+
+def missing(folder: Path) -> Path:
+    return folder / "missing.png"
+
+
+def too_large(folder: Path) -> Path:
+    return saved(folder / "large.png", Image.fromarray(np.zeros((300, 300), np.uint8)))
+
+
+EIGHT_BITS = "expected an image of 8 bits a channel"
+REFUSED = {
+    grey_of_16_bits: EIGHT_BITS,
+    tiff_of_16_bits: EIGHT_BITS,
+    tiff_of_32_bits: EIGHT_BITS,
+    tiff_of_floats: EIGHT_BITS,
+    cut_off: "expected an image, cannot read",
+    text: "expected an image, cannot read",
+    missing: "expected an image, cannot read",
+    too_large: "expected an image, cannot read",
+}
+
+
+@pytest.mark.parametrize(("write", "message"), REFUSED.items(), ids=[write.__name__ for write in REFUSED])
+def test_image_file_that_is_no_frame_is_refused_alike_by_both_packages(
+    write: Callable[[Path], Path], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 32)
+    with pytest.raises(MediaError) as in_the_vehicle:
+        list(read_frames(path, "rgb"))
+    with pytest.raises(UsageError) as at_calibration:
+        read_frame(path)
+    assert str(at_calibration.value) == str(in_the_vehicle.value)
+    assert str(at_calibration.value).startswith(message)
+    assert str(path) in str(at_calibration.value)
+
+
+def test_folder_named_like_an_image_is_no_frame(tmp_path: Path) -> None:
+    rgb(tmp_path)
+    (tmp_path / "folder.png").mkdir()
+    assert [path.name for path in FrameFiles([tmp_path]).paths] == ["rgb.png"]
