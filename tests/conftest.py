@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures that several test files share: a small checkpoint, frames, and the bundle made from them."""
+"""Fixtures that several test files share: a small checkpoint, frames, and the bundle made from them.
 
+Whatever takes long to make is made once in a session, by the first worker that needs it, and must not be changed.
+"""
+
+import hashlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,14 +18,17 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before any test imports O
 import pytest
 import pytorch_lightning as pl
 import torch
+from filelock import FileLock
 from PIL import Image
 
 from export.calibration.options import CalibrationOptions
 from export.data.synthetic import CLASSES, SyntheticRoads
 from export.models import DeepLabV3PlusModule
 from export.pipeline.export_monitor import ExportOptions, export_monitor
+from tests.conversions import converted_once
 from tests.paths import SHARED
 
+TORCH_EXPORT = torch.onnx.export
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
 CAMVID = SHARED / "data" / "camvid"
 
@@ -52,31 +61,79 @@ def write_scenes(folder: Path, count: int, seed: int, size: tuple[int, int] = FR
     return folder
 
 
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_checkpoint(small_network(), tmp_path_factory.mktemp("checkpoint") / "small.ckpt")
+def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """``folder``, which ``make`` fills unless a worker has done so before."""
+    done = folder.with_name(f"{folder.name}.done")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a test left that failed on the way
+            make(folder)
+            done.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
-def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_scenes(tmp_path_factory.mktemp("frames") / "calibration", 60, seed=1)
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session that every worker of pytest-xdist sees."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_conversions(shared_folder: Path) -> Iterator[None]:
+    """Let the session convert each network once, see :mod:`tests.conversions`."""
+    folder = shared_folder / "conversions"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, "export", converted_once(torch.onnx.export, folder))
+        yield
+
+
+@pytest.fixture
+def own_conversions(shared_conversions: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test convert by itself what other tests may have converted before."""
+    monkeypatch.setattr(torch.onnx, "export", TORCH_EXPORT)
 
 
 @pytest.fixture(scope="session")
-def export_small(checkpoint: Path, frames: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Export the small checkpoint; keyword arguments go to ExportOptions, and the bundle's folder comes back."""
+def checkpoint(shared_folder: Path) -> Path:
+    def save(folder: Path) -> None:
+        folder.mkdir()
+        save_checkpoint(small_network(), folder / "small.ckpt")
+
+    return made_once(shared_folder / "checkpoint", save) / "small.ckpt"
+
+
+@pytest.fixture(scope="session")
+def frames(shared_folder: Path) -> Path:
+    return made_once(shared_folder / "frames" / "calibration", lambda folder: write_scenes(folder, 60, seed=1))
+
+
+@pytest.fixture(scope="session")
+def export_small(checkpoint: Path, frames: Path, shared_folder: Path) -> Callable[..., Path]:
+    """Export the small checkpoint; keyword arguments go to ExportOptions, and the bundle's folder comes back.
+
+    The same options give the same folder, which is not to be changed; a test that gives ``out`` has a bundle of its own.
+    """
 
     def run(**options: Any) -> Path:
         defaults: dict[str, Any] = {
             "ckpt": checkpoint,
             "frames": (frames,),
-            "out": tmp_path_factory.mktemp("export") / "monitor",
+            "out": Path("monitor"),
             "mc_samples": 8,
             "calibration": CalibrationOptions(rates={"10%": 0.1}),
         }
         chosen = ExportOptions(**(defaults | options))
-        export_monitor(chosen)
-        return chosen.out
+        if "out" in options:
+            export_monitor(chosen)
+            return chosen.out
+        key = hashlib.sha256(repr(chosen).encode()).hexdigest()[:16]
+        folder = shared_folder / "bundles" / key / "monitor"
+        return made_once(folder, lambda out: export_monitor(replace(chosen, out=out)))
 
     return run
 
