@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from export.pipeline.capabilities import FORMATS
 from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
 from lsood_runtime.offline import detector_sentence, operating_point_sentence, precision_sentence
@@ -27,7 +28,7 @@ def print_exported(bundle: Path, manifest: Manifest) -> None:
     }
     if manifest.precision.kind != FLOAT32:
         rows["precision"] = precision_sentence(manifest.precision)
-    more = [name for name in ("monitor.onnx", "monitor.pt") if name in manifest.files]
+    more = [name for row in FORMATS[1:] for name in row.files if name in manifest.files]
     if more:
         rows["also"] = ", ".join(more)
     _print(bundle, rows)

@@ -13,7 +13,8 @@ from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_argume
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
 from export.errors import UsageError
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
-from export.pipeline.options import FORMATS, ExportOptions
+from export.pipeline.capabilities import format_help, format_names
+from export.pipeline.options import ExportOptions
 from export.precision.options import PrecisionOptions
 from export.sampling.mask_mode import Mode
 from lsood_runtime.offline import PRECISIONS
@@ -105,9 +106,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     forms.add_argument(
         "--format",
-        choices=FORMATS,
+        choices=format_names(),
         default="onnx",
-        help="torchscript: monitor.pt as well, a traced module for libtorch (default: %(default)s)",
+        help=f"{format_help()} (default: %(default)s)",
     )
     precision = parser.add_argument_group("precision of the network (the detector keeps float64)")
     precision.add_argument(

@@ -13,7 +13,6 @@ from export.sampling.mask_mode import Mode
 
 CHANNELS = ("rgb", "bgr")
 RESIZES = ("bilinear", "refuse")
-FORMATS = ("onnx", "torchscript")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
+from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.options import ExportOptions
-from export.precision.options import FLOAT32
 
 
 def check_options(options: ExportOptions) -> None:
@@ -24,25 +24,13 @@ def check_options(options: ExportOptions) -> None:
         raise UsageError(f"{error}: raise --mc-samples or lower --neighbors") from error
     if options.seed < 0:
         raise UsageError(f"expected a --seed of 0 or more, got {options.seed}")
-    if options.format == "torchscript" and options.calibration.detector != "kde":
-        raise UsageError(
-            f"expected --detector kde with --format torchscript, got {options.calibration.detector}: choose one of the two"
-        )
-    if options.format == "torchscript" and options.precision.kind != FLOAT32:
-        raise UsageError(
-            f"expected --precision fp32 with --format torchscript, got {options.precision.kind}: libtorch has its own "
-            "quantisation; choose one of the two"
-        )
+    for row in wanted_formats(options.format, options.fuse):
+        check_combination(row, options.calibration.detector, options.precision.kind, options.masks)
     limits = (options.precision.max_flips, options.precision.max_auroc_loss, options.precision.max_pixel_changes)
     if not all(0 <= limit <= 1 for limit in limits):
         raise UsageError(
             "expected --max-flips, --max-auroc-loss and --max-pixel-changes in [0, 1], got "
             f"{', '.join(f'{limit:g}' for limit in limits)}"
-        )
-    if options.format == "torchscript" and options.masks == "fresh":
-        raise UsageError(
-            "expected --masks fixed or input with --format torchscript, got fresh: a traced module that draws its own masks "
-            "cannot be compared with PyTorch"
         )
 
 
