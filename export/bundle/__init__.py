@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write a bundle: golden frames, parity gate, model card, manifest, atomic write."""
+"""Write a bundle: golden frames, parity gate, model card, manifest."""

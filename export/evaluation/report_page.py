@@ -51,7 +51,7 @@ def check_report_folder(folder: Path) -> None:
 
 
 def write_report(result: Evaluation, folder: Path, command: str) -> None:
-    """Write ``index.html`` and ``figures.json``, whole or not at all; a report that is there is replaced.
+    """Write ``index.html`` and ``figures.json`` atomically; a report that is there is replaced.
 
     Args:
         result: what to report.

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from export import atomic_write
 
 _CALLS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
@@ -33,6 +35,11 @@ _CALLS: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
     (atomic_write, ("_renameat2",)),
 )
 _FILES = ("manifest.json", "weights.bin")
+
+LEFT_TO_THE_COLLECTOR = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+"""For tests that interrupt: files and iterators stay open where the interrupt came between opening and keeping them."""
 
 
 def write(out: Path, version: str) -> None:
@@ -94,3 +101,21 @@ def at_moment(moment: int, act: Callable[[], None]) -> Iterator[list[str]]:
     finally:
         for module, name, call in before:
             setattr(module, name, call)
+
+
+def interrupted_at(moment: int, work: Callable[[], object]) -> tuple[bool, list[str]]:
+    """Run work that gets a KeyboardInterrupt at the n-th moment: whether it came that far, and the calls made."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with at_moment(moment, interrupt) as made:
+        try:
+            work()
+        except KeyboardInterrupt:
+            return True, made
+        except OSError as error:  # shutil.rmtree, interrupted after a close, closes once more
+            if not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            return True, made
+    return False, made

@@ -19,17 +19,10 @@ import pytest
 
 from export import atomic_write
 from export.atomic_write import atomic_file, atomic_folder, recover_interrupted
-from tests.export.interrupted_calls import at_moment, state, write
+from tests.export.interrupted_calls import LEFT_TO_THE_COLLECTOR, interrupted_at, state, write
 from tests.paths import ROOT
 
 CASES = ("new folder", "folder", "folder without exchange", "new file", "file")
-LEFT_TO_THE_COLLECTOR = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
-
-def interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def prepare(parent: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -106,15 +99,7 @@ def test_write_interrupted_before_or_after_any_system_call_leaves_one_whole(
         moment += 1
         out = prepare(scratch / str(moment), case, monkeypatch)
         before = state(out)
-        with at_moment(moment, interrupt) as made:
-            try:
-                write(out, "new")
-                interrupted = False
-            except (KeyboardInterrupt, OSError) as error:
-                # shutil.rmtree, interrupted after a close, closes once more: an OSError while the interrupt is handled.
-                interrupted = KeyboardInterrupt in (type(error), type(error.__context__))
-                if not interrupted:
-                    raise
+        interrupted, made = interrupted_at(moment, lambda out=out: write(out, "new"))  # type: ignore[misc]
         assert state(out) in (before, "new"), f"interrupted at moment {moment}, after {made}"
         seen.add(state(out))
         write(out, "next")
