@@ -2,12 +2,12 @@
 """``python -m export calibrate``: refit detector and thresholds of a bundle from new frames."""
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from export.cli.calibration_arguments import add_calibration_arguments, calibration_options
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
+from export.cli.next_command import next_command
 
 _EPILOG = f"""\
 examples:
@@ -87,6 +87,6 @@ def main(arguments: Sequence[str]) -> int:
             reporter.stage(f"left out of the new bundle, since only an export can make it: {', '.join(result.dropped)}")
         if not flags.quiet:
             print_calibrated(out, result.manifest)
-            print(f"next: {shlex.join(['python', '-m', 'lsood_runtime', 'diff', str(bundle), str(out)])}")
+            print(next_command("python", "-m", "lsood_runtime", "diff", bundle, out))
 
     return run_command(work, verbose=flags.verbose, quiet=flags.quiet)

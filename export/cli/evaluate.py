@@ -13,6 +13,7 @@ from pathlib import Path
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.atomic_write import recover_interrupted
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
+from export.cli.next_command import next_command
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
 
@@ -139,7 +140,7 @@ def main(arguments: Sequence[str]) -> int:
         elif not flags.quiet:
             print_evaluation(result)
             if flags.report is not None:
-                print(f"next: open {flags.report / 'index.html'}")
+                print(next_command("open", flags.report / "index.html"))
 
     return run_command(work, verbose=flags.verbose, quiet=flags.quiet)
 

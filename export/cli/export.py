@@ -11,6 +11,7 @@ from export.cli.calibration_arguments import add_calibration_arguments, calibrat
 from export.cli.config_file import config_arguments
 from export.cli.console import EXIT_CODES, ConsoleReporter, add_verbosity_arguments, run_command
 from export.cli.network_arguments import add_network_arguments, add_sampling_arguments, network_options
+from export.cli.next_command import next_command
 from export.errors import UsageError
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.pipeline.capabilities import format_help, format_names
@@ -187,4 +188,4 @@ def _export(flags: argparse.Namespace, reporter: ConsoleReporter) -> None:
     result = export_monitor(options, reporter)
     if not flags.quiet:
         print_exported(options.out, result.manifest)
-        print(f"next: python -m lsood_runtime score {options.out} {options.frames[0]}")
+        print(next_command("python", "-m", "lsood_runtime", "score", options.out, options.frames[0]))

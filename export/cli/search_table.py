@@ -3,7 +3,6 @@
 
 import csv
 import json
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
@@ -11,6 +10,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
+from export.cli.next_command import next_command
 from export.search.options import SearchOptions
 from export.search.ranking import Ranked
 from export.search.search import SearchResult, export_command
@@ -69,7 +69,7 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
     if result.best is not None:
         best = result.best.candidate
         console.print(f"best that an export can make: {best.features}, {best.detector}")
-        print(f"next: {shlex.join(['python', '-m', 'export', *export_command(best, options)])}")
+        print(next_command("python", "-m", "export", *export_command(best, options)))
 
 
 def _short_names(features: Sequence[str]) -> dict[str, str]:

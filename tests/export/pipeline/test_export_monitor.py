@@ -2,6 +2,7 @@
 """The exporter from end to end: what the bundle computes, what is refused, and what is left on disk."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -160,14 +161,14 @@ def test_card_states_the_figures(bundle: Path) -> None:
 def test_command_line_ends_with_the_next_command(
     checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "monitor"
+    out = tmp_path / "my monitor"
     arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(out), "--mc-samples", "8"]
     assert main([*arguments, "--false-alarm-rate", "0.1", "--pca", "4"]) == 0
     printed = capsys.readouterr()
     assert "Traceback" not in printed.err
     command = printed.out.strip().splitlines()[-1].removeprefix("next: python ")
     assert read_manifest(out).detector.pca_components == 4
-    done = subprocess.run([sys.executable, *command.split()], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, *shlex.split(command)], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     assert "0059.png" in done.stdout
 
