@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# Two workers with one thread each; a file stays with one worker, so that its fixtures are made once.
+TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadscope
 
 .PHONY: demo test test-all bench lint clean help
 
@@ -23,10 +25,10 @@ demo: $(STAMP)
 	$(RUN) examples/demo.py
 
 test: $(STAMP)
-	$(RUN) -m pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 test-all: $(STAMP)
-	$(RUN) -m pytest
+	$(TEST)
 
 bench: $(STAMP)
 	mkdir -p bench

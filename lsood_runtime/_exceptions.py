@@ -40,5 +40,6 @@ class ClosedError(LsoodError, RuntimeError):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error in one line, whatever its whitespace."""
-    return " ".join(str(error).split())
+    """The message of an error in one line of text: whitespace becomes spaces, control characters are escaped."""
+    words = " ".join(str(error).split())
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in words)
