@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from export.atomic_write import atomic_folder
-from export.bundle.golden import GOLDEN_DRAWS, golden_frames, golden_tolerance
+from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
@@ -20,12 +20,12 @@ from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.evaluation import EVALUATION
-from export.graphs.fused import fused_graph
+from export.graphs.fused import FUSED_FILE, fused_graph
 from export.graphs.runners import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
-from lsood_runtime.offline import Bundle
+from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
 
 _BLOCK = 256
 
@@ -130,20 +130,21 @@ def _check_agreement(manifest: Manifest, calibration: CalibrationResult, feature
 
 
 def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationResult) -> Recalibration:
-    manifest, stored = old.manifest, {"segmentation.onnx": old.segmentation, EVALUATION: old.files[EVALUATION]}
+    manifest, stored = old.manifest, {SEGMENTATION_FILE: old.segmentation, EVALUATION: old.files[EVALUATION]}
     graphs = {name: load_graph(contents, old.weights) for name, contents in stored.items()}
     for graph in graphs.values():
         del graph.metadata_props[:]  # the old manifest
     channels, masks = manifest.tap.channels, manifest.masks
     entropy = entropy_graph(masks.count, channels, manifest.entropy.neighbors, manifest.entropy.min_dist)
-    graphs["detector.onnx"] = detector_graph(entropy, score_graph(calibration.detector, channels))
-    if "monitor.onnx" in manifest.files:
-        graphs["monitor.onnx"] = fused_graph(graphs["segmentation.onnx"], graphs["detector.onnx"])
-    golden, chance = golden_frames(
-        two_graphs(cpu_session(graphs["segmentation.onnx"]), cpu_session(graphs["detector.onnx"])),
+    graphs[DETECTOR_FILE] = detector_graph(entropy, score_graph(calibration.detector, channels))
+    if FUSED_FILE in manifest.files:
+        graphs[FUSED_FILE] = fused_graph(graphs[SEGMENTATION_FILE], graphs[DETECTOR_FILE])
+    golden = score_golden_frames(
+        two_graphs(cpu_session(graphs[SEGMENTATION_FILE]), cpu_session(graphs[DETECTOR_FILE])),
         old.golden.frames,
         old.golden.noise,
-        GOLDEN_DRAWS if masks.mode == "fresh" else 1,
+        mode=masks.mode,
+        spread=calibration.spread,
     )
     asked = {
         "frames": [str(path) for path in options.frames],
@@ -157,11 +158,11 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
         operating_point=calibration.operating_point,
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
-        golden=golden_tolerance(calibration.spread, chance),
+        golden=GoldenRecord(golden.tolerance),
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": asked},
     )
     with atomic_folder(options.out) as folder:
-        np.savez_compressed(folder / "golden.npz", **golden)
+        save_golden_frames(folder, golden)
         written = write_bundle(folder, renewed, graphs)
     return Recalibration(written, tuple(sorted(manifest.files.keys() - written.files.keys())))

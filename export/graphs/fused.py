@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Both graphs of a bundle as one, for ONNX Runtime in any language with no code of ours; weights shared between files."""
+"""Both graphs of a bundle as one, for ONNX Runtime in any language with no code of ours."""
 
 import onnx
 import onnx.compose
 from onnx import ModelProto
+
+FUSED_FILE = "monitor.onnx"
 
 
 def fused_graph(segmentation: ModelProto, detector: ModelProto) -> ModelProto:

@@ -24,6 +24,8 @@ from export.graphs.noise import NoiseBatch
 from export.graphs.runners import Form, Outputs
 from export.graphs.segmentation import MonitoredNetwork
 
+TORCHSCRIPT_FILE = "monitor.pt"
+
 
 class LatentEntropy(nn.Module):
     """``export.detectors.entropy.latent_entropy`` in torch: ``(B, S, C)`` to ``(B, C)`` float32, nats."""
@@ -158,7 +160,7 @@ def _let_sizes_be_traced(module: fx.GraphModule) -> None:
 def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Form:
     """What a user of ``monitor.pt`` runs: the module as it comes back from a file."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "monitor.pt"
+        path = Path(folder) / TORCHSCRIPT_FILE
         monitor.save(str(path))
         loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
 

@@ -1,54 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of a new bundle, from what each stage of the export found."""
+"""The manifest of a new bundle, from the results of the stages before it."""
 
 import datetime as dt
 from importlib.metadata import version
 
-from export.bundle.golden import golden_tolerance
 from export.bundle.versions import versions
-from export.calibration.calibrate import CalibrationResult
-from export.checkpoint.load import Checkpoint
 from export.detectors.entropy_constants import MIN_DIST
-from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
-from export.layers.preprocessing import Preprocessing
 from export.pipeline.options import ExportOptions
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+from export.pipeline.verify import VerifiedMonitor
 from export.precision.reduce import Reduction
 from export.sampling.sampler import Sampler
 from lsood_runtime import SCHEMA, Manifest
 from lsood_runtime.offline import (
     EntropyRecord,
+    GoldenFrames,
+    GoldenRecord,
     InputContract,
     MasksRecord,
-    ParityRecord,
     PrecisionRecord,
     SegmentationRecord,
     TapRecord,
 )
 
 
-def bundle_manifest(
+def new_manifest(
     *,
-    options: ExportOptions,
-    checkpoint: Checkpoint,
-    preprocessing: Preprocessing,
-    sampler: Sampler,
-    logits: tuple[int, int, int] | None,
-    calibration: CalibrationResult,
-    parity: ParityRecord,
-    reduction: Reduction | None,
-    frames: FrameFiles,
-    chance: float,
+    inputs: ExportInputs,
+    sampled: SampledNetwork,
+    verified: VerifiedMonitor,
+    golden: GoldenFrames,
     network_sha256: str,
 ) -> Manifest:
-    """Build the manifest, without evaluation and without the records of files, which writing the bundle adds."""
+    """Build the manifest of a new bundle, without the records of its files, which writing it adds.
+
+    Args:
+        inputs: checkpoint, frames and options.
+        sampled: the network and its masks.
+        verified: the monitor.
+        golden: frames to replay.
+        network_sha256: digest of the network's graph.
+    """
+    options, sampler, calibration = inputs.options, sampled.sampler, verified.monitor.calibration
     return Manifest(
         schema=SCHEMA,
-        name=type(checkpoint.network).__name__,
+        name=type(inputs.checkpoint.network).__name__,
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        input=_input_contract(options, preprocessing, frames),
-        segmentation=SegmentationRecord(options.segmentation, *(logits or (None, None, None))),
-        tap=TapRecord(sampler.taps, sampler.channels),
+        input=_input_contract(inputs),
+        segmentation=SegmentationRecord(options.segmentation, *(sampled.logits_shape or (None, None, None))),
+        tap=TapRecord(layers=sampler.taps, channels=sampler.channels),
         masks=_masks(options, sampler),
         network_sha256=network_sha256,
         entropy=EntropyRecord(neighbors=options.neighbors, min_dist=MIN_DIST),
@@ -56,24 +58,25 @@ def bundle_manifest(
         operating_point=calibration.operating_point,
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
-        parity=parity,
-        golden=golden_tolerance(calibration.spread, chance),
+        parity=verified.parity,
+        golden=GoldenRecord(golden.tolerance),
         evaluation={},
         versions={"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
         config=options.asdict() | {"sites": [site.describe() for site in sampler.sites]},
         files={},
-        precision=_precision(options, reduction),
+        precision=_precision(options.precision.kind, verified.reduction),
     )
 
 
-def _input_contract(options: ExportOptions, preprocessing: Preprocessing, frames: FrameFiles) -> InputContract:
+def _input_contract(inputs: ExportInputs) -> InputContract:
+    preprocessing, frames = inputs.preprocessing, inputs.frames
     return InputContract(
         channels=preprocessing.channels,
         frame_height=frames.shape[0],
         frame_width=frames.shape[1],
         network_height=preprocessing.height,
         network_width=preprocessing.width,
-        crop=options.crop,
+        crop=inputs.options.crop,
         resize="bilinear-antialias",
         mean=preprocessing.mean,
         std=preprocessing.std,
@@ -93,12 +96,12 @@ def _masks(options: ExportOptions, sampler: Sampler) -> MasksRecord:
     )
 
 
-def _precision(options: ExportOptions, reduction: Reduction | None) -> PrecisionRecord:
+def _precision(kind: str, reduction: Reduction | None) -> PrecisionRecord:
     if reduction is None:
-        return PrecisionRecord(options.precision.kind)
+        return PrecisionRecord(kind)
     loss = reduction.loss
     return PrecisionRecord(
-        kind=options.precision.kind,
+        kind=kind,
         float_layers=reduction.float_layers,
         frames=loss.frames,
         flips=loss.flips,

@@ -1,15 +1,93 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an export needs to know, from the options, the checkpoint and the frames: the options first, then the checkpoint."""
+"""Stage ``resolve``: what an export works on, from the options, the checkpoint and the frames.
 
-from export.checkpoint.load import Checkpoint
+A value given in the options comes before the checkpoint's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.bundle.writer import check_destination
+from export.calibration.calibrate import split_frames
+from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.frames.files import FrameFiles
+from export.frames.overlap import check_overlap
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
 from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.options import ExportOptions
+from export.reporter import Reporter
+
+
+@dataclass(frozen=True, eq=False)
+class ExportInputs:
+    """What an export works on.
+
+    Attributes:
+        options: what was asked for.
+        checkpoint: the network with its hyper-parameters.
+        frames: in-distribution frames.
+        drives: name of the drive of each frame.
+        held_out: indices of the frames that set the thresholds.
+        ood: out-of-distribution frames, where the detector learns from them.
+        preprocessing: from a frame to the network's input.
+        drop_prob: DropBlock's p by flags; None where the network's own layers have theirs.
+        block_size: DropBlock's b by flags, given together with ``drop_prob``.
+        warnings: what is known against the frames.
+    """
+
+    options: ExportOptions
+    checkpoint: Checkpoint
+    frames: FrameFiles
+    drives: tuple[str, ...]
+    held_out: NDArray[np.int64]
+    ood: FrameFiles | None
+    preprocessing: Preprocessing
+    drop_prob: float | None
+    block_size: int | None
+    warnings: tuple[str, ...]
+
+
+def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
+    """Check the options and read the checkpoint and the list of frames.
+
+    Args:
+        options: what was asked for.
+        reporter: told the stage, and how far the comparison with training frames has come.
+
+    Raises:
+        UsageError: options that contradict each other, a destination, a frame or a constant that cannot be used.
+        CheckpointError: a checkpoint that cannot be read or does not fit the network.
+        CalibrationError: frames that cannot be split, or too few for a rate.
+    """
+    check_destination(options.out, options.overwrite)
+    check_options(options)
+    reporter.stage(f"reading {options.ckpt}")
+    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
+    frames = FrameFiles(options.frames, options.channels)
+    asked = options.calibration
+    drives, held_out = split_frames(frames.paths, asked)
+    ood = FrameFiles(asked.ood_frames, options.channels) if asked.ood_frames else None
+    preprocessing = resolve_preprocessing(options, checkpoint, frames)
+    drop_prob, block_size = resolve_drop_block(options, checkpoint)
+    warnings = check_overlap(frames, asked.train_frames, asked.group_by, reporter)
+    return ExportInputs(
+        options=options,
+        checkpoint=checkpoint,
+        frames=frames,
+        drives=drives,
+        held_out=held_out,
+        ood=ood,
+        preprocessing=preprocessing,
+        drop_prob=drop_prob,
+        block_size=block_size,
+        warnings=tuple(warnings),
+    )
 
 
 def check_options(options: ExportOptions) -> None:

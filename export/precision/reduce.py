@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.calibrator import CalibratedMonitor
+from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
 from export.graphs.noise import NoiseBatch, NoiseSource
@@ -45,6 +45,7 @@ class Reduction:
 def reduce_precision(
     float32: CalibratedMonitor,
     options: PrecisionOptions,
+    *,
     neighbors: int,
     calibrate: Callable[[ModelProto], CalibratedMonitor],
     form: Callable[[CalibratedMonitor], Form],

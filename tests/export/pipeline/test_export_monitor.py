@@ -25,7 +25,7 @@ from export.cli.export import main
 from export.data import FrameFiles, read_frame
 from export.errors import ParityError
 from export.layers.dropblock import block_masks
-from export.pipeline import export_monitor as pipeline
+from export.pipeline import verify
 from export.sampling.reference_passes import sample_passes
 from lsood_runtime import OoDMonitor, read_manifest
 from lsood_runtime.offline import ParityRecord
@@ -287,7 +287,7 @@ def test_a_graph_that_disagrees_writes_no_bundle(
     def disturbed(*args: Any) -> torch.Tensor:
         return true_reference(*args) * 1.001
 
-    monkeypatch.setattr(pipeline, "sample_passes", disturbed)
+    monkeypatch.setattr(verify, "sample_passes", disturbed)
     arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(tmp_path / "m"), "--mc-samples", "8"]
     assert main([*arguments, "--false-alarm-rate", "0.1"]) == 5
     assert "latent samples" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.calibrator import CalibratedMonitor
+from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.cli.export import main
 from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
@@ -286,12 +286,12 @@ def run_reduction(
     result = reduce_precision(
         calibrate("float32"),
         PrecisionOptions(INT8),
-        5,
-        calibrate,
-        lambda monitor: monitor,  # type: ignore[arg-type, return-value]
-        ScriptedGate(losses),  # type: ignore[arg-type]
-        FrameSource("fitted", files, tuple(range(10))),
-        NoiseSource(),
-        SILENT,
+        neighbors=5,
+        calibrate=calibrate,
+        form=lambda monitor: monitor,  # type: ignore[arg-type, return-value]
+        gate=ScriptedGate(losses),  # type: ignore[arg-type]
+        fitted=FrameSource("fitted", files, tuple(range(10))),
+        noise=NoiseSource(),
+        reporter=SILENT,
     )
     return result, tried, ranked

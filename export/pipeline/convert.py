@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage ``convert``: the sampled network as an ONNX graph."""
+
+from dataclasses import dataclass
+
+from onnx import ModelProto
+
+from export.graphs.noise import seed_noise
+from export.graphs.segmentation import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class ConvertedNetwork:
+    """The sampled network in both forms.
+
+    Attributes:
+        network: frame to segmentation and latent samples, in PyTorch.
+        evaluation: the same in ONNX with further outputs, see :mod:`export.graphs.evaluation`.
+    """
+
+    network: MonitoredNetwork
+    evaluation: ModelProto
+
+
+def convert_network(inputs: ExportInputs, sampled: SampledNetwork) -> ConvertedNetwork:
+    """Convert the sampled network to ONNX.
+
+    Raises:
+        ConversionError: the network has no ONNX form.
+    """
+    options = inputs.options
+    height, width = inputs.frames.shape[:2]
+    observed = EvaluatedNetwork(inputs.preprocessing, sampled.sampler.observed, options.segmentation)
+    evaluation = segmentation_graph(observed, height, width, sampled.graph_noise)
+    seed_noise(evaluation, options.seed)
+    network = MonitoredNetwork(inputs.preprocessing, sampled.sampler.module, options.segmentation)
+    return ConvertedNetwork(network=network, evaluation=evaluation)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graphs that a bundle holds, and the forms in which they are run to check them."""
+
+from collections.abc import Mapping
+
+import onnxruntime as ort
+import torch
+from onnx import ModelProto
+
+from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.graphs.evaluation import EVALUATION
+from export.graphs.fused import FUSED_FILE, fused_graph
+from export.graphs.noise import expose_noise
+from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
+from export.graphs.torchscript import traced_module
+from export.pipeline.sample import SampledNetwork
+from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE
+
+
+def monitor_graphs(monitor: CalibratedMonitor, *, fuse: bool) -> dict[str, ModelProto]:
+    """Collect the graphs of a monitor by the names of their files.
+
+    Args:
+        monitor: the graphs.
+        fuse: add the one that holds network and detector together.
+    """
+    graphs = {
+        SEGMENTATION_FILE: monitor.segmentation,
+        DETECTOR_FILE: monitor.detector,
+        EVALUATION: monitor.evaluation,
+    }
+    if fuse:
+        graphs[FUSED_FILE] = fused_graph(monitor.segmentation, monitor.detector)
+    return graphs
+
+
+def runnable_forms(
+    graphs: Mapping[str, ModelProto], sampled: SampledNetwork, traced: torch.jit.ScriptModule | None = None
+) -> list[Form]:
+    """Load every form of a monitor; noise that a graph would draw is an input of it here.
+
+    Args:
+        graphs: by the names of their files.
+        sampled: the network that they come from.
+        traced: the monitor in TorchScript, where there is one.
+
+    Returns:
+        The two graphs first, then the fused one and TorchScript where there are such.
+    """
+
+    def session(name: str) -> ort.InferenceSession:
+        drawn_inside = sampled.sampler.mode == "fresh" and name != DETECTOR_FILE
+        return cpu_session(expose_noise(graphs[name], sampled.site_noise) if drawn_inside else graphs[name])
+
+    forms = [two_graphs(session(SEGMENTATION_FILE), session(DETECTOR_FILE))]
+    if FUSED_FILE in graphs:
+        forms.append(one_graph(session(FUSED_FILE)))
+    if traced is not None:
+        segmented = sampled.logits_shape is not None
+        forms.append(traced_module(traced, ["score", "segmentation"] if segmented else ["score"]))
+    return forms

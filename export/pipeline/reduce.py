@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage ``reduce``: the monitor in the precision that was asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+from onnx import ModelProto
+
+from export.anomalies.frame_set import FrameSource
+from export.bundle.parity import check_agreement
+from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.graphs.runners import Form
+from export.pipeline.calibrate import calibrate_monitor
+from export.pipeline.convert import ConvertedNetwork
+from export.pipeline.forms import monitor_graphs, runnable_forms
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+from export.pipeline.verify import VerifiedMonitor
+from export.precision.gate import PrecisionGate
+from export.precision.options import FLOAT32
+from export.precision.reduce import reduce_precision
+from export.reporter import Reporter
+
+
+def reduce_monitor(
+    inputs: ExportInputs,
+    sampled: SampledNetwork,
+    converted: ConvertedNetwork,
+    verified: VerifiedMonitor,
+    reporter: Reporter,
+) -> VerifiedMonitor:
+    """Convert the network to fewer bits and calibrate it anew; the monitor as it is where float32 was asked for.
+
+    Raises:
+        ParityError: it costs more than was allowed, or its forms disagree.
+        UsageError: there is nothing to convert.
+    """
+    options, frames = inputs.options, inputs.frames
+    if options.precision.kind == FLOAT32:
+        return verified
+
+    def calibrate(graph: ModelProto) -> CalibratedMonitor:
+        return calibrate_monitor(inputs, sampled, replace(converted, evaluation=graph), reporter)
+
+    def form(monitor: CalibratedMonitor) -> Form:
+        return runnable_forms(monitor_graphs(monitor, fuse=False), sampled)[0]
+
+    fitted = np.delete(np.arange(len(frames)), inputs.held_out).tolist()
+    reduction = reduce_precision(
+        verified.monitor,
+        options.precision,
+        neighbors=options.neighbors,
+        calibrate=calibrate,
+        form=form,
+        gate=PrecisionGate(frames, inputs.held_out, sampled.site_noise, options.seed, reporter),
+        fitted=FrameSource("fitted", frames, tuple(fitted)),
+        noise=sampled.graph_noise,
+        reporter=reporter,
+    )
+    graphs = monitor_graphs(reduction.monitor, fuse=options.fuse)
+    forms = runnable_forms(graphs, sampled)
+    check_agreement(forms, frames[0], sampled.site_noise.draw(), reduction.monitor.calibration.tolerance)
+    return replace(verified, monitor=reduction.monitor, graphs=graphs, reduction=reduction)

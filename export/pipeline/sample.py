@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage ``sample``: the network with its taps sampled, and the noise that its masks are computed from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from export.checkpoint.probe import check_logits, run_once
+from export.graphs.noise import NoiseSource
+from export.pipeline.resolve import ExportInputs
+from export.sampling.sampler import Sampler, build_sampler
+from export.sampling.taps import resolve_taps
+
+
+@dataclass(frozen=True, eq=False)
+class SampledNetwork:
+    """A network whose taps are sampled.
+
+    Attributes:
+        sampler: the network, split at its first stochastic layer.
+        logits_shape: ``(K, h, w)`` of its output; None where the bundle has no segmentation.
+        site_noise: noise of every site; none for fixed masks.
+        graph_noise: noise that is an input of the graph: ``site_noise`` for masks of mode ``input``, none for the others.
+    """
+
+    sampler: Sampler
+    logits_shape: tuple[int, int, int] | None
+    site_noise: NoiseSource
+    graph_noise: NoiseSource
+
+
+def sample_network(inputs: ExportInputs) -> SampledNetwork:
+    """Split the network at its first stochastic layer and sample its taps.
+
+    Raises:
+        TapError: a tap or a site that cannot be sampled.
+        ConversionError: a network that cannot be run or followed, or whose output is no segmentation.
+    """
+    options, network = inputs.options, inputs.checkpoint.network
+    example = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
+    taps = resolve_taps(network, options.tap)
+    logits_shape = check_logits(run_once(network, example), options.segmentation)
+    sampler = build_sampler(
+        network,
+        example,
+        taps,
+        mc_samples=options.mc_samples,
+        seed=options.seed,
+        mode=options.masks,
+        drop_prob=inputs.drop_prob,
+        block_size=inputs.block_size,
+        with_output=logits_shape is not None,
+        force=options.force,
+    )
+    drawn = sampler.sites if sampler.mode != "fixed" else ()
+    site_noise = NoiseSource([site.noise_shape for site in drawn], sampler.samples, options.seed)
+    graph_noise = site_noise if sampler.mode == "input" else NoiseSource()
+    return SampledNetwork(sampler=sampler, logits_shape=logits_shape, site_noise=site_noise, graph_noise=graph_noise)

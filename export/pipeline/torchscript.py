@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calibrated monitor as a TorchScript module, where one was asked for."""
+
+import numpy as np
+import torch
+
+from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.detectors.registry import detector_spec
+from export.graphs.torchscript import TorchMonitor, trace_monitor
+from export.pipeline.convert import ConvertedNetwork
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+from export.reporter import Reporter
+
+
+def trace_torchscript(
+    inputs: ExportInputs,
+    sampled: SampledNetwork,
+    converted: ConvertedNetwork,
+    monitor: CalibratedMonitor,
+    reporter: Reporter,
+) -> torch.jit.ScriptModule | None:
+    """Trace network and detector together; None where the options ask for ONNX alone.
+
+    Raises:
+        ConversionError: the tracer cannot follow the network.
+    """
+    options, calibration = inputs.options, monitor.calibration
+    if options.format != "torchscript":
+        return None
+    reporter.stage("tracing to TorchScript")
+    module = TorchMonitor(
+        converted.network,
+        calibration.detector,
+        detector_spec(calibration.kind),
+        sampled.sampler.samples,
+        options.neighbors,
+    ).eval()
+    frames = torch.from_numpy(np.stack([inputs.frames[0], inputs.frames[0]]))
+    noise = map(torch.from_numpy, sampled.graph_noise.draw(len(frames)))
+    return trace_monitor(module, [frames, *noise])

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage ``verify``: every form of the monitor against the PyTorch network, on frames of the calibration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from onnx import ModelProto
+
+from export.bundle.parity import Reference, check_parity, measure_parity
+from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.pipeline.forms import monitor_graphs, runnable_forms
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+from export.precision.reduce import Reduction
+from export.reporter import Reporter
+from export.sampling.reference_passes import sample_passes
+from lsood_runtime.offline import ParityRecord
+
+PARITY_FRAMES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class VerifiedMonitor:
+    """A monitor whose forms do what the PyTorch network does.
+
+    Attributes:
+        monitor: the monitor.
+        graphs: what the bundle will hold of it, by the names of the files.
+        traced: the monitor in TorchScript, where it was asked for.
+        parity: the differences that were measured in float32.
+        reduction: how the monitor came to fewer bits; None in float32.
+    """
+
+    monitor: CalibratedMonitor
+    graphs: Mapping[str, ModelProto]
+    traced: torch.jit.ScriptModule | None
+    parity: ParityRecord
+    reduction: Reduction | None = None
+
+
+def verify_monitor(
+    inputs: ExportInputs,
+    sampled: SampledNetwork,
+    monitor: CalibratedMonitor,
+    traced: torch.jit.ScriptModule | None,
+    reporter: Reporter,
+) -> VerifiedMonitor:
+    """Compare every form of the monitor with the PyTorch network.
+
+    Raises:
+        ParityError: a difference above its tolerance.
+    """
+    options, network, frames = inputs.options, inputs.checkpoint.network, inputs.frames
+    reference = Reference(
+        preprocess=inputs.preprocessing,
+        segment=network,
+        sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
+        detector=monitor.calibration.detector,
+        neighbors=options.neighbors,
+        kind=options.segmentation,
+    )
+    graphs = monitor_graphs(monitor, fuse=options.fuse)
+    spread = np.linspace(0, len(frames) - 1, min(PARITY_FRAMES, len(frames))).round().astype(int)
+    chosen = reporter.progress((frames[int(i)] for i in spread), "comparing with PyTorch", len(spread))
+    forms = runnable_forms(graphs, sampled, traced)
+    parity = measure_parity(reference, forms, chosen, sampled.site_noise)
+    check_parity(parity, options.segmentation, monitor.calibration.tolerance)
+    return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage ``write``: golden frames, manifest and graphs in one folder that appears whole."""
+
+import hashlib
+
+import numpy as np
+
+from export.atomic_write import atomic_folder
+from export.bundle.golden import save_golden_frames, score_golden_frames
+from export.bundle.writer import write_bundle
+from export.graphs.runners import cpu_session, two_graphs
+from export.graphs.torchscript import TORCHSCRIPT_FILE
+from export.pipeline.manifest import new_manifest
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+from export.pipeline.verify import VerifiedMonitor
+from lsood_runtime import Manifest
+
+GOLDEN_COUNT = 3
+
+
+def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: VerifiedMonitor) -> Manifest:
+    """Write the bundle and give its manifest."""
+    monitor, held_out = verified.monitor, inputs.held_out
+    shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_COUNT, dtype=int)]
+    golden = score_golden_frames(
+        two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
+        np.stack([inputs.frames[int(i)] for i in shown]),
+        sampled.graph_noise.draw(len(shown)),
+        mode=sampled.sampler.mode,
+        spread=monitor.calibration.spread,
+    )
+    network = monitor.segmentation.graph.SerializeToString(deterministic=True)
+    manifest = new_manifest(
+        inputs=inputs,
+        sampled=sampled,
+        verified=verified,
+        golden=golden,
+        network_sha256=hashlib.sha256(network).hexdigest(),
+    )
+    with atomic_folder(inputs.options.out) as folder:
+        save_golden_frames(folder, golden)
+        if verified.traced is not None:
+            verified.traced.save(str(folder / TORCHSCRIPT_FILE))
+        return write_bundle(folder, manifest, verified.graphs)
