@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The import directions of ``pyproject.toml`` hold, and the check of them can fail."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,16 @@ from importlinter.cli import lint_imports
 from tests.paths import ROOT
 
 CONFIGURATION = ROOT / "pyproject.toml"
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """Enable again what import-linter disables: its configuration of logging turns off every logger that exists."""
+    loggers = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    before = [logger.disabled for logger in loggers]
+    yield
+    for logger, disabled in zip(loggers, before, strict=True):
+        logger.disabled = disabled
 
 
 def test_import_directions_of_both_packages_hold() -> None:
