@@ -26,9 +26,11 @@ from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
 from export.sampling.mask_mode import Mode
 from export.sampling.sampler import Sampler, build_sampler
-from lsood_runtime._inference.frame_pass import DTYPES, DevicePass, HostPass, Pass
+from lsood_runtime._inference.device_pass import DTYPES, DevicePass
+from lsood_runtime._inference.frame_pass import FramePass, HostPass
 from lsood_runtime._inference.graph import Graph, Signature
-from lsood_runtime._inference.providers import CPU, resolve_providers, session_options
+from lsood_runtime._inference.providers import CPU, resolve_providers
+from lsood_runtime.offline import session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"
 CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES = 19, 5, 1000, 8
@@ -57,7 +59,7 @@ class Placement:
         providers = resolve_providers([self.provider])
         return Graph(name, graph.SerializeToString(), {}, providers, self.options(), inputs, outputs)
 
-    def way(self, network: Graph, detector: Graph) -> Pass:
+    def frame_pass(self, network: Graph, detector: Graph) -> FramePass:
         """As ``OoDMonitor`` takes a frame through both graphs on this provider."""
         if resolve_providers([self.provider])[0][0] == CPU:
             return HostPass(network, detector)
@@ -166,8 +168,8 @@ def monitor_graphs(
 
 def monitored(who: Subject, samples: int, placement: Placement, **options: Any) -> Callable[[], object]:
     """Take the frame through both graphs as ``OoDMonitor`` does; options as for ``monitor_graphs``."""
-    way = placement.way(*monitor_graphs(who, samples, placement, **options))
-    return lambda: way.run(who.frame, {})
+    frame_pass = placement.frame_pass(*monitor_graphs(who, samples, placement, **options))
+    return lambda: frame_pass.run(who.frame, {})
 
 
 def resident(

@@ -12,7 +12,8 @@ from benchmarks.measure import ratio, take_turns
 from benchmarks.networks import NEIGHBORS, Placement, Subject, load_detector, random_detector, scored, subject
 from export.graphs.fused import fused_graph
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
-from lsood_runtime._inference.frame_pass import DevicePass, HostPass
+from lsood_runtime._inference.device_pass import DevicePass
+from lsood_runtime._inference.frame_pass import HostPass
 from lsood_runtime.offline import session_options
 
 SAMPLES, WARM_UP, PAUSE, BACKBONE = 16, 4, 0.05, "resnet18"

@@ -26,15 +26,18 @@ from lsood_runtime._exceptions import (
     ProviderError,
     SelfTestError,
 )
-from lsood_runtime._inference.loading import SelfTest
 from lsood_runtime._inference.providers import Provider
+from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
 from lsood_runtime._stream.latest_frame import LatestFrameWorker
-from lsood_runtime._stream.policies import AlarmState, Cusum, Evidence, Hysteresis, KOfN, MinimumDuration, Policy
+from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
+from lsood_runtime._stream.policy import AlarmState, Evidence, Policy
 from lsood_runtime._stream.policy_text import parse_policy
-from lsood_runtime._stream.stream import Stream, StreamAssessment
+from lsood_runtime._stream.stream import Stream
+from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._version import __version__
 
 del _onnxruntime, _os

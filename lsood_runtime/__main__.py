@@ -3,7 +3,7 @@
 
 import sys
 
-from lsood_runtime._cli.commands import run
+from lsood_runtime._cli.main import run
 
 
 def main() -> int:

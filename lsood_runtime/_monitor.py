@@ -1,38 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The monitor that a perception stack embeds."""
+"""The monitor that a perception stack embeds: load a bundle, score frames, assess them."""
 
+import functools
 import math
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import BundleError, ClosedError, FrameError
+from lsood_runtime._inference.arrays import DeviceFrame, Frame
+from lsood_runtime._inference.camera_faults import camera_fault
+from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
 from lsood_runtime._inference.frame_pass import Outcome
-from lsood_runtime._inference.frames import (
-    DeviceFrame,
-    Frame,
-    FrameNoise,
-    check_batch,
-    check_frame,
-    check_noise,
-    fault_of,
-    trusted_frame,
-)
-from lsood_runtime._inference.loading import Loaded, Loading, SelfTest, golden_score, load, replay
+from lsood_runtime._inference.loaded_graphs import LoadedGraphs
+from lsood_runtime._inference.loading import LoadOptions, load_graphs
+from lsood_runtime._inference.noise import FrameNoise, FrameNoiseSource, check_noise
 from lsood_runtime._inference.providers import Provider, resolve_providers
-from lsood_runtime._stream.policies import Policy
-from lsood_runtime._stream.stream import Stream, StreamAssessment
+from lsood_runtime._inference.self_test import SelfTest, golden_score, replay
+from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.stream import Stream
+from lsood_runtime._stream.stream_assessment import StreamAssessment
+from lsood_runtime._verdict import VerdictRule, finite_score
 
 
 class OoDMonitor:
@@ -95,35 +93,43 @@ class OoDMonitor:
         if channels not in (None, "rgb", "bgr"):
             raise ValueError(f"expected channels rgb or bgr, got {channels!r}")
         resolved = resolve_providers(providers)
-        self._arguments = {
-            "providers": providers,
-            "allow_fallback": allow_fallback,
-            "threads": threads,
-            "batch": batch,
-            "session_options": session_options,
-            "channels": channels,
-            "operating_point": operating_point,
-            "deadline_ms": deadline_ms,
-            "validate": validate,
-            "self_test": self_test,
-        }
-        self._path = Path(bundle).absolute()
+        self._reopen = functools.partial(
+            OoDMonitor,
+            Path(bundle).absolute(),
+            providers=providers,
+            allow_fallback=allow_fallback,
+            threads=threads,
+            batch=batch,
+            session_options=session_options,
+            channels=channels,
+            operating_point=operating_point,
+            deadline_ms=deadline_ms,
+            validate=validate,
+            self_test=self_test,
+        )
         contents = open_bundle(bundle)
-        self._manifest = contents.manifest
+        self._manifest, self._golden = contents.manifest, contents.golden
         self._channels = channels or self._manifest.input.channels
         points = self._manifest.operating_points
-        chosen = self._manifest.operating_point if operating_point is None else operating_point
-        if chosen not in points:
-            raise BundleError(f"expected an operating point of the bundle ({', '.join(points)}), got {chosen!r}")
-        self._operating_point, self._threshold = chosen, points[chosen].value
-        self._calibration = np.array(contents.manifest.calibration.scores)
-        self._deadline_ms, self._validate, self._batch = deadline_ms, validate, batch
-        self._noise_source, self._noise_lock = np.random.default_rng(contents.manifest.masks.seed), threading.Lock()
-        self._golden = contents.golden
-        how = Loading(resolved, allow_fallback, threads, batch, session_options, self_test)
-        self._loaded: Loaded | None = load(contents, how)
+        self._operating_point = self._manifest.operating_point if operating_point is None else operating_point
+        if self._operating_point not in points:
+            raise BundleError(
+                f"expected an operating point of the bundle ({', '.join(points)}), got {self._operating_point!r}"
+            )
+        self._rule = VerdictRule(points[self._operating_point].value, self._manifest.calibration.scores, deadline_ms)
+        self._validate, self._batch = validate, batch
+        self._noise_source = FrameNoiseSource(self._manifest.masks)
+        options = LoadOptions(
+            providers=resolved,
+            allow_fallback=allow_fallback,
+            threads=threads,
+            batch=batch,
+            configure=session_options,
+            self_test=self_test,
+        )
+        self._graphs: LoadedGraphs | None = load_graphs(contents, options)
 
-    def score(self, frame: Any, noise: FrameNoise | None = None) -> float:
+    def score(self, frame: object, noise: FrameNoise | None = None) -> float:
         """Score one camera frame.
 
         Args:
@@ -138,13 +144,13 @@ class OoDMonitor:
 
         Raises:
             FrameError: wrong rank, dtype, size or channel count, of the frame or the noise; the message names what was
-                expected and what came. A camera loop calls :meth:`assess`, which says so in the state.
+                expected and what came. A camera loop calls :meth:`assess`, which turns it into a state.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        return _finite(self._run(self._checked(frame), noise).scores[0])
+        return finite_score(self._run(self._checked(frame), noise).scores[0])
 
-    def score_batch(self, frames: Any) -> NDArray[np.float64]:
+    def score_batch(self, frames: object) -> NDArray[np.float64]:
         """Score several frames in one run, such as those of several cameras.
 
         Args:
@@ -159,10 +165,10 @@ class OoDMonitor:
             ClosedError: the monitor was closed.
         """
         batch = check_batch(frames, self._manifest.input, self._channels)
-        return np.array([_finite(score) for score in self._run(batch, None).scores])
+        return np.array([finite_score(score) for score in self._run(batch, None).scores])
 
-    def assess(self, frame: Any, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
-        """Score one camera frame and say what to make of it; nothing that lies in the frame raises.
+    def assess(self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
+        """Score one camera frame and decide what state it is in; nothing that lies in the frame raises.
 
         Args:
             frame: as for :meth:`score`. One that breaks the contract, or is black, saturated or of one colour, is INVALID.
@@ -180,87 +186,75 @@ class OoDMonitor:
         return self.assess_since(time.perf_counter(), frame, noise, stamp_ns=stamp_ns)
 
     def assess_since(
-        self, start: float, frame: Any, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
+        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
     ) -> Assessment:
-        """The same for a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
+        """Assess a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``.
+
+        Args:
+            start: when the frame came.
+            frame: as for :meth:`score`.
+            noise: as for :meth:`score`.
+            stamp_ns: as for :meth:`assess`.
+
+        Returns:
+            As :meth:`assess`.
+
+        Raises:
+            FrameError: as for :meth:`assess`.
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the monitor was closed.
+        """
         stamp = time.time_ns() if stamp_ns is None else stamp_ns
-        loaded = self._open()
-        fault: str | None = None
+        provider = self._open().provider
         score, segmentation = math.inf, None
         try:
             checked = self._checked(frame)
         except FrameError as error:
-            fault = str(error)
+            fault: str | None = str(error)
         else:
             outcome = self._run(checked, noise)
-            score, segmentation = _finite(outcome.scores[0]), outcome.segmentation
-            if self._validate and not isinstance(checked, DeviceFrame):
-                fault = fault_of(checked)
-                fault = fault and f"expected a camera's image, got a frame that is {fault}"
-            if fault is None and not math.isfinite(score):
-                fault = "expected a finite score, got none: the graphs cannot make sense of this frame"
-        return self._verdict(score, segmentation, fault, start, stamp, loaded.provider)
-
-    def _verdict(
-        self, score: float, segmentation: Any, fault: str | None, start: float, stamp_ns: int, provider: str
-    ) -> Assessment:
-        above, count = score > self._threshold, len(self._calibration)
-        p_value = math.nan
-        if math.isfinite(score):
-            p_value = (1 + count - int(np.searchsorted(self._calibration, score, side="left"))) / (count + 1)
-        state, reason = State.OK, ""
-        if above:
-            state, reason = State.OUT_OF_DISTRIBUTION, f"the score is above {self._threshold:.6g}"
-        latency_ms = 1e3 * (time.perf_counter() - start)
-        if self._deadline_ms is not None and latency_ms > self._deadline_ms:
-            state, reason = State.LATE, f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"
-        if fault is not None:
-            state, reason = State.INVALID, fault
-        return Assessment(
-            score,
-            p_value,
-            above or fault is not None,
-            self._threshold,
-            None if segmentation is None else segmentation[0],
-            state,
-            reason,
-            provider,
-            latency_ms,
-            stamp_ns,
+            score = finite_score(outcome.scores[0])
+            segmentation = None if outcome.segmentation is None else outcome.segmentation[0]
+            fault = self._fault(checked, score)
+        return self._rule.verdict(
+            score=score,
+            segmentation=segmentation,
+            fault=fault,
+            provider=provider,
+            latency_ms=1e3 * (time.perf_counter() - start),
+            stamp_ns=stamp,
         )
 
-    def _checked(self, frame: Any) -> Frame | DeviceFrame:
+    def _fault(self, frame: Frame | DeviceFrame, score: float) -> str | None:
+        if self._validate and not isinstance(frame, DeviceFrame):
+            fault = camera_fault(frame)
+            if fault is not None:
+                return f"expected a camera's image, got a frame that is {fault}"
+        if not math.isfinite(score):
+            return "expected a finite score, got none: the graphs cannot make sense of this frame"
+        return None
+
+    def _checked(self, frame: object) -> Frame | DeviceFrame:
         if self._validate:
             return check_frame(frame, self._manifest.input, self._channels)
         return trusted_frame(frame, self._manifest.input, self._channels)
 
     def _run(self, frames: Frame | DeviceFrame, noise: FrameNoise | None) -> Outcome:
-        loaded = self._open()
+        graphs, masks = self._open(), self._manifest.masks
         if self._batch not in (None, frames.shape[0]):
             raise FrameError(
                 f"expected {self._batch} frames in every call, as batch={self._batch} fixes them, got {frames.shape[0]}"
             )
-        masks = self._manifest.masks
-        values: list[NDArray[np.float32]] = []
         if noise is not None:
             values = [value[None] for value in check_noise(noise, masks)]
-        elif masks.noise:
-            values = self._draw(frames.shape[0])
-        return loaded.way.run(frames, {f"noise_{i}": value for i, value in enumerate(values)})
+        else:
+            values = self._noise_source.draw(frames.shape[0])
+        return graphs.frame_pass.run(frames, dict(zip(masks.noise_names, values, strict=True)))
 
-    def _open(self) -> Loaded:
-        if self._loaded is None:
+    def _open(self) -> LoadedGraphs:
+        if self._graphs is None:
             raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
-        return self._loaded
-
-    def _draw(self, frames: int) -> list[NDArray[np.float32]]:
-        masks = self._manifest.masks
-        with self._noise_lock:
-            drawn = [
-                [self._noise_source.random((masks.count, *shape), dtype=np.float32) for shape in masks.noise]
-                for _ in range(frames)
-            ]
-        return [np.stack(values) for values in zip(*drawn, strict=True)]
+        return self._graphs
 
     def stream(
         self,
@@ -297,22 +291,22 @@ class OoDMonitor:
         """
         if rounds < 1:
             raise ValueError(f"expected at least one round, got {rounds}")
-        loaded = self._open()
+        graphs = self._open()
         start = 0.0
         for _ in range(rounds):
             start = time.perf_counter()
-            golden_score(loaded, self._golden, 0, self._batch)
+            golden_score(graphs, self._golden, 0, self._batch)
         return 1e3 * (time.perf_counter() - start)
 
     @property
     def manifest(self) -> Manifest:
-        """The bundle's account of itself."""
+        """Metadata of the bundle."""
         return self._manifest
 
     @property
     def threshold(self) -> float:
         """Score above which a frame is out of distribution."""
-        return self._threshold
+        return self._rule.threshold
 
     @property
     def operating_point(self) -> str:
@@ -330,7 +324,7 @@ class OoDMonitor:
 
     def close(self) -> None:
         """Release both graphs once the frames under way are through; closing again does nothing."""
-        self._loaded = None
+        self._graphs = None
 
     def __enter__(self) -> Self:
         return self
@@ -340,14 +334,5 @@ class OoDMonitor:
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> tuple[Callable[..., "OoDMonitor"], tuple[Path, dict[str, Any]]]:
-        return _open_again, (self._path, self._arguments)
-
-
-def _open_again(path: Path, arguments: dict[str, Any]) -> OoDMonitor:
-    return OoDMonitor(path, **arguments)
-
-
-def _finite(score: float) -> float:
-    # NaN > threshold is false: a consumer who compares by hand would take an ill monitor for a good frame.
-    return float(score) if math.isfinite(score) else math.inf
+    def __reduce__(self) -> tuple[Callable[[], "OoDMonitor"], tuple[()]]:
+        return self._reopen, ()

@@ -35,7 +35,7 @@ from lsood_runtime._bundle.records import (
 )
 from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
 from lsood_runtime._exceptions import one_line
-from lsood_runtime._inference.providers import session_options
+from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._media.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_media, read_frames, read_image
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none

@@ -41,7 +41,7 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
     try:
         with np.load(io.BytesIO(contents), allow_pickle=False) as arrays:
             frames, scores = arrays["frames"], arrays["scores"]
-            noise = tuple(arrays[f"noise_{i}"] for i in range(len(manifest.masks.noise)))
+            noise = tuple(arrays[name] for name in manifest.masks.noise_names)
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise BundleError(
             f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {error}"
@@ -53,10 +53,8 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         )
     if scores.dtype != np.float64 or scores.shape != frames.shape[:1]:
         raise BundleError(f"expected {len(frames)} float64 scores in {GOLDEN_FILE}, got {scores.shape} {scores.dtype}")
-    for i, (values, noise_shape) in enumerate(zip(noise, manifest.masks.noise, strict=True)):
+    for name, values, noise_shape in zip(manifest.masks.noise_names, noise, manifest.masks.noise, strict=True):
         wanted = (len(frames), manifest.masks.count, *noise_shape)
         if values.dtype != np.float32 or values.shape != wanted:
-            raise BundleError(
-                f"expected noise_{i} {wanted} float32 in {GOLDEN_FILE}, got {values.shape} {values.dtype}"
-            )
-    return GoldenFrames(frames, scores, noise, manifest.golden.tolerance)
+            raise BundleError(f"expected {name} {wanted} float32 in {GOLDEN_FILE}, got {values.shape} {values.dtype}")
+    return GoldenFrames(frames=frames, scores=scores, noise=noise, tolerance=manifest.golden.tolerance)

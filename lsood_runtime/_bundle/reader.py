@@ -76,4 +76,4 @@ def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):
         if name not in files:
             raise BundleError(f"expected the manifest to record {name}, it does not")
-    return Bundle(manifest, files, parse_golden(files[GOLDEN_FILE], manifest))
+    return Bundle(manifest=manifest, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))

@@ -8,6 +8,11 @@ PRECISIONS = ("fp32", "fp16", "int8", "int8-tensorrt")
 """Kinds of :class:`PrecisionRecord`, the one without loss first."""
 
 
+def noise_name(site: int) -> str:
+    """Name of the graph's input for the noise of a site, counted from 0."""
+    return f"noise_{site}"
+
+
 @dataclass(frozen=True, slots=True)
 class InputContract:
     """What a frame must be, and what the graph does to it.
@@ -87,6 +92,11 @@ class MasksRecord:
     block_size: int | None
     sha256: str | None
     noise: tuple[tuple[int, ...], ...]
+
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        """Names of the graph's noise inputs, which are also those of their values in the file of golden frames."""
+        return tuple(noise_name(site) for site in range(len(self.noise)))
 
 
 @dataclass(frozen=True, slots=True)

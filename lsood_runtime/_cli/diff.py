@@ -1,76 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What two bundles for one camera say differently of themselves, and of frames."""
+"""``lsood diff``: compare the metadata of two bundles, and their decisions on frames."""
 
+import argparse
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TextIO
+import sys
+from collections.abc import Sequence
+from typing import TextIO
 
-from lsood_runtime._assessment import State
-from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._exceptions import BundleError
-from lsood_runtime._inference.frames import Frame, check_named_frame
+from lsood_runtime._bundle.reader import read_manifest
+from lsood_runtime._cli.arguments import Commands, add_command, add_threads
+from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
+from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._media.files import find_media, read_frames
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
 
-_MISSING = "-"
 _WIDEST = 90
-_HASHES = ("sha256", "bytes")
+_EPILOG = """\
+Without frames: every field of the manifests that differs. With frames: each frame on which the two disagree as well.
 
-Changes = dict[str, tuple[Any, Any]]
-"""Dotted name of a field to its value in the old and in the new manifest, ``-`` where one has no such field."""
+exit codes: 0 the bundles decide alike (without frames: their metadata are the same), 1 they do not, 2 bad usage or bundle
 
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A frame that the two bundles decide differently; scores in each bundle's own unit."""
-
-    frame: str
-    old_state: State
-    new_state: State
-    old_score: float
-    new_score: float
+example:
+  lsood diff monitor/ monitor-recalibrated/ drive/*.png
+"""
 
 
-def compare_manifests(old: Manifest, new: Manifest) -> Changes:
-    """Every field that differs; of a file whose bytes changed its name alone, of calibration scores their number."""
-    left, right = _flat(dataclasses.asdict(old)), _flat(dataclasses.asdict(new))
-    changes: Changes = {}
-    for name in {**left, **right}:
-        values = left.get(name, _MISSING), right.get(name, _MISSING)
-        if values[0] == values[1]:
-            continue
-        path, _, last = name.rpartition(".")
-        if path.startswith("files.") and last in _HASHES:
-            changes[path] = tuple(  # type: ignore[assignment]
-                _MISSING if name not in side else f"{side[f'{path}.bytes']:,} bytes, {side[f'{path}.sha256'][:12]}..."
-                for side in (left, right)
-            )
-        elif name == "calibration.scores":
-            changes[name] = tuple(f"{len(value)} scores" for value in values)  # type: ignore[assignment]
-        else:
-            changes[name] = values
-    return changes
+def add_parser(commands: Commands) -> None:
+    """Add the command to ``lsood``."""
+    parser = add_command(commands, "diff", run, "compare two bundles", _EPILOG)
+    parser.add_argument("old", metavar="OLD", help="a bundle")
+    parser.add_argument("new", metavar="NEW", help="another bundle for the same camera")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="frames on which to compare the decisions")
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of the text")
+    add_threads(parser)
 
 
-def compare_decisions(name: str, frame: Frame, old: OoDMonitor, new: OoDMonitor) -> Flip | None:
-    """The frame's flip; None where both bundles decide alike.
+def run(options: argparse.Namespace) -> int:
+    """Print what differs; 1 where a decision differs or, without frames, a field."""
+    changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
+    flips, count = _compare_frames(options) if options.files else (None, 0)
+    write = write_changes_json if options.json else write_changes
+    write(changes, flips, count, sys.stdout)
+    return int(bool(flips) if flips is not None else bool(changes))
 
-    Raises:
-        BundleError: the bundles take different frames.
-        FrameError: the frame does not fit them.
-    """
-    contracts = [
-        (m.manifest.input.frame_height, m.manifest.input.frame_width, m.manifest.input.channels) for m in (old, new)
-    ]
-    if contracts[0] != contracts[1]:
-        raise BundleError(f"expected two bundles for the same frames, got {contracts[0]} and {contracts[1]}")
-    check_named_frame(name, frame, old.manifest.input)
-    before, after = old.assess(frame), new.assess(frame)
-    if before.state == after.state:
-        return None
-    return Flip(name, before.state, after.state, before.score, after.score)
+
+def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int]:
+    """The frames that are decided differently, and how many were compared."""
+    counter, flips, count = FrameCounter(shown=True), list[Flip](), 0
+    with (
+        OoDMonitor(options.old, threads=options.threads) as old,
+        OoDMonitor(options.new, threads=options.threads) as new,
+    ):
+        for file in find_media(options.files):
+            for name, frame in read_frames(file, old.manifest.input.channels):
+                flip = compare_decisions(name, frame, old, new)
+                flips += [flip] if flip else []
+                count += 1
+                counter.show(count)
+    counter.clear()
+    return flips, count
 
 
 def write_changes(changes: Changes, flips: Sequence[Flip] | None, count: int, out: TextIO) -> None:
@@ -97,15 +87,6 @@ def write_changes_json(changes: Changes, flips: Sequence[Flip] | None, count: in
     out.write("\n")
 
 
-def _flat(values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        path = f"{where}{name}"
-        flat |= _flat(value, f"{path}.") if isinstance(value, Mapping) and value else {path: value}
-    return flat
-
-
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 4]} ..."

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One ONNX graph in a session, on the providers that were asked for and on no other."""
+"""One ONNX graph in a session, on the providers that were named and on no other."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import BundleError, ProviderError, one_line
 from lsood_runtime._inference.providers import CPU, ResolvedProvider, remedy
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 Signature = Mapping[str, tuple[str, tuple[int | None, ...]]]
 """ONNX Runtime's type and the shape behind the batch, by name of an input or output."""
 
 
 class Graph:
-    """One ONNX graph on exactly the providers that were asked for.
+    """One ONNX graph on exactly the providers that were named.
 
     Args:
         name: of the graph's file, for messages.
@@ -70,7 +74,7 @@ class Graph:
         self._check("inputs", self.session.get_inputs(), inputs)
         self._check("outputs", self.session.get_outputs(), outputs)
 
-    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[np.generic]]) -> list[NDArray[Any]]:
         """Run once from and to host memory.
 
         Raises:
@@ -79,18 +83,18 @@ class Graph:
         results: list[NDArray[Any]] = self.guard(self.session.run, outputs, feed)
         return results
 
-    def guard(self, call: Callable[..., Any], *arguments: Any) -> Any:
+    def guard(self, call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """Call ONNX Runtime.
 
         Raises:
             ProviderError: it failed.
         """
         try:
-            return call(*arguments)
+            return call(*arguments, **options)
         except Exception as error:  # as above
             raise ProviderError(f"{self.provider} failed while it ran {self.name}: {one_line(error)}") from error
 
-    def _check(self, side: str, nodes: Sequence[Any], wanted: Signature) -> None:
+    def _check(self, side: str, nodes: Sequence[ort.NodeArg], wanted: Signature) -> None:
         got = {node.name: (node.type, tuple(node.shape)) for node in nodes}
         if got.keys() != wanted.keys() or not all(_fits(got[name], wanted[name]) for name in wanted):
             expected = {name: (kind, ("batch", *shape)) for name, (kind, shape) in wanted.items()}
@@ -98,7 +102,7 @@ class Graph:
 
 
 def _placement(session: ort.InferenceSession) -> dict[str, int]:
-    """Nodes of the graph by provider; empty where this ONNX Runtime does not tell, as old ones do not."""
+    """Nodes of the graph by provider; empty where this ONNX Runtime does not report them, as old ones do not."""
     if not hasattr(session, "get_provider_graph_assignment_info"):
         return {}
     counts: Counter[str] = Counter()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime's execution providers: names, options, and how every session is set up."""
+"""ONNX Runtime's execution providers: their names and options, and which this build has."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +12,6 @@ Provider = str | tuple[str, dict[str, Any]]
 ResolvedProvider = tuple[str, dict[str, Any]]
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
-BATCH = "batch"
-"""Name of the free first dimension of every input and output of the exported graphs."""
 
 _SHORT = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
 _REMEDY = {
@@ -63,23 +60,3 @@ def captures_graph(provider: ResolvedProvider) -> bool:
     """Whether CUDA is asked to record the kernels of a run once and to replay them from then on."""
     name, options = provider
     return name == CUDA and str(options.get("enable_cuda_graph", "0")).lower() in ("1", "true")
-
-
-def session_options(threads: int | None = None, batch: int | None = None) -> ort.SessionOptions:
-    """How every session of a monitor is set up; what is timed against a monitor should be set up alike.
-
-    Args:
-        threads: threads of the CPU provider within an operator; None for one a core.
-        batch: frames of every run; known in advance, arithmetic on shapes is folded away. None leaves it free.
-    """
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong comes as an exception
-    options.intra_op_num_threads = threads or 0
-    # Idle threads that spin take the cores from the other session, and from the rest of the vehicle's stack.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # A file that the graph itself names would escape the bundle's digests: no such file is ever found on the disk.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if batch is not None:
-        options.add_free_dimension_override_by_name(BATCH, batch)
-    return options

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the scores of a drive, or of a fleet, still spread as those of the calibration do."""
+"""Drift: how far the distribution of the scores of a drive, or of a fleet, is from that of the calibration."""
 
 import hashlib
 import json
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import BundleError
@@ -69,7 +70,7 @@ class ScoreHistogram:
         """
         histogram = cls(calibration)
         try:
-            values: Any = json.loads(text)
+            values = json.loads(text)
             same, counts = values["calibration"] == histogram._calibration, np.array(values["counts"])
         except (ValueError, TypeError, KeyError) as error:
             raise BundleError(f"expected a histogram of scores as JSON, cannot read it: {error}") from error
@@ -80,5 +81,5 @@ class ScoreHistogram:
         histogram.counts = counts
         return histogram
 
-    def _bins(self, scores: Any) -> Any:
+    def _bins(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.searchsorted(self._edges, scores, side="left")

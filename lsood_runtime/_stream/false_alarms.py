@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a policy will cry wolf, from what the calibration says of scores and of their correlation."""
+"""Simulated false-alarm rate of a policy, by the correlation of the calibration's frames."""
 
 import math
 from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._stream.policies import Evidence, Policy, correlation_frames
+from lsood_runtime._stream.calibration_figures import correlation_frames
+from lsood_runtime._stream.policy import Evidence, Policy
 
 _NORMAL_95 = 1.959963984540054
 _MANY = 100
@@ -16,7 +18,7 @@ _MANY = 100
 
 @dataclass(frozen=True, slots=True)
 class FalseAlarms:
-    """Alarms on familiar ground.
+    """Simulated alarms on in-distribution frames.
 
     Attributes:
         per_hour: expected number.
@@ -46,11 +48,11 @@ def expected_false_alarms(
     frames: int = 500_000,
     seed: int = 0,
 ) -> FalseAlarms:
-    """Run ``policy`` over simulated familiar frames.
+    """Run ``policy`` over simulated in-distribution frames.
 
     Their p-values are uniform, and normal scores of theirs follow a first-order autoregression whose integrated
-    autocorrelation time is that of the calibration's sequences, ``len(scores) / effective_frames``. So the frames must come
-    at the rate at which the calibration's were taken, and be no stranger.
+    autocorrelation time is that of the calibration's sequences, ``len(scores) / effective_frames``. So the result
+    holds for frames distributed as the calibration's and taken at the same rate.
 
     Args:
         policy: the rule.
@@ -70,21 +72,29 @@ def expected_false_alarms(
     uniform = _correlated_uniform(frames, together, np.random.default_rng(seed))
     steps = len(manifest.calibration.scores) + 1
     p_values = (np.ceil(uniform * steps) / steps).tolist()
-    strange = (uniform <= point.false_alarm_rate).tolist()
+    flags = (uniform <= point.false_alarm_rate).tolist()
     state, interval_ns = policy.start(manifest.calibration), 1e9 / frames_per_second
     alarms = alarmed = 0
     before = False
-    for i, (is_ood, p_value) in enumerate(zip(strange, p_values, strict=True)):
+    for i, (is_ood, p_value) in enumerate(zip(flags, p_values, strict=True)):
         alarm = state.update(Evidence(is_ood, p_value, round(i * interval_ns)))
         alarms += alarm and not before
         alarmed += alarm
         before = alarm
     hours = frames / frames_per_second / 3600
     low, high = _poisson_interval(alarms)
-    return FalseAlarms(alarms / hours, low / hours, high / hours, alarms, frames, together, alarmed / frames)
+    return FalseAlarms(
+        per_hour=alarms / hours,
+        low=low / hours,
+        high=high / hours,
+        alarms=alarms,
+        frames=frames,
+        correlation_frames=together,
+        share_of_time=alarmed / frames,
+    )
 
 
-def _correlated_uniform(count: int, together: int, rng: "np.random.Generator") -> "np.typing.NDArray[np.float64]":
+def _correlated_uniform(count: int, together: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Ranks of an autoregression with (1 + rho) / (1 - rho) = ``together``, in (0, 1)."""
     rho = (together - 1) / (together + 1)
     steps = rng.normal(size=count) * math.sqrt(1 - rho**2)

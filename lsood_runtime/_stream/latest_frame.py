@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera that is faster than the monitor: the latest frame wins, the others are counted."""
+"""For cameras that are faster than the monitor: score the latest frame, count those that were dropped."""
 
 import threading
 import time
 from collections import OrderedDict
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -28,14 +28,14 @@ class LatestFrameWorker:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._waiting: OrderedDict[str, tuple[float, Any, int]] = OrderedDict()
+        self._waiting: OrderedDict[str, tuple[float, object, int]] = OrderedDict()
         self._changed = threading.Condition()
         self._closing, self._dropped = False, 0
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="lsood-latest-frame", daemon=True)
         self._thread.start()
 
-    def submit(self, frame: Any, *, stamp_ns: int | None = None, camera: str = "camera") -> bool:
+    def submit(self, frame: object, *, stamp_ns: int | None = None, camera: str = "camera") -> bool:
         """Hand over a frame and return at once; numpy arrays are copied, so that a driver may reuse their memory.
 
         Returns:

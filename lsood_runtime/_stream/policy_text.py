@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alarm policies as the command line writes them."""
+"""Alarm policies written as text."""
 
 import re
 
-from lsood_runtime._stream.policies import Cusum, Hysteresis, KOfN, MinimumDuration, Policy
+from lsood_runtime._stream.cusum import Cusum
+from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
+from lsood_runtime._stream.policy import Policy
 
 FORMS = "3of5, hysteresis:0.01:0.2, duration:0.5 or cusum:1h@30"
 _NUMBER = r"(\d+\.?\d*(?:[eE]-?\d+)?)"
 
 
 def parse_policy(text: str) -> Policy:
-    """``KofN``, ``hysteresis:RAISE:CLEAR`` in p-values, ``duration:SECONDS``, ``cusum:HOURSh@FRAMES_PER_SECOND``.
+    """Parse an alarm policy.
+
+    Args:
+        text: ``KofN``, ``hysteresis:RAISE:CLEAR`` in p-values, ``duration:SECONDS`` or ``cusum:HOURSh@FRAMES_PER_SECOND``.
 
     Raises:
         ValueError: another form, or numbers that make no rule.
@@ -23,4 +28,4 @@ def parse_policy(text: str) -> Policy:
         return MinimumDuration(float(match[1]), float(match[1]))
     if match := re.fullmatch(f"cusum:{_NUMBER}h@{_NUMBER}", text):
         return Cusum(float(match[1]), float(match[2]))
-    raise ValueError(f"expected an alarm such as {FORMS}, got {text!r}")
+    raise ValueError(f"expected an alarm policy such as {FORMS}, got {text!r}")

@@ -1,57 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of cameras over time: alarms, stuck cameras, drift."""
+"""Follow cameras over time: alarms, stuck cameras, drift of the scores."""
 
 import dataclasses
 import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._exceptions import FrameError
-from lsood_runtime._inference.frames import FrameNoise, as_array
+from lsood_runtime._inference.noise import FrameNoise
+from lsood_runtime._stream.calibration_figures import smallest_p_value
+from lsood_runtime._stream.camera_state import CameraState
 from lsood_runtime._stream.drift import ScoreHistogram
-from lsood_runtime._stream.policies import Evidence, Policy, smallest_p_value
-from lsood_runtime._text.json_values import JsonScalar
+from lsood_runtime._stream.policy import Evidence, Policy
+from lsood_runtime._stream.stream_assessment import StreamAssessment
 
 _REWIND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StreamAssessment:
-    """The verdict on a frame, and what the frames of its camera add up to.
-
-    Attributes:
-        verdict: on the frame alone; INVALID too where the camera is stuck.
-        camera: its name.
-        index: frames that the camera sent before this one.
-        alarm: whether there is an alarm.
-        onset: whether this frame raised it.
-        since_ns: stamp of the frame that raised it; None without an alarm.
-        statistic: how near the alarm is: the policy raises it at 1.
-    """
-
-    verdict: Assessment
-    camera: str
-    index: int
-    alarm: bool
-    onset: bool
-    since_ns: int | None
-    statistic: float
-
-    def asdict(self) -> dict[str, JsonScalar]:
-        """JSON-ready values of the verdict and of the alarm, in one level."""
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "verdict"}
-        return self.verdict.asdict() | own
-
-    def __str__(self) -> str:
-        """One line for a log."""
-        return f"{self.camera} #{self.index} {'ALARM' if self.alarm else 'quiet'} {self.statistic:.2f} {self.verdict}"
 
 
 class Assessor(Protocol):
@@ -76,7 +42,7 @@ class Stream:
     Args:
         monitor: scores the frames; a :class:`OoDMonitor`.
         policy: when frames add up to an alarm.
-        stuck_after: so many identical frames in a row make a camera stuck; sensor noise alone tells two apart.
+        stuck_after: number of identical frames in a row from which a camera is stuck; sensor noise alone makes two differ.
         on_result: called with each result, in the thread that called :meth:`assess`; for metrics and logs.
 
     Raises:
@@ -95,11 +61,11 @@ class Stream:
             raise ValueError(f"expected at least 2 identical frames for a stuck camera, got {stuck_after}")
         policy.start(monitor.manifest.calibration)
         self._monitor, self._policy, self._stuck_after, self._on_result = monitor, policy, stuck_after, on_result
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, CameraState] = {}
         self._lock = threading.Lock()
 
     def assess(
-        self, frame: Any, noise: FrameNoise | None = None, *, stamp_ns: int | None = None, camera: str = "camera"
+        self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None, camera: str = "camera"
     ) -> StreamAssessment:
         """Score the next frame of a camera; nothing that lies in the frame raises.
 
@@ -120,21 +86,21 @@ class Stream:
     def assess_since(
         self,
         start: float,
-        frame: Any,
+        frame: object,
         noise: FrameNoise | None = None,
         *,
         stamp_ns: int | None = None,
         camera: str = "camera",
     ) -> StreamAssessment:
-        """The same for a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
+        """Score a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
         verdict = self._monitor.assess_since(start, frame, noise, stamp_ns=stamp_ns)
         with self._lock:
             state = self._cameras.get(camera)
             if state is None or verdict.stamp_ns < state.last_ns - _REWIND_NS:
                 drift = ScoreHistogram(self._monitor.manifest.calibration) if state is None else state.drift
-                state = _Camera(self._policy.start(self._monitor.manifest.calibration), drift)
+                state = CameraState(self._policy.start(self._monitor.manifest.calibration), drift)
                 self._cameras[camera] = state
-        repeats = state.repeats_of(frame)
+        repeats = state.count_repeats(frame)
         if repeats >= self._stuck_after and verdict.state is not State.INVALID:
             reason = f"expected a new image, got {repeats} identical frames in a row: the camera is stuck"
             verdict = dataclasses.replace(verdict, state=State.INVALID, is_ood=True, reason=reason)
@@ -143,7 +109,7 @@ class Stream:
             self._on_result(result)
         return result
 
-    def _judge(self, state: "_Camera", verdict: Assessment, camera: str) -> StreamAssessment:
+    def _judge(self, state: CameraState, verdict: Assessment, camera: str) -> StreamAssessment:
         invalid = verdict.state is State.INVALID
         p_value = smallest_p_value(self._monitor.manifest.calibration) if invalid else verdict.p_value
         if math.isfinite(verdict.score):
@@ -157,11 +123,19 @@ class Stream:
             state.since_ns = None
         index = state.count
         state.count, state.last_ns = index + 1, now
-        return StreamAssessment(verdict, camera, index, alarm, onset, state.since_ns, state.alarm.statistic)
+        return StreamAssessment(
+            verdict=verdict,
+            camera=camera,
+            index=index,
+            alarm=alarm,
+            onset=onset,
+            since_ns=state.since_ns,
+            statistic=state.alarm.statistic,
+        )
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Those that have sent a frame, by name."""
+        """Names of the cameras that have sent a frame."""
         return tuple(self._cameras)
 
     def drift(self, camera: str = "camera") -> ScoreHistogram:
@@ -171,23 +145,3 @@ class Stream:
             KeyError: the camera has sent nothing yet.
         """
         return self._cameras[camera].drift
-
-
-class _Camera:
-    def __init__(self, alarm: Any, drift: ScoreHistogram) -> None:
-        self.alarm, self.drift = alarm, drift
-        self.since_ns: int | None = None
-        self.last_ns, self.count = -(2**62), 0
-        self._contents: bytes | None = None
-        self._repeats = 0
-
-    def repeats_of(self, frame: Any) -> int:
-        """How many frames in a row are identical, with this one; frames on a device are not looked at."""
-        try:
-            array = as_array(frame)
-        except FrameError:
-            array = None
-        contents = array.tobytes() if isinstance(array, np.ndarray) else None
-        self._repeats = self._repeats + 1 if contents is not None and contents == self._contents else 1
-        self._contents = contents
-        return self._repeats

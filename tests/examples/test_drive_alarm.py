@@ -14,7 +14,7 @@ from export.anomalies import degrade
 from export.calibration.options import CalibrationOptions
 from export.data.synthetic import SyntheticRoads
 from lsood_runtime import parse_policy, read_manifest
-from lsood_runtime._cli.commands import run
+from lsood_runtime._cli.main import run
 from tests.conftest import CAMVID
 from tests.lsood_runtime.recordings import write_recording
 from tests.paths import EXAMPLES

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.cli.next_command import next_command
-from lsood_runtime._cli.commands import build_parser
+from lsood_runtime._cli.main import build_parser
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 PATHS = NAMES.map(Path)

@@ -29,7 +29,7 @@ from export.precision.options import FLOAT16, INT8, INT8_TENSORRT, PrecisionLoss
 from export.precision.reduce import rank_layers, reduce_precision
 from export.reporter import SILENT
 from lsood_runtime import OoDMonitor, read_manifest
-from lsood_runtime._cli.commands import run as lsood
+from lsood_runtime._cli.main import run as lsood
 from tests.exported_graphs import network_graph
 from tests.networks import HEIGHT, WIDTH
 

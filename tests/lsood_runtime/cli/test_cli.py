@@ -18,8 +18,8 @@ from PIL import Image
 
 import lsood_runtime
 from lsood_runtime import Manifest, OoDMonitor
-from lsood_runtime._cli.commands import run
-from lsood_runtime._cli.report import FrameCounter
+from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 
 KNOWN = random_frames(1, seed=2)[0]

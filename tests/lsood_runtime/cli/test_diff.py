@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lsood_runtime import OoDMonitor
-from lsood_runtime._cli.commands import run
+from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import random_frames, score_by_hand, seal, toy_manifest, toy_point
 
 

@@ -25,7 +25,7 @@ from lsood_runtime import (
     parse_policy,
     read_manifest,
 )
-from lsood_runtime._cli.commands import run
+from lsood_runtime._cli.main import run
 from lsood_runtime._media.recordings import read_recording
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 from tests.lsood_runtime.recordings import COMPRESSED, IMAGE, KINDS, Record, write_mcap_without_images, write_recording
@@ -68,7 +68,7 @@ def test_spliced_shift_raises_the_alarm_in_the_promised_time(
     flags += ["--timeline", str(pictures[0]), "--thumbnails", str(pictures[1]), "--strangest", "2"]
     assert run(["watch", str(toy_bundle), str(path), "--alarm", "3of4", *flags]) == 1
     out, err = capsys.readouterr()
-    assert "an alarm comes at the latest 3 strange frames after a shift" in err
+    assert "an alarm comes at most 3 out-of-distribution frames after a shift" in err
     assert "22 frames" in err
     assert "1 alarms" in err
     alarm, clear = out.splitlines()
@@ -212,7 +212,7 @@ def test_interrupted_watch_keeps_what_it_has(
     monkeypatch.setattr(OoDMonitor, "assess_since", until_the_third)
     assert run(["watch", str(toy_bundle), str(path), "--out", str(out)]) == 0
     assert len(out.read_text().splitlines()) == 4
-    assert "stopped; what was watched is kept" in capsys.readouterr().err
+    assert "interrupted; the results so far are kept" in capsys.readouterr().err
 
 
 def test_extras_are_named(

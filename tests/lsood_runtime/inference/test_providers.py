@@ -13,9 +13,9 @@ import pytest
 
 from lsood_runtime import BundleError, FrameError, OoDMonitor, ProviderError
 from lsood_runtime._bundle.reader import open_bundle
-from lsood_runtime._inference.frame_pass import DevicePass
-from lsood_runtime._inference.frames import DeviceFrame
-from lsood_runtime._inference.loading import Loading, load
+from lsood_runtime._inference.arrays import DeviceFrame
+from lsood_runtime._inference.device_pass import DevicePass
+from lsood_runtime._inference.loading import LoadOptions, load_graphs
 from lsood_runtime._inference.providers import captures_graph, resolve_providers
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 
@@ -96,7 +96,7 @@ def test_detector_may_run_on_the_next_device(toy_bundle: Path, monkeypatch: pyte
 
 def device_pass(bundle: Path, **options: Any) -> tuple[DevicePass, Any]:
     """The way that CUDA takes, over buffers in host memory."""
-    host: Any = load(open_bundle(bundle), Loading([(CPU, {})], False, None, None, None, True)).way
+    host: Any = load_graphs(open_bundle(bundle), LoadOptions(providers=[(CPU, {})])).frame_pass
     return DevicePass(host._network, host._detector, "cpu", 0, **options), host
 
 

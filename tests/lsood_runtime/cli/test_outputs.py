@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lsood_runtime import MediaError, OoDMonitor, State
-from lsood_runtime._cli.pictures import Point, StrangestMoments, Timeline, alarm_spans
-from lsood_runtime._cli.sinks import VerdictFile
+from lsood_runtime._cli.thumbnails import Thumbnails
+from lsood_runtime._cli.timeline import Point, Timeline, alarm_spans
+from lsood_runtime._cli.verdict_files import VerdictFile
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "mcap"])
@@ -72,7 +73,7 @@ def test_alarm_spans_cover_the_alarms(alarms: list[bool]) -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1000)), min_size=1, max_size=40), st.integers(1, 5))
 def test_strangest_moments_are_apart_and_hold_the_strangest(frames: list[tuple[int, int]], count: int) -> None:
-    moments = StrangestMoments(count)
+    moments = Thumbnails(count)
     image = np.zeros((2, 2, 3), np.uint8)
     for tenths, score in frames:
         moments.add("a", tenths * 10**8, float(score), f"{tenths}:{score}", image)

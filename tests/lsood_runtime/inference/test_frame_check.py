@@ -14,7 +14,8 @@ from PIL import Image
 
 from export.data.synthetic import SyntheticRoads
 from lsood_runtime import FrameError, Manifest
-from lsood_runtime._inference.frames import check_batch, check_frame, fault_of
+from lsood_runtime._inference.camera_faults import camera_fault
+from lsood_runtime._inference.frame_check import check_batch, check_frame
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 
@@ -109,7 +110,7 @@ def test_faults_are_those_that_most_pixels_share(level: int, spoilt: float, shap
     other = rng.random(shape) < spoilt
     frame[other] = (level + 128) % 256
     rows = frame[:: max(1, shape[0] // 64)]
-    fault = fault_of(frame[None])
+    fault = camera_fault(frame[None])
     alike = float(np.mean(rows == level))
     if alike >= 0.99 and tuple(frame[0, 0]) == (level,) * 3:
         wanted = "black" if level <= 8 else "saturated" if level >= 247 else "of one colour"
@@ -120,7 +121,7 @@ def test_faults_are_those_that_most_pixels_share(level: int, spoilt: float, shap
 
 
 def test_picture_of_a_camera_has_no_fault() -> None:
-    assert fault_of(SyntheticRoads(1, 96, 192, seed=0)[0][0][None]) is None
+    assert camera_fault(SyntheticRoads(1, 96, 192, seed=0)[0][0][None]) is None
 
 
 def test_frame_passes_without_a_copy_and_a_view_with_one() -> None:

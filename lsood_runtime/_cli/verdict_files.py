@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, ParamSpec, Protocol, Self, cast
 
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._text.csv_table import CsvTable
+from lsood_runtime._text.json_values import JsonScalar
 
-Row = Mapping[str, Any]
+P = ParamSpec("P")
+
+Row = Mapping[str, JsonScalar]
 _PARQUET_ROWS = 4096
 _NEED = "needs the extra: pip install 'lsood-runtime[replay]'"
 
@@ -63,9 +66,9 @@ class VerdictFile:
         finally:
             self._partial.unlink(missing_ok=True)
 
-    def _guard(self, call: Callable[..., Any], *arguments: Any) -> None:
+    def _guard(self, call: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> None:
         try:
-            call(*arguments)
+            call(*arguments, **options)
         except OSError as error:
             raise MediaError(f"cannot write {self._path}: {error.strerror or error}") from error
 
@@ -158,7 +161,8 @@ class _Mcap:
             topic = f"/lsood/{camera.strip('/')}"
             self._channels[camera] = self._writer.register_channel(topic, "json", self._schema)
         contents = json.dumps(row, allow_nan=False).encode()
-        self._writer.add_message(self._channels[camera], row["stamp_ns"], contents, row["stamp_ns"])
+        stamp_ns = cast(int, row["stamp_ns"])
+        self._writer.add_message(self._channels[camera], stamp_ns, contents, stamp_ns)
 
     def close(self) -> None:
         try:

@@ -1,52 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts as a table, as CSV and as JSON, and a manifest as text."""
+"""The metadata of a bundle as text."""
 
-import dataclasses
-import json
-import sys
 from collections.abc import Iterable
-from typing import TextIO
 
-from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
-from lsood_runtime._text.csv_table import CsvTable
-
-COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name != "segmentation")
-Verdicts = Iterable[tuple[str, Assessment]]
-
-_WORDS = {
-    State.OK: "ok",
-    State.OUT_OF_DISTRIBUTION: "OUT OF DISTRIBUTION",
-    State.INVALID: "INVALID",
-    State.LATE: "LATE",
-}
-
-
-def write_table(verdicts: Verdicts, out: TextIO, name_width: int) -> None:
-    """Write a line for each frame as its verdict comes; ``name_width`` is that of the longest frame name to come."""
-    row = f"{{:<{name_width}}}  {{:>10}}  {{:>10}}  {{:>7}}  {{:<19}}  {{:>8}}\n"
-    out.write(row.format("frame", "score", "threshold", "p-value", "verdict", "ms"))
-    for name, verdict in verdicts:
-        score, threshold, p_value = f"{verdict.score:.3f}", f"{verdict.threshold:.3f}", f"{verdict.p_value:.4f}"
-        out.write(row.format(name, score, threshold, p_value, _WORDS[verdict.state], f"{verdict.latency_ms:.1f}"))
-
-
-def write_csv(verdicts: Verdicts, out: TextIO) -> None:
-    """Write a header and a line for each frame, numbers to the last digit; one that is not finite stays empty."""
-    table = CsvTable(out, ["frame", *COLUMNS])
-    for name, verdict in verdicts:
-        table.write({"frame": name, **verdict.asdict()})
-
-
-def write_json(verdicts: Verdicts, out: TextIO) -> None:
-    """Write one list of objects once all frames have their verdict."""
-    json.dump([{"frame": name, **verdict.asdict()} for name, verdict in verdicts], out, indent=1, allow_nan=False)
-    out.write("\n")
 
 
 def describe(manifest: Manifest) -> str:
-    """What an engineer wants to know of a bundle, a line a subject."""
+    """Metadata of a bundle, a line a subject."""
     contract, segmentation, masks = manifest.input, manifest.segmentation, manifest.masks
     calibration, parity = manifest.calibration, manifest.parity
     scores = calibration.scores
@@ -90,24 +52,3 @@ def describe(manifest: Manifest) -> str:
 
 def _numbers(values: Iterable[float]) -> str:
     return " ".join(f"{value:.4g}" for value in values)
-
-
-class FrameCounter:
-    """A count of frames on stderr, on a terminal alone; it leaves no line behind.
-
-    Args:
-        shown: false where something else shows the progress already, as a table on the same terminal does.
-    """
-
-    def __init__(self, shown: bool) -> None:
-        self._shown = shown and sys.stderr.isatty()
-
-    def show(self, count: int) -> None:
-        """Say how many frames have been scored."""
-        if self._shown:
-            print(f"\r{count} frames scored", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Wipe the line."""
-        if self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A drive at a glance: its scores over time, and its strangest moments. Imports matplotlib when a picture is asked for."""
+"""A picture of the scores of a drive over time."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsood_runtime._assessment import State
 from lsood_runtime._bundle.records import CalibrationRecord
+from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._exceptions import MediaError
 
-_MOMENT_NS, _COLUMNS, _HEADROOM = 1_000_000_000, 4, 4
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HEADROOM = 4
 _COLOURS = {State.OK: "#2a6fbb", State.OUT_OF_DISTRIBUTION: "#d1495b", State.INVALID: "#111111", State.LATE: "#e3a008"}
 
 
@@ -31,9 +34,9 @@ class Timeline:
     """Collects the scores of each camera and draws them over time, with the threshold and the alarms."""
 
     def __init__(self, threshold: float, calibration: CalibrationRecord) -> None:
-        _matplotlib()
+        figure_class()
         self._threshold = threshold
-        self._usual = calibration.scores[len(calibration.scores) // 2]
+        self._median = calibration.scores[len(calibration.scores) // 2]
         self._points: dict[str, list[Point]] = defaultdict(list)
 
     def add(self, camera: str, point: Point) -> None:
@@ -48,20 +51,20 @@ class Timeline:
         """
         if not self._points:
             raise MediaError(f"expected at least one frame to draw {path}, got none")
-        figure = _matplotlib()(figsize=(12, 1 + 2.4 * len(self._points)), layout="constrained")
+        figure = figure_class()(figsize=(12, 1 + 2.4 * len(self._points)), layout="constrained")
         axes = figure.subplots(len(self._points), 1, squeeze=False, sharex=True)[:, 0]
         first = min(points[0].stamp_ns for points in self._points.values())
         for axis, (camera, points) in zip(axes, self._points.items(), strict=True):
             self._draw_camera(axis, camera, points, first)
         axes[-1].set_xlabel("seconds from the first frame")
-        _save(figure, path)
+        save_figure(figure, path)
 
-    def _draw_camera(self, axis: Any, camera: str, points: list[Point], first: int) -> None:
+    def _draw_camera(self, axis: "Axes", camera: str, points: list[Point], first: int) -> None:
         seconds = np.array([(point.stamp_ns - first) / 1e9 for point in points])
         scores = np.array([point.score for point in points])
         # A shift can score a thousand times the threshold: what lies beyond is drawn at the edge, as a triangle.
-        top = self._threshold + _HEADROOM * abs(self._threshold - self._usual)
-        axis.set_ylim(min(self._usual - abs(self._threshold - self._usual), scores.min()), top)
+        top = self._threshold + _HEADROOM * abs(self._threshold - self._median)
+        axis.set_ylim(min(self._median - abs(self._threshold - self._median), scores.min()), top)
         beyond = ~(scores <= top)
         axis.plot(seconds, np.minimum(np.nan_to_num(scores, posinf=top), top), color="#b8c4d0", linewidth=0.8, zorder=1)
         for state, colour in _COLOURS.items():
@@ -85,70 +88,3 @@ def alarm_spans(alarms: list[bool]) -> list[tuple[int, int]]:
     """First and last index of each run of true values."""
     flags = np.diff([0, *map(int, alarms), 0])
     return list(zip(np.flatnonzero(flags == 1).tolist(), (np.flatnonzero(flags == -1) - 1).tolist(), strict=True))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Moment:
-    score: float
-    stamp_ns: int
-    camera: str
-    title: str
-    image: NDArray[np.uint8]
-
-
-class StrangestMoments:
-    """Keeps the ``count`` moments with the highest scores; frames of one camera within a second are one moment."""
-
-    def __init__(self, count: int) -> None:
-        _matplotlib()
-        self._count = count
-        self._moments: list[_Moment] = []
-
-    def add(self, camera: str, stamp_ns: int, score: float, title: str, image: NDArray[np.uint8]) -> None:
-        """Consider a frame, RGB."""
-        if len(self._moments) == self._count and score <= self._moments[-1].score:
-            return
-        near = [m for m in self._moments if m.camera == camera and abs(m.stamp_ns - stamp_ns) < _MOMENT_NS]
-        if any(moment.score >= score for moment in near):
-            return
-        self._moments = [moment for moment in self._moments if moment not in near]
-        self._moments.append(_Moment(score, stamp_ns, camera, title, image.copy()))
-        self._moments.sort(key=lambda moment: -moment.score)
-        del self._moments[self._count :]
-
-    @property
-    def titles(self) -> list[str]:
-        """Of the moments, strangest first."""
-        return [moment.title for moment in self._moments]
-
-    def draw(self, path: Path) -> None:
-        """Write the picture.
-
-        Raises:
-            MediaError: nothing can be written there.
-        """
-        columns = min(_COLUMNS, max(1, len(self._moments)))
-        rows = -(-max(1, len(self._moments)) // columns)
-        figure = _matplotlib()(figsize=(3.6 * columns, 2.6 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axis in axes:
-            axis.set_axis_off()
-        for axis, moment in zip(axes, self._moments, strict=False):
-            axis.imshow(moment.image)
-            axis.set_title(moment.title, fontsize=8)
-        _save(figure, path)
-
-
-def _matplotlib() -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MediaError("drawing needs the extra: pip install 'lsood-runtime[replay]'") from error
-    return Figure
-
-
-def _save(figure: Any, path: Path) -> None:
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
-        raise MediaError(f"cannot write the picture {path}: {error}") from error

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments that several commands share, and the types of their values."""
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.policy_text import parse_policy
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What ``add_subparsers`` returns; argparse has no public name for it."""
+
+SOURCES = "images, videos, folders of them, patterns, MCAP files, ROS bags"
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], summary: str, epilog: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a command that ``run`` carries out; ``epilog`` keeps its line breaks."""
+    parser = commands.add_parser(
+        name, help=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """Add the positional argument of a bundle."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="the folder that `python -m export` wrote")
+
+
+def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> None:
+    """Add what to read frames from, and how."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help=help_text)
+    parser.add_argument(
+        "--topic", action="append", default=[], metavar="NAME", help="of a recording (default: all images)"
+    )
+    parser.add_argument(
+        "--fps", type=positive_number, default=10.0, metavar="RATE", help="images a second, for stamps (default: 10)"
+    )
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Add the files and pictures to write beside the terminal."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="verdicts as .csv, .jsonl, .parquet or .mcap (stamps kept, topic /lsood/CAMERA); repeatable",
+    )
+    parser.add_argument("--timeline", type=Path, metavar="PICTURE", help="scores over time, with threshold and alarms")
+    parser.add_argument(
+        "--thumbnails", type=Path, metavar="PICTURE", help="the frames with the highest scores, one for each second"
+    )
+    parser.add_argument(
+        "--strangest", type=positive_count, default=12, metavar="K", help="number of thumbnails (default: 12)"
+    )
+    parser.add_argument("--rerun", type=Path, metavar="FILE.rrd", help="a recording for the rerun viewer")
+
+
+def add_providers(parser: argparse.ArgumentParser) -> None:
+    """Add where and how to compute."""
+    parser.add_argument(
+        "--provider",
+        action="append",
+        metavar="NAME",
+        help="cpu (default), cuda, tensorrt, or ONNX Runtime's own name; repeat it in order of preference",
+    )
+    parser.add_argument("--allow-fallback", action="store_true", help="go on with the next provider, at last the CPU")
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add the number of threads."""
+    parser.add_argument("--threads", type=positive_count, metavar="N", help="CPU threads (default: one a core)")
+
+
+def add_decision(parser: argparse.ArgumentParser) -> None:
+    """Add what a verdict depends on beside the score."""
+    parser.add_argument(
+        "--operating-point",
+        metavar="NAME",
+        help="threshold to apply, as `lsood inspect` names it (default: the bundle's)",
+    )
+    parser.add_argument("--deadline-ms", type=positive_number, metavar="MS", help="a verdict that takes longer is late")
+
+
+def open_monitor(options: argparse.Namespace) -> OoDMonitor:
+    """The monitor that the arguments of :func:`add_bundle`, :func:`add_providers` and :func:`add_decision` describe.
+
+    Raises:
+        BundleError: the bundle cannot be loaded, or has no such operating point.
+        ProviderError: a provider does not run here.
+        SelfTestError: a golden frame does not get its score back.
+    """
+    return OoDMonitor(
+        options.bundle,
+        providers=options.provider,
+        allow_fallback=options.allow_fallback,
+        threads=options.threads,
+        operating_point=options.operating_point,
+        deadline_ms=options.deadline_ms,
+    )
+
+
+def alarm_policy(text: str) -> Policy:
+    """Parse an alarm policy; argparse prints what is wrong with it."""
+    try:
+        return parse_policy(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def positive_number(text: str) -> float:
+    """Parse a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def positive_count(text: str) -> int:
+    """Parse an integer of at least 1."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differences between two bundles for one camera: in their manifests, and in their decisions on frames."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._assessment import State
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._exceptions import BundleError
+from lsood_runtime._inference.frame_check import check_named_frame
+from lsood_runtime._monitor import OoDMonitor
+
+_MISSING = "-"
+_DIGEST = ("sha256", "bytes")
+
+Changes = dict[str, tuple[object, object]]
+"""Dotted name of a field to its value in the old and in the new manifest, ``-`` where one has no such field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A frame that the two bundles decide differently; scores in each bundle's own unit."""
+
+    frame: str
+    old_state: State
+    new_state: State
+    old_score: float
+    new_score: float
+
+
+def compare_manifests(old: Manifest, new: Manifest) -> Changes:
+    """Every field that differs; for a file whose bytes changed its digest in short, for calibration scores their number."""
+    left, right = _flat(dataclasses.asdict(old)), _flat(dataclasses.asdict(new))
+    changes: Changes = {}
+    for name in {**left, **right}:
+        before, after = left.get(name, _MISSING), right.get(name, _MISSING)
+        if before == after:
+            continue
+        path, _, last = name.rpartition(".")
+        if path.startswith("files.") and last in _DIGEST:
+            changes[path] = _file_text(left, path), _file_text(right, path)
+        elif isinstance(before, tuple) and isinstance(after, tuple) and name == "calibration.scores":
+            changes[name] = f"{len(before)} scores", f"{len(after)} scores"
+        else:
+            changes[name] = before, after
+    return changes
+
+
+def compare_decisions(name: str, frame: NDArray[np.uint8], old: OoDMonitor, new: OoDMonitor) -> Flip | None:
+    """The frame's flip; None where both bundles decide alike.
+
+    Raises:
+        BundleError: the bundles take different frames.
+        FrameError: the frame does not fit them.
+    """
+    contracts = [
+        (m.manifest.input.frame_height, m.manifest.input.frame_width, m.manifest.input.channels) for m in (old, new)
+    ]
+    if contracts[0] != contracts[1]:
+        raise BundleError(f"expected two bundles for the same frames, got {contracts[0]} and {contracts[1]}")
+    check_named_frame(name, frame, old.manifest.input)
+    before, after = old.assess(frame), new.assess(frame)
+    if before.state == after.state:
+        return None
+    return Flip(
+        frame=name,
+        old_state=before.state,
+        new_state=after.state,
+        old_score=before.score,
+        new_score=after.score,
+    )
+
+
+def _flat(values: Mapping[str, object], where: str = "") -> dict[str, object]:
+    """Nested mappings as one, with dotted names."""
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        path = f"{where}{name}"
+        flat |= _flat(value, f"{path}.") if isinstance(value, Mapping) and value else {path: value}
+    return flat
+
+
+def _file_text(manifest: Mapping[str, object], path: str) -> str:
+    """Length and digest of a file in a flat manifest."""
+    if f"{path}.sha256" not in manifest:
+        return _MISSING
+    return f"{manifest[f'{path}.bytes']:,} bytes, {str(manifest[f'{path}.sha256'])[:12]}..."

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many frames were scored so far, on the terminal."""
+
+import sys
+
+
+class FrameCounter:
+    """A count of frames on stderr, on a terminal alone; it leaves no line behind.
+
+    Args:
+        shown: false where something else shows the progress already, as a table on the same terminal does.
+    """
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown and sys.stderr.isatty()
+
+    def show(self, count: int) -> None:
+        """Print how many frames have been scored, over the last count."""
+        if self._shown:
+            print(f"\r{count} frames scored", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

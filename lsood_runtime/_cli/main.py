@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``lsood``: its parser, its exit codes, and how its errors are printed."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from lsood_runtime._cli import diff, inspect, score, selftest, watch
+from lsood_runtime._exceptions import LsoodError, one_line
+from lsood_runtime._version import __version__
+
+_EPILOG = """\
+examples:
+  lsood inspect monitor/                            metadata of a bundle, and which frames it takes
+  lsood score monitor/ drive/*.png                  a table, one line a frame
+  lsood score monitor/ drive/ front.mp4 --csv > scores.csv
+  lsood score monitor/ frame.png && echo trust it   exit code 0: every frame is in distribution
+  lsood watch monitor/ drive.mcap --timeline t.png  when an alarm begins and ends, and a picture of the drive
+  lsood selftest monitor/ --provider cuda           whether the scores on this machine are those of the export
+  lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their flags."""
+    parser = argparse.ArgumentParser(
+        prog="lsood",
+        description="Detect camera frames that are out of distribution for a segmentation network.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lsood {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (score, watch, inspect, selftest, diff):
+        command.add_parser(commands)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code comes back, and for bad usage and ``--help`` argparse's SystemExit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be no text
+    options = build_parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except LsoodError as error:
+        print(f"lsood: error: {one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lsood: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood selftest``: verify a bundle and replay its golden frames on this machine."""
+
+import argparse
+import dataclasses
+import json
+
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_providers
+from lsood_runtime._inference.self_test import SelfTest
+from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._text.json_values import finite_values
+
+_EPILOG = """\
+exit codes: 0 every golden frame gets its score back, 1 one does not, 2 bad usage, or nothing runs at all
+
+example:
+  lsood selftest monitor/ --provider cuda
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to ``lsood``."""
+    parser = add_command(commands, "selftest", run, "verify a bundle and replay its golden frames here", _EPILOG)
+    add_bundle(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of the text")
+    add_providers(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replay the golden frames and print how far off each score is; 1 where one is too far off."""
+    with OoDMonitor(
+        options.bundle,
+        providers=options.provider,
+        allow_fallback=options.allow_fallback,
+        threads=options.threads,
+        self_test=False,
+    ) as monitor:
+        result = monitor.self_test()
+        latency_ms = monitor.warm_up()
+        files = len(monitor.manifest.files)
+    if options.json:
+        more = {"errors": result.errors, "passed": result.passed, "latency_ms": latency_ms}
+        print(json.dumps(finite_values(dataclasses.asdict(result) | more)))
+    else:
+        print("\n".join(_lines(result, files, latency_ms)))
+    return 0 if result.passed else 1
+
+
+def _lines(result: SelfTest, files: int, latency_ms: float) -> list[str]:
+    placed = ", ".join(f"{count} on {provider}" for provider, count in result.placement.items()) or "not reported"
+    lines = [
+        f"files     {files} with the lengths and digests that the manifest records",
+        f"provider  {result.provider}; nodes: {placed}; {latency_ms:.1f} ms a frame once warm",
+    ]
+    for i, (score, expected, error) in enumerate(zip(result.scores, result.expected, result.errors, strict=True)):
+        verdict = "ok" if error <= result.tolerance else "WRONG"
+        lines.append(
+            f"golden {i}  {score:.6g}, at export {expected:.6g}, off by {error:.2g} of {result.tolerance:.2g}: {verdict}"
+        )
+    return [*lines, "passed" if result.passed else "FAILED: do not rely on this bundle on this machine"]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pass over buffers on the device that computes."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from lsood_runtime._exceptions import FrameError
+from lsood_runtime._inference.arrays import DeviceFrame, Frame
+from lsood_runtime._inference.frame_pass import Outcome
+from lsood_runtime._inference.graph import Graph, Signature
+
+DTYPES: dict[str, type[np.generic]] = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+}
+"""Of the values that a bundle's graphs take and give, by ONNX Runtime's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Buffers:
+    """Tensors at addresses that stay, and what binds both graphs to them."""
+
+    values: Mapping[str, ort.OrtValue]
+    network: ort.IOBinding
+    detector: ort.IOBinding
+
+
+class DevicePass:
+    """Both graphs over buffers on the device: a frame is copied to it, score and segmentation from it, all else stays there.
+
+    One frame or batch at a time; the device would not run two at once either.
+
+    Args:
+        network: the first graph.
+        detector: the second.
+        device: ONNX Runtime's name of the memory, ``cuda``; with ``cpu`` the buffers lie in host memory.
+        device_id: which of them.
+        fixed_addresses: the kernels replay these addresses (CUDA graphs): frames are always copied into the buffer.
+    """
+
+    def __init__(
+        self, network: Graph, detector: Graph, device: str, device_id: int, *, fixed_addresses: bool = False
+    ) -> None:
+        self._network, self._detector = network, detector
+        self._device, self._device_id, self._fixed_addresses = device, device_id, fixed_addresses
+        self._lock = threading.Lock()
+        self._buffers: dict[int, _Buffers] = {}
+
+    def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
+        """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs."""
+        with self._lock:
+            return self._run(frames, noise)
+
+    def _run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
+        batch = frames.shape[0]
+        if batch not in self._buffers:
+            self._buffers[batch] = self._network.guard(self._allocate, batch)
+        buffers = self._buffers[batch]
+        if isinstance(frames, DeviceFrame):
+            self._bind(frames, buffers.network)
+        else:
+            buffers.network.bind_ortvalue_input("frame", buffers.values["frame"])
+            self._network.guard(buffers.values["frame"].update_inplace, frames)
+        for name, values in noise.items():
+            self._network.guard(buffers.values[name].update_inplace, values)
+        self._network.guard(self._network.session.run_with_iobinding, buffers.network)
+        self._detector.guard(self._detector.session.run_with_iobinding, buffers.detector)
+        segmentation = buffers.values.get("segmentation")
+        return Outcome(
+            scores=np.array(self._detector.guard(buffers.values["score"].numpy)),
+            segmentation=None if segmentation is None else np.array(self._network.guard(segmentation.numpy)),
+        )
+
+    def _bind(self, frames: DeviceFrame, binding: ort.IOBinding) -> None:
+        if self._fixed_addresses:
+            raise FrameError(
+                "expected a frame in host memory: CUDA graphs replay the address of the first frame; "
+                "leave enable_cuda_graph out to score frames where they lie"
+            )
+        if (frames.device, frames.device_id) != (self._device, self._device_id):
+            raise FrameError(
+                f"expected a frame in host memory or on {self._device}:{self._device_id}, "
+                f"got one on {frames.device}:{frames.device_id}"
+            )
+        self._network.guard(
+            binding.bind_input, "frame", frames.device, frames.device_id, np.uint8, frames.shape, frames.pointer
+        )
+        binding.synchronize_inputs()  # the frame may still be on its way in a stream of the producer
+
+    def _allocate(self, batch: int) -> _Buffers:
+        values: dict[str, ort.OrtValue] = {}
+        network, detector = self._network.session.io_binding(), self._detector.session.io_binding()
+        scores: Signature = {"score": self._detector.outputs["score"]}
+        for signature, bind in (
+            (self._network.inputs, network.bind_ortvalue_input),
+            (self._network.outputs, network.bind_ortvalue_output),
+            (scores, detector.bind_ortvalue_output),
+        ):
+            for name, (kind, shape) in signature.items():
+                values[name] = ort.OrtValue.ortvalue_from_shape_and_type(
+                    (batch, *shape), DTYPES[kind], self._device, self._device_id
+                )
+                bind(name, values[name])
+        detector.bind_ortvalue_input("latent_samples", values["latent_samples"])
+        return _Buffers(values=values, network=network, detector=detector)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of every frame before the graphs see it."""
+
+import numpy as np
+
+from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._exceptions import FrameError
+from lsood_runtime._inference.arrays import DeviceFrame, Frame, as_array
+from lsood_runtime._inference.frame_hints import array_hint, object_hint
+
+
+def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
+    """Give ``frame`` back as a batch of one, as ONNX Runtime takes it, or say what is wrong with it.
+
+    Args:
+        frame: a camera frame in host memory, as a numpy array or anything with DLPack or ``__array_interface__``, or in CUDA
+            memory by DLPack; not modified, and copied only where its memory is not contiguous or its channels are turned.
+        contract: what a frame must be.
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``.
+
+    Returns:
+        ``(1, frame_height, frame_width, 3)`` uint8 in the contract's channel order, contiguous.
+
+    Raises:
+        FrameError: not an array, or of another dtype, rank, size or channel count.
+    """
+    return _check(frame, contract, channels, 3)
+
+
+def check_named_frame(name: str, frame: object, contract: InputContract) -> None:
+    """Refuse a frame out of a file, already in the contract's channel order, under its name.
+
+    Raises:
+        FrameError: as for :func:`check_frame`.
+    """
+    try:
+        check_frame(frame, contract, contract.channels)
+    except FrameError as error:
+        raise FrameError(f"{name}: {error}") from error
+
+
+def trusted_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
+    """Give ``frame`` back as a batch of one without a check of dtype and size, for callers who know.
+
+    Raises:
+        FrameError: not an array.
+    """
+    array = as_array(frame)
+    if not isinstance(array, np.ndarray) or array.ndim == 0:
+        return check_frame(frame, contract, channels)
+    return np.ascontiguousarray(array[None] if channels == contract.channels else array[None, ..., ::-1])
+
+
+def check_batch(frames: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
+    """Check a batch: ``(B, H, W, 3)`` frames in one array, or a sequence of ``(H, W, 3)`` frames in host memory.
+
+    Raises:
+        FrameError: as for :func:`check_frame`, or no frame at all.
+    """
+    if isinstance(frames, list | tuple):
+        if not frames:
+            raise FrameError("expected at least one frame, got none")
+        singles = []
+        for i, frame in enumerate(frames):
+            try:
+                single = check_frame(frame, contract, channels)
+            except FrameError as error:
+                raise FrameError(f"frame {i} of the batch: {error}") from error
+            if isinstance(single, DeviceFrame):
+                raise FrameError(
+                    f"frame {i} of the batch: expected host memory, or all frames in one tensor on the device"
+                )
+            singles.append(single)
+        return np.concatenate(singles)
+    return _check(frames, contract, channels, 4)
+
+
+def _check(frame: object, contract: InputContract, channels: str, rank: int) -> Frame | DeviceFrame:
+    shape = (contract.frame_height, contract.frame_width, 3)
+    array = as_array(frame)
+    turned = channels != contract.channels
+    if isinstance(array, DeviceFrame):
+        if array.shape[rank - 3 :] != shape or len(array.shape) != rank:
+            raise FrameError(
+                f"expected a {shape} uint8 frame in {channels.upper()}, got {array.shape} on {array.device}"
+            )
+        if turned:
+            raise FrameError(
+                f"expected a frame in {contract.channels.upper()}, got one in {channels.upper()} on {array.device}: "
+                "turn its channels there, or export with the camera's order"
+            )
+        whole = (1,) * (4 - rank) + array.shape
+        return DeviceFrame(whole, array.device, array.device_id, array.pointer, array.owner)
+    if isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.shape[-3:] == shape and array.ndim == rank:
+        if array.size == 0:
+            raise FrameError("expected at least one frame, got none")
+        whole_array = array if rank == 4 else array[None]
+        return np.ascontiguousarray(whole_array[..., ::-1] if turned else whole_array)
+    if isinstance(array, np.ndarray):
+        got, hint = f"{array.shape} {array.dtype}", array_hint(array, shape)
+    else:
+        got, hint = f"an object of type {type(frame).__name__}", object_hint(frame)
+    wanted = shape if rank == 3 else f"(B, {str(shape)[1:]}"
+    raise FrameError(f"expected a {wanted} uint8 frame in {channels.upper()}, got {got}. {hint}")

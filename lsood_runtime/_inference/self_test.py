@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replay golden frames on the machine that runs them, and compare their scores with those at export."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsood_runtime._bundle.golden import GoldenFrames
+from lsood_runtime._bundle.records import noise_name
+from lsood_runtime._exceptions import SelfTestError
+from lsood_runtime._inference.loaded_graphs import LoadedGraphs
+from lsood_runtime._inference.providers import CPU
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """How the golden frames came out on the provider in use; scores in the unit of the detector.
+
+    Attributes:
+        provider: that ran.
+        scores: of the golden frames.
+        expected: their scores at export.
+        tolerance: how far a score may be off.
+        placement: nodes of both graphs by provider; empty where this ONNX Runtime does not report them.
+    """
+
+    provider: str
+    scores: tuple[float, ...]
+    expected: tuple[float, ...]
+    tolerance: float
+    placement: dict[str, int]
+
+    @property
+    def errors(self) -> tuple[float, ...]:
+        """Distance of each score from the one at export; NaN where a score is no number."""
+        return tuple(abs(score - expected) for score, expected in zip(self.scores, self.expected, strict=True))
+
+    @property
+    def passed(self) -> bool:
+        """Whether every score lies within the tolerance."""
+        return all(error <= self.tolerance for error in self.errors)
+
+    def require(self) -> None:
+        """Raise where the test has failed.
+
+        Raises:
+            SelfTestError: a score lies outside the tolerance.
+        """
+        for i, error in enumerate(self.errors):
+            if not error <= self.tolerance:
+                raise SelfTestError(
+                    f"expected golden frame {i} to score {self.expected[i]:.6g} within {self.tolerance:.3g}, got "
+                    f"{self.scores[i]:.6g} on {self.provider}: this machine computes something else than the exporter; "
+                    "do not rely on it"
+                )
+
+
+def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None) -> SelfTest:
+    """Score the golden frames, each filling a ``batch`` of its own.
+
+    Raises:
+        ProviderError: ONNX Runtime failed.
+    """
+    return SelfTest(
+        provider=graphs.provider,
+        scores=tuple(golden_score(graphs, golden, i, batch) for i in range(len(golden))),
+        expected=tuple(golden.scores.tolist()),
+        tolerance=golden.tolerance["cpu" if graphs.provider == CPU else "gpu"],
+        placement=graphs.placement,
+    )
+
+
+def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: int | None) -> float:
+    """Score of one golden frame.
+
+    Raises:
+        ProviderError: ONNX Runtime failed.
+    """
+    copies, pick = batch or 1, slice(index, index + 1)
+    noise = {noise_name(site): np.repeat(values[pick], copies, axis=0) for site, values in enumerate(golden.noise)}
+    return float(graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise).scores[0])

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The alarm policy that adds evidence up: CUSUM on e-values."""
+
+import math
+from dataclasses import dataclass
+
+from lsood_runtime._bundle.records import CalibrationRecord
+from lsood_runtime._stream.calibration_figures import correlation_frames, smallest_p_value
+from lsood_runtime._stream.policy import AlarmState, Evidence
+
+_FEWEST_SCORES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cusum:
+    """Alarm when the evidence of many frames adds up, with a stated mean time between false alarms.
+
+    Each frame has the e-value ``e = p**-0.5 / m``, where ``m`` is the mean of ``p**-0.5`` over the p-values that the
+    calibration can give: the mean of ``e`` is 1 where each of them is as likely as the others. The sum of ``log e``, never
+    below 0, is Page's CUSUM (1954) on e-values; by the e-detector bound (Shin, Ramdas and Rinaldo 2023) it takes ``exp(h)``
+    independent in-distribution frames or more on average to reach ``h``. Frames of a video are not independent: of ``r`` in a
+    row, as many as the calibration's frames are worth one independent frame, each adds the r-th part, since a geometric mean
+    of dependent e-values is still one. The alarm is cleared when the sum is back at 0.
+
+    The bound holds for frames distributed and correlated as those of the calibration, at the rate at which those were taken;
+    it is a mean over calibrations, not a bound for each.
+
+    Attributes:
+        hours_between_false_alarms: mean time, at least.
+        frames_per_second: of the camera.
+    """
+
+    hours_between_false_alarms: float = 1.0
+    frames_per_second: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.hours_between_false_alarms < math.inf and 0 < self.frames_per_second < math.inf):
+            raise ValueError(
+                f"expected a time and a frame rate above 0, got {self.hours_between_false_alarms} h and "
+                f"{self.frames_per_second} frames/s"
+            )
+
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
+        """As :meth:`Policy.start`."""
+        height, share = self._constants(calibration)
+        return _CusumState(height=height, share=share, log_mean=_log_mean(calibration))
+
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
+        """As :meth:`Policy.delay_frames`."""
+        height, share = self._constants(calibration)
+        return math.ceil(height / (share * _log_e_value(smallest_p_value(calibration), _log_mean(calibration))) - 1e-9)
+
+    def _constants(self, calibration: CalibrationRecord) -> tuple[float, float]:
+        """``h``, and the share of its ``log e`` that a frame adds."""
+        together = correlation_frames(calibration)
+        frames = 3600 * self.hours_between_false_alarms * self.frames_per_second
+        if frames <= together:
+            raise ValueError(
+                f"expected more than {together} frames between false alarms, since so many are worth one, got {frames:g}"
+            )
+        if len(calibration.scores) < _FEWEST_SCORES:
+            raise ValueError(
+                f"expected at least {_FEWEST_SCORES} calibration scores, got {len(calibration.scores)}: calibrate with more"
+            )
+        return math.log(frames / together), 1 / together
+
+
+class _CusumState:
+    def __init__(self, *, height: float, share: float, log_mean: float) -> None:
+        self._height, self._share, self._log_mean = height, share, log_mean
+        self._sum, self._alarm, self.statistic = 0.0, False, 0.0
+
+    def update(self, evidence: Evidence) -> bool:
+        self._sum = min(
+            max(self._sum + self._share * _log_e_value(evidence.p_value, self._log_mean), 0.0), self._height
+        )
+        self._alarm = self._sum >= self._height or (self._alarm and self._sum > 0)
+        self.statistic = self._sum / self._height
+        return self._alarm
+
+
+def _log_e_value(p_value: float, log_mean: float) -> float:
+    return -0.5 * math.log(p_value) - log_mean
+
+
+def _log_mean(calibration: CalibrationRecord) -> float:
+    steps = len(calibration.scores) + 1
+    return math.log(sum((rank / steps) ** -0.5 for rank in range(1, steps + 1)) / steps)

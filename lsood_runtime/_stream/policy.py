@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an alarm policy is: a rule that raises and clears an alarm from the evidence of frames.
+
+Policies are deterministic: the same evidence gives the same alarms, live or replayed.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lsood_runtime._bundle.records import CalibrationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a policy sees of a frame.
+
+    Attributes:
+        is_ood: out of distribution, or no valid frame.
+        p_value: in (0, 1]; the smallest that the calibration can give where there is no valid frame.
+        stamp_ns: of the frame, nanoseconds, never falling.
+    """
+
+    is_ood: bool
+    p_value: float
+    stamp_ns: int
+
+
+class AlarmState(Protocol):
+    """State of a policy for one camera."""
+
+    statistic: float
+    """How near the alarm is: it is raised at 1."""
+
+    def update(self, evidence: Evidence) -> bool:
+        """Take the next frame in; the result is whether there is an alarm."""
+
+
+class Policy(Protocol):
+    """A rule for raising and clearing an alarm."""
+
+    def start(self, calibration: CalibrationRecord) -> AlarmState:
+        """Begin with a camera that has sent nothing yet.
+
+        Raises:
+            ValueError: the calibration is too small for this rule.
+        """
+
+    def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
+        """Frames until the alarm, where all are out of distribution and score above every calibration frame.
+
+        Raises:
+            ValueError: as for :meth:`start`.
+        """

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict on a frame together with the alarm of its camera."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from lsood_runtime._assessment import Assessment
+from lsood_runtime._text.json_values import JsonScalar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamAssessment:
+    """The verdict on a frame, and whether the frames of its camera raise an alarm.
+
+    Attributes:
+        verdict: on the frame alone; INVALID too where the camera is stuck.
+        camera: its name.
+        index: frames that the camera sent before this one.
+        alarm: whether there is an alarm.
+        onset: whether this frame raised it.
+        since_ns: stamp of the frame that raised it; None without an alarm.
+        statistic: how near the alarm is: the policy raises it at 1.
+    """
+
+    verdict: Assessment
+    camera: str
+    index: int
+    alarm: bool
+    onset: bool
+    since_ns: int | None
+    statistic: float
+
+    def asdict(self) -> dict[str, JsonScalar]:
+        """JSON-ready values of the verdict and of the alarm, in one level."""
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "verdict"}
+        return self.verdict.asdict() | own
+
+    def __str__(self) -> str:
+        """One line for a log."""
+        return f"{self.camera} #{self.index} {'ALARM' if self.alarm else 'quiet'} {self.statistic:.2f} {self.verdict}"

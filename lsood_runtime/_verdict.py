@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the score of a frame to its verdict: threshold, p-value, deadline."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._assessment import Assessment, State
+
+
+class VerdictRule:
+    """Compares scores with a threshold and with the calibration.
+
+    Args:
+        threshold: score above which a frame is out of distribution.
+        calibration_scores: ascending.
+        deadline_ms: a verdict that takes longer is LATE; None for no deadline.
+    """
+
+    def __init__(self, threshold: float, calibration_scores: Sequence[float], deadline_ms: float | None) -> None:
+        self.threshold = threshold
+        self._calibration_scores = np.array(calibration_scores)
+        self._deadline_ms = deadline_ms
+
+    def p_value(self, score: float) -> float:
+        """Share of in-distribution frames that score at least as high, the frame itself among them; NaN without a score."""
+        if not math.isfinite(score):
+            return math.nan
+        count = len(self._calibration_scores)
+        return (1 + count - int(np.searchsorted(self._calibration_scores, score, side="left"))) / (count + 1)
+
+    def verdict(
+        self,
+        *,
+        score: float,
+        segmentation: NDArray[np.uint8] | NDArray[np.float32] | None,
+        fault: str | None,
+        provider: str,
+        latency_ms: float,
+        stamp_ns: int,
+    ) -> Assessment:
+        """Put the verdict on one frame together.
+
+        Args:
+            score: ``inf`` where there is no finite one.
+            segmentation: of this frame; None where there is none.
+            fault: why the frame is no camera's image, or has no score; None where nothing is wrong.
+            provider: that ran.
+            latency_ms: from the call until now.
+            stamp_ns: of the frame.
+        """
+        above = score > self.threshold
+        state, reason = State.OK, ""
+        if above:
+            state, reason = State.OUT_OF_DISTRIBUTION, f"the score is above {self.threshold:.6g}"
+        if self._deadline_ms is not None and latency_ms > self._deadline_ms:
+            state, reason = State.LATE, f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"
+        if fault is not None:
+            state, reason = State.INVALID, fault
+        return Assessment(
+            score=score,
+            p_value=self.p_value(score),
+            is_ood=above or fault is not None,
+            threshold=self.threshold,
+            segmentation=segmentation,
+            state=state,
+            reason=reason,
+            provider=provider,
+            latency_ms=latency_ms,
+            stamp_ns=stamp_ns,
+        )
+
+
+def finite_score(score: float) -> float:
+    """The score, or ``inf`` where it is no finite number, which is above every threshold.
+
+    NaN > threshold is false: whoever compares NaN by hand would take a broken monitor for a good frame.
+    """
+    return float(score) if math.isfinite(score) else math.inf
