@@ -51,3 +51,9 @@ class CalibrationError(ExportError):
     """The calibration frames cannot carry the density or the threshold asked for."""
 
     exit_code = 6
+
+
+def first_line(error: BaseException) -> str:
+    """Class and first line of another library's error, for a message of one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

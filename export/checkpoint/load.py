@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
-from export.errors import CheckpointError
+from export.errors import CheckpointError, first_line
 from export.models import DeepLabV3PlusModule
 
 
@@ -85,8 +85,9 @@ def _read(path: Path, trust: bool) -> Any:
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return CheckpointError(f"expected a checkpoint, {path} is cut off or none: {reason}; save or copy it again")
+    return CheckpointError(
+        f"expected a checkpoint, {path} is cut off or none: {first_line(error)}; save or copy it again"
+    )
 
 
 def _weights(contents: Any, path: Path, bare: bool) -> tuple[Mapping[str, Tensor], dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 
 
 def run_once(network: nn.Module, example: Tensor) -> Any:
@@ -23,9 +23,8 @@ def run_once(network: nn.Module, example: Tensor) -> Any:
         with torch.inference_mode():
             return network(example)
     except Exception as error:  # a user's network may raise anything
-        lines = str(error).strip().splitlines() or ["no message"]
         raise ConversionError(
-            f"expected a network that takes {tuple(example.shape)} float32, it raised {type(error).__name__}: {lines[0]}; "
+            f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}; "
             "check --input-size, or wrap it in a module that takes a batch of RGB images"
         ) from error
 

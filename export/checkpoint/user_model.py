@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from export.errors import CheckpointError, UsageError
+from export.errors import CheckpointError, UsageError, first_line
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def import_model(spec: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except Exception as error:  # the user's module may raise anything while it is imported
         raise CheckpointError(
-            f"expected to import {module_name} for --model, got {_first_line(error)}: run from the folder that holds it, "
+            f"expected to import {module_name} for --model, got {first_line(error)}: run from the folder that holds it, "
             "or install it"
         ) from error
     target = getattr(module, name, None)
@@ -71,7 +71,7 @@ def build_network(target: Callable[..., Any], arguments: Mapping[str, Any]) -> n
         network = target(**arguments)
     except Exception as error:  # the user's constructor may raise anything
         raise CheckpointError(
-            f"expected hyper-parameters that {name} can be built with, got {_first_line(error)}: "
+            f"expected hyper-parameters that {name} can be built with, got {first_line(error)}: "
             "correct them by --model-arg key=value"
         ) from error
     if not isinstance(network, nn.Module):
@@ -95,8 +95,3 @@ def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping
             f"expected the arguments {', '.join(missing)} of {name}, the checkpoint does not carry them: "
             f"give --model-arg {missing[0]}=VALUE"
         )
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

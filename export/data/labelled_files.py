@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from export.errors import UsageError
 from export.frames.files import read_frame
+from export.frames.labels import read_label
 
 Bytes = NDArray[np.uint8]
 
@@ -58,7 +58,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         Raises:
             UsageError: a file cannot be read, has another size, or holds an id that the data set does not have.
         """
-        frame, label = read_frame(self.paths[index]), _read_label(self.label_paths[index])
+        frame, label = read_frame(self.paths[index]), read_label(self.label_paths[index])
         for path, got in ((self.paths[index], frame.shape), (self.label_paths[index], label.shape)):
             if got[:2] != self.shape[:2]:
                 raise UsageError(
@@ -90,20 +90,6 @@ def files_by_name(folder: Path, pattern: str, suffix: str) -> dict[str, Path]:
     if not files:
         raise UsageError(f"expected files {pattern} in {folder}, found none: unpack the archive there")
     return files
-
-
-def _read_label(path: Path) -> Bytes:
-    try:
-        with Image.open(path) as image:
-            label = np.asarray(image)
-    except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"expected a label image, could not read {path}: {error}") from error
-    if label.ndim != 2 or label.dtype != np.uint8:
-        raise UsageError(
-            f"expected one byte a pixel in the label {path}, got {label.shape} {label.dtype}: "
-            "pass the files of ids, not those of colours"
-        )
-    return label
 
 
 def check_target_type(target_type: str) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.anomalies.frame_set import FrameSource
 from export.calibration.conformal import p_values
 from export.calibration.features import EvaluationGraphs, Features
+from export.detectors.auroc import auroc
 from export.detectors.fit import fit_detector
 from export.detectors.registry import detectors_on_ind_frames
 from export.errors import UsageError
@@ -67,7 +67,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         Shift(
             other,
             shift_figures(ind.features.score, other.features.score, threshold, seed=options.seed),
-            {name: _auroc(score(ind.features), score(other.features)) for name, score in peers.items()},
+            {name: auroc(score(ind.features), score(other.features)) for name, score in peers.items()},
             other.source.kind is None and _known(other.source, fitted_ood) > 0,
         )
         for other in others
@@ -152,10 +152,6 @@ def _fitted_peers(fitted: Features) -> dict[str, Peer]:
                 )
             )
     return peers
-
-
-def _auroc(ind: NDArray[np.floating], ood: NDArray[np.floating]) -> float:
-    return float(roc_auc_score(np.repeat([0, 1], [len(ind), len(ood)]), np.concatenate([ind, ood])))
 
 
 def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePrediction, ...], float | None]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from export.anomalies.frame_set import FrameSource
 from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
 from export.errors import UsageError
 from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
+from export.frames.labels import read_label
 from export.reporter import Reporter
 
 Bytes = NDArray[np.uint8]
@@ -79,7 +79,7 @@ def score_set(
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
         if labelled[0] and features.segmentation is not None and num_classes is not None:
-            label = _read_label(labels[path.stem])
+            label = read_label(labels[path.stem])
             try:
                 per_frame.append(overlaps(features.segmentation, label, num_classes, ignored))
             except UsageError as error:
@@ -91,14 +91,3 @@ def score_set(
         np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
         mean_iou(per_frame) if per_frame else None,
     )
-
-
-def _read_label(path: Path) -> Bytes:
-    try:
-        with Image.open(path) as image:
-            label = np.asarray(image)
-    except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"expected a label, could not read {path}: {error}") from error
-    if label.ndim != 2 or label.dtype != np.uint8:
-        raise UsageError(f"expected one class id a pixel in {path}, got {label.shape} {label.dtype}")
-    return label

@@ -9,7 +9,7 @@ import torch
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 from export.graphs.detector import OPSET
 from export.graphs.noise import NoiseSource, noise_name
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
@@ -149,5 +149,4 @@ def _cause(error: BaseException) -> str:
     """The deepest error's first line: the exporter wraps it in pages of advice."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+    return first_line(error)

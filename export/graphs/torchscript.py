@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from export.detectors.entropy import entropy_offset
 from export.detectors.entropy_constants import MIN_DIST
 from export.detectors.registry import DetectorSpec
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 from export.graphs.noise import NoiseBatch
 from export.graphs.runners import Form, Outputs
 from export.graphs.segmentation import MonitoredNetwork
@@ -127,9 +127,8 @@ def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit
             traced = torch.jit.trace(monitor, tuple(example), check_trace=False)  # type: ignore[no-untyped-call]
             return cast(torch.jit.ScriptModule, traced)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ConversionError(
-            f"the network cannot be traced to TorchScript: {lines[0]}; leave --format torchscript out"
+            f"the network cannot be traced to TorchScript: {first_line(error)}; leave --format torchscript out"
         ) from error
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from export.anomalies.frame_set import FrameSource
+from export.detectors.auroc import auroc
 from export.frames.files import FrameFiles
 from export.graphs.noise import NoiseSource
 from export.graphs.runners import Form
@@ -94,5 +94,4 @@ class PrecisionGate:
     def _auroc(self, verdicts: Verdicts) -> float:
         """Mean over the shifts."""
         familiar, *shifts = np.split(verdicts.scores, np.cumsum([len(source) for source in self.sets])[:-1])
-        labels = np.repeat([0, 1], len(familiar))
-        return float(np.mean([roc_auc_score(labels, np.concatenate([familiar, shift])) for shift in shifts]))
+        return float(np.mean([auroc(familiar, shift) for shift in shifts]))

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, fx, nn
 
-from export.errors import ConversionError
+from export.errors import ConversionError, first_line
 from export.layers.stochastic import recognise
 
 MarkRole = Literal["site", "tap"]
@@ -88,7 +88,7 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
             module = program.module(check_guards=False)
     except Exception as error:  # torch.export raises as many types as a network has ways to surprise it
         raise ConversionError(
-            f"expected a network that torch.export can follow with a free batch, got {_first_line(error)}: decide by "
+            f"expected a network that torch.export can follow with a free batch, got {first_line(error)}: decide by "
             "shapes and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x))"
         ) from error
     assert isinstance(module, fx.GraphModule)
@@ -159,8 +159,3 @@ def _is_random(node: fx.Node) -> bool:
     values = {argument.name: argument.default_value for argument in node.target._schema.arguments}
     values |= dict(zip(values, node.args, strict=False)) | node.kwargs
     return values.get("train", True) is not False and values.get("dropout_p") != 0.0
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

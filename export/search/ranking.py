@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
-from sklearn.metrics import roc_auc_score
 
 from export.data.anomalous import GUIDE_ANOMALIES
+from export.detectors.auroc import auroc
 from export.detectors.fit import fit_detector
 from export.detectors.kde_classifier import KDELogOdds
 from export.detectors.registry import DETECTORS
@@ -105,7 +105,7 @@ def judge(
                     raise UsageError(f"expected frames of {shift.frames.name} in both halves: lower --every")
                 strange = scorer(shift.rows[candidate.features][places])
                 labels, scores = np.repeat([0, 1], [len(familiar), len(strange)]), np.concatenate([familiar, strange])
-                aurocs[shift.frames.name].append(float(roc_auc_score(labels, scores)))
+                aurocs[shift.frames.name].append(auroc(familiar, strange))
                 flagged.append(ind_flagged(labels, scores))
     found = {name: float(np.mean(values)) for name, values in aurocs.items() if values}
     return Ranked(candidate, found, float(np.mean(flagged)))
