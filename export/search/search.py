@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layer, how many samples, which detector? Every combination, judged in one pass over the frames."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from sklearn.pipeline import Pipeline
 from torch import nn
 
@@ -161,11 +164,12 @@ def _shifts(options: SearchOptions, files: FrameFiles) -> list[FrameSource]:
     return [FrameSource(kind, files, indices, kind, options.severity, options.export.seed) for kind in options.kinds]
 
 
-def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
+def export_command(candidate: Candidate, options: SearchOptions) -> list[str | Path]:
     """Arguments of the export that makes a bundle of a candidate."""
     tap, count = tap_and_samples(candidate)
     plain = options.export
-    words = ["--ckpt", str(plain.ckpt), "--tap", tap, "--mc-samples", str(count), "--detector", candidate.detector]
+    words: list[str | Path] = ["--ckpt", plain.ckpt, "--tap", tap, "--mc-samples", str(count)]
+    words += ["--detector", candidate.detector]
     words += ["--pca", str(candidate.pca_components)] if candidate.pca_components else []
     given: dict[str, object] = {
         "--model": plain.model,
@@ -186,8 +190,14 @@ def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
     ):
         words += [] if values is None else [flag, *map(str, values)]
     for name, value in plain.model_args.items():
-        words += ["--model-arg", f"{name}={value}"]
+        words += ["--model-arg", f"{name}={_in_yaml(value)}"]
     words += ["--resize", plain.resize] if plain.resize != ExportOptions.resize else []
     words += [flag for flag, set_ in (("--trust-checkpoint", plain.trust_checkpoint), ("--force", plain.force)) if set_]
-    words += ["--ood-frames", *map(str, options.ood_frames)] if DETECTORS[candidate.detector].needs_ood_frames else []
-    return [*words, "--frames", *map(str, plain.frames), "--out", "monitor"]
+    words += ["--ood-frames", *options.ood_frames] if DETECTORS[candidate.detector].needs_ood_frames else []
+    return [*words, "--frames", *plain.frames, "--out", "monitor"]
+
+
+def _in_yaml(value: object) -> str:
+    """One line from which ``--model-arg`` reads the value again: ``null`` for None, quotes around a text like 64."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
+    return text.removesuffix("\n").removesuffix("\n...")
