@@ -165,7 +165,7 @@ def test_name_that_does_not_exist_is_found(words: str, name: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "See docs/thresholds.md, README.md, tests/ and lsood_runtime/_monitor.py.",
+        "See docs/concepts/thresholds.md, README.md, tests/ and lsood_runtime/_monitor.py.",
         "As :meth:`assess` of :class:`~lsood_runtime.OoDMonitor`, :attr:`threshold` and :func:`export.bundle.writer.sha256`.",
         "``Manifest.threshold``, ``Manifest.files``, ``SCHEMA``, ``EvaluationGraphs``, ``frame.shape``",
         "What export.calibration.conformal does.",

@@ -3,8 +3,8 @@
 
 Every kind is one function ``(frame, severity, rng) -> frame`` on float32 in [0, 255]; to add one, write it and list it
 in ``ANOMALIES``, or pass it to ``degrade`` as it is. The same seed spoils the same part of the picture at every size;
-only ``jpeg``, ``sensor_noise`` and the noise of ``night`` live on the frame's own pixels. ``docs/anomalies.md`` shows
-every kind at every severity.
+only ``jpeg``, ``sensor_noise`` and the noise of ``night`` live on the frame's own pixels. ``docs/reference/degradations.md``
+shows every kind at every severity.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ import numpy as np
 
 from export.anomalies.lens import defocus, motion_blur, mud, occlusion
 from export.anomalies.light import night, over_exposure, sun_flare, under_exposure
-from export.anomalies.overlays import overlays
+from export.anomalies.overlay_folder import overlays
 from export.anomalies.patterns import Bytes, Degradation, Floats
 from export.anomalies.sensor import dead_lines, jpeg, sensor_noise
 from export.anomalies.weather import fog, rain, snow

@@ -3,7 +3,7 @@
 
 Frames come in the order of their recording. Whole drives are held out where there are several, contiguous blocks of the one
 where there is not. The detector is fitted on the rest; each threshold is an order statistic of the held-out scores
-(split-conformal prediction, Vovk et al. 2005; docs/thresholds.md).
+(split-conformal prediction, Vovk et al. 2005; docs/concepts/thresholds.md).
 """
 
 from collections import Counter

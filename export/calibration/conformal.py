@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds with a guarantee, from the scores of frames that fitted nothing (docs/thresholds.md).
+"""Thresholds with a guarantee, from the scores of frames that fitted nothing (docs/concepts/thresholds.md).
 
 Frames: the ``ceil((n + 1) (1 - rate))``-th smallest of n scores; a new frame, exchangeable with these, exceeds it with
 probability at most ``rate`` (split-conformal prediction, Vovk et al. 2005). Drives: the smallest score t with

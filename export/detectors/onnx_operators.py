@@ -3,7 +3,7 @@
 
 The squared distances to N points are the centred product ``|x|^2 + |p|^2 - 2 x.p``: one matrix product in place of N x D
 differences. The mean of the points is subtracted first: far from the origin the product would lose digits without it
-(docs/detectors.md has the bounds that the tests hold).
+(docs/concepts/detectors.md has the bounds that the tests hold).
 """
 
 import numpy as np

@@ -33,6 +33,7 @@ def deeplabv3p_apply_dropout(m: nn.Module) -> None:
 
 
 probunet_apply_dropout = deeplabv3p_apply_dropout
+"""The same function under the guide's name for the Probabilistic U-Net."""
 
 
 def deeplabv3p_get_ls_mcd_samples(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well a detector tells in-distribution (InD, label 0) from out-of-distribution frames (OoD, label 1).
 
-OoD is the positive class, as in the guide of 2023-04; ``docs/metrics.md`` says which published table used which.
+OoD is the positive class, as in the guide of 2023-04; ``docs/concepts/metrics.md`` says which published table used which.
 """
 
 from typing import Protocol

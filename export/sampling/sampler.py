@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One pass of a network that gives its output and S samples of its taps: only what is random runs S times.
 
-The idea, with a picture: docs/tap.md.
+The idea, with a picture: docs/concepts/tap.md.
 """
 
 from collections.abc import Sequence

@@ -34,6 +34,7 @@ from lsood_runtime._bundle.records import (
 from lsood_runtime._exceptions import BundleError
 
 SCHEMA = 2
+"""The schema of the manifests that this version reads and writes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import onnxruntime as ort
 from lsood_runtime._exceptions import ProviderError
 
 Provider = str | tuple[str, dict[str, Any]]
+"""An execution provider by name (``cpu``, ``cuda``, ``tensorrt``, or ONNX Runtime's own), or a name with its options."""
+
 ResolvedProvider = tuple[str, dict[str, Any]]
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
