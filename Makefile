@@ -6,13 +6,14 @@ STAMP := $(VENV)/.installed
 # Two workers with one thread each; a file stays with one worker, so that its fixtures are made once.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadscope
 
-.PHONY: demo test test-all bench lint clean help
+.PHONY: demo test test-all bench docs lint clean help
 
 help:
 	@echo "make demo      export the embedded demo checkpoint, score clean and degraded scenes, draw a picture"
 	@echo "make test      the tests that end in minutes"
 	@echo "make test-all  those and the slow ones (training, soak, fresh environments)"
 	@echo "make bench     the latency benchmarks and their report, in bench/; flags go in ARGS=..."
+	@echo "make docs      the documentation as a site, in site/; needs no network once installed"
 	@echo "make lint      ruff, mypy --strict, and the import directions of pyproject.toml"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -35,6 +36,9 @@ bench: $(STAMP)
 	$(RUN) -m pytest benchmarks --timeout 0 --benchmark-only --benchmark-json bench/results.json $(ARGS)
 	$(RUN) -m benchmarks.report bench/results.json --out bench
 
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -42,4 +46,4 @@ lint: $(STAMP)
 	$(VENV)/bin/lint-imports
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo build dist site *.egg-info
