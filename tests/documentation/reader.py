@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the blocks of a page in this process, in a folder that has what the pages assume a reader to have."""
+
+import glob
+import re
+import runpy
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import export.__main__
+import lsood_runtime.__main__
+from export.data import SyntheticRoads, degrade
+from lsood_runtime import __version__
+from tests.conftest import FRAME_SIZE, INPUT_SIZE
+from tests.documentation.pages import Block
+from tests.paths import EXAMPLES, ROOT
+
+DEMO = EXAMPLES / "demo" / "synthetic_roads.ckpt"
+EXPORT = "python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/"
+_FLAGS_A_FRAME = {"score", "watch", "diff"}  # these end with 1 where a frame is flagged or a decision flips
+_CALIBRATION, _DRIVE = 80, 6
+
+
+def write_reader_folder(folder: Path) -> None:
+    """Frames, labels, overlays and a checkpoint under the names that the pages use."""
+    scenes = SyntheticRoads(_CALIBRATION + _DRIVE, *FRAME_SIZE, seed=1)
+    for name in ("calibration", "drives/town", "drives/country", "drive", "labels", "dusk", "dirt", "runs"):
+        (folder / name).mkdir(parents=True)
+    for i in range(_CALIBRATION):
+        Image.fromarray(scenes[i][0]).save(folder / "calibration" / f"{i:04d}.png")
+        drive = "town" if i < _CALIBRATION // 2 else "country"
+        shutil.copy(folder / "calibration" / f"{i:04d}.png", folder / "drives" / drive)
+    for i in range(_DRIVE):
+        frame, label = scenes[_CALIBRATION + i]
+        Image.fromarray(frame).save(folder / "drive" / f"{i:04d}.png")
+        Image.fromarray(label).save(folder / "labels" / f"{i:04d}.png")
+        Image.fromarray(degrade(frame, "night", 3, seed=i)).save(folder / "dusk" / f"dusk{i:04d}.png")
+    brown = np.zeros((40, 80, 4), np.uint8)
+    brown[10:30, 20:60] = (90, 70, 50, 255)
+    Image.fromarray(brown).save(folder / "dirt" / "splash.png")
+    checkpoint = torch.load(DEMO, weights_only=True)
+    # Smaller than it was trained on, with blocks that fit the map: the pages' commands take less time.
+    checkpoint["hyper_parameters"] |= {"input_size": INPUT_SIZE, "block_size": 2}
+    torch.save(checkpoint, folder / "runs" / "best.ckpt")
+
+
+class Reader:
+    """Somebody who types a page's blocks one after the other, in the current folder.
+
+    Args:
+        exported: the bundle that the pages' first command writes, made once for all pages.
+    """
+
+    def __init__(self, exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._exported, self._monkeypatch = exported, monkeypatch
+
+    def run(self, block: Block) -> None:
+        """Write the file that the block's title names, or run the block."""
+        if block.title is not None:
+            Path(block.title).write_text(block.text)
+        elif block.language == "python":
+            exec(compile(block.text, "<a page's block>", "exec"), {"__name__": "__main__"})
+        elif block.language == "bash":
+            for command in block.commands:
+                self._type(command)
+
+    def _type(self, command: str) -> None:
+        words = [path for word in shlex.split(command) for path in sorted(glob.glob(word)) or [word]]  # noqa: PTH207
+        match words:
+            case ["python", "-m", "export", *_] if command == EXPORT:
+                shutil.copytree(self._exported, "monitor")
+            case ["python", "-m", "export", *arguments]:
+                assert self._call(export.__main__.main, arguments) == 0, command
+            case ["python", "-m", "lsood_runtime", name, *arguments]:
+                code = self._call(lsood_runtime.__main__.main, [name, *arguments])
+                assert code in ((0, 1) if name in _FLAGS_A_FRAME else (0,)), command
+            case ["python", script, *arguments] if script.startswith("examples/"):
+                self._monkeypatch.setattr(sys, "argv", [script, *arguments])
+                runpy.run_path(str(ROOT / script), run_name="__main__")
+            case ["make", *targets]:
+                known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+                assert set(targets) <= set(known), command
+            case ["python", "-m", "build", "--wheel"]:  # tests/test_fresh_environment.py builds and installs it
+                pass
+            case ["pip", "install", what]:
+                _check_installation(what)
+            case _:
+                raise AssertionError(f"expected a command that a test can run, got {command}")
+
+    def _call(self, main: object, arguments: Sequence[str]) -> int:
+        """What ``python -m PACKAGE ARGUMENTS`` ends with."""
+        assert callable(main)
+        self._monkeypatch.setattr(sys, "argv", ["PACKAGE", *arguments])
+        try:
+            return int(main() or 0)
+        except SystemExit as end:
+            return int(end.code or 0)
+
+
+def _check_installation(what: str) -> None:
+    match = re.fullmatch(r"(?P<source>.+)\[(?P<extras>[a-z,]+)\]", what)
+    assert match is not None, what
+    assert match["source"] in (".", f"dist/lsood_runtime-{__version__}-py3-none-any.whl"), what
+    known = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
+    for extra in match["extras"].split(","):
+        assert re.search(rf"^{extra} = \[", known, flags=re.MULTILINE), what

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The code blocks of the README and of every page run as they stand, in the order of the page."""
+
+import logging
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import markdown
+import pytest
+
+from export.__main__ import main
+from mkdocs_hooks.command_line import COMMANDS
+from mkdocs_hooks.diagrams import mermaid_as_svg
+from tests.documentation.pages import PAGES, README, Page
+from tests.documentation.reader import EXPORT, Reader, write_reader_folder
+from tests.paths import ROOT
+
+RUNNABLE = [page for page in PAGES if any(block.language in ("bash", "python") for block in page.blocks)]
+LANGUAGES = {"bash", "python", "yaml", "text", "mermaid"}
+# What a command in a `text` block needs that no test has; every other command stands in a `bash` block and runs.
+MISSING = (
+    "CAMVID",
+    "DAY/",
+    "day.npz",
+    "runs/monitor",
+    "drive.mcap",
+    "NEW.json",
+    "VERSION",
+    "make bench",
+    "pytest benchmarks",
+    "cmake",
+    "*.ppm",
+)
+RUNS_ELSEWHERE = {
+    "python examples/guide.py --out runs/guide": "tests/export/guide/test_guide_script.py",
+    "lsood inspect monitor/ | grep threshold": "tests/examples/test_cpp_example.py",
+}
+
+
+@pytest.fixture(scope="session")
+def reader_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reader")
+    write_reader_folder(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(reader_folder: Path) -> Path:
+    """The bundle that the README's first command writes, by that very command."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(reader_folder)
+        monkeypatch.setattr(sys, "argv", ["export", *shlex.split(EXPORT)[3:]])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 0
+    bundle = reader_folder.with_name("exported")
+    (reader_folder / "monitor").rename(bundle)
+    return bundle
+
+
+@pytest.fixture
+def reader(reader_folder: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    folder = tmp_path / "reader"
+    shutil.copytree(reader_folder, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    handlers, level, modules = list(logging.root.handlers), logging.root.level, set(sys.modules)
+    yield Reader(exported, monkeypatch)
+    logging.root.handlers[:], logging.root.level = handlers, level
+    for name in set(sys.modules) - modules:
+        if name.startswith("my_"):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=str)
+def test_code_blocks_of_a_page_in_order_run(page: Page, reader: Reader, exported: Path) -> None:
+    if not any(EXPORT in block.commands for block in page.blocks):
+        shutil.copytree(exported, "monitor")
+    for block in page.blocks:
+        reader.run(block)
+
+
+def test_code_blocks_of_all_pages_use_every_command() -> None:
+    run = [
+        shlex.split(command)
+        for page in PAGES
+        for block in page.blocks
+        if block.language == "bash"
+        for command in block.commands
+    ]
+    for command in COMMANDS:
+        if command != ("lsood_runtime",):  # does nothing without a command of its own
+            assert any(words[2 : 2 + len(command)] == list(command) for words in run), command
+
+
+def test_code_blocks_of_the_readme_export_and_score() -> None:
+    commands = [command for block in README.blocks if block.language == "bash" for command in block.commands]
+    assert [" ".join(shlex.split(command)[2:4]) for command in commands if command.startswith("python -m ")] == [
+        "build --wheel",
+        "export --ckpt",
+        "lsood_runtime inspect",
+        "lsood_runtime score",
+        "lsood_runtime watch",
+        "export evaluate",
+    ]
+    assert EXPORT in commands
+    assert [block.language for block in README.blocks].count("python") == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_code_blocks_of_a_page_have_a_known_language(page: Page) -> None:
+    assert {block.language for block in page.blocks} <= LANGUAGES
+    html = markdown.markdown(page.prose, extensions=["tables"])
+    assert "<pre><code>" not in html, "an indented block, which no test would run"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_text_blocks_of_a_page_hold_no_command_that_could_run(page: Page) -> None:
+    for block in page.blocks:
+        if block.language == "text":
+            for command in block.commands:
+                if re.match(r"(python|lsood|make|pytest|pip) ", command):
+                    elsewhere = RUNS_ELSEWHERE.get(command)
+                    assert elsewhere or any(word in command for word in MISSING), command
+                    assert elsewhere is None or (ROOT / elsewhere).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_diagrams_of_a_page_can_be_drawn(page: Page) -> None:
+    for block in page.blocks:
+        if block.language == "mermaid":
+            assert "</svg>" in mermaid_as_svg(block.text, "mermaid", "diagram", {}, None)
