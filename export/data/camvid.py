@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from export.data.dataset import Augmentation, SegmentationDataset
 from export.errors import UsageError
 from export.frames.files import read_frame
+from export.frames.labels import read_label
 
 CLASSES = (
     "sky",
@@ -75,9 +75,7 @@ class CamVid:
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Frame ``(360, 480, 3)`` uint8 RGB and label ``(360, 480)`` uint8: 0 to 10, 255 for void."""
-        frame = read_frame(self.paths[index])
-        with Image.open(self._labels[index]) as image:
-            label = np.array(image, np.uint8)
+        frame, label = read_frame(self.paths[index]), read_label(self._labels[index]).copy()
         if frame.shape[:2] != _SIZE or label.shape != _SIZE:
             raise UsageError(
                 f"expected {self.paths[index].name} and its label to be 480x360, "

@@ -41,6 +41,13 @@ def test_camvid_keeps_drives_and_maps_void(camvid: Path) -> None:
     np.testing.assert_array_equal(label == 255, raw == 11)
 
 
+def test_camvid_label_of_16_bits_is_refused(camvid: Path) -> None:
+    """Of 256 and more the low byte would pass for a class."""
+    write(camvid / "valannot" / "0016E5_00000.png", np.full((360, 480), 256 + 3, np.uint16))
+    with pytest.raises(UsageError, match="one byte a pixel"):
+        CamVid(camvid, "val")[0]
+
+
 def test_class_weights_follow_the_counts(camvid: Path) -> None:
     frames = CamVid(camvid, "val")
     labels = np.stack([frames[i][1] for i in range(len(frames))])
