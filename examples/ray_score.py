@@ -60,7 +60,7 @@ def find_images(folders: Sequence[Path]) -> list[dict[str, str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Score the drives and say how many frames were strange."""
+    """Score the drives and print how many frames are out of distribution."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("drives", type=Path, nargs="+", metavar="DRIVE", help="folders of images")
@@ -90,8 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     scored.write_parquet(str(options.out.resolve()))
     written = ray.data.read_parquet(str(options.out.resolve()))
-    strange = written.sum("is_ood")
-    print(f"{written.count()} frames of {len(options.drives)} drives, {strange} out of distribution; in {options.out}")
+    flagged = written.sum("is_ood")
+    print(f"{written.count()} frames of {len(options.drives)} drives, {flagged} out of distribution; in {options.out}")
     return 0
 
 

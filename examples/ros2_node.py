@@ -85,7 +85,7 @@ def make_node() -> Any:
             values = [KeyValue(key=key, value=json.dumps(value)) for key, value in result.asdict().items()]
             status = DiagnosticStatus(
                 level=level_of(result),
-                name="lsood: familiar ground",
+                name="lsood: out-of-distribution monitor",
                 message=("alarm: " if result.alarm else "") + (verdict.reason or verdict.state.value),
                 hardware_id=result.camera,
                 values=values,

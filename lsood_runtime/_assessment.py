@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the monitor says of a frame."""
+"""The result of assessing a frame: its state and its verdict."""
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -11,16 +11,16 @@ from lsood_runtime._text.json_values import JsonScalar, finite_or_none
 
 
 class State(StrEnum):
-    """What to make of a frame."""
+    """The state of a frame."""
 
     OK = "ok"
     """In distribution."""
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     """The score is above the threshold."""
     INVALID = "invalid"
-    """No frame of a camera that works, or a score that is no finite number: treat it as out of distribution."""
+    """Not a frame of a working camera, or no finite score: treat it as out of distribution."""
     LATE = "late"
-    """The verdict came after the deadline; what it says of the frame still holds."""
+    """The verdict came after the deadline; score and p-value still hold."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,8 +35,8 @@ class Assessment:
         threshold: in the unit of the score.
         segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none, or the graphs
             did not run.
-        state: the verdict in one word. INVALID goes before LATE, LATE before OUT_OF_DISTRIBUTION.
-        reason: why the state is not OK, in a sentence; empty where it is.
+        state: INVALID goes before LATE, LATE before OUT_OF_DISTRIBUTION.
+        reason: why the state is not OK, in one sentence; empty where it is OK.
         provider: the execution provider that ran.
         latency_ms: from the call to the verdict, milliseconds.
         stamp_ns: of the frame, nanoseconds on the caller's clock; where none was given, of the call since the epoch.

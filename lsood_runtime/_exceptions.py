@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong at run time.
+"""Errors of the runtime, one class for each cause.
 
 LsoodError
 ├── BundleError      the bundle is incomplete, damaged, or of a schema that this version cannot read
-├── ProviderError    an execution provider that was asked for does not load, or fails in a run
-├── SelfTestError    the golden frames do not get their scores back
-├── FrameError       a frame that breaks the input contract
-├── MediaError       a file that is no image or video
-└── ClosedError      a monitor that was closed
+├── ProviderError    an execution provider does not load, or fails in a run
+├── SelfTestError    the scores of the golden frames differ from those at export
+├── FrameError       a frame that does not fit the input contract
+├── MediaError       a file that cannot be read or written, or a package for it that is missing
+└── ClosedError      a monitor or a worker that was closed
 """
 
 
@@ -20,23 +20,28 @@ class BundleError(LsoodError):
 
 
 class ProviderError(LsoodError):
-    """An execution provider that was asked for does not run on this machine."""
+    """An execution provider does not load on this machine, or fails in a run."""
 
 
 class SelfTestError(LsoodError):
-    """The golden frames do not get their scores back: the bundle must not be trusted on this machine."""
+    """The scores of the golden frames differ from those at export: the bundle must not be used on this machine."""
 
 
 class FrameError(LsoodError, ValueError):
-    """A frame breaks the input contract."""
+    """A frame does not fit the input contract."""
 
 
 class MediaError(LsoodError):
-    """A file cannot be read as an image or a video."""
+    """A file cannot be read or written, or a package for it is missing."""
 
 
 class ClosedError(LsoodError, RuntimeError):
-    """The monitor was closed."""
+    """The monitor or the worker was closed."""
+
+
+def missing_extra(purpose: str, extra: str) -> MediaError:
+    """The error where a package of an extra is not installed; ``purpose`` is what it is needed for."""
+    return MediaError(f"{purpose} needs packages that are not installed: pip install 'lsood-runtime[{extra}]'")
 
 
 def one_line(error: BaseException) -> str:

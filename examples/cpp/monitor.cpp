@@ -3,7 +3,7 @@
 //
 //     monitor BUNDLE/monitor.onnx THRESHOLD [--cuda] FRAME.ppm ...
 //
-// THRESHOLD is what `lsood inspect BUNDLE` prints. Ends with 0: all familiar, 1: one is not, 2: bad input.
+// THRESHOLD is what `lsood inspect BUNDLE` prints. Exit code 0: all frames in distribution, 1: one is not, 2: bad input.
 #include <onnxruntime_cxx_api.h>
 
 #include <array>
@@ -64,18 +64,18 @@ int run(const std::vector<std::string>& arguments) {
   const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
   const char* inputs[] = {"frame"};
   const char* outputs[] = {"score"};
-  bool strange = false;
+  bool any_ood = false;
   for (size_t i = cuda ? 3 : 2; i < arguments.size(); ++i) {
     auto pixels = read_ppm(arguments[i], shape[1], shape[2]);
     const auto frame = Ort::Value::CreateTensor<uint8_t>(memory, pixels.data(), pixels.size(), one_frame.data(), 4);
     const auto results = session.Run(Ort::RunOptions{}, inputs, &frame, 1, outputs, 1);
     double score = results[0].GetTensorData<double>()[0];
-    if (!std::isfinite(score)) score = std::numeric_limits<double>::infinity();  // NaN would pass for familiar
+    if (!std::isfinite(score)) score = std::numeric_limits<double>::infinity();  // NaN would pass for in distribution
     const bool is_ood = score > threshold;
     std::printf("%s %.17g %s\n", arguments[i].c_str(), score, is_ood ? "OUT_OF_DISTRIBUTION" : "ok");
-    strange = strange || is_ood;
+    any_ood = any_ood || is_ood;
   }
-  return strange ? 1 : 0;
+  return any_ood ? 1 : 0;
 }
 
 }  // namespace

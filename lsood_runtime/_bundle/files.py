@@ -20,7 +20,7 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BundleError(f"expected to read {path}: {error.strerror}") from error
+        raise BundleError(f"expected to read {path}, got {error.strerror}: check its permissions") from error
 
 
 def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
@@ -30,12 +30,14 @@ def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
         BundleError: the name leads out of the folder, or the file is missing, a link, or another than the recorded one.
     """
     if Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
-        raise BundleError(f"expected plain file names in the manifest, got {name!r}, which leads out of the bundle")
+        raise BundleError(
+            f"expected plain file names in the manifest, got {name!r}, which leads out of the bundle: export it again"
+        )
     path = folder / name
     try:
         is_link, is_file = path.is_symlink(), path.is_file()
     except OSError as error:
-        raise BundleError(f"expected to find {path}: {error.strerror}") from error
+        raise BundleError(f"expected to find {path}, got {error.strerror}: export the bundle again") from error
     if is_link:
         raise BundleError(f"expected {name} to be a file of the bundle, it is a link: copy the bundle with its files")
     if not is_file:
@@ -43,11 +45,13 @@ def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
     contents = read_file(path)
     if len(contents) != record.bytes:
         raise BundleError(
-            f"expected {name} to have {record.bytes} bytes, got {len(contents)}: it was cut off or replaced"
+            f"expected {name} to have {record.bytes} bytes, got {len(contents)}: it was cut off or replaced, "
+            "copy the bundle again"
         )
     digest = hashlib.sha256(contents).hexdigest()
     if digest != record.sha256:
         raise BundleError(
-            f"expected {name} with sha256 {record.sha256[:12]}..., got {digest[:12]}...: it was changed after export"
+            f"expected {name} with sha256 {record.sha256[:12]}..., got {digest[:12]}...: it was changed "
+            "after export, copy the bundle again"
         )
     return contents

@@ -49,12 +49,19 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
     shape = (manifest.input.frame_height, manifest.input.frame_width, 3)
     if frames.dtype != np.uint8 or frames.shape[1:] != shape or len(frames) == 0:
         raise BundleError(
-            f"expected golden frames (G, {str(shape)[1:]} uint8 in {GOLDEN_FILE}, got {frames.shape} {frames.dtype}"
+            f"expected golden frames (G, {str(shape)[1:]} uint8 in {GOLDEN_FILE}, got {frames.shape} {frames.dtype}: "
+            "export the bundle again"
         )
     if scores.dtype != np.float64 or scores.shape != frames.shape[:1]:
-        raise BundleError(f"expected {len(frames)} float64 scores in {GOLDEN_FILE}, got {scores.shape} {scores.dtype}")
+        raise BundleError(
+            f"expected {len(frames)} float64 scores in {GOLDEN_FILE}, got {scores.shape} {scores.dtype}: "
+            "export the bundle again"
+        )
     for name, values, noise_shape in zip(manifest.masks.noise_names, noise, manifest.masks.noise, strict=True):
         wanted = (len(frames), manifest.masks.count, *noise_shape)
         if values.dtype != np.float32 or values.shape != wanted:
-            raise BundleError(f"expected {name} {wanted} float32 in {GOLDEN_FILE}, got {values.shape} {values.dtype}")
+            raise BundleError(
+                f"expected {name} {wanted} float32 in {GOLDEN_FILE}, got {values.shape} {values.dtype}: "
+                "export the bundle again"
+            )
     return GoldenFrames(frames=frames, scores=scores, noise=noise, tolerance=manifest.golden.tolerance)

@@ -95,9 +95,13 @@ class Manifest:
         try:
             values: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
         except (ValueError, RecursionError) as error:
-            raise BundleError(f"expected the manifest to be JSON, it is damaged: {error}") from error
+            raise BundleError(
+                f"expected the manifest to be JSON, got damaged text ({error}): copy the bundle again"
+            ) from error
         if not isinstance(values, dict):
-            raise BundleError(f"expected the manifest to be a JSON object, got {type(values).__name__}")
+            raise BundleError(
+                f"expected the manifest to be a JSON object, got {type(values).__name__}: copy the bundle again"
+            )
         schema = values.get("schema")
         if schema != SCHEMA or isinstance(schema, bool):
             raise BundleError(

@@ -57,10 +57,10 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise BundleError(f"expected a bundle folder, found none at {folder}")
+        raise BundleError(f"expected a bundle folder, found none at {folder}: check the path")
     path = folder / MANIFEST_FILE
     if not path.is_file():
-        raise BundleError(f"expected a bundle, found no {MANIFEST_FILE} in {folder}: export writes one")
+        raise BundleError(f"expected a bundle, found no {MANIFEST_FILE} in {folder}: give the folder that export wrote")
     return Manifest.from_json(read_file(path))
 
 
@@ -75,5 +75,5 @@ def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
     files = {name: read_verified(folder, name, record) for name, record in manifest.files.items()}
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):
         if name not in files:
-            raise BundleError(f"expected the manifest to record {name}, it does not")
+            raise BundleError(f"expected the manifest to record {name}, it does not: export the bundle again")
     return Bundle(manifest=manifest, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))

@@ -24,7 +24,9 @@ def parse_record(kind: type[Record], values: object) -> Record:
 
 def field_error(where: str, expected: str, value: object) -> BundleError:
     """The error for a field with a wrong value, in one line."""
-    return BundleError(f"expected the manifest's field {where} to be {expected}, got {short_repr(value)}")
+    return BundleError(
+        f"expected the manifest's field {where} to be {expected}, got {short_repr(value)}: export it again"
+    )
 
 
 def _parse(kind: object, value: object, where: str) -> object:
@@ -63,7 +65,7 @@ def _parse_dataclass(kind: type, value: object, where: str) -> object:
     required = [field.name for field in dataclasses.fields(kind) if field.default_factory is dataclasses.MISSING]
     missing = [name for name in required if name not in value]
     if missing:
-        raise BundleError(f"expected the manifest's field {_join(where, missing[0])}, it is missing")
+        raise BundleError(f"expected the manifest's field {_join(where, missing[0])}, it is missing: export it again")
     given = {name: hint for name, hint in hints.items() if name in value}
     return kind(**{name: _parse(hint, value[name], _join(where, name)) for name, hint in given.items()})
 

@@ -61,7 +61,9 @@ def compare_decisions(name: str, frame: NDArray[np.uint8], old: OoDMonitor, new:
         (m.manifest.input.frame_height, m.manifest.input.frame_width, m.manifest.input.channels) for m in (old, new)
     ]
     if contracts[0] != contracts[1]:
-        raise BundleError(f"expected two bundles for the same frames, got {contracts[0]} and {contracts[1]}")
+        raise BundleError(
+            f"expected two bundles for the same frames, got {contracts[0]} and {contracts[1]}: compare those of one camera"
+        )
     check_named_frame(name, frame, old.manifest.input)
     before, after = old.assess(frame), new.assess(frame)
     if before.state == after.state:

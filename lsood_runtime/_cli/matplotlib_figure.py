@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, missing_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ def figure_class() -> "type[Figure]":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MediaError("drawing needs the extra: pip install 'lsood-runtime[replay]'") from error
+        raise missing_extra("drawing a picture", "replay") from error
     return Figure
 
 
@@ -32,4 +32,4 @@ def save_figure(figure: "Figure", path: Path) -> None:
     try:
         figure.savefig(path, dpi=110)
     except (OSError, ValueError) as error:
-        raise MediaError(f"cannot write the picture {path}: {error}") from error
+        raise MediaError(f"cannot write the picture {path}: {error}; choose another file") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A drive as a recording for the rerun viewer; imports rerun when one is asked for."""
+"""Write a drive as a recording for the rerun viewer; rerun is imported when a file is opened."""
 
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, missing_extra
 
 
 class RerunFile:
@@ -27,15 +27,13 @@ class RerunFile:
         try:
             import rerun
         except ImportError as error:
-            raise MediaError(
-                "writing for the rerun viewer needs the extra: pip install 'lsood-runtime[rerun]'"
-            ) from error
+            raise missing_extra("writing for the rerun viewer", "rerun") from error
         self._rerun, self._threshold = rerun, threshold
         self._recording: Any = rerun.RecordingStream("lsood")
         try:
             self._recording.save(path)
         except Exception as error:  # rerun raises what its Rust side makes of it
-            raise MediaError(f"cannot write {path}: {error}") from error
+            raise MediaError(f"cannot write {path}: {error}; choose another file") from error
 
     def add(self, camera: str, image: NDArray[np.uint8], verdict: Assessment, onset: bool) -> None:
         """Add a frame, RGB."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of verdicts: CSV, JSON lines, Parquet, MCAP. Each appears under its name once it is whole."""
+"""Files of verdicts as CSV, JSON lines, Parquet or MCAP; each write is atomic."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, Self, cast
 
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import JsonScalar
 
@@ -16,7 +16,6 @@ P = ParamSpec("P")
 
 Row = Mapping[str, JsonScalar]
 _PARQUET_ROWS = 4096
-_NEED = "needs the extra: pip install 'lsood-runtime[replay]'"
 
 
 class _Writer(Protocol):
@@ -26,7 +25,7 @@ class _Writer(Protocol):
 
 
 class VerdictFile:
-    """A file of verdicts, a row a frame; its suffix says which kind. Left by an exception, nothing appears.
+    """A file of verdicts, a row for each frame, in the format of its suffix. After an exception no file appears.
 
     Args:
         path: ends in ``.csv``, ``.jsonl``, ``.parquet`` or ``.mcap``.
@@ -43,7 +42,7 @@ class VerdictFile:
         try:
             self._writer = make(self._partial)
         except OSError as error:
-            raise MediaError(f"cannot write {path}: {error.strerror}") from error
+            raise MediaError(f"cannot write {path}: {error.strerror}; choose another file") from error
 
     def write(self, row: Row) -> None:
         """Add a row; all rows have the same names.
@@ -70,7 +69,7 @@ class VerdictFile:
         try:
             call(*arguments, **options)
         except OSError as error:
-            raise MediaError(f"cannot write {self._path}: {error.strerror or error}") from error
+            raise MediaError(f"cannot write {self._path}: {error.strerror or error}; choose another file") from error
 
 
 class _Csv:
@@ -102,7 +101,7 @@ class _Parquet:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise MediaError(f"writing Parquet {_NEED}") from error
+            raise missing_extra("writing Parquet", "replay") from error
         self._arrow, self._rows = pyarrow, list[Row]()
         self._writer: Any = None
         self._file = path.open("wb")
@@ -123,7 +122,7 @@ class _Parquet:
     def _flush(self) -> None:
         if not self._rows and self._writer is not None:
             return
-        # Every row tells the types but for those that may be missing: a float or a stamp that is None in all of them.
+        # Rows show the types of their values, but for columns that are None in all rows: those hold floats or stamps.
         known = {name: kind for row in self._rows for name, kind in _arrow_types(self._arrow, row).items()}
         names = self._rows[0] if self._rows else {}
         schema = self._arrow.schema([(name, known.get(name, self._arrow.float64())) for name in names])
@@ -146,7 +145,7 @@ class _Mcap:
         try:
             from mcap.writer import Writer
         except ImportError as error:
-            raise MediaError(f"writing MCAP {_NEED}") from error
+            raise missing_extra("writing MCAP", "replay") from error
         self._file = path.open("wb")
         self._writer = Writer(self._file)
         self._writer.start(profile="", library="lsood_runtime")

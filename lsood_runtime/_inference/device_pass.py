@@ -86,7 +86,7 @@ class DevicePass:
         if (frames.device, frames.device_id) != (self._device, self._device_id):
             raise FrameError(
                 f"expected a frame in host memory or on {self._device}:{self._device_id}, "
-                f"got one on {frames.device}:{frames.device_id}"
+                f"got one on {frames.device}:{frames.device_id}: copy it there first"
             )
         self._network.guard(
             binding.bind_input, "frame", frames.device, frames.device_id, np.uint8, frames.shape, frames.pointer

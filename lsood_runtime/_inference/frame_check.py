@@ -10,7 +10,7 @@ from lsood_runtime._inference.frame_hints import array_hint, object_hint
 
 
 def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
-    """Give ``frame`` back as a batch of one, as ONNX Runtime takes it, or say what is wrong with it.
+    """Give ``frame`` back as a batch of one, as ONNX Runtime takes it, or raise an error that names the fault.
 
     Args:
         frame: a camera frame in host memory, as a numpy array or anything with DLPack or ``__array_interface__``, or in CUDA
@@ -82,7 +82,8 @@ def _check(frame: object, contract: InputContract, channels: str, rank: int) -> 
     if isinstance(array, DeviceFrame):
         if array.shape[rank - 3 :] != shape or len(array.shape) != rank:
             raise FrameError(
-                f"expected a {shape} uint8 frame in {channels.upper()}, got {array.shape} on {array.device}"
+                f"expected a {shape} uint8 frame in {channels.upper()}, got {array.shape} on {array.device}: "
+                "pass the camera's image as rows, columns and channels"
             )
         if turned:
             raise FrameError(

@@ -23,7 +23,7 @@ _REMEDY = {
 
 
 def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProvider]:
-    """Full names and options of the providers asked for; the CPU where none is.
+    """Full names and options of providers; the CPU where none is named.
 
     Raises:
         TypeError: one string in place of a sequence, or an entry that is neither a name nor ``(name, options)``.
@@ -40,7 +40,7 @@ def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProv
 
 
 def check_available(providers: Sequence[ResolvedProvider]) -> None:
-    """Ask this build of ONNX Runtime for each provider; whether one runs, only a session can say.
+    """Check that this build of ONNX Runtime has each provider; only a session shows whether one runs.
 
     Raises:
         ProviderError: the build does not know one of them.
@@ -54,11 +54,11 @@ def check_available(providers: Sequence[ResolvedProvider]) -> None:
 
 
 def remedy(provider: str) -> str:
-    """What to do where a provider is missing."""
+    """Remedy where a provider is missing."""
     return _REMEDY.get(provider, "check its name, or install the build that has it")
 
 
 def captures_graph(provider: ResolvedProvider) -> bool:
-    """Whether CUDA is asked to record the kernels of a run once and to replay them from then on."""
+    """Whether CUDA records the kernels of a run once and replays them from then on, by the provider's options."""
     name, options = provider
     return name == CUDA and str(options.get("enable_cuda_graph", "0")).lower() in ("1", "true")

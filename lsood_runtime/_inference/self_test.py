@@ -50,8 +50,8 @@ class SelfTest:
             if not error <= self.tolerance:
                 raise SelfTestError(
                     f"expected golden frame {i} to score {self.expected[i]:.6g} within {self.tolerance:.3g}, got "
-                    f"{self.scores[i]:.6g} on {self.provider}: this machine computes something else than the exporter; "
-                    "do not rely on it"
+                    f"{self.scores[i]:.6g} on {self.provider}: this machine computes other scores than the exporter; "
+                    "do not rely on it, try another provider or export the bundle again"
                 )
 
 

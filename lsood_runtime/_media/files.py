@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames out of files, for the command line; Pillow and OpenCV are imported when a file needs them."""
+"""Read camera frames from images and videos; Pillow and OpenCV are imported when a file needs them."""
 
 import glob
 import os
@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, missing_extra
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
 _DEEP_MODES = ("I", "F")  # Pillow cuts these off at 255 where it should scale
 _HIGHEST_RATE = 1000.0  # containers without a rate state nonsense
-_NEED = "needs the extra: pip install 'lsood-runtime[media]'"
 
 
 def find_media(sources: Sequence[str]) -> list[Path]:
@@ -91,7 +90,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise MediaError(f"reading the image {path} {_NEED}") from error
+        raise missing_extra(f"reading the image {path}", "media") from error
     try:
         with Image.open(path) as image:
             mode = image.mode
@@ -133,5 +132,5 @@ def _open_video(path: Path) -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise MediaError(f"reading the video {path} {_NEED}") from error
+        raise missing_extra(f"reading the video {path}", "media") from error
     return cv2.VideoCapture(str(path))

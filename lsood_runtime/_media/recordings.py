@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames out of recorded drives: ROS bags, and MCAP files of ROS messages; rosbags is imported when one is read."""
+"""Read camera frames from recorded drives, ROS bags and MCAP files of ROS messages; rosbags is imported for it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, missing_extra
 
 RECORDING_SUFFIXES = (".mcap", ".bag", ".db3")
 _BAG_METADATA = "metadata.yaml"
@@ -42,9 +42,7 @@ def read_recording(
         from rosbags.image import message_to_cvimage
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
-        raise MediaError(
-            f"reading the recording {path} needs the extra: pip install 'lsood-runtime[replay]'"
-        ) from error
+        raise missing_extra(f"reading the recording {path}", "replay") from error
     where = str(path)
     try:
         with AnyReader([path], default_typestore=get_typestore(Stores.LATEST)) as reader:

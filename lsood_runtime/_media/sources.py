@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames for the command line, whatever they come from: images, videos, recorded drives, a camera."""
+"""Read camera frames from any source: images, videos, recorded drives, a camera."""
 
 import re
 import time
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._media.files import VIDEO_SUFFIXES, find_media, read_frames, video_rate
 from lsood_runtime._media.recordings import is_recording, read_recording
 
@@ -38,8 +38,8 @@ def find_sources(sources: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for source in sources:
-        lone = DEVICE.fullmatch(source) or is_recording(Path(source))
-        found += [source] if lone else [str(path) for path in find_media([source])]
+        single = DEVICE.fullmatch(source) or is_recording(Path(source))
+        found += [source] if single else [str(path) for path in find_media([source])]
     return found
 
 
@@ -79,7 +79,7 @@ def _camera(number: int, channels: str) -> Iterator[SourceFrame]:
     try:
         import cv2
     except ImportError as error:
-        raise MediaError(f"reading camera:{number} needs the extra: pip install 'lsood-runtime[media]'") from error
+        raise missing_extra(f"reading camera:{number}", "media") from error
     capture = cv2.VideoCapture(number)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the latest frame, not the oldest that waits
     try:
@@ -88,7 +88,7 @@ def _camera(number: int, channels: str) -> Iterator[SourceFrame]:
         for i in count():
             grabbed, image = capture.read()
             if not grabbed:
-                raise MediaError(f"camera:{number} gave no frame after {i} frames")
+                raise MediaError(f"camera:{number} gave no frame after {i} frames: check its cable and driver")
             frame = np.asarray(image, np.uint8)
             turned = frame if channels == "bgr" else frame[..., ::-1]
             yield SourceFrame(f"camera:{number}#{i:06d}", f"camera:{number}", time.time_ns(), turned)

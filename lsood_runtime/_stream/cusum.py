@@ -56,11 +56,13 @@ class Cusum:
         frames = 3600 * self.hours_between_false_alarms * self.frames_per_second
         if frames <= together:
             raise ValueError(
-                f"expected more than {together} frames between false alarms, since so many are worth one, got {frames:g}"
+                f"expected more than {together} frames between false alarms, since so many are worth one, "
+                f"got {frames:g}: allow fewer false alarms"
             )
         if len(calibration.scores) < _FEWEST_SCORES:
             raise ValueError(
-                f"expected at least {_FEWEST_SCORES} calibration scores, got {len(calibration.scores)}: calibrate with more"
+                f"expected at least {_FEWEST_SCORES} calibration scores, got {len(calibration.scores)}: "
+                "calibrate with more frames"
             )
         return math.log(frames / together), 1 / together
 

@@ -41,7 +41,9 @@ class ScoreHistogram:
             BundleError: its bundle has another calibration.
         """
         if other._calibration != self._calibration:
-            raise BundleError("expected a histogram of the same calibration, got one of another bundle")
+            raise BundleError(
+                "expected a histogram of the same calibration, got one of another bundle: merge those of one bundle"
+            )
         self.counts = self.counts + other.counts
 
     @property
@@ -73,11 +75,17 @@ class ScoreHistogram:
             values = json.loads(text)
             same, counts = values["calibration"] == histogram._calibration, np.array(values["counts"])
         except (ValueError, TypeError, KeyError) as error:
-            raise BundleError(f"expected a histogram of scores as JSON, cannot read it: {error}") from error
+            raise BundleError(
+                f"expected a histogram of scores as JSON, cannot read it: {error}; pass what to_json wrote"
+            ) from error
         if not same:
-            raise BundleError("expected a histogram of the same calibration, got one of another bundle")
+            raise BundleError(
+                "expected a histogram of the same calibration, got one of another bundle: merge those of one bundle"
+            )
         if counts.shape != histogram.counts.shape or counts.dtype.kind != "i" or counts.min() < 0:
-            raise BundleError(f"expected {len(histogram.counts)} counts of at least 0, got {values['counts']}")
+            raise BundleError(
+                f"expected {len(histogram.counts)} counts of at least 0, got {values['counts']}: pass what to_json wrote"
+            )
         histogram.counts = counts
         return histogram
 

@@ -50,7 +50,7 @@ class LatestFrameWorker:
         with self._changed:
             self._raise_error()
             if self._closing:
-                raise ClosedError("expected a worker at work, this one was closed: make a new one")
+                raise ClosedError("expected an open worker, this one was closed: make a new LatestFrameWorker")
             dropped = camera in self._waiting
             self._dropped += dropped
             self._waiting[camera] = entry  # a camera keeps its place in the queue: no other can starve it

@@ -17,7 +17,7 @@ from PIL import Image
 
 from lsood_runtime import LsoodError, MediaError, OoDMonitor
 from tests.lsood_runtime.conftest import random_frames, write_toy_bundle
-from tests.lsood_runtime.stream.test_stream import strange
+from tests.lsood_runtime.stream.test_stream import shifted_frame
 from tests.paths import EXAMPLES
 
 
@@ -115,12 +115,17 @@ def test_ros_node(toy: Path, ros: None) -> None:
     ((topic, callback, qos),) = node.subscriptions
     assert (topic, qos.depth, qos.history) == ("image", 1, "last")
     clean = random_frames(2, seed=1)
-    messages = [image(clean[0], 0), image(clean[1], 1, "bgr8", padding=5), image(strange(1), 2), image(strange(2), 3)]
+    messages = [
+        image(clean[0], 0),
+        image(clean[1], 1, "bgr8", padding=5),
+        image(shifted_frame(1), 2),
+        image(shifted_frame(2), 3),
+    ]
     messages += [image(clean[0], 4, "mono8")]
     for message in messages:
         callback(message)
     with OoDMonitor(toy) as monitor:
-        expected = [monitor.score(frame) for frame in (*clean, strange(1), strange(2))]
+        expected = [monitor.score(frame) for frame in (*clean, shifted_frame(1), shifted_frame(2))]
     scores, times = node.published["~/score"], node.published["~/debug/processing_time_ms"]
     assert [message.data for message in scores] == [*expected, float("inf")]
     assert [message.stamp.sec for message in scores] == [100, 101, 102, 103, 104]

@@ -56,7 +56,7 @@ def _message(store: Any, message_type: str, stamp_ns: int, frame: NDArray[np.uin
         encoded = cv2.imencode(".png", frame[..., ::-1])[1]
         return types[COMPRESSED](header=header, format="png", data=np.asarray(encoded, np.uint8).ravel())
     height, width, _ = frame.shape
-    # Every other frame as BGR: what counts is what the message says of itself.
+    # Every other frame as BGR: what counts is the encoding that the message states.
     encoding, pixels = ("bgr8", frame[..., ::-1]) if index % 2 else ("rgb8", frame)
     return types[IMAGE](
         header=header,

@@ -112,7 +112,7 @@ def copy(original: Path, tmp_path: Path) -> Callable[[], Path]:
     return fresh
 
 
-def test_undamaged_bundle_loads_and_a_defect_would_be_seen(
+def test_bundle_undamaged_loads_and_a_defect_would_be_seen(
     worker: Worker, copy: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert worker.outcome(copy()) == LOADS
@@ -141,7 +141,9 @@ def places(tree: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @settings(fuzz, max_examples=500)
 @given(data=st.data())
-def test_manifest_with_any_field_gone_or_changed(worker: Worker, copy: Callable[[], Path], data: st.DataObject) -> None:
+def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
+    worker: Worker, copy: Callable[[], Path], data: st.DataObject
+) -> None:
     bundle = copy()
     manifest = json.loads((bundle / "manifest.json").read_text())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -159,12 +161,12 @@ def test_manifest_with_any_field_gone_or_changed(worker: Worker, copy: Callable[
 
 @settings(fuzz, max_examples=300)
 @given(contents=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_manifest_of_anything(contents: bytes) -> None:
+def test_manifest_random_text_is_a_bundle_error(contents: bytes) -> None:
     with pytest.raises(BundleError):
         Manifest.from_json(contents)
 
 
-def test_manifest_nested_without_end() -> None:
+def test_manifest_nested_deeply_is_a_bundle_error() -> None:
     for text in ("[" * 200_000, '{"schema": ' * 100_000, '{"schema": 2, "x": ' + "9" * 100_000 + "}"):
         with pytest.raises(BundleError):
             Manifest.from_json(text)
@@ -172,7 +174,7 @@ def test_manifest_nested_without_end() -> None:
 
 @settings(fuzz, max_examples=300)
 @given(name=st.sampled_from(FILES), contents=st.binary(max_size=300))
-def test_files_of_random_bytes_that_the_manifest_vouches_for(
+def test_bundle_file_of_random_bytes_with_a_right_digest_is_our_error(
     worker: Worker, copy: Callable[[], Path], name: str, contents: bytes
 ) -> None:
     bundle = copy()
@@ -183,7 +185,7 @@ def test_files_of_random_bytes_that_the_manifest_vouches_for(
 
 @settings(fuzz, max_examples=600)
 @given(name=st.sampled_from(FILES), seed=st.integers(0, 2**32), cut=st.booleans(), sealed=st.booleans())
-def test_bits_that_flip_and_files_that_are_cut(
+def test_bundle_flipped_bits_and_cut_files_end_in_our_error(
     worker: Worker, copy: Callable[[], Path], name: str, seed: int, cut: bool, sealed: bool
 ) -> None:
     bundle, rng = copy(), random.Random(seed)
@@ -206,7 +208,7 @@ TYPES = st.sampled_from(["Add", "Loop", "MatMul", "Gather", "Reshape", "NoSuchOp
 
 @settings(fuzz, max_examples=400)
 @given(data=st.data())
-def test_graphs_that_mean_something_else(worker: Worker, copy: Callable[[], Path], data: st.DataObject) -> None:
+def test_bundle_changed_graphs_end_in_our_error(worker: Worker, copy: Callable[[], Path], data: st.DataObject) -> None:
     bundle = copy()
     path = bundle / data.draw(st.sampled_from(FILES[:2]))
     model = onnx.load_from_string(path.read_bytes())
@@ -273,7 +275,7 @@ def test_weights_beyond_the_file_are_refused(copy: Callable[[], Path], offset: i
 @pytest.mark.parametrize(
     "name", ["../secret", "/etc/hostname", "a/../b", "a\\b", "a\0b", "", ".", "..", "~", "x" * 300]
 )
-def test_names_that_lead_out_of_the_bundle(copy: Callable[[], Path], name: str) -> None:
+def test_bundle_hostile_file_name_is_refused(copy: Callable[[], Path], name: str) -> None:
     bundle = copy()
     (bundle.parent / "secret").write_bytes(b"")
     manifest = json.loads((bundle / "manifest.json").read_text())
@@ -284,7 +286,9 @@ def test_names_that_lead_out_of_the_bundle(copy: Callable[[], Path], name: str) 
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
-def test_links_folders_and_pipes_in_place_of_a_file(copy: Callable[[], Path], name: str, tmp_path: Path) -> None:
+def test_bundle_folder_or_link_in_place_of_a_file_is_refused(
+    copy: Callable[[], Path], name: str, tmp_path: Path
+) -> None:
     bundle = copy()
     (bundle / name).rename(tmp_path / name)
     (bundle / name).mkdir()
@@ -297,7 +301,7 @@ def test_links_folders_and_pipes_in_place_of_a_file(copy: Callable[[], Path], na
             OoDMonitor(bundle)
 
 
-def test_golden_archive_that_would_run_code_or_fill_the_memory(copy: Callable[[], Path]) -> None:
+def test_golden_archive_with_pickled_objects_is_refused(copy: Callable[[], Path]) -> None:
     bundle = copy()
     np.savez(bundle / "golden.npz", frames=np.array([{"code": print}], dtype=object), scores=np.zeros(1))
     with pytest.raises(BundleError, match=r"golden\.npz"):

@@ -39,22 +39,22 @@ def heavy_modules_after(script: str, bundle: Path) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_scoring_loads_nothing_but_numpy_and_onnx_runtime(toy_bundle: Path) -> None:
+def test_scoring_in_a_fresh_process_loads_numpy_and_onnx_runtime_alone(toy_bundle: Path) -> None:
     assert heavy_modules_after(SCORE, toy_bundle) == set()
 
 
 @pytest.mark.parametrize("name", ["scipy", "onnx", "PIL", "cv2", "export"])
-def test_the_test_above_can_fail(toy_bundle: Path, name: str) -> None:
+def test_heavy_modules_imported_on_purpose_are_found(toy_bundle: Path, name: str) -> None:
     assert importlib.util.find_spec(name), "a module that is not installed would prove nothing"
     assert name in heavy_modules_after(f"{SCORE}\nimport {name}", toy_bundle)
 
 
-def test_every_heavy_name_but_optional_ones_is_installed() -> None:
+def test_heavy_modules_watched_are_installed_but_for_optional_ones() -> None:
     """A misspelt name could never be found in ``sys.modules``."""
     assert {name for name in HEAVY if not importlib.util.find_spec(name)} <= {"torchvision"}
 
 
-def test_missing_onnx_runtime_names_the_extras() -> None:
+def test_import_without_onnx_runtime_names_the_extras() -> None:
     script = "import sys; sys.modules['onnxruntime'] = None; import lsood_runtime"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
@@ -62,7 +62,7 @@ def test_missing_onnx_runtime_names_the_extras() -> None:
     assert "'lsood-runtime[gpu]'" in last
 
 
-def test_exceptions_have_one_root_and_stand_in_its_drawing() -> None:
+def test_exceptions_public_have_one_root_and_are_documented() -> None:
     errors = [
         error for name in lsood_runtime.__all__ if name.endswith("Error") and (error := getattr(lsood_runtime, name))
     ]

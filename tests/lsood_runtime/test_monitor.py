@@ -34,15 +34,15 @@ from tests.lsood_runtime.conftest import (
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_score_and_verdict_match_numpy(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+def test_assess_any_frame_matches_numpy(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     folder, manifest = write_toy_bundle(tmp_path_factory.mktemp("monitor")), toy_manifest()
     with OoDMonitor(folder) as monitor:
         for frame in random_frames(5, seed):
             verdict, expected = monitor.assess(frame), score_by_hand(frame)
             assert monitor.score(frame) == verdict.score
             assert verdict.score == pytest.approx(expected, abs=1e-5)
-            stranger = sum(score >= verdict.score for score in manifest["calibration"]["scores"])
-            assert verdict.p_value == (1 + stranger) / 20
+            at_least_as_high = sum(score >= verdict.score for score in manifest["calibration"]["scores"])
+            assert verdict.p_value == (1 + at_least_as_high) / 20
             assert verdict.is_ood == (verdict.score > manifest["operating_points"]["5%"]["value"])
             assert verdict.state is (State.OUT_OF_DISTRIBUTION if verdict.is_ood else State.OK)
             assert verdict.segmentation is not None
@@ -51,7 +51,7 @@ def test_score_and_verdict_match_numpy(tmp_path_factory: pytest.TempPathFactory,
             assert verdict.latency_ms > 0
 
 
-def test_p_value_counts_ties_as_strange(toy_bundle: Path) -> None:
+def test_p_value_tied_scores_count_as_at_least_as_high(toy_bundle: Path) -> None:
     frame = random_frames(1, seed=5)[0]
     with OoDMonitor(toy_bundle) as monitor:
         score = monitor.score(frame)
@@ -64,7 +64,7 @@ def test_p_value_counts_ties_as_strange(toy_bundle: Path) -> None:
     assert not verdict.is_ood, "only a score above the threshold is out of distribution"
 
 
-def test_operating_points_move_the_threshold_alone(toy_bundle: Path) -> None:
+def test_operating_point_chosen_moves_only_the_threshold(toy_bundle: Path) -> None:
     points = toy_manifest()["operating_points"]
     frame = random_frames(1, seed=5)[0]
     with OoDMonitor(toy_bundle) as usual, OoDMonitor(toy_bundle, operating_point="half") as half:
@@ -77,7 +77,7 @@ def test_operating_points_move_the_threshold_alone(toy_bundle: Path) -> None:
         OoDMonitor(toy_bundle, operating_point="strict")
 
 
-def test_logits_and_none(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
+def test_assess_logits_or_no_segmentation_returns_that_output(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
     frame = random_frames(1, seed=3)[0]
     with OoDMonitor(make_bundle("logits")) as monitor:
         logits = monitor.assess(frame).segmentation
@@ -91,7 +91,7 @@ def test_logits_and_none(make_bundle: Callable[..., Path], tmp_path: Path) -> No
     assert verdict.score == pytest.approx(score_by_hand(frame), abs=1e-5)
 
 
-def test_score_that_is_no_number_is_above_every_threshold(toy_bundle: Path) -> None:
+def test_score_not_a_number_is_above_every_threshold(toy_bundle: Path) -> None:
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     with np.errstate(all="ignore"):
         assert math.isnan(score_by_hand(black))
@@ -104,7 +104,7 @@ def test_score_that_is_no_number_is_above_every_threshold(toy_bundle: Path) -> N
     assert (as_dict["score"], as_dict["p_value"], as_dict["state"]) == (None, None, "invalid")
 
 
-def test_assessment_prints_one_line_and_cannot_be_changed(toy_bundle: Path) -> None:
+def test_assessment_printed_is_one_line_and_immutable(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         verdict = monitor.assess(random_frames(1, seed=3)[0])
     assert "\n" not in str(verdict)
@@ -114,7 +114,7 @@ def test_assessment_prints_one_line_and_cannot_be_changed(toy_bundle: Path) -> N
         verdict.score = 0.0  # type: ignore[misc]
 
 
-def test_score_has_the_same_bits_in_any_order_thread_and_process(toy_bundle: Path, tmp_path: Path) -> None:
+def test_score_any_order_thread_and_process_has_the_same_bits(toy_bundle: Path, tmp_path: Path) -> None:
     frames = random_frames(8, seed=11)
     with OoDMonitor(toy_bundle) as monitor:
         forwards = [monitor.score(frame).hex() for frame in frames]
@@ -131,7 +131,7 @@ def test_score_has_the_same_bits_in_any_order_thread_and_process(toy_bundle: Pat
     assert forwards == backwards == threaded == elsewhere
 
 
-def test_frame_is_left_alone_and_views_score_like_copies(toy_bundle: Path) -> None:
+def test_score_views_are_not_modified_and_score_like_copies(toy_bundle: Path) -> None:
     wide = np.random.default_rng(0).integers(1, 256, (HEIGHT, 2 * WIDTH, 3), dtype=np.uint8)
     wide.setflags(write=False)
     view = wide[:, ::2, ::-1]
@@ -141,7 +141,7 @@ def test_frame_is_left_alone_and_views_score_like_copies(toy_bundle: Path) -> No
     np.testing.assert_array_equal(view, before)
 
 
-def test_properties_and_threads(toy_bundle: Path) -> None:
+def test_monitor_opened_shows_its_properties_and_takes_threads(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle, threads=1) as monitor:
         assert (
             monitor.threshold == toy_manifest()["operating_points"]["5%"]["value"] == monitor.manifest.threshold.value
@@ -151,7 +151,7 @@ def test_properties_and_threads(toy_bundle: Path) -> None:
         OoDMonitor(toy_bundle, threads=0)
 
 
-def test_closing_twice_is_fine_and_scoring_afterwards_is_not(toy_bundle: Path) -> None:
+def test_monitor_closed_closes_again_but_refuses_frames(toy_bundle: Path) -> None:
     monitor = OoDMonitor(toy_bundle)
     with monitor as same:
         assert same is monitor
@@ -162,7 +162,7 @@ def test_closing_twice_is_fine_and_scoring_afterwards_is_not(toy_bundle: Path) -
         monitor.assess(random_frames(1, 0)[0])
 
 
-def test_golden_frame_with_another_score_is_refused_unless_told_otherwise(toy_bundle: Path) -> None:
+def test_self_test_other_golden_score_refuses_the_bundle_unless_switched_off(toy_bundle: Path) -> None:
     frames = random_frames(2, seed=2)
     scores = [score_by_hand(frames[0]), score_by_hand(frames[1]) + 2e-4]
     write_golden(toy_bundle, frames, scores)
@@ -176,21 +176,19 @@ def test_golden_frame_with_another_score_is_refused_unless_told_otherwise(toy_bu
 
 @pytest.mark.skipif("CUDAExecutionProvider" in ort.get_available_providers(), reason="CUDA is there")
 @pytest.mark.parametrize("wanted", ["cuda", "CUDAExecutionProvider", ("cuda", {"device_id": 0})])
-def test_provider_that_is_not_installed_is_an_error(toy_bundle: Path, wanted: Any) -> None:
+def test_provider_not_installed_raises(toy_bundle: Path, wanted: Any) -> None:
     with pytest.raises(ProviderError, match=r"got CUDAExecutionProvider: install lsood-runtime\[gpu\]"):
         OoDMonitor(toy_bundle, providers=[wanted, "cpu"])
 
 
-def test_provider_that_is_unknown_or_no_list_is_an_error(toy_bundle: Path) -> None:
+def test_provider_unknown_or_no_list_raises(toy_bundle: Path) -> None:
     with pytest.raises(ProviderError, match="got gpu: check its name"):
         OoDMonitor(toy_bundle, providers=["gpu"])
     with pytest.raises(TypeError, match=r"pass \['cpu'\]"):
         OoDMonitor(toy_bundle, providers="cpu")
 
 
-def test_provider_that_onnx_runtime_drops_in_silence_is_an_error(
-    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_provider_dropped_by_onnx_runtime_raises(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Missing CUDA libraries look like this: the package lists the provider, the session runs without it."""
 
     class Dropping(ort.InferenceSession):  # type: ignore[misc]
@@ -206,7 +204,7 @@ def test_provider_that_onnx_runtime_drops_in_silence_is_an_error(
         OoDMonitor(toy_bundle, providers=["cuda"])
 
 
-def test_provider_that_cannot_load_a_graph_is_named(
+def test_provider_unable_to_load_a_graph_is_named(
     toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """ONNX Runtime's own way is to print and to go on with the CPU."""
@@ -224,7 +222,9 @@ def test_provider_that_cannot_load_a_graph_is_named(
     assert capfd.readouterr().out == ""
 
 
-def test_failure_inside_onnx_runtime_is_ours(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_score_failure_inside_onnx_runtime_is_a_provider_error(
+    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*args: Any) -> None:
         raise RuntimeError("device\nlost")
 
@@ -243,7 +243,7 @@ def test_failure_inside_onnx_runtime_is_ours(toy_bundle: Path, monkeypatch: pyte
         ("segmentation", {"height": 7}, "segmentation.onnx with the outputs"),
     ],
 )
-def test_graph_that_is_not_what_the_manifest_says_is_refused(
+def test_graph_other_than_the_manifest_states_is_refused(
     make_bundle: Callable[..., Path], section: str, change: dict[str, Any], file: str
 ) -> None:
     bundle = make_bundle(**{section: toy_manifest()[section] | change})
@@ -251,7 +251,7 @@ def test_graph_that_is_not_what_the_manifest_says_is_refused(
         OoDMonitor(bundle)
 
 
-def test_bundle_without_a_graph_in_it_is_refused(toy_bundle: Path) -> None:
+def test_bundle_graph_file_without_a_graph_is_refused(toy_bundle: Path) -> None:
     for contents in (b"", b"no graph", detector_graph()[:-40]):
         (toy_bundle / "detector.onnx").write_bytes(contents)
         with pytest.raises(BundleError, match=r"cannot load detector\.onnx") as caught:

@@ -85,7 +85,7 @@ def test_offline_names_are_all_listed() -> None:
 
 
 @pytest.mark.parametrize("folder", ["export", "examples"])
-def test_code_outside_of_the_runtime_imports_public_names_alone(folder: str) -> None:
+def test_imports_outside_of_the_runtime_are_public_names(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files, "a folder without code would prove nothing"
     found = {f"{path.relative_to(ROOT)}: {name}" for path in files for name in private_imports(path.read_text())}
@@ -102,7 +102,7 @@ def test_code_outside_of_the_runtime_imports_public_names_alone(folder: str) -> 
         "def f():\n    from lsood_runtime._exceptions import LsoodError",
     ],
 )
-def test_private_imports_are_found_wherever_they_stand(source: str) -> None:
+def test_private_imports_anywhere_in_a_module_are_found(source: str) -> None:
     assert list(private_imports(source))
 
 
@@ -110,7 +110,7 @@ def test_private_imports_are_found_wherever_they_stand(source: str) -> None:
     "source",
     ["from lsood_runtime import OoDMonitor, __version__", "import lsood_runtime.offline", "from export._x import y"],
 )
-def test_private_imports_of_public_names_are_none(source: str) -> None:
+def test_private_imports_public_names_are_not_reported(source: str) -> None:
     assert not list(private_imports(source))
 
 
@@ -124,13 +124,13 @@ def classes_of(folder: Path) -> dict[str, str]:
     }
 
 
-def test_classes_of_both_packages_differ_in_name() -> None:
+def test_class_names_of_both_packages_differ() -> None:
     runtime, export = classes_of(ROOT / PACKAGE), classes_of(ROOT / "export")
     assert {"OoDMonitor", "CalibrationRecord"} <= runtime.keys()
     assert {name: (runtime[name], export[name]) for name in runtime.keys() & export.keys()} == {}
 
 
-def test_type_aliases_of_both_packages_differ_in_name() -> None:
+def test_type_aliases_of_both_packages_differ() -> None:
     """Aliases as well: ``Noise`` for one frame and ``Noise`` for a batch would be two types of one name."""
     named = {"Masks", "Noise", "Progress", "Calibration", "Parity"}
     modules = [path for path in (ROOT / PACKAGE).rglob("*.py") if "__init__" not in path.name]

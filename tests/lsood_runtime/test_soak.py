@@ -25,7 +25,7 @@ def resident_bytes() -> int:
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 @pytest.mark.parametrize("threads", [1, 4])
-def test_twenty_thousand_frames(bundle: Path, threads: int) -> None:
+def test_monitor_twenty_thousand_frames_keeps_its_memory(bundle: Path, threads: int) -> None:
     with OoDMonitor(bundle) as monitor:
         contract = monitor.manifest.input
         source = SyntheticRoads(DIFFERENT, contract.frame_height, contract.frame_width, seed=5)
@@ -45,7 +45,7 @@ def test_twenty_thousand_frames(bundle: Path, threads: int) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
-def test_long_stream_of_two_cameras(make_bundle: Callable[..., Path]) -> None:
+def test_stream_of_two_cameras_keeps_its_memory(make_bundle: Callable[..., Path]) -> None:
     """The state of a camera does not grow, and neither does what waits for a slow monitor."""
     rng = np.random.default_rng(0)
     with OoDMonitor(make_bundle()) as monitor:

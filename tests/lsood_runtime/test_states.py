@@ -42,7 +42,7 @@ SHAPE = (HEIGHT, WIDTH, 3)
         (np.full(SHAPE, 128, np.uint8), r"of one colour: 99% of the pixels are (128, 128, 128)"),
     ],
 )
-def test_what_lies_in_the_frame_is_a_state(toy_bundle: Path, frame: Any, reason: str) -> None:
+def test_assess_bad_frame_is_invalid_with_a_reason(toy_bundle: Path, frame: Any, reason: str) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         verdict = monitor.assess(frame, stamp_ns=77)
     assert verdict.state is State.INVALID
@@ -53,7 +53,7 @@ def test_what_lies_in_the_frame_is_a_state(toy_bundle: Path, frame: Any, reason:
     assert verdict.provider == "CPUExecutionProvider"
 
 
-def test_frame_without_a_picture_keeps_its_score_and_segmentation(toy_bundle: Path) -> None:
+def test_assess_frame_of_one_colour_keeps_score_and_segmentation(toy_bundle: Path) -> None:
     grey = np.full(SHAPE, 128, np.uint8)
     with OoDMonitor(toy_bundle) as monitor:
         verdict = monitor.assess(grey)
@@ -62,7 +62,7 @@ def test_frame_without_a_picture_keeps_its_score_and_segmentation(toy_bundle: Pa
     assert verdict.segmentation is not None
 
 
-def test_trusted_frames_are_not_looked_at(toy_bundle: Path) -> None:
+def test_monitor_without_validation_takes_frames_unchecked(toy_bundle: Path) -> None:
     grey, frame = np.full(SHAPE, 128, np.uint8), random_frames(1, 4)[0]
     with OoDMonitor(toy_bundle, validate=False) as trusting, OoDMonitor(toy_bundle) as careful:
         assert trusting.assess(grey).state is not State.INVALID
@@ -75,7 +75,7 @@ def test_trusted_frames_are_not_looked_at(toy_bundle: Path) -> None:
             trusting.score(frame[:-1])
 
 
-def test_deadline_makes_a_verdict_late_and_leaves_what_it_says(toy_bundle: Path) -> None:
+def test_deadline_exceeded_changes_the_state_alone(toy_bundle: Path) -> None:
     frames = random_frames(3, 5)
     with OoDMonitor(toy_bundle, deadline_ms=1e-6) as hurried, OoDMonitor(toy_bundle, deadline_ms=1e6) as patient:
         for frame in frames:
@@ -93,7 +93,7 @@ def test_deadline_makes_a_verdict_late_and_leaves_what_it_says(toy_bundle: Path)
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(count=st.integers(1, 6), seed=st.integers(0, 1000))
-def test_batch_scores_are_those_of_its_frames(toy_bundle: Path, count: int, seed: int) -> None:
+def test_score_batch_any_size_gives_the_scores_of_its_frames(toy_bundle: Path, count: int, seed: int) -> None:
     frames = random_frames(count, seed)
     with OoDMonitor(toy_bundle) as monitor:
         scores = monitor.score_batch(frames)
@@ -103,7 +103,7 @@ def test_batch_scores_are_those_of_its_frames(toy_bundle: Path, count: int, seed
         np.testing.assert_array_equal(scores, monitor.score_batch(list(frames)))
 
 
-def test_batch_with_a_frame_that_has_no_finite_score(toy_bundle: Path) -> None:
+def test_score_batch_with_a_black_frame_is_infinite_there_alone(toy_bundle: Path) -> None:
     frames = random_frames(3, 1)
     frames[1] = 0
     with OoDMonitor(toy_bundle) as monitor:
@@ -111,7 +111,7 @@ def test_batch_with_a_frame_that_has_no_finite_score(toy_bundle: Path) -> None:
     assert np.isinf(scores).tolist() == [False, True, False]
 
 
-def test_fixed_batch(toy_bundle: Path) -> None:
+def test_monitor_with_a_fixed_batch_refuses_other_sizes(toy_bundle: Path) -> None:
     frames = random_frames(4, 1)
     with OoDMonitor(toy_bundle, batch=2) as pairs, OoDMonitor(toy_bundle, batch=1) as single:
         np.testing.assert_allclose(pairs.score_batch(frames[:2]), [single.score(f) for f in frames[:2]], rtol=1e-6)
@@ -128,7 +128,7 @@ def test_fixed_batch(toy_bundle: Path) -> None:
         OoDMonitor(toy_bundle, batch=0)
 
 
-def test_cameras_channel_order(toy_bundle: Path) -> None:
+def test_monitor_with_other_channels_turns_frames(toy_bundle: Path) -> None:
     frame = random_frames(1, 9)[0]
     with OoDMonitor(toy_bundle, channels="bgr") as turned, OoDMonitor(toy_bundle) as usual:
         assert turned.score(frame[..., ::-1]) == usual.score(frame)
@@ -138,7 +138,7 @@ def test_cameras_channel_order(toy_bundle: Path) -> None:
         OoDMonitor(toy_bundle, channels="grb")
 
 
-def test_session_options_reach_every_graph(toy_bundle: Path) -> None:
+def test_session_options_given_reach_both_graphs(toy_bundle: Path) -> None:
     seen: list[str] = []
 
     def configure(options: ort.SessionOptions) -> None:
@@ -160,7 +160,7 @@ def score_in_worker(monitor: OoDMonitor, frame: Any) -> float:
     return monitor.score(frame)
 
 
-def test_pickled_monitor_is_opened_again_from_its_path(
+def test_monitor_pickled_opens_again_from_its_path(
     toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     frame = random_frames(1, 3)[0]
@@ -177,7 +177,7 @@ def test_pickled_monitor_is_opened_again_from_its_path(
             assert [future.result() for future in elsewhere] == [monitor.score(frame)] * 2
 
 
-def test_self_test_says_how_far_off_it_is(toy_bundle: Path) -> None:
+def test_self_test_one_score_off_reports_the_errors(toy_bundle: Path) -> None:
     frames = random_frames(2, seed=2)
     expected = [score_by_hand(frames[0]), score_by_hand(frames[1]) + 2e-4]
     write_golden(toy_bundle, frames, expected)
@@ -191,7 +191,7 @@ def test_self_test_says_how_far_off_it_is(toy_bundle: Path) -> None:
     assert result.placement["CPUExecutionProvider"] >= 5
 
 
-def test_warm_up(toy_bundle: Path) -> None:
+def test_warm_up_any_rounds_returns_milliseconds(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         assert monitor.warm_up() > 0
         with pytest.raises(ValueError, match="at least one round"):
@@ -229,7 +229,7 @@ def open_toy(tmp_path_factory: pytest.TempPathFactory) -> OoDMonitor:
 
 @settings(max_examples=1000, deadline=None)
 @given(frame=ANY_ARRAY)
-def test_fuzzed_frames_end_in_a_state_or_in_our_own_error(open_toy: OoDMonitor, frame: Any) -> None:
+def test_assess_fuzzed_frames_give_a_state_or_our_own_error(open_toy: OoDMonitor, frame: Any) -> None:
     verdict = open_toy.assess(frame)
     if isinstance(frame, np.ndarray) and frame.shape == SHAPE and frame.dtype == np.uint8:
         assert verdict.score == open_toy.score(frame)

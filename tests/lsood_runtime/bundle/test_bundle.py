@@ -18,7 +18,7 @@ FILES = ("segmentation.onnx", "detector.onnx", "golden.npz", "README.md")
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_one_flipped_bit_is_found(toy_bundle: Path, name: str) -> None:
+def test_bundle_file_with_a_flipped_bit_is_refused(toy_bundle: Path, name: str) -> None:
     path = toy_bundle / name
     contents = bytearray(path.read_bytes())
     contents[len(contents) // 2] ^= 1
@@ -30,7 +30,7 @@ def test_one_flipped_bit_is_found(toy_bundle: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file_cut_off_is_found(toy_bundle: Path, name: str) -> None:
+def test_bundle_file_cut_off_is_refused(toy_bundle: Path, name: str) -> None:
     contents = (toy_bundle / name).read_bytes()
     (toy_bundle / name).write_bytes(contents[:-3])
     expected = f"expected {name} to have {len(contents)} bytes, got {len(contents) - 3}"
@@ -39,14 +39,14 @@ def test_file_cut_off_is_found(toy_bundle: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
-def test_missing_file_is_named(toy_bundle: Path, name: str) -> None:
+def test_bundle_file_missing_is_named(toy_bundle: Path, name: str) -> None:
     (toy_bundle / name).unlink()
     with pytest.raises(BundleError, match=name):
         OoDMonitor(toy_bundle)
 
 
 @pytest.mark.parametrize("name", ["segmentation.onnx", "detector.onnx", "golden.npz"])
-def test_file_that_the_manifest_does_not_record_is_not_loaded(toy_bundle: Path, name: str) -> None:
+def test_bundle_file_not_in_the_manifest_is_not_loaded(toy_bundle: Path, name: str) -> None:
     manifest = json.loads((toy_bundle / "manifest.json").read_text())
     del manifest["files"][name]
     (toy_bundle / "manifest.json").write_text(json.dumps(manifest))
@@ -54,7 +54,7 @@ def test_file_that_the_manifest_does_not_record_is_not_loaded(toy_bundle: Path, 
         OoDMonitor(toy_bundle)
 
 
-def test_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
+def test_read_manifest_no_bundle_names_the_folder(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"expected a bundle folder, found none at .*nowhere"):
         OoDMonitor(tmp_path / "nowhere")
     with pytest.raises(BundleError, match=r"found no manifest\.json"):
@@ -62,7 +62,7 @@ def test_folder_that_is_no_bundle_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "..", ".", "", "a/b", "a\\b"])
-def test_file_names_that_lead_out_of_the_bundle_are_refused(toy_bundle: Path, name: str) -> None:
+def test_bundle_file_name_leading_outside_is_refused(toy_bundle: Path, name: str) -> None:
     secret = toy_bundle.parent / "secret"
     secret.write_text("secret")
     record = {"sha256": hashlib.sha256(b"secret").hexdigest(), "bytes": 6}
@@ -73,7 +73,7 @@ def test_file_names_that_lead_out_of_the_bundle_are_refused(toy_bundle: Path, na
         OoDMonitor(toy_bundle)
 
 
-def test_link_out_of_the_bundle_is_refused(toy_bundle: Path) -> None:
+def test_bundle_file_link_to_the_outside_is_refused(toy_bundle: Path) -> None:
     outside = toy_bundle.parent / "outside.onnx"
     (toy_bundle / "detector.onnx").rename(outside)
     (toy_bundle / "detector.onnx").symlink_to(outside)
@@ -81,7 +81,7 @@ def test_link_out_of_the_bundle_is_refused(toy_bundle: Path) -> None:
         OoDMonitor(toy_bundle)
 
 
-def test_link_to_a_whole_bundle_is_fine(toy_bundle: Path) -> None:
+def test_bundle_folder_link_loads(toy_bundle: Path) -> None:
     link = toy_bundle.parent / "current"
     link.symlink_to(toy_bundle)
     with OoDMonitor(link) as linked, OoDMonitor(toy_bundle) as direct:
@@ -100,7 +100,7 @@ def weights_outside(bundle: Path, location: str) -> bytes:
     return contents
 
 
-def test_weights_beside_the_graphs_are_verified_and_read(toy_bundle: Path) -> None:
+def test_weights_in_their_file_are_verified_and_read(toy_bundle: Path) -> None:
     frame = random_frames(1, 3)[0]
     expected = OoDMonitor(toy_bundle).score(frame)
     contents = weights_outside(toy_bundle, "weights.bin")
@@ -113,7 +113,7 @@ def test_weights_beside_the_graphs_are_verified_and_read(toy_bundle: Path) -> No
 
 @pytest.mark.parametrize("location", ["weights.bin", "other.bin", "../weights.bin", "sub/weights.bin"])
 @pytest.mark.parametrize("where", [".", "..", "sub"])
-def test_weights_that_no_digest_covers_are_refused(
+def test_weights_without_a_digest_are_refused(
     toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, location: str, where: str
 ) -> None:
     """Such a file is never read, wherever it lies."""
@@ -138,20 +138,20 @@ def test_weights_that_no_digest_covers_are_refused(
         (random_frames(1, 0), np.array([{}], object), "expected golden.npz to hold frames and scores, got ValueError"),
     ],
 )
-def test_golden_frames_of_another_form_are_refused(toy_bundle: Path, frames: Any, scores: Any, message: str) -> None:
+def test_golden_arrays_of_another_form_are_refused(toy_bundle: Path, frames: Any, scores: Any, message: str) -> None:
     write_golden(toy_bundle, frames, scores)
     with pytest.raises(BundleError, match=message):
         OoDMonitor(seal(toy_bundle, toy_manifest()))
 
 
 @pytest.mark.parametrize("contents", [b"", b"PK\x03\x04 torn", b"\x93NUMPY torn", b"text"])
-def test_golden_file_that_is_no_archive_is_refused(toy_bundle: Path, contents: bytes) -> None:
+def test_golden_file_without_an_archive_is_refused(toy_bundle: Path, contents: bytes) -> None:
     (toy_bundle / "golden.npz").write_bytes(contents)
     with pytest.raises(BundleError, match=r"expected golden\.npz to hold frames and scores"):
         OoDMonitor(seal(toy_bundle, toy_manifest()))
 
 
-def test_manifest_that_is_no_text_is_refused(make_bundle: Callable[..., Path]) -> None:
+def test_manifest_not_text_is_refused(make_bundle: Callable[..., Path]) -> None:
     bundle = make_bundle()
     (bundle / "manifest.json").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(BundleError, match="expected the manifest to be JSON"):

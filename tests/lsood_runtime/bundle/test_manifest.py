@@ -32,7 +32,7 @@ def text_with(path: str = "", value: Any = _MISSING) -> str:
     return json.dumps(document)
 
 
-def test_manifest_comes_back_as_it_went() -> None:
+def test_manifest_written_and_read_is_equal() -> None:
     manifest = Manifest.from_json(text_with())
     written = json.loads(manifest.to_json())
     assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
@@ -47,13 +47,13 @@ def test_manifest_comes_back_as_it_went() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(scores=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1).map(sorted))
-def test_scores_keep_their_bits(scores: list[float]) -> None:
+def test_manifest_scores_keep_their_bits(scores: list[float]) -> None:
     manifest = Manifest.from_json(text_with("calibration.scores", scores))
     again = Manifest.from_json(manifest.to_json())
     assert [score.hex() for score in again.calibration.scores] == [score.hex() for score in scores]
 
 
-def test_precision_comes_back_too() -> None:
+def test_manifest_precision_written_and_read_is_equal() -> None:
     precision = {
         "kind": "int8",
         "float_layers": ["a.b"],
@@ -69,14 +69,14 @@ def test_precision_comes_back_too() -> None:
             Manifest.from_json(json.dumps(document | {"precision": precision | wrong}))
 
 
-def test_fields_of_a_later_writer_are_left_alone() -> None:
+def test_manifest_unknown_fields_are_ignored() -> None:
     document = json.loads(text_with())
     document["later"] = document["input"]["later"] = {"any": "thing"}
     assert Manifest.from_json(json.dumps(document)) == Manifest.from_json(text_with())
 
 
 @pytest.mark.parametrize("schema", [0, 1, 3, -1, True, "1", None, [1]])
-def test_unknown_schema_is_refused_before_anything_else(schema: Any) -> None:
+def test_manifest_unknown_schema_is_refused_first(schema: Any) -> None:
     with pytest.raises(BundleError, match=r"expected a manifest of schema 2, got .*install the version that wrote it"):
         Manifest.from_json(json.dumps({"schema": schema}))
 
@@ -85,7 +85,7 @@ def test_unknown_schema_is_refused_before_anything_else(schema: Any) -> None:
     "path",
     ["name", "input", "input.std", "masks.seed", "operating_points.5%.value", "files", "detector.pca_components"],
 )
-def test_missing_field_is_named(path: str) -> None:
+def test_manifest_missing_field_is_named(path: str) -> None:
     with pytest.raises(BundleError, match=f"manifest's field {path}, it is missing"):
         Manifest.from_json(text_with(path))
 
@@ -119,7 +119,7 @@ def test_missing_field_is_named(path: str) -> None:
         ("files", {"a": {"sha256": "x"}}, r"files\.a\.bytes, it is missing"),
     ],
 )
-def test_wrong_value_is_named_in_one_line(path: str, value: Any, message: str) -> None:
+def test_manifest_wrong_value_is_named_in_one_line(path: str, value: Any, message: str) -> None:
     with pytest.raises(BundleError, match=message) as caught:
         Manifest.from_json(text_with(path, value))
     assert "\n" not in str(caught.value)
@@ -127,19 +127,19 @@ def test_wrong_value_is_named_in_one_line(path: str, value: Any, message: str) -
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 5000, '{"schema": 1' + "0" * 5000 + "}", b"\xff"])
-def test_text_that_is_no_json_object_is_refused(text: str | bytes) -> None:
+def test_manifest_not_a_json_object_is_refused(text: str | bytes) -> None:
     with pytest.raises(BundleError, match="manifest"):
         Manifest.from_json(text)
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_are_not_finite_are_refused_in_reading(value: str) -> None:
+def test_manifest_number_not_finite_is_refused_in_reading(value: str) -> None:
     with pytest.raises(BundleError, match=r"no number|finite"):
         Manifest.from_json(text_with("operating_points.5%.value", 1234.5).replace("1234.5", value))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_numbers_that_are_not_finite_are_refused_in_writing(value: float) -> None:
+def test_manifest_number_not_finite_is_refused_in_writing(value: float) -> None:
     manifest = Manifest.from_json(text_with())
     broken = dataclasses.replace(
         manifest, operating_points={"5%": dataclasses.replace(manifest.threshold, value=value)}
@@ -150,7 +150,7 @@ def test_numbers_that_are_not_finite_are_refused_in_writing(value: float) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_any_value_anywhere_ends_in_a_manifest_or_a_bundle_error(data: st.DataObject) -> None:
+def test_manifest_any_value_anywhere_parses_or_is_a_bundle_error(data: st.DataObject) -> None:
     document = json.loads(text_with())
     path = data.draw(
         st.sampled_from([(k,) for k in document] + [(k, i) for k, v in document.items() if type(v) is dict for i in v])

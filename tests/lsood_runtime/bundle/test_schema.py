@@ -17,13 +17,13 @@ from tests.paths import ROOT
 FROZEN = sorted((ROOT / "tests" / "data" / "bundles").iterdir())
 
 
-def test_every_schema_that_was_released_is_frozen() -> None:
+def test_schema_each_released_one_has_a_frozen_bundle() -> None:
     """Schema 1 was never released; it is refused."""
     assert [folder.name for folder in FROZEN] == [f"schema-{schema}" for schema in range(2, SCHEMA + 1)]
 
 
 @pytest.mark.parametrize("folder", FROZEN, ids=lambda folder: folder.name)
-def test_frozen_bundle_scores_as_on_its_day(folder: Path) -> None:
+def test_frozen_bundle_loaded_today_scores_as_at_export(folder: Path) -> None:
     stated = json.loads((folder / "manifest.json").read_text())["schema"]
     assert folder.name == f"schema-{stated}"
     with OoDMonitor(folder) as monitor:
@@ -40,7 +40,7 @@ def test_frozen_bundle_scores_as_on_its_day(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("schema", [0, 1, SCHEMA + 1, 10**9, "2", 2.5, None])
-def test_other_schemas_are_refused_with_a_remedy(tmp_path: Path, schema: object) -> None:
+def test_schema_other_than_ours_is_refused_with_a_remedy(tmp_path: Path, schema: object) -> None:
     shutil.copytree(FROZEN[-1], tmp_path / "monitor")
     path = tmp_path / "monitor" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": schema}))
@@ -49,7 +49,7 @@ def test_other_schemas_are_refused_with_a_remedy(tmp_path: Path, schema: object)
             read(tmp_path / "monitor")
 
 
-def test_fields_of_a_newer_exporter_are_ignored(tmp_path: Path) -> None:
+def test_manifest_fields_of_a_newer_exporter_are_ignored(tmp_path: Path) -> None:
     """What a new field adds must be such that an old reader may overlook it: else the schema counts up."""
     shutil.copytree(FROZEN[-1], tmp_path / "monitor")
     path = tmp_path / "monitor" / "manifest.json"

@@ -33,12 +33,12 @@ def drive(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_bundle_is_like_itself(toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_same_bundle_finds_nothing(toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", str(toy_bundle), str(toy_bundle), str(drive)]) == 0
     assert capsys.readouterr().out == "the manifests are the same\n0 of 12 frames are decided differently\n"
 
 
-def test_fields_and_flips_are_named(
+def test_diff_other_threshold_names_fields_and_flips(
     toy_bundle: Path, changed: Path, drive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["diff", str(toy_bundle), str(changed)]) == 1
@@ -58,7 +58,7 @@ def test_fields_and_flips_are_named(
     assert document["changes"]["operating_point"] == ["5%", "half"]
 
 
-def test_a_change_that_flips_nothing_ends_with_0(toy_bundle: Path, tmp_path: Path, drive: Path) -> None:
+def test_diff_change_without_flips_ends_with_0(toy_bundle: Path, tmp_path: Path, drive: Path) -> None:
     renamed = tmp_path / "renamed"
     shutil.copytree(toy_bundle, renamed)
     (renamed / "manifest.json").unlink()
@@ -67,7 +67,9 @@ def test_a_change_that_flips_nothing_ends_with_0(toy_bundle: Path, tmp_path: Pat
     assert run(["diff", str(toy_bundle), str(renamed), str(drive)]) == 0
 
 
-def test_a_point_that_one_bundle_lacks(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_operating_point_of_one_bundle_is_named(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     more = tmp_path / "more"
     shutil.copytree(toy_bundle, more)
     (more / "manifest.json").unlink()
@@ -78,7 +80,7 @@ def test_a_point_that_one_bundle_lacks(toy_bundle: Path, tmp_path: Path, capsys:
     assert "operating_points.strict.value: - -> 99.0\n" in capsys.readouterr().out
 
 
-def test_bundles_for_other_frames_are_refused(
+def test_diff_bundles_of_other_cameras_are_refused(
     toy_bundle: Path, tmp_path: Path, drive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "bgr"

@@ -19,7 +19,7 @@ from lsood_runtime._cli.verdict_files import VerdictFile
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "mcap"])
-def test_file_appears_when_it_is_whole(tmp_path: Path, suffix: str) -> None:
+def test_verdict_file_cut_off_leaves_the_old_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"scores.{suffix}"
     path.write_bytes(b"old")
     with VerdictFile(path) as file:
@@ -44,13 +44,13 @@ def test_file_appears_when_it_is_whole(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "mcap"])
-def test_file_without_frames(tmp_path: Path, suffix: str) -> None:
+def test_verdict_file_without_frames_is_written(tmp_path: Path, suffix: str) -> None:
     with VerdictFile(tmp_path / f"scores.{suffix}"):
         pass
     assert (tmp_path / f"scores.{suffix}").exists()
 
 
-def test_parquet_of_many_rows_with_gaps(tmp_path: Path) -> None:
+def test_verdict_file_parquet_with_gaps_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "scores.parquet"
     rows = [
         {"camera": "a", "stamp_ns": i, "score": None if i < 5000 else i / 3, "ok": i % 2 == 0, "since_ns": None}
@@ -63,7 +63,7 @@ def test_parquet_of_many_rows_with_gaps(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.booleans(), max_size=30))
-def test_alarm_spans_cover_the_alarms(alarms: list[bool]) -> None:
+def test_alarm_spans_any_alarms_cover_them(alarms: list[bool]) -> None:
     spans = alarm_spans(alarms)
     covered = {i for start, end in spans for i in range(start, end + 1)}
     assert covered == {i for i, alarm in enumerate(alarms) if alarm}
@@ -72,7 +72,7 @@ def test_alarm_spans_cover_the_alarms(alarms: list[bool]) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1000)), min_size=1, max_size=40), st.integers(1, 5))
-def test_strangest_moments_are_apart_and_hold_the_strangest(frames: list[tuple[int, int]], count: int) -> None:
+def test_thumbnails_any_drive_keep_the_highest_scores_apart(frames: list[tuple[int, int]], count: int) -> None:
     moments = Thumbnails(count)
     image = np.zeros((2, 2, 3), np.uint8)
     for tenths, score in frames:
@@ -92,7 +92,7 @@ TIMELINES = (
 
 
 @pytest.mark.parametrize("points", TIMELINES)
-def test_timeline_of_any_drive(toy_bundle: Path, tmp_path: Path, points: list[Point]) -> None:
+def test_timeline_any_drive_is_drawn(toy_bundle: Path, tmp_path: Path, points: list[Point]) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         timeline = Timeline(monitor.threshold, monitor.manifest.calibration)
     for camera in ("front", "rear"):

@@ -37,7 +37,7 @@ class Interface:
         self.__array_interface__ = array.__array_interface__
 
 
-def test_arrays_of_other_libraries_pass_without_a_copy() -> None:
+def test_check_frame_other_libraries_arrays_pass_without_a_copy() -> None:
     frame = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
     for other in (torch.from_numpy(frame), Interface(frame), dlpack_alone(frame)):
         checked = checked_array(other)
@@ -60,7 +60,7 @@ def dlpack_alone(frame: NDArray[np.uint8]) -> object:
     return Tensor()
 
 
-def test_array_that_is_not_handed_over_is_a_frame_error() -> None:
+def test_check_frame_array_not_handed_over_is_a_frame_error() -> None:
     class Broken:
         def __dlpack__(self, **options: Any) -> Any:
             raise BufferError("no such memory")
@@ -76,14 +76,14 @@ def test_array_that_is_not_handed_over_is_a_frame_error() -> None:
         check_frame(torch.zeros(SHAPE), CONTRACT, "rgb")
 
 
-def test_other_channel_order_is_turned_once() -> None:
+def test_check_frame_other_channel_order_is_turned() -> None:
     frame = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
     np.testing.assert_array_equal(checked_array(frame, "bgr")[0], frame[..., ::-1])
     with pytest.raises(FrameError, match="uint8 frame in BGR"):
         check_frame(frame[0], CONTRACT, "bgr")
 
 
-def test_batches() -> None:
+def test_check_batch_arrays_and_lists_give_one_batch() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), np.uint8)
     for batch in (frames, list(frames), tuple(frames), torch.from_numpy(frames)):
         np.testing.assert_array_equal(check_batch(batch, CONTRACT, "rgb"), frames)
@@ -101,13 +101,15 @@ def test_batches() -> None:
 @settings(max_examples=100, deadline=None)
 @given(
     level=st.integers(0, 255),
-    spoilt=st.floats(0, 0.05),
+    other_share=st.floats(0, 0.05),
     shape=st.tuples(st.integers(8, 150), st.integers(8, 40), st.just(3)),
 )
-def test_faults_are_those_that_most_pixels_share(level: int, spoilt: float, shape: tuple[int, int, int]) -> None:
+def test_camera_fault_shared_by_most_pixels_is_named(
+    level: int, other_share: float, shape: tuple[int, int, int]
+) -> None:
     rng = np.random.default_rng(level)
     frame = np.full(shape, level, np.uint8)
-    other = rng.random(shape) < spoilt
+    other = rng.random(shape) < other_share
     frame[other] = (level + 128) % 256
     rows = frame[:: max(1, shape[0] // 64)]
     fault = camera_fault(frame[None])
@@ -120,11 +122,11 @@ def test_faults_are_those_that_most_pixels_share(level: int, spoilt: float, shap
         assert fault is None
 
 
-def test_picture_of_a_camera_has_no_fault() -> None:
+def test_camera_fault_drawn_scene_has_none() -> None:
     assert camera_fault(SyntheticRoads(1, 96, 192, seed=0)[0][0][None]) is None
 
 
-def test_frame_passes_without_a_copy_and_a_view_with_one() -> None:
+def test_check_frame_contiguous_is_not_copied_and_a_view_once() -> None:
     frame = np.zeros(SHAPE, np.uint8)
     assert np.shares_memory(checked_array(frame), frame)
     for view in (np.zeros((*SHAPE[:2], 4), np.uint8)[..., :3], frame[::-1], np.zeros(SHAPE, np.uint8, order="F")):
@@ -155,7 +157,7 @@ def test_frame_passes_without_a_copy_and_a_view_with_one() -> None:
         (None, "type NoneType", "numpy array"),
     ],
 )
-def test_usual_mistakes_are_told_apart(frame: Any, got: str, hint: str) -> None:
+def test_check_frame_usual_mistake_gets_its_hint(frame: Any, got: str, hint: str) -> None:
     with pytest.raises(FrameError) as caught:
         check_frame(frame, CONTRACT, "rgb")
     message = str(caught.value)
@@ -171,6 +173,6 @@ def test_usual_mistakes_are_told_apart(frame: Any, got: str, hint: str) -> None:
         hnp.scalar_dtypes() | hnp.array_dtypes(), hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=4)
     )
 )
-def test_any_other_array_is_a_frame_error(array: Any) -> None:
+def test_check_frame_any_other_array_is_a_frame_error(array: Any) -> None:
     with pytest.raises(FrameError):
         check_frame(array, CONTRACT, "rgb")

@@ -24,7 +24,7 @@ no_cuda = pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="CUDA
 
 
 @no_cuda
-def test_cuda_without_a_gpu_is_never_replaced_in_silence(toy_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_provider_cuda_without_a_gpu_is_refused_or_logged(toy_bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
     for providers in (["cuda"], ["cuda", "cpu"], ["tensorrt", "cuda", "cpu"], [("cuda", {"device_id": 1})]):
         with pytest.raises(ProviderError, match=r"install lsood-runtime\[gpu\]"):
             OoDMonitor(toy_bundle, providers=providers)
@@ -35,7 +35,7 @@ def test_cuda_without_a_gpu_is_never_replaced_in_silence(toy_bundle: Path, caplo
     assert f"{CUDA} does not run, going on with {CPU}" in caplog.text
 
 
-def test_fallback_is_not_for_damaged_bundles(toy_bundle: Path) -> None:
+def test_fallback_damaged_bundle_is_refused(toy_bundle: Path) -> None:
     (toy_bundle / "detector.onnx").write_bytes(b"no graph")
     with pytest.raises(BundleError, match="cannot load"):
         OoDMonitor(seal(toy_bundle, toy_manifest()), providers=["cuda"], allow_fallback=True)
@@ -61,7 +61,9 @@ class WithoutCudnn(Pretending):
 
 
 @no_cuda
-def test_provider_that_fails_its_first_frame(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallback_provider_failing_its_first_frame_is_replaced(
+    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
     monkeypatch.setattr(ort, "InferenceSession", WithoutCudnn)
     with pytest.raises(ProviderError, match=rf"{CUDA} failed while it ran"):
@@ -72,7 +74,7 @@ def test_provider_that_fails_its_first_frame(toy_bundle: Path, monkeypatch: pyte
 
 
 @no_cuda
-def test_session_that_puts_no_node_on_the_provider(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_without_any_node_is_refused(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
     monkeypatch.setattr(ort, "InferenceSession", Pretending)
     with pytest.raises(ProviderError, match=rf"expected {CUDA} to run segmentation\.onnx, its nodes are \d+ on {CPU}"):
@@ -80,7 +82,7 @@ def test_session_that_puts_no_node_on_the_provider(toy_bundle: Path, monkeypatch
 
 
 @no_cuda
-def test_detector_may_run_on_the_next_device(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detector_on_the_next_device_is_accepted(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it does behind TensorRT, which has no float64."""
 
     class OnBoth(Pretending):
@@ -101,7 +103,7 @@ def device_pass(bundle: Path, **options: Any) -> tuple[DevicePass, Any]:
 
 
 @pytest.mark.parametrize("kind", ["classes", "logits", "none"])
-def test_device_buffers_give_the_bits_of_ordinary_runs(make_bundle: Any, kind: str) -> None:
+def test_device_pass_any_batch_gives_the_bits_of_the_host_pass(make_bundle: Any, kind: str) -> None:
     device, host = device_pass(make_bundle(kind))
     for batch in (1, 3, 1, 2):
         frames = random_frames(batch, seed=batch)
@@ -118,7 +120,7 @@ def test_device_buffers_give_the_bits_of_ordinary_runs(make_bundle: Any, kind: s
         np.testing.assert_array_equal(first.segmentation, kept[1])
 
 
-def test_device_buffers_in_several_threads(toy_bundle: Path) -> None:
+def test_device_pass_in_several_threads_gives_the_same_scores(toy_bundle: Path) -> None:
     device, host = device_pass(toy_bundle)
     frames = random_frames(40, seed=0)
     with ThreadPoolExecutor(4) as pool:
@@ -130,7 +132,7 @@ def frame_on(device: str, frames: Any, device_id: int = 0) -> DeviceFrame:
     return DeviceFrame(frames.shape, device, device_id, frames.ctypes.data, frames)
 
 
-def test_frame_that_lies_on_the_device_is_read_where_it_is(toy_bundle: Path) -> None:
+def test_device_pass_frame_on_the_device_is_not_copied(toy_bundle: Path) -> None:
     device, host = device_pass(toy_bundle)
     frames = random_frames(2, seed=3)
     for frame in frames:
@@ -139,7 +141,7 @@ def test_frame_that_lies_on_the_device_is_read_where_it_is(toy_bundle: Path) -> 
         np.testing.assert_array_equal(device.run(frames[:1], {}).scores, host.run(frames[:1], {}).scores)
 
 
-def test_frame_on_another_device_is_refused(toy_bundle: Path) -> None:
+def test_device_pass_frame_on_another_device_is_refused(toy_bundle: Path) -> None:
     device, host = device_pass(toy_bundle)
     elsewhere = frame_on("cuda", random_frames(1, 0), 1)
     with pytest.raises(FrameError, match=r"host memory or on cpu:0, got one on cuda:1"):
@@ -163,7 +165,7 @@ class OnCuda:
         return random_frames(1, 0)[0].__dlpack__()
 
 
-def test_cuda_tensor_for_a_monitor_on_the_cpu(toy_bundle: Path) -> None:
+def test_score_cuda_tensor_on_the_cpu_is_refused(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         with pytest.raises(FrameError, match="expected a frame in host memory, since CPUExecutionProvider runs"):
             monitor.score(OnCuda())
@@ -174,7 +176,9 @@ def test_cuda_tensor_for_a_monitor_on_the_cpu(toy_bundle: Path) -> None:
 
 
 @no_cuda
-def test_cuda_graphs_need_a_fixed_batch_and_no_fresh_masks(make_bundle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_graphs_without_fixed_batch_or_with_fresh_masks_are_refused(
+    make_bundle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: [CUDA, CPU])
     graphs = [("cuda", {"enable_cuda_graph": "1"})]
     bundle = make_bundle(masks=toy_manifest()["masks"] | {"mode": "fresh"})
@@ -184,7 +188,7 @@ def test_cuda_graphs_need_a_fixed_batch_and_no_fresh_masks(make_bundle: Any, mon
         OoDMonitor(bundle, providers=graphs, batch=1)
 
 
-def test_names_and_options() -> None:
+def test_resolve_providers_short_names_become_full_names() -> None:
     options = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
     assert resolve_providers([("cuda", options), "cpu", "XnnpackExecutionProvider"]) == [
         (CUDA, options),

@@ -26,7 +26,7 @@ def write_video(path: Path, codec: str, count: int) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tiff", ".PNG"])
-def test_image_comes_back_in_both_channel_orders(tmp_path: Path, suffix: str) -> None:
+def test_read_frames_image_has_the_channel_order_asked(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"frame{suffix}"
     Image.fromarray(PIXELS).save(path)
     ((name, rgb),) = read_frames(path, "rgb")
@@ -36,7 +36,7 @@ def test_image_comes_back_in_both_channel_orders(tmp_path: Path, suffix: str) ->
     np.testing.assert_array_equal(bgr, PIXELS[..., ::-1])
 
 
-def test_image_is_turned_upright(tmp_path: Path) -> None:
+def test_read_frames_turned_image_is_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held turned to the left
     Image.fromarray(PIXELS).save(tmp_path / "turned.png", exif=exif)
@@ -45,21 +45,21 @@ def test_image_is_turned_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
-def test_other_modes_become_three_channels(tmp_path: Path, mode: str) -> None:
+def test_read_frames_other_image_modes_become_three_channels(tmp_path: Path, mode: str) -> None:
     Image.fromarray(PIXELS).convert(mode).save(tmp_path / "frame.png")
     ((_, frame),) = read_frames(tmp_path / "frame.png", "rgb")
     assert frame.shape == (48, 64, 3)
     assert frame.dtype == np.uint8
 
 
-def test_deep_image_is_refused(tmp_path: Path) -> None:
+def test_read_frames_deep_image_is_refused(tmp_path: Path) -> None:
     Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257).save(tmp_path / "deep.png")
     with pytest.raises(MediaError, match=r"8 bits a channel, .*deep\.png has mode I"):
         list(read_frames(tmp_path / "deep.png", "rgb"))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
-def test_damaged_image_is_named(tmp_path: Path, suffix: str) -> None:
+def test_read_frames_damaged_image_is_named(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"frame{suffix}"
     Image.fromarray(PIXELS).save(path)
     path.write_bytes(path.read_bytes()[:-900])
@@ -71,7 +71,7 @@ def test_damaged_image_is_named(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".avi", "MJPG"), (".mp4", "mp4v"), (".mkv", "MJPG")])
-def test_video_comes_back_frame_by_frame(tmp_path: Path, suffix: str, codec: str) -> None:
+def test_read_frames_video_gives_each_frame(tmp_path: Path, suffix: str, codec: str) -> None:
     path = write_video(tmp_path / f"drive{suffix}", codec, 15)
     for channels, red in (("rgb", 0), ("bgr", 2)):
         frames = list(read_frames(path, channels))
@@ -83,13 +83,13 @@ def test_video_comes_back_frame_by_frame(tmp_path: Path, suffix: str, codec: str
         list(read_frames(path, "rgb"))
 
 
-def test_video_that_is_none_is_named(tmp_path: Path) -> None:
+def test_read_frames_damaged_video_is_named(tmp_path: Path) -> None:
     (tmp_path / "drive.mp4").write_bytes(b"no video" * 100)
     with pytest.raises(MediaError, match=r"expected a video, could read 0 of .*drive\.mp4"):
         list(read_frames(tmp_path / "drive.mp4", "rgb"))
 
 
-def test_files_folders_and_patterns_are_found_in_order(tmp_path: Path) -> None:
+def test_find_media_files_folders_and_patterns_are_in_order(tmp_path: Path) -> None:
     for name in ("b.png", "a.JPG", "c.mp4", "notes.txt", "deeper/d.png", "e[1].png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -114,7 +114,9 @@ def test_files_folders_and_patterns_are_found_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "library"), [("frame.png", "PIL"), ("drive.mp4", "cv2")])
-def test_missing_library_names_the_extra(name: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_frames_without_the_library_names_the_extra(
+    name: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MediaError, match=r"pip install 'lsood-runtime\[media\]'"):
         list(read_frames(Path(name), "rgb"))

@@ -51,15 +51,15 @@ p_value_lists = st.lists(st.integers(1, 20).map(lambda rank: rank / 20), min_siz
 
 @settings(deadline=None)
 @given(p_value_lists, st.integers(1, 6), st.integers(0, 5))
-def test_k_of_n_counts_a_window(p_values: list[float], k: int, more: int) -> None:
+def test_k_of_n_any_evidence_counts_a_window(p_values: list[float], k: int, more: int) -> None:
     got = alarms(KOfN(k, k + more), evidence_of(p_values))
-    strange = [p <= 0.1 for p in p_values]
-    assert got == [sum(strange[max(0, i + 1 - k - more) : i + 1]) >= k for i in range(len(strange))]
+    is_ood = [p <= 0.1 for p in p_values]
+    assert got == [sum(is_ood[max(0, i + 1 - k - more) : i + 1]) >= k for i in range(len(is_ood))]
 
 
 @settings(deadline=None)
 @given(p_value_lists)
-def test_hysteresis_remembers_the_last_extreme(p_values: list[float]) -> None:
+def test_hysteresis_any_evidence_follows_the_last_extreme(p_values: list[float]) -> None:
     got = alarms(Hysteresis(0.1, 0.4), evidence_of(p_values))
     for i in range(len(p_values)):
         decided = [p <= 0.1 for p in p_values[: i + 1] if p <= 0.1 or p > 0.4]
@@ -68,19 +68,19 @@ def test_hysteresis_remembers_the_last_extreme(p_values: list[float]) -> None:
 
 @settings(deadline=None)
 @given(p_value_lists, st.integers(0, 4), st.integers(0, 4))
-def test_minimum_duration_by_stamps(p_values: list[float], wait: int, hold: int) -> None:
+def test_minimum_duration_any_evidence_follows_the_stamps(p_values: list[float], wait: int, hold: int) -> None:
     got = alarms(MinimumDuration(wait / 10, hold / 10), evidence_of(p_values))
-    strange = [p <= 0.1 for p in p_values]
-    long_enough = [j for j in range(wait, len(strange)) if all(strange[j - wait : j + 1])]
-    # Familiar frames that lie further behind the last strange one than the alarm is held.
-    clearing = [j for j in range(hold, len(strange)) if not any(strange[j - hold : j + 1])]
+    is_ood = [p <= 0.1 for p in p_values]
+    long_enough = [j for j in range(wait, len(is_ood)) if all(is_ood[j - wait : j + 1])]
+    # In-distribution frames that lie further behind the last other one than the alarm is held.
+    clearing = [j for j in range(hold, len(is_ood)) if not any(is_ood[j - hold : j + 1])]
     for i, alarm in enumerate(got):
         assert alarm == any(t <= i and not any(t < c <= i for c in clearing) for t in long_enough)
 
 
 @settings(deadline=None)
 @given(p_value_lists, st.integers(1, 4))
-def test_cusum_is_pages_recursion(p_values: list[float], together: int) -> None:
+def test_cusum_any_evidence_is_pages_recursion(p_values: list[float], together: int) -> None:
     known = calibration(20 * together, 20)
     mean = np.mean([(rank / (20 * together + 1)) ** -0.5 for rank in range(1, 20 * together + 2)])
     got, total, alarm = alarms(Cusum(0.01, 10), evidence_of(p_values), known), 0.0, False
@@ -92,7 +92,7 @@ def test_cusum_is_pages_recursion(p_values: list[float], together: int) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_alarm_comes_with_the_promised_delay_and_not_a_frame_later(policy: Policy) -> None:
+def test_policy_shift_raises_the_alarm_at_its_delay(policy: Policy) -> None:
     known = calibration(99, 33)
     delay = policy.delay_frames(known, 10)
     got = alarms(policy, evidence_of([1.0] * 50 + [0.01] * (delay + 5)), known)
@@ -101,7 +101,7 @@ def test_alarm_comes_with_the_promised_delay_and_not_a_frame_later(policy: Polic
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_familiar_frames_clear_every_alarm(policy: Policy) -> None:
+def test_policy_in_distribution_frames_clear_the_alarm(policy: Policy) -> None:
     known = calibration(99, 33)
     got = alarms(policy, evidence_of([0.01] * 60 + [1.0] * 600), known)
     assert got[59]
@@ -118,7 +118,7 @@ def simulated_ranks(count: int, together: float, scores: int, seed: int) -> NDAr
 
 
 @pytest.mark.parametrize("together", [1, 3, 8])
-def test_cusum_keeps_its_mean_time_between_false_alarms(together: int) -> None:
+def test_cusum_correlated_frames_keep_the_time_between_false_alarms(together: int) -> None:
     """Frames of one video, not independent: the stated time is a lower bound for the measured one."""
     known, seconds = calibration(100 * together, 100), 2.0
     policy = Cusum(seconds / 3600, frames_per_second=30)
@@ -147,16 +147,14 @@ def test_cusum_keeps_its_mean_time_between_false_alarms(together: int) -> None:
         (lambda: Cusum(1e-5, 10).start(calibration(99, 9)), "more than 11 frames between false alarms"),
     ],
 )
-def test_rules_that_cannot_work_are_refused(make: object, message: str) -> None:
+def test_policy_impossible_numbers_are_refused(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()  # type: ignore[operator]
 
 
 @settings(max_examples=20, deadline=None)
 @given(rate=st.floats(0.02, 0.3), k=st.integers(1, 3), n=st.integers(3, 5))
-def test_expected_false_alarms_of_independent_frames_are_those_of_the_window_process(
-    rate: float, k: int, n: int
-) -> None:
+def test_expected_false_alarms_independent_frames_match_the_window_process(rate: float, k: int, n: int) -> None:
     """Onsets a frame: P(k of n now, fewer before), by summing over the n + 1 flags that decide it."""
     flags = np.array(np.meshgrid(*[[0, 1]] * (n + 1))).reshape(n + 1, -1)
     chance = np.prod(np.where(flags == 1, rate, 1 - rate), axis=0)
@@ -170,7 +168,7 @@ def test_expected_false_alarms_of_independent_frames_are_those_of_the_window_pro
     assert found.per_hour == pytest.approx(found.alarms / 40_000 * 3600)
 
 
-def test_correlation_makes_fewer_but_longer_false_alarms() -> None:
+def test_expected_false_alarms_correlated_frames_are_fewer_but_longer() -> None:
     """The same against a simulation by scipy: onsets of runs of a correlated series."""
     together, frames = 8, 200_000
     known = calibration(80, 10)
@@ -180,8 +178,8 @@ def test_correlation_makes_fewer_but_longer_false_alarms() -> None:
     assert found.correlation_frames == together
     rho = (together - 1) / (together + 1)
     series = lfilter([math.sqrt(1 - rho**2)], [1, -rho], np.random.default_rng(5).normal(size=frames))
-    strange = norm.cdf(series) <= rate
-    onsets = int(np.sum(strange[1:] & ~strange[:-1]))
+    is_ood = norm.cdf(series) <= rate
+    onsets = int(np.sum(is_ood[1:] & ~is_ood[:-1]))
     assert found.alarms == pytest.approx(onsets, rel=0.1)
     assert found.share_of_time == pytest.approx(rate, rel=0.1)
     alone = expected_false_alarms(KOfN(1, 1), MANIFEST, frames_per_second=30, frames=frames)
@@ -190,14 +188,14 @@ def test_correlation_makes_fewer_but_longer_false_alarms() -> None:
 
 @settings(deadline=None)
 @given(st.integers(0, 1000))
-def test_poisson_interval_against_scipy(count: int) -> None:
+def test_poisson_interval_any_count_matches_scipy(count: int) -> None:
     low, high = _poisson_interval(count)
     # Exact limits: the means under which a count as large, or as small, has a chance of 2.5 %.
     assert poisson.cdf(count, high) == pytest.approx(0.025, abs=1e-4)
     assert low == 0 if count == 0 else poisson.sf(count - 1, low) == pytest.approx(0.025, abs=1e-4)
 
 
-def test_false_alarms_refuse_nonsense() -> None:
+def test_expected_false_alarms_impossible_numbers_are_refused() -> None:
     for rate, frames in ((0.0, 10), (math.inf, 10), (1.0, 0)):
         with pytest.raises(ValueError, match="above 0"):
             expected_false_alarms(KOfN(), MANIFEST, frames_per_second=rate, frames=frames)

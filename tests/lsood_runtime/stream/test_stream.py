@@ -32,18 +32,18 @@ from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, toy_manifest
 
 CALIBRATION = Manifest.from_json(text_with()).calibration
-STRANGE = np.tile(np.array([250, 1, 1], np.uint8), (HEIGHT, WIDTH, 1))
+RED = np.tile(np.array([250, 1, 1], np.uint8), (HEIGHT, WIDTH, 1))
 
 
-def strange(seed: int) -> Any:
-    frame = STRANGE.copy()
+def shifted_frame(seed: int) -> Any:
+    frame = RED.copy()
     frame[seed % HEIGHT, seed % WIDTH] = (200 - seed % 100, 30, 30)
     frame[(seed + 1) % HEIGHT, (seed + 3) % WIDTH] = (140, 60, seed % 200)
     return frame
 
 
-def test_shift_raises_the_alarm_in_time_and_a_replay_repeats_it(toy_bundle: Path) -> None:
-    frames = [*random_frames(6, seed=1), *(strange(i) for i in range(5)), *random_frames(8, seed=3)]
+def test_stream_shift_raises_the_alarm_in_time_and_a_replay_repeats_it(toy_bundle: Path) -> None:
+    frames = [*random_frames(6, seed=1), *(shifted_frame(i) for i in range(5)), *random_frames(8, seed=3)]
     with OoDMonitor(toy_bundle) as monitor:
         results = []
         for _ in range(2):
@@ -62,12 +62,12 @@ def test_shift_raises_the_alarm_in_time_and_a_replay_repeats_it(toy_bundle: Path
     assert [r.verdict.stamp_ns for r in seen] == [1000 + i for i in range(len(frames))]
 
 
-def test_cameras_do_not_mix(toy_bundle: Path) -> None:
+def test_stream_two_cameras_have_separate_states(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         stream = monitor.stream(KOfN(2, 2))
         for i in range(4):
             left, right = (
-                stream.assess(strange(i), camera="left"),
+                stream.assess(shifted_frame(i), camera="left"),
                 stream.assess(random_frames(1, i)[0], camera="right"),
             )
     assert left.alarm
@@ -77,7 +77,7 @@ def test_cameras_do_not_mix(toy_bundle: Path) -> None:
         stream.drift("rear")
 
 
-def test_stuck_camera_is_invalid_from_the_third_identical_frame(toy_bundle: Path) -> None:
+def test_stream_stuck_camera_is_invalid_from_the_third_frame(toy_bundle: Path) -> None:
     frames = random_frames(2, seed=4)
     with OoDMonitor(toy_bundle) as monitor:
         stream = monitor.stream(KOfN(2, 2))
@@ -93,27 +93,27 @@ def test_stuck_camera_is_invalid_from_the_third_identical_frame(toy_bundle: Path
     assert math.isfinite(states[2].p_value)
 
 
-def test_stamp_that_goes_back_begins_anew(toy_bundle: Path) -> None:
+def test_stream_stamp_going_back_begins_anew(toy_bundle: Path) -> None:
     second = 10**9
     with OoDMonitor(toy_bundle) as monitor:
         stream = monitor.stream(KOfN(2, 3))
         stamps = [5 * second, 6 * second, 7 * second]
-        assert [stream.assess(strange(i), stamp_ns=t).alarm for i, t in enumerate(stamps)] == [False, True, True]
-        jitter = stream.assess(strange(3), stamp_ns=7 * second - 40)
+        assert [stream.assess(shifted_frame(i), stamp_ns=t).alarm for i, t in enumerate(stamps)] == [False, True, True]
+        jitter = stream.assess(shifted_frame(3), stamp_ns=7 * second - 40)
         assert (jitter.alarm, jitter.index, jitter.verdict.stamp_ns) == (True, 3, 7 * second - 40)
-        again = stream.assess(strange(4), stamp_ns=1 * second)
+        again = stream.assess(shifted_frame(4), stamp_ns=1 * second)
     assert (again.alarm, again.index) == (False, 0)
     assert int(stream.drift().counts.sum()) == 5
 
 
-def test_stamp_zero_is_a_stamp(toy_bundle: Path) -> None:
+def test_worker_stamp_zero_is_kept(toy_bundle: Path) -> None:
     seen: list[StreamAssessment] = []
     with OoDMonitor(toy_bundle) as monitor, LatestFrameWorker(monitor.stream(KOfN(), on_result=seen.append)) as worker:
         worker.submit(random_frames(1, 0)[0], stamp_ns=0)
     assert [result.verdict.stamp_ns for result in seen] == [0]
 
 
-def test_invalid_frames_raise_the_alarm_and_do_not_raise_errors(toy_bundle: Path) -> None:
+def test_stream_invalid_frames_raise_the_alarm_and_no_error(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         stream = monitor.stream(Hysteresis(0.06, 0.5))
         results = [stream.assess(frame) for frame in (random_frames(1, 1)[0], None, np.zeros((3, 3)), "x")]
@@ -127,7 +127,7 @@ def test_invalid_frames_raise_the_alarm_and_do_not_raise_errors(toy_bundle: Path
     assert "\n" not in str(results[-1])
 
 
-def test_stream_refuses_what_cannot_work(toy_bundle: Path) -> None:
+def test_stream_impossible_arguments_are_refused(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         with pytest.raises(ValueError, match="p-values down to"):
             monitor.stream(Hysteresis(0.001))
@@ -142,7 +142,7 @@ def test_stream_refuses_what_cannot_work(toy_bundle: Path) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6) | st.just(math.inf), max_size=50), st.lists(st.floats(-2, 2), max_size=20))
-def test_histograms_count_between_deciles_and_add_up(first: list[float], second: list[float]) -> None:
+def test_histogram_any_scores_count_between_deciles_and_add_up(first: list[float], second: list[float]) -> None:
     deciles = np.unique(np.quantile(CALIBRATION.scores, np.arange(1, 10) / 10))
     histograms = [ScoreHistogram(CALIBRATION) for _ in range(3)]
     for histogram, scores in zip(histograms, (first, second, first + second), strict=True):
@@ -174,7 +174,7 @@ def test_histogram_of_another_bundle_is_refused() -> None:
             ScoreHistogram.from_json(text, CALIBRATION)
 
 
-def test_latest_frame_wins_and_the_others_are_counted(toy_bundle: Path) -> None:
+def test_worker_slow_monitor_scores_the_latest_frame_and_counts_the_others(toy_bundle: Path) -> None:
     entered, leave = threading.Event(), threading.Event()
     seen: list[StreamAssessment] = []
 
@@ -203,11 +203,11 @@ def test_latest_frame_wins_and_the_others_are_counted(toy_bundle: Path) -> None:
     assert [(r.camera, r.verdict.stamp_ns) for r in seen] == [("camera", 10), ("camera", 13), ("rear", 11)]
     assert [r.verdict.score for r in seen] == expected
     assert seen[1].verdict.latency_ms > 0
-    with pytest.raises(ClosedError, match="make a new one"):
+    with pytest.raises(ClosedError, match="make a new LatestFrameWorker"):
         worker.submit(frames[0])
 
 
-def test_what_goes_wrong_in_the_worker_reaches_the_caller(toy_bundle: Path) -> None:
+def test_worker_error_reaches_the_caller(toy_bundle: Path) -> None:
     raised = threading.Event()
 
     def fail(result: StreamAssessment) -> None:
@@ -222,7 +222,7 @@ def test_what_goes_wrong_in_the_worker_reaches_the_caller(toy_bundle: Path) -> N
             worker.close()
 
 
-def test_failing_provider_reaches_the_caller(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_failing_provider_reaches_the_caller(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         worker = LatestFrameWorker(monitor.stream(KOfN()))
         monkeypatch.setattr("onnxruntime.InferenceSession.run", None)
@@ -231,7 +231,7 @@ def test_failing_provider_reaches_the_caller(toy_bundle: Path, monkeypatch: pyte
             worker.close()
 
 
-def test_waiting_counts_towards_latency_and_deadline(toy_bundle: Path) -> None:
+def test_worker_waiting_time_counts_towards_the_deadline(toy_bundle: Path) -> None:
     block, late = threading.Event(), []
 
     def wait(result: StreamAssessment) -> None:

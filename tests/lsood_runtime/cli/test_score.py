@@ -17,12 +17,11 @@ import pytest
 from PIL import Image
 
 import lsood_runtime
-from lsood_runtime import Manifest, OoDMonitor
-from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime import OoDMonitor
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 
-KNOWN = random_frames(1, seed=2)[0]
+CLEAN = random_frames(1, seed=2)[0]
 
 
 @pytest.fixture
@@ -30,29 +29,31 @@ def drive(tmp_path: Path) -> Path:
     """A frame of noise as the calibration's, and one all red."""
     folder = tmp_path / "drive"
     folder.mkdir()
-    Image.fromarray(KNOWN).save(folder / "a_known.png")
-    strange = np.ones((HEIGHT, WIDTH, 3), np.uint8)
-    strange[..., 0] = 255
-    strange[::2] = (250, 1, 2)  # of one colour it would be no camera's image
-    Image.fromarray(strange).save(folder / "b_strange.png")
+    Image.fromarray(CLEAN).save(folder / "a_clean.png")
+    shifted = np.ones((HEIGHT, WIDTH, 3), np.uint8)
+    shifted[..., 0] = 255
+    shifted[::2] = (250, 1, 2)  # of one colour it would be no camera's image
+    Image.fromarray(shifted).save(folder / "b_shifted.png")
     return folder
 
 
-def test_table_and_exit_codes(toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_score_two_frames_prints_a_table_and_exit_code(
+    toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["score", str(toy_bundle), str(drive)]) == 1
     out, err = capsys.readouterr()
-    header, known, strange = out.splitlines()
+    header, clean, shifted = out.splitlines()
     assert header.split() == ["frame", "score", "threshold", "p-value", "verdict", "ms"]
-    assert known.split()[0].endswith("a_known.png")
-    assert known.split()[4] == "ok"
-    assert "OUT OF DISTRIBUTION" in strange
-    assert len({line.index(word) for line, word in ((header, "verdict"), (known, "ok"), (strange, "OUT"))}) == 1
+    assert clean.split()[0].endswith("a_clean.png")
+    assert clean.split()[4] == "ok"
+    assert "OUT OF DISTRIBUTION" in shifted
+    assert len({line.index(word) for line, word in ((header, "verdict"), (clean, "ok"), (shifted, "OUT"))}) == 1
     assert err.startswith("2 frames, 1 out of distribution; median ")
     assert err.count("\n") == 1
-    assert run(["score", str(toy_bundle), str(drive / "a_known.png")]) == 0
+    assert run(["score", str(toy_bundle), str(drive / "a_clean.png")]) == 0
 
 
-def test_json_and_csv_hold_what_the_monitor_says(
+def test_score_json_and_csv_equal_the_assessments(
     toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with OoDMonitor(toy_bundle) as monitor:
@@ -73,7 +74,7 @@ def test_json_and_csv_hold_what_the_monitor_says(
         assert (line["is_ood"], line["state"]) == (str(verdict["is_ood"]), verdict["state"])
 
 
-def test_video_and_channel_order(
+def test_score_video_uses_the_channel_order_of_the_bundle(
     make_bundle: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     contract = toy_manifest()["input"] | {"channels": "bgr"}
@@ -94,10 +95,8 @@ def test_video_and_channel_order(
         assert row["score"] == monitor.score(frames[0])
 
 
-def test_frame_without_a_finite_score_is_invalid(
-    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Image.fromarray(np.zeros_like(KNOWN)).save(tmp_path / "black.png")
+def test_score_black_frame_is_invalid(toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.zeros_like(CLEAN)).save(tmp_path / "black.png")
     arguments = ["score", str(toy_bundle), str(tmp_path / "black.png")]
     assert run(arguments) == 1
     out, err = capsys.readouterr()
@@ -106,22 +105,6 @@ def test_frame_without_a_finite_score_is_invalid(
     run([*arguments, "--csv"])
     (line,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert (line["score"], line["is_ood"]) == ("", "True")
-
-
-def test_inspect_describes_and_dumps(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["inspect", str(toy_bundle)]) == 0
-    text = capsys.readouterr().out
-    manifest = toy_manifest()
-    for fact in ("(6, 8, 3) uint8, RGB", "pixels: 3 dimensions", "4 fixed", "19 scores", "detector.onnx", "opset 20"):
-        assert fact in text
-    assert f"{manifest['operating_points']['5%']['value']:.3f} for 5.0% false alarms" in text
-    assert text.count("[default]") == 1
-    assert run(["inspect", str(toy_bundle), "--json"]) == 0
-    out = capsys.readouterr().out
-    assert Manifest.from_json(out) == lsood_runtime.read_manifest(toy_bundle)
-    seal(toy_bundle, toy_manifest("none"))
-    assert run(["inspect", str(toy_bundle)]) == 0
-    assert "segmentation   none" in capsys.readouterr().out
 
 
 def break_detector(bundle: Path, drive: Path) -> None:
@@ -133,16 +116,16 @@ def raise_schema(bundle: Path, drive: Path) -> None:
 
 
 def break_golden(bundle: Path, drive: Path) -> None:
-    np.savez(bundle / "golden.npz", frames=KNOWN[None], scores=[99.0])
+    np.savez(bundle / "golden.npz", frames=CLEAN[None], scores=[99.0])
     seal(bundle, toy_manifest())
 
 
 def cut_image(bundle: Path, drive: Path) -> None:
-    (drive / "a_known.png").write_bytes((drive / "a_known.png").read_bytes()[:-60])
+    (drive / "a_clean.png").write_bytes((drive / "a_clean.png").read_bytes()[:-60])
 
 
 def grow_image(bundle: Path, drive: Path) -> None:
-    Image.new("RGB", (9, 9)).save(drive / "a_known.png")
+    Image.new("RGB", (9, 9)).save(drive / "a_clean.png")
 
 
 def empty_folder(bundle: Path, drive: Path) -> None:
@@ -155,21 +138,21 @@ def remove_bundle(bundle: Path, drive: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
         (break_detector, "expected detector.onnx to have"),
         (raise_schema, "expected a manifest of schema 2, got 3"),
         (break_golden, "expected golden frame 0 to score 99"),
-        (cut_image, "a_known.png"),
-        (grow_image, "a_known.png: expected a (6, 8, 3) uint8 frame in RGB, got (9, 9, 3) uint8"),
+        (cut_image, "a_clean.png"),
+        (grow_image, "a_clean.png: expected a (6, 8, 3) uint8 frame in RGB, got (9, 9, 3) uint8"),
         (empty_folder, "expected images or videos in"),
         (remove_bundle, "expected a bundle folder, found none"),
     ],
 )
-def test_bad_input_ends_in_one_line_and_exit_code_2(
-    toy_bundle: Path, drive: Path, capfd: pytest.CaptureFixture[str], spoil: Callable[[Path, Path], None], message: str
+def test_score_bad_input_ends_in_one_line_and_exit_code_2(
+    toy_bundle: Path, drive: Path, capfd: pytest.CaptureFixture[str], damage: Callable[[Path, Path], None], message: str
 ) -> None:
-    spoil(toy_bundle, drive)
+    damage(toy_bundle, drive)
     assert run(["score", str(toy_bundle), str(drive), "--json"]) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -189,7 +172,7 @@ def test_bad_input_ends_in_one_line_and_exit_code_2(
         ["score", "m", "f", "--threads", "0"],
     ],
 )
-def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_lsood_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         run(arguments)
     assert caught.value.code == 2
@@ -197,7 +180,7 @@ def test_bad_usage_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["--version"]])
-def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_lsood_help_and_version_end_with_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         run(arguments)
     assert caught.value.code == 0
@@ -205,7 +188,7 @@ def test_help_and_version(arguments: list[str], capsys: pytest.CaptureFixture[st
     assert ("lsood score monitor/" in out) if "--help" in arguments else out == f"lsood {lsood_runtime.__version__}\n"
 
 
-def test_interrupt_is_no_traceback(
+def test_score_interrupted_prints_no_traceback(
     toy_bundle: Path, drive: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
@@ -216,19 +199,7 @@ def test_interrupt_is_no_traceback(
     assert capsys.readouterr().err == "lsood: interrupted\n"
 
 
-def test_progress_leaves_no_line_behind(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    FrameCounter(shown=True).show(1)
-    assert capsys.readouterr().err == "", "stderr is no terminal here"
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    progress = FrameCounter(shown=True)
-    progress.show(7)
-    progress.clear()
-    assert capsys.readouterr().err == "\r7 frames scored\r\033[K"
-    FrameCounter(shown=False).show(1)
-    assert capsys.readouterr().err == ""
-
-
-def test_command_line_as_a_process(toy_bundle: Path, drive: Path) -> None:
+def test_lsood_as_a_process_returns_exit_codes(toy_bundle: Path, drive: Path) -> None:
     command = [sys.executable, "-m", "lsood_runtime", "score", str(toy_bundle)]
     scored = subprocess.run([*command, str(drive)], capture_output=True, text=True, check=False)
     assert (scored.returncode, len(scored.stdout.splitlines())) == (1, 3)
@@ -239,7 +210,7 @@ def test_command_line_as_a_process(toy_bundle: Path, drive: Path) -> None:
     assert failed.stderr.count("\n") == 1
 
 
-def test_reader_that_stops_early_sees_no_traceback(toy_bundle: Path, drive: Path) -> None:
+def test_score_closed_pipe_prints_no_traceback(toy_bundle: Path, drive: Path) -> None:
     command = [sys.executable, "-m", "lsood_runtime", "score", str(toy_bundle), *[str(drive)] * 3]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood inspect``: metadata as text and JSON, and the figures of an alarm."""
+
+from pathlib import Path
+
+import pytest
+
+import lsood_runtime
+from lsood_runtime import Manifest
+from lsood_runtime._cli.main import run
+from tests.lsood_runtime.conftest import seal, toy_manifest
+
+
+def test_inspect_bundle_prints_text_or_json(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(toy_bundle)]) == 0
+    text = capsys.readouterr().out
+    manifest = toy_manifest()
+    for fact in ("(6, 8, 3) uint8, RGB", "pixels: 3 dimensions", "4 fixed", "19 scores", "detector.onnx", "opset 20"):
+        assert fact in text
+    assert f"{manifest['operating_points']['5%']['value']:.3f} for 5.0% false alarms" in text
+    assert text.count("[default]") == 1
+    assert run(["inspect", str(toy_bundle), "--json"]) == 0
+    out = capsys.readouterr().out
+    assert Manifest.from_json(out) == lsood_runtime.read_manifest(toy_bundle)
+    seal(toy_bundle, toy_manifest("none"))
+    assert run(["inspect", str(toy_bundle)]) == 0
+    assert "segmentation   none" in capsys.readouterr().out
+
+
+def test_inspect_alarm_prints_delay_and_false_alarm_rate(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(toy_bundle), "--alarm", "3of5", "--fps", "20"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("alarm: within 3 frames (0.15 s)")
+    assert "false ones an hour at 20 frames/s" in line
+    assert run(["inspect", str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
+    assert "this alarm cannot work with this bundle" in capsys.readouterr().err
+    assert run(["watch", str(toy_bundle), str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
