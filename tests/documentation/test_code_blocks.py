@@ -100,7 +100,6 @@ def test_code_blocks_of_all_pages_use_every_command() -> None:
 def test_code_blocks_of_the_readme_export_and_score() -> None:
     commands = [command for block in README.blocks if block.language == "bash" for command in block.commands]
     assert [" ".join(shlex.split(command)[2:4]) for command in commands if command.startswith("python -m ")] == [
-        "build --wheel",
         "export --ckpt",
         "lsood_runtime inspect",
         "lsood_runtime score",

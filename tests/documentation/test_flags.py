@@ -12,7 +12,7 @@ from tests.documentation.pages import PAGES, Page
 from tests.paths import EXAMPLES, ROOT
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-_OTHER_PROGRAMS = {"cmake": {"--build"}, "pip": {"--constraint"}, "build": {"--wheel"}, "ros": {"--ros-args"}}
+_OTHER_PROGRAMS = {"cmake": {"--build"}, "pip": {"--constraint", "--no-deps", "--wheel-dir"}, "ros": {"--ros-args"}}
 
 
 @cache
@@ -48,8 +48,6 @@ def known_flags(command: str, config: pytest.Config) -> frozenset[str]:
             return flags_in_source(script) | _OTHER_PROGRAMS["ros"]
         case ["pytest", *_] | ["make", "bench", *_]:
             return flags_of_pytest(config) | flags_in_source("benchmarks/conftest.py")
-        case ["python", "-m", "build", *_]:
-            return frozenset(_OTHER_PROGRAMS["build"])
         case [program, *_] if program in _OTHER_PROGRAMS:
             return frozenset(_OTHER_PROGRAMS[program])
         case _:
