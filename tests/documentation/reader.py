@@ -88,7 +88,14 @@ class Reader:
             case ["make", *targets]:
                 known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
                 assert set(targets) <= set(known), command
-            case ["pip", "wheel", "--no-deps", "--wheel-dir", "dist", "."]:  # tests/test_fresh_environment.py scores with one
+            case [
+                "pip",
+                "wheel",
+                "--no-deps",
+                "--wheel-dir",
+                "dist",
+                ".",
+            ]:  # tests/test_fresh_environment.py scores with one
                 pass
             case ["pip", "install", what]:
                 _check_installation(what)
