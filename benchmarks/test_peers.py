@@ -32,8 +32,8 @@ from benchmarks.networks import (
 )
 from benchmarks.peers import Density, GuideProcedure, OnePass, Rows
 from export.detectors.entropy import latent_entropy
+from export.graphs.monitor_forms import cpu_session, run_graph
 from export.graphs.noise import NoiseSource
-from export.graphs.runners import cpu_session, run_graph
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.dropblock import DropBlock2D
 from export.sampling.sampler import build_sampler

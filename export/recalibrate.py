@@ -19,9 +19,9 @@ from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
-from export.graphs.evaluation import EVALUATION
+from export.graphs.evaluation_outputs import EVALUATION
 from export.graphs.fused import FUSED_FILE, fused_graph
-from export.graphs.runners import cpu_session, two_graphs
+from export.graphs.monitor_forms import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest

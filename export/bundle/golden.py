@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.graphs.monitor_forms import Form
 from export.graphs.noise import NoiseBatch, noise_name
-from export.graphs.runners import Form
 from lsood_runtime.offline import GOLDEN_FILE, GoldenFrames
 
 TOLERANCE = {"cpu": 0.02, "gpu": 0.2}

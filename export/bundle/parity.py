@@ -16,8 +16,8 @@ from torch import Tensor
 
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
+from export.graphs.monitor_forms import Form, Outputs
 from export.graphs.noise import NoiseBatch, NoiseSource
-from export.graphs.runners import Form, Outputs
 from lsood_runtime.offline import ParityRecord
 
 LATENT_TOLERANCE = 1e-4

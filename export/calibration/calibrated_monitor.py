@@ -13,7 +13,7 @@ class CalibratedMonitor:
     """Graphs that belong together.
 
     Attributes:
-        evaluation: the network with all outputs, see :mod:`export.graphs.evaluation`.
+        evaluation: the network with all outputs, see :mod:`export.graphs.evaluation_outputs`.
         segmentation: the part of it that the vehicle runs.
         detector: latent samples to entropy and score.
         calibration: the detector's, with its thresholds.

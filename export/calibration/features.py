@@ -11,9 +11,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.errors import UsageError
-from export.graphs.evaluation import EVALUATION, OUTPUT_SCORES
+from export.graphs.evaluation_outputs import EVALUATION, OUTPUT_SCORES
+from export.graphs.monitor_forms import run_graph
 from export.graphs.noise import NoiseSource
-from export.graphs.runners import run_graph
 from export.graphs.shared_weights import WEIGHTS
 from lsood_runtime import Manifest
 from lsood_runtime.offline import Bundle, open_bundle, session_options
@@ -27,8 +27,8 @@ class FrameFeatures:
         entropy: ``(C,)`` float32, nats.
         score: of the bundle's own detector.
         moments: ``(2 C,)`` float32: mean, then log standard deviation of each tapped channel, without any sampling.
-        output_scores: ``(4,)`` float32, the columns of ``export.graphs.evaluation.OUTPUT_SCORES``; ``(0,)`` for a bundle
-            without segmentation.
+        output_scores: ``(4,)`` float32, the columns of ``export.graphs.evaluation_outputs.OUTPUT_SCORES``; ``(0,)`` for a
+            bundle without segmentation.
         segmentation: ``(h, w)`` uint8 classes; None for a bundle without segmentation.
     """
 

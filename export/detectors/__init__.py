@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entropies of latent samples, and the estimators that turn them into a score."""
+"""Entropies of latent samples, and the detectors that turn them into a score."""

@@ -39,7 +39,7 @@ def check_neighbors(samples: int, neighbors: int) -> None:
 
 
 def entropy_offset(samples: int, neighbors: int) -> float:
-    """``digamma(n) - digamma(k)``: the part of the estimate that no sample changes, in nats."""
+    """Constant part of the estimate, ``digamma(n) - digamma(k)``, in nats."""
     check_neighbors(samples, neighbors)
     return float(digamma(samples) - digamma(neighbors))
 
@@ -47,7 +47,7 @@ def entropy_offset(samples: int, neighbors: int) -> float:
 def latent_entropy(
     latent_samples: NDArray[np.floating], neighbors: int = DEFAULT_NEIGHBORS, min_dist: float = MIN_DIST
 ) -> NDArray[np.float64]:
-    """Entropy of every latent dimension of every frame.
+    """Estimate the entropy of every latent dimension of every frame.
 
     Args:
         latent_samples: ``(..., S, C)``, any float dtype.
@@ -73,7 +73,7 @@ def latent_entropy(
 
 
 def _mean_log_diameter(columns: NDArray[np.float64], neighbors: int, min_dist: float) -> NDArray[np.float64]:
-    """``(S, M)`` samples, which are overwritten, to ``(M,)``: the mean of ``log(2 r_i)``."""
+    """Mean of ``log(2 r_i)``: ``(S, M)`` samples, which are overwritten, to ``(M,)``."""
     samples = len(columns)
     smaller = np.empty_like(columns[0])
     for i, j in _sorting_network(samples):
@@ -91,9 +91,9 @@ def _mean_log_diameter(columns: NDArray[np.float64], neighbors: int, min_dist: f
 
 @cache
 def _sorting_network(count: int) -> tuple[tuple[int, int], ...]:
-    """Batcher's odd-even merge sort (1968): pairs of rows to be brought in order, one after the other.
+    """Pairs of rows to compare and exchange in turn, so that all rows are sorted: Batcher's odd-even merge sort (1968).
 
-    Numpy sorts many short columns one by one; the network compares whole rows, which vectorises over the columns.
+    NumPy sorts many short columns one by one; the network compares whole rows, which vectorises over the columns.
     """
     pairs: list[tuple[int, int]] = []
     merged = 1
@@ -111,10 +111,10 @@ def _sorting_network(count: int) -> tuple[tuple[int, int], ...]:
 def joint_entropy(
     latent_samples: NDArray[np.floating], neighbors: int = DEFAULT_NEIGHBORS, min_dist: float = MIN_DIST
 ) -> NDArray[np.float64]:
-    """Entropy of the latent vector of every frame, with distances in the max norm.
+    """Estimate the joint entropy of the latent vector of every frame, with distances in the max norm.
 
-    ``h = digamma(n) - digamma(k) + C mean_i log(2 r_i)``. With tens of samples in thousands of dimensions this says little
-    about the true entropy; it is the guide's figure.
+    ``h = digamma(n) - digamma(k) + C mean_i log(2 r_i)``. With tens of samples in thousands of dimensions the estimate is far
+    from the true entropy; it is the guide's figure.
 
     Args:
         latent_samples: ``(..., S, C)``, any float dtype.
@@ -137,7 +137,7 @@ def joint_entropy(
 
 
 def get_dl_h_z(dl_z_samples: Tensor, mcd_samples_nro: int = 32) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Entropies of every frame from its Monte-Carlo samples, by the guide's name.
+    """Estimate the entropies of every frame from its Monte-Carlo samples; the guide's name.
 
     k is 5, or S - 1 where S is not above 5.
 

@@ -3,10 +3,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -31,7 +31,7 @@ def fit_detector(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Pipeline:
-    """Fit a detector, after scaling and a whitening PCA where they are asked for.
+    """Fit a detector, with scaling and a whitening PCA in front of it on request.
 
     Args:
         kind: a name in :data:`export.detectors.registry.DETECTORS`.
@@ -62,7 +62,7 @@ def fit_detector(
         bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
         raise CalibrationError(f"expected finite entropies, row {bad} holds NaN or infinity: drop this frame")
     count, dimensions = rows.shape
-    steps: list[tuple[str, Any]] = [("scaler", StandardScaler())] if standardise else []
+    steps: list[tuple[str, BaseEstimator]] = [("scaler", StandardScaler())] if standardise else []
     if pca_components is not None:
         if not 1 <= pca_components <= min(count, dimensions):
             raise CalibrationError(
@@ -99,8 +99,8 @@ def choose_detector(ind: Rows, groups: Sequence[str] | None = None, *, seed: int
     """Choose the density under which frames that did not fit it are likelier, and whether to scale the entropies.
 
     Whole drives are left out in turn where there are several, five contiguous blocks where there are not; at most 2,000
-    evenly spaced frames are looked at. The rule sees in-distribution frames alone. It cannot know which shifts will come,
-    nor judge detectors that are no densities: the classifier and the nearest neighbours.
+    evenly spaced frames are looked at. The rule uses in-distribution frames alone. It does not know which shifts will occur,
+    and cannot compare detectors that are no densities: the classifier and the nearest neighbours.
 
     Args:
         ind: ``(N, D)`` in the order of recording.
@@ -141,7 +141,7 @@ def choose_detector(ind: Rows, groups: Sequence[str] | None = None, *, seed: int
 
 
 def _held_out(rows: Rows, fold: NDArray[np.int64], kind: str, standardise: bool, seed: int) -> Rows:
-    """Log-likelihoods of the fold under the fit to the others, in the units of the rows as they came."""
+    """Log-likelihoods of a fold under the fit to all other rows, in the units of the unscaled rows."""
     others = np.delete(rows, fold, axis=0)
     pipeline = fit_detector(kind, others, standardise=standardise, seed=seed)
     before, estimator = pipeline[:-1], pipeline[-1]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guide's detector: one kernel density a class, and Bayes' rule."""
+"""The guide's classifier: one kernel density a class, and Bayes' rule."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -66,10 +66,10 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         posterior: NDArray[np.float64] = softmax(joint, axis=1)
         return posterior
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike) -> NDArray[np.generic]:
         """Most probable class of each row, ``(M,)``; the first one where two are equally probable."""
         posterior = self.predict_proba(X)
-        labels: NDArray[Any] = self.classes_[posterior.argmax(axis=1)]
+        labels: NDArray[np.generic] = self.classes_[posterior.argmax(axis=1)]
         return labels
 
     def onnx_joint(self, rows: OnnxOperator, opset: int) -> list[OnnxOperator]:
@@ -85,13 +85,13 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The guide's other name for :meth:`predict_proba`, where its own version divides 0 by 0 far from the data."""
         return self.predict_proba(X)
 
-    def predict_label(self, X: ArrayLike) -> NDArray[Any]:
+    def predict_label(self, X: ArrayLike) -> NDArray[np.generic]:
         """The guide's name for :meth:`predict`, right for any labels."""
         return self.predict(X)
 
 
 class KDELogOdds(BaseEstimator):  # type: ignore[misc]
-    """The guide's classifier as a detector: log-odds of in-distribution (label 0) over out-of-distribution (label 1).
+    """Log-odds of in-distribution (label 0) over out-of-distribution (label 1) under the guide's classifier.
 
     Posteriors saturate at 0 and 1 a few tens of nats from the border between the classes; log-odds rank every frame.
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Densities over entropy vectors, as scikit-learn estimators.
+"""Kernel density over entropy vectors, as a scikit-learn estimator.
 
 The kernel density is the exact sum. scikit-learn's own ``KernelDensity`` prunes a tree at its default leaf size and loses
-the density where it is small: off the cloud, where a monitor is asked to look, it is wrong by tens to hundreds of nats.
+the density where it is small: far from the training points, where a monitor has to decide, it is wrong by tens to hundreds of
+nats.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,7 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         bandwidth: b, in the units of the data; or ``"likelihood"``: the one of 29 values, spaced by a quarter of an octave
             around Silverman's rule, under which blocks of consecutive points are most likely given the other blocks.
         folds: number of those blocks; ``fit`` may be given drives to leave out in their place. Consecutive video frames
-            nearly repeat each other; leaving single points out would reward a bandwidth that only recognises the frame
-            before.
+            nearly repeat each other; with single points left out, the bandwidth would fit the distance between neighbours.
 
     Attributes:
         points_: ``(N, D)`` float64, the training points.
@@ -78,7 +78,7 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return np.concatenate(blocks)
 
     def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:
-        """The name by which densities of every kind are compared; the same as :meth:`score_samples`."""
+        """Log-density of each row, nats; the same as :meth:`score_samples`, by the name that all densities share."""
         return self.score_samples(X)
 
     def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
@@ -91,7 +91,7 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Sequence[str] | None = None) -> float:
-    """Bandwidth of highest held-out likelihood over contiguous blocks.
+    """Choose the bandwidth of highest held-out likelihood over contiguous blocks.
 
     Args:
         points: ``(N, D)`` in the order in which they were recorded.
@@ -128,7 +128,7 @@ def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Se
 def _log_density(
     squared: NDArray[np.float64], bandwidth: float, dimensions: int, count: int | NDArray[np.integer] | None = None
 ) -> NDArray[np.float64]:
-    """``(M, N)`` squared distances to ``(M,)`` log-densities; ``count`` of them, where some are infinite, to each row."""
+    """Log-densities ``(M,)`` of ``(M, N)`` squared distances; ``count`` says how many of a row are finite."""
     number = squared.shape[1] if count is None else count
     constant = np.log(number) + dimensions / 2 * np.log(2 * np.pi * bandwidth**2)
     result: NDArray[np.float64] = logsumexp(-squared / (2 * bandwidth**2), axis=1) - constant

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distance from one Gaussian whose covariance is shrunk, so that it exists with fewer frames than dimensions."""
+"""Mahalanobis distance with a shrunk covariance, which exists with fewer frames than dimensions too."""
 
 from typing import Self
 
@@ -36,7 +36,7 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         values, vectors = np.linalg.eigh(estimate.covariance_)
         if not values[-1] > 0:
             raise ValueError(f"expected rows that differ, got {len(rows)} identical ones: no covariance fits them")
-        # Fully shrunk towards nothing: a direction without any spread would be infinitely telling.
+        # A direction without any spread, which no shrinkage has widened, would give infinite distances.
         values = np.maximum(values, values[-1] * np.finfo(np.float64).eps * len(values))
         self.location_: NDArray[np.float64] = estimate.location_
         self.whitening_: NDArray[np.float64] = vectors / np.sqrt(values)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several detectors compute, as ONNX operators of skl2onnx; everything is float64.
+"""Distances and densities as ONNX operators of skl2onnx, shared by several detectors; everything is float64.
 
 The squared distances to N points are the centred product ``|x|^2 + |p|^2 - 2 x.p``: one matrix product in place of N x D
 differences. The mean of the points is subtracted first: far from the origin the product would lose digits without it
@@ -32,12 +32,12 @@ def scalar(value: float) -> NDArray[np.float64]:
 
 
 def squared_norm(rows: OnnxOperator, opset: int) -> OnnxOperator:
-    """``(B, D)`` rows to ``(B, 1)``."""
+    """Squared norm of each row: ``(B, D)`` to ``(B, 1)``."""
     return OnnxReduceSum(OnnxMul(rows, rows, op_version=opset), COLUMN, keepdims=1, op_version=opset)
 
 
 def squared_distances(rows: OnnxOperator, points: NDArray[np.float64], opset: int) -> OnnxOperator:
-    """``(B, D)`` rows and ``(N, D)`` points to ``(B, N)``, at least 0."""
+    """Squared distances, at least 0, of ``(B, D)`` rows to ``(N, D)`` points: ``(B, N)``."""
     mean = points.mean(axis=0)
     centred = points - mean
     rows = OnnxSub(rows, mean[None], op_version=opset)
@@ -48,7 +48,7 @@ def squared_distances(rows: OnnxOperator, points: NDArray[np.float64], opset: in
 
 
 def product(rows: OnnxOperator, matrix: NDArray[np.float64], opset: int) -> OnnxOperator:
-    """``(B, D)`` rows times the transpose of a ``(N, D)`` matrix.
+    """Multiply ``(B, D)`` rows with the transpose of a ``(N, D)`` matrix.
 
     For one frame reading the matrix takes all the time, and ONNX Runtime reads it faster from the left
     (benchmarks/NOTES.md).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The detectors there are: one specification each, which options, help, model card, converters and documentation read.
+"""Registry of detectors: one specification each, read by options, help, model card, converters and documentation.
 
 A new detector is an estimator (:class:`DetectorEstimator`) and one entry of ``DETECTORS``. Nothing heavy is imported before a
 detector is built, so that ``--help`` can list them.
@@ -34,15 +34,15 @@ class DetectorEstimator(Protocol):
         """
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """``(M, D)`` rows to ``(M,)`` float64: higher = closer to the in-distribution rows."""
+        """Score ``(M, D)`` rows: ``(M,)`` float64, higher = closer to the in-distribution rows."""
 
     def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
-        """``score_samples`` as ONNX operators: ``(B, D)`` float64 rows to ``(B, 1)`` float64."""
+        """Express ``score_samples`` in ONNX operators: ``(B, D)`` float64 rows to ``(B, 1)`` float64."""
 
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """What the rest of the code needs to know of a detector.
+    """Specification of a detector: its names and words, how it is built, and what it needs.
 
     Attributes:
         name: its value of ``--detector``, and ``detector.kind`` in a bundle's manifest.
@@ -164,7 +164,7 @@ def detector_spec(name: str) -> DetectorSpec:
 
 
 def detector_noun(name: str) -> str:
-    """What a detector is, for a sentence; its name where it is not registered here, as in another's bundle."""
+    """Noun of a detector; its bare name where it is not registered, as in a bundle of an extended exporter."""
     return DETECTORS[name].noun if name in DETECTORS else name
 
 
@@ -184,7 +184,7 @@ def densities() -> tuple[str, ...]:
 
 
 def detector_help() -> str:
-    """What each detector is, for ``--help``."""
+    """One phrase for each detector, for ``--help``."""
     return "; ".join(f"{name}: {spec.help}" for name, spec in DETECTORS.items())
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX graphs: segmentation with latent samples, detector, evaluation, and the forms they ship in."""
+"""ONNX graphs: segmentation with latent samples, detector, outputs for an evaluation, and the forms a monitor ships in."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The second graph of a bundle: latent samples to entropies and a score."""
+"""The graph ``detector.onnx``: latent samples to entropies and a score."""
 
 import onnx
 import onnx.compose
@@ -18,7 +18,7 @@ IR_VERSION = 10
 
 
 def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float = MIN_DIST) -> ModelProto:
-    """Graph of ``latent_entropy``: ``latent_samples`` ``(B, S, C)`` to ``entropy`` ``(B, C)``, float32.
+    """Build the graph of ``latent_entropy``: ``latent_samples`` ``(B, S, C)`` to ``entropy`` ``(B, C)``, float32.
 
     Sorted samples are padded with k infinities at either end, so that a neighbour out of range is infinitely far. They are
     sorted along the last axis, where ONNX Runtime's TopK takes less than half the time (benchmarks/NOTES.md).
@@ -68,7 +68,7 @@ def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float =
 
 
 def score_graph(detector: Pipeline, channels: int) -> ModelProto:
-    """Graph of ``-detector.score_samples``: ``entropy`` ``(B, C)`` float32 to ``score`` ``(B,)`` float64."""
+    """Build the graph of ``-detector.score_samples``: ``entropy`` ``(B, C)`` float32 to ``score`` ``(B,)`` float64."""
     register_detector(type(detector[-1]))
     density = to_onnx(
         detector,
@@ -96,7 +96,7 @@ def score_graph(detector: Pipeline, channels: int) -> ModelProto:
 
 
 def detector_graph(entropy: ModelProto, score: ModelProto) -> ModelProto:
-    """Both in one graph: ``latent_samples`` to ``entropy`` and ``score``."""
+    """Join the entropy's and the score's graph: ``latent_samples`` to ``entropy`` and ``score``."""
     model = onnx.compose.merge_models(
         entropy, score, io_map=[("entropy", "entropy")], outputs=["entropy", "score"], name="detector"
     )

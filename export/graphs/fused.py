@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Both graphs of a bundle as one, for ONNX Runtime in any language with no code of ours."""
+"""The graph ``monitor.onnx``: frame to score in one graph, for ONNX Runtime in any language."""
 
 import onnx
 import onnx.compose
@@ -9,7 +9,15 @@ FUSED_FILE = "monitor.onnx"
 
 
 def fused_graph(segmentation: ModelProto, detector: ModelProto) -> ModelProto:
-    """Camera frame, and noise where the graph takes any, to ``score`` ``(B,)`` float64 and the segmentation, if any."""
+    """Join both graphs of a bundle.
+
+    Args:
+        segmentation: camera frame, and noise where it takes any, to segmentation and latent samples.
+        detector: latent samples to entropy and score.
+
+    Returns:
+        The inputs of the first to ``score`` ``(B,)`` float64 and the segmentation, if there is any.
+    """
     detector = onnx.compose.add_prefix(detector, "detector/", rename_inputs=False, rename_outputs=False)
     kept = ["score", *(output.name for output in segmentation.graph.output if output.name == "segmentation")]
     fused = onnx.compose.merge_models(

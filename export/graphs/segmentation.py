@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a camera frame to a segmentation and latent samples, and to what an evaluation sets beside them, as ONNX."""
+"""The graphs from a camera frame: segmentation and latent samples, with or without the outputs of an evaluation."""
 
 import logging
 import warnings
@@ -17,7 +17,7 @@ from export.layers.preprocessing import Preprocessing
 
 
 class MonitoredNetwork(nn.Module):
-    """Preprocessing, the network with its sampled tap, and the form of segmentation that was asked for.
+    """Preprocessing, the network with its sampled tap, and the chosen form of segmentation.
 
     Args:
         preprocessing: frames to the network's input.
@@ -46,7 +46,7 @@ class MonitoredNetwork(nn.Module):
 
 
 class EvaluatedNetwork(nn.Module):
-    """A monitored network with the outputs of :mod:`export.graphs.evaluation` beside its own.
+    """A monitored network with the outputs of :mod:`export.graphs.evaluation_outputs` beside its own.
 
     Args:
         preprocessing: frames to the network's input.
@@ -71,7 +71,7 @@ class EvaluatedNetwork(nn.Module):
 
 
 def output_scores(logits: Tensor) -> Tensor:
-    """``(B, K, h, w)`` logits to ``(B, 4)``: the columns of ``export.graphs.evaluation.OUTPUT_SCORES``."""
+    """Confidence of the network's own output: ``(B, K, h, w)`` logits to ``(B, 4)``, in the order of ``OUTPUT_SCORES``."""
     log_sum = logits.logsumexp(dim=1)
     largest = logits.amax(dim=1)
     log_probabilities = logits - log_sum[:, None]
@@ -80,7 +80,7 @@ def output_scores(logits: Tensor) -> Tensor:
 
 
 class BareNetwork(nn.Module):
-    """The same frame and the same segmentation without a monitor: what its cost is measured against."""
+    """The network without a monitor, on the same frame: the baseline of the monitor's cost."""
 
     def __init__(self, preprocessing: Preprocessing, network: nn.Module, kind: str = "classes") -> None:
         super().__init__()
@@ -146,7 +146,7 @@ def segmentation_graph(
 
 
 def _cause(error: BaseException) -> str:
-    """The deepest error's first line: the exporter wraps it in pages of advice."""
+    """First line of the deepest error, which the exporter wraps in pages of advice."""
     while error.__cause__ is not None:
         error = error.__cause__
     return first_line(error)

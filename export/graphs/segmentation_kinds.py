@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bundle gives of the segmentation."""
+"""Forms in which a bundle gives the segmentation."""
 
 SEGMENTATION_KINDS = ("classes", "logits", "none")
 """``classes``: the most likely class of each pixel; ``logits``: the network's output; ``none``: no decoder in the graph."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole monitor as a traced module, for users of libtorch: the same outputs as ``monitor.onnx``."""
+"""The TorchScript module ``monitor.pt``: the whole monitor, traced, with the outputs of ``monitor.onnx``."""
 
 import math
 import tempfile
@@ -20,15 +20,15 @@ from export.detectors.entropy import entropy_offset
 from export.detectors.entropy_constants import MIN_DIST
 from export.detectors.registry import DetectorSpec
 from export.errors import ConversionError, first_line
+from export.graphs.monitor_forms import Form, Outputs
 from export.graphs.noise import NoiseBatch
-from export.graphs.runners import Form, Outputs
 from export.graphs.segmentation import MonitoredNetwork
 
 TORCHSCRIPT_FILE = "monitor.pt"
 
 
 class LatentEntropy(nn.Module):
-    """``export.detectors.entropy.latent_entropy`` in torch: ``(B, S, C)`` to ``(B, C)`` float32, nats."""
+    """The estimate of ``export.detectors.entropy.latent_entropy`` in torch: ``(B, S, C)`` to ``(B, C)`` float32, nats."""
 
     def __init__(self, samples: int, neighbors: int, min_dist: float = MIN_DIST) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class LatentEntropy(nn.Module):
 
 
 class DetectorScore(nn.Module):
-    """``-detector.score_samples`` in torch, scaling and projection included: ``(B, C)`` float32 to ``(B,)`` float64.
+    """A detector's score in torch, scaling and projection included: ``(B, C)`` float32 to ``(B,)`` float64.
 
     Args:
         detector: the fitted pipeline.
@@ -133,7 +133,7 @@ def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit
 
 
 def _let_sizes_be_traced(module: fx.GraphModule) -> None:
-    """Rewrite what the tracer would take for constants: sizes from aten operators, and aten operators that read sizes.
+    """Rewrite sizes that the tracer would take for constants, and the aten operators that read them.
 
     ``Tensor.size`` gives a number that the tracer follows, and so do the methods of a tensor and torch's functions where they
     read one.
@@ -157,7 +157,7 @@ def _let_sizes_be_traced(module: fx.GraphModule) -> None:
 
 
 def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Form:
-    """What a user of ``monitor.pt`` runs: the module as it comes back from a file."""
+    """The form of ``monitor.pt``: the module, saved to a file and loaded again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / TORCHSCRIPT_FILE
         monitor.save(str(path))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers of a network: DropBlock, Gaussian dropout, preprocessing, and which layers are stochastic."""
+"""Layers of a network: DropBlock, dropouts and their randomness, preprocessing."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a camera frame to the network's input: the one resizer and the one normalisation of this project.
+"""Preprocessing from a camera frame to the network's input: the one resizer and the one normalisation of this project.
 
 Training, calibration and the exported graph all call this module, so that no two of them can differ.
 """

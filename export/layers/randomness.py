@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The base of every kind of randomness: how a stochastic layer is recognised, what it draws and what that does to features.
+"""Base classes of the kinds of randomness: how a layer is recognised, what masks it draws and what they do to features.
 
 A new kind is one subclass in a module of its own, and one entry of ``export.layers.stochastic.KINDS``.
 """
@@ -17,7 +17,7 @@ from export.layers.channel_means import channel_means
 
 @dataclass(frozen=True)
 class Randomness(ABC):
-    """What a stochastic layer draws in training.
+    """Randomness of a stochastic layer in training.
 
     Attributes:
         kind: name of the kind, in tables, messages and manifests.
@@ -32,7 +32,7 @@ class Randomness(ABC):
     @classmethod
     @abstractmethod
     def recognise(cls, module: nn.Module) -> Self | None:
-        """What a layer draws, if it is of this kind; None for every other layer, and where it has p = 0."""
+        """The randomness of a layer of this kind; None for every other layer, and where it has p = 0."""
 
     def constants(self) -> dict[str, float | int | None]:
         """The layer's constants as a manifest names them; ``block_size`` is None for every kind but DropBlock."""
@@ -95,7 +95,7 @@ class MaskedRandomness(Randomness):
         return (uniform >= self.drop_prob).to(uniform.dtype)
 
     def weights(self, keep: Tensor) -> Tensor:
-        """What the layer multiplies its input with: masks, scaled so that the mean is kept.
+        """Factors of the layer's input: masks, scaled so that the mean is kept.
 
         Args:
             keep: ``(..., *noise)`` float, as :meth:`keep` gives it.
@@ -118,7 +118,7 @@ class MaskedRandomness(Randomness):
         return torch.unflatten(channel_means(masked.flatten(0, 1)), 0, (-1, samples))
 
     def drop(self, features: Tensor, keep: Tensor) -> Tensor:
-        """What the layer would do in training with one mask, by its definition: graphs are compared with this.
+        """Apply one mask as the layer does in training, by its definition: graphs are compared with this.
 
         Args:
             features: one frame's share of the layer's output.

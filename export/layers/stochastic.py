@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which layers draw random numbers: every kind of randomness that is known, and which one a layer is of."""
+"""Stochastic layers: every kind of randomness that is known, and the kind of a layer."""
 
 from torch import nn
 
@@ -21,6 +21,6 @@ KINDS: tuple[type[Randomness], ...] = (
 
 
 def recognise(module: nn.Module) -> Randomness | None:
-    """Tell what a layer would draw in training, or None where it draws nothing (or has p = 0)."""
+    """The randomness of a layer in training; None where it draws nothing or has p = 0."""
     found = (kind.recognise(module) for kind in KINDS)
     return next((randomness for randomness in found if randomness is not None), None)

@@ -8,8 +8,8 @@ from export.calibration.calibrate import calibrate
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.frames.files import FrameFiles
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
-from export.graphs.evaluation import with_outputs
-from export.graphs.runners import cpu_session, run_graph
+from export.graphs.evaluation_outputs import with_outputs
+from export.graphs.monitor_forms import cpu_session, run_graph
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork

@@ -17,7 +17,7 @@ class ConvertedNetwork:
 
     Attributes:
         network: frame to segmentation and latent samples, in PyTorch.
-        evaluation: the same in ONNX with further outputs, see :mod:`export.graphs.evaluation`.
+        evaluation: the same in ONNX with further outputs, see :mod:`export.graphs.evaluation_outputs`.
     """
 
     network: MonitoredNetwork

@@ -8,10 +8,10 @@ import torch
 from onnx import ModelProto
 
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.graphs.evaluation import EVALUATION
+from export.graphs.evaluation_outputs import EVALUATION
 from export.graphs.fused import FUSED_FILE, fused_graph
+from export.graphs.monitor_forms import Form, cpu_session, one_graph, two_graphs
 from export.graphs.noise import expose_noise
-from export.graphs.runners import Form, cpu_session, one_graph, two_graphs
 from export.graphs.torchscript import traced_module
 from export.pipeline.sample import SampledNetwork
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE

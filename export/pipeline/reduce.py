@@ -9,7 +9,7 @@ from onnx import ModelProto
 from export.anomalies.frame_set import FrameSource
 from export.bundle.parity import check_agreement
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.graphs.runners import Form
+from export.graphs.monitor_forms import Form
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.forms import monitor_graphs, runnable_forms

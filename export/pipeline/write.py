@@ -8,7 +8,7 @@ import numpy as np
 from export.atomic_write import atomic_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.writer import write_bundle
-from export.graphs.runners import cpu_session, two_graphs
+from export.graphs.monitor_forms import cpu_session, two_graphs
 from export.graphs.torchscript import TORCHSCRIPT_FILE
 from export.pipeline.manifest import new_manifest
 from export.pipeline.resolve import ExportInputs

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from export.anomalies.frame_set import FrameSource
 from export.detectors.auroc import auroc
 from export.frames.files import FrameFiles
+from export.graphs.monitor_forms import Form
 from export.graphs.noise import NoiseSource
-from export.graphs.runners import Form
 from export.precision.options import PrecisionLoss
 from export.reporter import Reporter
 

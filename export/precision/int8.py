@@ -24,8 +24,8 @@ from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from export.errors import UsageError
+from export.graphs.monitor_forms import graph_feed
 from export.graphs.noise import NoiseBatch
-from export.graphs.runners import graph_feed
 from export.precision.network_body import CONVOLUTIONS, network_body
 from export.precision.options import INT8_TENSORRT
 

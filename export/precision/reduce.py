@@ -15,8 +15,8 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
+from export.graphs.monitor_forms import Form, Outputs, cpu_session, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
-from export.graphs.runners import Form, Outputs, cpu_session, run_graph
 from export.precision.float16 import to_float16
 from export.precision.gate import PrecisionGate
 from export.precision.int8 import Quantiser

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which nodes of a graph have to run in batch S * B, and what they need from those that run in batch B."""
+"""The region of a graph that has to run in batch S * B, and the values that it reads from the rest, in batch B."""
 
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import Any
 
 import torch
+from sympy import Expr
 from torch import Tensor, fx
 
 from export.sampling.marked_graph import MarkedGraph
 
 
 class Role(Enum):
-    """What a value that is computed once per frame becomes where it enters the region."""
+    """How a value that is computed once per frame enters the region."""
 
     SHARED = auto()
     """Used as it is: weights, constants, sizes without the batch."""
@@ -97,7 +97,7 @@ def ancestors(targets: Iterable[fx.Node]) -> set[fx.Node]:
     return found
 
 
-def batch_dims(value: Any, batch: Any) -> dict[int, Any]:
+def batch_dims(value: object, batch: Expr) -> dict[int, Expr]:
     """Sizes of those dimensions of a tensor that depend on the batch; none for what is not a tensor.
 
     Args:
@@ -107,13 +107,13 @@ def batch_dims(value: Any, batch: Any) -> dict[int, Any]:
     Returns:
         Sympy expressions by dimension.
     """
-    shape: Sequence[Any] = value.shape if isinstance(value, Tensor) else ()
+    shape: Sequence[int | torch.SymInt] = value.shape if isinstance(value, Tensor) else ()
     sizes = {i: size.node.expr for i, size in enumerate(shape) if isinstance(size, torch.SymInt)}
     return {i: size for i, size in sizes.items() if batch in size.free_symbols}
 
 
 def _computed_from_pixels(frames: fx.Node, graph: fx.Graph) -> set[fx.Node]:
-    """Nodes that depend on what the frames show, and not on their number alone."""
+    """Nodes that depend on the pixels of the frames, and not on their number alone."""
     reached = {frames}
     for node in graph.nodes:
         is_size = isinstance(node.meta.get("val"), torch.SymInt)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small modules that a sampled graph is made of beside the network's own operations.
+"""The modules that a sampled graph adds to the network's own operations: masks, repeats and latents.
 
 Shapes: B frames, S samples, ``noise_shape`` and ``mask_shape`` of a :class:`export.sampling.site.Site`. Where frames and
 samples share one dimension the frame comes first: entry ``b * S + s`` is sample s of frame b. Weights are
 ``(S, *noise_shape)``, the same for every frame, or ``(B, S, *noise_shape)``.
 """
 
-from typing import Any
-
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ class BankWeights(nn.Module):
 
     stored: Tensor
 
-    def __init__(self, randomness: MaskedRandomness, keep: NDArray[Any]) -> None:
+    def __init__(self, randomness: MaskedRandomness, keep: NDArray[np.bool_ | np.float32]) -> None:
         super().__init__()
         self.randomness = randomness
         masks = torch.from_numpy(keep)
@@ -126,7 +125,7 @@ class MaskedMean(nn.Module):
 
 
 class LatentMoments(nn.Module):
-    """What a tap says without any sampling: the mean of each channel over its map, and the log of its deviation.
+    """Moments of a tap, which need no sampling: mean of each channel over its map, and log of its standard deviation.
 
     The standard deviation is floored at 1e-5, so that a constant channel, and every channel of a tap without a map, gives
     a finite number.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flatten a network into one graph of tensor operations in which its stochastic layers and its taps are marked.
+"""A network as one flat graph of tensor operations, in which its stochastic layers and its taps are marked.
 
 Forward hooks put an operation of our own, which does nothing but copy, behind each marked layer; ``torch.export`` then
 follows the network with its hooks, and the marks come out as nodes of the graph.
@@ -8,12 +8,13 @@ follows the network with its hooks, and the marks come out as nodes of the graph
 import io
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
+from sympy import Symbol
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, first_line
@@ -43,13 +44,13 @@ class MarkedGraph:
         module: holds the weights, which are the network's own, and the graph.
         frames: the node of the network's input, ``(B, 3, H, W)``.
         output: the node of its output; None where the output is not one tensor.
-        batch: the symbol of B, a sympy expression, in the nodes' shapes.
+        batch: the symbol of B in the nodes' shapes.
     """
 
     module: fx.GraphModule
     frames: fx.Node
     output: fx.Node | None
-    batch: Any
+    batch: Symbol
 
     def marks(self, role: MarkRole) -> dict[tuple[str, int], fx.Node]:
         """Marks of one role in order of execution, by layer and call."""
@@ -86,7 +87,7 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
             if any(_writes(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})
             module = program.module(check_guards=False)
-    except Exception as error:  # torch.export raises as many types as a network has ways to surprise it
+    except Exception as error:  # torch.export raises errors of many types
         raise ConversionError(
             f"expected a network that torch.export can follow with a free batch, got {first_line(error)}: decide by "
             "shapes and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x))"
@@ -111,19 +112,22 @@ class _Marked(nn.Module):
         super().__init__()
         self.network, self.taps = network, taps
 
-    def forward(self, x: Tensor) -> tuple[Any, list[Tensor]]:
+    def forward(self, x: Tensor) -> tuple[object, list[Tensor]]:
         """``(B, 3, H, W)`` to the network's output and the marked output of each tap."""
         calls: Counter[str] = Counter()
         read: dict[str, Tensor] = {}
 
-        def mark_site(layer: str, output: Any) -> Any:
+        def mark_site(layer: str, output: object) -> object:
             calls[layer] += 1
             return mark(output, "site", layer, calls[layer] - 1) if isinstance(output, Tensor) else output
 
-        def mark_tap(layer: str, output: Tensor) -> None:
+        def mark_tap(layer: str, output: object) -> None:
+            assert isinstance(output, Tensor)  # check_taps has refused every other layer
             read[layer] = mark(output, "tap", layer, 0)
 
-        hooks = [(mark_site, name) for name, module in self.network.named_modules() if recognise(module)]
+        hooks: list[tuple[Callable[[str, object], object], str]] = [
+            (mark_site, name) for name, module in self.network.named_modules() if recognise(module)
+        ]
         hooks += [(mark_tap, name) for name in self.taps]  # behind the site's, where the tap is stochastic itself
         handles = [
             self.network.get_submodule(name).register_forward_hook(
@@ -140,7 +144,7 @@ class _Marked(nn.Module):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch from the user's terminal: its own deprecations, and the graph it prints where it cannot go on."""
+    """Silence what torch prints: deprecation warnings of its own, and the graph where it cannot go on."""
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 
 from export.errors import TapError
 from export.sampling.site import Site
+
+Mask = NDArray[np.bool_ | np.float32]
 
 MAX_FULL_SHARE = 0.05
 """A larger share of masks that drop nothing is refused: their samples are all the same sample."""
@@ -33,7 +34,7 @@ class MaskBank:
         seed: what it was drawn from.
     """
 
-    keep: tuple[NDArray[Any], ...]
+    keep: tuple[Mask, ...]
     seed: int
 
     @cached_property
@@ -91,7 +92,7 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
         )
     generator = np.random.Generator(np.random.PCG64(seed))
     seen: set[bytes] = set()
-    sets: list[list[NDArray[Any]]] = []
+    sets: list[list[Mask]] = []
     rejected = 0
     while len(sets) < samples and rejected < _MAX_REJECTED_IN_A_ROW:
         masks = [_draw(site, generator) for site in sites]
@@ -111,9 +112,9 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
     return MaskBank(tuple(np.stack(masks) for masks in zip(*sets, strict=True)), seed)
 
 
-def _draw(site: Site, generator: np.random.Generator) -> NDArray[Any]:
+def _draw(site: Site, generator: np.random.Generator) -> Mask:
     uniform = torch.from_numpy(generator.random(site.noise_shape, dtype=np.float32))
-    keep: NDArray[Any] = site.randomness.keep(uniform[None])[0].numpy()
+    keep: NDArray[np.float32] = site.randomness.keep(uniform[None])[0].numpy()
     return keep.astype(bool) if site.randomness.is_binary else keep
 
 

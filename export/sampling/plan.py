@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decide what is sampled: how each tap is read, and at which sites masks enter upstream of it."""
+"""The sampling plan: how each tap is read, and at which sites masks enter upstream of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from sympy import Symbol
 from torch import fx, nn
 
 from export.errors import TapError
@@ -34,7 +34,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sampled.
+    """The taps that are read and the sites where masks enter.
 
     Attributes:
         readings: one for each tap, in the order of the latent's parts.
@@ -156,8 +156,8 @@ def _source(marked: MarkedGraph, tap: str) -> fx.Node:
     return source
 
 
-def _site(layer: str, call: int, node: fx.Node, randomness: Randomness, batch: Any) -> Site:
-    """Read the shapes of a site's masks off the tensor that they multiply."""
+def _site(layer: str, call: int, node: fx.Node, randomness: Randomness, batch: Symbol) -> Site:
+    """The site of a layer's call, with the shapes of its masks for the tensor that they multiply."""
     shape, dims = tuple(node.meta["val"].shape), batch_dims(node.meta["val"], batch)
     ratios = {dim: size / batch for dim, size in dims.items()}
     if len(ratios) != 1 or not all(ratio.is_Integer for ratio in ratios.values()):

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Latent samples the long way: S passes of the network as it is, with hooks. The graphs are measured against this.
+"""Latent samples by S forward passes of the unchanged network, with hooks: the reference that graphs are compared with.
 
-Nothing here knows of graphs, batches of samples or matrix products. It is the guide's procedure, with the masks given
-instead of drawn.
+It is the guide's procedure with given masks, and shares no code with the graphs.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +24,7 @@ def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequen
     Args:
         network: in evaluation mode; the one that the sampler was built from.
         x: ``(B, 3, H, W)`` float.
-        sampler: says which layers are read, which are masked, and holds the masks of mode ``fixed``.
+        sampler: names the layers that are read and masked, and holds the masks of mode ``fixed``.
         noise: for the other modes one tensor for each site, ``(B, S, *noise_shape)`` in [0, 1).
 
     Returns:
@@ -72,7 +70,8 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> 
         over = {4: (2, 3), 3: (1,)}.get(output.dim())
         read[layer] = output.clone() if over is None else output.mean(dim=over)
 
-    hooks: list[tuple[str, Any]] = [(layer, drop) for layer in dict.fromkeys(layer for layer, _ in inline)]
+    hooks: list[tuple[str, Callable[[str, Tensor], Tensor | None]]] = []
+    hooks += [(layer, drop) for layer in dict.fromkeys(layer for layer, _ in inline)]
     hooks += [(tap, record) for tap in sampler.taps]
     handles = [
         network.get_submodule(layer).register_forward_hook(
@@ -89,7 +88,7 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> 
 
 
 def _drop(output: Tensor, site: Site, masks: Sequence[Tensor]) -> Tensor:
-    """What the layer would do in training, with the given masks: one for each frame's share of the output."""
+    """Apply what the layer does in training, with the given masks: one for each frame's share of the output."""
     shares = output.chunk(len(masks), dim=site.batch_dim)
     dropped = [
         site.randomness.drop(share, keep.reshape(site.mask_shape)) for share, keep in zip(shares, masks, strict=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the sampled graph: the network as it is, then the region again in batch S * B, then the latent samples."""
+"""The sampled graph: the network once per frame, the region behind its first masks in batch S * B, the latent samples."""
 
 import operator
 
@@ -56,7 +56,7 @@ class SampledGraph:
         )
 
     def module(self, with_output: bool, with_moments: bool = False) -> fx.GraphModule:
-        """The graph as a module that holds the weights it reads, and no others: output, latent samples, moments."""
+        """Make a module of the graph: output, latent samples, moments; it holds the weights that it reads and no others."""
         copies: dict[fx.Node, fx.Node] = {}
         graph = fx.Graph()
         graph.graph_copy(self._graph, copies)
@@ -75,7 +75,7 @@ class SampledGraph:
         return latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)
 
     def _write_clean(self, node: fx.Node) -> None:
-        """Once per frame, dropout off: a mark is what it marks. What nobody reads (assertions) stays behind."""
+        """Copy a node that runs once per frame, dropout off: a mark is replaced by its input, assertions are left out."""
         if is_mark(node):
             self._clean[node] = self._clean[node.all_input_nodes[0]]
         elif node.op == "placeholder" or (node.op != "output" and node.users):

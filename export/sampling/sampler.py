@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One pass of a network that gives its output and S samples of its taps: only what is random runs S times.
+"""A sampler: one pass of a network that gives its output and S samples of its taps; only its random part runs S times.
 
 The idea, with a picture: docs/concepts/tap.md.
 """

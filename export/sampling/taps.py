@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the layer to sample: list what a network runs, and turn what a user typed into layers."""
+"""Taps: list the layers of a network, and find those that a user names."""
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ class LayerInfo:
         class_name: of the layer.
         output_shape: ``(B, ...)``; None where the output is not one tensor.
         parameters_so_far: parameters of every layer that has ended by then, each counted once.
-        stochastic: what the layer draws when it is sampled, in words; None for nothing.
+        stochastic: the randomness of the layer in words; None for a deterministic one.
     """
 
     name: str
@@ -48,7 +47,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     layers: list[LayerInfo] = []
     counted: dict[nn.Parameter, int] = {}
 
-    def note(name: str, module: nn.Module, output: Any) -> None:
+    def note(name: str, module: nn.Module, output: object) -> None:
         counted.update((parameter, parameter.numel()) for parameter in module.parameters(recurse=False))
         shape = tuple(output.shape) if isinstance(output, Tensor) else None
         layers.append(LayerInfo(name, type(module).__name__, shape, sum(counted.values()), _in_words(module)))
@@ -68,7 +67,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
 
 
 def check_evaluation_mode(network: nn.Module) -> None:
-    """Refuse a network that would run as in training.
+    """Refuse a network that is in training mode, wholly or in part.
 
     Raises:
         ValueError: the network, or a part of it, is in training mode.
@@ -88,7 +87,7 @@ def _in_words(module: nn.Module) -> str | None:
 
 
 def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Turn what a user typed into names of layers.
+    """Find the layers that a user names, or the one DropBlock layer.
 
     Args:
         network: holds the layers.

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from export.anomalies.frame_set import FrameSource
 from export.detectors.entropy import latent_entropy
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
-from export.graphs.evaluation import OUTPUT_SCORES
-from export.graphs.runners import run_graph
+from export.graphs.evaluation_outputs import OUTPUT_SCORES
+from export.graphs.monitor_forms import run_graph
 from export.reporter import Reporter
 
 GUIDE_SAMPLES = 10

@@ -13,8 +13,8 @@ from torch import Tensor
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import check_logits, run_once
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
-from export.graphs.runners import cpu_session
 from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.options import ExportOptions

@@ -21,7 +21,7 @@ from export.calibration.features import EvaluationGraphs, Features, measure
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
 from export.errors import UsageError
-from export.graphs.evaluation import OUTPUT_SCORES, with_outputs
+from export.graphs.evaluation_outputs import OUTPUT_SCORES, with_outputs
 from export.graphs.segmentation import output_scores
 from export.layers.preprocessing import Preprocessing
 from export.sampling.graph_modules import LatentMoments
@@ -44,7 +44,7 @@ def hooked(checkpoint: Path, bundle: Path, frame: NDArray[np.uint8]) -> tuple[ND
     return logits[0].numpy(), seen[0][0].numpy()
 
 
-def test_every_feature_of_a_frame(checkpoint: Path, bundle: Path, frames: Path) -> None:
+def test_evaluation_graphs_of_a_frame_give_the_networks_features(checkpoint: Path, bundle: Path, frames: Path) -> None:
     frame = FrameFiles([frames])[7]
     logits, tapped = hooked(checkpoint, bundle, frame)
     got = EvaluationGraphs(bundle)(frame)
@@ -67,7 +67,9 @@ def test_every_feature_of_a_frame(checkpoint: Path, bundle: Path, frames: Path) 
 @pytest.mark.parametrize(
     "options", [{"masks": "fresh"}, {"masks": "input"}, {"segmentation": "none"}, {"segmentation": "logits"}]
 )
-def test_other_bundles(export_small: Callable[..., Path], frames: Path, options: dict[str, str]) -> None:
+def test_evaluation_graphs_of_other_bundles_give_their_features(
+    export_small: Callable[..., Path], frames: Path, options: dict[str, str]
+) -> None:
     graphs = EvaluationGraphs(export_small(**options))
     got = graphs(FrameFiles([frames])[0])
     assert np.isfinite(got.entropy).all()
@@ -77,7 +79,7 @@ def test_other_bundles(export_small: Callable[..., Path], frames: Path, options:
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 6, 3), (2, 3)])
-def test_moments_of_maps_tokens_and_vectors(shape: tuple[int, ...]) -> None:
+def test_latent_moments_of_maps_tokens_and_vectors_equal_numpys(shape: tuple[int, ...]) -> None:
     features = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     values = features.numpy().astype(np.float64)
     channels_last = values if values.ndim == 3 else np.moveaxis(values, 1, -1)
@@ -86,7 +88,7 @@ def test_moments_of_maps_tokens_and_vectors(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(LatentMoments()(features).numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_output_scores_of_a_sure_and_a_blind_network() -> None:
+def test_output_scores_of_a_sure_and_an_unsure_network_are_the_extremes() -> None:
     sure = torch.zeros(1, 4, 2, 2)
     sure[:, 1] = 200
     scores = output_scores(torch.cat([sure, torch.zeros(1, 4, 2, 2)])).numpy()
@@ -94,7 +96,7 @@ def test_output_scores_of_a_sure_and_a_blind_network() -> None:
     np.testing.assert_allclose(scores[1], [np.log(4), -0.25, 0, -np.log(4)], atol=1e-5)
 
 
-def test_cutting_outputs_off_leaves_nothing_of_them(bundle: Path) -> None:
+def test_with_outputs_of_some_leaves_nothing_of_the_others(bundle: Path) -> None:
     model = onnx.load(bundle / "evaluation.onnx")
     lean = with_outputs(model, ["latent_samples"])
     assert [output.name for output in lean.graph.output] == ["latent_samples"]
@@ -105,7 +107,7 @@ def test_cutting_outputs_off_leaves_nothing_of_them(bundle: Path) -> None:
         with_outputs(model, ["logits"])
 
 
-def test_features_of_a_folder(bundle: Path, frames: Path) -> None:
+def test_measure_of_a_folder_gives_features_in_order(bundle: Path, frames: Path) -> None:
     files = FrameFiles([frames])
     graphs = EvaluationGraphs(bundle)
     rows = list(measure(graphs, zip(map(str, files.paths[:6]), files, strict=False)))
@@ -117,7 +119,7 @@ def test_features_of_a_folder(bundle: Path, frames: Path) -> None:
     assert list(whole.columns()) == list(OUTPUT_SCORES)
 
 
-def test_bad_frames_are_named(bundle: Path, frames: Path) -> None:
+def test_measure_of_bad_frames_names_them(bundle: Path, frames: Path) -> None:
     graphs = EvaluationGraphs(bundle)
     with pytest.raises(UsageError, match=r"front/3\.png: expected frames of 160x80"):
         list(measure(graphs, [("front/3.png", np.zeros((10, 20, 3), np.uint8))]))

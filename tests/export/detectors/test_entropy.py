@@ -33,7 +33,7 @@ shapes = st.tuples(st.integers(1, 3), st.integers(2, 40), st.integers(1, 6))
 
 @settings(max_examples=60, deadline=None)
 @given(shapes, st.integers(0, 2**32 - 1), st.floats(-3, 3), st.data())
-def test_entropy_equals_the_one_by_trees(
+def test_latent_entropy_of_any_samples_equals_the_estimate_by_trees(
     shape: tuple[int, int, int], seed: int, log_scale: float, data: st.DataObject
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -44,7 +44,9 @@ def test_entropy_equals_the_one_by_trees(
 
 @settings(max_examples=25, deadline=None)
 @given(shapes.filter(lambda shape: shape[1] > 2), st.integers(0, 2**32 - 1), st.data())
-def test_graph_equals_the_one_by_trees(shape: tuple[int, int, int], seed: int, data: st.DataObject) -> None:
+def test_entropy_graph_of_any_samples_equals_the_estimate_by_trees(
+    shape: tuple[int, int, int], seed: int, data: st.DataObject
+) -> None:
     rng = np.random.default_rng(seed)
     samples = rng.normal(size=shape).astype(np.float32)
     samples[:, :, 0] = samples[:, :1, 0]  # a dead channel: every distance at the floor
@@ -54,19 +56,19 @@ def test_graph_equals_the_one_by_trees(shape: tuple[int, int, int], seed: int, d
     np.testing.assert_allclose(entropy, by_trees(samples.astype(np.float64), neighbors), atol=2e-5)
 
 
-def test_entropy_approaches_that_of_a_gaussian() -> None:
+def test_latent_entropy_of_many_gaussian_samples_approaches_the_true_entropy() -> None:
     samples = np.random.default_rng(0).normal(scale=2, size=(1, 20_000, 4))
     np.testing.assert_allclose(latent_entropy(samples), norm(scale=2).entropy(), atol=0.03)
 
 
-def test_entropy_does_not_depend_on_the_order_of_samples() -> None:
+def test_latent_entropy_of_samples_in_another_order_is_the_same() -> None:
     rng = np.random.default_rng(1)
     samples = rng.normal(size=(2, 16, 8))
     np.testing.assert_array_equal(latent_entropy(samples), latent_entropy(samples[:, rng.permutation(16)]))
 
 
 @pytest.mark.parametrize(("samples", "neighbors"), [(5, 5), (3, 7), (8, 0)])
-def test_no_more_samples_than_neighbours_is_refused(samples: int, neighbors: int) -> None:
+def test_latent_entropy_of_no_more_samples_than_neighbours_is_refused(samples: int, neighbors: int) -> None:
     message = rf"S = {samples} and k = {neighbors}"
     with pytest.raises(ValueError, match=message):
         latent_entropy(np.zeros((1, samples, 2)), neighbors)

@@ -25,13 +25,13 @@ from export.errors import CalibrationError
 
 
 @parametrize_with_checks([MahalanobisDetector(), NearestNeighborDetector()])  # type: ignore[untyped-decorator]
-def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
+def test_detectors_under_the_checks_of_scikit_learn_pass(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(4, 40), st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_mahalanobis_by_scipy(count: int, dimensions: int, seed: int) -> None:
+def test_mahalanobis_of_any_rows_equals_scipys(count: int, dimensions: int, seed: int) -> None:
     """Also with more dimensions than rows."""
     rng = np.random.default_rng(seed)
     points, rows = rng.normal(size=(count, dimensions)) * 3, rng.normal(1, 4, size=(6, dimensions))
@@ -46,7 +46,7 @@ def test_mahalanobis_by_scipy(count: int, dimensions: int, seed: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_nearest_neighbours_by_scikit_learn(count: int, dimensions: int, k: int, seed: int) -> None:
+def test_nearest_neighbours_of_any_rows_equal_scikit_learns(count: int, dimensions: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     points, rows = rng.normal(size=(count, dimensions)), rng.normal(1, 4, size=(6, dimensions))
     if k > count:
@@ -59,7 +59,7 @@ def test_nearest_neighbours_by_scikit_learn(count: int, dimensions: int, k: int,
         assert not NearestNeighborDetector(1).fit(points).score_samples(points).any(), "a training row finds itself"
 
 
-def test_log_odds_go_on_where_probabilities_saturate() -> None:
+def test_log_odds_where_probabilities_saturate_go_on_falling() -> None:
     rng = np.random.default_rng(0)
     rows, labels = np.r_[rng.normal(size=(50, 4)), rng.normal(3, 1, size=(30, 4))], np.repeat([0, 1], [50, 30])
     estimator = KDELogOdds(0.8).fit(rows, labels)
@@ -76,7 +76,7 @@ def test_log_odds_go_on_where_probabilities_saturate() -> None:
 
 
 @pytest.mark.parametrize("kind", DETECTORS)
-def test_pipeline_is_its_steps(kind: str) -> None:
+def test_fit_detector_with_scaling_and_pca_equals_its_steps(kind: str) -> None:
     rng = np.random.default_rng(0)
     ind, ood, rows = rng.normal(2, 3, size=(60, 9)), rng.normal(size=(30, 9)), rng.normal(size=(5, 9))
     strange = ood if kind == "kde-classifier" else None
@@ -93,7 +93,7 @@ def test_pipeline_is_its_steps(kind: str) -> None:
 
 
 @pytest.mark.parametrize("standardise", [False, True])
-def test_choice_compares_likelihoods_in_the_same_units(standardise: bool) -> None:
+def test_choose_detector_of_columns_in_other_units_compares_likelihoods_in_the_same(standardise: bool) -> None:
     """The rule's figures, by leaving each block out by hand."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(50, 3)) * [1, 100, 0.01]
@@ -113,7 +113,7 @@ def test_choice_compares_likelihoods_in_the_same_units(standardise: bool) -> Non
     assert np.isfinite(np.concatenate(likelihood)).all()
 
 
-def test_choice_follows_the_data_and_says_why() -> None:
+def test_choose_detector_of_one_cloud_or_several_follows_them_and_gives_the_reason() -> None:
     rng = np.random.default_rng(0)
     one = rng.normal(size=(200, 4))
     clusters = one + 12 * rng.integers(0, 2, size=(200, 1)) * [1, -1, 1, -1]
@@ -141,7 +141,7 @@ def test_choice_follows_the_data_and_says_why() -> None:
         ("kde", np.random.default_rng(0).normal(size=(20, 4)), None, 5, "1 to 4 PCA components"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused_in_our_words(
+def test_fit_detector_of_rows_that_cannot_be_fitted_is_refused(
     kind: str, ind: np.ndarray, ood: np.ndarray | None, pca: int | None, message: str
 ) -> None:
     with pytest.raises(CalibrationError, match=message):

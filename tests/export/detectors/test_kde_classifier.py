@@ -38,7 +38,7 @@ def direct_posterior(rows: Array, X: Array, y: NDArray[np.int64], bandwidth: flo
     st.sampled_from([0.0, 3.0, 300.0]),
     st.integers(0, 2**32 - 1),
 )
-def test_posterior_is_the_direct_sum(
+def test_kde_classifier_at_any_row_gives_the_posterior_of_the_direct_sum(
     counts: list[int], dimensions: int, bandwidth: float, distance: float, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -54,7 +54,7 @@ def test_posterior_is_the_direct_sum(
     np.testing.assert_array_equal(classifier.predict_label(rows), expected.argmax(axis=1))
 
 
-def test_labels_of_any_kind_come_back() -> None:
+def test_kde_classifier_with_labels_of_any_kind_gives_them_back() -> None:
     X = np.array([[0.0], [0.1], [5.0], [5.1]])
     classifier = KDEClassifier(0.5).fit(X, ["road", "road", "fog", "fog"])
     assert classifier.predict_label(X).tolist() == ["road", "road", "fog", "fog"]
@@ -62,7 +62,7 @@ def test_labels_of_any_kind_come_back() -> None:
     assert classifier.predict_proba(X)[0, 1] > 0.99
 
 
-def test_scikit_learns_default_density_gives_another_posterior() -> None:
+def test_kernel_density_of_scikit_learn_in_a_classifier_gives_another_posterior() -> None:
     """The guide's own density: exact in a single leaf, wrong by its default one, to the point of other verdicts."""
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 500)
@@ -85,7 +85,7 @@ def test_scikit_learns_default_density_gives_another_posterior() -> None:
 
 
 @parametrize_with_checks([KDEClassifier()])  # type: ignore[untyped-decorator]
-def test_it_is_a_scikit_learn_estimator(estimator: KDEClassifier, check: object) -> None:
+def test_kde_classifier_under_the_checks_of_scikit_learn_passes(estimator: KDEClassifier, check: object) -> None:
     assert callable(check)
     check(estimator)
 
@@ -94,6 +94,6 @@ def test_it_is_a_scikit_learn_estimator(estimator: KDEClassifier, check: object)
     ("labels", "bandwidth", "message"),
     [([0, 0, 0, 0], 1.0, "two classes"), ([0, 0, 0, 1], 1.0, "minimum of 2"), ([0, 0, 1, 1], 0.0, "above 0")],
 )
-def test_what_carries_no_posterior_is_refused(labels: list[int], bandwidth: float, message: str) -> None:
+def test_kde_classifier_of_one_class_or_one_row_is_refused(labels: list[int], bandwidth: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KDEClassifier(bandwidth).fit(np.arange(8.0).reshape(4, 2), labels)

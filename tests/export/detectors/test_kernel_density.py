@@ -34,7 +34,7 @@ cases = st.tuples(
 
 @settings(max_examples=40, deadline=None)
 @given(cases)
-def test_density_is_the_exact_sum(case: tuple[int, int, int, float, float]) -> None:
+def test_exact_kernel_density_at_any_row_is_the_direct_sum(case: tuple[int, int, int, float, float]) -> None:
     count, dimensions, seed, bandwidth, shift = case
     rng = np.random.default_rng(seed)
     points, rows = rng.normal(size=(count, dimensions)), rng.normal(shift, 2, size=(7, dimensions))
@@ -44,7 +44,7 @@ def test_density_is_the_exact_sum(case: tuple[int, int, int, float, float]) -> N
     np.testing.assert_allclose(got, one_leaf, rtol=1e-8)
 
 
-def test_scikit_learns_default_tree_is_wrong_off_the_cloud() -> None:
+def test_kernel_density_of_scikit_learn_far_from_the_points_is_wrong() -> None:
     """Why we sum ourselves: nobody should put the library's default back."""
     rng = np.random.default_rng(0)
     points = rng.normal(size=(1000, 58))
@@ -58,7 +58,9 @@ def test_scikit_learns_default_tree_is_wrong_off_the_cloud() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(cases, st.sampled_from([DoubleTensorType, FloatTensorType]))
-def test_converter_equals_the_estimator(case: tuple[int, int, int, float, float], kind: type) -> None:
+def test_converter_of_a_kernel_density_equals_the_estimator(
+    case: tuple[int, int, int, float, float], kind: type
+) -> None:
     count, dimensions, seed, bandwidth, shift = case
     rng = np.random.default_rng(seed)
     dtype, tolerance = (np.float64, 1e-9) if kind is DoubleTensorType else (np.float32, 1e-5)
@@ -71,7 +73,7 @@ def test_converter_equals_the_estimator(case: tuple[int, int, int, float, float]
 
 
 @pytest.mark.parametrize("distance", [0.0, 1e3, 1e6])
-def test_converter_is_finite_at_any_distance(distance: float) -> None:
+def test_converter_of_a_kernel_density_at_any_distance_is_finite(distance: float) -> None:
     estimator = ExactKernelDensity(0.5).fit(np.random.default_rng(0).normal(size=(50, 8)))
     model = to_onnx(
         estimator, initial_types=[("X", DoubleTensorType([None, 8]))], target_opset={"": 20, "ai.onnx.ml": 1}
@@ -83,7 +85,9 @@ def test_converter_is_finite_at_any_distance(distance: float) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(20, 60), st.integers(2, 12), st.booleans(), st.integers(0, 2**32 - 1))
-def test_detector_graph_scores_latent_samples(count: int, channels: int, pca: bool, seed: int) -> None:
+def test_detector_graph_of_latent_samples_gives_entropies_and_scores(
+    count: int, channels: int, pca: bool, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     samples = rng.normal(scale=rng.uniform(0.3, 3, size=(count, 1, channels)), size=(count, 10, channels))
     samples = samples.astype(np.float32)
@@ -99,12 +103,12 @@ def test_detector_graph_scores_latent_samples(count: int, channels: int, pca: bo
     assert score.shape == (count,)
 
 
-def test_likelihood_bandwidth_recovers_a_smooth_density() -> None:
+def test_likelihood_bandwidth_of_a_smooth_density_recovers_it() -> None:
     points = np.random.default_rng(0).normal(scale=3, size=(400, 1))
     assert 0.3 < likelihood_bandwidth(points) / 3 < 0.9  # Silverman's rule says 0.32 of the scale
 
 
-def test_blocks_keep_repeated_video_frames_from_shrinking_the_bandwidth() -> None:
+def test_likelihood_bandwidth_of_repeated_frames_is_not_shrunk_by_them() -> None:
     rng = np.random.default_rng(0)
     still = np.repeat(rng.normal(size=(40, 4)), 10, axis=0) + rng.normal(scale=1e-3, size=(400, 4))
     by_blocks = likelihood_bandwidth(still)
@@ -122,6 +126,8 @@ def test_blocks_keep_repeated_video_frames_from_shrinking_the_bandwidth() -> Non
         (np.full((20, 3), np.nan), 1.0, "NaN"),
     ],
 )
-def test_degenerate_points_are_refused(points: NDArray[np.float64], bandwidth: float | str, message: str) -> None:
+def test_likelihood_bandwidth_of_degenerate_points_is_refused(
+    points: NDArray[np.float64], bandwidth: float | str, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         ExactKernelDensity(bandwidth).fit(points)

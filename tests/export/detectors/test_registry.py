@@ -110,7 +110,7 @@ def test_new_detector_in_torchscript_is_refused(toy: str) -> None:
         DetectorScore(fit_detector(toy, ROWS), TOY)
 
 
-def test_new_detector_that_is_no_density_is_not_chosen(toy: str) -> None:
+def test_new_detector_without_a_density_is_not_chosen(toy: str) -> None:
     assert choose_detector(ROWS).kind in ("kde", "mahalanobis")
 
 
@@ -121,7 +121,7 @@ def test_detector_spec_of_an_unknown_name_lists_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_fewest_frames_fit_and_one_fewer_does_not(name: str) -> None:
+def test_fit_detector_of_the_fewest_frames_fits_and_of_one_fewer_is_refused(name: str) -> None:
     spec = DETECTORS[name]
     ood = ROWS + 2 if spec.needs_ood_frames else None
     detector = fit_detector(name, ROWS[: spec.fewest_frames], ood)
@@ -130,7 +130,7 @@ def test_fewest_frames_fit_and_one_fewer_does_not(name: str) -> None:
         fit_detector(name, ROWS[: spec.fewest_frames - 1], ood)
 
 
-def test_detector_table_has_a_row_for_each_detector() -> None:
+def test_detector_table_of_the_registry_has_a_row_for_each_detector() -> None:
     head, rule, *rows = detector_table().splitlines()
     assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
     assert [row.split("`")[1] for row in rows] == list(DETECTORS)

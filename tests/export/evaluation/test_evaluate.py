@@ -55,7 +55,7 @@ def run(bundle: Path, sets: Path, tmp_path: Path) -> Run:
     return evaluated
 
 
-def test_figures_are_those_of_the_monitor(
+def test_evaluate_of_frames_gives_the_monitors_scores(
     run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--ood", f"dark={sets / 'dark'}", "--labels", str(sets / "labels"), "--json", "--seed", "3") == 0
@@ -78,7 +78,7 @@ def test_figures_are_those_of_the_monitor(
     assert set(got["shifts"][0]["peers"]) == {"predictive_entropy", "maximum_softmax", "maximum_logit", "energy"}
 
 
-def test_table_other_detectors_and_card(
+def test_evaluate_with_fit_frames_prints_the_table_and_updates_the_card(
     run: Run, sets: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (tmp_path / "monitor" / "segmentation.onnx").read_bytes()
@@ -96,7 +96,9 @@ def test_table_other_detectors_and_card(
     OoDMonitor(tmp_path / "monitor").close()  # every digest fits, the golden frames too
 
 
-def test_peers_are_detectors_on_other_frames(run: Run, frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_with_fit_frames_compares_every_detector(
+    run: Run, frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("--every", "7", "--fit-frames", str(frames), "--json") == 0
     peers = json.loads(capsys.readouterr().out)["shifts"][0]["peers"]
     kinds = [f"{rows}, {kind}" for rows in ("entropy", "moments") for kind in ("kde", "mahalanobis", "knn")]
@@ -104,7 +106,7 @@ def test_peers_are_detectors_on_other_frames(run: Run, frames: Path, capsys: pyt
     assert all(0 <= value <= 1 for value in peers.values())
 
 
-def test_labels_of_unknown_ids_and_of_some_frames_are_refused(
+def test_evaluate_with_labels_of_unknown_ids_or_some_frames_is_refused(
     run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     some, strange = tmp_path / "some", tmp_path / "strange"
@@ -137,7 +139,7 @@ def test_labels_of_unknown_ids_and_of_some_frames_are_refused(
         (["--report", "no/where"], "the folder no to exist"),
     ],
 )
-def test_bad_input_ends_in_one_line(
+def test_evaluate_of_bad_input_ends_in_one_line(
     run: Run, more: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*more) in (1, 2)
@@ -146,12 +148,12 @@ def test_bad_input_ends_in_one_line(
     assert err.splitlines()[-1].startswith("export: error: expected")
 
 
-def test_frames_in_both_sets_are_refused(run: Run, sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_of_frames_in_both_sets_is_refused(run: Run, sets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--ood", f"again={sets / 'clean'}") == 2
     assert "is in both" in capsys.readouterr().err
 
 
-def test_frames_that_calibrated_the_bundle_are_no_evidence(
+def test_evaluate_of_frames_that_calibrated_the_bundle_counts_them(
     bundle: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     strange = tmp_path / "strange"

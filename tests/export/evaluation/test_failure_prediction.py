@@ -18,7 +18,7 @@ from export.evaluation.failure_prediction import failure_prediction, mean_iou, o
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
-def test_frame_and_set_by_other_libraries(num_classes: int, seed: int) -> None:
+def test_mean_iou_of_a_frame_and_a_set_equals_other_libraries(num_classes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, num_classes, (3, 8, 10), dtype=np.uint8)
     labels[rng.random(labels.shape) < 0.1] = 255
@@ -34,7 +34,7 @@ def test_frame_and_set_by_other_libraries(num_classes: int, seed: int) -> None:
     assert mean_iou(frames) == pytest.approx(per_class[occurs].mean(), rel=1e-5)
 
 
-def test_maps_are_resized_to_the_label() -> None:
+def test_overlaps_of_a_smaller_map_resize_it_to_the_label() -> None:
     classes = np.array([[0, 1], [2, 3]], np.uint8)
     label = classes.repeat(6, axis=0).repeat(4, axis=1)
     assert mean_iou([overlaps(classes, label, 4, [])]) == 1
@@ -45,7 +45,7 @@ def test_maps_are_resized_to_the_label() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 30), st.integers(0, 2**32 - 1))
-def test_risk_coverage_by_a_plain_loop(count: int, seed: int) -> None:
+def test_risk_coverage_of_any_scores_equals_a_plain_loop(count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores, iou = rng.normal(size=count), rng.random(count)
     got = failure_prediction("s", scores, iou)
@@ -59,7 +59,7 @@ def test_risk_coverage_by_a_plain_loop(count: int, seed: int) -> None:
     assert got.spearman == pytest.approx(spearmanr(scores, iou).statistic)
 
 
-def test_scores_that_say_nothing_or_are_not_there() -> None:
+def test_failure_prediction_of_equal_or_missing_scores_is_nan_or_refused() -> None:
     assert math.isnan(failure_prediction("s", np.ones(5), np.arange(5.0)).spearman)
     for scores, iou in (([1.0], [1.0]), ([1.0, 2.0], [1.0]), ([1.0, np.nan], [1.0, 0.5])):
         with pytest.raises(UsageError, match="at least two frames"):

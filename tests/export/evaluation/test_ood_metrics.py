@@ -16,7 +16,9 @@ from tests.export.calibration.test_conformal import video
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans(), st.floats(-1, 2))
-def test_figures_are_scikit_learns(n: int, m: int, seed: int, tied: bool, threshold: float) -> None:
+def test_shift_figures_of_any_scores_equal_scikit_learns(
+    n: int, m: int, seed: int, tied: bool, threshold: float
+) -> None:
     rng = np.random.default_rng(seed)
     ind, ood = rng.normal(size=n), rng.normal(1, size=m)
     if tied:
@@ -43,7 +45,7 @@ def test_figures_are_scikit_learns(n: int, m: int, seed: int, tied: bool, thresh
 
 
 @pytest.mark.parametrize(("correlation", "count", "share"), [(0.0, 150, 0.88), (0.8, 400, 0.86)])
-def test_interval_covers_the_true_auroc(correlation: float, count: int, share: float) -> None:
+def test_shift_figures_of_many_draws_cover_the_true_auroc(correlation: float, count: int, share: float) -> None:
     """Of 120 simulated pairs of videos; the correlated ones are worth 44 independent frames each."""
     rng = np.random.default_rng(0)
     true, inside = norm.cdf(1 / np.sqrt(2)), 0
@@ -54,7 +56,7 @@ def test_interval_covers_the_true_auroc(correlation: float, count: int, share: f
     assert inside / 120 > share
 
 
-def test_resamples_hold_whole_blocks() -> None:
+def test_resample_counts_of_a_video_draw_whole_blocks() -> None:
     rng = np.random.default_rng(0)
     counts = resample_counts(video(rng, 200, 0.95), 300, rng)
     assert (counts.sum(axis=1) == 200).all()
@@ -65,7 +67,7 @@ def test_resamples_hold_whole_blocks() -> None:
     assert abs(np.corrcoef(independent[:, :-1].ravel(), independent[:, 1:].ravel())[0, 1]) < 0.1
 
 
-def test_interval_is_numpys_percentiles_and_survives_nan() -> None:
+def test_interval_of_figures_with_nan_is_the_percentiles_of_the_others() -> None:
     values = np.random.default_rng(0).normal(size=999)
     got = interval(0.0, values)
     np.testing.assert_allclose([got.low, got.high], np.quantile(values, [0.025, 0.975]))
@@ -73,20 +75,20 @@ def test_interval_is_numpys_percentiles_and_survives_nan() -> None:
 
 
 @pytest.mark.parametrize(("ind", "ood"), [([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])])
-def test_sides_without_scores_are_refused(ind: list[float], ood: list[float]) -> None:
+def test_shift_figures_without_scores_on_a_side_are_refused(ind: list[float], ood: list[float]) -> None:
     with pytest.raises(UsageError, match="on both sides"):
         shift_figures(np.array(ind), np.array(ood), 0.0)
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 101), (7, 40), (40, 40), (1, 1)])
-def test_share_interval_is_scipys_for_independent_frames(hits: int, count: int) -> None:
+def test_share_interval_of_independent_frames_equals_scipys(hits: int, count: int) -> None:
     alternating = np.tile([0.0, 1.0], count)[:count]  # of autocorrelation time 1
     got = share_interval(np.arange(count) < hits, alternating)
     expected = binomtest(hits, count).proportion_ci(0.95, method="exact")
     assert (got.value, got.low, got.high) == pytest.approx((hits / count, expected.low, expected.high))
 
 
-def test_share_interval_of_a_video_is_wider_and_covers() -> None:
+def test_share_interval_of_a_video_is_wider_and_covers_the_rate() -> None:
     rng = np.random.default_rng(0)
     true, inside, widths = norm.sf(1.0), 0, []
     for _ in range(300):

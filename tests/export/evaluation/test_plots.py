@@ -17,7 +17,7 @@ from export.evaluation.plots import plot_roc_ood_detector, plot_samples_pacmap, 
 from export.guide.results import get_ood_detector_results
 
 
-def test_roc_draws_the_curve_of_every_row() -> None:
+def test_plot_roc_of_a_results_table_draws_the_curve_of_every_row() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 2)), np.repeat([0, 1], 40)
     X[y == 1] += 1
@@ -40,7 +40,7 @@ def test_roc_draws_the_curve_of_every_row() -> None:
     assert [text.get_text().split(",")[0] for text in legend.get_texts()] == ["narrow", "wide"]
 
 
-def test_histogram_draws_densities_over_the_same_bins() -> None:
+def test_plot_histogram_of_two_sides_draws_densities_over_the_same_bins() -> None:
     rng = np.random.default_rng(1)
     ind, ood = rng.normal(size=300), rng.normal(4, 2, size=100)
     figure = plot_score_histogram(ind, ood, threshold=1.5, bins=20, title="scores")
@@ -55,11 +55,11 @@ def test_histogram_draws_densities_over_the_same_bins() -> None:
     np.testing.assert_array_equal(line.get_xdata(), [1.5, 1.5])
 
 
-def test_histogram_without_a_threshold_has_no_line() -> None:
+def test_plot_histogram_without_a_threshold_has_no_line() -> None:
     assert not plot_score_histogram([1.0, 2.0], [3.0]).axes[0].get_lines()
 
 
-def test_given_axes_are_drawn_on() -> None:
+def test_plots_with_given_axes_draw_on_them() -> None:
     left, right = Figure().subplots(1, 2)
     assert plot_score_histogram([1.0, 2.0], [3.0], axes=right) is right.figure
     assert right.containers
@@ -67,12 +67,12 @@ def test_given_axes_are_drawn_on() -> None:
 
 
 @pytest.mark.parametrize(("ind", "ood"), [([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])])
-def test_scores_that_cannot_be_drawn_are_refused(ind: list[float], ood: list[float]) -> None:
+def test_plot_histogram_of_scores_that_are_not_finite_is_refused(ind: list[float], ood: list[float]) -> None:
     with pytest.raises(UsageError, match="finite scores on both sides"):
         plot_score_histogram(ind, ood)
 
 
-def test_pacmap_scatters_every_row_apart_and_repeats_by_its_seed() -> None:
+def test_plot_pacmap_of_a_seed_scatters_every_row_and_repeats() -> None:
     pytest.importorskip("pacmap", reason="the projection needs the package pacmap")
     rng = np.random.default_rng(2)
     ind, ood = rng.normal(size=(60, 8)), rng.normal(12, 1, size=(40, 8))
@@ -97,19 +97,19 @@ def test_pacmap_scatters_every_row_apart_and_repeats_by_its_seed() -> None:
 @pytest.mark.parametrize(
     ("ind", "ood"), [((5, 3), (4, 3)), ((20, 3), (20, 4)), ((20,), (20, 4))], ids=["few", "widths", "rank"]
 )
-def test_rows_that_cannot_be_projected_are_refused(ind: tuple[int, ...], ood: tuple[int, ...]) -> None:
+def test_plot_pacmap_of_too_few_rows_is_refused(ind: tuple[int, ...], ood: tuple[int, ...]) -> None:
     pytest.importorskip("pacmap", reason="the projection needs the package pacmap")
     with pytest.raises(UsageError, match="at least 10 rows of one width"):
         plot_samples_pacmap(np.zeros(ind), np.zeros(ood))
 
 
-def test_missing_pacmap_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plot_pacmap_without_the_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pacmap", None)
     with pytest.raises(UsageError, match="pip install pacmap"):
         plot_samples_pacmap(np.zeros((20, 3)), np.zeros((20, 3)))
 
 
-def test_figures_need_neither_pyplot_nor_a_display() -> None:
+def test_plots_in_a_new_process_load_neither_pyplot_nor_a_display() -> None:
     code = (
         "import sys; from export.evaluation.plots import plot_score_histogram; plot_score_histogram([1.0, 2.0], [3.0]);"
         "assert 'matplotlib.figure' in sys.modules; assert 'matplotlib.pyplot' not in sys.modules"

@@ -78,7 +78,7 @@ def report(result: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_page_is_well_formed_and_needs_nothing_else(report: Path) -> None:
+def test_report_page_of_an_evaluation_is_well_formed_and_self_contained(report: Path) -> None:
     html = (report / "index.html").read_text()
     page = read(html)
     assert len(page.ids) == len(set(page.ids))
@@ -95,7 +95,7 @@ def test_page_is_well_formed_and_needs_nothing_else(report: Path) -> None:
     assert "False alarms" in text
 
 
-def test_figures_beside_it_are_the_evaluations(report: Path, result: Evaluation) -> None:
+def test_report_folder_of_an_evaluation_holds_its_figures(report: Path, result: Evaluation) -> None:
     figures = json.loads((report / "figures.json").read_text())
     assert figures == result.asdict()
     page = "".join(read((report / "index.html").read_text()).text)
@@ -103,7 +103,7 @@ def test_figures_beside_it_are_the_evaluations(report: Path, result: Evaluation)
         assert f"{shift['figures']['auroc'][0]:.3f} (" in page
 
 
-def test_what_is_not_there_is_said(bundle: Path, tmp_path: Path) -> None:
+def test_report_page_without_shifts_or_labels_says_so(bundle: Path, tmp_path: Path) -> None:
     clean = write_scenes(tmp_path / "one", 1, seed=6)
     options = EvaluationOptions(bundle, (clean,), kinds=())
     alone = evaluate(options)
@@ -113,7 +113,7 @@ def test_what_is_not_there_is_said(bundle: Path, tmp_path: Path) -> None:
     assert text.count("Not shown") == 5
 
 
-def test_only_a_report_is_replaced(result: Evaluation, report: Path, tmp_path: Path) -> None:
+def test_write_report_over_something_else_is_refused(result: Evaluation, report: Path, tmp_path: Path) -> None:
     write_report(result, report, "again")
     assert "again" in (report / "index.html").read_text()
     (tmp_path / "notes.txt").write_text("mine")
@@ -142,7 +142,7 @@ def browse(profile: Path, page: Path, *flags: str) -> subprocess.CompletedProces
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the package chromium to look at the report")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_no_sideways_scrolling_in_chromium(report: Path, tmp_path: Path, width: int) -> None:
+def test_report_page_in_chromium_does_not_scroll_sideways(report: Path, tmp_path: Path, width: int) -> None:
     """A frame as wide as a phone, or a desk's window; Chromium's own window does not go below 500 pixels."""
     probe = (
         "<script>addEventListener('load', () => parent.postMessage(document.documentElement.scrollWidth, '*'))</script>"
@@ -160,7 +160,7 @@ def test_no_sideways_scrolling_in_chromium(report: Path, tmp_path: Path, width: 
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: install the package chromium to look at the report")
-def test_prints_and_shows_in_chromium(report: Path, tmp_path: Path) -> None:
+def test_report_page_in_chromium_prints_and_shows(report: Path, tmp_path: Path) -> None:
     pdf, picture = tmp_path / "report.pdf", tmp_path / "report.png"
     browse(tmp_path / "a", report / "index.html", f"--print-to-pdf={pdf}")
     browse(tmp_path / "b", report / "index.html", "--window-size=1280,1600", f"--screenshot={picture}")

@@ -36,7 +36,7 @@ def graph(sampler: Sampler) -> ModelProto:
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-def test_exposed_noise_is_the_noise_of_the_sites(
+def test_expose_noise_of_a_fresh_graph_takes_the_noise_of_its_sites(
     network: DropoutUNet, sampler: Sampler, graph: ModelProto, frames: int
 ) -> None:
     before = graph.SerializeToString()
@@ -52,12 +52,12 @@ def test_exposed_noise_is_the_noise_of_the_sites(
     np.testing.assert_allclose(latent_samples, expected.numpy(), rtol=0, atol=1e-5)
 
 
-def test_another_number_of_sites_is_refused(graph: ModelProto) -> None:
+def test_expose_noise_of_another_number_of_sites_is_refused(graph: ModelProto) -> None:
     with pytest.raises(ValueError, match="2 sites, the graph has 3"):
         expose_noise(graph, NoiseSource([(1,), (1,)], SAMPLES))
 
 
-def test_a_seed_repeats_the_sequence(graph: ModelProto) -> None:
+def test_seed_noise_in_a_new_session_repeats_the_draws(graph: ModelProto) -> None:
     frame = {"frame": np.full((1, HEIGHT, WIDTH, 3), 90, np.uint8)}
     sequences = []
     for seed in (1, 1, 2):

@@ -44,7 +44,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], str, dict[str, Any], int]] = {
 @pytest.mark.parametrize(
     ("case", "mode"), [(case, "fixed") for case in CASES] + [("DropBlock of the dropblock package", "fresh")]
 )
-def test_graph_gives_the_output_and_the_samples_of_the_network(case: str, mode: Mode) -> None:
+def test_segmentation_graph_of_a_network_gives_its_output_and_samples(case: str, mode: Mode) -> None:
     make, tap, options, sampled_convolutions = CASES[case]
     network = settled(make())
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))

@@ -79,7 +79,9 @@ ONE_OUTPUT: dict[str, tuple[Callable[[Rows], Any], Callable[[Any, Rows], Rows]]]
     st.sampled_from([0.0, 3.0, 1e4]),
     st.sampled_from([np.float32, np.float64]),
 )
-def test_one_output(name: str, count: int, dimensions: int, seed: int, offset: float, dtype: type) -> None:
+def test_converter_of_any_estimator_equals_its_scores(
+    name: str, count: int, dimensions: int, seed: int, offset: float, dtype: type
+) -> None:
     if name == "EmpiricalCovariance" and count <= 2 * dimensions:
         count = 3 * dimensions + 5  # its inverse is noise otherwise
     rng = np.random.default_rng(seed)
@@ -101,7 +103,9 @@ def test_one_output(name: str, count: int, dimensions: int, seed: int, offset: f
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(2, 4), st.integers(1, 12), st.integers(0, 2**32 - 1), st.booleans())
-def test_classifier_gives_labels_and_probabilities(classes: int, dimensions: int, seed: int, names: bool) -> None:
+def test_converter_of_the_kde_classifier_gives_labels_and_probabilities(
+    classes: int, dimensions: int, seed: int, names: bool
+) -> None:
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), 8)
     points = rng.normal(size=(len(labels), dimensions)) + labels[:, None]
@@ -113,7 +117,7 @@ def test_classifier_gives_labels_and_probabilities(classes: int, dimensions: int
     assert got_labels.tolist() == estimator.predict(rows).tolist()
 
 
-def test_min_cov_det_and_a_scaler_before() -> None:
+def test_converter_of_a_robust_covariance_or_behind_a_scaler_equals_the_estimator() -> None:
     rng = np.random.default_rng(0)
     points, rows = rng.normal(5, 3, size=(80, 4)), rng.normal(5, 6, size=(7, 4))
     robust = MinCovDet(random_state=0).fit(points)
@@ -125,7 +129,7 @@ def test_min_cov_det_and_a_scaler_before() -> None:
 @pytest.mark.parametrize("kind", DETECTORS)
 @pytest.mark.parametrize("standardise", [False, True])
 @pytest.mark.parametrize("pca", [None, 5])
-def test_every_detector_in_a_scoring_graph(kind: str, standardise: bool, pca: int | None) -> None:
+def test_score_graph_of_every_detector_equals_its_scores(kind: str, standardise: bool, pca: int | None) -> None:
     """Agreement to 1e-4 relative and in rank order, near and far, on float32 entropies as the vehicle has them."""
     rng = np.random.default_rng(1)
     mixing = rng.normal(size=(30, 30))
@@ -145,7 +149,7 @@ def test_every_detector_in_a_scoring_graph(kind: str, standardise: bool, pca: in
 
 
 @pytest.mark.parametrize("kind", DETECTORS)
-def test_finite_for_any_finite_input(kind: str) -> None:
+def test_score_graph_of_extreme_entropies_is_finite(kind: str) -> None:
     rng = np.random.default_rng(0)
     ind = rng.normal(size=(40, 3))
     detector = fit_detector(kind, ind, ind + 2 if kind == "kde-classifier" else None)
@@ -156,7 +160,7 @@ def test_finite_for_any_finite_input(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["kde", "mahalanobis", "knn"])
-def test_two_thousand_dimensions(kind: str) -> None:
+def test_score_graph_of_two_thousand_dimensions_equals_the_estimator(kind: str) -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(-3, 1, size=(150, 2048))
     detector = fit_detector(kind, points)
@@ -167,7 +171,7 @@ def test_two_thousand_dimensions(kind: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kde", "knn"])
-def test_twenty_thousand_points(kind: str) -> None:
+def test_score_graph_of_twenty_thousand_points_equals_the_estimator(kind: str) -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(20_000, 58))
     detector = fit_detector(kind, points, bandwidth=0.7)
@@ -186,13 +190,13 @@ def test_twenty_thousand_points(kind: str) -> None:
         (KernelDensity(metric="manhattan"), "manhattan"),
     ],
 )
-def test_other_kernels_are_refused(estimator: KernelDensity, message: str) -> None:
+def test_converter_of_other_kernels_is_refused(estimator: KernelDensity, message: str) -> None:
     rows = np.random.default_rng(0).normal(size=(10, 2))
     with pytest.raises(NotImplementedError, match=message):
         converted(estimator.fit(rows), rows)
 
 
-def test_weights_and_integers_are_refused() -> None:
+def test_converter_of_sample_weights_or_integers_is_refused() -> None:
     rows = np.random.default_rng(0).normal(size=(10, 2))
     with pytest.raises(NotImplementedError, match="sample weights"):
         converted(KernelDensity().fit(rows, sample_weight=np.arange(1.0, 11)), rows)

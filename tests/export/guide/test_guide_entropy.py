@@ -20,7 +20,7 @@ from export.errors import UsageError
     st.integers(0, 2**32 - 1),
     st.sampled_from([torch.float32, torch.float64]),
 )
-def test_both_entropies_equal_those_of_the_package(
+def test_get_dl_h_z_of_any_samples_equals_the_package(
     frames: int, samples: int, channels: int, seed: int, dtype: torch.dtype
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -41,7 +41,7 @@ def test_both_entropies_equal_those_of_the_package(
 
 
 @pytest.mark.parametrize(("samples", "neighbors"), [(8, 1), (8, 7), (16, 3)])
-def test_joint_entropy_takes_any_k(samples: int, neighbors: int) -> None:
+def test_joint_entropy_of_any_k_equals_the_package(samples: int, neighbors: int) -> None:
     points = np.random.default_rng(samples).normal(size=(2, 3, samples, 4))
     got = joint_entropy(points, neighbors)
     assert got.shape == (2, 3)
@@ -49,12 +49,12 @@ def test_joint_entropy_takes_any_k(samples: int, neighbors: int) -> None:
     np.testing.assert_allclose(got[1, 2], expected, atol=1e-9)
 
 
-def test_one_dimension_has_one_entropy() -> None:
+def test_joint_entropy_of_one_dimension_equals_the_latent_entropy() -> None:
     joint, by_dimension = get_dl_h_z(torch.randn(40, 1, generator=torch.Generator().manual_seed(0)), 10)
     np.testing.assert_allclose(joint, by_dimension, atol=1e-12)
 
 
-def test_samples_of_one_frame_may_stand_in_any_order() -> None:
+def test_get_dl_h_z_of_samples_in_another_order_is_the_same() -> None:
     z = torch.randn(3 * 8, 5, generator=torch.Generator().manual_seed(0)).reshape(3, 8, 5)
     shuffled = z[:, torch.randperm(8, generator=torch.Generator().manual_seed(1))]
     for before, after in zip(get_dl_h_z(z.flatten(0, 1), 8), get_dl_h_z(shuffled.flatten(0, 1), 8), strict=True):
@@ -64,6 +64,6 @@ def test_samples_of_one_frame_may_stand_in_any_order() -> None:
 @pytest.mark.parametrize(
     ("shape", "samples"), [((10, 4), 3), ((0, 4), 2), ((4, 4), 1), ((4, 4), 8), ((2, 4, 4), 2), ((8,), 4)]
 )
-def test_rows_that_make_no_whole_frames_are_refused(shape: tuple[int, ...], samples: int) -> None:
+def test_get_dl_h_z_of_rows_that_make_no_whole_frames_is_refused(shape: tuple[int, ...], samples: int) -> None:
     with pytest.raises(UsageError, match=rf"S = {samples}"):
         get_dl_h_z(torch.zeros(shape), samples)

@@ -22,14 +22,14 @@ from export.guide import (
 from tests.conftest import small_network
 
 
-def test_every_name_is_there_and_defined_elsewhere() -> None:
+def test_guide_names_in_the_module_are_defined_elsewhere() -> None:
     for name in export.guide.__all__:
         member = getattr(export.guide, name)
         assert member.__module__.startswith("export.")
         assert member.__module__ != "export.guide"
 
 
-def test_arguments_come_in_the_guides_order() -> None:
+def test_guide_names_take_arguments_in_the_guides_order() -> None:
     def arguments(name: str) -> list[str]:
         parameters = inspect.signature(getattr(export.guide, name)).parameters.values()
         return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -49,7 +49,7 @@ def test_arguments_come_in_the_guides_order() -> None:
     ]
 
 
-def test_the_guides_steps_from_samples_to_the_results_table() -> None:
+def test_guide_names_in_sequence_lead_to_the_results_table() -> None:
     """Frames are told from frames that are darkened to a tenth."""
     scenes = SyntheticRoads(32, 64, 128, seed=0)
     frames = torch.from_numpy(np.stack([scenes[i][0] for i in range(32)])).permute(0, 3, 1, 2) / 255

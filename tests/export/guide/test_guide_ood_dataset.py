@@ -22,7 +22,9 @@ def entropies(seed: int, counts: tuple[int, int, int, int] = (20, 12, 9, 7), cha
 
 @settings(max_examples=20, deadline=None)
 @given(st.tuples(*[st.integers(1, 12)] * 4), st.integers(1, 8), st.integers(0, 2**32 - 1))
-def test_rows_are_stacked_ind_first(counts: tuple[int, int, int, int], channels: int, seed: int) -> None:
+def test_build_ood_detection_ds_of_four_sets_stacks_ind_first(
+    counts: tuple[int, int, int, int], channels: int, seed: int
+) -> None:
     sets = entropies(seed, counts, channels)
     train, train_labels, test, test_labels = build_ood_detection_ds(*sets, apply_pca=False)
     np.testing.assert_array_equal(train, np.concatenate(sets[:2]))
@@ -32,7 +34,7 @@ def test_rows_are_stacked_ind_first(counts: tuple[int, int, int, int], channels:
 
 
 @pytest.mark.parametrize("whiten", [True, False])
-def test_projection_is_the_singular_value_decomposition_of_the_training_rows(whiten: bool) -> None:
+def test_build_ood_detection_ds_with_pca_equals_the_decomposition_of_the_training_rows(whiten: bool) -> None:
     sets = entropies(0)
     train, _, test, _ = build_ood_detection_ds(*sets, pca_whiten=whiten)
     raw, raw_test = np.concatenate(sets[:2]), np.concatenate(sets[2:])
@@ -44,7 +46,7 @@ def test_projection_is_the_singular_value_decomposition_of_the_training_rows(whi
     np.testing.assert_allclose(train.var(axis=0, ddof=1)[: 16 if whiten else 0], 1)
 
 
-def test_random_state_makes_the_projection_repeatable() -> None:
+def test_build_ood_detection_ds_of_a_random_state_repeats() -> None:
     sets = entropies(1, (300, 300, 20, 20), 200)
     first, again, other = (build_ood_detection_ds(*sets, random_state=state)[2] for state in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
@@ -60,13 +62,15 @@ def test_random_state_makes_the_projection_repeatable() -> None:
         (3, np.full((5, 24), np.inf), "infinity in ood_test_data"),
     ],
 )
-def test_sets_that_do_not_fit_are_refused(which: int, replacement: Array, message: str) -> None:
+def test_build_ood_detection_ds_of_sets_that_do_not_fit_is_refused(
+    which: int, replacement: Array, message: str
+) -> None:
     a, b, c, d = (replacement if i == which else rows for i, rows in enumerate(entropies(2)))
     with pytest.raises(UsageError, match=message):
         build_ood_detection_ds(a, b, c, d)
 
 
 @pytest.mark.parametrize("components", [0, 25])
-def test_components_that_cannot_be_are_refused(components: int) -> None:
+def test_build_ood_detection_ds_of_too_many_components_is_refused(components: int) -> None:
     with pytest.raises(UsageError, match="expected 1 to 24 components"):
         build_ood_detection_ds(*entropies(2), pca_nro_comp=components)

@@ -88,7 +88,7 @@ def deeplab() -> Iterator[tuple[Any, Hook]]:
 
 
 @pytest.mark.parametrize("apply_dropout", [deeplabv3p_apply_dropout, probunet_apply_dropout])
-def test_only_layers_that_draw_are_switched_on(apply_dropout: Any) -> None:
+def test_apply_dropout_of_a_network_switches_on_stochastic_layers_alone(apply_dropout: Any) -> None:
     drawing = [DropBlock2D(0.5, 2), PackageDropBlock2D(block_size=2, drop_prob=0.5), nn.Dropout(0.1), nn.Dropout2d(0.1)]
     still = [nn.BatchNorm2d(3), nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Sequential(nn.BatchNorm2d(3))]
     network = nn.Sequential(*drawing, *still).eval()
@@ -100,7 +100,7 @@ def test_only_layers_that_draw_are_switched_on(apply_dropout: Any) -> None:
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7])
 @pytest.mark.parametrize("samples", [1, 5])
-def test_rows_are_frame_by_frame_at_any_batch_size(batch_size: int, samples: int) -> None:
+def test_mcd_samples_at_any_batch_size_come_frame_by_frame(batch_size: int, samples: int) -> None:
     network = CountedPasses().eval()
     network.drop.train()
     batches = loader(batch_size)
@@ -114,7 +114,7 @@ def test_rows_are_frame_by_frame_at_any_batch_size(batch_size: int, samples: int
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_samples_are_spatial_means_under_the_masks_of_the_seed(deeplab: tuple[Any, Hook], batch_size: int) -> None:
+def test_mcd_samples_of_a_seed_are_spatial_means_under_its_masks(deeplab: tuple[Any, Hook], batch_size: int) -> None:
     module, hook = deeplab
     network = module.deeplab_v3plus_model
     batches = loader(batch_size, (3, 32, 64), frames=4)
@@ -132,7 +132,7 @@ def test_samples_are_spatial_means_under_the_masks_of_the_seed(deeplab: tuple[An
     assert got.reshape(4, 3, -1).std(dim=1).max() > 0
 
 
-def test_a_seed_repeats_and_leaves_the_global_generator_alone(deeplab: tuple[Any, Hook]) -> None:
+def test_mcd_samples_of_a_seed_repeat_and_leave_the_global_generator_alone(deeplab: tuple[Any, Hook]) -> None:
     module, hook = deeplab
     batches = loader(2, (3, 32, 64), frames=4)
     before = torch.get_rng_state()
@@ -144,7 +144,9 @@ def test_a_seed_repeats_and_leaves_the_global_generator_alone(deeplab: tuple[Any
     assert not torch.equal(torch.get_rng_state(), before)
 
 
-def test_network_stays_as_it_was(deeplab: tuple[Any, Hook], capsys: pytest.CaptureFixture[str]) -> None:
+def test_mcd_samples_of_a_network_leave_it_unchanged(
+    deeplab: tuple[Any, Hook], capsys: pytest.CaptureFixture[str]
+) -> None:
     module, hook = deeplab
     states = [layer.training for layer in module.modules()]
     weights = {name: value.clone() for name, value in module.state_dict().items()}
@@ -157,7 +159,7 @@ def test_network_stays_as_it_was(deeplab: tuple[Any, Hook], capsys: pytest.Captu
     assert "Monte-Carlo samples: 100%" in printed.err
 
 
-def test_probabilistic_unet_is_sampled_by_its_hook(prob_module: SimpleNamespace) -> None:
+def test_mcd_samples_of_a_probabilistic_unet_come_from_its_hook(prob_module: SimpleNamespace) -> None:
     network = prob_module.prob_unet_model
     network.apply(probunet_apply_dropout)
     hook = Hook(network.drop_block)
@@ -172,7 +174,7 @@ def test_probabilistic_unet_is_sampled_by_its_hook(prob_module: SimpleNamespace)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_prior_is_drawn_once_a_frame(prob_module: SimpleNamespace, batch_size: int) -> None:
+def test_prior_samples_without_passes_are_drawn_once_a_frame(prob_module: SimpleNamespace, batch_size: int) -> None:
     batches = loader(batch_size)
     z, mean, variance = get_ls_samples_priornet(prob_module, batches, seed=3)
     images = torch.cat([images for images, _ in batches])
@@ -187,7 +189,7 @@ def test_prior_is_drawn_once_a_frame(prob_module: SimpleNamespace, batch_size: i
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_prior_samples_stand_frame_by_frame(prob_module: SimpleNamespace, batch_size: int) -> None:
+def test_prior_samples_of_several_passes_stand_frame_by_frame(prob_module: SimpleNamespace, batch_size: int) -> None:
     """Without dropout the mean depends on the frame alone, so a frame's rows are equal and in the loader's order."""
     z, means, variances, labels = get_ls_mc_samples_priornet(prob_module, loader(batch_size), 400, seed=3)
     _, mean, variance = get_ls_samples_priornet(prob_module, loader(batch_size))
@@ -199,14 +201,14 @@ def test_prior_samples_stand_frame_by_frame(prob_module: SimpleNamespace, batch_
     assert (standardised.std(dim=1) - 1).abs().max() < 0.2
 
 
-def test_dropout_moves_the_prior_itself(prob_module: SimpleNamespace) -> None:
+def test_prior_samples_with_dropout_vary_in_the_prior_too(prob_module: SimpleNamespace) -> None:
     prob_module.prob_unet_model.apply(probunet_apply_dropout)
     _, means, variances, _ = get_ls_mc_samples_priornet(prob_module, loader(3), 8, seed=0)
     assert means.reshape(FRAMES, 8, CHANNELS).std(dim=1).min() > 0
     assert variances.reshape(FRAMES, 8, CHANNELS).std(dim=1).min() > 0
 
 
-def test_hook_keeps_inputs_outputs_and_gradients() -> None:
+def test_hook_of_a_layer_keeps_inputs_outputs_and_gradients() -> None:
     layer = nn.Linear(3, 2)
     hook, backward = Hook(layer), Hook(layer, backward=True)
     x = torch.randn(4, 3, requires_grad=True)
@@ -222,7 +224,7 @@ def test_hook_keeps_inputs_outputs_and_gradients() -> None:
     assert torch.equal(hook.output, output)
 
 
-def test_a_network_in_the_wrong_mode_is_refused(deeplab: tuple[Any, Hook]) -> None:
+def test_mcd_samples_of_a_network_in_the_wrong_mode_are_refused(deeplab: tuple[Any, Hook]) -> None:
     module, hook = deeplab
     module.deeplab_v3plus_model.train()
     with pytest.raises(UsageError, match="in evaluation mode except its stochastic layers, backbone"):
@@ -232,7 +234,7 @@ def test_a_network_in_the_wrong_mode_is_refused(deeplab: tuple[Any, Hook]) -> No
         deeplabv3p_get_ls_mcd_samples(module, loader(1), 2, hook)
 
 
-def test_what_gives_no_samples_is_refused(deeplab: tuple[Any, Hook]) -> None:
+def test_mcd_samples_without_passes_or_frames_are_refused(deeplab: tuple[Any, Hook]) -> None:
     module, hook = deeplab
     with pytest.raises(UsageError, match="at least 1 Monte-Carlo sample, got 0"):
         deeplabv3p_get_ls_mcd_samples(module, loader(1), 0, hook)

@@ -78,7 +78,9 @@ def woodscape(root: Path) -> tuple[WoodScapeDataModule, WoodScapeDataModule]:
 
 
 @pytest.mark.parametrize("make", [cityscapes, woodscape])
-def test_the_guides_steps_end_in_its_results_table(make: Callable[[Path], tuple[Any, Any]], tmp_path: Path) -> None:
+def test_guide_script_of_deeplab_ends_in_the_results_table(
+    make: Callable[[Path], tuple[Any, Any]], tmp_path: Path
+) -> None:
     cs_dm_normal_dlv3p, cs_dm_anomal_dlv3p = make(tmp_path / "set")
     cs_dlv3p_train_loader = cs_dm_normal_dlv3p.train_dataloader()
     cs_dlv3p_valid_loader = cs_dm_normal_dlv3p.val_dataloader()
@@ -127,7 +129,7 @@ def test_the_guides_steps_end_in_its_results_table(make: Callable[[Path], tuple[
 
 
 @pytest.mark.slow
-def test_the_script_ends_with_its_table_and_figures(tmp_path: Path) -> None:
+def test_guide_script_as_a_process_prints_table_and_figures(tmp_path: Path) -> None:
     words = [sys.executable, str(SCRIPT), "--out", str(tmp_path / "out"), "--frames", "20"]
     printed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     table = pd.read_csv(tmp_path / "out" / "results.csv", index_col=0)
@@ -140,7 +142,9 @@ def test_the_script_ends_with_its_table_and_figures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [cityscapes, woodscape])
-def test_the_steps_for_the_probabilistic_unet(make: Callable[[Path], tuple[Any, Any]], tmp_path: Path) -> None:
+def test_guide_script_of_the_probabilistic_unet_ends_in_the_results_table(
+    make: Callable[[Path], tuple[Any, Any]], tmp_path: Path
+) -> None:
     """The prior's latent vector in place of a map: few dimensions, so no PCA, as the guide's code passes it over."""
     normal, anomalous = make(tmp_path / "set")
     torch.manual_seed(0)

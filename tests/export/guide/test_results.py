@@ -48,7 +48,7 @@ def average_precision(positive: NDArray[np.bool_], scores: Array) -> float:
 
 @settings(max_examples=150, deadline=None)
 @given(judged())
-def test_every_figure_equals_its_definition(case: tuple[NDArray[np.int64], Array]) -> None:
+def test_results_of_any_scores_equal_their_definitions(case: tuple[NDArray[np.int64], Array]) -> None:
     labels, scores = case
     ood, ind = scores[labels == 1], scores[labels == 0]
     row = get_ood_detector_results("monitor", Fixed(), scores[:, None], labels).loc["monitor"]
@@ -78,7 +78,7 @@ def test_every_figure_equals_its_definition(case: tuple[NDArray[np.int64], Array
 
 @settings(max_examples=40, deadline=None)
 @given(judged())
-def test_curve_has_a_vertex_for_every_score(case: tuple[NDArray[np.int64], Array]) -> None:
+def test_results_of_distinct_scores_have_a_vertex_for_each(case: tuple[NDArray[np.int64], Array]) -> None:
     labels, scores = case
     row = get_ood_detector_results("monitor", Fixed(), scores[:, None], labels).loc["monitor"]
     thresholds = np.unique(scores)[::-1]
@@ -86,27 +86,27 @@ def test_curve_has_a_vertex_for_every_score(case: tuple[NDArray[np.int64], Array
     np.testing.assert_allclose(row["tpr"], [0, *((scores[labels == 1] >= t).mean() for t in thresholds)])
 
 
-def test_guides_columns_come_first_and_the_name_is_the_index() -> None:
+def test_results_of_a_detector_have_the_guides_columns_first() -> None:
     table = get_ood_detector_results("cs OoD monitor", Fixed(), np.array([[0.1], [0.9]]), [0, 1])
     assert list(table.columns[:7]) == ["fpr", "tpr", "auc", "acc", "mcc", "f1", "fpr@95"]
     assert list(table.index) == ["cs OoD monitor"]
     assert table[["auc", "acc", "mcc", "f1", "fpr@95"]].to_numpy().tolist() == [[1, 1, 1, 1, 0]]
 
 
-def test_the_two_conventions_are_different_figures() -> None:
+def test_results_under_either_convention_are_different_figures() -> None:
     labels = np.repeat([0, 1], 100)
     scores = np.concatenate([np.linspace(0, 1, 100), np.full(90, 2.0), np.full(10, 0.5)])
     assert ind_flagged(labels, scores) == pytest.approx(0.5)  # the last OoD frames hide among half of the InD ones
     assert ood_missed(labels, scores) == pytest.approx(0.1)
 
 
-def test_other_rates_than_95_are_other_points_of_the_curve() -> None:
+def test_ind_flagged_at_other_rates_is_another_point_of_the_curve() -> None:
     labels, scores = np.repeat([0, 1], 4), np.array([0.1, 0.2, 0.3, 0.4, 0.25, 0.35, 0.5, 0.6])
     assert ind_flagged(labels, scores, ood_caught=0.75) == 0.25
     assert ood_missed(labels, scores, ind_kept=0.75) == 0.25
 
 
-def test_a_fitted_classifier_is_judged() -> None:
+def test_results_of_a_fitted_classifier_are_its_figures() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 3)), np.repeat([0, 1], 100)
     X[y == 1] += 1.5
@@ -115,7 +115,7 @@ def test_a_fitted_classifier_is_judged() -> None:
 
 
 @pytest.mark.parametrize("labels", [[0, 0], [1, 1], [1, 2], [-1, 1]])
-def test_labels_that_do_not_tell_frames_apart_are_refused(labels: list[int]) -> None:
+def test_results_of_labels_of_one_kind_are_refused(labels: list[int]) -> None:
     for measure in (ind_flagged, ood_missed):
         with pytest.raises(UsageError, match="0 \\(InD\\) and 1 \\(OoD\\)"):
             measure(labels, [0.1, 0.2])
@@ -123,7 +123,7 @@ def test_labels_that_do_not_tell_frames_apart_are_refused(labels: list[int]) -> 
         get_ood_detector_results("x", Fixed(), np.array([[0.1], [0.2]]), labels)
 
 
-def test_posteriors_of_three_classes_are_refused() -> None:
+def test_results_of_posteriors_of_three_classes_are_refused() -> None:
     X, y = np.arange(12.0).reshape(6, 2), np.repeat([0, 1, 2], 2)
     with pytest.raises(UsageError, match=r"\(2, 2\), got \(2, 3\)"):
         get_ood_detector_results("x", KDEClassifier().fit(X, y), X[:2], [0, 1])

@@ -15,7 +15,9 @@ sizes = st.tuples(st.integers(4, 80), st.integers(4, 80))
 
 @settings(max_examples=30, deadline=None)
 @given(sizes, sizes, st.integers(0, 2**32 - 1))
-def test_resize_is_pillows_bilinear(source: tuple[int, int], target: tuple[int, int], seed: int) -> None:
+def test_resize_of_an_image_equals_pillows_bilinear(
+    source: tuple[int, int], target: tuple[int, int], seed: int
+) -> None:
     frame = np.random.default_rng(seed).integers(0, 256, (*source, 3), np.uint8)
     resized = Preprocessing(*target, mean=(0, 0, 0), std=(1 / 255,) * 3)(torch.from_numpy(frame)[None])[0]
     pillow = np.asarray(Image.fromarray(frame).resize(target[::-1], Image.Resampling.BILINEAR), np.float32)
@@ -25,7 +27,7 @@ def test_resize_is_pillows_bilinear(source: tuple[int, int], target: tuple[int, 
 
 
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])
-def test_normalisation_and_channel_order(channels: str) -> None:
+def test_preprocessing_of_either_channel_order_normalises_rgb(channels: str) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 3), np.uint8)
     mean, std = np.array([0.5, 0.4, 0.3]), np.array([0.2, 0.25, 0.3])
     rgb = frame[..., ::-1] if channels == "bgr" else frame
@@ -34,7 +36,7 @@ def test_normalisation_and_channel_order(channels: str) -> None:
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
 
 
-def test_crop_is_a_slice() -> None:
+def test_preprocessing_with_a_crop_takes_the_slice() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), np.uint8)
     mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
     cropped = Preprocessing(6, 8, mean, std, "bgr", crop=(3, 5, 12, 16))(torch.from_numpy(frame))
@@ -52,6 +54,6 @@ def test_crop_is_a_slice() -> None:
         ({"channels": "gbr"}, "'gbr'"),
     ],
 )
-def test_wrong_constants_are_refused(options: dict[str, object], message: str) -> None:
+def test_preprocessing_with_wrong_constants_is_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Preprocessing(4, 4, **({"mean": (0, 0, 0), "std": (1, 1, 1)} | options))  # type: ignore[arg-type]

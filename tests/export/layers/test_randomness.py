@@ -72,7 +72,7 @@ def test_recognise_of_each_kind_gives_its_constants(module: nn.Module, expected:
     assert recognise(module) == expected
 
 
-def test_kinds_have_names_of_their_own() -> None:
+def test_kinds_of_randomness_have_distinct_names() -> None:
     assert len({kind.kind for kind in KINDS}) == len(KINDS)
 
 

@@ -15,8 +15,8 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from export.errors import UsageError
+from export.graphs.monitor_forms import cpu_session, graph_feed, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource, expose_noise
-from export.graphs.runners import cpu_session, graph_feed, run_graph
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.network_body import layer_name, network_body

@@ -18,8 +18,8 @@ from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.cli.export import main
 from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
+from export.graphs.monitor_forms import Outputs, graph_feed
 from export.graphs.noise import NoiseSource
-from export.graphs.runners import Outputs, graph_feed
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
 from export.precision import reduce as reduction

@@ -30,7 +30,9 @@ def channel_dropout(p: float, channels: int) -> Site:
 
 @given(seed=st.integers(0, 2**32), samples=st.integers(1, 40), p=st.sampled_from([0.5, 0.9]), b=st.integers(1, 3))
 @settings(max_examples=25, deadline=None)
-def test_masks_are_distinct_and_neither_full_nor_empty(seed: int, samples: int, p: float, b: int) -> None:
+def test_mask_bank_of_any_constants_holds_distinct_masks_neither_full_nor_empty(
+    seed: int, samples: int, p: float, b: int
+) -> None:
     (keep,) = draw_mask_bank([drop_block(p, b)], samples, seed).keep
     assert keep.shape == (samples, 8, 10)
     assert len({mask.tobytes() for mask in keep}) == samples
@@ -38,7 +40,7 @@ def test_masks_are_distinct_and_neither_full_nor_empty(seed: int, samples: int, 
     assert not keep.all(axis=(1, 2)).any()
 
 
-def test_bank_and_digest_follow_from_the_seed_alone() -> None:
+def test_mask_bank_of_a_seed_follows_from_it_alone() -> None:
     sites, samples, seed = [drop_block(0.5, 2), channel_dropout(0.4, 6)], 12, 7
     bank = draw_mask_bank(sites, samples, seed)
     generator, digest = np.random.Generator(np.random.PCG64(seed)), hashlib.sha256()
@@ -55,7 +57,7 @@ def test_bank_and_digest_follow_from_the_seed_alone() -> None:
     assert bank.sha256 == digest.hexdigest()
 
 
-def test_another_seed_gives_another_digest_and_more_samples_extend_the_bank() -> None:
+def test_mask_bank_of_another_seed_differs_and_of_more_samples_extends_it() -> None:
     site = drop_block(0.5, 2)
     bank, longer = draw_mask_bank([site], 8, seed=1), draw_mask_bank([site], 16, seed=1)
     assert bank.sha256 == draw_mask_bank([site], 8, seed=1).sha256
@@ -64,7 +66,7 @@ def test_another_seed_gives_another_digest_and_more_samples_extend_the_bank() ->
 
 
 @pytest.mark.parametrize("site", [drop_block(0.5, 8, 16, 32), drop_block(0.2, 12, 16, 32), dropout(0.1, 12)])
-def test_share_of_full_masks_matches_draws(site: Site) -> None:
+def test_full_share_of_a_site_equals_the_share_in_draws(site: Site) -> None:
     draws, size = 4000, np.prod(site.noise_shape)
     cells = site.randomness.block_size**2 if isinstance(site.randomness, DropBlockRandomness) else 1
     seeds = np.random.default_rng(0).random((draws, int(size))) < site.randomness.drop_prob / cells
@@ -72,7 +74,7 @@ def test_share_of_full_masks_matches_draws(site: Site) -> None:
     assert share == pytest.approx((~seeds.any(axis=1)).mean(), abs=4 * (share * (1 - share) / draws) ** 0.5)
 
 
-def test_constants_of_2023_are_refused_with_their_share_unless_forced() -> None:
+def test_mask_bank_of_mostly_full_masks_is_refused_unless_forced() -> None:
     site = drop_block(0.2, 12, 16, 32)
     with pytest.raises(TapError, match=r"at most 5% of masks to drop nothing, got 49\.1%.*force"):
         draw_mask_bank([site], 16, seed=0)
@@ -82,16 +84,16 @@ def test_constants_of_2023_are_refused_with_their_share_unless_forced() -> None:
     assert not keep.all(axis=(1, 2)).any()
 
 
-def test_a_second_site_makes_up_for_masks_that_drop_nothing() -> None:
+def test_full_share_with_a_second_site_that_drops_is_accepted() -> None:
     check_full_share([drop_block(0.2, 12, 16, 32), dropout(0.5, 100)])
 
 
 @pytest.mark.parametrize(("site", "samples"), [(channel_dropout(0.5, 3), 7), (drop_block(0.9, 1, 1, 1), 1)])
-def test_too_few_possible_masks_are_refused(site: Site, samples: int) -> None:
+def test_mask_bank_of_too_few_possible_masks_is_refused(site: Site, samples: int) -> None:
     with pytest.raises(TapError, match=f"expected {samples} distinct masks"):
         draw_mask_bank([site], samples, seed=0, force=True)
 
 
-def test_a_bank_too_large_to_ship_is_refused() -> None:
+def test_mask_bank_too_large_to_ship_is_refused() -> None:
     with pytest.raises(TapError, match=r"at most 1 GiB, S = 128 masks need 1\.9 GiB"):
         draw_mask_bank([dropout(0.5, 64, 500, 500)], 128, seed=0)

@@ -75,7 +75,7 @@ INPUT_CASES = [
 @pytest.mark.parametrize(
     ("case", "mode"), [(case, "fixed") for case in CASES] + [(case, "input") for case in INPUT_CASES]
 )
-def test_one_pass_equals_one_pass_for_each_mask(case: str, mode: Mode) -> None:
+def test_sampler_in_one_pass_equals_one_pass_for_each_mask(case: str, mode: Mode) -> None:
     make, taps, options, sampled_convolutions = CASES[case]
     network = settled(make())
     sampler = build_sampler(network, EXAMPLE, taps, mc_samples=SAMPLES, mode=mode, **options)
@@ -95,7 +95,7 @@ def test_one_pass_equals_one_pass_for_each_mask(case: str, mode: Mode) -> None:
         torch.testing.assert_close(latent_samples, passes, rtol=0, atol=1e-5)
 
 
-def test_reference_equals_the_formula() -> None:
+def test_sample_passes_of_drop_block_equal_the_formula() -> None:
     network = settled(DropBlockAtTap())
     sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES)
     x = torch.randn(2, 3, HEIGHT, WIDTH)
@@ -107,7 +107,7 @@ def test_reference_equals_the_formula() -> None:
     np.testing.assert_allclose(sample_passes(network, x, sampler).numpy(), expected, atol=1e-6)
 
 
-def test_reference_equals_a_network_whose_dropout_multiplies_by_hand() -> None:
+def test_sample_passes_of_dropout_equal_multiplication_by_hand() -> None:
     network = settled(Classifier())
     sampler = build_sampler(network, EXAMPLE, ["dropout"], mc_samples=SAMPLES)
     x = torch.randn(2, 3, HEIGHT, WIDTH)
@@ -120,7 +120,7 @@ def test_reference_equals_a_network_whose_dropout_multiplies_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("case", "sampled"), [("DropBlock at the tap", False), ("dropout at three depths", True)])
-def test_work_does_not_grow_with_the_samples(case: str, sampled: bool) -> None:
+def test_sampler_of_more_samples_has_no_more_operations(case: str, sampled: bool) -> None:
     make, taps, options, _ = CASES[case]
     network = settled(make())
     few, many = (build_sampler(network, EXAMPLE, taps, mc_samples=s, **options) for s in (2, 32))
@@ -129,7 +129,7 @@ def test_work_does_not_grow_with_the_samples(case: str, sampled: bool) -> None:
     assert (few.region_nodes > 0) == sampled
 
 
-def test_without_output_the_decoder_is_left_out() -> None:
+def test_sampler_without_output_leaves_the_decoder_out() -> None:
     network = settled(DropBlockAtTap())
     sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, with_output=False)
     assert convolutions(sampler) == 2
@@ -138,7 +138,7 @@ def test_without_output_the_decoder_is_left_out() -> None:
     torch.testing.assert_close(sampler.module(x), sample_passes(network, x, sampler), rtol=0, atol=1e-5)
 
 
-def test_network_is_left_as_it_was_and_lends_its_weights() -> None:
+def test_build_sampler_of_a_network_leaves_it_unchanged_and_shares_its_weights() -> None:
     network = settled(DropoutUNet())
     x = torch.randn(1, 3, HEIGHT, WIDTH)
     before, names = network(x), list(network.state_dict())
@@ -151,14 +151,14 @@ def test_network_is_left_as_it_was_and_lends_its_weights() -> None:
     assert {name: parameter.data_ptr() for name, parameter in sampler.module.named_parameters()} == own
 
 
-def test_fixed_masks_make_a_frame_independent_of_its_neighbours() -> None:
+def test_sampler_of_fixed_masks_treats_each_frame_of_a_batch_alike() -> None:
     network = settled(DropoutUNet())
     module = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES, seed=3).module
     x = torch.randn(3, 3, HEIGHT, WIDTH)
     torch.testing.assert_close(module(x)[1], torch.cat([module(frame[None])[1] for frame in x]), rtol=0, atol=1e-6)
 
 
-def test_fresh_masks_differ_from_call_to_call_and_from_frame_to_frame() -> None:
+def test_sampler_of_fresh_masks_differs_by_call_and_by_frame() -> None:
     sampler = build_sampler(settled(DropBlockAtTap()), EXAMPLE, ["drop_block1"], mc_samples=64, mode="fresh")
     assert sampler.bank is None
     assert sampler.sha256 is None
@@ -168,7 +168,7 @@ def test_fresh_masks_differ_from_call_to_call_and_from_frame_to_frame() -> None:
     assert not torch.isclose(first[0], first[1]).all(dim=-1).any()
 
 
-def test_noise_that_keeps_nothing_gives_zeros_and_noise_that_drops_nothing_the_mean() -> None:
+def test_sampler_of_noise_that_keeps_nothing_or_all_gives_zeros_or_the_mean() -> None:
     network = settled(DropBlockAtTap())
     sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, mode="input")
     x = torch.randn(2, 3, HEIGHT, WIDTH)
@@ -179,7 +179,7 @@ def test_noise_that_keeps_nothing_gives_zeros_and_noise_that_drops_nothing_the_m
         torch.testing.assert_close(sampler.module(x, torch.full(shape, 0.999))[1], mean)
 
 
-def test_description_names_every_site() -> None:
+def test_describe_of_sites_names_each() -> None:
     network = settled(DropoutUNet())
     sampler = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES, **ADDED)
     sites = [site.describe() for site in sampler.sites]

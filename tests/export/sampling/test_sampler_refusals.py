@@ -50,7 +50,7 @@ class SeveralOutputs(NoDropout):
         (SeveralOutputs(), "one tensor of logits"),
     ],
 )
-def test_networks_without_a_graph_are_refused(
+def test_build_sampler_of_a_network_without_a_graph_is_refused(
     network: nn.Module, message: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ConversionError, match=message) as raised:
@@ -59,7 +59,7 @@ def test_networks_without_a_graph_are_refused(
     assert capfd.readouterr() == ("", "")
 
 
-def test_several_outputs_do_not_matter_where_none_is_wanted() -> None:
+def test_build_sampler_without_output_accepts_several_outputs() -> None:
     network = settled(SeveralOutputs())
     sampler = build_sampler(network, EXAMPLE, ["encoder"], mc_samples=SAMPLES, with_output=False, **ADDED)
     torch.testing.assert_close(sampler.module(EXAMPLE), sample_passes(network, EXAMPLE, sampler))
@@ -103,14 +103,14 @@ class Odd(NoDropout):
         (Odd(DropBlock2D(1.0, 1)), "dropout", {}, "drop probability of 1"),
     ],
 )
-def test_taps_that_cannot_be_sampled_are_refused(
+def test_build_sampler_of_a_tap_that_cannot_be_sampled_is_refused(
     network: nn.Module, tap: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TapError, match=message):
         build_sampler(network.eval(), EXAMPLE, [tap], mc_samples=SAMPLES, **options)
 
 
-def test_wrong_arguments_are_named() -> None:
+def test_build_sampler_with_wrong_arguments_is_refused() -> None:
     network = NoDropout().eval()
     with pytest.raises(ValueError, match="at least one Monte-Carlo sample, got 0"):
         build_sampler(network, EXAMPLE, ["encoder"], mc_samples=0, **ADDED)

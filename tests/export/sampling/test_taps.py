@@ -18,7 +18,7 @@ from tests.networks import (
 EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
 
 
-def test_layers_come_in_execution_order_with_their_parameters_so_far() -> None:
+def test_list_layers_of_a_network_gives_them_in_order_with_parameters_so_far() -> None:
     network = DropBlockAtTap().eval()
     layers = list_layers(network, EXAMPLE)
     names = [layer.name for layer in layers]
@@ -34,7 +34,7 @@ def test_layers_come_in_execution_order_with_their_parameters_so_far() -> None:
     assert by_name["deep"].stochastic is None
 
 
-def test_a_layer_that_runs_twice_is_listed_twice_and_its_parameters_counted_once() -> None:
+def test_list_layers_of_a_layer_that_runs_twice_lists_it_twice() -> None:
     network = TransformerSegmenter().eval()
     layers = list_layers(network, EXAMPLE)
     assert [layer.name for layer in layers].count("dropout") == 2
@@ -42,7 +42,7 @@ def test_a_layer_that_runs_twice_is_listed_twice_and_its_parameters_counted_once
     assert layers[-1].parameters_so_far == held
 
 
-def test_attention_dropout_of_torch_is_listed_as_not_sampled() -> None:
+def test_list_layers_of_torchs_attention_dropout_marks_it_not_sampled() -> None:
     network = nn.ModuleDict({"attention": nn.MultiheadAttention(4, 2, dropout=0.25)}).eval()
     network.forward = lambda x: network["attention"](x, x, x)
     (layer,) = [layer for layer in list_layers(network, torch.zeros(3, 1, 4)) if layer.name == "attention"]
@@ -50,7 +50,7 @@ def test_attention_dropout_of_torch_is_listed_as_not_sampled() -> None:
     assert layer.output_shape is None
 
 
-def test_listing_leaves_no_hook_behind_and_wants_evaluation_mode() -> None:
+def test_list_layers_in_training_mode_is_refused_and_else_leaves_no_hook() -> None:
     network = NoDropout().eval()
     list_layers(network, EXAMPLE)
     assert not any(module._forward_hooks for module in network.modules())
@@ -59,7 +59,7 @@ def test_listing_leaves_no_hook_behind_and_wants_evaluation_mode() -> None:
         list_layers(network, EXAMPLE)
 
 
-def test_the_only_drop_block_is_the_tap() -> None:
+def test_resolve_taps_without_names_takes_the_only_drop_block() -> None:
     assert resolve_taps(DropBlockAtTap(), None) == ("drop_block1",)
     assert resolve_taps(DropBlockAtTap(DropBlock2D(0.0, 3)), []) == ("drop_block1",)
     assert resolve_taps(DropBlockAtTap(), ["deep", "shallow"]) == ("deep", "shallow")
@@ -77,7 +77,7 @@ def test_the_only_drop_block_is_the_tap() -> None:
         (DropoutUNet(), ["drop1", "drop1"], r"'drop1' twice"),
     ],
 )
-def test_what_cannot_be_resolved_comes_with_candidates(
+def test_resolve_taps_of_what_is_not_there_is_refused_with_candidates(
     network: nn.Module, names: list[str] | None, message: str
 ) -> None:
     with pytest.raises(TapError, match=message):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bundle's third graph: all that the first one gives and, beside it, what its score is to be compared with.
+"""Outputs of ``evaluation.onnx``, which an evaluation compares the score with, and the choice of a graph's outputs.
 
-``evaluation.onnx`` is for the desk, not for the vehicle: it runs the same network on the same masks and has two outputs more,
+``evaluation.onnx`` is not for the vehicle. It runs the same network on the same masks as ``segmentation.onnx`` and has two
+outputs more:
 
 - ``latent_moments`` ``(B, 2, C)`` float32: mean and log standard deviation of each tapped channel, without any sampling;
 - ``output_scores`` ``(B, 4)`` float32: the usual scores of a network's own output, ``OUTPUT_SCORES`` in this order.
 
-The vehicle's graph is cut out of it, so that both compute the same bits.
+``segmentation.onnx`` is cut out of it, so that both compute the same bits.
 """
 
 from collections.abc import Sequence
@@ -17,13 +18,13 @@ from onnx import ModelProto
 EVALUATION = "evaluation.onnx"
 
 OUTPUT_SCORES = ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")
-"""Means over the pixels of a frame, higher = stranger: the entropy of the class probabilities, nats; minus
-the largest probability (Hendrycks and Gimpel 2017); minus the largest logit (Hendrycks et al. 2022); minus the logarithm of
-the sum of the logits' exponentials (Liu et al. 2020)."""
+"""Means over the pixels of a frame, higher = further from the training distribution: the entropy of the class probabilities,
+nats; minus the largest probability (Hendrycks and Gimpel 2017); minus the largest logit (Hendrycks et al. 2022); minus the
+logarithm of the sum of the logits' exponentials (Liu et al. 2020)."""
 
 
 def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:
-    """A copy of a graph that gives some of its outputs, without the nodes and constants that only the others need.
+    """Copy a graph with some of its outputs, and without the nodes and constants that only the others need.
 
     Args:
         model: left as it is.

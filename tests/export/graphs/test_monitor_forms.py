@@ -48,7 +48,7 @@ def some(frames: Path) -> NDArray[np.uint8]:
     return np.stack([files[i] for i in (0, 31, 59)])
 
 
-def test_fused_graph_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:
+def test_fused_graph_of_frames_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:
     session = ort.InferenceSession(every_form / "monitor.onnx")
     assert [output.name for output in session.get_outputs()] == ["score", "segmentation"]
     together, _ = session.run(None, {"frame": some})
@@ -61,7 +61,7 @@ def test_fused_graph_scores_as_the_monitor(every_form: Path, some: NDArray[np.ui
             np.testing.assert_array_equal(segmentation[0], verdict.segmentation)
 
 
-def test_example_of_the_fused_graph_is_short_and_right(every_form: Path, frames: Path) -> None:
+def test_example_of_the_fused_graph_of_frames_prints_the_monitors_scores(every_form: Path, frames: Path) -> None:
     paths = [frames / "0000.png", frames / "0031.png"]
     assert len(EXAMPLE.read_text().splitlines()) < 30
     words = [sys.executable, *map(str, [EXAMPLE, every_form / "monitor.onnx", *paths])]
@@ -82,7 +82,7 @@ def test_example_of_the_fused_graph_of_a_16_bit_image_refuses_it(every_form: Pat
     assert "expected an image of 8 bits a channel" in done.stderr
 
 
-def test_torchscript_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:
+def test_torchscript_of_frames_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:
     module = torch.jit.load(every_form / "monitor.pt")  # type: ignore[no-untyped-call]
     for batch in (some[:1], some):
         scores, segmentation = module(torch.from_numpy(batch))
@@ -93,7 +93,7 @@ def test_torchscript_scores_as_the_monitor(every_form: Path, some: NDArray[np.ui
             assert (classes == verdict.segmentation).mean() > 0.999
 
 
-def test_weights_are_stored_once(every_form: Path, checkpoint: Path) -> None:
+def test_bundle_of_every_form_stores_weights_once(every_form: Path, checkpoint: Path) -> None:
     sizes = {path.name: path.stat().st_size for path in every_form.iterdir()}
     network = sum(weight.numel() * weight.element_size() for weight in load_checkpoint(checkpoint).network.parameters())
     graphs = [name for name in sizes if name.endswith(".onnx")]
@@ -113,7 +113,7 @@ def test_weights_are_stored_once(every_form: Path, checkpoint: Path) -> None:
     assert len(set(external)) < 0.6 * len(external)
 
 
-def test_changed_weights_are_refused(every_form: Path, tmp_path: Path) -> None:
+def test_bundle_with_changed_weights_is_refused(every_form: Path, tmp_path: Path) -> None:
     copy = tmp_path / "monitor"
     copy.mkdir()
     for path in every_form.iterdir():
@@ -126,13 +126,13 @@ def test_changed_weights_are_refused(every_form: Path, tmp_path: Path) -> None:
         OoDMonitor(copy)
 
 
-def test_no_file_names_the_machine_that_made_it(every_form: Path) -> None:
+def test_bundle_of_every_form_holds_no_path_of_the_machine(every_form: Path) -> None:
     here = str(Path(export.__file__).parent).encode()
     for name in ("segmentation.onnx", "detector.onnx", "monitor.onnx"):
         assert here not in (every_form / name).read_bytes()
 
 
-def test_noise_decides_the_score(noisy: Path, frames: Path) -> None:
+def test_score_with_noise_as_input_depends_on_the_noise(noisy: Path, frames: Path) -> None:
     frame, masks = FrameFiles([frames])[3], read_manifest(noisy).masks
     assert masks.noise == ((4, 8),)
     generator = np.random.default_rng(5)
@@ -163,17 +163,19 @@ def test_noise_decides_the_score(noisy: Path, frames: Path) -> None:
         (["noise"], "got str"),
     ],
 )
-def test_wrong_noise_is_named(noisy: Path, frames: Path, noise: list[NDArray[np.float32]], message: str) -> None:
+def test_score_with_wrong_noise_is_refused(
+    noisy: Path, frames: Path, noise: list[NDArray[np.float32]], message: str
+) -> None:
     with OoDMonitor(noisy) as monitor, pytest.raises(FrameError, match=message):
         monitor.score(FrameFiles([frames])[0], noise)
 
 
-def test_fixed_masks_take_no_noise(bundle: Path, frames: Path) -> None:
+def test_score_of_fixed_masks_with_noise_is_refused(bundle: Path, frames: Path) -> None:
     with OoDMonitor(bundle) as monitor, pytest.raises(FrameError, match="masks are fixed"):
         monitor.score(FrameFiles([frames])[0], [np.zeros((8, 4, 8), np.float32)])
 
 
-def test_fresh_masks_are_drawn_for_every_frame_from_a_seed(fresh: Path, frames: Path) -> None:
+def test_score_of_fresh_masks_differs_by_frame_and_repeats_by_seed(fresh: Path, frames: Path) -> None:
     frame = FrameFiles([frames])[3]
     manifest = read_manifest(fresh)
     assert (manifest.masks.mode, manifest.masks.sha256, manifest.masks.noise) == ("fresh", None, ())

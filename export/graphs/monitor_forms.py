@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms in which a monitor ships, each as one function from frames to outputs, so that one gate can try them all."""
+"""The forms in which a monitor ships, each as one function from frames to outputs, so that one check serves all."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,12 +19,12 @@ Form = Callable[[NDArray[np.uint8], NoiseBatch], Outputs]
 
 
 def cpu_session(model: ModelProto) -> ort.InferenceSession:
-    """A session of ONNX Runtime on the CPU, set up as the runtime's."""
+    """Open a session of ONNX Runtime on the CPU with the runtime's settings."""
     return ort.InferenceSession(model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
 
 
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:
-    """What ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
+    """The form that ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
 
     def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
         outputs = run_graph(segmentation, frames, noise)
@@ -35,16 +35,16 @@ def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSessio
 
 
 def one_graph(monitor: ort.InferenceSession) -> Form:
-    """What a user of ``monitor.onnx`` runs."""
+    """The form of ``monitor.onnx``."""
     return lambda frames, noise: run_graph(monitor, frames, noise)
 
 
 def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: NoiseBatch) -> dict[str, NDArray[Any]]:
-    """Every output of a graph that takes frames and perhaps noise, by name."""
+    """Run a graph on frames, and on noise where it takes any, and give every output by name."""
     results = session.run(None, graph_feed(frames, noise))
     return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
 
 
 def graph_feed(frames: NDArray[np.uint8], noise: NoiseBatch) -> dict[str, NDArray[Any]]:
-    """The inputs of such a graph by name."""
+    """Inputs of :func:`run_graph`'s graph by name."""
     return {"frame": frames} | {noise_name(i): values for i, values in enumerate(noise)}

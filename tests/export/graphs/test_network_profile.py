@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ONNX Runtime really executes, from its own profile: the network runs once, whatever S is."""
+"""Operators that ONNX Runtime executes, from its profile: the network runs once, whatever S is."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ def monitored(network: torch.nn.Module, tap: str, samples: int) -> MonitoredNetw
     return MonitoredNetwork(PREPROCESSING, sampler.module, "logits")
 
 
-def test_no_convolution_is_added_where_the_tap_is_the_first_random_layer(tmp_path: Path) -> None:
+def test_network_profile_of_a_tap_at_the_first_random_layer_has_no_more_convolutions(tmp_path: Path) -> None:
     network = settled(DropBlockAtTap())
     alone = executed_convolutions(BareNetwork(PREPROCESSING, network, "logits"), tmp_path)
     assert alone == (4, 4)  # shallow, deep, two in the head
@@ -50,7 +50,9 @@ def test_no_convolution_is_added_where_the_tap_is_the_first_random_layer(tmp_pat
 
 
 @pytest.mark.parametrize("samples", [8, 32])
-def test_only_the_layers_behind_the_first_random_one_run_for_every_sample(samples: int, tmp_path: Path) -> None:
+def test_network_profile_of_a_deeper_tap_repeats_the_layers_behind_the_first_random_one(
+    samples: int, tmp_path: Path
+) -> None:
     network = settled(DropoutUNet())
     layers, images = executed_convolutions(BareNetwork(PREPROCESSING, network, "logits"), tmp_path)
     behind = 3  # down2, down3, bottleneck
