@@ -45,7 +45,7 @@ def environment(folder: Path, requirement: str) -> Path:
 
 
 @pytest.mark.slow
-def test_wheel_scores_with_numpy_and_onnx_runtime_alone(
+def test_wheel_with_numpy_and_onnx_runtime_alone_scores(
     wheel: Path, bundle: Path, frames: Path, tmp_path: Path
 ) -> None:
     python = environment(tmp_path / "bare", f"{wheel}[cpu]")

@@ -27,21 +27,21 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize(("quantile", "enough"), [(0.95, 59), (0.99, 299), (0.999, 2995)])
-def test_a_quantile_is_given_from_the_first_count_that_can_bound_it(quantile: float, enough: int) -> None:
+def test_quantile_bound_of_too_few_values_is_none(quantile: float, enough: int) -> None:
     assert quantile_bound(RNG.random(enough - 1), quantile) is None
     value, bound = quantile_bound(RNG.random(enough), quantile) or (1.0, 0.0)
     assert value <= bound
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
-def test_the_bound_covers_the_true_quantile_as_often_as_it_says(quantile: float) -> None:
+def test_quantile_bound_of_many_samples_covers_at_its_confidence(quantile: float) -> None:
     bounds = [quantile_bound(RNG.random(400), quantile) for _ in range(2000)]
     covered = np.mean([bound is not None and bound[1] >= quantile for bound in bounds])
     assert 0.94 <= covered <= 0.99
 
 
 @given(st.lists(st.floats(0.001, 10), min_size=2, max_size=60), st.floats(0.1, 100))
-def test_a_latency_is_what_plain_loops_say(values: list[float], rate: float) -> None:
+def test_latency_of_any_times_equals_plain_loops(values: list[float], rate: float) -> None:
     summary = latency(np.array(values), [rate])
     assert summary.count == len(values)
     assert summary.maximum == max(values)
@@ -51,7 +51,7 @@ def test_a_latency_is_what_plain_loops_say(values: list[float], rate: float) -> 
     assert summary.jitter == pytest.approx(steps[middle] if len(steps) % 2 else (steps[middle - 1] + steps[middle]) / 2)
 
 
-def test_a_ratio_is_the_median_of_the_quotients_and_not_the_quotient_of_medians() -> None:
+def test_ratio_of_drifting_pairs_is_the_median_of_quotients() -> None:
     drift = np.linspace(1, 3, 31)  # the machine slows down threefold; the pairs do not mind
     result = ratio(1.1 * drift, drift)
     assert (result.median, result.low, result.high) == pytest.approx((1.1, 1.1, 1.1))
@@ -61,14 +61,14 @@ def test_a_ratio_is_the_median_of_the_quotients_and_not_the_quotient_of_medians(
         tail_ratio(drift, drift[1:])
 
 
-def test_intervals_agree_with_scipys_bootstrap() -> None:
+def test_median_with_interval_of_a_sample_agrees_with_scipy() -> None:
     values = RNG.lognormal(size=80)
     ours = median_with_interval(values)
     theirs = bootstrap((values,), np.median, method="percentile", n_resamples=4000, rng=1).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=0.06)
 
 
-def test_a_loss_is_the_mean_of_the_differences() -> None:
+def test_loss_of_pairs_is_the_mean_difference() -> None:
     before, after = RNG.normal(size=(2, 60))
     ours = loss(before, after)
     theirs = bootstrap((before - after,), np.mean, method="percentile", n_resamples=4000, rng=1).confidence_interval
@@ -78,7 +78,7 @@ def test_a_loss_is_the_mean_of_the_differences() -> None:
         loss(before, after[1:])
 
 
-def test_a_watched_session_is_the_session_but_for_the_time() -> None:
+def test_watched_session_behaves_as_the_session() -> None:
     class Session:
         name = "itself"
 
@@ -97,7 +97,7 @@ def test_a_watched_session_is_the_session_but_for_the_time() -> None:
     assert watch.seconds > once > 0
 
 
-def test_a_tail_ratio_is_one_for_a_scaled_copy_and_sees_a_heavier_tail() -> None:
+def test_tail_ratio_of_a_scaled_copy_is_one_and_of_a_heavier_tail_above() -> None:
     times = RNG.lognormal(sigma=0.05, size=400)
     assert tail_ratio(3 * times, times).median == pytest.approx(1)
     heavy = times.copy()
@@ -105,7 +105,7 @@ def test_a_tail_ratio_is_one_for_a_scaled_copy_and_sees_a_heavier_tail() -> None
     assert tail_ratio(heavy, times).low > 1.2
 
 
-def test_everybody_goes_first_in_turn() -> None:
+def test_take_turns_of_three_calls_rotates_who_is_first() -> None:
     order: list[str] = []
     times = take_turns({name: partial(order.append, name) for name in "abc"}, rounds=3, warm_up=1)
     assert "".join(order) == "abcbcacababc"
@@ -126,7 +126,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(("work", "dropped", "late"), [(0.05, 0, 0.0), (0.099, 0, 0.0), (0.25, 11, 1.0)])
-def test_a_loop_that_is_slower_than_its_camera_drops_frames(work: float, dropped: int, late: float) -> None:
+def test_pace_of_a_loop_slower_than_its_camera_drops_frames(work: float, dropped: int, late: float) -> None:
     clock = Clock()
     result = pace(lambda: clock.pass_(work), rate=10, duration=2, clock=clock, sleep=clock.pass_)
     assert (result.offered, result.dropped, result.late) == (20, dropped, late)

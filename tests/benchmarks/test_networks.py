@@ -20,7 +20,7 @@ SAMPLES, SMALL, PLACEMENT = 8, (256, 512), Placement("cpu", None)
 
 
 @pytest.mark.parametrize("samples", [8, SORTED_FIRST])
-def test_values_that_stay_on_the_device_are_those_of_the_host(samples: int) -> None:
+def test_device_pass_of_a_frame_equals_the_host_pass(samples: int) -> None:
     """On the CPU's memory, by the code that times CUDA; it never sorts, so that a host that does must give the same bits."""
     who = subject("resnet18", *SMALL)
     outcome = monitored(who, samples, PLACEMENT)()
@@ -34,7 +34,7 @@ def test_values_that_stay_on_the_device_are_those_of_the_host(samples: int) -> N
 
 
 @pytest.mark.parametrize(("kind", "within"), [(INT8, 0.2), (FLOAT16, 0.02)])
-def test_fewer_bits_change_little_and_something(kind: str, within: float) -> None:
+def test_reduced_precision_of_a_network_changes_scores_a_little(kind: str, within: float) -> None:
     who = subject("resnet18", *SMALL)
     float32, reduced = (np.asarray(alone(who, PLACEMENT, precision)()) for precision in (FLOAT32, kind))
     assert 0 < np.mean(float32 != reduced) < within

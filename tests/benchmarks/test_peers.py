@@ -23,12 +23,12 @@ SAMPLES = 8
 PROJECT = ROOT
 
 
-def test_trees_and_sorting_agree_on_float32_samples() -> None:
+def test_tree_entropy_of_float32_samples_equals_sorting() -> None:
     samples = np.random.default_rng(0).normal(size=(16, 40)).astype(np.float32)
     np.testing.assert_allclose(kd_tree_entropies(samples), latent_entropy(samples), rtol=1e-9)
 
 
-def test_s_passes_and_one_pass_give_one_score_under_the_same_draws() -> None:
+def test_peer_score_under_the_same_draws_equals_one_pass() -> None:
     network = small_network().eval()
     tap = network.deeplab_v3plus_model.drop_block1
     assert isinstance(tap, DropBlock2D)
@@ -53,7 +53,7 @@ def test_s_passes_and_one_pass_give_one_score_under_the_same_draws() -> None:
     assert not tap._forward_hooks
 
 
-def test_the_exact_density_is_ours_and_the_default_is_not() -> None:
+def test_density_of_peers_is_exact_only_without_the_default() -> None:
     rng = np.random.default_rng(2)
     rows, strange = rng.normal(size=(500, 58)), rng.normal(size=(40, 58)) + 1.5
     pca = PCA(58, whiten=True, random_state=0).fit(rows)
@@ -68,7 +68,7 @@ def test_the_exact_density_is_ours_and_the_default_is_not() -> None:
 
 
 @pytest.mark.slow
-def test_the_suite_runs_and_its_report_follows(tmp_path: Path) -> None:
+def test_suite_with_few_rounds_runs_and_is_reported(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     suite = ["-m", "pytest", "benchmarks/test_frame.py", "--benchmark-only", "--backbones", "resnet18", "--pairs", "3"]
     suite += ["--samples", "8", "--frames", "3", "--rates", "10", "--paced-seconds", "0.3"]

@@ -51,7 +51,9 @@ def write(path: Path, figures: list[Facts], **machine: Any) -> Path:
     return path
 
 
-def test_a_report_shows_every_figure_and_judges_the_targets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_of_a_run_shows_every_figure_and_judges_the_targets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     results = write(tmp_path / "a.json", frame_figures(1.03))
     assert main([str(results), "--out", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
@@ -71,7 +73,7 @@ def test_a_report_shows_every_figure_and_judges_the_targets(tmp_path: Path, caps
             assert np.asarray(picture.convert("L")).std() > 5
 
 
-def test_p999_is_left_empty_with_300_frames(tmp_path: Path) -> None:
+def test_report_of_300_frames_leaves_p999_empty(tmp_path: Path) -> None:
     results = write(tmp_path / "a.json", frame_figures(1.0))
     main([str(results), "--out", str(tmp_path)])
     (row,) = (line for line in (tmp_path / "report.md").read_text().splitlines() if line.startswith("| monitored, res"))
@@ -81,7 +83,7 @@ def test_p999_is_left_empty_with_300_frames(tmp_path: Path) -> None:
     assert cells[6] == ""
 
 
-def test_two_runs_are_told_apart_only_beyond_their_intervals(tmp_path: Path) -> None:
+def test_report_against_a_run_within_its_intervals_shows_no_change(tmp_path: Path) -> None:
     now = write(tmp_path / "now.json", frame_figures(1.05), processor="B")
     before = write(tmp_path / "before.json", frame_figures(1.0))
     main([str(now), "--against", str(before), "--out", str(tmp_path)])
@@ -95,7 +97,7 @@ def test_two_runs_are_told_apart_only_beyond_their_intervals(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "contents", ["", "[]", "{}", '{"benchmarks": []}', '{"machine_info": {}, "benchmarks": [{"extra_info": 3}]}']
 )
-def test_another_file_is_refused_and_nothing_is_written(
+def test_report_of_another_file_is_refused_and_writes_nothing(
     contents: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "x.json").write_text(contents)
@@ -104,14 +106,14 @@ def test_another_file_is_refused_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_no_figures_and_no_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_without_figures_or_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(write(tmp_path / "none.json", [])), "--out", str(tmp_path / "out")]) == 2
     assert "did its benchmarks run?" in capsys.readouterr().err
     assert main([str(tmp_path / "missing.json"), "--out", str(tmp_path / "out")]) == 2
     assert "missing.json" in capsys.readouterr().err
 
 
-def test_a_run_in_two_parts_is_one_report_on_one_machine_only(
+def test_report_of_two_parts_is_one_if_the_machine_is_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = frame_figures(1.0)[:1], frame_figures(1.0)[1:]
@@ -130,7 +132,7 @@ def test_a_run_in_two_parts_is_one_report_on_one_machine_only(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_target_has_a_side() -> None:
+def test_target_on_either_side_is_reached_from_there_alone() -> None:
     more, less = ({"kind": "ratio", "median": value} for value in (2.5, 1.5))
     assert Target("x", 2, at_least=True).reached(more)
     assert not Target("x", 2, at_least=True).reached(less)

@@ -36,7 +36,7 @@ def random_operators(model: ModelProto) -> set[str]:
 
 
 @pytest.mark.parametrize("name", GRAPHS)
-def test_bundle_has_kernels(bundle: Path, name: str, table: KernelTable) -> None:
+def test_off_cuda_of_a_bundle_is_empty(bundle: Path, name: str, table: KernelTable) -> None:
     model = onnx.load(bundle / name)
     assert off_cuda(model, table) == []
     assert not random_operators(model)  # CUDA graphs would replay one draw for ever
@@ -45,7 +45,7 @@ def test_bundle_has_kernels(bundle: Path, name: str, table: KernelTable) -> None
 @pytest.mark.parametrize("kind", DETECTORS)
 @pytest.mark.parametrize("standardise", [False, True])
 @pytest.mark.parametrize("pca", [None, 3])
-def test_detector_has_kernels(kind: str, standardise: bool, pca: int | None, table: KernelTable) -> None:
+def test_off_cuda_of_every_detector_is_empty(kind: str, standardise: bool, pca: int | None, table: KernelTable) -> None:
     channels, samples = 12, 8
     rows = np.random.default_rng(0).normal(size=(40, channels))
     strange = rows + 3 if kind == "kde-classifier" else None
@@ -56,26 +56,26 @@ def test_detector_has_kernels(kind: str, standardise: bool, pca: int | None, tab
     assert off_cuda(model, table) == []
 
 
-def test_fresh_masks_have_kernels(table: KernelTable) -> None:
+def test_off_cuda_of_fresh_masks_is_empty(table: KernelTable) -> None:
     model = network_graph("DropBlock at the tap", "fresh")
     assert random_operators(model) == {"RandomUniformLike"}
     assert off_cuda(model, table) == []
 
 
-def test_masks_from_noise_have_kernels(table: KernelTable) -> None:
+def test_off_cuda_of_masks_from_noise_is_empty(table: KernelTable) -> None:
     model = network_graph("DropBlock at the tap", "input")
     assert [value.name for value in model.graph.input] == ["frame", "noise_0"]
     assert off_cuda(model, table) == []
 
 
 @pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
-def test_float16_has_kernels(mode: Mode, table: KernelTable) -> None:
+def test_off_cuda_of_a_float16_network_is_empty(mode: Mode, table: KernelTable) -> None:
     model = to_float16(network_graph("DropBlock at the tap", mode))
     assert sum(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer) > 4
     assert off_cuda(model, table) == []
 
 
-def test_fused_graph_has_kernels(table: KernelTable) -> None:
+def test_off_cuda_of_a_fused_graph_is_empty(table: KernelTable) -> None:
     model = network_graph("DropBlock at the tap", "fixed")
     detector = fit_detector("kde", np.random.default_rng(0).normal(size=(40, 12)), pca_components=3)
     fused = fused_graph(model, detector_graph(entropy_graph(6, 12, 5), score_graph(detector, 12)))
@@ -85,7 +85,7 @@ def test_fused_graph_has_kernels(table: KernelTable) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logits", "none"])
-def test_other_bundles_have_kernels(export_small: Callable[..., Path], kind: str, table: KernelTable) -> None:
+def test_off_cuda_of_other_bundles_is_empty(export_small: Callable[..., Path], kind: str, table: KernelTable) -> None:
     folder = export_small(segmentation=kind, calibration=CalibrationOptions(rates={"10%": 0.1}, pca=3))
     assert [off_cuda(onnx.load(folder / name), table) for name in GRAPHS] == [[], []]
 
@@ -93,28 +93,28 @@ def test_other_bundles_have_kernels(export_small: Callable[..., Path], kind: str
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
 @pytest.mark.parametrize("case", NETWORK_CASES)
-def test_other_networks_have_kernels(case: str, mode: Mode, table: KernelTable) -> None:
+def test_off_cuda_of_other_networks_is_empty(case: str, mode: Mode, table: KernelTable) -> None:
     model = network_graph(case, mode)
     assert off_cuda(model, table) == []
     assert bool(random_operators(model)) == (mode == "fresh")
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_traps_are_caught_and_their_neighbours_are_not(name: str, table: KernelTable) -> None:
+def test_off_cuda_of_a_node_without_kernel_names_it_and_not_its_neighbour(name: str, table: KernelTable) -> None:
     trap = TRAPS[name]
     assert off_cuda(graph(trap.good), table) == []
     (line,) = off_cuda(graph(trap.bad, trap.bad_opset), table)
     assert trap.reason in line
 
 
-def test_a_trap_inside_an_exported_graph_is_caught(bundle: Path, table: KernelTable) -> None:
+def test_off_cuda_of_a_changed_bundle_names_the_node(bundle: Path, table: KernelTable) -> None:
     model = onnx.load(bundle / "detector.onnx")
     node = next(node for node in model.graph.node if node.op_type == "Max")
     node.op_type, node.name = "Mean", "changed"
     assert off_cuda(model, table) == ["Mean changed: no CUDA kernel"]
 
 
-def test_local_functions_are_looked_into(table: KernelTable) -> None:
+def test_off_cuda_of_a_local_function_names_the_node_inside(table: KernelTable) -> None:
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20, "local" : 1]>
         caller (float[2] a, float[2] b) => (float[2] y) { y = local.middle(a, b) }
@@ -124,7 +124,7 @@ def test_local_functions_are_looked_into(table: KernelTable) -> None:
     assert line.startswith("Mean")
 
 
-def test_unknown_domains_are_not_passed(table: KernelTable) -> None:
+def test_off_cuda_of_an_unknown_domain_names_it(table: KernelTable) -> None:
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20, "ai.onnx.ml" : 3]>
         scaler (float[2, 3] x) => (float[2, 3] y) { y = ai.onnx.ml.Scaler<offset = [0.0], scale = [2.0]>(x) }""")
@@ -136,12 +136,12 @@ def test_unknown_domains_are_not_passed(table: KernelTable) -> None:
     ("until", "versions"),
     [(None, {12}), (12, {12}), (21, set(range(12, 22)))],
 )
-def test_kernel_without_an_end_takes_its_own_version_alone(until: int | None, versions: set[int]) -> None:
+def test_takes_version_of_a_kernel_without_end_is_its_own_alone(until: int | None, versions: set[int]) -> None:
     kernel = Kernel(12, until, {})
     assert {version for version in range(1, 30) if kernel.takes_version(version)} == versions
 
 
-def test_kernel_takes_types_by_constraint_and_by_parameter() -> None:
+def test_takes_types_of_a_kernel_goes_by_constraint_and_parameter() -> None:
     kernel = Kernel(5, 12, {"T": frozenset({"float", "double"}), "shape": frozenset({"int64"})})
     assert kernel.takes_types({"T": {"float"}, "shape": {"int64"}})
     assert not kernel.takes_types({"T": {"int32"}, "shape": {"int64"}})
@@ -149,7 +149,7 @@ def test_kernel_takes_types_by_constraint_and_by_parameter() -> None:
     assert not kernel.takes_types({"T": {"float"}})  # a constraint that the schema does not know
 
 
-def test_value_without_a_type_is_an_error(table: KernelTable) -> None:
+def test_off_cuda_of_a_value_without_type_is_an_error(table: KernelTable) -> None:
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20, "acme" : 1]>
         unknown (float[2] x) => (float[2] y) { hidden = acme.Operator(x) y = Neg(hidden) }""")

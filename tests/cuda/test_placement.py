@@ -41,7 +41,7 @@ def saved(model: ModelProto, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", BUNDLE_GRAPHS)
-def test_bundle_runs_on_cuda_alone(bundle: Path, name: str, wheel: StubbedWheel) -> None:
+def test_placement_of_a_bundle_is_cuda_alone(bundle: Path, name: str, wheel: StubbedWheel) -> None:
     (placement,) = wheel.place([bundle / name], batch=1)
     assert set(placement.nodes) == {CUDA}
     assert len(placement.nodes[CUDA]) > 40
@@ -50,21 +50,21 @@ def test_bundle_runs_on_cuda_alone(bundle: Path, name: str, wheel: StubbedWheel)
 
 
 @pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
-def test_other_networks_run_on_cuda_alone(mode: Mode, wheel: StubbedWheel, tmp_path: Path) -> None:
+def test_placement_of_other_networks_is_cuda_alone(mode: Mode, wheel: StubbedWheel, tmp_path: Path) -> None:
     paths = [saved(network_graph(case, mode), tmp_path / f"{i}.onnx") for i, case in enumerate(NETWORK_CASES)]
     for case, placement in zip(NETWORK_CASES, wheel.place(paths, batch=1), strict=True):
         assert set(placement.nodes) == {CUDA}, case
         assert (placement.without_fallback, placement.cuda_graphs) == (None, None), case
 
 
-def test_float16_runs_on_cuda_alone(bundle: Path, wheel: StubbedWheel, tmp_path: Path) -> None:
+def test_placement_of_a_float16_network_is_cuda_alone(bundle: Path, wheel: StubbedWheel, tmp_path: Path) -> None:
     model = to_float16(onnx.load(bundle / "segmentation.onnx"))
     (placement,) = wheel.place([saved(model, tmp_path / "half.onnx")], batch=1)
     assert set(placement.nodes) == {CUDA}
     assert (placement.without_fallback, placement.cuda_graphs) == (None, None)
 
 
-def test_monitor_on_cuda(bundle: Path, wheel: StubbedWheel) -> None:
+def test_monitor_on_cuda_runs_every_graph_there(bundle: Path, wheel: StubbedWheel) -> None:
     """The runtime itself on the real wheel: buffers on the device, no node elsewhere, no silent fallback, down to cuDNN."""
     free, fixed, captured, unfixed, mistyped, tested, fallback = wheel.monitors(
         bundle,
@@ -93,7 +93,7 @@ def test_monitor_on_cuda(bundle: Path, wheel: StubbedWheel) -> None:
         assert fallback["score"] == pytest.approx(monitor.score(frame), rel=1e-4)
 
 
-def test_free_batch_leaves_arithmetic_on_shapes_alone_to_the_host(bundle: Path, wheel: StubbedWheel) -> None:
+def test_placement_of_a_free_batch_leaves_shape_arithmetic_to_the_host(bundle: Path, wheel: StubbedWheel) -> None:
     (placement,) = wheel.place([bundle / "segmentation.onnx"])
     on_host = {name for _, name in placement.nodes[CPU]}
     assert on_host
@@ -112,7 +112,7 @@ def computed_from_shapes(model: ModelProto) -> set[str]:
     return nodes
 
 
-def test_traps_do_not_run_on_cuda_and_their_neighbours_do(wheel: StubbedWheel, tmp_path: Path) -> None:
+def test_placement_of_a_node_without_kernel_is_the_cpu(wheel: StubbedWheel, tmp_path: Path) -> None:
     bad = [saved(graph(trap.bad, trap.bad_opset), tmp_path / f"bad{i}.onnx") for i, trap in enumerate(TRAPS.values())]
     good = [saved(graph(trap.good), tmp_path / f"good{i}.onnx") for i, trap in enumerate(TRAPS.values())]
     for name, placement in zip(TRAPS, wheel.place(good), strict=True):
@@ -123,19 +123,17 @@ def test_traps_do_not_run_on_cuda_and_their_neighbours_do(wheel: StubbedWheel, t
         assert (placement.without_fallback is None) == (TRAPS[name].session == "cuda"), name
 
 
-def test_cuda_graphs_are_refused_where_a_node_is_on_the_cpu_and_for_branches(
-    wheel: StubbedWheel, tmp_path: Path
-) -> None:
+def test_cuda_graphs_of_nodes_on_the_cpu_or_branches_are_refused(wheel: StubbedWheel, tmp_path: Path) -> None:
     refused = [TRAPS["no kernel"], TRAPS["a branch"]]
     paths = [saved(graph(trap.bad), tmp_path / f"{i}.onnx") for i, trap in enumerate(refused)]
     assert all(placement.cuda_graphs is not None for placement in wheel.place(paths))
 
 
-def test_committed_table_is_the_wheels_own(wheel: StubbedWheel) -> None:
+def test_kernel_table_of_the_wheel_equals_the_committed_one(wheel: StubbedWheel) -> None:
     assert wheel.kernels() == json.loads(TABLE.read_text())
 
 
-def test_what_the_table_passes_is_never_placed_elsewhere(
+def test_placement_of_what_the_table_passes_is_never_elsewhere(
     table: KernelTable, wheel: StubbedWheel, tmp_path: Path
 ) -> None:
     """Every operator of the opset that is content with equal inputs, in each of six types."""

@@ -82,7 +82,7 @@ def write_scenes(folder: Path, monitor: OoDMonitor) -> Sequence[Path]:
     return paths
 
 
-def test_scores_are_those_of_the_python_runtime(program: Path, fused: Path, tmp_path: Path) -> None:
+def test_cpp_example_of_frames_scores_as_the_python_runtime(program: Path, fused: Path, tmp_path: Path) -> None:
     with OoDMonitor(fused) as monitor:
         paths = write_scenes(tmp_path, monitor)
         expected = [monitor.score(np.asarray(Image.open(path))) for path in paths]
@@ -95,7 +95,7 @@ def test_scores_are_those_of_the_python_runtime(program: Path, fused: Path, tmp_
     assert run(program, fused / "monitor.onnx", max(expected) + 1, *paths)[0] == 0
 
 
-def test_bad_input_ends_in_one_line(program: Path, fused: Path, tmp_path: Path) -> None:
+def test_cpp_example_of_bad_input_ends_in_one_line(program: Path, fused: Path, tmp_path: Path) -> None:
     with OoDMonitor(fused) as monitor:
         path = write_scenes(tmp_path, monitor)[0]
     small, words, short = tmp_path / "small.ppm", tmp_path / "words.ppm", tmp_path / "short.ppm"
@@ -120,7 +120,7 @@ def test_bad_input_ends_in_one_line(program: Path, fused: Path, tmp_path: Path) 
         assert "CUDA" in error
 
 
-def test_missing_library_is_named(tmp_path: Path) -> None:
+def test_cpp_example_without_the_library_names_it(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     done = configure(tmp_path / "root", tmp_path / "build")
     if done.returncode == 0:

@@ -65,7 +65,9 @@ def synthetic_bundle(export_small: Callable[..., Path], tmp_path_factory: pytest
 
 
 @pytest.mark.parametrize("rule", ["3of5", "cusum:0.05h@10", "duration:0.2"])
-def test_synthetic_drive(synthetic_bundle: Path, tmp_path: Path, rule: str) -> None:
+def test_watch_of_a_synthetic_drive_alarms_in_the_promised_time(
+    synthetic_bundle: Path, tmp_path: Path, rule: str
+) -> None:
     clean = scenes(50, seed=301)
     shift = [degrade(frame, "fog", 4, seed=i) for i, frame in enumerate(scenes(20, seed=302))]
     calibration = read_manifest(synthetic_bundle).calibration
@@ -84,7 +86,7 @@ def test_synthetic_drive(synthetic_bundle: Path, tmp_path: Path, rule: str) -> N
 @pytest.mark.camvid
 @pytest.mark.skipif(not CAMVID.is_dir(), reason="the CamVid frames are not beside the project")
 @pytest.mark.parametrize("kind", ["mcap file", "ros2 sqlite3"])
-def test_camvid_drive(export_small: Callable[..., Path], tmp_path: Path, kind: str) -> None:
+def test_watch_of_a_camvid_drive_alarms_at_dusk(export_small: Callable[..., Path], tmp_path: Path, kind: str) -> None:
     """Day frames of one drive, dusk of another spliced in; the embedded network never saw a real road.
 
     The clean frames lie between those of the calibration. Where the calibration takes the drive's beginning and the clean

@@ -108,7 +108,7 @@ def image(frame: Any, number: int, encoding: str = "rgb8", padding: int = 0) -> 
     )
 
 
-def test_ros_node(toy: Path, ros: None) -> None:
+def test_ros_node_of_images_publishes_scores_and_diagnostics(toy: Path, ros: None) -> None:
     module = example("ros2_node")
     FakeNode.parameters = {"bundle": str(toy), "alarm": "2of2"}
     node = module.make_node()
@@ -142,7 +142,7 @@ def test_ros_node(toy: Path, ros: None) -> None:
     assert node.destroyed
 
 
-def test_ros_node_without_ros(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ros_node_without_ros_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "rclpy", None)
     assert example("ros2_node").main() == 2
     assert "needs ROS 2" in capsys.readouterr().err
@@ -158,7 +158,7 @@ def write_drives(folder: Path) -> list[Path]:
     return drives
 
 
-def test_scorer_of_a_fleet(toy: Path, tmp_path: Path) -> None:
+def test_ray_scorer_of_a_batch_scores_as_the_monitor(toy: Path, tmp_path: Path) -> None:
     module = example("ray_score")
     drives = write_drives(tmp_path)
     images = module.find_images(drives)
@@ -176,7 +176,7 @@ def test_scorer_of_a_fleet(toy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_ray_over_two_actors(toy: Path, tmp_path: Path) -> None:
+def test_ray_score_over_two_actors_equals_one(toy: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is large and not among the development packages")
     import pyarrow.parquet
 

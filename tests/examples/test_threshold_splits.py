@@ -15,7 +15,7 @@ from tests.paths import EXAMPLES
 EXAMPLE = EXAMPLES / "threshold_splits.py"
 
 
-def test_promises_hold_for_exchangeable_frames(tmp_path: Path) -> None:
+def test_threshold_splits_of_exchangeable_frames_keep_the_promised_rate(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = np.array([f"{'ab'[i % 2]}_{i:04d}.png" for i in range(300)])
     entropy = rng.normal(size=(300, 6)).astype(np.float32)

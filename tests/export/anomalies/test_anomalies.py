@@ -31,7 +31,7 @@ def change(spoilt: Bytes, frame: Bytes) -> float:
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-def test_same_seed_same_bits_and_input_kept(kind: str, frame: Bytes) -> None:
+def test_degrade_with_one_seed_repeats_and_keeps_its_input(kind: str, frame: Bytes) -> None:
     kept = frame.copy()
     first = degrade(frame, kind, 3, seed=11)
     np.testing.assert_array_equal(frame, kept)
@@ -42,13 +42,13 @@ def test_same_seed_same_bits_and_input_kept(kind: str, frame: Bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-def test_another_seed_spoils_differently(kind: str, frame: Bytes) -> None:
+def test_degrade_with_another_seed_differs(kind: str, frame: Bytes) -> None:
     assert (degrade(frame, kind, 3, seed=11) != degrade(frame, kind, 3, seed=12)).any() == (kind not in SEEDLESS)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", ANOMALIES)
-def test_change_grows_with_severity(kind: str, seed: int, frame: Bytes) -> None:
+def test_degrade_at_higher_severity_changes_more(kind: str, seed: int, frame: Bytes) -> None:
     changes = [change(degrade(frame, kind, severity, seed), frame) for severity in SEVERITIES]
     assert changes[0] > 0.3
     assert (np.diff(changes) > 0).all(), changes
@@ -56,7 +56,7 @@ def test_change_grows_with_severity(kind: str, seed: int, frame: Bytes) -> None:
 
 @pytest.mark.parametrize("seed", range(2, 5))
 @pytest.mark.parametrize("kind", sorted(set(ANOMALIES) - ON_THE_PIXELS))
-def test_pattern_scales_with_the_frame(kind: str, seed: int, frame: Bytes) -> None:
+def test_degrade_of_a_larger_frame_scales_the_pattern(kind: str, seed: int, frame: Bytes) -> None:
     large = cv2.resize(frame, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     spoilt = degrade(large, kind, 4, seed)
     shrunk = cv2.resize(spoilt, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
@@ -66,7 +66,7 @@ def test_pattern_scales_with_the_frame(kind: str, seed: int, frame: Bytes) -> No
 
 @pytest.mark.parametrize("shape", [(40, 70), (97, 61), (256, 512)])
 @pytest.mark.parametrize("kind", ANOMALIES)
-def test_any_size_and_any_memory_layout(kind: str, shape: tuple[int, int]) -> None:
+def test_degrade_of_any_memory_layout_gives_the_same_frame(kind: str, shape: tuple[int, int]) -> None:
     flat = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     mirrored = flat[:, ::-1]
     np.testing.assert_array_equal(
@@ -81,7 +81,7 @@ def test_any_size_and_any_memory_layout(kind: str, shape: tuple[int, int]) -> No
     severity=st.sampled_from(SEVERITIES),
     seed=st.integers(0, 2**63),
 )
-def test_every_size_gives_a_frame_of_that_size(kind: str, size: tuple[int, int], severity: int, seed: int) -> None:
+def test_degrade_of_any_size_keeps_the_size(kind: str, size: tuple[int, int], severity: int, seed: int) -> None:
     frame = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8).transpose(1, 0, 2)
     kept = frame.copy()
     spoilt = degrade(frame, kind, severity, seed)
@@ -93,14 +93,14 @@ def test_every_size_gives_a_frame_of_that_size(kind: str, size: tuple[int, int],
     assert not np.shares_memory(spoilt, frame)
 
 
-def test_a_function_serves_as_a_kind(frame: Bytes) -> None:
+def test_degrade_with_a_function_applies_it(frame: Bytes) -> None:
     def negative(image: Floats, severity: int, rng: np.random.Generator) -> Floats:
         return severity * rng.integers(1, 2) * (255 - image)
 
     np.testing.assert_array_equal(degrade(frame, negative, 1, seed=0), 255 - frame)
 
 
-def test_sheet_draws_every_kind_and_severity_of_a_given_frame(
+def test_anomaly_sheet_of_a_frame_draws_every_kind_and_severity(
     tmp_path: Path, frame: Bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.fromarray(frame[:, :64]).save(tmp_path / "frame.png")
@@ -118,7 +118,7 @@ def test_sheet_draws_every_kind_and_severity_of_a_given_frame(
             np.testing.assert_array_equal(cell, expected)
 
 
-def test_defocus_keeps_a_uniform_frame_and_spreads_a_point_evenly() -> None:
+def test_defocus_of_a_point_spreads_it_evenly() -> None:
     grey = np.full((64, 128, 3), 90, dtype=np.uint8)
     np.testing.assert_array_equal(degrade(grey, "defocus", 5, seed=0), grey)
     point = np.zeros((101, 201, 3), dtype=np.uint8)
@@ -128,7 +128,7 @@ def test_defocus_keeps_a_uniform_frame_and_spreads_a_point_evenly() -> None:
     assert disc[50, 100, 0] < 255
 
 
-def test_night_darkens_and_fog_flattens(frame: Bytes) -> None:
+def test_night_and_fog_of_a_frame_darken_and_flatten_it(frame: Bytes) -> None:
     assert degrade(frame, "night", 5, seed=0).mean() < 0.35 * frame.mean()
     assert degrade(frame, "fog", 5, seed=0).std() < 0.5 * frame.std()
 
@@ -142,17 +142,17 @@ def test_night_darkens_and_fog_flattens(frame: Bytes) -> None:
         ("fog", 1, -1, "expected a seed of 0 or more, got -1"),
     ],
 )
-def test_bad_arguments(kind: str, severity: int, seed: int, message: str, frame: Bytes) -> None:
+def test_degrade_with_bad_arguments_is_refused(kind: str, severity: int, seed: int, message: str, frame: Bytes) -> None:
     with pytest.raises(UsageError, match=message):
         degrade(frame, kind, severity, seed)
 
 
 @pytest.mark.parametrize("shape", [(96, 192), (3, 96, 192), (96, 192, 4), (0, 192, 3)])
-def test_wrong_shapes(shape: tuple[int, ...]) -> None:
+def test_degrade_of_a_wrong_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match=r"expected an \(H, W, 3\) uint8 frame"):
         degrade(np.zeros(shape, dtype=np.uint8), "fog", 1, seed=0)
 
 
-def test_wrong_dtype() -> None:
+def test_degrade_of_a_wrong_dtype_is_refused() -> None:
     with pytest.raises(UsageError, match="float32"):
         degrade(np.zeros((96, 192, 3), dtype=np.float32), "fog", 1, seed=0)

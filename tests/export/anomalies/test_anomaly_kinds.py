@@ -20,7 +20,7 @@ def grey(height: int, width: int, value: int) -> Bytes:
 
 
 @pytest.mark.parametrize(("severity", "quality"), list(zip(SEVERITIES, (40, 22, 13, 8, 4), strict=True)))
-def test_jpeg_is_pillows_at_the_stated_quality(severity: int, quality: int) -> None:
+def test_jpeg_at_a_severity_equals_pillow_at_its_quality(severity: int, quality: int) -> None:
     frame = render_scene(np.random.default_rng(severity), 97, 161)[0]
 
     def coded(at: int) -> Bytes:
@@ -37,7 +37,7 @@ def test_jpeg_is_pillows_at_the_stated_quality(severity: int, quality: int) -> N
 
 @settings(max_examples=15, deadline=None)
 @given(length=st.floats(0, 15), angle=st.floats(0, np.pi), seed=st.integers(0, 1000))
-def test_line_kernel_is_the_mean_of_scipys_shifted_frames(length: float, angle: float, seed: int) -> None:
+def test_line_kernel_of_any_length_equals_the_mean_of_shifted_frames(length: float, angle: float, seed: int) -> None:
     kernel = line_kernel(length, angle)
     reach = len(kernel) // 2
     picture = np.random.default_rng(seed).random((31, 37))
@@ -53,7 +53,7 @@ def test_line_kernel_is_the_mean_of_scipys_shifted_frames(length: float, angle: 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("severity", "length"), list(zip(SEVERITIES, (0.01, 0.02, 0.035, 0.055, 0.08), strict=True)))
-def test_motion_blur_draws_a_point_out_to_its_length(severity: int, length: float, seed: int) -> None:
+def test_motion_blur_of_a_point_is_a_line_of_its_length(severity: int, length: float, seed: int) -> None:
     point = grey(201, 401, 0)
     point[90:111, 190:211] = 255  # a square of 21 pixels, bright enough when blurred; its own variance is known
     spread = degrade(point, "motion_blur", severity, seed)[..., 0].astype(float)
@@ -65,7 +65,7 @@ def test_motion_blur_draws_a_point_out_to_its_length(severity: int, length: floa
 
 
 @pytest.mark.parametrize("kind", ["defocus", "motion_blur"])
-def test_blur_keeps_a_uniform_frame(kind: str) -> None:
+def test_blur_of_a_uniform_frame_keeps_it(kind: str) -> None:
     np.testing.assert_array_equal(degrade(grey(40, 90, 90), kind, 5, seed=0), grey(40, 90, 90))
 
 
@@ -74,7 +74,7 @@ def test_blur_keeps_a_uniform_frame(kind: str) -> None:
     [("over_exposure", (0.6, 1.2, 2.0, 2.9, 4.0)), ("under_exposure", (-0.8, -1.6, -2.7, -4.2, -6.0))],
 )
 @pytest.mark.parametrize("severity", SEVERITIES)
-def test_exposure_multiplies_the_light(kind: str, stops: tuple[float, ...], severity: int) -> None:
+def test_exposure_at_a_severity_multiplies_the_light(kind: str, stops: tuple[float, ...], severity: int) -> None:
     levels = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(16, 16, 3)
     light = (levels.astype(float) / 255) ** 2.2
     expected = 255 * np.minimum(light * 2.0 ** stops[severity - 1], 1) ** (1 / 2.2)
@@ -83,7 +83,7 @@ def test_exposure_multiplies_the_light(kind: str, stops: tuple[float, ...], seve
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("severity", "count"), list(zip(SEVERITIES, (2, 6, 12, 22, 40), strict=True)))
-def test_dead_lines_touch_their_lines_alone(severity: int, count: int, seed: int) -> None:
+def test_dead_lines_of_a_frame_change_their_lines_alone(severity: int, count: int, seed: int) -> None:
     frame = np.random.default_rng(seed).integers(1, 255, (240, 480, 3), dtype=np.uint8)  # two pixels a line
     spoilt = degrade(frame, "dead_lines", severity, seed)
     touched = (spoilt != frame).any(axis=2)
@@ -94,7 +94,7 @@ def test_dead_lines_touch_their_lines_alone(severity: int, count: int, seed: int
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_occlusion_changes_its_area_and_grows_around_it(seed: int) -> None:
+def test_occlusion_at_higher_severity_grows_around_its_area(seed: int) -> None:
     frame, before = grey(150, 220, 255), np.zeros((150, 220), dtype=bool)
     for severity, area in zip(SEVERITIES, (0.05, 0.11, 0.19, 0.3, 0.45), strict=True):
         covered = (degrade(frame, "occlusion", severity, seed) != 255).any(axis=2)
@@ -103,7 +103,7 @@ def test_occlusion_changes_its_area_and_grows_around_it(seed: int) -> None:
         before = covered
 
 
-def test_rain_and_snow_show_their_streaks_and_flakes_brighter_than_a_dark_scene() -> None:
+def test_rain_and_snow_of_a_dark_scene_are_brighter_than_it() -> None:
     dark = grey(256, 512, 40)
     for kind in ("rain", "snow"):
         bright = degrade(dark, kind, 3, seed=1)[..., 1].astype(float)

@@ -29,7 +29,7 @@ def dirt(path: Path, colour: tuple[int, int, int], height: int = 96, width: int 
     return picture
 
 
-def test_full_severity_is_pillows_alpha_composite(tmp_path: Path, frame: Bytes) -> None:
+def test_overlays_at_full_severity_equal_pillows_alpha_composite(tmp_path: Path, frame: Bytes) -> None:
     picture = dirt(tmp_path / "a.png", (90, 70, 50))
     straight = np.asarray(Image.alpha_composite(Image.fromarray(frame).convert("RGBA"), picture).convert("RGB"))
     turned = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -44,7 +44,7 @@ def test_full_severity_is_pillows_alpha_composite(tmp_path: Path, frame: Bytes) 
     assert seen == {0, 1}
 
 
-def test_clear_parts_stay_and_the_change_grows(tmp_path: Path, frame: Bytes) -> None:
+def test_overlays_at_higher_severity_change_more_and_keep_clear_parts(tmp_path: Path, frame: Bytes) -> None:
     dirt(tmp_path / "a.PNG", (90, 70, 50), 300, 400)
     lay = overlays(str(tmp_path))
     changes = []
@@ -56,7 +56,7 @@ def test_clear_parts_stay_and_the_change_grows(tmp_path: Path, frame: Bytes) -> 
     assert (np.diff(changes) > 0).all()
 
 
-def test_edges_take_no_colour_from_clear_pixels(tmp_path: Path) -> None:
+def test_overlays_with_soft_edges_take_no_colour_from_clear_pixels(tmp_path: Path) -> None:
     rgba = np.zeros((64, 64, 4), dtype=np.uint8)
     rgba[..., :3] = (255, 0, 255)
     rgba[::2, ::2] = (0, 0, 0, 255)
@@ -65,7 +65,7 @@ def test_edges_take_no_colour_from_clear_pixels(tmp_path: Path) -> None:
     assert spoilt.max() == 0
 
 
-def test_seeds_choose_and_repeat_and_workers_can_have_it(tmp_path: Path, frame: Bytes) -> None:
+def test_overlays_with_a_seed_choose_a_picture_repeatably_and_pickle(tmp_path: Path, frame: Bytes) -> None:
     for name, colour in (("a.png", (200, 0, 0)), ("b.png", (0, 0, 200))):
         dirt(tmp_path / name, colour)
     lay = overlays(tmp_path)
@@ -75,7 +75,7 @@ def test_seeds_choose_and_repeat_and_workers_can_have_it(tmp_path: Path, frame: 
     np.testing.assert_array_equal(degrade(frame, lay, 4, 7), degrade(frame, copy, 4, 7))
 
 
-def test_a_larger_frame_is_spoilt_in_the_same_places(tmp_path: Path, frame: Bytes) -> None:
+def test_overlays_of_a_larger_frame_change_the_same_places(tmp_path: Path, frame: Bytes) -> None:
     dirt(tmp_path / "a.png", (90, 70, 50), 250, 410)
     lay = overlays(tmp_path)
     large = cv2.resize(frame, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
@@ -83,7 +83,7 @@ def test_a_larger_frame_is_spoilt_in_the_same_places(tmp_path: Path, frame: Byte
     assert np.abs(shrunk.astype(float) - degrade(frame, lay, 4, 5)).mean() < 1.0
 
 
-def test_a_transparent_colour_is_alpha_too(tmp_path: Path) -> None:
+def test_overlays_with_a_transparent_colour_use_it_as_alpha(tmp_path: Path) -> None:
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, 9, 8, 7])
     palette.putpixel((0, 0), 0)
@@ -92,14 +92,14 @@ def test_a_transparent_colour_is_alpha_too(tmp_path: Path) -> None:
     assert sorted(map(tuple, spoilt.reshape(-1, 3).tolist())) == [(9, 8, 7)] * 15 + [(200, 200, 200)]
 
 
-def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
+def test_overlays_of_an_unusable_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a folder of PNG overlays, found none at .*missing"):
         overlays(tmp_path / "missing")
     with pytest.raises(UsageError, match=r"expected PNG overlays in .*, found none"):
         overlays(tmp_path)
 
 
-def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+def test_overlays_of_an_unusable_file_are_refused(tmp_path: Path) -> None:
     dirt(tmp_path / "a.png", (1, 2, 3))
     bad = tmp_path / "b.png"
     Image.new("RGB", (8, 8)).save(bad)

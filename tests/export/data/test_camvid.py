@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 
-def test_splits_and_drives() -> None:
+def test_camvid_splits_hold_the_published_frames_and_drives() -> None:
     everything, dusk = CamVid(CAMVID, "train"), CamVid(CAMVID, "train", only=("0001TP",))
     day = CamVid(CAMVID, "train", exclude=("0001TP",))
     assert (len(everything), len(dusk), len(day), len(CamVid(CAMVID, "val"))) == (367, 62, 305, 101)
@@ -30,7 +30,7 @@ def test_splits_and_drives() -> None:
     assert (label[-60:] == 3).mean() > 0.5  # the bonnet's view is road
 
 
-def test_real_frames_are_exported_and_scored(export_small: Callable[..., Path]) -> None:
+def test_export_with_camvid_frames_scores_them(export_small: Callable[..., Path]) -> None:
     day = FrameFiles([*sorted((CAMVID / "train").glob("0016E5_*"))[:60]])
     bundle = export_small(frames=tuple(day.paths))
     manifest = read_manifest(bundle)

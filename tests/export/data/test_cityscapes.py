@@ -70,7 +70,7 @@ def same(left: Iterable[tuple[Tensor, Tensor]], right: Iterable[tuple[Tensor, Te
 
 
 @pytest.mark.parametrize(("void_as_class", "void"), [(False, 255), (True, 19)])
-def test_ids_become_train_ids(tree: Path, void_as_class: bool, void: int) -> None:
+def test_cityscapes_labels_become_train_ids(tree: Path, void_as_class: bool, void: int) -> None:
     frames = Cityscapes(tree, "val", void_as_class=void_as_class)
     for i, path in enumerate(frames.label_paths):
         frame, label = frames[i]
@@ -83,7 +83,7 @@ def test_ids_become_train_ids(tree: Path, void_as_class: bool, void: int) -> Non
             assert (label[raw == label_id] == expected).all()
 
 
-def test_pairs_share_their_names_in_order(tree: Path) -> None:
+def test_cityscapes_frames_pair_with_labels_by_name_in_order(tree: Path) -> None:
     frames = Cityscapes(tree, "train")
     assert len(frames) == len(frames.label_paths) == 12
     stems = [path.name.removesuffix("_leftImg8bit.png") for path in frames.paths]
@@ -92,7 +92,7 @@ def test_pairs_share_their_names_in_order(tree: Path) -> None:
     assert {path.parent.name for path in frames.paths} == {"aachen", "ulm"}
 
 
-def test_the_guides_call_gives_five_loaders(tree: Path) -> None:
+def test_cityscapes_module_by_the_guides_call_has_five_loaders(tree: Path) -> None:
     data = CityscapesDataModule(
         data_dir=str(tree),
         batch_size=1,
@@ -112,7 +112,7 @@ def test_the_guides_call_gives_five_loaders(tree: Path) -> None:
             assert torch.isfinite(image).all()
 
 
-def test_clean_frames_are_resized_as_pillow_does_and_normalised(tree: Path) -> None:
+def test_cityscapes_clean_frames_are_resized_as_by_pillow_and_normalised(tree: Path) -> None:
     mean, std = np.array([0.28689554, 0.32513303, 0.28389177]), np.array([0.18696375, 0.19017339, 0.18720214])
     for name, split in (("val", "val"), ("test", "test")):
         frames = Cityscapes(tree, split)
@@ -124,7 +124,7 @@ def test_clean_frames_are_resized_as_pillow_does_and_normalised(tree: Path) -> N
             np.testing.assert_allclose(image.numpy(), expected, atol=0.03)  # Pillow rounds to bytes, twice
 
 
-def test_other_statistics_are_applied(tree: Path) -> None:
+def test_cityscapes_module_with_other_statistics_applies_them(tree: Path) -> None:
     image, _ = batches(module(tree, norm_mean=(0.0, 0.0, 0.0), norm_std=(1.0, 1.0, 1.0)), "val")[0]
     plain, _ = batches(module(tree), "val")[0]
     mean, std = torch.tensor([0.28689554, 0.32513303, 0.28389177]), torch.tensor([0.18696375, 0.19017339, 0.18720214])
@@ -133,7 +133,7 @@ def test_other_statistics_are_applied(tree: Path) -> None:
 
 @given(height=st.integers(5, 70), width=st.integers(5, 130))
 @settings(max_examples=10, deadline=None)
-def test_resized_labels_hold_only_ids_of_the_label(tree: Path, height: int, width: int) -> None:
+def test_cityscapes_resized_labels_hold_ids_of_the_label_alone(tree: Path, height: int, width: int) -> None:
     frames = Cityscapes(tree, "val")
     _, labels = batches(module(tree, img_size=(height, width), batch_size=4), "val")[0]
     for i, label in enumerate(labels):
@@ -147,7 +147,7 @@ def test_resized_labels_hold_only_ids_of_the_label(tree: Path, height: int, widt
         assert np.any([label.numpy() == ids for ids in nearest], axis=0).all()
 
 
-def test_every_anomalous_frame_is_the_clean_one_spoilt(tree: Path) -> None:
+def test_anomalous_frames_of_a_source_are_its_frames_degraded(tree: Path) -> None:
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     data = module(tree, img_size=MINIATURE_SIZE, norm_mean=mean, norm_std=std, seed=3)
     for name, split, stream in (("anomaly_val", "val", 1), ("anomaly_test", "test", 2)):
@@ -163,7 +163,7 @@ def test_every_anomalous_frame_is_the_clean_one_spoilt(tree: Path) -> None:
             np.testing.assert_array_equal(labels[i].numpy(), label)
 
 
-def test_anomalies_take_the_way_of_clean_frames(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anomaly_loader_without_change_equals_the_clean_loader(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the anomaly changes nothing, the loaders agree to the bit: no resizer or scale of their own tells them."""
     monkeypatch.setattr("export.data.anomalous.degrade", lambda frame, *_: frame)
     data = module(tree)
@@ -171,7 +171,7 @@ def test_anomalies_take_the_way_of_clean_frames(tree: Path, monkeypatch: pytest.
     assert same(batches(data, "test"), batches(data, "anomaly_test"))
 
 
-def test_kinds_come_with_equal_chance_and_from_the_seeds() -> None:
+def test_anomalous_frames_draw_kinds_equally_and_from_the_seed() -> None:
     source = [(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))] * 3000
     draws = [AnomalousFrames(source, seed=seed, stream=stream) for seed, stream in ((0, 1), (0, 2), (1, 1))]
     seen = [[frames.draw(i) for i in range(3000)] for frames in draws]
@@ -185,7 +185,7 @@ def test_kinds_come_with_equal_chance_and_from_the_seeds() -> None:
     assert seen[0] == [AnomalousFrames(source, stream=1).draw(i) for i in range(3000)]
 
 
-def test_other_anomalies_and_severities_are_given(tree: Path) -> None:
+def test_cityscapes_module_with_other_anomalies_uses_them(tree: Path) -> None:
     data = module(tree, img_size=MINIATURE_SIZE, norm_mean=(0.0,) * 3, norm_std=(1.0,) * 3, anomalies=("night",))
     dark, clean = batches(data, "anomaly_val")[0][0], batches(data, "val")[0][0]
     assert (dark.mean((1, 2, 3)) < clean.mean((1, 2, 3))).all()
@@ -193,7 +193,7 @@ def test_other_anomalies_and_severities_are_given(tree: Path) -> None:
     assert not same(severe, batches(module(tree, anomaly_severity=1), "anomaly_val"))
 
 
-def test_nothing_depends_on_the_number_of_workers(tree: Path) -> None:
+def test_cityscapes_batches_with_any_number_of_workers_are_equal(tree: Path) -> None:
     options = {"default_img_mask_transforms": True, "img_size": (16, 32)}
     alone, helped = module(tree, **options), module(tree, num_workers=2, **options)
     for name in LOADERS:
@@ -204,7 +204,7 @@ def test_nothing_depends_on_the_number_of_workers(tree: Path) -> None:
     assert not same(one, alone.train_dataloader())
 
 
-def test_passes_repeat_but_for_training(tree: Path) -> None:
+def test_cityscapes_loaders_in_a_second_pass_repeat_except_training(tree: Path) -> None:
     data = module(tree, default_img_mask_transforms=True)
     for name in ("val", "test", "anomaly_val", "anomaly_test"):
         loader = getattr(data, f"{name}_dataloader")()
@@ -214,7 +214,7 @@ def test_passes_repeat_but_for_training(tree: Path) -> None:
     assert not same(data.train_dataloader(), module(tree, default_img_mask_transforms=True, seed=1).train_dataloader())
 
 
-def test_training_shows_every_frame_once_a_pass(tree: Path) -> None:
+def test_cityscapes_training_pass_has_every_frame_once(tree: Path) -> None:
     frames = Cityscapes(tree, "train")
     ordered = torch.cat([image for image, _ in batches(module(tree, shuffle=False, img_size=(8, 16)), "train")])
     loader = module(tree, img_size=(8, 16)).train_dataloader()
@@ -232,7 +232,7 @@ def test_training_shows_every_frame_once_a_pass(tree: Path) -> None:
     ("default_transforms", "default_img_mask_transforms", "augmented"),
     [(False, False, False), (True, False, False), (False, True, True), (True, True, False)],
 )
-def test_flags_of_the_guide(
+def test_cityscapes_module_with_a_flag_of_the_guide_applies_it(
     tree: Path, default_transforms: bool, default_img_mask_transforms: bool, augmented: bool
 ) -> None:
     data = module(
@@ -247,7 +247,7 @@ def test_flags_of_the_guide(
         assert same(batches(data, name), batches(plain, name))
 
 
-def test_padding_of_the_augmentation_is_void(tree: Path) -> None:
+def test_cityscapes_augmentation_pads_labels_with_void(tree: Path) -> None:
     for void_as_class, void in ((False, 255), (True, 19)):
         data = module(tree, default_img_mask_transforms=True, void_as_class=void_as_class)
         assert data.num_classes == 19 + void_as_class
@@ -260,14 +260,14 @@ def test_padding_of_the_augmentation_is_void(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(("drop_last", "sizes"), [(True, [5, 5]), (False, [5, 5, 2])])
-def test_short_batches(tree: Path, drop_last: bool, sizes: list[int]) -> None:
+def test_cityscapes_short_batches_are_kept_or_dropped_as_asked(tree: Path, drop_last: bool, sizes: list[int]) -> None:
     data = module(tree, drop_last=drop_last)
     for name in LOADERS:
         assert [len(image) for image, _ in batches(data, name)] == sizes
 
 
 @pytest.mark.parametrize(("void_as_class", "classes"), [(False, 19), (True, 20)])
-def test_a_network_trains_on_it(tree: Path, void_as_class: bool, classes: int) -> None:
+def test_cityscapes_module_trains_a_network(tree: Path, void_as_class: bool, classes: int) -> None:
     data = module(tree, img_size=(64, 128), void_as_class=void_as_class, default_img_mask_transforms=True)
     network = small_network(width_multiplier=0.0625)
     network = type(network)(**(dict(network.hparams) | {"n_class": classes}))
@@ -278,7 +278,7 @@ def test_a_network_trains_on_it(tree: Path, void_as_class: bool, classes: int) -
     assert torch.isfinite(trainer.callback_metrics["validation_loss"])
 
 
-def test_damaged_trees_are_refused(own_tree: Path) -> None:
+def test_cityscapes_frames_of_a_damaged_tree_are_refused(own_tree: Path) -> None:
     first = "aachen_000000_000019"
     frame = own_tree / "leftImg8bit" / "val" / "aachen" / f"{first}_leftImg8bit.png"
     label = own_tree / "gtFine" / "val" / "aachen" / f"{first}_gtFine_labelIds.png"
@@ -339,12 +339,14 @@ def test_damaged_trees_are_refused(own_tree: Path) -> None:
         ({"anomaly_severity": 6}, "severity from 1 to 5"),
     ],
 )
-def test_arguments_out_of_range_are_refused(tree: Path, options: dict[str, object], message: str) -> None:
+def test_cityscapes_module_with_arguments_out_of_range_is_refused(
+    tree: Path, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         module(tree, **options)
 
 
-def test_an_unknown_split_or_stream_is_refused(tree: Path) -> None:
+def test_cityscapes_frames_of_an_unknown_split_or_stream_are_refused(tree: Path) -> None:
     with pytest.raises(UsageError, match="train, val, test, got 'valid'"):
         Cityscapes(tree, "valid")
     with pytest.raises(UsageError, match="got 0 and -1"):

@@ -28,7 +28,7 @@ def camvid(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_camvid_keeps_drives_and_maps_void(camvid: Path) -> None:
+def test_camvid_frames_of_a_tree_keep_drives_and_map_void(camvid: Path) -> None:
     assert len(CamVid(camvid, "train")) == 12
     day = CamVid(camvid, "train", exclude=("0001TP",))
     assert {path.name[:6] for path in day.paths} == {"0006R0", "0016E5"}
@@ -48,7 +48,7 @@ def test_camvid_label_of_16_bits_is_refused(camvid: Path) -> None:
         CamVid(camvid, "val")[0]
 
 
-def test_class_weights_follow_the_counts(camvid: Path) -> None:
+def test_class_weights_of_a_split_follow_the_counts(camvid: Path) -> None:
     frames = CamVid(camvid, "val")
     labels = np.stack([frames[i][1] for i in range(len(frames))])
     share = np.array([(labels == c).sum() for c in range(11)]) / (labels != 255).sum()
@@ -56,7 +56,7 @@ def test_class_weights_follow_the_counts(camvid: Path) -> None:
     np.testing.assert_allclose(frames.class_weights(), expected / expected.mean())
 
 
-def test_data_module_feeds_normalised_batches(camvid: Path) -> None:
+def test_camvid_module_of_a_tree_feeds_normalised_batches(camvid: Path) -> None:
     data = CamVidDataModule(camvid, input_size=(60, 80), crop=(48, 64), batch_size=3, exclude=("0001TP",))
     frames, labels = next(iter(data.train_dataloader()))
     assert frames.shape == (3, 3, 48, 64)
@@ -78,7 +78,7 @@ def test_data_module_feeds_normalised_batches(camvid: Path) -> None:
         ("no frames", "found none"),
     ],
 )
-def test_damaged_trees_are_refused(camvid: Path, damage: str, message: str) -> None:
+def test_camvid_frames_of_a_damaged_tree_are_refused(camvid: Path, damage: str, message: str) -> None:
     first = "0016E5_00000.png"
     if damage == "no label":
         (camvid / "valannot" / first).unlink()
@@ -91,7 +91,7 @@ def test_damaged_trees_are_refused(camvid: Path, damage: str, message: str) -> N
         CamVid(camvid / "nowhere" if damage == "no folder" else camvid, "val", only=only)[0]
 
 
-def test_augmentation_moves_frame_and_label_alike() -> None:
+def test_augmentation_of_a_pair_moves_frame_and_label_alike() -> None:
     rng = np.random.default_rng(0)
     label = np.zeros((40, 60), np.uint8)
     label[10:30, 20:45] = 7
@@ -105,7 +105,7 @@ def test_augmentation_moves_frame_and_label_alike() -> None:
             assert np.median(inside) > np.median(outside) + 60
 
 
-def test_data_set_without_augmentation_repeats_itself() -> None:
+def test_data_set_without_augmentation_repeats_its_items() -> None:
     source = [(np.full((20, 30, 3), i, np.uint8), np.full((20, 30), i, np.uint8)) for i in range(3)]
     data = SegmentationDataset(source, (10, 15), mean=(0, 0, 0), std=(1, 1, 1))
     image, label = data[2]
@@ -114,7 +114,7 @@ def test_data_set_without_augmentation_repeats_itself() -> None:
     torch.testing.assert_close(data[2][0], image)
 
 
-def test_frame_files_keep_the_order_given(tmp_path: Path) -> None:
+def test_frame_files_of_several_paths_keep_their_order(tmp_path: Path) -> None:
     for name in ("b/2.png", "b/1.jpg", "a/3.png"):
         write(tmp_path / name, np.zeros((8, 10, 3), np.uint8))
     (tmp_path / "b" / "notes.txt").write_text("not a frame")
@@ -124,7 +124,7 @@ def test_frame_files_keep_the_order_given(tmp_path: Path) -> None:
     assert len(list(files)) == 3
 
 
-def test_frame_files_name_what_is_wrong(tmp_path: Path) -> None:
+def test_frame_files_of_an_unusable_file_name_it(tmp_path: Path) -> None:
     write(tmp_path / "f" / "1.png", np.zeros((8, 10, 3), np.uint8))
     write(tmp_path / "f" / "2.png", np.zeros((8, 12, 3), np.uint8))
     (tmp_path / "empty").mkdir()

@@ -25,13 +25,13 @@ def scenes() -> list[Item]:
     return [roads[index] for index in range(len(roads))]
 
 
-def test_items_do_not_depend_on_order_or_length(scenes: list[Item]) -> None:
+def test_scenes_in_any_order_or_length_are_the_same(scenes: list[Item]) -> None:
     again = SyntheticRoads(1000, height=96, width=192, seed=3)
     for index in (7, 0, 39, 7):
         assert digest(again[index]) == digest(scenes[index])
 
 
-def test_items_do_not_depend_on_the_process(scenes: list[Item]) -> None:
+def test_scenes_of_another_process_are_the_same(scenes: list[Item]) -> None:
     code = (
         "from export.data.synthetic import SyntheticRoads; import hashlib; roads = SyntheticRoads(9, 96, 192, seed=3);"
         "print([hashlib.sha256(roads[i][0].tobytes() + roads[i][1].tobytes()).hexdigest() for i in (5, 1)])"
@@ -41,19 +41,19 @@ def test_items_do_not_depend_on_the_process(scenes: list[Item]) -> None:
     assert done.stdout.strip() == str([digest(scenes[5]), digest(scenes[1])])
 
 
-def test_every_scene_of_every_seed_differs(scenes: list[Item]) -> None:
+def test_scenes_of_any_seed_and_index_differ(scenes: list[Item]) -> None:
     other = SyntheticRoads(3, height=96, width=192, seed=4)
     digests = [digest(item) for item in scenes] + [digest(other[index]) for index in range(3)]
     assert len(set(digests)) == len(digests)
 
 
-def test_labels_are_classes_or_void(scenes: list[Item]) -> None:
+def test_scene_labels_are_classes_or_void(scenes: list[Item]) -> None:
     allowed = {*range(len(CLASSES)), VOID}
     for _, label in scenes:
         assert set(np.unique(label).tolist()) <= allowed
 
 
-def test_every_class_has_a_reasonable_share(scenes: list[Item]) -> None:
+def test_scene_labels_of_a_set_hold_a_share_of_every_class(scenes: list[Item]) -> None:
     labels = np.stack([label for _, label in scenes])
     share = {name: float((labels == index).mean()) for index, name in enumerate(CLASSES)}
     bounds = {
@@ -72,14 +72,14 @@ def test_every_class_has_a_reasonable_share(scenes: list[Item]) -> None:
     assert (labels == VOID).mean() < 0.05
 
 
-def test_road_lies_at_the_bottom_centre_and_sky_above(scenes: list[Item]) -> None:
+def test_scene_labels_have_road_at_the_bottom_centre_and_sky_above(scenes: list[Item]) -> None:
     for _, label in scenes:
         foot = label[-4:, 88:104]
         assert np.isin(foot, (ROAD, LANE_MARK)).mean() > 0.9
         assert not (label[-20:] == CLASSES.index("sky")).any()
 
 
-def test_frames_are_neither_dark_nor_blown_out(scenes: list[Item]) -> None:
+def test_scene_frames_are_neither_dark_nor_blown_out(scenes: list[Item]) -> None:
     for frame, _ in scenes:
         assert 40 < frame.mean() < 200
         assert (frame >= 254).mean() < 0.1
@@ -87,7 +87,7 @@ def test_frames_are_neither_dark_nor_blown_out(scenes: list[Item]) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 128), (33, 65), (120, 160), (240, 320), (512, 1024)])
-def test_sizes(height: int, width: int) -> None:
+def test_scenes_of_any_size_have_that_size(height: int, width: int) -> None:
     frame, label = render_scene(np.random.default_rng(0), height, width)
     assert frame.shape == (height, width, 3)
     assert label.shape == (height, width)
@@ -97,7 +97,7 @@ def test_sizes(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_one_seed_gives_the_same_street_at_twice_the_size(seed: int) -> None:
+def test_scenes_at_twice_the_size_show_the_same_street(seed: int) -> None:
     small, small_label = render_scene(np.random.default_rng(seed), 128, 256)
     large, large_label = render_scene(np.random.default_rng(seed), 256, 512)
     assert (large_label[1::2, 1::2] == small_label).mean() > 0.95
@@ -105,13 +105,13 @@ def test_one_seed_gives_the_same_street_at_twice_the_size(seed: int) -> None:
     assert np.abs(shrunk.mean(axis=(0, 1)) - small.mean(axis=(0, 1))).max() < 2.0
 
 
-def test_constants() -> None:
+def test_scene_constants_name_every_class_once() -> None:
     assert len(PALETTE) == len(CLASSES) == 8
     assert len(set(PALETTE)) == len(PALETTE)
     assert len(CLASSES) <= VOID
 
 
-def test_iteration_ends() -> None:
+def test_scenes_by_iteration_end() -> None:
     roads = SyntheticRoads(2, height=32, width=64)
     assert len(roads) == 2
     assert len([roads[index] for index in range(len(roads))]) == 2
@@ -129,17 +129,17 @@ def test_iteration_ends() -> None:
         ({"length": 1, "width": 0}, "got 192 x 0"),
     ],
 )
-def test_bad_arguments(arguments: dict[str, int], message: str) -> None:
+def test_scenes_with_bad_arguments_are_refused(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         SyntheticRoads(**arguments)
 
 
-def test_render_scene_refuses_tiny_frames() -> None:
+def test_render_scene_of_a_tiny_frame_is_refused() -> None:
     with pytest.raises(UsageError, match="expected frames of at least"):
         render_scene(np.random.default_rng(0), 8, 8)
 
 
-def test_projection_is_that_of_a_pinhole() -> None:
+def test_projection_of_points_is_that_of_a_pinhole() -> None:
     camera = Camera(height_m=1.5, focal_px=300.0, centre_u=190.0, horizon_v=90.0)
     rng = np.random.default_rng(1)
     points = rng.uniform((-9, 0, 2), (9, 12, 90), (50, 3))
@@ -148,7 +148,7 @@ def test_projection_is_that_of_a_pinhole() -> None:
     np.testing.assert_allclose(camera.project(points), rays[:, :2] / rays[:, 2:], rtol=1e-12)
 
 
-def test_light_shades_many_surfaces_as_it_shades_one() -> None:
+def test_light_on_many_surfaces_shades_each_as_alone() -> None:
     rng = np.random.default_rng(2)
     light = Light(np.array([0.6, 0.64, 0.48]), 0.7, 0.4, np.array([200.0, 205, 210]), 250.0)
     albedo, normals = rng.uniform(0, 200, (6, 3)), rng.normal(size=(6, 3))

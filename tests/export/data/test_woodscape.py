@@ -58,7 +58,7 @@ def indices(frames: object) -> list[int]:
     return list(frames.indices)
 
 
-def test_frames_and_labels_are_paired_by_name(tree: Path) -> None:
+def test_woodscape_frames_pair_with_labels_by_name(tree: Path) -> None:
     frames = WoodScapeDataset(tree)
     assert [path.name for path in frames.paths] == [path.name for path in frames.label_paths]
     assert len(frames) == 20
@@ -76,7 +76,9 @@ def test_frames_and_labels_are_paired_by_name(tree: Path) -> None:
     seed=st.integers(0, 10_000),
 )
 @settings(max_examples=50, deadline=None)
-def test_split_is_the_guides(count: int, valid_size: float, test_size: float, seed: int) -> None:
+def test_woodscape_split_of_any_sizes_equals_the_guides(
+    count: int, valid_size: float, test_size: float, seed: int
+) -> None:
     train, valid, test = split_indices(count, valid_size, test_size, seed)
     state = random.getstate()
     random.seed(seed)  # as the guide's code draws it, from the global generator
@@ -91,14 +93,14 @@ def test_split_is_the_guides(count: int, valid_size: float, test_size: float, se
     assert all(part == sorted(part) for part in (train, valid, test))
 
 
-def test_sizes_of_the_published_split() -> None:
+def test_woodscape_split_with_defaults_has_the_published_sizes() -> None:
     assert [len(part) for part in split_indices(8234, 0.2, 0.1, 100)] == [5929, 1482, 823]
     state = random.getstate()
     assert split_indices(50, 0.2, 0.1, 1) != split_indices(50, 0.2, 0.1, 2)
     assert random.getstate() == state
 
 
-def test_loaders_hold_their_parts(tree: Path) -> None:
+def test_woodscape_loaders_of_a_tree_hold_their_parts(tree: Path) -> None:
     data = module(tree)
     parts = [indices(part) for part in (data.train_frames, data.val_frames, data.test_frames)]
     assert [len(part) for part in parts] == [15, 3, 2]
@@ -112,7 +114,7 @@ def test_loaders_hold_their_parts(tree: Path) -> None:
             np.testing.assert_allclose(image.permute(1, 2, 0).numpy(), (resized - mean) / std, atol=0.03)
 
 
-def test_batches(tree: Path) -> None:
+def test_woodscape_batches_are_normalised_frames_and_labels(tree: Path) -> None:
     data = module(tree, target_type="semantic", num_workers=0, drop_last=True, default_transforms=True)
     for name, count in zip(LOADERS, (5, 1, 0, 1, 0), strict=True):
         got = batches(data, name)
@@ -123,7 +125,7 @@ def test_batches(tree: Path) -> None:
             assert set(np.unique(label.numpy())) <= set(range(10))
 
 
-def test_other_statistics_only_when_asked_for(tree: Path) -> None:
+def test_woodscape_module_with_other_statistics_applies_them(tree: Path) -> None:
     def in_units(data: WoodScapeDataModule, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
         return images(data, "anomaly_val") * torch.tensor(std).view(3, 1, 1) + torch.tensor(mean).view(3, 1, 1)
 
@@ -134,7 +136,7 @@ def test_other_statistics_only_when_asked_for(tree: Path) -> None:
     assert default.max() < 1 + 1e-5
 
 
-def test_anomalies_repeat_and_workers_change_nothing(tree: Path) -> None:
+def test_woodscape_anomalies_with_any_number_of_workers_repeat(tree: Path) -> None:
     alone = module(tree, default_img_mask_transforms=True)
     helped = module(tree, default_img_mask_transforms=True, num_workers=2)
     for name in LOADERS:
@@ -144,14 +146,14 @@ def test_anomalies_repeat_and_workers_change_nothing(tree: Path) -> None:
         assert ((spoilt - clean).abs().mean((1, 2, 3)) > 0.02).all()
 
 
-def test_augmentation_pads_with_void(tree: Path) -> None:
+def test_woodscape_augmentation_pads_labels_with_void(tree: Path) -> None:
     data = module(tree, default_img_mask_transforms=True)
     assert data.options.augmentation is not None
     assert data.options.augmentation.void == 0
     assert module(tree, default_img_mask_transforms=True, default_transforms=True).options.augmentation is None
 
 
-def test_soiled_frames(soiling: Path) -> None:
+def test_woodscape_soiling_module_of_a_tree_feeds_soiled_frames(soiling: Path) -> None:
     train, test = WoodScapeSoilingDataset(soiling), WoodScapeSoilingDataset(soiling, train=False)
     assert (len(train), len(test)) == (12, 12)
     assert not np.array_equal(train[0][0], test[0][0])
@@ -167,12 +169,12 @@ def test_soiled_frames(soiling: Path) -> None:
         assert set(np.unique(torch.cat([label for _, label in batches(data, name)]).numpy())) == {0, 1, 2, 3}
 
 
-def test_the_statistics_of_soiled_frames_have_no_default(soiling: Path) -> None:
+def test_woodscape_soiling_module_without_statistics_is_refused(soiling: Path) -> None:
     with pytest.raises(TypeError, match="norm_mean"):
         WoodScapeSoilingDataModule(soiling)  # type: ignore[call-arg]
 
 
-def test_damaged_trees_are_refused(tree: Path, soiling: Path, tmp_path: Path) -> None:
+def test_woodscape_frames_of_a_damaged_tree_are_refused(tree: Path, soiling: Path, tmp_path: Path) -> None:
     own = shutil.copytree(tree, tmp_path / "own")
     labels = own / "semantic_annotations" / "gtLabels"
     frames = WoodScapeDataset(own)
@@ -210,6 +212,8 @@ def test_damaged_trees_are_refused(tree: Path, soiling: Path, tmp_path: Path) ->
         ({"anomalies": ("hail",)}, "hail"),
     ],
 )
-def test_arguments_out_of_range_are_refused(tree: Path, options: dict[str, object], message: str) -> None:
+def test_woodscape_module_with_arguments_out_of_range_is_refused(
+    tree: Path, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         module(tree, **options)

@@ -98,7 +98,7 @@ def with_used_statistics(module: DeepLabV3PlusModule) -> DeepLabV3PlusModule:
     ("backbone", "stride", "width"),
     [("resnet18", 16, 0.25), ("resnet34", 8, 0.125), ("resnet50", 16, 0.125), ("resnet101", 8, 0.0625)],
 )
-def test_logits_equal_a_forward_pass_by_parameter_names(backbone: str, stride: int, width: float) -> None:
+def test_deeplab_logits_equal_a_forward_pass_by_parameter_names(backbone: str, stride: int, width: float) -> None:
     torch.manual_seed(0)
     module = DeepLabV3PlusModule(backbone, n_class=5, output_stride=stride, width_multiplier=width)
     with_used_statistics(module).double()  # random weights make large activations: float32 would cancel
@@ -121,7 +121,7 @@ GUIDE_HYPER_PARAMETERS = {
 
 
 @pytest.mark.parametrize("backbone", ["resnet50", "resnet101"])
-def test_a_guides_checkpoint_gives_the_logits_and_the_samples_of_its_weights(backbone: str, tmp_path: Path) -> None:
+def test_deeplab_of_a_guides_checkpoint_gives_its_logits_and_samples(backbone: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     trained = with_used_statistics(DeepLabV3PlusModule(backbone, n_class=20))
     options = GUIDE_HYPER_PARAMETERS | {"backbone_name": backbone}
@@ -148,7 +148,7 @@ def test_a_guides_checkpoint_gives_the_logits_and_the_samples_of_its_weights(bac
     assert len({tuple(row.tolist()) for row in expected[:samples]}) == samples
 
 
-def test_shapes_are_the_guides() -> None:
+def test_deeplab_state_dict_has_the_guides_shapes() -> None:
     shapes = {
         name: tuple(value.shape) for name, value in DeepLabV3PlusModule("resnet50", n_class=20).state_dict().items()
     }
@@ -162,7 +162,7 @@ def test_shapes_are_the_guides() -> None:
     assert all(name.startswith((f"{root}.backbone.", f"{root}.classifier.")) for name in shapes)
 
 
-def test_the_tap_is_where_the_guide_puts_its_hook() -> None:
+def test_deeplab_tap_is_where_the_guide_puts_its_hook() -> None:
     module = DeepLabV3PlusModule("resnet18", n_class=3, width_multiplier=0.125, drop_prob=0.4, block_size=3).train()
     seen: list[Tensor] = []
     module.deeplab_v3plus_model.drop_block1.register_forward_hook(
@@ -175,7 +175,7 @@ def test_the_tap_is_where_the_guide_puts_its_hook() -> None:
 
 
 @pytest.mark.parametrize("stride", [8, 16])
-def test_torchvision_weights_load_into_the_backbone(stride: int, tmp_path: Path) -> None:
+def test_resnet_with_torchvision_weights_loads_them(stride: int, tmp_path: Path) -> None:
     source = ResNetFeatures("resnet18", 16, width=8)
     torch.save(source.state_dict() | {"fc.weight": torch.zeros(10, 64), "fc.bias": torch.zeros(10)}, tmp_path / "r.pth")
     target = ResNetFeatures("resnet18", stride, width=8)
@@ -187,7 +187,7 @@ def test_torchvision_weights_load_into_the_backbone(stride: int, tmp_path: Path)
         target.load_torchvision_weights(tmp_path / "missing.pth")
 
 
-def test_guide_hyper_parameters_are_understood() -> None:
+def test_deeplab_module_with_the_guides_hyper_parameters_is_built() -> None:
     module = DeepLabV3PlusModule(
         backbone_name="resnet18",
         deeplabv3plus_type="backbone_dropblock2d",
@@ -224,18 +224,18 @@ def test_guide_hyper_parameters_are_understood() -> None:
         ({"drop_prob": 1.5}, "got 1.5"),
     ],
 )
-def test_unknown_options_are_refused(options: dict[str, Any], message: str) -> None:
+def test_deeplab_module_with_an_unknown_value_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DeepLabV3PlusModule(**({"backbone_name": "resnet18"} | options))
 
 
-def test_a_misspelt_option_is_refused() -> None:
+def test_deeplab_module_with_a_misspelt_option_is_refused() -> None:
     with pytest.raises(TypeError, match="dropprob"):
         DeepLabV3PlusModule("resnet18", dropprob=0.5)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_focal_loss_leaves_void_pixels_out(weighted: bool) -> None:
+def test_focal_loss_of_void_pixels_leaves_them_out(weighted: bool) -> None:
     torch.manual_seed(0)
     logits, labels = torch.randn(2, 4, 5, 6, dtype=torch.double), torch.randint(0, 4, (2, 5, 6))
     labels[:, :2] = 255

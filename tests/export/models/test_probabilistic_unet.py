@@ -51,7 +51,7 @@ def small(seed: int = 0, **options: Any) -> ProbabilisticUnetPriorMcdModule:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_loss_is_the_evidence_lower_bound(seed: int) -> None:
+def test_elbo_of_a_batch_equals_the_formula(seed: int) -> None:
     module = small(seed)
     images, labels = batch(2, seed=seed)
     network = module.prob_unet_model.eval()
@@ -74,12 +74,12 @@ def test_loss_is_the_evidence_lower_bound(seed: int) -> None:
     torch.testing.assert_close(loss, cross_entropy + 3 * divergence)
 
 
-def test_void_tells_the_posterior_nothing() -> None:
+def test_posterior_planes_of_void_pixels_are_zero() -> None:
     planes = small().prob_unet_model._planes(torch.tensor([[[0, 2, 255]]]))
     assert planes.tolist() == [[[[1, 0, 0]], [[0, 0, 0]], [[0, 1, 0]]]]
 
 
-def test_training_lowers_the_loss(tmp_path: Path) -> None:
+def test_probabilistic_unet_after_training_has_a_lower_loss(tmp_path: Path) -> None:
     module = small(optimizer_lr=1e-2, beta=1.0)
     images, labels = batch(4)
     loader = DataLoader(TensorDataset(images, labels), batch_size=4)
@@ -98,7 +98,9 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [ProbabilisticUnetModule, ProbabilisticUnetPriorMcdModule])
-def test_checkpoint_comes_back_whole(kind: type[ProbabilisticUnetModule], tmp_path: Path) -> None:
+def test_probabilistic_unet_from_its_checkpoint_gives_the_same_logits(
+    kind: type[ProbabilisticUnetModule], tmp_path: Path
+) -> None:
     own: dict[str, Any] = {"drop_prob": 0.3, "block_size": 3} if kind is ProbabilisticUnetPriorMcdModule else {}
     module = kind(**SMALL, **own).eval()
     torch.save(
@@ -120,7 +122,7 @@ def test_checkpoint_comes_back_whole(kind: type[ProbabilisticUnetModule], tmp_pa
         assert (drop_block.drop_prob, drop_block.block_size) == (0.3, 3)
 
 
-def test_evaluation_is_the_mean_of_the_prior() -> None:
+def test_probabilistic_unet_in_evaluation_uses_the_mean_of_the_prior() -> None:
     module, (images, _) = small().eval(), batch(2)
     network = module.prob_unet_model
     with torch.no_grad():
@@ -134,7 +136,7 @@ def test_evaluation_is_the_mean_of_the_prior() -> None:
         network(images, None, training=True)
 
 
-def test_the_guides_sampling_reaches_the_prior() -> None:
+def test_guides_sampling_of_the_prior_gives_its_draws() -> None:
     module = small().eval()
     images, labels = batch(3)
     loader = DataLoader(TensorDataset(images, labels), batch_size=2)
@@ -155,7 +157,7 @@ def test_the_guides_sampling_reaches_the_prior() -> None:
 
 @pytest.mark.parametrize("frames", [1, 3])
 @pytest.mark.parametrize("tap", ["drop_block", "mean", "latent"])
-def test_export_samples_the_prior(tap: str, frames: int) -> None:
+def test_sampler_of_a_prior_tap_equals_separate_passes(tap: str, frames: int) -> None:
     module = small().eval().requires_grad_(False)
     sampler = build_sampler(module, torch.zeros(1, 3, 24, 32), [f"prob_unet_model.prior.{tap}"], mc_samples=6)
     assert len(sampler.sites) == (2 if tap == "latent" else 1)
@@ -165,7 +167,7 @@ def test_export_samples_the_prior(tap: str, frames: int) -> None:
     torch.testing.assert_close(logits, module(images), rtol=0, atol=1e-5)
 
 
-def test_latent_samples_are_draws_of_the_prior() -> None:
+def test_sampler_of_the_latent_draws_from_the_prior() -> None:
     """Without DropBlock, by the quantile function of scipy; frames of a batch have noise of their own."""
     torch.manual_seed(0)
     module = ProbabilisticUnetModule(**SMALL).eval().requires_grad_(False)
@@ -185,14 +187,14 @@ def test_latent_samples_are_draws_of_the_prior() -> None:
     assert fixed.sha256 == again.sha256
 
 
-def test_quantile_is_scipys() -> None:
+def test_normal_quantile_of_any_probability_equals_scipy() -> None:
     uniform = np.append(np.random.default_rng(0).random(10_000, np.float32), np.array([2**-24, 1 - 2**-24], np.float32))
     got = normal_quantile(torch.from_numpy(uniform)).numpy()
     np.testing.assert_allclose(got, ndtri(uniform.astype(np.float64)), rtol=1e-4, atol=1e-6)
     assert np.isfinite(normal_quantile(torch.zeros(1)).numpy()).all()
 
 
-def test_gaussian_dropout_keeps_the_mean_and_the_variance_of_dropout() -> None:
+def test_gaussian_dropout_of_ones_keeps_mean_and_variance_of_dropout() -> None:
     torch.manual_seed(0)
     ones = torch.ones(200_000)
     for p in (0.2, 0.5):
@@ -204,7 +206,7 @@ def test_gaussian_dropout_keeps_the_mean_and_the_variance_of_dropout() -> None:
         GaussianDropout(1)
 
 
-def test_a_latent_drawn_in_the_graph_becomes_a_bundle(tmp_path: Path) -> None:
+def test_export_with_a_latent_tap_scores_repeatably(tmp_path: Path) -> None:
     checkpoint = save_checkpoint(small(num_filters=(4, 6), input_size=(32, 64)), tmp_path / "probunet.ckpt")
     options = ExportOptions(
         ckpt=checkpoint,

@@ -35,7 +35,7 @@ def quiet_trainer(**options: int) -> pl.Trainer:
     return pl.Trainer(**silent, **options, accelerator="cpu")  # type: ignore[arg-type]
 
 
-def test_logged_metrics_are_scikit_learns() -> None:
+def test_validation_metrics_of_a_network_equal_scikit_learn() -> None:
     module, batches = small_network(), loader(8)
     trainer = quiet_trainer()
     trainer.validate(module, batches, verbose=False)
@@ -52,7 +52,7 @@ def test_logged_metrics_are_scikit_learns() -> None:
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal_loss"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_it_learns(loss: str, optimizer: str) -> None:
+def test_training_with_any_loss_and_optimizer_lowers_the_loss(loss: str, optimizer: str) -> None:
     pl.seed_everything(0, verbose=False)
     module, batches = small_network(pred_loss_type=loss, optimizer=optimizer, optimizer_lr=5e-3), loader(4)
     before = quiet_trainer().validate(module, batches, verbose=False)[0]
@@ -63,7 +63,7 @@ def test_it_learns(loss: str, optimizer: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_camvid_example_trains_and_resumes(tmp_path: Path) -> None:
+def test_camvid_example_after_a_kill_resumes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for split, drives in {"train": ["0006R0", "0001TP"], "val": ["0016E5"]}.items():
         for name in (f"{drive}_{i:05d}.png" for drive in drives for i in range(4)):
