@@ -46,7 +46,7 @@ class Density:
         )
 
     def __call__(self, entropies: Rows) -> float:
-        """Score of one frame, ``(C,)``; higher = stranger."""
+        """Score of one frame, ``(C,)``; higher = further from the training distribution."""
         return -float(self._density.score_samples(self._pca.transform(entropies[None]))[0])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other ways to run the same monitored frame, each over the way that the runtime takes on the CPU."""
+"""Alternatives to the pass that the runtime makes on the CPU, each as a ratio to it."""
 
 from pathlib import Path
 

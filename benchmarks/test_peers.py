@@ -57,7 +57,7 @@ class Contest:
 
 @cache
 def contest(backbone: str, samples: int) -> Contest:
-    """The density stands around the frame's own entropies, as it would for a familiar frame."""
+    """The density stands around the frame's own entropies, as it would for an in-distribution frame."""
     who = subject(backbone, HEIGHT, WIDTH)
     image = who.preprocessing(torch.from_numpy(who.frame))
     sampler = who.sampler(samples, with_output=False)
@@ -221,5 +221,9 @@ def test_densities_differ_where_the_default_prunes(benchmark: BenchmarkFixture, 
     """The peers' default density against the exact one, on a frame half a unit of entropy off in every dimension."""
     match = contest("resnet18", 16)
     rows: Rows = latent_entropy(np.random.default_rng(4).normal(size=(16, 512)), NEIGHBORS)
-    record("score of a strange frame", {"exact": match.exact(rows), "default": match.density(rows)}, what="density")
+    record(
+        "score of an out-of-distribution frame",
+        {"exact": match.exact(rows), "default": match.density(rows)},
+        what="density",
+    )
     benchmark.pedantic(lambda: match.density(rows), rounds=5)  # type: ignore[no-untyped-call]

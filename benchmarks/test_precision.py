@@ -81,11 +81,11 @@ def test_what_it_costs(benchmark: BenchmarkFixture, record: Record, tmp_path: Pa
     record(f"{INT8}: AUROC lost, demo network, a pair for each shift", loss(*aurocs), what="auroc")
     assert before.ind.iou is not None
     assert after.ind.iou is not None
-    record(f"{INT8}: mIoU lost, demo network, familiar scenes", loss(before.ind.iou, after.ind.iou), what="miou")
+    record(f"{INT8}: mIoU lost, demo network, in-distribution scenes", loss(before.ind.iou, after.ind.iou), what="miou")
     shifted = [
         np.concatenate([s.frames.iou for s in result.shifts if s.frames.iou is not None]) for result in (before, after)
     ]
-    record(f"{INT8}: mIoU lost, demo network, spoilt scenes", loss(*shifted), what="miou")
+    record(f"{INT8}: mIoU lost, demo network, degraded scenes", loss(*shifted), what="miou")
     precision = after.manifest.precision
     facts = {"flips": precision.flips, "AUROC lost": precision.auroc_loss, "pixels changed": precision.pixel_changes}
     record(f"{INT8}: what the gate saw", facts, what="gate")

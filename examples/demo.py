@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole way in a minute: export the embedded checkpoint, score clean and degraded scenes, draw what came out.
+"""Everything in a minute: export the embedded checkpoint, score clean and degraded scenes, draw what came out.
 
     python examples/demo.py --out demo/
 

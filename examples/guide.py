@@ -39,8 +39,8 @@ UNSEEN = ("night", "sensor_noise", "defocus")
 MC_SAMPLES, BANDWIDTH, SEED = 10, 0.8, 0
 
 
-def familiar_frames(data: Path | None, frames: int) -> tuple[LabelledFrames, LabelledFrames]:
-    """Step 1: validation and test frames that the network should call familiar."""
+def in_distribution_frames(data: Path | None, frames: int) -> tuple[LabelledFrames, LabelledFrames]:
+    """Step 1: validation and test frames from the training distribution."""
     if data is None:
         return SyntheticRoads(frames, 192, 384, seed=300), SyntheticRoads(frames, 192, 384, seed=301)
     day = CamVid(data, "val")
@@ -68,7 +68,7 @@ def main() -> None:
     if options.data is not None and options.ckpt == DEMO:
         parser.error("expected --ckpt with --data: the demo's network knows drawn scenes only")
 
-    valid, test = familiar_frames(options.data, options.frames)
+    valid, test = in_distribution_frames(options.data, options.frames)
 
     changed = {} if options.block_size is None else {"block_size": options.block_size}
     network = DeepLabV3PlusModule.load_from_checkpoint(options.ckpt, map_location="cpu", **changed)  # step 2
@@ -76,13 +76,13 @@ def main() -> None:
     network.deeplab_v3plus_model.eval()
     network.deeplab_v3plus_model.apply(deeplabv3p_apply_dropout)
 
-    def spoilt(frames: LabelledFrames, kinds: tuple[str, ...], stream: int) -> NDArray[np.float64]:
+    def degraded(frames: LabelledFrames, kinds: tuple[str, ...], stream: int) -> NDArray[np.float64]:
         return entropies(network, hook, AnomalousFrames(frames, kinds, seed=SEED, stream=stream))
 
     ind_valid, ind_test = entropies(network, hook, valid), entropies(network, hook, test)
-    ood_valid = spoilt(valid, GUIDE_ANOMALIES, 1)
-    shifts = {" + ".join(GUIDE_ANOMALIES): spoilt(test, GUIDE_ANOMALIES, 2)}
-    shifts |= {f"{kind} (unseen)": spoilt(test, (kind,), 2) for kind in UNSEEN}
+    ood_valid = degraded(valid, GUIDE_ANOMALIES, 1)
+    shifts = {" + ".join(GUIDE_ANOMALIES): degraded(test, GUIDE_ANOMALIES, 2)}
+    shifts |= {f"{kind} (unseen)": degraded(test, (kind,), 2) for kind in UNSEEN}
 
     tables = []
     for name, ood_test in shifts.items():

@@ -105,7 +105,7 @@ class Attention(nn.Module):
 
 
 class TransformerSegmenter(nn.Module):
-    """Patches, a class token, learned positions, two blocks, and a decoder that is batch-last on its way."""
+    """Patches, a class token, learned positions, two blocks, and a decoder with the batch as its last axis."""
 
     def __init__(self, width: int = 12, heads: int = 3) -> None:
         super().__init__()

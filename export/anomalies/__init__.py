@@ -2,7 +2,7 @@
 """Degradations of a camera frame, seeded, in five severities and independent of the frame's size.
 
 Every kind is one function ``(frame, severity, rng) -> frame`` on float32 in [0, 255]; to add one, write it and list it
-in ``ANOMALIES``, or pass it to ``degrade`` as it is. The same seed spoils the same part of the picture at every size;
+in ``ANOMALIES``, or pass it to ``degrade`` as it is. The same seed degrades the same part of the picture at every size;
 only ``jpeg``, ``sensor_noise`` and the noise of ``night`` live on the frame's own pixels. ``docs/reference/degradations.md``
 shows every kind at every severity.
 """
@@ -46,13 +46,13 @@ ANOMALIES: Mapping[str, Degradation] = MappingProxyType(
 
 
 def degrade(frame: Bytes, kind: str | Degradation, severity: int, seed: int) -> Bytes:
-    """Spoil a frame.
+    """Degrade a frame.
 
     Args:
         frame: ``(H, W, 3)`` uint8 RGB; not modified.
         kind: a key of ``ANOMALIES``, or a degradation such as ``overlays(folder)``.
         severity: 1, just visible, to 5, severe.
-        seed: 0 or more; equal seeds spoil equally.
+        seed: 0 or more; equal seeds degrade equally.
 
     Returns:
         ``(H, W, 3)`` uint8 RGB, contiguous.
@@ -71,5 +71,5 @@ def degrade(frame: Bytes, kind: str | Degradation, severity: int, seed: int) -> 
             f"expected an (H, W, 3) uint8 frame, got {frame.shape} {frame.dtype}: pass the camera's own RGB image"
         )
     degradation = ANOMALIES[kind] if isinstance(kind, str) else kind
-    spoilt = degradation(frame.astype(np.float32, order="C"), severity, np.random.default_rng(seed))
-    return np.ascontiguousarray(np.rint(np.clip(spoilt, 0, 255)), dtype=np.uint8)
+    degraded = degradation(frame.astype(np.float32, order="C"), severity, np.random.default_rng(seed))
+    return np.ascontiguousarray(np.rint(np.clip(degraded, 0, 255)), dtype=np.uint8)

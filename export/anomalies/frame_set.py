@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames as they are, or spoilt on the way: what an evaluation and a search read their sets from."""
+"""Frames as they are, or degraded as they are read: the sets of an evaluation and a search."""
 
 from dataclasses import dataclass
 
@@ -39,6 +39,6 @@ class FrameSource:
         frame = self.files[index]
         if self.kind is None or self.severity is None:
             return frame
-        turned = slice(None, None, -1 if self.files.channels == "bgr" else 1)  # anomalies are drawn on RGB
-        spoilt = degrade(frame[..., turned], self.kind, self.severity, self.seed + index)
-        return np.ascontiguousarray(spoilt[..., turned])
+        turned = slice(None, None, -1 if self.files.channels == "bgr" else 1)  # degradations are defined on RGB
+        degraded = degrade(frame[..., turned], self.kind, self.severity, self.seed + index)
+        return np.ascontiguousarray(degraded[..., turned])

@@ -67,17 +67,17 @@ def line_kernel(length_px: float, angle: float) -> Floats:
     """Point seen from a camera that moves evenly along a straight line.
 
     Args:
-        length_px: length of the way in pixels, 0 or more.
+        length_px: length of the line in pixels, 0 or more.
         angle: direction in radians, from the columns towards the rows.
 
     Returns:
         Square float64 kernel of odd size, symmetric about its middle, with sum 1: the mean of the frame shifted to
-        evenly spaced places on the way, each by bilinear interpolation.
+        evenly spaced places on the line, each by bilinear interpolation.
     """
     reach = int(np.ceil(length_px / 2)) + 1
-    way = ((np.arange(64 * reach) + 0.5) / (64 * reach) - 0.5) * length_px
+    line = ((np.arange(64 * reach) + 0.5) / (64 * reach) - 0.5) * length_px
     axis = np.arange(-reach, reach + 1)
-    down = np.maximum(1 - np.abs(axis[:, None] - way * np.sin(angle)), 0)
-    across = np.maximum(1 - np.abs(axis[:, None] - way * np.cos(angle)), 0)
-    kernel: Floats = down @ across.T / len(way)
+    down = np.maximum(1 - np.abs(axis[:, None] - line * np.sin(angle)), 0)
+    across = np.maximum(1 - np.abs(axis[:, None] - line * np.cos(angle)), 0)
+    kernel: Floats = down @ across.T / len(line)
     return kernel

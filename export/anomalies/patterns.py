@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the degradations are drawn with: positions in the frame, smooth random fields, drawings stretched to the frame.
 
-Nothing random here depends on the size of the frame, so that a seed spoils the same part of it at every size.
+Nothing random here depends on the size of the frame, so that a seed degrades the same part of it at every size.
 """
 
 from collections.abc import Callable

@@ -31,13 +31,13 @@ def dead_lines(frame: Floats, severity: int, rng: np.random.Generator) -> Floats
     """Rows and columns stuck at black or white, 2 to 40 of the sensor's; where a pixel spans several lines it mixes."""
     dead = rng.permutation(sum(_LINES))[: (2, 6, 12, 22, 40)[severity - 1]]
     level = np.where(rng.random(sum(_LINES)) < 0.5, 0, 255).astype(np.float32)
-    spoilt = frame
+    degraded = frame
     for axis, lines in enumerate((dead[dead < _LINES[0]], dead[dead >= _LINES[0]] - _LINES[0])):
         cover = _coverage(lines, _LINES[axis], frame.shape[axis])
         levels = level[lines + axis * _LINES[0]]
         shape = (1, -1, 1) if axis else (-1, 1, 1)
-        spoilt = spoilt * (1 - cover.sum(axis=1)).reshape(shape) + (cover @ levels).reshape(shape)
-    return spoilt
+        degraded = degraded * (1 - cover.sum(axis=1)).reshape(shape) + (cover @ levels).reshape(shape)
+    return degraded
 
 
 def _coverage(lines: NDArray[np.int64], total: int, pixels: int) -> Floats:

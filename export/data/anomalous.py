@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames that are all spoilt, each in its own seeded way: the guide's out-of-distribution frames."""
+"""Frames that are all degraded, each by a seed of its own: the guide's out-of-distribution frames."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,8 @@ class AnomalousFrames(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
     """The frames of ``source``, each with one anomaly; labels are left as they are.
 
     Kind and pattern of frame ``i`` follow from ``(seed, stream, i)`` alone, so that every pass, order and number of
-    workers sees the same frames. The reference draws from an unseeded generator and spoils the frame after resizing
-    it; here the camera's frame is spoilt and then takes the way of a clean one through the same resizer.
+    workers sees the same frames. The reference draws from an unseeded generator and degrades the frame after resizing
+    it; here the camera's frame is degraded and then resized as a clean one is.
 
     Args:
         source: clean frames with labels.
@@ -63,7 +63,7 @@ class AnomalousFrames(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):
         return self.kinds[rng.integers(len(self.kinds))], int(rng.integers(2**31))
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Spoilt frame ``(H, W, 3)`` uint8 RGB and its label ``(H, W)`` uint8."""
+        """Degraded frame ``(H, W, 3)`` uint8 RGB and its label ``(H, W)`` uint8."""
         frame, label = self.source[index]
         kind, seed = self.draw(index)
         return degrade(frame, kind, self.severity, seed), label

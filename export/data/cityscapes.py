@@ -6,8 +6,8 @@ Where the guide's code does otherwise:
 - It learns void as class 19, and its ``ignore_index=255`` never meets a pixel. Here void is 255 and ignored, unless
   ``void_as_class`` asks for 20 classes as in the guide's checkpoints.
 - It resizes ids bilinearly, which puts ids of other classes on every boundary. Here the nearest neighbour's id is kept.
-- It resizes clean frames with an antialiasing filter and spoilt ones without, so that a detector can tell the two by
-  their sharpness. Here both take one way.
+- It resizes clean frames with an antialiasing filter and degraded ones without, so that a detector can tell the two by
+  their sharpness. Here both go through the same resizer.
 - Its frames come in the order of the file system and its anomalies from an unseeded generator. Here names give the
   order, and seeds the anomalies.
 - Its augmentation is one of crop, mirror, hue and brightness in half of the frames; here it is ``Augmentation``.

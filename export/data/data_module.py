@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loaders that the guide's data modules have in common: three of clean frames, two of spoilt ones."""
+"""The loaders that the guide's data modules have in common: three of clean frames, two of degraded ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -140,7 +140,7 @@ class SegmentationDataModule(pl.LightningDataModule):
 
 
 class AnomalyDataModule(SegmentationDataModule):
-    """The same, with loaders of the validation and the test frames spoilt; these two are spoilt always.
+    """A data module with two more loaders, whose validation and test frames are always degraded.
 
     Args:
         train: labelled frames to train on.

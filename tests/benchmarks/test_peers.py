@@ -55,15 +55,15 @@ def test_peer_score_under_the_same_draws_equals_one_pass() -> None:
 
 def test_density_of_peers_is_exact_only_without_the_default() -> None:
     rng = np.random.default_rng(2)
-    rows, strange = rng.normal(size=(500, 58)), rng.normal(size=(40, 58)) + 1.5
+    rows, ood = rng.normal(size=(500, 58)), rng.normal(size=(40, 58)) + 1.5
     pca = PCA(58, whiten=True, random_state=0).fit(rows)
     ours = fit_detector("kde", rows, pca_components=58, bandwidth=1.0)
-    expected = -ours.score_samples(strange)
+    expected = -ours.score_samples(ood)
     exact, default = (
-        np.array([Density(pca, rows, 1.0, **options)(row) for row in strange]) for options in ({"leaf_size": 500}, {})
+        np.array([Density(pca, rows, 1.0, **options)(row) for row in ood]) for options in ({"leaf_size": 500}, {})
     )
     np.testing.assert_allclose(exact, expected, rtol=1e-9)
-    assert (expected - default).max() > 1  # it errs towards the familiar
+    assert (expected - default).max() > 1  # it errs towards in-distribution scores
     assert (expected - default).min() > -1e-6
 
 

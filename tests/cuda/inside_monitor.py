@@ -2,7 +2,7 @@
 """``OoDMonitor`` on onnxruntime-gpu, as JSON. Runs in an environment that has it; see cuda_placement.py.
 
 Over no-op libraries memory "on the device" is memory of the host, and the first convolution fails for want of cuDNN: up to
-there a frame takes the way that it takes on a GPU.
+there a frame is passed as on a GPU.
 """
 
 import json

@@ -48,8 +48,8 @@ def test_off_cuda_of_a_bundle_is_empty(bundle: Path, name: str, table: KernelTab
 def test_off_cuda_of_every_detector_is_empty(kind: str, standardise: bool, pca: int | None, table: KernelTable) -> None:
     channels, samples = 12, 8
     rows = np.random.default_rng(0).normal(size=(40, channels))
-    strange = rows + 3 if kind == "kde-classifier" else None
-    detector = fit_detector(kind, rows, strange, pca_components=pca, standardise=standardise)
+    ood_rows = rows + 3 if kind == "kde-classifier" else None
+    detector = fit_detector(kind, rows, ood_rows, pca_components=pca, standardise=standardise)
     model = detector_graph(entropy_graph(samples, channels, 5), score_graph(detector, channels))
     points = 2 if kind == "kde-classifier" else 1
     assert [node.op_type for node in model.graph.node].count("MatMul") == points + (pca is not None)

@@ -162,7 +162,7 @@ def paint_car(canvas: Canvas, camera: Camera, light: Light, street: Street, car:
 
 @cache
 def _mesh(shape: Shape, oncoming: bool, braking: bool, right_flank: bool, fine: bool) -> _Mesh:
-    """Build the polygons of a car once for every way it can be seen."""
+    """Build the polygons of a car once for each side from which it can be seen."""
     faces = [_face(_box(-0.46, 0.46, 0.02, 0.4, 0.35, shape), 0.0, rgb(20), (0, 0, -1), solid=True)]
     faces += _panels(shape, oncoming)
     faces += _flank(shape, oncoming, 1.0 if right_flank else -1.0, fine)

@@ -95,7 +95,7 @@ def paint_ground(
     """Paint everything that lies flat; grass and verges count as ``tree``, as in CamVid's vegetation.
 
     Args:
-        shadows: outlines, ``(N, 3)`` world points on the ground, of what stands in the sun's way.
+        shadows: outlines, ``(N, 3)`` world points on the ground, of what stands between sun and ground.
     """
     first_row = int(np.floor(camera.horizon_v)) + 1
     fine, coarse = _ground_noise(rng, canvas, camera, first_row)

@@ -26,8 +26,8 @@ def frame() -> Bytes:
     return render_scene(np.random.default_rng(5), 96, 192)[0]
 
 
-def change(spoilt: Bytes, frame: Bytes) -> float:
-    return float(np.abs(spoilt.astype(float) - frame).mean())
+def change(degraded: Bytes, frame: Bytes) -> float:
+    return float(np.abs(degraded.astype(float) - frame).mean())
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
@@ -58,8 +58,8 @@ def test_degrade_at_higher_severity_changes_more(kind: str, seed: int, frame: By
 @pytest.mark.parametrize("kind", sorted(set(ANOMALIES) - ON_THE_PIXELS))
 def test_degrade_of_a_larger_frame_scales_the_pattern(kind: str, seed: int, frame: Bytes) -> None:
     large = cv2.resize(frame, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    spoilt = degrade(large, kind, 4, seed)
-    shrunk = cv2.resize(spoilt, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
+    degraded = degrade(large, kind, 4, seed)
+    shrunk = cv2.resize(degraded, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
     clean = cv2.resize(large, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert change(shrunk, degrade(clean, kind, 4, seed)) < 1.2
 
@@ -84,13 +84,13 @@ def test_degrade_of_any_memory_layout_gives_the_same_frame(kind: str, shape: tup
 def test_degrade_of_any_size_keeps_the_size(kind: str, size: tuple[int, int], severity: int, seed: int) -> None:
     frame = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8).transpose(1, 0, 2)
     kept = frame.copy()
-    spoilt = degrade(frame, kind, severity, seed)
+    degraded = degrade(frame, kind, severity, seed)
     np.testing.assert_array_equal(frame, kept)
-    np.testing.assert_array_equal(spoilt, degrade(kept, kind, severity, seed))
-    assert spoilt.shape == (*size, 3)
-    assert spoilt.dtype == np.uint8
-    assert spoilt.flags.c_contiguous
-    assert not np.shares_memory(spoilt, frame)
+    np.testing.assert_array_equal(degraded, degrade(kept, kind, severity, seed))
+    assert degraded.shape == (*size, 3)
+    assert degraded.dtype == np.uint8
+    assert degraded.flags.c_contiguous
+    assert not np.shares_memory(degraded, frame)
 
 
 def test_degrade_with_a_function_applies_it(frame: Bytes) -> None:

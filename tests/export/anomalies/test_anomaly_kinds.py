@@ -85,12 +85,12 @@ def test_exposure_at_a_severity_multiplies_the_light(kind: str, stops: tuple[flo
 @pytest.mark.parametrize(("severity", "count"), list(zip(SEVERITIES, (2, 6, 12, 22, 40), strict=True)))
 def test_dead_lines_of_a_frame_change_their_lines_alone(severity: int, count: int, seed: int) -> None:
     frame = np.random.default_rng(seed).integers(1, 255, (240, 480, 3), dtype=np.uint8)  # two pixels a line
-    spoilt = degrade(frame, "dead_lines", severity, seed)
-    touched = (spoilt != frame).any(axis=2)
+    degraded = degrade(frame, "dead_lines", severity, seed)
+    touched = (degraded != frame).any(axis=2)
     dead_rows, dead_columns = touched.all(axis=1), touched.all(axis=0)
     np.testing.assert_array_equal(touched, dead_rows[:, None] | dead_columns[None, :])
     assert dead_rows.sum() + dead_columns.sum() == 2 * count
-    assert set(np.unique(spoilt[touched])) <= {0, 255}
+    assert set(np.unique(degraded[touched])) <= {0, 255}
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -37,8 +37,8 @@ def test_overlays_at_full_severity_equal_pillows_alpha_composite(tmp_path: Path,
     lay = overlays(tmp_path)
     seen = set()
     for seed in range(12):
-        spoilt = degrade(frame, lay, 5, seed).astype(int)
-        off = [int(np.abs(spoilt - expected).max()) for expected in (straight, mirrored)]
+        degraded = degrade(frame, lay, 5, seed).astype(int)
+        off = [int(np.abs(degraded - expected).max()) for expected in (straight, mirrored)]
         assert min(off) <= 1
         seen.add(int(np.argmin(off)))
     assert seen == {0, 1}
@@ -61,8 +61,8 @@ def test_overlays_with_soft_edges_take_no_colour_from_clear_pixels(tmp_path: Pat
     rgba[..., :3] = (255, 0, 255)
     rgba[::2, ::2] = (0, 0, 0, 255)
     Image.fromarray(rgba).save(tmp_path / "dots.png")
-    spoilt = degrade(np.zeros((21, 21, 3), dtype=np.uint8), overlays(tmp_path), 5, seed=0)
-    assert spoilt.max() == 0
+    degraded = degrade(np.zeros((21, 21, 3), dtype=np.uint8), overlays(tmp_path), 5, seed=0)
+    assert degraded.max() == 0
 
 
 def test_overlays_with_a_seed_choose_a_picture_repeatably_and_pickle(tmp_path: Path, frame: Bytes) -> None:
@@ -88,8 +88,8 @@ def test_overlays_with_a_transparent_colour_use_it_as_alpha(tmp_path: Path) -> N
     palette.putpalette([0, 0, 0, 9, 8, 7])
     palette.putpixel((0, 0), 0)
     palette.save(tmp_path / "p.png", transparency=0)
-    spoilt = degrade(np.full((4, 4, 3), 200, dtype=np.uint8), overlays(tmp_path), 5, seed=0)
-    assert sorted(map(tuple, spoilt.reshape(-1, 3).tolist())) == [(9, 8, 7)] * 15 + [(200, 200, 200)]
+    degraded = degrade(np.full((4, 4, 3), 200, dtype=np.uint8), overlays(tmp_path), 5, seed=0)
+    assert sorted(map(tuple, degraded.reshape(-1, 3).tolist())) == [(9, 8, 7)] * 15 + [(200, 200, 200)]
 
 
 def test_overlays_of_an_unusable_folder_are_refused(tmp_path: Path) -> None:

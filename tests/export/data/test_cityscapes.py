@@ -152,11 +152,11 @@ def test_anomalous_frames_of_a_source_are_its_frames_degraded(tree: Path) -> Non
     data = module(tree, img_size=MINIATURE_SIZE, norm_mean=mean, norm_std=std, seed=3)
     for name, split, stream in (("anomaly_val", "val", 1), ("anomaly_test", "test", 2)):
         frames = Cityscapes(tree, split)
-        spoilt = AnomalousFrames(frames, seed=3, stream=stream)
+        degraded = AnomalousFrames(frames, seed=3, stream=stream)
         images, labels = map(torch.cat, zip(*batches(data, name), strict=True))
         for i in range(len(frames)):
             clean, label = frames[i]
-            kind, seed = spoilt.draw(i)
+            kind, seed = degraded.draw(i)
             expected = degrade(clean, kind, 4, seed)
             assert (expected != clean).mean() > 0.1
             np.testing.assert_allclose(images[i].permute(1, 2, 0).numpy(), expected / 255, atol=1e-5)

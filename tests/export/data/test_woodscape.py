@@ -142,8 +142,8 @@ def test_woodscape_anomalies_with_any_number_of_workers_repeat(tree: Path) -> No
     for name in LOADERS:
         torch.testing.assert_close(images(alone, name), images(helped, name), atol=0, rtol=0)
     for name in ("val", "test"):
-        spoilt, clean = images(alone, f"anomaly_{name}"), images(alone, name)
-        assert ((spoilt - clean).abs().mean((1, 2, 3)) > 0.02).all()
+        degraded, clean = images(alone, f"anomaly_{name}"), images(alone, name)
+        assert ((degraded - clean).abs().mean((1, 2, 3)) > 0.02).all()
 
 
 def test_woodscape_augmentation_pads_labels_with_void(tree: Path) -> None:
