@@ -5,14 +5,13 @@ Nothing random here depends on the size of the frame, so that a seed degrades th
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating]
 Degradation = Callable[[Floats, int, np.random.Generator], Floats]
 """``(frame, severity, rng) -> frame``: ``(H, W, 3)`` float32 RGB in [0, 255], not modified; a severity from 1 to 5."""
 

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from export.errors import UsageError
 
-Floats = NDArray[np.float64]
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +72,14 @@ class FailurePrediction:
 
     score_name: str
     spearman: float
-    risk: Floats
-    oracle_risk: Floats
+    risk: Scores
+    oracle_risk: Scores
     aurc: float
     oracle_aurc: float
     random_aurc: float
 
 
-def failure_prediction(score_name: str, scores: Floats, iou: Floats) -> FailurePrediction:
+def failure_prediction(score_name: str, scores: Scores, iou: Scores) -> FailurePrediction:
     """Relate ``(N,)`` scores to ``(N,)`` mean IoU of the same frames.
 
     Of equal scores the earlier frame is accepted first. Spearman is NaN where all scores or all frames are equal.
@@ -102,8 +102,8 @@ def failure_prediction(score_name: str, scores: Floats, iou: Floats) -> FailureP
     )
 
 
-def risk_coverage(scores: Floats, iou: Floats) -> Floats:
+def risk_coverage(scores: Scores, iou: Scores) -> Scores:
     """``(N,)`` mean of 1 - mIoU over the k frames of lowest score, k = 1..N."""
     ordered = 1 - iou[np.argsort(scores, kind="stable")]
-    result: Floats = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+    result: Scores = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
     return result

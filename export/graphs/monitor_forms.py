@@ -45,6 +45,11 @@ def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: N
     return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
 
 
+def class_maps(segmentation: NDArray[np.generic]) -> NDArray[np.integer]:
+    """Class of each pixel ``(B, h, w)``, from class maps or from logits ``(B, K, h, w)``."""
+    return segmentation.astype(np.uint16) if segmentation.ndim == 3 else segmentation.argmax(axis=1).astype(np.uint16)
+
+
 def graph_feed(frames: NDArray[np.uint8], noise: NoiseBatch) -> dict[str, NDArray[Any]]:
     """Inputs of :func:`run_graph`'s graph by name."""
     return {"frame": frames} | {noise_name(i): values for i, values in enumerate(noise)}

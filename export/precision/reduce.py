@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A calibrated monitor in fewer bits: the network is converted, calibrated anew, and let through the gate or not.
+"""A calibrated monitor in fewer bits: its network is converted, calibrated anew and compared with float32.
 
-Where 8 bits everywhere cost more than was allowed, layers go back to float, worst first and twice as many at each step.
+Where 8 bits everywhere cost more than was allowed, layers go back to float, the most costly first, twice as many at each step.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.graphs.monitor_forms import Form, Outputs, cpu_session, run_graph
+from export.graphs.monitor_forms import Form, Outputs, class_maps, cpu_session, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.precision.float16 import to_float16
 from export.precision.gate import PrecisionGate
@@ -29,17 +29,19 @@ _RANK_FRAMES = 4
 
 @dataclass(frozen=True, eq=False)
 class Reduction:
-    """A monitor of fewer bits that passed the gate.
+    """A monitor of fewer bits and what it costs.
 
     Attributes:
         monitor: with a detector and thresholds of its own.
-        float_layers: convolutions that stayed in float32 because quantising them hurt.
         loss: against the same monitor in float32.
+        float_layers: convolutions that stayed in float32 because quantising them cost too much.
+        layers: how many convolutions could be quantised; 0 where none is, as in float16.
     """
 
     monitor: CalibratedMonitor
-    float_layers: tuple[str, ...]
     loss: PrecisionLoss
+    float_layers: tuple[str, ...] = ()
+    layers: int = 0
 
 
 def reduce_precision(
@@ -54,7 +56,7 @@ def reduce_precision(
     noise: NoiseSource,
     reporter: Reporter,
 ) -> Reduction:
-    """Convert a monitor's network and see what it costs.
+    """Convert the network of a monitor and check what that costs.
 
     Args:
         float32: the monitor.
@@ -62,7 +64,7 @@ def reduce_precision(
         neighbors: k of the entropy.
         calibrate: fits detector and thresholds to a graph of the network.
         form: how the gate runs a monitor.
-        gate: asks both monitors.
+        gate: compares the two monitors.
         fitted: frames from which the ranges of 8-bit values come; none of the gate's.
         noise: what the graph takes from outside, frame by frame.
         reporter: told each stage and how far the loops have come.
@@ -71,46 +73,69 @@ def reduce_precision(
         ParityError: it costs more than was allowed, whatever stays in float.
         UsageError: there is nothing to convert.
     """
-    before = gate.ask(form(float32), float32.threshold)
+    before = gate.decide(form(float32), float32.threshold)
 
-    def judged(graph: ModelProto, float_layers: tuple[str, ...]) -> Reduction:
+    def reduced(graph: ModelProto, float_layers: Sequence[str] = (), layers: int = 0) -> Reduction:
         monitor = calibrate(graph)
-        after = gate.ask(form(monitor), monitor.threshold)
-        return Reduction(monitor, float_layers, gate.loss(after, before))
+        after = gate.decide(form(monitor), monitor.threshold)
+        return Reduction(monitor, gate.loss(after, before), tuple(float_layers), layers)
 
     reporter.stage(f"converting the network to {options.kind}")
     if options.kind == FLOAT16:
-        reduction = judged(to_float16(float32.evaluation), ())
-        _check(reduction, options, "")
+        reduction = reduced(to_float16(float32.evaluation))
+    else:
+        spread = np.linspace(0, len(fitted) - 1, min(RANGE_FRAMES, len(fitted))).round().astype(int)
+        cases = ((fitted[int(i)][None], noise.draw()) for i in spread)
+        quantiser = Quantiser(float32.evaluation, options.kind, reporter.progress(cases, "ranges", len(spread)))
+
+        def quantised(float_layers: Sequence[str] = ()) -> Reduction:
+            return reduced(quantiser(float_layers), float_layers, len(quantiser.layers))
+
+        def ranked(by_pixels: bool) -> list[str]:
+            few = [(fitted[int(i)][None], noise.draw()) for i in spread[:: max(len(spread) // _RANK_FRAMES, 1)]]
+            return rank_layers(quantiser, float32.evaluation, few, neighbors, by_pixels, reporter)
+
+        reduction = _keep_layers_in_float(quantised, ranked, options, reporter)
+    _check(reduction, options)
+    return reduction
+
+
+def _keep_layers_in_float(
+    quantised: Callable[[Sequence[str]], Reduction],
+    ranked: Callable[[bool], list[str]],
+    options: PrecisionOptions,
+    reporter: Reporter,
+) -> Reduction:
+    """Quantise every layer, then all but the most costly ones until the limits hold or half of the layers are in float.
+
+    Args:
+        quantised: the monitor in 8 bits with some layers in float.
+        ranked: the layers, the most costly first; by what they change of the pixels, or of the entropies.
+        options: the limits.
+        reporter: told each step.
+    """
+    reduction = quantised(())
+    excess = reduction.loss.excess(options)
+    if not excess:
         return reduction
-    spread = np.linspace(0, len(fitted) - 1, min(RANGE_FRAMES, len(fitted))).round().astype(int)
-    cases = ((fitted[int(i)][None], noise.draw()) for i in spread)
-    quantiser = Quantiser(float32.evaluation, options.kind, reporter.progress(cases, "ranges", len(spread)))
-    reduction = judged(quantiser(), ())
-    if not reduction.loss.excess(options):
-        return reduction
-    reporter.stage(
-        f"8 bits everywhere cost too much ({', '.join(reduction.loss.excess(options))}): looking for the layers that hurt"
-    )
-    by_pixels = reduction.loss.pixel_changes > options.max_pixel_changes
-    few = [(fitted[int(i)][None], noise.draw()) for i in spread[:: max(len(spread) // _RANK_FRAMES, 1)]]
-    ranked = rank_layers(quantiser, float32.evaluation, few, neighbors, by_pixels, reporter)
+    reporter.stage(f"8 bits everywhere cost too much ({', '.join(excess)}): looking for the most costly layers")
+    layers = ranked(reduction.loss.pixel_changes > options.max_pixel_changes)
     count = 1
-    while count <= len(ranked) // 2:
-        reporter.stage(f"{count} of {len(ranked)} layers in float")
-        reduction = judged(quantiser(ranked[:count]), tuple(ranked[:count]))
+    while count <= len(layers) // 2:
+        reporter.stage(f"{count} of {len(layers)} layers in float")
+        reduction = quantised(layers[:count])
         if not reduction.loss.excess(options):
-            return reduction
+            break
         count *= 2
-    _check(reduction, options, f", with {len(reduction.float_layers)} of {len(ranked)} layers in float")
-    raise AssertionError("what does not exceed was returned above")
+    return reduction
 
 
-def _check(reduction: Reduction, options: PrecisionOptions, how: str) -> None:
+def _check(reduction: Reduction, options: PrecisionOptions) -> None:
     excess = reduction.loss.excess(options)
     if excess:
+        kept = f", with {len(reduction.float_layers)} of {reduction.layers} layers in float" if reduction.layers else ""
         raise ParityError(
-            f"the monitor in {options.kind} is too far from the one in float32 over {reduction.loss.frames} frames{how}: "
+            f"the monitor in {options.kind} is too far from the one in float32 over {reduction.loss.frames} frames{kept}: "
             f"{'; '.join(excess)}; no bundle was written. Allow more by --max-flips, --max-auroc-loss or "
             "--max-pixel-changes, or stay with --precision fp32"
         )
@@ -124,7 +149,7 @@ def rank_layers(
     by_pixels: bool,
     reporter: Reporter,
 ) -> list[str]:
-    """Layers in the order of what each costs when it alone is quantised, worst first.
+    """Order the layers by what each costs when it alone is quantised, the most costly first.
 
     Args:
         quantiser: of the graph.
@@ -144,7 +169,8 @@ def rank_layers(
     def cost(layer: str) -> float:
         pairs = zip(outputs(quantiser.only(layer)), expected, strict=True)
         if by_pixels:
-            return float(np.mean([(_classes(got) != _classes(right)).mean() for got, right in pairs]))
+            maps = ((class_maps(got["segmentation"]), class_maps(right["segmentation"])) for got, right in pairs)
+            return float(np.mean([(ours != theirs).mean() for ours, theirs in maps]))
         changes = [
             latent_entropy(got["latent_samples"], neighbors) - latent_entropy(right["latent_samples"], neighbors)
             for got, right in pairs
@@ -154,8 +180,3 @@ def rank_layers(
     layers: Iterable[str] = reporter.progress(quantiser.layers, "what each layer costs", len(quantiser.layers))
     costs = {layer: cost(layer) for layer in layers}
     return sorted(costs, key=lambda layer: -costs[layer])
-
-
-def _classes(outputs: Outputs) -> NDArray[np.integer]:
-    segmentation: NDArray[np.integer] = outputs["segmentation"][0]
-    return segmentation if segmentation.ndim == 2 else segmentation.argmax(axis=0)

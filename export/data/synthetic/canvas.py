@@ -10,13 +10,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.floating]
 Bytes = NDArray[np.uint8]
 
 SUPERSAMPLING = 2

@@ -23,7 +23,7 @@ from export.graphs.noise import NoiseSource
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
 from export.precision import reduce as reduction
-from export.precision.gate import FRAMES, SHIFTS, PrecisionGate, Verdicts
+from export.precision.gate import FRAMES, SHIFTS, GateDecisions, PrecisionGate
 from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, INT8, INT8_TENSORRT, PrecisionLoss, PrecisionOptions
 from export.precision.reduce import rank_layers, reduce_precision
@@ -155,7 +155,7 @@ def test_the_gate_counts_what_changed(frames: Path) -> None:
     assert gate.sets[0].indices == tuple(held_out)
     rng = np.random.default_rng(0)
     before, after = (
-        Verdicts(
+        GateDecisions(
             scores := rng.normal(size=len(gate)) + np.arange(len(gate)) / 60,
             scores > 0.5,
             [rng.integers(0, 3, (4, 5), np.uint8) for _ in range(15)],
@@ -184,7 +184,7 @@ def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
     assert len(gate.sets[0]) == FRAMES
     seen: list[list[tuple[int, float]]] = []
 
-    def ask() -> Verdicts:
+    def ask() -> GateDecisions:
         seen.append([])
 
         def monitor(batch: NDArray[np.uint8], noise: Any) -> Outputs:
@@ -192,7 +192,7 @@ def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
             logits = np.stack([batch[..., 0] > 128, batch[..., 0] <= 128], axis=1).astype(np.float32)
             return {"score": np.array([batch.mean()]), "segmentation": logits}
 
-        return gate.ask(monitor, 100.0)
+        return gate.decide(monitor, 100.0)
 
     first, second = ask(), ask()
     assert seen[0] == seen[1]
@@ -239,7 +239,7 @@ class ScriptedGate:
     def __init__(self, losses: list[float]) -> None:
         self._losses = iter(losses)
 
-    def ask(self, *_: Any) -> None: ...
+    def decide(self, *_: Any) -> None: ...
 
     def loss(self, *_: None) -> PrecisionLoss:
         return PrecisionLoss(10, next(self._losses), 0.0, 0.0)
