@@ -9,9 +9,9 @@ _COMMANDS = ("calibrate", "evaluate", "search")
 
 
 def main() -> None:
-    """Run the export, or the command that comes first, and leave with its exit code.
+    """Run a command and exit with its code; without the name of a command, run the export.
 
-    Each is imported when it is called: calibrating again does without torch.
+    A command is imported when it runs, so that calibrating does without torch.
     """
     given = sys.argv[1:]
     word = given[0] if given and not given[0].startswith("-") else None

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong offline, one class a cause, each with the exit code that `python -m export` ends with.
+"""Errors of the offline stage: one class for each cause, each with the exit code of ``python -m export``.
 
 ExportError                 1  unexpected
 ├── UsageError              2  a flag or a folder that cannot be used
 ├── CheckpointError         3  a checkpoint that cannot be read or does not fit the network
 ├── TapError                3  a layer that cannot be sampled
 ├── ConversionError         4  a network that has no ONNX form
-├── ParityError             5  a graph that disagrees with the network, or fewer bits that cost too much
-└── CalibrationError        6  frames that cannot carry a density or a threshold
+├── ParityError             5  a graph that disagrees with the network, or fewer bits that change too much
+└── CalibrationError        6  frames that do not suffice for a density or a threshold
 """
 
 
 class ExportError(Exception):
-    """Root of every error that the offline stage raises on purpose; its message is one line with a remedy."""
+    """Base class of the errors of the offline stage; each message is one line that ends with a remedy."""
 
     exit_code = 1
 
@@ -36,7 +36,7 @@ class TapError(ExportError):
 
 
 class ConversionError(ExportError):
-    """The network has no ONNX form."""
+    """The network cannot be converted to ONNX."""
 
     exit_code = 4
 
@@ -48,7 +48,7 @@ class ParityError(ExportError):
 
 
 class CalibrationError(ExportError):
-    """The calibration frames cannot carry the density or the threshold asked for."""
+    """The calibration frames do not suffice for the density or the threshold."""
 
     exit_code = 6
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new detector and new thresholds for the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
+"""Fit a new detector and new thresholds to the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
 
 import datetime as dt
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.atomic_write import atomic_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
@@ -32,14 +33,14 @@ _BLOCK = 256
 
 @dataclass(frozen=True)
 class RecalibrationOptions:
-    """What a user may ask of a recalibration.
+    """Options of a recalibration.
 
     Attributes:
         bundle: the old bundle; left as it is.
         out: the new one.
         frames: in-distribution frames, folders and files, in the order of recording.
         features: files of features in place of frames.
-        save_features: where to write what was measured of the frames.
+        save_features: file to write the frames' features to.
         calibration: of detector and thresholds.
         overwrite: replace a bundle at ``out``.
         threads: of ONNX Runtime; None for one a core.
@@ -56,80 +57,106 @@ class RecalibrationOptions:
 
 
 @dataclass(frozen=True)
-class Recalibration:
-    """What was written.
+class RecalibrationResult:
+    """The result of a recalibration.
 
     Attributes:
         manifest: of the new bundle.
-        dropped: files of the old bundle that could not be made anew.
+        dropped: files of the old bundle that only an export can make anew.
     """
 
     manifest: Manifest
     dropped: tuple[str, ...]
 
 
-def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> Recalibration:
-    """Fit detector and thresholds on new frames and write a new bundle around the old network.
+def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> RecalibrationResult:
+    """Fit detector and thresholds to new frames and write a new bundle around the old network.
+
+    Args:
+        options: of the recalibration.
+        reporter: told each stage as it begins, and how far the loops over frames have come.
 
     Raises:
         UsageError: frames, files or folders that cannot be used.
-        CalibrationError: frames that carry no detector or threshold.
+        CalibrationError: frames that do not suffice for a detector or a threshold.
         ParityError: the new graph disagrees with the estimator.
         BundleError: the old bundle is damaged.
     """
     if bool(options.frames) == bool(options.features):
-        raise UsageError("expected either --frames or --features, got both or neither")
+        raise UsageError("expected either --frames or --features, got both or neither: choose one of the two")
     if options.save_features and options.features:
-        raise UsageError("expected --save-features together with --frames, the features are in files already")
+        raise UsageError(
+            "expected --save-features together with --frames, got it with --features: these are in files already"
+        )
     check_destination(options.out, options.overwrite)
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
-    manifest = graphs.manifest
-    files = FrameFiles(options.frames, manifest.input.channels) if options.frames else None
-    stored = None if files else load_features(options.features, manifest.network_sha256)
-    paths = files.paths if files else [Path(name) for name in _given(stored).names]
-    drives, held_out = split_frames(paths, options.calibration)
-    ood = (
-        FrameFiles(options.calibration.ood_frames, manifest.input.channels) if options.calibration.ood_frames else None
-    )
-
-    warnings = check_overlap(files, options.calibration.train_frames, options.calibration.group_by, reporter)
-    features = _measured(graphs, files, reporter, "calibrating") if files else _given(stored)
-    if options.save_features:
-        save_features(options.save_features, features, manifest.network_sha256)
-    strange = None if ood is None else _measured(graphs, ood, reporter, "out of distribution").entropy
+    chosen, channels = options.calibration, graphs.manifest.input.channels
+    ood_files = FrameFiles(chosen.ood_frames, channels) if chosen.ood_frames else None
+    measured = (_measure_frames if options.frames else _load_frames)(graphs, options, reporter)
+    ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").entropy
     reporter.stage("fitting detector and thresholds")
-    calibration = calibrate(features.entropy, drives, held_out, options.calibration, strange, warnings)
-    _check_agreement(manifest, calibration, features)
+    entropies = measured.features.entropy
+    calibration = calibrate(entropies, measured.drives, measured.held_out, chosen, ood, measured.warnings)
+    _check_agreement(calibration, entropies)
 
     reporter.stage(f"writing {options.out}")
     return _write(options, graphs.contents, calibration)
 
 
-def _given(features: Features | None) -> Features:
-    assert features is not None  # either frames or features were given
-    return features
+@dataclass(frozen=True, eq=False)
+class _MeasuredFrames:
+    """Features of the in-distribution frames, and how these are split."""
+
+    features: Features
+    drives: tuple[str, ...]
+    held_out: NDArray[np.int64]
+    warnings: tuple[str, ...]
 
 
-def _measured(graphs: EvaluationGraphs, files: FrameFiles, reporter: Reporter, what: str) -> Features:
+def _measure_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
+    chosen, manifest = options.calibration, graphs.manifest
+    files = FrameFiles(options.frames, manifest.input.channels)
+    drives, held_out = split_frames(files.paths, chosen)
+    warnings = check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
+    features = _features(graphs, files, reporter, "calibrating")
+    if options.save_features:
+        save_features(options.save_features, features, manifest.network_sha256)
+    return _MeasuredFrames(features=features, drives=drives, held_out=held_out, warnings=tuple(warnings))
+
+
+def _load_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
+    chosen = options.calibration
+    features = load_features(options.features, graphs.manifest.network_sha256)
+    drives, held_out = split_frames([Path(name) for name in features.names], chosen)
+    warnings = check_overlap(None, chosen.train_frames, chosen.group_by, reporter)
+    return _MeasuredFrames(features=features, drives=drives, held_out=held_out, warnings=tuple(warnings))
+
+
+def _features(graphs: EvaluationGraphs, files: FrameFiles, reporter: Reporter, what: str) -> Features:
     named = zip(map(str, files.paths), reporter.progress(files, what, len(files)), strict=True)
     return Features.collect(measure(graphs, named))
 
 
-def _check_agreement(manifest: Manifest, calibration: CalibrationResult, features: Features) -> None:
-    """Compare the new graph of the score with the estimator, on the entropies that it was made from."""
-    session = cpu_session(score_graph(calibration.detector, manifest.tap.channels))
-    blocks = [
-        features.entropy[i : i + _BLOCK] for i in range(0, len(features.entropy), _BLOCK)
-    ]  # each against every point
+def _check_agreement(calibration: CalibrationResult, entropies: NDArray[np.float32]) -> None:
+    """Compare the new graph of the score with the estimator, on the entropies that it was fitted to.
+
+    Raises:
+        ParityError: a score is further from the estimator's than the tolerance.
+    """
+    session = cpu_session(score_graph(calibration.detector, entropies.shape[1]))
+    blocks = [entropies[i : i + _BLOCK] for i in range(0, len(entropies), _BLOCK)]  # each against every point
     scores = np.concatenate([session.run(["score"], {"entropy": block})[0] for block in blocks])
-    expected = -calibration.detector.score_samples(features.entropy.astype(np.float64))
+    expected = -calibration.detector.score_samples(entropies.astype(np.float64))
     worst, allowed = float(np.abs(scores - expected).max()), calibration.tolerance
     if not worst <= allowed:
-        raise ParityError(f"the detector's graph is off by {worst:.3g} from the estimator, allowed is {allowed:.3g}")
+        raise ParityError(
+            f"expected the detector's graph within {allowed:.3g} of the estimator, got a difference of {worst:.3g}: "
+            "report these frames and this detector as a defect"
+        )
 
 
-def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationResult) -> Recalibration:
+def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationResult) -> RecalibrationResult:
     manifest, stored = old.manifest, {SEGMENTATION_FILE: old.segmentation, EVALUATION: old.files[EVALUATION]}
     graphs = {name: load_graph(contents, old.weights) for name, contents in stored.items()}
     for graph in graphs.values():
@@ -146,7 +173,7 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
         mode=masks.mode,
         spread=calibration.spread,
     )
-    asked = {
+    given = {
         "frames": [str(path) for path in options.frames],
         "features": [str(path) for path in options.features],
         "calibration": options.calibration.asdict(),
@@ -160,9 +187,9 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
         calibration=calibration.calibration_record,
         golden=GoldenRecord(golden.tolerance),
         versions=manifest.versions | versions(),
-        config=manifest.config | {"recalibration": asked},
+        config=manifest.config | {"recalibration": given},
     )
     with atomic_folder(options.out) as folder:
         save_golden_frames(folder, golden)
         written = write_bundle(folder, renewed, graphs)
-    return Recalibration(written, tuple(sorted(manifest.files.keys() - written.files.keys())))
+    return RecalibrationResult(written, tuple(sorted(manifest.files.keys() - written.files.keys())))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ShiftRecord:
-    """How well one shift was told from the in-distribution frames.
+    """Figures of one shift against the in-distribution frames.
 
     Attributes:
         name: of the shift.
@@ -34,7 +34,7 @@ class EvaluationRecord:
         false_alarm_rate: share of them above the threshold, with the ends of its interval.
         mean_auroc: over the shifts that fitted nothing; None without any.
         shifts: every shift.
-        blind: names of the shifts that the score does not tell apart.
+        blind: names of the shifts with an AUROC too low to call them detected.
     """
 
     created: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model card of a bundle: what it was made from, what it promises, and what it does not."""
+"""The model card of a bundle: how it was made, what its thresholds guarantee, and its known blind spots."""
 
 from export.bundle.evaluation_record import EvaluationRecord
 from export.detectors.registry import detector_noun

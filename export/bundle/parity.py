@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate between conversion and bundle: every form that is written must do what the PyTorch network does, on real frames.
+"""Compare every form of a monitor with the PyTorch network on real frames, and refuse a bundle that differs.
 
-The reference is computed the long way, with nothing of the graphs in it: S eager passes with one mask each, entropies in
+The reference shares no code with the graphs: S eager passes with one mask each, entropies in
 float64, and the density by scipy's sum over the calibration points.
 """
 
@@ -27,7 +27,7 @@ LOGIT_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Reference:
-    """The PyTorch side of the comparison.
+    """The PyTorch network with detector, computed without any graph.
 
     Attributes:
         preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
@@ -46,7 +46,7 @@ class Reference:
     kind: str
 
     def __call__(self, frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
-        """The outputs of a form, computed the long way."""
+        """Compute the outputs that a form must give."""
         with torch.inference_mode():
             images = self.preprocess(torch.from_numpy(frames))
             samples = self.sample(images, [torch.from_numpy(values) for values in noise]).numpy()
@@ -64,13 +64,13 @@ def measure_parity(
     frames: Iterable[NDArray[np.uint8]],
     noise: NoiseSource,
 ) -> ParityRecord:
-    """Run every form over ``frames`` and keep the largest differences of all.
+    """Run every form over frames and keep the largest differences from the reference.
 
-    The frames go one by one, then the first two in one batch: a network that mixes the frames of a batch is found out.
+    The frames go one by one, then the first two in one batch, to find a network that mixes the frames of a batch.
 
     Args:
-        reference: what is right.
-        forms: what is written.
+        reference: the PyTorch network.
+        forms: of the monitor.
         frames: each ``(H, W, 3)`` uint8.
         noise: for masks that are not fixed, frame by frame.
 
@@ -108,12 +108,12 @@ def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, floa
 
 
 def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> None:
-    """Let a bundle pass, or not.
+    """Refuse a monitor whose differences are above their tolerances.
 
     Args:
-        parity: what was measured.
+        parity: the measured differences.
         kind: form of the segmentation.
-        score_tolerance: how far the score may be off, see :attr:`export.calibration.calibrate.CalibrationResult.tolerance`.
+        score_tolerance: see :attr:`export.calibration.calibrate.CalibrationResult.tolerance`.
 
     Raises:
         ParityError: a difference is above its tolerance, or is not a number.
@@ -126,14 +126,14 @@ def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> Non
     ):
         if not value <= tolerance:
             raise ParityError(
-                f"the exported graph disagrees with the PyTorch network over {parity.frames} frames: {name} differ by "
-                f"{value:.3g}, allowed is {tolerance:.3g}; no bundle was written. Is the network in evaluation mode free "
-                "of randomness, and does it treat every frame alike?"
+                f"expected the exported graph to agree with the PyTorch network over {parity.frames} frames, got {name} that "
+                f"differ by {value:.3g}, allowed is {tolerance:.3g}; no bundle was written: check that the network in "
+                "evaluation mode is free of randomness and treats every frame of a batch alike"
             )
 
 
 def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: NoiseBatch, tolerance: float) -> None:
-    """Several forms of one monitor must give a frame ``(H, W, 3)`` one score.
+    """Check that several forms of one monitor give a frame ``(H, W, 3)`` the same score.
 
     Raises:
         ParityError: two scores are further apart than ``tolerance``.
@@ -141,7 +141,10 @@ def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: Nois
     scores = [float(form(frame[None], noise)["score"][0]) for form in forms]
     apart = max(scores) - min(scores)
     if not apart <= tolerance:
-        raise ParityError(f"the forms of the monitor differ by {apart:.3g} in score, allowed is {tolerance:.3g}")
+        raise ParityError(
+            f"expected the same score of every form of the monitor, got a difference of {apart:.3g}, allowed is "
+            f"{tolerance:.3g}; no bundle was written: leave --fuse out"
+        )
 
 
 def _relative(got: NDArray[np.floating], expected: NDArray[np.floating]) -> float:

@@ -9,7 +9,7 @@ from lsood_runtime import __version__
 
 
 def versions() -> dict[str, str | int]:
-    """What detector and thresholds are made with; torch is not among it."""
+    """List the versions that detector and thresholds depend on; torch is not among them."""
     return {
         "lsood_runtime": __version__,
         "python": platform.python_version(),

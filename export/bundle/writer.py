@@ -23,7 +23,7 @@ _MARK = "manifest.json"
 
 
 def check_destination(out: Path, overwrite: bool) -> None:
-    """Refuse a destination that could not be written to in the end, before the costly work begins.
+    """Refuse a destination that cannot be written to, before the costly work begins.
 
     What an earlier write left there because it was killed is put back or removed.
 
@@ -44,7 +44,7 @@ def check_destination(out: Path, overwrite: bool) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Compute the SHA-256 digest of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From in-distribution entropies to a detector and thresholds."""
+"""Fit a detector and thresholds to in-distribution entropies."""

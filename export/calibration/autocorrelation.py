@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many independent frames a video is worth: consecutive frames repeat each other, and so do their scores."""
+"""Effective number of independent frames of a video, from the autocorrelation of its scores."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 
 def effective_frames(scores: NDArray[np.float64], drives: Sequence[str]) -> float:
-    """Effective number of frames, for shares of frames above a score.
+    """Compute the effective number of frames, for shares of frames above a score.
 
     ``n^2 / sum_g n_g t_g`` with the n_g frames and the autocorrelation time ``t_g = 1 + 2 sum_k r_k`` of each drive, taken
     from the ranks of the scores: a share of frames depends on their order alone. The autocorrelations r_k are summed by
@@ -33,7 +33,7 @@ def effective_frames(scores: NDArray[np.float64], drives: Sequence[str]) -> floa
 
 
 def autocorrelation_time(values: NDArray[np.float64]) -> float:
-    """``1 + 2 sum_k r_k`` of a sequence, by the initial positive sequence; in [1, n]; 1 for a constant sequence."""
+    """Compute ``1 + 2 sum_k r_k`` of a sequence by its initial positive sequence; in [1, n], 1 for a constant one."""
     count = len(values)
     centred = values - values.mean()
     variance = float(centred @ centred)

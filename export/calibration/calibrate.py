@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From in-distribution entropies to a detector and thresholds, with no frame serving both.
+"""Fit a detector to in-distribution entropies and set thresholds by frames that did not fit it.
 
 Frames come in the order of their recording. Whole drives are held out where there are several, contiguous blocks of the one
 where there is not. The detector is fitted on the rest; each threshold is an order statistic of the held-out scores
@@ -33,7 +33,7 @@ class CalibrationResult:
     """A fitted detector and its operating points, with what the manifest records of the frames behind them.
 
     Attributes:
-        detector: scaling and projection where asked for, then the estimator; ``score_samples`` is minus the score.
+        detector: optional scaling and projection, then the estimator; ``score_samples`` is minus the score.
         kind: a name in ``export.detectors.registry.DETECTORS``.
         reason: why this kind, in a sentence.
         held_out: indices of the frames that set the thresholds, ascending.
@@ -43,7 +43,7 @@ class CalibrationResult:
         drives: held-out frames of each drive.
         fit_drives: frames of each drive that the detector was fitted on.
         ood_frames: out-of-distribution frames that it was fitted on.
-        warnings: what speaks against relying on the thresholds.
+        warnings: reasons not to rely on the thresholds.
     """
 
     detector: Pipeline
@@ -60,13 +60,13 @@ class CalibrationResult:
 
     @property
     def spread(self) -> float:
-        """Interquartile range of the held-out scores: the unit that tolerances are stated in."""
+        """Interquartile range of the held-out scores, the unit of all tolerances."""
         low, high = np.quantile(self.scores, [0.25, 0.75])
         return float(high - low)
 
     @property
     def tolerance(self) -> float:
-        """How far a graph's score may be off: a fiftieth of the spread, which moves no frame past one that differs."""
+        """Largest allowed error of a graph's score: a fiftieth of the spread."""
         return max(SCORE_TOLERANCE * self.spread, 1e-3)
 
     @property
@@ -114,10 +114,10 @@ def _scalars(estimator: BaseEstimator) -> dict[str, float]:
 
 
 def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Drive of each frame, and the indices of those that set the thresholds; refused before anything costly is done.
+    """Give the drive of each frame, and the indices of those that set the thresholds; wrong options are refused here.
 
     Raises:
-        UsageError: drives that the rule cannot tell.
+        UsageError: options that contradict each other, or a rule that cannot name the drives.
         CalibrationError: frames that cannot be split, or too few for a rate.
     """
     drives = drive_names(paths, options.group_by)
@@ -152,9 +152,9 @@ def calibrate(
         entropies: ``(N, C)`` in-distribution entropies in the order of recording, nats.
         drives: ``(N,)`` names, as :func:`split_frames` gives them.
         held_out: indices, as :func:`split_frames` gives them.
-        options: what was asked for.
+        options: of detector and thresholds.
         ood: ``(M, C)`` out-of-distribution entropies for a detector that needs them.
-        warnings: what else is known against these frames.
+        warnings: further reasons not to rely on the thresholds.
 
     Raises:
         CalibrationError: entropies that are not finite, too few frames, or ones that the detector cannot be fitted on.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds with a guarantee, from the scores of frames that fitted nothing (docs/concepts/thresholds.md).
+"""Thresholds with a guaranteed false-alarm rate, from the scores of held-out frames (docs/concepts/thresholds.md).
 
 Frames: the ``ceil((n + 1) (1 - rate))``-th smallest of n scores; a new frame, exchangeable with these, exceeds it with
 probability at most ``rate`` (split-conformal prediction, Vovk et al. 2005). Drives: the smallest score t with
@@ -31,7 +31,7 @@ def _check_rate(false_alarm_rate: float) -> None:
 
 
 def conformal_threshold(scores: Scores, false_alarm_rate: float) -> float:
-    """The smallest held-out score that at most ``false_alarm_rate`` of exchangeable new frames exceed.
+    """Find the smallest held-out score that at most ``false_alarm_rate`` of exchangeable new frames exceed.
 
     Raises:
         CalibrationError: the rate is not in (0, 1), or too small for n: the message says how many scores it needs.
@@ -54,7 +54,7 @@ def _rank(count: int, rate: float) -> int:
 
 
 def new_drive_rate(scores: Scores, drives: Sequence[str], threshold: float) -> float | None:
-    """The rate that a threshold promises for frames of a new drive; None from a single drive."""
+    """Compute the rate that a threshold guarantees for frames of a new drive; None from a single drive."""
     names = np.asarray(drives)
     distinct = np.unique(names)
     if len(distinct) < 2:
@@ -64,11 +64,10 @@ def new_drive_rate(scores: Scores, drives: Sequence[str], threshold: float) -> f
 
 
 def drive_threshold(scores: Scores, drives: Sequence[str], false_alarm_rate: float) -> float:
-    """The smallest held-out score that at most ``false_alarm_rate`` of the frames of exchangeable new drives exceed.
+    """Find the smallest held-out score that at most ``false_alarm_rate`` of the frames of exchangeable new drives exceed.
 
     Raises:
-        CalibrationError: the rate is not in (0, 1), there is one drive, which promises nothing about others, or there are
-            too few for the rate: the message says how many it needs.
+        CalibrationError: the rate is not in (0, 1), or there are too few drives for it: the message says how many it needs.
     """
     _check_rate(false_alarm_rate)
     count = len(set(drives))
@@ -96,7 +95,7 @@ def set_threshold(
     guarantee: str = "frames",
     confidence: float = 0.95,
 ) -> OperatingPoint:
-    """An operating point from held-out scores.
+    """Set an operating point from held-out scores.
 
     The interval of the rate over frames of the known drives is that of the order statistic: given the threshold, the rate is
     distributed as ``Beta(n + 1 - r, r)`` for the r-th of n independent scores, with both scaled by the effective number of
@@ -132,7 +131,7 @@ def set_threshold(
 
 
 def p_values(calibration_scores: Scores, scores: Scores) -> Scores:
-    """``(1 + #{calibration scores at least as high}) / (n + 1)`` of each score, in (0, 1]."""
+    """Compute ``(1 + #{calibration scores at least as high}) / (n + 1)`` for each score, in (0, 1]."""
     ordered = np.sort(calibration_scores)
     at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
     result: Scores = (1 + at_least) / (len(ordered) + 1)
@@ -140,7 +139,7 @@ def p_values(calibration_scores: Scores, scores: Scores) -> Scores:
 
 
 def drive_warning(scores: Scores, drives: Sequence[str], false_alarm_rate: float) -> str | None:
-    """A sentence, where the threshold of one held-out drive does not hold on another; None where none is known.
+    """Warn where the threshold of one held-out drive does not hold on another; None where it holds on all.
 
     Chance allows the target rate and three standard deviations of a difference of two shares, by effective numbers.
 

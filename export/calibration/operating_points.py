@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operating points as a user types them: target false-alarm rates, with or without a name."""
+"""Parse operating points: target false-alarm rates, with or without a name."""
 
 import math
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user may ask of detector and thresholds, when a bundle is exported and when it is calibrated again."""
+"""Options of detector and thresholds, for an export and for a recalibration."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,13 +13,13 @@ GUARANTEES = ("frames", "drives")
 
 
 def is_rate(value: float) -> bool:
-    """Whether a number is a false-alarm rate: above 0, which no threshold holds, and below 1, which every one does."""
+    """Whether a number can be a target false-alarm rate: above 0 and below 1."""
     return 0 < value < 1
 
 
 @dataclass(frozen=True)
 class CalibrationOptions:
-    """What a user may ask of detector and thresholds.
+    """Options of detector and thresholds.
 
     Attributes:
         detector: a name in ``export.detectors.registry.DETECTORS``, or ``auto`` for the density under which the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a checkpoint without running code from it, and build the network it was trained as."""
+"""Read a checkpoint without running code from it, and build its network."""
 
 import pickle
 import warnings
@@ -15,26 +15,29 @@ from export.checkpoint.user_model import build_network, import_model, importable
 from export.errors import CheckpointError, first_line
 from export.models import DeepLabV3PlusModule
 
+HyperParameters = dict[str, Any]
+"""By name, as Lightning pickled them; the network's constructor alone knows their types."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network in evaluation mode, and what its checkpoint says about it.
+    """A network in evaluation mode with its hyper-parameters.
 
     Attributes:
         network: the network with its weights.
-        hyper_parameters: constructor arguments that stood in the checkpoint, and those that the user gave instead.
+        hyper_parameters: constructor arguments from the checkpoint, and those that the user gave in their place.
         path: the file.
     """
 
     network: nn.Module
-    hyper_parameters: dict[str, Any]
+    hyper_parameters: HyperParameters
     path: Path
 
 
 def load_checkpoint(
     path: str | Path,
     model: str | None = None,
-    model_args: Mapping[str, Any] | None = None,
+    model_args: Mapping[str, object] | None = None,
     *,
     trust: bool = False,
 ) -> Checkpoint:
@@ -61,7 +64,7 @@ def load_checkpoint(
     return Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)
 
 
-def _read(path: Path, trust: bool) -> Any:
+def _read(path: Path, trust: bool) -> object:
     if not path.is_file():
         raise CheckpointError(f"expected a checkpoint file, found none at {path}: check --ckpt")
     try:
@@ -90,8 +93,8 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     )
 
 
-def _weights(contents: Any, path: Path, bare: bool) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-    """State dict and hyper-parameters; ``bare``: the latter may be missing, and the former may be the whole file."""
+def _weights(contents: object, path: Path, bare: bool) -> tuple[Mapping[str, Tensor], HyperParameters]:
+    """Split a checkpoint into state dict and hyper-parameters; ``bare`` allows a state dict alone."""
     if isinstance(contents, dict):
         if isinstance(contents.get("state_dict"), dict) and (bare or "hyper_parameters" in contents):
             return contents["state_dict"], dict(contents.get("hyper_parameters") or {})
@@ -109,7 +112,7 @@ def _weights(contents: Any, path: Path, bare: bool) -> tuple[Mapping[str, Tensor
     )
 
 
-def _deeplab(hyper_parameters: dict[str, Any], path: Path) -> DeepLabV3PlusModule:
+def _deeplab(hyper_parameters: HyperParameters, path: Path) -> DeepLabV3PlusModule:
     try:
         return DeepLabV3PlusModule(**(hyper_parameters | {"pretrained_backbone": False}))
     except (TypeError, ValueError) as error:
@@ -120,7 +123,7 @@ def _deeplab(hyper_parameters: dict[str, Any], path: Path) -> DeepLabV3PlusModul
 
 
 def _fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load the weights, every one of them and no others."""
+    """Load the weights, which must be exactly those of the network."""
     expected = network.state_dict()
     differing = {
         "missing": [key for key in expected if key not in weights],
@@ -145,6 +148,6 @@ def _fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None
 
 
 def _misfit(error: RuntimeError) -> str:
-    """The first line of torch's report that names a parameter, shortened."""
+    """Shorten torch's report to its first line that names a parameter."""
     detail = str(error).splitlines()[1].strip()
     return detail if len(detail) < 200 else f"{detail[:200]} ..."

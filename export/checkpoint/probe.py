@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One forward pass of a user's network, to learn what it gives before anything is built on it."""
-
-from typing import Any
+"""Run a user's network once and check its output, before anything costly."""
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +7,15 @@ from torch import Tensor, nn
 from export.errors import ConversionError, first_line
 
 
-def run_once(network: nn.Module, example: Tensor) -> Any:
-    """Run a network and give what it returns.
+def run_once(network: nn.Module, example: Tensor) -> object:
+    """Run a network once.
 
     Args:
         network: in evaluation mode.
         example: ``(B, 3, H, W)`` float32.
 
     Raises:
-        ConversionError: the network raises.
+        ConversionError: the network raises an exception.
     """
     try:
         with torch.inference_mode():
@@ -29,18 +27,18 @@ def run_once(network: nn.Module, example: Tensor) -> Any:
         ) from error
 
 
-def check_logits(output: Any, kind: str) -> tuple[int, int, int] | None:
-    """Check that a segmentation of one kind can be made of a network's output.
+def check_logits(output: object, kind: str) -> tuple[int, int, int] | None:
+    """Check that a network's output can give a segmentation of one kind.
 
     Args:
         output: what the network returned.
-        kind: ``classes``, ``logits`` or ``none``, for which every output is right.
+        kind: ``classes``, ``logits``, or ``none``, which accepts every output.
 
     Returns:
         ``(K, h, w)`` of the logits; None for kind ``none``.
 
     Raises:
-        ConversionError: the output is not one ``(B, K, h, w)`` tensor, or its K channels are no classes of one byte.
+        ConversionError: the output is not one ``(B, K, h, w)`` tensor, or has more channels than a byte has class ids.
     """
     if kind == "none":
         return None

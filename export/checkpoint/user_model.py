@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the class, or the factory function, that a user names as ``package.module:Class``, and build a network with it."""
+"""Import a class or a factory function named as ``package.module:Class``, and build a network with it."""
 
 import difflib
 import importlib
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -17,7 +16,7 @@ from export.errors import CheckpointError, UsageError, first_line
 
 @contextmanager
 def importable_working_directory() -> Iterator[None]:
-    """Let imports find the user's modules in the working directory, as ``python -m`` does and a console script does not."""
+    """Put the working directory on the import path, as ``python -m`` does and a console script does not."""
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
@@ -26,7 +25,7 @@ def importable_working_directory() -> Iterator[None]:
         sys.path.remove(here)
 
 
-def import_model(spec: str) -> Callable[..., Any]:
+def import_model(spec: str) -> Callable[..., object]:
     """Import a class or a function.
 
     Args:
@@ -55,12 +54,12 @@ def import_model(spec: str) -> Callable[..., Any]:
         raise CheckpointError(
             f"expected a class or a function {name} in {module_name}, found none: it has {', '.join(near) or 'neither'}"
         )
-    found: Callable[..., Any] = target
+    found: Callable[..., object] = target
     return found
 
 
-def build_network(target: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
-    """Call a class or a factory function with all arguments, and none left out.
+def build_network(target: Callable[..., object], arguments: Mapping[str, object]) -> nn.Module:
+    """Call a class or a factory function with all arguments.
 
     Raises:
         CheckpointError: an argument is unknown or missing, the call fails, or gives no ``nn.Module``.
@@ -79,7 +78,7 @@ def build_network(target: Callable[..., Any], arguments: Mapping[str, Any]) -> n
     return network
 
 
-def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping[str, Any]) -> None:
+def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping[str, object]) -> None:
     parameters = signature.parameters.values()
     by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     known = [p.name for p in by_name]

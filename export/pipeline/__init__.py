@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The offline stage from end to end, as stages from checkpoint to bundle."""
+"""Export a monitor: one module for each stage from checkpoint to bundle."""

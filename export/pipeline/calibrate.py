@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``calibrate``: a detector and thresholds, fitted to the entropies that the network's graph gives."""
+"""Stage ``calibrate``: fit detector and thresholds to the entropies of the network's graph."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from export.reporter import Reporter
 def calibrate_monitor(
     inputs: ExportInputs, sampled: SampledNetwork, converted: ConvertedNetwork, reporter: Reporter
 ) -> CalibratedMonitor:
-    """Fit detector and thresholds to a graph; the entropies come from that very graph, frame by frame as in the vehicle.
+    """Fit detector and thresholds to the entropies that a graph gives, frame by frame as in the vehicle.
 
     Args:
         inputs: frames and options.

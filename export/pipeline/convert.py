@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``convert``: the sampled network as an ONNX graph."""
+"""Stage ``convert``: convert the sampled network to ONNX."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from export.pipeline.sample import SampledNetwork
 
 @dataclass(frozen=True, eq=False)
 class ConvertedNetwork:
-    """The sampled network in both forms.
+    """The sampled network in PyTorch and in ONNX.
 
     Attributes:
         network: frame to segmentation and latent samples, in PyTorch.

@@ -21,7 +21,7 @@ __all__ = ["ExportOptions", "ExportResult", "export_monitor"]
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written.
+    """The result of an export.
 
     Attributes:
         manifest: of the bundle.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs that a bundle holds, and the forms in which they are run to check them."""
+"""Collect the graphs of a bundle, and load them as runnable forms to check them."""
 
 from collections.abc import Mapping
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user may ask of an export."""
+"""Options of an export."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ RESIZES = ("bilinear", "refuse")
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a user may ask of an export; None means: as the checkpoint says.
+    """Options of an export; None stands for the checkpoint's own value.
 
     Attributes:
         ckpt: the checkpoint.

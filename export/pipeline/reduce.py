@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``reduce``: the monitor in the precision that was asked for."""
+"""Stage ``reduce``: the monitor in the precision of the options."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def reduce_monitor(
     verified: VerifiedMonitor,
     reporter: Reporter,
 ) -> VerifiedMonitor:
-    """Convert the network to fewer bits and calibrate it anew; the monitor as it is where float32 was asked for.
+    """Convert the network to fewer bits and calibrate it anew; do nothing where the options ask for float32.
 
     Raises:
         ParityError: it costs more than was allowed, or its forms disagree.

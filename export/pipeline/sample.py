@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``sample``: the network with its taps sampled, and the noise that its masks are computed from."""
+"""Stage ``sample``: sample the taps of the network, and set up the noise of its masks."""
 
 from dataclasses import dataclass
 

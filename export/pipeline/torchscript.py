@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The calibrated monitor as a TorchScript module, where one was asked for."""
+"""Trace the calibrated monitor to TorchScript, where the options ask for it."""
 
 import numpy as np
 import torch

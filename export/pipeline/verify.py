@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``verify``: every form of the monitor against the PyTorch network, on frames of the calibration."""
+"""Stage ``verify``: compare every form of the monitor with the PyTorch network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ PARITY_FRAMES = 8
 
 @dataclass(frozen=True, eq=False)
 class VerifiedMonitor:
-    """A monitor whose forms do what the PyTorch network does.
+    """A monitor whose forms agree with the PyTorch network.
 
     Attributes:
         monitor: the monitor.
         graphs: what the bundle will hold of it, by the names of the files.
-        traced: the monitor in TorchScript, where it was asked for.
+        traced: the monitor in TorchScript, where the options ask for it.
         parity: the differences that were measured in float32.
-        reduction: how the monitor came to fewer bits; None in float32.
+        reduction: the monitor's conversion to fewer bits; None in float32.
     """
 
     monitor: CalibratedMonitor

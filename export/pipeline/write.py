@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``write``: golden frames, manifest and graphs in one folder that appears whole."""
+"""Stage ``write``: golden frames, manifest and graphs in a folder, by an atomic write."""
 
 import hashlib
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A calibrated monitor in fewer bits, and the gate that it has to pass."""
+"""Convert a calibrated monitor to fewer bits and check it against float32."""

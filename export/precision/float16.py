@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network in float16, for CUDA; what surrounds it stays in float32.
+"""Convert the network to float16, for CUDA; preprocessing, tap and detector stay in float32.
 
 ONNX Runtime's own converter rounds every value of the graph to float16, also between the nodes that it leaves in float32.
-Here a value is rounded where it enters the network, and in it.
+Here values are rounded at the network's input and inside it, nowhere else.
 """
 
 import onnx
@@ -36,12 +36,12 @@ _SCALES = 2  # of Resize: an input that is always float32
 
 
 def to_float16(model: ModelProto) -> ModelProto:
-    """A copy whose convolutions, and what lies between them, compute in float16; inputs and outputs keep their types.
+    """Copy a graph with its convolutions, and the nodes between them, in float16; inputs and outputs keep their types.
 
-    The tap's masked mean adds up hundreds of cells and its entropies are logarithms of small differences: both see float32.
+    The tap's masked mean sums hundreds of cells and its entropies are logarithms of small differences: both stay in float32.
 
     Args:
-        model: left as it is.
+        model: the graph; not changed.
 
     Raises:
         UsageError: the network has no convolution.

@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network in 8-bit integers, by ONNX Runtime's static quantisation, calibrated on the user's frames.
+"""Quantise the network to 8-bit integers with ONNX Runtime's static quantisation, calibrated on the user's frames.
 
-Weights are quantised per output channel, activations per tensor between the least and the greatest value that the frames
-gave. The vehicle's kernels decide the format:
+Weights are quantised per output channel, activations per tensor between the least and the greatest value over the frames.
+The kernels in the vehicle decide the format:
 
-- ``int8``, for CPUs: uint8 activations; weights of 7 bits, with which processors without VNNI compute the same integers as
-  those with it (their 16-bit sums would saturate on 8);
+- ``int8``, for CPUs: uint8 activations and weights of 7 bits, since processors without VNNI add products in 16 bits, where
+  8-bit weights would saturate: with 7 bits both kinds compute the same integers;
 - ``int8-tensorrt``: int8 activations without a zero point and float biases, the only form that TensorRT takes.
 
-The last convolutions stay in float: a class map of 8-bit logits has ties. What the tap reads comes in 8 bits: its mean
-over hundreds of cells levels the rounding out (benchmarks/NOTES.md).
+The last convolutions stay in float, since a class map of 8-bit logits has ties. The layers before the tap are quantised: the
+tap's mean over hundreds of cells averages their rounding errors out (benchmarks/NOTES.md).
 """
 
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -30,19 +29,19 @@ from export.precision.network_body import CONVOLUTIONS, network_body
 from export.precision.options import INT8_TENSORRT
 
 _BETWEEN = ("Relu", "Clip", "Add", "Mul", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Resize")
-_ALREADY_FOLDED = ("onnx.quant.pre_process", "onnxruntime.quant")  # what ONNX Runtime's own preparation would note
+_ALREADY_FOLDED = ("onnx.quant.pre_process", "onnxruntime.quant")  # set by ONNX Runtime's own preparation
 
 
 class Quantiser:
-    """Quantises one graph again and again, with other layers in float; the frames are run once.
+    """Quantises a graph as often as asked, each time with other layers in float; the frames are run once.
 
     Args:
-        model: the network's graph; left as it is.
+        model: the network's graph; not changed.
         kind: ``int8`` or ``int8-tensorrt`` of ``export.precision.options``.
         frames: each ``(1, H, W, 3)`` uint8 with its noise; read once, one at a time.
 
     Raises:
-        UsageError: the network has no convolution but its last ones.
+        UsageError: the network has no other convolutions than its last ones.
     """
 
     def __init__(self, model: ModelProto, kind: str, frames: Iterable[tuple[NDArray[np.uint8], NoiseBatch]]) -> None:
@@ -53,11 +52,11 @@ class Quantiser:
             raise UsageError(
                 f"expected convolutions to quantise, the network has none but its last: drop --precision {kind}"
             )
-        self._ranges = b""  # of every value, as ONNX Runtime keeps them
+        self._ranges = b""  # of every value, in ONNX Runtime's file format
         self._quantise([name for names in self.body.layers.values() for name in names], _Frames(frames))
 
     def __call__(self, float_layers: Collection[str] = ()) -> ModelProto:
-        """The graph with all of ``layers`` but some in 8 bits, and with them what lies between."""
+        """Quantise all of ``layers`` but some, and the nodes between convolutions."""
         layers = [layer for layer in self.layers if layer not in float_layers]
         between = {
             node.name for node in self._model.graph.node if node.name in self.body.between and node.op_type in _BETWEEN
@@ -65,7 +64,7 @@ class Quantiser:
         return self._quantise([*self._nodes(layers), *sorted(between)])
 
     def only(self, layer: str) -> ModelProto:
-        """The graph with one layer in 8 bits: what it alone costs."""
+        """Quantise one layer alone, to measure what it costs."""
         return self._quantise(self._nodes([layer]))
 
     def _nodes(self, layers: Iterable[str]) -> list[str]:
@@ -76,7 +75,7 @@ class Quantiser:
         copy.CopyFrom(self._model)
         onnx.helper.set_model_props(copy, dict([_ALREADY_FOLDED]))
         tensorrt = self._kind == INT8_TENSORRT
-        extra: dict[str, Any] = {"WeightSymmetric": True, "ActivationSymmetric": tensorrt}
+        extra = {"WeightSymmetric": True, "ActivationSymmetric": tensorrt}
         if tensorrt:
             extra |= {"QuantizeBias": False, "DedicatedQDQPair": True}
         with tempfile.TemporaryDirectory(prefix="lsood_int8.") as folder:
@@ -107,7 +106,7 @@ class _Frames(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, frames: Iterable[tuple[NDArray[np.uint8], NoiseBatch]]) -> None:
         self._frames = iter(frames)
 
-    def get_next(self) -> dict[str, NDArray[Any]] | None:
-        """One frame, as ONNX Runtime's calibration asks for it; None at the end."""
+    def get_next(self) -> Mapping[str, NDArray[np.generic]] | None:
+        """Give the next frame by input name, as ONNX Runtime's calibration requires; None at the end."""
         case = next(self._frames, None)
         return None if case is None else graph_feed(*case)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which nodes of a graph are the network itself: its convolutions and what lies between them.
+"""Find the nodes of a graph that are the network itself: its convolutions and the nodes between them.
 
-Fewer bits pay there and nowhere else. What comes before (preprocessing) and after (the tap's mean, the logits' upsampling,
-the evaluation's logarithms) is cheap, and loses more by rounding than the convolutions do.
+Fewer bits save time there. What comes before (preprocessing) and after (the tap's mean, the logits' upsampling, the
+evaluation's logarithms) takes little time and loses more by rounding than the convolutions do.
 """
 
 from collections import defaultdict
@@ -17,13 +17,13 @@ CONVOLUTIONS = ("Conv", "ConvTranspose")
 
 @dataclass(frozen=True)
 class NetworkBody:
-    """The network inside a graph whose nodes all have names.
+    """The network inside a graph.
 
     Attributes:
-        model: the graph.
-        layers: names of the convolutions' nodes by layer, in the order of the graph. A layer that runs for the frame and once
-            more in batch S has two.
-        between: names of the other nodes that lie both behind a convolution and before one.
+        model: the graph, whose nodes all have names.
+        layers: names of the convolutions' nodes by layer, in the order of the graph. A layer that runs once for the frame and
+            once for its S samples has two.
+        between: names of the other nodes on a path from a convolution to another.
     """
 
     model: ModelProto
@@ -32,12 +32,12 @@ class NetworkBody:
 
     @property
     def nodes(self) -> frozenset[str]:
-        """Names of all of them."""
+        """Names of all these nodes."""
         return self.between.union(*self.layers.values())
 
     @cached_property
     def last_layers(self) -> tuple[str, ...]:
-        """Layers that no other one follows: classifiers, and the last before the tap where it is the end of the graph."""
+        """Layers that no other convolution follows: classifiers, and the last one before a tap at the end of the graph."""
         followed = _reaching(self.model, {name for names in self.layers.values() for name in names})
         return tuple(layer for layer, names in self.layers.items() if not followed.issuperset(names))
 
@@ -61,13 +61,13 @@ def network_body(model: ModelProto) -> NetworkBody:
 
 
 def layer_name(node: NodeProto) -> str:
-    """Name of a convolution's layer in the PyTorch network, as its weight tells it."""
+    """Name a convolution's layer in the PyTorch network, by the name of its weight."""
     path = str(node.input[1]).removesuffix(".weight")
     return path.partition("network.")[2] or path
 
 
 def _reaching(model: ModelProto, goals: Iterable[str]) -> set[str]:
-    """Names of the nodes from which a node among ``goals`` is reached by one step or more."""
+    """Find the nodes from which a node among ``goals`` is reached in one or more steps."""
     goals, values, found = set(goals), set[str](), set[str]()
     for node in reversed(
         model.graph.node
@@ -81,7 +81,7 @@ def _reaching(model: ModelProto, goals: Iterable[str]) -> set[str]:
 
 
 def _descendants(model: ModelProto, starts: Iterable[str]) -> set[str]:
-    """Names of the nodes that read, directly or not, what a node among ``starts`` gives."""
+    """Find the nodes that are reached from a node among ``starts`` in one or more steps."""
     starts, values, found = set(starts), set[str](), set[str]()
     for node in model.graph.node:
         follows = not values.isdisjoint(node.input)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A calibrated monitor in fewer bits: its network is converted, calibrated anew and compared with float32.
 
-Where 8 bits everywhere cost more than was allowed, layers go back to float, the most costly first, twice as many at each step.
+Where 8 bits everywhere cost more than the limits allow, layers go back to float: the most costly first, twice as many a step.
 """
 
 from collections.abc import Callable, Iterable, Sequence

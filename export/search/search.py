@@ -22,8 +22,9 @@ from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.layers.dropblock import is_drop_block
+from export.pipeline.constants import resolve_preprocessing
 from export.pipeline.options import ExportOptions
-from export.pipeline.resolve import check_options, resolve_preprocessing
+from export.pipeline.resolve import check_options
 from export.reporter import SILENT, Reporter
 from export.sampling.taps import resolve_taps
 from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds

@@ -17,8 +17,8 @@ from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
 from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
+from export.pipeline.constants import resolve_drop_block
 from export.pipeline.options import ExportOptions
-from export.pipeline.resolve import resolve_drop_block
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import list_layers
 from export.search.features import TapSlice

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Constants of the network that are not among its weights: preprocessing and DropBlock's.
+
+A value given in the options comes before the checkpoint's.
+"""
+
+from export.checkpoint.load import Checkpoint
+from export.errors import UsageError
+from export.frames.files import FrameFiles
+from export.layers.dropblock import DropBlockRandomness
+from export.layers.preprocessing import Preprocessing
+from export.models import DeepLabV3PlusModule
+from export.pipeline.options import ExportOptions
+
+
+def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames: FrameFiles) -> Preprocessing:
+    """Choose size, normalisation and crop of the network's input.
+
+    Raises:
+        UsageError: the normalisation is not known, or crop, frame and input do not fit together.
+    """
+    known = checkpoint.hyper_parameters
+    mean, std = options.mean or known.get("mean"), options.std or known.get("std")
+    if mean is None or std is None:
+        raise UsageError(
+            "expected --mean and --std, the checkpoint does not say how its frames were normalised "
+            "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
+        )
+    top, left, crop_height, crop_width = options.crop or (0, 0, *frames.shape[:2])
+    if top + crop_height > frames.shape[0] or left + crop_width > frames.shape[1]:
+        raise UsageError(
+            f"expected --crop inside frames of {frames.shape[1]}x{frames.shape[0]}, got rows {top} to {top + crop_height}, "
+            f"columns {left} to {left + crop_width}"
+        )
+    height, width = options.input_size or known.get("input_size") or (crop_height, crop_width)
+    if min(height, width) < 1:
+        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}")
+    if options.resize == "refuse" and (height, width) != (crop_height, crop_width):
+        raise UsageError(
+            f"expected what the network sees of a frame to have its input size {width}x{height}, got "
+            f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear"
+        )
+    try:
+        return Preprocessing(height, width, mean, std, options.channels, options.crop)
+    except ValueError as error:
+        raise UsageError(f"{error}: check --mean, --std and --crop") from error
+
+
+def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float | None, int | None]:
+    """Choose DropBlock's constants by flags; None and None where the network's own layers have theirs.
+
+    One flag alone is completed from the network's DropBlock layers. A checkpoint of the guide does not hold these constants,
+    which were in the code that trained it: there the layers' own values mean nothing.
+
+    Raises:
+        UsageError: a constant is missing or out of range.
+    """
+    given = {"drop_prob": options.drop_prob, "block_size": options.block_size}
+    unknown = [name for name in given if name not in checkpoint.hyper_parameters and given[name] is None]
+    if unknown and isinstance(checkpoint.network, DeepLabV3PlusModule):
+        raise UsageError(
+            "expected --drop-prob and --block-size, the checkpoint does not carry DropBlock's constants "
+            "(the guide's code had 0.5 and 8 in 2024, 0.2 and 12 in 2023: look into the code that trained it)"
+        )
+    drop_prob, block_size = options.drop_prob, options.block_size
+    if drop_prob is None and block_size is None:
+        return None, None
+    own = {DropBlockRandomness.recognise(module) for module in checkpoint.network.modules()} - {None}
+    if drop_prob is None or block_size is None:
+        if len(own) != 1:
+            raise UsageError("expected --drop-prob and --block-size, got one of them: give both or neither")
+        (constants,) = own
+        assert constants is not None
+        drop_prob = constants.drop_prob if drop_prob is None else drop_prob
+        block_size = constants.block_size if block_size is None else block_size
+    if not 0 < drop_prob < 1 or block_size is None or block_size < 1:
+        raise UsageError(
+            f"expected --drop-prob in (0, 1) and --block-size of at least 1, got {drop_prob} and {block_size}"
+        )
+    return drop_prob, block_size
