@@ -16,7 +16,7 @@ from torch import Tensor
 
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.graphs.monitor_forms import Form, Outputs
+from export.graphs.monitor_forms import Form, MonitorOutputs
 from export.graphs.noise import NoiseBatch, NoiseSource
 from lsood_runtime.offline import ParityRecord
 
@@ -45,7 +45,7 @@ class Reference:
     neighbors: int
     kind: str
 
-    def __call__(self, frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
+    def __call__(self, frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
         """Compute the outputs that a form must give."""
         with torch.inference_mode():
             images = self.preprocess(torch.from_numpy(frames))
@@ -96,7 +96,7 @@ def measure_parity(
     )
 
 
-def _difference(got: Outputs, expected: Outputs, kind: str) -> tuple[float, float, float]:
+def _difference(got: MonitorOutputs, expected: MonitorOutputs, kind: str) -> tuple[float, float, float]:
     """Of the latent samples, where the form shows them, of the segmentation and the score: as in :class:`ParityRecord`."""
     latent = _relative(got["latent_samples"], expected["latent_samples"]) if "latent_samples" in got else 0.0
     segmentation = 0.0
@@ -126,9 +126,9 @@ def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> Non
     ):
         if not value <= tolerance:
             raise ParityError(
-                f"expected the exported graph to agree with the PyTorch network over {parity.frames} frames, got {name} that "
-                f"differ by {value:.3g}, allowed is {tolerance:.3g}; no bundle was written: check that the network in "
-                "evaluation mode is free of randomness and treats every frame of a batch alike"
+                f"expected differences of at most {tolerance:.3g}, the exported graph disagrees with the PyTorch network "
+                f"over {parity.frames} frames: {name} differ by {value:.3g}; no bundle was written: check that the network "
+                "is free of randomness in evaluation mode and treats every frame of a batch alike"
             )
 
 

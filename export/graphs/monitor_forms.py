@@ -12,10 +12,10 @@ from onnx import ModelProto
 from export.graphs.noise import NoiseBatch, noise_name
 from lsood_runtime.offline import session_options
 
-Outputs = Mapping[str, NDArray[Any]]
+MonitorOutputs = Mapping[str, NDArray[Any]]
 """``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""
 
-Form = Callable[[NDArray[np.uint8], NoiseBatch], Outputs]
+Form = Callable[[NDArray[np.uint8], NoiseBatch], MonitorOutputs]
 
 
 def cpu_session(model: ModelProto) -> ort.InferenceSession:
@@ -26,7 +26,7 @@ def cpu_session(model: ModelProto) -> ort.InferenceSession:
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:
     """The form that ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
 
-    def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
+    def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
         outputs = run_graph(segmentation, frames, noise)
         (score,) = detector.run(["score"], {"latent_samples": outputs["latent_samples"]})
         return {**outputs, "score": score}

@@ -20,7 +20,7 @@ from export.detectors.entropy import entropy_offset
 from export.detectors.entropy_constants import MIN_DIST
 from export.detectors.registry import DetectorSpec
 from export.errors import ConversionError, first_line
-from export.graphs.monitor_forms import Form, Outputs
+from export.graphs.monitor_forms import Form, MonitorOutputs
 from export.graphs.noise import NoiseBatch
 from export.graphs.segmentation import MonitoredNetwork
 
@@ -163,7 +163,7 @@ def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Fo
         monitor.save(str(path))
         loaded = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
 
-    def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> Outputs:
+    def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
         with torch.inference_mode():
             results = loaded(torch.from_numpy(frames), *map(torch.from_numpy, noise))
         return {name: result.numpy() for name, result in zip(outputs, results, strict=True)}

@@ -15,7 +15,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
-from export.graphs.monitor_forms import Form, Outputs, class_maps, cpu_session, run_graph
+from export.graphs.monitor_forms import Form, MonitorOutputs, class_maps, cpu_session, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.precision.float16 import to_float16
 from export.precision.gate import PrecisionGate
@@ -160,7 +160,7 @@ def rank_layers(
         reporter: told how far the loop over layers has come.
     """
 
-    def outputs(graph: ModelProto) -> list[Outputs]:
+    def outputs(graph: ModelProto) -> list[MonitorOutputs]:
         session = cpu_session(graph)
         return [run_graph(session, *case) for case in cases]
 

@@ -18,7 +18,7 @@ from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.cli.export import main
 from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
-from export.graphs.monitor_forms import Outputs, graph_feed
+from export.graphs.monitor_forms import MonitorOutputs, graph_feed
 from export.graphs.noise import NoiseSource
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
@@ -187,7 +187,7 @@ def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
     def ask() -> GateDecisions:
         seen.append([])
 
-        def monitor(batch: NDArray[np.uint8], noise: Any) -> Outputs:
+        def monitor(batch: NDArray[np.uint8], noise: Any) -> MonitorOutputs:
             seen[-1].append((int(batch.sum()), float(noise[0].item())))
             logits = np.stack([batch[..., 0] > 128, batch[..., 0] <= 128], axis=1).astype(np.float32)
             return {"score": np.array([batch.mean()]), "segmentation": logits}
