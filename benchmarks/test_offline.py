@@ -70,7 +70,8 @@ PEAK = """
 import sys
 from pathlib import Path
 from export.calibration.options import CalibrationOptions
-from export.recalibrate import RecalibrationOptions, recalibrate
+from export.calibration.recalibration_options import RecalibrationOptions
+from export.recalibrate import recalibrate
 bundle, scenes, copies, out = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 options = RecalibrationOptions(bundle, out, (scenes,) * copies, calibration=CalibrationOptions(rates={"10%": 0.1}))
 recalibrate(options)

@@ -2,7 +2,7 @@
 """Fit a new detector and new thresholds to the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
-from export.calibration.options import CalibrationOptions
+from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
@@ -29,31 +29,6 @@ from lsood_runtime import Manifest
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
 
 _BLOCK = 256
-
-
-@dataclass(frozen=True)
-class RecalibrationOptions:
-    """Options of a recalibration.
-
-    Attributes:
-        bundle: the old bundle; left as it is.
-        out: the new one.
-        frames: in-distribution frames, folders and files, in the order of recording.
-        features: files of features in place of frames.
-        save_features: file to write the frames' features to.
-        calibration: of detector and thresholds.
-        overwrite: replace a bundle at ``out``.
-        threads: of ONNX Runtime; None for one a core.
-    """
-
-    bundle: Path
-    out: Path
-    frames: tuple[Path, ...] = ()
-    features: tuple[Path, ...] = ()
-    save_features: Path | None = None
-    calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
-    overwrite: bool = False
-    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +63,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
         raise UsageError(
             "expected --save-features together with --frames, got it with --features: these are in files already"
         )
-    check_destination(options.out, options.overwrite)
+    check_destination(options.destination, options.overwrite)
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     chosen, channels = options.calibration, graphs.manifest.input.channels
@@ -100,7 +75,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     calibration = calibrate(entropies, measured.drives, measured.held_out, chosen, ood, measured.warnings)
     _check_agreement(calibration, entropies)
 
-    reporter.stage(f"writing {options.out}")
+    reporter.stage(f"writing {options.destination}")
     return _write(options, graphs.contents, calibration)
 
 
@@ -189,7 +164,7 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": given},
     )
-    with atomic_folder(options.out) as folder:
+    with atomic_folder(options.destination) as folder:
         save_golden_frames(folder, golden)
         written = write_bundle(folder, renewed, graphs)
     return RecalibrationResult(written, tuple(sorted(manifest.files.keys() - written.files.keys())))

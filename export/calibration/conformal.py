@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from export.calibration.autocorrelation import effective_frames
-from export.calibration.options import is_rate
+from export.calibration.operating_points import is_rate
 from export.errors import CalibrationError
 from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
 from lsood_runtime.offline import OperatingPoint

@@ -2,10 +2,14 @@
 """Parse operating points: target false-alarm rates, with or without a name."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from export.calibration.options import is_rate
 from export.errors import UsageError
+
+
+def is_rate(value: float) -> bool:
+    """Whether a number is a false-alarm rate: above 0, which no threshold holds, and below 1, which every one does."""
+    return 0 < value < 1
 
 
 def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
@@ -30,3 +34,8 @@ def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
             )
         points[name] = rate
     return points
+
+
+def operating_point_words(rates: Mapping[str, float]) -> list[str]:
+    """The words from which :func:`parse_operating_points` reads these rates."""
+    return [f"{name}={rate}" for name, rate in rates.items()]

@@ -4,50 +4,97 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
+from export.calibration.operating_points import is_rate, operating_point_words, parse_operating_points
+from export.detectors.registry import DETECTORS, densities, detector_help, detectors_on_ood_frames
 from export.errors import UsageError
+from export.option_table import Words, flag
 
 AUTO = "auto"
 GUARANTEES = ("frames", "drives")
 
 
-def is_rate(value: float) -> bool:
-    """Whether a number can be a target false-alarm rate: above 0 and below 1."""
-    return 0 < value < 1
+_DETECTOR, _THRESHOLDS = "detector", "thresholds"
+
+
+def _detector_text() -> str:
+    choice = f"the likelier of {' and '.join(densities())}, by in-distribution frames alone"
+    return f"{detector_help()}; {AUTO}: {choice}"
 
 
 @dataclass(frozen=True)
 class CalibrationOptions:
-    """Options of detector and thresholds.
-
-    Attributes:
-        detector: a name in ``export.detectors.registry.DETECTORS``, or ``auto`` for the density under which the
-            in-distribution frames are likelier.
-        standardise: bring each entropy to zero mean and unit variance first.
-        pca: whitened principal components that the detector sees; None for the entropies themselves.
-        ood_frames: out-of-distribution frames, folders and files: for a detector that needs them, and no other.
-        group_by: how frames are told apart by drive: ``none``, ``folder``, ``prefix`` or a CSV table.
-        threshold_drives: drives that set the thresholds; empty leaves the choice to the program.
-        rates: target false-alarm rate of each operating point, in (0, 1); the first one is the default.
-        guarantee: ``frames`` of the known drives, or ``drives``: frames of new ones too.
-        train_frames: frames that the network was trained on, to warn of calibration frames that look like them.
-        seed: of the PCA.
+    """Options of detector and thresholds; each field's text is what ``--help`` says of its flag.
 
     Raises:
         UsageError: no rate, or one outside (0, 1).
     """
 
-    detector: str = "kde"
-    standardise: bool = False
-    pca: int | None = None
-    ood_frames: tuple[Path, ...] = ()
-    group_by: str = "none"
-    threshold_drives: tuple[str, ...] = ()
-    rates: Mapping[str, float] = field(default_factory=lambda: {"5%": 0.05})
-    guarantee: str = "frames"
-    train_frames: tuple[Path, ...] = ()
-    seed: int = 0
+    detector: str = field(default="kde", metadata=flag(_detector_text, _DETECTOR, choices=lambda: (AUTO, *DETECTORS)))
+    standardise: bool = field(
+        default=False, metadata=flag("bring each entropy to zero mean and unit variance first", _DETECTOR)
+    )
+    pca: int | None = field(
+        default=None,
+        metadata=flag("whitened principal components (default: none, all entropies)", _DETECTOR, metavar="N"),
+    )
+    ood_frames: tuple[Path, ...] = field(
+        default=(),
+        metadata=flag(
+            lambda: (
+                "out-of-distribution frames: folders or image files; only for "
+                + " and ".join(detectors_on_ood_frames())
+            ),
+            _DETECTOR,
+            metavar="PATH",
+        ),
+    )
+    group_by: str = field(
+        default="none",
+        metadata=flag(
+            "how frames are told apart by drive: folder; prefix, the file name up to its first underscore; none, all one "
+            "drive; or a CSV table with the columns frame and drive",
+            _THRESHOLDS,
+            metavar="RULE",
+        ),
+    )
+    threshold_drives: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "drives that set the thresholds and fit nothing (default: about a third of the frames, whole drives)",
+            _THRESHOLDS,
+            metavar="DRIVE",
+        ),
+    )
+    rates: Mapping[str, float] = field(
+        default_factory=lambda: {"5%": 0.05},
+        metadata=flag(
+            "share of in-distribution frames that may be flagged; several make several operating points, the first one is "
+            "the default: --false-alarm-rate 0.05 strict=0.01 (default: 0.05)",
+            _THRESHOLDS,
+            name="--false-alarm-rate",
+            metavar="[NAME=]RATE",
+            words=Words(parse_operating_points, operating_point_words),
+        ),
+    )
+    guarantee: str = field(
+        default="frames",
+        metadata=flag(
+            "frames: the rate holds for new frames of the same drives; drives: for frames of new drives too, which takes 19 "
+            "held-out drives for a rate of 5 %",
+            _THRESHOLDS,
+            choices=GUARANTEES,
+        ),
+    )
+    train_frames: tuple[Path, ...] = field(
+        default=(),
+        metadata=flag(
+            "frames that the network was trained on: warn where calibration frames look like them",
+            _THRESHOLDS,
+            metavar="PATH",
+        ),
+    )
+    seed: int = field(default=0, metadata=flag("of the PCA"))
 
     def __post_init__(self) -> None:
         outside = [f"{name}={rate}" for name, rate in self.rates.items() if not is_rate(rate)]
@@ -57,7 +104,7 @@ class CalibrationOptions:
                 "0.05 is one frame in twenty"
             )
 
-    def asdict(self) -> dict[str, Any]:
+    def asdict(self) -> dict[str, object]:
         """JSON-ready form for the manifest."""
         paths = {name: [str(path) for path in getattr(self, name)] for name in ("ood_frames", "train_frames")}
         return asdict(self) | paths | {"rates": dict(self.rates)}

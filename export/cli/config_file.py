@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options from a YAML file, turned into the flags that they stand for, so that both are checked in one place."""
+"""Options from a YAML file, turned into the words of a command line, so that both are checked in one place."""
 
-import argparse
 import difflib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from export.errors import UsageError
+from export.option_table import Option, plain_word
 
 
-def config_arguments(path: Path, parser: argparse.ArgumentParser, given: Sequence[str]) -> list[str]:
-    """Flags for the options of a file; put before the command line's own, which win.
+def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]) -> list[str]:
+    """Words for the options of a file; put before the command line's own, which win.
 
     Args:
         path: a YAML mapping from long options without dashes in front, such as ``mc-samples`` or ``mc_samples``, to their
             values; lists where a flag takes several, a mapping for ``model-arg``, true or false for switches.
-        parser: knows the flags.
+        options: that the file may hold.
         given: the command line.
 
     Raises:
@@ -31,49 +29,43 @@ def config_arguments(path: Path, parser: argparse.ArgumentParser, given: Sequenc
         raise UsageError(f"expected a YAML file, cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(values, Mapping):
         raise UsageError(f"expected a mapping of options in {path}, got {type(values).__name__}: write option: value")
-    flags = {
-        option.removeprefix("--"): action
-        for action in parser._actions
-        for option in action.option_strings
-        if option.startswith("--") and option not in ("--help", "--config")
-    }
-    arguments: list[str] = []
+    known = {option.key: option for option in options}
+    words: list[str] = []
     for key, value in values.items():
         name = str(key).replace("_", "-")
-        if name not in flags:
-            near = difflib.get_close_matches(name, flags, n=1)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else "see --help for the options"
             raise UsageError(f"expected options of the command line in {path}, got {str(key)!r}: {hint}")
-        flag = f"--{name}"
+        flag = known[name].name
         on_command_line = any(word == flag or word.startswith(f"{flag}=") for word in given)
         if value is not None and not on_command_line:
-            arguments += _words(flag, flags[name], value, path)
-    return arguments
-
-
-def _words(flag: str, action: argparse.Action, value: Any, path: Path) -> Iterator[str]:
-    name = flag.removeprefix("--")
-    if action.nargs == 0:
-        if not isinstance(value, bool):
-            raise UsageError(f"expected true or false for {name} in {path}, got {value!r}")
-        if value:
-            yield flag
-    elif name == "model-arg":
-        if not isinstance(value, Mapping):
-            raise UsageError(f"expected a mapping for {name} in {path}, got {value!r}: write model-arg: {{key: value}}")
-        for key, argument in value.items():
             try:
-                yield f"{flag}={key}={json.dumps(argument, allow_nan=False)}"
-            except (TypeError, ValueError) as error:
-                raise UsageError(
-                    f"expected numbers, strings or lists for {name} in {path}, got {argument!r}"
-                ) from error
-    elif action.nargs is None:
+                words += _words(known[name], value)
+            except UsageError as error:
+                raise UsageError(f"{path}: {error}") from error
+    return words
+
+
+def _words(option: Option, value: object) -> Iterator[str]:
+    """A flag with its words, from what the file holds."""
+    name = option.key
+    if option.is_switch:
+        if not isinstance(value, bool):
+            raise UsageError(f"expected true or false for {name}, got {value!r}")
+        if value:
+            yield option.name
+    elif option.flag.words is not None and option.flag.words.mapping:
+        if not isinstance(value, Mapping):
+            raise UsageError(f"expected a mapping for {name}, got {value!r}: write {name}: {{key: value}}")
+        if value:
+            yield from option.typed(option.words_of(value))
+    elif option.count is None:
         if isinstance(value, list | Mapping):
-            raise UsageError(f"expected one value for {name} in {path}, got {value!r}")
-        yield f"{flag}={value}"
+            raise UsageError(f"expected one value for {name}, got {value!r}")
+        yield from option.typed([str(value)])
     else:
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, list | Mapping) for item in items):
-            raise UsageError(f"expected a list of plain values for {name} in {path}, got {value!r}")
-        yield from (flag, *map(str, items))
+            raise UsageError(f"expected a list of plain values for {name}, got {value!r}")
+        yield from option.typed([plain_word(Path(str(item)) if option.parse is Path else item) for item in items])

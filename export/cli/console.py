@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Console output of the commands: stages and progress on stderr, errors in one line, exit codes by cause."""
 
-import argparse
 import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from export.errors import ExportError
+from export.option_table import flag
 from lsood_runtime import LsoodError
 
 T = TypeVar("T")
@@ -19,11 +20,14 @@ bits cost too much, 6 calibration impossible
 """
 
 
-def add_verbosity_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--verbose`` and ``--quiet``."""
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--verbose", action="store_true", help="log every library's messages, and tracebacks")
-    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
+@dataclass(frozen=True)
+class ConsoleOptions:
+    """How much a command prints; each field's text is what ``--help`` says of its flag."""
+
+    verbose: bool = field(
+        default=False, metadata=flag("log every library's messages, and tracebacks", excludes_others=True)
+    )
+    quiet: bool = field(default=False, metadata=flag("print nothing but errors", excludes_others=True))
 
 
 class ConsoleReporter:
@@ -52,13 +56,13 @@ class ConsoleReporter:
             yield from bar.track(items, total=total, description=what)
 
 
-def run_command(work: Callable[[ConsoleReporter], None], *, verbose: bool, quiet: bool) -> int:
-    """Do the work; an error of ours becomes one line on stderr and its exit code."""
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.ERROR, stream=sys.stderr)
+def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions) -> int:
+    """Do the work and give the exit code; an error of this package becomes one line on stderr."""
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, stream=sys.stderr)
     try:
-        work(ConsoleReporter(quiet))
+        work(ConsoleReporter(options.quiet))
     except (ExportError, LsoodError) as error:
-        if verbose:
+        if options.verbose:
             traceback.print_exc()
         print(f"export: error: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, ExportError) else 1

@@ -2,8 +2,9 @@
 """The command that a command prints in its last line, ready to be pasted into a shell."""
 
 import shlex
-from collections.abc import Iterable
 from pathlib import Path
+
+from export.option_table import plain_word
 
 
 def next_command(*words: str | Path) -> str:
@@ -13,8 +14,4 @@ def next_command(*words: str | Path) -> str:
         words: the command, its flags and its files; files as paths, since one that begins with a dash is then written with
             its folder, lest it pass for a flag.
     """
-    return f"next: {shlex.join(_as_typed(words))}"
-
-
-def _as_typed(words: Iterable[str | Path]) -> list[str]:
-    return [f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word) for word in words]
+    return f"next: {shlex.join(map(plain_word, words))}"

@@ -6,36 +6,57 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
+from export.evaluation.named_sets import kind_words, named_set_words, read_kinds, read_named_sets
+from export.option_table import Words, flag
+
+_FRAMES, _FIGURES = "frames", "figures"
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Options of an evaluation.
+    """Options of an evaluation; each field's text is what ``--help`` says of its flag."""
 
-    Attributes:
-        bundle: its folder.
-        ind: in-distribution frames that neither network, detector nor thresholds have seen.
-        ood: out-of-distribution frames by name.
-        labels: folders of label files, PNG class ids under the frames' own names.
-        ignored_labels: ids of pixels that do not count.
-        kinds: synthetic anomalies of the in-distribution frames, keys of ``ANOMALIES``.
-        severities: of these.
-        every: take every n-th in-distribution frame for the synthetic anomalies.
-        fit_frames: in-distribution frames to fit other detectors on, to compare with.
-        operating_point: whose threshold counts; None for the bundle's default.
-        seed: of anomalies and bootstrap.
-        threads: of ONNX Runtime; None for one a core.
-    """
-
-    bundle: Path
-    ind: tuple[Path, ...]
-    ood: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    labels: tuple[Path, ...] = ()
-    ignored_labels: tuple[int, ...] = (255,)
-    kinds: tuple[str, ...] = tuple(ANOMALIES)
-    severities: tuple[int, ...] = SEVERITIES
-    every: int = 1
-    fit_frames: tuple[Path, ...] = ()
-    operating_point: str | None = None
-    seed: int = 0
-    threads: int | None = None
+    bundle: Path = field(metadata=flag("the bundle that export or calibrate wrote", name="bundle", metavar="BUNDLE"))
+    ind: tuple[Path, ...] = field(
+        metadata=flag(
+            "in-distribution frames that neither network, detector nor thresholds have seen", _FRAMES, metavar="PATH"
+        )
+    )
+    ood: Mapping[str, tuple[Path, ...]] = field(
+        default_factory=dict,
+        metadata=flag(
+            "out-of-distribution frames by name: folders, files or quoted patterns",
+            _FRAMES,
+            metavar="NAME=PATH[,PATH...]",
+            words=Words(read_named_sets, named_set_words),
+        ),
+    )
+    labels: tuple[Path, ...] = field(
+        default=(), metadata=flag("folders of PNG class ids under the frames' own names", _FRAMES, metavar="DIR")
+    )
+    ignored_labels: tuple[int, ...] = field(
+        default=(255,), metadata=flag("label ids without a class", _FRAMES, name="--ignore-label", metavar="ID")
+    )
+    kinds: tuple[str, ...] = field(
+        default=tuple(ANOMALIES),
+        metadata=flag(
+            f"degradations to make of the in-distribution frames: all, none, or some of {', '.join(ANOMALIES)}",
+            _FRAMES,
+            name="--synthetic",
+            metavar="KIND",
+            words=Words(read_kinds, kind_words),
+        ),
+    )
+    severities: tuple[int, ...] = field(
+        default=SEVERITIES, metadata=flag("of the degradations, from 1 to 5", _FRAMES, metavar="S")
+    )
+    every: int = field(default=1, metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N"))
+    fit_frames: tuple[Path, ...] = field(
+        default=(),
+        metadata=flag("in-distribution frames to fit other detectors on, to compare with", _FRAMES, metavar="PATH"),
+    )
+    operating_point: str | None = field(
+        default=None, metadata=flag("whose threshold counts (default: the bundle's)", _FIGURES, metavar="NAME")
+    )
+    seed: int = field(default=0, metadata=flag("of degradations and intervals", _FIGURES))
+    threads: int | None = field(default=None, metadata=flag("CPU threads (default: one a core)", _FIGURES, metavar="N"))

@@ -1,81 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of an export."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from export.calibration.options import CalibrationOptions
-from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
+from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
+from export.option_table import INPUT_AND_OUTPUT, flag
+from export.pipeline.capabilities import format_help, format_names
+from export.pipeline.network_options import NETWORK, NetworkOptions
 from export.precision.options import PrecisionOptions
 from export.sampling.mask_mode import Mode
 
-CHANNELS = ("rgb", "bgr")
-RESIZES = ("bilinear", "refuse")
+_SAMPLING = "sampling"
+_FORMS = "more forms of the monitor, in the same folder"
 
 
 @dataclass(frozen=True)
-class ExportOptions:
-    """Options of an export; None stands for the checkpoint's own value.
+class ExportOptions(NetworkOptions):
+    """Options of an export; each field's text is what ``--help`` says of its flag."""
 
-    Attributes:
-        ckpt: the checkpoint.
-        frames: in-distribution frames: folders and files, in the order of recording.
-        out: the bundle's folder.
-        model: ``package.module:Class``; None for DeepLabV3PlusModule.
-        model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters.
-        trust_checkpoint: unpickle whatever the checkpoint holds.
-        tap: names of the layers to sample; empty for the network's one DropBlock layer.
-        input_size: ``(height, width)`` of the network's input.
-        channels: order of a frame's last axis in the vehicle, ``rgb`` or ``bgr``.
-        crop: ``(top, left, height, width)`` of the part of the frame that the network sees.
-        resize: ``bilinear``, or ``refuse`` where what is left of the frame must have the network's size already.
-        mc_samples: S, Monte-Carlo samples a frame.
-        masks: ``fixed``, ``fresh`` or ``input``, see :class:`export.sampling.sampler.Sampler`.
-        seed: of the masks and the noise.
-        neighbors: k of the entropy estimate, below S.
-        drop_prob: DropBlock's p.
-        block_size: DropBlock's b.
-        force: accept constants under which many masks drop nothing.
-        mean: RGB mean of the frames in [0, 1].
-        std: RGB standard deviation.
-        calibration: of detector and thresholds.
-        segmentation: ``classes``, ``logits`` or ``none``.
-        fuse: write ``monitor.onnx`` too, one graph from frame to score.
-        format: ``onnx``, or ``torchscript`` for ``monitor.pt`` beside the graphs.
-        precision: of the network, and what fewer bits may cost.
-        overwrite: replace an existing bundle.
-    """
-
-    ckpt: Path
-    frames: tuple[Path, ...]
-    out: Path
-    model: str | None = None
-    model_args: Mapping[str, Any] = field(default_factory=dict)
-    trust_checkpoint: bool = False
-    tap: tuple[str, ...] = ()
-    input_size: tuple[int, int] | None = None
-    channels: str = "rgb"
-    crop: tuple[int, int, int, int] | None = None
-    resize: str = "bilinear"
-    mc_samples: int = 16
-    masks: Mode = "fixed"
-    seed: int = 0
-    neighbors: int = DEFAULT_NEIGHBORS
-    drop_prob: float | None = None
-    block_size: int | None = None
-    force: bool = False
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
+    frames: tuple[Path, ...] = field(
+        metadata=flag(
+            "in-distribution frames: folders or image files, in the order of recording",
+            INPUT_AND_OUTPUT,
+            metavar="PATH",
+        )
+    )
+    out: Path = field(metadata=flag("the bundle's folder", INPUT_AND_OUTPUT, metavar="DIR"))
+    _: KW_ONLY
+    overwrite: bool = field(
+        default=False,
+        metadata=flag("replace the bundle at --out once the new one is complete", INPUT_AND_OUTPUT),
+    )
+    segmentation: str = field(
+        default="classes",
+        metadata=flag(
+            "what the graph gives beside the score: the most likely class of each pixel, the network's logits, or nothing",
+            NETWORK,
+            choices=SEGMENTATION_KINDS,
+        ),
+    )
+    tap: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "layers to sample, concatenated; may be repeated (default: the one DropBlock layer)",
+            _SAMPLING,
+            metavar="NAME",
+            adds_up=True,
+        ),
+    )
+    mc_samples: int = field(default=16, metadata=flag("samples a frame", _SAMPLING, metavar="S"))
+    masks: Mode = field(
+        default="fixed",
+        metadata=flag(
+            "fixed: drawn now, the same for every frame; fresh: drawn for each frame in the graph; input: computed from "
+            "noise that is an input of the graph",
+            _SAMPLING,
+        ),
+    )
+    seed: int = field(default=0, metadata=flag("of the masks and the PCA", _SAMPLING))
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
-    segmentation: str = "classes"
-    fuse: bool = False
-    format: str = "onnx"
+    fuse: bool = field(
+        default=False,
+        metadata=flag(
+            "monitor.onnx: frame to score and segmentation in one graph, for ONNX Runtime in any language", _FORMS
+        ),
+    )
+    format: str = field(
+        default="onnx",
+        metadata=flag(format_help, _FORMS, choices=format_names),
+    )
     precision: PrecisionOptions = field(default_factory=PrecisionOptions)
-    overwrite: bool = False
 
-    def asdict(self) -> dict[str, Any]:
+    def asdict(self) -> dict[str, object]:
         """JSON-ready form for the manifest."""
         values = asdict(self)
         paths = {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}

@@ -1,28 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
 """Precision of the network of a monitor: which one, and how much fewer bits may change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from export.option_table import flag
 from lsood_runtime.offline import PRECISIONS
 
 FLOAT32, FLOAT16, INT8, INT8_TENSORRT = PRECISIONS
 
 
+_PRECISION = "precision of the network (the detector keeps float64)"
+
+
 @dataclass(frozen=True)
 class PrecisionOptions:
-    """Precision of the network, and limits of what it may change against float32.
+    """Options of the network's precision; each field's text is what ``--help`` says of its flag."""
 
-    Attributes:
-        kind: one of ``PRECISIONS``.
-        max_flips: largest share of frames on which the monitor may decide otherwise than in float32.
-        max_auroc_loss: how much of the mean AUROC over the degraded frames may be lost.
-        max_pixel_changes: largest share of pixels of in-distribution frames that may get another class.
-    """
-
-    kind: str = FLOAT32
-    max_flips: float = 0.05  # the gate's degradations are mild, many of their frames near the threshold
-    max_auroc_loss: float = 0.005
-    max_pixel_changes: float = 0.02
+    kind: str = field(
+        default=FLOAT32,
+        metadata=flag(
+            "fp16 for CUDA; int8 for CPUs, best with VNNI; int8-tensorrt for TensorRT; calibrated on --frames and compared "
+            "with float32 on held-out frames, as they are and mildly degraded",
+            _PRECISION,
+            name="--precision",
+            choices=PRECISIONS,
+        ),
+    )
+    max_flips: float = field(  # the gate's degraded frames are mild ones, many of them near the threshold
+        default=0.05,
+        metadata=flag(
+            "largest share of these frames that may be decided otherwise; layers that hurt stay in float",
+            _PRECISION,
+            metavar="X",
+        ),
+    )
+    max_auroc_loss: float = field(
+        default=0.005,
+        metadata=flag(
+            "AUROC that may be lost on the degraded ones; layers that hurt stay in float", _PRECISION, metavar="X"
+        ),
+    )
+    max_pixel_changes: float = field(
+        default=0.02,
+        metadata=flag(
+            "largest share of pixels that may change their class; layers that hurt stay in float",
+            _PRECISION,
+            metavar="X",
+        ),
+    )
 
 
 @dataclass(frozen=True)

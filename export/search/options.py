@@ -1,41 +1,113 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of a search."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 
-from export.anomalies import ANOMALIES
-from export.detectors.registry import detectors_on_ind_frames
+from export.anomalies import ANOMALIES, SEVERITIES
+from export.calibration.options import CalibrationOptions
+from export.detectors.registry import DETECTORS, detectors_on_ind_frames
+from export.errors import UsageError
+from export.option_table import INPUT_AND_OUTPUT, Words, flag
+from export.pipeline.network_options import NetworkOptions
 from export.pipeline.options import ExportOptions
+
+_CANDIDATES, _JUDGED = "candidates", "how they are judged"
+
+
+def read_taps(words: Sequence[str]) -> tuple[str, ...]:
+    """Read names of layers, several in a word where commas stand between them."""
+    return tuple(name for word in words for name in word.split(",") if name)
+
+
+def tap_words(taps: Sequence[str]) -> list[str]:
+    """The words from which :func:`read_taps` reads these layers.
+
+    Raises:
+        UsageError: a name with a comma.
+    """
+    commas = [name for name in taps if "," in name]
+    if commas:
+        raise UsageError(
+            f"expected names of layers without a comma behind --taps, got {commas[0]}: search one at a time"
+        )
+    return list(taps)
 
 
 @dataclass(frozen=True)
-class SearchOptions:
-    """Options of a search.
+class SearchOptions(NetworkOptions):
+    """Options of a search; each field's text is what ``--help`` says of its flag."""
 
-    Attributes:
-        export: checkpoint, frames, taps, preprocessing and constants, as an export takes them; where it is told to write to
-            and how many samples it takes do not count.
-        samples: numbers of samples to look at.
-        detectors: to look at.
-        components: of the PCA before them; 0 for none.
-        ood_frames: real out-of-distribution frames; empty: synthetic shifts are made of the in-distribution frames.
-        kinds: of the synthetic shifts.
-        severity: of these.
-        every: take every n-th frame for these.
-        group_by: how frames are told apart by drive.
-        timed: how many of the best are timed.
-        guide: judge the guide's own configuration too, on shifts that neither it nor the best was fitted on.
-    """
+    frames: tuple[Path, ...] = field(
+        metadata=flag("in-distribution frames, in the order of recording", INPUT_AND_OUTPUT, metavar="PATH")
+    )
+    _: KW_ONLY
+    ood_frames: tuple[Path, ...] = field(
+        default=(), metadata=flag("out-of-distribution frames", INPUT_AND_OUTPUT, metavar="PATH")
+    )
+    taps: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "layers, each on its own (default: the one DropBlock layer)",
+            _CANDIDATES,
+            metavar="NAME",
+            words=Words(read_taps, tap_words),
+        ),
+    )
+    samples: tuple[int, ...] = field(
+        default=(8, 16, 64), metadata=flag("numbers of samples a frame", _CANDIDATES, metavar="S")
+    )
+    detectors: tuple[str, ...] = field(
+        default_factory=detectors_on_ind_frames,
+        metadata=flag(
+            lambda: f"of {', '.join(DETECTORS)}", _CANDIDATES, metavar="KIND", choices=lambda: list(DETECTORS)
+        ),
+    )
+    components: tuple[int, ...] = field(
+        default=(0,),
+        metadata=flag("whitened principal components before them; 0: none", _CANDIDATES, name="--pca", metavar="N"),
+    )
+    kinds: tuple[str, ...] = field(
+        default=tuple(ANOMALIES),
+        metadata=flag(
+            f"degradations, where no out-of-distribution frames are given: of {', '.join(ANOMALIES)} (default: all)",
+            _JUDGED,
+            name="--shifts",
+            metavar="KIND",
+            choices=list(ANOMALIES),
+        ),
+    )
+    severity: int = field(default=3, metadata=flag("of the degradations", _JUDGED, choices=SEVERITIES))
+    every: int = field(default=4, metadata=flag("degrade every N-th frame", _JUDGED, metavar="N"))
+    group_by: str = field(
+        default="none",
+        metadata=flag("folder, prefix, none or a table, as for an export", _JUDGED, metavar="RULE"),
+    )
+    timed: int = field(default=3, metadata=flag("time the best N", _JUDGED, metavar="N"))
+    guide: bool = field(
+        default=True, metadata=flag("leave the guide's own configuration out", _JUDGED, name="--no-guide")
+    )
+    seed: int = field(default=0, metadata=flag("of masks, degradations and PCA", _JUDGED))
 
-    export: ExportOptions
-    samples: tuple[int, ...] = (8, 16, 64)
-    detectors: tuple[str, ...] = field(default_factory=detectors_on_ind_frames)
-    components: tuple[int, ...] = (0,)
-    ood_frames: tuple[Path, ...] = ()
-    kinds: tuple[str, ...] = tuple(ANOMALIES)
-    severity: int = 3
-    every: int = 4
-    group_by: str = "none"
-    timed: int = 3
-    guide: bool = True
+    def export_options(
+        self, tap: Sequence[str], samples: int, detector: str = "kde", pca_components: int | None = None
+    ) -> ExportOptions:
+        """Options of the export that makes a bundle of a candidate: written to the folder ``monitor``."""
+        shared = {item.name: getattr(self, item.name) for item in fields(NetworkOptions)}
+        needs_ood_frames = DETECTORS[detector].needs_ood_frames
+        return ExportOptions(
+            **shared,
+            frames=self.frames,
+            out=Path("monitor"),
+            tap=tuple(tap),
+            mc_samples=samples,
+            seed=self.seed,
+            calibration=CalibrationOptions(
+                detector=detector,
+                pca=pca_components,
+                ood_frames=self.ood_frames if needs_ood_frames else (),
+                group_by=self.group_by,
+                seed=self.seed,
+            ),
+        )

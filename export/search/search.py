@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layer, how many samples, which detector? Every combination, judged in one pass over the frames."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from sklearn.pipeline import Pipeline
 from torch import nn
 
@@ -22,8 +19,8 @@ from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.layers.dropblock import is_drop_block
+from export.option_table import command_words
 from export.pipeline.constants import resolve_preprocessing
-from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
 from export.reporter import SILENT, Reporter
 from export.sampling.taps import resolve_taps
@@ -62,10 +59,11 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
         ExportError: one of its classes for each cause.
     """
     _check(options)
-    reporter.stage(f"reading {options.export.ckpt}")
-    plain = options.export
-    checkpoint = load_checkpoint(plain.ckpt, plain.model, plain.model_args, trust=plain.trust_checkpoint)
-    files = FrameFiles(plain.frames, plain.channels)
+    reporter.stage(f"reading {options.ckpt}")
+    samples = tuple(sorted(set(options.samples)))
+    plain = options.export_options(options.taps, samples[-1])
+    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
+    files = FrameFiles(options.frames, options.channels)
     folds = two_folds(drive_names(files.paths, options.group_by))
     if min(map(len, folds)) < _FEWEST:
         raise CalibrationError(
@@ -73,7 +71,7 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
         )
     preprocessing = resolve_preprocessing(plain, checkpoint, files)
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
-    taps = resolve_taps(checkpoint.network, plain.tap)
+    taps = resolve_taps(checkpoint.network, options.taps)
     shifts = _shifts(options, files)
     own_tap = (
         guides_tap(checkpoint.network) if options.guide and {*GUIDE_ANOMALIES} < {s.kind for s in shifts} else None
@@ -85,29 +83,29 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
 
     reporter.stage("converting to ONNX")
     workshop = Workshop(plain, checkpoint, preprocessing, example, files.shape)
-    whole = workshop.sampler(taps, max(options.samples))
+    whole = workshop.sampler(taps, samples[-1])
     guide = None if own_tap is None else workshop.sampler([own_tap], GUIDE_SAMPLES, fresh=True)
     graphs = SearchGraphs(
         workshop.session(whole),
         None if guide is None else workshop.session(guide),
         workshop.slices(taps),
-        options.samples,
-        plain.neighbors,
+        samples,
+        options.neighbors,
     )
     ind = collect(graphs, FrameSource("in distribution", files, tuple(range(len(files)))), reporter)
     found = [collect(graphs, shift, reporter) for shift in shifts]
 
     reporter.stage("fitting and judging")
     listed = list(candidates(list(ind.rows), options.detectors, options.components))
-    ranked = [judge(candidate, ind, found, folds, plain.seed) for candidate in listed]
+    ranked = [judge(candidate, ind, found, folds, options.seed) for candidate in listed]
     ranked.sort(key=lambda one: -one.mean_auroc)
-    by_guide = judge(Candidate(GUIDE, GUIDE), ind, found, folds, plain.seed) if own_tap is not None else None
+    by_guide = judge(Candidate(GUIDE, GUIDE), ind, found, folds, options.seed) if own_tap is not None else None
     able = [one for one in ranked if _exportable(one.candidate, options)]
     pairs = [ind.frames[i % len(files)] for i in range(PAIRS + 2)]
     times = {
         one.candidate: workshop.added_ms(
             *tap_and_samples(one.candidate),
-            _fitted(one.candidate, ind, found, plain.seed),
+            _fitted(one.candidate, ind, found, options.seed),
             reporter.progress(pairs, "timing", len(pairs)),
         )
         for one in able[: options.timed]
@@ -149,7 +147,7 @@ def _check(options: SearchOptions) -> None:
     if not options.samples or not options.detectors or not set(options.detectors) <= set(DETECTORS):
         raise UsageError(f"expected numbers of samples, and detectors among {', '.join(DETECTORS)}")
     for count in options.samples:
-        check_options(replace(options.export, mc_samples=count))
+        check_options(options.export_options(options.taps, count))
     unknown = sorted(set(options.kinds) - set(ANOMALIES))
     if unknown or not (options.kinds or options.ood_frames):
         raise UsageError(f"expected shifts among {', '.join(ANOMALIES)}, got {', '.join(unknown) or 'none'}")
@@ -162,43 +160,10 @@ def _shifts(options: SearchOptions, files: FrameFiles) -> list[FrameSource]:
         strange = FrameFiles(options.ood_frames, files.channels)
         return [FrameSource("out of distribution", strange, tuple(range(len(strange))))]
     indices = tuple(range(0, len(files), options.every))
-    return [FrameSource(kind, files, indices, kind, options.severity, options.export.seed) for kind in options.kinds]
+    return [FrameSource(kind, files, indices, kind, options.severity, options.seed) for kind in options.kinds]
 
 
-def export_command(candidate: Candidate, options: SearchOptions) -> list[str | Path]:
+def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
     """Arguments of the export that makes a bundle of a candidate."""
     tap, count = tap_and_samples(candidate)
-    plain = options.export
-    words: list[str | Path] = ["--ckpt", plain.ckpt, "--tap", tap, "--mc-samples", str(count)]
-    words += ["--detector", candidate.detector]
-    words += ["--pca", str(candidate.pca_components)] if candidate.pca_components else []
-    given: dict[str, object] = {
-        "--model": plain.model,
-        "--drop-prob": plain.drop_prob,
-        "--block-size": plain.block_size,
-        "--neighbors": plain.neighbors if plain.neighbors != ExportOptions.neighbors else None,
-        "--channels": plain.channels if plain.channels != ExportOptions.channels else None,
-        "--seed": plain.seed or None,
-        "--group-by": options.group_by if options.group_by != "none" else None,
-    }
-    for flag, value in given.items():
-        words += [] if value is None else [flag, str(value)]
-    for flag, values in (
-        ("--input-size", plain.input_size),
-        ("--crop", plain.crop),
-        ("--mean", plain.mean),
-        ("--std", plain.std),
-    ):
-        words += [] if values is None else [flag, *map(str, values)]
-    for name, value in plain.model_args.items():
-        words += ["--model-arg", f"{name}={_in_yaml(value)}"]
-    words += ["--resize", plain.resize] if plain.resize != ExportOptions.resize else []
-    words += [flag for flag, set_ in (("--trust-checkpoint", plain.trust_checkpoint), ("--force", plain.force)) if set_]
-    words += ["--ood-frames", *options.ood_frames] if DETECTORS[candidate.detector].needs_ood_frames else []
-    return [*words, "--frames", *plain.frames, "--out", "monitor"]
-
-
-def _in_yaml(value: object) -> str:
-    """One line from which ``--model-arg`` reads the value again: ``null`` for None, quotes around a text like 64."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=math.inf)
-    return text.removesuffix("\n").removesuffix("\n...")
+    return command_words(options.export_options([tap], count, candidate.detector, candidate.pca_components))

@@ -18,10 +18,11 @@ from export.__main__ import main as command_line
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.calibration.options import CalibrationOptions
+from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate
 from export.errors import CalibrationError, UsageError
 from export.frames.files import FrameFiles
-from export.recalibrate import RecalibrationOptions, recalibrate
+from export.recalibrate import recalibrate
 from export.reporter import SilentReporter
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from tests.conftest import write_scenes
@@ -49,7 +50,7 @@ def again(bundle: Path, drives: Path, tmp_path: Path) -> Recalibrate:
         chosen = {"bundle": bundle, "out": tmp_path / "new", "frames": (drives,), "calibration": calibration} | options
         made = RecalibrationOptions(**chosen)  # type: ignore[arg-type]
         recalibrate(made)
-        return made.out
+        return made.destination
 
     return run
 

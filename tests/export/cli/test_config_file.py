@@ -87,7 +87,7 @@ def test_flags_win(resolved: Any) -> None:
         ("fuse: 1", "true or false for fuse"),
         ("frames: {a: b}", "list of plain values for frames"),
         ("model-arg: depth=3", "a mapping for model-arg"),
-        ("model-arg: {day: 2026-01-02}", "numbers, strings or lists for model-arg"),
+        ("model-arg: {day: 2026-01-02}", "numbers, strings, lists or mappings for --model-arg"),
         ("segmentation: boxes", "invalid choice"),
         ("mean: [1, 2]", "expected 3 arguments"),
     ],

@@ -16,6 +16,7 @@ from skl2onnx.algebra.onnx_ops import OnnxAbs, OnnxNeg, OnnxReduceMax, OnnxSub
 from sklearn.base import BaseEstimator
 
 from export.calibration.options import CalibrationOptions
+from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate, export, search
 from export.detectors.fit import choose_detector, fit_detector
 from export.detectors.onnx_operators import COLUMN
@@ -25,7 +26,7 @@ from export.graphs.detector import score_graph
 from export.graphs.torchscript import DetectorScore
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
-from export.recalibrate import RecalibrationOptions, recalibrate
+from export.recalibrate import recalibrate
 from lsood_runtime import OoDMonitor, read_manifest
 
 RNG = np.random.default_rng(0)
@@ -82,7 +83,7 @@ def test_new_detector_in_help_is_named_and_accepted(command: ModuleType, toy: st
         assert flags.detectors == [toy]
     else:
         assert TOY.help in " ".join(parser.format_help().split())
-        words = ["bundle"] if command is calibrate else ["--ckpt", "x"]
+        words = ["bundle"] if command is calibrate else ["--ckpt", "x", "--frames", "x", "--out", "x"]
         assert parser.parse_args([*words, "--detector", toy]).detector == toy
 
 
@@ -92,11 +93,11 @@ def test_new_detector_in_a_bundle_is_calibrated_and_stands_in_its_card(
     calibration = CalibrationOptions(detector=toy, rates={"10%": 0.1})
     options = RecalibrationOptions(bundle, tmp_path / "new", (frames,), calibration=calibration)
     recalibrate(options)
-    manifest = read_manifest(options.out)
+    manifest = read_manifest(options.destination)
     assert manifest.detector.kind == toy
-    card = (options.out / "README.md").read_text()
+    card = (options.destination / "README.md").read_text()
     assert f"{TOY.noun} on {manifest.detector.fit_frames} frames" in card
-    with OoDMonitor(options.out) as monitor:  # replays the golden frames
+    with OoDMonitor(options.destination) as monitor:  # replays the golden frames
         assert monitor.threshold > 0
 
 

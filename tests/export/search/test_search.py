@@ -17,6 +17,7 @@ from export.anomalies.frame_set import FrameSource
 from export.checkpoint.load import load_checkpoint
 from export.cli import search as command
 from export.cli.export import build_parser
+from export.cli.flags import options_from
 from export.data import SyntheticRoads, degrade
 from export.detectors.entropy import latent_entropy
 from export.detectors.kernel_density import ExactKernelDensity
@@ -39,7 +40,11 @@ KINDS = ("fog", "mud", "sun_flare", "night")
 @pytest.fixture(scope="module")
 def options(checkpoint: Path, frames: Path) -> SearchOptions:
     return SearchOptions(
-        ExportOptions(checkpoint, (frames,), Path("unused"), tap=TAPS, drop_prob=0.5, block_size=2),
+        checkpoint,
+        (frames,),
+        taps=TAPS,
+        drop_prob=0.5,
+        block_size=2,
         samples=(8, 16),
         detectors=("kde", "kde-classifier"),
         components=(0, 4),
@@ -148,8 +153,8 @@ def test_table_csv_and_a_command_that_can_be_pasted(
     assert "drop_block1, S = 8" in out
     last = out.strip().splitlines()[-1]
     words = shlex.split(last.removeprefix("next: python -m export "))
-    flags = build_parser().parse_args(words)
-    assert (flags.tap, flags.mc_samples, flags.detector, flags.neighbors) == ([TAPS[1]], 8, "kde", 4)
+    best = options_from(build_parser().parse(words), ExportOptions)
+    assert (best.tap, best.mc_samples, best.calibration.detector, best.neighbors) == ((TAPS[1],), 8, "kde", 4)
     rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
     assert {"features", "mean_auroc", "auroc_fog", "auroc_night"} <= set(rows[0])
     assert len(rows) == 6

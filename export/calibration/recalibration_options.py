@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of a calibration of a bundle that is there already."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from export.calibration.options import CalibrationOptions
+from export.option_table import INPUT_AND_OUTPUT, flag
+
+
+@dataclass(frozen=True)
+class RecalibrationOptions:
+    """Options of a recalibration; each field's text is what ``--help`` says of its flag."""
+
+    bundle: Path = field(
+        metadata=flag("the bundle that export wrote; it is left as it is", name="bundle", metavar="BUNDLE")
+    )
+    out: Path | None = field(
+        default=None, metadata=flag("the new bundle (default: BUNDLE-recalibrated)", INPUT_AND_OUTPUT, metavar="DIR")
+    )
+    frames: tuple[Path, ...] = field(
+        default=(),
+        metadata=flag(
+            "in-distribution frames: folders or image files, in the order of recording",
+            INPUT_AND_OUTPUT,
+            metavar="PATH",
+        ),
+    )
+    features: tuple[Path, ...] = field(
+        default=(), metadata=flag("what --save-features wrote, in place of frames", INPUT_AND_OUTPUT, metavar="FILE")
+    )
+    save_features: Path | None = field(
+        default=None,
+        metadata=flag("keep what was measured of the frames, as .npz", INPUT_AND_OUTPUT, metavar="FILE"),
+    )
+    calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    overwrite: bool = field(
+        default=False,
+        metadata=flag("replace a bundle at --out once the new one is complete", INPUT_AND_OUTPUT),
+    )
+    threads: int | None = field(
+        default=None, metadata=flag("CPU threads (default: one a core)", INPUT_AND_OUTPUT, metavar="N")
+    )
+
+    @property
+    def destination(self) -> Path:
+        """Folder of the new bundle."""
+        return self.out or self.bundle.with_name(f"{self.bundle.name}-recalibrated")

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One table describes an option: a field of a dataclass carries its flag, and all that a user can type is read off the field.
+
+    @dataclass(frozen=True)
+    class SamplingOptions:
+        mc_samples: int = field(default=16, metadata=flag("samples a frame", "sampling", metavar="S"))
+
+gives the flag ``--mc-samples S`` with its help, type and default (:mod:`export.cli.flags`), the key ``mc-samples`` of a
+configuration file (:mod:`export.cli.config_file`) and the words ``--mc-samples 32`` of a printed command
+(:func:`command_words`). What a flag takes follows from the field's type: nothing for ``bool``, several words for a tuple or a
+mapping, one word for anything else. A field that is a dataclass itself adds the options of that dataclass.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin, get_type_hints
+
+from export.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance as OptionTable
+
+INPUT_AND_OUTPUT = "input and output"
+"""Title of the flags that name what a command reads and writes."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """How the value of a field is read from the words behind its flag, where they are more than a tuple of plain values.
+
+    Attributes:
+        read: words to the value; raises :class:`UsageError`.
+        write: the value to words.
+        mapping: a configuration file holds the value as a mapping, not as words.
+    """
+
+    read: Callable[[Sequence[str]], object]
+    write: Callable[..., list[str]]
+    mapping: bool = False
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What a field's type does not say of its flag; the arguments of :func:`flag`."""
+
+    help: str | Callable[[], str]
+    group: str | None
+    name: str | None
+    metavar: str | tuple[str, ...] | None
+    choices: Sequence[str | int] | Callable[[], Sequence[str | int]]
+    words: Words | None
+    adds_up: bool
+    excludes_others: bool
+
+
+def flag(
+    help_text: str | Callable[[], str],
+    group: str | None = None,
+    *,
+    name: str | None = None,
+    metavar: str | tuple[str, ...] | None = None,
+    choices: Sequence[str | int] | Callable[[], Sequence[str | int]] = (),
+    words: Words | None = None,
+    adds_up: bool = False,
+    excludes_others: bool = False,
+) -> Mapping[str, Flag]:
+    """Metadata of a dataclass field that can be typed as a flag.
+
+    Args:
+        help_text: for ``--help``; the default is added where the text does not tell it. A function is called each time.
+        group: title of the group under which ``--help`` lists the flag.
+        name: where it is not the field's own: ``--false-alarm-rate``, or ``bundle`` for an argument without a flag.
+        metavar: what stands for the value in ``--help``, one for each word where the number of words is fixed.
+        choices: the words that are allowed; empty for any. A function is called each time.
+        words: reads and writes values that are no tuple of plain ones.
+        adds_up: each time that the flag is typed adds to the value, rather than replaces it.
+        excludes_others: flags of the table with this mark exclude one another.
+    """
+    return {_KEY: Flag(help_text, group, name, metavar, choices, words, adds_up, excludes_others)}
+
+
+_KEY = "flag"
+_NEGATIVE = re.compile(r"-\d+|-\d*\.\d+")
+"""What argparse takes for a negative number, not for a flag."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A row of the table.
+
+    Attributes:
+        field: name of the dataclass field.
+        flag: what the field says of its flag.
+        hint: type of the field, without None.
+        default: of the field; ``dataclasses.MISSING`` where it must be given.
+    """
+
+    field: str
+    flag: Flag
+    hint: object
+    default: object
+
+    @property
+    def name(self) -> str:
+        """As it is typed: ``--mc-samples``, or ``bundle`` for an argument without a flag."""
+        return self.flag.name or f"--{self.field.replace('_', '-')}"
+
+    @property
+    def key(self) -> str:
+        """In a configuration file: ``mc-samples``."""
+        return self.name.removeprefix("--")
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the field has no default."""
+        return self.default is MISSING
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the flag stands alone, and turns the default round."""
+        return self.hint is bool
+
+    @cached_property
+    def count(self) -> int | Literal["+"] | None:
+        """How many words the flag takes: a number, ``+`` for one or more, None for a single one."""
+        if self.flag.words is not None:
+            return "+"
+        if get_origin(self.hint) is not tuple:
+            return None
+        items = get_args(self.hint)
+        return "+" if items[-1] is Ellipsis else len(items)
+
+    @cached_property
+    def parse(self) -> Callable[[str], object]:
+        """Type of one word."""
+        if self.flag.words is not None or get_origin(self.hint) is Literal:
+            return str
+        parse: object = get_args(self.hint)[0] if get_origin(self.hint) is tuple else self.hint
+        assert callable(parse)
+        return parse
+
+    @property
+    def choices(self) -> Sequence[str | int]:
+        """The words that are allowed; empty for any."""
+        if get_origin(self.hint) is Literal:
+            return get_args(self.hint)
+        return self.flag.choices() if callable(self.flag.choices) else self.flag.choices
+
+    @property
+    def help(self) -> str:
+        """The help text with the default."""
+        text = self.flag.help() if callable(self.flag.help) else self.flag.help
+        if "(default" in text or self.is_switch or self.is_required or self.default is None:
+            return text
+        words = self.words_of(self.default)
+        return f"{text} (default: {' '.join(words)})" if words else text
+
+    def value_of(self, parsed: object) -> object:
+        """The field's value from what the command line holds: one parsed word, or a list of them.
+
+        Raises:
+            UsageError: words that cannot be read.
+        """
+        if not isinstance(parsed, list):
+            return parsed
+        return tuple(parsed) if self.flag.words is None else self.flag.words.read(parsed)
+
+    def words_of(self, value: object) -> list[str]:
+        """The words behind the flag that give a value."""
+        if self.flag.words is not None:
+            return self.flag.words.write(value)
+        return [plain_word(item) for item in value] if isinstance(value, tuple) else [plain_word(value)]
+
+    def typed(self, words: Sequence[str]) -> list[str]:
+        """The flag with words behind it; one that begins with a dash stands behind an equals sign, lest it pass for a flag.
+
+        Raises:
+            UsageError: no words, or several of which one begins with a dash.
+        """
+        dashed = any(word.startswith("-") and not _NEGATIVE.fullmatch(word) for word in words)
+        if not words or (dashed and len(words) > 1 and not self.flag.adds_up):
+            raise UsageError(
+                f"expected a value that can be typed behind {self.name}, got {' '.join(words) or 'none'}: a value of several "
+                "words has none that begins with a dash"
+            )
+        return [f"{self.name}={word}" for word in words] if dashed else [self.name, *words]
+
+
+def options_of(table: type[OptionTable]) -> Iterator[Option]:
+    """The options of a dataclass, those of the dataclasses in it included, in the order of the fields."""
+    for row in rows_of(table).values():
+        if isinstance(row, Option):
+            yield row
+        else:
+            yield from options_of(row)
+
+
+def rows_of(table: type[OptionTable]) -> dict[str, Option | type[OptionTable]]:
+    """By name of each field: its option, or the dataclass that it is."""
+    hints = get_type_hints(table)
+    rows: dict[str, Option | type[OptionTable]] = {}
+    for item in fields(table):
+        hint = hints[item.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            rows[item.name] = hint
+        else:
+            default = item.default if item.default_factory is MISSING else item.default_factory()
+            rows[item.name] = Option(item.name, item.metadata[_KEY], _without_none(hint), default)
+    return rows
+
+
+def command_words(options: OptionTable) -> list[str]:
+    """The words of a command line that gives these options; those that have their default are left out.
+
+    Raises:
+        UsageError: a value that no command line can give.
+    """
+    arguments: list[str] = []
+    flags: dict[str, list[str]] = {}
+    for option, value in _values(options):
+        if not option.is_required and value == option.default:
+            typed = []
+        elif option.is_switch:
+            typed = [option.name]
+        elif not option.name.startswith("--"):
+            arguments += option.words_of(value)
+            continue
+        else:
+            typed = option.typed([] if value is None else option.words_of(value))
+        if flags.setdefault(option.name, typed) != typed:
+            raise UsageError(f"expected one value for {option.name} in all options, got different ones")
+    return [*arguments, *(word for typed in flags.values() for word in typed)]
+
+
+def _values(options: OptionTable) -> Iterator[tuple[Option, object]]:
+    for name, row in rows_of(type(options)).items():
+        value = getattr(options, name)
+        if isinstance(row, Option):
+            yield row, value
+        else:
+            yield from _values(value)
+
+
+def plain_word(value: object) -> str:
+    """One plain value as a word; paths that begin with a dash get a folder in front."""
+    word = str(value)
+    return f"./{word}" if isinstance(value, Path) and word.startswith("-") else word
+
+
+def _without_none(hint: object) -> object:
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint
+    (inner,) = (argument for argument in get_args(hint) if argument is not type(None))
+    return inner

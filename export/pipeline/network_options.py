@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the network and of its masks, the same for an export and for a search before it."""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+
+from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
+from export.option_table import INPUT_AND_OUTPUT, Words, flag
+from export.pipeline.model_arguments import read_model_arguments, write_model_arguments
+
+CHANNELS = ("rgb", "bgr")
+RESIZES = ("bilinear", "refuse")
+
+NETWORK = "network (default: as the checkpoint says)"
+_MASKS = "masks and entropy"
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Checkpoint, preprocessing, masks and entropy. None stands for what the checkpoint says.
+
+    Each field's text is what ``--help`` says of its flag.
+    """
+
+    ckpt: Path = field(
+        metadata=flag("PyTorch-Lightning checkpoint, or with --model a state dict", INPUT_AND_OUTPUT, metavar="FILE")
+    )
+    _: KW_ONLY
+    model: str | None = field(
+        default=None,
+        metadata=flag(
+            "the network's class, or a function that returns one, as package.module:Class; the working directory is "
+            "searched too (default: the DeepLabV3PlusModule of this package)",
+            NETWORK,
+            metavar="MODULE:CLASS",
+        ),
+    )
+    model_args: Mapping[str, object] = field(
+        default_factory=dict,
+        metadata=flag(
+            "constructor argument, in YAML; wins over the checkpoint's hyper-parameter; may be repeated",
+            NETWORK,
+            name="--model-arg",
+            metavar="KEY=VALUE",
+            words=Words(read_model_arguments, write_model_arguments, mapping=True),
+            adds_up=True,
+        ),
+    )
+    trust_checkpoint: bool = field(
+        default=False, metadata=flag("unpickle whatever --ckpt holds, which may run any code", NETWORK)
+    )
+    input_size: tuple[int, int] | None = field(
+        default=None, metadata=flag("rows and columns that the network sees", NETWORK, metavar=("H", "W"))
+    )
+    crop: tuple[int, int, int, int] | None = field(
+        default=None,
+        metadata=flag(
+            "the part of a frame that the network sees, in pixels, before the resize (default: all of it)",
+            NETWORK,
+            metavar=("TOP", "LEFT", "H", "W"),
+        ),
+    )
+    resize: str = field(
+        default="bilinear",
+        metadata=flag(
+            "bilinear with antialiasing, in the graph; refuse: an error where sizes differ", NETWORK, choices=RESIZES
+        ),
+    )
+    channels: str = field(
+        default="rgb",
+        metadata=flag("order in which the vehicle hands over a frame; the network sees RGB", NETWORK, choices=CHANNELS),
+    )
+    mean: tuple[float, float, float] | None = field(
+        default=None, metadata=flag("mean of the frames, in [0, 1]", NETWORK, metavar=("R", "G", "B"))
+    )
+    std: tuple[float, float, float] | None = field(
+        default=None, metadata=flag("standard deviation of the frames, in [0, 1]", NETWORK, metavar=("R", "G", "B"))
+    )
+    neighbors: int = field(default=DEFAULT_NEIGHBORS, metadata=flag("k of the entropy, below S", _MASKS, metavar="K"))
+    drop_prob: float | None = field(default=None, metadata=flag("DropBlock's drop probability", _MASKS, metavar="P"))
+    block_size: int | None = field(
+        default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B")
+    )
+    force: bool = field(default=False, metadata=flag("accept constants under which many masks drop nothing", _MASKS))

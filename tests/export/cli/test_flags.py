@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flags of every command: which there are, what they default to, and what a wrong one is answered."""
+
+import argparse
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from export.calibration.recalibration_options import RecalibrationOptions
+from export.cli import calibrate, evaluate, export, search
+from export.cli.console import ConsoleOptions
+from export.cli.flags import CommandParser, options_from
+from export.errors import UsageError
+from export.evaluation.options import EvaluationOptions
+from export.pipeline.options import ExportOptions
+from export.search.options import SearchOptions
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance as OptionTable
+
+CALIBRATION = """
+--detector --ood-frames --standardise --pca --false-alarm-rate --group-by --threshold-drives --guarantee --train-frames --seed
+"""
+NETWORK = """
+--ckpt --frames --model --model-arg --trust-checkpoint --input-size --crop --resize --channels --mean --std --neighbors
+--drop-prob --block-size --force
+"""
+ALWAYS = "-h --help --verbose --quiet"
+
+FLAGS = {
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap --mc-samples
+        --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
+    calibrate: f"{ALWAYS} {CALIBRATION} --frames --features --save-features --out --overwrite --threads",
+    evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --fit-frames
+        --operating-point --seed --threads --report --json --update-card""",
+    search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --samples --detectors --pca --shifts --severity --every
+        --group-by --timed --no-guide --seed""",
+}
+"""A flag that is listed here is promised to users: it may gain values, and never goes."""
+
+NEEDED = {
+    export: ["--ckpt", "x.ckpt", "--frames", "day", "--out", "monitor"],
+    calibrate: ["monitor"],
+    evaluate: ["monitor", "--ind", "day"],
+    search: ["--ckpt", "x.ckpt", "--frames", "day"],
+}
+commands = pytest.mark.parametrize("command", FLAGS, ids=lambda command: command.__name__.rpartition(".")[2])
+
+
+def actions(command: ModuleType) -> list[argparse.Action]:
+    parser: CommandParser = command.build_parser()
+    return parser._actions
+
+
+@commands
+def test_flags_of_a_command_are_those_promised(command: ModuleType) -> None:
+    found = [option for action in actions(command) for option in action.option_strings]
+    assert sorted(found) == sorted(FLAGS[command].split())
+    positional = [action.dest for action in actions(command) if not action.option_strings]
+    assert positional == (["bundle"] if command in (calibrate, evaluate) else [])
+
+
+@commands
+def test_help_of_a_command_shows_examples_and_exit_codes(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(["--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m export")
+    assert "\nexamples:\n  python -m export" in text
+    assert "\nexit codes: 0 done" in text
+    assert all(action.help for action in actions(command))
+
+
+@pytest.mark.parametrize(
+    ("command", "table", "expected"),
+    [
+        (export, ExportOptions, ExportOptions(Path("x.ckpt"), (Path("day"),), Path("monitor"))),
+        (calibrate, RecalibrationOptions, RecalibrationOptions(Path("monitor"))),
+        (evaluate, EvaluationOptions, EvaluationOptions(Path("monitor"), (Path("day"),))),
+        (search, SearchOptions, SearchOptions(Path("x.ckpt"), (Path("day"),))),
+        (search, ConsoleOptions, ConsoleOptions()),
+    ],
+)
+def test_options_from_no_more_than_needed_are_the_defaults(
+    command: ModuleType, table: "type[OptionTable]", expected: object
+) -> None:
+    assert options_from(command.build_parser().parse(NEEDED[command]), table) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "message"),
+    [
+        (export, ["--mc-sample", "3"], "unrecognized arguments: --mc-sample: did you mean --mc-samples?"),
+        (export, ["--chkpt=x"], "unrecognized arguments: --chkpt=x: did you mean --ckpt?"),
+        (evaluate, ["monitor", "--jsno"], "did you mean --json?"),
+        (search, ["--colour", "red"], "unrecognized arguments: --colour: see --help"),
+        (export, [], "the following arguments are required: --ckpt, --frames, --out"),
+        (export, ["--list-layers"], "the following arguments are required: --ckpt"),
+        (calibrate, [], "the following arguments are required: BUNDLE"),
+        (search, [*NEEDED[search], "--detectors", "svm"], "invalid choice: 'svm'"),
+        (search, [*NEEDED[search], "--severity", "6"], "invalid choice: 6"),
+        (calibrate, ["monitor", "--threads", "many"], "invalid int value: 'many'"),
+        (export, [*NEEDED[export], "--crop", "1", "2"], "expected 4 arguments"),
+        (calibrate, ["monitor", "more"], "unrecognized arguments: more"),
+    ],
+)
+def test_wrong_command_line_ends_in_a_usage_error(
+    command: ModuleType, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(words)
+    assert left.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: python -m export")
+    assert message in error.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("depth", "KEY=VALUE"),
+        ("a-b=1", "KEY=VALUE"),
+        ("=1", "KEY=VALUE"),
+        ("day=2026-01-02", "number, string, list or mapping"),
+        ("rate=.nan", "number, string, list or mapping"),
+        ("sizes=[1", "number, string, list or mapping"),
+    ],
+)
+def test_options_from_an_unreadable_model_argument_are_refused(word: str, message: str) -> None:
+    flags = export.build_parser().parse([*NEEDED[export], "--model-arg", word])
+    with pytest.raises(UsageError, match=message):
+        options_from(flags, ExportOptions)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("null", None),
+        ("None", "None"),
+        ("'64'", "64"),
+        ("64", 64),
+        ("1.0e-05", 1e-5),
+        ("[a, 2]", ["a", 2]),
+        ("a=b", "a=b"),
+    ],
+)
+def test_options_from_a_model_argument_have_its_yaml_value(text: str, value: object) -> None:
+    flags = export.build_parser().parse([*NEEDED[export], "--model-arg", f"key={text}"])
+    assert options_from(flags, ExportOptions).model_args == {"key": value}
+
+
+def test_options_from_repeated_flags_add_up_or_replace() -> None:
+    words = "--tap a --tap b c --model-arg depth=3 --model-arg depth=4 width=2 --pca 3 --pca 4 --input-size 2 3"
+    got = options_from(export.build_parser().parse([*NEEDED[export], *words.split()]), ExportOptions)
+    assert (got.tap, got.model_args) == (("a", "b", "c"), {"depth": 4, "width": 2})
+    assert (got.calibration.pca, got.input_size) == (4, (2, 3))
+
+
+def test_options_from_one_seed_are_all_seeded() -> None:
+    got = options_from(export.build_parser().parse([*NEEDED[export], "--seed", "7"]), ExportOptions)
+    assert (got.seed, got.calibration.seed) == (7, 7)
+
+
+def test_list_layers_takes_the_flags_of_an_export() -> None:
+    words = ["--ckpt", "x.ckpt", "--list-layers", "--tap", "a", "--out", "m", "--frames", "day"]
+    got = options_from(export.build_parser(list_layers=True).parse(words), export.LayerListing)
+    assert got == export.LayerListing(Path("x.ckpt"), frames=(Path("day"),), list_layers=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ood", "dusk"], r"NAME=PATH\[,PATH...\]"),
+        (["--ood", "=a"], r"NAME=PATH\[,PATH...\]"),
+        (["--ood", "a\nb=c"], r"NAME=PATH\[,PATH...\]"),
+        (["--ood", "dusk=a", "dusk=b"], "'dusk' is taken"),
+        (["--ood", "fog 3=a"], "'fog 3' is taken"),
+        (["--ood", "in distribution=a"], "is taken"),
+        (["--ood", "dusk=nowhere/*.png"], "frames at nowhere/\\*.png, found none"),
+    ],
+)
+def test_options_from_unreadable_named_sets_are_refused(words: list[str], message: str) -> None:
+    flags = evaluate.build_parser().parse([*NEEDED[evaluate], *words])
+    with pytest.raises(UsageError, match=message):
+        options_from(flags, EvaluationOptions)
+
+
+def test_options_from_named_sets_expand_patterns(tmp_path: Path) -> None:
+    for name in ("b.png", "a.png", "a[1].png"):
+        (tmp_path / name).touch()
+    words = ["--ood", f"dusk={tmp_path}/[ab].png,{tmp_path}/a[1].png", "--synthetic", "none"]
+    got = options_from(evaluate.build_parser().parse([*NEEDED[evaluate], *words]), EvaluationOptions)
+    assert got.ood == {"dusk": (tmp_path / "a.png", tmp_path / "b.png", tmp_path / "a[1].png")}
+    assert got.kinds == ()
