@@ -7,7 +7,7 @@ from lsood_runtime._cli.main import run
 
 
 def main() -> int:
-    """Run the command line of this process; the exit code comes back."""
+    """Run the command line of this process and return its exit code."""
     return run(sys.argv[1:])
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from export.errors import UsageError
 from export.option_table import Option, plain_word
+from lsood_runtime.offline import one_line
 
 
 def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]) -> list[str]:
@@ -26,7 +27,7 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
     try:
         values = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"expected a YAML file, cannot read {path}: {' '.join(str(error).split())}") from error
+        raise UsageError(f"expected a YAML file, cannot read {path}: {one_line(error)}") from error
     if not isinstance(values, Mapping):
         raise UsageError(f"expected a mapping of options in {path}, got {type(values).__name__}: write option: value")
     known = {option.key: option for option in options}

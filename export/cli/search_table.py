@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of a search as a table on the terminal, as CSV and as JSON."""
 
-import csv
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from export.cli.next_command import next_command
 from export.search.options import SearchOptions
 from export.search.ranking import Ranked
 from export.search.search import SearchResult, export_command
+from lsood_runtime.offline import CsvTable
 
 
 def write_json(result: SearchResult, file: TextIO) -> None:
@@ -39,10 +39,9 @@ def _fields(one: Ranked) -> dict[str, object]:
 
 def write_csv(result: SearchResult, file: TextIO) -> None:
     """Write a line for each candidate, best first."""
-    rows = [_fields(one) for one in result.ranked]
-    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    table = CsvTable(file)
+    for one in result.ranked:
+        table.write(_fields(one))
 
 
 def print_search(result: SearchResult, options: SearchOptions) -> None:

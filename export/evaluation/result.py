@@ -13,6 +13,7 @@ from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.scored_sets import FrameSet
 from lsood_runtime import Manifest
+from lsood_runtime.offline import finite_or_none
 
 Bytes = NDArray[np.uint8]
 
@@ -102,11 +103,8 @@ class Evaluation:
     def asdict(self) -> dict[str, Any]:
         """JSON-ready figures; NaN becomes None."""
 
-        def number(value: float | None) -> float | None:
-            return None if value is None or not np.isfinite(value) else float(value)
-
         def triple(figure: Interval) -> list[float | None]:
-            return [number(figure.value), number(figure.low), number(figure.high)]
+            return [finite_or_none(figure.value), finite_or_none(figure.low), finite_or_none(figure.high)]
 
         return {
             "bundle": self.manifest.name,
@@ -116,10 +114,10 @@ class Evaluation:
             "ind": {
                 "frames": len(self.ind.features),
                 "calibration_frames": self.calibration_frames,
-                "mean_iou": number(self.ind.mean_iou),
+                "mean_iou": finite_or_none(self.ind.mean_iou),
                 "false_alarm_rate": triple(self.false_alarm_rate),
             },
-            "mean_auroc": number(self.mean_auroc),
+            "mean_auroc": finite_or_none(self.mean_auroc),
             "shifts": [
                 {
                     "name": shift.frames.source.name,
@@ -127,21 +125,21 @@ class Evaluation:
                     "severity": shift.frames.source.severity,
                     "frames": len(shift.frames.features),
                     "fitted_on": shift.fitted_on,
-                    "mean_iou": number(shift.frames.mean_iou),
+                    "mean_iou": finite_or_none(shift.frames.mean_iou),
                     "figures": {name: triple(figure) for name, figure in shift.figures.items()},
-                    "peers": {name: number(value) for name, value in shift.peers.items()},
+                    "peers": {name: finite_or_none(value) for name, value in shift.peers.items()},
                 }
                 for shift in self.shifts
             ],
             "failures": [
                 {
                     "score": failure.score_name,
-                    "spearman": number(failure.spearman),
+                    "spearman": finite_or_none(failure.spearman),
                     "aurc": failure.aurc,
                     "oracle_aurc": failure.oracle_aurc,
                     "random_aurc": failure.random_aurc,
                 }
                 for failure in self.failures
             ],
-            "accepted_mean_iou": number(self.accepted_iou),
+            "accepted_mean_iou": finite_or_none(self.accepted_iou),
         }

@@ -20,7 +20,7 @@ Check = tuple[str, bool, str, object]
 
 
 def of_input(contract: InputContract) -> Iterator[Check]:
-    """Channel order, sizes, and a crop inside the frame."""
+    """The channel order is known, sizes are positive, the crop lies inside the frame."""
     sizes = (contract.frame_height, contract.frame_width, contract.network_height, contract.network_width)
     crop = contract.crop or (0, 0, contract.frame_height, contract.frame_width)
     inside = len(crop) == 4 and min(crop[:2]) >= 0 and min(crop[2:]) >= 1
@@ -31,7 +31,7 @@ def of_input(contract: InputContract) -> Iterator[Check]:
 
 
 def of_masks(masks: MasksRecord) -> Iterator[Check]:
-    """Mode, and noise shapes for that mode alone which has noise."""
+    """The mode is known; noise shapes stand with mode ``input`` alone."""
     mode, noise = masks.mode, masks.noise
     fits = (mode == "input") == (len(noise) > 0) and all(size >= 1 for shape in noise for size in shape)
     yield "masks.mode", mode in ("fixed", "fresh", "input"), "fixed, fresh or input", mode
@@ -39,14 +39,14 @@ def of_masks(masks: MasksRecord) -> Iterator[Check]:
 
 
 def of_segmentation(segmentation: SegmentationRecord) -> Iterator[Check]:
-    """Kind, and sizes where there is an output."""
+    """The kind is known; sizes stand where there is an output."""
     kind, sizes = segmentation.kind, (segmentation.num_classes, segmentation.height, segmentation.width)
     yield "segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind
     yield "segmentation", kind == "none" or None not in sizes, f"sizes for {kind}", sizes
 
 
 def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> Iterator[Check]:
-    """The default is one of them; rates are rates; guarantees are known."""
+    """The default is one of them; rates lie between 0 and 1; guarantees are known."""
     rates = [rate for point in points.values() for rate in (point.false_alarm_rate, point.confidence)]
     guarantees = {point.guarantee for point in points.values()}
     yield "operating_point", chosen in points, f"one of {', '.join(points)}", chosen
@@ -60,17 +60,17 @@ def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> It
 
 
 def of_calibration(calibration: CalibrationRecord) -> Iterator[Check]:
-    """Scores, and in ascending order."""
+    """There are scores, in ascending order."""
     scores = calibration.scores
     ascending = len(scores) > 0 and all(a <= b for a, b in pairwise(scores))
     yield "calibration.scores", ascending, "one or more ascending scores", scores
 
 
 def of_precision(precision: PrecisionRecord) -> Iterator[Check]:
-    """A known kind."""
+    """The kind is known."""
     yield "precision.kind", precision.kind in PRECISIONS, ", ".join(PRECISIONS), precision.kind
 
 
 def of_golden(golden: GoldenRecord) -> Iterator[Check]:
-    """A tolerance for each kind of provider."""
+    """There is a tolerance for each kind of provider."""
     yield "golden.tolerance", {"cpu", "gpu"} <= golden.tolerance.keys(), "cpu and gpu", golden.tolerance

@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the manifest, as text or JSON, and how an alarm would do."""
+    """Print the manifest, as text or JSON, and the delay and false-alarm rate of an alarm."""
     manifest = open_bundle(options.bundle).manifest
     sys.stdout.write(manifest.to_json() if options.json else describe(manifest))
     if options.alarm is not None:

@@ -10,7 +10,7 @@ from lsood_runtime._inference.frame_hints import array_hint, object_hint
 
 
 def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
-    """Give ``frame`` back as a batch of one, as ONNX Runtime takes it, or raise an error that names the fault.
+    """Check a frame and return it as a batch of one, as ONNX Runtime takes it.
 
     Args:
         frame: a camera frame in host memory, as a numpy array or anything with DLPack or ``__array_interface__``, or in CUDA
@@ -28,7 +28,7 @@ def check_frame(frame: object, contract: InputContract, channels: str) -> Frame 
 
 
 def check_named_frame(name: str, frame: object, contract: InputContract) -> None:
-    """Refuse a frame out of a file, already in the contract's channel order, under its name.
+    """Check a frame that was read from a file, in the contract's channel order; the error names the file.
 
     Raises:
         FrameError: as for :func:`check_frame`.
@@ -40,7 +40,7 @@ def check_named_frame(name: str, frame: object, contract: InputContract) -> None
 
 
 def trusted_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
-    """Give ``frame`` back as a batch of one without a check of dtype and size, for callers who know.
+    """Return a frame as a batch of one without a check of dtype and size.
 
     Raises:
         FrameError: not an array.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do about a frame of another form, by the usual mistakes."""
+"""Remedies for frames of a wrong form, by the usual mistakes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -16,7 +16,7 @@ FrameNoise: TypeAlias = Sequence[NDArray[np.float32]]
 
 
 def check_noise(noise: FrameNoise, masks: MasksRecord) -> list[NDArray[np.float32]]:
-    """Give noise back as ONNX Runtime takes it, or raise an error that names the fault.
+    """Check noise and return it as ONNX Runtime takes it.
 
     Args:
         noise: one array for each noise input.

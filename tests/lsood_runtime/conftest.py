@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 HEIGHT, WIDTH, SAMPLES = 6, 8, 4
 CENTRE = (0.5, -0.25, 0.125)
+KEEP = 0.6
 MASKS = (np.random.default_rng(7).random((SAMPLES, HEIGHT * WIDTH)) < 0.6).astype(np.float32)
 MASKS /= MASKS.sum(axis=1, keepdims=True)
 
@@ -23,9 +24,9 @@ def random_frames(count: int, seed: int) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(1, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
-def score_by_hand(frame: NDArray[np.uint8]) -> float:
+def score_by_hand(frame: NDArray[np.uint8], masks: NDArray[np.float32] = MASKS) -> float:
     """Masked means of each channel, mean log of them relative to the largest, squared distance from a centre."""
-    latent = MASKS.astype(np.float64) @ (frame.reshape(-1, 3) / 255)
+    latent = masks.astype(np.float64) @ (frame.reshape(-1, 3) / 255)
     entropy = np.log(latent).mean(axis=0) - np.log(latent.max())
     return float(((entropy - CENTRE) ** 2).sum())
 
@@ -61,6 +62,34 @@ def segmentation_graph(kind: str) -> bytes:
         full=np.array(255, np.float32),
         shape=np.array([0, HEIGHT * WIDTH, 3]),
         masks=MASKS,
+    )
+
+
+def masks_of(noise: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Masks of the graph below: what lies under the keep probability, so that each mask sums to 1."""
+    kept = (noise < KEEP).astype(np.float32)
+    masks: NDArray[np.float32] = kept / kept.sum(axis=-1, keepdims=True)
+    return masks
+
+
+def noise_graph() -> bytes:
+    """A segmentation graph without segmentation whose masks come from the input ``noise_0``."""
+    return _graph(
+        f"""toy (uint8[batch, {HEIGHT}, {WIDTH}, 3] frame, float[batch, {SAMPLES}, {HEIGHT * WIDTH}] noise_0)
+            => (float[batch, {SAMPLES}, 3] latent_samples) {{
+            raw = Cast<to = 1>(frame)
+            unit = Div(raw, full)
+            cells = Reshape(unit, shape)
+            below = Less(noise_0, keep)
+            kept = Cast<to = 1>(below)
+            total = ReduceSum<keepdims = 1>(kept, cell_axis)
+            masks = Div(kept, total)
+            latent_samples = MatMul(masks, cells)
+        }}""",
+        full=np.array(255, np.float32),
+        shape=np.array([0, HEIGHT * WIDTH, 3]),
+        keep=np.array(KEEP, np.float32),
+        cell_axis=np.array([2]),
     )
 
 
@@ -176,6 +205,19 @@ def write_toy_bundle(folder: Path, kind: str = "classes", goldens: int = 2, **fi
     write_golden(folder, golden, [score_by_hand(frame) for frame in golden])
     (folder / "README.md").write_text("# Toy\n")
     return seal(folder, toy_manifest(kind) | fields)
+
+
+def write_noise_bundle(folder: Path, goldens: int = 2) -> Path:
+    """A toy bundle with masks from noise that is an input, in a folder that is there."""
+    (folder / "segmentation.onnx").write_bytes(noise_graph())
+    (folder / "detector.onnx").write_bytes(detector_graph())
+    frames = random_frames(goldens, seed=2)
+    noise = np.random.default_rng(3).random((goldens, SAMPLES, HEIGHT * WIDTH), dtype=np.float32)
+    scores = [score_by_hand(frame, masks_of(values)) for frame, values in zip(frames, noise, strict=True)]
+    np.savez(folder / "golden.npz", frames=frames, scores=scores, noise_0=noise)
+    manifest = toy_manifest("none")
+    manifest["masks"] |= {"mode": "input", "sha256": None, "noise": [[HEIGHT * WIDTH]]}
+    return seal(folder, manifest)
 
 
 @pytest.fixture

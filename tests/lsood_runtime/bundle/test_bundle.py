@@ -156,3 +156,25 @@ def test_manifest_not_text_is_refused(make_bundle: Callable[..., Path]) -> None:
     (bundle / "manifest.json").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(BundleError, match="expected the manifest to be JSON"):
         OoDMonitor(bundle)
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_bundle_file_unreadable_is_named(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == name:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(BundleError, match=rf"expected to read .*{name}, got Permission denied: check its permissions"):
+        OoDMonitor(toy_bundle)
+
+
+def test_bundle_file_name_that_the_system_refuses_is_named(toy_bundle: Path) -> None:
+    manifest = json.loads((toy_bundle / "manifest.json").read_text())
+    manifest["files"]["x" * 300] = {"sha256": "0" * 64, "bytes": 1}
+    (toy_bundle / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=r"expected to find .*xxx, got File name too long: export the bundle again"):
+        OoDMonitor(toy_bundle)

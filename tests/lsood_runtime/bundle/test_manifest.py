@@ -75,6 +75,19 @@ def test_manifest_unknown_fields_are_ignored() -> None:
     assert Manifest.from_json(json.dumps(document)) == Manifest.from_json(text_with())
 
 
+@pytest.mark.parametrize("crop", [[0, 0, 6, 8], [1, 2, 3, 4]])
+def test_manifest_crop_inside_the_frame_comes_back(crop: list[int]) -> None:
+    assert Manifest.from_json(text_with("input.crop", crop)).input.crop == tuple(crop)
+
+
+@pytest.mark.parametrize(
+    "crop", [[0, 0, 7, 8], [1, 0, 6, 8], [-1, 0, 2, 2], [0, 0, 0, 8], [0, 0, 6], 3, [0, 0, 6, "8"]]
+)
+def test_manifest_crop_that_does_not_fit_is_refused(crop: object) -> None:
+    with pytest.raises(BundleError, match=r"input\.crop.* to be .*, got .*: export it again"):
+        Manifest.from_json(text_with("input.crop", crop))
+
+
 @pytest.mark.parametrize("schema", [0, 1, 3, -1, True, "1", None, [1]])
 def test_manifest_unknown_schema_is_refused_first(schema: Any) -> None:
     with pytest.raises(BundleError, match=r"expected a manifest of schema 2, got .*install the version that wrote it"):

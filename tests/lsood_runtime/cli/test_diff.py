@@ -93,3 +93,21 @@ def test_diff_bundles_of_other_cameras_are_refused(
     assert run(["diff", str(toy_bundle), str(other), str(drive)]) == 2
     assert "two bundles for the same frames" in capsys.readouterr().err
     assert run(["diff", str(toy_bundle), str(tmp_path / "none")]) == 2
+
+
+def test_diff_recalibrated_bundle_counts_scores_and_names_added_files(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = tmp_path / "more"
+    shutil.copytree(toy_bundle, more)
+    (more / "manifest.json").unlink()
+    (more / "extra.txt").write_text("extra")
+    manifest = toy_manifest()
+    manifest["calibration"]["scores"] = manifest["calibration"]["scores"][:7]
+    manifest["calibration"]["source"] = "s" * 200
+    seal(more, manifest)
+    assert run(["diff", str(toy_bundle), str(more)]) == 1
+    text = capsys.readouterr().out
+    assert "calibration.scores: 19 scores -> 7 scores\n" in text
+    assert "files.extra.txt: - -> 5 bytes, " in text
+    assert f"calibration.source: noise -> {'s' * 86} ...\n" in text

@@ -15,7 +15,7 @@ from PIL import Image
 from lsood_runtime import MediaError, OoDMonitor, State
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._cli.timeline import Point, Timeline, alarm_spans
-from lsood_runtime._cli.verdict_files import VerdictFile
+from lsood_runtime._cli.verdict_files import Row, VerdictFile
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "mcap"])
@@ -105,3 +105,27 @@ def test_timeline_any_drive_is_drawn(toy_bundle: Path, tmp_path: Path, points: l
         timeline.draw(tmp_path / "no" / "t.png")
     with pytest.raises(MediaError, match="at least one frame"):
         Timeline(1.0, monitor.manifest.calibration).draw(tmp_path / "t.png")
+
+
+def test_verdict_file_on_a_full_disk_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    path = tmp_path / "scores.csv"
+    message = r"cannot write .*scores\.csv: No space left on device; choose another file"
+    with pytest.raises(MediaError, match=message), VerdictFile(path) as file:
+        file.write({"camera": "a", "stamp_ns": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verdict_file_parquet_of_whole_blocks_comes_back(tmp_path: Path) -> None:
+    """As many rows as are written at once: nothing is left to write at the end."""
+    path = tmp_path / "scores.parquet"
+    rows: list[Row] = [{"camera": "a", "stamp_ns": i} for i in range(4096)]
+    with VerdictFile(path) as file:
+        for row in rows:
+            file.write(row)
+    assert pyarrow.parquet.read_table(path).to_pylist() == rows

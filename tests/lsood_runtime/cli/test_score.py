@@ -218,3 +218,21 @@ def test_score_closed_pipe_prints_no_traceback(toy_bundle: Path, drive: Path) ->
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--fps", "0"], "expected a number above 0, got '0'"),
+        (["--fps", "fast"], "expected a number above 0, got 'fast'"),
+        (["--deadline-ms", "inf"], "expected a number above 0, got 'inf'"),
+        (["--strangest", "-1"], "expected a whole number of at least 1, got '-1'"),
+    ],
+)
+def test_score_number_out_of_range_is_bad_usage(
+    flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(["score", "monitor", "frame.png", *flags])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

@@ -257,3 +257,20 @@ def test_watch_camera_device_reads_until_it_fails(
     assert "camera:3 gave no frame after 3 frames" in err
     assert run(["watch", str(toy_bundle), "camera:4"]) == 2
     assert "expected a camera at camera:4, found none" in capsys.readouterr().err
+
+
+def test_watch_alarm_impossible_with_the_bundle_is_refused(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(random_frames(1, 1)[0]).save(tmp_path / "frame.png")
+    assert run(["watch", str(toy_bundle), str(tmp_path / "frame.png"), "--alarm", "hysteresis:0.001:0.5"]) == 2
+    assert "this alarm cannot work with this bundle: expected p-values down to 0.001" in capsys.readouterr().err
+
+
+def test_watch_camera_without_opencv_names_the_extra(
+    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert run(["watch", str(toy_bundle), "camera:0"]) == 2
+    message = "reading camera:0 needs packages that are not installed: pip install 'lsood-runtime[media]'"
+    assert message in capsys.readouterr().err

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is let through to the graphs, and what the others are told."""
+"""Which frames are accepted, and the messages for the others."""
 
 from typing import Any
 
@@ -14,8 +14,9 @@ from PIL import Image
 
 from export.data.synthetic import SyntheticRoads
 from lsood_runtime import FrameError, Manifest
+from lsood_runtime._inference.arrays import DeviceFrame
 from lsood_runtime._inference.camera_faults import camera_fault
-from lsood_runtime._inference.frame_check import check_batch, check_frame
+from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 
@@ -176,3 +177,38 @@ def test_check_frame_usual_mistake_gets_its_hint(frame: Any, got: str, hint: str
 def test_check_frame_any_other_array_is_a_frame_error(array: Any) -> None:
     with pytest.raises(FrameError):
         check_frame(array, CONTRACT, "rgb")
+
+
+class OnCuda:
+    """A tensor that says it lies in CUDA memory; it lies in the host's, which is enough to look at shape and dtype."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (2, 0)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._array.__dlpack__()
+
+
+def test_check_frame_cuda_tensor_that_does_not_fit_is_refused() -> None:
+    frame = np.zeros(SHAPE, np.uint8)
+    assert isinstance(check_frame(OnCuda(frame), CONTRACT, "rgb"), DeviceFrame)
+    with pytest.raises(FrameError, match=r"expected uint8, got tensor\(float\): pass the camera's own image"):
+        check_frame(OnCuda(frame.astype(np.float32)), CONTRACT, "rgb")
+    for wrong in (frame[1:], frame[None]):
+        with pytest.raises(FrameError, match=r"expected a \(6, 8, 3\) uint8 frame in RGB, got .* on cuda: pass"):
+            check_frame(OnCuda(wrong), CONTRACT, "rgb")
+
+
+def test_check_batch_list_of_cuda_tensors_is_refused() -> None:
+    frame = np.zeros(SHAPE, np.uint8)
+    with pytest.raises(FrameError, match="frame 1 of the batch: expected host memory, or all frames in one tensor"):
+        check_batch([frame, OnCuda(frame)], CONTRACT, "rgb")
+
+
+@pytest.mark.parametrize("frame", [None, "frame.png", np.uint8(3), np.array(3, np.uint8)])
+def test_trusted_frame_no_array_is_refused(frame: object) -> None:
+    with pytest.raises(FrameError, match=r"expected a \(6, 8, 3\) uint8 frame in RGB, got "):
+        trusted_frame(frame, CONTRACT, "rgb")

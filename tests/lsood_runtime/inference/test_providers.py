@@ -15,6 +15,7 @@ from lsood_runtime import BundleError, FrameError, OoDMonitor, ProviderError
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._inference.arrays import DeviceFrame
 from lsood_runtime._inference.device_pass import DevicePass
+from lsood_runtime._inference.frame_pass import SORTED_FIRST, HostPass
 from lsood_runtime._inference.loading import LoadOptions, load_graphs
 from lsood_runtime._inference.providers import captures_graph, resolve_providers
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
@@ -205,3 +206,52 @@ def test_resolve_providers_short_names_become_full_names() -> None:
         *[False] * 2,
     ]
     assert not captures_graph((CPU, {"enable_cuda_graph": "1"}))
+
+
+def test_provider_of_another_precision_is_logged(make_bundle: Any, caplog: pytest.LogCaptureFixture) -> None:
+    precision = {
+        "kind": "fp16",
+        "float_layers": [],
+        "frames": 1,
+        "flips": 0.0,
+        "auroc_loss": 0.0,
+        "pixel_changes": 0.0,
+    }
+    with OoDMonitor(make_bundle(precision=precision)) as monitor:
+        assert monitor.provider == CPU
+    assert f"a network in fp16 is made for {CUDA} or TensorrtExecutionProvider, {CPU} runs it slower" in caplog.text
+
+
+def test_self_test_on_an_old_onnx_runtime_reports_no_placement(
+    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Old(ort.InferenceSession):  # type: ignore[misc]
+        def __getattribute__(self, name: str) -> Any:
+            if name == "get_provider_graph_assignment_info":
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(ort, "InferenceSession", Old)
+    with OoDMonitor(toy_bundle) as monitor:
+        result = monitor.self_test()
+    assert result.passed
+    assert result.placement == {}
+
+
+@pytest.mark.parametrize("count", [SORTED_FIRST - 1, SORTED_FIRST, 2 * SORTED_FIRST])
+def test_host_pass_many_samples_are_sorted_for_the_detector(count: int) -> None:
+    samples = np.random.default_rng(0).random((1, count, 3), np.float32)
+    seen: list[Any] = []
+
+    def graph(outputs: list[str], *results: Any) -> Any:
+        def run(_: Any, feed: Any) -> list[Any]:
+            seen.append(feed)
+            return list(results)
+
+        return SimpleNamespace(outputs=outputs, run=run, provider=CPU)
+
+    host = HostPass(graph(["latent_samples"], samples), graph(["score"], np.zeros(1)))
+    outcome = host.run(random_frames(1, 0), {})
+    assert outcome.segmentation is None
+    expected = np.sort(samples, axis=1) if count >= SORTED_FIRST else samples
+    np.testing.assert_array_equal(seen[1]["latent_samples"], expected)

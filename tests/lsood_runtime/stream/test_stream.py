@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from lsood_runtime import (
+    Assessment,
     BundleError,
     ClosedError,
     FrameError,
@@ -26,8 +27,10 @@ from lsood_runtime import (
     ProviderError,
     ScoreHistogram,
     State,
+    Stream,
     StreamAssessment,
 )
+from lsood_runtime._verdict import VerdictRule
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, toy_manifest
 
@@ -247,3 +250,49 @@ def test_worker_waiting_time_counts_towards_the_deadline(toy_bundle: Path) -> No
     assert late[1].verdict.latency_ms > 200
     assert late[1].verdict.state is State.LATE
     assert "the deadline is 200 ms" in late[1].verdict.reason
+
+
+class ScriptedMonitor:
+    """Gives assessments of a script, without graphs: all that a stream needs of a monitor."""
+
+    def __init__(self, scores: list[float]) -> None:
+        self.manifest = Manifest.from_json(text_with())
+        self._scores = iter(scores)
+
+    def assess_since(
+        self, start: float, frame: object, noise: object = None, *, stamp_ns: int | None = None
+    ) -> Assessment:
+        assert (start > 0, frame is not None, noise) == (True, True, None)
+        rule = VerdictRule(1.0, self.manifest.calibration.scores, None)
+        return rule.verdict(
+            score=next(self._scores),
+            segmentation=None,
+            fault=None,
+            provider="script",
+            latency_ms=0.0,
+            stamp_ns=stamp_ns or 0,
+        )
+
+
+def test_stream_of_any_assessor_raises_and_clears_alarms() -> None:
+    scores = [0.0, 2.0, 2.0, math.inf, 0.0, 0.0]
+    stream = Stream(ScriptedMonitor(scores), KOfN(2, 2))
+    frames = random_frames(len(scores), 0)
+    results = [stream.assess(frame, stamp_ns=i) for i, frame in enumerate(frames)]
+    assert [result.alarm for result in results] == [False, False, True, True, False, False]
+    assert [result.onset for result in results] == [False, False, True, False, False, False]
+    assert int(stream.drift().counts.sum()) == 5, "a score that is not finite is no part of the drift"
+
+
+def test_stream_frames_that_are_not_handed_over_are_never_stuck() -> None:
+    class Broken:
+        def __dlpack__(self, **options: Any) -> Any:
+            raise BufferError("no such memory")
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return (1, 0)
+
+    stream = Stream(ScriptedMonitor([0.0] * 5), KOfN(2, 2))
+    broken = Broken()
+    states = [stream.assess(broken, stamp_ns=i).verdict.state for i in range(5)]
+    assert states == [State.OK] * 5

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings for the rerun viewer, over a fake of its package: what is logged, and refusals."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lsood_runtime import Assessment, MediaError, State
+from lsood_runtime._cli.main import run
+from lsood_runtime._cli.rerun_file import RerunFile
+from tests.lsood_runtime.conftest import random_frames
+from tests.lsood_runtime.stream.test_stream import shifted_frame
+
+
+class FakeRecording:
+    """Keeps what is logged."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.stamps: list[Any] = []
+        self.logged: list[tuple[str, Any]] = []
+        self.path: Path | None = None
+        self.closed = False
+
+    def save(self, path: Path) -> None:
+        if not path.parent.is_dir():
+            raise RuntimeError("no such folder")
+        self.path = path
+
+    def set_time(self, timeline: str, timestamp: Any) -> None:
+        assert timeline == "stamp"
+        self.stamps.append(timestamp)
+
+    def log(self, where: str, value: Any) -> None:
+        self.logged.append((where, value))
+
+    def flush(self) -> None:
+        assert not self.closed
+
+    def disconnect(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def recordings(monkeypatch: pytest.MonkeyPatch) -> list[FakeRecording]:
+    made: list[FakeRecording] = []
+
+    def stream(name: str) -> FakeRecording:
+        made.append(FakeRecording(name))
+        return made[-1]
+
+    rerun = SimpleNamespace(
+        RecordingStream=stream,
+        Image=lambda image: SimpleNamespace(compress=lambda **_: ("image", image)),
+        SegmentationImage=lambda classes: ("classes", classes),
+        Scalars=lambda value: ("scalar", value),
+        TextLog=lambda text, level: (level, text),
+    )
+    monkeypatch.setitem(sys.modules, "rerun", rerun)
+    return made
+
+
+def verdict(score: float, reason: str = "", segmentation: Any = None) -> Assessment:
+    return Assessment(
+        score=score,
+        p_value=0.5,
+        is_ood=bool(reason),
+        threshold=1.0,
+        segmentation=segmentation,
+        state=State.INVALID if reason else State.OK,
+        reason=reason,
+        provider="CPUExecutionProvider",
+        latency_ms=1.0,
+        stamp_ns=7,
+    )
+
+
+def test_rerun_file_frames_log_image_classes_scores_and_alarms(recordings: list[FakeRecording], tmp_path: Path) -> None:
+    image = random_frames(1, 1)[0]
+    classes = np.zeros(image.shape[:2], np.uint8)
+    with RerunFile(tmp_path / "drive.rrd", 1.0) as file:
+        file.add("/front", image, verdict(0.5, segmentation=classes), False)
+        file.add("/front", image, verdict(np.inf, "black"), False)
+        file.add("/front", image, verdict(2.0, "above", np.zeros((3, 2, 2), np.float32)), True)
+    (recording,) = recordings
+    assert (recording.path, recording.closed, len(recording.stamps)) == (tmp_path / "drive.rrd", True, 3)
+    names = [where for where, _ in recording.logged]
+    assert names.count("front/image") == names.count("front/threshold") == 3
+    assert names.count("front/segmentation") == 1, "logits are no class map"
+    assert [value for where, value in recording.logged if where == "front/score"] == [("scalar", 0.5), ("scalar", 2.0)]
+    levels = [value[0] for where, value in recording.logged if where == "front/log"]
+    assert levels == ["WARN", "ERROR"]
+
+
+def test_rerun_file_that_cannot_be_written_is_refused(recordings: list[FakeRecording], tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"cannot write .*drive\.rrd: no such folder; choose another file"):
+        RerunFile(tmp_path / "no" / "drive.rrd", 1.0)
+
+
+def test_watch_with_rerun_logs_each_frame(
+    recordings: list[FakeRecording], toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for i in range(5):
+        Image.fromarray(shifted_frame(i)).save(folder / f"{i}.png")
+    assert run(["watch", str(toy_bundle), str(folder), "--rerun", str(tmp_path / "drive.rrd")]) == 1
+    capsys.readouterr()
+    (recording,) = recordings
+    images = [value[1] for where, value in recording.logged if where == "camera/image"]
+    np.testing.assert_array_equal(images, [shifted_frame(i) for i in range(5)])
