@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features in a file: what one machine measured of its share of the frames, for one calibration over all of them.
+"""Files of features: shards of frames are measured on several machines, for one calibration over all of them.
 
 The density, the nearest neighbours and the classifier keep every frame's entropies, so these are what has to be kept; the
 covariance follows from them. Shards read in the order of recording give the very detector that one pass gives.
@@ -25,7 +25,7 @@ def save_features(path: Path, features: Features, network_sha256: str) -> None:
 
     Args:
         path: the file, ending in ``.npz``.
-        features: what was measured.
+        features: of one or more frames.
         network_sha256: of the network that measured them, from the bundle's manifest.
 
     Raises:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a bundle's graphs say of frames: all that detectors are fitted on and compared by. Needs ONNX Runtime, not torch."""
+"""Features of frames by a bundle's graphs, on which detectors are fitted and compared. Needs ONNX Runtime, not torch."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from export.calibration.feature_key import FeatureKind
 from export.errors import UsageError
 from export.graphs.evaluation_outputs import EVALUATION, OUTPUT_SCORES
 from export.graphs.monitor_forms import run_graph
@@ -21,7 +22,7 @@ from lsood_runtime.offline import Bundle, open_bundle, session_options
 
 @dataclass(frozen=True, eq=False)
 class FrameFeatures:
-    """What the graphs say of one frame.
+    """Features of one frame.
 
     Attributes:
         entropy: ``(C,)`` float32, nats.
@@ -124,13 +125,23 @@ class Features:
     def __len__(self) -> int:
         return len(self.names)
 
-    def columns(self) -> dict[str, NDArray[np.float32]]:
-        """The output's own scores by name, each ``(N,)``, higher = stranger; empty for a bundle without segmentation."""
-        return dict(zip(OUTPUT_SCORES, self.output_scores.T, strict=False))
+    @property
+    def output_kinds(self) -> tuple[FeatureKind, ...]:
+        """Kinds of the output's own scores; none for a bundle without segmentation."""
+        return tuple(FeatureKind(name) for name in OUTPUT_SCORES[: self.output_scores.shape[1]])
+
+    def rows(self, kind: FeatureKind) -> NDArray[np.float32]:
+        """Features of one kind, ``(N, D)``; D = 1 for a score of the output, which the bundle must give."""
+        if kind is FeatureKind.ENTROPY:
+            return self.entropy
+        if kind is FeatureKind.MOMENTS:
+            return self.moments
+        column = self.output_kinds.index(kind)
+        return self.output_scores[:, column : column + 1]
 
     @classmethod
     def collect(cls, rows: Iterable[tuple[str, FrameFeatures]]) -> Self:
-        """Stack named rows.
+        """Stack the features of named frames.
 
         Raises:
             UsageError: no row at all.
@@ -149,7 +160,7 @@ class Features:
 
     @classmethod
     def concatenate(cls, parts: Iterable[Self]) -> Self:
-        """The frames of several measurements, in the order given.
+        """Join the frames of several measurements, in the order given.
 
         Raises:
             UsageError: no part, or parts that were measured with different taps.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Score frames of known kinds, measure what is told apart, and report it."""
+"""Evaluation of a bundle on frames of known kinds, and its report."""

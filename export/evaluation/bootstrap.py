@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intervals for figures of video: blocks of consecutive frames are drawn, not frames (circular block bootstrap)."""
+"""Intervals for figures of video by the circular block bootstrap: blocks of consecutive frames are drawn, not frames."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Interval:
 
 
 def interval(value: float, resampled: NDArray[np.float64]) -> Interval:
-    """The figure over all frames with the percentiles of ``(R,)`` figures over resamples; NaN ones are left out."""
+    """Interval of a figure over all frames: the percentiles of ``(R,)`` figures over resamples; NaN ones are left out."""
     finite = resampled[np.isfinite(resampled)]
     if not len(finite):
         return Interval(value, math.nan, math.nan)
@@ -36,7 +36,7 @@ def interval(value: float, resampled: NDArray[np.float64]) -> Interval:
 
 
 def resample_counts(values: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """How often each frame of a video is drawn in each resample.
+    """Count how often each frame of a video is drawn in each resample.
 
     Blocks begin anywhere, run on from the end to the beginning, and are three autocorrelation times of ``values`` long, or
     one frame where consecutive ones are independent. Of videos that are worth fewer than fifty independent frames the

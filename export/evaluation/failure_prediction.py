@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does a score predict where the network fails? Mean IoU of single frames, and risk against coverage."""
+"""Failure prediction: how well a score orders frames by the network's mean IoU; risk against coverage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,8 +62,8 @@ class FailurePrediction:
 
     Attributes:
         score_name: which score.
-        spearman: rank correlation of score and mean IoU: -1 where the stranger frame is always the worse segmented.
-        risk: ``(N,)`` mean of 1 - mIoU over the k most familiar frames, k = 1..N.
+        spearman: rank correlation of score and mean IoU: -1 where a higher score always goes with a lower mIoU.
+        risk: ``(N,)`` mean of 1 - mIoU over the k frames of lowest score, k = 1..N.
         oracle_risk: the same, were the frames in the order of their mIoU.
         aurc: mean of ``risk`` (area under the risk-coverage curve; Geifman and El-Yaniv 2017).
         oracle_aurc: mean of ``oracle_risk``.

@@ -42,7 +42,7 @@ def shift_figures(
     """All of ``FIGURES`` with 95 % intervals: of shares of frames exact ones, of the others by the bootstrap.
 
     Args:
-        ind: ``(n,)`` finite scores of in-distribution frames in the order of recording, higher = stranger.
+        ind: ``(n,)`` finite scores of in-distribution frames in the order of recording.
         ood: ``(m,)`` finite scores of out-of-distribution frames.
         threshold: of the operating point.
         resamples: of the bootstrap.
@@ -114,7 +114,7 @@ def _average_precision(hits: Scores, others: Scores) -> Scores:
 
 
 def _first(values: Scores, holds: NDArray[np.bool_]) -> Scores:
-    """Of each row the value where the condition first holds."""
+    """Value of each row where the condition first holds."""
     result: Scores = np.take_along_axis(values, holds.argmax(axis=1)[:, None], axis=1)[:, 0]
     return result
 
@@ -126,7 +126,7 @@ def ind_flagged(labels: ArrayLike, scores: ArrayLike, ood_caught: float = RATE) 
 
     Args:
         labels: ``(M,)``, 0 for InD and 1 for OoD.
-        scores: ``(M,)``, higher = stranger; a frame is flagged where its score reaches the threshold.
+        scores: ``(M,)``; a frame is flagged where its score reaches the threshold.
         ood_caught: in (0, 1].
 
     Raises:

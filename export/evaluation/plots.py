@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guide's figures. Each function draws on the axes it is given, or on a new figure, and returns the figure.
+"""Plots of a detector's scores, by the guide's names.
 
-New figures are not registered with pyplot: nothing opens a window, and nothing has to be closed. Show one in a notebook by
-making it the last line of a cell, or save it by ``figure.savefig``.
+Each function draws on the axes it is given, or on a new figure, and returns the figure. New figures are not registered with
+pyplot: nothing opens a window, and nothing has to be closed. Show one in a notebook by making it the last line of a cell, or
+save it by ``figure.savefig``.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -70,7 +71,7 @@ def plot_samples_pacmap(
 def plot_roc_ood_detector(
     results_table: "pd.DataFrame", legend_title: str = "", plot_title: str = "", *, axes: Axes | None = None
 ) -> Figure:
-    """Draw the ROC curve of every row of a results table, with its area, above the diagonal of a blind detector.
+    """Draw the ROC curve of every row of a results table, with its area, above the diagonal of a random detector.
 
     Args:
         results_table: rows of :func:`export.guide.results.get_ood_detector_results`.
@@ -100,7 +101,7 @@ def plot_score_histogram(
     """Draw how often each score occurs, InD against OoD, as densities over the same bins.
 
     Args:
-        scores_ind: ``(N,)`` scores of InD frames, higher = stranger.
+        scores_ind: ``(N,)`` scores of InD frames.
         scores_ood: ``(M,)`` scores of OoD frames.
         threshold: drawn as a vertical line.
         bins: number of bins between the lowest and the highest of all scores.
@@ -120,7 +121,7 @@ def plot_score_histogram(
     axes.hist(ood.ravel(), edges, density=True, alpha=0.6, color=_OOD_COLOUR, label="Out-of-Distribution")
     if threshold is not None:
         axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.4g}")
-    axes.set(title=title, xlabel="score (higher = stranger)", ylabel="density")
+    axes.set(title=title, xlabel="score", ylabel="density")
     axes.legend()
     return cast(Figure, axes.figure)
 

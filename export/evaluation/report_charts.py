@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The charts of a report as SVG text: no file, no font and no script of their own."""
+"""The charts of a report as SVG text, which needs no other file, font or script."""
 
 import io
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,14 +14,6 @@ from sklearn.metrics import roc_curve
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
 from export.evaluation.result import Evaluation, Shift
 
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "lsood",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 _CURVES = 8
 _POINTS = 700
 
@@ -45,7 +36,7 @@ def _roc(result: Evaluation, axes: Axes) -> None:
 
 
 def _typical(result: Evaluation) -> list[Shift]:
-    """Real shifts, then the worst told apart of the middle severity's, a legible number of them."""
+    """Real shifts, then those of the middle severity with the lowest AUROC, as many as stay legible."""
     real = [shift for shift in result.shifts if shift.frames.source.kind is None]
     severities = sorted({shift.frames.source.severity or 0 for shift in result.shifts if shift not in real})
     middle = severities[len(severities) // 2] if severities else 0
@@ -64,7 +55,7 @@ def histogram_chart(result: Evaluation) -> str:
         plot_score_histogram(
             np.minimum(ind, ceiling), np.minimum(ood, ceiling), min(result.threshold, ceiling), bins=40, axes=axes
         )
-        axes.set(xlabel="score, higher = stranger (the last bin holds all beyond)", ylabel="density", title="")
+        axes.set(xlabel="score (the last bin holds all beyond)", ylabel="density", title="")
         axes.legend(fontsize=7, frameon=False)
 
     return _svg(draw)
@@ -111,7 +102,7 @@ def risk_chart(result: Evaluation) -> str:
         oracle = result.failures[0].oracle_risk
         axes.plot(np.arange(1, len(oracle) + 1) / len(oracle), oracle, color="grey", linestyle="--", label="oracle")
         axes.axhline(result.failures[0].random_aurc, color="grey", linestyle=":", label="random order")
-        axes.set(xlabel="share of frames accepted, most familiar first", ylabel="1 - mIoU of the accepted frames")
+        axes.set(xlabel="share of frames accepted, lowest scores first", ylabel="1 - mIoU of the accepted frames")
         axes.legend(fontsize=7, frameon=False)
 
     return _svg(draw)
@@ -133,7 +124,16 @@ def pacmap_chart(result: Evaluation) -> str:
 
 
 def _svg(draw: Callable[[Axes], None]) -> str:
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "lsood",
+            "font.family": "sans-serif",
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
+    ):
         figure = Figure(figsize=(6, 4.2), layout="constrained")
         draw(figure.add_subplot())
         text = io.StringIO()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation as one HTML file that opens offline, on a phone and in print, and its figures as JSON."""
+"""The report of an evaluation: one HTML file that opens offline, on a phone and in print, and its figures as JSON."""
 
 import base64
 import itertools
@@ -18,7 +18,8 @@ from export.atomic_write import atomic_folder, recover_interrupted
 from export.errors import UsageError
 from export.evaluation.bootstrap import Interval
 from export.evaluation.report_summary import summary
-from export.evaluation.result import BLIND, Evaluation, Moment, Shift
+from export.evaluation.result import BLIND, Evaluation, Shift
+from export.evaluation.shown_frames import ShownFrame
 from lsood_runtime.offline import detector_sentence
 
 _MARK = "figures.json"
@@ -54,7 +55,7 @@ def write_report(result: Evaluation, folder: Path, command: str) -> None:
     """Write ``index.html`` and ``figures.json`` atomically; a report that is there is replaced.
 
     Args:
-        result: what to report.
+        result: the evaluation.
         folder: of the report.
         command: how it was made.
 
@@ -69,7 +70,7 @@ def write_report(result: Evaluation, folder: Path, command: str) -> None:
 
 
 def render(result: Evaluation, command: str) -> str:
-    """The page.
+    """Render the page.
 
     Raises:
         UsageError: a package of the extra ``guide`` is missing.
@@ -82,15 +83,15 @@ def render(result: Evaluation, command: str) -> str:
     several = len({shift.frames.source.severity for shift in synthetic}) > 1
     rows = len(result.ind.features) + sum(len(shift.frames.features) for shift in result.shifts)
     charts = [
-        ("ROC curves", "Real shifts and the synthetic ones that are hardest to tell apart, with their AUROC. A curve along "
-         "the diagonal is a shift that goes unseen.", report_charts.roc_chart, bool(result.shifts)),
-        ("Scores", "What lies right of the dashed line is flagged. Where the two colours overlap, frames are mistaken.",
-         report_charts.histogram_chart, bool(result.shifts)),
+        ("ROC curves", "Real shifts and the synthetic ones of the lowest AUROC. A curve along "
+         "the diagonal belongs to a shift that the score does not detect.", report_charts.roc_chart, bool(result.shifts)),
+        ("Scores", "Frames right of the dashed line are flagged. Where the two colours overlap, no threshold separates "
+         "the frames.", report_charts.histogram_chart, bool(result.shifts)),
         ("Severity", "AUROC of each synthetic anomaly. A line that stays low even at severity 5 is a blind spot.",
          report_charts.severity_chart, several),
-        ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud cannot be told apart by "
+        ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud are not separated by "
          "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
-        ("Does the score predict failures?", "Mean error of the frames that are accepted, the most familiar first. A curve "
+        ("Does the score predict failures?", "Mean error of the frames that are accepted, the lowest scores first. A curve "
          "below the dotted line helps; none can lie below the dashed one.", report_charts.risk_chart, bool(result.failures)),
     ]  # fmt: skip
     numbers = itertools.count(1)
@@ -106,8 +107,8 @@ def render(result: Evaluation, command: str) -> str:
         figures="".join(figures),
         failures=_failure_table(result),
         peers=_peer_table(result),
-        strangest=_gallery(result.strangest),
-        familiar=_gallery(result.most_familiar),
+        highest=_gallery(result.highest_scores),
+        lowest=_gallery(result.lowest_scores),
         facts=_facts(result, command),
     )
 
@@ -146,7 +147,7 @@ def _iou(value: float | None) -> str:
 
 def _shift_table(result: Evaluation) -> str:
     if not result.shifts:
-        return "<p>No out-of-distribution frames were given, and no synthetic anomalies were asked for.</p>"
+        return "<p>No out-of-distribution frames were given, and no synthetic anomalies were chosen.</p>"
     columns = {
         "AUROC": "auroc",
         "AUPR, OoD positive": "aupr_ood_positive",
@@ -160,7 +161,7 @@ def _shift_table(result: Evaluation) -> str:
     }
 
     def cells(shift: Shift) -> list[str]:
-        blind = " (unseen)" if shift.figures["auroc"].value < BLIND else ""
+        blind = " (blind spot)" if shift.figures["auroc"].value < BLIND else ""
         figures = [_interval(shift.figures[name]) for name in columns.values()]
         return [
             shift.name + blind,
@@ -179,7 +180,7 @@ def _shift_table(result: Evaluation) -> str:
 
 def _failure_table(result: Evaluation) -> str:
     if not result.failures:
-        return "<p>No labels were given: whether the score predicts the network's failures was not looked at.</p>"
+        return "<p>No labels were given: whether the score predicts the network's failures is not known.</p>"
     rows = [
         [
             failure.score_name,
@@ -210,17 +211,17 @@ def _peer_table(result: Evaluation) -> str:
     return _table(["shift", "this monitor", *names], rows, "AUROC of other scores on the same frames")
 
 
-def _gallery(moments: Sequence[Moment]) -> str:
+def _gallery(frames: Sequence[ShownFrame]) -> str:
     return "".join(
-        f'<li><img alt="{escape(f"frame {moment.frame_name} of {moment.set_name}")}" src="{_jpeg(moment.image)}">'
+        f'<li><img alt="{escape(f"frame {frame.frame_name} of {frame.set_name}")}" src="{_jpeg(frame.image)}">'
         + (
-            f'<img alt="{escape(f"class map of {moment.frame_name}")}" src="{_jpeg(_coloured(moment.classes))}">'
-            if moment.classes is not None
+            f'<img alt="{escape(f"class map of {frame.frame_name}")}" src="{_jpeg(_coloured(frame.classes))}">'
+            if frame.classes is not None
             else ""
         )
-        + f"<p>{escape(moment.set_name)}: {escape(moment.frame_name)}<br>score {moment.score:.4g}, "
-        f"p = {moment.p_value:.3f}</p></li>"
-        for moment in moments
+        + f"<p>{escape(frame.set_name)}: {escape(frame.frame_name)}<br>score {frame.score:.4g}, "
+        f"p = {frame.p_value:.3f}</p></li>"
+        for frame in frames
     )
 
 

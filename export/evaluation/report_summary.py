@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An evaluation in a few sentences."""
+"""Summary of an evaluation in a few sentences."""
 
 from export.evaluation.result import BLIND, Evaluation
 
 
 def summary(result: Evaluation) -> list[str]:
-    """The evaluation in a few sentences."""
+    """Summarise an evaluation in sentences."""
     rate, point = result.false_alarm_rate, result.manifest.operating_points[result.operating_point]
     sentences = [
         f"False alarms: {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of {len(result.ind.features)} in-distribution "
@@ -27,12 +27,12 @@ def summary(result: Evaluation) -> list[str]:
         sentences.append(f"The detector was fitted on {', '.join(fitted)}: left out of the means.")
     elif result.manifest.detector.fit_ood_frames:
         sentences.append("The detector was fitted on out-of-distribution frames: shifts of their kind say little here.")
-    if result.blind:
+    if result.blind_spots:
         named = ", ".join(
             f"{shift.frames.source.name} ({shift.figures['auroc'].value:.2f}"
             + (f", mIoU {shift.frames.mean_iou:.3f}" if shift.frames.mean_iou is not None else "")
             + ")"
-            for shift in result.blind
+            for shift in result.blind_spots
         )
-        sentences.append(f"Blind, with an AUROC below {BLIND:g}, to: {named}.")
+        sentences.append(f"Blind spots, with an AUROC below {BLIND:g}: {named}.")
     return sentences

@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Result of an evaluation, read by the table, the report and the model card."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export.evaluation.bootstrap import Interval
 from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.scored_sets import FrameSet
+from export.evaluation.shown_frames import ShownFrame
 from lsood_runtime import Manifest
 from lsood_runtime.offline import finite_or_none
 
-Bytes = NDArray[np.uint8]
-
 BLIND = 0.8
-"""AUROC below which a shift is called unseen."""
+"""AUROC below which a shift is a blind spot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +27,7 @@ class Shift:
         frames: the set.
         figures: of the bundle's own score, by ``export.evaluation.ood_metrics.FIGURES``.
         peers: AUROC of other scores on the same frames, by name.
-        fitted_on: frames of the set fitted the detector: what it says of them is no evidence.
+        fitted_on: whether the detector was fitted on frames of the set, so that its figures are no evidence.
     """
 
     frames: FrameSet
@@ -39,28 +37,16 @@ class Shift:
 
     @property
     def name(self) -> str:
-        """Of the set, and that the detector was fitted on it where it was."""
+        """Name of the set, marked where the detector was fitted on it."""
         return f"{self.frames.source.name} (fitted on)" if self.fitted_on else self.frames.source.name
-
-
-@dataclass(frozen=True, eq=False)
-class Moment:
-    """A frame worth looking at: RGB image and class map, if the bundle gives one."""
-
-    set_name: str
-    frame_name: str
-    score: float
-    p_value: float
-    image: Bytes
-    classes: Bytes | None
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Everything that a report shows.
 
-    ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: the evaluation is
-    no evidence as far as it rests on these.
+    ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: their figures are
+    better than those of new frames.
     """
 
     options: EvaluationOptions
@@ -73,34 +59,34 @@ class Evaluation:
     shifts: tuple[Shift, ...]
     failures: tuple[FailurePrediction, ...]
     accepted_iou: float | None
-    strangest: tuple[Moment, ...]
-    most_familiar: tuple[Moment, ...]
+    highest_scores: tuple[ShownFrame, ...]
+    lowest_scores: tuple[ShownFrame, ...]
 
     @property
     def threshold(self) -> float:
-        """Of the operating point."""
+        """Threshold of the operating point."""
         return self.manifest.operating_points[self.operating_point].value
 
     @property
-    def unseen(self) -> tuple[Shift, ...]:
-        """Shifts that did not fit the detector."""
+    def not_fitted(self) -> tuple[Shift, ...]:
+        """Shifts that the detector was not fitted on."""
         return tuple(shift for shift in self.shifts if not shift.fitted_on)
 
     @property
     def mean_auroc(self) -> float:
-        """Over shifts that did not fit the detector; NaN without any."""
-        return float(np.mean([shift.figures["auroc"].value for shift in self.unseen])) if self.unseen else float("nan")
+        """Mean AUROC over the shifts that the detector was not fitted on; NaN without any."""
+        return _mean([shift.figures["auroc"].value for shift in self.not_fitted])
 
     def mean_peer(self, name: str) -> float:
         """Mean AUROC of another score over the same shifts."""
-        return float(np.mean([shift.peers[name] for shift in self.unseen])) if self.unseen else float("nan")
+        return _mean([shift.peers[name] for shift in self.not_fitted])
 
     @property
-    def blind(self) -> tuple[Shift, ...]:
+    def blind_spots(self) -> tuple[Shift, ...]:
         """Shifts with an AUROC below ``BLIND``."""
         return tuple(shift for shift in self.shifts if shift.figures["auroc"].value < BLIND)
 
-    def asdict(self) -> dict[str, Any]:
+    def asdict(self) -> dict[str, object]:
         """JSON-ready figures; NaN becomes None."""
 
         def triple(figure: Interval) -> list[float | None]:
@@ -143,3 +129,7 @@ class Evaluation:
             ],
             "accepted_mean_iou": finite_or_none(self.accepted_iou),
         }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else math.nan

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sets of frames to evaluate on: read, spoilt, scored and compared with their labels one frame at a time."""
+"""Score sets of frames, degraded where asked for, and compare class maps with labels, one frame at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of an evaluation in the bundle that they are of: manifest and model card, and nothing else, are written anew."""
+"""Write the figures of an evaluation into its bundle: manifest and model card change, and nothing else."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         operating_point=evaluation.operating_point,
         ind_frames=len(evaluation.ind.features),
         false_alarm_rate=(rate.value, rate.low, rate.high),
-        mean_auroc=evaluation.mean_auroc if evaluation.unseen else None,
+        mean_auroc=evaluation.mean_auroc if evaluation.not_fitted else None,
         shifts=tuple(
             ShiftRecord(
                 name=shift.name,
@@ -51,5 +51,5 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
             )
             for shift in evaluation.shifts
         ),
-        blind=tuple(shift.name for shift in evaluation.blind),
+        blind=tuple(shift.name for shift in evaluation.blind_spots),
     )

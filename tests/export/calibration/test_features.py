@@ -17,6 +17,7 @@ from scipy.stats import entropy as shannon
 from torch import Tensor
 
 from export.calibration import features
+from export.calibration.feature_key import FeatureKind
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
@@ -116,7 +117,11 @@ def test_measure_of_a_folder_gives_features_in_order(bundle: Path, frames: Path)
     assert len(whole) == 6
     for name in ("names", "entropy", "score", "moments", "output_scores"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(halves, name))
-    assert list(whole.columns()) == list(OUTPUT_SCORES)
+    assert [str(kind) for kind in whole.output_kinds] == list(OUTPUT_SCORES)
+    for i, kind in enumerate(whole.output_kinds):
+        np.testing.assert_array_equal(whole.rows(kind)[:, 0], whole.output_scores[:, i])
+    np.testing.assert_array_equal(whole.rows(FeatureKind.ENTROPY), whole.entropy)
+    np.testing.assert_array_equal(whole.rows(FeatureKind.MOMENTS), whole.moments)
 
 
 def test_measure_of_bad_frames_names_them(bundle: Path, frames: Path) -> None:

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sets of frames that an evaluation scores, and which of them the bundle was calibrated with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.anomalies import ANOMALIES, SEVERITIES
+from export.anomalies.frame_set import FrameSource
+from export.errors import UsageError
+from export.evaluation.options import EvaluationOptions
+from export.frames.files import FrameFiles
+from lsood_runtime import Manifest
+
+
+def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSource]:
+    """In-distribution frames, then real shifts, then synthetic ones by kind and severity.
+
+    Raises:
+        UsageError: kinds, severities or frames that cannot be used.
+    """
+    unknown = sorted(set(options.kinds) - set(ANOMALIES))
+    if unknown:
+        raise UsageError(f"expected synthetic anomalies among {', '.join(ANOMALIES)}, got {unknown[0]}")
+    if not set(options.severities) <= set(SEVERITIES) or options.every < 1 or options.seed < 0:
+        raise UsageError("expected severities from 1 to 5, --every of at least 1 and a --seed of at least 0")
+    ind = FrameFiles(options.ind, channels)
+    yield FrameSource("in distribution", ind, tuple(range(len(ind))))
+    for name, paths in options.ood.items():
+        files = FrameFiles(paths, channels)
+        same = {path.resolve() for path in files.paths} & {path.resolve() for path in ind.paths}
+        if same:
+            raise UsageError(f"expected other frames as {name} than in distribution, {min(same).name} is in both")
+        yield FrameSource(name, files, tuple(range(len(files))))
+    for kind in options.kinds:
+        for severity in options.severities:
+            indices = tuple(range(0, len(ind), options.every))
+            yield FrameSource(f"{kind} {severity}", ind, indices, kind, severity, options.seed)
+
+
+def calibration_files(manifest: Manifest) -> tuple[set[Path], set[Path]]:
+    """In- and out-of-distribution files that the bundle was calibrated with, as far as they are where they were then."""
+    config = manifest.config
+    options = config.get("recalibration", config)
+    paths = options.get("frames", []) or options.get("features", [])
+    return _files(paths), _files(options.get("calibration", {}).get("ood_frames", []))
+
+
+def _files(paths: list[str]) -> set[Path]:
+    found: set[Path] = set()
+    for path in map(Path, paths):
+        found |= {inner.resolve() for inner in path.iterdir()} if path.is_dir() else {path.resolve()}
+    return found
+
+
+def count_known(source: FrameSource, files: set[Path]) -> int:
+    """How many files of a set are among those given."""
+    return sum(path.resolve() in files for path in source.files.paths)
