@@ -4,11 +4,13 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 
+from export.calibration.feature_key import FeatureKey
 from export.cli.next_command import next_command
 from export.search.options import SearchOptions
 from export.search.ranking import Ranked
@@ -25,7 +27,7 @@ def write_json(result: SearchResult, file: TextIO) -> None:
 def _fields(one: Ranked) -> dict[str, object]:
     worst, least = one.worst
     return {
-        "features": one.candidate.features,
+        "features": str(one.candidate.features),
         "detector": one.candidate.detector,
         "pca": one.candidate.pca_components,
         "mean_auroc": one.mean_auroc,
@@ -71,10 +73,10 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
         print(next_command("python", "-m", "export", *export_command(best, options)))
 
 
-def _short_names(features: Sequence[str]) -> dict[str, str]:
+def _short_names(features: Sequence[FeatureKey]) -> dict[FeatureKey, str]:
     """The taps by the last part of their names, where that tells them apart."""
-    short = {name: name.rpartition(".")[2] if ", " in name else name for name in features}
-    return short if len(set(short.values())) == len(short) else {name: name for name in features}
+    short = {key: str(replace(key, tap=key.tap and key.tap.rpartition(".")[2])) for key in features}
+    return short if len(set(short.values())) == len(short) else {key: str(key) for key in features}
 
 
 def _guide_lines(result: SearchResult) -> Iterator[str]:

@@ -14,6 +14,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
+from export.calibration.feature_key import FeatureKey, FeatureKind
 from export.detectors.entropy import latent_entropy
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.graphs.evaluation_outputs import OUTPUT_SCORES
@@ -36,19 +37,32 @@ class TapSlice:
 
 
 @dataclass(frozen=True)
+class GuideGraph:
+    """The network with the guide's tap and S, under fresh masks.
+
+    Attributes:
+        session: frame to latent samples.
+        key: of the entropies.
+    """
+
+    session: ort.InferenceSession
+    key: FeatureKey
+
+
+@dataclass(frozen=True)
 class SearchGraphs:
     """What the frames are run through.
 
     Attributes:
         session: frame to latent samples, moments and output scores, of all taps.
-        guide: the same network with the guide's fresh masks at the guide's tap; None where that is not looked at.
+        guide: the guide's configuration; None where it is not compared.
         taps: of ``session``, in the order of the latent's parts.
         samples: numbers of samples to look at, each above k.
         neighbors: k.
     """
 
     session: ort.InferenceSession
-    guide: ort.InferenceSession | None
+    guide: GuideGraph | None
     taps: tuple[TapSlice, ...]
     samples: tuple[int, ...]
     neighbors: int
@@ -60,47 +74,36 @@ class SearchFeatures:
 
     Attributes:
         frames: the set.
-        rows: by name of the features, ``(N, D)`` float32: :func:`entropy_name` for the entropies of a tap at S,
-            :func:`moments_name` for its moments, ``OUTPUT_SCORES`` for the output's scores, each ``(N, 1)``, and ``guide``
-            for the guide's entropies.
+        rows: of each feature, ``(N, D)`` float32; D = 1 for scores of the output.
     """
 
     frames: FrameSource
-    rows: dict[str, Floats]
-
-
-def entropy_name(tap: str, samples: int) -> str:
-    """Name of a tap's entropies at S."""
-    return f"{tap}, S = {samples}"
-
-
-def moments_name(tap: str) -> str:
-    """Name of a tap's moments, which need no sampling."""
-    return f"{tap}, no sampling"
+    rows: dict[FeatureKey, Floats]
 
 
 def collect(graphs: SearchGraphs, frames: FrameSource, reporter: Reporter) -> SearchFeatures:
     """Run a set through the graphs."""
-    rows: dict[str, list[Floats]] = {}
+    rows: dict[FeatureKey, list[Floats]] = {}
     for frame in reporter.progress((frames[i] for i in range(len(frames))), frames.name, len(frames)):
-        for name, values in _of_frame(graphs, frame).items():
-            rows.setdefault(name, []).append(values.astype(np.float32))
-    return SearchFeatures(frames, {name: np.stack(values) for name, values in rows.items()})
+        for key, values in _of_frame(graphs, frame).items():
+            rows.setdefault(key, []).append(values.astype(np.float32))
+    return SearchFeatures(frames, {key: np.stack(values) for key, values in rows.items()})
 
 
-def _of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[str, Floats]:
+def _of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[FeatureKey, Floats]:
     outputs = run_graph(graphs.session, frame[None], [])
     samples, moments = outputs["latent_samples"][0], outputs["latent_moments"][0]
-    found: dict[str, Floats] = {}
+    found: dict[FeatureKey, Floats] = {}
     for count in graphs.samples:
         entropy = latent_entropy(samples[:count], graphs.neighbors)
-        found |= {entropy_name(tap.name, count): entropy[tap.start : tap.stop] for tap in graphs.taps}
-    found |= {moments_name(tap.name): moments[:, tap.start : tap.stop].ravel() for tap in graphs.taps}
+        found |= {FeatureKey.entropy(tap.name, count): entropy[tap.start : tap.stop] for tap in graphs.taps}
+    found |= {FeatureKey.moments(tap.name): moments[:, tap.start : tap.stop].ravel() for tap in graphs.taps}
     if "output_scores" in outputs:
-        found |= {name: outputs["output_scores"][0, i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
+        scores = outputs["output_scores"][0]
+        found |= {FeatureKey(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
     if graphs.guide is not None:
-        fresh = run_graph(graphs.guide, frame[None], [])["latent_samples"][0]
-        found["guide"] = latent_entropy(fresh, DEFAULT_NEIGHBORS)
+        fresh = run_graph(graphs.guide.session, frame[None], [])["latent_samples"][0]
+        found[graphs.guide.key] = latent_entropy(fresh, DEFAULT_NEIGHBORS)
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from export.calibration.feature_key import FeatureKey
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.auroc import auroc
 from export.detectors.fit import fit_detector
@@ -29,13 +30,13 @@ class Candidate:
     """What is judged.
 
     Attributes:
-        features: name of the rows, see :class:`export.search.features.SearchFeatures`.
+        features: key of the rows, see :class:`export.search.features.SearchFeatures`.
         detector: a name in ``export.detectors.registry.DETECTORS``, ``output`` for rows that are scores already, or
             ``guide``.
         pca_components: of the detector; None for the rows as they are.
     """
 
-    features: str
+    features: FeatureKey
     detector: str
     pca_components: int | None = None
 
@@ -71,15 +72,17 @@ class Ranked:
         return replace(self, auroc={name: self.auroc[name] for name in shifts})
 
 
-def candidates(rows: Sequence[str], detectors: Sequence[str], components: Sequence[int]) -> Iterator[Candidate]:
+def candidates(
+    features: Sequence[FeatureKey], detectors: Sequence[str], components: Sequence[int]
+) -> Iterator[Candidate]:
     """Every detector on every set of features; 0 components: no PCA. Output scores stand for themselves."""
-    for name in rows:
-        if "," not in name and name != GUIDE:
-            yield Candidate(name, "output")
-        elif name != GUIDE:
+    for key in features:
+        if key.kind.is_output_score:
+            yield Candidate(key, "output")
+        else:
             for detector in detectors:
                 for count in components:
-                    yield Candidate(name, detector, count or None)
+                    yield Candidate(key, detector, count or None)
 
 
 def judge(

@@ -11,6 +11,7 @@ from torch import nn
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.anomalies.frame_set import FrameSource
+from export.calibration.feature_key import FeatureKey, FeatureKind
 from export.checkpoint.load import load_checkpoint
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.fit import fit_detector
@@ -24,13 +25,12 @@ from export.pipeline.constants import resolve_preprocessing
 from export.pipeline.resolve import check_options
 from export.reporter import SILENT, Reporter
 from export.sampling.taps import resolve_taps
-from export.search.features import GUIDE_SAMPLES, SearchFeatures, SearchGraphs, collect, two_folds
+from export.search.features import GUIDE_SAMPLES, GuideGraph, SearchFeatures, SearchGraphs, collect, two_folds
 from export.search.options import SearchOptions
 from export.search.ranking import GUIDE, Candidate, Ranked, candidates, judge
 from export.search.timing import Workshop
 
 PAIRS = 15
-_AT = ", S = "
 _FEWEST = 20
 """Frames in each half: the bandwidth is chosen over ten, and an AUROC of fewer says little."""
 
@@ -84,10 +84,13 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
     reporter.stage("converting to ONNX")
     workshop = Workshop(plain, checkpoint, preprocessing, example, files.shape)
     whole = workshop.sampler(taps, samples[-1])
-    guide = None if own_tap is None else workshop.sampler([own_tap], GUIDE_SAMPLES, fresh=True)
+    guide = None
+    if own_tap is not None:
+        session = workshop.session(workshop.sampler([own_tap], GUIDE_SAMPLES, fresh=True))
+        guide = GuideGraph(session, FeatureKey.entropy(own_tap, GUIDE_SAMPLES, "fresh"))
     graphs = SearchGraphs(
         workshop.session(whole),
-        None if guide is None else workshop.session(guide),
+        guide,
         workshop.slices(taps),
         samples,
         options.neighbors,
@@ -96,10 +99,11 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
     found = [collect(graphs, shift, reporter) for shift in shifts]
 
     reporter.stage("fitting and judging")
-    listed = list(candidates(list(ind.rows), options.detectors, options.components))
+    own = [key for key in ind.rows if guide is None or key != guide.key]
+    listed = list(candidates(own, options.detectors, options.components))
     ranked = [judge(candidate, ind, found, folds, options.seed) for candidate in listed]
     ranked.sort(key=lambda one: -one.mean_auroc)
-    by_guide = judge(Candidate(GUIDE, GUIDE), ind, found, folds, options.seed) if own_tap is not None else None
+    by_guide = None if guide is None else judge(Candidate(guide.key, GUIDE), ind, found, folds, options.seed)
     able = [one for one in ranked if _exportable(one.candidate, options)]
     pairs = [ind.frames[i % len(files)] for i in range(PAIRS + 2)]
     times = {
@@ -125,13 +129,15 @@ def guides_tap(network: nn.Module) -> str | None:
 
 def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
     """The tap and S of a candidate's entropies."""
-    tap, _, count = candidate.features.rpartition(_AT)
-    return tap, int(count)
+    tap, samples = candidate.features.tap, candidate.features.samples
+    assert tap is not None  # export_command is for candidates that an export can make
+    assert samples is not None
+    return tap, samples
 
 
 def _exportable(candidate: Candidate, options: SearchOptions) -> bool:
     """Whether an export makes a bundle of it: entropies, and out-of-distribution frames where the detector needs them."""
-    if _AT not in candidate.features:
+    if candidate.features.kind is not FeatureKind.ENTROPY:
         return False
     return bool(options.ood_frames) or not DETECTORS[candidate.detector].needs_ood_frames
 

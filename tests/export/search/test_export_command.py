@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import export.pipeline.export_monitor
 import export.search.search
+from export.calibration.feature_key import FeatureKey
 from export.cli import export as export_cli
 from export.cli import search as search_cli
 from export.cli.next_command import next_command
@@ -94,13 +95,13 @@ def as_typed(path: Path) -> str:
 
 
 CANDIDATES = st.builds(
-    lambda tap, count, detector, pca: Candidate(f"{tap}, S = {count}", detector, pca),
-    WORDS.filter(lambda tap: ", S = " not in tap),
+    lambda tap, count, detector, pca: Candidate(FeatureKey.entropy(tap, count), detector, pca),
+    WORDS,
     st.integers(0),
     st.sampled_from(["kde", "mahalanobis", "knn"]),
     st.none() | st.integers(1),
 )
-LAYER = Candidate("layer3, S = 16", "kde")
+LAYER = Candidate(FeatureKey.entropy("layer3", 16), "kde")
 
 
 def line_of(candidate: Candidate, options: SearchOptions) -> list[str]:
@@ -126,14 +127,15 @@ def test_export_command_of_a_search_when_typed_asks_for_the_same_options(
     options = asked_for(search_cli.main, words)
     exported: ExportOptions = asked_for(export_cli.main, line_of(candidate, options))
     assert {name: getattr(exported, name) for name in wanted} == wanted
-    tap, _, count = candidate.features.rpartition(", S = ")
-    assert (exported.tap, exported.mc_samples) == ((tap,), int(count))
+    assert (exported.tap, exported.mc_samples) == ((candidate.features.tap,), candidate.features.samples)
     assert (exported.calibration.detector, exported.calibration.pca) == (candidate.detector, candidate.pca_components)
 
 
 def test_export_command_of_a_classifier_when_typed_names_its_frames(asked_for: Callable[..., Any]) -> None:
     words = ["--ckpt", "c", "--frames", "my day", "--ood-frames", "dusk", "--group-by", "prefix"]
     options = asked_for(search_cli.main, words)
-    exported = asked_for(export_cli.main, line_of(Candidate("layer3, S = 8", "kde-classifier"), options))
+    exported = asked_for(
+        export_cli.main, line_of(Candidate(FeatureKey.entropy("layer3", 8), "kde-classifier"), options)
+    )
     assert exported.frames == (Path("my day"),)
     assert (exported.calibration.ood_frames, exported.calibration.group_by) == ((Path("dusk"),), "prefix")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from export.anomalies.frame_set import FrameSource
+from export.calibration.feature_key import FeatureKey
 from export.checkpoint.load import load_checkpoint
 from export.cli import search as command
 from export.cli.export import build_parser
@@ -65,7 +66,7 @@ def test_every_combination_is_judged_best_first(result: SearchResult) -> None:
         (name, detector, pca) for name in features for detector in ("kde", "kde-classifier") for pca in (None, 4)
     }
     outputs = {(name, "output", None) for name in ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")}
-    got = [(one.candidate.features, one.candidate.detector, one.candidate.pca_components) for one in result.ranked]
+    got = [(str(one.candidate.features), one.candidate.detector, one.candidate.pca_components) for one in result.ranked]
     assert set(got) == expected | outputs
     assert len(got) == len(set(got))
     means = [one.mean_auroc for one in result.ranked]
@@ -102,14 +103,14 @@ def test_a_row_by_hand(result: SearchResult, checkpoint: Path, frames: Path) -> 
         familiar, strange = (-density.score_samples(entropies(images)) for images in ([clean[i] for i in test], foggy))
         labels = [0] * len(familiar) + [1] * len(strange)
         found.append(roc_auc_score(labels, np.r_[familiar, strange]))
-    (row,) = [one for one in result.ranked if one.candidate == Candidate(f"{TAPS[1]}, S = 8", "kde")]
+    (row,) = [one for one in result.ranked if one.candidate == Candidate(FeatureKey.entropy(TAPS[1], 8), "kde")]
     assert row.auroc["fog"] == pytest.approx(np.mean(found), abs=0.02)
 
 
 def made_up(
     name: str, rows: NDArray[np.float64], files: FrameFiles, indices: tuple[int, ...], kind: str | None
 ) -> SearchFeatures:
-    return SearchFeatures(FrameSource(name, files, indices, kind, 3), {"t, S = 8": rows})
+    return SearchFeatures(FrameSource(name, files, indices, kind, 3), {FeatureKey.entropy("t", 8): rows})
 
 
 def test_no_detector_scores_what_it_fitted(frames: Path) -> None:
@@ -122,7 +123,7 @@ def test_no_detector_scores_what_it_fitted(frames: Path) -> None:
     shifts = [made_up(kind, rows[list(every)], files, every, kind) for kind in ("fog", "rain")]
     folds = two_folds(["x"] * 60)
     for detector in ("knn", "kde", "mahalanobis", "kde-classifier"):
-        ranked = judge(Candidate("t, S = 8", detector), ind, shifts, folds, 0)
+        ranked = judge(Candidate(FeatureKey.entropy("t", 8), detector), ind, shifts, folds, 0)
         # The "shift" is the clean frames again: were one half to see the other, they would part.
         assert all(0.2 < value < 0.8 for value in ranked.auroc.values()), detector
 
