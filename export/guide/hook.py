@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a layer read and gave in the last pass, kept for whoever asks."""
+"""A forward or backward hook that keeps the last input and output of a layer."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ class Hook:
     """
 
     def __init__(self, module: nn.Module, backward: bool = False) -> None:
-        self.input: Any = None
+        self.input: Any = None  # a layer may take and give anything
         self.output: Any = None
         register = module.register_full_backward_hook if backward else module.register_forward_hook
         self._handle = register(self._keep)
 
-    def _keep(self, module: nn.Module, inputs: Any, output: Any) -> None:
+    def _keep(self, module: nn.Module, inputs: object, output: object) -> None:
         del module
         self.input, self.output = inputs, output
 
     def close(self) -> None:
-        """Take the hook off the layer; what was kept stays."""
+        """Remove the hook from the layer; its last input and output stay."""
         self._handle.remove()

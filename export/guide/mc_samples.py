@@ -8,7 +8,7 @@ mix frames.)
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,23 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from export.errors import TapError, UsageError
 from export.guide.hook import Hook
 from export.layers.stochastic import recognise
+
+
+class DeepLab(Protocol):
+    """A module that holds a network under the guide's name."""
+
+    @property
+    def deeplab_v3plus_model(self) -> nn.Module:
+        """The network: ``(B, 3, H, W)`` frames to logits."""
+
+
+class ProbabilisticUnet(Protocol):
+    """A module that holds a network under the guide's name."""
+
+    @property
+    def prob_unet_model(self) -> nn.Module:
+        """The network, whose ``forward`` takes frames, labels and ``training``."""
+
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 """What a data loader gives: ``(B, 3, H, W)`` float frames and their labels."""
@@ -37,7 +54,12 @@ probunet_apply_dropout = deeplabv3p_apply_dropout
 
 
 def deeplabv3p_get_ls_mcd_samples(
-    model_module: Any, dataloader: Batches, mcd_nro_samples: int, hook_dropout_layer: Hook, *, seed: int | None = None
+    model_module: DeepLab,
+    dataloader: Batches,
+    mcd_nro_samples: int,
+    hook_dropout_layer: Hook,
+    *,
+    seed: int | None = None,
 ) -> Tensor:
     """Sample the hooked layer of a DeepLabV3+ and average each map over its cells.
 
@@ -62,7 +84,12 @@ def deeplabv3p_get_ls_mcd_samples(
 
 
 def probunet_get_ls_mcd_samples(
-    model_module: Any, dataloader: Batches, mcd_nro_samples: int, hook_dropout_layer: Hook, *, seed: int | None = None
+    model_module: ProbabilisticUnet,
+    dataloader: Batches,
+    mcd_nro_samples: int,
+    hook_dropout_layer: Hook,
+    *,
+    seed: int | None = None,
 ) -> Tensor:
     """Sample the hooked layer of a Probabilistic U-Net, at ``prob_unet_model``, and average each map over its cells.
 

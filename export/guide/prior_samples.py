@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Samples of a Probabilistic U-Net's prior latent space (Kohl et al. 2018, "A Probabilistic U-Net"), as the guide takes them.
 
-The network, at ``prob_unet_model``, is asked for one thing after another: ``forward(frames, labels, training=False)`` sets
-``prior_latent_space`` (a distribution with ``mean`` and ``variance``), ``sample(testing=True)`` sets ``z_prior_sample``.
+The network is at ``prob_unet_model``. Its ``forward(frames, labels, training=False)`` sets ``prior_latent_space``, a
+distribution with ``mean`` and ``variance``; then ``sample(testing=True)`` sets ``z_prior_sample``.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributions import Distribution
 
-from export.guide.mc_samples import Batches, sampled_batches
+from export.guide.mc_samples import Batches, ProbabilisticUnet, sampled_batches
 
 
 def get_ls_samples_priornet(
-    prob_module: Any, dataloader: Batches, *, seed: int | None = None
+    prob_module: ProbabilisticUnet, dataloader: Batches, *, seed: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw the prior once for every frame.
 
@@ -37,7 +38,7 @@ def get_ls_samples_priornet(
 
 
 def get_ls_mc_samples_priornet(
-    prob_module: Any, dataloader: Batches, mc_samples_nro: int = 32, *, seed: int | None = None
+    prob_module: ProbabilisticUnet, dataloader: Batches, mc_samples_nro: int = 32, *, seed: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Pass every frame S times and draw the prior once in each pass: the masks and the latent vary.
 
@@ -63,11 +64,22 @@ def get_ls_mc_samples_priornet(
     return z, means, variances, labels
 
 
-def _draw(network: Any) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
+class _PriorNetwork(Protocol):
+    prior_latent_space: Distribution
+    z_prior_sample: Tensor
+
+    def forward(self, frames: Tensor, labels: Tensor, training: bool) -> object: ...
+
+    def sample(self, testing: bool) -> object: ...
+
+
+def _draw(network: nn.Module) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
+    prior_network = cast(_PriorNetwork, network)
+
     def run(frames: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        network.forward(frames, labels, training=False)
-        prior = network.prior_latent_space
-        network.sample(testing=True)
-        return network.z_prior_sample, prior.mean, prior.variance
+        prior_network.forward(frames, labels, training=False)
+        prior = prior_network.prior_latent_space
+        prior_network.sample(testing=True)
+        return prior_network.z_prior_sample, prior.mean, prior.variance
 
     return run
