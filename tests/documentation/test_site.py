@@ -3,13 +3,15 @@
 
 import argparse
 import re
+from collections.abc import Callable
 
 import pytest
 from mkdocs.exceptions import PluginError
 from pymdownx.superfences import SuperFencesException
 
+from export.detectors.registry import detector_table
 from export.pipeline.capabilities import capability_table
-from mkdocs_hooks.capabilities import MARK, on_page_markdown
+from mkdocs_hooks.code_tables import on_page_markdown
 from mkdocs_hooks.command_line import COMMANDS, command_line_page, flags_of, parser_of
 from mkdocs_hooks.diagrams import mermaid_as_svg
 from mkdocs_hooks.docstrings import without_roles
@@ -75,10 +77,17 @@ def test_mermaid_as_svg_of_two_diagrams_keeps_their_styles_apart() -> None:
     assert set(re.findall(r'<svg id="([^"]+)"', first)).isdisjoint(re.findall(r'<svg id="([^"]+)"', second))
 
 
-def test_capabilities_page_when_built_has_the_exporters_table() -> None:
-    page = Page("docs/reference/capabilities.md").text
-    assert page.count(MARK) == 1
-    assert capability_table() in on_page_markdown(page, page=None, config=None, files=None)
+@pytest.mark.parametrize(
+    ("name", "mark", "table"),
+    [
+        ("docs/reference/capabilities.md", "<!-- capability table -->", capability_table),
+        ("docs/concepts/detectors.md", "<!-- detector table -->", detector_table),
+    ],
+)
+def test_page_with_a_mark_when_built_has_the_exporters_table(name: str, mark: str, table: Callable[[], str]) -> None:
+    page = Page(name).text
+    assert page.count(mark) == 1
+    assert table() in on_page_markdown(page, page=None, config=None, files=None)
 
 
 def test_without_roles_of_a_docstring_keeps_the_names() -> None:

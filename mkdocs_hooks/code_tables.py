@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of the documentation that are written from the code: the capability table and the list of detectors."""
+
+from typing import Any
+
+from export.detectors.registry import detector_table
+from export.pipeline.capabilities import capability_table
+
+TABLES = {"<!-- capability table -->": capability_table, "<!-- detector table -->": detector_table}
+"""What each mark in a page is replaced by."""
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the tables where a page has their marks; MkDocs calls this."""
+    for mark, table in TABLES.items():
+        markdown = markdown.replace(mark, table())
+    return markdown
