@@ -25,8 +25,7 @@ def test_python_around_onnx_runtime(call: str, small_bundle: Path, benchmark: Be
     """The whole call less both ``session.run``, over the whole call, frame by frame."""
     rng = np.random.default_rng(0)
     with OoDMonitor(small_bundle) as monitor:
-        assert monitor._graphs is not None
-        way: Any = monitor._graphs.frame_pass
+        way: Any = monitor._scorer.graphs.frame_pass
         watches = []
         for graph in (way._network, way._detector):
             watches.append(Stopwatch(graph.session.run))

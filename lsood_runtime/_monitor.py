@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import open_bundle
-from lsood_runtime._exceptions import BundleError, ClosedError, FrameError
+from lsood_runtime._exceptions import BundleError, FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
 from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
-from lsood_runtime._inference.frame_pass import Outcome
-from lsood_runtime._inference.loaded_graphs import LoadedGraphs
-from lsood_runtime._inference.loading import LoadOptions, load_graphs
-from lsood_runtime._inference.noise import FrameNoise, FrameNoiseSource, check_noise
+from lsood_runtime._inference.loading import LoadOptions
+from lsood_runtime._inference.noise import FrameNoise
 from lsood_runtime._inference.providers import Provider, resolve_providers
-from lsood_runtime._inference.self_test import SelfTest, golden_score, replay
+from lsood_runtime._inference.scorer import Scorer
+from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
@@ -108,7 +107,7 @@ class OoDMonitor:
             self_test=self_test,
         )
         contents = open_bundle(bundle)
-        self._manifest, self._golden = contents.manifest, contents.golden
+        self._manifest, self._validate = contents.manifest, validate
         self._channels = channels or self._manifest.input.channels
         points = self._manifest.operating_points
         self._operating_point = self._manifest.operating_point if operating_point is None else operating_point
@@ -117,8 +116,6 @@ class OoDMonitor:
                 f"expected an operating point of the bundle ({', '.join(points)}), got {self._operating_point!r}"
             )
         self._rule = VerdictRule(points[self._operating_point].value, self._manifest.calibration.scores, deadline_ms)
-        self._validate, self._batch = validate, batch
-        self._noise_source = FrameNoiseSource(self._manifest.masks)
         options = LoadOptions(
             providers=resolved,
             allow_fallback=allow_fallback,
@@ -127,7 +124,7 @@ class OoDMonitor:
             configure=session_options,
             self_test=self_test,
         )
-        self._graphs: LoadedGraphs | None = load_graphs(contents, options)
+        self._scorer = Scorer(contents, options)
 
     def score(self, frame: object, noise: FrameNoise | None = None) -> float:
         """Score one camera frame.
@@ -148,7 +145,7 @@ class OoDMonitor:
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        return finite_score(self._run(self._checked(frame), noise).scores[0])
+        return finite_score(self._scorer.run(self._checked(frame), noise).scores[0])
 
     def score_batch(self, frames: object) -> NDArray[np.float64]:
         """Score several frames in one run, such as those of several cameras.
@@ -165,7 +162,7 @@ class OoDMonitor:
             ClosedError: the monitor was closed.
         """
         batch = check_batch(frames, self._manifest.input, self._channels)
-        return np.array([finite_score(score) for score in self._run(batch, None).scores])
+        return np.array([finite_score(score) for score in self._scorer.run(batch).scores])
 
     def assess(self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
         """Score one camera frame and decide what state it is in; nothing that lies in the frame raises.
@@ -205,14 +202,14 @@ class OoDMonitor:
             ClosedError: the monitor was closed.
         """
         stamp = time.time_ns() if stamp_ns is None else stamp_ns
-        provider = self._open().provider
+        provider = self._scorer.graphs.provider
         score, segmentation = math.inf, None
         try:
             checked = self._checked(frame)
         except FrameError as error:
             fault: str | None = str(error)
         else:
-            outcome = self._run(checked, noise)
+            outcome = self._scorer.run(checked, noise)
             score = finite_score(outcome.scores[0])
             segmentation = None if outcome.segmentation is None else outcome.segmentation[0]
             fault = self._fault(checked, score)
@@ -239,23 +236,6 @@ class OoDMonitor:
             return check_frame(frame, self._manifest.input, self._channels)
         return trusted_frame(frame, self._manifest.input, self._channels)
 
-    def _run(self, frames: Frame | DeviceFrame, noise: FrameNoise | None) -> Outcome:
-        graphs, masks = self._open(), self._manifest.masks
-        if self._batch not in (None, frames.shape[0]):
-            raise FrameError(
-                f"expected {self._batch} frames in every call, as batch={self._batch} fixes them, got {frames.shape[0]}"
-            )
-        if noise is not None:
-            values = [value[None] for value in check_noise(noise, masks)]
-        else:
-            values = self._noise_source.draw(frames.shape[0])
-        return graphs.frame_pass.run(frames, dict(zip(masks.noise_names, values, strict=True)))
-
-    def _open(self) -> LoadedGraphs:
-        if self._graphs is None:
-            raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
-        return self._graphs
-
     def stream(
         self,
         policy: Policy,
@@ -277,7 +257,7 @@ class OoDMonitor:
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        return replay(self._open(), self._golden, self._batch)
+        return self._scorer.self_test()
 
     def warm_up(self, rounds: int = 3) -> float:
         """Run golden frame 0 ``rounds`` times, so that the first camera frame finds memory and kernels ready.
@@ -289,14 +269,7 @@ class OoDMonitor:
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        if rounds < 1:
-            raise ValueError(f"expected at least one round, got {rounds}")
-        graphs = self._open()
-        start = 0.0
-        for _ in range(rounds):
-            start = time.perf_counter()
-            golden_score(graphs, self._golden, 0, self._batch)
-        return 1e3 * (time.perf_counter() - start)
+        return self._scorer.warm_up(rounds)
 
     @property
     def manifest(self) -> Manifest:
@@ -320,11 +293,11 @@ class OoDMonitor:
         Raises:
             ClosedError: the monitor was closed.
         """
-        return self._open().provider
+        return self._scorer.graphs.provider
 
     def close(self) -> None:
         """Release both graphs once the frames under way are through; closing again does nothing."""
-        self._graphs = None
+        self._scorer.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,9 +6,9 @@ and ONNX Runtime alone; Pillow and OpenCV are loaded when a file is read. ``expo
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
 =====================  ==============================================================================================
-bundles                :func:`open_bundle`, :func:`read_manifest`, :class:`Bundle`, :class:`GoldenFrames`, file names
+bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names of the files
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
-frames                 :func:`find_media`, :func:`read_frames`, :func:`read_image`, suffixes of images and videos
+frames                 :func:`read_frames`, :func:`read_image`, :data:`IMAGE_SUFFIXES`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :class:`CsvTable`
 =====================  ==============================================================================================
@@ -17,7 +17,7 @@ text                   sentences for reports, :func:`one_line`, :func:`finite_or
 from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, MANIFEST_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
 from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.manifest import SCHEMA, Manifest
-from lsood_runtime._bundle.reader import Bundle, open_bundle, read_manifest
+from lsood_runtime._bundle.reader import Bundle, open_bundle
 from lsood_runtime._bundle.records import (
     PRECISIONS,
     CalibrationRecord,
@@ -36,7 +36,7 @@ from lsood_runtime._bundle.records import (
 from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
-from lsood_runtime._media.files import IMAGE_SUFFIXES, VIDEO_SUFFIXES, find_media, read_frames, read_image
+from lsood_runtime._media.files import IMAGE_SUFFIXES, read_frames, read_image
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none
 
@@ -48,7 +48,6 @@ __all__ = [
     "PRECISIONS",
     "SCHEMA",
     "SEGMENTATION_FILE",
-    "VIDEO_SUFFIXES",
     "WEIGHTS_FILE",
     "Bundle",
     "CalibrationRecord",
@@ -67,7 +66,6 @@ __all__ = [
     "SegmentationRecord",
     "TapRecord",
     "detector_sentence",
-    "find_media",
     "finite_or_none",
     "one_line",
     "open_bundle",
@@ -75,6 +73,5 @@ __all__ = [
     "precision_sentence",
     "read_frames",
     "read_image",
-    "read_manifest",
     "session_options",
 ]

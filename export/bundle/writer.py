@@ -15,11 +15,9 @@ from export.atomic_write import recover_interrupted
 from export.bundle.evaluation_record import EvaluationRecord
 from export.bundle.model_card import model_card
 from export.errors import UsageError
-from export.graphs.shared_weights import WEIGHTS, share_weights
+from export.graphs.shared_weights import share_weights
 from lsood_runtime import Manifest
-from lsood_runtime.offline import FileRecord
-
-_MARK = "manifest.json"
+from lsood_runtime.offline import MANIFEST_FILE, WEIGHTS_FILE, FileRecord
 
 
 def check_destination(out: Path, overwrite: bool) -> None:
@@ -39,7 +37,7 @@ def check_destination(out: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise UsageError(f"expected --out to be new, {out} exists: pass --overwrite to replace it")
-    if not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).is_file()):
+    if not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST_FILE).is_file()):
         raise UsageError(f"expected a bundle at {out} to overwrite, found something else: choose another --out")
 
 
@@ -63,7 +61,7 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelPro
     Returns:
         The manifest as it was written.
     """
-    with (folder / WEIGHTS).open("wb") as file:
+    with (folder / WEIGHTS_FILE).open("wb") as file:
         share_weights(graphs.values(), file)
     carried = {name: value for name, value in asdict(manifest).items() if name not in ("evaluation", "files")}
     for name, graph in graphs.items():
@@ -84,12 +82,12 @@ def seal_bundle(folder: Path, manifest: Manifest, evaluation: EvaluationRecord |
         The manifest as it was written.
     """
     (folder / "README.md").write_text(model_card(manifest, evaluation))
-    paths = [path for path in sorted(folder.iterdir()) if path.name != _MARK]
+    paths = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST_FILE]
     sealed = replace(
         manifest,
         evaluation={} if evaluation is None else asdict(evaluation),
         files={path.name: FileRecord(sha256(path), path.stat().st_size) for path in paths},
     )
     written = Manifest.from_json(sealed.to_json())  # refuses what the runtime would refuse
-    (folder / _MARK).write_text(written.to_json())
+    (folder / MANIFEST_FILE).write_text(written.to_json())
     return written

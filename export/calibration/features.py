@@ -15,9 +15,8 @@ from export.errors import UsageError
 from export.graphs.evaluation_outputs import EVALUATION, OUTPUT_SCORES
 from export.graphs.monitor_forms import run_graph
 from export.graphs.noise import NoiseSource
-from export.graphs.shared_weights import WEIGHTS
 from lsood_runtime import Manifest
-from lsood_runtime.offline import Bundle, open_bundle, session_options
+from lsood_runtime.offline import WEIGHTS_FILE, Bundle, open_bundle, session_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +98,8 @@ class EvaluationGraphs:
 def _session(graph: bytes, weights: dict[str, bytes], threads: int | None) -> ort.InferenceSession:
     options = session_options(threads)
     if weights:
-        buffer = weights[WEIGHTS]
-        options.add_external_initializers_from_files_in_memory([WEIGHTS], [buffer], [len(buffer)])
+        buffer = weights[WEIGHTS_FILE]
+        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [buffer], [len(buffer)])
     return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 

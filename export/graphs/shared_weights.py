@@ -9,8 +9,7 @@ import onnx
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from lsood_runtime import BundleError
-
-WEIGHTS = "weights.bin"
+from lsood_runtime.offline import WEIGHTS_FILE
 
 _SMALLEST_SHARED = 1024
 _ALIGNMENT = 64
@@ -21,7 +20,7 @@ def share_weights(models: Iterable[ModelProto], file: BinaryIO) -> None:
 
     Args:
         models: graphs with their constants inside.
-        file: receives the bytes; it must come to lie beside the graphs under the name ``WEIGHTS``.
+        file: receives the bytes; it must come to lie beside the graphs under the name ``WEIGHTS_FILE``.
     """
     offsets: dict[bytes, int] = {}
     for model in models:
@@ -65,6 +64,6 @@ def load_graph(contents: bytes, weights: Mapping[str, bytes]) -> ModelProto:
 
 
 def _point(tensor: TensorProto, offset: int) -> None:
-    onnx.external_data_helper.set_external_data(tensor, WEIGHTS, offset=offset, length=len(tensor.raw_data))
+    onnx.external_data_helper.set_external_data(tensor, WEIGHTS_FILE, offset=offset, length=len(tensor.raw_data))
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL

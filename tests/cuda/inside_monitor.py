@@ -40,11 +40,10 @@ def watch(
         return {"error": f"{type(error).__name__}: {error}"}
     contract = monitor.manifest.input
     frame = np.random.default_rng(0).integers(0, 256, (contract.frame_height, contract.frame_width, 3), np.uint8)
-    assert monitor._graphs is not None
     answer: dict[str, Any] = {
         "provider": monitor.provider,
-        "way": type(monitor._graphs.frame_pass).__name__,
-        "placement": monitor._graphs.placement,
+        "way": type(monitor._scorer.graphs.frame_pass).__name__,
+        "placement": monitor._scorer.graphs.placement,
     }
     try:
         verdict = monitor.assess(frame)

@@ -139,3 +139,17 @@ def test_type_aliases_of_both_packages_differ() -> None:
         if name.endswith("__main__"):
             continue
         assert not named & vars(importlib.import_module(name)).keys(), name
+
+
+def test_offline_names_are_used_outside_of_the_runtime() -> None:
+    files = [path for folder in ("export", "examples", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    used = {
+        alias.name
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == f"{PACKAGE}.offline"
+        for alias in node.names
+    }
+    used |= set(lsood_runtime.__all__)
+    assert set(lsood_runtime.offline.__all__) - used == set()
+    assert used - set(lsood_runtime.offline.__all__) - set(lsood_runtime.__all__) == set()

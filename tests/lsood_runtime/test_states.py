@@ -149,8 +149,7 @@ def test_session_options_given_reach_both_graphs(toy_bundle: Path) -> None:
     frame = random_frames(1, 2)[0]
     with OoDMonitor(toy_bundle, session_options=configure) as monitor, OoDMonitor(toy_bundle) as usual:
         assert monitor.score(frame) == pytest.approx(usual.score(frame), rel=1e-6)
-        assert monitor._graphs is not None
-        way: Any = monitor._graphs.frame_pass
+        way: Any = monitor._scorer.graphs.frame_pass
         level = way._network.session.get_session_options().graph_optimization_level
     assert seen == ["0", "0"], "no thread spins beside the rest of the stack"
     assert level == ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -8,8 +8,9 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from export.graphs.shared_weights import WEIGHTS, load_graph, share_weights
+from export.graphs.shared_weights import load_graph, share_weights
 from lsood_runtime import BundleError
+from lsood_runtime.offline import WEIGHTS_FILE
 
 LARGE = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
 SMALL = np.arange(30, dtype=np.float32)
@@ -34,15 +35,15 @@ def shared(*models: ModelProto) -> bytes:
 def test_load_graph_of_shared_weights_gives_the_graph_before() -> None:
     first, second = graph(LARGE, SMALL), graph(SMALL, LARGE + 1, LARGE)
     expected = [model.SerializeToString(deterministic=True) for model in (first, second)]
-    weights = {WEIGHTS: shared(first, second)}
-    assert len(weights[WEIGHTS]) < 3 * LARGE.nbytes, "the constant of both lies there once"
+    weights = {WEIGHTS_FILE: shared(first, second)}
+    assert len(weights[WEIGHTS_FILE]) < 3 * LARGE.nbytes, "the constant of both lies there once"
     for model, before in zip((first, second), expected, strict=True):
         loaded = load_graph(model.SerializeToString(), weights)
         onnx.checker.check_model(loaded)
         assert loaded.SerializeToString(deterministic=True) == before
 
 
-@pytest.mark.parametrize(("name", "cut"), [("other.bin", 0), (WEIGHTS, 1), (WEIGHTS, LARGE.nbytes)])
+@pytest.mark.parametrize(("name", "cut"), [("other.bin", 0), (WEIGHTS_FILE, 1), (WEIGHTS_FILE, LARGE.nbytes)])
 def test_load_graph_of_weights_that_are_not_there_is_refused(name: str, cut: int) -> None:
     model = graph(LARGE)
     whole = shared(model)

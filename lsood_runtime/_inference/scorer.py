@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run frames through the loaded graphs of a bundle until it is closed."""
+
+import time
+
+from lsood_runtime._bundle.reader import Bundle
+from lsood_runtime._exceptions import ClosedError, FrameError
+from lsood_runtime._inference.arrays import DeviceFrame, Frame
+from lsood_runtime._inference.frame_pass import Outcome
+from lsood_runtime._inference.loaded_graphs import LoadedGraphs
+from lsood_runtime._inference.loading import LoadOptions, load_graphs
+from lsood_runtime._inference.noise import FrameNoise, FrameNoiseSource, check_noise
+from lsood_runtime._inference.self_test import SelfTest, golden_score, replay
+
+
+class Scorer:
+    """Holds both graphs, the golden frames and the noise of a bundle; threads may share one.
+
+    Args:
+        bundle: verified; its bytes are let go once the graphs are loaded.
+        options: how they are loaded.
+
+    Raises:
+        BundleError: a graph cannot be loaded, or has other inputs or outputs than the manifest states.
+        ProviderError: no provider that may be tried runs here.
+        SelfTestError: a golden frame does not get its score back.
+    """
+
+    def __init__(self, bundle: Bundle, options: LoadOptions) -> None:
+        self._masks, self._golden, self._batch = bundle.manifest.masks, bundle.golden, options.batch
+        self._noise = FrameNoiseSource(self._masks)
+        self._graphs: LoadedGraphs | None = load_graphs(bundle, options)
+
+    @property
+    def graphs(self) -> LoadedGraphs:
+        """Both graphs.
+
+        Raises:
+            ClosedError: they were released.
+        """
+        if self._graphs is None:
+            raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
+        return self._graphs
+
+    def run(self, frames: Frame | DeviceFrame, noise: FrameNoise | None = None) -> Outcome:
+        """Score checked frames.
+
+        Args:
+            frames: a batch.
+            noise: of a single frame; None draws it where the graph takes noise.
+
+        Raises:
+            FrameError: another batch than the fixed one, noise that does not fit, or memory of another device.
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the graphs were released.
+        """
+        graphs = self.graphs
+        if self._batch not in (None, frames.shape[0]):
+            raise FrameError(
+                f"expected {self._batch} frames in every call, as batch={self._batch} fixes them, got {frames.shape[0]}"
+            )
+        if noise is None:
+            values = self._noise.draw(frames.shape[0])
+        else:
+            values = [value[None] for value in check_noise(noise, self._masks)]
+        return graphs.frame_pass.run(frames, dict(zip(self._masks.noise_names, values, strict=True)))
+
+    def self_test(self) -> SelfTest:
+        """Replay the golden frames.
+
+        Raises:
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the graphs were released.
+        """
+        return replay(self.graphs, self._golden, self._batch)
+
+    def warm_up(self, rounds: int) -> float:
+        """Run golden frame 0 ``rounds`` times; the result is the last round's milliseconds.
+
+        Raises:
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the graphs were released.
+        """
+        if rounds < 1:
+            raise ValueError(f"expected at least one round, got {rounds}")
+        graphs, start = self.graphs, 0.0
+        for _ in range(rounds):
+            start = time.perf_counter()
+            golden_score(graphs, self._golden, 0, self._batch)
+        return 1e3 * (time.perf_counter() - start)
+
+    def close(self) -> None:
+        """Release both graphs once the frames under way are through; closing again does nothing."""
+        self._graphs = None
