@@ -55,7 +55,7 @@ def again(bundle: Path, drives: Path, tmp_path: Path) -> Recalibrate:
     return run
 
 
-def test_a_new_bundle_scores_by_the_new_frames(again: Recalibrate, bundle: Path, drives: Path) -> None:
+def test_recalibrate_on_new_frames_scores_by_them(again: Recalibrate, bundle: Path, drives: Path) -> None:
     before = {path.name: path.read_bytes() for path in bundle.iterdir()}
     out = again()
     assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before, "the old bundle is left as it is"
@@ -75,7 +75,7 @@ def test_a_new_bundle_scores_by_the_new_frames(again: Recalibrate, bundle: Path,
     np.testing.assert_allclose(np.sort(held_out), new.calibration.scores, rtol=1e-4, atol=1e-3)
 
 
-def test_the_network_is_the_same_to_the_bit(again: Recalibrate, bundle: Path) -> None:
+def test_recalibrate_leaves_the_network_as_it_is(again: Recalibrate, bundle: Path) -> None:
     out = again()
     old, new = (onnx.load(folder / "segmentation.onnx").graph for folder in (bundle, out))
     assert [node.SerializeToString() for node in new.node] == [node.SerializeToString() for node in old.node]
@@ -83,7 +83,9 @@ def test_the_network_is_the_same_to_the_bit(again: Recalibrate, bundle: Path) ->
         np.testing.assert_array_equal(numpy_helper.to_array(a), numpy_helper.to_array(b))
 
 
-def test_shards_give_the_detector_of_one_pass(again: Recalibrate, bundle: Path, drives: Path, tmp_path: Path) -> None:
+def test_recalibrate_from_shards_equals_one_pass(
+    again: Recalibrate, bundle: Path, drives: Path, tmp_path: Path
+) -> None:
     whole = again(save_features=tmp_path / "whole.npz")
     graphs = EvaluationGraphs(bundle)
     files = FrameFiles([drives])
@@ -103,7 +105,9 @@ def test_shards_give_the_detector_of_one_pass(again: Recalibrate, bundle: Path, 
 
 
 @pytest.mark.parametrize("kind", ["mahalanobis", "knn", "auto"])
-def test_other_detectors_reach_the_vehicle(again: Recalibrate, drives: Path, kind: str) -> None:
+def test_recalibrate_with_another_detector_writes_a_bundle_that_runs(
+    again: Recalibrate, drives: Path, kind: str
+) -> None:
     calibration = CalibrationOptions(detector=kind, rates={"20%": 0.2}, group_by="prefix")
     out = again(calibration=calibration)
     manifest = read_manifest(out)
@@ -113,26 +117,28 @@ def test_other_detectors_reach_the_vehicle(again: Recalibrate, drives: Path, kin
         assert np.isfinite(monitor.score(FrameFiles([drives])[0]))
 
 
-def test_the_classifier_needs_frames_to_tell_apart(again: Recalibrate, drives: Path, tmp_path: Path) -> None:
-    strange = tmp_path / "strange"
-    strange.mkdir()
+def test_recalibrate_with_a_classifier_needs_out_of_distribution_frames(
+    again: Recalibrate, drives: Path, tmp_path: Path
+) -> None:
+    ood = tmp_path / "ood"
+    ood.mkdir()
     for i, frame in enumerate(FrameFiles([drives])):
         if i < 30:
             from PIL import Image
 
-            Image.fromarray(frame // 8).save(strange / f"{i:02d}.png")
+            Image.fromarray(frame // 8).save(ood / f"{i:02d}.png")
     calibration = CalibrationOptions(
-        detector="kde-classifier", ood_frames=(strange,), rates={"20%": 0.2}, group_by="prefix"
+        detector="kde-classifier", ood_frames=(ood,), rates={"20%": 0.2}, group_by="prefix"
     )
     out = again(calibration=calibration)
     assert read_manifest(out).detector.fit_ood_frames == 30
     with OoDMonitor(out) as monitor:
-        dark = [monitor.score(frame) for frame in list(FrameFiles([strange]))[:5]]
+        dark = [monitor.score(frame) for frame in list(FrameFiles([ood]))[:5]]
         clean = [monitor.score(frame) for frame in list(FrameFiles([drives]))[:5]]
     assert min(dark) > max(clean)
     for broken in (
         CalibrationOptions(detector="kde-classifier", rates={"20%": 0.2}),
-        CalibrationOptions(detector="kde", ood_frames=(strange,), rates={"20%": 0.2}),
+        CalibrationOptions(detector="kde", ood_frames=(ood,), rates={"20%": 0.2}),
         CalibrationOptions(detector="auto", pca=3, rates={"20%": 0.2}),
     ):
         with pytest.raises(UsageError, match="--detector"):
@@ -150,7 +156,7 @@ def test_the_classifier_needs_frames_to_tell_apart(again: Recalibrate, drives: P
         ({"calibration": CalibrationOptions(rates={"20%": 0.2}, guarantee="drives")}, CalibrationError, "drive"),
     ],
 )
-def test_what_cannot_be_done_is_refused_and_nothing_is_written(
+def test_recalibrate_of_wrong_options_is_refused_and_writes_nothing(
     again: Recalibrate, tmp_path: Path, options: dict[str, object], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -158,7 +164,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_of_features_are_checked(bundle: Path, drives: Path, tmp_path: Path) -> None:
+def test_load_features_of_wrong_files_is_refused(bundle: Path, drives: Path, tmp_path: Path) -> None:
     network = read_manifest(bundle).network_sha256
     files = FrameFiles([drives])
     graphs = EvaluationGraphs(bundle)
@@ -194,7 +200,7 @@ main()
 """
 
 
-def test_the_command_runs_without_torch(bundle: Path, drives: Path, tmp_path: Path) -> None:
+def test_calibrate_command_runs_without_torch(bundle: Path, drives: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle, tmp_path / "monitor")
     command = [sys.executable, "-c", _WITHOUT_TORCH, "calibrate", str(tmp_path / "monitor"), "--frames", str(drives)]
     done = subprocess.run(
@@ -217,7 +223,7 @@ def test_the_command_runs_without_torch(bundle: Path, drives: Path, tmp_path: Pa
     assert "no torch here" in import_torch.stderr, "a process without torch must be one"
 
 
-def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_calibrate_help_names_options_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         calibrate.main(["--help"])
     text = capsys.readouterr().out
@@ -228,7 +234,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"), [(["calibrat", "m"], "did you mean calibrate?"), (["fly"], "see python -m export --help")]
 )
-def test_a_misspelt_command_is_answered(
+def test_command_line_of_a_misspelt_command_suggests_one(
     words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["export", *words])
@@ -238,7 +244,7 @@ def test_a_misspelt_command_is_answered(
     assert message in capsys.readouterr().err
 
 
-def test_noise_from_outside_and_every_form(
+def test_recalibrate_of_every_form_with_noise_inputs_renews_the_graphs(
     export_small: Callable[..., Path], drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = export_small(masks="input", fuse=True, format="torchscript")

@@ -9,7 +9,7 @@ from export.bundle.writer import check_destination, sha256
 from export.errors import UsageError
 
 
-def test_destinations_are_checked_first(tmp_path: Path) -> None:
+def test_check_destination_of_unusable_folders_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "manifest.json").write_text("{}")
     (tmp_path / "thesis").mkdir()
@@ -36,6 +36,6 @@ def test_check_destination_puts_back_what_a_killed_write_set_aside(tmp_path: Pat
     assert (tmp_path / "monitor" / "manifest.json").read_text() == "old"
 
 
-def test_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+def test_sha256_of_the_standards_example_is_its_digest(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")  # the digest of FIPS 180-4's first example
     assert sha256(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

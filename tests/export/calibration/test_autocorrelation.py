@@ -11,7 +11,7 @@ from tests.export.calibration.test_conformal import video
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.8])
-def test_autocorrelation_time_of_a_known_process(correlation: float) -> None:
+def test_autocorrelation_time_of_a_known_process_is_the_known_one(correlation: float) -> None:
     """AR(1) has ``(1 + a) / (1 - a)``."""
     rng = np.random.default_rng(0)
     times = [autocorrelation_time(video(rng, 3000, correlation)) for _ in range(20)]
@@ -20,7 +20,7 @@ def test_autocorrelation_time_of_a_known_process(correlation: float) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(3, 60), st.integers(0, 2**32 - 1))
-def test_autocorrelation_time_by_a_plain_sum(count: int, seed: int) -> None:
+def test_autocorrelation_time_of_any_sequence_equals_a_plain_sum(count: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=count).cumsum()
     centred = values - values.mean()
     correlations = [float(centred[: count - k] @ centred[k:] / (centred @ centred)) for k in range(count)]
@@ -33,7 +33,7 @@ def test_autocorrelation_time_by_a_plain_sum(count: int, seed: int) -> None:
     assert autocorrelation_time(values) == pytest.approx(min(max(2 * total - 1, 1), count), rel=1e-6)
 
 
-def test_effective_frames_add_up_over_drives_and_ignore_the_scale() -> None:
+def test_effective_frames_of_several_drives_add_up_and_ignore_the_scale() -> None:
     rng = np.random.default_rng(1)
     one, two = video(rng, 400, 0.7), video(rng, 400, 0.7)
     names = ["a"] * 400 + ["b"] * 400
@@ -45,6 +45,6 @@ def test_effective_frames_add_up_over_drives_and_ignore_the_scale() -> None:
     assert effective_frames(np.array([1.0]), ["x"]) == 1
 
 
-def test_a_still_video_is_worth_few_frames() -> None:
+def test_effective_frames_of_a_still_video_are_few() -> None:
     still = np.repeat(np.random.default_rng(2).normal(size=8), 50)
     assert effective_frames(still, ["x"] * 400) < 25

@@ -24,7 +24,7 @@ TENTH = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 
 @pytest.mark.parametrize("drives", ["", "a" * 50 + "b" * 40 + "c" * 30])
 @pytest.mark.parametrize("kind", ["kde", "mahalanobis", "knn", "auto"])
-def test_held_out_frames_fit_nothing_and_set_the_threshold(kind: str, drives: str) -> None:
+def test_calibrate_with_moved_held_out_frames_changes_the_threshold_alone(kind: str, drives: str) -> None:
     entropies = np.random.default_rng(0).normal(size=(120, 6))
     options = CalibrationOptions(detector=kind, rates={"10%": 0.1, "half": 0.5}, group_by="prefix")
     calibration = calibrated(entropies, options, drives)
@@ -62,7 +62,7 @@ def test_calibration_result_of_one_drive_records_blocks_and_promises_no_new_driv
     assert single.detector_record.fit_frames == 120 - len(single.held_out)
 
 
-def test_a_drive_apart_is_warned_of() -> None:
+def test_calibrate_with_a_drive_that_differs_warns() -> None:
     rng = np.random.default_rng(0)
     drives = "a" * 90 + "b" * 40 + "c" * 40
     entropies = rng.normal(size=(170, 4))
@@ -73,7 +73,7 @@ def test_a_drive_apart_is_warned_of() -> None:
     assert "drive c" in warning
 
 
-def test_groups_choose_the_bandwidth() -> None:
+def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
     """Drives a few deviations apart: the bandwidth that bridges them is larger than the one within them."""
     rng = np.random.default_rng(0)
     drives = "".join(name * 40 for name in "abcdef")
@@ -105,7 +105,7 @@ def test_groups_choose_the_bandwidth() -> None:
         ),
     ],
 )
-def test_frames_that_carry_no_calibration_are_refused(
+def test_calibrate_of_unsuitable_frames_is_refused(
     entropies: NDArray[np.float64], options: CalibrationOptions, message: str
 ) -> None:
     with pytest.raises(CalibrationError, match=message):
@@ -120,12 +120,12 @@ def test_frames_that_carry_no_calibration_are_refused(
         CalibrationOptions(detector="auto", standardise=True, rates={"t": 0.1}),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(options: CalibrationOptions) -> None:
+def test_split_frames_of_contradicting_options_is_refused(options: CalibrationOptions) -> None:
     with pytest.raises(UsageError, match="--detector"):
         calibrated(np.random.default_rng(0).normal(size=(100, 4)), options)
 
 
-def test_constant_dimensions_and_more_dimensions_than_frames_score_finitely() -> None:
+def test_calibrate_of_degenerate_entropies_gives_finite_scores() -> None:
     rng = np.random.default_rng(0)
     entropies = rng.normal(size=(60, 200))
     entropies[:, :50] = 1.5
@@ -133,6 +133,6 @@ def test_constant_dimensions_and_more_dimensions_than_frames_score_finitely() ->
         for standardise in (False, True) if kind != "auto" else (False,):
             options = CalibrationOptions(detector=kind, standardise=standardise, rates={"t": 0.2})
             calibration = calibrated(entropies, options)
-            strange = calibration.detector.score_samples(rng.normal(5, 3, size=(3, 200)))
-            assert np.isfinite(strange).all()
-            assert (-strange > calibration.points["t"].value).all()
+            ood = calibration.detector.score_samples(rng.normal(5, 3, size=(3, 200)))
+            assert np.isfinite(ood).all()
+            assert (-ood > calibration.points["t"].value).all()

@@ -37,7 +37,9 @@ def video(rng: np.random.Generator, count: int, correlation: float) -> NDArray[n
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 200), st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.5]), st.integers(0, 2**32 - 1))
-def test_threshold_is_the_smallest_score_that_holds_the_rate(count: int, rate: float, seed: int) -> None:
+def test_conformal_threshold_of_any_scores_is_the_smallest_that_holds_the_rate(
+    count: int, rate: float, seed: int
+) -> None:
     scores = np.random.default_rng(seed).normal(size=count)
     if round((count + 1) * rate, 9) < 1:
         with pytest.raises(CalibrationError, match=f"got {count}"):
@@ -52,14 +54,14 @@ def test_threshold_is_the_smallest_score_that_holds_the_rate(count: int, rate: f
         assert (scores > lower).sum() + 1 > rate * (count + 1) - 1e-9  # and no smaller score would hold it
 
 
-def test_false_alarms_stay_below_the_target_on_average() -> None:
+def test_conformal_threshold_over_many_calibrations_holds_the_rate_on_average() -> None:
     rng = np.random.default_rng(0)
     rates = np.array([1 - norm.cdf(conformal_threshold(rng.normal(size=59), 0.05)) for _ in range(4000)])
     assert rates.mean() <= 0.05 + 3 * rates.std() / np.sqrt(len(rates))
     assert rates.mean() > 0.045  # 3 of 60 places lie above the threshold: the bound is met, not undercut
 
 
-def test_the_needed_number_of_frames_is_said_and_is_enough() -> None:
+def test_conformal_threshold_of_too_few_frames_states_the_number_that_suffices() -> None:
     with pytest.raises(CalibrationError, match="at least 19 held-out frames"):
         conformal_threshold(np.arange(18.0), 0.05)
     assert conformal_threshold(np.arange(19.0), 0.05) == 18
@@ -67,7 +69,7 @@ def test_the_needed_number_of_frames_is_said_and_is_enough() -> None:
 
 @pytest.mark.parametrize(("correlation", "count"), [(0.0, 60), (0.0, 200), (0.5, 200), (0.8, 400)])
 @pytest.mark.parametrize("rate", [0.05, 0.1])
-def test_interval_covers_the_true_rate(correlation: float, count: int, rate: float) -> None:
+def test_set_threshold_interval_covers_the_true_rate(correlation: float, count: int, rate: float) -> None:
     """The rate of the very threshold, known in a simulation, lies in its 95 % interval in about 95 % of calibrations."""
     rng = np.random.default_rng(1)
     inside, widths, true = [], [], []
@@ -83,7 +85,7 @@ def test_interval_covers_the_true_rate(correlation: float, count: int, rate: flo
     assert np.mean(widths) < 0.25
 
 
-def test_correlated_frames_widen_the_interval() -> None:
+def test_set_threshold_of_correlated_frames_widens_the_interval() -> None:
     rng = np.random.default_rng(2)
     width = {}
     for correlation in (0.0, 0.9):
@@ -94,7 +96,9 @@ def test_correlated_frames_widen_the_interval() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(2, 8), st.integers(1, 20), st.floats(0.15, 0.9), st.integers(0, 2**32 - 1))
-def test_drive_threshold_by_trying_every_score(groups: int, size: int, rate: float, seed: int) -> None:
+def test_drive_threshold_of_any_scores_equals_trying_every_score(
+    groups: int, size: int, rate: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     drives = rng.permutation(np.r_[np.arange(groups), rng.integers(groups, size=size)]).astype(str).tolist()
     scores = rng.normal(size=len(drives)).round(1)
@@ -112,7 +116,7 @@ def test_drive_threshold_by_trying_every_score(groups: int, size: int, rate: flo
     assert new_drive_rate(scores, drives, min(holding)) == pytest.approx(promised(min(holding)))
 
 
-def test_few_drives_promise_too_much_by_their_frames() -> None:
+def test_set_threshold_by_frames_of_few_drives_exceeds_the_rate_on_new_ones() -> None:
     """Why the frames' threshold makes no promise for new drives."""
     rng = np.random.default_rng(3)
     flagged = []
@@ -126,7 +130,7 @@ def test_few_drives_promise_too_much_by_their_frames() -> None:
     assert np.mean(flagged) - 3 * np.std(flagged) / np.sqrt(300) > 0.1
 
 
-def test_drive_guarantee_holds_for_drives_that_differ() -> None:
+def test_set_threshold_by_drives_that_differ_holds_the_rate_on_new_ones() -> None:
     """Drives with a level of their own: the drives' threshold holds on new ones, and is the higher one."""
     rng = np.random.default_rng(3)
     flagged = {"frames": [], "drives": []}  # type: ignore[var-annotated]
@@ -143,7 +147,7 @@ def test_drive_guarantee_holds_for_drives_that_differ() -> None:
     assert np.mean(flagged["frames"]) > np.mean(flagged["drives"])
 
 
-def test_a_single_drive_promises_nothing_about_new_ones() -> None:
+def test_set_threshold_of_a_single_drive_promises_nothing_about_new_ones() -> None:
     scores = np.random.default_rng(0).normal(size=100)
     assert set_threshold(scores, ["x"] * 100, 0.1).new_drive_rate is None
     with pytest.raises(CalibrationError, match=r"at least 9 held-out drives .* got 1"):
@@ -153,19 +157,19 @@ def test_a_single_drive_promises_nothing_about_new_ones() -> None:
     assert two >= 1 / 3
 
 
-def test_scores_that_are_not_finite_are_refused() -> None:
+def test_set_threshold_of_scores_that_are_not_finite_is_refused() -> None:
     with pytest.raises(CalibrationError, match="finite"):
         set_threshold(np.r_[np.arange(30.0), np.nan], ["x"] * 31, 0.1)
 
 
-def test_p_values_by_counting() -> None:
+def test_p_values_of_any_scores_equal_counting() -> None:
     rng = np.random.default_rng(0)
     calibration, scores = rng.integers(0, 9, 40).astype(float), rng.integers(-1, 10, 25).astype(float)
     expected = [(1 + sum(other >= score for other in calibration)) / 41 for score in scores]
     np.testing.assert_allclose(p_values(calibration, scores), expected)
 
 
-def test_warning_names_the_worst_pair_and_chance_raises_none() -> None:
+def test_drive_warning_of_drives_that_differ_names_the_worst_pair() -> None:
     rng = np.random.default_rng(4)
     drives = ["a"] * 100 + ["b"] * 100 + ["c"] * 100
     level = rng.normal(size=300)

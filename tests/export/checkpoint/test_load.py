@@ -14,7 +14,7 @@ from export.models import DeepLabV3PlusModule
 from tests.conftest import save_checkpoint, small_network
 
 
-def test_a_checkpoint_gives_its_network_back(checkpoint: Path) -> None:
+def test_load_checkpoint_of_our_network_gives_equal_outputs(checkpoint: Path) -> None:
     loaded = load_checkpoint(checkpoint)
     x = torch.randn(1, 3, 64, 128)
     assert not any(module.training for module in loaded.network.modules())
@@ -23,7 +23,7 @@ def test_a_checkpoint_gives_its_network_back(checkpoint: Path) -> None:
     assert loaded.hyper_parameters["drop_prob"] == 0.5
 
 
-def test_a_trainers_file_loads(tmp_path: Path) -> None:
+def test_load_checkpoint_of_a_trainers_file_gives_the_network(tmp_path: Path) -> None:
     trainer = pl.Trainer(max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False)
     module = small_network()
     trainer.strategy.connect(module)
@@ -31,7 +31,7 @@ def test_a_trainers_file_loads(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "trainer.ckpt").network.hparams == module.hparams
 
 
-def test_a_guides_checkpoint_loads_and_does_not_claim_dropblock_constants(tmp_path: Path) -> None:
+def test_load_checkpoint_of_the_guide_gives_no_dropblock_constants(tmp_path: Path) -> None:
     guide = {
         "backbone_name": "resnet50",
         "deeplabv3plus_type": "backbone_dropblock2d",
@@ -54,7 +54,7 @@ class _Surprise:
         return (Path("/tmp/lsood-must-not-exist").write_text, ("ran",))
 
 
-def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, checkpoint: Path) -> None:
+def test_load_checkpoint_of_other_files_is_refused(tmp_path: Path, checkpoint: Path) -> None:
     whole = checkpoint.read_bytes()
     (tmp_path / "cut.ckpt").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "empty.ckpt").write_bytes(b"")

@@ -78,7 +78,9 @@ ADDED = "--tap encoder --drop-prob 0.5 --block-size 2"
         (f"--ckpt plain.pt --model user_networks:Twice --segmentation none {ADDED}", 2, 1),
     ],
 )
-def test_a_users_network_becomes_a_bundle(flags: str, block_size: int | None, sites: int, tmp_path: Path) -> None:
+def test_export_command_of_a_users_network_writes_a_bundle(
+    flags: str, block_size: int | None, sites: int, tmp_path: Path
+) -> None:
     assert export(tmp_path / "m", flags) == 0
     manifest = read_manifest(tmp_path / "m")
     assert manifest.masks.block_size == block_size
@@ -110,7 +112,7 @@ def test_a_users_network_becomes_a_bundle(flags: str, block_size: int | None, si
         ("--ckpt unet.pt", 3, "--model"),
     ],
 )
-def test_what_cannot_be_used_ends_in_one_line(
+def test_export_command_of_an_unusable_network_prints_one_line(
     flags: str, code: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export(tmp_path / "m", flags) == code
@@ -120,7 +122,7 @@ def test_what_cannot_be_used_ends_in_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_layers_are_listed_without_frames(user: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_layers_without_frames_prints_the_layers(user: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(path.name for path in user.iterdir() if path.name != "__pycache__")
     flags = "--ckpt unet.pt --model user_networks:DropoutUNet --list-layers"
     assert main([*flags.split(), "--input-size", "24", "32"]) == 0
@@ -132,7 +134,7 @@ def test_layers_are_listed_without_frames(user: Path, capsys: pytest.CaptureFixt
     assert "--input-size or --frames" in capsys.readouterr().err
 
 
-def test_force_accepts_masks_that_often_drop_nothing(tmp_path: Path) -> None:
+def test_force_with_masks_that_often_drop_nothing_writes_a_bundle(tmp_path: Path) -> None:
     flags = f"--ckpt plain.pt --model user_networks:NoDropout {ADDED} --drop-prob 0.2"
     assert export(tmp_path / "m", flags) == 3
     assert export(tmp_path / "m", flags, "--force") == 0

@@ -41,7 +41,7 @@ def run_graph(bundle: Path, name: str, feed: dict[str, Any]) -> dict[str, NDArra
     return dict(zip([output.name for output in session.get_outputs()], session.run(None, feed), strict=True))
 
 
-def test_bundle_repeats_the_method_computed_by_hand(bundle: Path, frames: Path) -> None:
+def test_export_monitor_scores_equal_the_method_computed_by_hand(bundle: Path, frames: Path) -> None:
     """Masks, means, entropies and density, each written out here once more with other tools."""
     manifest = read_manifest(bundle)
     assert manifest.masks.block_size is not None
@@ -95,7 +95,7 @@ def entropy_of(bundle: Path, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     return entropy
 
 
-def test_threshold_flags_what_it_should(bundle: Path, frames: Path) -> None:
+def test_export_monitor_threshold_holds_the_rate_on_held_out_frames(bundle: Path, frames: Path) -> None:
     manifest = read_manifest(bundle)
     scores = np.array(manifest.calibration.scores)
     assert len(scores) == 15
@@ -105,7 +105,7 @@ def test_threshold_flags_what_it_should(bundle: Path, frames: Path) -> None:
     np.testing.assert_allclose(again, scores, rtol=1e-12)
 
 
-def test_a_batch_gives_each_frame_its_own(bundle: Path, frames: Path) -> None:
+def test_segmentation_graph_of_a_batch_equals_single_frames(bundle: Path, frames: Path) -> None:
     batch = np.stack([FrameFiles([frames])[i] for i in (3, 30, 55)])
     together = run_graph(bundle, "segmentation.onnx", {"frame": batch})
     for b, frame in enumerate(batch):
@@ -114,7 +114,7 @@ def test_a_batch_gives_each_frame_its_own(bundle: Path, frames: Path) -> None:
         assert (together["segmentation"][b] == alone["segmentation"][0]).mean() > 0.999
 
 
-def test_the_same_export_gives_the_same_scores(
+def test_export_monitor_repeated_gives_the_same_scores(
     export_small: Callable[..., Path], bundle: Path, frames: Path, own_conversions: None, tmp_path: Path
 ) -> None:
     frame = FrameFiles([frames])[0]
@@ -126,7 +126,9 @@ def test_the_same_export_gives_the_same_scores(
 
 
 @pytest.mark.parametrize("kind", ["logits", "none"])
-def test_forms_of_segmentation(export_small: Callable[..., Path], bundle: Path, frames: Path, kind: str) -> None:
+def test_export_monitor_of_another_segmentation_gives_it_and_the_same_score(
+    export_small: Callable[..., Path], bundle: Path, frames: Path, kind: str
+) -> None:
     other = export_small(segmentation=kind)
     frame = FrameFiles([frames])[0]
     verdict, classes = OoDMonitor(other).assess(frame), OoDMonitor(bundle).assess(frame)
@@ -144,21 +146,21 @@ def test_forms_of_segmentation(export_small: Callable[..., Path], bundle: Path, 
         np.testing.assert_array_equal(verdict.segmentation.argmax(0), classes.segmentation)
 
 
-def test_graphs_carry_the_manifest(bundle: Path) -> None:
+def test_graph_metadata_equals_the_manifest_without_files_and_evaluation(bundle: Path) -> None:
     whole = json.loads((bundle / "manifest.json").read_text())
     for name in ("segmentation.onnx", "detector.onnx"):
         carried = {prop.key: prop.value for prop in onnx.load(bundle / name).metadata_props}["lsood_manifest"]
         assert json.loads(carried) == {key: value for key, value in whole.items() if key not in ("files", "evaluation")}
 
 
-def test_card_states_the_figures(bundle: Path) -> None:
+def test_model_card_of_an_export_states_its_figures(bundle: Path) -> None:
     card = (bundle / "README.md").read_text()
     manifest = read_manifest(bundle)
     for figure in (f"{manifest.threshold.value:.3f}", "10.0% of frames", "8 fixed", "15 held-out frames"):
         assert figure in card
 
 
-def test_command_line_ends_with_the_next_command(
+def test_export_command_prints_the_next_command_and_it_runs(
     checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "my monitor"
@@ -173,7 +175,7 @@ def test_command_line_ends_with_the_next_command(
     assert "0059.png" in done.stdout
 
 
-def test_quiet_prints_nothing(
+def test_export_command_when_quiet_prints_nothing(
     checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(tmp_path / "m"), "--mc-samples", "8"]
@@ -246,7 +248,7 @@ def wrong(tmp_path: Path, checkpoint: Path, frames: Path) -> Path:
         ({"--out": "no/parent"}, 2, "to exist"),
     ],
 )
-def test_wrong_input_ends_in_one_line(
+def test_export_command_of_wrong_input_prints_one_line_and_writes_nothing(
     flags: dict[str, str],
     code: int,
     message: str,
@@ -271,14 +273,14 @@ def test_wrong_input_ends_in_one_line(
     assert {path: path.stat().st_mtime_ns for path in wrong.rglob("*")} == before
 
 
-def test_an_unknown_flag_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_command_of_an_unknown_flag_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--chkpt", "x"])
     assert caught.value.code == 2
     assert "usage: python -m export" in capsys.readouterr().err
 
 
-def test_a_graph_that_disagrees_writes_no_bundle(
+def test_export_command_of_a_graph_that_disagrees_writes_no_bundle(
     checkpoint: Path, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The network changes behind the graph's back, as a converter's fault would change it."""
@@ -296,7 +298,7 @@ def test_a_graph_that_disagrees_writes_no_bundle(
 
 @pytest.mark.parametrize("part", ["latent_max_abs", "segmentation_disagreement", "score_max_abs"])
 @pytest.mark.parametrize("value", [1.0, float("nan")])
-def test_each_difference_closes_the_gate(part: str, value: float) -> None:
+def test_check_parity_of_one_large_difference_is_refused(part: str, value: float) -> None:
     good = {"frames": 8, "latent_max_abs": 0.0, "segmentation_disagreement": 0.0, "score_max_abs": 0.0}
     check_parity(ParityRecord(**good), "classes", score_tolerance=0.02)  # type: ignore[arg-type]
     with pytest.raises(ParityError, match="no bundle was written"):
@@ -304,22 +306,22 @@ def test_each_difference_closes_the_gate(part: str, value: float) -> None:
     assert SCORE_TOLERANCE < 0.05
 
 
-def test_a_classifier_and_operating_points_from_the_command_line(
+def test_export_command_with_a_classifier_writes_detector_and_operating_points(
     checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    strange = tmp_path / "strange"
-    strange.mkdir()
+    ood = tmp_path / "ood"
+    ood.mkdir()
     for i, frame in enumerate(list(FrameFiles([frames]))[:25]):
-        Image.fromarray(frame // 8).save(strange / f"{i:02d}.png")
+        Image.fromarray(frame // 8).save(ood / f"{i:02d}.png")
     arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(tmp_path / "m"), "--mc-samples", "8"]
-    more = ["--detector", "kde-classifier", "--ood-frames", str(strange), "--false-alarm-rate", "0.1", "loose=0.3"]
+    more = ["--detector", "kde-classifier", "--ood-frames", str(ood), "--false-alarm-rate", "0.1", "loose=0.3"]
     assert main([*arguments, *more, "--train-frames", str(frames)]) == 0
     out = capsys.readouterr().out
     assert "threshold loose" in out
     assert "look like frames that the network was trained on" in " ".join(out.replace("│", " ").split())
     manifest = read_manifest(tmp_path / "m")
     assert (manifest.detector.kind, manifest.detector.fit_ood_frames) == ("kde-classifier", 25)
-    assert manifest.config["calibration"]["ood_frames"] == [str(strange)]
+    assert manifest.config["calibration"]["ood_frames"] == [str(ood)]
     with OoDMonitor(tmp_path / "m") as usual, OoDMonitor(tmp_path / "m", operating_point="loose") as loose:
         assert loose.threshold < usual.threshold
-        assert usual.assess(FrameFiles([strange])[0]).is_ood
+        assert usual.assess(FrameFiles([ood])[0]).is_ood

@@ -73,7 +73,7 @@ def quantised_weights(model: ModelProto) -> Iterator[tuple[str, NDArray[Any], ND
 
 @pytest.mark.parametrize("mode", ["fixed", "input"])
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-def test_latents_and_logits_stay_near_and_the_last_layers_in_float(name: str, mode: Mode) -> None:
+def test_quantiser_of_a_network_stays_near_it_with_the_last_layers_in_float(name: str, mode: Mode) -> None:
     model = network_graph(name, mode)
     quantised = quantiser(name, mode)()
     each = quantiser(name, mode)
@@ -90,7 +90,7 @@ def test_latents_and_logits_stay_near_and_the_last_layers_in_float(name: str, mo
 
 @pytest.mark.parametrize("kind", [INT8, INT8_TENSORRT])
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-def test_kernels_compute_what_the_standard_says(name: str, kind: str) -> None:
+def test_quantised_graph_in_onnxruntime_equals_the_reference_evaluator(name: str, kind: str) -> None:
     """ONNX's evaluator in numpy runs the same graph node by node, with no fused integer kernel."""
     quantised = quantiser(name, kind=kind)()
     evaluator = ReferenceEvaluator(quantised)
@@ -102,7 +102,7 @@ def test_kernels_compute_what_the_standard_says(name: str, kind: str) -> None:
             assert np.abs(got[output] - value).max() < 0.02 * np.abs(value).max()
 
 
-def test_weights_are_what_torch_makes_of_them_in_seven_bits() -> None:
+def test_quantised_weights_of_seven_bits_equal_torchs() -> None:
     name = "DropBlock at the tap"
     originals = constants(network_graph(name, "fixed"))
     count = 0
@@ -120,7 +120,7 @@ def test_weights_are_what_torch_makes_of_them_in_seven_bits() -> None:
     assert count == len(quantiser(name).layers)
 
 
-def test_ranges_are_those_of_the_frames() -> None:
+def test_quantised_ranges_of_the_frames_are_their_extremes() -> None:
     """The scale of the first convolution's input, against the frames' own least and greatest value."""
     name = "DropBlock at the tap"
     model = quantiser(name)()
@@ -138,7 +138,7 @@ def test_ranges_are_those_of_the_frames() -> None:
     assert float(zero) == pytest.approx(-values.min() / scale, abs=0.51)
 
 
-def test_tensorrt_gets_the_only_form_that_it_takes() -> None:
+def test_quantiser_for_tensorrt_has_no_zero_points_and_float_biases() -> None:
     model = quantiser("DropBlock at the tap", kind=INT8_TENSORRT)()
     values = constants(model)
     pairs = of_type(model, "QuantizeLinear") + of_type(model, "DequantizeLinear")
@@ -150,7 +150,7 @@ def test_tensorrt_gets_the_only_form_that_it_takes() -> None:
     assert all(values[bias].dtype == np.float32 for bias in biases)
 
 
-def test_layers_that_are_held_stay_in_float() -> None:
+def test_quantiser_with_float_layers_leaves_them_in_float() -> None:
     each = quantiser("dropout at three depths")
     held = each.layers[1:3]
     values = constants(each(held))
@@ -164,7 +164,7 @@ def test_layers_that_are_held_stay_in_float() -> None:
     assert len(list(quantised_weights(each(held)))) == len(each.layers) - len(held)
 
 
-def test_a_batch_of_two_gives_each_frame_its_own() -> None:
+def test_quantised_graph_of_a_batch_equals_single_frames() -> None:
     name = "DropBlock at the tap"
     session = cpu_session(quantiser(name)())
     (first, _), (second, _) = cases(name, "fixed")[:2]
@@ -175,7 +175,7 @@ def test_a_batch_of_two_gives_each_frame_its_own() -> None:
 
 
 @pytest.mark.parametrize("kind", [INT8, INT8_TENSORRT])
-def test_a_network_without_convolutions_to_quantise_is_refused(kind: str) -> None:
+def test_quantiser_of_a_network_without_convolutions_is_refused(kind: str) -> None:
     name = "a flat tap"
     with pytest.raises(UsageError, match=rf"drop --precision {kind}"):
         Quantiser(network_graph(name, "fixed"), kind, cases(name, "fixed"))
@@ -183,7 +183,7 @@ def test_a_network_without_convolutions_to_quantise_is_refused(kind: str) -> Non
 
 @pytest.mark.parametrize("mode", ["fixed", "input", "fresh"])
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
-def test_float16_is_between_the_convolutions_alone(name: str, mode: Mode) -> None:
+def test_to_float16_of_a_network_converts_what_lies_between_convolutions_alone(name: str, mode: Mode) -> None:
     model = network_graph(name, mode)
     converted = to_float16(model)
     assert [value.type for value in converted.graph.output] == [value.type for value in model.graph.output]
@@ -204,7 +204,7 @@ def test_float16_is_between_the_convolutions_alone(name: str, mode: Mode) -> Non
             assert 0 < np.abs(got[output] - value).max() < 0.005 * np.abs(value).max()
 
 
-def test_float16_needs_a_convolution_and_nodes_need_names() -> None:
+def test_to_float16_without_a_convolution_or_names_is_refused() -> None:
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["" : 20]>
         no_convolution (float[2] x) => (float[2] latent_samples) { latent_samples = Neg(x) }""")

@@ -53,7 +53,7 @@ def weights_of(folder: Path, kind: int) -> list[onnx.TensorProto]:
 
 
 @pytest.mark.parametrize(("kind", "within"), [(INT8, 0.15), (FLOAT16, 0.01)])
-def test_a_reduced_bundle_scores_frames(
+def test_reduced_bundle_scores_near_float32(
     kind: str, within: float, reduced: dict[str, Path], bundle: Path, frames: Path
 ) -> None:
     files = FrameFiles([frames])
@@ -68,7 +68,7 @@ def test_a_reduced_bundle_scores_frames(
     assert disagreement < within
 
 
-def test_what_is_written_is_in_fewer_bits(reduced: dict[str, Path], bundle: Path) -> None:
+def test_reduced_bundle_holds_weights_of_fewer_bits(reduced: dict[str, Path], bundle: Path) -> None:
     assert len(weights_of(reduced[INT8], onnx.TensorProto.INT8)) > 25
     assert len(weights_of(reduced[INT8], onnx.TensorProto.FLOAT)) == 1
     assert len(weights_of(reduced[FLOAT16], onnx.TensorProto.FLOAT16)) > 25
@@ -78,7 +78,7 @@ def test_what_is_written_is_in_fewer_bits(reduced: dict[str, Path], bundle: Path
     assert "int8; against float32" in (reduced[INT8] / "README.md").read_text()
 
 
-def test_the_fused_graph_is_in_fewer_bits_too(reduced: dict[str, Path], frames: Path) -> None:
+def test_fused_graph_of_a_reduced_bundle_gives_the_same_score(reduced: dict[str, Path], frames: Path) -> None:
     import onnxruntime as ort
 
     frame = FrameFiles([frames])[0]
@@ -88,14 +88,16 @@ def test_the_fused_graph_is_in_fewer_bits_too(reduced: dict[str, Path], frames: 
         assert score[0] == pytest.approx(monitor.score(frame), rel=1e-9)
 
 
-def test_inspect_says_what_it_cost(reduced: dict[str, Path], bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_of_a_reduced_bundle_prints_its_cost(
+    reduced: dict[str, Path], bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert lsood(["inspect", str(reduced[FLOAT16])]) == 0
     assert "fp16; against float32 over 120 frames" in capsys.readouterr().out
     assert lsood(["inspect", str(bundle)]) == 0
     assert "against float32" not in capsys.readouterr().out
 
 
-def test_a_network_on_a_provider_that_it_was_not_made_for_is_noted(
+def test_monitor_in_float16_on_the_cpu_logs_a_warning(
     reduced: dict[str, Path], bundle: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "lsood_runtime"):
@@ -107,14 +109,16 @@ def test_a_network_on_a_provider_that_it_was_not_made_for_is_noted(
 
 
 @pytest.mark.parametrize("masks", ["fresh", "input"])
-def test_masks_that_are_not_fixed_go_with_fewer_bits(masks: str, export_small: Callable[..., Path]) -> None:
+def test_reduced_bundle_with_masks_that_are_not_fixed_passes_its_self_test(
+    masks: str, export_small: Callable[..., Path]
+) -> None:
     folder = export_small(masks=masks, precision=PrecisionOptions(INT8, **LOOSE))
     with OoDMonitor(folder) as monitor:
         assert monitor.self_test().passed
         assert monitor.manifest.precision.kind == INT8
 
 
-def test_tensorrt_s_form_ships_as_well(export_small: Callable[..., Path]) -> None:
+def test_reduced_bundle_for_tensorrt_passes_its_self_test(export_small: Callable[..., Path]) -> None:
     folder = export_small(precision=PrecisionOptions(INT8_TENSORRT, **LOOSE))
     types = {tensor.data_type for tensor in onnx.load(folder / "segmentation.onnx").graph.initializer}
     assert onnx.TensorProto.INT8 in types
@@ -122,7 +126,7 @@ def test_tensorrt_s_form_ships_as_well(export_small: Callable[..., Path]) -> Non
     assert OoDMonitor(folder).self_test().passed
 
 
-def test_the_gate_refuses_and_nothing_is_written(
+def test_export_command_above_a_limit_writes_nothing(
     checkpoint: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "monitor"
@@ -136,18 +140,20 @@ def test_the_gate_refuses_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("value", ["-0.1", "1.5", "nan"])
-def test_limits_are_shares(value: str, checkpoint: Path, frames: Path, tmp_path: Path) -> None:
+def test_export_command_of_a_limit_outside_the_unit_interval_exits_with_2(
+    value: str, checkpoint: Path, frames: Path, tmp_path: Path
+) -> None:
     command = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(tmp_path / "monitor")]
     assert main([*command, "--precision", "int8", "--max-flips", value]) == 2
 
 
-def test_libtorch_is_not_offered_fewer_bits(tmp_path: Path) -> None:
+def test_check_options_of_torchscript_in_fewer_bits_is_refused(tmp_path: Path) -> None:
     options = ExportOptions(tmp_path / "x.ckpt", (), tmp_path, format="torchscript", precision=PrecisionOptions(INT8))
     with pytest.raises(UsageError, match="libtorch"):
         check_options(options)
 
 
-def test_the_gate_counts_what_changed(frames: Path) -> None:
+def test_gate_loss_of_two_decisions_equals_counting(frames: Path) -> None:
     """Shares by hand, and AUROC as the share of pairs in order (Mann and Whitney)."""
     held_out = np.arange(40, 55)
     gate = PrecisionGate(FrameFiles([frames]), held_out, NoiseSource(), 0, SILENT)
@@ -178,7 +184,7 @@ def test_the_gate_counts_what_changed(frames: Path) -> None:
     assert gate.loss(before, before) == PrecisionLoss(len(gate), 0.0, 0.0, 0.0)
 
 
-def test_the_gate_asks_all_monitors_the_same(frames: Path) -> None:
+def test_gate_gives_every_monitor_the_same_frames_and_noise(frames: Path) -> None:
     files = FrameFiles([frames])
     gate = PrecisionGate(files, np.arange(60), NoiseSource([(1,)]), 0, SILENT)
     assert len(gate.sets[0]) == FRAMES
@@ -212,13 +218,13 @@ def quantiser_of(name: str) -> tuple[Quantiser, list[tuple[NDArray[np.uint8], An
 
 
 @pytest.mark.parametrize("by_pixels", [False, True])
-def test_the_layer_that_hurts_comes_first(by_pixels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rank_layers_with_one_damaged_layer_puts_it_first(by_pixels: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "dropout at three depths"
     quantiser, cases = quantiser_of(name)
     hurting = quantiser.layers[-1 if by_pixels else 2]
     only = quantiser.only
 
-    def spoilt(layer: str) -> onnx.ModelProto:
+    def damaged(layer: str) -> onnx.ModelProto:
         model = only(layer)
         if layer == hurting:
             for tensor in model.graph.initializer:
@@ -227,7 +233,7 @@ def test_the_layer_that_hurts_comes_first(by_pixels: bool, monkeypatch: pytest.M
                     tensor.CopyFrom(onnx.numpy_helper.from_array(np.flip(values).copy(), tensor.name))
         return model
 
-    monkeypatch.setattr(quantiser, "only", spoilt)
+    monkeypatch.setattr(quantiser, "only", damaged)
     ranked = rank_layers(quantiser, network_graph(name, "fixed"), cases, 5, by_pixels, SILENT)
     assert ranked[0] == hurting
     assert sorted(ranked) == sorted(quantiser.layers)
@@ -246,7 +252,7 @@ class ScriptedGate:
 
 
 @pytest.mark.parametrize(("losses", "kept"), [([0.0], 0), ([0.5, 0.0], 1), ([0.5, 0.3, 0.02], 2)])
-def test_layers_go_back_to_float_worst_first_until_the_gate_opens(
+def test_reduce_precision_above_a_limit_puts_the_most_costly_layers_back_in_float(
     losses: list[float], kept: int, frames: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result, tried, ranked = run_reduction(losses, frames, monkeypatch)
@@ -255,7 +261,9 @@ def test_layers_go_back_to_float_worst_first_until_the_gate_opens(
     assert result.loss.flips == losses[-1]
 
 
-def test_half_of_the_layers_in_float_is_the_end(frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reduce_precision_with_half_of_the_layers_in_float_gives_up(
+    frames: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ParityError, match=r"with 2 of 5 layers in float: share of frames decided otherwise 0\.5"):
         run_reduction([0.5] * 3, frames, monkeypatch)
 
