@@ -29,25 +29,25 @@ resized to {input.network_width}x{input.network_height} in the graph |
 | masks | {masks.count} {masks.mode}, seed {masks.seed}: {sites} |
 | entropy | k = {entropy.neighbors} of {masks.count} samples, distances floored at {entropy.min_dist:g} |
 | detector | {detector} |
-| calibration | {calibration.source}, worth {calibration.effective_frames:.0f} independent frames |
+| calibration | {calibration.source}, as many as {calibration.effective_frames:.0f} independent frames |
 | precision | {precision} |
 | parity with PyTorch | latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, \
 score {parity.score_max_abs:.1e}, {parity.frames} frames |
 
-## What the thresholds promise
+## What the thresholds guarantee
 
 | operating point | threshold | target | known drives, {default.confidence:.0%} interval | new drives |
 |---|---|---|---|---|
 {points}
 
-The target holds on average over frames that are exchangeable with the {held_out} held-out frames. The interval says what rate
-this very threshold may have over frames of those drives. Frames of a new drive are promised what the last column says; a
-single drive can promise nothing about new ones. Another camera, season or town is outside all of it.
+The target holds on average over frames that are exchangeable with the {held_out} held-out frames. The interval is that of the
+rate which this very threshold has over frames of those drives. The last column is the rate guaranteed for frames of a new
+drive; a single drive guarantees nothing about new ones. None of this covers another camera, season or town.
 {warnings}
 ## Known blind spots
 
 - A shift that leaves the tapped features as they are goes unseen; weak glare is the usual one.
-- The score says that a frame is out of distribution, neither why nor where in the frame.
+- The score tells whether a frame is out of distribution, not why nor where in the frame.
 {evaluation}"""
 
 _UNTESTED = "- It was not evaluated on out-of-distribution frames yet: `python -m export evaluate` does that.\n"
@@ -85,7 +85,7 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
 
 
 def _point(name: str, point: OperatingPoint) -> str:
-    new = "no promise" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
+    new = "no guarantee" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
     interval = f"{point.rate_low:.1%} to {point.rate_high:.1%}"
     return f"| {name} | {point.value:.4g} | {point.false_alarm_rate:.1%} of {point.guarantee} | {interval} | {new} |"
 

@@ -26,7 +26,7 @@ LOGIT_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceMonitor:
     """The PyTorch network with detector, computed without any graph.
 
     Attributes:
@@ -59,7 +59,7 @@ class Reference:
 
 
 def measure_parity(
-    reference: Reference,
+    reference: ReferenceMonitor,
     forms: Sequence[Form],
     frames: Iterable[NDArray[np.uint8]],
     noise: NoiseSource,
@@ -139,7 +139,7 @@ def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: Nois
         ParityError: two scores are further apart than ``tolerance``.
     """
     scores = [float(form(frame[None], noise)["score"][0]) for form in forms]
-    apart = max(scores) - min(scores)
+    apart = float(np.ptp(scores))  # NaN where one score is
     if not apart <= tolerance:
         raise ParityError(
             f"expected the same score of every form of the monitor, got a difference of {apart:.3g}, allowed is "

@@ -39,7 +39,7 @@ class CalibrationResult:
         held_out: indices of the frames that set the thresholds, ascending.
         scores: ``(n,)`` float64: the scores of the held-out frames, in the order of recording.
         points: operating points by name, the default first.
-        effective_frames: how many independent frames the held-out ones are worth.
+        effective_frames: effective number of independent frames among the held-out ones.
         drives: held-out frames of each drive.
         fit_drives: frames of each drive that the detector was fitted on.
         ood_frames: out-of-distribution frames that it was fitted on.

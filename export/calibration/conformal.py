@@ -55,10 +55,12 @@ def _rank(count: int, rate: float) -> int:
 
 def new_drive_rate(scores: Scores, drives: Sequence[str], threshold: float) -> float | None:
     """Compute the rate that a threshold guarantees for frames of a new drive; None from a single drive."""
+    return None if len(set(drives)) < 2 else _rate_over_drives(scores, drives, threshold)
+
+
+def _rate_over_drives(scores: Scores, drives: Sequence[str], threshold: float) -> float:
     names = np.asarray(drives)
     distinct = np.unique(names)
-    if len(distinct) < 2:
-        return None
     above = sum(float((scores[names == name] > threshold).mean()) for name in distinct)
     return (1 + above) / (len(distinct) + 1)
 
@@ -74,16 +76,15 @@ def drive_threshold(scores: Scores, drives: Sequence[str], false_alarm_rate: flo
     needed = math.ceil(round(1 / false_alarm_rate, 9)) - 1
     if count < max(needed, 2):
         raise CalibrationError(
-            f"expected at least {max(needed, 2)} held-out drives to promise {false_alarm_rate:g} for new drives, got "
+            f"expected at least {max(needed, 2)} held-out drives to guarantee {false_alarm_rate:g} for new drives, got "
             f"{count}: add drives and tell them apart by --group-by, ask for a higher rate, or for --guarantee frames"
         )
     candidates = np.unique(scores)
-    low, high = 0, len(candidates) - 1  # the promise falls as the threshold rises
+    low, high = 0, len(candidates) - 1  # the guaranteed rate falls as the threshold rises
     while low < high:
         middle = (low + high) // 2
-        promised = new_drive_rate(scores, drives, candidates[middle])
-        assert promised is not None
-        low, high = (low, middle) if promised <= false_alarm_rate + 1e-12 else (middle + 1, high)
+        rate = _rate_over_drives(scores, drives, candidates[middle])
+        low, high = (low, middle) if rate <= false_alarm_rate + 1e-12 else (middle + 1, high)
     return float(candidates[low])
 
 
@@ -126,8 +127,16 @@ def set_threshold(
     independent = effective_frames(scores, drives) / count
     tail = (1 - confidence) / 2
     low, high = beta.ppf([tail, 1 - tail], (count + 1 - at_most) * independent, at_most * independent)
-    promised = new_drive_rate(scores, drives, value)
-    return OperatingPoint(value, false_alarm_rate, guarantee, float(low), float(high), confidence, promised, rule)
+    return OperatingPoint(
+        value=value,
+        false_alarm_rate=false_alarm_rate,
+        guarantee=guarantee,
+        rate_low=float(low),
+        rate_high=float(high),
+        confidence=confidence,
+        new_drive_rate=new_drive_rate(scores, drives, value),
+        rule=rule,
+    )
 
 
 def p_values(calibration_scores: Scores, scores: Scores) -> Scores:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from onnx import ModelProto
 
-from export.bundle.parity import Reference, check_parity, measure_parity
+from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.pipeline.forms import monitor_graphs, runnable_forms
 from export.pipeline.resolve import ExportInputs
@@ -53,7 +53,7 @@ def verify_monitor(
         ParityError: a difference above its tolerance.
     """
     options, network, frames = inputs.options, inputs.checkpoint.network, inputs.frames
-    reference = Reference(
+    reference = ReferenceMonitor(
         preprocess=inputs.preprocessing,
         segment=network,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),

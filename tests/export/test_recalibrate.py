@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m export calibrate``: a new detector around an old network, without torch."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -13,15 +14,18 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
+from sklearn.pipeline import Pipeline
 
+from export import recalibrate as module
 from export.__main__ import main as command_line
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate
-from export.errors import CalibrationError, UsageError
+from export.errors import CalibrationError, ParityError, UsageError
 from export.frames.files import FrameFiles
+from export.graphs.detector import score_graph
 from export.recalibrate import recalibrate
 from export.reporter import SilentReporter
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
@@ -151,6 +155,11 @@ def test_recalibrate_with_a_classifier_needs_out_of_distribution_frames(
     [
         ({"frames": ()}, UsageError, "either --frames or --features"),
         ({"features": (Path("x.npz"),)}, UsageError, "either --frames or --features"),
+        (
+            {"frames": (), "features": (Path("x.npz"),), "save_features": Path("y.npz")},
+            UsageError,
+            "--save-features together with --frames",
+        ),
         ({"bundle": Path("nowhere")}, BundleError, "bundle folder"),
         ({"calibration": CalibrationOptions(rates={"1%": 0.01})}, CalibrationError, "99"),
         ({"calibration": CalibrationOptions(rates={"20%": 0.2}, guarantee="drives")}, CalibrationError, "drive"),
@@ -162,6 +171,24 @@ def test_recalibrate_of_wrong_options_is_refused_and_writes_nothing(
     with pytest.raises(error, match=message):
         again(**options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_recalibrate_whose_detector_graph_is_wrong_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The graph is made of another estimator, as a converter's fault would make it."""
+    frames = write_scenes(tmp_path / "frames", 40, seed=3, size=(32, 64))
+
+    def shifted(detector: Pipeline, channels: int) -> onnx.ModelProto:
+        other = copy.deepcopy(detector)
+        other[-1].bandwidth_ *= 2
+        return score_graph(other, channels)
+
+    monkeypatch.setattr(module, "score_graph", shifted)
+    calibration = CalibrationOptions(rates={"10%": 0.1})
+    with pytest.raises(ParityError, match="detector's graph within"):
+        recalibrate(RecalibrationOptions(FROZEN_BUNDLE, tmp_path / "new", (frames,), calibration=calibration))
+    assert not (tmp_path / "new").exists()
 
 
 def test_load_features_of_wrong_files_is_refused(bundle: Path, drives: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a bundle is written over, and the record of its files."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def test_check_destination_of_unusable_folders_is_refused(tmp_path: Path) -> Non
     ):
         with pytest.raises(UsageError, match=message):
             check_destination(tmp_path / name, overwrite)
+
+
+def test_check_destination_in_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)  # root may write everywhere
+    with pytest.raises(UsageError, match="it is read-only: choose another --out"):
+        check_destination(tmp_path / "monitor", overwrite=False)
 
 
 def test_check_destination_puts_back_what_a_killed_write_set_aside(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from export.calibration import features
 from export.calibration.feature_key import FeatureKind
-from export.calibration.features import EvaluationGraphs, Features, measure
+from export.calibration.features import EvaluationGraphs, Features, FrameFeatures, measure
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
 from export.errors import UsageError
@@ -130,6 +130,29 @@ def test_measure_of_bad_frames_names_them(bundle: Path, frames: Path) -> None:
         list(measure(graphs, [("front/3.png", np.zeros((10, 20, 3), np.uint8))]))
     with pytest.raises(UsageError, match="at least one frame"):
         Features.collect([])
+
+
+def test_measure_of_a_frame_whose_entropies_are_not_finite_names_it() -> None:
+    features = FrameFeatures(
+        entropy=np.array([1.0, np.nan], np.float32),
+        score=0.0,
+        moments=np.zeros(4, np.float32),
+        output_scores=np.zeros(0, np.float32),
+        segmentation=None,
+    )
+    graphs: Any = lambda _: features  # noqa: E731
+    with pytest.raises(UsageError, match=r"front/3\.png gives NaN or infinity"):
+        list(measure(graphs, [("front/3.png", np.zeros((10, 20, 3), np.uint8))]))
+
+
+def test_concatenate_of_no_features_or_of_several_taps_is_refused() -> None:
+    def of(channels: int) -> Features:
+        rows = np.zeros((2, channels), np.float32)
+        return Features(np.array(["a", "b"]), rows, np.zeros(2), np.zeros((2, 2 * channels), np.float32), rows[:, :0])
+
+    for parts in ([], [of(3), of(4)]):
+        with pytest.raises(UsageError, match="features of one tap"):
+            Features.concatenate(parts)
 
 
 def test_evaluation_graphs_whose_files_change_after_verification_run_what_was_verified(

@@ -2,11 +2,15 @@
 """Checkpoints: the round trip, the guide's, and every way in which a file can be wrong."""
 
 import pickle
+import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch import nn
 
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointError
@@ -47,11 +51,14 @@ def test_load_checkpoint_of_the_guide_gives_no_dropblock_constants(tmp_path: Pat
         torch.testing.assert_close(loaded.network(x), module.eval()(x))
 
 
+RAN: list[str] = []
+
+
 class _Surprise:
-    """A pickled object that would run code when it is read."""
+    """A pickled object that runs code when it is read."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (Path("/tmp/lsood-must-not-exist").write_text, ("ran",))
+        return (RAN.append, ("code of the checkpoint",))
 
 
 def test_load_checkpoint_of_other_files_is_refused(tmp_path: Path, checkpoint: Path) -> None:
@@ -80,4 +87,64 @@ def test_load_checkpoint_of_other_files_is_refused(tmp_path: Path, checkpoint: P
         with pytest.raises(CheckpointError, match=message) as caught:
             load_checkpoint(tmp_path / f"{name}.ckpt")
         assert "\n" not in str(caught.value), name
-    assert not Path("/tmp/lsood-must-not-exist").exists()
+    assert RAN == []
+
+
+LINEAR: dict[str, Any] = {"model": "torch.nn:Linear", "model_args": {"in_features": 2, "out_features": 3}}
+
+
+def test_load_checkpoint_of_a_state_dict_alone_fills_the_named_class(tmp_path: Path) -> None:
+    network = nn.Linear(2, 3)
+    torch.save(network.state_dict(), tmp_path / "linear.pt")
+    loaded = load_checkpoint(tmp_path / "linear.pt", **LINEAR)
+    x = torch.randn(4, 2)
+    torch.testing.assert_close(loaded.network(x), network(x))
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({"weight": 3}, "expected a state dict, alone or under the key state_dict, found weight"),
+        ([torch.zeros(1)], "found list"),
+        (nn.Linear(2, 4).state_dict(), "size mismatch for weight"),
+        ({"weight": torch.zeros(3, 2)}, "1 missing, the first is bias"),
+        (nn.Linear(2, 3).state_dict() | {"scale": torch.ones(1)}, "1 unexpected, the first is scale"),
+    ],
+)
+def test_load_checkpoint_of_another_networks_weights_is_refused(contents: object, message: str, tmp_path: Path) -> None:
+    torch.save(contents, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(tmp_path / "other.pt", **LINEAR)
+
+
+def test_load_checkpoint_with_a_long_report_of_torch_shortens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "x" * 300
+    monkeypatch.setattr(nn, "LongNames", lambda: nn.ModuleDict({long: nn.Linear(2, 3)}), raising=False)
+    torch.save({f"{long}.weight": torch.zeros(9, 9), f"{long}.bias": torch.zeros(9)}, tmp_path / "long.pt")
+    with pytest.raises(CheckpointError, match=r"x \.\.\.; check --model"):
+        load_checkpoint(tmp_path / "long.pt", model="torch.nn:LongNames")
+
+
+@pytest.mark.parametrize("missing", ["module", "class"])
+def test_load_checkpoint_whose_pickled_class_is_not_found_names_it(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("users_module")
+    users_class = type("UsersOptions", (), {"__module__": "users_module"})
+    monkeypatch.setitem(sys.modules, "users_module", module)
+    monkeypatch.setattr(module, "UsersOptions", users_class, raising=False)
+    torch.save({"state_dict": {}, "options": users_class()}, tmp_path / "users.ckpt")
+    if missing == "module":
+        monkeypatch.delitem(sys.modules, "users_module")
+    else:
+        monkeypatch.delattr(module, "UsersOptions")
+    with pytest.raises(CheckpointError, match=r"classes that are pickled in .*users.*run from the folder"):
+        load_checkpoint(tmp_path / "users.ckpt", trust=True)
+
+
+def test_load_checkpoint_of_a_damaged_file_that_is_trusted_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.ckpt").write_text("not a checkpoint")
+    with pytest.raises(CheckpointError, match="cut off or none"):
+        load_checkpoint(tmp_path / "text.ckpt", trust=True)

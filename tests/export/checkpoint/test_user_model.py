@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that a user brings: the class, its weights and its tap, from the command line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from export.checkpoint.user_model import build_network
 from export.cli.export import main
+from export.errors import CheckpointError
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import write_scenes
 from tests.networks import DropoutUNet, NoDropout
@@ -138,3 +141,23 @@ def test_force_with_masks_that_often_drop_nothing_writes_a_bundle(tmp_path: Path
     flags = f"--ckpt plain.pt --model user_networks:NoDropout {ADDED} --drop-prob 0.2"
     assert export(tmp_path / "m", flags) == 3
     assert export(tmp_path / "m", flags, "--force") == 0
+
+
+def raising(size: int) -> torch.nn.Module:
+    raise KeyError(f"no size {size}")
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "message"),
+    [
+        (raising, {"size": 3}, "expected hyper-parameters that raising can be built with, got KeyError: 'no size 3'"),
+        (lambda: 3, {}, "to give an nn.Module, got int"),
+        (raising, {}, "give --model-arg size=VALUE"),
+        (raising, {"size": 3, "depth": 2}, r"takes \(size\), got depth beside them"),
+    ],
+)
+def test_build_network_of_wrong_arguments_is_refused(
+    target: Callable[..., object], arguments: dict[str, int], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        build_network(target, arguments)

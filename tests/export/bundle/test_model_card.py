@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model card of a frozen manifest."""
+
+from dataclasses import replace
+
+import pytest
+
+from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
+from export.bundle.model_card import model_card
+from lsood_runtime import Manifest, read_manifest
+from tests.paths import FROZEN_BUNDLE
+
+
+@pytest.fixture(scope="module")
+def manifest() -> Manifest:
+    return read_manifest(FROZEN_BUNDLE)
+
+
+def test_model_card_without_an_evaluation_states_that(manifest: Manifest) -> None:
+    card = model_card(manifest)
+    contract, threshold = manifest.input, manifest.threshold
+    for text in (
+        f"# Out-of-distribution monitor for {manifest.name}",
+        f"**{threshold.value:.3f}**",
+        f"({contract.frame_height}, {contract.frame_width}, 3) uint8, {contract.channels}",
+        f"| {manifest.operating_point} | {threshold.value:.4g} |",
+        f"drop probability {manifest.masks.drop_prob:g}, block size {manifest.masks.block_size}",
+        "not evaluated on out-of-distribution frames yet",
+    ):
+        assert text in card
+    assert "## Evaluated" not in card
+
+
+def test_model_card_of_many_drives_states_the_rate_for_new_ones_and_the_warnings(manifest: Manifest) -> None:
+    point = replace(manifest.threshold, new_drive_rate=0.25)
+    calibration = replace(manifest.calibration, warnings=("drive b differs",))
+    known = replace(manifest, operating_points={manifest.operating_point: point}, calibration=calibration)
+    card = model_card(known)
+    assert "| at most 25.0% |" in card
+    assert "**Warning:** drive b differs." in card
+    single = replace(known, operating_points={manifest.operating_point: replace(point, new_drive_rate=None)})
+    assert "| no guarantee |" in model_card(single)
+
+
+def test_model_card_with_an_evaluation_lists_its_shifts(manifest: Manifest) -> None:
+    fog = ShiftRecord(name="fog 5", frames=12, auroc=0.987, miss_rate=0.125, mean_iou=None)
+    dusk = ShiftRecord(name="dusk", frames=7, auroc=0.6, miss_rate=0.9, mean_iou=0.3)
+    record = EvaluationRecord(
+        created="2026-01-01T00:00:00+00:00",
+        operating_point="5%",
+        ind_frames=40,
+        false_alarm_rate=(0.05, 0.02, 0.11),
+        mean_auroc=0.8,
+        shifts=(fog, dusk),
+        blind=("dusk",),
+    )
+    card = model_card(manifest, record)
+    assert "| fog 5 | 12 | 0.987 | 12.5% |" in card
+    assert "5.0% (2.0% to 11.0%) of\n40 in-distribution frames" in card
+    assert "(AUROC below 0.8): dusk." in card
+    assert "(AUROC below 0.8): none of them." in model_card(manifest, replace(record, blind=()))
