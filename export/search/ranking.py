@@ -19,7 +19,7 @@ from export.evaluation.ood_metrics import ind_flagged
 from export.search.features import Floats, SearchFeatures
 
 Fold = NDArray[np.int64]
-Scorer = Callable[[Floats], NDArray[np.float64]]
+ScoreFunction = Callable[[Floats], NDArray[np.float64]]
 
 GUIDE = "guide"
 GUIDE_COMPONENTS, GUIDE_BANDWIDTH = 16, 0.8
@@ -116,7 +116,7 @@ def judge(
 
 def _scorers(
     candidate: Candidate, ind: SearchFeatures, shifts: Sequence[SearchFeatures], fit: Fold, test: Fold, seed: int
-) -> Iterator[tuple[Scorer, list[tuple[SearchFeatures, Fold]]]]:
+) -> Iterator[tuple[ScoreFunction, list[tuple[SearchFeatures, Fold]]]]:
     """Detectors fitted on ``fit``, each with the shifts that it may be judged on and their frames."""
     name = candidate.features
     rows = ind.rows[name][fit].astype(np.float64)
@@ -134,12 +134,14 @@ def _scorers(
         yield _scorer(candidate, rows, None, seed), [(shift, _within(shift, test)) for shift in shifts]
 
 
-def _scorer(candidate: Candidate, rows: NDArray[np.float64], ood: NDArray[np.float64] | None, seed: int) -> Scorer:
+def _scorer(
+    candidate: Candidate, rows: NDArray[np.float64], ood: NDArray[np.float64] | None, seed: int
+) -> ScoreFunction:
     pipeline = fit_detector(candidate.detector, rows, ood, pca_components=candidate.pca_components, seed=seed)
     return lambda values: -pipeline.score_samples(values.astype(np.float64))
 
 
-def _guide(rows: NDArray[np.float64], strange: NDArray[np.float64], seed: int) -> Scorer:
+def _guide(rows: NDArray[np.float64], strange: NDArray[np.float64], seed: int) -> ScoreFunction:
     """Whitened components of both kinds of frames, and a density of bandwidth 0.8 for each."""
     both = np.vstack([rows, strange])
     pca = PCA(min(GUIDE_COMPONENTS, *both.shape), svd_solver="randomized", whiten=True, random_state=seed).fit(both)
