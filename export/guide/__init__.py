@@ -5,9 +5,9 @@ Each name lives in the module where it belongs; nothing is defined here.
 """
 
 from export.data import Cityscapes, CityscapesDataModule, WoodScapeDataModule, WoodScapeDataset
-from export.detectors.entropy import get_dl_h_z
 from export.detectors.kde_classifier import KDEClassifier
 from export.evaluation.plots import plot_roc_ood_detector, plot_samples_pacmap
+from export.guide.entropy import get_dl_h_z
 from export.guide.hook import Hook
 from export.guide.mc_samples import (
     deeplabv3p_apply_dropout,

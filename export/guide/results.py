@@ -35,7 +35,7 @@ def get_ood_detector_results(
     samples_test_ds: ArrayLike,
     labels_test_ds: ArrayLike,
 ) -> pd.DataFrame:
-    """Judge a detector by its posterior of OoD.
+    """Measure how well a detector's posterior separates OoD from InD rows.
 
     Args:
         classifier_name: becomes the row's index.

@@ -180,7 +180,7 @@ def test_evaluation_graphs_of_a_bundle_without_an_evaluation_graph_are_refused(t
     folder = tmp_path / "monitor"
     shutil.copytree(FROZEN_BUNDLE, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["files"]["evaluation.onnx"]  # the file itself lies there, verified by nobody
+    del manifest["files"]["evaluation.onnx"]  # the file itself lies there, not verified
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UsageError, match=r"expected evaluation\.onnx"):
         EvaluationGraphs(folder)

@@ -65,7 +65,7 @@ def test_log_odds_where_probabilities_saturate_go_on_falling() -> None:
     estimator = KDELogOdds(0.8).fit(rows, labels)
     far = np.linspace(0, 60, 30)[:, None] * np.ones(4)
     odds = estimator.score_samples(far)
-    assert (np.diff(odds) < 0).all(), "stranger and stranger"
+    assert (np.diff(odds) < 0).all(), "further and further away"
     posterior = estimator.classifier_.predict_proba(far)
     assert (posterior[-5:, 0] == posterior[-1, 0]).all(), "and the posterior says so no more"
     near = far[:3]
@@ -79,13 +79,13 @@ def test_log_odds_where_probabilities_saturate_go_on_falling() -> None:
 def test_fit_detector_with_scaling_and_pca_equals_its_steps(kind: str) -> None:
     rng = np.random.default_rng(0)
     ind, ood, rows = rng.normal(2, 3, size=(60, 9)), rng.normal(size=(30, 9)), rng.normal(size=(5, 9))
-    strange = ood if kind == "kde-classifier" else None
-    pipeline = fit_detector(kind, ind, strange, pca_components=4, standardise=True)
-    seen = ind if strange is None else np.vstack([ind, ood])
+    ood_rows = ood if kind == "kde-classifier" else None
+    pipeline = fit_detector(kind, ind, ood_rows, pca_components=4, standardise=True)
+    seen = ind if ood_rows is None else np.vstack([ind, ood])
     scaler = StandardScaler().fit(seen)
     pca = PCA(4, whiten=True, random_state=0).fit(scaler.transform(seen))
     alone = clone(pipeline[-1])
-    labels = () if strange is None else (np.repeat([0, 1], [60, 30]),)
+    labels = () if ood_rows is None else (np.repeat([0, 1], [60, 30]),)
     alone.fit(pca.transform(scaler.transform(seen)), *labels)
     np.testing.assert_allclose(
         pipeline.score_samples(rows), alone.score_samples(pca.transform(scaler.transform(rows))), rtol=1e-9

@@ -45,7 +45,7 @@ def test_exact_kernel_density_at_any_row_is_the_direct_sum(case: tuple[int, int,
 
 
 def test_kernel_density_of_scikit_learn_far_from_the_points_is_wrong() -> None:
-    """Why we sum ourselves: nobody should put the library's default back."""
+    """The reason for the exact sum: the library's default must not come back."""
     rng = np.random.default_rng(0)
     points = rng.normal(size=(1000, 58))
     rows = rng.normal(size=(50, 58)) + 1.5

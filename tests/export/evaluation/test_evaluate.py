@@ -109,17 +109,17 @@ def test_evaluate_with_fit_frames_compares_every_detector(
 def test_evaluate_with_labels_of_unknown_ids_or_some_frames_is_refused(
     run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    some, strange = tmp_path / "some", tmp_path / "strange"
+    some, unknown = tmp_path / "some", tmp_path / "unknown"
     some.mkdir()
-    strange.mkdir()
+    unknown.mkdir()
     shutil.copy(sets / "labels" / "03.png", some)
     for path in (sets / "labels").iterdir():
-        Image.fromarray(np.full(FRAME_SIZE, 77, np.uint8)).save(strange / path.name)
+        Image.fromarray(np.full(FRAME_SIZE, 77, np.uint8)).save(unknown / path.name)
     assert run("--labels", str(some), synthetic="none") == 2
     assert "a label for every frame of in distribution, 00.png has none" in capsys.readouterr().err
-    assert run("--labels", str(strange), synthetic="none") == 2
+    assert run("--labels", str(unknown), synthetic="none") == 2
     assert "name it by --ignore-label" in capsys.readouterr().err
-    assert run("--labels", str(strange), "--ignore-label", "77", "--json", synthetic="none") == 0
+    assert run("--labels", str(unknown), "--ignore-label", "77", "--json", synthetic="none") == 0
     assert json.loads(capsys.readouterr().out)["ind"]["mean_iou"] is None
 
 
@@ -156,17 +156,17 @@ def test_evaluate_of_frames_in_both_sets_is_refused(run: Run, sets: Path, capsys
 def test_evaluate_of_frames_that_calibrated_the_bundle_counts_them(
     bundle: Path, frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    strange = tmp_path / "strange"
-    strange.mkdir()
+    dark = tmp_path / "dark"
+    dark.mkdir()
     for i, frame in enumerate(FrameFiles([frames])):
         if i < 30:
-            Image.fromarray(frame // 8).save(strange / f"s{i:02d}.png")
-    ood = ["--detector", "kde-classifier", "--ood-frames", str(strange), "--false-alarm-rate", "0.2"]
+            Image.fromarray(frame // 8).save(dark / f"s{i:02d}.png")
+    ood = ["--detector", "kde-classifier", "--ood-frames", str(dark), "--false-alarm-rate", "0.2"]
     fitted = tmp_path / "fitted"
     assert calibrate.main([str(bundle), "--frames", str(frames), *ood, "--out", str(fitted), "--quiet"]) == 0
-    shutil.copytree(strange, tmp_path / "copy")
-    asked = [f"learnt={strange}", f"new={tmp_path / 'copy'}"]
-    arguments = [str(fitted), "--ind", str(frames), "--ood", *asked, "--synthetic", "none"]
+    shutil.copytree(dark, tmp_path / "copy")
+    sets = [f"fitted={dark}", f"new={tmp_path / 'copy'}"]
+    arguments = [str(fitted), "--ind", str(frames), "--ood", *sets, "--synthetic", "none"]
     capsys.readouterr()
     assert evaluate.main([*arguments, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
@@ -175,5 +175,5 @@ def test_evaluate_of_frames_that_calibrated_the_bundle_counts_them(
     assert figures["mean_auroc"] == figures["shifts"][1]["figures"]["auroc"][0]
     assert evaluate.main(arguments) == 0
     out = capsys.readouterr().out
-    assert "learnt (fitted on)" in out
+    assert "fitted (fitted on)" in out
     assert "Careful: 60 of these frames" in out

@@ -8,8 +8,8 @@ from entropy_estimators import continuous
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.detectors.entropy import get_dl_h_z, joint_entropy
 from export.errors import UsageError
+from export.guide.entropy import get_dl_h_z, joint_entropy
 
 
 @settings(max_examples=40, deadline=None)

@@ -24,7 +24,7 @@ class Fixed:
 
 
 @st.composite
-def judged(draw: st.DrawFn) -> tuple[NDArray[np.int64], Array]:
+def labelled_scores(draw: st.DrawFn) -> tuple[NDArray[np.int64], Array]:
     """Labels with both classes, and posteriors with many ties."""
     count = draw(st.integers(2, 60))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -47,7 +47,7 @@ def average_precision(positive: NDArray[np.bool_], scores: Array) -> float:
 
 
 @settings(max_examples=150, deadline=None)
-@given(judged())
+@given(labelled_scores())
 def test_results_of_any_scores_equal_their_definitions(case: tuple[NDArray[np.int64], Array]) -> None:
     labels, scores = case
     ood, ind = scores[labels == 1], scores[labels == 0]
@@ -77,7 +77,7 @@ def test_results_of_any_scores_equal_their_definitions(case: tuple[NDArray[np.in
 
 
 @settings(max_examples=40, deadline=None)
-@given(judged())
+@given(labelled_scores())
 def test_results_of_distinct_scores_have_a_vertex_for_each(case: tuple[NDArray[np.int64], Array]) -> None:
     labels, scores = case
     row = get_ood_detector_results("monitor", Fixed(), scores[:, None], labels).loc["monitor"]
