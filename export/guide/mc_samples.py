@@ -19,7 +19,7 @@ from export.guide.hook import Hook
 from export.layers.stochastic import recognise
 
 
-class DeepLab(Protocol):
+class HasDeepLab(Protocol):
     """A module that holds a network under the guide's name."""
 
     @property
@@ -27,7 +27,7 @@ class DeepLab(Protocol):
         """The network: ``(B, 3, H, W)`` frames to logits."""
 
 
-class ProbabilisticUnet(Protocol):
+class HasProbabilisticUnet(Protocol):
     """A module that holds a network under the guide's name."""
 
     @property
@@ -54,7 +54,7 @@ probunet_apply_dropout = deeplabv3p_apply_dropout
 
 
 def deeplabv3p_get_ls_mcd_samples(
-    model_module: DeepLab,
+    model_module: HasDeepLab,
     dataloader: Batches,
     mcd_nro_samples: int,
     hook_dropout_layer: Hook,
@@ -84,7 +84,7 @@ def deeplabv3p_get_ls_mcd_samples(
 
 
 def probunet_get_ls_mcd_samples(
-    model_module: ProbabilisticUnet,
+    model_module: HasProbabilisticUnet,
     dataloader: Batches,
     mcd_nro_samples: int,
     hook_dropout_layer: Hook,

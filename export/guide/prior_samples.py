@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from export.guide.mc_samples import Batches, ProbabilisticUnet, sampled_batches
+from export.guide.mc_samples import Batches, HasProbabilisticUnet, sampled_batches
 
 
 def get_ls_samples_priornet(
-    prob_module: ProbabilisticUnet, dataloader: Batches, *, seed: int | None = None
+    prob_module: HasProbabilisticUnet, dataloader: Batches, *, seed: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw the prior once for every frame.
 
@@ -38,7 +38,7 @@ def get_ls_samples_priornet(
 
 
 def get_ls_mc_samples_priornet(
-    prob_module: ProbabilisticUnet, dataloader: Batches, mc_samples_nro: int = 32, *, seed: int | None = None
+    prob_module: HasProbabilisticUnet, dataloader: Batches, mc_samples_nro: int = 32, *, seed: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Pass every frame S times and draw the prior once in each pass: the masks and the latent vary.
 
