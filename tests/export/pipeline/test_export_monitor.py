@@ -184,30 +184,31 @@ def test_export_command_when_quiet_prints_nothing(
     assert printed.out == printed.err == ""
 
 
-@pytest.fixture
-def wrong(tmp_path: Path, checkpoint: Path, frames: Path) -> Path:
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, frames: Path) -> Path:
     """A folder of things that are wrong, beside things that are right."""
-    (tmp_path / "empty").mkdir()
-    write_scenes(tmp_path / "few", 4, seed=2)
-    (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "frame.png").write_text("hello")
-    write_scenes(tmp_path / "mixed", 40, seed=2)
-    Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(tmp_path / "mixed" / "0005.png")
-    (tmp_path / "still").mkdir()
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "empty").mkdir()
+    write_scenes(folder / "few", 4, seed=2)
+    (folder / "text").mkdir()
+    (folder / "text" / "frame.png").write_text("hello")
+    write_scenes(folder / "mixed", 40, seed=2)
+    Image.fromarray(np.zeros((10, 20, 3), np.uint8)).save(folder / "mixed" / "0005.png")
+    (folder / "still").mkdir()
     for i in range(60):
-        Image.fromarray(read_frame(frames / "0000.png")).save(tmp_path / "still" / f"{i:02d}.png")
-    (tmp_path / "cut.ckpt").write_bytes(checkpoint.read_bytes()[:5000])
+        Image.fromarray(read_frame(frames / "0000.png")).save(folder / "still" / f"{i:02d}.png")
+    (folder / "cut.ckpt").write_bytes(checkpoint.read_bytes()[:5000])
     options = {k: v for k, v in small_network().hparams.items() if k not in ("drop_prob", "block_size")}
-    save_checkpoint(small_network(), tmp_path / "guide.ckpt", **options)
-    save_checkpoint(small_network(), tmp_path / "no_mean.ckpt", **{k: v for k, v in options.items() if k != "mean"})
+    save_checkpoint(small_network(), folder / "guide.ckpt", **options)
+    save_checkpoint(small_network(), folder / "no_mean.ckpt", **{k: v for k, v in options.items() if k != "mean"})
     save_checkpoint(
         small_network(deeplabv3plus_type="normal"),
-        tmp_path / "normal.ckpt",
+        folder / "normal.ckpt",
         **(options | {"deeplabv3plus_type": "normal", "drop_prob": 0.5, "block_size": 2}),
     )
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "notes").write_text("keep me")
-    return tmp_path
+    (folder / "precious").mkdir()
+    (folder / "precious" / "notes").write_text("keep me")
+    return folder
 
 
 @pytest.mark.parametrize(
