@@ -114,7 +114,7 @@ def processor() -> str:
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Replace what pytest-benchmark says of the machine: no host's name, but what latencies depend on."""
+    """Replace pytest-benchmark's metadata of the machine: no host's name, but what latencies depend on."""
     machine_info.clear()
     machine_info |= {
         "processor": processor() if Path("/proc/cpuinfo").exists() else platform.machine(),
