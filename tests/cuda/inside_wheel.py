@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metadata of onnxruntime-gpu and its placement of graphs, as JSON. Runs in an environment that has it; see cuda_placement.py."""
+"""Metadata of onnxruntime-gpu and its placement of graphs, as JSON; runs in an environment that has it, see placement.py."""
 
 import argparse
 import json
