@@ -2,9 +2,7 @@
 """The names that users rely on, and that nothing outside of the runtime goes behind them."""
 
 import ast
-import importlib
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -112,33 +110,6 @@ def test_private_imports_anywhere_in_a_module_are_found(source: str) -> None:
 )
 def test_private_imports_public_names_are_not_reported(source: str) -> None:
     assert not list(private_imports(source))
-
-
-def classes_of(folder: Path) -> dict[str, str]:
-    """Names of the classes that a package defines at the top of its modules, with a module each."""
-    return {
-        node.name: str(path.relative_to(ROOT))
-        for path in sorted(folder.rglob("*.py"))
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-    }
-
-
-def test_class_names_of_both_packages_differ() -> None:
-    runtime, export = classes_of(ROOT / PACKAGE), classes_of(ROOT / "export")
-    assert {"OoDMonitor", "CalibrationRecord"} <= runtime.keys()
-    assert {name: (runtime[name], export[name]) for name in runtime.keys() & export.keys()} == {}
-
-
-def test_type_aliases_of_both_packages_differ() -> None:
-    """Aliases as well: ``Noise`` for one frame and ``Noise`` for a batch would be two types of one name."""
-    named = {"Masks", "Noise", "Progress", "Calibration", "Parity"}
-    modules = [path for path in (ROOT / PACKAGE).rglob("*.py") if "__init__" not in path.name]
-    for path in modules:
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        if name.endswith("__main__"):
-            continue
-        assert not named & vars(importlib.import_module(name)).keys(), name
 
 
 def test_offline_names_are_used_outside_of_the_runtime() -> None:
