@@ -131,3 +131,9 @@ def test_likelihood_bandwidth_of_degenerate_points_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         ExactKernelDensity(bandwidth).fit(points)
+
+
+def test_kernel_density_score_of_rows_is_their_total_log_likelihood() -> None:
+    rng = np.random.default_rng(0)
+    density, rows = ExactKernelDensity(0.7).fit(rng.normal(size=(20, 3))), rng.normal(size=(5, 3))
+    assert density.score(rows) == pytest.approx(density.score_samples(rows).sum())

@@ -4,7 +4,9 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +15,13 @@ from sklearn.metrics import roc_auc_score
 
 from export.cli import calibrate, evaluate
 from export.data import SyntheticRoads, degrade
+from export.errors import UsageError
+from export.evaluation.evaluate import evaluate as run_evaluation
+from export.evaluation.options import EvaluationOptions
+from export.evaluation.scored_sets import label_files
 from export.frames.files import FrameFiles
 from lsood_runtime import OoDMonitor, read_manifest
-from tests.conftest import FRAME_SIZE
+from tests.conftest import FRAME_SIZE, write_scenes
 
 Run = Callable[..., int]
 
@@ -146,6 +152,30 @@ def test_evaluate_of_bad_input_ends_in_one_line(
     err = capsys.readouterr().err.strip()
     assert message in err
     assert err.splitlines()[-1].startswith("export: error: expected")
+
+
+def test_evaluate_of_frames_of_another_size_names_the_file(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scenes(tmp_path / "small", 2, seed=3, size=(40, 80))
+    assert run("--ood", f"small={tmp_path / 'small'}", synthetic="none") == 2
+    assert f"{tmp_path / 'small' / '0000.png'}: expected frames of 160x80" in capsys.readouterr().err
+
+
+def test_label_files_of_a_folder_without_any_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected PNG labels in the folders given by --labels, found none"):
+        label_files([tmp_path])
+
+
+def test_evaluate_with_labels_of_a_bundle_without_segmentation_is_refused(
+    bundle: Path, sets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_manifest(bundle)
+    without = replace(manifest, segmentation=replace(manifest.segmentation, kind="none"))
+    monkeypatch.setattr("export.evaluation.evaluate.EvaluationGraphs", lambda *_: SimpleNamespace(manifest=without))
+    options = EvaluationOptions(bundle, (sets / "clean",), labels=(sets / "labels",))
+    with pytest.raises(UsageError, match="this one has none: drop --labels"):
+        run_evaluation(options)
 
 
 def test_evaluate_of_frames_in_both_sets_is_refused(run: Run, sets: Path, capsys: pytest.CaptureFixture[str]) -> None:

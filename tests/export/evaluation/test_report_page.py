@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from export.errors import UsageError
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.report_page import check_report_folder, render, write_report
+from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from tests.conftest import write_scenes
 
@@ -122,6 +125,32 @@ def test_write_report_over_something_else_is_refused(result: Evaluation, report:
     with pytest.raises(UsageError, match="to exist"):
         check_report_folder(tmp_path / "no" / "where")
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_report_page_without_the_packages_of_charts_is_refused(
+    result: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "export.evaluation.report_charts", None)
+    monkeypatch.delattr("export.evaluation.report_charts", raising=False)
+    with pytest.raises(
+        UsageError, match=r"expected the packages of a report, .*: pip install 'lsood-runtime\[guide\]'"
+    ):
+        render(result, "x")
+
+
+def test_report_page_with_a_thumbnail_that_cannot_be_encoded_is_refused(
+    result: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cv2.imencode", lambda *_: (False, np.zeros(0, np.uint8)))
+    with pytest.raises(UsageError, match="expected OpenCV to encode a thumbnail"):
+        render(result, "x")
+
+
+def test_summary_of_a_detector_fitted_on_other_shifts_says_so(result: Evaluation) -> None:
+    manifest = result.manifest
+    fitted = replace(manifest, detector=replace(manifest.detector, fit_ood_frames=30))
+    sentences = summary(replace(result, manifest=fitted))
+    assert any(sentence.startswith("The detector was fitted on out-of-distribution frames") for sentence in sentences)
 
 
 def browse(profile: Path, page: Path, *flags: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from export.errors import ConversionError, TapError
 from export.layers.dropblock import DropBlock2D
+from export.sampling.marked_graph import mark, mark_network
+from export.sampling.plan import plan_sampling
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
 from tests.networks import HEIGHT, WIDTH, Classifier, NoDropout, TransformerSegmenter, settled
@@ -84,9 +86,26 @@ class Odd(NoDropout):
         return logits
 
 
+class Gram(NoDropout):
+    """Dropout on products of all pairs of frames: two dimensions hold the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout, self.tail = nn.Dropout(0.5), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.encoder(x)
+        latent = features.mean(dim=(2, 3))
+        pairs = self.dropout(latent @ latent.T)
+        mixed = self.tail(latent * pairs.sum(dim=1, keepdim=True))
+        logits: Tensor = self.head(features + mixed[:, :, None, None])
+        return logits
+
+
 @pytest.mark.parametrize(
     ("network", "tap", "options", "message"),
     [
+        (Gram(), "tail", {}, "one dimension of dropout to carry the frames"),
         (Odd(), "unused", ADDED, "unused does not"),
         (TransformerSegmenter(), "dropout", {}, "dropout runs 2 times"),
         (Odd(), "attention", ADDED, "MultiheadAttention attention gives something else: tap a layer"),
@@ -121,3 +140,17 @@ def test_build_sampler_with_wrong_arguments_is_refused() -> None:
     sampler = build_sampler(network, EXAMPLE, ["encoder"], mc_samples=2, mode="input", **ADDED)
     with pytest.raises(ValueError, match="noise for 1 sites in mode 'input', got 0"):
         sample_passes(network, EXAMPLE, sampler)
+
+
+def test_plan_sampling_of_a_tap_that_the_graph_does_not_hold_is_refused() -> None:
+    network = NoDropout().eval()
+    marked = mark_network(network, EXAMPLE, ["encoder"])
+    with pytest.raises(TapError, match=r"expected head in the network's graph, torch\.export kept it apart"):
+        plan_sampling(network, marked, ["head"], **ADDED)
+
+
+def test_mark_of_a_tensor_is_a_copy() -> None:
+    x = torch.randn(2, 3)
+    copied = mark(x, "tap", "layer", 0)
+    torch.testing.assert_close(copied, x)
+    assert copied.data_ptr() != x.data_ptr()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that have no graph or no trace are refused in one line."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from export.errors import ConversionError
+from export.graphs.segmentation import BareNetwork, MonitoredNetwork, output_scores, segmentation_graph
+from export.graphs.torchscript import TorchMonitor, trace_monitor
+from export.layers.preprocessing import Preprocessing
+
+PREPROCESSING = Preprocessing(8, 8, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
+
+
+class Raising(nn.Module):
+    """Raises an error of two lines for every batch."""
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: ARG002
+        raise RuntimeError("expected another shape\nand pages of advice")
+
+
+def test_monitored_network_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="a segmentation kind among classes, logits, none, got 'masks'"):
+        MonitoredNetwork(PREPROCESSING, nn.Identity(), "masks")
+
+
+def test_segmentation_graph_of_a_network_that_raises_is_refused_with_the_deepest_cause() -> None:
+    with pytest.raises(ConversionError) as raised:
+        segmentation_graph(BareNetwork(PREPROCESSING, Raising()), 8, 8)
+    assert str(raised.value) == "the network has no ONNX form: RuntimeError: expected another shape"
+
+
+def test_segmentation_graph_that_the_exporter_does_not_return_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: None)
+    with pytest.raises(ConversionError, match="the exporter returned no graph"):
+        segmentation_graph(BareNetwork(PREPROCESSING, nn.Conv2d(3, 2, 1)), 8, 8)
+
+
+def test_trace_monitor_of_a_network_that_raises_is_refused() -> None:
+    monitor = TorchMonitor.__new__(TorchMonitor)
+    nn.Module.__init__(monitor)
+    monitor.network = Raising()  # type: ignore[assignment]
+    with pytest.raises(ConversionError) as raised:
+        trace_monitor(monitor, [torch.zeros(1, 8, 8, 3)])
+    assert str(raised.value).startswith(
+        "the network cannot be traced to TorchScript: RuntimeError: expected another shape"
+    )
+    assert "\n" not in str(raised.value)
+
+
+def test_output_scores_of_equal_logits_are_those_of_a_uniform_distribution() -> None:
+    scores = output_scores(torch.zeros(2, 4, 3, 3))
+    log_4 = torch.tensor(4.0).log()
+    torch.testing.assert_close(
+        scores, torch.stack([log_4, torch.tensor(-0.25), torch.tensor(0.0), -log_4]).expand(2, 4)
+    )
