@@ -6,26 +6,37 @@ import importlib
 import sys
 
 _COMMANDS = ("calibrate", "evaluate", "search")
+_HELP = "python -m export --help"
 
 
 def main() -> None:
-    """Run a command and exit with its code; without the name of a command, run the export.
+    """Run the export, or the command that comes first, and leave with its exit code.
 
-    A command is imported when it runs, so that calibrating does without torch.
+    Each is imported when it is called: calibrating again does without torch.
     """
-    given = sys.argv[1:]
-    word = given[0] if given and not given[0].startswith("-") else None
-    if word is None:
-        sys.exit(importlib.import_module("export.cli.export").main(given))
-    if word not in _COMMANDS:
-        close = difflib.get_close_matches(word, _COMMANDS, n=1)
-        remedy = f"did you mean {close[0]}?" if close else "see python -m export --help"
-        print(
-            f"export: error: expected flags or a command ({', '.join(_COMMANDS)}), got {word}: {remedy}",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    sys.exit(importlib.import_module(f"export.cli.{word}").main(given[1:]))
+    words = sys.argv[1:]
+    if not words or words[0].startswith("-"):
+        sys.exit(importlib.import_module("export.cli.export").main(words))
+    if words[0] in _COMMANDS:
+        sys.exit(importlib.import_module(f"export.cli.{words[0]}").main(words[1:]))
+    print(
+        f"export: error: expected flags or a command ({', '.join(_COMMANDS)}), got {words[0]}: {_remedy(*words)}",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
+
+def _remedy(word: str, *others: str) -> str:
+    """What to type in place of a word that is no command."""
+    if word == "help":
+        asked = [other for other in others if other in _COMMANDS][:1]
+        return f"type {' '.join(['python -m export', *asked, '--help'])}"
+    if word == "export":
+        return "an export has flags alone, python -m export --ckpt FILE --frames PATH --out DIR"
+    if word in ("selftest", "score", "watch", "inspect", "diff"):
+        return f"it is a command of the runtime, python -m lsood_runtime {word}"
+    near = difflib.get_close_matches(word, _COMMANDS, n=1)
+    return f"did you mean {near[0]}?" if near else f"see {_HELP}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rich.table import Table
 from export.calibration.feature_key import FeatureKey
 from export.cli.next_command import next_command
 from export.search.options import SearchOptions
-from export.search.ranking import Ranked
+from export.search.ranking import RankedCandidate
 from export.search.search import SearchResult, export_command
 from lsood_runtime.offline import CsvTable
 
@@ -24,7 +24,7 @@ def write_json(result: SearchResult, file: TextIO) -> None:
     file.write("\n")
 
 
-def _fields(one: Ranked) -> dict[str, object]:
+def _fields(one: RankedCandidate) -> dict[str, object]:
     worst, least = one.worst
     return {
         "features": str(one.candidate.features),
@@ -49,7 +49,7 @@ def write_csv(result: SearchResult, file: TextIO) -> None:
 def print_search(result: SearchResult, options: SearchOptions) -> None:
     """Print the candidates, best first, and the command that exports the best."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    table = Table(title="best first; AUROC over shifts that nothing was fitted on")
+    table = Table(title="best first; AUROC over shifts that no detector was fitted on")
     for column in ("features", "detector", "PCA", "AUROC", "worst shift", "InD flagged, 95 % caught", "added ms"):
         table.add_column(column, justify="left" if column in ("features", "detector", "worst shift") else "right")
     names = _short_names([one.candidate.features for one in result.ranked])
@@ -84,7 +84,7 @@ def _guide_lines(result: SearchResult) -> Iterator[str]:
     if result.guide is not None and result.best_beside_guide is not None:
         shifts = len(result.guide.auroc)
         yield (
-            f"the guide's configuration (S = 10, fresh masks, KDE classifier that learnt mud, fog and sun flare): mean AUROC "
+            f"the guide's configuration (S = 10, fresh masks, KDE classifier fitted on mud, fog and sun flare): mean AUROC "
             f"{result.guide.mean_auroc:.3f} over the {shifts} other shifts; the best one: "
             f"{result.best_beside_guide.mean_auroc:.3f}"
         )

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames from files, and the drives that they belong to."""
+"""Camera frames and labels from files, and the drives that they belong to."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which drive a frame belongs to, and which drives are held out of the fit."""
+"""Drives that frames belong to, and drives that are held out of the fit."""
 
 import csv
 from collections import Counter
@@ -17,7 +17,7 @@ _SHARE = 3
 
 
 def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
-    """Name of each frame's drive.
+    """Tell by a rule which drive each frame belongs to.
 
     Args:
         paths: the frames.
@@ -42,12 +42,14 @@ def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
     names = [table.get(str(path), table.get(path.name)) for path in paths]
     missing = [str(path) for path, name in zip(paths, names, strict=True) if name is None]
     if missing:
-        raise UsageError(f"expected a drive for every frame in {rule}, {len(missing)} have none, first {missing[0]}")
+        raise UsageError(
+            f"expected a drive for every frame in {rule}, got none for {len(missing)}, first {missing[0]}: add them"
+        )
     return tuple(name for name in names if name is not None)
 
 
 def _folder_names(paths: Sequence[Path]) -> tuple[str, ...]:
-    """The shortest ends of the folders' paths that tell them apart."""
+    """Names of the folders: the shortest ends of their paths that differ."""
     folders = [path.absolute().parent for path in paths]
     distinct, depth = set(folders), 1
     while len({folder.parts[-depth:] for folder in distinct}) < len(distinct):
@@ -66,19 +68,23 @@ def _read_table(path: Path) -> dict[str, str]:
             f"expected none, folder, prefix or a CSV table to group by, cannot read {path}: {error}"
         ) from error
     if not {"frame", "drive"} <= set(columns):
-        raise UsageError(f"expected the columns frame and drive in {path}, got {', '.join(columns) or 'none'}")
+        raise UsageError(
+            f"expected the columns frame and drive in {path}, got {', '.join(columns) or 'none'}: name them in line 1"
+        )
     counts = Counter(row["frame"] for row in rows)
     twice = [frame for frame, count in counts.items() if count > 1]
     if twice:
-        raise UsageError(f"expected each frame once in {path}, {twice[0]} is there {counts[twice[0]]} times")
+        raise UsageError(
+            f"expected each frame once in {path}, got {twice[0]} {counts[twice[0]]} times: drop all but one"
+        )
     empty = [row["frame"] for row in rows if not row["drive"]]
     if empty:
-        raise UsageError(f"expected a drive for every frame in {path}, {empty[0]} has none")
+        raise UsageError(f"expected a drive for every frame in {path}, got none for {empty[0]}: fill in its drive")
     return {row["frame"]: row["drive"] for row in rows}
 
 
 def hold_out(drives: Sequence[str], threshold_drives: Sequence[str] = ()) -> NDArray[np.int64]:
-    """Indices of the frames that fit nothing and set the thresholds.
+    """Choose the frames that set the thresholds and that no detector is fitted on; their indices.
 
     Drives that are named are held out, and no others. Of several drives, none named, the smallest are held out whole, one
     after another, until they hold a third of the frames; equal ones by name, and one always stays to fit on. Of a single
@@ -106,5 +112,7 @@ def hold_out(drives: Sequence[str], threshold_drives: Sequence[str] = ()) -> NDA
             if _SHARE * sum(sizes[held] for held in chosen) < len(drives):
                 chosen.add(name)
     if chosen == sizes.keys():
-        raise CalibrationError("expected a drive left to fit the detector on, every drive sets the threshold: drop one")
+        raise CalibrationError(
+            "expected a drive left to fit the detector on, got all of them to set the thresholds: drop one"
+        )
     return np.flatnonzero([name in chosen for name in drives])

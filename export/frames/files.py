@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames from files, as calibration needs them: named, ordered, of one size."""
+"""Camera frames from files: named, ordered, of one size."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,15 +46,17 @@ class FrameFiles:
                 self.paths.append(source)
                 continue
             if not source.is_dir():
-                raise UsageError(f"expected a folder of frames or an image, found nothing at {source}")
+                raise UsageError(f"expected a folder of frames or an image, found nothing at {source}: check the path")
             images = sorted(
                 path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
             )
             if not images:
-                raise UsageError(f"expected image files ({', '.join(IMAGE_SUFFIXES)}) in {source}, found none")
+                raise UsageError(
+                    f"expected image files ({', '.join(IMAGE_SUFFIXES)}) in {source}, found none: check the folder"
+                )
             self.paths += images
         if not self.paths:
-            raise UsageError("expected at least one frame, got an empty list of sources")
+            raise UsageError("expected one or more folders of frames or images, got none: name one")
         self.shape = self.read(0).shape
 
     def __len__(self) -> int:

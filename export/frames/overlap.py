@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether calibration frames look like frames that the network was trained on: it is surer on those."""
+"""Overlap of calibration frames with training frames, on which the network is more certain than on new ones."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _ALARMING = 0.2
 
 
 def thumbnails(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """``(N, 256)`` float32: each frame in grey, 16 x 16, of zero mean and unit length; zeros for a frame of one colour."""
+    """Reduce each frame to 16 x 16 grey values of zero mean and unit length, ``(N, 256)`` float32; zeros for one colour."""
     rows = []
     for frame in frames:
         grey = cv2.resize(frame, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32).ravel()
@@ -30,7 +30,7 @@ def thumbnails(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
 
 
 def overlap_share(calibration: NDArray[np.float32], training: NDArray[np.float32]) -> float:
-    """Share of calibration frames with a training frame as near as their own neighbours in the video.
+    """Measure the share of calibration frames with a training frame as near as their own neighbours in the video.
 
     Args:
         calibration: ``(N, 256)`` thumbnails in the order of recording.
@@ -51,7 +51,7 @@ def overlap_share(calibration: NDArray[np.float32], training: NDArray[np.float32
 
 
 def overlap_warning(share: float) -> str | None:
-    """A sentence where the share is more than chance resemblance explains; None else."""
+    """Word a warning where the share is more than chance resemblance explains; None otherwise."""
     if share <= _ALARMING:
         return None
     return (
@@ -63,7 +63,7 @@ def overlap_warning(share: float) -> str | None:
 def check_overlap(
     frames: FrameFiles | None, train_frames: Sequence[Path], group_by: str, reporter: Reporter
 ) -> list[str]:
-    """Warnings about calibration frames of drives that the network was trained on, or that look like its frames.
+    """Warn of calibration frames of drives that the network was trained on, or that look like its training frames.
 
     Args:
         frames: the calibration frames; None where only their features are known.
@@ -77,7 +77,9 @@ def check_overlap(
     if not train_frames:
         return []
     if frames is None:
-        raise UsageError("expected --train-frames together with --frames: features do not show what a frame looks like")
+        raise UsageError(
+            "expected --frames together with --train-frames, got --features: features do not show what a frame looks like"
+        )
     training = FrameFiles(train_frames, frames.channels)
     warnings = []
     if group_by != "none":
@@ -85,8 +87,8 @@ def check_overlap(
         shared = sorted(drives & set(drive_names(frames.paths, group_by)))
         if shared:
             warnings.append(
-                f"the network was trained on frames of {', '.join(shared)}: thresholds of these drives promise too much for "
-                "drives that it never saw"
+                f"the network was trained on frames of {', '.join(shared)}: expect more false alarms on new drives than the "
+                "thresholds of these say"
             )
     seen = thumbnails(
         reporter.progress((training.read(i) for i in range(len(training))), "training frames", len(training))

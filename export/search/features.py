@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every candidate of a search is judged by, from one pass over the frames: one graph with all taps and the most samples.
+"""Features that the candidates of a search are judged by, from one pass over the frames.
 
-A mask bank is drawn set by set, so the first S sets of a large bank are the bank of S sets of the same taps and seed, and the
-first S samples those of an export with S. A set has a mask for every site of every tap: where several taps are searched, an
-export of one of them draws other masks of the same distribution.
+One graph gives all taps with the largest number of samples. A mask bank is drawn set by set, so the first S sets of a large
+bank are the bank of S sets of the same taps and seed, and the first S samples those of an export with S. A set has a mask for
+every site of every tap: where several taps are searched, an export of one of them draws other masks of the same distribution.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
@@ -20,61 +18,18 @@ from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.graphs.evaluation_outputs import OUTPUT_SCORES
 from export.graphs.monitor_forms import run_graph
 from export.reporter import Reporter
-
-GUIDE_SAMPLES = 10
-"""The guide's S, with fresh masks; its k is the default of every entropy here."""
+from export.search.graphs import SearchGraphs
 
 Floats = NDArray[np.floating]
 
 
-@dataclass(frozen=True)
-class TapSlice:
-    """Where a tap's channels lie in the concatenated latent."""
-
-    name: str
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class GuideGraph:
-    """The network with the guide's tap and S, under fresh masks.
-
-    Attributes:
-        session: frame to latent samples.
-        key: of the entropies.
-    """
-
-    session: ort.InferenceSession
-    key: FeatureKey
-
-
-@dataclass(frozen=True)
-class SearchGraphs:
-    """What the frames are run through.
-
-    Attributes:
-        session: frame to latent samples, moments and output scores, of all taps.
-        guide: the guide's configuration; None where it is not compared.
-        taps: of ``session``, in the order of the latent's parts.
-        samples: numbers of samples to look at, each above k.
-        neighbors: k.
-    """
-
-    session: ort.InferenceSession
-    guide: GuideGraph | None
-    taps: tuple[TapSlice, ...]
-    samples: tuple[int, ...]
-    neighbors: int
-
-
 @dataclass(frozen=True, eq=False)
 class SearchFeatures:
-    """Of the N frames of a set.
+    """Features of the N frames of a set.
 
     Attributes:
         frames: the set.
-        rows: of each feature, ``(N, D)`` float32; D = 1 for scores of the output.
+        rows: ``(N, D)`` float32 of each key; D is 1 for an output score.
     """
 
     frames: FrameSource
@@ -85,12 +40,12 @@ def collect(graphs: SearchGraphs, frames: FrameSource, reporter: Reporter) -> Se
     """Run a set through the graphs."""
     rows: dict[FeatureKey, list[Floats]] = {}
     for frame in reporter.progress((frames[i] for i in range(len(frames))), frames.name, len(frames)):
-        for key, values in _of_frame(graphs, frame).items():
+        for key, values in _features_of_frame(graphs, frame).items():
             rows.setdefault(key, []).append(values.astype(np.float32))
     return SearchFeatures(frames, {key: np.stack(values) for key, values in rows.items()})
 
 
-def _of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[FeatureKey, Floats]:
+def _features_of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[FeatureKey, Floats]:
     outputs = run_graph(graphs.session, frame[None], [])
     samples, moments = outputs["latent_samples"][0], outputs["latent_moments"][0]
     found: dict[FeatureKey, Floats] = {}
@@ -102,22 +57,6 @@ def _of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[FeatureKey
         scores = outputs["output_scores"][0]
         found |= {FeatureKey(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
     if graphs.guide is not None:
-        fresh = run_graph(graphs.guide.session, frame[None], [])["latent_samples"][0]
-        found[graphs.guide.key] = latent_entropy(fresh, DEFAULT_NEIGHBORS)
+        latent_samples = run_graph(graphs.guide.session, frame[None], [])["latent_samples"][0]
+        found[graphs.guide.key] = latent_entropy(latent_samples, DEFAULT_NEIGHBORS)
     return found
-
-
-def two_folds(drives: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of two halves: whole drives, shared out from the largest on, or the two halves of a single one."""
-    names, sizes = np.unique(np.asarray(drives), return_counts=True)
-    if len(names) == 1:
-        first, second = np.array_split(np.arange(len(drives)), 2)
-        return first, second
-    halves: tuple[set[str], set[str]] = (set(), set())
-    held = [0, 0]
-    for i in np.argsort(-sizes, kind="stable"):
-        smaller = int(np.argmin(held))
-        halves[smaller].add(str(names[i]))
-        held[smaller] += int(sizes[i])
-    first, second = (np.flatnonzero([name in half for name in drives]) for half in halves)
-    return first, second

@@ -17,7 +17,6 @@ from onnx import numpy_helper
 from sklearn.pipeline import Pipeline
 
 from export import recalibrate as module
-from export.__main__ import main as command_line
 from export.calibration.feature_files import load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.calibration.options import CalibrationOptions
@@ -256,19 +255,6 @@ def test_calibrate_help_names_options_and_exit_codes(capsys: pytest.CaptureFixtu
     text = capsys.readouterr().out
     for word in ("--group-by", "--features", "19 held-out drives", "exit codes"):
         assert word in text
-
-
-@pytest.mark.parametrize(
-    ("words", "message"), [(["calibrat", "m"], "did you mean calibrate?"), (["fly"], "see python -m export --help")]
-)
-def test_command_line_of_a_misspelt_command_suggests_one(
-    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["export", *words])
-    with pytest.raises(SystemExit) as left:
-        command_line()
-    assert left.value.code == 2
-    assert message in capsys.readouterr().err
 
 
 def test_recalibrate_of_every_form_with_noise_inputs_renews_the_graphs(

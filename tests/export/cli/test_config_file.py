@@ -60,14 +60,14 @@ SAME_BY_FLAGS = """
 """
 
 
-def test_file_and_flags_give_the_same_options(resolved: Any) -> None:
+def test_config_file_with_all_kinds_of_values_gives_the_options_of_the_flags(resolved: Any) -> None:
     from_flags = resolved("{}", *SAME_BY_FLAGS.split())
     assert resolved(COMPLETE) == from_flags
     assert from_flags.model_args == {"depth": 3, "name": "a=b", "sizes": [1, 2]}
     assert from_flags.frames == (Path("day1"), Path("day2"))
 
 
-def test_flags_win(resolved: Any) -> None:
+def test_config_file_beside_flags_gives_way_to_them(resolved: Any) -> None:
     flags = "--mc-samples=8 --frames night --tap decoder --model-arg depth=4 --pca 5"
     options = resolved(COMPLETE, *flags.split())
     assert (options.mc_samples, options.frames, options.tap) == (8, (Path("night"),), ("decoder",))
@@ -92,7 +92,7 @@ def test_flags_win(resolved: Any) -> None:
         ("mean: [1, 2]", "expected 3 arguments"),
     ],
 )
-def test_a_wrong_file_is_a_usage_error(
+def test_config_file_with_a_wrong_value_is_a_usage_error(
     text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "export.yaml").write_text(text)
@@ -102,7 +102,7 @@ def test_a_wrong_file_is_a_usage_error(
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_missing_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_file_that_is_missing_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(["--config", str(tmp_path / "none.yaml")])
     assert caught.value.code == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which drive a frame belongs to, and which drives are held out."""
+"""Drives that frames belong to, and drives that are held out."""
 
 from collections import Counter
 from pathlib import Path
@@ -23,16 +23,16 @@ PATHS = [Path("/data/day/front/a_1.png"), Path("/data/day/front/b_2_x.png"), Pat
         ("prefix", ("a", "b", "b")),
     ],
 )
-def test_rules(rule: str, expected: tuple[str, ...]) -> None:
+def test_drive_names_by_a_rule_are_those_of_the_rule(rule: str, expected: tuple[str, ...]) -> None:
     assert drive_names(PATHS, rule) == expected
 
 
-def test_folders_of_different_names_go_by_the_last_part() -> None:
+def test_drive_names_by_folders_of_different_names_are_their_last_parts() -> None:
     assert drive_names([Path("/x/one/1.png"), Path("/x/two/1.png")], "folder") == ("one", "two")
     assert drive_names([Path("/x/one/1.png")], "folder") == ("one",)
 
 
-def test_a_table_names_frames_by_file_or_path(tmp_path: Path) -> None:
+def test_drive_names_by_a_table_are_found_by_file_name_or_path(tmp_path: Path) -> None:
     table = tmp_path / "drives.csv"
     table.write_text(f"drive,frame,note\nmorning,a_1.png,x\nnoon,{PATHS[1]},\nnoon,b_3.png,y\n")
     assert drive_names(PATHS, str(table)) == ("morning", "noon", "noon")
@@ -44,12 +44,12 @@ def test_a_table_names_frames_by_file_or_path(tmp_path: Path) -> None:
         (None, "none, folder, prefix or a CSV table"),
         ("frame,name\na_1.png,x\n", "columns frame and drive"),
         ("", "columns frame and drive"),
-        ("frame,drive\na_1.png,x\na_1.png,y\n", r"a_1\.png is there 2 times"),
-        ("frame,drive\na_1.png,x\n", "2 have none"),
-        ("frame,drive\na_1.png,\nb_2_x.png,y\nb_3.png,y\n", r"a_1\.png has none"),
+        ("frame,drive\na_1.png,x\na_1.png,y\n", r"each frame once in .*, got a_1\.png 2 times"),
+        ("frame,drive\na_1.png,x\n", "got none for 2, first"),
+        ("frame,drive\na_1.png,\nb_2_x.png,y\nb_3.png,y\n", r"got none for a_1\.png"),
     ],
 )
-def test_bad_tables_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
+def test_drive_names_by_an_unusable_table_are_refused(tmp_path: Path, text: str | None, message: str) -> None:
     table = tmp_path / "drives.csv"
     if text is not None:
         table.write_text(text)
@@ -57,13 +57,13 @@ def test_bad_tables_are_refused(tmp_path: Path, text: str | None, message: str) 
         drive_names(PATHS, str(table))
 
 
-def test_a_name_without_a_prefix_is_refused() -> None:
+def test_drive_names_by_prefix_of_a_name_without_one_are_refused() -> None:
     with pytest.raises(UsageError, match=r"underscore, got 0001\.png"):
         drive_names([Path("a_1.png"), Path("0001.png")], "prefix")
 
 
 @given(st.integers(8, 500))
-def test_two_contiguous_eighths_of_a_single_drive(count: int) -> None:
+def test_hold_out_of_one_drive_takes_two_contiguous_eighths(count: int) -> None:
     held_out = hold_out(["x"] * count)
     assert len(np.unique(held_out)) == len(held_out)
     assert abs(len(held_out) - count / 4) <= 2
@@ -73,7 +73,7 @@ def test_two_contiguous_eighths_of_a_single_drive(count: int) -> None:
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=60).filter(lambda names: len(set(names)) > 1))
-def test_several_drives_are_held_out_whole(drives: list[str]) -> None:
+def test_hold_out_of_several_drives_takes_the_smallest_whole(drives: list[str]) -> None:
     held_out = hold_out(drives)
     names, sizes = {drives[i] for i in held_out}, Counter(drives)
     assert names
@@ -85,7 +85,7 @@ def test_several_drives_are_held_out_whole(drives: list[str]) -> None:
     assert 3 * len(held_out) >= len(drives) or len(names) == len(sizes) - 1
 
 
-def test_named_drives_and_no_others() -> None:
+def test_hold_out_of_named_drives_takes_these_alone() -> None:
     drives = ["a", "b", "c", "a"]
     np.testing.assert_array_equal(hold_out(drives, ["a"]), [0, 3])
     with pytest.raises(CalibrationError, match=r"among a, b, c, got d"):

@@ -96,7 +96,7 @@ READ: dict[str, Callable[[Path], Case]] = {
 
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])
 @pytest.mark.parametrize("write", READ.values(), ids=READ)
-def test_image_file_is_read_alike_by_both_packages(
+def test_read_frame_of_an_image_file_gives_what_the_runtime_reads(
     write: Callable[[Path], Case], channels: str, tmp_path: Path
 ) -> None:
     path, expected = write(tmp_path)
@@ -157,7 +157,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("write", "message"), REFUSED.items(), ids=[write.__name__ for write in REFUSED])
-def test_image_file_that_is_no_frame_is_refused_alike_by_both_packages(
+def test_read_frame_of_a_file_that_is_no_frame_is_refused_as_by_the_runtime(
     write: Callable[[Path], Path], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path)
@@ -171,7 +171,7 @@ def test_image_file_that_is_no_frame_is_refused_alike_by_both_packages(
     assert str(path) in str(at_calibration.value)
 
 
-def test_folder_named_like_an_image_is_no_frame(tmp_path: Path) -> None:
+def test_frame_files_of_a_folder_named_like_an_image_skip_it(tmp_path: Path) -> None:
     rgb(tmp_path)
     (tmp_path / "folder.png").mkdir()
     assert [path.name for path in FrameFiles([tmp_path]).paths] == ["rgb.png"]

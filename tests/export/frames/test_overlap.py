@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calibration frames that look like training frames are found, and others are not."""
+"""Calibration frames that look like training frames."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def drive(seed: int, count: int = 12, steps: int = 3) -> list[NDArray[np.uint8]]
     return [np.roll(scenes[i][0], 4 * step, axis=1) for i in range(count) for step in range(steps)]
 
 
-def test_thumbnails_by_numpy() -> None:
+def test_thumbnails_of_a_frame_agree_with_numpy() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     cells = frame.reshape(16, 4, 16, 6, 3).mean(axis=(1, 3)).mean(axis=2).ravel()
     cells -= cells.mean()
@@ -32,7 +32,7 @@ def test_thumbnails_by_numpy() -> None:
     assert not thumbnails([np.full((40, 60, 3), 7, np.uint8)]).any()
 
 
-def test_the_same_drive_is_found_and_another_is_not() -> None:
+def test_overlap_share_of_the_same_drive_is_high_and_of_another_low() -> None:
     calibration = thumbnails(drive(1))
     rng = np.random.default_rng(0)
     noisy = [np.clip(frame + rng.normal(0, 8, frame.shape), 0, 255).astype(np.uint8) for frame in drive(1)]
@@ -44,14 +44,14 @@ def test_the_same_drive_is_found_and_another_is_not() -> None:
     assert overlap_share(calibration, calibration[:0]) == 0
 
 
-def test_warning_says_what_to_expect() -> None:
+def test_overlap_warning_of_a_high_share_says_what_to_expect() -> None:
     warning = overlap_warning(0.62)
     assert warning is not None
     assert warning.startswith("62% of the calibration frames")
     assert overlap_warning(0.1) is None
 
 
-def test_drives_of_the_training_set_are_named(tmp_path: Path) -> None:
+def test_check_overlap_with_a_drive_of_the_training_set_names_it(tmp_path: Path) -> None:
     known = write_scenes(tmp_path / "known", 6, seed=3)
     for path in known.iterdir():
         path.rename(known / f"a_{path.name}")
@@ -72,7 +72,7 @@ def test_drives_of_the_training_set_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.camvid
 @pytest.mark.skipif(not CAMVID.is_dir(), reason="CamVid is not beside the project")
-def test_camvids_validation_frames_resemble_their_own_drive_most() -> None:
+def test_overlap_share_of_camvid_is_largest_within_a_drive() -> None:
     def of(split: str, name: str) -> NDArray[np.float32]:
         return thumbnails(read_frame(path) for path in sorted((CAMVID / split).glob(f"{name}*.jpg")))
 

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m export search``: one pass that gives what single passes give, judged without leakage."""
+"""``python -m export search``: one pass gives what single passes give, and no detector is tested on what it was fitted on."""
 
 import csv
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from export.anomalies.frame_set import FrameSource
 from export.calibration.feature_key import FeatureKey
 from export.checkpoint.load import load_checkpoint
 from export.cli import search as command
@@ -28,10 +29,10 @@ from export.layers.dropblock import DropBlock2D
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.options import ExportOptions
 from export.sampling.sampler import build_sampler
-from export.search.features import SearchFeatures, two_folds
+from export.search.graphs import guides_tap
 from export.search.options import SearchOptions
-from export.search.ranking import Candidate, judge
-from export.search.search import SearchResult, guides_tap, search
+from export.search.ranking import Candidate
+from export.search.search import SearchResult, search
 from tests.conftest import INPUT_SIZE
 
 TAPS = ("deeplab_v3plus_model.backbone.layer3", "deeplab_v3plus_model.drop_block1")
@@ -60,7 +61,7 @@ def result(options: SearchOptions) -> SearchResult:
     return search(options)
 
 
-def test_every_combination_is_judged_best_first(result: SearchResult) -> None:
+def test_search_of_two_taps_ranks_every_combination_best_first(result: SearchResult) -> None:
     features = [f"{tap}, {what}" for tap in TAPS for what in ("S = 8", "S = 16", "no sampling")]
     expected = {
         (name, detector, pca) for name in features for detector in ("kde", "kde-classifier") for pca in (None, 4)
@@ -75,12 +76,12 @@ def test_every_combination_is_judged_best_first(result: SearchResult) -> None:
     timed = [one for one in result.ranked if one.added_ms is not None]
     assert timed == [result.best]
     assert result.guide is not None
-    assert set(result.guide.auroc) == {"night"}, "the guide's classifier learnt the others"
+    assert set(result.guide.auroc) == {"night"}, "the guide's classifier was fitted on the others"
     assert result.best_beside_guide is not None
     assert set(result.best_beside_guide.auroc) == {"night"}
 
 
-def test_a_row_by_hand(result: SearchResult, checkpoint: Path, frames: Path) -> None:
+def test_search_of_one_candidate_agrees_with_torch(result: SearchResult, checkpoint: Path, frames: Path) -> None:
     """The last tap at S = 8 with a kernel density: PyTorch in place of ONNX Runtime, and scikit-learn's AUROC."""
     loaded = load_checkpoint(checkpoint)
     preprocessing = Preprocessing(*INPUT_SIZE, loaded.hyper_parameters["mean"], loaded.hyper_parameters["std"])
@@ -100,41 +101,11 @@ def test_a_row_by_hand(result: SearchResult, checkpoint: Path, frames: Path) -> 
     for fit, test in (halves, halves[::-1]):
         density = ExactKernelDensity().fit(entropies([clean[i] for i in fit]))
         foggy = [degrade(clean[i], "fog", 3, int(i)) for i in test if i % 3 == 0]
-        familiar, strange = (-density.score_samples(entropies(images)) for images in ([clean[i] for i in test], foggy))
-        labels = [0] * len(familiar) + [1] * len(strange)
-        found.append(roc_auc_score(labels, np.r_[familiar, strange]))
+        ind, ood = (-density.score_samples(entropies(images)) for images in ([clean[i] for i in test], foggy))
+        labels = [0] * len(ind) + [1] * len(ood)
+        found.append(roc_auc_score(labels, np.r_[ind, ood]))
     (row,) = [one for one in result.ranked if one.candidate == Candidate(FeatureKey.entropy(TAPS[1], 8), "kde")]
     assert row.auroc["fog"] == pytest.approx(np.mean(found), abs=0.02)
-
-
-def made_up(
-    name: str, rows: NDArray[np.float64], files: FrameFiles, indices: tuple[int, ...], kind: str | None
-) -> SearchFeatures:
-    return SearchFeatures(FrameSource(name, files, indices, kind, 3), {FeatureKey.entropy("t", 8): rows})
-
-
-def test_no_detector_scores_what_it_fitted(frames: Path) -> None:
-    """Rows that carry their own number: a detector that had seen a test row would find it at distance 0."""
-    files = FrameFiles([frames])
-    rng = np.random.default_rng(0)
-    rows: NDArray[np.float64] = rng.normal(size=(60, 4))
-    ind = made_up("in", rows, files, tuple(range(60)), None)
-    every = tuple(range(0, 60, 2))
-    shifts = [made_up(kind, rows[list(every)], files, every, kind) for kind in ("fog", "rain")]
-    folds = two_folds(["x"] * 60)
-    for detector in ("knn", "kde", "mahalanobis", "kde-classifier"):
-        ranked = judge(Candidate(FeatureKey.entropy("t", 8), detector), ind, shifts, folds, 0)
-        # The "shift" is the clean frames again: were one half to see the other, they would part.
-        assert all(0.2 < value < 0.8 for value in ranked.auroc.values()), detector
-
-
-@pytest.mark.parametrize("drives", ["x" * 10, "a" * 6 + "b" * 3 + "c" * 2 + "d"])
-def test_folds_are_whole_drives_or_halves(drives: str) -> None:
-    first, second = two_folds(list(drives))
-    assert sorted([*first, *second]) == list(range(len(drives)))
-    names = {drives[i] for i in first}, {drives[i] for i in second}
-    assert names[0] == names[1] == {"x"} or not names[0] & names[1]
-    assert abs(len(first) - len(second)) <= 1
 
 
 @pytest.fixture
@@ -146,7 +117,7 @@ def run(checkpoint: Path, frames: Path) -> Callable[..., int]:
     return searched
 
 
-def test_table_csv_and_a_command_that_can_be_pasted(
+def test_search_command_gives_a_table_and_the_next_command(
     run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--out", str(tmp_path / "rows.csv"), "--neighbors", "4") == 0
@@ -162,9 +133,9 @@ def test_table_csv_and_a_command_that_can_be_pasted(
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
-def test_real_frames_and_json(run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from PIL import Image
-
+def test_search_command_on_real_ood_frames_ranks_by_them(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     scenes = SyntheticRoads(40, 80, 160, seed=9)
     for i in range(40):
         Image.fromarray(scenes[i][0] // 5).save(tmp_path / f"{i:02d}.png")
@@ -186,7 +157,7 @@ def test_real_frames_and_json(run: Callable[..., int], tmp_path: Path, capsys: p
         (["--frames", "nowhere"], 2, "nowhere"),
     ],
 )
-def test_bad_input_ends_in_one_line(
+def test_search_command_on_bad_input_ends_in_one_line(
     run: Callable[..., int], more: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(*more) == code
@@ -195,21 +166,37 @@ def test_bad_input_ends_in_one_line(
     assert message in last
 
 
-def test_too_few_frames(run: Callable[..., int], frames: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_command_on_too_few_frames_is_refused(
+    run: Callable[..., int], frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     few = [str(path) for path in sorted(frames.iterdir())[:30]]
     assert run("--frames", *few) == 6
     assert "at least 20 frames in each half, got 15" in capsys.readouterr().err
 
 
-def test_shifts_that_do_not_exist_are_refused(options: SearchOptions) -> None:
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"samples": ()}, "one value or more for --samples, got none"),
+        ({"detectors": ()}, "one value or more for --detectors, got none"),
+        ({"components": ()}, "one value or more for --pca, got none"),
+        ({"detectors": ("svm",)}, "expected a detector among kde, .* got 'svm'"),
+        ({"kinds": ("hail",)}, "expected degradations among fog, .* got hail"),
+        ({"kinds": ()}, "got none: choose some by --shifts, or give --ood-frames"),
+        ({"severity": 9}, "--severity from 1 to 5, got 9"),
+        ({"every": 0}, "--every of at least 1, got 0"),
+        ({"timed": -1}, "no negative --timed or --pca, got -1 and 0"),
+        ({"components": (0, -2)}, "no negative --timed or --pca, got 3 and -2"),
+        ({"samples": (8, 5)}, "more Monte-Carlo samples than neighbours"),
+    ],
+)
+def test_search_of_options_that_cannot_be_used_is_refused(wrong: dict[str, object], message: str) -> None:
+    options = replace(SearchOptions(Path("x.ckpt"), (Path("day"),)), **wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=message):
+        search(options)
 
-    for wrong in ({"kinds": ("hail",)}, {"kinds": ()}, {"detectors": ("svm",)}, {"severity": 9}):
-        with pytest.raises(UsageError, match="expected"):
-            search(replace(options, **wrong))
 
-
-def test_the_guides_tap_is_the_one_drop_block_layer(checkpoint: Path) -> None:
+def test_guides_tap_of_a_network_is_its_one_drop_block_layer(checkpoint: Path) -> None:
     assert guides_tap(load_checkpoint(checkpoint).network) == TAPS[1]
     assert guides_tap(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))) is None
     assert guides_tap(torch.nn.Sequential(DropBlock2D(0.5, 2), DropBlock2D(0.5, 2))) is None

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graphs of one network with any of its layers sampled, for a search."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnxruntime as ort
+from onnx import ModelProto
+from torch import Tensor, nn
+
+from export.calibration.feature_key import FeatureKey
+from export.checkpoint.load import Checkpoint
+from export.checkpoint.probe import check_logits, run_once
+from export.graphs.monitor_forms import cpu_session
+from export.graphs.noise import seed_noise
+from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.layers.dropblock import is_drop_block
+from export.layers.preprocessing import Preprocessing
+from export.pipeline.constants import resolve_drop_block
+from export.pipeline.options import ExportOptions
+from export.sampling.sampler import Sampler, build_sampler
+from export.sampling.taps import list_layers
+
+GUIDE_SAMPLES = 10
+"""The guide's S, with fresh masks; its k is the default of every entropy here."""
+
+
+@dataclass(frozen=True)
+class TapSlice:
+    """Where a tap's channels lie in the concatenated latent samples."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class GuideGraph:
+    """The network with the guide's tap and S, under fresh masks.
+
+    Attributes:
+        session: frame to latent samples.
+        key: of the entropies.
+    """
+
+    session: ort.InferenceSession
+    key: FeatureKey
+
+
+@dataclass(frozen=True)
+class SearchGraphs:
+    """The graphs that the frames are run through.
+
+    Attributes:
+        session: frame to latent samples, moments and output scores, of all taps.
+        guide: None where the guide's configuration is left out.
+        taps: of ``session``, in the order of their channels.
+        samples: numbers of samples to look at, each above k.
+        neighbors: k.
+    """
+
+    session: ort.InferenceSession
+    guide: GuideGraph | None
+    taps: tuple[TapSlice, ...]
+    samples: tuple[int, ...]
+    neighbors: int
+
+
+def guides_tap(network: nn.Module) -> str | None:
+    """Name of the network's one DropBlock layer, which the guide taps; None where it has none or several."""
+    found = [name for name, module in network.named_modules() if is_drop_block(module)]
+    return found[0] if len(found) == 1 else None
+
+
+class SearchNetwork:
+    """A network of which layers are sampled and graphs are made.
+
+    Args:
+        options: constants of the masks, seed, k.
+        checkpoint: the network.
+        preprocessing: frames to its input.
+        example: an input of the network.
+        shape: of a frame.
+
+    Raises:
+        ConversionError: the network does not give logits of classes.
+        UsageError: DropBlock's constants are missing or out of range.
+    """
+
+    def __init__(
+        self,
+        options: ExportOptions,
+        checkpoint: Checkpoint,
+        preprocessing: Preprocessing,
+        example: Tensor,
+        shape: tuple[int, ...],
+    ) -> None:
+        self._options, self._checkpoint, self._preprocessing = options, checkpoint, preprocessing
+        self._example, (self._height, self._width) = example, shape[:2]
+        check_logits(run_once(checkpoint.network, example), "classes")
+        self._constants = resolve_drop_block(options, checkpoint)
+
+    def sampler(self, taps: Sequence[str], samples: int, *, fresh: bool = False) -> Sampler:
+        """Sample taps under masks drawn once, or drawn for each frame."""
+        drop_prob, block_size = self._constants
+        return build_sampler(
+            self._checkpoint.network,
+            self._example,
+            taps,
+            mc_samples=samples,
+            seed=self._options.seed,
+            mode="fresh" if fresh else "fixed",
+            drop_prob=drop_prob,
+            block_size=block_size,
+            force=self._options.force,
+        )
+
+    def search_graphs(self, taps: Sequence[str], samples: tuple[int, ...], guide_tap: str | None) -> SearchGraphs:
+        """Convert the network with all taps and the largest number of samples, and with the guide's configuration.
+
+        Args:
+            taps: names of the layers.
+            samples: numbers of samples, ascending.
+            guide_tap: the tap of the guide's configuration; None leaves it out.
+        """
+        guide = None
+        if guide_tap is not None:
+            session = self._session(self.sampler([guide_tap], GUIDE_SAMPLES, fresh=True))
+            guide = GuideGraph(session, FeatureKey.entropy(guide_tap, GUIDE_SAMPLES, "fresh"))
+        whole = self._session(self.sampler(taps, samples[-1]))
+        return SearchGraphs(whole, guide, self._slices(taps), samples, self._options.neighbors)
+
+    def bare_graph(self) -> ModelProto:
+        """The network without a monitor."""
+        network = BareNetwork(self._preprocessing, self._checkpoint.network)
+        return segmentation_graph(network, self._height, self._width)
+
+    def monitored_graph(self, sampler: Sampler) -> ModelProto:
+        """The network with latent samples beside the segmentation."""
+        return segmentation_graph(MonitoredNetwork(self._preprocessing, sampler.module), self._height, self._width)
+
+    def _session(self, sampler: Sampler) -> ort.InferenceSession:
+        graph = segmentation_graph(EvaluatedNetwork(self._preprocessing, sampler.observed), self._height, self._width)
+        seed_noise(graph, self._options.seed)
+        return cpu_session(graph)
+
+    def _slices(self, taps: Sequence[str]) -> tuple[TapSlice, ...]:
+        shapes = {layer.name: layer.output_shape for layer in list_layers(self._checkpoint.network, self._example)}
+        found, start = [], 0
+        for tap in taps:
+            shape = shapes[tap]
+            assert shape is not None  # the sampler has refused taps that give no tensor
+            width = shape[2] if len(shape) == 3 else shape[1]
+            found.append(TapSlice(tap, start, start + width))
+            start += width
+        return tuple(found)
