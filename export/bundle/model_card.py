@@ -29,7 +29,7 @@ resized to {input.network_width}x{input.network_height} in the graph |
 | masks | {masks.count} {masks.mode}, seed {masks.seed}: {sites} |
 | entropy | k = {entropy.neighbors} of {masks.count} samples, distances floored at {entropy.min_dist:g} |
 | detector | {detector} |
-| calibration | {calibration.source}, as many as {calibration.effective_frames:.0f} independent frames |
+| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |
 | precision | {precision} |
 | parity with PyTorch | latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, \
 score {parity.score_max_abs:.1e}, {parity.frames} frames |
