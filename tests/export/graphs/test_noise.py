@@ -20,6 +20,7 @@ PREPROCESSING = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
 
 @pytest.fixture(scope="module")
 def network() -> DropoutUNet:
+    torch.manual_seed(0)  # the weights of tests.exported_graphs, whose conversions serve here as well
     return settled(DropoutUNet())
 
 
