@@ -32,14 +32,16 @@ def save_features(path: Path, features: Features, network_sha256: str) -> None:
         UsageError: another suffix, or a folder that cannot be written to.
     """
     if path.suffix != ".npz":
-        raise UsageError(f"expected a file ending in .npz for features, got {path}")
+        raise UsageError(f"expected a file ending in .npz for features, got {path}: choose another name")
     arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(features)}
     arrays[_NETWORK] = np.array(network_sha256)
     try:
         with atomic_file(path) as file:
             np.savez_compressed(file, **arrays)
     except OSError as error:
-        raise UsageError(f"expected to write features to {path}: {error.strerror}") from error
+        raise UsageError(
+            f"expected to write features to {path}, got {error.strerror}: choose another folder"
+        ) from error
 
 
 def load_features(paths: Sequence[Path], network_sha256: str) -> Features:

@@ -51,7 +51,9 @@ class KDEClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(labels)
         self.classes_, members = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"expected rows of at least two classes, got one class: {self.classes_[0]}")
+            raise ValueError(
+                f"expected rows of at least two classes, got one class, {self.classes_[0]}: add rows of another"
+            )
         self.densities_ = [
             ExactKernelDensity(self.bandwidth).fit(rows[members == c]) for c in range(len(self.classes_))
         ]
@@ -118,7 +120,10 @@ class KDELogOdds(BaseEstimator):  # type: ignore[misc]
         """
         rows, labels = validate_data(self, X, y, dtype=np.float64)
         if not np.array_equal(np.unique(labels), [0, 1]):
-            raise ValueError(f"expected labels 0 and 1, both present, got {np.unique(labels).tolist()[:5]}")
+            raise ValueError(
+                f"expected labels 0 and 1, both present, got {np.unique(labels).tolist()[:5]}: "
+                "0 is in distribution, 1 out of it"
+            )
         self.classifier_ = KDEClassifier(self.bandwidth).fit(rows, labels)
         return self
 

@@ -58,12 +58,14 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         points: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if isinstance(self.bandwidth, str):
             if self.bandwidth != "likelihood":
-                raise ValueError(f"expected a number or 'likelihood' as bandwidth, got {self.bandwidth!r}")
+                raise ValueError(
+                    f"expected a number or 'likelihood' as bandwidth, got {self.bandwidth!r}: give one of these"
+                )
             self.bandwidth_ = likelihood_bandwidth(points, self.folds, groups)
         elif self.bandwidth > 0:
             self.bandwidth_ = float(self.bandwidth)
         else:
-            raise ValueError(f"expected a bandwidth above 0, got {self.bandwidth}")
+            raise ValueError(f"expected a bandwidth above 0, got {self.bandwidth}: 'likelihood' chooses one")
         self.points_ = points
         return self
 
@@ -106,7 +108,10 @@ def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Se
     """
     count, dimensions = points.shape
     if count < 2 * folds:
-        raise ValueError(f"expected at least {2 * folds} points to choose a bandwidth by {folds} folds, got {count}")
+        raise ValueError(
+            f"expected at least {2 * folds} points to choose a bandwidth by {folds} folds, got {count}: "
+            "fit more, or give a bandwidth"
+        )
     spread = float(np.sqrt(points.var(axis=0).mean()))
     if spread == 0:
         raise ValueError(f"expected points that differ, got {count} identical ones: no bandwidth fits them")

@@ -38,7 +38,9 @@ class NearestNeighborDetector(BaseEstimator):  # type: ignore[misc]
         """
         points: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
         if not 1 <= self.n_neighbors <= len(points):
-            raise ValueError(f"expected 1 to n_samples = {len(points)} neighbours, got {self.n_neighbors}")
+            raise ValueError(
+                f"expected 1 to n_samples = {len(points)} neighbours, got {self.n_neighbors}: fit more rows"
+            )
         self.points_ = points
         return self
 

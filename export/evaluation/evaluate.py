@@ -36,7 +36,8 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     point = manifest.operating_point if options.operating_point is None else options.operating_point
     if point not in manifest.operating_points:
         raise BundleError(
-            f"expected an operating point of the bundle ({', '.join(manifest.operating_points)}), got {point!r}"
+            f"expected an operating point of the bundle ({', '.join(manifest.operating_points)}), got {point!r}: "
+            "choose one by --operating-point"
         )
     sources = list(frame_sources(options, manifest.input.channels))
     labels = label_files(options.labels)

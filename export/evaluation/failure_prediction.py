@@ -88,7 +88,10 @@ def failure_prediction(score_name: str, scores: Scores, iou: Scores) -> FailureP
         UsageError: arrays of different length, fewer than two frames, or numbers that are not finite.
     """
     if len(scores) != len(iou) or len(scores) < 2 or not (np.isfinite(scores).all() and np.isfinite(iou).all()):
-        raise UsageError(f"expected finite scores and mIoU of at least two frames, got {len(scores)} and {len(iou)}")
+        raise UsageError(
+            f"expected finite scores and mIoU of at least two frames, got {len(scores)} and {len(iou)}: "
+            "leave out frames without a label"
+        )
     varied = np.ptp(scores) > 0 and np.ptp(iou) > 0
     risk, oracle_risk = risk_coverage(scores, iou), risk_coverage(-iou, iou)
     return FailurePrediction(

@@ -20,16 +20,21 @@ def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSo
     """
     unknown = sorted(set(options.kinds) - set(ANOMALIES))
     if unknown:
-        raise UsageError(f"expected synthetic anomalies among {', '.join(ANOMALIES)}, got {unknown[0]}")
+        raise UsageError(f"expected synthetic anomalies among {', '.join(ANOMALIES)}, got {unknown[0]}: choose some")
     if not set(options.severities) <= set(SEVERITIES) or options.every < 1 or options.seed < 0:
-        raise UsageError("expected severities from 1 to 5, --every of at least 1 and a --seed of at least 0")
+        raise UsageError(
+            f"expected severities from 1 to 5, --every of at least 1 and a --seed of at least 0, got "
+            f"{', '.join(map(str, options.severities))}, {options.every} and {options.seed}: change the one that is outside"
+        )
     ind = FrameFiles(options.ind, channels)
     yield FrameSource("in distribution", ind, tuple(range(len(ind))))
     for name, paths in options.ood.items():
         files = FrameFiles(paths, channels)
         same = {path.resolve() for path in files.paths} & {path.resolve() for path in ind.paths}
         if same:
-            raise UsageError(f"expected other frames as {name} than in distribution, {min(same).name} is in both")
+            raise UsageError(
+                f"expected other frames as {name} than in distribution, {min(same).name} is in both: take it out of one"
+            )
         yield FrameSource(name, files, tuple(range(len(files))))
     for kind in options.kinds:
         for severity in options.severities:

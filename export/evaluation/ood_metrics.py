@@ -52,7 +52,10 @@ def shift_figures(
         UsageError: no frame on one side, or a score that is not finite.
     """
     if not (len(ind) and len(ood) and np.isfinite(ind).all() and np.isfinite(ood).all()):
-        raise UsageError(f"expected finite scores on both sides, got {len(ind)} InD and {len(ood)} OoD ones")
+        raise UsageError(
+            f"expected finite scores on both sides, got {len(ind)} InD and {len(ood)} OoD ones: "
+            "leave out frames without a score"
+        )
     rng = np.random.default_rng(seed)
     whole = _figures(ind, ood, threshold, np.ones((1, len(ind))), np.ones((1, len(ood))))
     drawn = _figures(ind, ood, threshold, resample_counts(ind, resamples, rng), resample_counts(ood, resamples, rng))
@@ -154,7 +157,9 @@ def check_labels(labels: ArrayLike) -> None:
     """
     found = np.unique(np.asarray(labels))
     if not np.array_equal(found, [IND, OOD]):
-        raise UsageError(f"expected labels 0 (InD) and 1 (OoD), both present, got {found.tolist()[:5]}")
+        raise UsageError(
+            f"expected labels 0 (InD) and 1 (OoD), both present, got {found.tolist()[:5]}: add rows of the other kind"
+        )
 
 
 def _false_positives(positive: NDArray[np.bool_], scores: NDArray[np.floating], recall: float) -> float:

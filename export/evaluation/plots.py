@@ -114,7 +114,10 @@ def plot_score_histogram(
     ind, ood = np.asarray(scores_ind, np.float64), np.asarray(scores_ood, np.float64)
     both = np.concatenate([ind.ravel(), ood.ravel()])
     if not (ind.size and ood.size and np.isfinite(both).all()):
-        raise UsageError(f"expected finite scores on both sides, got {ind.size} InD and {ood.size} OoD ones")
+        raise UsageError(
+            f"expected finite scores on both sides, got {ind.size} InD and {ood.size} OoD ones: "
+            "leave out frames without a score"
+        )
     edges = np.histogram_bin_edges(both, bins).tolist()
     axes = _axes(axes)
     axes.hist(ind.ravel(), edges, density=True, alpha=0.6, color=_IND_COLOUR, label="In-Distribution")

@@ -44,10 +44,12 @@ def label_files(folders: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"expected a folder of labels, found none at {folder}")
+            raise UsageError(f"expected a folder of labels, found none at {folder}: check --labels")
         found |= {path.stem: path for path in sorted(folder.glob("*.png"))}
     if not found and folders:
-        raise UsageError("expected PNG labels in the folders given by --labels, found none")
+        raise UsageError(
+            "expected PNG labels in the folders given by --labels, found none: name the folder that holds the files"
+        )
     return found
 
 
@@ -68,7 +70,8 @@ def score_set(
     labelled = [path.stem in labels for path in paths]
     if any(labelled) and not all(labelled):
         raise UsageError(
-            f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none"
+            f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none: "
+            "add it, or leave the set's labels out"
         )
     rows: list[tuple[str, FrameFeatures]] = []
     per_frame: list[Overlaps] = []

@@ -20,7 +20,7 @@ def read_label(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as image:
             label = np.asarray(image)
     except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"expected a label image, could not read {path}: {error}") from error
+        raise UsageError(f"expected a label image, could not read {path}: {error}; copy or convert it again") from error
     if label.ndim != 2 or label.dtype != np.uint8:
         raise UsageError(
             f"expected one byte a pixel in the label {path}, got {label.shape} {label.dtype}: "

@@ -72,7 +72,8 @@ def expose_noise(model: ModelProto, noise: NoiseSource) -> ModelProto:
     nodes = _random_nodes(exposed)
     if len(nodes) != len(noise.shapes):
         raise ValueError(
-            f"expected one random operator for each of {len(noise.shapes)} sites, the graph has {len(nodes)}"
+            f"expected one random operator for each of {len(noise.shapes)} sites, the graph has {len(nodes)}: "
+            "pass the noise of its own sampler"
         )
     for i, (node, shape) in enumerate(zip(nodes, noise.shapes, strict=True)):
         size: list[str | int | None] = ["batch", *shape]

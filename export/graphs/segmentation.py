@@ -29,7 +29,9 @@ class MonitoredNetwork(nn.Module):
     def __init__(self, preprocessing: Preprocessing, sampled: nn.Module, kind: str = "classes") -> None:
         super().__init__()
         if kind not in SEGMENTATION_KINDS:
-            raise ValueError(f"expected a segmentation kind among {', '.join(SEGMENTATION_KINDS)}, got {kind!r}")
+            raise ValueError(
+                f"expected a segmentation kind among {', '.join(SEGMENTATION_KINDS)}, got {kind!r}: choose one"
+            )
         self.preprocessing, self.sampled, self.kind = preprocessing, sampled, kind
         self.outputs = ["latent_samples"] if kind == "none" else ["segmentation", "latent_samples"]
 
@@ -135,9 +137,13 @@ def segmentation_graph(
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        raise ConversionError(f"the network has no ONNX form: {_cause(error)}") from error
+        raise ConversionError(
+            f"the network has no ONNX form: {_cause(error)}; replace the operation that the message names"
+        ) from error
     if program is None:  # what the exporter's signature allows and dynamo=True never gives
-        raise ConversionError("the exporter returned no graph")
+        raise ConversionError(
+            "expected a graph of torch.onnx.export, got none: install the version of torch in constraints.txt"
+        )
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]  # the exporter's notes: source lines and paths of the machine it ran on

@@ -127,7 +127,7 @@ def sampled_batches(
         UsageError: S below 1, no frames, or the network in training mode.
     """
     if passes < 1:
-        raise UsageError(f"expected at least 1 Monte-Carlo sample, got {passes}")
+        raise UsageError(f"expected at least 1 Monte-Carlo sample, got {passes}: the guide takes 10")
     _check_evaluation_mode(network)
     device = next(network.parameters()).device
     with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else [], enabled=seed is not None):

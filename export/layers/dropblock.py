@@ -51,9 +51,9 @@ class DropBlock2D(nn.Module):
     def __init__(self, drop_prob: float = 0.5, block_size: int = 8) -> None:
         super().__init__()
         if not 0 <= drop_prob <= 1:
-            raise ValueError(f"expected drop_prob in [0, 1], got {drop_prob}")
+            raise ValueError(f"expected drop_prob in [0, 1], got {drop_prob}: 0.5 is a usual choice")
         if block_size < 1:
-            raise ValueError(f"expected block_size of at least 1, got {block_size}")
+            raise ValueError(f"expected block_size of at least 1, got {block_size}: 8 is a usual choice")
         self.drop_prob = drop_prob
         self.block_size = block_size
 

@@ -43,7 +43,7 @@ class GaussianDropout(nn.Module):
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         if not 0 < p < 1:
-            raise ValueError(f"expected p in (0, 1), got {p}")
+            raise ValueError(f"expected p in (0, 1), got {p}: 0.5 multiplies by a standard deviation of 1")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:

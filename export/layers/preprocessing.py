@@ -53,11 +53,17 @@ class Preprocessing(nn.Module):
     ) -> None:
         super().__init__()
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ValueError(f"expected three means and three standard deviations above zero, got {mean} and {std}")
+            raise ValueError(
+                f"expected three means and three standard deviations above zero, got {mean} and {std}: "
+                "give one of each for R, G and B"
+            )
         if channels not in ("rgb", "bgr"):
-            raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}")
+            raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}: give the camera's order")
         if crop is not None and (min(crop[:2]) < 0 or min(crop[2:]) < 1):
-            raise ValueError(f"expected a crop of at least 1 x 1 that starts inside the frame, got {crop}")
+            raise ValueError(
+                f"expected a crop of at least 1 x 1 that starts inside the frame, got {crop}: "
+                "give top, left, height and width in pixels"
+            )
         self.height, self.width, self.channels, self.crop = height, width, channels, crop
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))

@@ -35,7 +35,10 @@ def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequen
     """
     check_evaluation_mode(network)
     if sampler.bank is None and len(noise) != len(sampler.sites):
-        raise ValueError(f"expected noise for {len(sampler.sites)} sites in mode {sampler.mode!r}, got {len(noise)}")
+        raise ValueError(
+            f"expected noise for {len(sampler.sites)} sites in mode {sampler.mode!r}, got {len(noise)}: "
+            "give one tensor for each site"
+        )
     masks = [_masks(sampler, s, x.shape[0], noise) for s in range(sampler.samples)]
     with torch.no_grad():
         return torch.stack([_one_pass(network, x, sampler, masks[s]) for s in range(sampler.samples)], dim=1)

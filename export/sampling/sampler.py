@@ -90,9 +90,9 @@ def build_sampler(
         ValueError: S below 1, an unknown mode, or a network in training mode.
     """
     if mc_samples < 1:
-        raise ValueError(f"expected at least one Monte-Carlo sample, got {mc_samples}")
+        raise ValueError(f"expected at least one Monte-Carlo sample, got {mc_samples}: 16 is a usual choice")
     if mode not in get_args(Mode):
-        raise ValueError(f"expected a mask mode among {', '.join(get_args(Mode))}, got {mode!r}")
+        raise ValueError(f"expected a mask mode among {', '.join(get_args(Mode))}, got {mode!r}: choose one")
     if not taps:
         raise TapError("expected at least one tap, got none: name a layer")
     check_taps(list_layers(network, example), taps)

@@ -28,12 +28,13 @@ def test_monitored_network_of_an_unknown_kind_is_refused() -> None:
 def test_segmentation_graph_of_a_network_that_raises_is_refused_with_the_deepest_cause() -> None:
     with pytest.raises(ConversionError) as raised:
         segmentation_graph(BareNetwork(PREPROCESSING, Raising()), 8, 8)
-    assert str(raised.value) == "the network has no ONNX form: RuntimeError: expected another shape"
+    assert str(raised.value).startswith("the network has no ONNX form: RuntimeError: expected another shape; ")
+    assert "\n" not in str(raised.value)
 
 
 def test_segmentation_graph_that_the_exporter_does_not_return_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: None)
-    with pytest.raises(ConversionError, match="the exporter returned no graph"):
+    with pytest.raises(ConversionError, match=r"expected a graph of torch\.onnx\.export, got none"):
         segmentation_graph(BareNetwork(PREPROCESSING, nn.Conv2d(3, 2, 1)), 8, 8)
 
 
