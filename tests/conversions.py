@@ -20,12 +20,13 @@ from filelock import FileLock
 from torch import Tensor, fx, nn
 
 Convert = Callable[..., torch.onnx.ONNXProgram | None]
+Reduced = tuple[Callable[..., object], tuple[object, ...]] | tuple[Callable[..., object], tuple[object, ...], object]
 
 
 class _Fingerprint(pickle.Pickler):
     """Pickles what a module computes, in the same bytes in every process; nothing reads it back."""
 
-    def reducer_override(self, value: object) -> object:
+    def reducer_override(self, value: object) -> Reduced:
         if isinstance(value, Tensor):
             contents = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             digest = hashlib.sha256(contents).hexdigest()
