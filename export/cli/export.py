@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _words_of_config(arguments: Sequence[str]) -> list[str]:
     """The options of the file behind ``--config``, as words of a command line; none without one."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m export", add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
     path = parser.parse_known_args(arguments)[0].config
     tables = (ExportOptions, LayerListing, ConsoleOptions)

@@ -53,9 +53,8 @@ def _features_of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[F
         entropy = latent_entropy(samples[:count], graphs.neighbors)
         found |= {FeatureKey.entropy(tap.name, count): entropy[tap.start : tap.stop] for tap in graphs.taps}
     found |= {FeatureKey.moments(tap.name): moments[:, tap.start : tap.stop].ravel() for tap in graphs.taps}
-    if "output_scores" in outputs:
-        scores = outputs["output_scores"][0]
-        found |= {FeatureKey(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
+    scores = outputs["output_scores"][0]
+    found |= {FeatureKey(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
     if graphs.guide is not None:
         latent_samples = run_graph(graphs.guide.session, frame[None], [])["latent_samples"][0]
         found[graphs.guide.key] = latent_entropy(latent_samples, DEFAULT_NEIGHBORS)

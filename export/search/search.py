@@ -167,7 +167,7 @@ def _read_inputs(options: SearchOptions) -> _SearchInputs:
     return _SearchInputs(
         options=options,
         network=network,
-        taps=tuple(taps),
+        taps=taps,
         samples=samples,
         files=files,
         folds=folds,

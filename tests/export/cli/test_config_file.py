@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options from a YAML file: the same options as by flags, and flags win."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,20 +10,22 @@ from export.cli import export as cli
 from export.pipeline.export_monitor import ExportResult
 from export.pipeline.options import ExportOptions
 
+Resolve = Callable[..., ExportOptions]
+
 
 class StoppedError(Exception):
     """Raised where the export would begin."""
 
 
 @pytest.fixture
-def resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resolve:
     """Write a configuration, run the command line with it and with flags, give the options that the export would get."""
 
     def run(text: str, *flags: str) -> ExportOptions:
         (tmp_path / "export.yaml").write_text(text)
         caught: list[ExportOptions] = []
 
-        def stop(options: ExportOptions, *_: Any) -> ExportResult:
+        def stop(options: ExportOptions, *_: object) -> ExportResult:
             caught.append(options)
             raise StoppedError
 
@@ -60,14 +62,14 @@ SAME_BY_FLAGS = """
 """
 
 
-def test_config_file_with_all_kinds_of_values_gives_the_options_of_the_flags(resolved: Any) -> None:
+def test_config_file_with_all_kinds_of_values_gives_the_options_of_the_flags(resolved: Resolve) -> None:
     from_flags = resolved("{}", *SAME_BY_FLAGS.split())
     assert resolved(COMPLETE) == from_flags
     assert from_flags.model_args == {"depth": 3, "name": "a=b", "sizes": [1, 2]}
     assert from_flags.frames == (Path("day1"), Path("day2"))
 
 
-def test_config_file_beside_flags_gives_way_to_them(resolved: Any) -> None:
+def test_config_file_beside_flags_gives_way_to_them(resolved: Resolve) -> None:
     flags = "--mc-samples=8 --frames night --tap decoder --model-arg depth=4 --pca 5"
     options = resolved(COMPLETE, *flags.split())
     assert (options.mc_samples, options.frames, options.tap) == (8, (Path("night"),), ("decoder",))

@@ -175,3 +175,39 @@ def test_frame_files_of_a_folder_named_like_an_image_skip_it(tmp_path: Path) -> 
     rgb(tmp_path)
     (tmp_path / "folder.png").mkdir()
     assert [path.name for path in FrameFiles([tmp_path]).paths] == ["rgb.png"]
+
+
+def test_frame_files_of_folders_and_files_keep_the_order_given(tmp_path: Path) -> None:
+    (tmp_path / "day").mkdir()
+    last, first = saved(tmp_path / "a.png", Image.fromarray(RGB)), saved(tmp_path / "b.png", Image.fromarray(RGB))
+    for name in ("2.png", "1.png"):
+        saved(tmp_path / "day" / name, Image.fromarray(RGB))
+    files = FrameFiles([first, tmp_path / "day", last])
+    assert [path.name for path in files.paths] == ["b.png", "1.png", "2.png", "a.png"]
+    assert len(files) == len(list(files)) == 4
+
+
+def test_frame_files_of_a_bgr_camera_turn_the_channels(tmp_path: Path) -> None:
+    path, pixels = rgb(tmp_path)
+    np.testing.assert_array_equal(FrameFiles([path], "bgr")[0], pixels[..., ::-1])
+
+
+def test_frame_files_of_two_sizes_are_refused_where_the_second_is_read(tmp_path: Path) -> None:
+    paths = [rgb(tmp_path)[0], saved(tmp_path / "wide.png", Image.fromarray(RGB[:, :30]))]
+    files = FrameFiles(paths)
+    with pytest.raises(UsageError, match=r"one size, 32x24 as in rgb\.png, got 30x24 in wide\.png"):
+        files[1]
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([], "one or more folders of frames or images, got none"),
+        (["nowhere"], "found nothing at .*nowhere: check the path"),
+        (["empty"], "expected image files .* in .*empty, found none"),
+    ],
+)
+def test_frame_files_of_no_images_are_refused(sources: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=message):
+        FrameFiles([tmp_path / source for source in sources])

@@ -2,9 +2,8 @@
 """The command that a search prints is typed, and asks for an export with the options of the search."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -38,24 +37,38 @@ class ReachedError(Exception):
     """Raised where the work would begin."""
 
 
-@pytest.fixture(scope="module")
-def asked_for() -> Iterator[Callable[..., Any]]:
-    """The options that a command line comes to, in place of the work."""
-    reached: list[Any] = []
+class Commands:
+    """The commands, each stopped where its work would begin."""
 
-    def stop(options: Any, *_: Any) -> None:
-        reached.append(options)
+    def __init__(self) -> None:
+        self.reached: list[object] = []
+
+    def stop(self, options: object, *_: object) -> None:
+        self.reached.append(options)
         raise ReachedError
 
-    def run(main: Callable[[Sequence[str]], int], words: Sequence[str]) -> Any:
+    def search(self, words: Sequence[str]) -> SearchOptions:
         with pytest.raises(ReachedError):
-            main(words)
-        return reached.pop()
+            search_cli.main(words)
+        options = self.reached.pop()
+        assert isinstance(options, SearchOptions)
+        return options
 
+    def export(self, words: Sequence[str]) -> ExportOptions:
+        with pytest.raises(ReachedError):
+            export_cli.main(words)
+        options = self.reached.pop()
+        assert isinstance(options, ExportOptions)
+        return options
+
+
+@pytest.fixture(scope="module")
+def commands() -> Iterator[Commands]:
+    commands = Commands()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export.search.search, "search", stop)
-        patch.setattr(export.pipeline.export_monitor, "export_monitor", stop)
-        yield run
+        patch.setattr(export.search.search, "search", commands.stop)
+        patch.setattr(export.pipeline.export_monitor, "export_monitor", commands.stop)
+        yield commands
 
 
 @st.composite
@@ -121,21 +134,20 @@ def line_of(candidate: Candidate, options: SearchOptions) -> list[str]:
     candidate=LAYER,
 )
 def test_export_command_of_a_search_when_typed_asks_for_the_same_options(
-    asked_for: Callable[..., Any], searched: tuple[list[str], dict[str, object]], candidate: Candidate
+    commands: Commands, searched: tuple[list[str], dict[str, object]], candidate: Candidate
 ) -> None:
     words, wanted = searched
-    options = asked_for(search_cli.main, words)
-    exported: ExportOptions = asked_for(export_cli.main, line_of(candidate, options))
+    options = commands.search(words)
+    exported = commands.export(line_of(candidate, options))
     assert {name: getattr(exported, name) for name in wanted} == wanted
     assert (exported.tap, exported.mc_samples) == ((candidate.features.tap,), candidate.features.samples)
     assert (exported.calibration.detector, exported.calibration.pca) == (candidate.detector, candidate.pca_components)
 
 
-def test_export_command_of_a_classifier_when_typed_names_its_frames(asked_for: Callable[..., Any]) -> None:
+def test_export_command_of_a_classifier_when_typed_names_its_frames(commands: Commands) -> None:
     words = ["--ckpt", "c", "--frames", "my day", "--ood-frames", "dusk", "--group-by", "prefix"]
-    options = asked_for(search_cli.main, words)
-    exported = asked_for(
-        export_cli.main, line_of(Candidate(FeatureKey.entropy("layer3", 8), "kde-classifier"), options)
-    )
+    options = commands.search(words)
+    classifier = Candidate(FeatureKey.entropy("layer3", 8), "kde-classifier")
+    exported = commands.export(line_of(classifier, options))
     assert exported.frames == (Path("my day"),)
     assert (exported.calibration.ood_frames, exported.calibration.group_by) == ((Path("dusk"),), "prefix")

@@ -139,8 +139,9 @@ def test_search_command_on_real_ood_frames_ranks_by_them(
     scenes = SyntheticRoads(40, 80, 160, seed=9)
     for i in range(40):
         Image.fromarray(scenes[i][0] // 5).save(tmp_path / f"{i:02d}.png")
-    assert run("--ood-frames", str(tmp_path), "--json", "--detectors", "kde-classifier") == 0
+    assert run("--ood-frames", str(tmp_path), "--json", "--detectors", "kde-classifier", "--timed", "1") == 0
     rows = json.loads(capsys.readouterr().out)
+    assert sum(row["added_ms"] is not None for row in rows) == 1
     assert {row["worst_shift"] for row in rows} == {"out of distribution"}
     assert rows[0]["mean_auroc"] > 0.9
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exit codes and error lines of the commands."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+import export.errors
+from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
+from export.errors import CheckpointError, ExportError
+from lsood_runtime import BundleError
+
+
+@pytest.fixture(autouse=True)
+def root_logger() -> Iterator[None]:
+    """The root logger as it was, since a command sets its level."""
+    handlers, level = list(logging.root.handlers), logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+
+
+def errors() -> list[type[ExportError]]:
+    found = [value for value in vars(export.errors).values() if isinstance(value, type)]
+    return [value for value in found if issubclass(value, ExportError)]
+
+
+@pytest.mark.parametrize("error", errors())
+def test_run_command_that_fails_gives_the_exit_code_of_the_error(
+    error: type[ExportError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(_: ConsoleReporter) -> None:
+        raise error("expected a, got b: do c")
+
+    assert run_command(work, ConsoleOptions()) == error.exit_code
+    assert capsys.readouterr().err == "export: error: expected a, got b: do c\n"
+    assert f"{error.exit_code} " in EXIT_CODES
+
+
+def test_run_command_on_a_damaged_bundle_gives_one(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(_: ConsoleReporter) -> None:
+        raise BundleError("expected a whole bundle")
+
+    assert run_command(work, ConsoleOptions()) == 1
+    assert capsys.readouterr().err == "export: error: expected a whole bundle\n"
+
+
+def test_run_command_that_is_verbose_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(_: ConsoleReporter) -> None:
+        raise CheckpointError("broken")
+
+    assert run_command(work, ConsoleOptions(verbose=True)) == 3
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback")
+    assert error.endswith("\nexport: error: broken\n")
+
+
+def test_run_command_that_is_interrupted_gives_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(_: ConsoleReporter) -> None:
+        raise KeyboardInterrupt
+
+    assert run_command(work, ConsoleOptions()) == 130
+    assert capsys.readouterr().err.startswith("export: interrupted")
+
+
+def test_run_command_that_succeeds_gives_zero_and_prints_its_stages(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(reporter: ConsoleReporter) -> None:
+        reporter.stage("reading [1] files")
+        assert list(reporter.progress(iter("abc"), "letters", 3)) == ["a", "b", "c"]
+
+    assert run_command(work, ConsoleOptions()) == 0
+    error = capsys.readouterr().err
+    assert "reading [1] files" in error
+    assert "letters" in error
+    assert run_command(work, ConsoleOptions(quiet=True)) == 0
+    assert capsys.readouterr().err == ""
