@@ -64,11 +64,12 @@ def main(arguments: Sequence[str]) -> int:
     def work(reporter: ConsoleReporter) -> None:
         from export.cli.evaluation_table import print_evaluation  # here: --help does without what the work needs
         from export.evaluation.evaluate import evaluate
-        from export.evaluation.report_page import check_report_folder, write_report
+        from export.evaluation.report_page import check_report_folder, check_report_packages, write_report
         from export.evaluation.update_card import update_card
 
         options = options_from(flags, EvaluationOptions)
         if output.report is not None:
+            check_report_packages()
             check_report_folder(output.report)
         if output.update_card:
             recover_interrupted(options.bundle)

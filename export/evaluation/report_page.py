@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
@@ -23,6 +24,7 @@ from export.evaluation.shown_frames import ShownFrame
 from lsood_runtime.offline import detector_sentence
 
 _MARK = "figures.json"
+_PACKAGES = ("matplotlib", "pacmap")
 _PAGE = Path(__file__).parent / "report_page.html"
 _THUMBNAIL_WIDTH = 240
 # Okabe and Ito's colours, told apart by colour-blind readers too, then shades of them.
@@ -34,6 +36,19 @@ _PALETTE = np.array(
     ],
     np.uint8,
 )  # fmt: skip
+
+
+def check_report_packages() -> None:
+    """Refuse a report for which a package is missing, before the frames are scored.
+
+    Raises:
+        UsageError: a package of the extra ``guide`` is missing.
+    """
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"expected the packages of a report, found no {', '.join(missing)}: pip install 'lsood-runtime[guide]'"
+        )
 
 
 def check_report_folder(folder: Path) -> None:
@@ -75,10 +90,9 @@ def render(result: Evaluation, command: str) -> str:
     Raises:
         UsageError: a package of the extra ``guide`` is missing.
     """
-    try:
-        from export.evaluation import report_charts  # here, since only a report needs matplotlib
-    except ImportError as error:
-        raise UsageError(f"expected the packages of a report, {error}: pip install 'lsood-runtime[guide]'") from error
+    check_report_packages()
+    from export.evaluation import report_charts  # here, since only a report needs matplotlib
+
     synthetic = [shift for shift in result.shifts if shift.frames.source.kind is not None]
     several = len({shift.frames.source.severity for shift in synthetic}) > 1
     rows = len(result.ind.features) + sum(len(shift.frames.features) for shift in result.shifts)

@@ -145,7 +145,7 @@ class DropBlockRandomness(MaskedRandomness):
         """Multiply by the mask, and by all cells over kept ones."""
         return features * keep * keep.numel() / max(float(keep.sum()), 1.0)
 
-    def full_share(self, draws: int) -> float:
+    def no_drop_probability(self, draws: int) -> float:
         """A cell is a seed with probability p / b^2."""
         return math.pow(1 - self.drop_prob / self.block_size**2, draws)
 

@@ -81,7 +81,7 @@ class GaussianDropoutRandomness(MaskedRandomness):
         deviations: Tensor = features * keep * variance**0.5
         return features + deviations
 
-    def full_share(self, draws: int) -> float:  # noqa: ARG002
+    def no_drop_probability(self, draws: int) -> float:  # noqa: ARG002
         """No mask leaves the features as they are."""
         return 0.0
 

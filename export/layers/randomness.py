@@ -126,6 +126,6 @@ class MaskedRandomness(Randomness):
         """
         return features * keep / (1 - self.drop_prob)
 
-    def full_share(self, draws: int) -> float:
+    def no_drop_probability(self, draws: int) -> float:
         """Probability that a mask made of so many independent draws drops nothing."""
         return math.pow(1 - self.drop_prob, draws)

@@ -16,7 +16,7 @@ from export.sampling.site import Site
 
 Mask = NDArray[np.bool_ | np.float32]
 
-MAX_FULL_SHARE = 0.05
+MAX_NO_DROP_PROBABILITY = 0.05
 """A larger share of masks that drop nothing is refused: their samples are all the same sample."""
 
 _MAX_REJECTED_IN_A_ROW = 1000
@@ -47,25 +47,25 @@ class MaskBank:
         return digest.hexdigest()
 
 
-def full_share(sites: Sequence[Site]) -> float:
+def no_drop_probability(sites: Sequence[Site]) -> float:
     """Probability that a set of masks drops nothing at any site: the samples that it gives would all be equal.
 
     For DropBlock on a map of H x W cells that is ``(1 - p / b^2)^(H W)``.
     """
-    return math.prod(site.randomness.full_share(math.prod(site.noise_shape)) for site in sites)
+    return math.prod(site.randomness.no_drop_probability(math.prod(site.noise_shape)) for site in sites)
 
 
-def check_full_share(sites: Sequence[Site], force: bool = False) -> None:
+def check_no_drop_probability(sites: Sequence[Site], force: bool = False) -> None:
     """Refuse constants under which too many draws drop nothing.
 
     Raises:
-        TapError: more than ``MAX_FULL_SHARE`` of the draws drop nothing, and ``force`` is False.
+        TapError: more than ``MAX_NO_DROP_PROBABILITY`` of the draws drop nothing, and ``force`` is False.
     """
-    share = full_share(sites)
-    if share > MAX_FULL_SHARE and not force:
+    share = no_drop_probability(sites)
+    if share > MAX_NO_DROP_PROBABILITY and not force:
         raise TapError(
-            f"expected at most {MAX_FULL_SHARE:.0%} of masks to drop nothing, got {share:.1%} ({_where(sites)}): raise "
-            "the drop probability, lower the block size, tap a larger map, or accept it by --force"
+            f"expected at most {MAX_NO_DROP_PROBABILITY:.0%} of masks to drop nothing, got {share:.1%} ({_where(sites)}): "
+            "raise the drop probability, lower the block size, tap a larger map, or accept it by --force"
         )
 
 
@@ -83,7 +83,7 @@ def draw_mask_bank(sites: Sequence[Site], samples: int, seed: int, force: bool =
     Raises:
         TapError: too many draws drop nothing, S distinct masks cannot be found, or the bank is too large to ship.
     """
-    check_full_share(sites, force)
+    check_no_drop_probability(sites, force)
     size = samples * sum(math.prod(site.noise_shape) for site in sites)
     if size > _MAX_BANK_BYTES:
         raise TapError(

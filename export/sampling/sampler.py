@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, TapError
 from export.sampling.marked_graph import mark_network
-from export.sampling.mask_bank import MaskBank, check_full_share, draw_mask_bank
+from export.sampling.mask_bank import MaskBank, check_no_drop_probability, draw_mask_bank
 from export.sampling.mask_mode import Mode
 from export.sampling.plan import check_taps, plan_sampling
 from export.sampling.sampled_graph import SampledGraph
@@ -103,7 +103,7 @@ def build_sampler(
             "returns the logits alone, or leave the segmentation out"
         )
     plan = plan_sampling(network, marked, taps, drop_prob, block_size)
-    check_full_share(plan.sites, force)
+    check_no_drop_probability(plan.sites, force)
     bank = draw_mask_bank(plan.sites, mc_samples, seed, force) if mode == "fixed" else None
     graph = SampledGraph(marked, plan, mc_samples, mode, bank)
     return Sampler(

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import export.anomalies
+import export.data.anomalies as earlier_path
 from export.anomalies import ANOMALIES, SEVERITIES, Bytes, Floats, degrade
 from export.data.synthetic import render_scene
 from export.errors import UsageError
@@ -156,3 +158,8 @@ def test_degrade_of_a_wrong_shape_is_refused(shape: tuple[int, ...]) -> None:
 def test_degrade_of_a_wrong_dtype_is_refused() -> None:
     with pytest.raises(UsageError, match="float32"):
         degrade(np.zeros((96, 192, 3), dtype=np.float32), "fog", 1, seed=0)
+
+
+def test_anomalies_under_their_earlier_path_are_the_same_objects() -> None:
+    for name in earlier_path.__all__:
+        assert getattr(earlier_path, name) is getattr(export.anomalies, name)

@@ -127,13 +127,14 @@ def test_write_report_over_something_else_is_refused(result: Evaluation, report:
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_report_page_without_the_packages_of_charts_is_refused(
-    result: Evaluation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["matplotlib", "pacmap"])
+def test_report_page_without_a_package_of_its_charts_is_refused(
+    result: Evaluation, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "export.evaluation.report_charts", None)
-    monkeypatch.delattr("export.evaluation.report_charts", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(
-        UsageError, match=r"expected the packages of a report, .*: pip install 'lsood-runtime\[guide\]'"
+        UsageError,
+        match=rf"expected the packages of a report, found no {package}: pip install 'lsood-runtime\[guide\]'",
     ):
         render(result, "x")
 

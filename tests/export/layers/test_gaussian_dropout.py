@@ -38,4 +38,4 @@ def test_gaussian_dropout_with_p_outside_0_and_1_is_refused(p: float) -> None:
 
 
 def test_gaussian_dropout_masks_never_leave_all_features_unchanged() -> None:
-    assert GaussianDropoutRandomness(0.5).full_share(1) == 0
+    assert GaussianDropoutRandomness(0.5).no_drop_probability(1) == 0

@@ -194,4 +194,4 @@ def test_new_kind_in_a_network_is_listed_and_sampled(monkeypatch: pytest.MonkeyP
         torch.testing.assert_close(latent_samples, sample_passes(network, x, sampler), rtol=0, atol=1e-5)
     (keep,) = sampler.bank.keep if sampler.bank is not None else ()
     assert keep.dtype == np.bool_
-    assert sampler.sites[0].randomness.full_share(3) == pytest.approx(math.pow(0.5, 3))
+    assert sampler.sites[0].randomness.no_drop_probability(3) == pytest.approx(math.pow(0.5, 3))

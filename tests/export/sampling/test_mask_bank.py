@@ -11,7 +11,7 @@ from export.errors import TapError
 from export.layers.channel_dropout import ChannelDropoutRandomness
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.dropout import DropoutRandomness
-from export.sampling.mask_bank import check_full_share, draw_mask_bank, full_share
+from export.sampling.mask_bank import check_no_drop_probability, draw_mask_bank, no_drop_probability
 from export.sampling.site import Site
 from tests.export.layers.test_dropblock import blocks_one_by_one
 
@@ -66,11 +66,11 @@ def test_mask_bank_of_another_seed_differs_and_of_more_samples_extends_it() -> N
 
 
 @pytest.mark.parametrize("site", [drop_block(0.5, 8, 16, 32), drop_block(0.2, 12, 16, 32), dropout(0.1, 12)])
-def test_full_share_of_a_site_equals_the_share_in_draws(site: Site) -> None:
+def test_no_drop_probability_of_a_site_equals_the_share_in_draws(site: Site) -> None:
     draws, size = 4000, np.prod(site.noise_shape)
     cells = site.randomness.block_size**2 if isinstance(site.randomness, DropBlockRandomness) else 1
     seeds = np.random.default_rng(0).random((draws, int(size))) < site.randomness.drop_prob / cells
-    share = full_share([site])
+    share = no_drop_probability([site])
     assert share == pytest.approx((~seeds.any(axis=1)).mean(), abs=4 * (share * (1 - share) / draws) ** 0.5)
 
 
@@ -79,13 +79,13 @@ def test_mask_bank_of_mostly_full_masks_is_refused_unless_forced() -> None:
     with pytest.raises(TapError, match=r"at most 5% of masks to drop nothing, got 49\.1%.*force"):
         draw_mask_bank([site], 16, seed=0)
     with pytest.raises(TapError, match=r"49\.1%"):
-        check_full_share([site])
+        check_no_drop_probability([site])
     (keep,) = draw_mask_bank([site], 16, seed=0, force=True).keep
     assert not keep.all(axis=(1, 2)).any()
 
 
-def test_full_share_with_a_second_site_that_drops_is_accepted() -> None:
-    check_full_share([drop_block(0.2, 12, 16, 32), dropout(0.5, 100)])
+def test_no_drop_probability_with_a_second_site_that_drops_is_accepted() -> None:
+    check_no_drop_probability([drop_block(0.2, 12, 16, 32), dropout(0.5, 100)])
 
 
 @pytest.mark.parametrize(("site", "samples"), [(channel_dropout(0.5, 3), 7), (drop_block(0.9, 1, 1, 1), 1)])
