@@ -26,11 +26,11 @@ def parse_operating_points(texts: Sequence[str]) -> dict[str, float]:
         except ValueError:
             rate = math.nan
         if not is_rate(rate) or (equals and not name.strip()):
-            raise UsageError(f"expected a false-alarm rate between 0 and 1, or NAME=RATE, got {text!r}")
+            raise UsageError(f"expected a false-alarm rate between 0 and 1, or NAME=RATE, got {text!r}: write 0.05")
         name = name.strip() or f"{100 * rate:g}%"
         if name in points or not name.isprintable():
             raise UsageError(
-                f"expected operating points of different printable names, got {name!r} twice or unprintable"
+                f"expected operating points of different printable names, got {name!r} twice or unprintable: rename it"
             )
         points[name] = rate
     return points

@@ -52,7 +52,7 @@ class CalibrationOptions:
     group_by: str = field(
         default="none",
         metadata=flag(
-            "how frames are told apart by drive: folder; prefix, the file name up to its first underscore; none, all one "
+            "rule that assigns frames to drives: folder; prefix, the file name up to its first underscore; none, all one "
             "drive; or a CSV table with the columns frame and drive",
             _THRESHOLDS,
             metavar="RULE",
@@ -94,7 +94,7 @@ class CalibrationOptions:
             metavar="PATH",
         ),
     )
-    seed: int = field(default=0, metadata=flag("of the PCA"))
+    seed: int = field(default=0, metadata=flag("seed of the PCA"))
 
     def __post_init__(self) -> None:
         outside = [f"{name}={rate}" for name, rate in self.rates.items() if not is_rate(rate)]

@@ -27,11 +27,12 @@ class RecalibrationOptions:
         ),
     )
     features: tuple[Path, ...] = field(
-        default=(), metadata=flag("what --save-features wrote, in place of frames", INPUT_AND_OUTPUT, metavar="FILE")
+        default=(),
+        metadata=flag("files that --save-features wrote, in place of frames", INPUT_AND_OUTPUT, metavar="FILE"),
     )
     save_features: Path | None = field(
         default=None,
-        metadata=flag("keep what was measured of the frames, as .npz", INPUT_AND_OUTPUT, metavar="FILE"),
+        metadata=flag("write the features of the frames to a file, as .npz", INPUT_AND_OUTPUT, metavar="FILE"),
     )
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     overwrite: bool = field(
@@ -39,7 +40,7 @@ class RecalibrationOptions:
         metadata=flag("replace a bundle at --out once the new one is complete", INPUT_AND_OUTPUT),
     )
     threads: int | None = field(
-        default=None, metadata=flag("CPU threads (default: one a core)", INPUT_AND_OUTPUT, metavar="N")
+        default=None, metadata=flag("CPU threads (default: one for each core)", INPUT_AND_OUTPUT, metavar="N")
     )
 
     @property

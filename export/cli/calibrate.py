@@ -12,7 +12,7 @@ _EPILOG = f"""\
 examples:
   python -m export calibrate monitor/ --frames drive1/ drive2/ drive3/ --group-by folder
   python -m export calibrate monitor/ --frames drives/ --group-by prefix --detector auto --false-alarm-rate 0.05 strict=0.01
-  python -m export calibrate monitor/ --frames shard1/ --save-features shard1.npz --out /tmp/shard1   # on each machine
+  python -m export calibrate monitor/ --frames shard1/ --save-features shard1.npz --out shard1/       # on each machine
   python -m export calibrate monitor/ --features shard1.npz shard2.npz --out monitor-2/               # then once
 
 The network is left as it is, and so is the old bundle. Files of features joined in the order of recording give the same

@@ -53,7 +53,7 @@ def _words(option: Option, value: object) -> Iterator[str]:
     name = option.key
     if option.is_switch:
         if not isinstance(value, bool):
-            raise UsageError(f"expected true or false for {name}, got {value!r}")
+            raise UsageError(f"expected true or false for {name}, got {value!r}: write {name}: true")
         if value:
             yield option.name
     elif option.flag.words is not None and option.flag.words.mapping:
@@ -63,10 +63,10 @@ def _words(option: Option, value: object) -> Iterator[str]:
             yield from option.typed(option.words_of(value))
     elif option.count is None:
         if isinstance(value, list | Mapping):
-            raise UsageError(f"expected one value for {name}, got {value!r}")
+            raise UsageError(f"expected one value for {name}, got {value!r}: keep one of them")
         yield from option.typed([str(value)])
     else:
         items = value if isinstance(value, list) else [value]
         if any(isinstance(item, list | Mapping) for item in items):
-            raise UsageError(f"expected a list of plain values for {name}, got {value!r}")
+            raise UsageError(f"expected a list of plain values for {name}, got {value!r}: write {name}: [a, b]")
         yield from option.typed([plain_word(Path(str(item)) if option.parse is Path else item) for item in items])

@@ -44,7 +44,9 @@ class ConfigFile:
     config: Path | None = field(
         default=None,
         metadata=flag(
-            "file with any of these options, as `mc-samples: 32`; flags win over it", INPUT_AND_OUTPUT, metavar="YAML"
+            "file with any of these options, as `mc-samples: 32`; flags come before it",
+            INPUT_AND_OUTPUT,
+            metavar="YAML",
         ),
     )
 
@@ -58,7 +60,10 @@ class LayerListing(NetworkOptions):
         metadata=flag("camera frames, of which the size counts", INPUT_AND_OUTPUT, metavar="PATH"),
     )
     list_layers: bool = field(
-        default=False, metadata=flag("print the layers with what they draw, and end; needs no --out", NETWORK)
+        default=False,
+        metadata=flag(
+            "print the layers, and which random numbers each draws, in place of an export; needs no --out", NETWORK
+        ),
     )
 
 

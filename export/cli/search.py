@@ -43,7 +43,9 @@ class SearchOutput:
 def build_parser() -> CommandParser:
     """The flags."""
     parser = CommandParser(
-        "search", "Judge taps x samples x detectors in one pass over the frames, best first.", _EPILOG
+        "search",
+        "Test every combination of layer, number of samples and detector in one pass over the frames, best first.",
+        _EPILOG,
     )
     for table in (SearchOptions, SearchOutput, ConsoleOptions):
         parser.add_options(table)

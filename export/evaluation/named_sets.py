@@ -20,9 +20,13 @@ def read_named_sets(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
         name, equals, paths = word.partition("=")
         kind, _, severity = name.rpartition(" ")
         if not (equals and name.strip() and paths) or not name.isprintable():
-            raise UsageError(f"expected NAME=PATH[,PATH...] for out-of-distribution frames, got {word!r}")
+            raise UsageError(
+                f"expected NAME=PATH[,PATH...] for out-of-distribution frames, got {word!r}: dusk=drives/dusk"
+            )
         if name in sets or name == "in distribution" or (kind in ANOMALIES and severity.isdecimal()):
-            raise UsageError(f"expected a name of its own for each set of frames, {name!r} is taken")
+            raise UsageError(
+                f"expected a name of its own for each set of frames, got {name!r}, which is taken: choose another"
+            )
         sets[name] = tuple(path for pattern in paths.split(",") for path in _expand(pattern))
     return sets
 

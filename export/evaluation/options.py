@@ -32,10 +32,12 @@ class EvaluationOptions:
         ),
     )
     labels: tuple[Path, ...] = field(
-        default=(), metadata=flag("folders of PNG class ids under the frames' own names", _FRAMES, metavar="DIR")
+        default=(),
+        metadata=flag("folders of label files: PNG class ids under the names of the frames", _FRAMES, metavar="DIR"),
     )
     ignored_labels: tuple[int, ...] = field(
-        default=(255,), metadata=flag("label ids without a class", _FRAMES, name="--ignore-label", metavar="ID")
+        default=(255,),
+        metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID"),
     )
     kinds: tuple[str, ...] = field(
         default=tuple(ANOMALIES),
@@ -48,7 +50,7 @@ class EvaluationOptions:
         ),
     )
     severities: tuple[int, ...] = field(
-        default=SEVERITIES, metadata=flag("of the degradations, from 1 to 5", _FRAMES, metavar="S")
+        default=SEVERITIES, metadata=flag("severities of the degradations, from 1 to 5", _FRAMES, metavar="S")
     )
     every: int = field(default=1, metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N"))
     fit_frames: tuple[Path, ...] = field(
@@ -56,7 +58,10 @@ class EvaluationOptions:
         metadata=flag("in-distribution frames to fit other detectors on, to compare with", _FRAMES, metavar="PATH"),
     )
     operating_point: str | None = field(
-        default=None, metadata=flag("whose threshold counts (default: the bundle's)", _FIGURES, metavar="NAME")
+        default=None,
+        metadata=flag("operating point whose threshold is used (default: the bundle's)", _FIGURES, metavar="NAME"),
     )
-    seed: int = field(default=0, metadata=flag("of degradations and intervals", _FIGURES))
-    threads: int | None = field(default=None, metadata=flag("CPU threads (default: one a core)", _FIGURES, metavar="N"))
+    seed: int = field(default=0, metadata=flag("seed of degradations and intervals", _FIGURES))
+    threads: int | None = field(
+        default=None, metadata=flag("CPU threads (default: one for each core)", _FIGURES, metavar="N")
+    )

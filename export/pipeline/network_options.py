@@ -39,7 +39,7 @@ class NetworkOptions:
     model_args: Mapping[str, object] = field(
         default_factory=dict,
         metadata=flag(
-            "constructor argument, in YAML; wins over the checkpoint's hyper-parameter; may be repeated",
+            "constructor argument, in YAML, in place of the checkpoint's hyper-parameter; may be repeated",
             NETWORK,
             name="--model-arg",
             metavar="KEY=VALUE",
@@ -51,7 +51,7 @@ class NetworkOptions:
         default=False, metadata=flag("unpickle whatever --ckpt holds, which may run any code", NETWORK)
     )
     input_size: tuple[int, int] | None = field(
-        default=None, metadata=flag("rows and columns that the network sees", NETWORK, metavar=("H", "W"))
+        default=None, metadata=flag("rows and columns of the network's input", NETWORK, metavar=("H", "W"))
     )
     crop: tuple[int, int, int, int] | None = field(
         default=None,
@@ -77,7 +77,10 @@ class NetworkOptions:
     std: tuple[float, float, float] | None = field(
         default=None, metadata=flag("standard deviation of the frames, in [0, 1]", NETWORK, metavar=("R", "G", "B"))
     )
-    neighbors: int = field(default=DEFAULT_NEIGHBORS, metadata=flag("k of the entropy, below S", _MASKS, metavar="K"))
+    neighbors: int = field(
+        default=DEFAULT_NEIGHBORS,
+        metadata=flag("k of the entropy estimate, below the number of samples S", _MASKS, metavar="K"),
+    )
     drop_prob: float | None = field(default=None, metadata=flag("DropBlock's drop probability", _MASKS, metavar="P"))
     block_size: int | None = field(
         default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B")

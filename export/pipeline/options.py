@@ -50,7 +50,7 @@ class ExportOptions(NetworkOptions):
             adds_up=True,
         ),
     )
-    mc_samples: int = field(default=16, metadata=flag("samples a frame", _SAMPLING, metavar="S"))
+    mc_samples: int = field(default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S"))
     masks: Mode = field(
         default="fixed",
         metadata=flag(
@@ -59,7 +59,7 @@ class ExportOptions(NetworkOptions):
             _SAMPLING,
         ),
     )
-    seed: int = field(default=0, metadata=flag("of the masks and the PCA", _SAMPLING))
+    seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING))
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     fuse: bool = field(
         default=False,

@@ -13,7 +13,7 @@ from export.option_table import INPUT_AND_OUTPUT, Words, flag
 from export.pipeline.network_options import NetworkOptions
 from export.pipeline.options import ExportOptions
 
-_CANDIDATES, _JUDGED = "candidates", "how they are judged"
+_CANDIDATES, _TEST = "candidates", "test"
 
 
 def read_taps(words: Sequence[str]) -> tuple[str, ...]:
@@ -40,11 +40,16 @@ class SearchOptions(NetworkOptions):
     """Options of a search; each field's text is what ``--help`` says of its flag."""
 
     frames: tuple[Path, ...] = field(
-        metadata=flag("in-distribution frames, in the order of recording", INPUT_AND_OUTPUT, metavar="PATH")
+        metadata=flag(
+            "in-distribution frames: folders or image files, in the order of recording",
+            INPUT_AND_OUTPUT,
+            metavar="PATH",
+        )
     )
     _: KW_ONLY
     ood_frames: tuple[Path, ...] = field(
-        default=(), metadata=flag("out-of-distribution frames", INPUT_AND_OUTPUT, metavar="PATH")
+        default=(),
+        metadata=flag("out-of-distribution frames: folders or image files", INPUT_AND_OUTPUT, metavar="PATH"),
     )
     taps: tuple[str, ...] = field(
         default=(),
@@ -61,34 +66,45 @@ class SearchOptions(NetworkOptions):
     detectors: tuple[str, ...] = field(
         default_factory=detectors_on_ind_frames,
         metadata=flag(
-            lambda: f"of {', '.join(DETECTORS)}", _CANDIDATES, metavar="KIND", choices=lambda: list(DETECTORS)
+            lambda: f"detectors, of {', '.join(DETECTORS)}",
+            _CANDIDATES,
+            metavar="KIND",
+            choices=lambda: list(DETECTORS),
         ),
     )
     components: tuple[int, ...] = field(
         default=(0,),
-        metadata=flag("whitened principal components before them; 0: none", _CANDIDATES, name="--pca", metavar="N"),
+        metadata=flag(
+            "whitened principal components before the detectors; 0: none", _CANDIDATES, name="--pca", metavar="N"
+        ),
     )
     kinds: tuple[str, ...] = field(
         default=tuple(ANOMALIES),
         metadata=flag(
             f"degradations, where no out-of-distribution frames are given: of {', '.join(ANOMALIES)} (default: all)",
-            _JUDGED,
+            _TEST,
             name="--shifts",
             metavar="KIND",
             choices=list(ANOMALIES),
         ),
     )
-    severity: int = field(default=3, metadata=flag("of the degradations", _JUDGED, choices=SEVERITIES))
-    every: int = field(default=4, metadata=flag("degrade every N-th frame", _JUDGED, metavar="N"))
+    severity: int = field(default=3, metadata=flag("severity of the degradations", _TEST, choices=SEVERITIES))
+    every: int = field(default=4, metadata=flag("degrade every N-th frame", _TEST, metavar="N"))
     group_by: str = field(
         default="none",
-        metadata=flag("folder, prefix, none or a table, as for an export", _JUDGED, metavar="RULE"),
+        metadata=flag(
+            "rule that assigns frames to drives: folder, prefix, none or a table, as for an export",
+            _TEST,
+            metavar="RULE",
+        ),
     )
-    timed: int = field(default=3, metadata=flag("time the best N", _JUDGED, metavar="N"))
+    timed: int = field(
+        default=3, metadata=flag("measure what the best N add to the network's time", _TEST, metavar="N")
+    )
     guide: bool = field(
-        default=True, metadata=flag("leave the guide's own configuration out", _JUDGED, name="--no-guide")
+        default=True, metadata=flag("leave the guide's own configuration out", _TEST, name="--no-guide")
     )
-    seed: int = field(default=0, metadata=flag("of masks, degradations and PCA", _JUDGED))
+    seed: int = field(default=0, metadata=flag("seed of masks, degradations and PCA", _TEST))
 
     def export_options(
         self, tap: Sequence[str], samples: int, detector: str = "kde", pca_components: int | None = None

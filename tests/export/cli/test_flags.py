@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from export.anomalies import ANOMALIES
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate, evaluate, export, search
 from export.cli.console import ConsoleOptions
@@ -178,8 +179,8 @@ def test_list_layers_takes_the_flags_of_an_export() -> None:
         (["--ood", "dusk"], r"NAME=PATH\[,PATH...\]"),
         (["--ood", "=a"], r"NAME=PATH\[,PATH...\]"),
         (["--ood", "a\nb=c"], r"NAME=PATH\[,PATH...\]"),
-        (["--ood", "dusk=a", "dusk=b"], "'dusk' is taken"),
-        (["--ood", "fog 3=a"], "'fog 3' is taken"),
+        (["--ood", "dusk=a", "dusk=b"], "'dusk', which is taken"),
+        (["--ood", "fog 3=a"], "'fog 3', which is taken"),
         (["--ood", "in distribution=a"], "is taken"),
         (["--ood", "dusk=nowhere/*.png"], "frames at nowhere/\\*.png, found none"),
     ],
@@ -197,3 +198,11 @@ def test_options_from_named_sets_expand_patterns(tmp_path: Path) -> None:
     got = options_from(evaluate.build_parser().parse([*NEEDED[evaluate], *words]), EvaluationOptions)
     assert got.ood == {"dusk": (tmp_path / "a.png", tmp_path / "b.png", tmp_path / "a[1].png")}
     assert got.kinds == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"), [(["all"], tuple(ANOMALIES)), (["none"], ()), (["mud", "fog"], ("mud", "fog"))]
+)
+def test_options_from_kinds_of_degradations_are_these(words: list[str], kinds: tuple[str, ...]) -> None:
+    flags = evaluate.build_parser().parse([*NEEDED[evaluate], "--synthetic", *words])
+    assert options_from(flags, EvaluationOptions).kinds == kinds
