@@ -2,6 +2,7 @@
 """The flags of every command: which there are, what they default to, and what a wrong one is answered."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from export.cli.console import ConsoleOptions
 from export.cli.flags import CommandParser, options_from
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
+from export.option_table import options_of
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
 
@@ -206,3 +208,54 @@ def test_options_from_named_sets_expand_patterns(tmp_path: Path) -> None:
 def test_options_from_kinds_of_degradations_are_these(words: list[str], kinds: tuple[str, ...]) -> None:
     flags = evaluate.build_parser().parse([*NEEDED[evaluate], "--synthetic", *words])
     assert options_from(flags, EvaluationOptions).kinds == kinds
+
+
+DEFAULTS = {
+    export: """--resize bilinear --channels rgb --segmentation classes --mc-samples 16 --masks fixed --neighbors 5 --seed 0
+        --detector kde --group-by none --guarantee frames --false-alarm-rate 0.05 --format onnx --precision fp32
+        --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
+    calibrate: """--out monitor-recalibrated --detector kde --group-by none --guarantee frames --false-alarm-rate 0.05
+        --seed 0""",
+    evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --seed 0",
+    search: """--samples 8 16 64 --detectors kde mahalanobis knn --pca 0 --severity 3 --every 4 --group-by none --timed 3
+        --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain snow
+        motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
+}
+"""Promised to users as the flags are; a flag that is not here stands for nothing where it is not typed."""
+
+
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [
+        (export, ExportOptions),
+        (calibrate, RecalibrationOptions),
+        (evaluate, EvaluationOptions),
+        (search, SearchOptions),
+    ],
+)
+def test_options_from_typed_defaults_are_the_defaults(command: ModuleType, table: "type[OptionTable]") -> None:
+    def parsed(*words: str) -> "OptionTable":
+        return options_from(command.build_parser().parse([*NEEDED[command], *words]), table)
+
+    typed, plain = parsed(*DEFAULTS[command].split()), parsed()
+    if isinstance(plain, RecalibrationOptions):
+        assert plain.out is None
+        plain = replace(plain, out=plain.destination)
+    assert typed == plain
+
+
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [
+        (export, ExportOptions),
+        (calibrate, RecalibrationOptions),
+        (evaluate, EvaluationOptions),
+        (search, SearchOptions),
+    ],
+)
+def test_options_that_are_not_typed_stand_for_nothing_or_a_promised_default(
+    command: ModuleType, table: "type[OptionTable]"
+) -> None:
+    promised = set(DEFAULTS[command].split())
+    others = [o for o in options_of(table) if o.name not in promised and not o.is_required and not o.is_switch]
+    assert [option.name for option in others if option.default not in (None, (), {})] == []
