@@ -19,6 +19,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from filelock import FileLock
+from hypothesis import settings
 from PIL import Image
 
 from export.calibration.options import CalibrationOptions
@@ -27,6 +28,9 @@ from export.models import DeepLabV3PlusModule
 from export.pipeline.export_monitor import ExportOptions, export_monitor
 from tests.conversions import converted_once
 from tests.paths import SHARED
+
+settings.register_profile("project", deadline=None)  # a slow machine fails no test
+settings.load_profile("project")
 
 TORCH_EXPORT = torch.onnx.export
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
