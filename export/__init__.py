@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The offline stage: a trained segmentation checkpoint becomes a bundle that `lsood_runtime` loads."""
+"""Offline stage: turn a trained segmentation checkpoint into a bundle that `lsood_runtime` loads."""
 
 import os
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m export`` and the console script ``lsood-export``."""
+"""Entry point of ``python -m export`` and of the console script ``lsood-export``."""
 
 import difflib
 import importlib
@@ -10,9 +10,9 @@ _HELP = "python -m export --help"
 
 
 def main() -> None:
-    """Run the export, or the command that comes first, and leave with its exit code.
+    """Run the export, or the command that the first word names, and exit with its code.
 
-    Each is imported when it is called: calibrating again does without torch.
+    Each command is imported when it is called, since a recalibration needs no torch.
     """
     words = sys.argv[1:]
     if not words or words[0].startswith("-"):
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _remedy(word: str, *others: str) -> str:
-    """What to type in place of a word that is no command."""
+    """Suggest what to type in place of a word that is not a command."""
     if word == "help":
         asked = [other for other in others if other in _COMMANDS][:1]
         return f"type {' '.join(['python -m export', *asked, '--help'])}"

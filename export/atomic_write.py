@@ -105,7 +105,7 @@ def recover_interrupted(path: Path) -> None:
     ours = re.compile(rf"\.{re.escape(path.name)}\.(partial|replaced)\.[0-9a-f]{{8}}")
     found = [(match[1], other) for other in list(path.parent.iterdir()) if (match := ours.fullmatch(other.name))]
     for kind, leftover in sorted(found, reverse=True):
-        # Listed before this look: another process that has set the old one aside by then has put the new one in place.
+        # The list is older than this check: if another process had set the old one aside, its new one is in place now.
         if kind == "replaced" and not os.path.lexists(path):
             leftover.rename(path)
         elif leftover.is_symlink():
@@ -124,7 +124,7 @@ def _beside(path: Path, kind: str) -> Path:
 
 
 def _create(partial: Path, make: Callable[[], None], flags: int) -> int:
-    """Make, open and lock; once more where another process took it for a leftover before the lock was on it."""
+    """Make, open and lock a file or folder; try again where another process removed it before it was locked."""
     while True:
         make()
         try:
@@ -173,7 +173,7 @@ def _remove(path: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk hold a file's contents, or a folder's names."""
+    """Flush a file's contents, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -194,7 +194,7 @@ def _replace_folder(path: Path, new: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Exchange two names in one system call; False where that is not to be had."""
+    """Exchange two names in one system call; False where the system does not offer that."""
     if _renameat2 is None:
         return False
     if _renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0:

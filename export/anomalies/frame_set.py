@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames as they are, or degraded as they are read: the sets of an evaluation and a search."""
+"""Sets of frames for an evaluation or a search: clean, or degraded when they are read."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ class FrameSource:
         name: of the set.
         files: where the frames lie.
         indices: those of the files that belong to the set.
-        kind: synthetic anomaly, a key of ``ANOMALIES``; None for frames as they are.
-        severity: of the anomaly, 1 to 5; None without one.
-        seed: of the anomaly; each frame's pattern follows from it and the frame's index.
+        kind: of degradation, a key of ``ANOMALIES``; None for clean frames.
+        severity: of the degradation, 1 to 5; None without one.
+        seed: of the degradation; each frame's pattern follows from it and the frame's index.
     """
 
     name: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens at the lens: mud on it, something in front of it, focus that is off, a camera that shakes."""
+"""Degradations at the lens: mud, occlusion, defocus, motion blur."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from export.anomalies.patterns import Floats, blend, columns, pattern, rows
 
 
 def mud(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Dirt on the lens: out-of-focus brown splashes, more of them and denser with severity."""
+    """Put mud on the lens: out-of-focus brown splashes, more of them and denser with severity."""
     height, width = frame.shape[:2]
     grid_rows, grid_columns, count = 128, 256, 64
     x, y = rng.uniform(0, grid_columns, count), rng.uniform(0, grid_rows, count)
@@ -24,7 +24,7 @@ def mud(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
 
 def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Something dark stuck to the edge of the lens, 5 to 45 % of the picture; outside its outline nothing changes."""
+    """Cover 5 to 45 % of the picture with something dark at the edge of the lens; outside its outline nothing changes."""
     height, width = frame.shape[:2]
     area = (0.05, 0.11, 0.19, 0.3, 0.45)[severity - 1]
     where, lobes = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi, 4).tolist()
@@ -46,7 +46,7 @@ def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
 
 def defocus(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
-    """Lens out of focus: every point becomes a disc whose size follows the width of the frame."""
+    """Put the lens out of focus: every point becomes a disc whose size follows the width of the frame."""
     radius = (0.004, 0.007, 0.011, 0.016, 0.023)[severity - 1] * frame.shape[1]
     reach = int(np.ceil(radius + 1))
     axis = np.arange(-reach, reach + 1)
@@ -56,7 +56,7 @@ def defocus(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
 
 
 def motion_blur(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Camera that moves while the shutter is open: every point becomes a line, 1 to 8 % of the width, one direction."""
+    """Move the camera while the shutter is open: every point becomes a line of 1 to 8 % of the width, in one direction."""
     length_px = (0.01, 0.02, 0.035, 0.055, 0.08)[severity - 1] * frame.shape[1]
     kernel = line_kernel(length_px, float(rng.uniform(0, np.pi)))
     blurred: Floats = cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REFLECT)
@@ -64,7 +64,7 @@ def motion_blur(frame: Floats, severity: int, rng: np.random.Generator) -> Float
 
 
 def line_kernel(length_px: float, angle: float) -> Floats:
-    """Point seen from a camera that moves evenly along a straight line.
+    """Make the kernel of a camera that moves evenly along a straight line.
 
     Args:
         length_px: length of the line in pixels, 0 or more.

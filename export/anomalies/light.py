@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wrong amounts of light: night, sun in the lens, exposure that is too long or too short."""
+"""Degradations of the light: night, sun flare, over-exposure, under-exposure."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ _GAMMA = 2.2
 
 
 def night(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Little light: darker, bluer, flatter in colour, with the noise of a raised gain."""
+    """Take light away: darker, bluer, flatter in colour, with the noise of a raised gain."""
     gain, sigma = ((0.62, 3.0), (0.48, 4.5), (0.36, 6.0), (0.27, 7.5), (0.2, 9.0))[severity - 1]
     grey = frame.mean(axis=2, keepdims=True)
     faded = frame + (grey - frame) * np.float32(0.12 * severity)
@@ -21,7 +21,7 @@ def night(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
 
 def sun_flare(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Low sun in the upper half: a bloom that saturates, faint rays, and a chain of ghosts through the middle."""
+    """Put a low sun into the upper half: a bloom that saturates, faint rays, and a chain of ghosts through the middle."""
     height, width = frame.shape[:2]
     strength = (0.35, 0.55, 0.8, 1.1, 1.5)[severity - 1]
     sun_u, sun_v = rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.42)
@@ -43,16 +43,16 @@ def sun_flare(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
 
 def over_exposure(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
-    """Too long an exposure: 0.6 to 4 stops more light, ``255 min(1, 2^stops (x/255)^2.2)^(1/2.2)``."""
+    """Expose too long: 0.6 to 4 stops more light, ``255 min(1, 2^stops (x/255)^2.2)^(1/2.2)``."""
     return _exposed(frame, (0.6, 1.2, 2.0, 2.9, 4.0)[severity - 1])
 
 
 def under_exposure(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
-    """Too short an exposure: 0.8 to 6 stops less light, by the same formula; the dark tones fall together."""
+    """Expose too briefly: 0.8 to 6 stops less light, by the same formula; dark tones can no longer be told apart."""
     return _exposed(frame, -(0.8, 1.6, 2.7, 4.2, 6.0)[severity - 1])
 
 
 def _exposed(frame: Floats, stops: float) -> Floats:
-    """Frame under ``2^stops`` times the light: a factor on the gamma-coded values, cut off where the sensor is full."""
+    """Multiply the light by ``2^stops``: a factor on the gamma-coded values, cut off where the sensor saturates."""
     exposed: Floats = np.minimum(frame * np.float32(2 ** (stops / _GAMMA)), 255)
     return exposed

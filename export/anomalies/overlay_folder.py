@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dirt on the lens from pictures of it: a folder of PNG files with alpha, laid over the frame."""
+"""Degradation by pictures of dirt: lay a PNG file with alpha, from a folder, over the frame."""
 
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from export.errors import UsageError
 
 
 def overlays(folder: str | Path) -> Degradation:
-    """Degradation that lays one picture of a folder over the frame, for ``degrade(frame, overlays(folder), ...)``.
+    """Make a degradation that lays one picture of a folder over the frame, an argument ``kind`` of ``degrade``.
 
     The seed chooses the picture and whether it is mirrored; the picture is stretched over the whole frame. Severities
     1 to 5 take 30, 50, 70, 85 and 100 % of its opacity.
@@ -36,7 +36,7 @@ def overlays(folder: str | Path) -> Degradation:
 
 
 def _read(path: Path) -> Bytes:
-    """Overlay as ``(H, W, 4)`` uint8 RGBA."""
+    """Read an overlay as ``(H, W, 4)`` uint8 RGBA."""
     try:
         with Image.open(path) as image:
             if not image.has_transparency_data:
@@ -50,7 +50,7 @@ def _read(path: Path) -> Bytes:
 
 
 def _lay_over(pictures: tuple[Bytes, ...], frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Frame under one of the pictures; colours are multiplied by alpha before they are resized, lest edges bleed."""
+    """Lay one of the pictures over a frame; premultiplied alpha keeps the colour of clear pixels out of the edges."""
     import torch  # here, since the other degradations, and commands that only name them, do without it
 
     from export.layers.preprocessing import resize

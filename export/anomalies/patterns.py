@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the degradations are drawn with: positions in the frame, smooth random fields, drawings stretched to the frame.
+"""Positions in the frame, smooth random fields and stretched drawings, of which the degradations are made.
 
 Nothing random here depends on the size of the frame, so that a seed degrades the same part of it at every size.
 """
@@ -45,7 +45,7 @@ def stretch(drawing: Bytes, height: int, width: int) -> Floats:
 
 
 def blend(frame: Floats, alpha: Floats, colour: Floats | tuple[float, float, float]) -> Floats:
-    """Frame behind a veil: ``(H, W)`` alpha in [0, 1], and the veil's RGB in [0, 255], one or ``(H, W, 3)``."""
+    """Blend a frame with a veil: ``(H, W)`` alpha in [0, 1], and the veil's RGB in [0, 255], one or ``(H, W, 3)``."""
     share = np.clip(alpha, 0, 1)[..., None]
     veiled: Floats = frame * (1 - share) + np.asarray(colour, dtype=np.float32) * share
     return veiled

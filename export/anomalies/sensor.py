@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sensor, readout and coder add to the picture: noise, dead lines, JPEG blocks."""
+"""Degradations by sensor, readout and coder: noise, dead lines, JPEG blocks."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ _LINES = (120, 240)
 
 
 def sensor_noise(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Shot and read noise of a sensor short of light, on the frame's own pixels."""
+    """Add the shot and read noise of a sensor short of light, on the frame's own pixels."""
     sigma = np.float32((8, 14, 22, 32, 45)[severity - 1])
     shot = np.sqrt(0.3 + frame * np.float32(0.7 / 128))
     noisy: Floats = frame + rng.standard_normal(frame.shape, dtype=np.float32) * (sigma * shot)
@@ -20,7 +20,7 @@ def sensor_noise(frame: Floats, severity: int, rng: np.random.Generator) -> Floa
 
 
 def jpeg(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
-    """Coded and decoded as JPEG, 4:2:0, quality 40, 22, 13, 8 and 4, in blocks of the frame's own pixels."""
+    """Code and decode as JPEG, 4:2:0, quality 40, 22, 13, 8 and 4, in blocks of the frame's own pixels."""
     quality = (40, 22, 13, 8, 4)[severity - 1]
     bgr = np.rint(frame[..., ::-1]).astype(np.uint8)
     coded = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
@@ -28,7 +28,7 @@ def jpeg(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
 
 
 def dead_lines(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Rows and columns stuck at black or white, 2 to 40 of the sensor's; where a pixel spans several lines it mixes."""
+    """Set 2 to 40 rows and columns of the sensor to black or white; a pixel that spans several lines is their mean."""
     dead = rng.permutation(sum(_LINES))[: (2, 6, 12, 22, 40)[severity - 1]]
     level = np.where(rng.random(sum(_LINES)) < 0.5, 0, 255).astype(np.float32)
     degraded = frame

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weather between the camera and the street: fog, rain, snow."""
+"""Degradations by the weather: fog, rain, snow."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ _SHIFT = 4
 
 
 def fog(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Veil that thickens towards the middle rows, where the street is farthest, in drifting banks."""
+    """Add a veil that thickens towards the middle rows, where the street is farthest, in drifting banks."""
     height, width = frame.shape[:2]
     v = rows(height)
     depth = np.exp(-(((v - 0.42) / np.where(v < 0.42, 0.5, 0.3)) ** 2))
@@ -23,7 +23,7 @@ def fog(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
 
 def rain(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """Grey, hazy air and falling drops drawn out by the exposure: far ones short and thin, near ones long and thick."""
+    """Add grey haze and falling drops drawn out by the exposure: far ones short and thin, near ones long and thick."""
     height, width = frame.shape[:2]
     share = (0.15, 0.3, 0.5, 0.75, 1.0)[severity - 1]
     haze = (0.1, 0.18, 0.27, 0.36, 0.46)[severity - 1]
@@ -42,7 +42,7 @@ def rain(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
 
 
 def snow(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
-    """White haze and flakes that drift with the wind: far ones small and sharp, near ones large and out of focus."""
+    """Add white haze and flakes that drift with the wind: far ones small and sharp, near ones large and out of focus."""
     height, width = frame.shape[:2]
     share = (0.1, 0.25, 0.45, 0.7, 1.0)[severity - 1]
     haze = (0.08, 0.16, 0.25, 0.35, 0.46)[severity - 1]

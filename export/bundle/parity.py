@@ -97,7 +97,7 @@ def measure_parity(
 
 
 def _difference(got: MonitorOutputs, expected: MonitorOutputs, kind: str) -> tuple[float, float, float]:
-    """Of the latent samples, where the form shows them, of the segmentation and the score: as in :class:`ParityRecord`."""
+    """Differences of latent samples (where the form gives them), segmentation and score, as in :class:`ParityRecord`."""
     latent = _relative(got["latent_samples"], expected["latent_samples"]) if "latent_samples" in got else 0.0
     segmentation = 0.0
     if kind == "classes":

@@ -162,7 +162,9 @@ def calibrate(
     rows = np.asarray(entropies, np.float64)
     if not np.isfinite(rows).all():
         bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise CalibrationError(f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity")
+        raise CalibrationError(
+            f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity: look at it, or drop it"
+        )
     fitted = np.delete(np.arange(len(rows)), held_out)
     fit_names = [drives[int(i)] for i in fitted]
     groups = fit_names if len(set(fit_names)) > 1 else None

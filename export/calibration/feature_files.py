@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of features: shards of frames are measured on several machines, for one calibration over all of them.
+"""Save and load features of frames, so that shards measured on several machines give one calibration.
 
-The density, the nearest neighbours and the classifier keep every frame's entropies, so these are what has to be kept; the
+The density, the nearest neighbours and the classifier need every frame's entropies, so these are saved; the
 covariance follows from them. Shards read in the order of recording give the very detector that one pass gives.
 """
 

@@ -8,7 +8,7 @@ from export.sampling.mask_mode import Mode
 
 
 class FeatureKind(StrEnum):
-    """A kind of feature. The last four are the columns of ``export.graphs.evaluation_outputs.OUTPUT_SCORES``."""
+    """Kind of a feature. The last four are the columns of ``export.graphs.evaluation_outputs.OUTPUT_SCORES``."""
 
     ENTROPY = "entropy"
     """Entropies of a tap's channels over its samples, nats."""
@@ -27,7 +27,7 @@ class FeatureKind(StrEnum):
 
 @dataclass(frozen=True)
 class FeatureKey:
-    """Which feature of a frame.
+    """Key of one feature of a frame.
 
     Attributes:
         kind: of the feature.
@@ -52,7 +52,7 @@ class FeatureKey:
         return cls(FeatureKind.MOMENTS, tap)
 
     def __str__(self) -> str:
-        """The key for a table; nothing is read back from it."""
+        """Text of the key for tables; it is never parsed."""
         if self.kind.is_output_score:
             return str(self.kind)
         if self.samples is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of frames by a bundle's graphs, on which detectors are fitted and compared. Needs ONNX Runtime, not torch."""
+"""Measure the features of frames with a bundle's graphs, to fit and compare detectors; needs no torch."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -45,7 +45,7 @@ class EvaluationGraphs:
     Masks that are not fixed are drawn from the seed in the manifest, anew in every instance.
 
     Attributes:
-        contents: the verified bundle; what becomes of its folder later has no effect.
+        contents: the verified bundle in memory; later changes of its folder have no effect.
         manifest: of the bundle.
 
     Args:
@@ -70,7 +70,7 @@ class EvaluationGraphs:
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
 
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
-        """Features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
+        """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
 
         Raises:
             UsageError: a frame of another size.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of a calibration of a bundle that is there already."""
+"""Options of a recalibration of an existing bundle."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bundle that was just written, as a table on the terminal."""
+"""Print a bundle that was just written as a table."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,11 +40,12 @@ def print_calibrated(bundle: Path, manifest: Manifest) -> None:
 
 
 def _calibration_rows(manifest: Manifest) -> dict[str, str]:
-    """Detector, thresholds and warnings."""
+    """Rows for detector, thresholds and warnings."""
     return {
         "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
         **{f"threshold {name}": operating_point_sentence(point) for name, point in manifest.operating_points.items()},
-        "calibration": f"{manifest.calibration.source}, worth {manifest.calibration.effective_frames:.0f} independent ones",
+        "calibration": f"{manifest.calibration.source}, "
+        f"equivalent to {manifest.calibration.effective_frames:.0f} independent frames",
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
     }
 

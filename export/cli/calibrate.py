@@ -22,7 +22,7 @@ detector as one pass over all frames.
 
 
 def build_parser() -> CommandParser:
-    """The flags."""
+    """Build the parser of the command."""
     parser = CommandParser(
         "calibrate", "Refit detector and thresholds of a bundle from new frames, with ONNX Runtime alone.", _EPILOG
     )
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     console = options_from(flags, ConsoleOptions)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.cli.bundle_table import print_calibrated  # here: --help does without what the work needs
+        from export.cli.bundle_table import print_calibrated  # here, since --help needs neither
         from export.recalibrate import recalibrate
 
         options = options_from(flags, RecalibrationOptions)

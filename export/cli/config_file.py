@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options from a YAML file, turned into the words of a command line, so that both are checked in one place."""
+"""Turn the options of a YAML file into words of a command line, so that both are checked in one place."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from lsood_runtime.offline import one_line
 
 
 def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]) -> list[str]:
-    """Words for the options of a file; put before the command line's own, which win.
+    """Give the words for the options of a file; put them before the command line's own, which take precedence.
 
     Args:
         path: a YAML mapping from long options without dashes in front, such as ``mc-samples`` or ``mc_samples``, to their
@@ -27,7 +27,7 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
     try:
         values = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"expected a YAML file, cannot read {path}: {one_line(error)}") from error
+        raise UsageError(f"expected a YAML file, cannot read {path}: {one_line(error)}; correct it") from error
     if not isinstance(values, Mapping):
         raise UsageError(f"expected a mapping of options in {path}, got {type(values).__name__}: write option: value")
     known = {option.key: option for option in options}
@@ -49,7 +49,7 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
 
 
 def _words(option: Option, value: object) -> Iterator[str]:
-    """A flag with its words, from what the file holds."""
+    """Yield a flag and its words for a value of the file."""
     name = option.key
     if option.is_switch:
         if not isinstance(value, bool):

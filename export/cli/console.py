@@ -38,13 +38,13 @@ class ConsoleReporter:
     """
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console  # here and below: --help does without it
+        from rich.console import Console  # here and below, since --help does not need it
 
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.quiet = quiet
 
     def stage(self, text: str) -> None:
-        """Print what begins now."""
+        """Print the stage that begins."""
         self.console.print(f"[dim]·[/dim] {text}")
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m export evaluate``: what a bundle detects and what it misses, as a table, as JSON and as a report."""
+"""``python -m export evaluate``: measure what a bundle detects and misses, as a table, as JSON and as a report."""
 
 import itertools
 import json
@@ -23,8 +23,8 @@ examples:
   python -m export evaluate monitor/ --ind day/ --synthetic fog mud --severities 1 3 5 --json > figures.json
 
 Frames under --ind must be ones that neither network, detector nor thresholds have seen, best of another drive. Degraded
-frames are made of them, seeded; they keep their labels. --fit-frames says what other detectors, and what the tapped
-features without any sampling, would have made of the same frames, whether better or worse.
+frames are made of them, seeded; they keep their labels. With --fit-frames other detectors, and detectors on the tapped
+features without any sampling, are fitted and compared on the same frames.
 
 {EXIT_CODES}"""
 
@@ -34,7 +34,7 @@ _OUTPUT = "output"
 
 @dataclass(frozen=True)
 class EvaluationOutput:
-    """Where the figures go; each field's text is what ``--help`` says of its flag."""
+    """Options of the output of an evaluation; each field's text is what ``--help`` says of its flag."""
 
     report: Path | None = field(
         default=None,
@@ -47,7 +47,7 @@ class EvaluationOutput:
 
 
 def build_parser() -> CommandParser:
-    """The flags."""
+    """Build the parser of the command."""
     parser = CommandParser(
         "evaluate", "Measure what a bundle detects, what it misses, and whether the network fails there.", _EPILOG
     )
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     console, output = options_from(flags, ConsoleOptions), options_from(flags, EvaluationOutput)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.cli.evaluation_table import print_evaluation  # here: --help does without what the work needs
+        from export.cli.evaluation_table import print_evaluation  # here, since --help needs none of these
         from export.evaluation.evaluate import evaluate
         from export.evaluation.report_page import check_report_folder, check_report_packages, write_report
         from export.evaluation.update_card import update_card
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def shown_command(arguments: Sequence[str]) -> str:
-    """The command line for a report; of long lists of files the first and the last alone, as a shell's pattern gave them."""
+    """Format the command line for a report; of a long list of files only the first and the last are shown."""
     runs = [list(run) for _, run in itertools.groupby(arguments, key=lambda word: word.startswith("--"))]
     words = [run if len(run) <= _MANY else [run[0], f"... {len(run) - 2} more ...", run[-1]] for run in runs]
     quoted = [word if word.endswith(" more ...") else shlex.quote(word) for run in words for word in run]

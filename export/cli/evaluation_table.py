@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of an evaluation as a table on the terminal."""
+"""Print the result of an evaluation as tables."""
 
 import sys
 

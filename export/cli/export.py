@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m export``: from a checkpoint and calibration frames to a bundle."""
+"""``python -m export``: turn a checkpoint and calibration frames into a bundle."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ _EPILOG = f"""\
 commands on what an export has written, or before one (each has its own --help):
   python -m export calibrate BUNDLE --frames DIR    refit detector and thresholds; needs no torch and no checkpoint
   python -m export evaluate BUNDLE --ind DIR        figures and a report
-  python -m export search --ckpt FILE --frames DIR  which layer, how many samples, which detector
+  python -m export search --ckpt FILE --frames DIR  compare layers, numbers of samples and detectors
 
 examples:
   python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/
@@ -29,8 +29,8 @@ examples:
       --drop-prob 0.5 --block-size 8 --mean 0.287 0.325 0.284 --std 0.187 0.190 0.187
 
 The frames must be in distribution, of one camera, in the order of recording, best from drives that the network was not
-trained on: some of them set the thresholds, the others fit the detector. Frames of several drives say more than one
-drive's: tell them apart by --group-by.
+trained on: some of them set the thresholds, the others fit the detector. Frames of several drives tell more about
+new drives than those of one: tell them apart by --group-by.
 
 {EXIT_CODES}"""
 
@@ -39,12 +39,12 @@ _LIST_LAYERS = "--list-layers"
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """The file that holds options: the one option that no such file holds."""
+    """Option that names a configuration file; such a file cannot hold this option."""
 
     config: Path | None = field(
         default=None,
         metadata=flag(
-            "file with any of these options, as `mc-samples: 32`; flags come before it",
+            "file with any of these options, as `mc-samples: 32`; flags take precedence",
             INPUT_AND_OUTPUT,
             metavar="YAML",
         ),
@@ -53,7 +53,7 @@ class ConfigFile:
 
 @dataclass(frozen=True)
 class LayerListing(NetworkOptions):
-    """Options of a list of the layers, which is printed in place of an export."""
+    """Options of ``--list-layers``, which prints the layers and exports nothing."""
 
     frames: tuple[Path, ...] = field(
         default=(),
@@ -68,7 +68,7 @@ class LayerListing(NetworkOptions):
 
 
 def build_parser(*, list_layers: bool = False) -> CommandParser:
-    """The flags; a list of the layers takes those of an export and needs fewer."""
+    """Build the parser; with ``list_layers`` the flags are the same and fewer are required."""
     parser = CommandParser(
         "", "Turn a trained segmentation checkpoint into an out-of-distribution monitor in ONNX.", _EPILOG
     )
@@ -111,7 +111,7 @@ def _words_of_config(arguments: Sequence[str]) -> list[str]:
 
 
 def _list_layers(options: LayerListing) -> None:
-    from export.checkpoint.load import load_checkpoint  # here and below: --help does without torch
+    from export.checkpoint.load import load_checkpoint  # here and below, since --help needs no torch
     from export.cli.layer_table import layer_table, network_layers
 
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of a command: argparse flags made from option tables, and options made from what was typed."""
+"""Make argparse flags from option tables, and options from what was typed."""
 
 import argparse
 import difflib
@@ -15,7 +15,7 @@ Table = TypeVar("Table", bound="OptionTable")
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Parser of one command. A flag that was not typed leaves no trace: the default is the dataclass's own.
+    """Parser of one command. A flag that was not typed sets no attribute: the default of the dataclass holds.
 
     Args:
         command: name behind ``python -m export``; empty for the export itself.
@@ -41,7 +41,7 @@ class CommandParser(argparse.ArgumentParser):
 
         Args:
             table: a dataclass of :mod:`export.option_table`.
-            all_required: insist on what has no default.
+            all_required: require the options without a default.
         """
         new: dict[str, Option] = {}
         for option in options_of(table):
@@ -74,7 +74,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def options_from(flags: argparse.Namespace, table: type[Table]) -> Table:
-    """The options that were typed, and the defaults of the others.
+    """Make the options from what was typed, and from the defaults of the others.
 
     Raises:
         UsageError: words that cannot be read.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layers of a network as a table for ``--list-layers``: what a user chooses a tap from."""
+"""List the layers of a network for ``--list-layers``, so that a user can choose a tap."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,19 +33,19 @@ def network_layers(
     if size is None:
         if not frames:
             raise UsageError(
-                "expected --input-size or --frames to list the layers, the checkpoint carries no input_size"
+                "expected --input-size or --frames to list the layers, the checkpoint carries no input_size: give one of them"
             )
         size = FrameFiles(frames).shape[:2]
     height, width = size
     if min(height, width) < 1:
-        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}")
+        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
     example = torch.zeros(1, 3, height, width)
     run_once(checkpoint.network, example)
     return list_layers(checkpoint.network, example)
 
 
 def layer_table(layers: Sequence[LayerInfo]) -> str:
-    """One line a call of a layer, in columns."""
+    """Format one line for each call of a layer, in columns."""
     rows = [_HEADER] + [
         (
             layer.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command that a command prints in its last line, ready to be pasted into a shell."""
+"""Format the command to run next, which a command prints in its last line."""
 
 import shlex
 from pathlib import Path
@@ -8,10 +8,10 @@ from export.option_table import plain_word
 
 
 def next_command(*words: str | Path) -> str:
-    """The line with a command, its words quoted where a POSIX shell needs it.
+    """Format a line that can be pasted into a POSIX shell, with words quoted where needed.
 
     Args:
         words: the command, its flags and its files; files as paths, since one that begins with a dash is then written with
-            its folder, lest it pass for a flag.
+            its folder, so that it is not taken for a flag.
     """
     return f"next: {shlex.join(map(plain_word, words))}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m export search``: which layer, how many samples, which detector."""
+"""``python -m export search``: compare layers, numbers of samples and detectors."""
 
 import io
 import sys
@@ -19,18 +19,18 @@ examples:
   python -m export search --ckpt runs/best.ckpt --frames day1/ day2/ --group-by folder --samples 8 16 64
   python -m export search --ckpt runs/best.ckpt --frames day/ --ood-frames dusk/ --taps layer3 drop_block1 --block-size 6 \\
       --drop-prob 0.5
-  python -m export --ckpt runs/best.ckpt --frames day/ --list-layers     # what there is to tap
+  python -m export --ckpt runs/best.ckpt --frames day/ --list-layers     # the layers to choose from
 
 Frames are split in two halves, whole drives where --group-by tells them apart; each half is scored by detectors that the
 other fitted. Without --ood-frames the frames are degraded in ways that no detector was fitted on. Added milliseconds are
-measured pair by pair, for the best few.
+measured for the best few, frame by frame with and without the monitor.
 
 {EXIT_CODES}"""
 
 
 @dataclass(frozen=True)
 class SearchOutput:
-    """Where the candidates go; each field's text is what ``--help`` says of its flag."""
+    """Options of the output of a search; each field's text is what ``--help`` says of its flag."""
 
     out: Path | None = field(
         default=None, metadata=flag("write every candidate to a table", INPUT_AND_OUTPUT, metavar="CSV")
@@ -41,7 +41,7 @@ class SearchOutput:
 
 
 def build_parser() -> CommandParser:
-    """The flags."""
+    """Build the parser of the command."""
     parser = CommandParser(
         "search",
         "Test every combination of layer, number of samples and detector in one pass over the frames, best first.",
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     console, output = options_from(flags, ConsoleOptions), options_from(flags, SearchOutput)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.cli.search_table import print_search, write_csv, write_json  # here: --help does without torch
+        from export.cli.search_table import print_search, write_csv, write_json  # here, since --help needs no torch
         from export.search.search import search
 
         if output.out is not None and not output.out.parent.is_dir():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of a search as a table on the terminal, as CSV and as JSON."""
+"""Print the result of a search as a table, or write it as CSV or JSON."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from lsood_runtime.offline import CsvTable
 
 
 def write_json(result: SearchResult, file: TextIO) -> None:
-    """Write one object a candidate, best first."""
+    """Write one JSON object for each candidate, best first."""
     json.dump([_fields(one) for one in result.ranked], file, indent=1, allow_nan=False)
     file.write("\n")
 
@@ -74,13 +74,13 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
 
 
 def _short_names(features: Sequence[FeatureKey]) -> dict[FeatureKey, str]:
-    """The taps by the last part of their names, where that tells them apart."""
+    """Names of the features with the last part of the tap's name alone, where these are all different."""
     short = {key: str(replace(key, tap=key.tap and key.tap.rpartition(".")[2])) for key in features}
     return short if len(set(short.values())) == len(short) else {key: str(key) for key in features}
 
 
 def _guide_lines(result: SearchResult) -> Iterator[str]:
-    """The guide's configuration beside the best one."""
+    """Yield a line that compares the guide's configuration with the best candidate."""
     if result.guide is not None and result.best_beside_guide is not None:
         shifts = len(result.guide.auroc)
         yield (

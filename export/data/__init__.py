@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames, labels, and what is done to them before a network sees them."""
+"""Data sets of frames and labels, with their augmentation and degradation."""
 
 from export.anomalies import ANOMALIES, degrade, overlays
 from export.data.anomalous import GUIDE_ANOMALIES, AnomalousFrames

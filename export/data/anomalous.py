@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames that are all degraded, each by a seed of its own: the guide's out-of-distribution frames."""
+"""Degrade every frame of a data set by a seed of its own: the guide's out-of-distribution frames."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from export.data.dataset import LabelledFrames
 from export.errors import UsageError
 
 GUIDE_ANOMALIES = ("mud", "fog", "sun_flare")
-"""What the guide draws from, with equal chance."""
+"""Kinds that the guide draws from, with equal probability."""
 
 
 class AnomalousFrames(Dataset[tuple[NDArray[np.uint8], NDArray[np.uint8]]]):

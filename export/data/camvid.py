@@ -61,13 +61,15 @@ class CamVid:
         ]
         if not self.paths:
             raise UsageError(
-                f"expected frames in {frames} with exclude={list(exclude)} and only={list(only)}, found none"
+                f"expected frames in {frames} with exclude={list(exclude)} and only={list(only)}, found none: "
+                "check the prefixes"
             )
         self._labels = [labels / f"{path.stem}.png" for path in self.paths]
         missing = [path.name for path in self._labels if not path.is_file()]
         if missing:
             raise UsageError(
-                f"expected a label for every frame in {labels}, {len(missing)} are missing, first {missing[0]}"
+                f"expected a label for every frame in {labels}, {len(missing)} are missing, first {missing[0]}: "
+                "complete the download"
             )
 
     def __len__(self) -> int:
@@ -79,10 +81,12 @@ class CamVid:
         if frame.shape[:2] != _SIZE or label.shape != _SIZE:
             raise UsageError(
                 f"expected {self.paths[index].name} and its label to be 480x360, "
-                f"got {frame.shape[1]}x{frame.shape[0]} and label shape {label.shape}"
+                f"got {frame.shape[1]}x{frame.shape[0]} and label shape {label.shape}: use the SegNet tutorial's files"
             )
         if label.max() > len(CLASSES):
-            raise UsageError(f"expected labels 0 to {len(CLASSES)} in {self._labels[index].name}, got {label.max()}")
+            raise UsageError(
+                f"expected labels 0 to {len(CLASSES)} in {self._labels[index].name}, got {label.max()}: use its labels"
+            )
         label[label == len(CLASSES)] = VOID
         return frame, label
 
@@ -97,7 +101,7 @@ class CamVid:
 
 
 class _InMemory:
-    """Labelled frames decoded once: 45 MB a hundred frames, and an epoch no longer waits for the decoder."""
+    """Labelled frames, decoded once and kept in memory: 45 MB for 100 frames."""
 
     def __init__(self, source: CamVid) -> None:
         self._items = [source[i] for i in range(len(source))]
@@ -146,9 +150,9 @@ class CamVidDataModule(pl.LightningDataModule):
         self._val = SegmentationDataset(_InMemory(self.val_frames), input_size, mean, std)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Shuffled, augmented, last short batch dropped."""
+        """Training batches, shuffled and augmented, without a last short one."""
         return DataLoader(self._train, self.batch_size, shuffle=True, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """In the order of the names."""
+        """Validation batches in the order of the names."""
         return DataLoader(self._val, self.batch_size)

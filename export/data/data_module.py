@@ -17,7 +17,7 @@ Loader = DataLoader[tuple[Tensor, Tensor]]
 
 
 class TrainingOrder(Sampler[tuple[int, int]]):
-    """Every index once a pass, with the number of the pass, which draws another order and another augmentation.
+    """Sampler of every index once a pass, with the number of the pass, which sets the order and the augmentation.
 
     The pass travels with the index because the copies of a data set in worker processes cannot count passes:
     they are made anew for each.
@@ -44,7 +44,7 @@ class TrainingOrder(Sampler[tuple[int, int]]):
 
 @dataclass(frozen=True)
 class LoaderOptions:
-    """How frames become batches.
+    """Options for making batches of frames.
 
     Attributes:
         batch_size: frames a batch.

@@ -75,7 +75,7 @@ def fit_detector(
     try:
         return Pipeline([*steps, ("detector", spec.build(bandwidth))]).fit(rows, labels, **more)
     except ValueError as error:
-        raise CalibrationError(f"the calibration frames carry no {kind} detector: {error}") from error
+        raise CalibrationError(f"expected frames that a {kind} detector can be fitted on: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,10 @@ def choose_detector(ind: Rows, groups: Sequence[str] | None = None, *, seed: int
     Args:
         ind: ``(N, D)`` in the order of recording.
         groups: ``(N,)`` drives.
-        seed: of nothing random here; passed to the fits.
+        seed: passed to the fits.
 
     Raises:
-        CalibrationError: too few frames to leave some out, or frames that carry no density.
+        CalibrationError: too few frames to leave some out, or frames that no density can be fitted to.
     """
     chosen = np.unique(np.linspace(0, len(ind) - 1, min(len(ind), _ENOUGH)).round().astype(int))
     rows = ind[chosen]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a scene is drawn on: a pinhole camera, the light of the day, and a frame with its label map.
+"""Pinhole camera, light of the day, and the canvas of frame and label map that a scene is drawn on.
 
 World coordinates are metres: X to the right, Y up from the road surface, Z forward from the camera.
 Frame and label are drawn at ``SUPERSAMPLING`` times the target size with the same integer polygons; the frame is then
