@@ -140,5 +140,5 @@ def test_frame_files_of_an_unusable_file_name_it(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(UsageError, match=message):
             FrameFiles([tmp_path / source])
-    with pytest.raises(UsageError, match="empty list"):
+    with pytest.raises(UsageError, match="folders of frames or images, got none"):
         FrameFiles([])
