@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One table describes an option: a field of a dataclass carries its flag, and all that a user can type is read off the field.
+"""Option tables: dataclasses whose fields carry their flags, and from which all that a user can type is derived.
 
     @dataclass(frozen=True)
     class SamplingOptions:

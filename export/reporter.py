@@ -11,7 +11,7 @@ class Reporter(Protocol):
     """Receives the stages and the progress of a task; the console implements it in ``export.cli.console``."""
 
     def stage(self, text: str) -> None:
-        """Report what begins now.
+        """Report the stage that begins.
 
         Args:
             text: one line.

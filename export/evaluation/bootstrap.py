@@ -39,8 +39,8 @@ def resample_counts(values: NDArray[np.float64], resamples: int, rng: np.random.
     """Count how often each frame of a video is drawn in each resample.
 
     Blocks begin anywhere, run on from the end to the beginning, and are three autocorrelation times of ``values`` long, or
-    one frame where consecutive ones are independent. Of videos that are worth fewer than fifty independent frames the
-    intervals come out narrow: in simulations they cover 80 to 90 % where 95 % are promised.
+    one frame where consecutive ones are independent. With fewer than fifty effective frames the
+    intervals are too narrow: in simulations they cover 80 to 90 % where 95 % are nominal.
 
     Args:
         values: ``(n,)`` scores in the order of recording.
@@ -63,11 +63,11 @@ def resample_counts(values: NDArray[np.float64], resamples: int, rng: np.random.
 def share_interval(hits: NDArray[np.bool_], scores: NDArray[np.float64]) -> Interval:
     """A share of frames with its exact binomial interval (Clopper and Pearson 1934), for the frames' effective number.
 
-    Resampling says nothing where no frame is hit, or every one.
+    Where no frame is hit, or every one, the bootstrap would give an interval of no width.
 
     Args:
         hits: ``(n,)`` in the order of recording.
-        scores: ``(n,)`` of the same frames: their autocorrelation time says how many independent ones they are worth.
+        scores: ``(n,)`` of the same frames: their autocorrelation time gives the effective number of frames.
     """
     share = float(hits.mean())
     worth = len(hits) / autocorrelation_time(scores)

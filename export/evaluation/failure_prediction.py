@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failure prediction: how well a score orders frames by the network's mean IoU; risk against coverage."""
+"""Failure prediction: measure how well a score ranks frames by the network's mean IoU (risk-coverage curves)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,13 +58,13 @@ def mean_iou(frames: Sequence[Overlaps]) -> float:
 
 @dataclass(frozen=True, eq=False)
 class FailurePrediction:
-    """How a score orders frames by the network's failure.
+    """Figures of how well a score ranks frames by the network's failure.
 
     Attributes:
-        score_name: which score.
+        score_name: name of the score.
         spearman: rank correlation of score and mean IoU: -1 where a higher score always goes with a lower mIoU.
         risk: ``(N,)`` mean of 1 - mIoU over the k frames of lowest score, k = 1..N.
-        oracle_risk: the same, were the frames in the order of their mIoU.
+        oracle_risk: the same for frames ranked by their mIoU.
         aurc: mean of ``risk`` (area under the risk-coverage curve; Geifman and El-Yaniv 2017).
         oracle_aurc: mean of ``oracle_risk``.
         random_aurc: the same for frames in random order: the mean risk.

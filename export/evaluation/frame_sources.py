@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sets of frames that an evaluation scores, and which of them the bundle was calibrated with."""
+"""Build the sets of frames that an evaluation scores, and find those that the bundle was calibrated with."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ from lsood_runtime import Manifest
 
 
 def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSource]:
-    """In-distribution frames, then real shifts, then synthetic ones by kind and severity.
+    """Yield the in-distribution frames, then real shifts, then degraded frames by kind and severity.
 
     Raises:
         UsageError: kinds, severities or frames that cannot be used.
     """
     unknown = sorted(set(options.kinds) - set(ANOMALIES))
     if unknown:
-        raise UsageError(f"expected synthetic anomalies among {', '.join(ANOMALIES)}, got {unknown[0]}: choose some")
+        raise UsageError(f"expected degradations among {', '.join(ANOMALIES)}, got {unknown[0]}: choose some")
     if not set(options.severities) <= set(SEVERITIES) or options.every < 1 or options.seed < 0:
         raise UsageError(
             f"expected severities from 1 to 5, --every of at least 1 and a --seed of at least 0, got "
@@ -43,7 +43,7 @@ def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSo
 
 
 def calibration_files(manifest: Manifest) -> tuple[set[Path], set[Path]]:
-    """In- and out-of-distribution files that the bundle was calibrated with, as far as they are where they were then."""
+    """List the in- and out-of-distribution files that the bundle was calibrated with, by their paths at that time."""
     config = manifest.config
     options = config.get("recalibration", config)
     paths = options.get("frames", []) or options.get("features", [])
@@ -58,5 +58,5 @@ def _files(paths: list[str]) -> set[Path]:
 
 
 def count_known(source: FrameSource, files: set[Path]) -> int:
-    """How many files of a set are among those given."""
+    """Count the files of a set that are among those given."""
     return sum(path.resolve() in files for path in source.files.paths)

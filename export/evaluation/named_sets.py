@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Out-of-distribution frames by name, and kinds of degradation, as a user types them."""
+"""Parse named sets of out-of-distribution frames, and kinds of degradation, as a user types them."""
 
 import glob
 from collections.abc import Mapping, Sequence

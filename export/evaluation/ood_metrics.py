@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well scores tell in-distribution (InD) from out-of-distribution (OoD) frames; OoD is the positive class.
+"""Metrics of scores that separate in-distribution (InD) and out-of-distribution (OoD) frames; OoD is the positive class.
 
 :func:`shift_figures` gives every figure with an interval; there a frame is flagged where its score is above the threshold.
 :func:`ind_flagged` and :func:`ood_missed` give one figure each, of labelled scores.
@@ -39,7 +39,7 @@ FIGURES = (
 def shift_figures(
     ind: Scores, ood: Scores, threshold: float, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """All of ``FIGURES`` with 95 % intervals: of shares of frames exact ones, of the others by the bootstrap.
+    """Compute all of ``FIGURES`` with 95 % intervals: exact ones for shares of frames, by the bootstrap for the others.
 
     Args:
         ind: ``(n,)`` finite scores of in-distribution frames in the order of recording.
@@ -68,7 +68,7 @@ def shift_figures(
 def _figures(
     ind: Scores, ood: Scores, threshold: float, ind_counts: Scores, ood_counts: Scores
 ) -> Mapping[str, Scores]:
-    """``(R, n)`` and ``(R, m)`` counts to ``(R,)`` of each figure but the two shares of frames."""
+    """Compute ``(R,)`` of each figure but the two shares of frames, from ``(R, n)`` and ``(R, m)`` counts."""
     ranked = _ranking(ind, ood, ind_counts, ood_counts)
     false_alarms, caught = ind_counts @ (ind > threshold), ood_counts @ (ood > threshold)
     kept, missed = ind_counts.sum(axis=1) - false_alarms, ood_counts.sum(axis=1) - caught
@@ -104,7 +104,7 @@ def _ranking(ind: Scores, ood: Scores, ind_counts: Scores, ood_counts: Scores) -
 
 
 def _from_below(positives: Scores) -> Scores:
-    """Counts from the lowest score up, of counts from the highest down."""
+    """Turn counts from the highest score down into counts from the lowest up."""
     return positives[:, -1:] - positives[:, ::-1]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other scores of the same frames, which the bundle's own score is compared with."""
+"""Compute other scores of the same frames, with which the bundle's own score is compared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Peer:
 
     @property
     def name(self) -> str:
-        """For tables and reports."""
+        """Name for tables and reports."""
         return str(self.kind) if self.detector is None else f"{self.kind}, {self.detector}"
 
     def __call__(self, features: Features) -> NDArray[np.float64]:
@@ -41,13 +41,13 @@ class Peer:
 
 
 def output_peers(features: Features) -> Iterator[Peer]:
-    """The scores of the network's own output, as far as the bundle gives any."""
+    """Yield the scores of the network's own output; none for a bundle without segmentation."""
     for kind in features.output_kinds:
         yield Peer(kind)
 
 
 def fitted_peers(fitted: Features) -> Iterator[Peer]:
-    """Detectors fitted on the entropies, and on the moments of the tap, which need no sampling."""
+    """Yield detectors fitted on the entropies, and on the moments of the tap, which need no sampling."""
     for kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS):
         for detector in detectors_on_ind_frames():
             yield Peer(kind, detector, fit_detector(detector, fitted.rows(kind).astype(np.float64)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The charts of a report as SVG text, which needs no other file, font or script."""
+"""Draw the charts of a report as SVG text, which needs no other file, font or script."""
 
 import io
 from collections import defaultdict
@@ -19,7 +19,7 @@ _POINTS = 700
 
 
 def roc_chart(result: Evaluation) -> str:
-    """ROC curves: of all real shifts, and of the synthetic kinds at the middle severity."""
+    """Draw ROC curves: of all real shifts, and of the synthetic kinds at the middle severity."""
     return _svg(lambda axes: _roc(result, axes))
 
 
@@ -46,7 +46,7 @@ def _typical(result: Evaluation) -> list[Shift]:
 
 
 def histogram_chart(result: Evaluation) -> str:
-    """Scores of in-distribution frames against those of all out-of-distribution frames, with the threshold."""
+    """Draw the scores of in-distribution frames against those of all out-of-distribution frames, with the threshold."""
 
     def draw(axes: Axes) -> None:
         ood = np.concatenate([shift.frames.features.score for shift in result.shifts])
@@ -62,7 +62,7 @@ def histogram_chart(result: Evaluation) -> str:
 
 
 def severity_chart(result: Evaluation) -> str:
-    """AUROC of each synthetic kind against its severity, named at the end of the line."""
+    """Draw the AUROC of each kind of degradation against its severity, named at the end of the line."""
 
     def draw(axes: Axes) -> None:
         lines: dict[str, list[tuple[int, float]]] = defaultdict(list)
@@ -92,7 +92,7 @@ def severity_chart(result: Evaluation) -> str:
 
 
 def risk_chart(result: Evaluation) -> str:
-    """Mean of 1 - mIoU of the accepted frames against the share that is accepted."""
+    """Draw the mean of 1 - mIoU of the accepted frames against the share that is accepted."""
 
     def draw(axes: Axes) -> None:
         for failure in result.failures:
@@ -109,7 +109,7 @@ def risk_chart(result: Evaluation) -> str:
 
 
 def pacmap_chart(result: Evaluation) -> str:
-    """Entropies in the plane, in-distribution frames against all others, an even choice of each."""
+    """Draw the entropies in the plane: evenly spaced in-distribution frames against as many of the others."""
 
     def draw(axes: Axes) -> None:
         ood = np.concatenate([shift.frames.features.entropy for shift in result.shifts])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report of an evaluation: one HTML file that opens offline, on a phone and in print, and its figures as JSON."""
+"""Write the report of an evaluation: one HTML file that opens offline, on a phone and in print, and figures as JSON."""
 
 import base64
 import itertools
@@ -128,7 +128,7 @@ def render(result: Evaluation, command: str) -> str:
 
 
 def _figure(title: str, caption: str, svg: str, number: int) -> str:
-    # Every chart has ids of its own: two of them may not share one in a page.
+    # Ids must be unique in the page, so the ids of each chart get a prefix of their own.
     unique = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>f{number}-", svg)
     labelled = unique.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
     return f"<figure><h3>{escape(title)}</h3>{labelled}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames that a report shows: those of the highest and of the lowest scores."""
+"""Choose the frames that a report shows: those of the highest and of the lowest scores."""
 
 from collections import Counter
 from collections.abc import Sequence

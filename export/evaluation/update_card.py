@@ -15,7 +15,7 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
     """Replace the bundle by one with the figures; graphs and golden frames are copied as they are.
 
     Args:
-        bundle: the folder; what was there before stays, should the write be cut off.
+        bundle: the folder; the old one stays if the write is interrupted.
         evaluation: of this bundle.
 
     Raises:
@@ -33,7 +33,7 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
 
 
 def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
-    """The figures that the manifest keeps and the card shows."""
+    """Collect the figures that the manifest keeps and the card shows."""
     rate = evaluation.false_alarm_rate
     return EvaluationRecord(
         created=evaluation.created,

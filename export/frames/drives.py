@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives that frames belong to, and drives that are held out of the fit."""
+"""Assign frames to drives, and hold out drives to set the thresholds."""
 
 import csv
 from collections import Counter
@@ -86,9 +86,9 @@ def _read_table(path: Path) -> dict[str, str]:
 def hold_out(drives: Sequence[str], threshold_drives: Sequence[str] = ()) -> NDArray[np.int64]:
     """Choose the frames that set the thresholds and that no detector is fitted on; their indices.
 
-    Drives that are named are held out, and no others. Of several drives, none named, the smallest are held out whole, one
-    after another, until they hold a third of the frames; equal ones by name, and one always stays to fit on. Of a single
-    drive the 3rd and 7th of eight contiguous blocks are.
+    Named drives are held out, and no others. Where none is named, the smallest of several drives are held out whole, one
+    after another, until they hold a third of the frames; drives of equal size go by name, and one is always left to fit on.
+    Of a single drive the 3rd and 7th of eight contiguous blocks are held out.
 
     Args:
         drives: name of each frame's drive, in the order of recording.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames from files: named, ordered, of one size."""
+"""Read camera frames from files, in order and of one size."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

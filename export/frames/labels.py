@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Label files of a segmentation: one class id a pixel."""
+"""Read label files of a segmentation: one class id for each pixel."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Overlap of calibration frames with training frames, on which the network is more certain than on new ones."""
+"""Measure the overlap of calibration and training frames: on the latter the network is more certain than on new ones."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -51,7 +51,7 @@ def overlap_share(calibration: NDArray[np.float32], training: NDArray[np.float32
 
 
 def overlap_warning(share: float) -> str | None:
-    """Word a warning where the share is more than chance resemblance explains; None otherwise."""
+    """Warn where the share is larger than chance resemblance explains; None otherwise."""
     if share <= _ALARMING:
         return None
     return (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms in which a monitor ships, each as one function from frames to outputs, so that one check serves all."""
+"""Run each form in which a monitor ships as one function from frames to outputs, so that one check serves all."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def cpu_session(model: ModelProto) -> ort.InferenceSession:
 
 
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:
-    """The form that ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
+    """Make the form that ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
 
     def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
         outputs = run_graph(segmentation, frames, noise)
@@ -35,7 +35,7 @@ def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSessio
 
 
 def one_graph(monitor: ort.InferenceSession) -> Form:
-    """The form of ``monitor.onnx``."""
+    """Make the form of ``monitor.onnx``."""
     return lambda frames, noise: run_graph(monitor, frames, noise)
 
 

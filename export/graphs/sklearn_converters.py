@@ -11,7 +11,9 @@ every registered detector  ``score_samples``, see :data:`export.detectors.regist
 KernelDensity              ``score_samples``, as the exact sum: scikit-learn's tree loses small densities
 KDEClassifier              ``predict`` and ``predict_proba``
 EmpiricalCovariance,       ``mahalanobis``: the squared distance
-LedoitWolf, OAS, ...
+LedoitWolf, OAS,
+ShrunkCovariance,
+MinCovDet
 =========================  =============================================================================
 """
 
@@ -50,7 +52,7 @@ Expression = Callable[[Any, OnnxOperator, int], OnnxOperator]
 
 
 def register_detector(estimator: type[DetectorEstimator]) -> None:
-    """Register the converter of a detector's estimator with skl2onnx; once more does no harm."""
+    """Register the converter of a detector's estimator with skl2onnx; registering again changes nothing."""
     _register(estimator, estimator.onnx_score)
 
 

@@ -120,7 +120,7 @@ def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit
     """
     for module in monitor.modules():
         if isinstance(module, fx.GraphModule):
-            _let_sizes_be_traced(module)
+            _make_sizes_traceable(module)
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore")  # of the tracer about Python numbers, and about its own future
@@ -132,7 +132,7 @@ def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit
         ) from error
 
 
-def _let_sizes_be_traced(module: fx.GraphModule) -> None:
+def _make_sizes_traceable(module: fx.GraphModule) -> None:
     """Rewrite sizes that the tracer would take for constants, and the aten operators that read them.
 
     ``Tensor.size`` gives a number that the tracer follows, and so do the methods of a tensor and torch's functions where they
@@ -157,7 +157,7 @@ def _let_sizes_be_traced(module: fx.GraphModule) -> None:
 
 
 def traced_module(monitor: torch.jit.ScriptModule, outputs: Sequence[str]) -> Form:
-    """The form of ``monitor.pt``: the module, saved to a file and loaded again."""
+    """Make the form of ``monitor.pt``: the module, saved to a file and loaded again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / TORCHSCRIPT_FILE
         monitor.save(str(path))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In- and out-of-distribution entropies stacked, labelled and projected: what the guide's detector learns from."""
+"""Stack, label and project in- and out-of-distribution entropies, which the guide's detector is fitted on."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def _check(named: dict[str, Floats]) -> None:
         shape = np.shape(entropies)
         if len(shape) != 2 or 0 in shape or shape[1:] != columns:
             raise UsageError(
-                f"expected (N, C) entropies with one C for all four sets, got {shape} as {name}: pass the second of what "
+                f"expected (N, C) entropies with one C for all four sets, got {shape} as {name}: pass the second array that "
                 "get_dl_h_z returns"
             )
         if not np.isfinite(entropies).all():

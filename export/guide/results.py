@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well a detector tells in-distribution (InD, label 0) from out-of-distribution frames (OoD, label 1).
+"""Results of a detector that separates in-distribution (InD, label 0) and out-of-distribution frames (OoD, label 1).
 
 OoD is the positive class, as in the guide of 2023-04; ``docs/concepts/metrics.md`` says which published table used which.
 """
@@ -23,7 +23,7 @@ from export.evaluation.ood_metrics import IND, OOD, check_labels, ind_flagged, o
 
 
 class ProbabilisticDetector(Protocol):
-    """What the results need of a detector."""
+    """Interface that the results need of a detector."""
 
     def pred_prob(self, X: ArrayLike) -> NDArray[np.float64]:
         """``(M, D)`` rows to ``(M, 2)`` posteriors, OoD in the second column."""

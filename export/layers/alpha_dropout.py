@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alpha dropout (Klambauer et al. 2017): recognised, so that it is refused as a tap's randomness and not passed over."""
+"""Alpha dropout (Klambauer et al. 2017): recognised, so that a tap that needs it is refused."""
 
 from typing import Self
 

@@ -110,7 +110,7 @@ class DropBlockRandomness(MaskedRandomness):
         return cls(drop_prob, int(block_size)) if drop_prob > 0 else None
 
     def constants(self) -> dict[str, float | int | None]:
-        """p and b."""
+        """Drop probability p and block size b."""
         return {"drop_prob": self.drop_prob, "block_size": self.block_size}
 
     def __str__(self) -> str:

@@ -20,7 +20,7 @@ _TAIL = (
 
 
 def normal_quantile(uniform: Tensor) -> Tensor:
-    """Uniform numbers in [0, 1) to standard normal ones, by operators that ONNX has.
+    """Turn uniform numbers in [0, 1) into standard normal ones, by operators that ONNX has.
 
     ``sqrt(2) erfinv(2 u - 1)`` with the polynomials of Giles 2012 ("Approximating the erfinv function"); 0 counts as 2^-25.
     """
@@ -47,7 +47,7 @@ class GaussianDropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape; the same comes back."""
+        """Multiply ``x`` of any shape with the noise; the same shape comes back."""
         return x * (1 + math.sqrt(self.p / (1 - self.p)) * torch.randn_like(x)) if self.training else x
 
 
@@ -72,7 +72,7 @@ class GaussianDropoutRandomness(MaskedRandomness):
         return normal_quantile(uniform)
 
     def weights(self, keep: Tensor) -> Tensor:
-        """``1 + s e``."""
+        """Factors ``1 + s e``."""
         return 1 + math.sqrt(self.drop_prob / (1 - self.drop_prob)) * keep
 
     def drop(self, features: Tensor, keep: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class GaussianDropoutRandomness(MaskedRandomness):
 class LatentSample(nn.Module):
     """A draw from a Gaussian in training, its mean in evaluation: ``mean + std (1 + e - 1)``.
 
-    The random part is a layer of its own, so that whatever samples dropout samples this too.
+    The random part is a layer of its own, so that a sampler treats it as it treats dropout.
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ def resize(images: Tensor, height: int, width: int) -> Tensor:
 
 
 class Preprocessing(nn.Module):
-    """``(N, H, W, 3)`` uint8 frames to ``(N, 3, height, width)`` normalised float32.
+    """Turns ``(N, H, W, 3)`` uint8 frames into ``(N, 3, height, width)`` normalised float32.
 
     Args:
         height: rows of the network's input.

@@ -80,7 +80,7 @@ class DeepLabV3PlusModule(pl.LightningModule):
         unknown = set(guide_options) - _GUIDE_OPTIONS
         if unknown:
             raise TypeError(
-                f"expected hyper-parameters of the guide or of this module, got {', '.join(sorted(unknown))}"
+                f"expected hyper-parameters of the guide or of this module, got {', '.join(sorted(unknown))}: remove them"
             )
         if deeplabv3plus_type not in ("backbone_dropblock2d", "normal"):
             raise ValueError(
@@ -88,7 +88,7 @@ class DeepLabV3PlusModule(pl.LightningModule):
                 "the guide's variational layer is no part of its monitor"
             )
         if optimizer not in ("sgd", "adamw"):
-            raise ValueError(f"expected optimizer 'sgd' or 'adamw', got {optimizer!r}")
+            raise ValueError(f"expected optimizer 'sgd' or 'adamw', got {optimizer!r}: choose one")
         self.save_hyperparameters()
         drop_block = DropBlock2D(drop_prob, block_size) if deeplabv3plus_type == "backbone_dropblock2d" else None
         self.deeplab_v3plus_model = DeepLabV3Plus(backbone_name, n_class, output_stride, drop_block, width_multiplier)
@@ -114,7 +114,7 @@ class DeepLabV3PlusModule(pl.LightningModule):
         return logits
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note that weights arrived."""
+        """Remember that the checkpoint holds the weights."""
         del checkpoint
         self._weights_expected = False
 
@@ -184,4 +184,4 @@ def _criterion(name: str, ignore_index: int, weight: Tensor | None) -> nn.Module
         return nn.CrossEntropyLoss(weight, ignore_index=ignore_index)
     if name == "focal_loss":
         return FocalLoss(ignore_index=ignore_index, weight=weight)
-    raise ValueError(f"expected pred_loss_type 'cross_entropy' or 'focal_loss', got {name!r}")
+    raise ValueError(f"expected pred_loss_type 'cross_entropy' or 'focal_loss', got {name!r}: choose one")

@@ -73,9 +73,9 @@ class ResNetFeatures(nn.Module):
     def __init__(self, name: str, output_stride: int = 16, width: int = 64) -> None:
         super().__init__()
         if name not in DEPTHS:
-            raise ValueError(f"expected a backbone among {', '.join(DEPTHS)}, got {name!r}")
+            raise ValueError(f"expected a backbone among {', '.join(DEPTHS)}, got {name!r}: choose one")
         if output_stride not in (8, 16):
-            raise ValueError(f"expected an output stride of 8 or 16, got {output_stride}")
+            raise ValueError(f"expected an output stride of 8 or 16, got {output_stride}: choose one")
         block = BasicBlock if name in ("resnet18", "resnet34") else Bottleneck
         self._inputs, self._dilation = width, 1
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
@@ -128,12 +128,15 @@ class ResNetFeatures(nn.Module):
             ValueError: the file holds another network.
         """
         if not Path(path).is_file():
-            raise FileNotFoundError(f"expected a torchvision ResNet weights file, found nothing at {path}")
+            raise FileNotFoundError(
+                f"expected a torchvision ResNet weights file, found nothing at {path}: check the path"
+            )
         weights = torch.load(path, map_location="cpu", weights_only=True)
         weights = {name: value for name, value in weights.items() if not name.startswith("fc.")}
         try:
             self.load_state_dict(weights)
         except RuntimeError as error:
             raise ValueError(
-                f"{path} holds another network than this backbone: {str(error).splitlines()[1].strip()}"
+                f"expected weights of this backbone, {path} holds another network's: {str(error).splitlines()[1].strip()}; "
+                "check backbone_name"
             ) from error

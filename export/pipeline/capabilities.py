@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which forms a monitor ships in, and which masks, precisions and detectors each goes together with: one table.
+"""Capability table: the forms in which a monitor ships, with the masks, precisions and detectors of each.
 
 ``check_combination`` refuses by it, ``--help`` and the documentation are written from it. A new format is one row.
 """
@@ -20,7 +20,7 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Support:
-    """The values of an option that go together with a format.
+    """Values of an option that a format supports.
 
     Attributes:
         names: gives them; a function, since detectors can be registered.
@@ -150,7 +150,7 @@ def _either(names: Names) -> str:
 
 
 def format_help() -> str:
-    """What each format adds, for the help of ``--format``."""
+    """Describe what each format adds, for the help of ``--format``."""
     added = (row for row in FORMATS[1:] if row.name in format_names())
     return "; ".join(
         f"{row.name}: {', '.join(row.files)} as well, for {row.runs_in}, with --detector {_either(row.detectors.names())}, "
@@ -160,7 +160,7 @@ def format_help() -> str:
 
 
 def capability_table() -> str:
-    """The table in Markdown, for the documentation."""
+    """Format the table in Markdown, for the documentation."""
     lines = [
         "| form | files | runs in | `--masks` | `--precision` | `--detector` | made anew by `calibrate` |",
         "|---|---|---|---|---|---|---|",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Constants of the network that are not among its weights: preprocessing and DropBlock's.
+"""Find the constants of a network that are not among its weights: preprocessing and DropBlock's.
 
 A value given in the options comes before the checkpoint's.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of a new bundle, from the results of the stages before it."""
+"""Build the manifest of a new bundle from the results of the stages before it."""
 
 import datetime as dt
 from importlib.metadata import version

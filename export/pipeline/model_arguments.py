@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Constructor arguments of a network as a user types them: ``key=value``, the value in YAML."""
+"""Read and write constructor arguments of a network as a user types them: ``key=value``, the value in YAML."""
 
 import json
 import math
@@ -14,7 +14,7 @@ def read_model_arguments(words: Sequence[str]) -> dict[str, object]:
     """Read ``depth=3`` and ``sizes=[1, 2]``; of a key that comes twice the last one counts.
 
     Raises:
-        UsageError: a word without ``=``, a key that is no Python name, or a value that JSON cannot say, since the manifest
+        UsageError: a word without ``=``, a key that is no Python name, or a value that JSON cannot hold, since the manifest
             keeps it.
     """
     arguments: dict[str, object] = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``reduce``: the monitor in the precision of the options."""
+"""Stage ``reduce``: convert the monitor to the precision of the options."""
 
 from dataclasses import replace
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``resolve``: the inputs of an export, from the options, the checkpoint and the frames."""
+"""Stage ``resolve``: get the inputs of an export from the options, the checkpoint and the frames."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage ``write``: golden frames, manifest and graphs in a folder, by an atomic write."""
+"""Stage ``write``: write golden frames, manifest and graphs to a folder, atomically."""
 
 import hashlib
 

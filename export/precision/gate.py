@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate of a monitor of fewer bits: its decisions against those in float32, on held-out frames and on degraded ones."""
+"""Gate for a monitor of fewer bits: compare its decisions with float32's, on held-out frames, clean and degraded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class GateDecisions:
 
 
 class PrecisionGate:
-    """The frames on which monitors are compared: held-out ones, as they are and mildly degraded.
+    """The frames on which monitors are compared: held-out ones, clean and mildly degraded.
 
     Args:
         files: in-distribution frames.

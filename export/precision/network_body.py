@@ -50,7 +50,7 @@ def network_body(model: ModelProto) -> NetworkBody:
     """
     names = [node.name for node in model.graph.node]
     if "" in names or len(set(names)) != len(names):
-        raise ValueError("expected a name of its own for each node of the graph")
+        raise ValueError("expected a name of its own for each node of the graph, got none or one twice: name the nodes")
     layers: dict[str, list[str]] = defaultdict(list)
     for node in model.graph.node:
         if node.op_type in CONVOLUTIONS:

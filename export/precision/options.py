@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Precision of the network of a monitor: which one, and how much fewer bits may change."""
+"""Options of the network's precision, with limits for what fewer bits may change."""
 
 from dataclasses import dataclass, field
 

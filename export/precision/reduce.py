@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A calibrated monitor in fewer bits: its network is converted, calibrated anew and compared with float32.
+"""Reduce the precision of a calibrated monitor: convert its network, calibrate it anew, compare it with float32.
 
-Where 8 bits everywhere cost more than the limits allow, layers go back to float: the most costly first, twice as many a step.
+Where 8 bits everywhere cost more than the limits allow, layers go back to float: the most costly first, and twice as many
+in each step.
 """
 
 from collections.abc import Callable, Iterable, Sequence

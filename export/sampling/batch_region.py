@@ -55,7 +55,7 @@ class Region:
         self.nodes = [node for node in graph.nodes if node in members]
 
     def role(self, node: fx.Node) -> Role:
-        """What becomes of a node outside the region when a member reads it."""
+        """Role of a node outside the region where a member of the region reads it."""
         value = node.meta.get("val")
         if isinstance(value, torch.SymInt):
             size = value.node.expr

@@ -86,7 +86,7 @@ class ApplyMasks(nn.Module):
 
 
 class RepeatFrames(nn.Module):
-    """Features that no site changes, S times each."""
+    """Repeats features that no site changes, S times for each frame."""
 
     def __init__(self, batch_dim: int, samples: int) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class LatentMoments(nn.Module):
 
 
 class ConcatLatents(nn.Module):
-    """One latent of several taps."""
+    """Concatenates the latents of several taps."""
 
     def forward(self, *latents: Tensor) -> Tensor:
         """Several ``(B, S, C_i)`` to ``(B, S, sum C_i)``."""

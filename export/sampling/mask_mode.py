@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the masks of the samples come from."""
+"""Modes of drawing the masks of the samples."""
 
 from typing import Literal
 

@@ -95,7 +95,7 @@ class SampledGraph:
         return self._call(NoiseWeights(site.randomness), noise)
 
     def _write_sampled(self, node: fx.Node) -> fx.Node:
-        """One member of the region, in batch S * B."""
+        """Copy a member of the region, in batch S * B."""
         if node in self._inline:
             return self._mask(node.all_input_nodes[0], self._inline[node])
         if is_mark(node):
@@ -108,7 +108,7 @@ class SampledGraph:
         return self._call(ApplyMasks(site, self._samples, copies), source, self._weights[site])
 
     def _enter(self, node: fx.Node) -> fx.Node:
-        """A value that a member of the region reads; it is repeated or scaled once for all members."""
+        """Give a value that members of the region read; it is repeated or scaled once for all of them."""
         if node in self._sampled:
             return self._sampled[node]
         role = self.region.role(node)

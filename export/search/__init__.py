@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge layers, numbers of samples and detectors in one pass over the frames."""
+"""Compare layers, numbers of samples and detectors in one pass over the frames."""

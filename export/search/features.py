@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features that the candidates of a search are judged by, from one pass over the frames.
+"""Measure the features of all candidates of a search in one pass over the frames.
 
 One graph gives all taps with the largest number of samples. A mask bank is drawn set by set, so the first S sets of a large
 bank are the bank of S sets of the same taps and seed, and the first S samples those of an export with S. A set has a mask for

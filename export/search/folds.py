@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two folds of the frames: each is scored by detectors that the other fitted."""
+"""Split frames into two folds: each is scored by detectors that are fitted on the other."""
 
 from collections.abc import Iterator, Sequence
 
@@ -39,7 +39,7 @@ def rows_in_fold(shift: SearchFeatures, fold: Fold) -> Fold:
 
 
 def split_shifts(shifts: Sequence[SearchFeatures], fit: Fold, test: Fold) -> Iterator[tuple[Shares, Shares]]:
-    """What a detector that needs out-of-distribution frames is fitted on, and what it is tested on.
+    """Yield the shifts that a detector which needs out-of-distribution frames is fitted on, and those it is tested on.
 
     Of several shifts it is fitted on every other one and tested on the rest; of a single one on half of the frames.
     """

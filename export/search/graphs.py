@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs of one network with any of its layers sampled, for a search."""
+"""Convert a network with any of its layers sampled to ONNX, for a search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -131,12 +131,12 @@ class SearchNetwork:
         return SearchGraphs(whole, guide, self._slices(taps), samples, self._options.neighbors)
 
     def bare_graph(self) -> ModelProto:
-        """The network without a monitor."""
+        """Convert the network without a monitor."""
         network = BareNetwork(self._preprocessing, self._checkpoint.network)
         return segmentation_graph(network, self._height, self._width)
 
     def monitored_graph(self, sampler: Sampler) -> ModelProto:
-        """The network with latent samples beside the segmentation."""
+        """Convert the network with latent samples beside the segmentation."""
         return segmentation_graph(MonitoredNetwork(self._preprocessing, sampler.module), self._height, self._width)
 
     def _session(self, sampler: Sampler) -> ort.InferenceSession:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Candidates of a search, and how well each tells shifts from in-distribution frames that it was not fitted on."""
+"""Rank the candidates of a search by how well each separates shifts from in-distribution frames, in two folds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -68,14 +68,14 @@ class RankedCandidate:
         return min(self.auroc.items(), key=lambda item: item[1])
 
     def over(self, shifts: Sequence[str]) -> "RankedCandidate":
-        """The same with some of the shifts alone."""
+        """Restrict the figures to some of the shifts."""
         return replace(self, auroc={name: self.auroc[name] for name in shifts})
 
 
 def candidates(
     features: Iterable[FeatureKey], detectors: Sequence[str], components: Sequence[int]
 ) -> Iterator[Candidate]:
-    """Every detector on all features of a tap, with each number of PCA components, 0 for none; output scores as they are."""
+    """Yield each detector on the features of each tap, by number of PCA components (0: none); output scores as they are."""
     for key in features:
         if key.kind.is_output_score:
             yield Candidate(key, OUTPUT)
@@ -117,7 +117,7 @@ def cross_validate(
 def _fitted_scorers(
     candidate: Candidate, ind: SearchFeatures, shifts: Sequence[SearchFeatures], fit: Fold, test: Fold, seed: int
 ) -> Iterator[tuple[ScoreFunction, Shares]]:
-    """Detectors fitted on ``fit``, each with the shifts that it may be tested on."""
+    """Yield detectors fitted on ``fit``, each with the shifts that it may be tested on."""
     key = candidate.features
     rows = ind.rows[key][fit].astype(np.float64)
     if candidate.detector == OUTPUT:

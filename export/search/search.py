@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Search layers, numbers of samples and detectors: every combination, tested in one pass over the frames."""
+"""Search layers, numbers of samples and detectors: test every combination in one pass over the frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -56,10 +56,10 @@ class SearchResult:
 
 @dataclass(frozen=True, eq=False)
 class _SearchInputs:
-    """What a search works on.
+    """Inputs of a search.
 
     Attributes:
-        options: what was asked for.
+        options: of the search.
         network: makes the graphs.
         taps: names of the layers.
         samples: numbers of samples, ascending.
@@ -119,7 +119,7 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
 
 
 def _check(options: SearchOptions) -> None:
-    """Refuse options that no checkpoint could make right."""
+    """Refuse options that are wrong for every checkpoint."""
     for name, values in (
         ("--samples", options.samples),
         ("--detectors", options.detectors),
@@ -229,6 +229,6 @@ def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
 
 
 def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
-    """Arguments of the export that makes a bundle of a candidate."""
+    """Give the words of the export command that makes a bundle of a candidate."""
     tap, samples = tap_and_samples(candidate)
     return command_words(options.export_options([tap], samples, candidate.detector, candidate.pca_components))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the monitor of a candidate takes beside the network alone."""
+"""Measure the time that a candidate's monitor adds to the network alone."""
 
 import time
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def added_ms(
     detector: Pipeline,
     frames: Iterable[NDArray[np.uint8]],
 ) -> float:
-    """Median over frames of a monitored frame's time less the same frame's through the bare network, in milliseconds.
+    """Measure the median over frames of the time with the monitor less the time of the bare network, in milliseconds.
 
     Args:
         network: makes the graphs.
