@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m lsood_runtime``, and ``lsood`` once installed."""
+"""Entry point of ``python -m lsood_runtime`` and of the console script ``lsood``."""
 
 import sys
 

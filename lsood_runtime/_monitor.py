@@ -56,7 +56,7 @@ class OoDMonitor:
         channels: order of the frames' last axis, ``rgb`` or ``bgr``; None for the manifest's. Turned ones are copied once.
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
-        validate: check single frames before the graphs see them; without, a wrong one is a ProviderError or worse.
+        validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
         self_test: replay the golden frames, which warms the provider up as well.
 
     Raises:
@@ -86,11 +86,11 @@ class OoDMonitor:
     ) -> None:
         for name, number in (("thread", threads), ("frame in a batch", batch)):
             if number is not None and number < 1:
-                raise ValueError(f"expected at least one {name}, got {number}")
+                raise ValueError(f"expected at least one {name}, got {number}: pass None for the default")
         if deadline_ms is not None and not deadline_ms > 0:
-            raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}")
+            raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}: pass None for no deadline")
         if channels not in (None, "rgb", "bgr"):
-            raise ValueError(f"expected channels rgb or bgr, got {channels!r}")
+            raise ValueError(f"expected channels rgb or bgr, got {channels!r}: pass the camera's order")
         resolved = resolve_providers(providers)
         self._reopen = functools.partial(
             OoDMonitor,
@@ -113,7 +113,8 @@ class OoDMonitor:
         self._operating_point = self._manifest.operating_point if operating_point is None else operating_point
         if self._operating_point not in points:
             raise BundleError(
-                f"expected an operating point of the bundle ({', '.join(points)}), got {self._operating_point!r}"
+                f"expected an operating point of the bundle ({', '.join(points)}), got {self._operating_point!r}: "
+                "choose one of these"
             )
         self._rule = VerdictRule(points[self._operating_point].value, self._manifest.calibration.scores, deadline_ms)
         options = LoadOptions(
@@ -165,7 +166,7 @@ class OoDMonitor:
         return np.array([finite_score(score) for score in self._scorer.run(batch).scores])
 
     def assess(self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
-        """Score one camera frame and decide what state it is in; nothing that lies in the frame raises.
+        """Score one camera frame and decide its state; no defect of the frame raises an exception.
 
         Args:
             frame: as for :meth:`score`. One that breaks the contract, or is black, saturated or of one colour, is INVALID.

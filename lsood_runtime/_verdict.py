@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the score of a frame to its verdict: threshold, p-value, deadline."""
+"""Decide the verdict on a frame from its score: threshold, p-value, deadline."""
 
 import math
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class VerdictRule:
         latency_ms: float,
         stamp_ns: int,
     ) -> Assessment:
-        """Put the verdict on one frame together.
+        """Make the verdict on one frame.
 
         Args:
             score: ``inf`` where there is no finite one.
@@ -76,6 +76,6 @@ class VerdictRule:
 def finite_score(score: float) -> float:
     """The score, or ``inf`` where it is no finite number, which is above every threshold.
 
-    NaN > threshold is false: whoever compares NaN by hand would take a broken monitor for a good frame.
+    ``NaN > threshold`` is false: without this a broken monitor would pass every frame as in distribution.
     """
     return float(score) if math.isfinite(score) else math.inf

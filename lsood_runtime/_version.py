@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that states the version; pyproject.toml reads it from here."""
+"""Version of the package; pyproject.toml reads it from here."""
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the offline stage builds on: the one door through which ``export`` uses the runtime.
+"""Names for the offline stage: ``export`` imports the runtime through this module and the package itself alone.
 
-A vehicle needs none of it: there :class:`lsood_runtime.OoDMonitor` is what one starts from. Importing this module loads numpy
+A vehicle needs none of them: it starts from :class:`lsood_runtime.OoDMonitor`. Importing this module loads numpy
 and ONNX Runtime alone; Pillow and OpenCV are loaded when a file is read. ``export`` and the runtime are released together:
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 

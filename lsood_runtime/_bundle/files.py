@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of the files of a bundle, and how one of them is read and verified."""
+"""Name the files of a bundle, and read and verify one of them."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ GOLDEN_FILE, WEIGHTS_FILE = "golden.npz", "weights.bin"
 
 
 def read_file(path: Path) -> bytes:
-    """Bytes of a file.
+    """Read the bytes of a file.
 
     Raises:
         BundleError: it cannot be read.
@@ -24,7 +24,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
-    """Bytes of the file ``name`` of the bundle in ``folder``, with the length and the digest that the manifest records.
+    """Read the file ``name`` of the bundle in ``folder``, and compare length and digest with the manifest's record.
 
     Raises:
         BundleError: the name leads out of the folder, or the file is missing, a link, or another than the recorded one.

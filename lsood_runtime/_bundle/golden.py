@@ -20,7 +20,7 @@ class GoldenFrames:
         frames: ``(G, H, W, 3)`` uint8.
         scores: ``(G,)`` float64.
         noise: for masks of mode ``input``, ``(G, S, ...)`` float32 for each noise input; else empty.
-        tolerance: how far a score may move, for the providers ``cpu`` and ``gpu``.
+        tolerance: largest allowed difference of a score, for the providers ``cpu`` and ``gpu``.
     """
 
     frames: NDArray[np.uint8]

@@ -45,23 +45,23 @@ class Manifest:
         schema: version of the format, :data:`SCHEMA`.
         name: class of the network.
         created: date and time of the export, ISO 8601.
-        input: what a frame must be.
+        input: form of a frame, and its preprocessing.
         segmentation: the segmentation output.
         tap: the sampled layers.
         masks: how the Monte-Carlo samples are drawn.
         network_sha256: digest of the network's graph; calibrating again leaves it as it is.
         entropy: constants of the entropy estimate.
-        detector: what turns entropies into a score.
+        detector: of the score, fitted on entropies.
         operating_point: name of the operating point that holds unless another is chosen.
         operating_points: thresholds by name.
         calibration: the frames that set the thresholds.
         parity: differences between the graphs and PyTorch.
-        golden: how far the scores of golden frames may move.
+        golden: tolerance of the scores of golden frames.
         evaluation: figures of ``python -m export evaluate --update-card``; empty before that.
         versions: of the packages that made the bundle, by name.
         config: options of the export.
         files: digest and length of every other file of the bundle, by name.
-        precision: in how many bits the network computes.
+        precision: of the network's numbers.
     """
 
     schema: int

@@ -15,7 +15,7 @@ def noise_name(site: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class InputContract:
-    """What a frame must be, and what the graph does to it.
+    """Contract of the input: the form of a frame, and its preprocessing in the graph.
 
     Attributes:
         channels: order of the frame's last axis, ``rgb`` or ``bgr``.
@@ -114,7 +114,7 @@ class EntropyRecord:
 
 @dataclass(frozen=True, slots=True)
 class DetectorRecord:
-    """What turns entropies into a score.
+    """The detector, which turns entropies into a score.
 
     Attributes:
         kind: ``kde``, ``kde-classifier``, ``mahalanobis`` or ``knn``.
@@ -137,7 +137,7 @@ class DetectorRecord:
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A threshold and what it promises.
+    """A threshold and what it guarantees.
 
     Attributes:
         value: score above which a frame is out of distribution.
@@ -147,7 +147,7 @@ class OperatingPoint:
         rate_low: lower end of the interval for the rate that this very threshold has over frames of known drives.
         rate_high: upper end.
         confidence: of the interval.
-        new_drive_rate: the rate promised for a frame of a new drive; None where one drive alone set the threshold.
+        new_drive_rate: the rate guaranteed for a frame of a new drive; None where one drive alone set the threshold.
         rule: how the value was found.
     """
 
@@ -167,10 +167,10 @@ class CalibrationRecord:
 
     Attributes:
         scores: ascending.
-        effective_frames: how many independent frames they are worth, at most their number.
+        effective_frames: effective number of independent frames among them.
         drives: frames of each held-out drive by its name.
         fit_drives: frames of each drive that the detector was fitted on.
-        warnings: what speaks against relying on the thresholds, a sentence each.
+        warnings: reasons not to rely on the thresholds, a sentence each.
         source: where the frames come from.
     """
 
@@ -201,11 +201,11 @@ class ParityRecord:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecord:
-    """In how many bits the network computes, and what they cost at export against the same monitor in float32.
+    """Precision of the network, and its cost at export against the same monitor in float32.
 
     Attributes:
         kind: ``fp32``; ``fp16`` for CUDA; ``int8`` for CPUs; ``int8-tensorrt``.
-        float_layers: convolutions that stayed in float32 because quantising them hurt.
+        float_layers: convolutions that stayed in float32 because quantising them cost too much.
         frames: how many frames were compared, mildly degraded ones among them; 0 for ``fp32``.
         flips: share of them on which the decision changed.
         auroc_loss: AUROC of the degraded frames that was lost; negative where it rose.
@@ -222,7 +222,7 @@ class PrecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecord:
-    """How far the score of a golden frame may move.
+    """Tolerance of the scores of golden frames.
 
     Attributes:
         tolerance: in the unit of the score, for the providers ``cpu`` and ``gpu``.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records of a manifest in words, one line each, for reports, model cards and terminals."""
+"""Describe records of a manifest in one line each, for reports, model cards and terminals."""
 
 from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingPoint, PrecisionRecord
 
 
 def operating_point_sentence(point: OperatingPoint) -> str:
-    """A threshold and what it promises."""
+    """Describe a threshold and what it guarantees."""
     new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
     return (
         f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
@@ -14,7 +14,7 @@ def operating_point_sentence(point: OperatingPoint) -> str:
 
 
 def detector_sentence(detector: DetectorRecord, noun: str | None = None) -> str:
-    """What the detector was fitted on and what it learned.
+    """Describe a detector: the frames and steps of its fit, and the numbers that it learned.
 
     Args:
         detector: the record.
@@ -30,7 +30,7 @@ def detector_sentence(detector: DetectorRecord, noun: str | None = None) -> str:
 
 
 def precision_sentence(precision: PrecisionRecord) -> str:
-    """In how many bits the network computes, and what they cost."""
+    """Describe the precision of the network and its cost."""
     if precision.kind == PRECISIONS[0]:
         return precision.kind
     kept = f", {len(precision.float_layers)} layers in float" if precision.float_layers else ""

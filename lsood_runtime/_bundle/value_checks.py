@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which values of the right type a manifest may have."""
+"""Check the values of a manifest, beyond their types."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -16,11 +16,11 @@ from lsood_runtime._bundle.records import (
 )
 
 Check = tuple[str, bool, str, object]
-"""Name of the field, whether its value holds, what was expected, the value."""
+"""Name of the field, whether its value is valid, what was expected, the value."""
 
 
 def of_input(contract: InputContract) -> Iterator[Check]:
-    """The channel order is known, sizes are positive, the crop lies inside the frame."""
+    """Check that the channel order is known, sizes are positive, the crop lies inside the frame."""
     sizes = (contract.frame_height, contract.frame_width, contract.network_height, contract.network_width)
     crop = contract.crop or (0, 0, contract.frame_height, contract.frame_width)
     inside = len(crop) == 4 and min(crop[:2]) >= 0 and min(crop[2:]) >= 1
@@ -31,7 +31,7 @@ def of_input(contract: InputContract) -> Iterator[Check]:
 
 
 def of_masks(masks: MasksRecord) -> Iterator[Check]:
-    """The mode is known; noise shapes stand with mode ``input`` alone."""
+    """Check that the mode is known; noise shapes stand with mode ``input`` alone."""
     mode, noise = masks.mode, masks.noise
     fits = (mode == "input") == (len(noise) > 0) and all(size >= 1 for shape in noise for size in shape)
     yield "masks.mode", mode in ("fixed", "fresh", "input"), "fixed, fresh or input", mode
@@ -39,14 +39,14 @@ def of_masks(masks: MasksRecord) -> Iterator[Check]:
 
 
 def of_segmentation(segmentation: SegmentationRecord) -> Iterator[Check]:
-    """The kind is known; sizes stand where there is an output."""
+    """Check that the kind is known; sizes stand where there is an output."""
     kind, sizes = segmentation.kind, (segmentation.num_classes, segmentation.height, segmentation.width)
     yield "segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind
     yield "segmentation", kind == "none" or None not in sizes, f"sizes for {kind}", sizes
 
 
 def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> Iterator[Check]:
-    """The default is one of them; rates lie between 0 and 1; guarantees are known."""
+    """Check that the default is one of them; rates lie between 0 and 1; guarantees are known."""
     rates = [rate for point in points.values() for rate in (point.false_alarm_rate, point.confidence)]
     guarantees = {point.guarantee for point in points.values()}
     yield "operating_point", chosen in points, f"one of {', '.join(points)}", chosen
@@ -60,17 +60,17 @@ def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> It
 
 
 def of_calibration(calibration: CalibrationRecord) -> Iterator[Check]:
-    """There are scores, in ascending order."""
+    """Check that there are scores, in ascending order."""
     scores = calibration.scores
     ascending = len(scores) > 0 and all(a <= b for a, b in pairwise(scores))
     yield "calibration.scores", ascending, "one or more ascending scores", scores
 
 
 def of_precision(precision: PrecisionRecord) -> Iterator[Check]:
-    """The kind is known."""
+    """Check that the kind is known."""
     yield "precision.kind", precision.kind in PRECISIONS, ", ".join(PRECISIONS), precision.kind
 
 
 def of_golden(golden: GoldenRecord) -> Iterator[Check]:
-    """There is a tolerance for each kind of provider."""
+    """Check that there is a tolerance for each kind of provider."""
     yield "golden.tolerance", {"cpu", "gpu"} <= golden.tolerance.keys(), "cpu and gpu", golden.tolerance

@@ -34,7 +34,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> None:
-    """Add what to read frames from, and how."""
+    """Add the sources of frames, and how they are read."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=help_text)
     parser.add_argument(
         "--topic", action="append", default=[], metavar="NAME", help="of a recording (default: all images)"
@@ -65,7 +65,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def add_providers(parser: argparse.ArgumentParser) -> None:
-    """Add where and how to compute."""
+    """Add the execution providers and threads."""
     parser.add_argument(
         "--provider",
         action="append",
@@ -82,7 +82,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decision(parser: argparse.ArgumentParser) -> None:
-    """Add what a verdict depends on beside the score."""
+    """Add the operating point and the deadline."""
     parser.add_argument(
         "--operating-point",
         metavar="NAME",
@@ -92,7 +92,7 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
 
 
 def open_monitor(options: argparse.Namespace) -> OoDMonitor:
-    """The monitor that the arguments of :func:`add_bundle`, :func:`add_providers` and :func:`add_decision` describe.
+    """Open the monitor that the arguments of :func:`add_bundle`, :func:`add_providers` and :func:`add_decision` describe.
 
     Raises:
         BundleError: the bundle cannot be loaded, or has no such operating point.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Differences between two bundles for one camera: in their manifests, and in their decisions on frames."""
+"""Compare two bundles for one camera: their manifests, and their decisions on frames."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Flip:
 
 
 def compare_manifests(old: Manifest, new: Manifest) -> Changes:
-    """Every field that differs; for a file whose bytes changed its digest in short, for calibration scores their number."""
+    """Find the fields that differ; a changed file is shown by its digest, calibration scores by their number."""
     left, right = _flat(dataclasses.asdict(old)), _flat(dataclasses.asdict(new))
     changes: Changes = {}
     for name in {**left, **right}:
@@ -51,7 +51,7 @@ def compare_manifests(old: Manifest, new: Manifest) -> Changes:
 
 
 def compare_decisions(name: str, frame: NDArray[np.uint8], old: OoDMonitor, new: OoDMonitor) -> Flip | None:
-    """The frame's flip; None where both bundles decide alike.
+    """Compare the decisions on a frame: the flip, or None where both bundles decide alike.
 
     Raises:
         BundleError: the bundles take different frames.

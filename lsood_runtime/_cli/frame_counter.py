@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many frames were scored so far, on the terminal."""
+"""Show on the terminal how many frames were scored so far."""
 
 import sys
 

@@ -52,5 +52,5 @@ def _alarm_line(policy: Policy, manifest: Manifest, frames_per_second: float) ->
         f"alarm: within {delay} frames ({delay / frames_per_second:.2f} s) where all score above the calibration; "
         f"{expected.per_hour:.3g} false ones an hour at {frames_per_second:g} frames/s ({expected.low:.3g} to "
         f"{expected.high:.3g}), simulated for frames as correlated as those of the calibration, of which "
-        f"{expected.correlation_frames} are worth one, at the rate at which those were taken"
+        f"{expected.correlation_frames} are equivalent to one independent frame, at the frame rate of the calibration"
     )

@@ -18,13 +18,13 @@ examples:
   lsood score monitor/ drive/ front.mp4 --csv > scores.csv
   lsood score monitor/ frame.png && echo trust it   exit code 0: every frame is in distribution
   lsood watch monitor/ drive.mcap --timeline t.png  when an alarm begins and ends, and a picture of the drive
-  lsood selftest monitor/ --provider cuda           whether the scores on this machine are those of the export
+  lsood selftest monitor/ --provider cuda           compare the scores on this machine with those at export
   lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The commands and their flags."""
+    """Build the parser with all commands."""
     parser = argparse.ArgumentParser(
         prog="lsood",
         description="Detect camera frames that are out of distribution for a segmentation network.",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metadata of a bundle as text."""
+"""Format the metadata of a bundle as text."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from lsood_runtime._bundle.sentences import detector_sentence, operating_point_s
 
 
 def describe(manifest: Manifest) -> str:
-    """Metadata of a bundle, a line a subject."""
+    """Format the metadata of a bundle, one line for each subject."""
     contract, segmentation, masks = manifest.input, manifest.segmentation, manifest.masks
     calibration, parity = manifest.calibration, manifest.parity
     scores = calibration.scores
@@ -34,7 +34,7 @@ def describe(manifest: Manifest) -> str:
             + (" [default]" if name == manifest.operating_point else "")
             for name, point in manifest.operating_points.items()
         },
-        "calibration": f"{len(scores)} scores worth {calibration.effective_frames:.0f} independent ones, "
+        "calibration": f"{len(scores)} scores, equivalent to {calibration.effective_frames:.0f} independent ones, "
         f"quantiles {quantiles} ({calibration.source})",
         **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
         "parity": f"{parity.frames} frames: latent {parity.latent_max_abs:.2g}, "

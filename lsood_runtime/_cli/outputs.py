@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files and pictures that a run writes beside the terminal."""
+"""Write files and pictures of a run beside the terminal."""
 
 import argparse
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from lsood_runtime._stream.stream_assessment import StreamAssessment
 
 
 class Outputs:
-    """Opens what the arguments of ``add_outputs`` name, and writes it; left by an exception, no file appears.
+    """Writes the files and pictures that the arguments of ``add_outputs`` name; after an exception no file appears.
 
     Args:
         options: with ``out``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts of the verdicts of a run, for the line at its end."""
+"""Count the verdicts of a run, for the line at its end."""
 
 from collections import Counter
 from statistics import median
@@ -13,7 +13,7 @@ class Tally:
     Attributes:
         states: verdicts of each state.
         count: verdicts in all.
-        out_of_distribution: those that are out of distribution, late ones among them, but for invalid frames.
+        out_of_distribution: those that are out of distribution, late ones included, invalid ones not.
     """
 
     def __init__(self) -> None:

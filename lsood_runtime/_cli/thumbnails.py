@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of the frames with the highest scores of a drive."""
+"""Draw a picture of the frames with the highest scores of a drive."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ class Thumbnails:
         self._thumbnails: list[_Thumbnail] = []
 
     def add(self, camera: str, stamp_ns: int, score: float, title: str, image: NDArray[np.uint8]) -> None:
-        """Consider a frame, RGB."""
+        """Keep a frame, RGB, if its score is among the highest."""
         if len(self._thumbnails) == self._count and score <= self._thumbnails[-1].score:
             return
         near = [m for m in self._thumbnails if m.camera == camera and abs(m.stamp_ns - stamp_ns) < _APART_NS]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture of the scores of a drive over time."""
+"""Draw a picture of the scores of a drive over time."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Timeline:
             MediaError: nothing can be written there.
         """
         if not self._points:
-            raise MediaError(f"expected at least one frame to draw {path}, got none")
+            raise MediaError(f"expected at least one frame to draw {path}, got none: check the sources")
         figure = figure_class()(figsize=(12, 1 + 2.4 * len(self._points)), layout="constrained")
         axes = figure.subplots(len(self._points), 1, squeeze=False, sharex=True)[:, 0]
         first = min(points[0].stamp_ns for points in self._points.values())

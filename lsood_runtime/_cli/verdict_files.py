@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of verdicts as CSV, JSON lines, Parquet or MCAP; each write is atomic."""
+"""Write verdicts to files as CSV, JSON lines, Parquet or MCAP; each write is atomic."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class VerdictFile:
         self._path, self._partial = path, path.with_name(f".{path.name}.{os.getpid()}.partial")
         make = _WRITERS.get(path.suffix.lower())
         if make is None:
-            raise MediaError(f"expected a file that ends in {', '.join(_WRITERS)}, got {path}")
+            raise MediaError(f"expected a file that ends in {', '.join(_WRITERS)}, got {path}: rename it")
         try:
             self._writer = make(self._partial)
         except OSError as error:

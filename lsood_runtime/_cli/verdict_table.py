@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts on the terminal: as a table, as CSV, as JSON."""
+"""Write verdicts to the terminal: as a table, as CSV, as JSON."""
 
 import dataclasses
 import json

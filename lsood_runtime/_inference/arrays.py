@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Camera frames as arrays: of numpy, of any library that speaks DLPack, in host memory or on a device."""
+"""Take camera frames as arrays: numpy's, or any library's with DLPack, in host memory or on a device."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,7 +27,7 @@ class DeviceFrame:
 
 
 def as_array(frame: object) -> NDArray[Any] | DeviceFrame | None:
-    """The array behind ``frame``, without a copy; None where it is none.
+    """Get the array behind ``frame`` without a copy; None where it is no array.
 
     Raises:
         FrameError: it claims to be an array and does not hand it over.
@@ -49,5 +49,7 @@ def as_array(frame: object) -> NDArray[Any] | DeviceFrame | None:
     except FrameError:
         raise
     except Exception as error:  # whatever the other library makes of it: BufferError, TypeError, RuntimeError, its own
-        raise FrameError(f"expected an array, {type(frame).__name__} does not hand one over: {error}") from error
+        raise FrameError(
+            f"expected an array, {type(frame).__name__} does not hand one over: {error}; pass a numpy array"
+        ) from error
     return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pass over buffers on the device that computes."""
+"""Run both graphs of a bundle over buffers on the device that computes."""
 
 import threading
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
 }
-"""Of the values that a bundle's graphs take and give, by ONNX Runtime's name."""
+"""NumPy types of the inputs and outputs of a bundle's graphs, by ONNX Runtime's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Buffers:
 
 
 class DevicePass:
-    """Both graphs over buffers on the device: a frame is copied to it, score and segmentation from it, all else stays there.
+    """Runs both graphs over buffers on the device: only the frame is copied to it, only score and segmentation from it.
 
     One frame or batch at a time; the device would not run two at once either.
 
@@ -40,7 +40,7 @@ class DevicePass:
         network: the first graph.
         detector: the second.
         device: ONNX Runtime's name of the memory, ``cuda``; with ``cpu`` the buffers lie in host memory.
-        device_id: which of them.
+        device_id: index of the device.
         fixed_addresses: the kernels replay these addresses (CUDA graphs): frames are always copied into the buffer.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of every frame before the graphs see it."""
+"""Check every frame before the graphs see it."""
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def check_batch(frames: object, contract: InputContract, channels: str) -> Frame
     """
     if isinstance(frames, list | tuple):
         if not frames:
-            raise FrameError("expected at least one frame, got none")
+            raise FrameError("expected at least one frame, got none: pass one or more")
         singles = []
         for i, frame in enumerate(frames):
             try:
@@ -68,7 +68,8 @@ def check_batch(frames: object, contract: InputContract, channels: str) -> Frame
                 raise FrameError(f"frame {i} of the batch: {error}") from error
             if isinstance(single, DeviceFrame):
                 raise FrameError(
-                    f"frame {i} of the batch: expected host memory, or all frames in one tensor on the device"
+                    f"frame {i} of the batch: expected host memory, or all frames in one tensor on the device, "
+                    "got one frame of a list on a device: stack them there"
                 )
             singles.append(single)
         return np.concatenate(singles)
@@ -94,7 +95,7 @@ def _check(frame: object, contract: InputContract, channels: str, rank: int) -> 
         return DeviceFrame(whole, array.device, array.device_id, array.pointer, array.owner)
     if isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.shape[-3:] == shape and array.ndim == rank:
         if array.size == 0:
-            raise FrameError("expected at least one frame, got none")
+            raise FrameError("expected at least one frame, got none: pass one or more")
         whole_array = array if rank == 4 else array[None]
         return np.ascontiguousarray(whole_array[..., ::-1] if turned else whole_array)
     if isinstance(array, np.ndarray):

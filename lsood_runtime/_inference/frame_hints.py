@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Remedies for frames of a wrong form, by the usual mistakes."""
+"""Find the remedy for a frame of a wrong form, by the usual mistakes."""
 
 import numpy as np
 from numpy.typing import NDArray

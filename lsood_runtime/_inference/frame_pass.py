@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pass takes frames through both graphs of a bundle to scores; here over host memory."""
+"""Run frames through both graphs of a bundle, over host memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Segmentation = NDArray[np.uint8] | NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a pass gives for a batch, in host memory.
+    """Result of a pass over a batch, in host memory.
 
     Attributes:
         scores: ``(B,)`` float64.
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class FramePass(Protocol):
-    """From frames to scores; safe to call from several threads."""
+    """A pass from frames to scores; safe to call from several threads."""
 
     def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs.
@@ -45,7 +45,7 @@ class FramePass(Protocol):
 
 
 class HostPass:
-    """Two ordinary runs; what ONNX Runtime runs at once in several threads shares its thread pool.
+    """Runs both graphs from and to host memory; threads that call it at once share ONNX Runtime's thread pool.
 
     Args:
         network: the graph from frames to segmentation and latent samples.
@@ -65,7 +65,7 @@ class HostPass:
         results = dict(zip(self._outputs, self._network.run(self._outputs, {"frame": frames, **noise}), strict=True))
         samples = results["latent_samples"]
         if samples.shape[1] >= SORTED_FIRST:
-            # Samples have no order, and the graph sorts what is in order in half the time.
+            # The entropy does not depend on the order of samples, and the graph sorts sorted ones in half the time.
             samples = np.sort(samples, axis=1)
         (scores,) = self._detector.run(["score"], {"latent_samples": samples})
         return Outcome(scores=scores, segmentation=results.get("segmentation"))

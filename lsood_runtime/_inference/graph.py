@@ -91,7 +91,7 @@ class Graph:
         """
         try:
             return call(*arguments, **options)
-        except Exception as error:  # as above
+        except Exception as error:  # of ONNX Runtime, as in the constructor
             raise ProviderError(f"{self.provider} failed while it ran {self.name}: {one_line(error)}") from error
 
     def _check(self, side: str, nodes: Sequence[ort.NodeArg], wanted: Signature) -> None:

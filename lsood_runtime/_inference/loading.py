@@ -28,7 +28,7 @@ _LOG = logging.getLogger("lsood_runtime")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How the graphs are to be loaded.
+    """Options for loading the graphs.
 
     Attributes:
         providers: in order of preference.

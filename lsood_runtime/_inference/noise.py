@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uniform noise for masks of mode ``input``: checked where the caller gives it, drawn where not."""
+"""Check the uniform noise that a caller gives for masks of mode ``input``, or draw it."""
 
 import threading
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def check_noise(noise: FrameNoise, masks: MasksRecord) -> list[NDArray[np.float3
 
     Args:
         noise: one array for each noise input.
-        masks: what the noise must be.
+        masks: of the manifest.
 
     Returns:
         For each noise input ``(S, *shape)`` float32, contiguous.
@@ -56,7 +56,7 @@ class FrameNoiseSource:
         self._generator, self._lock = np.random.default_rng(masks.seed), threading.Lock()
 
     def draw(self, frames: int) -> list[NDArray[np.float32]]:
-        """The next values for a batch: for each noise input ``(frames, S, *shape)`` in [0, 1); none without noise inputs."""
+        """Draw the next batch: for each noise input ``(frames, S, *shape)`` in [0, 1); nothing without noise inputs."""
         if not self._masks.noise:
             return []
         shapes = [(self._masks.count, *shape) for shape in self._masks.noise]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime's execution providers: their names and options, and which this build has."""
+"""Resolve ONNX Runtime's execution providers by name, and check that this build has them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ _REMEDY = {
 
 
 def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProvider]:
-    """Full names and options of providers; the CPU where none is named.
+    """Resolve providers to full names and options; to the CPU where none is named.
 
     Raises:
         TypeError: one string in place of a sequence, or an entry that is neither a name nor ``(name, options)``.
@@ -34,7 +34,9 @@ def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProv
     for provider in providers or ["cpu"]:
         name, options = (provider, {}) if isinstance(provider, str) else provider
         if not isinstance(name, str) or not isinstance(options, dict):
-            raise TypeError(f"expected a provider's name or (name, options), got {provider!r}")
+            raise TypeError(
+                f"expected a provider's name or (name, options), got {provider!r}: pass 'cpu' or ('cuda', {{}})"
+            )
         resolved.append((_SHORT.get(name, name), options))
     return resolved
 

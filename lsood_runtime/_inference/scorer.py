@@ -82,7 +82,7 @@ class Scorer:
             ClosedError: the graphs were released.
         """
         if rounds < 1:
-            raise ValueError(f"expected at least one round, got {rounds}")
+            raise ValueError(f"expected at least one round, got {rounds}: 3 is the default")
         graphs, start = self.graphs, 0.0
         for _ in range(rounds):
             start = time.perf_counter()

@@ -14,7 +14,7 @@ from lsood_runtime._inference.providers import CPU
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """How the golden frames came out on the provider in use; scores in the unit of the detector.
+    """Result of replaying the golden frames on the provider in use; scores in the unit of the detector.
 
     Attributes:
         provider: that ran.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How every session of ONNX Runtime is set up."""
+"""Set up sessions of ONNX Runtime."""
 
 import os
 
@@ -10,11 +10,11 @@ BATCH = "batch"
 
 
 def session_options(threads: int | None = None, batch: int | None = None) -> ort.SessionOptions:
-    """How every session of a monitor is set up; what is timed against a monitor should be set up alike.
+    """Make the options of every session of a monitor; a session that is timed against a monitor should have them too.
 
     Args:
         threads: threads of the CPU provider within an operator; None for one a core.
-        batch: frames of every run; known in advance, arithmetic on shapes is folded away. None leaves it free.
+        batch: frames of every run, which lets arithmetic on shapes be folded away; None leaves it free.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong comes as an exception

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which inputs and outputs the graphs of a bundle have, by its manifest."""
+"""Derive the inputs and outputs of a bundle's graphs from its manifest."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ class Signatures:
     """Inputs and outputs of both graphs.
 
     Attributes:
-        frame: what the network takes: the frame, and noise.
-        network: what it gives: segmentation and latent samples.
-        latent_samples: what the detector takes.
-        detector: what it gives: entropy and score.
+        frame: inputs of the network: the frame, and noise.
+        network: its outputs: segmentation and latent samples.
+        latent_samples: input of the detector.
+        detector: its outputs: entropy and score.
     """
 
     frame: Signature
@@ -25,7 +25,7 @@ class Signatures:
 
 
 def signatures(manifest: Manifest) -> Signatures:
-    """The signatures that the graphs of a bundle must have."""
+    """Derive the signatures that the graphs of a bundle must have."""
     contract, segmentation, masks = manifest.input, manifest.segmentation, manifest.masks
     size = (segmentation.height, segmentation.width)
     of_kind: dict[str, Signature] = {

@@ -16,7 +16,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".we
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 
 _DEEP_MODES = ("I", "F")  # Pillow cuts these off at 255 where it should scale
-_HIGHEST_RATE = 1000.0  # containers without a rate state nonsense
+_HIGHEST_RATE = 1000.0  # containers without a frame rate state absurd numbers
 
 
 def find_media(sources: Sequence[str]) -> list[Path]:
@@ -96,7 +96,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             mode = image.mode
             frame = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except Exception as error:  # Pillow's decoders raise whatever a damaged file makes of them
-        raise MediaError(f"expected an image, cannot read {path}: {error}") from error
+        raise MediaError(f"expected an image, cannot read {path}: {error}; copy or convert it") from error
     if mode.split(";")[0] in _DEEP_MODES:
         raise MediaError(f"expected an image of 8 bits a channel, {path} has mode {mode}: convert it first")
     return frame
@@ -117,11 +117,11 @@ def _video(path: Path) -> Iterator[NDArray[np.uint8]]:
             yield np.asarray(frame, np.uint8)
     finally:
         capture.release()
-    # Containers state their length to within rounding: a second that is missing is missing indeed.
+    # Containers round their length: only a difference of more than a second means that frames are missing.
     if count == 0 or stated - count > per_second:
         raise MediaError(
             f"expected {f'about {stated:.0f} frames' if stated > 0 else 'a video'}, could read {count} of {path}: "
-            "it is cut off, damaged, or in a format that OpenCV lacks"
+            "it is cut off, damaged, or in a format that OpenCV lacks; copy or convert it"
         )
 
 

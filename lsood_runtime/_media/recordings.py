@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read camera frames from recorded drives, ROS bags and MCAP files of ROS messages; rosbags is imported for it."""
+"""Read camera frames from recorded drives, ROS bags and MCAP files of ROS messages; rosbags is imported when one is read."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -52,7 +52,7 @@ def read_recording(
             if missing or not there:
                 raise MediaError(
                     f"expected {f'images on {missing[0]}' if missing else 'images'} in {path}, "
-                    f"it has them on {', '.join(there) or 'no topic'}"
+                    f"it has them on {', '.join(there) or 'no topic'}: check --topic and the recording"
                 )
             wanted = [connection for connection in images if not topics or connection.topic in topics]
             for i, (connection, recorded_ns, raw) in enumerate(reader.messages(wanted)):

@@ -12,5 +12,5 @@ def smallest_p_value(calibration: CalibrationRecord) -> float:
 
 
 def correlation_frames(calibration: CalibrationRecord) -> int:
-    """How many consecutive calibration frames are worth one independent frame, at least 1."""
+    """Number of consecutive calibration frames that are equivalent to one independent frame, at least 1."""
     return max(1, math.ceil(len(calibration.scores) / max(calibration.effective_frames, 1.0) - 1e-9))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a stream remembers of one camera."""
+"""State that a stream keeps for one camera."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class CameraState:
         self._repeats = 0
 
     def count_repeats(self, frame: object) -> int:
-        """How many identical frames came in a row, with this one; frames on a device are not compared."""
+        """Count the identical frames in a row, with this one; frames on a device are not compared."""
         try:
             array = as_array(frame)
         except FrameError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The alarm policy that adds evidence up: CUSUM on e-values."""
+"""Alarm policy that accumulates evidence: CUSUM on e-values."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Cusum:
         if not (0 < self.hours_between_false_alarms < math.inf and 0 < self.frames_per_second < math.inf):
             raise ValueError(
                 f"expected a time and a frame rate above 0, got {self.hours_between_false_alarms} h and "
-                f"{self.frames_per_second} frames/s"
+                f"{self.frames_per_second} frames/s: 1 h and 30 frames/s are the defaults"
             )
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
@@ -56,7 +56,7 @@ class Cusum:
         frames = 3600 * self.hours_between_false_alarms * self.frames_per_second
         if frames <= together:
             raise ValueError(
-                f"expected more than {together} frames between false alarms, since so many are worth one, "
+                f"expected more than {together} frames between false alarms, since so many are equivalent to one, "
                 f"got {frames:g}: allow fewer false alarms"
             )
         if len(calibration.scores) < _FEWEST_SCORES:

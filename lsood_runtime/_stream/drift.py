@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drift: how far the distribution of the scores of a drive, or of a fleet, is from that of the calibration."""
+"""Drift: measure how far the distribution of the scores of a drive, or of a fleet, is from the calibration's."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ class ScoreHistogram:
     def population_stability_index(self) -> float:
         """``sum (a - e) log(a / e)`` over the shares ``a`` of scores and ``e`` of calibration scores; 0 for no scores.
 
-        Half a score is added to each bin. By the usual rule 0.1 is a drift worth a look, 0.25 a large one; few scores, or
+        Half a score is added to each bin. By the usual rule 0.1 is a moderate drift, 0.25 a large one; few scores, or
         few independent calibration scores, exceed that by chance.
         """
         if not self.counts.sum():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated false-alarm rate of a policy, by the correlation of the calibration's frames."""
+"""Simulate the false-alarm rate of a policy, on frames correlated as those of the calibration."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FalseAlarms:
         high: upper end.
         alarms: that were raised in the simulation.
         frames: that it took.
-        correlation_frames: consecutive frames that are worth one independent frame.
+        correlation_frames: consecutive frames that are equivalent to one independent frame.
         share_of_time: in which there was an alarm.
     """
 
@@ -66,7 +66,9 @@ def expected_false_alarms(
         ValueError: a rate or a number of frames that is not above 0, or a calibration too small for the policy.
     """
     if not 0 < frames_per_second < math.inf or frames < 1:
-        raise ValueError(f"expected a frame rate and a number of frames above 0, got {frames_per_second} and {frames}")
+        raise ValueError(
+            f"expected a frame rate and a number of frames above 0, got {frames_per_second} and {frames}: pass positive ones"
+        )
     together = correlation_frames(manifest.calibration)
     point = manifest.operating_points[operating_point or manifest.operating_point]
     uniform = _correlated_uniform(frames, together, np.random.default_rng(seed))

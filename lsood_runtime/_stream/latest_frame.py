@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For cameras that are faster than the monitor: score the latest frame, count those that were dropped."""
+"""Score the latest frame of a camera that is faster than the monitor, and count the frames that were dropped."""
 
 import threading
 import time

@@ -21,7 +21,7 @@ class KOfN:
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.n:
-            raise ValueError(f"expected 1 <= k <= n, got k = {self.k} and n = {self.n}")
+            raise ValueError(f"expected 1 <= k <= n, got k = {self.k} and n = {self.n}: 3 and 5 are the defaults")
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
@@ -52,14 +52,17 @@ class Hysteresis:
 
     def __post_init__(self) -> None:
         if not 0 < self.raise_at < self.clear_at < 1:
-            raise ValueError(f"expected 0 < raise_at < clear_at < 1, got {self.raise_at} and {self.clear_at}")
+            raise ValueError(
+                f"expected 0 < raise_at < clear_at < 1, got {self.raise_at} and {self.clear_at}: "
+                "0.01 and 0.2 are the defaults"
+            )
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
         if smallest_p_value(calibration) > self.raise_at:
             raise ValueError(
                 f"expected p-values down to {self.raise_at:g}, {len(calibration.scores)} calibration scores give none below "
-                f"{smallest_p_value(calibration):.2g}: calibrate with more frames, or raise at more"
+                f"{smallest_p_value(calibration):.2g}: calibrate with more frames, or increase raise_at"
             )
         return _HysteresisState(self.raise_at, self.clear_at)
 
@@ -88,7 +91,9 @@ class MinimumDuration:
 
     def __post_init__(self) -> None:
         if not (self.seconds >= 0 and self.hold_seconds >= 0 and math.isfinite(self.seconds + self.hold_seconds)):
-            raise ValueError(f"expected durations of at least 0 s, got {self.seconds} and {self.hold_seconds}")
+            raise ValueError(
+                f"expected durations of at least 0 s, got {self.seconds} and {self.hold_seconds}: 0.5 is the default"
+            )
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an alarm policy is: a rule that raises and clears an alarm from the evidence of frames.
+"""Interface of an alarm policy: a rule that raises and clears an alarm from the evidence of frames.
 
 Policies are deterministic: the same evidence gives the same alarms, live or replayed.
 """
@@ -12,7 +12,7 @@ from lsood_runtime._bundle.records import CalibrationRecord
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a policy sees of a frame.
+    """Evidence of one frame for a policy.
 
     Attributes:
         is_ood: out of distribution, or no valid frame.
@@ -29,7 +29,7 @@ class AlarmState(Protocol):
     """State of a policy for one camera."""
 
     statistic: float
-    """How near the alarm is: it is raised at 1."""
+    """Progress towards the alarm, which is raised at 1."""
 
     def update(self, evidence: Evidence) -> bool:
         """Take the next frame in; the result is whether there is an alarm."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alarm policies written as text."""
+"""Parse alarm policies written as text."""
 
 import re
 
@@ -28,4 +28,4 @@ def parse_policy(text: str) -> Policy:
         return MinimumDuration(float(match[1]), float(match[1]))
     if match := re.fullmatch(f"cusum:{_NUMBER}h@{_NUMBER}", text):
         return Cusum(float(match[1]), float(match[2]))
-    raise ValueError(f"expected an alarm policy such as {FORMS}, got {text!r}")
+    raise ValueError(f"expected an alarm policy such as {FORMS}, got {text!r}: write one of these forms")

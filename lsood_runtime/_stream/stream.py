@@ -21,7 +21,7 @@ _REWIND_NS = 1_000_000_000
 
 
 class Assessor(Protocol):
-    """What a stream needs of a monitor: :class:`OoDMonitor`, or anything that gives assessments of frames."""
+    """Interface that a stream needs of a monitor: :class:`OoDMonitor`, or anything that gives assessments of frames."""
 
     @property
     def manifest(self) -> Manifest:
@@ -58,7 +58,9 @@ class Stream:
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> None:
         if stuck_after < 2:
-            raise ValueError(f"expected at least 2 identical frames for a stuck camera, got {stuck_after}")
+            raise ValueError(
+                f"expected at least 2 identical frames for a stuck camera, got {stuck_after}: 3 is the default"
+            )
         policy.start(monitor.manifest.calibration)
         self._monitor, self._policy, self._stuck_after, self._on_result = monitor, policy, stuck_after, on_result
         self._cameras: dict[str, CameraState] = {}
@@ -67,7 +69,7 @@ class Stream:
     def assess(
         self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None, camera: str = "camera"
     ) -> StreamAssessment:
-        """Score the next frame of a camera; nothing that lies in the frame raises.
+        """Score the next frame of a camera; no defect of the frame raises an exception.
 
         Args:
             frame: as for :meth:`OoDMonitor.assess`.

@@ -19,7 +19,7 @@ class StreamAssessment:
         alarm: whether there is an alarm.
         onset: whether this frame raised it.
         since_ns: stamp of the frame that raised it; None without an alarm.
-        statistic: how near the alarm is: the policy raises it at 1.
+        statistic: progress towards the alarm, which the policy raises at 1.
     """
 
     verdict: Assessment

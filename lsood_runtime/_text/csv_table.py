@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows as comma-separated values."""
+"""Write rows as comma-separated values."""
 
 import csv
 from collections.abc import Mapping, Sequence

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values as JSON takes them: it knows neither NaN nor infinity."""
+"""Make values fit for JSON, which has neither NaN nor infinity."""
 
 import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
 JsonScalar: TypeAlias = str | int | float | bool | None
-"""A value of JSON that holds no other."""
+"""A JSON value that is neither a list nor an object."""
 
 
 def finite_or_none(value: float | None) -> float | None:
