@@ -27,13 +27,14 @@ class _Fingerprint(pickle.Pickler):
     """Pickles what a module computes, in the same bytes in every process; nothing reads it back."""
 
     def reducer_override(self, value: object) -> Reduced:
+        reduced: Reduced = NotImplemented
         if isinstance(value, Tensor):
             contents = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             digest = hashlib.sha256(contents).hexdigest()
-            return str, (f"{type(value).__name__} {value.dtype} {tuple(value.shape)} {value.requires_grad} {digest}",)
+            reduced = str, (f"{type(value).__name__} {value.dtype} {tuple(value.shape)} {value.requires_grad} {digest}",)
         if isinstance(value, nn.Module):
-            return str, (_class_of(value),), _state_of(value)
-        return NotImplemented
+            reduced = str, (_class_of(value),), _state_of(value)
+        return reduced
 
 
 def _class_of(module: nn.Module) -> str:
