@@ -31,7 +31,10 @@ class _Fingerprint(pickle.Pickler):
         if isinstance(value, Tensor):
             contents = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             digest = hashlib.sha256(contents).hexdigest()
-            reduced = str, (f"{type(value).__name__} {value.dtype} {tuple(value.shape)} {value.requires_grad} {digest}",)
+            reduced = (
+                str,
+                (f"{type(value).__name__} {value.dtype} {tuple(value.shape)} {value.requires_grad} {digest}",),
+            )
         if isinstance(value, nn.Module):
             reduced = str, (_class_of(value),), _state_of(value)
         return reduced
