@@ -5,36 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from sklearn.pipeline import Pipeline
 
-from export.anomalies import ANOMALIES, SEVERITIES
 from export.anomalies.frame_set import FrameSource
 from export.calibration.feature_key import FeatureKind
-from export.checkpoint.load import load_checkpoint
-from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.fit import fit_detector
-from export.detectors.registry import DETECTORS, detector_spec
-from export.errors import CalibrationError, UsageError
-from export.frames.drives import drive_names
-from export.frames.files import FrameFiles
+from export.detectors.registry import DETECTORS
 from export.option_table import command_words
-from export.pipeline.constants import resolve_preprocessing
-from export.pipeline.resolve import check_options
 from export.reporter import SILENT, Reporter
-from export.sampling.taps import resolve_taps
 from export.search.features import SearchFeatures, collect
-from export.search.folds import Fold, two_folds
-from export.search.graphs import SearchNetwork, guides_tap
+from export.search.inputs import SearchInputs, check_search, read_inputs
 from export.search.options import SearchOptions
 from export.search.ranking import GUIDE, Candidate, RankedCandidate, candidates, cross_validate
 from export.search.timing import added_ms
 
 PAIRS = 15
 """How many frames are timed, each with and without the monitor."""
-
-_FEWEST_FRAMES = 20
-"""Frames in each half: the bandwidth is chosen over ten, and an AUROC of fewer says little."""
 
 
 @dataclass(frozen=True)
@@ -54,31 +40,6 @@ class SearchResult:
     best_beside_guide: RankedCandidate | None
 
 
-@dataclass(frozen=True, eq=False)
-class _SearchInputs:
-    """Inputs of a search.
-
-    Attributes:
-        options: of the search.
-        network: makes the graphs.
-        taps: names of the layers.
-        samples: numbers of samples, ascending.
-        files: in-distribution frames.
-        folds: indices of the two halves of these.
-        shifts: out-of-distribution frames, real or degraded.
-        guide_tap: tap of the guide's configuration; None where it is left out.
-    """
-
-    options: SearchOptions
-    network: SearchNetwork
-    taps: tuple[str, ...]
-    samples: tuple[int, ...]
-    files: FrameFiles
-    folds: tuple[Fold, Fold]
-    shifts: tuple[FrameSource, ...]
-    guide_tap: str | None
-
-
 def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
     """Test every combination of layer, number of samples and detector, and time the best.
 
@@ -89,9 +50,9 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
         ConversionError: a network that has no ONNX form.
         CalibrationError: too few frames, or frames that a detector cannot be fitted on.
     """
-    _check(options)
+    check_search(options)
     reporter.stage(f"reading {options.ckpt}")
-    inputs = _read_inputs(options)
+    inputs = read_inputs(options)
     if options.guide and inputs.guide_tap is None:
         reporter.stage(
             "without the guide's configuration: it takes one DropBlock layer, and its degradations and others as shifts"
@@ -118,75 +79,9 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
     return SearchResult(tuple(ranked), best, guide, beside)
 
 
-def _check(options: SearchOptions) -> None:
-    """Refuse options that are wrong for every checkpoint."""
-    for name, values in (
-        ("--samples", options.samples),
-        ("--detectors", options.detectors),
-        ("--pca", options.components),
-    ):
-        if not values:
-            raise UsageError(f"expected one value or more for {name}, got none: leave the flag out for its default")
-    for detector in options.detectors:
-        detector_spec(detector)
-    for count in options.samples:
-        check_options(options.export_options(options.taps, count))
-    unknown = sorted(set(options.kinds) - set(ANOMALIES))
-    if unknown or not (options.kinds or options.ood_frames):
-        raise UsageError(
-            f"expected degradations among {', '.join(ANOMALIES)}, got {', '.join(unknown) or 'none'}: "
-            "choose some by --shifts, or give --ood-frames"
-        )
-    if options.severity not in SEVERITIES:
-        raise UsageError(f"expected --severity from 1 to 5, got {options.severity}: 3 is in the middle")
-    if options.every < 1:
-        raise UsageError(f"expected --every of at least 1, got {options.every}: 1 degrades every frame")
-    if options.timed < 0 or min(options.components) < 0:
-        raise UsageError(
-            f"expected no negative --timed or --pca, got {options.timed} and {min(options.components)}: 0 is for none"
-        )
-
-
-def _read_inputs(options: SearchOptions) -> _SearchInputs:
-    """Read the checkpoint and the list of frames."""
-    samples = tuple(sorted(set(options.samples)))
-    plain = options.export_options(options.taps, samples[-1])
-    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
-    files = FrameFiles(options.frames, options.channels)
-    folds = two_folds(drive_names(files.paths, options.group_by))
-    if min(map(len, folds)) < _FEWEST_FRAMES:
-        raise CalibrationError(
-            f"expected at least {_FEWEST_FRAMES} frames in each half, got {min(map(len, folds))}: search with more frames"
-        )
-    preprocessing = resolve_preprocessing(plain, checkpoint, files)
-    example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
-    taps = resolve_taps(checkpoint.network, options.taps)
-    network = SearchNetwork(plain, checkpoint, preprocessing, example, files.shape)
-    shifts = _shifts(options, files)
-    with_guide = options.guide and {*GUIDE_ANOMALIES} < {shift.kind for shift in shifts}
-    return _SearchInputs(
-        options=options,
-        network=network,
-        taps=taps,
-        samples=samples,
-        files=files,
-        folds=folds,
-        shifts=shifts,
-        guide_tap=guides_tap(checkpoint.network) if with_guide else None,
-    )
-
-
-def _shifts(options: SearchOptions, files: FrameFiles) -> tuple[FrameSource, ...]:
-    if options.ood_frames:
-        ood = FrameFiles(options.ood_frames, files.channels)
-        return (FrameSource("out of distribution", ood, tuple(range(len(ood)))),)
-    indices = tuple(range(0, len(files), options.every))
-    return tuple(FrameSource(kind, files, indices, kind, options.severity, options.seed) for kind in options.kinds)
-
-
 def _timed(
     ranked: Sequence[RankedCandidate],
-    inputs: _SearchInputs,
+    inputs: SearchInputs,
     ind: SearchFeatures,
     shifts: Sequence[SearchFeatures],
     reporter: Reporter,
