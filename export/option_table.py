@@ -32,7 +32,7 @@ INPUT_AND_OUTPUT = "input and output"
 
 @dataclass(frozen=True)
 class Words:
-    """How the value of a field is read from the words behind its flag, where they are more than a tuple of plain values.
+    """Functions that read a field's value from the words behind its flag and write it back, for values of their own form.
 
     Attributes:
         read: words to the value; raises :class:`UsageError`.
@@ -47,7 +47,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Flag:
-    """What a field's type does not say of its flag; the arguments of :func:`flag`."""
+    """Properties of a flag that the field's type does not give; the arguments of :func:`flag`."""
 
     help: str | Callable[[], str]
     group: str | None
@@ -108,12 +108,12 @@ class Option:
 
     @property
     def name(self) -> str:
-        """As it is typed: ``--mc-samples``, or ``bundle`` for an argument without a flag."""
+        """Name as it is typed: ``--mc-samples``, or ``bundle`` for an argument without a flag."""
         return self.flag.name or f"--{self.field.replace('_', '-')}"
 
     @property
     def key(self) -> str:
-        """In a configuration file: ``mc-samples``."""
+        """Key in a configuration file: ``mc-samples``."""
         return self.name.removeprefix("--")
 
     @property
@@ -123,12 +123,12 @@ class Option:
 
     @property
     def is_switch(self) -> bool:
-        """Whether the flag stands alone, and turns the default round."""
+        """Whether the flag takes no word and inverts the default."""
         return self.hint is bool
 
     @cached_property
     def count(self) -> int | Literal["+"] | None:
-        """How many words the flag takes: a number, ``+`` for one or more, None for a single one."""
+        """Number of words that the flag takes: a number, ``+`` for one or more, None for a single one."""
         if self.flag.words is not None:
             return "+"
         if get_origin(self.hint) is not tuple:
@@ -178,7 +178,7 @@ class Option:
         return [plain_word(item) for item in value] if isinstance(value, tuple) else [plain_word(value)]
 
     def typed(self, words: Sequence[str]) -> list[str]:
-        """The flag with words behind it; one that begins with a dash stands behind an equals sign, lest it pass for a flag.
+        """The flag with words behind it; one that begins with a dash stands behind an equals sign, so as not to be a flag.
 
         Raises:
             UsageError: no words, or several of which one begins with a dash.
@@ -234,7 +234,7 @@ def command_words(options: OptionTable) -> list[str]:
         else:
             typed = option.typed([] if value is None else option.words_of(value))
         if flags.setdefault(option.name, typed) != typed:
-            raise UsageError(f"expected one value for {option.name} in all options, got different ones")
+            raise UsageError(f"expected one value for {option.name} in all options, got different ones: give one")
     return [*arguments, *(word for typed in flags.values() for word in typed)]
 
 

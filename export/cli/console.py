@@ -22,7 +22,7 @@ bits cost too much, 6 calibration impossible
 
 @dataclass(frozen=True)
 class ConsoleOptions:
-    """How much a command prints; each field's text is what ``--help`` says of its flag."""
+    """Options of the messages of a command; each field's text is what ``--help`` says of its flag."""
 
     verbose: bool = field(
         default=False, metadata=flag("log every library's messages, and tracebacks", excludes_others=True)

@@ -15,7 +15,7 @@ from export.layers.preprocessing import Preprocessing
 
 
 class LabelledFrames(Protocol):
-    """Anything that gives ``(frame, label)`` by index: ``(H, W, 3)`` uint8 RGB and ``(H, W)`` uint8."""
+    """Interface of labelled frames: ``(frame, label)`` by index, ``(H, W, 3)`` uint8 RGB and ``(H, W)`` uint8."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]: ...

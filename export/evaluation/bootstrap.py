@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intervals for figures of video by the circular block bootstrap: blocks of consecutive frames are drawn, not frames."""
+"""Compute intervals for figures of video by the circular block bootstrap, which draws blocks of consecutive frames."""
 
 import math
 from dataclasses import dataclass

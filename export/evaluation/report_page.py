@@ -101,7 +101,7 @@ def render(result: Evaluation, command: str) -> str:
          "the diagonal belongs to a shift that the score does not detect.", report_charts.roc_chart, bool(result.shifts)),
         ("Scores", "Frames right of the dashed line are flagged. Where the two colours overlap, no threshold separates "
          "the frames.", report_charts.histogram_chart, bool(result.shifts)),
-        ("Severity", "AUROC of each synthetic anomaly. A line that stays low even at severity 5 is a blind spot.",
+        ("Severity", "AUROC of each degradation. A line that stays low even at severity 5 is a blind spot.",
          report_charts.severity_chart, several),
         ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud are not separated by "
          "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
@@ -161,7 +161,7 @@ def _iou(value: float | None) -> str:
 
 def _shift_table(result: Evaluation) -> str:
     if not result.shifts:
-        return "<p>No out-of-distribution frames were given, and no synthetic anomalies were chosen.</p>"
+        return "<p>No out-of-distribution frames were given, and no degradations were chosen.</p>"
     columns = {
         "AUROC": "auroc",
         "AUPR, OoD positive": "aupr_ood_positive",
@@ -263,11 +263,11 @@ def _facts(result: Evaluation, command: str) -> str:
         f"{manifest.masks.mode} masks",
         "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
         "threshold": f"{point.value:.4g}, operating point {result.operating_point}: {point.rule}; target "
-        f"{point.false_alarm_rate:.1%}, {point.rate_low:.1%} to {point.rate_high:.1%} on known drives, {new} promised on new "
-        "drives",
+        f"{point.false_alarm_rate:.1%}, {point.rate_low:.1%} to {point.rate_high:.1%} on known drives, "
+        f"{new} guaranteed on new drives",
         "calibration": manifest.calibration.source,
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
-        "synthetic anomalies": f"of every {result.options.every}. in-distribution frame, seed {result.options.seed}",
+        "degradations": f"of every {result.options.every}. in-distribution frame, seed {result.options.seed}",
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
     }
     return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())

@@ -43,7 +43,7 @@ class Shift:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Everything that a report shows.
+    """Result of an evaluation, as a report shows it.
 
     ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: their figures are
     better than those of new frames.

@@ -15,7 +15,7 @@ from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
-from export.pipeline.constants import resolve_drop_block, resolve_preprocessing
+from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
 from export.reporter import Reporter
 
@@ -97,12 +97,12 @@ def check_options(options: ExportOptions) -> None:
     except ValueError as error:
         raise UsageError(f"{error}: raise --mc-samples or lower --neighbors") from error
     if options.seed < 0:
-        raise UsageError(f"expected a --seed of 0 or more, got {options.seed}")
+        raise UsageError(f"expected a --seed of 0 or more, got {options.seed}: 0 is the default")
     for row in wanted_formats(options.format, options.fuse):
         check_combination(row, options.calibration.detector, options.precision.kind, options.masks)
     limits = (options.precision.max_flips, options.precision.max_auroc_loss, options.precision.max_pixel_changes)
     if not all(0 <= limit <= 1 for limit in limits):
         raise UsageError(
             "expected --max-flips, --max-auroc-loss and --max-pixel-changes in [0, 1], got "
-            f"{', '.join(f'{limit:g}' for limit in limits)}"
+            f"{', '.join(f'{limit:g}' for limit in limits)}: give shares of 1"
         )

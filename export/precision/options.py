@@ -29,7 +29,7 @@ class PrecisionOptions:
     max_flips: float = field(  # the gate's degraded frames are mild ones, many of them near the threshold
         default=0.05,
         metadata=flag(
-            "largest share of these frames that may be decided otherwise; layers that hurt stay in float",
+            "largest share of these frames that may be decided otherwise; layers that cost too much stay in float",
             _PRECISION,
             metavar="X",
         ),
@@ -37,13 +37,15 @@ class PrecisionOptions:
     max_auroc_loss: float = field(
         default=0.005,
         metadata=flag(
-            "AUROC that may be lost on the degraded ones; layers that hurt stay in float", _PRECISION, metavar="X"
+            "AUROC that may be lost on the degraded ones; layers that cost too much stay in float",
+            _PRECISION,
+            metavar="X",
         ),
     )
     max_pixel_changes: float = field(
         default=0.02,
         metadata=flag(
-            "largest share of pixels that may change their class; layers that hurt stay in float",
+            "largest share of pixels that may change their class; layers that cost too much stay in float",
             _PRECISION,
             metavar="X",
         ),

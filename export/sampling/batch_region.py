@@ -12,7 +12,7 @@ from export.sampling.marked_graph import MarkedGraph
 
 
 class Role(Enum):
-    """How a value that is computed once per frame enters the region."""
+    """Role of a value that is computed once per frame and enters the region."""
 
     SHARED = auto()
     """Used as it is: weights, constants, sizes without the batch."""

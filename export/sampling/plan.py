@@ -19,7 +19,7 @@ from export.sampling.taps import LayerInfo
 
 @dataclass(frozen=True)
 class Reading:
-    """How one tap is read.
+    """Nodes and site by which one tap is read.
 
     Attributes:
         value: node of the tap's output, before the masks of ``last``.

@@ -16,7 +16,7 @@ from export.graphs.noise import seed_noise
 from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.dropblock import is_drop_block
 from export.layers.preprocessing import Preprocessing
-from export.pipeline.constants import resolve_drop_block
+from export.pipeline.network_constants import resolve_drop_block
 from export.pipeline.options import ExportOptions
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import list_layers
@@ -27,7 +27,7 @@ GUIDE_SAMPLES = 10
 
 @dataclass(frozen=True)
 class TapSlice:
-    """Where a tap's channels lie in the concatenated latent samples."""
+    """Range of a tap's channels in the concatenated latent samples."""
 
     name: str
     start: int

@@ -14,7 +14,7 @@ from export.detectors.registry import detector_spec
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
-from export.pipeline.constants import resolve_preprocessing
+from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.resolve import check_options
 from export.sampling.taps import resolve_taps
 from export.search.folds import Fold, two_folds

@@ -72,7 +72,7 @@ class TapRecord:
 
 @dataclass(frozen=True, slots=True)
 class MasksRecord:
-    """How the Monte-Carlo samples are drawn.
+    """Masks of the Monte-Carlo samples.
 
     Attributes:
         mode: ``fixed``: a bank in the graph; ``fresh``: drawn in the graph for every frame; ``input``: computed from uniform

@@ -9,7 +9,7 @@ def operating_point_sentence(point: OperatingPoint) -> str:
     new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
     return (
         f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
-        f"({point.confidence:.0%} interval) on known drives, {new} promised on new ones ({point.rule})"
+        f"({point.confidence:.0%} interval) on known drives, {new} guaranteed on new ones ({point.rule})"
     )
 
 

@@ -43,7 +43,7 @@ class Thumbnails:
 
     @property
     def titles(self) -> list[str]:
-        """Of the frames that are kept, highest score first."""
+        """Titles of the frames that are kept, highest score first."""
         return [thumbnail.title for thumbnail in self._thumbnails]
 
     def draw(self, path: Path) -> None:

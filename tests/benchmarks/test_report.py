@@ -132,7 +132,7 @@ def test_report_of_two_parts_is_one_if_the_machine_is_the_same(
     assert not (tmp_path / "none").exists()
 
 
-def test_target_on_either_side_is_reached_from_there_alone() -> None:
+def test_target_of_an_upper_or_a_lower_bound_is_reached_within_it() -> None:
     more, less = ({"kind": "ratio", "median": value} for value in (2.5, 1.5))
     assert Target("x", 2, at_least=True).reached(more)
     assert not Target("x", 2, at_least=True).reached(less)

@@ -133,7 +133,7 @@ def test_kernel_table_of_the_wheel_equals_the_committed_one(wheel: StubbedWheel)
     assert wheel.kernels() == json.loads(TABLE.read_text())
 
 
-def test_placement_of_what_the_table_passes_is_never_elsewhere(
+def test_placement_of_nodes_with_a_kernel_in_the_table_is_cuda(
     table: KernelTable, wheel: StubbedWheel, tmp_path: Path
 ) -> None:
     """Every operator of the opset that is content with equal inputs, in each of six types."""

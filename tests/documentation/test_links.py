@@ -24,7 +24,7 @@ def anchors(file: Path) -> set[str]:
     return set(re.findall(r'id="([^"]+)"', markdown.markdown(text, extensions=_EXTENSIONS)))
 
 
-def test_readme_is_short_enough_to_read() -> None:
+def test_readme_length_is_within_its_limit() -> None:
     assert len(README.text.splitlines()) <= 120
 
 

@@ -153,7 +153,7 @@ _Face = tuple[Floats, Floats, tuple[float, float, float]]
 
 
 def _faces(block: Building, near: Floats, far: Floats) -> list[_Face]:
-    """Everything but the facade: the wall across the street's direction, its windows, roof and chimney."""
+    """Make all faces but the facade: the wall across the street's direction, its windows, roof and chimney."""
     side, front = block.side, (0.0, 0.0, -1.0)
     outward, up = np.array([side * block.depth_m, 0.0, 0.0]), np.array([0.0, block.eaves, 0.0])
     ridge = outward / 2 + np.array([0.0, block.eaves + 0.32 * block.depth_m, 0.0])

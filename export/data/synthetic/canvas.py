@@ -57,7 +57,7 @@ class Camera:
         return pixels
 
     def pixels_per_metre(self, distance_m: float) -> float:
-        """How many target pixels one metre covers at a distance."""
+        """Number of target pixels that one metre covers at a distance."""
         return self.focal_px / distance_m
 
 

@@ -34,13 +34,13 @@ DETECTOR = DetectorRecord(
 
 def test_operating_point_sentence_one_drive_promises_nothing_on_new_ones() -> None:
     assert operating_point_sentence(POINT) == (
-        "1.500 for 5.0% false alarms; 1.0% to 10.0% (90% interval) on known drives, nothing promised on new ones (by hand)"
+        "1.500 for 5.0% false alarms; 1.0% to 10.0% (90% interval) on known drives, nothing guaranteed on new ones (by hand)"
     )
 
 
 def test_operating_point_sentence_several_drives_state_the_rate_of_new_ones() -> None:
     sentence = operating_point_sentence(dataclasses.replace(POINT, new_drive_rate=0.2))
-    assert "at most 20.0% promised on new ones" in sentence
+    assert "at most 20.0% guaranteed on new ones" in sentence
 
 
 def test_detector_sentence_plain_detector_names_frames_and_numbers() -> None:

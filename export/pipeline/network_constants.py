@@ -30,11 +30,11 @@ def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames
     if top + crop_height > frames.shape[0] or left + crop_width > frames.shape[1]:
         raise UsageError(
             f"expected --crop inside frames of {frames.shape[1]}x{frames.shape[0]}, got rows {top} to {top + crop_height}, "
-            f"columns {left} to {left + crop_width}"
+            f"columns {left} to {left + crop_width}: move or shrink it"
         )
     height, width = options.input_size or known.get("input_size") or (crop_height, crop_width)
     if min(height, width) < 1:
-        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}")
+        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
     if options.resize == "refuse" and (height, width) != (crop_height, crop_width):
         raise UsageError(
             f"expected what the network sees of a frame to have its input size {width}x{height}, got "
@@ -75,6 +75,7 @@ def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[
         block_size = constants.block_size if block_size is None else block_size
     if not 0 < drop_prob < 1 or block_size is None or block_size < 1:
         raise UsageError(
-            f"expected --drop-prob in (0, 1) and --block-size of at least 1, got {drop_prob} and {block_size}"
+            f"expected --drop-prob in (0, 1) and --block-size of at least 1, got {drop_prob} and {block_size}: "
+            "0.5 and 8 are usual choices"
         )
     return drop_prob, block_size

@@ -12,7 +12,7 @@ from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
 from export.layers.dropblock import DropBlock2D
 from export.models import DeepLabV3PlusModule
-from export.pipeline.constants import resolve_drop_block, resolve_preprocessing
+from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
 from tests.conftest import small_network
 
