@@ -52,8 +52,9 @@ def _class_of(module: nn.Module) -> str:
 
 
 def _state_of(module: nn.Module) -> dict[str, object]:
-    """A module's attributes, sets in order; a traced module's code in place of its graph."""
-    state = {name: sorted(value) if isinstance(value, set) else value for name, value in vars(module).items()}
+    """What a module would be pickled by, sets in order; a traced module's code in place of its graph."""
+    pickled: dict[str, object] = module.__getstate__()  # type: ignore[no-untyped-call]
+    state = {name: sorted(value) if isinstance(value, set) else value for name, value in pickled.items()}
     if isinstance(module, fx.GraphModule):
         state = {name: value for name, value in state.items() if name not in ("_graph", "meta")}
         state["_code"] = module.code
