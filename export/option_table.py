@@ -181,13 +181,13 @@ class Option:
         """The flag with words behind it; one that begins with a dash stands behind an equals sign, so as not to be a flag.
 
         Raises:
-            UsageError: no words, or several of which one begins with a dash.
+            UsageError: no words, several of which one begins with a dash, or the word ``--``, which argparse drops.
         """
         dashed = any(word.startswith("-") and not _NEGATIVE.fullmatch(word) for word in words)
-        if not words or (dashed and len(words) > 1 and not self.flag.adds_up):
+        if not words or "--" in words or (dashed and len(words) > 1 and not self.flag.adds_up):
             raise UsageError(
-                f"expected a value that can be typed behind {self.name}, got {' '.join(words) or 'none'}: a value of several "
-                "words has none that begins with a dash"
+                f"expected a value that can be typed behind {self.name}, got {' '.join(words) or 'none'}: -- is none, and "
+                "of several words none may begin with a dash"
             )
         return [f"{self.name}={word}" for word in words] if dashed else [self.name, *words]
 

@@ -67,7 +67,9 @@ class CommandParser(argparse.ArgumentParser):
         return self.parse_args(arguments)
 
     def _check_name(self, word: str) -> None:
-        name = word.partition("=")[0]
+        name, _, value = word.partition("=")
+        if name.startswith("--") and value == "--":  # argparse would drop it and give the flag no value
+            self.error(f"expected a value behind {name}=, got --: write another one")
         if name.startswith("--") and " " not in name and name not in self._names:
             near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.7)
             self.error(f"unrecognized arguments: {word}: {f'did you mean {near[0]}?' if near else 'see --help'}")

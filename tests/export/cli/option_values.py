@@ -37,7 +37,7 @@ WORDS = {
 
 
 def one_value(option: Option, alone: bool) -> st.SearchStrategy[object]:
-    """A value of one word; alone behind its flag a text may begin with a dash."""
+    """A value of one word; alone behind its flag a text may begin with a dash, but not be the two dashes alone."""
     if option.choices:
         return st.sampled_from(list(option.choices))
     if option.parse is Path:
@@ -46,7 +46,7 @@ def one_value(option: Option, alone: bool) -> st.SearchStrategy[object]:
         return st.integers()
     if option.parse is float:
         return st.floats(allow_nan=False) if alone else st.floats(min_value=0, allow_infinity=False)
-    return TEXT if alone else NAME
+    return TEXT.filter(lambda text: text != "--") if alone else NAME
 
 
 def values_of(option: Option) -> st.SearchStrategy[object]:

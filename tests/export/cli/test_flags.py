@@ -110,6 +110,7 @@ def test_options_from_no_more_than_needed_are_the_defaults(
         (calibrate, ["monitor", "--threads", "many"], "invalid int value: 'many'"),
         (export, [*NEEDED[export], "--crop", "1", "2"], "expected 4 arguments"),
         (calibrate, ["monitor", "more"], "unrecognized arguments: more"),
+        (export, [*NEEDED[export], "--model=--"], "expected a value behind --model=, got --"),
     ],
 )
 def test_wrong_command_line_ends_in_a_usage_error(

@@ -104,6 +104,7 @@ def test_command_words_of_a_path_that_begins_with_a_dash_name_its_folder() -> No
     ("options", "message"),
     [
         (dataclasses.replace(MONITOR, seed=3), "one value for --seed"),
+        (dataclasses.replace(MONITOR, model="--"), "behind --model, got --: -- is none"),
         (CalibrationOptions(threshold_drives=("-a", "b")), "behind --threshold-drives, got -a b"),
         (EvaluationOptions(Path("b"), (Path("day"),), severities=()), "behind --severities, got none"),
         (EvaluationOptions(Path("b"), (Path("day"),), ood={"dusk": (Path("a,b"),)}), "without a comma"),
