@@ -13,7 +13,7 @@ from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
-from export.calibration.feature_files import load_features, save_features
+from export.calibration.feature_files import check_features_file, load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import ParityError, UsageError
@@ -64,6 +64,8 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
             "expected --save-features together with --frames, got it with --features: these are in files already"
         )
     check_destination(options.destination, options.overwrite)
+    if options.save_features:
+        check_features_file(options.save_features)
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     chosen, channels = options.calibration, graphs.manifest.input.channels

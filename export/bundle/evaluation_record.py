@@ -32,7 +32,7 @@ class EvaluationRecord:
         operating_point: name of the one whose threshold counts.
         ind_frames: number of in-distribution frames.
         false_alarm_rate: share of them above the threshold, with the ends of its interval.
-        mean_auroc: over the shifts that fitted nothing; None without any.
+        mean_auroc: over the shifts that no detector was fitted on; None without any.
         shifts: every shift.
         blind: names of the shifts with an AUROC too low to call them detected.
     """

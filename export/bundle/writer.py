@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from onnx import ModelProto
 from export.atomic_write import recover_interrupted
 from export.bundle.evaluation_record import EvaluationRecord
 from export.bundle.model_card import model_card
+from export.destination import check_parent_folder
 from export.errors import UsageError
 from export.graphs.shared_weights import share_weights
 from lsood_runtime import Manifest
@@ -28,10 +28,7 @@ def check_destination(out: Path, overwrite: bool) -> None:
     Raises:
         UsageError: the destination exists and may not be replaced, is no bundle, or its parent is missing or read-only.
     """
-    if not out.parent.is_dir():
-        raise UsageError(f"expected the folder {out.parent} to exist, it does not: make it, or choose another --out")
-    if not os.access(out.parent, os.W_OK):
-        raise UsageError(f"expected to be able to write into {out.parent}, it is read-only: choose another --out")
+    check_parent_folder(out, "choose another --out")
     recover_interrupted(out)
     if not out.exists():
         return

@@ -15,9 +15,25 @@ import numpy as np
 
 from export.atomic_write import atomic_file
 from export.calibration.features import Features
+from export.destination import check_parent_folder
 from export.errors import UsageError
 
 _NETWORK = "network_sha256"
+
+
+def check_features_file(path: Path) -> None:
+    """Refuse a file that :func:`save_features` could not write in the end, before the frames are measured.
+
+    Raises:
+        UsageError: another suffix than ``.npz``, or its folder is missing or read-only.
+    """
+    _check_suffix(path)
+    check_parent_folder(path, "choose another --save-features")
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix != ".npz":
+        raise UsageError(f"expected a file ending in .npz for features, got {path}: choose another name")
 
 
 def save_features(path: Path, features: Features, network_sha256: str) -> None:
@@ -31,8 +47,7 @@ def save_features(path: Path, features: Features, network_sha256: str) -> None:
     Raises:
         UsageError: another suffix, or a folder that cannot be written to.
     """
-    if path.suffix != ".npz":
-        raise UsageError(f"expected a file ending in .npz for features, got {path}: choose another name")
+    _check_suffix(path)
     arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(features)}
     arrays[_NETWORK] = np.array(network_sha256)
     try:
@@ -66,7 +81,9 @@ def _load(path: Path, network_sha256: str) -> Features:
             features = Features(**{field.name: arrays[field.name] for field in fields(Features)})
             network = str(arrays[_NETWORK])
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
-        raise UsageError(f"expected a file of features, cannot read {path}: {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"expected a file of features, cannot read {path} ({type(error).__name__}): name one that --save-features wrote"
+        ) from error
     if network != network_sha256:
         raise UsageError(
             f"expected features that this bundle's network measured, {path} is of another: measure them again"

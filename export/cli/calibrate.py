@@ -46,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
             reporter.stage(f"left out of the new bundle, since only an export can make it: {', '.join(result.dropped)}")
         if not console.quiet:
             print_calibrated(options.destination, result.manifest)
-            print(next_command("python", "-m", "lsood_runtime", "diff", options.bundle, options.destination))
+            replaced = options.destination.resolve() == options.bundle.resolve()
+            then = ("inspect", options.bundle) if replaced else ("diff", options.bundle, options.destination)
+            print(next_command("python", "-m", "lsood_runtime", *then))
 
     return run_command(work, console)

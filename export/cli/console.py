@@ -66,6 +66,17 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
             traceback.print_exc()
         print(f"export: error: {error}", file=sys.stderr)
         return error.exit_code if isinstance(error, ExportError) else 1
+    except BrokenPipeError:  # the reader of stdout has gone, which is no fault of a file
+        raise
+    except OSError as error:
+        if options.verbose:
+            traceback.print_exc()
+        print(
+            f"export: error: expected to read or write {error.filename or 'a file'}, got {error.strerror or error}: "
+            "check the path, its permissions and the free space of the disk",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("export: interrupted; nothing is half written", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ from export.atomic_write import recover_interrupted
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
+from export.destination import check_parent_folder
 from export.evaluation.options import EvaluationOptions
 from export.option_table import flag
 
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str]) -> int:
             check_report_packages()
             check_report_folder(output.report)
         if output.update_card:
+            check_parent_folder(options.bundle, "copy the bundle to another folder, or leave --update-card out")
             recover_interrupted(options.bundle)
         result = evaluate(options, reporter)
         if output.report is not None:

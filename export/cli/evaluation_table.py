@@ -31,7 +31,7 @@ def print_evaluation(result: Evaluation) -> None:
         )
     console.print(table)
     if result.shifts:
-        means = Table(title="mean AUROC, shifts that fitted nothing")
+        means = Table(title="mean AUROC over shifts that no detector was fitted on")
         means.add_column("score")
         means.add_column("AUROC", justify="right")
         means.add_row("this monitor", f"{result.mean_auroc:.3f}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from export.atomic_write import atomic_file
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
-from export.errors import UsageError
+from export.destination import check_parent_folder
 from export.option_table import INPUT_AND_OUTPUT, flag
 from export.search.options import SearchOptions
 
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         from export.cli.search_table import print_search, write_csv, write_json  # here, since --help needs no torch
         from export.search.search import search
 
-        if output.out is not None and not output.out.parent.is_dir():
-            raise UsageError(f"expected the folder {output.out.parent} to exist, it does not: make it first")
+        if output.out is not None:
+            check_parent_folder(output.out, "choose another --out")
         options = options_from(flags, SearchOptions)
         result = search(options, reporter)
         if output.out is not None:

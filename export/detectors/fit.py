@@ -67,7 +67,7 @@ def fit_detector(
         if not 1 <= pca_components <= min(count, dimensions):
             raise CalibrationError(
                 f"expected 1 to {min(count, dimensions)} PCA components for {count} frames of {dimensions} dimensions, "
-                f"got {pca_components}: ask for fewer, or calibrate on more frames"
+                f"got {pca_components}: choose a number in this range, or calibrate on more frames"
             )
         steps.append(("pca", PCA(pca_components, whiten=True, random_state=seed)))
     labels = None if ood is None else np.repeat([0, 1], [len(ind), len(ood)])

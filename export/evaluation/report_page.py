@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.atomic_write import atomic_folder, recover_interrupted
+from export.destination import check_parent_folder
 from export.errors import UsageError
 from export.evaluation.bootstrap import Interval
 from export.evaluation.report_summary import summary
@@ -55,12 +56,9 @@ def check_report_folder(folder: Path) -> None:
     """Refuse a folder that could not be written to in the end, before the frames are scored.
 
     Raises:
-        UsageError: its parent is missing, or it holds something other than a report.
+        UsageError: its parent is missing or read-only, or it holds something other than a report.
     """
-    if not folder.parent.is_dir():
-        raise UsageError(
-            f"expected the folder {folder.parent} to exist, it does not: make it, or choose another --report"
-        )
+    check_parent_folder(folder, "choose another --report")
     recover_interrupted(folder)
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / _MARK).is_file())):
         raise UsageError(f"expected a report or nothing at {folder}, found something else: choose another --report")

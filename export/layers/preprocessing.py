@@ -4,6 +4,7 @@
 Training, calibration and the exported graph all call this module, so that no two of them can differ.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -52,9 +53,9 @@ class Preprocessing(nn.Module):
         crop: tuple[int, int, int, int] | None = None,
     ) -> None:
         super().__init__()
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or not all(map(math.isfinite, (*mean, *std))):
             raise ValueError(
-                f"expected three means and three standard deviations above zero, got {mean} and {std}: "
+                f"expected three means and three standard deviations above zero, all finite, got {mean} and {std}: "
                 "give one of each for R, G and B"
             )
         if channels not in ("rgb", "bgr"):

@@ -209,6 +209,9 @@ def test_load_features_of_wrong_files_is_refused(bundle: Path, drives: Path, tmp
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(UsageError, match="cannot read"):
         load_features([path], network)
+    (tmp_path / "a.npz").write_text("no archive")
+    with pytest.raises(UsageError, match=r"cannot read .*a\.npz \(ValueError\): name one that --save-features wrote"):
+        load_features([path], network)
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
 
 
@@ -240,6 +243,9 @@ def test_calibrate_command_runs_without_torch(bundle: Path, drives: Path, tmp_pa
     once_more = subprocess.run([*command, "--false-alarm-rate", "0.2"], capture_output=True, text=True, check=False)
     assert once_more.returncode == 2
     assert "--overwrite" in once_more.stderr
+    in_place = ["--false-alarm-rate", "0.2", "--out", str(tmp_path / "monitor"), "--overwrite"]
+    replaced = subprocess.run([*command, *in_place], capture_output=True, text=True, check=True)
+    assert replaced.stdout.endswith(f"next: python -m lsood_runtime inspect {tmp_path / 'monitor'}\n")
     import_torch = subprocess.run(
         [sys.executable, "-c", _WITHOUT_TORCH, "--ckpt", "x", "--frames", "y", "--out", "z"],
         capture_output=True,

@@ -46,6 +46,36 @@ def test_run_command_on_a_damaged_bundle_gives_one(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "export: error: expected a whole bundle\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "bundle"), "read or write bundle, got Permission denied: check"),
+        (OSError(28, "No space left on device"), "read or write a file, got No space left on device: check"),
+        (OSError("no medium"), "read or write a file, got no medium: check"),
+    ],
+)
+def test_run_command_that_the_system_refuses_a_file_gives_one_line(
+    error: OSError, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(_: ConsoleReporter) -> None:
+        raise error
+
+    assert run_command(work, ConsoleOptions()) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"export: error: expected to {line}")
+    assert printed.count("\n") == 1
+    assert run_command(work, ConsoleOptions(verbose=True)) == 1
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+def test_run_command_whose_reader_has_gone_leaves_the_error_to_the_interpreter() -> None:
+    def work(_: ConsoleReporter) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run_command(work, ConsoleOptions())
+
+
 def test_run_command_that_is_verbose_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     def work(_: ConsoleReporter) -> None:
         raise CheckpointError("broken")

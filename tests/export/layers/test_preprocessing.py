@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one resizer against Pillow, and the normalisation against arithmetic."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,8 @@ def test_preprocessing_with_a_crop_takes_the_slice() -> None:
         ({"crop": (-1, 0, 2, 2)}, "starts inside"),
         ({"crop": (0, 0, 0, 2)}, "at least 1 x 1"),
         ({"mean": (0.5,)}, "three means"),
+        ({"mean": (0.5, math.nan, 0.5)}, "all finite"),
+        ({"std": (0.2, math.inf, 0.2)}, "all finite"),
         ({"std": (0.2, 0.2, 0)}, "above zero"),
         ({"channels": "gbr"}, "'gbr'"),
     ],
