@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a search works on, from its options, the checkpoint and the frames."""
+"""Check the options of a search, and read its checkpoint and frames."""
 
 from dataclasses import dataclass
 
