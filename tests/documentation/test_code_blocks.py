@@ -37,7 +37,6 @@ MISSING = (
 )
 RUNS_ELSEWHERE = {
     "python examples/guide.py --out runs/guide": "tests/export/guide/test_guide_script.py",
-    "lsood inspect monitor/ | grep threshold": "tests/examples/test_cpp_example.py",
 }
 
 
