@@ -37,6 +37,12 @@ FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
 CAMVID = SHARED / "data" / "camvid"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Give every test the same random numbers of torch, whatever ran before it in this worker."""
+    torch.manual_seed(0)
+
+
 def save_checkpoint(module: pl.LightningModule, path: Path, **hyper_parameters: Any) -> Path:
     """Write what a Trainer writes: weights and hyper-parameters; ``hyper_parameters`` replace the module's own."""
     contents = {
