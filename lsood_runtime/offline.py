@@ -32,6 +32,7 @@ from lsood_runtime._bundle.records import (
     PrecisionRecord,
     SegmentationRecord,
     TapRecord,
+    noise_name,
 )
 from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
 from lsood_runtime._exceptions import one_line
@@ -67,6 +68,7 @@ __all__ = [
     "TapRecord",
     "detector_sentence",
     "finite_or_none",
+    "noise_name",
     "one_line",
     "open_bundle",
     "operating_point_sentence",

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.graphs.monitor_forms import Form
-from export.graphs.noise import NoiseBatch, noise_name
-from lsood_runtime.offline import GOLDEN_FILE, GoldenFrames
+from export.graphs.noise import NoiseBatch
+from lsood_runtime.offline import GOLDEN_FILE, GoldenFrames, noise_name
 
 TOLERANCE = {"cpu": 0.02, "gpu": 0.2}
 """Shares of the interquartile range of the held-out scores, by kind of provider."""

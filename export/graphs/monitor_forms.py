@@ -9,8 +9,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from export.graphs.noise import NoiseBatch, noise_name
-from lsood_runtime.offline import session_options
+from export.graphs.noise import NoiseBatch
+from lsood_runtime.offline import noise_name, session_options
 
 MonitorOutputs = Mapping[str, NDArray[Any]]
 """``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""

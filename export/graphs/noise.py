@@ -11,15 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
+from lsood_runtime.offline import noise_name
+
 NoiseBatch = Sequence[NDArray[np.float32]]
 """One array for each site, ``(B, S, *noise_shape)`` in [0, 1); empty for a graph that takes no noise."""
 
 _RANDOM = ("RandomUniform", "RandomUniformLike")
-
-
-def noise_name(site: int) -> str:
-    """Name the graph input that holds a site's noise."""
-    return f"noise_{site}"
 
 
 class NoiseSource:

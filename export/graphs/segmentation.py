@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from export.errors import ConversionError, first_line
 from export.graphs.detector import OPSET
-from export.graphs.noise import NoiseSource, noise_name
+from export.graphs.noise import NoiseSource
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.layers.preprocessing import Preprocessing
+from lsood_runtime.offline import noise_name
 
 
 class MonitoredNetwork(nn.Module):

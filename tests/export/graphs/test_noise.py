@@ -7,11 +7,12 @@ import pytest
 import torch
 from onnx import ModelProto
 
-from export.graphs.noise import NoiseSource, expose_noise, noise_name, seed_noise
+from export.graphs.noise import NoiseSource, expose_noise, seed_noise
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
+from lsood_runtime.offline import noise_name
 from tests.networks import HEIGHT, WIDTH, DropoutUNet, settled
 
 SAMPLES = 6
