@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import open_bundle
-from lsood_runtime._exceptions import BundleError, FrameError
+from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
 from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
@@ -109,14 +109,9 @@ class OoDMonitor:
         contents = open_bundle(bundle)
         self._manifest, self._validate = contents.manifest, validate
         self._channels = channels or self._manifest.input.channels
-        points = self._manifest.operating_points
-        self._operating_point = self._manifest.operating_point if operating_point is None else operating_point
-        if self._operating_point not in points:
-            raise BundleError(
-                f"expected an operating point of the bundle ({', '.join(points)}), got {self._operating_point!r}: "
-                "choose one of these"
-            )
-        self._rule = VerdictRule(points[self._operating_point].value, self._manifest.calibration.scores, deadline_ms)
+        self._operating_point = self._manifest.choose_operating_point(operating_point)
+        threshold = self._manifest.operating_points[self._operating_point].value
+        self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms)
         options = LoadOptions(
             providers=resolved,
             allow_fallback=allow_fallback,

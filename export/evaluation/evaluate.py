@@ -20,7 +20,6 @@ from export.evaluation.scored_sets import FrameSet, label_files, score_set
 from export.evaluation.shown_frames import shown_frames
 from export.frames.files import FrameFiles
 from export.reporter import SILENT, Reporter
-from lsood_runtime import BundleError
 
 
 def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluation:
@@ -33,12 +32,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     manifest = graphs.manifest
-    point = manifest.operating_point if options.operating_point is None else options.operating_point
-    if point not in manifest.operating_points:
-        raise BundleError(
-            f"expected an operating point of the bundle ({', '.join(manifest.operating_points)}), got {point!r}: "
-            "choose one by --operating-point"
-        )
+    point = manifest.choose_operating_point(options.operating_point)
     sources = list(frame_sources(options, manifest.input.channels))
     labels = label_files(options.labels)
     if labels and manifest.segmentation.kind == "none":

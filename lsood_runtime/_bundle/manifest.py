@@ -119,6 +119,20 @@ class Manifest:
         """The operating point that holds unless another is chosen."""
         return self.operating_points[self.operating_point]
 
+    def choose_operating_point(self, name: str | None) -> str:
+        """The name of one of the operating points; None for the one that the manifest names.
+
+        Raises:
+            BundleError: the bundle has no operating point of this name.
+        """
+        chosen = self.operating_point if name is None else name
+        if chosen not in self.operating_points:
+            raise BundleError(
+                f"expected an operating point of the bundle ({', '.join(self.operating_points)}), got {chosen!r}: "
+                "choose one of these"
+            )
+        return chosen
+
     def to_json(self) -> str:
         """The manifest as indented JSON.
 

@@ -63,6 +63,7 @@ def expected_false_alarms(
         seed: of the simulation.
 
     Raises:
+        BundleError: the bundle has no such operating point.
         ValueError: a rate or a number of frames that is not above 0, or a calibration too small for the policy.
     """
     if not 0 < frames_per_second < math.inf or frames < 1:
@@ -70,7 +71,7 @@ def expected_false_alarms(
             f"expected a frame rate and a number of frames above 0, got {frames_per_second} and {frames}: pass positive ones"
         )
     together = correlation_frames(manifest.calibration)
-    point = manifest.operating_points[operating_point or manifest.operating_point]
+    point = manifest.operating_points[manifest.choose_operating_point(operating_point)]
     uniform = _correlated_uniform(frames, together, np.random.default_rng(seed))
     steps = len(manifest.calibration.scores) + 1
     p_values = (np.ceil(uniform * steps) / steps).tolist()

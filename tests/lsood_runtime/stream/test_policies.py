@@ -14,6 +14,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm, poisson
 
 from lsood_runtime import (
+    BundleError,
     CalibrationRecord,
     Cusum,
     Evidence,
@@ -199,3 +200,8 @@ def test_expected_false_alarms_impossible_numbers_are_refused() -> None:
     for rate, frames in ((0.0, 10), (math.inf, 10), (1.0, 0)):
         with pytest.raises(ValueError, match="above 0"):
             expected_false_alarms(KOfN(), MANIFEST, frames_per_second=rate, frames=frames)
+
+
+def test_expected_false_alarms_at_an_operating_point_that_the_bundle_lacks_are_refused() -> None:
+    with pytest.raises(BundleError, match=r"expected an operating point of the bundle \(.*\), got 'strict'"):
+        expected_false_alarms(KOfN(1, 1), MANIFEST, frames_per_second=1, operating_point="strict", frames=10)
