@@ -36,6 +36,7 @@ from typing import BinaryIO
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV)
+_NO_FOLDER_FLUSH = (errno.EINVAL, errno.EOPNOTSUPP)  # of file systems that flush files alone
 _renameat2: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
@@ -178,9 +179,7 @@ def _flush(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if not (
-            path.is_dir() and error.errno in (errno.EINVAL, errno.EOPNOTSUPP)
-        ):  # file systems that flush no folders
+        if not (path.is_dir() and error.errno in _NO_FOLDER_FLUSH):
             raise
     finally:
         os.close(descriptor)

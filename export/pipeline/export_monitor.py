@@ -25,11 +25,14 @@ class ExportResult:
 
     Attributes:
         manifest: of the bundle.
-        parity: how closely its graphs follow the PyTorch network.
     """
 
     manifest: Manifest
-    parity: ParityRecord
+
+    @property
+    def parity(self) -> ParityRecord:
+        """How closely the bundle's graphs follow the PyTorch network."""
+        return self.manifest.parity
 
 
 def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> ExportResult:
@@ -52,5 +55,4 @@ def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> Expor
     verified = verify_monitor(inputs, sampled, monitor, traced, reporter)
     reduced = reduce_monitor(inputs, sampled, converted, verified, reporter)
     reporter.stage(f"writing {options.out}")
-    manifest = write_monitor(inputs, sampled, reduced)
-    return ExportResult(manifest=manifest, parity=manifest.parity)
+    return ExportResult(write_monitor(inputs, sampled, reduced))
