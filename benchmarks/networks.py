@@ -19,12 +19,12 @@ from sklearn.pipeline import Pipeline
 from export.detectors.fit import fit_detector
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
+from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
-from export.sampling.mask_mode import Mode
 from export.sampling.sampler import Sampler, build_sampler
 from lsood_runtime._inference.device_pass import DTYPES, DevicePass
 from lsood_runtime._inference.frame_pass import FramePass, HostPass

@@ -8,8 +8,8 @@ from onnx import ModelProto
 
 from export.graphs.noise import NoiseSource
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
+from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
-from export.sampling.mask_mode import Mode
 from export.sampling.sampler import build_sampler
 from tests.export.sampling.test_sampler import CASES
 from tests.networks import HEIGHT, WIDTH, settled

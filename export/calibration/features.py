@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export.calibration.feature_key import FeatureKind
 from export.errors import UsageError
+from export.features.key import FeatureKind
 from export.graphs.evaluation_outputs import EVALUATION, OUTPUT_SCORES
 from export.graphs.monitor_forms import run_graph
 from export.graphs.noise import NoiseSource

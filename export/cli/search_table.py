@@ -10,8 +10,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from export.calibration.feature_key import FeatureKey
 from export.cli.next_command import next_command
+from export.features.key import FeatureKey
 from export.search.options import SearchOptions
 from export.search.ranking import RankedCandidate
 from export.search.search import SearchResult, export_command
@@ -27,7 +27,7 @@ def write_json(result: SearchResult, file: TextIO) -> None:
 def _fields(one: RankedCandidate) -> dict[str, object]:
     worst, least = one.worst
     return {
-        "features": str(one.candidate.features),
+        "features": one.candidate.features.words,
         "detector": one.candidate.detector,
         "pca": one.candidate.pca_components,
         "mean_auroc": one.mean_auroc,
@@ -69,14 +69,14 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
         console.print(line)
     if result.best is not None:
         best = result.best.candidate
-        console.print(f"best that an export can make: {best.features}, {best.detector}")
+        console.print(f"best that an export can make: {best.features.words}, {best.detector}")
         print(next_command("python", "-m", "export", *export_command(best, options)))
 
 
 def _short_names(features: Sequence[FeatureKey]) -> dict[FeatureKey, str]:
     """Names of the features with the last part of the tap's name alone, where these are all different."""
-    short = {key: str(replace(key, tap=key.tap and key.tap.rpartition(".")[2])) for key in features}
-    return short if len(set(short.values())) == len(short) else {key: str(key) for key in features}
+    short = {key: replace(key, layer=key.layer and key.layer.rpartition(".")[2]).words for key in features}
+    return short if len(set(short.values())) == len(short) else {key: key.words for key in features}
 
 
 def _guide_lines(result: SearchResult) -> Iterator[str]:

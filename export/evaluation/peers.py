@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from export.calibration.feature_key import FeatureKind
 from export.calibration.features import Features
 from export.detectors.fit import fit_detector
 from export.detectors.registry import detectors_on_ind_frames
+from export.features.key import FeatureKind
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from typing import get_args
 from export.calibration.options import AUTO
 from export.detectors.registry import DETECTORS
 from export.errors import UsageError
+from export.layers.mask_mode import Mode
 from export.precision.options import FLOAT32
-from export.sampling.mask_mode import Mode
 from lsood_runtime.offline import PRECISIONS
 
 Names = tuple[str, ...]

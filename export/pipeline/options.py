@@ -6,11 +6,11 @@ from pathlib import Path
 
 from export.calibration.options import CalibrationOptions
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
+from export.layers.mask_mode import Mode
 from export.option_table import INPUT_AND_OUTPUT, flag
 from export.pipeline.capabilities import format_help, format_names
 from export.pipeline.network_options import NETWORK, NetworkOptions
 from export.precision.options import PrecisionOptions
-from export.sampling.mask_mode import Mode
 
 _SAMPLING = "sampling"
 _FORMS = "more forms of the monitor, in the same folder"

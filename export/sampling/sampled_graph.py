@@ -5,6 +5,7 @@ import operator
 
 from torch import fx, nn
 
+from export.layers.mask_mode import Mode
 from export.sampling.batch_region import Region, Role, descendants
 from export.sampling.graph_modules import (
     ApplyMasks,
@@ -19,7 +20,6 @@ from export.sampling.graph_modules import (
 )
 from export.sampling.marked_graph import MarkedGraph, is_mark
 from export.sampling.mask_bank import MaskBank
-from export.sampling.mask_mode import Mode
 from export.sampling.plan import Plan, Reading
 from export.sampling.site import Site
 

@@ -11,9 +11,9 @@ from typing import get_args
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, TapError
+from export.layers.mask_mode import Mode
 from export.sampling.marked_graph import mark_network
 from export.sampling.mask_bank import MaskBank, check_no_drop_probability, draw_mask_bank
-from export.sampling.mask_mode import Mode
 from export.sampling.plan import check_taps, plan_sampling
 from export.sampling.sampled_graph import SampledGraph
 from export.sampling.site import Site

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.feature_key import FeatureKey, FeatureKind
 from export.detectors.entropy import latent_entropy
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
+from export.features.key import FeatureKey, FeatureKind
 from export.graphs.evaluation_outputs import OUTPUT_SCORES
 from export.graphs.monitor_forms import run_graph
 from export.reporter import Reporter
@@ -54,7 +54,7 @@ def _features_of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[F
         found |= {FeatureKey.entropy(tap.name, count): entropy[tap.start : tap.stop] for tap in graphs.taps}
     found |= {FeatureKey.moments(tap.name): moments[:, tap.start : tap.stop].ravel() for tap in graphs.taps}
     scores = outputs["output_scores"][0]
-    found |= {FeatureKey(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
+    found |= {FeatureKey.output_score(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
     if graphs.guide is not None:
         latent_samples = run_graph(graphs.guide.session, frame[None], [])["latent_samples"][0]
         found[graphs.guide.key] = latent_entropy(latent_samples, DEFAULT_NEIGHBORS)

@@ -8,9 +8,9 @@ import onnxruntime as ort
 from onnx import ModelProto
 from torch import Tensor, nn
 
-from export.calibration.feature_key import FeatureKey
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import check_logits, run_once
+from export.features.key import FeatureKey
 from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
 from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph

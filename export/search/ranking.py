@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from export.calibration.feature_key import FeatureKey
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.auroc import auroc
 from export.detectors.fit import fit_detector
@@ -16,6 +15,7 @@ from export.detectors.kde_classifier import KDELogOdds
 from export.detectors.registry import DETECTORS
 from export.errors import UsageError
 from export.evaluation.ood_metrics import ind_flagged
+from export.features.key import FeatureKey
 from export.search.features import Floats, SearchFeatures
 from export.search.folds import Fold, Shares, rows_in_fold, split_shifts
 

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.feature_key import FeatureKind
 from export.detectors.fit import fit_detector
 from export.detectors.registry import DETECTORS
+from export.features.key import FeatureKind
 from export.option_table import command_words
 from export.reporter import SILENT, Reporter
 from export.search.features import SearchFeatures, collect
@@ -117,7 +117,7 @@ def _exportable(candidate: Candidate, options: SearchOptions) -> bool:
 
 def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
     """The tap and S of a candidate that can be exported."""
-    tap, samples = candidate.features.tap, candidate.features.samples
+    tap, samples = candidate.features.layer, candidate.features.samples
     assert tap is not None  # an export makes bundles of entropies alone
     assert samples is not None
     return tap, samples

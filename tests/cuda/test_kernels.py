@@ -15,8 +15,8 @@ from export.detectors.fit import fit_detector
 from export.detectors.registry import DETECTORS
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.fused import fused_graph
+from export.layers.mask_mode import Mode
 from export.precision.float16 import to_float16
-from export.sampling.mask_mode import Mode
 from tests.cuda.kernels import Kernel, KernelTable, off_cuda
 from tests.cuda.traps import TRAPS, graph
 from tests.exported_graphs import NETWORK_CASES, network_graph

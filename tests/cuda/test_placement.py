@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, defs, helper, shape_inference
 
+from export.layers.mask_mode import Mode
 from export.precision.float16 import to_float16
-from export.sampling.mask_mode import Mode
 from lsood_runtime import OoDMonitor
 from tests.cuda.kernels import TABLE, KernelTable, off_cuda
 from tests.cuda.placement import CPU, CUDA, PlacementUnavailableError, StubbedWheel

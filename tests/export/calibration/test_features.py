@@ -17,11 +17,11 @@ from scipy.stats import entropy as shannon
 from torch import Tensor
 
 from export.calibration import features
-from export.calibration.feature_key import FeatureKind
 from export.calibration.features import EvaluationGraphs, Features, FrameFeatures, measure
 from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
 from export.errors import UsageError
+from export.features.key import FeatureKind
 from export.graphs.evaluation_outputs import OUTPUT_SCORES, with_outputs
 from export.graphs.segmentation import output_scores
 from export.layers.preprocessing import Preprocessing

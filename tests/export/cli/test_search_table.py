@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from export.calibration.feature_key import FeatureKey, FeatureKind
 from export.cli.search_table import print_search, write_csv, write_json
+from export.features.key import FeatureKey, FeatureKind
 from export.search.options import SearchOptions
 from export.search.ranking import Candidate, RankedCandidate
 from export.search.search import SearchResult
 
 OPTIONS = SearchOptions(Path("x.ckpt"), (Path("day"),))
-ENERGY = RankedCandidate(Candidate(FeatureKey(FeatureKind.ENERGY), "output"), {"fog": 0.75, "mud": 0.25}, 0.5)
+ENERGY = RankedCandidate(
+    Candidate(FeatureKey.output_score(FeatureKind.ENERGY), "output"), {"fog": 0.75, "mud": 0.25}, 0.5
+)
 BEST = RankedCandidate(Candidate(FeatureKey.entropy("net.layer3", 16), "kde", 4), {"fog": 1.0, "mud": 0.5}, 0.25, 1.5)
 GUIDE = RankedCandidate(Candidate(FeatureKey.entropy("net.drop", 10, "fresh"), "guide"), {"mud": 0.625}, 0.5)
 RESULT = SearchResult((BEST, ENERGY), BEST, GUIDE, BEST.over(["mud"]))

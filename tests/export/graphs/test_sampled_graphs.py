@@ -12,8 +12,8 @@ from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import nn
 
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
+from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
-from export.sampling.mask_mode import Mode
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
 from tests.networks import (

@@ -9,8 +9,8 @@ from export.detectors.fit import fit_detector
 from export.detectors.registry import DETECTORS
 from export.graphs.segmentation import MonitoredNetwork
 from export.graphs.torchscript import TorchMonitor, trace_monitor
+from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
-from export.sampling.mask_mode import Mode
 from export.sampling.sampler import build_sampler
 from tests.export.sampling.test_sampler import CASES
 from tests.networks import HEIGHT, WIDTH, settled

@@ -11,11 +11,11 @@ import pytest
 from export.calibration.options import CalibrationOptions
 from export.detectors.registry import DETECTORS
 from export.errors import UsageError
+from export.layers.mask_mode import Mode
 from export.pipeline.capabilities import FORMATS, capability_table, format_help, format_names, wanted_formats
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
 from export.precision.options import PrecisionOptions
-from export.sampling.mask_mode import Mode
 from lsood_runtime.offline import PRECISIONS
 from tests.conftest import write_scenes
 

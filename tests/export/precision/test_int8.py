@@ -17,11 +17,11 @@ from onnx.reference import ReferenceEvaluator
 from export.errors import UsageError
 from export.graphs.monitor_forms import cpu_session, graph_feed, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource, expose_noise
+from export.layers.mask_mode import Mode
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.network_body import layer_name, network_body
 from export.precision.options import INT8, INT8_TENSORRT
-from export.sampling.mask_mode import Mode
 from tests.exported_graphs import SAMPLES, network_graph
 from tests.networks import HEIGHT, WIDTH
 

@@ -8,8 +8,8 @@ import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
+from export.layers.mask_mode import Mode
 from export.sampling.marked_graph import is_mark
-from export.sampling.mask_mode import Mode
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import Sampler, build_sampler
 from tests.networks import (

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import export.pipeline.export_monitor
 import export.search.search
-from export.calibration.feature_key import FeatureKey
 from export.cli import export as export_cli
 from export.cli import search as search_cli
 from export.cli.next_command import next_command
+from export.features.key import FeatureKey
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
 from export.search.ranking import Candidate
@@ -140,7 +140,7 @@ def test_export_command_of_a_search_when_typed_asks_for_the_same_options(
     options = commands.search(words)
     exported = commands.export(line_of(candidate, options))
     assert {name: getattr(exported, name) for name in wanted} == wanted
-    assert (exported.tap, exported.mc_samples) == ((candidate.features.tap,), candidate.features.samples)
+    assert (exported.tap, exported.mc_samples) == ((candidate.features.layer,), candidate.features.samples)
     assert (exported.calibration.detector, exported.calibration.pca) == (candidate.detector, candidate.pca_components)
 
 

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.feature_key import FeatureKey, FeatureKind
 from export.errors import UsageError
+from export.features.key import FeatureKey, FeatureKind
 from export.frames.files import FrameFiles
 from export.search.features import SearchFeatures
 from export.search.folds import two_folds
@@ -54,7 +54,7 @@ def test_cross_validate_without_a_shift_in_one_half_is_refused(files: FrameFiles
 
 
 def test_candidates_of_a_tap_and_an_output_are_every_combination() -> None:
-    moments, energy = FeatureKey.moments("layer"), FeatureKey(FeatureKind.ENERGY)
+    moments, energy = FeatureKey.moments("layer"), FeatureKey.output_score(FeatureKind.ENERGY)
     found = list(candidates([KEY, moments, energy], ["kde", "knn"], [0, 4]))
     on_taps = [Candidate(key, kind, count) for key in (KEY, moments) for kind in ("kde", "knn") for count in (None, 4)]
     assert found == [*on_taps, Candidate(energy, "output")]

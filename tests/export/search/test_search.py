@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from export.calibration.feature_key import FeatureKey
 from export.checkpoint.load import load_checkpoint
 from export.cli import search as command
 from export.cli.export import build_parser
@@ -24,6 +23,7 @@ from export.data import SyntheticRoads, degrade
 from export.detectors.entropy import latent_entropy
 from export.detectors.kernel_density import ExactKernelDensity
 from export.errors import UsageError
+from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlock2D
 from export.layers.preprocessing import Preprocessing
@@ -67,7 +67,9 @@ def test_search_of_two_taps_ranks_every_combination_best_first(result: SearchRes
         (name, detector, pca) for name in features for detector in ("kde", "kde-classifier") for pca in (None, 4)
     }
     outputs = {(name, "output", None) for name in ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")}
-    got = [(str(one.candidate.features), one.candidate.detector, one.candidate.pca_components) for one in result.ranked]
+    got = [
+        (one.candidate.features.words, one.candidate.detector, one.candidate.pca_components) for one in result.ranked
+    ]
     assert set(got) == expected | outputs
     assert len(got) == len(set(got))
     means = [one.mean_auroc for one in result.ranked]

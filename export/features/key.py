@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed keys of the features of a frame; the text of a key is the name of the ONNX output that gives the feature."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self, get_args
+
+from export.layers.mask_mode import Mode
+
+LATENT_SAMPLES = "latent_samples"
+"""Output ``(B, S, C)`` of the network's graph, from which the detector's graph computes the entropies."""
+
+
+class FeatureKind(StrEnum):
+    """Kind of a feature."""
+
+    ENTROPY = "entropy"
+    """``(B, C)``: entropies of the taps' channels over their samples, nats."""
+    MOMENTS = "moments"
+    """``(B, 2 C)``: mean of each channel of a layer over its map, then the logarithms of the standard deviations."""
+    LOGIT_MOMENTS = "logit_moments"
+    """``(B, 2 K)``: mean of each class's logit over the pixels, then the logarithms of the standard deviations."""
+    CLASS_SHARE = "class_share"
+    """``(B, K)``: share of the pixels that each class is predicted for."""
+    PREDICTIVE_ENTROPY = "predictive_entropy"
+    """``(B, 1)``: entropy of the class probabilities of a pixel, nats, aggregated over the pixels."""
+    MAXIMUM_SOFTMAX = "maximum_softmax"
+    """``(B, 1)``: minus the largest probability (Hendrycks and Gimpel 2017), aggregated over the pixels."""
+    MAXIMUM_LOGIT = "maximum_logit"
+    """``(B, 1)``: minus the largest logit (Hendrycks et al. 2022), aggregated over the pixels."""
+    ENERGY = "energy"
+    """``(B, 1)``: minus the logarithm of the sum of the logits' exponentials (Liu et al. 2020), aggregated alike."""
+
+    @property
+    def is_output_score(self) -> bool:
+        """Whether the feature is one number, a score of the network's own output: higher = further from training."""
+        return self in OUTPUT_SCORES
+
+
+OUTPUT_SCORES = (
+    FeatureKind.PREDICTIVE_ENTROPY,
+    FeatureKind.MAXIMUM_SOFTMAX,
+    FeatureKind.MAXIMUM_LOGIT,
+    FeatureKind.ENERGY,
+)
+"""Scores of a pixel that are computed from its logits, in the order of the graph's outputs."""
+
+
+class Aggregate(StrEnum):
+    """How the score of every pixel becomes one number of the frame."""
+
+    MEAN = "mean"
+    Q90 = "q90"
+    """Quantile 0.9."""
+    Q95 = "q95"
+    """Quantile 0.95."""
+    WORST5 = "worst5"
+    """Mean over the highest 5 % of the pixels."""
+    BOUNDARY = "boundary"
+    """Mean over the pixels that have a neighbour of another predicted class, among the four nearest."""
+    INTERIOR = "interior"
+    """Mean over the other pixels. Where there are no pixels of one of the two kinds, both are the mean over all."""
+
+
+@dataclass(frozen=True)
+class FeatureKey:
+    """Key of one feature of a frame.
+
+    ``str(key)`` is the name of the feature in graphs, bundles and feature files, and :meth:`parse` reads it back.
+
+    Attributes:
+        kind: of the feature.
+        layer: of moments; of entropies the tap where several are compared, None for all taps of a bundle together.
+        samples: S of the entropies where several are compared; None else.
+        masks: mode of the masks of these entropies; None else.
+        aggregate: of a score of the output; None else.
+
+    Raises:
+        ValueError: an attribute that the kind does not have, or one that is missing.
+    """
+
+    kind: FeatureKind
+    layer: str | None = None
+    samples: int | None = None
+    masks: Mode | None = None
+    aggregate: Aggregate | None = None
+
+    def __post_init__(self) -> None:
+        given = [bool(self.layer), self.samples is not None, self.masks is not None]
+        expected = {FeatureKind.ENTROPY: [all(given)] * 3, FeatureKind.MOMENTS: [True, False, False]}
+        if given != expected.get(self.kind, [False] * 3) or self.kind.is_output_score != (self.aggregate is not None):
+            raise ValueError(
+                f"expected a key of {self.kind} with what belongs to it, got layer {self.layer!r}, samples "
+                f"{self.samples}, masks {self.masks}, aggregate {self.aggregate}: use the constructors by kind"
+            )
+
+    @classmethod
+    def entropy(cls, layer: str | None = None, samples: int | None = None, masks: Mode = "fixed") -> Self:
+        """Key of the entropies of a bundle's taps, or of one tap over S samples where several are compared."""
+        return cls(FeatureKind.ENTROPY, layer, samples, None if layer is None else masks)
+
+    @classmethod
+    def moments(cls, layer: str) -> Self:
+        """Key of the moments of a layer."""
+        return cls(FeatureKind.MOMENTS, layer)
+
+    @classmethod
+    def output_score(cls, kind: FeatureKind, aggregate: Aggregate = Aggregate.MEAN) -> Self:
+        """Key of a score of the network's output."""
+        return cls(kind, aggregate=aggregate)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read back the text of a key.
+
+        Raises:
+            ValueError: the text is not one of a key.
+        """
+        kind, _, rest = text.partition("/")
+        try:
+            key = cls._of_parts(FeatureKind(kind), rest)
+        except ValueError:
+            key = None
+        if key is None or str(key) != text:
+            raise ValueError(
+                f"expected the name of a feature, got {text!r}: moments/<layer>, energy/mean and entropy are such names"
+            )
+        return key
+
+    @classmethod
+    def _of_parts(cls, kind: FeatureKind, rest: str) -> Self:
+        if kind is FeatureKind.MOMENTS:
+            return cls.moments(rest)
+        if kind.is_output_score:
+            return cls.output_score(kind, Aggregate(rest))
+        if kind is FeatureKind.ENTROPY and rest:
+            layer, samples, masks = rest.rsplit("/", 2)  # a layer's own name may hold slashes
+            modes: tuple[Mode, ...] = get_args(Mode)
+            return cls.entropy(layer, int(samples), modes[modes.index(masks)])
+        return cls(kind)
+
+    @property
+    def output(self) -> str:
+        """Name of the network's output that the feature is, or that the detector's graph computes it from."""
+        return LATENT_SAMPLES if self.kind is FeatureKind.ENTROPY else str(self)
+
+    def __str__(self) -> str:
+        """Name of the feature."""
+        if self.aggregate is not None:
+            return f"{self.kind}/{self.aggregate}"
+        if self.samples is not None:
+            return f"{self.kind}/{self.layer}/{self.samples}/{self.masks}"
+        return str(self.kind) if self.layer is None else f"{self.kind}/{self.layer}"
+
+    @property
+    def words(self) -> str:
+        """Text of the key for tables."""
+        if self.aggregate is not None:
+            return str(self.kind) + ("" if self.aggregate is Aggregate.MEAN else f", {self.aggregate}")
+        if self.layer is None:
+            return str(self.kind).replace("_", " ")
+        if self.samples is None:
+            return f"{self.layer}, no sampling"
+        fresh = "" if self.masks == "fixed" else f", {self.masks} masks"
+        return f"{self.layer}, S = {self.samples}{fresh}"
