@@ -43,7 +43,8 @@ def print_evaluation(result: Evaluation) -> None:
     for failure in result.failures:
         console.print(
             f"{failure.score_name}: Spearman {failure.spearman:+.2f} with a frame's mIoU, AURC {failure.aurc:.3f} "
-            f"(oracle {failure.oracle_aurc:.3f}, random {failure.random_aurc:.3f})"
+            f"(oracle {failure.oracle_aurc:.3f}, random {failure.random_aurc:.3f}), AUGRC {failure.augrc:.3f} "
+            f"(oracle {failure.oracle_augrc:.3f}, random {failure.random_augrc:.3f})"
         )
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compute intervals for figures of video by the circular block bootstrap, which draws blocks of consecutive frames."""
+"""Compute intervals for figures of video by the circular block bootstrap, which draws blocks of consecutive frames.
+
+Intervals over many drives are in :mod:`export.evaluation.draws`.
+"""
 
 import math
 from dataclasses import dataclass
@@ -70,7 +73,11 @@ def share_interval(hits: NDArray[np.bool_], scores: NDArray[np.float64]) -> Inte
         scores: ``(n,)`` of the same frames: their autocorrelation time gives the effective number of frames.
     """
     share = float(hits.mean())
-    worth = len(hits) / autocorrelation_time(scores)
+    return binomial_interval(share, len(hits) / autocorrelation_time(scores))
+
+
+def binomial_interval(share: float, worth: float) -> Interval:
+    """A share with the interval of Clopper and Pearson (1934) for an effective number of frames, whole or not."""
     tail = (1 - CONFIDENCE) / 2
     low = beta.ppf(tail, share * worth, (1 - share) * worth + 1) if share > 0 else 0.0
     high = beta.ppf(1 - tail, share * worth + 1, (1 - share) * worth) if share < 1 else 1.0

@@ -9,15 +9,17 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.features import EvaluationGraphs
 from export.detectors.auroc import auroc
 from export.errors import UsageError
-from export.evaluation.bootstrap import share_interval
+from export.evaluation.draws import Draws
+from export.evaluation.drive_alarms import drive_alarms
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
 from export.evaluation.frame_sources import calibration_files, count_known, frame_sources
-from export.evaluation.ood_metrics import shift_figures
+from export.evaluation.ood_metrics import RESAMPLES, shift_figures
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.peers import fitted_peers, output_peers
 from export.evaluation.result import Evaluation, Shift
 from export.evaluation.scored_sets import FrameSet, label_files, score_set
 from export.evaluation.shown_frames import shown_frames
+from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.reporter import SILENT, Reporter
 
@@ -41,26 +43,29 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         )
     fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
 
-    sets = [score_set(graphs, source, labels, options.ignored_labels, reporter) for source in sources]
+    for source in sources:  # a name that the rule cannot group is refused before any frame is scored
+        drive_names([source.files.paths[i] for i in source.indices], options.group_by)
+    sets = [score_set(graphs, source, labels, options.ignored_labels, options.group_by, reporter) for source in sources]
     ind, others = sets[0], sets[1:]
     peers = list(output_peers(ind.features))
     if fit_files is not None:
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
-        peers += fitted_peers(score_set(graphs, fitted, {}, (), reporter).features)
+        peers += fitted_peers(score_set(graphs, fitted, {}, (), "none", reporter).features)
 
     reporter.stage("figures and intervals")
     threshold = manifest.operating_points[point].value
     calibrated, fitted_ood = calibration_files(manifest)
+    draws = _draws(sets, options.seed)
     shifts = tuple(
         Shift(
             other,
-            shift_figures(ind.features.score, other.features.score, threshold, seed=options.seed),
+            shift_figures(ind.features.score, other.features.score, threshold, draws=(draws[0], drawn)),
             {peer.name: auroc(peer(ind.features), peer(other.features)) for peer in peers},
             other.source.kind is None and count_known(other.source, fitted_ood) > 0,
         )
-        for other in others
+        for other, drawn in zip(others, draws[1:], strict=True)
     )
-    false_alarms = share_interval(ind.features.score > threshold, ind.features.score)
+    flagged = ind.features.score > threshold
     failures, accepted = _failures([frames for frames in sets if frames.iou is not None], threshold)
     highest, lowest = shown_frames(graphs, sets)
     return Evaluation(
@@ -69,7 +74,8 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         point,
         dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         ind,
-        false_alarms,
+        draws[0].share(flagged, ind.features.score),
+        drive_alarms(ind.drives, flagged),
         count_known(ind.source, calibrated),
         shifts,
         failures,
@@ -77,6 +83,18 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         highest,
         lowest,
     )
+
+
+def _draws(sets: list[FrameSet], seed: int) -> list[Draws]:
+    """Resamples of every set; degraded frames are drawn with the in-distribution drives that they were made of."""
+    rng = np.random.default_rng(seed)
+    ind = Draws.of_set(sets[0].drives, sets[0].features.score, RESAMPLES, rng)
+    return [ind] + [
+        ind.take(other.source.indices)
+        if other.source.kind is not None and ind.whole_drives
+        else Draws.of_set(other.drives, other.features.score, RESAMPLES, rng)
+        for other in sets[1:]
+    ]
 
 
 def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePrediction, ...], float | None]:

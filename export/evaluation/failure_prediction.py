@@ -68,6 +68,9 @@ class FailurePrediction:
         aurc: mean of ``risk`` (area under the risk-coverage curve; Geifman and El-Yaniv 2017).
         oracle_aurc: mean of ``oracle_risk``.
         random_aurc: the same for frames in random order: the mean risk.
+        augrc: area under the generalised risk-coverage curve (:func:`generalised_risk`; Traub et al. 2024).
+        oracle_augrc: the same for frames ranked by their mIoU.
+        random_augrc: the same for frames in random order: half of the mean risk.
     """
 
     score_name: str
@@ -77,6 +80,9 @@ class FailurePrediction:
     aurc: float
     oracle_aurc: float
     random_aurc: float
+    augrc: float
+    oracle_augrc: float
+    random_augrc: float
 
 
 def failure_prediction(score_name: str, scores: Scores, iou: Scores) -> FailurePrediction:
@@ -102,6 +108,9 @@ def failure_prediction(score_name: str, scores: Scores, iou: Scores) -> FailureP
         float(risk.mean()),
         float(oracle_risk.mean()),
         float(1 - iou.mean()),
+        generalised_risk(scores, iou),
+        generalised_risk(-iou, iou),
+        float((1 - iou).mean() / 2),
     )
 
 
@@ -110,3 +119,17 @@ def risk_coverage(scores: Scores, iou: Scores) -> Scores:
     ordered = 1 - iou[np.argsort(scores, kind="stable")]
     result: Scores = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
     return result
+
+
+def generalised_risk(scores: Scores, iou: Scores) -> float:
+    """Area under the generalised risk-coverage curve, AUGRC (Traub et al. 2024, arXiv 2407.01032).
+
+    The generalised risk at a coverage is the sum of 1 - mIoU over the accepted frames, divided by the number of *all* frames:
+    the expected loss that passes unnoticed. AURC divides by the accepted ones, so that the few frames of lowest score decide
+    much of it. The area is that of the trapezoids between the distinct scores: of frames with equal scores each counts as
+    accepted half the time before another.
+    """
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    accepted = np.cumsum(np.bincount(places, weights=1 - iou)) / len(iou)
+    coverage = np.cumsum(counts) / len(iou)
+    return float(np.trapezoid(np.append(0.0, accepted), np.append(0.0, coverage)))

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_curve
 
 from export.errors import UsageError
-from export.evaluation.bootstrap import Interval, interval, resample_counts, share_interval
+from export.evaluation.bootstrap import Interval, interval
+from export.evaluation.draws import Draws
 
 Scores = NDArray[np.float64]
 
@@ -37,7 +38,13 @@ FIGURES = (
 
 
 def shift_figures(
-    ind: Scores, ood: Scores, threshold: float, *, resamples: int = RESAMPLES, seed: int = 0
+    ind: Scores,
+    ood: Scores,
+    threshold: float,
+    *,
+    draws: tuple[Draws, Draws] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> dict[str, Interval]:
     """Compute all of ``FIGURES`` with 95 % intervals: exact ones for shares of frames, by the bootstrap for the others.
 
@@ -45,8 +52,9 @@ def shift_figures(
         ind: ``(n,)`` finite scores of in-distribution frames in the order of recording.
         ood: ``(m,)`` finite scores of out-of-distribution frames.
         threshold: of the operating point.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        draws: resamples of the two sides, of equal number; None for blocks of consecutive frames.
+        resamples: of such blocks.
+        seed: of such blocks.
 
     Raises:
         UsageError: no frame on one side, or a score that is not finite.
@@ -56,12 +64,16 @@ def shift_figures(
             f"expected finite scores on both sides, got {len(ind)} InD and {len(ood)} OoD ones: "
             "leave out frames without a score"
         )
-    rng = np.random.default_rng(seed)
+    if draws is None:
+        rng = np.random.default_rng(seed)
+        draws = Draws.of_blocks(ind, resamples, rng), Draws.of_blocks(ood, resamples, rng)
+    counts = [side.counts for side in draws]
+    some = (counts[0].sum(axis=1) > 0) & (counts[1].sum(axis=1) > 0)  # a set of few drives may not be drawn at all
     whole = _figures(ind, ood, threshold, np.ones((1, len(ind))), np.ones((1, len(ood))))
-    drawn = _figures(ind, ood, threshold, resample_counts(ind, resamples, rng), resample_counts(ood, resamples, rng))
+    drawn = _figures(ind, ood, threshold, counts[0][some], counts[1][some])
     figures = {name: interval(float(whole[name][0]), drawn[name]) for name in whole}
-    figures["false_alarm_rate"] = share_interval(ind > threshold, ind)
-    figures["miss_rate"] = share_interval(ood <= threshold, ood)
+    figures["false_alarm_rate"] = draws[0].share(ind > threshold, ind)
+    figures["miss_rate"] = draws[1].share(ood <= threshold, ood)
     return {name: figures[name] for name in FIGURES}
 
 

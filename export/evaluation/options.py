@@ -53,6 +53,15 @@ class EvaluationOptions:
         default=SEVERITIES, metadata=flag("severities of the degradations, from 1 to 5", _FRAMES, metavar="S")
     )
     every: int = field(default=1, metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N"))
+    group_by: str = field(
+        default="none",
+        metadata=flag(
+            "rule that assigns frames to drives, which the intervals then resample whole: folder; prefix, the file name up "
+            "to its first underscore; none, all one drive; or a CSV table with the columns frame and drive",
+            _FRAMES,
+            metavar="RULE",
+        ),
+    )
     fit_frames: tuple[Path, ...] = field(
         default=(),
         metadata=flag("in-distribution frames to fit other detectors on, to compare with", _FRAMES, metavar="PATH"),

@@ -19,7 +19,7 @@ from export.atomic_write import atomic_folder, recover_interrupted
 from export.destination import check_parent_folder
 from export.errors import UsageError
 from export.evaluation.bootstrap import Interval
-from export.evaluation.report_summary import summary
+from export.evaluation.report_summary import interval_basis, summary
 from export.evaluation.result import BLIND, Evaluation, Shift
 from export.evaluation.shown_frames import ShownFrame
 from lsood_runtime.offline import detector_sentence
@@ -116,6 +116,7 @@ def render(result: Evaluation, command: str) -> str:
         created=escape(result.created),
         summary="".join(f"<p>{escape(sentence)}</p>" for sentence in summary(result)),
         shifts=_shift_table(result),
+        drives=_drive_table(result),
         figures="".join(figures),
         failures=_failure_table(result),
         peers=_peer_table(result),
@@ -186,8 +187,17 @@ def _shift_table(result: Evaluation) -> str:
         ["shift", "frames", *columns, "network's mIoU"],
         map(cells, result.shifts),
         f"Every shift against {len(result.ind.features)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with "
-        "95 % intervals from blocks of consecutive frames; a figure at its bound shows one of no width",
+        f"95 % intervals. {interval_basis(result)} A figure at its bound shows one of no width",
     )
+
+
+def _drive_table(result: Evaluation) -> str:
+    if not result.drive_alarms:
+        return f"<p>{escape(interval_basis(result))} Name the drives by --group-by.</p>"
+    rows = [[row.drive, str(row.frames), str(row.flagged), f"{row.share:.1%}"] for row in result.drive_alarms]
+    shown = [row for row in rows if row[2] != "0"]
+    caption = f"In-distribution drives with false alarms, {len(shown)} of {len(rows)}; the others have none"
+    return _table(["drive", "frames", "flagged", "share"], shown, caption)
 
 
 def _failure_table(result: Evaluation) -> str:
@@ -200,11 +210,15 @@ def _failure_table(result: Evaluation) -> str:
             f"{failure.aurc:.4f}",
             f"{failure.oracle_aurc:.4f}",
             f"{failure.random_aurc:.4f}",
+            f"{failure.augrc:.4f}",
+            f"{failure.oracle_augrc:.4f}",
+            f"{failure.random_augrc:.4f}",
         ]
         for failure in result.failures
     ]
-    header = ["score", "Spearman with a frame's mIoU", "AURC", "oracle", "random order"]
-    return _table(header, rows, "All labelled frames together; AURC: the lower, the better")
+    header = ["score", "Spearman with a frame's mIoU", "AURC", "oracle", "random order", "AUGRC", "its oracle",
+              "in random order"]  # fmt: skip
+    return _table(header, rows, "All labelled frames together; AURC and AUGRC: the lower, the better")
 
 
 def _peer_table(result: Evaluation) -> str:

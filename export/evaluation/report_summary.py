@@ -3,6 +3,34 @@
 
 from export.evaluation.result import BLIND, Evaluation
 
+NAMED = 6
+"""Number of drives that a sentence names at most."""
+
+FEW_DRIVES = 10
+"""Number of drives below which intervals over drives are said to be too narrow."""
+
+
+def interval_basis(result: Evaluation) -> str:
+    """Say what the intervals were computed from, and so what they hold for."""
+    count = len(result.drive_alarms)
+    if not count:
+        why = "no --group-by" if result.options.group_by == "none" else "a single drive"
+        return f"Intervals from blocks of consecutive frames ({why}): they hold for these drives, not for new ones."
+    few = f"; {count} are few for that, so they are too narrow" if count < FEW_DRIVES else ""
+    return f"Intervals from resampling the {count} in-distribution drives whole: they hold for new drives of this kind{few}."
+
+
+def _drive_sentence(result: Evaluation) -> str:
+    alarms = result.drive_alarms
+    any_flagged, flagged = sum(row.flagged > 0 for row in alarms), sum(row.flagged for row in alarms)
+    sentence = (
+        f"By drive: {flagged / len(alarms):.2f} false alarms a drive, {any_flagged} of {len(alarms)} drives with one, "
+        f"{len(result.mostly_flagged)} flagged on more than half of their frames"
+    )
+    named = ", ".join(f"{row.drive} ({row.flagged} of {row.frames})" for row in result.mostly_flagged[:NAMED])
+    more = len(result.mostly_flagged) - NAMED
+    return sentence + (f": {named}" if named else "") + (f" and {more} more" if more > 0 else "") + "."
+
 
 def summary(result: Evaluation) -> list[str]:
     """Summarise an evaluation in sentences."""
@@ -11,6 +39,9 @@ def summary(result: Evaluation) -> list[str]:
         f"False alarms: {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of {len(result.ind.features)} in-distribution "
         f"frames, target {point.false_alarm_rate:.1%}."
     ]
+    if result.drive_alarms:
+        sentences.append(_drive_sentence(result))
+    sentences.append(interval_basis(result))
     if result.ind.mean_iou is not None:
         sentences.append(f"The network's mIoU there is {result.ind.mean_iou:.3f}.")
     if result.accepted_iou is not None:

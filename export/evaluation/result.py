@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.evaluation.bootstrap import Interval
+from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.scored_sets import FrameSet
@@ -46,7 +47,7 @@ class Evaluation:
     """Result of an evaluation, as a report shows it.
 
     ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: their figures are
-    better than those of new frames.
+    better than those of new frames. ``drive_alarms`` are those of the in-distribution drives; none of a single one.
     """
 
     options: EvaluationOptions
@@ -55,6 +56,7 @@ class Evaluation:
     created: str
     ind: FrameSet
     false_alarm_rate: Interval
+    drive_alarms: tuple[DriveAlarms, ...]
     calibration_frames: int
     shifts: tuple[Shift, ...]
     failures: tuple[FailurePrediction, ...]
@@ -66,6 +68,11 @@ class Evaluation:
     def threshold(self) -> float:
         """Threshold of the operating point."""
         return self.manifest.operating_points[self.operating_point].value
+
+    @property
+    def mostly_flagged(self) -> tuple[DriveAlarms, ...]:
+        """In-distribution drives that are flagged on more than half of their frames."""
+        return tuple(row for row in self.drive_alarms if row.mostly_flagged)
 
     @property
     def not_fitted(self) -> tuple[Shift, ...]:
@@ -102,6 +109,9 @@ class Evaluation:
                 "calibration_frames": self.calibration_frames,
                 "mean_iou": finite_or_none(self.ind.mean_iou),
                 "false_alarm_rate": triple(self.false_alarm_rate),
+                "drives": [
+                    {"drive": row.drive, "frames": row.frames, "flagged": row.flagged} for row in self.drive_alarms
+                ],
             },
             "mean_auroc": finite_or_none(self.mean_auroc),
             "shifts": [
@@ -124,6 +134,9 @@ class Evaluation:
                     "aurc": failure.aurc,
                     "oracle_aurc": failure.oracle_aurc,
                     "random_aurc": failure.random_aurc,
+                    "augrc": failure.augrc,
+                    "oracle_augrc": failure.oracle_augrc,
+                    "random_augrc": failure.random_augrc,
                 }
                 for failure in self.failures
             ],

@@ -12,6 +12,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
 from export.errors import UsageError
 from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
+from export.frames.drives import drive_names
 from export.frames.labels import read_label
 from export.reporter import Reporter
 
@@ -25,12 +26,14 @@ class FrameSet:
     Attributes:
         source: where they come from.
         features: of each frame.
+        drives: ``(N,)`` name of each frame's drive.
         iou: ``(N,)`` mean IoU of each frame; None without labels.
         mean_iou: of the whole set; None without labels.
     """
 
     source: FrameSource
     features: Features
+    drives: tuple[str, ...]
     iou: NDArray[np.float64] | None
     mean_iou: float | None
 
@@ -58,15 +61,26 @@ def score_set(
     source: FrameSource,
     labels: Mapping[str, Path],
     ignored: tuple[int, ...],
+    group_by: str,
     reporter: Reporter,
 ) -> FrameSet:
     """Run a set through the graphs, and compare the class maps with labels where its frames have any.
 
+    Args:
+        graphs: of the bundle.
+        source: the set.
+        labels: files by the stem of their names.
+        ignored: ids in the labels that are no class.
+        group_by: rule that assigns frames to drives, see :func:`export.frames.drives.drive_names`.
+        reporter: of the progress.
+
     Raises:
-        UsageError: a frame of another size, labels for some of the frames only, or a label that cannot be used.
+        UsageError: a frame of another size, a name that the rule cannot group, labels for some of the frames only, or a
+            label that cannot be used.
     """
     num_classes = graphs.manifest.segmentation.num_classes
     paths = [source.files.paths[i] for i in source.indices]
+    drives = drive_names(paths, group_by)
     labelled = [path.stem in labels for path in paths]
     if any(labelled) and not all(labelled):
         raise UsageError(
@@ -91,6 +105,7 @@ def score_set(
     return FrameSet(
         source,
         Features.collect(rows),
+        drives,
         np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
         mean_iou(per_frame) if per_frame else None,
     )

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
-from sklearn.metrics import jaccard_score
+from sklearn.metrics import jaccard_score, roc_auc_score
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from export.errors import UsageError
@@ -57,6 +57,33 @@ def test_risk_coverage_of_any_scores_equals_a_plain_loop(count: int, seed: int) 
     assert got.random_aurc == pytest.approx(1 - iou.mean())
     assert got.oracle_aurc <= got.aurc + 1e-12
     assert got.spearman == pytest.approx(spearmanr(scores, iou).statistic)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 30), st.integers(0, 2**32 - 1), st.booleans())
+def test_augrc_of_any_scores_equals_a_sum_over_pairs(count: int, seed: int, tied: bool) -> None:
+    rng = np.random.default_rng(seed)
+    scores, iou = rng.normal(size=count), rng.random(count)
+    scores = scores.round() if tied else scores
+    pairs = sum(
+        (1 - iou[i]) * (1.0 if scores[j] > scores[i] else 0.5 if scores[j] == scores[i] else 0.0)
+        for i in range(count)
+        for j in range(count)
+    )
+    got = failure_prediction("s", scores, iou)
+    assert got.augrc == pytest.approx(pairs / count**2)
+    assert got.random_augrc == pytest.approx(failure_prediction("s", np.zeros(count), iou).augrc)
+    assert got.oracle_augrc <= got.augrc + 1e-12
+
+
+def test_augrc_of_failures_or_none_is_the_papers_function_of_auroc_and_accuracy() -> None:
+    """Traub et al. 2024: ``(1 - AUROC_f) acc (1 - acc) + (1 - acc)^2 / 2`` for losses of 0 and 1."""
+    rng = np.random.default_rng(0)
+    failed = rng.random(80) < 0.3
+    scores = (rng.normal(size=80) + failed).round(1)
+    accuracy = 1 - failed.mean()
+    expected = (1 - roc_auc_score(failed, scores)) * accuracy * (1 - accuracy) + (1 - accuracy) ** 2 / 2
+    assert failure_prediction("s", scores, 1.0 - failed).augrc == pytest.approx(expected)
 
 
 def test_failure_prediction_of_equal_or_missing_scores_is_nan_or_refused() -> None:
