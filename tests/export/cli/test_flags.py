@@ -36,7 +36,7 @@ FLAGS = {
     export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap --mc-samples
         --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
     calibrate: f"{ALWAYS} {CALIBRATION} --frames --features --save-features --out --overwrite --threads",
-    evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --fit-frames
+    evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --operating-point --seed --threads --report --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --samples --detectors --pca --shifts --severity --every
         --group-by --timed --no-guide --seed""",
@@ -217,7 +217,7 @@ DEFAULTS = {
         --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
     calibrate: """--out monitor-recalibrated --detector kde --group-by none --guarantee frames --false-alarm-rate 0.05
         --seed 0""",
-    evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --seed 0",
+    evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
     search: """--samples 8 16 64 --detectors kde mahalanobis knn --pca 0 --severity 3 --every 4 --group-by none --timed 3
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
