@@ -24,7 +24,8 @@ from torchmetrics.classification import MulticlassJaccardIndex
 from tqdm import tqdm
 
 from export.checkpoint.load import load_checkpoint
-from export.data.camvid import CLASSES, VOID, CamVid
+from export.data.camvid import CLASSES, CamVid
+from export.data.labelled_folder import VOID
 from export.graphs.segmentation import BareNetwork, segmentation_graph
 from export.layers.preprocessing import Preprocessing
 from lsood_runtime import OoDMonitor

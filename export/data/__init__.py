@@ -6,6 +6,7 @@ from export.data.anomalous import GUIDE_ANOMALIES, AnomalousFrames
 from export.data.camvid import CamVid, CamVidDataModule
 from export.data.cityscapes import Cityscapes, CityscapesDataModule
 from export.data.dataset import Augmentation, SegmentationDataset
+from export.data.labelled_folder import LabelledFolder, LabelledFolderDataModule
 from export.data.synthetic import SyntheticRoads, render_scene
 from export.data.woodscape import WoodScapeDataModule, WoodScapeDataset
 from export.data.woodscape_soiling import WoodScapeSoilingDataModule, WoodScapeSoilingDataset
@@ -21,6 +22,8 @@ __all__ = [
     "Cityscapes",
     "CityscapesDataModule",
     "FrameFiles",
+    "LabelledFolder",
+    "LabelledFolderDataModule",
     "SegmentationDataset",
     "SyntheticRoads",
     "WoodScapeDataModule",

@@ -35,6 +35,10 @@ class TrainingOrder(Sampler[tuple[int, int]]):
     def __len__(self) -> int:
         return self.count
 
+    def set_epoch(self, epoch: int) -> None:
+        """Go on with pass ``epoch``; a Trainer calls this, so that a resumed training repeats no pass."""
+        self._passes = epoch
+
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Start the next pass."""
         draw, self._passes = self._passes, self._passes + 1
@@ -99,12 +103,12 @@ class SegmentationDataModule(pl.LightningDataModule):
     Args:
         train: labelled frames to train on.
         val: labelled frames to validate with.
-        test: labelled frames to test with.
+        test: labelled frames to test with; None for none.
         options: how they become batches.
     """
 
     def __init__(
-        self, train: LabelledFrames, val: LabelledFrames, test: LabelledFrames, options: LoaderOptions
+        self, train: LabelledFrames, val: LabelledFrames, test: LabelledFrames | None, options: LoaderOptions
     ) -> None:
         super().__init__()
         self.train_frames, self.val_frames, self.test_frames = train, val, test
@@ -120,11 +124,23 @@ class SegmentationDataModule(pl.LightningDataModule):
         return self._loader(self.val_frames)
 
     def test_dataloader(self) -> Loader:
-        """Test frames in order."""
+        """Test frames in order.
+
+        Raises:
+            UsageError: the module was made without test frames.
+        """
+        if self.test_frames is None:
+            raise UsageError(
+                "expected test frames, this data module was made without any: validate in place of testing"
+            )
         return self._loader(self.test_frames)
 
     def _loader(
-        self, frames: LabelledFrames, augmentation: Augmentation | None = None, order: TrainingOrder | None = None
+        self,
+        frames: LabelledFrames,
+        augmentation: Augmentation | None = None,
+        order: TrainingOrder | None = None,
+        drop_last: bool | None = None,
     ) -> Loader:
         options = self.options
         return DataLoader(
@@ -134,7 +150,7 @@ class SegmentationDataModule(pl.LightningDataModule):
             options.batch_size,
             sampler=order,
             num_workers=options.num_workers,
-            drop_last=options.drop_last,
+            drop_last=options.drop_last if drop_last is None else drop_last,
             pin_memory=options.pin_memory,
         )
 

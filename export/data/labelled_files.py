@@ -16,20 +16,27 @@ Bytes = NDArray[np.uint8]
 
 
 class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
-    """Frames and labels of one camera, paired by name and in the order of their names.
+    """Frames and labels, paired by name and in the order of their names.
 
-    Every frame must have the size of the first one, and every label the size of its frame.
+    Every label must have the size of its frame.
 
     Args:
         frames: frame files by a name that the two of a pair share.
         labels: label files by the same names: one byte a pixel.
         classes: class of each id that a label file may hold, both 0 to 255.
+        one_size: every frame must have the size of the first one; False takes frames of any sizes.
 
     Raises:
         UsageError: no frame at all, or a frame or a label that stands alone.
     """
 
-    def __init__(self, frames: Mapping[str, Path], labels: Mapping[str, Path], classes: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        frames: Mapping[str, Path],
+        labels: Mapping[str, Path],
+        classes: Mapping[int, int],
+        one_size: bool = True,
+    ) -> None:
         for have, want, have_word, want_word in (
             (frames, labels, "frame", "label"),
             (labels, frames, "label", "frame"),
@@ -44,6 +51,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         self.paths = [frames[name] for name in names]
         self.label_paths = [labels[name] for name in names]
         self.shape = read_frame(self.paths[0]).shape
+        self._one_size = one_size
         self._known = np.zeros(256, bool)
         self._classes = np.zeros(256, np.uint8)
         self._known[list(classes)] = True
@@ -58,22 +66,38 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         Raises:
             UsageError: a file cannot be read, has another size, or holds an id that the data set does not have.
         """
-        frame, label = read_frame(self.paths[index]), read_label(self.label_paths[index])
+        frame, label = read_frame(self.paths[index]), self.label(index)
+        expected, like, rule = frame.shape, self.paths[index], "a label has the size of its frame"
+        if self._one_size:
+            expected, like, rule = self.shape, self.paths[0], "one data set holds frames of one size"
         for path, got in ((self.paths[index], frame.shape), (self.label_paths[index], label.shape)):
-            if got[:2] != self.shape[:2]:
+            if got[:2] != expected[:2]:
                 raise UsageError(
-                    f"expected {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "
-                    f"got {got[1]}x{got[0]} in {path}: one data set holds frames of one size"
+                    f"expected {expected[1]}x{expected[0]} as in {like.name}, got {got[1]}x{got[0]} in {path}: {rule}"
                 )
+        return frame, label
+
+    def label(self, index: int) -> Bytes:
+        """Read the label of frame ``index`` without its frame: ``(H, W)`` uint8, mapped to classes.
+
+        Raises:
+            UsageError: the file cannot be read, or holds an id that the data set does not have.
+        """
+        label = read_label(self.label_paths[index])
         present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
         unknown = present[~self._known[present]]
         if len(unknown):
-            known = np.flatnonzero(self._known)
             raise UsageError(
-                f"expected ids from {known[0]} to {known[-1]} in {self.label_paths[index]}, "
+                f"expected ids {_ranges(np.flatnonzero(self._known))} in {self.label_paths[index]}, "
                 f"got {', '.join(map(str, unknown))}: pass the data set's own label files"
             )
-        return frame, self._classes[label]
+        return self._classes[label]
+
+
+def _ranges(ids: NDArray[np.int64]) -> str:
+    """``from 0 to 6, 255`` for 0, 1, ... 6 and 255."""
+    runs = np.split(ids, np.flatnonzero(np.diff(ids) > 1) + 1)
+    return ", ".join(f"from {run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def files_by_name(folder: Path, pattern: str, suffix: str) -> dict[str, Path]:

@@ -83,6 +83,53 @@ def _read_table(path: Path) -> dict[str, str]:
     return {row["frame"]: row["drive"] for row in rows}
 
 
+def read_drive_names(path: Path) -> tuple[str, ...]:
+    """Read names of drives from a text file, one a line; empty lines and lines that start with ``#`` are left out.
+
+    Raises:
+        UsageError: the file cannot be read, names no drive, or names one twice.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"expected a text file of drive names, one a line, cannot read {path}: {error}") from error
+    names = [line for line in lines if line and not line.startswith("#")]
+    if not names:
+        raise UsageError(f"expected names of drives, one a line, in {path}, found none: name one or more")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UsageError(f"expected each drive once in {path}, got {twice[0]} more than once: drop all but one")
+    return tuple(names)
+
+
+def draw_drives(drives: Sequence[str], share: float, seed: int) -> frozenset[str]:
+    """Draw whole drives at random, whatever their size, until they hold a share of the frames; one is always left.
+
+    Args:
+        drives: name of each frame's drive.
+        share: of the frames, above 0 and below 1.
+        seed: of the draw.
+
+    Raises:
+        UsageError: fewer than two drives, or a share outside its range.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"expected a share of the frames above 0 and below 1, got {share}: 0.1 holds out a tenth")
+    sizes = Counter(drives)
+    if len(sizes) < 2:
+        raise UsageError(
+            f"expected two drives or more to hold one out, got {', '.join(sizes) or 'none'} alone: "
+            "tell drives apart by another rule, or pass frames of their own"
+        )
+    names = sorted(sizes)
+    drawn: set[str] = set()
+    for index in np.random.default_rng(seed).permutation(len(names))[:-1]:
+        if sum(sizes[name] for name in drawn) >= share * len(drives):
+            break
+        drawn.add(names[index])
+    return frozenset(drawn)
+
+
 def hold_out(drives: Sequence[str], threshold_drives: Sequence[str] = ()) -> NDArray[np.int64]:
     """Choose the frames that set the thresholds and that no detector is fitted on; their indices.
 

@@ -125,18 +125,49 @@ class ResNetFeatures(nn.Module):
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: the file holds another network.
+            ValueError: the file holds no state dict, or another network's: weights of this backbone are missing, have
+                other shapes, or there are others.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"expected a torchvision ResNet weights file, found nothing at {path}: check the path"
-            )
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {name: value for name, value in weights.items() if not name.startswith("fc.")}
-        try:
-            self.load_state_dict(weights)
-        except RuntimeError as error:
+        weights = {name: value for name, value in _read_state_dict(Path(path)).items() if not name.startswith("fc.")}
+        own = self.state_dict()
+        # Files of before 2018 do not count batches; that number changes nothing.
+        missing = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
+        faults = {
+            "missing": missing,
+            "unexpected": [name for name in weights if name not in own],
+            "of another shape": [
+                f"{name} {tuple(weights[name].shape)} in place of {tuple(value.shape)}"
+                for name, value in own.items()
+                if name in weights and weights[name].shape != value.shape
+            ],
+        }
+        told = [f"{len(names)} {fault}, first {names[0]}" for fault, names in faults.items() if names]
+        if told:
             raise ValueError(
-                f"expected weights of this backbone, {path} holds another network's: {str(error).splitlines()[1].strip()}; "
-                "check backbone_name"
-            ) from error
+                f"expected weights of this backbone under torchvision's names, {path} holds another network's: "
+                f"{'; '.join(told)}: check the name of the backbone"
+            )
+        self.load_state_dict(weights)
+
+
+def _read_state_dict(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a torchvision ResNet weights file, found nothing at {path}: check the path")
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load has no error of its own: what a foreign file raises depends on its bytes
+        raise ValueError(
+            f"expected a torchvision ResNet weights file, cannot read {path}: {str(error).splitlines()[0]}; "
+            "pass a file that torch.save wrote of a state dict"
+        ) from error
+    if not isinstance(contents, dict) or not contents or not all(isinstance(x, Tensor) for x in contents.values()):
+        raise ValueError(
+            f"expected a state dict, names and tensors, in {path}, got {_outline(contents)}: save the network's state_dict()"
+        )
+    return contents
+
+
+def _outline(contents: object) -> str:
+    if not isinstance(contents, dict):
+        return f"a {type(contents).__name__}"
+    return f"a dictionary with {', '.join(map(str, list(contents)[:3])) or 'nothing in it'}"
