@@ -187,12 +187,17 @@ def read_data(options: argparse.Namespace) -> LabelledFolderDataModule:
     else:
         val = LabelledFolder(options.val_frames, options.val_labels, options.classes, options.ignore_label)
     counts = train.class_counts()
-    print(f"{len(train)} frames of {len(set(train.drives))} drives to train on, {len(val)} to validate with", flush=True)
+    print(
+        f"{len(train)} frames of {len(set(train.drives))} drives to train on, {len(val)} to validate with", flush=True
+    )
     shares = ", ".join(f"{index}: {share:.2%}" for index, share in enumerate(counts / max(1, counts.sum())))
     print(f"share of each class in the training labels: {shares}", flush=True)
     absent = np.flatnonzero(counts == 0)
     if len(absent):
-        print(f"no training label holds class {', '.join(map(str, absent))}: check --classes and --ignore-label", flush=True)
+        print(
+            f"no training label holds class {', '.join(map(str, absent))}: check --classes and --ignore-label",
+            flush=True,
+        )
     return LabelledFolderDataModule(
         train,
         val,

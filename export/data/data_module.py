@@ -170,6 +170,8 @@ class AnomalyDataModule(SegmentationDataModule):
         UsageError: an anomaly that does not exist, or a severity out of its range.
     """
 
+    test_frames: LabelledFrames
+
     def __init__(
         self,
         train: LabelledFrames,

@@ -45,7 +45,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
             if alone:
                 raise UsageError(
                     f"expected a {want_word} for every {have_word}, {len(alone)} of {len(have)} have none, "
-                    f"first {have[alone[0]]}: complete the download"
+                    f"first {have[alone[0]]}: add what is missing"
                 )
         names = sorted(frames)
         self.paths = [frames[name] for name in names]

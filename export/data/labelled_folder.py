@@ -70,8 +70,8 @@ class LabelledFolder(LabelledFiles):
             unknown = sorted(set(drives) - set(self.drives))
             if unknown:
                 raise UsageError(
-                    f"expected drives of the frames in {frames}, got {unknown[0]} (and {len(unknown) - 1} more) that no "
-                    "frame belongs to: check the names and the rule that tells drives apart"
+                    f"expected drives of the frames in {frames}, {len(unknown)} of {len(set(drives))} have no frame, "
+                    f"first {unknown[0]}: check the names and the rule that tells drives apart"
                 )
             self._keep([index for index, drive in enumerate(self.drives) if drive in drives])
 

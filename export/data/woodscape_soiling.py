@@ -59,6 +59,7 @@ class WoodScapeSoilingDataModule(SegmentationDataModule):
         UsageError: an argument out of its range; a folder, a frame or a label is missing.
     """
 
+    test_frames: WoodScapeSoilingDataset
     num_classes = len(SOILING_CLASSES)
 
     def __init__(

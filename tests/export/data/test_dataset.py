@@ -72,9 +72,9 @@ def test_camvid_module_of_a_tree_feeds_normalised_batches(camvid: Path) -> None:
     ("damage", "message"),
     [
         ("no folder", "CamVid's folder"),
-        ("no label", "1 are missing"),
-        ("small frame", "480x360"),
-        ("unknown label", "labels 0 to 11"),
+        ("no label", r"a label for every frame, 1 of 4 have none, first .*0016E5_00000\.png"),
+        ("small frame", r"48x36 as in 0016E5_00000\.png, got 480x360 in .*valannot"),
+        ("unknown label", r"ids from 0 to 11 in .*0016E5_00000\.png, got 12"),
         ("no frames", "found none"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.errors import CalibrationError, UsageError
-from export.frames.drives import drive_names, hold_out
+from export.frames.drives import draw_drives, drive_names, hold_out, read_drive_names
 
 PATHS = [Path("/data/day/front/a_1.png"), Path("/data/day/front/b_2_x.png"), Path("/data/night/front/b_3.png")]
 
@@ -92,3 +92,57 @@ def test_hold_out_of_named_drives_takes_these_alone() -> None:
         hold_out(drives, ["d"])
     with pytest.raises(CalibrationError, match="left to fit"):
         hold_out(drives, ["a", "b", "c"])
+
+
+def test_drive_names_of_a_file_leave_out_comments_and_empty_lines(tmp_path: Path) -> None:
+    file = tmp_path / "drives.txt"
+    file.write_text("# by day\n006\n\n  010 \n", encoding="utf-8")
+    assert read_drive_names(file) == ("006", "010")
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [(None, "cannot read"), ("\n# none\n", "found none"), ("006\n010\n006\n", "got 006 more than once")],
+)
+def test_drive_names_of_an_unusable_file_are_refused(tmp_path: Path, contents: str | None, message: str) -> None:
+    file = tmp_path / "drives.txt"
+    if contents is not None:
+        file.write_text(contents)
+    with pytest.raises(UsageError, match=message):
+        read_drive_names(file)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=2, max_size=20),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_drawn_drives_hold_the_share_and_no_drive_more(sizes: list[int], share: float, seed: int) -> None:
+    drives = [f"{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    drawn = draw_drives(drives, share, seed)
+    assert drawn == draw_drives(drives[::-1], share, seed)
+    assert 0 < len(drawn) < len(sizes)
+    held = sum(drive in drawn for drive in drives)
+    assert held >= share * len(drives) or len(drawn) == len(sizes) - 1
+    assert held - max(sizes[int(name)] for name in drawn) < share * len(drives)
+
+
+def test_drawn_drives_of_equal_sizes_come_up_equally_often() -> None:
+    """A draw that went by size or by name would hold out the same drives for every seed."""
+    drives = ["a"] * 2 + ["b"] * 6 + ["c"] * 6
+    first = Counter(name for seed in range(300) for name in draw_drives(drives, 0.01, seed))
+    assert set(first) == {"a", "b", "c"}
+    assert min(first.values()) > 60
+
+
+@pytest.mark.parametrize(
+    ("drives", "share", "message"),
+    [
+        (["a", "a"], 0.1, "two drives or more"),
+        ([], 0.1, "two drives or more"),
+        (["a", "b"], 1.0, "share of the frames"),
+    ],
+)
+def test_drives_that_cannot_be_drawn_are_refused(drives: list[str], share: float, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        draw_drives(drives, share, 0)

@@ -187,6 +187,46 @@ def test_resnet_with_torchvision_weights_loads_them(stride: int, tmp_path: Path)
         target.load_torchvision_weights(tmp_path / "missing.pth")
 
 
+def test_resnet_with_weights_of_before_2018_loads_them(tmp_path: Path) -> None:
+    """They do not count the batches that a normalisation has seen."""
+    source, target = ResNetFeatures("resnet18", width=4), ResNetFeatures("resnet18", width=4)
+    old = {name: value for name, value in source.state_dict().items() if not name.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "r.pth")
+    target.load_torchvision_weights(tmp_path / "r.pth")
+    torch.testing.assert_close(dict(target.named_parameters()), dict(source.named_parameters()))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("missing", r"1 missing, first bn1\.bias: check"),
+        ("unexpected", r"1 unexpected, first head\.weight: check"),
+        ("shape", r"1 of another shape, first conv1\.weight \(8, 3, 7, 7\) in place of \(4, 3, 7, 7\): check"),
+        ("checkpoint", "got a dictionary with state_dict, epoch: save"),
+        ("list", "got a list: save"),
+        ("empty", "got a dictionary with nothing in it: save"),
+        ("text", "cannot read"),
+        ("module", "cannot read"),
+    ],
+)
+def test_resnet_with_a_wrong_weights_file_says_what_is_wrong(damage: str, message: str, tmp_path: Path) -> None:
+    network, path = ResNetFeatures("resnet18", width=4), tmp_path / "r.pth"
+    weights = dict(network.state_dict())
+    if damage == "missing":
+        del weights["bn1.bias"]
+    elif damage == "unexpected":
+        weights["head.weight"] = torch.zeros(1)
+    elif damage == "shape":
+        weights["conv1.weight"] = torch.zeros(8, 3, 7, 7)
+    whole = {"checkpoint": {"state_dict": weights, "epoch": 1}, "list": [1], "empty": {}, "module": network}
+    torch.save(whole.get(damage, weights), path)
+    if damage == "text":
+        path.write_text("<html>not found</html>")
+    with pytest.raises(ValueError, match=message) as refusal:
+        network.load_torchvision_weights(path)
+    assert "\n" not in str(refusal.value)
+
+
 def test_deeplab_module_with_the_guides_hyper_parameters_is_built() -> None:
     module = DeepLabV3PlusModule(
         backbone_name="resnet18",
