@@ -4,13 +4,13 @@
     python examples/train_camvid.py --data path/to/camvid --out runs/camvid
 
 The best checkpoint by validation mIoU lands in `<out>/best.ckpt`, the last one in `<out>/last.ckpt`; a run that was
-cut off goes on with `--resume`. The training itself is that of `train_labelled_folder.py`.
+cut off goes on with `--resume`. `train_labelled_folder.py` trains the same way on other data.
 """
 
 import argparse
 from pathlib import Path
 
-from train_labelled_folder import add_training_options, fit, training_options
+from training import add_training_options, fit, training_options
 
 from export.data.camvid import CamVidDataModule
 from export.errors import UsageError

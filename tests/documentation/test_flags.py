@@ -21,8 +21,14 @@ def flags_of_command(command: tuple[str, ...]) -> frozenset[str]:
 
 
 def flags_in_source(path: str) -> frozenset[str]:
-    """Flags that a script adds to a parser, or a suite to pytest's, read from its source."""
-    return frozenset(re.findall(r'add(?:_argument|option)\(\s*"(--[a-z-]+)"', (ROOT / path).read_text()))
+    """Flags that a script adds to a parser, or a suite to pytest's, read from its source and the modules beside it."""
+    source = (ROOT / path).read_text()
+    flags = set(re.findall(r'add(?:_argument|option)\(\s*"(--[a-z-]+)"', source))
+    for module in re.findall(r"^from (\w+) import", source, flags=re.MULTILINE):
+        beside = (ROOT / path).with_name(f"{module}.py")
+        if beside.is_file():
+            flags |= flags_in_source(beside.relative_to(ROOT).as_posix())
+    return frozenset(flags)
 
 
 def flags_of_pytest(config: pytest.Config) -> frozenset[str]:

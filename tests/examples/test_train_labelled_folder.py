@@ -57,6 +57,7 @@ def test_training_example_with_a_wrong_option_exits_with_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)  # as Python does for a script
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *arguments, *extra])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(EXAMPLE), run_name="__main__")
