@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The result of assessing a frame: its state and its verdict."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._text.json_values import JsonScalar, finite_or_none
+from lsood_runtime._parts import NO_PARTS
+from lsood_runtime._text.json_values import JsonValue, finite_or_none
 
 
 class State(StrEnum):
@@ -40,6 +42,8 @@ class Assessment:
         provider: the execution provider that ran.
         latency_ms: from the call to the verdict, milliseconds.
         stamp_ns: of the frame, nanoseconds on the caller's clock; where none was given, of the call since the epoch.
+        parts: each part's share of the score by its name, in the unit of the score, which is their sum; empty for a detector
+            of one part. One that is not finite makes the state INVALID; all are NaN where the graphs did not run.
     """
 
     score: float
@@ -52,12 +56,14 @@ class Assessment:
     provider: str
     latency_ms: float
     stamp_ns: int
+    parts: Mapping[str, float] = NO_PARTS
 
-    def asdict(self) -> dict[str, JsonScalar]:
+    def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values, the segmentation left out; numbers that are not finite become None."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "segmentation"}
         finite = {"score": finite_or_none(self.score), "p_value": finite_or_none(self.p_value)}
-        return values | finite | {"state": self.state.value}
+        parts = {name: finite_or_none(share) for name, share in self.parts.items()}
+        return values | finite | {"state": self.state.value, "parts": parts}
 
     def __str__(self) -> str:
         """One line for a log."""

@@ -21,15 +21,17 @@ from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
 from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
+from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loading import LoadOptions
 from lsood_runtime._inference.noise import FrameNoise
 from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
+from lsood_runtime._parts import NO_PARTS, Parts
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
-from lsood_runtime._verdict import VerdictRule, finite_score
+from lsood_runtime._verdict import VerdictRule, finite_score, score_fault
 
 
 class OoDMonitor:
@@ -111,6 +113,7 @@ class OoDMonitor:
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
+        self._no_parts = Parts({part.name: math.nan for part in self._manifest.detector.parts})
         self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms)
         options = LoadOptions(
             providers=resolved,
@@ -133,7 +136,7 @@ class OoDMonitor:
 
         Returns:
             Score in the unit of the detector, nats for densities; higher is further from the training distribution; ``inf``,
-            above any threshold, where the graphs give no finite number.
+            above any threshold, where the graphs give no finite number, or a part of it is not finite.
 
         Raises:
             FrameError: wrong rank, dtype, size or channel count, of the frame or the noise; the message names what was
@@ -141,7 +144,8 @@ class OoDMonitor:
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        return finite_score(self._scorer.run(self._checked(frame), noise).scores[0])
+        outcome = self._scorer.run(self._checked(frame), noise)
+        return finite_score(outcome.scores[0], self._parts(outcome, 0).values())
 
     def score_batch(self, frames: object) -> NDArray[np.float64]:
         """Score several frames in one run, such as those of several cameras.
@@ -158,7 +162,10 @@ class OoDMonitor:
             ClosedError: the monitor was closed.
         """
         batch = check_batch(frames, self._manifest.input, self._channels)
-        return np.array([finite_score(score) for score in self._scorer.run(batch).scores])
+        outcome = self._scorer.run(batch)
+        return np.array(
+            [finite_score(score, self._parts(outcome, i).values()) for i, score in enumerate(outcome.scores)]
+        )
 
     def assess(self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
         """Score one camera frame and decide its state; no defect of the frame raises an exception.
@@ -199,16 +206,17 @@ class OoDMonitor:
         """
         stamp = time.time_ns() if stamp_ns is None else stamp_ns
         provider = self._scorer.graphs.provider
-        score, segmentation = math.inf, None
+        score, segmentation, parts = math.inf, None, self._no_parts
         try:
             checked = self._checked(frame)
         except FrameError as error:
             fault: str | None = str(error)
         else:
             outcome = self._scorer.run(checked, noise)
-            score = finite_score(outcome.scores[0])
+            parts = self._parts(outcome, 0)
+            score = finite_score(outcome.scores[0], parts.values())
             segmentation = None if outcome.segmentation is None else outcome.segmentation[0]
-            fault = self._fault(checked, score)
+            fault = self._fault(checked, score, parts)
         return self._rule.verdict(
             score=score,
             segmentation=segmentation,
@@ -216,16 +224,20 @@ class OoDMonitor:
             provider=provider,
             latency_ms=1e3 * (time.perf_counter() - start),
             stamp_ns=stamp,
+            parts=parts,
         )
 
-    def _fault(self, frame: Frame | DeviceFrame, score: float) -> str | None:
+    def _parts(self, outcome: Outcome, index: int) -> Parts:
+        if outcome.parts is None:
+            return NO_PARTS
+        return Parts(dict(zip(self._no_parts, outcome.parts[index].tolist(), strict=True)))
+
+    def _fault(self, frame: Frame | DeviceFrame, score: float, parts: Parts) -> str | None:
         if self._validate and not isinstance(frame, DeviceFrame):
             fault = camera_fault(frame)
             if fault is not None:
                 return f"expected a camera's image, got a frame that is {fault}"
-        if not math.isfinite(score):
-            return "expected a finite score, got none: the graphs cannot make sense of this frame"
-        return None
+        return score_fault(score, parts)
 
     def _checked(self, frame: object) -> Frame | DeviceFrame:
         if self._validate:

@@ -2,12 +2,13 @@
 """Decide the verdict on a frame from its score: threshold, p-value, deadline."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._parts import NO_PARTS, Parts
 
 
 class VerdictRule:
@@ -40,6 +41,7 @@ class VerdictRule:
         provider: str,
         latency_ms: float,
         stamp_ns: int,
+        parts: Parts = NO_PARTS,
     ) -> Assessment:
         """Make the verdict on one frame.
 
@@ -50,11 +52,12 @@ class VerdictRule:
             provider: that ran.
             latency_ms: from the call until now.
             stamp_ns: of the frame.
+            parts: shares of the score.
         """
         above = score > self.threshold
         state, reason = State.OK, ""
         if above:
-            state, reason = State.OUT_OF_DISTRIBUTION, f"the score is above {self.threshold:.6g}"
+            state, reason = State.OUT_OF_DISTRIBUTION, f"the score is above {self.threshold:.6g}{_largest(parts)}"
         if self._deadline_ms is not None and latency_ms > self._deadline_ms:
             state, reason = State.LATE, f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"
         if fault is not None:
@@ -70,12 +73,32 @@ class VerdictRule:
             provider=provider,
             latency_ms=latency_ms,
             stamp_ns=stamp_ns,
+            parts=parts,
         )
 
 
-def finite_score(score: float) -> float:
-    """The score, or ``inf`` where it is no finite number, which is above every threshold.
+def finite_score(score: float, parts: Iterable[float] = ()) -> float:
+    """The score, or ``inf`` where it or a part is no finite number, which is above every threshold.
 
     ``NaN > threshold`` is false: without this a broken monitor would pass every frame as in distribution.
     """
-    return float(score) if math.isfinite(score) else math.inf
+    return float(score) if math.isfinite(score) and all(map(math.isfinite, parts)) else math.inf
+
+
+def score_fault(score: float, parts: Parts) -> str | None:
+    """Say why there is no score to rely on, naming the parts that are not finite; None where there is one."""
+    broken = [f"{share} for {name}" for name, share in parts.items() if not math.isfinite(share)]
+    if broken:
+        return (
+            f"expected finite parts of the score, got {', '.join(broken)}: the graphs cannot make sense of this frame"
+        )
+    if not math.isfinite(score):
+        return "expected a finite score, got none: the graphs cannot make sense of this frame"
+    return None
+
+
+def _largest(parts: Parts) -> str:
+    if not parts:
+        return ""
+    name = max(parts, key=parts.__getitem__)
+    return f", the largest part is {name} with {parts[name]:.3g}"

@@ -29,12 +29,18 @@ from lsood_runtime._bundle.records import (
     MasksRecord,
     OperatingPoint,
     ParityRecord,
+    PartRecord,
     PrecisionRecord,
     SegmentationRecord,
     TapRecord,
     noise_name,
 )
-from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
+from lsood_runtime._bundle.sentences import (
+    detector_sentence,
+    operating_point_sentence,
+    part_sentence,
+    precision_sentence,
+)
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._media.files import IMAGE_SUFFIXES, read_frames, read_image
@@ -63,6 +69,7 @@ __all__ = [
     "MasksRecord",
     "OperatingPoint",
     "ParityRecord",
+    "PartRecord",
     "PrecisionRecord",
     "SegmentationRecord",
     "TapRecord",
@@ -72,6 +79,7 @@ __all__ = [
     "one_line",
     "open_bundle",
     "operating_point_sentence",
+    "part_sentence",
     "precision_sentence",
     "read_frames",
     "read_image",

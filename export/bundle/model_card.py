@@ -4,7 +4,7 @@
 from export.bundle.evaluation_record import EvaluationRecord
 from export.detectors.registry import detector_noun
 from lsood_runtime import Manifest
-from lsood_runtime.offline import OperatingPoint, detector_sentence, precision_sentence
+from lsood_runtime.offline import OperatingPoint, PartRecord, detector_sentence, part_sentence, precision_sentence
 
 _CARD = """\
 # Out-of-distribution monitor for {manifest.name}
@@ -29,7 +29,7 @@ resized to {input.network_width}x{input.network_height} in the graph |
 | masks | {masks.count} {masks.mode}, seed {masks.seed}: {sites} |
 | entropy | k = {entropy.neighbors} of {masks.count} samples, distances floored at {entropy.min_dist:g} |
 | detector | {detector} |
-| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |
+{parts}| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |
 | precision | {precision} |
 | parity with PyTorch | latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, \
 score {parity.score_max_abs:.1e}, {parity.frames} frames |
@@ -81,7 +81,12 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
             for site in manifest.config["sites"]
         ),
         precision=precision_sentence(manifest.precision),
+        parts="".join(_part(part) for part in manifest.detector.parts),
     )
+
+
+def _part(part: PartRecord) -> str:
+    return f"| part `{part.name}` | {part_sentence(part)} |\n"
 
 
 def _point(name: str, point: OperatingPoint) -> str:

@@ -16,7 +16,7 @@ from export.bundle.model_card import model_card
 from export.destination import check_parent_folder
 from export.errors import UsageError
 from export.graphs.shared_weights import share_weights
-from lsood_runtime import Manifest
+from lsood_runtime import SCHEMA, Manifest
 from lsood_runtime.offline import MANIFEST_FILE, WEIGHTS_FILE, FileRecord
 
 
@@ -48,7 +48,7 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelPro
     """Write the graphs, the model card and, last, the manifest.
 
     Each graph carries the manifest in its metadata, without evaluation and digests. Several graphs hold the network: its
-    weights lie in one file beside them.
+    weights lie in one file beside them. A bundle of an older schema becomes one of this.
 
     Args:
         folder: an empty or a temporary one.
@@ -60,6 +60,7 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelPro
     """
     with (folder / WEIGHTS_FILE).open("wb") as file:
         share_weights(graphs.values(), file)
+    manifest = replace(manifest, schema=SCHEMA)
     carried = {name: value for name, value in asdict(manifest).items() if name not in ("evaluation", "files")}
     for name, graph in graphs.items():
         onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(carried, allow_nan=False)})

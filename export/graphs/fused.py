@@ -12,17 +12,18 @@ def fused_graph(segmentation: ModelProto, detector: ModelProto) -> ModelProto:
     """Join both graphs of a bundle.
 
     Args:
-        segmentation: camera frame, and noise where it takes any, to segmentation and latent samples.
-        detector: latent samples to entropy and score.
+        segmentation: camera frame, and noise where it takes any, to segmentation and features.
+        detector: features to the score, and to its parts where it has any.
 
     Returns:
-        The inputs of the first to ``score`` ``(B,)`` float64 and the segmentation, if there is any.
+        The inputs of the first to ``score`` ``(B,)`` float64, the segmentation, if there is any, and ``parts`` ``(B, P)``
+        float64, if there are any.
     """
     detector = onnx.compose.add_prefix(detector, "detector/", rename_inputs=False, rename_outputs=False)
-    kept = ["score", *(output.name for output in segmentation.graph.output if output.name == "segmentation")]
-    fused = onnx.compose.merge_models(
-        segmentation, detector, io_map=[("latent_samples", "latent_samples")], outputs=kept, name="monitor"
-    )
+    given = {output.name for model in (segmentation, detector) for output in model.graph.output}
+    kept = [name for name in ("score", "segmentation", "parts") if name in given]
+    features = [(value.name, value.name) for value in detector.graph.input]
+    fused = onnx.compose.merge_models(segmentation, detector, io_map=features, outputs=kept, name="monitor")
     order = {value.name: value for value in fused.graph.output}
     del fused.graph.output[:]
     fused.graph.output.extend(order[name] for name in kept)

@@ -13,7 +13,7 @@ from export.graphs.noise import NoiseBatch
 from lsood_runtime.offline import noise_name, session_options
 
 MonitorOutputs = Mapping[str, NDArray[Any]]
-"""``score`` always; ``segmentation`` where the monitor gives one; ``latent_samples`` where the form shows them."""
+"""``score`` always; ``segmentation`` and ``parts`` where the monitor gives them; features where the form shows them."""
 
 Form = Callable[[NDArray[np.uint8], NoiseBatch], MonitorOutputs]
 
@@ -26,10 +26,13 @@ def cpu_session(model: ModelProto) -> ort.InferenceSession:
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:
     """Make the form that ``OoDMonitor`` runs: ``segmentation.onnx``, then ``detector.onnx``."""
 
+    features = [value.name for value in detector.get_inputs()]
+    scored = [value.name for value in detector.get_outputs() if value.name != "entropy"]
+
     def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
         outputs = run_graph(segmentation, frames, noise)
-        (score,) = detector.run(["score"], {"latent_samples": outputs["latent_samples"]})
-        return {**outputs, "score": score}
+        scores = detector.run(scored, {name: outputs[name] for name in features})
+        return outputs | dict(zip(scored, scores, strict=True))
 
     return run
 

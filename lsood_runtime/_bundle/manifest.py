@@ -3,8 +3,10 @@
 
 ``SCHEMA`` counts up by one when a reader of the old schema would misread a new bundle: a field removed, renamed, or
 given another meaning or unit. A new field that an old reader may ignore does not count it up. A reader takes its own
-schema and refuses every other, older or newer. ``tests/data/bundles`` holds a frozen bundle of each released schema, so far
-of one; whoever counts it up makes the reader take the older ones too, since the tests load every frozen bundle.
+schema and the older ones of ``READABLE``, and refuses every other. ``tests/data/bundles`` holds a frozen bundle of each of
+them; whoever counts the schema up makes the reader take the older ones too, since the tests load every frozen bundle.
+
+- Schema 3 added ``features`` and ``detector.parts``. A bundle of schema 2 has one feature, the latent samples, and no parts.
 """
 
 import dataclasses
@@ -18,6 +20,7 @@ from typing import Any, Self
 from lsood_runtime._bundle import value_checks
 from lsood_runtime._bundle.record_parser import field_error, parse_record
 from lsood_runtime._bundle.records import (
+    LATENT_SAMPLES,
     CalibrationRecord,
     DetectorRecord,
     EntropyRecord,
@@ -33,8 +36,11 @@ from lsood_runtime._bundle.records import (
 )
 from lsood_runtime._exceptions import BundleError
 
-SCHEMA = 2
-"""The schema of the manifests that this version reads and writes."""
+SCHEMA = 3
+"""The schema of the bundles that this version makes."""
+
+READABLE = (2, SCHEMA)
+"""The schemas that it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +48,18 @@ class Manifest:
     """Metadata of a bundle.
 
     Attributes:
-        schema: version of the format, :data:`SCHEMA`.
+        schema: version of the format: :data:`SCHEMA` for a new bundle, or an older one that is read.
         name: class of the network.
         created: date and time of the export, ISO 8601.
         input: form of a frame, and its preprocessing.
         segmentation: the segmentation output.
         tap: the sampled layers.
         masks: how the Monte-Carlo samples are drawn.
+        features: shape behind the batch of each feature by its name: the outputs of ``segmentation.onnx`` beside the
+            segmentation, which are the inputs of ``detector.onnx``.
         network_sha256: digest of the network's graph; calibrating again leaves it as it is.
         entropy: constants of the entropy estimate.
-        detector: of the score, fitted on entropies.
+        detector: of the score, fitted on the features.
         operating_point: name of the operating point that holds unless another is chosen.
         operating_points: thresholds by name.
         calibration: the frames that set the thresholds.
@@ -71,6 +79,7 @@ class Manifest:
     segmentation: SegmentationRecord
     tap: TapRecord
     masks: MasksRecord
+    features: dict[str, tuple[int, ...]]
     network_sha256: str
     entropy: EntropyRecord
     detector: DetectorRecord
@@ -103,16 +112,26 @@ class Manifest:
                 f"expected the manifest to be a JSON object, got {type(values).__name__}: copy the bundle again"
             )
         schema = values.get("schema")
-        if schema != SCHEMA or isinstance(schema, bool):
+        if schema not in READABLE or isinstance(schema, bool):
             raise BundleError(
-                f"expected a manifest of schema {SCHEMA}, got {short_repr(schema)}: "
+                f"expected a manifest of schema {' or '.join(map(str, READABLE))}, got {short_repr(schema)}: "
                 "export again with this version, or install the version that wrote it"
             )
-        manifest = parse_record(cls, values)
+        manifest = parse_record(cls, values) if schema == SCHEMA else cls._from_schema_2(values)
         for where, holds, expected, value in manifest._value_checks():
             if not holds:
                 raise field_error(where, expected, value)
         return manifest
+
+    @classmethod
+    def _from_schema_2(cls, values: dict[str, Any]) -> Self:
+        """Parse a manifest of schema 2, whose detector reads the latent samples alone, in one part."""
+        manifest = parse_record(cls, values | {"features": {}})
+        return dataclasses.replace(
+            manifest,
+            features={LATENT_SAMPLES: (manifest.masks.count, manifest.tap.channels)},
+            detector=dataclasses.replace(manifest.detector, parts=()),
+        )
 
     @property
     def threshold(self) -> OperatingPoint:
@@ -146,6 +165,8 @@ class Manifest:
             value_checks.of_input(self.input),
             value_checks.of_masks(self.masks),
             value_checks.of_segmentation(self.segmentation),
+            value_checks.of_features(self.features, self.masks, self.tap),
+            value_checks.of_parts(self.detector.parts, self.features),
             value_checks.of_operating_points(self.operating_point, self.operating_points),
             value_checks.of_calibration(self.calibration),
             value_checks.of_precision(self.precision),

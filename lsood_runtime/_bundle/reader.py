@@ -35,12 +35,12 @@ class Bundle:
 
     @property
     def segmentation(self) -> bytes:
-        """The graph from frame to segmentation and latent samples."""
+        """The graph from frame to segmentation and features."""
         return self.files[SEGMENTATION_FILE]
 
     @property
     def detector(self) -> bytes:
-        """The graph from latent samples to entropy and score."""
+        """The graph from features to the score, to entropies and to parts where it has any."""
         return self.files[DETECTOR_FILE]
 
     @property

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of a manifest, each a frozen record with the meaning and the unit of its fields."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 PRECISIONS = ("fp32", "fp16", "int8", "int8-tensorrt")
 """Kinds of :class:`PrecisionRecord`, the one without loss first."""
+
+
+LATENT_SAMPLES, ENTROPY = "latent_samples", "entropy"
+"""The feature from which the detector computes the feature ``entropy``, which its parts read."""
 
 
 def noise_name(site: int) -> str:
@@ -113,17 +117,39 @@ class EntropyRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorRecord:
-    """The detector, which turns entropies into a score.
+class PartRecord:
+    """One part of a detector whose score is a sum of parts.
 
     Attributes:
-        kind: ``kde``, ``kde-classifier``, ``mahalanobis`` or ``knn``.
+        name: of the part, its own among the detector's parts.
+        features: names of those that it reads; ``entropy`` stands for what is computed from ``latent_samples``.
+        kind: the detector of this part.
+        centre: median of its raw score on in-distribution frames that it was not fitted on.
+        scale: what the raw score less ``centre`` is divided by, above 0.
+        weight: factor of the part in the sum.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    kind: str
+    centre: float
+    scale: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorRecord:
+    """The detector, which turns the features of a frame into a score.
+
+    Attributes:
+        kind: name of the detector, such as ``kde``, ``mahalanobis`` or ``fused``.
         reason: why this one, in a sentence.
         parameters: its learned scalars by name, such as ``bandwidth``.
         standardise: whether each entropy is brought to zero mean and unit variance first.
         pca_components: whitened principal components that it sees; None for the entropies themselves.
         fit_frames: number of in-distribution frames that it was fitted on.
         fit_ood_frames: the same of out-of-distribution frames; 0 for all but ``kde-classifier``.
+        parts: those whose shares add up to the score; empty for a detector of one part.
     """
 
     kind: str
@@ -133,6 +159,7 @@ class DetectorRecord:
     pca_components: int | None
     fit_frames: int
     fit_ood_frames: int
+    parts: tuple[PartRecord, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True, slots=True)

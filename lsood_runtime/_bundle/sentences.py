@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describe records of a manifest in one line each, for reports, model cards and terminals."""
 
-from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingPoint, PrecisionRecord
+from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingPoint, PartRecord, PrecisionRecord
 
 
 def operating_point_sentence(point: OperatingPoint) -> str:
@@ -26,7 +26,16 @@ def detector_sentence(detector: DetectorRecord, noun: str | None = None) -> str:
     learned = "".join(
         f", {name} {value:.4g}" for name, value in detector.parameters.items() if isinstance(value, float)
     )
-    return f"{noun or detector.kind} on {detector.fit_frames} frames{ood}{scaled}{pca}{learned}"
+    parts = f", the sum of {len(detector.parts)} parts" if detector.parts else ""
+    return f"{noun or detector.kind} on {detector.fit_frames} frames{ood}{scaled}{pca}{learned}{parts}"
+
+
+def part_sentence(part: PartRecord) -> str:
+    """Describe one part of a score: its detector, what it reads, and how its raw score becomes a share."""
+    return (
+        f"{part.kind} of {', '.join(part.features)}; weight {part.weight:.4g}, "
+        f"centre {part.centre:.4g}, scale {part.scale:.4g}"
+    )
 
 
 def precision_sentence(precision: PrecisionRecord) -> str:

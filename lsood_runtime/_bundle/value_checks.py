@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check the values of a manifest, beyond their types."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from lsood_runtime._bundle.records import (
+    ENTROPY,
+    LATENT_SAMPLES,
     PRECISIONS,
     CalibrationRecord,
     GoldenRecord,
     InputContract,
     MasksRecord,
     OperatingPoint,
+    PartRecord,
     PrecisionRecord,
     SegmentationRecord,
+    TapRecord,
 )
+
+_OTHER_NAMES = {"", "frame", "segmentation", ENTROPY, "score", "parts"}
+"""Names of inputs and outputs of the graphs that are no features."""
 
 Check = tuple[str, bool, str, object]
 """Name of the field, whether its value is valid, what was expected, the value."""
@@ -43,6 +50,33 @@ def of_segmentation(segmentation: SegmentationRecord) -> Iterator[Check]:
     kind, sizes = segmentation.kind, (segmentation.num_classes, segmentation.height, segmentation.width)
     yield "segmentation.kind", kind in ("classes", "logits", "none"), "classes, logits or none", kind
     yield "segmentation", kind == "none" or None not in sizes, f"sizes for {kind}", sizes
+
+
+def of_features(features: Mapping[str, tuple[int, ...]], masks: MasksRecord, tap: TapRecord) -> Iterator[Check]:
+    """Check that there are features, that no other input or output has their names, and that their sizes are positive."""
+    names, others = features.keys(), _OTHER_NAMES | set(masks.noise_names)
+    positive = all(len(shape) > 0 and min(shape) >= 1 for shape in features.values())
+    samples = (masks.count, tap.channels)
+    yield "features", len(names) > 0 and names.isdisjoint(others), "one or more features by name", tuple(names)
+    yield "features", positive, "shapes with sizes of at least 1", features
+    yield (
+        f"features.{LATENT_SAMPLES}",
+        features.get(LATENT_SAMPLES, samples) == samples,
+        f"{samples}, by masks.count and tap.channels",
+        features.get(LATENT_SAMPLES),
+    )
+
+
+def of_parts(parts: Sequence[PartRecord], features: Mapping[str, tuple[int, ...]]) -> Iterator[Check]:
+    """Check that parts have names of their own, read features of the bundle, and are scaled by positive numbers."""
+    readable = {ENTROPY if name == LATENT_SAMPLES else name for name in features}
+    names = [part.name for part in parts]
+    yield "detector.parts", "" not in names and len(set(names)) == len(names), "parts with names of their own", names
+    for i, part in enumerate(parts):
+        where, read = f"detector.parts[{i}]", set(part.features)
+        of_bundle = len(part.features) > 0 and read <= readable
+        yield f"{where}.features", of_bundle, f"features among {', '.join(sorted(readable))}", part.features
+        yield f"{where}.scale", part.scale > 0, "above 0", part.scale
 
 
 def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> Iterator[Check]:

@@ -54,6 +54,9 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="verdicts as .csv, .jsonl, .parquet or .mcap (stamps kept, topic /lsood/CAMERA); repeatable",
     )
+    parser.add_argument(
+        "--parts", action="store_true", help="with each part's share of the score, where the detector has parts"
+    )
     parser.add_argument("--timeline", type=Path, metavar="PICTURE", help="scores over time, with threshold and alarms")
     parser.add_argument(
         "--thumbnails", type=Path, metavar="PICTURE", help="the frames with the highest scores, one for each second"

@@ -4,6 +4,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +35,17 @@ class Flip:
 
 def compare_manifests(old: Manifest, new: Manifest) -> Changes:
     """Find the fields that differ; a changed file is shown by its digest, calibration scores by their number."""
-    left, right = _flat(dataclasses.asdict(old)), _flat(dataclasses.asdict(new))
+    left, right = _fields(old), _fields(new)
     changes: Changes = {}
     for name in {**left, **right}:
         before, after = left.get(name, _MISSING), right.get(name, _MISSING)
         if before == after:
             continue
         path, _, last = name.rpartition(".")
-        if path.startswith("files.") and last in _DIGEST:
+        part = path.startswith("detector.parts.")
+        if part and _MISSING in (before, after):
+            changes[path] = _part_text(left, path), _part_text(right, path)
+        elif path.startswith("files.") and last in _DIGEST:
             changes[path] = _file_text(left, path), _file_text(right, path)
         elif isinstance(before, tuple) and isinstance(after, tuple) and name == "calibration.scores":
             changes[name] = f"{len(before)} scores", f"{len(after)} scores"
@@ -77,6 +81,13 @@ def compare_decisions(name: str, frame: NDArray[np.uint8], old: OoDMonitor, new:
     )
 
 
+def _fields(manifest: Manifest) -> dict[str, object]:
+    """Every field by its dotted name; those of a detector's part by the name of the part."""
+    values = dataclasses.asdict(manifest)
+    parts = {part["name"]: part for part in values["detector"].pop("parts")}
+    return _flat(values) | _flat(parts, "detector.parts.")
+
+
 def _flat(values: Mapping[str, object], where: str = "") -> dict[str, object]:
     """Nested mappings as one, with dotted names."""
     flat: dict[str, object] = {}
@@ -84,6 +95,13 @@ def _flat(values: Mapping[str, object], where: str = "") -> dict[str, object]:
         path = f"{where}{name}"
         flat |= _flat(value, f"{path}.") if isinstance(value, Mapping) and value else {path: value}
     return flat
+
+
+def _part_text(fields: Mapping[str, object], path: str) -> str:
+    """What a part of a flat manifest is and reads."""
+    if f"{path}.kind" not in fields:
+        return _MISSING
+    return f"{fields[f'{path}.kind']} of {', '.join(cast(tuple[str, ...], fields[f'{path}.features']))}"
 
 
 def _file_text(manifest: Mapping[str, object], path: str) -> str:

@@ -4,7 +4,12 @@
 from collections.abc import Iterable
 
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._bundle.sentences import detector_sentence, operating_point_sentence, precision_sentence
+from lsood_runtime._bundle.sentences import (
+    detector_sentence,
+    operating_point_sentence,
+    part_sentence,
+    precision_sentence,
+)
 
 
 def describe(manifest: Manifest) -> str:
@@ -26,8 +31,10 @@ def describe(manifest: Manifest) -> str:
         "tap": f"{', '.join(manifest.tap.layers)}: {manifest.tap.channels} dimensions",
         "masks": f"{masks.count} {masks.mode}, seed {masks.seed}, drop probability {masks.drop_prob}, "
         f"block {masks.block_size}",
+        "features": ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in manifest.features.items()),
         "entropy": f"{manifest.entropy.neighbors} neighbours, distances from {manifest.entropy.min_dist:g}",
         "detector": detector_sentence(manifest.detector),
+        **{f"part {part.name}": part_sentence(part) for part in manifest.detector.parts},
         "chosen because": manifest.detector.reason,
         **{
             f"threshold {name}": operating_point_sentence(point)

@@ -15,7 +15,8 @@ from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.rerun_file import RerunFile
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._cli.timeline import Point, Timeline
-from lsood_runtime._cli.verdict_files import Row, VerdictFile
+from lsood_runtime._cli.verdict_files import VerdictFile
+from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._media.sources import SourceFrame
 from lsood_runtime._monitor import OoDMonitor
@@ -26,7 +27,7 @@ class Outputs:
     """Writes the files and pictures that the arguments of ``add_outputs`` name; after an exception no file appears.
 
     Args:
-        options: with ``out``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
+        options: with ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
         sources: that are read; none of them is overwritten.
         monitor: whose threshold, calibration and channel order apply.
 
@@ -55,11 +56,11 @@ class Outputs:
         Args:
             source: the frame.
             verdict: on it.
-            row: for the files of verdicts.
+            row: for the files of verdicts, with the parts of the score, which stay out unless they are asked for.
             result: of the stream; None where frames are scored each on its own.
         """
         for file in self._files:
-            file.write(row)
+            file.write(row if self._options.parts else without_parts(row))
         image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
         alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
         if self._timeline is not None:

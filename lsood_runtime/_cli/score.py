@@ -33,6 +33,7 @@ exit codes: 0 all frames in distribution, 1 at least one out of distribution, 2 
 examples:
   lsood score monitor/ drive/ --json | jq '.[] | select(.is_ood) | .frame'
   lsood score monitor/ front.mp4 --provider cuda
+  lsood score monitor/ drive/ --parts
   lsood score monitor/ drive/ --out scores.parquet --thumbnails highest.png --strangest 8
 """
 
@@ -59,11 +60,12 @@ def run(options: argparse.Namespace) -> int:
         verdicts = _verdicts(monitor, sources, options, outputs, tally, counter)
         try:
             if options.json:
-                write_json(verdicts, sys.stdout)
+                write_json(verdicts, sys.stdout, parts=options.parts)
             elif options.csv:
-                write_csv(verdicts, sys.stdout)
+                names = [part.name for part in monitor.manifest.detector.parts]
+                write_csv(verdicts, sys.stdout, names if options.parts else ())
             else:
-                write_table(verdicts, sys.stdout, max(map(name_width, sources)))
+                write_table(verdicts, sys.stdout, max(map(name_width, sources)), parts=options.parts)
         finally:
             counter.clear()
         provider = monitor.provider

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, Self, cast
 
+from lsood_runtime._cli.verdict_row import Row, in_columns
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import JsonScalar
 
 P = ParamSpec("P")
 
-Row = Mapping[str, JsonScalar]
 _PARQUET_ROWS = 4096
 
 
@@ -78,7 +78,7 @@ class _Csv:
         self._table = CsvTable(self._file)
 
     def write(self, row: Row) -> None:
-        self._table.write(row)
+        self._table.write(in_columns(row))
 
     def close(self) -> None:
         self._file.close()
@@ -102,12 +102,12 @@ class _Parquet:
             import pyarrow.parquet
         except ImportError as error:
             raise missing_extra("writing Parquet", "replay") from error
-        self._arrow, self._rows = pyarrow, list[Row]()
+        self._arrow, self._rows = pyarrow, list[dict[str, JsonScalar]]()
         self._writer: Any = None
         self._file = path.open("wb")
 
     def write(self, row: Row) -> None:
-        self._rows.append(row)
+        self._rows.append(in_columns(row))
         if len(self._rows) == _PARQUET_ROWS:
             self._flush()
 
@@ -124,7 +124,7 @@ class _Parquet:
             return
         # Rows show the types of their values, but for columns that are None in all rows: those hold floats or stamps.
         known = {name: kind for row in self._rows for name, kind in _arrow_types(self._arrow, row).items()}
-        names = self._rows[0] if self._rows else {}
+        names = list(self._rows[0]) if self._rows else []
         schema = self._arrow.schema([(name, known.get(name, self._arrow.float64())) for name in names])
         if self._writer is None:
             self._writer = self._arrow.parquet.ParquetWriter(self._file, schema)
@@ -132,10 +132,10 @@ class _Parquet:
         self._rows.clear()
 
 
-def _arrow_types(arrow: Any, row: Row) -> dict[str, Any]:
+def _arrow_types(arrow: Any, row: Mapping[str, JsonScalar]) -> dict[str, Any]:
     kinds = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
     types = {name: kinds[type(value)] for name, value in row.items() if value is not None}
-    return types | {name: arrow.int64() for name in row if name.endswith("_ns")}
+    return types | {name: arrow.int64() for name in row if name.endswith("_ns") and not name.startswith("parts.")}
 
 
 class _Mcap:
@@ -172,7 +172,10 @@ class _Mcap:
 
 def _json_schema(row: Row) -> bytes:
     words = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "number"}
-    properties = {name: {"type": [words[type(value)], "null"]} for name, value in row.items()}
+    properties = {
+        name: {"type": ["object" if isinstance(value, Mapping) else words[type(value)], "null"]}
+        for name, value in row.items()
+    }
     return json.dumps({"type": "object", "title": "lsood.Verdict", "properties": properties}).encode()
 
 

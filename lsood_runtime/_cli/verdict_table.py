@@ -3,13 +3,15 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._cli.verdict_row import Row, in_columns, without_parts
 from lsood_runtime._text.csv_table import CsvTable
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name != "segmentation")
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name not in ("segmentation", "parts"))
 Verdicts = Iterable[tuple[str, Assessment]]
 
 _WORDS = {
@@ -20,23 +22,43 @@ _WORDS = {
 }
 
 
-def write_table(verdicts: Verdicts, out: TextIO, name_width: int) -> None:
-    """Write a line for each frame as its verdict comes; ``name_width`` is that of the longest frame name to come."""
-    row = f"{{:<{name_width}}}  {{:>10}}  {{:>10}}  {{:>7}}  {{:<19}}  {{:>8}}\n"
-    out.write(row.format("frame", "score", "threshold", "p-value", "verdict", "ms"))
+def write_table(verdicts: Verdicts, out: TextIO, name_width: int, *, parts: bool) -> None:
+    """Write a line for each frame as its verdict comes.
+
+    Args:
+        verdicts: by the frame's name.
+        out: what to write to.
+        name_width: of the longest frame name to come.
+        parts: end each line with the parts of its score, the largest first.
+    """
+    row = f"{{:<{name_width}}}  {{:>10}}  {{:>10}}  {{:>7}}  {{:<19}}  {{:>8}}{{}}\n"
+    out.write(row.format("frame", "score", "threshold", "p-value", "verdict", "ms", "  parts" if parts else ""))
     for name, verdict in verdicts:
         score, threshold, p_value = f"{verdict.score:.3f}", f"{verdict.threshold:.3f}", f"{verdict.p_value:.4f}"
-        out.write(row.format(name, score, threshold, p_value, _WORDS[verdict.state], f"{verdict.latency_ms:.1f}"))
+        words, latency = _WORDS[verdict.state], f"{verdict.latency_ms:.1f}"
+        out.write(row.format(name, score, threshold, p_value, words, latency, _part_words(verdict) if parts else ""))
 
 
-def write_csv(verdicts: Verdicts, out: TextIO) -> None:
-    """Write a header and a line for each frame, numbers to the last digit; one that is not finite stays empty."""
-    table = CsvTable(out, ["frame", *_COLUMNS])
+def write_csv(verdicts: Verdicts, out: TextIO, parts: Sequence[str]) -> None:
+    """Write a header and a line for each frame, numbers to the last digit; one that is not finite stays empty.
+
+    Args:
+        verdicts: by the frame's name.
+        out: what to write to.
+        parts: names of those that get a column.
+    """
+    table = CsvTable(out, ["frame", *_COLUMNS, *(f"parts.{part}" for part in parts)])
     for name, verdict in verdicts:
-        table.write({"frame": name, **verdict.asdict()})
+        table.write({"frame": name, **in_columns(verdict.asdict())})
 
 
-def write_json(verdicts: Verdicts, out: TextIO) -> None:
-    """Write one list of objects once all frames have their verdict."""
-    json.dump([{"frame": name, **verdict.asdict()} for name, verdict in verdicts], out, indent=1, allow_nan=False)
+def write_json(verdicts: Verdicts, out: TextIO, *, parts: bool) -> None:
+    """Write one list of objects once all frames have their verdict, with the parts of the score or without."""
+    rows: list[Row] = [{"frame": name, **verdict.asdict()} for name, verdict in verdicts]
+    json.dump(rows if parts else [without_parts(row) for row in rows], out, indent=1, allow_nan=False)
     out.write("\n")
+
+
+def _part_words(verdict: Assessment) -> str:
+    ranked = sorted(verdict.parts.items(), key=lambda part: (math.isfinite(part[1]), -part[1]))
+    return "  " + (", ".join(f"{name} {share:.3f}" for name, share in ranked) or "-")

@@ -20,6 +20,7 @@ from lsood_runtime._cli.arguments import (
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.tally import Tally
+from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._media.sources import SourceFrame, find_sources, read_sources
 from lsood_runtime._monitor import OoDMonitor
@@ -74,12 +75,12 @@ def run(options: argparse.Namespace) -> int:
         try:
             for source in read_sources(sources, monitor.manifest.input.channels, options.fps, options.topic):
                 result = stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
-                row = {"frame": source.name, **result.asdict()}
+                row: Row = {"frame": source.name, **result.asdict()}
                 tally.add(result.verdict)
                 outputs.add(source, result.verdict, row, result)
                 onsets += result.onset
                 if options.json:
-                    print(json.dumps(row, allow_nan=False), flush=True)
+                    print(json.dumps(row if options.parts else without_parts(row), allow_nan=False), flush=True)
                 elif result.onset or (source.camera in alarmed and not result.alarm):
                     counter.clear()
                     print(_event(source, result), flush=True)

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.records import ENTROPY
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.frame_pass import Outcome
@@ -32,7 +33,9 @@ class _Buffers:
 
 
 class DevicePass:
-    """Runs both graphs over buffers on the device: only the frame is copied to it, only score and segmentation from it.
+    """Runs both graphs over buffers on the device: the frame is copied to it, score, parts and segmentation from it.
+
+    The features stay there between the graphs.
 
     One frame or batch at a time; the device would not run two at once either.
 
@@ -71,10 +74,11 @@ class DevicePass:
             self._network.guard(buffers.values[name].update_inplace, values)
         self._network.guard(self._network.session.run_with_iobinding, buffers.network)
         self._detector.guard(self._detector.session.run_with_iobinding, buffers.detector)
-        segmentation = buffers.values.get("segmentation")
+        segmentation, parts = buffers.values.get("segmentation"), buffers.values.get("parts")
         return Outcome(
             scores=np.array(self._detector.guard(buffers.values["score"].numpy)),
             segmentation=None if segmentation is None else np.array(self._network.guard(segmentation.numpy)),
+            parts=None if parts is None else np.array(self._detector.guard(parts.numpy)),
         )
 
     def _bind(self, frames: DeviceFrame, binding: ort.IOBinding) -> None:
@@ -96,7 +100,7 @@ class DevicePass:
     def _allocate(self, batch: int) -> _Buffers:
         values: dict[str, ort.OrtValue] = {}
         network, detector = self._network.session.io_binding(), self._detector.session.io_binding()
-        scores: Signature = {"score": self._detector.outputs["score"]}
+        scores: Signature = {name: form for name, form in self._detector.outputs.items() if name != ENTROPY}
         for signature, bind in (
             (self._network.inputs, network.bind_ortvalue_input),
             (self._network.outputs, network.bind_ortvalue_output),
@@ -107,5 +111,6 @@ class DevicePass:
                     (batch, *shape), DTYPES[kind], self._device, self._device_id
                 )
                 bind(name, values[name])
-        detector.bind_ortvalue_input("latent_samples", values["latent_samples"])
+        for name in self._detector.inputs:
+            detector.bind_ortvalue_input(name, values[name])
         return _Buffers(values=values, network=network, detector=detector)

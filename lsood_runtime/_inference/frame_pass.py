@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import FrameError
+from lsood_runtime._bundle.records import ENTROPY, LATENT_SAMPLES
+from lsood_runtime._exceptions import FrameError, ProviderError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.graph import Graph
 
@@ -26,10 +27,12 @@ class Outcome:
     Attributes:
         scores: ``(B,)`` float64.
         segmentation: ``(B, h, w)`` classes or ``(B, K, h, w)`` logits; None where the graph gives none.
+        parts: ``(B, P)`` float64, each part's share of the score; None for a detector of one part.
     """
 
     scores: NDArray[np.float64]
     segmentation: Segmentation | None
+    parts: NDArray[np.float64] | None = None
 
 
 class FramePass(Protocol):
@@ -48,13 +51,14 @@ class HostPass:
     """Runs both graphs from and to host memory; threads that call it at once share ONNX Runtime's thread pool.
 
     Args:
-        network: the graph from frames to segmentation and latent samples.
-        detector: the graph from latent samples to scores.
+        network: the graph from frames to segmentation and features.
+        detector: the graph from features to scores.
     """
 
     def __init__(self, network: Graph, detector: Graph) -> None:
         self._network, self._detector = network, detector
         self._outputs = list(network.outputs)
+        self._scored = {name: shape for name, (_, shape) in detector.outputs.items() if name != ENTROPY}
 
     def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs."""
@@ -63,9 +67,16 @@ class HostPass:
                 f"expected a frame in host memory, since {self._network.provider} runs: copy it there first"
             )
         results = dict(zip(self._outputs, self._network.run(self._outputs, {"frame": frames, **noise}), strict=True))
-        samples = results["latent_samples"]
-        if samples.shape[1] >= SORTED_FIRST:
+        segmentation = results.pop("segmentation", None)
+        samples = results.get(LATENT_SAMPLES)
+        if samples is not None and samples.shape[1] >= SORTED_FIRST:
             # The entropy does not depend on the order of samples, and the graph sorts sorted ones in half the time.
-            samples = np.sort(samples, axis=1)
-        (scores,) = self._detector.run(["score"], {"latent_samples": samples})
-        return Outcome(scores=scores, segmentation=results.get("segmentation"))
+            results[LATENT_SAMPLES] = np.sort(samples, axis=1)
+        scored = dict(zip(self._scored, self._detector.run(list(self._scored), results), strict=True))
+        for name, shape in self._scored.items():
+            if scored[name].shape != (frames.shape[0], *shape):  # a graph may leave a size open, and fill it otherwise
+                raise ProviderError(
+                    f"expected {name} of shape {(frames.shape[0], *shape)}, {self._detector.name} gave "
+                    f"{scored[name].shape}: export the bundle again"
+                )
+        return Outcome(scores=scored["score"], segmentation=segmentation, parts=scored.get("parts"))

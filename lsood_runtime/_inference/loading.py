@@ -95,7 +95,7 @@ def _load(bundle: Bundle, providers: Sequence[ResolvedProvider], options: LoadOp
 
     expected = signatures(bundle.manifest)
     network = load(SEGMENTATION_FILE, bundle.segmentation, expected.frame, expected.network)
-    detector = load(DETECTOR_FILE, bundle.detector, expected.latent_samples, expected.detector)
+    detector = load(DETECTOR_FILE, bundle.detector, expected.features, expected.detector)
     frame_pass: FramePass = HostPass(network, detector)
     if name in (CUDA, TENSORRT):
         device_id = int(provider_options.get("device_id", 0))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replay golden frames on the machine that runs them, and compare their scores with those at export."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ class SelfTest:
 
     Attributes:
         provider: that ran.
-        scores: of the golden frames.
+        scores: of the golden frames; NaN for one with a part that is not finite.
         expected: their scores at export.
         tolerance: how far a score may be off.
         placement: nodes of both graphs by provider; empty where this ONNX Runtime does not report them.
@@ -71,11 +72,13 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None) -> Sel
 
 
 def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: int | None) -> float:
-    """Score of one golden frame.
+    """Score of one golden frame; NaN where a part of it is not finite.
 
     Raises:
         ProviderError: ONNX Runtime failed.
     """
     copies, pick = batch or 1, slice(index, index + 1)
     noise = {noise_name(site): np.repeat(values[pick], copies, axis=0) for site, values in enumerate(golden.noise)}
-    return float(graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise).scores[0])
+    outcome = graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise)
+    finite = outcome.parts is None or bool(np.isfinite(outcome.parts[0]).all())
+    return float(outcome.scores[0]) if finite else math.nan

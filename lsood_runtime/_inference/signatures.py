@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.records import ENTROPY, LATENT_SAMPLES
 from lsood_runtime._inference.graph import Signature
 
 
@@ -13,14 +14,14 @@ class Signatures:
 
     Attributes:
         frame: inputs of the network: the frame, and noise.
-        network: its outputs: segmentation and latent samples.
-        latent_samples: input of the detector.
-        detector: its outputs: entropy and score.
+        network: its outputs: segmentation and features.
+        features: inputs of the detector.
+        detector: its outputs: the score, the entropy where latent samples are read, the parts where the score has any.
     """
 
     frame: Signature
     network: Signature
-    latent_samples: Signature
+    features: Signature
     detector: Signature
 
 
@@ -37,10 +38,13 @@ def signatures(manifest: Manifest) -> Signatures:
         name: ("tensor(float)", (masks.count, *shape))
         for name, shape in zip(masks.noise_names, masks.noise, strict=True)
     }
-    latent_samples: Signature = {"latent_samples": ("tensor(float)", (masks.count, manifest.tap.channels))}
+    features: Signature = {name: ("tensor(float)", shape) for name, shape in manifest.features.items()}
+    entropy: Signature = {ENTROPY: ("tensor(float)", (manifest.tap.channels,))} if LATENT_SAMPLES in features else {}
+    count = len(manifest.detector.parts)
+    parts: Signature = {"parts": ("tensor(double)", (count,))} if count else {}
     return Signatures(
         frame={"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3)), **noise},
-        network={**of_kind[segmentation.kind], **latent_samples},
-        latent_samples=latent_samples,
-        detector={"entropy": ("tensor(float)", (manifest.tap.channels,)), "score": ("tensor(double)", ())},
+        network={**of_kind[segmentation.kind], **features},
+        features=features,
+        detector={**entropy, "score": ("tensor(double)", ()), **parts},
     )

@@ -5,7 +5,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from lsood_runtime._assessment import Assessment
-from lsood_runtime._text.json_values import JsonScalar
+from lsood_runtime._text.json_values import JsonValue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class StreamAssessment:
     since_ns: int | None
     statistic: float
 
-    def asdict(self) -> dict[str, JsonScalar]:
+    def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values of the verdict and of the alarm, in one level."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "verdict"}
         return self.verdict.asdict() | own

@@ -8,6 +8,9 @@ from typing import TypeAlias
 JsonScalar: TypeAlias = str | int | float | bool | None
 """A JSON value that is neither a list nor an object."""
 
+JsonValue: TypeAlias = JsonScalar | Mapping[str, JsonScalar]
+"""A JSON value that is no list, and an object of such scalars at most."""
+
 
 def finite_or_none(value: float | None) -> float | None:
     """The number as a Python float; None where it is NaN, infinite or None."""

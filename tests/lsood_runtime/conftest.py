@@ -130,7 +130,7 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
     size = {"num_classes": 3, "height": HEIGHT, "width": WIDTH} if kind != "none" else {}
     scores = sorted(score_by_hand(frame) for frame in random_frames(19, seed=1))
     return {
-        "schema": 2,
+        "schema": 3,
         "name": "Toy",
         "created": "2026-01-02T03:04:05+00:00",
         "input": {
@@ -155,6 +155,7 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
             "sha256": "0" * 64,
             "noise": [],
         },
+        "features": {"latent_samples": [SAMPLES, 3]},
         "network_sha256": "0" * 64,
         "entropy": {"neighbors": 3, "min_dist": 1e-5},
         "detector": {
@@ -165,6 +166,7 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
             "pca_components": None,
             "fit_frames": 1,
             "fit_ood_frames": 0,
+            "parts": [],
         },
         "operating_point": "5%",
         "operating_points": {"5%": toy_point(scores[-2], 0.05), "half": toy_point(scores[9], 0.5)},

@@ -237,8 +237,8 @@ def test_score_failure_inside_onnx_runtime_is_a_provider_error(
 @pytest.mark.parametrize(
     ("section", "change", "file"),
     [
-        ("masks", {"count": 5}, "segmentation.onnx with the outputs"),
-        ("tap", {"channels": 4}, "segmentation.onnx with the outputs"),
+        ("features", {"latent_samples": [5, 3]}, "segmentation.onnx with the outputs"),
+        ("features", {"latent_samples": [4, 4]}, "segmentation.onnx with the outputs"),
         ("segmentation", {"kind": "logits"}, "segmentation.onnx with the outputs"),
         ("segmentation", {"height": 7}, "segmentation.onnx with the outputs"),
     ],
@@ -246,7 +246,11 @@ def test_score_failure_inside_onnx_runtime_is_a_provider_error(
 def test_graph_other_than_the_manifest_states_is_refused(
     make_bundle: Callable[..., Path], section: str, change: dict[str, Any], file: str
 ) -> None:
-    bundle = make_bundle(**{section: toy_manifest()[section] | change})
+    fields = {section: toy_manifest()[section] | change}
+    if section == "features":
+        count, channels = change["latent_samples"]
+        fields |= {"masks": toy_manifest()["masks"] | {"count": count}, "tap": {"layers": ["a"], "channels": channels}}
+    bundle = make_bundle(**fields)
     with pytest.raises(BundleError, match=f"expected {file}.*got.*: export the bundle again"):
         OoDMonitor(bundle)
 

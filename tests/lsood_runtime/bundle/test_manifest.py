@@ -88,9 +88,10 @@ def test_manifest_crop_that_does_not_fit_is_refused(crop: object) -> None:
         Manifest.from_json(text_with("input.crop", crop))
 
 
-@pytest.mark.parametrize("schema", [0, 1, 3, -1, True, "1", None, [1]])
+@pytest.mark.parametrize("schema", [0, 1, 4, -1, True, "1", "2", None, [1], {"2": 3}])
 def test_manifest_unknown_schema_is_refused_first(schema: Any) -> None:
-    with pytest.raises(BundleError, match=r"expected a manifest of schema 2, got .*install the version that wrote it"):
+    message = r"expected a manifest of schema 2 or 3, got .*install the version that wrote it"
+    with pytest.raises(BundleError, match=message):
         Manifest.from_json(json.dumps({"schema": schema}))
 
 
@@ -128,6 +129,23 @@ def test_manifest_missing_field_is_named(path: str) -> None:
         ("calibration.scores", [], "one or more ascending scores"),
         ("calibration.scores", [2.0, 1.0], r"ascending scores, got \(2\.0, 1\.0\)"),
         ("golden.tolerance", {"cpu": 1}, "cpu and gpu"),
+        ("features", {}, r"features to be one or more features by name, got \(\)"),
+        ("features", ["latent_samples"], "features to be an object"),
+        ("features", {"": [3]}, "one or more features by name"),
+        ("features", {"segmentation": [3]}, r"one or more features by name, got \('segmentation',\)"),
+        ("features", {"entropy": [3]}, "one or more features by name"),
+        ("features", {"frame": [3]}, "one or more features by name"),
+        ("features", {"score": [3]}, "one or more features by name"),
+        ("features", {"parts": [3]}, "one or more features by name"),
+        ("features", {"class_share": []}, "shapes with sizes of at least 1"),
+        ("features", {"class_share": [0]}, "shapes with sizes of at least 1"),
+        ("features", {"class_share": [3, -1]}, "shapes with sizes of at least 1"),
+        ("features", {"class_share": [2.5]}, r"features\.class_share\[0\] to be int"),
+        ("features", {"class_share": 3}, r"features\.class_share to be a list"),
+        ("features.latent_samples", [5, 3], r"latent_samples to be \(4, 3\), by masks\.count and tap\.channels"),
+        ("features.latent_samples", [4], r"latent_samples to be \(4, 3\)"),
+        ("detector.parts", {}, r"detector\.parts to be a list"),
+        ("detector.parts", [{}], r"detector\.parts\[0\]\.name, it is missing"),
         ("files", {"a\nb": {}}, "printable"),
         ("files", {"a": {"sha256": "x"}}, r"files\.a\.bytes, it is missing"),
     ],
@@ -137,6 +155,107 @@ def test_manifest_wrong_value_is_named_in_one_line(path: str, value: Any, messag
         Manifest.from_json(text_with(path, value))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+PART = {"name": "a", "features": ["entropy"], "kind": "kde", "centre": -0.5, "scale": 2.0, "weight": 0.25}
+
+
+def test_manifest_features_and_parts_written_and_read_are_equal() -> None:
+    document = json.loads(text_with())
+    document["features"]["moments/backbone.layer2"] = [256]
+    other = PART | {"name": "b", "features": ["entropy", "moments/backbone.layer2"], "kind": "vim"}
+    document["detector"]["parts"] = [PART, other]
+    manifest = Manifest.from_json(json.dumps(document))
+    assert manifest.features == {"latent_samples": (4, 3), "moments/backbone.layer2": (256,)}
+    assert list(manifest.features) == ["latent_samples", "moments/backbone.layer2"], "in the order of the graph"
+    assert [part.name for part in manifest.detector.parts] == ["a", "b"]
+    assert manifest.detector.parts[1].features == ("entropy", "moments/backbone.layer2")
+    written = json.loads(manifest.to_json())
+    assert written["features"] == document["features"]
+    assert written["detector"] == document["detector"]
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_manifest_without_parts_has_a_detector_of_one() -> None:
+    assert Manifest.from_json(text_with("detector.parts")).detector.parts == ()
+
+
+def test_manifest_without_features_is_refused() -> None:
+    with pytest.raises(BundleError, match="manifest's field features, it is missing"):
+        Manifest.from_json(text_with("features"))
+
+
+def test_manifest_feature_named_as_a_noise_input_is_refused() -> None:
+    document = json.loads(text_with())
+    document["masks"] |= {"mode": "input", "sha256": None, "noise": [[4], [5]]}
+    assert Manifest.from_json(json.dumps(document)).masks.noise == ((4,), (5,))
+    document["features"]["noise_1"] = [3]
+    with pytest.raises(BundleError, match="one or more features by name"):
+        Manifest.from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([PART, PART], r"detector\.parts to be parts with names of their own, got \['a', 'a'\]"),
+        ([PART | {"name": ""}], "parts with names of their own"),
+        ([PART | {"name": "a\nb"}], "one line of printable text"),
+        ([PART, PART | {"name": "b", "features": []}], r"parts\[1\]\.features to be features among entropy, got \(\)"),
+        ([PART | {"features": ["moments/x"]}], r"features among entropy, got \('moments/x',\)"),
+        ([PART | {"features": ["latent_samples"]}], "features among entropy"),
+        ([PART | {"features": "entropy"}], r"parts\[0\]\.features to be a list"),
+        ([PART | {"scale": 0}], r"parts\[0\]\.scale to be above 0"),
+        ([PART | {"scale": -1.0}], r"parts\[0\]\.scale to be above 0"),
+        ([PART | {"centre": 10**400}], r"parts\[0\]\.centre to be a finite number"),
+        ([PART | {"weight": None}], r"parts\[0\]\.weight to be float, got None"),
+        ([PART | {"weight": "1"}], r"parts\[0\]\.weight to be float"),
+    ],
+)
+def test_manifest_part_with_a_wrong_value_is_named_in_one_line(parts: Any, message: str) -> None:
+    with pytest.raises(BundleError, match=message) as caught:
+        Manifest.from_json(text_with("detector.parts", parts))
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("field", ["centre", "scale", "weight"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_manifest_part_with_a_number_not_finite_is_refused(field: str, value: str) -> None:
+    text = text_with("detector.parts", [PART | {field: 1234.5}])
+    with pytest.raises(BundleError, match=r"no number|finite"):
+        Manifest.from_json(text.replace("1234.5", value))
+
+
+def schema_2_text(**fields: Any) -> str:
+    """The toy manifest as schema 2 had it."""
+    document = json.loads(text_with()) | {"schema": 2}
+    del document["features"], document["detector"]["parts"]
+    return json.dumps(document | fields)
+
+
+def test_manifest_of_schema_2_has_the_latent_samples_as_its_only_feature() -> None:
+    manifest = Manifest.from_json(schema_2_text())
+    assert manifest.schema == 2
+    assert manifest.features == {"latent_samples": (4, 3)}
+    assert manifest.detector.parts == ()
+    assert dataclasses.replace(manifest, schema=SCHEMA) == Manifest.from_json(text_with())
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_manifest_of_schema_2_with_names_of_schema_3_is_read_as_schema_2() -> None:
+    """An old reader ignores names that it does not know, and so must this one."""
+    assert Manifest.from_json(schema_2_text(features={"class_share": [3]})) == Manifest.from_json(schema_2_text())
+    document = json.loads(schema_2_text())
+    document["detector"]["parts"] = [PART]
+    assert Manifest.from_json(json.dumps(document)) == Manifest.from_json(schema_2_text())
+
+
+@pytest.mark.parametrize("section", ["masks", "tap"])
+def test_manifest_of_schema_2_without_samples_is_refused(section: str) -> None:
+    document = json.loads(schema_2_text())
+    document[section] |= {"masks": {"count": 0}, "tap": {"channels": 0}}[section]
+    with pytest.raises(BundleError, match="shapes with sizes of at least 1"):
+        Manifest.from_json(json.dumps(document))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 5000, '{"schema": 1' + "0" * 5000 + "}", b"\xff"])

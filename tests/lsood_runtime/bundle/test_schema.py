@@ -5,20 +5,22 @@ A new schema adds a folder here and takes none away; ``lsood_runtime/_bundle/man
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lsood_runtime import SCHEMA, BundleError, KOfN, OoDMonitor, State, read_manifest
-from tests.paths import ROOT
+from lsood_runtime import SCHEMA, BundleError, KOfN, Manifest, OoDMonitor, State, read_manifest
+from lsood_runtime._cli.main import run
+from tests.paths import FROZEN_BUNDLE, ROOT
 
 FROZEN = sorted((ROOT / "tests" / "data" / "bundles").iterdir())
 
 
 def test_schema_each_released_one_has_a_frozen_bundle() -> None:
-    """Schema 1 was never released; it is refused."""
+    """Schema 1 was never released; it is refused. That of schema 3 is the toy bundle with parts of ``parts_bundle.py``."""
     assert [folder.name for folder in FROZEN] == [f"schema-{schema}" for schema in range(2, SCHEMA + 1)]
 
 
@@ -37,6 +39,30 @@ def test_frozen_bundle_loaded_today_scores_as_at_export(folder: Path) -> None:
         assert verdict.score == monitor.score(noise)
         assert verdict.segmentation is not None
         assert verdict.segmentation.dtype == np.uint8
+        assert list(verdict.parts) == [part.name for part in monitor.manifest.detector.parts]
+
+
+def test_frozen_bundle_of_schema_2_has_one_feature_and_one_part() -> None:
+    with OoDMonitor(FROZEN_BUNDLE) as monitor:
+        manifest = monitor.manifest
+        assert monitor.assess(np.random.default_rng(0).integers(0, 256, (80, 160, 3), np.uint8)).parts == {}
+    assert manifest.schema == 2
+    assert manifest.features == {"latent_samples": (manifest.masks.count, manifest.tap.channels)}
+    assert manifest.detector.parts == ()
+
+
+def test_frozen_bundle_of_schema_2_is_inspected_and_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(FROZEN_BUNDLE)]) == 0
+    text = capsys.readouterr().out
+    assert "schema 2\n" in text
+    assert re.search(r"^features +latent_samples \d+ x \d+$", text, re.MULTILINE)
+    assert run(["inspect", str(FROZEN_BUNDLE), "--json"]) == 0
+    assert Manifest.from_json(capsys.readouterr().out) == read_manifest(FROZEN_BUNDLE)
+    assert run(["selftest", str(FROZEN_BUNDLE)]) == 0
+    assert run(["diff", str(FROZEN_BUNDLE), str(FROZEN_BUNDLE)]) == 0
+    capsys.readouterr()
+    assert run(["diff", str(FROZEN_BUNDLE), str(FROZEN[-1])]) == 1
+    assert f"schema: 2 -> {SCHEMA}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("schema", [0, 1, SCHEMA + 1, 10**9, "2", 2.5, None])

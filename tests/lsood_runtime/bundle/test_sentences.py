@@ -6,9 +6,11 @@ import dataclasses
 from lsood_runtime import Manifest
 from lsood_runtime.offline import (
     DetectorRecord,
+    PartRecord,
     PrecisionRecord,
     detector_sentence,
     operating_point_sentence,
+    part_sentence,
     precision_sentence,
 )
 from tests.lsood_runtime.bundle.test_manifest import text_with
@@ -30,6 +32,8 @@ DETECTOR = DetectorRecord(
     fit_frames=12,
     fit_ood_frames=0,
 )
+
+PART = PartRecord(name="a", features=("entropy", "moments/a"), kind="kde", centre=-1.25, scale=2.0, weight=0.5)
 
 
 def test_operating_point_sentence_one_drive_promises_nothing_on_new_ones() -> None:
@@ -53,6 +57,15 @@ def test_detector_sentence_every_option_is_named() -> None:
         "a density on 12 frames and 5 out-of-distribution frames, standardised, 4 whitened principal components, "
         "bandwidth 0.25"
     )
+
+
+def test_detector_sentence_of_parts_counts_them() -> None:
+    detector = dataclasses.replace(DETECTOR, parts=(PART, dataclasses.replace(PART, name="b")))
+    assert detector_sentence(detector) == "kde on 12 frames, bandwidth 0.25, the sum of 2 parts"
+
+
+def test_part_sentence_any_part_names_what_it_reads_and_its_scale() -> None:
+    assert part_sentence(PART) == "kde of entropy, moments/a; weight 0.5, centre -1.25, scale 2"
 
 
 def test_precision_sentence_float32_is_its_name_alone() -> None:

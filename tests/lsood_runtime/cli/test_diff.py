@@ -12,6 +12,7 @@ from PIL import Image
 from lsood_runtime import OoDMonitor
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import random_frames, score_by_hand, seal, toy_manifest, toy_point
+from tests.lsood_runtime.parts_bundle import parts_manifest, write_parts_bundle
 
 
 @pytest.fixture
@@ -111,3 +112,51 @@ def test_diff_recalibrated_bundle_counts_scores_and_names_added_files(
     assert "calibration.scores: 19 scores -> 7 scores\n" in text
     assert "files.extra.txt: - -> 5 bytes, " in text
     assert f"calibration.source: noise -> {'s' * 86} ...\n" in text
+
+
+def diffed(old: Path, new: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    assert run(["diff", str(old), str(new)]) == 1
+    return capsys.readouterr().out.splitlines()
+
+
+def test_diff_parts_changed_added_and_removed_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    write_parts_bundle(old, latent=True)
+    shutil.copytree(old, new)
+    (new / "manifest.json").unlink()
+    manifest = parts_manifest(latent=True)
+    entropies, logarithm, inverse, root = manifest["detector"]["parts"]
+    more = inverse | {
+        "name": "moments/backbone.layer2",
+        "kind": "mahalanobis",
+        "features": ["entropy", "moments/pixels"],
+    }
+    manifest["detector"]["parts"] = [entropies, root | {"weight": 0.25}, inverse, more]
+    seal(new, manifest)
+    assert sorted(diffed(old, new, capsys)) == [
+        "detector.parts.logarithm: by-hand of moments/pixels -> -",
+        "detector.parts.moments/backbone.layer2: - -> mahalanobis of entropy, moments/pixels",
+        "detector.parts.root.weight: 1.0 -> 0.25",
+    ]
+    assert len(diffed(new, old, capsys)) == 3
+    assert logarithm["name"] == "logarithm"
+
+
+def test_diff_bundles_with_and_without_parts_name_features_and_parts(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "parts"
+    other.mkdir()
+    lines = diffed(toy_bundle, write_parts_bundle(other), capsys)
+    for line in (
+        "features.latent_samples: (4, 3) -> -",
+        "features.moments/pixels: - -> (3,)",
+        "detector.parts.root: - -> by-hand of moments/pixels",
+        "detector.kind: distance -> fused",
+    ):
+        assert line in lines
+    assert run(["diff", str(toy_bundle), str(other), "--json"]) == 1
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert changes["detector.parts.root"] == ["-", "by-hand of moments/pixels"]
+    assert changes["features.moments/pixels"] == ["-", [3]]

@@ -9,6 +9,7 @@ import lsood_runtime
 from lsood_runtime import Manifest
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import seal, toy_manifest
+from tests.lsood_runtime.parts_bundle import write_parts_bundle
 
 
 def test_inspect_bundle_prints_text_or_json(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,6 +26,21 @@ def test_inspect_bundle_prints_text_or_json(toy_bundle: Path, capsys: pytest.Cap
     seal(toy_bundle, toy_manifest("none"))
     assert run(["inspect", str(toy_bundle)]) == 0
     assert "segmentation   none" in capsys.readouterr().out
+
+
+def test_inspect_bundle_with_parts_shows_each_with_its_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["inspect", str(write_parts_bundle(tmp_path, latent=True))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (features,) = [line for line in lines if line.startswith("features ")]
+    assert features.endswith("latent_samples 4 x 3, moments/pixels 3")
+    parts = [line for line in lines if line.startswith("part ")]
+    assert [line.split()[1] for line in parts] == ["entropies", "logarithm", "inverse", "root"]
+    assert parts[0].endswith("by-hand of entropy; weight 1, centre 0.5, scale 2")
+    assert parts[1].endswith("by-hand of moments/pixels; weight 1, centre 0.5, scale 2")
+    (detector,) = [line for line in lines if line.startswith("detector ")]
+    assert detector.endswith("the sum of 4 parts")
 
 
 def test_inspect_alarm_prints_delay_and_false_alarm_rate(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

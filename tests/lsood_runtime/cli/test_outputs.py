@@ -15,7 +15,8 @@ from PIL import Image
 from lsood_runtime import MediaError, OoDMonitor, State
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._cli.timeline import Point, Timeline, alarm_spans
-from lsood_runtime._cli.verdict_files import Row, VerdictFile
+from lsood_runtime._cli.verdict_files import VerdictFile
+from lsood_runtime._cli.verdict_row import Row
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "mcap"])

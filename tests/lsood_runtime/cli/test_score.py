@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
@@ -20,6 +21,7 @@ import lsood_runtime
 from lsood_runtime import OoDMonitor
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
+from tests.lsood_runtime.parts_bundle import PARTS, frame_breaking, parts_by_hand, write_parts_bundle
 
 CLEAN = random_frames(1, seed=2)[0]
 
@@ -66,12 +68,114 @@ def test_score_json_and_csv_equal_the_assessments(
     lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert len(rows) == len(lines) == 2
     for (name, verdict), row, line in zip(expected, rows, lines, strict=True):
-        assert row.keys() == {"frame"} | verdict.keys() == line.keys()
+        assert row.keys() == {"frame"} | verdict.keys() - {"parts"} == line.keys()
         assert row["frame"] == line["frame"] == name
         for key in ("score", "threshold", "p_value"):
             assert row[key] == float(line[key]) == verdict[key]
         assert (row["is_ood"], row["state"]) == (verdict["is_ood"], verdict["state"])
         assert (line["is_ood"], line["state"]) == (str(verdict["is_ood"]), verdict["state"])
+
+
+@pytest.fixture
+def parts_bundle(tmp_path: Path) -> Path:
+    """A bundle whose score is a sum of parts."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    return write_parts_bundle(folder)
+
+
+@pytest.fixture
+def broken_drive(tmp_path: Path) -> Path:
+    """A frame of noise, and one of which the part ``root`` is not a number."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    Image.fromarray(CLEAN).save(folder / "a.png")
+    Image.fromarray(frame_breaking("root")).save(folder / "b.png")
+    return folder
+
+
+def test_score_parts_as_json_is_an_object_a_frame(
+    parts_bundle: Path, broken_drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["score", str(parts_bundle), str(broken_drive), "--json", "--parts"]) == 1
+    clean, broken = json.loads(capsys.readouterr().out)
+    assert clean["parts"] == pytest.approx(parts_by_hand(CLEAN), abs=1e-5)
+    assert sum(clean["parts"].values()) == pytest.approx(clean["score"])
+    assert broken["parts"]["root"] is None
+    assert (broken["score"], broken["state"]) == (None, "invalid")
+    assert "nan for root" in broken["reason"]
+
+
+def test_score_parts_as_csv_are_a_column_each(
+    parts_bundle: Path, broken_drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["score", str(parts_bundle), str(broken_drive), "--csv", "--parts"]) == 1
+    clean, broken = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert list(clean)[-3:] == [f"parts.{part}" for part in PARTS]
+    for part, share in parts_by_hand(CLEAN).items():
+        assert float(clean[f"parts.{part}"]) == pytest.approx(share, abs=1e-5)
+    assert (broken["parts.root"], broken["score"]) == ("", "")
+    assert math.isfinite(float(broken["parts.inverse"]))
+
+
+def test_score_parts_in_the_table_begin_with_the_largest(
+    parts_bundle: Path, broken_drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["score", str(parts_bundle), str(broken_drive), "--parts"]) == 1
+    header, clean, broken = capsys.readouterr().out.splitlines()
+    assert header.split()[-1] == "parts"
+    shares = sorted(parts_by_hand(CLEAN).items(), key=lambda part: -part[1])
+    assert clean.endswith("  " + ", ".join(f"{name} {share:.3f}" for name, share in shares))
+    assert "  root nan, " in broken, "what is not finite comes first"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_score_without_parts_prints_nothing_of_them(
+    parts_bundle: Path, broken_drive: Path, tmp_path: Path, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scores.jsonl"
+    assert run(["score", str(parts_bundle), str(broken_drive / "a.png"), *form, "--out", str(out)]) in (0, 1)
+    printed = capsys.readouterr().out
+    assert not any(word in printed for word in ("logarithm", "inverse", "parts.", '"parts"'))
+    (row,) = map(json.loads, out.read_text().splitlines())
+    assert "parts" not in row
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_score_parts_of_a_detector_of_one_part_are_none(
+    toy_bundle: Path, drive: Path, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean = str(drive / "a_clean.png")
+    assert run(["score", str(toy_bundle), clean, *form, "--parts"]) == 0
+    out = capsys.readouterr().out
+    if form == ["--json"]:
+        assert json.loads(out)[0]["parts"] == {}
+    elif form == ["--csv"]:
+        assert "parts" not in out.splitlines()[0]
+    else:
+        assert out.splitlines()[1].endswith("  -")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_score_parts_in_files_are_columns_or_objects(
+    parts_bundle: Path, broken_drive: Path, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"scores.{suffix}"
+    assert run(["score", str(parts_bundle), str(broken_drive), "--parts", "--out", str(path)]) == 1
+    expected = parts_by_hand(CLEAN)
+    if suffix == "jsonl":
+        clean, broken = (json.loads(line)["parts"] for line in path.read_text().splitlines())
+    elif suffix == "csv":
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        clean, broken = (
+            {part: float(row[f"parts.{part}"]) if row[f"parts.{part}"] else None for part in PARTS} for row in rows
+        )
+    else:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+        clean, broken = ({part: row[f"parts.{part}"] for part in PARTS} for row in rows)
+    assert clean == pytest.approx(expected, abs=1e-5)
+    assert broken["root"] is None
+    assert broken["inverse"] > 0
 
 
 def test_score_video_uses_the_channel_order_of_the_bundle(
@@ -112,7 +216,7 @@ def break_detector(bundle: Path, drive: Path) -> None:
 
 
 def raise_schema(bundle: Path, drive: Path) -> None:
-    seal(bundle, toy_manifest() | {"schema": 3})
+    seal(bundle, toy_manifest() | {"schema": 4})
 
 
 def break_golden(bundle: Path, drive: Path) -> None:
@@ -141,7 +245,7 @@ def remove_bundle(bundle: Path, drive: Path) -> None:
     ("damage", "message"),
     [
         (break_detector, "expected detector.onnx to have"),
-        (raise_schema, "expected a manifest of schema 2, got 3"),
+        (raise_schema, "expected a manifest of schema 2 or 3, got 4"),
         (break_golden, "expected golden frame 0 to score 99"),
         (cut_image, "a_clean.png"),
         (grow_image, "a_clean.png: expected a (6, 8, 3) uint8 frame in RGB, got (9, 9, 3) uint8"),

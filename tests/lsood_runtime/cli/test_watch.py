@@ -20,7 +20,8 @@ from lsood_runtime import (
     read_manifest,
 )
 from lsood_runtime._cli.main import run
-from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal
+from tests.lsood_runtime.parts_bundle import frame_breaking, parts_by_hand, parts_manifest, write_parts_bundle
 from tests.lsood_runtime.recordings import Record, write_mcap_without_images, write_recording
 from tests.lsood_runtime.stream.test_stream import shifted_frame
 
@@ -103,6 +104,50 @@ def test_watch_json_prints_a_line_for_each_frame(
     assert [row["index"] for row in rows] == list(range(7))
     assert [row["alarm"] for row in rows] == [False, False, False, False, True, True, True]
     assert rows[0]["frame"] == f"{path}#000000"
+
+
+def test_watch_parts_stand_in_lines_and_files_where_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, folder = tmp_path / "parts", tmp_path / "drive"
+    bundle.mkdir()
+    folder.mkdir()
+    manifest = parts_manifest()
+    manifest["detector"]["parts"][1]["name"] = "inverse_ns"  # a layer may end so as stamps do
+    seal(write_parts_bundle(bundle), manifest)
+    frames = [random_frames(1, 3)[0], frame_breaking("root"), frame_breaking("inverse")]
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{i}.png")
+    files = {suffix: tmp_path / f"scores.{suffix}" for suffix in ("csv", "jsonl", "parquet", "mcap")}
+    flags = [flag for out in files.values() for flag in ("--out", str(out))]
+    command = ["watch", str(bundle), str(folder), "--json", *flags]
+    assert run(command) in (0, 1)
+    for line in capsys.readouterr().out.splitlines():
+        assert "parts" not in json.loads(line)
+    assert not any(name.startswith("parts") for name in pyarrow.parquet.read_table(files["parquet"]).column_names)
+    assert run([*command, "--parts"]) in (0, 1)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert list(rows[0]["parts"].values()) == pytest.approx(list(parts_by_hand(frames[0]).values()), abs=1e-5)
+    assert [[name for name, share in row["parts"].items() if share is None] for row in rows] == [
+        [],
+        ["root"],
+        ["inverse_ns"],
+    ]
+    assert [json.loads(line) for line in files["jsonl"].read_text().splitlines()] == rows
+    shares = [list(row["parts"].values()) for row in rows]
+    columns = ["parts.logarithm", "parts.inverse_ns", "parts.root"]
+    table = pyarrow.parquet.read_table(files["parquet"])
+    assert [[row[name] for name in columns] for row in table.to_pylist()] == shares
+    assert {str(table.schema.field(name).type) for name in columns} == {"double"}
+    with files["csv"].open(newline="") as file:
+        written = [[row[name] for name in columns] for row in csv.DictReader(file)]
+    assert [[float(share) if share else None for share in row] for row in written] == shares
+    with files["mcap"].open("rb") as file:
+        messages = list(make_reader(file).iter_messages())
+    assert [list(json.loads(message.data)["parts"].values()) for _, _, message in messages] == shares
+    schema = messages[0][0]
+    assert schema is not None
+    assert json.loads(schema.data)["properties"]["parts"] == {"type": ["object", "null"]}
 
 
 def test_watch_images_and_videos_get_counted_stamps(toy_bundle: Path, tmp_path: Path) -> None:

@@ -19,6 +19,14 @@ from lsood_runtime._inference.frame_pass import SORTED_FIRST, HostPass
 from lsood_runtime._inference.loading import LoadOptions, load_graphs
 from lsood_runtime._inference.providers import captures_graph, resolve_providers
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
+from tests.lsood_runtime.parts_bundle import (
+    MOMENTS,
+    features_graph,
+    frame_breaking,
+    parts_graph,
+    parts_manifest,
+    write_parts_bundle,
+)
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 no_cuda = pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="CUDA is there")
@@ -119,6 +127,47 @@ def test_device_pass_any_batch_gives_the_bits_of_the_host_pass(make_bundle: Any,
     np.testing.assert_array_equal(first.scores, kept[0], "a result is the caller's, not a view of the buffers")
     if first.segmentation is not None:
         np.testing.assert_array_equal(first.segmentation, kept[1])
+
+
+@pytest.mark.parametrize("latent", [False, True])
+def test_device_pass_of_features_gives_the_parts_of_the_host_pass(tmp_path: Path, latent: bool) -> None:
+    device, host = device_pass(write_parts_bundle(tmp_path, latent))
+    kept = []
+    for batch in (1, 3, 1, 2):
+        frames = np.concatenate([random_frames(batch, seed=batch)[1:], frame_breaking("root")[None]])
+        got, expected = device.run(frames, {}), host.run(frames, {})
+        assert got.parts is not None
+        assert got.parts.shape == (batch, 3 + latent)
+        np.testing.assert_array_equal(got.parts, expected.parts)
+        np.testing.assert_array_equal(got.scores, expected.scores)
+        assert np.isnan(got.parts[-1, -1]), "a part that is not a number comes through"
+        kept.append((got.parts, got.parts.copy()))
+    for parts, copy in kept:
+        np.testing.assert_array_equal(parts, copy, "a result is the caller's, not a view of the buffers")
+
+
+def test_device_pass_of_features_copies_no_feature_to_the_host(tmp_path: Path) -> None:
+    device, _ = device_pass(write_parts_bundle(tmp_path, latent=True))
+    device.run(random_frames(1, 0), {})
+    buffers = device._buffers[1]
+    bound = {name: buffers.values[name].data_ptr() for name in ("latent_samples", MOMENTS)}
+    outputs = {value.data_ptr() for value in buffers.network.get_outputs()}
+    assert set(bound.values()) <= outputs, "the network writes where the detector reads"
+    with pytest.raises(KeyError):
+        buffers.values["entropy"]
+
+
+def test_device_pass_graph_with_another_number_of_parts_is_refused(tmp_path: Path) -> None:
+    bundle = write_parts_bundle(tmp_path)
+    manifest = parts_manifest()
+    del manifest["detector"]["parts"][1]
+    (bundle / "detector.onnx").write_bytes(parts_graph(open_size=True).SerializeToString())
+    host: Any = load_graphs(
+        open_bundle(seal(bundle, manifest)), LoadOptions(providers=[(CPU, {})], self_test=False)
+    ).frame_pass
+    for frame_pass in (host, DevicePass(host._network, host._detector, "cpu", 0)):
+        with pytest.raises(ProviderError, match=r"detector\.onnx"):
+            frame_pass.run(random_frames(1, 0), {})
 
 
 def test_device_pass_in_several_threads_gives_the_same_scores(toy_bundle: Path) -> None:
@@ -243,15 +292,42 @@ def test_host_pass_many_samples_are_sorted_for_the_detector(count: int) -> None:
     samples = np.random.default_rng(0).random((1, count, 3), np.float32)
     seen: list[Any] = []
 
-    def graph(outputs: list[str], *results: Any) -> Any:
+    def graph(outputs: dict[str, Any], *results: Any) -> Any:
         def run(_: Any, feed: Any) -> list[Any]:
             seen.append(feed)
             return list(results)
 
         return SimpleNamespace(outputs=outputs, run=run, provider=CPU)
 
-    host = HostPass(graph(["latent_samples"], samples), graph(["score"], np.zeros(1)))
+    host = HostPass(graph({"latent_samples": None}, samples), graph({"score": ("tensor(double)", ())}, np.zeros(1)))
     outcome = host.run(random_frames(1, 0), {})
     assert outcome.segmentation is None
     expected = np.sort(samples, axis=1) if count >= SORTED_FIRST else samples
     np.testing.assert_array_equal(seen[1]["latent_samples"], expected)
+
+
+@pytest.mark.parametrize("count", [SORTED_FIRST - 1, SORTED_FIRST])
+def test_host_pass_sorts_latent_samples_and_no_other_feature(tmp_path: Path, count: int) -> None:
+    bundle = write_parts_bundle(tmp_path)
+    (bundle / "segmentation.onnx").write_bytes(features_graph(latent=True, samples=count).SerializeToString())
+    (bundle / "detector.onnx").write_bytes(parts_graph(latent=True, samples=count).SerializeToString())
+    manifest = parts_manifest(latent=True)
+    manifest["masks"]["count"] = count
+    manifest["features"]["latent_samples"] = [count, 3]
+    options = LoadOptions(providers=[(CPU, {})], self_test=False)
+    host: Any = load_graphs(open_bundle(seal(bundle, manifest)), options).frame_pass
+    fed: list[Any] = []
+    frames, detect = random_frames(2, 0), host._detector.run
+    _, samples, moments = host._network.run(["segmentation", "latent_samples", MOMENTS], {"frame": frames})
+
+    def run(names: Any, feed: Any) -> Any:
+        fed.append(feed)
+        return detect(names, feed)
+
+    host._detector.run = run
+    host.run(frames, {})
+    (feed,) = fed
+    expected = np.sort(samples, axis=1) if count >= SORTED_FIRST else samples
+    np.testing.assert_array_equal(feed["latent_samples"], expected)
+    np.testing.assert_array_equal(feed[MOMENTS], moments)
+    assert feed.keys() == {"latent_samples", MOMENTS}
