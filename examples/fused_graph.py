@@ -13,10 +13,8 @@ from PIL import Image, ImageOps
 
 session = ort.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
 manifest = json.loads(session.get_modelmeta().custom_metadata_map["lsood_manifest"])
-threshold, reverse = (
-    manifest["operating_points"][manifest["operating_point"]]["value"],
-    manifest["input"]["channels"] == "bgr",
-)
+threshold = manifest["operating_points"][manifest["operating_point"]]["value"]
+reverse = manifest["input"]["channels"] == "bgr"
 
 for path in sys.argv[2:]:
     picture = Image.open(path)
@@ -25,4 +23,5 @@ for path in sys.argv[2:]:
     frame = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     frame = frame[..., ::-1] if reverse else frame
     (score,) = session.run(["score"], {"frame": np.ascontiguousarray(frame)[None]})
-    print(f"{path}\t{score[0]:.6f}\t{'out of distribution' if score[0] > threshold else 'ok'}")
+    sound = np.isfinite(score[0])  # NaN is above no threshold, and minus infinity below every one
+    print(f"{path}\t{score[0]:.6f}\t{'ok' if sound and score[0] <= threshold else 'out of distribution'}")

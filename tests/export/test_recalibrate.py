@@ -27,7 +27,7 @@ from export.frames.files import FrameFiles
 from export.graphs.detector import score_graph
 from export.recalibrate import recalibrate
 from export.reporter import SilentReporter
-from lsood_runtime import BundleError, OoDMonitor, read_manifest
+from lsood_runtime import SCHEMA, BundleError, OoDMonitor, read_manifest
 from tests.conftest import write_scenes
 from tests.paths import FROZEN_BUNDLE
 
@@ -311,3 +311,6 @@ def test_recalibrate_whose_bundle_disappears_after_verification_writes_the_verif
         np.testing.assert_array_equal(numpy_helper.to_array(a), numpy_helper.to_array(b))
     with OoDMonitor(tmp_path / "late") as monitor:  # replays the golden frames
         assert monitor.manifest.network_sha256 == read_manifest(FROZEN_BUNDLE).network_sha256
+        old_manifest, new_manifest = read_manifest(FROZEN_BUNDLE), monitor.manifest
+    assert (old_manifest.schema, new_manifest.schema) == (2, SCHEMA)
+    assert new_manifest.features == old_manifest.features
