@@ -2,6 +2,7 @@
 """The training of DeepLabV3+ that `train_labelled_folder.py` and `train_camvid.py` share: AdamW, one cycle, class weights."""
 
 import argparse
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Training:
         block_size: DropBlock's b, in cells of a sixteenth of the input.
         epochs: passes over the training frames.
         lr: peak learning rate of the one-cycle schedule.
-        val_every: epochs between two validations.
+        val_every: most epochs between two validations; the last epoch is validated.
         seed: of weights, order and augmentation.
         precision: ``32-true`` or ``bf16-mixed``.
         resume: go on from ``<out>/last.ckpt``.
@@ -81,7 +82,12 @@ def add_training_options(parser: argparse.ArgumentParser, out: Path) -> None:
     parser.add_argument(
         "--lr", type=float, default=2e-3, help="peak learning rate of the one-cycle schedule (default: %(default)s)"
     )
-    parser.add_argument("--val-every", type=int, default=4, help="epochs between two validations (default: 4)")
+    parser.add_argument(
+        "--val-every",
+        type=int,
+        default=4,
+        help="most epochs between two validations; fewer where the last epoch would go without one (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of weights, order, augmentation and held-out drives")
     parser.add_argument("--workers", type=int, default=0, help="processes that read frames (default: 0, the main one)")
     parser.add_argument(
@@ -107,8 +113,12 @@ def fit(data: LabelledFolderDataModule, dataset: str, options: Training) -> None
         options: of the training.
 
     Raises:
-        UsageError: nothing to resume from, or a run that was planned for another number of epochs.
+        UsageError: no epoch, nothing to resume from, or a run that was planned for another number of epochs.
     """
+    if min(options.epochs, options.val_every) < 1:
+        raise UsageError(
+            f"expected --epochs and --val-every of 1 or more, got {options.epochs} and {options.val_every}: raise them"
+        )
     last = options.out / "last.ckpt"
     if options.resume:
         if not last.is_file():
@@ -147,10 +157,11 @@ def fit(data: LabelledFolderDataModule, dataset: str, options: Training) -> None
         default_root_dir=options.out,
         logger=CSVLogger(options.out, name="logs"),
         callbacks=[best, every_epoch, LearningRateMonitor("step"), TQDMProgressBar(refresh_rate=5)],
-        check_val_every_n_epoch=options.val_every,
+        check_val_every_n_epoch=max(n for n in range(1, options.val_every + 1) if options.epochs % n == 0),
         log_every_n_steps=10,
         gradient_clip_val=1.0,
         precision=options.precision,
     )
+    warnings.filterwarnings("ignore", "Checkpoint directory .* is not empty")  # the logs are in there
     trainer.fit(model, data, ckpt_path=last if options.resume else None)
     print(f"best validation mIoU {best.best_model_score:.4f}: {best.best_model_path}")

@@ -43,6 +43,7 @@ def write_reader_folder(folder: Path) -> None:
         Image.fromarray(frame).save(folder / "drive" / f"{i:04d}.png")
         Image.fromarray(label).save(folder / "labels" / f"{i:04d}.png")
         Image.fromarray(degrade(frame, "night", 3, seed=i)).save(folder / "dusk" / f"dusk{i:04d}.png")
+    _write_labelled_folder(folder / "data")
     brown = np.zeros((40, 80, 4), np.uint8)
     brown[10:30, 20:60] = (90, 70, 50, 255)
     Image.fromarray(brown).save(folder / "dirt" / "splash.png")
@@ -50,6 +51,17 @@ def write_reader_folder(folder: Path) -> None:
     # Smaller than it was trained on, with blocks that fit the map: the pages' commands take less time.
     checkpoint["hyper_parameters"] |= {"input_size": INPUT_SIZE, "block_size": 2}
     torch.save(checkpoint, folder / "runs" / "best.ckpt")
+
+
+def _write_labelled_folder(data: Path) -> None:
+    """Twelve frames and labels of three drives, two of which ``drives_network.txt`` names."""
+    scenes = SyntheticRoads(12, *FRAME_SIZE, seed=2)
+    for i in range(len(scenes)):
+        name = f"{('town', 'country', 'coast')[i // 4]}_{i:04d}.png"
+        for kind, array in zip(("frames", "labels"), scenes[i], strict=True):
+            (data / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(data / kind / name)
+    (data / "drives_network.txt").write_text("town\ncountry\n")
 
 
 class Reader:
@@ -84,6 +96,7 @@ class Reader:
                 assert code in ((0, 1) if name in _FLAGS_A_FRAME else (0,)), command
             case ["python", script, *arguments] if script.startswith("examples/"):
                 self._monkeypatch.setattr(sys, "argv", [script, *arguments])
+                self._monkeypatch.syspath_prepend(EXAMPLES)  # as Python does for a script
                 runpy.run_path(str(ROOT / script), run_name="__main__")
             case ["make", *targets]:
                 known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)

@@ -31,7 +31,7 @@ def arguments(tmp_path: Path) -> list[str]:
     (tmp_path / "drives.txt").write_text("a\nc\nd\n")
     paths = {"--frames": "frames", "--labels": "labels", "--drives": "drives.txt", "--out": "run"}
     found = [part for option, name in paths.items() for part in (option, str(tmp_path / name))]
-    sizes = ["--input-size", "64", "64", "--crop", "32", "64", "--batch-size", "2", "--epochs", "1", "--val-every", "1"]
+    sizes = ["--input-size", "64", "64", "--crop", "32", "64", "--batch-size", "2", "--epochs", "1"]
     return [*found, "--classes", "3", "--ignore-label", "9", *sizes]
 
 
@@ -47,6 +47,7 @@ def arguments(tmp_path: Path) -> list[str]:
         (["--batch-size", "16"], "at least 16 training frames"),
         (["--weights", "nowhere.pth"], "nothing at nowhere.pth"),
         (["--backbone", "vgg16"], "a backbone among"),
+        (["--epochs", "0"], "--epochs and --val-every of 1 or more"),
         (["--resume"], "to resume from, found none"),
     ],
 )
