@@ -29,6 +29,7 @@ def fit_detector(
     standardise: bool = False,
     bandwidth: float | str = "likelihood",
     groups: Sequence[str] | None = None,
+    widths: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Pipeline:
     """Fit a detector, with scaling and a whitening PCA in front of it on request.
@@ -41,14 +42,15 @@ def fit_detector(
         standardise: bring each column to zero mean and unit variance.
         bandwidth: of the densities, see :class:`~export.detectors.kernel_density.ExactKernelDensity`.
         groups: ``(N,)`` drives: a density chooses its bandwidth for drives that are held out whole.
+        widths: columns of the features that the rows consist of, side by side, for a detector that reads certain features.
         seed: of the PCA's randomised solver.
 
     Returns:
         A pipeline whose ``score_samples`` is minus the score: higher = closer to the in-distribution rows.
 
     Raises:
-        CalibrationError: out-of-distribution rows missing or not wanted, rows that are not finite, too few or identical, or
-            more components than rows or columns.
+        CalibrationError: out-of-distribution rows missing or not wanted, rows that are not finite, too few or identical, more
+            components than rows or columns, or scaling or PCA before a detector of certain features.
         UsageError: there is no such detector.
     """
     spec = detector_spec(kind)
@@ -56,6 +58,10 @@ def fit_detector(
         raise CalibrationError(
             f"expected out-of-distribution frames for {' or '.join(detectors_on_ood_frames())} and for no other, got {kind} "
             f"{'without' if ood is None else 'with'} them: add or drop them"
+        )
+    if spec.accepts and (standardise or pca_components is not None):
+        raise CalibrationError(
+            f"expected neither scaling nor PCA before {kind}, got one: it reads its features as they are, drop the option"
         )
     rows = ind if ood is None else np.vstack([ind, ood])
     if not np.isfinite(rows).all():
@@ -71,7 +77,11 @@ def fit_detector(
             )
         steps.append(("pca", PCA(pca_components, whiten=True, random_state=seed)))
     labels = None if ood is None else np.repeat([0, 1], [len(ind), len(ood)])
-    more = {"detector__groups": groups} if spec.fits_drives and groups is not None else {}
+    more: dict[str, Sequence[str] | Sequence[int]] = {}
+    if spec.fits_drives and groups is not None:
+        more["detector__groups"] = groups
+    if spec.fits_widths:
+        more["detector__widths"] = rows.shape[1:] if widths is None else widths
     try:
         return Pipeline([*steps, ("detector", spec.build(bandwidth))]).fit(rows, labels, **more)
     except ValueError as error:

@@ -1,29 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mahalanobis distance with a shrunk covariance, which exists with fewer frames than dimensions too."""
+"""Mahalanobis distance with a shrunk covariance, which exists with fewer frames than dimensions too.
+
+Up to 512 dimensions the covariance is kept whole. Above, its leading directions are kept and all others share their mean
+eigenvalue, as in probabilistic principal components (Tipping and Bishop 1999): D x D numbers would be 128 MB at D = 4,096.
+"""
 
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skl2onnx.algebra.onnx_operator import OnnxOperator
-from skl2onnx.algebra.onnx_ops import OnnxNeg, OnnxSub
+from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxMul, OnnxNeg, OnnxReduceSum, OnnxSub
 from sklearn.base import BaseEstimator
 from sklearn.covariance import LedoitWolf
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from export.detectors.onnx_operators import product, squared_norm
+from export.detectors.leading_directions import leading_directions
+from export.detectors.onnx_operators import COLUMN, product, scalar, squared_norm
+
+EXACT_DIMENSIONS = 512
+DIRECTIONS = 128
 
 
 class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
     """Squared Mahalanobis distance under a Ledoit-Wolf covariance (Ledoit and Wolf 2004), as LaREM scores.
 
+    ``sum_k w_k (v_k . c)^2 + |c|^2 / rest`` for a centred row c, with ``w_k = 1 / value_k - 1 / rest``; the second term is
+    only of rows that are wider than ``exact_dimensions``.
+
+    Args:
+        exact_dimensions: rows of at most so many columns keep all directions.
+        directions: number of directions that wider rows keep.
+
     Attributes:
         location_: ``(D,)`` float64, mean of the training rows.
-        whitening_: ``(D, D)`` float64, W with ``W W^T`` the inverse covariance.
+        directions_: ``(r, D)`` directions of the covariance, rows of unit length: float64, or float32 of wide rows.
+        weights_: ``(r,)`` float64: w.
+        rest_precision_: inverse of the eigenvalue that all other directions share; 0 where there are none.
         shrinkage_: share of the scaled identity in the covariance, in [0, 1].
         log_determinant_: of the covariance.
         n_features_in_: D.
     """
+
+    def __init__(self, exact_dimensions: int = EXACT_DIMENSIONS, directions: int = DIRECTIONS) -> None:
+        self.exact_dimensions = exact_dimensions
+        self.directions = directions
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
         """Estimate mean and covariance of ``X``, ``(N, D)``; N may be below D.
@@ -32,33 +53,74 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
             ValueError: fewer than two rows, or rows that all coincide.
         """
         rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        estimate = LedoitWolf().fit(rows)
-        values, vectors = np.linalg.eigh(estimate.covariance_)
-        if not values[-1] > 0:
+        if (rows == rows[0]).all():
             raise ValueError(f"expected rows that differ, got {len(rows)} identical ones: no covariance fits them")
+        if rows.shape[1] <= self.exact_dimensions:
+            self._fit_whole(rows)
+        else:
+            self._fit_leading(rows)
+        return self
+
+    def _fit_whole(self, rows: NDArray[np.float64]) -> None:
+        estimate = LedoitWolf(store_precision=False).fit(rows)
+        values, vectors = np.linalg.eigh(estimate.covariance_)
         # A direction without any spread, which no shrinkage has widened, would give infinite distances.
         values = np.maximum(values, values[-1] * np.finfo(np.float64).eps * len(values))
         self.location_: NDArray[np.float64] = estimate.location_
-        self.whitening_: NDArray[np.float64] = vectors / np.sqrt(values)
+        self.directions_: NDArray[np.floating] = np.ascontiguousarray(vectors.T)
+        self.weights_: NDArray[np.float64] = 1 / values
+        self.rest_precision_ = 0.0
         self.shrinkage_ = float(estimate.shrinkage_)
         self.log_determinant_ = float(np.log(values).sum())
-        return self
+
+    def _fit_leading(self, rows: NDArray[np.float64]) -> None:
+        dimensions = rows.shape[1]
+        spectrum = leading_directions(rows, min(self.directions, dimensions - 1))
+        self.shrinkage_ = _shrinkage(rows - spectrum.mean, spectrum.trace, spectrum.squares)
+        mean_value, others = spectrum.trace / dimensions, dimensions - len(spectrum.values)
+        values = (1 - self.shrinkage_) * spectrum.values + self.shrinkage_ * mean_value
+        unexplained = max(spectrum.trace - spectrum.values.sum(), 0.0)
+        rest = (1 - self.shrinkage_) * unexplained / others + self.shrinkage_ * mean_value
+        rest = max(rest, max(values, default=rest) * np.finfo(np.float64).eps * dimensions)
+        self.location_ = spectrum.mean
+        self.directions_ = spectrum.directions.astype(np.float32)
+        self.weights_ = 1 / np.maximum(values, rest) - 1 / rest
+        self.rest_precision_ = float(1 / rest)
+        self.log_determinant_ = float(np.log(np.maximum(values, rest)).sum() + others * np.log(rest))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
         """Minus the squared distance of each row of ``X``, ``(M, D)``; ``(M,)`` float64, at most 0; higher = closer."""
         check_is_fitted(self)
         rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False)
-        whitened = (rows - self.location_) @ self.whitening_
-        result: NDArray[np.float64] = -(whitened**2).sum(axis=1)
+        centred = rows - self.location_
+        squared = ((centred @ self.directions_.T.astype(np.float64)) ** 2) @ self.weights_
+        if self.rest_precision_:
+            squared += self.rest_precision_ * (centred**2).sum(axis=1)
+        result: NDArray[np.float64] = -squared
         return result
 
     def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
         """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
-        whitened = product(OnnxSub(rows, self.location_[None], op_version=opset), self.whitening_.T, opset)
-        return OnnxNeg(squared_norm(whitened, opset), op_version=opset)
+        centred = OnnxSub(rows, self.location_[None], op_version=opset)
+        along = product(centred, self.directions_, opset)
+        weighted = OnnxMul(OnnxMul(along, along, op_version=opset), self.weights_[None], op_version=opset)
+        squared = OnnxReduceSum(weighted, COLUMN, keepdims=1, op_version=opset)
+        if self.rest_precision_:
+            rest = OnnxMul(squared_norm(centred, opset), scalar(self.rest_precision_), op_version=opset)
+            squared = OnnxAdd(squared, rest, op_version=opset)
+        return OnnxNeg(squared, op_version=opset)
 
     def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-density of each row under the Gaussian, nats."""
         squared = -self.score_samples(X)
         result: NDArray[np.float64] = -(squared + self.log_determinant_ + len(self.location_) * np.log(2 * np.pi)) / 2
         return result
+
+
+def _shrinkage(centred: NDArray[np.float64], trace: float, squares: float) -> float:
+    """Ledoit and Wolf's share of the scaled identity, from sums of the spectrum; scikit-learn's would form D x D."""
+    count, dimensions = centred.shape
+    fourth = float(((centred**2).sum(axis=1) ** 2).sum()) / count
+    distance = squares - trace**2 / dimensions
+    error = (fourth - squares) / count
+    return float(min(max(error, 0.0), distance) / distance) if distance > 0 else 0.0

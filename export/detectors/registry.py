@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registry of detectors: one specification each, read by options, help, model card, converters and documentation.
 
-A new detector is an estimator (:class:`DetectorEstimator`) and one entry of ``DETECTORS``. Nothing heavy is imported before a
-detector is built, so that ``--help`` can list them.
+A new detector is an estimator (:class:`DetectorEstimator`) and one entry of ``DETECTORS``, or of ``NAMED_FEATURE_DETECTORS``
+where it reads certain features and no others. Nothing heavy is imported before a detector is built, so that ``--help`` can
+list them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from export.errors import UsageError
+from export.features.key import OUTPUT_SCORES, FeatureKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +59,10 @@ class DetectorSpec:
         density: its noun in the reason of ``auto``, which compares densities by likelihood; None for a detector that is none.
         torch_score: for TorchScript: makes the module from ``(B, D)`` float64 rows to the score ``(B,)`` of the fitted
             estimator; None where there is none.
+        reads: kinds of the features that it reads by default, in order: of each kind the last that a network gives.
+        accepts: for each feature, in order, the kinds that it may be of; empty: any number of features of any kind, side by
+            side. Where the last one may be missing, ``optional_last`` says so.
+        optional_last: whether the last of ``accepts`` may be left out.
     """
 
     name: str
@@ -70,6 +76,14 @@ class DetectorSpec:
     fits_drives: bool = False
     density: str | None = None
     torch_score: Callable[[DetectorEstimator], nn.Module] | None = None
+    reads: tuple[FeatureKind, ...] = (FeatureKind.ENTROPY,)
+    accepts: tuple[tuple[FeatureKind, ...], ...] = ()
+    optional_last: bool = False
+
+    @property
+    def fits_widths(self) -> bool:
+        """Whether ``fit`` takes the widths of the features that the rows consist of."""
+        return len(self.accepts) > 1
 
 
 def _kernel_density(bandwidth: float | str) -> DetectorEstimator:
@@ -98,10 +112,80 @@ def _mahalanobis(_: float | str) -> DetectorEstimator:
     return MahalanobisDetector()
 
 
+def _mahalanobis_in_torch(estimator: DetectorEstimator) -> nn.Module:
+    from export.detectors.mahalanobis import MahalanobisDetector
+    from export.detectors.mahalanobis_torch import MahalanobisScore
+
+    assert isinstance(estimator, MahalanobisDetector)
+    return MahalanobisScore(estimator)
+
+
+def _mahalanobis_l2(_: float | str) -> DetectorEstimator:
+    from export.detectors.mahalanobis_l2 import NormalisedMahalanobisDetector
+
+    return NormalisedMahalanobisDetector()
+
+
+def _mahalanobis_l2_in_torch(estimator: DetectorEstimator) -> nn.Module:
+    from export.detectors.mahalanobis_l2 import NormalisedMahalanobisDetector
+    from export.detectors.mahalanobis_torch import NormalisedMahalanobisScore
+
+    assert isinstance(estimator, NormalisedMahalanobisDetector)
+    return NormalisedMahalanobisScore(estimator)
+
+
 def _nearest_neighbors(_: float | str) -> DetectorEstimator:
     from export.detectors.nearest_neighbors import NearestNeighborDetector
 
     return NearestNeighborDetector()
+
+
+def _nearest_neighbors_in_torch(estimator: DetectorEstimator) -> nn.Module:
+    from export.detectors.nearest_neighbors import NearestNeighborDetector
+    from export.detectors.nearest_neighbors_torch import NearestNeighborScore
+
+    assert isinstance(estimator, NearestNeighborDetector)
+    return NearestNeighborScore(estimator)
+
+
+def _vim(_: float | str) -> DetectorEstimator:
+    from export.detectors.vim import VirtualLogit
+
+    return VirtualLogit()
+
+
+def _vim_in_torch(estimator: DetectorEstimator) -> nn.Module:
+    from export.detectors.penultimate_torch import VirtualLogitScore
+    from export.detectors.vim import VirtualLogit
+
+    assert isinstance(estimator, VirtualLogit)
+    return VirtualLogitScore(estimator)
+
+
+def _neco(_: float | str) -> DetectorEstimator:
+    from export.detectors.neco import NeuralCollapseRatio
+
+    return NeuralCollapseRatio()
+
+
+def _neco_in_torch(estimator: DetectorEstimator) -> nn.Module:
+    from export.detectors.neco import NeuralCollapseRatio
+    from export.detectors.penultimate_torch import NeuralCollapseScore
+
+    assert isinstance(estimator, NeuralCollapseRatio)
+    return NeuralCollapseScore(estimator)
+
+
+def _output_score(_: float | str) -> DetectorEstimator:
+    from export.detectors.output_score import OutputScore
+
+    return OutputScore()
+
+
+def _output_score_in_torch(_: DetectorEstimator) -> nn.Module:
+    from export.detectors.output_score_torch import OutputScoreItself
+
+    return OutputScoreItself()
 
 
 _SPECS = (
@@ -136,6 +220,17 @@ _SPECS = (
         build=_mahalanobis,
         fewest_frames=2,
         density="a Gaussian",
+        torch_score=_mahalanobis_in_torch,
+    ),
+    DetectorSpec(
+        name="mahalanobis-l2",
+        noun="Gaussian with a shrunk covariance over normalised features",
+        help="Gaussian of L2-normalised features",
+        score="squared distance of the normalised features: Mahalanobis++ (Mueller and Hein 2025)",
+        unit=None,
+        build=_mahalanobis_l2,
+        fewest_frames=2,
+        torch_score=_mahalanobis_l2_in_torch,
     ),
     DetectorSpec(
         name="knn",
@@ -145,11 +240,60 @@ _SPECS = (
         unit="nats, none after scaling",
         build=_nearest_neighbors,
         fewest_frames=5,
+        torch_score=_nearest_neighbors_in_torch,
+    ),
+)
+
+_NAMED_FEATURE_SPECS = (
+    DetectorSpec(
+        name="vim",
+        noun="virtual logit of the penultimate layer",
+        help="virtual logit of the penultimate layer against the energy",
+        score="virtual logit minus energy, of a frame's mean channels and logits (ViM; Wang et al. 2022)",
+        unit="logits",
+        build=_vim,
+        fewest_frames=4,
+        torch_score=_vim_in_torch,
+        reads=(FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS),
+        accepts=((FeatureKind.MOMENTS,), (FeatureKind.LOGIT_MOMENTS, FeatureKind.ENERGY)),
+    ),
+    DetectorSpec(
+        name="neco",
+        noun="share of the penultimate layer's norm in the principal space",
+        help="share of the penultimate layer's norm in the principal space, times the largest logit",
+        score="minus the ratio of norms times the largest mean logit (NECO; Ammar et al. 2024)",
+        unit="logits, none without them",
+        build=_neco,
+        fewest_frames=2,
+        torch_score=_neco_in_torch,
+        reads=(FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS),
+        accepts=((FeatureKind.MOMENTS,), (FeatureKind.LOGIT_MOMENTS, FeatureKind.MAXIMUM_LOGIT)),
+        optional_last=True,
+    ),
+    DetectorSpec(
+        name="output-score",
+        noun="score of the network's own output",
+        help="a score of the network's own output, as it is",
+        score="energy, or another score of the output, aggregated over the frame",
+        unit="of the score",
+        build=_output_score,
+        fewest_frames=1,
+        torch_score=_output_score_in_torch,
+        reads=(FeatureKind.ENERGY,),
+        accepts=(OUTPUT_SCORES,),
     ),
 )
 
 DETECTORS: dict[str, DetectorSpec] = {spec.name: spec for spec in _SPECS}
-"""By name, in the order in which help and documentation list them."""
+"""Detectors of any feature, or of several side by side; by name, in the order in which help and documentation list them."""
+
+NAMED_FEATURE_DETECTORS: dict[str, DetectorSpec] = {spec.name: spec for spec in _NAMED_FEATURE_SPECS}
+"""Detectors of certain features and no others."""
+
+
+def detector_names() -> tuple[str, ...]:
+    """Names of all detectors, those of certain features last."""
+    return (*DETECTORS, *NAMED_FEATURE_DETECTORS)
 
 
 def detector_spec(name: str) -> DetectorSpec:
@@ -158,14 +302,15 @@ def detector_spec(name: str) -> DetectorSpec:
     Raises:
         UsageError: there is no detector of this name.
     """
-    if name not in DETECTORS:
-        raise UsageError(f"expected a detector among {', '.join(DETECTORS)}, got {name!r}: choose one of them")
-    return DETECTORS[name]
+    everything = DETECTORS | NAMED_FEATURE_DETECTORS
+    if name not in everything:
+        raise UsageError(f"expected a detector among {', '.join(everything)}, got {name!r}: choose one of them")
+    return everything[name]
 
 
 def detector_noun(name: str) -> str:
     """Noun of a detector; its bare name where it is not registered, as in a bundle of an extended exporter."""
-    return DETECTORS[name].noun if name in DETECTORS else name
+    return detector_spec(name).noun if name in detector_names() else name
 
 
 def detectors_on_ind_frames() -> tuple[str, ...]:
@@ -191,9 +336,16 @@ def detector_help() -> str:
 def detector_table() -> str:
     """The detectors as a Markdown table, for the documentation."""
     rows = [
-        f"| `{spec.name}` | {spec.score} | {spec.unit or 'none'} | {spec.fewest_frames} | "
+        f"| `{spec.name}` | {spec.score} | {_features_words(spec)} | {spec.unit or 'none'} | {spec.fewest_frames} | "
         f"{'yes' if spec.needs_ood_frames else 'no'} | {'no' if spec.torch_score is None else 'yes'} |"
-        for spec in DETECTORS.values()
+        for spec in map(detector_spec, detector_names())
     ]
-    head = "| `--detector` | score | unit | fewest frames | out-of-distribution frames | TorchScript |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *rows]) + "\n"
+    head = "| detector | score | features | unit | fewest frames | out-of-distribution frames | TorchScript |"
+    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows]) + "\n"
+
+
+def _features_words(spec: DetectorSpec) -> str:
+    if not spec.accepts:
+        return "any, several side by side"
+    each = [" or ".join(f"`{kind}`" for kind in kinds) for kinds in spec.accepts]
+    return ", then ".join(each) + (" or nothing" if spec.optional_last else "")

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph ``detector.onnx``: latent samples to entropies and a score."""
+"""The graph ``detector.onnx``: features of a frame to a score, and to the shares of its parts."""
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import onnx
 import onnx.compose
 import onnx.parser
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.pipeline import Pipeline
 
 from export.detectors.entropy import check_neighbors, entropy_offset
-from export.detectors.entropy_constants import MIN_DIST
+from export.detectors.entropy_constants import DEFAULT_NEIGHBORS, MIN_DIST
+from export.detectors.fitted import FittedDetector, Part
+from export.detectors.fused import Fused
+from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.graphs.sklearn_converters import register_detector
 
 OPSET = 20
@@ -69,15 +75,7 @@ def entropy_graph(samples: int, channels: int, neighbors: int, min_dist: float =
 
 def score_graph(detector: Pipeline, channels: int) -> ModelProto:
     """Build the graph of ``-detector.score_samples``: ``entropy`` ``(B, C)`` float32 to ``score`` ``(B,)`` float64."""
-    register_detector(type(detector[-1]))
-    density = to_onnx(
-        detector,
-        name="density",
-        initial_types=[("entropy", DoubleTensorType([None, channels]))],
-        final_types=[("log_density", DoubleTensorType([None, 1]))],
-        target_opset={"": OPSET, "ai.onnx.ml": 1},
-    )
-    density = onnx.compose.add_prefix(density, "density/")
+    density = _log_density(detector, channels, "density/", "entropy")
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["entropy"], ["density/entropy"], to=TensorProto.DOUBLE),
@@ -102,3 +100,129 @@ def detector_graph(entropy: ModelProto, score: ModelProto) -> ModelProto:
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def _log_density(pipeline: Pipeline, columns: int, prefix: str, rows: str) -> ModelProto:
+    """``score_samples`` of ``rows`` ``(B, D)`` float64 as ``log_density`` ``(B, 1)``; all names with the prefix."""
+    register_detector(type(pipeline[-1]))
+    model = to_onnx(
+        pipeline,
+        name="density",
+        initial_types=[(rows, DoubleTensorType([None, columns]))],
+        final_types=[("log_density", DoubleTensorType([None, 1]))],
+        target_opset={"": OPSET, "ai.onnx.ml": 1},
+    )
+    return onnx.compose.add_prefix(model, prefix)
+
+
+def inputs_of(keys: Sequence[FeatureKey]) -> tuple[str, ...]:
+    """Names of the network's outputs that features are, or are computed from; each once, in order."""
+    return tuple(dict.fromkeys(key.output for key in keys))
+
+
+def features_graph(
+    detector: FittedDetector, shapes: Mapping[str, Sequence[int]], neighbors: int = DEFAULT_NEIGHBORS
+) -> ModelProto:
+    """Build the graph of a fitted detector: its features ``(B, ...)`` float32, by name, to ``score`` ``(B,)`` float64.
+
+    Further outputs: ``entropy`` ``(B, C)`` float32 where ``latent_samples`` are read, ``parts`` ``(B, P)`` float64 of a fused
+    detector. NaN or infinity in a feature makes every part that reads it, and the score, NaN or infinite: ONNX Runtime's
+    TopK and ReduceMax alone would lose it.
+
+    Args:
+        detector: fitted.
+        shapes: shape of each input behind the batch, by its name; ``latent_samples`` (S, C) in place of entropies.
+        neighbors: k of the entropies.
+
+    Raises:
+        ValueError: the shape of an input is missing, or S <= k.
+    """
+    names = inputs_of(detector.keys)
+    missing = [name for name in names if name not in shapes]
+    if missing:
+        raise ValueError(f"expected the shapes of {', '.join(names)}, got none of {', '.join(missing)}: add them")
+    graph = _Lines()
+    outputs = ["score"]
+    if LATENT_SAMPLES in names:
+        samples, channels = shapes[LATENT_SAMPLES]
+        entropy = entropy_graph(samples, channels, neighbors)
+        entropy = onnx.compose.add_prefix(entropy, "entropy/", rename_inputs=False, rename_outputs=False)
+        graph.take(entropy)
+        outputs.insert(0, "entropy")
+    for key in detector.keys:
+        graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
+    raw = [_part(graph, part, f"part_{i}", shapes) for i, part in enumerate(detector.parts)]
+    axis = graph.constant("column_axis", np.array([1], np.int64))
+    if isinstance(detector, Fused):
+        outputs.append("parts")
+        shares = _shares(graph, detector, graph.add("Concat", raw, "raw", axis=1))
+        graph.add("ReduceSum", [shares, axis], "score", keepdims=0)
+    else:
+        graph.add("Squeeze", [*raw, axis], "score")
+    kinds = {"entropy": TensorProto.FLOAT, "score": TensorProto.DOUBLE, "parts": TensorProto.DOUBLE}
+    columns: dict[str, list[str | int]] = {"score": [], "parts": [len(raw)]}
+    if LATENT_SAMPLES in names:
+        columns["entropy"] = [shapes[LATENT_SAMPLES][1]]
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "detector",
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shapes[name]]) for name in names],
+            [helper.make_tensor_value_info(name, kinds[name], ["batch", *columns[name]]) for name in outputs],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+class _Lines:
+    """Nodes and constants of a graph that is being built."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def take(self, model: ModelProto) -> None:
+        """Append the nodes and constants of a model."""
+        self.nodes += model.graph.node
+        self.constants += model.graph.initializer
+
+    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: int) -> str:
+        """Append a node; the name of its output."""
+        node = helper.make_node(operator, list(inputs), [output], name=f"{output}:{operator}")
+        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+        self.nodes.append(node)
+        return output
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        """Append a constant; its name."""
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+
+def _part(graph: _Lines, part: Part, name: str, shapes: Mapping[str, Sequence[int]]) -> str:
+    """The part's score ``(B, 1)``, NaN wherever one of its features is not finite."""
+    doubles = [f"double/{key}" for key in part.keys]
+    rows = graph.add("Concat", doubles, f"{name}/rows", axis=1)
+    columns = sum(shapes[key.output][-1] for key in part.keys)
+    graph.take(_log_density(part.pipeline, columns, f"{name}/", "rows"))
+    zero = graph.constant(f"{name}/zero", np.array(0.0))
+    axis = graph.constant(f"{name}/axis", np.array([1], np.int64))
+    nothing = graph.add("Mul", [rows, zero], f"{name}/nothing")
+    nothing = graph.add("ReduceSum", [nothing, axis], f"{name}/nothing_or_nan", keepdims=1)
+    return graph.add("Sub", [nothing, f"{name}/log_density"], f"{name}/raw")
+
+
+def _shares(graph: _Lines, detector: Fused, raw: str) -> str:
+    """Shares ``(B, P)`` of the parts' scores ``(B, P)``: ``export.detectors.fused.compress`` and the weights."""
+    centred = graph.add("Sub", [raw, graph.constant("centres", detector.centres[None])], "centred")
+    standardised = graph.add("Div", [centred, graph.constant("scales", detector.scales[None])], "standardised")
+    size = graph.add("Abs", [standardised], "size")
+    square = graph.add("Mul", [size, size], "square")
+    root = graph.add("Sqrt", [graph.add("Add", [square, graph.constant("one", np.array(1.0))], "one_more")], "root")
+    logarithm = graph.add("Log", [graph.add("Add", [size, root], "argument")], "logarithm")
+    compressed = graph.add("Mul", [logarithm, graph.add("Sign", [standardised], "sign")], "compressed")
+    return graph.add("Mul", [compressed, graph.constant("weights", detector.weights[None])], "parts")

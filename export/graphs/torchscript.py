@@ -18,8 +18,12 @@ from torch import Tensor, fx, nn
 
 from export.detectors.entropy import entropy_offset
 from export.detectors.entropy_constants import MIN_DIST
-from export.detectors.registry import DetectorSpec
+from export.detectors.fitted import FittedDetector
+from export.detectors.fused import Fused
+from export.detectors.registry import DetectorSpec, detector_spec
 from export.errors import ConversionError, first_line
+from export.features.key import LATENT_SAMPLES, FeatureKey
+from export.graphs.detector import inputs_of
 from export.graphs.monitor_forms import Form, MonitorOutputs
 from export.graphs.noise import NoiseBatch
 from export.graphs.segmentation import MonitoredNetwork
@@ -90,6 +94,56 @@ class DetectorScore(nn.Module):
             rows = (rows - self.mean) @ self.components
         score: Tensor = self.score(rows)
         return score
+
+
+class FeaturesScore(nn.Module):
+    """A fitted detector in torch: its features ``(B, ...)`` float32 to ``score`` ``(B,)`` and the parts' shares ``(B, P)``.
+
+    The features come in the order of ``inputs``; the shares of a detector of one part are its score. NaN or infinity in a
+    feature makes every part that reads it NaN.
+
+    Attributes:
+        inputs: names of the features, ``latent_samples`` in place of entropies.
+
+    Args:
+        detector: fitted.
+        samples: S, where entropies are read.
+        neighbors: k of the entropies.
+
+    Raises:
+        ValueError: a part has no form in torch.
+    """
+
+    centres: Tensor
+    scales: Tensor
+    weights: Tensor
+
+    def __init__(self, detector: FittedDetector, samples: int, neighbors: int) -> None:
+        super().__init__()
+        self.inputs = inputs_of(detector.keys)
+        self.parts = nn.ModuleList(DetectorScore(part.pipeline, detector_spec(part.kind)) for part in detector.parts)
+        self.keys: list[tuple[FeatureKey, ...]] = [part.keys for part in detector.parts]
+        self.entropy = LatentEntropy(samples, neighbors) if LATENT_SAMPLES in self.inputs else None
+        self.fused = isinstance(detector, Fused)
+        if isinstance(detector, Fused):
+            self.register_buffer("centres", torch.from_numpy(detector.centres))
+            self.register_buffer("scales", torch.from_numpy(detector.scales))
+            self.register_buffer("weights", torch.from_numpy(detector.weights))
+
+    def forward(self, *features: Tensor) -> tuple[Tensor, Tensor]:
+        """Score every part, then standardise, compress and sum where there are several."""
+        given = dict(zip(self.inputs, features, strict=True))
+        if self.entropy is not None:
+            given["entropy"] = self.entropy(given[LATENT_SAMPLES])
+        raw = []
+        for part, keys in zip(self.parts, self.keys, strict=True):
+            rows = torch.cat([given[str(key)] for key in keys], dim=1)
+            raw.append(part(rows) + (rows * 0).sum(dim=1))
+        shares = torch.stack(raw, dim=1)
+        if not self.fused:
+            return shares[:, 0], shares
+        shares = self.weights * torch.asinh((shares - self.centres) / self.scales)
+        return shares.sum(dim=1), shares
 
 
 class TorchMonitor(nn.Module):

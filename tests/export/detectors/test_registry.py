@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registry of detectors: a detector that is registered nowhere else is fitted, converted, printed and shipped."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +20,17 @@ from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate, export, search
 from export.detectors.fit import choose_detector, fit_detector
+from export.detectors.fitted import PartOptions, fit_part
 from export.detectors.onnx_operators import COLUMN
-from export.detectors.registry import DETECTORS, DetectorSpec, detector_noun, detector_spec, detector_table
+from export.detectors.registry import (
+    DETECTORS,
+    NAMED_FEATURE_DETECTORS,
+    DetectorSpec,
+    detector_names,
+    detector_noun,
+    detector_spec,
+    detector_table,
+)
 from export.errors import CalibrationError, UsageError
 from export.graphs.detector import score_graph
 from export.graphs.torchscript import DetectorScore
@@ -28,6 +38,7 @@ from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import check_options
 from export.recalibrate import recalibrate
 from lsood_runtime import OoDMonitor, read_manifest
+from tests.export.detectors.feature_rows import ENERGY, LAYER, LOGITS, recording
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(60, 4))
@@ -105,7 +116,8 @@ def test_new_detector_in_torchscript_is_refused(toy: str) -> None:
     options = ExportOptions(
         Path("x"), (Path("x"),), Path("x"), format="torchscript", calibration=CalibrationOptions(detector=toy)
     )
-    with pytest.raises(UsageError, match="expected --detector kde with --format torchscript, got deviation"):
+    expected = "expected --detector kde, mahalanobis, mahalanobis-l2 or knn with --format torchscript, got deviation"
+    with pytest.raises(UsageError, match=expected):
         check_options(options)
     with pytest.raises(ValueError, match="expected a detector with a form in torch, got deviation"):
         DetectorScore(fit_detector(toy, ROWS), TOY)
@@ -116,8 +128,10 @@ def test_new_detector_without_a_density_is_not_chosen(toy: str) -> None:
 
 
 def test_detector_spec_of_an_unknown_name_lists_those_there_are() -> None:
-    with pytest.raises(UsageError, match="among kde, kde-classifier, mahalanobis, knn, got 'svm'"):
+    names = "kde, kde-classifier, mahalanobis, mahalanobis-l2, knn, vim, neco, output-score"
+    with pytest.raises(UsageError, match=f"among {names}, got 'svm'"):
         detector_spec("svm")
+    assert ", ".join(detector_names()) == names
     assert detector_noun("svm") == "svm", "a bundle of another's detector still has a card"
 
 
@@ -131,10 +145,24 @@ def test_fit_detector_of_the_fewest_frames_fits_and_of_one_fewer_is_refused(name
         fit_detector(name, ROWS[: spec.fewest_frames - 1], ood)
 
 
+@pytest.mark.parametrize("name", NAMED_FEATURE_DETECTORS)
+def test_named_feature_detector_of_the_fewest_frames_fits(name: str) -> None:
+    spec = NAMED_FEATURE_DETECTORS[name]
+    keys = tuple({"moments": LAYER, "logit_moments": LOGITS, "energy": ENERGY}[kind] for kind in spec.reads)
+    drive = recording(0)
+    few = {key: rows[: spec.fewest_frames] for key, rows in drive.features.items()}
+    part = fit_part(PartOptions(name, keys), few, drive.drives[: spec.fewest_frames])
+    assert np.isfinite(part.raw(drive.features)).all()
+    fewer = {key: rows[: spec.fewest_frames - 1] for key, rows in drive.features.items()}
+    with pytest.raises(CalibrationError, match=f"at least {spec.fewest_frames} frames to fit {re.escape(part.name)}"):
+        fit_part(PartOptions(name, keys), fewer, drive.drives[: spec.fewest_frames - 1])
+
+
 def test_detector_table_of_the_registry_has_a_row_for_each_detector() -> None:
     head, rule, *rows = detector_table().splitlines()
     assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
-    assert [row.split("`")[1] for row in rows] == list(DETECTORS)
+    assert [row.split("`")[1] for row in rows] == [*DETECTORS, *NAMED_FEATURE_DETECTORS]
+    assert all(name in head for name in ("score", "features", "unit", "TorchScript"))
 
 
 def test_registry_when_imported_loads_nothing_heavy() -> None:

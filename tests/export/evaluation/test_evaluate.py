@@ -107,7 +107,9 @@ def test_evaluate_with_fit_frames_compares_every_detector(
 ) -> None:
     assert run("--every", "7", "--fit-frames", str(frames), "--json") == 0
     peers = json.loads(capsys.readouterr().out)["shifts"][0]["peers"]
-    kinds = [f"{rows}, {kind}" for rows in ("entropy", "moments") for kind in ("kde", "mahalanobis", "knn")]
+    kinds = [
+        f"{rows}, {kind}" for rows in ("entropy", "moments") for kind in ("kde", "mahalanobis", "mahalanobis-l2", "knn")
+    ]
     assert list(peers)[4:] == kinds
     assert all(0 <= value <= 1 for value in peers.values())
 

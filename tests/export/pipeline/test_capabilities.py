@@ -28,8 +28,11 @@ def refusal(format_: str, masks: str, precision: str, detector: str) -> str | No
     """The message of each combination that cannot be made, written down by hand."""
     if format_ == "onnx":
         return None
-    if detector != "kde":
-        return f"expected --detector kde with --format torchscript, got {detector}: choose one of the two"
+    if detector not in ("kde", "mahalanobis", "mahalanobis-l2", "knn"):
+        return (
+            "expected --detector kde, mahalanobis, mahalanobis-l2 or knn with --format torchscript, got "
+            f"{detector}: choose one of the two"
+        )
     if precision != "fp32":
         return (
             f"expected --precision fp32 with --format torchscript, got {precision}: libtorch has its own quantisation; "
@@ -92,7 +95,10 @@ def test_capability_table_over_the_whole_product_says_what_is_refused() -> None:
         ({"format_": "tflite"}, "expected --format onnx or torchscript, got tflite"),
         ({"masks": "none"}, "expected --masks fixed, fresh or input with --format onnx, got none"),
         ({"precision": "fp8"}, "expected --precision fp32, fp16, int8 or int8-tensorrt with --format onnx, got fp8"),
-        ({"detector": "svm"}, "expected --detector kde, kde-classifier, mahalanobis, knn or auto with --format onnx"),
+        (
+            {"detector": "svm"},
+            "expected --detector kde, kde-classifier, mahalanobis, mahalanobis-l2, knn or auto with",
+        ),
     ],
 )
 def test_check_options_of_a_name_that_is_none_lists_those_there_are(change: dict[str, str], message: str) -> None:
@@ -103,7 +109,8 @@ def test_check_options_of_a_name_that_is_none_lists_those_there_are(change: dict
 
 def test_help_of_formats_names_what_each_goes_together_with() -> None:
     assert format_names() == ("onnx", "torchscript")
-    assert "torchscript: monitor.pt as well, for libtorch, with --detector kde, --precision fp32" in format_help()
+    detectors = "--detector kde, mahalanobis, mahalanobis-l2 or knn"
+    assert f"torchscript: monitor.pt as well, for libtorch, with {detectors}, --precision fp32" in format_help()
 
 
 @pytest.mark.slow
