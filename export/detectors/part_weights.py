@@ -18,7 +18,7 @@ RIDGE = 0.05
 _SURE = 2.0
 """Standard errors by which learnt weights must be better on the kinds left out."""
 
-Shares = NDArray[np.float64]
+PartShares = NDArray[np.float64]
 """``(N, P)`` shares of P parts at weight 1."""
 
 
@@ -55,7 +55,7 @@ class LearntWeights:
 
 
 def learn_weights(
-    ind: Shares, drives: Sequence[str], shifts: Mapping[str, Shares], *, ridge: float = RIDGE, seed: int = 0
+    ind: PartShares, drives: Sequence[str], shifts: Mapping[str, PartShares], *, ridge: float = RIDGE, seed: int = 0
 ) -> LearntWeights:
     """Learn non-negative weights by logistic regression, pulled towards equal ones; keep them only if they pay.
 
@@ -94,7 +94,7 @@ def learn_weights(
 
 
 def _left_out(
-    kind: str, ind: Shares, halves: Sequence[NDArray[np.int64]], shifts: Mapping[str, Shares], ridge: float
+    kind: str, ind: PartShares, halves: Sequence[NDArray[np.int64]], shifts: Mapping[str, PartShares], ridge: float
 ) -> LeftOutKind:
     others = [shares for name, shares in shifts.items() if name != kind]
     equal, learnt = [], []
@@ -105,7 +105,7 @@ def _left_out(
     return LeftOutKind(kind, float(np.mean(equal)), float(np.mean(learnt)))
 
 
-def _fit(ind: Shares, shifts: Sequence[Shares], ridge: float) -> NDArray[np.float64]:
+def _fit(ind: PartShares, shifts: Sequence[PartShares], ridge: float) -> NDArray[np.float64]:
     """Weights of mean 1; in-distribution frames count as much as all shifts, and each shift as every other."""
     rows = np.vstack([ind, *shifts])
     signs = np.repeat([-1.0, 1.0], [len(ind), len(rows) - len(ind)])

@@ -12,12 +12,12 @@ from export.detectors.cross_fit import deal_folds
 from export.detectors.part_weights import learn_weights
 from export.errors import CalibrationError
 
-Shares = NDArray[np.float64]
+PartShares = NDArray[np.float64]
 DRIVES = [f"drive{i // 10}" for i in range(200)]
 
 
-def draw(shifts_of_parts: dict[str, list[float]], seed: int = 0) -> tuple[Shares, dict[str, Shares]]:
-    """Shares of three parts, the first of which is noise of three times the size."""
+def draw(shifts_of_parts: dict[str, list[float]], seed: int = 0) -> tuple[PartShares, dict[str, PartShares]]:
+    """PartShares of three parts, the first of which is noise of three times the size."""
     rng = np.random.default_rng(seed)
     scale = np.array([3.0, 1.0, 1.0])
     ind = rng.normal(size=(200, 3)) * scale
@@ -55,7 +55,7 @@ def test_learn_weights_table_judges_by_frames_that_taught_nothing() -> None:
     halves = deal_folds(DRIVES, 2, 0)
     taught: list[tuple[int, ...]] = []
 
-    def fit(rows: Shares, others: list[Shares], _: float) -> Shares:
+    def fit(rows: PartShares, others: list[PartShares], _: float) -> PartShares:
         half = 0 if np.array_equal(rows, ind[halves[0]]) else 1
         taught.append((half, *(k for k in range(2) if any(o is list(shifts.values())[k] for o in others))))
         return np.array([0.0, 1.0, 0.0]) if half == 0 else np.array([0.0, 0.0, 1.0])
@@ -93,6 +93,8 @@ def test_fit_of_weights_without_a_ridge_equals_scikit_learns_logistic_regression
         ({"fog": np.ones((5, 3)), "rain": np.full((5, 3), np.inf)}, "finite shares"),
     ],
 )
-def test_learn_weights_of_too_few_kinds_or_infinite_shares_is_refused(shifts: dict[str, Shares], message: str) -> None:
+def test_learn_weights_of_too_few_kinds_or_infinite_shares_is_refused(
+    shifts: dict[str, PartShares], message: str
+) -> None:
     with pytest.raises(CalibrationError, match=message):
         learn_weights(draw({})[0], DRIVES, shifts)
