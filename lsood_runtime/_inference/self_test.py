@@ -5,12 +5,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.records import noise_name
 from lsood_runtime._exceptions import SelfTestError
 from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.providers import CPU
+
+_SUM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class SelfTest:
 
     Attributes:
         provider: that ran.
-        scores: of the golden frames; NaN for one with a part that is not finite.
+        scores: of the golden frames; NaN for one whose parts are not finite, or do not add up to its score.
         expected: their scores at export.
         tolerance: how far a score may be off.
         placement: nodes of both graphs by provider; empty where this ONNX Runtime does not report them.
@@ -72,7 +75,7 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None) -> Sel
 
 
 def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: int | None) -> float:
-    """Score of one golden frame; NaN where a part of it is not finite.
+    """Score of one golden frame; NaN where its parts are not finite, or do not add up to it.
 
     Raises:
         ProviderError: ONNX Runtime failed.
@@ -80,5 +83,11 @@ def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: 
     copies, pick = batch or 1, slice(index, index + 1)
     noise = {noise_name(site): np.repeat(values[pick], copies, axis=0) for site, values in enumerate(golden.noise)}
     outcome = graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise)
-    finite = outcome.parts is None or bool(np.isfinite(outcome.parts[0]).all())
-    return float(outcome.scores[0]) if finite else math.nan
+    score = float(outcome.scores[0])
+    return score if outcome.parts is None or _adds_up(outcome.parts[0], score) else math.nan
+
+
+def _adds_up(parts: NDArray[np.float64], score: float) -> bool:
+    """Whether the parts are finite and their sum is the score: one that is left out of it could never raise it."""
+    allowed = _SUM_TOLERANCE * max(1.0, float(np.abs(parts).sum()))
+    return bool(abs(float(parts.sum()) - score) <= allowed)

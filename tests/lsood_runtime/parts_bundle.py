@@ -92,6 +92,7 @@ def parts_graph(
     open_size: bool = False,
     samples: int = SAMPLES,
     factor: float = 1.0,
+    left_out: str | None = None,
 ) -> ModelProto:
     """Features to the score and its parts, and to the entropies where the latent samples are read.
 
@@ -101,6 +102,7 @@ def parts_graph(
         open_size: nobody can tell how many parts the graph gives before it runs.
         samples: how many latent samples there are.
         factor: of every part.
+        left_out: part that the score leaves out, though it is an output.
     """
     inputs = f"float[batch, {samples}, 3] latent_samples, " if latent else ""
     entropy = "float[batch, 3] entropy, " if latent else ""
@@ -132,7 +134,7 @@ def parts_graph(
             shares = Concat<axis = 1>({"entropies, " if latent else ""}logarithm, inverse, root)
             products = Mul(shares, factor)
             parts = {"Compress<axis = 1>(products, every)" if open_size else "Identity(products)"}
-            {total if swallowed else "score = ReduceSum<keepdims = 0>(parts, one)"}
+            {total if swallowed else "counted = Mul(parts, counts) score = ReduceSum<keepdims = 0>(counted, one)"}
         }}""",
         {"moments": MOMENTS},
         one=np.array([1]),
@@ -140,6 +142,7 @@ def parts_graph(
         tenth=np.array(0.1),
         factor=np.array(factor),
         every=np.ones(count, bool),
+        counts=np.array([float(name != left_out) for name in ("entropies", *PARTS)[-count:]]),
         **({"both": np.array([1, 2]), "centre": np.array(CENTRE)} if latent else {}),
     )
 

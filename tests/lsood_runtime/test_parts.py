@@ -169,6 +169,28 @@ def test_self_test_golden_frame_with_a_part_not_finite_fails(tmp_path: Path) -> 
     assert math.isfinite(result.scores[0])
 
 
+@pytest.mark.parametrize("batch", [None, 3])
+def test_self_test_score_that_leaves_a_part_out_fails(tmp_path: Path, batch: int | None) -> None:
+    """The golden frames get their scores of export back, since the exporter's graph was wrong already."""
+    bundle, frames = write_parts_bundle(tmp_path), random_frames(2, seed=2)
+    (bundle / "detector.onnx").write_bytes(parts_graph(left_out="inverse").SerializeToString())
+    shares = [parts_by_hand(frame) for frame in frames]
+    write_golden(bundle, frames, [share["logarithm"] + share["root"] for share in shares])
+    seal(bundle, parts_manifest())
+    with pytest.raises(SelfTestError, match=r"expected golden frame 0 to score .*, got nan"):
+        OoDMonitor(bundle, batch=batch)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
+def test_self_test_parts_of_any_size_add_up(tmp_path: Path, factor: float) -> None:
+    bundle, frames = write_parts_bundle(tmp_path), random_frames(2, seed=2)
+    (bundle / "detector.onnx").write_bytes(parts_graph(factor=factor).SerializeToString())
+    write_golden(bundle, frames, [factor * sum(parts_by_hand(frame).values()) for frame in frames])
+    golden = {"tolerance": {"cpu": 1e-4 * factor, "gpu": 1.0}}
+    with OoDMonitor(seal(bundle, parts_manifest(golden=golden))) as monitor:
+        assert monitor.self_test().passed
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_graph_with_another_number_of_parts_than_the_manifest_is_refused(tmp_path: Path, count: int) -> None:
     manifest = parts_manifest()
