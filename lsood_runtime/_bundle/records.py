@@ -126,7 +126,7 @@ class PartRecord:
         kind: the detector of this part.
         centre: median of its raw score on in-distribution frames that it was not fitted on.
         scale: what the raw score less ``centre`` is divided by, above 0.
-        weight: factor of the part in the sum.
+        weight: factor of the part in the sum, 0 or more.
     """
 
     name: str

@@ -68,7 +68,7 @@ def of_features(features: Mapping[str, tuple[int, ...]], masks: MasksRecord, tap
 
 
 def of_parts(parts: Sequence[PartRecord], features: Mapping[str, tuple[int, ...]]) -> Iterator[Check]:
-    """Check that parts have names of their own, read features of the bundle, and are scaled by positive numbers."""
+    """Check that parts have names of their own, read features of the bundle, and can only raise the score."""
     readable = {ENTROPY if name == LATENT_SAMPLES else name for name in features}
     names = [part.name for part in parts]
     yield "detector.parts", "" not in names and len(set(names)) == len(names), "parts with names of their own", names
@@ -77,6 +77,7 @@ def of_parts(parts: Sequence[PartRecord], features: Mapping[str, tuple[int, ...]
         of_bundle = len(part.features) > 0 and read <= readable
         yield f"{where}.features", of_bundle, f"features among {', '.join(sorted(readable))}", part.features
         yield f"{where}.scale", part.scale > 0, "above 0", part.scale
+        yield f"{where}.weight", part.weight >= 0, "0 or more", part.weight
 
 
 def of_operating_points(chosen: str, points: Mapping[str, OperatingPoint]) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 """Damaged and hostile bundles: each ends in a monitor that works or in an error of our own.
 
 Cases run in a process of their own, which a crash or a hang inside ONNX Runtime would end or stall: both fail the test that
-sent the case. 2,100 cases in all, and 1,000 frames in ``test_states.py``.
+sent the case. 2,600 cases in all, and 1,000 frames in ``test_states.py``.
 """
 
 import json
@@ -22,8 +22,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx.external_data_helper import set_external_data
 
-from lsood_runtime import BundleError, LsoodError, Manifest, OoDMonitor
+from lsood_runtime import BundleError, LsoodError, Manifest, OoDMonitor, State
 from tests.lsood_runtime.conftest import MASKS, random_frames, seal, segmentation_graph, toy_manifest, write_toy_bundle
+from tests.lsood_runtime.parts_bundle import parts_manifest, write_parts_bundle
 
 SECONDS = 60
 FRAME = random_frames(1, seed=9)[0]
@@ -34,13 +35,23 @@ fuzz = settings(deadline=None, derandomize=True, database=None, suppress_health_
 
 
 def outcome_of(bundle: str) -> str:
-    """What loading and scoring come to: LOADS, or the name of an error of ours; anything else is a defect."""
+    """What loading and scoring come to: LOADS, or the name of an error of ours; anything else is a defect.
+
+    It is loaded without a self-test as well, since a user may do so.
+    """
+    untested = one_outcome_of(bundle, self_test=False)
+    return one_outcome_of(bundle, self_test=True) if untested in ENDS else untested
+
+
+def one_outcome_of(bundle: str, self_test: bool) -> str:
     try:
-        with OoDMonitor(bundle) as monitor:
+        with OoDMonitor(bundle, self_test=self_test) as monitor:
             score = monitor.score(FRAME)
             assert isinstance(score, float)
             assert not math.isnan(score)
-            monitor.assess(FRAME)
+            verdict = monitor.assess(FRAME)
+            assert verdict.state is State.INVALID or all(map(math.isfinite, verdict.parts.values()))
+            assert len(verdict.parts) == len(monitor.manifest.detector.parts)
     except LsoodError as error:
         return type(error).__name__ if str(error).isprintable() else f"no line of text: {error!r}"
     return LOADS
@@ -112,6 +123,15 @@ def copy(original: Path, tmp_path: Path) -> Callable[[], Path]:
     return fresh
 
 
+def fresh_parts_bundle(tmp_path: Path) -> Path:
+    """A fresh bundle whose score is a sum of parts, always in the same folder."""
+    folder = tmp_path / "parts"
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    return write_parts_bundle(folder, latent=True)
+
+
 def test_bundle_undamaged_loads_and_a_defect_would_be_seen(
     worker: Worker, copy: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,14 +159,11 @@ def places(tree: Any, where: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [place for key, value in items for place in [(*where, key), *places(value, (*where, key))]]
 
 
-@settings(fuzz, max_examples=500)
-@given(data=st.data())
-def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
-    worker: Worker, copy: Callable[[], Path], data: st.DataObject
-) -> None:
-    bundle = copy()
-    manifest = json.loads((bundle / "manifest.json").read_text())
+def change_fields(manifest: Any, data: st.DataObject) -> None:
+    """Remove or replace one to three fields of a manifest."""
     for _ in range(data.draw(st.integers(1, 3))):
+        if not places(manifest):
+            return
         way = data.draw(st.sampled_from(places(manifest)))
         node = manifest
         for key in way[:-1]:
@@ -155,6 +172,16 @@ def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
             node[way[-1]] = data.draw(json_values)
         else:
             del node[way[-1]]
+
+
+@settings(fuzz, max_examples=500)
+@given(data=st.data())
+def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
+    worker: Worker, copy: Callable[[], Path], data: st.DataObject
+) -> None:
+    bundle = copy()
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    change_fields(manifest, data)
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     assert worker.outcome(bundle) in ENDS
 
@@ -206,12 +233,8 @@ def test_bundle_flipped_bits_and_cut_files_end_in_our_error(
 TYPES = st.sampled_from(["Add", "Loop", "MatMul", "Gather", "Reshape", "NoSuchOperator", "Cast", ""])
 
 
-@settings(fuzz, max_examples=400)
-@given(data=st.data())
-def test_bundle_changed_graphs_end_in_our_error(worker: Worker, copy: Callable[[], Path], data: st.DataObject) -> None:
-    bundle = copy()
-    path = bundle / data.draw(st.sampled_from(FILES[:2]))
-    model = onnx.load_from_string(path.read_bytes())
+def change_graph(model: onnx.ModelProto, data: st.DataObject) -> None:
+    """Change one thing of a graph."""
     graph = model.graph
     node = data.draw(st.sampled_from(list(graph.node)))
     tensor = data.draw(st.sampled_from(list(graph.initializer)))
@@ -239,8 +262,40 @@ def test_bundle_changed_graphs_end_in_our_error(worker: Worker, copy: Callable[[
             attribute.i = number
     else:
         model.opset_import[0].version = data.draw(st.sampled_from([-1, 0, 1, 7, 20, 99, 2**31]))
+
+
+@settings(fuzz, max_examples=400)
+@given(data=st.data())
+def test_bundle_changed_graphs_end_in_our_error(worker: Worker, copy: Callable[[], Path], data: st.DataObject) -> None:
+    bundle = copy()
+    path = bundle / data.draw(st.sampled_from(FILES[:2]))
+    model = onnx.load_from_string(path.read_bytes())
+    change_graph(model, data)
     path.write_bytes(model.SerializeToString())
     assert worker.outcome(seal(bundle, toy_manifest())) in ENDS
+
+
+@settings(fuzz, max_examples=200)
+@given(data=st.data())
+def test_bundle_with_parts_changed_features_and_parts_end_in_our_error(
+    worker: Worker, tmp_path: Path, data: st.DataObject
+) -> None:
+    bundle = fresh_parts_bundle(tmp_path)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    change_fields(data.draw(st.sampled_from([manifest["features"], manifest["detector"]])), data)
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    assert worker.outcome(bundle) in ENDS
+
+
+@settings(fuzz, max_examples=300)
+@given(data=st.data())
+def test_bundle_with_parts_changed_graphs_end_in_our_error(worker: Worker, tmp_path: Path, data: st.DataObject) -> None:
+    bundle = fresh_parts_bundle(tmp_path)
+    path = bundle / data.draw(st.sampled_from(FILES[:2]))
+    model = onnx.load_from_string(path.read_bytes())
+    change_graph(model, data)
+    path.write_bytes(model.SerializeToString())
+    assert worker.outcome(seal(bundle, parts_manifest(latent=True))) in ENDS
 
 
 @pytest.mark.parametrize("location", ["canary.bin", "../canary.bin", "{outside}", "weights.bin/../../canary.bin"])

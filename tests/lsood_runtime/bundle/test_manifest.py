@@ -208,6 +208,7 @@ def test_manifest_feature_named_as_a_noise_input_is_refused() -> None:
         ([PART | {"scale": -1.0}], r"parts\[0\]\.scale to be above 0"),
         ([PART | {"centre": 10**400}], r"parts\[0\]\.centre to be a finite number"),
         ([PART | {"weight": None}], r"parts\[0\]\.weight to be float, got None"),
+        ([PART | {"weight": -0.5}], r"parts\[0\]\.weight to be 0 or more, got -0\.5"),
         ([PART | {"weight": "1"}], r"parts\[0\]\.weight to be float"),
     ],
 )
