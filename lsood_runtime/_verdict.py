@@ -90,7 +90,7 @@ def score_fault(score: float, parts: Parts) -> str | None:
     broken = [f"{share} for {name}" for name, share in parts.items() if not math.isfinite(share)]
     if broken:
         return (
-            f"expected finite parts of the score, got {', '.join(broken)}: the graphs cannot make sense of this frame"
+            f"expected finite parts of the score, got {'; '.join(broken)}: the graphs cannot make sense of this frame"
         )
     if not math.isfinite(score):
         return "expected a finite score, got none: the graphs cannot make sense of this frame"

@@ -61,4 +61,4 @@ def write_json(verdicts: Verdicts, out: TextIO, *, parts: bool) -> None:
 
 def _part_words(verdict: Assessment) -> str:
     ranked = sorted(verdict.parts.items(), key=lambda part: (math.isfinite(part[1]), -part[1]))
-    return "  " + (", ".join(f"{name} {share:.3f}" for name, share in ranked) or "-")
+    return "  " + ("; ".join(f"{name} {share:.3f}" for name, share in ranked) or "-")

@@ -125,8 +125,8 @@ def test_score_parts_in_the_table_begin_with_the_largest(
     header, clean, broken = capsys.readouterr().out.splitlines()
     assert header.split()[-1] == "parts"
     shares = sorted(parts_by_hand(CLEAN).items(), key=lambda part: -part[1])
-    assert clean.endswith("  " + ", ".join(f"{name} {share:.3f}" for name, share in shares))
-    assert "  root nan, " in broken, "what is not finite comes first"
+    assert clean.endswith("  " + "; ".join(f"{name} {share:.3f}" for name, share in shares))
+    assert "  root nan; " in broken, "what is not finite comes first"
 
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
