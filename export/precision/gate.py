@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gate for a monitor of fewer bits: compare its decisions with float32's, on held-out frames, clean and degraded."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from export.reporter import Reporter
 SHIFTS = (("fog", 1), ("night", 1), ("sun_flare", 2), ("mud", 3), ("sensor_noise", 3), ("defocus", 2), ("rain", 1))
 """Kinds of degradation with their severities, mild ones: a frame far beyond every threshold changes no decision."""
 FRAMES = 24
+
+_HIGHEST = float(np.finfo(np.float64).max)
+"""Above every threshold, and finite, as an AUROC demands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +69,7 @@ class PrecisionGate:
         return sum(map(len, self.sets))
 
     def decide(self, monitor: Form, threshold: float) -> GateDecisions:
-        """Run a monitor on every frame.
+        """Run a monitor on every frame; a score that is not finite counts as the highest, as in the runtime.
 
         Args:
             monitor: from frames to outputs.
@@ -78,7 +82,8 @@ class PrecisionGate:
         shown = self._reporter.progress(frames, "comparing decisions", len(self))
         for frame, noise in zip(shown, self._noise, strict=True):
             outputs = monitor(frame[None], noise)
-            scores.append(float(outputs["score"][0]))
+            score = float(outputs["score"][0])
+            scores.append(score if math.isfinite(score) else _HIGHEST)
             if "segmentation" in outputs and len(scores) <= in_distribution:
                 classes.append(class_maps(outputs["segmentation"])[0])
         return GateDecisions(scores=np.array(scores), flagged=np.array(scores) > threshold, classes=classes)

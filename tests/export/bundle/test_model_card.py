@@ -8,6 +8,7 @@ import pytest
 from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
 from export.bundle.model_card import model_card
 from lsood_runtime import Manifest, read_manifest
+from lsood_runtime.offline import PartRecord
 from tests.paths import FROZEN_BUNDLE
 
 
@@ -40,6 +41,18 @@ def test_model_card_of_many_drives_states_the_rate_for_new_ones_and_the_warnings
     assert "**Warning:** drive b differs." in card
     single = replace(known, operating_points={manifest.operating_point: replace(point, new_drive_rate=None)})
     assert "| no guarantee |" in model_card(single)
+
+
+def test_model_card_of_a_sum_of_parts_describes_each(manifest: Manifest) -> None:
+    assert "part `" not in model_card(manifest)
+    part = PartRecord(
+        name="moments/layer2, kde", features=("moments/layer2",), kind="kde", centre=-1.5, scale=0.25, weight=1.0
+    )
+    other = replace(part, name="entropy, kde", features=("entropy",))
+    card = model_card(replace(manifest, detector=replace(manifest.detector, parts=(part, other))))
+    assert "| part `moments/layer2, kde` | kde of moments/layer2; weight 1, centre -1.5, scale 0.25 |\n" in card
+    assert "| part `entropy, kde` | kde of entropy; weight 1, centre -1.5, scale 0.25 |\n| calibration |" in card
+    assert "the sum of 2 parts; chosen because" in card
 
 
 def test_model_card_with_an_evaluation_lists_its_shifts(manifest: Manifest) -> None:

@@ -2,6 +2,7 @@
 """Monitors of fewer bits from end to end: what ships, what the gate measures, and what it refuses."""
 
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -207,6 +208,21 @@ def test_gate_gives_every_monitor_the_same_frames_and_noise(frames: Path) -> Non
     np.testing.assert_array_equal(first.flagged, first.scores > 100)
     assert len(first.classes) == FRAMES
     np.testing.assert_array_equal(first.classes[0], (files[0][..., 0] <= 128).astype(np.uint8))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_gate_counts_a_score_that_is_not_finite_as_flagged(frames: Path, bad: float) -> None:
+    """As float16 gives it where a map overflows; ``NaN > threshold`` would pass for the float32 monitor's decision."""
+    gate = PrecisionGate(FrameFiles([frames]), np.arange(60), NoiseSource(), 0, SILENT)
+
+    def decide(score: float) -> GateDecisions:
+        return gate.decide(lambda _, __: {"score": np.array([score])}, 100.0)
+
+    sound, broken = decide(0.0), decide(bad)
+    assert not sound.flagged.any()
+    assert broken.flagged.all()
+    assert gate.loss(broken, sound).flips == 1
+    assert math.isfinite(gate.loss(broken, sound).auroc_loss)
 
 
 def quantiser_of(name: str) -> tuple[Quantiser, list[tuple[NDArray[np.uint8], Any]]]:
