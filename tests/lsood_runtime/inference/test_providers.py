@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
+from onnx import TensorProto
+from onnx.helper import make_tensor_value_info
 
 from lsood_runtime import BundleError, FrameError, OoDMonitor, ProviderError
 from lsood_runtime._bundle.reader import open_bundle
@@ -21,8 +23,10 @@ from lsood_runtime._inference.providers import captures_graph, resolve_providers
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 from tests.lsood_runtime.parts_bundle import (
     MOMENTS,
+    PARTS,
     features_graph,
     frame_breaking,
+    parts_by_hand,
     parts_graph,
     parts_manifest,
     write_parts_bundle,
@@ -155,6 +159,25 @@ def test_device_pass_of_features_copies_no_feature_to_the_host(tmp_path: Path) -
     assert set(bound.values()) <= outputs, "the network writes where the detector reads"
     with pytest.raises(KeyError):
         buffers.values["entropy"]
+
+
+def test_pass_noise_that_no_node_reads_is_taken(tmp_path: Path) -> None:
+    """As where the detector reads no latent samples, so that the sampled branch was cut off."""
+    bundle, noise = write_parts_bundle(tmp_path), np.zeros((2, 4, 7), np.float32)
+    model = features_graph()
+    model.graph.input.append(make_tensor_value_info("noise_0", TensorProto.FLOAT, ["batch", 4, 7]))
+    (bundle / "segmentation.onnx").write_bytes(model.SerializeToString())
+    frames = random_frames(2, seed=2)
+    scores = [sum(parts_by_hand(frame).values()) for frame in frames]
+    np.savez(bundle / "golden.npz", frames=frames, scores=scores, noise_0=noise)
+    manifest = parts_manifest()
+    manifest["masks"] |= {"mode": "input", "sha256": None, "noise": [[7]]}
+    device, host = device_pass(seal(bundle, manifest))
+    got, expected = (frame_pass.run(frames, {"noise_0": noise}) for frame_pass in (device, host))
+    np.testing.assert_allclose(expected.scores, scores, atol=1e-5)
+    np.testing.assert_array_equal(got.parts, expected.parts)
+    with OoDMonitor(bundle) as monitor:
+        assert monitor.assess(frames[0], [noise[0]]).parts.keys() == set(PARTS)
 
 
 def test_device_pass_graph_with_another_number_of_parts_is_refused(tmp_path: Path) -> None:
