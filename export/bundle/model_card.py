@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model card of a bundle: how it was made, what its thresholds guarantee, and its known blind spots."""
 
-from export.bundle.evaluation_record import EvaluationRecord
+from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.detectors.registry import detector_noun
 from lsood_runtime import Manifest
 from lsood_runtime.offline import OperatingPoint, PartRecord, detector_sentence, part_sentence, precision_sentence
@@ -98,20 +98,51 @@ def _point(name: str, point: OperatingPoint) -> str:
 def _evaluation(figures: EvaluationRecord) -> str:
     rate, low, high = figures.false_alarm_rate
     rows = "\n".join(
-        f"| {shift.name} | {shift.frames} | {shift.auroc:.3f} | {shift.miss_rate:.1%} |" for shift in figures.shifts
+        f"| {shift.name} | {shift.frames} | {shift.auroc:.3f} | {shift.miss_rate:.1%} | {_hurting_share(shift)} |"
+        for shift in figures.shifts
     )
-    blind = ", ".join(figures.blind) or "none of them"
-    return f"""- Shifts that it does not tell apart (AUROC below 0.8): {blind}.
+    blind = "".join(f"\n  - {_blind(spot)}" for spot in figures.blind) or " none of those evaluated."
+    drives = (
+        ""
+        if not figures.drives
+        else f" Of {figures.drives} drives {figures.mostly_flagged_drives} were flagged on more than half of their frames."
+    )
+    return f"""- Shifts that hurt the segmentation and that it misses at the threshold:{blind}
 
 ## Evaluated
 
 {figures.created}, operating point {figures.operating_point}: {rate:.1%} ({low:.1%} to {high:.1%}) of
-{figures.ind_frames} in-distribution frames were flagged.
-
-| shift | frames | AUROC | missed at the threshold |
-|---|---|---|---|
+{figures.ind_frames} in-distribution frames were flagged.{drives}
+{_hurting(figures.hurting)}
+| shift | frames | AUROC | missed at the threshold | frames that hurt |
+|---|---|---|---|---|
 {rows}
 """
+
+
+def _blind(spot: BlindRecord) -> str:
+    what = "frames that hurt" if spot.known_to_hurt else "frames, of which it is not known whether they hurt"
+    return f"{spot.name}: {spot.missed:.0%} of {spot.frames} {what} missed, AUROC {spot.auroc:.2f}"
+
+
+def _hurting_share(shift: ShiftRecord) -> str:
+    return "not known" if shift.hurting_share is None else f"{shift.hurting_share:.0%}"
+
+
+def _hurting(figures: HurtingRecord | None) -> str:
+    if figures is None:
+        return ""
+    missed, low, high = figures.missed
+    cells = (
+        ""
+        if figures.mean_auroc is None
+        else f" Mean AUROC over the {figures.cells} cells that hurt {figures.mean_auroc:.3f}, worst kind "
+        f"{figures.worst_kind} ({figures.worst_auroc:.3f})."
+    )
+    return (
+        f"\n{figures.rule} Of the {figures.frames} frames that hurt {missed:.1%} ({low:.1%} to {high:.1%}) were missed at "
+        f"the threshold, AUROC {figures.auroc:.3f}.{cells}\n"
+    )
 
 
 def _site(layer: str, kind: str, drop_prob: float, block_size: int | None, added: bool) -> str:

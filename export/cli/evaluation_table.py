@@ -1,52 +1,114 @@
 # SPDX-License-Identifier: Apache-2.0
 """Print the result of an evaluation as tables."""
 
+import math
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
 from export.evaluation.bootstrap import Interval
+from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
+from export.evaluation.shift import Shift
+
+_SHOWN_SCORES = 12
 
 
 def print_evaluation(result: Evaluation) -> None:
-    """Print figures by shift, mean AUROC of the other scores, and a summary."""
+    """Print figures by shift, every score on what hurts and on failures, and a summary."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(_shift_table(result))
+    if result.shifts:
+        console.print(_score_table(result))
+    if result.failures:
+        console.print(_failure_table(result))
+    for sentence in summary(result):
+        console.print(sentence)
+
+
+def _shift_table(result: Evaluation) -> Table:
     table = Table(title=f"{result.manifest.name}, threshold {result.threshold:.4g} ({result.operating_point})")
-    labelled = result.ind.mean_iou is not None
-    columns = ("shift", "frames", "AUROC", "InD flagged, 95 % caught", "OoD missed, 95 % kept", "missed")
-    for column in [*columns, *(["mIoU"] if labelled else [])]:
+    labelled, baseline = result.ind.mean_iou is not None, BASELINE in result.ind.peers
+    blind = {spot.name for spot in result.blind_spots}
+    columns = ("shift", "frames", "hurt", "missed", "AUROC", "InD flagged, 95 % caught", "OoD missed, 95 % kept")
+    for column in [*columns, *(["AUROC, picture alone"] if baseline else []), *(["mIoU"] if labelled else [])]:
         table.add_column(column, justify="left" if column == "shift" else "right")
     for shift in result.shifts:
-        names = ("ind_flagged@95_ood_caught", "ood_missed@95_ind_kept", "miss_rate")
         iou = [] if not labelled else ["-" if shift.frames.mean_iou is None else f"{shift.frames.mean_iou:.3f}"]
         table.add_row(
-            shift.name,
-            str(len(shift.frames.features)),
+            shift.name + (" (blind)" if shift.name in blind else ""),
+            str(len(shift.frames)),
+            _hurts(shift),
+            f"{shift.figures['miss_rate'].value:.3f}",
             _figure(shift.figures["auroc"]),
-            *(f"{shift.figures[name].value:.3f}" for name in names),
+            f"{shift.figures['ind_flagged@95_ood_caught'].value:.3f}",
+            f"{shift.figures['ood_missed@95_ind_kept'].value:.3f}",
+            *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
             *iou,
         )
-    console.print(table)
-    if result.shifts:
+    return table
+
+
+def _score_table(result: Evaluation) -> Table:
+    """Mean AUROC of every score; with what hurts apart, where that is known. The best follow the bundle's own."""
+    if result.split is None:
         means = Table(title="mean AUROC over shifts that no detector was fitted on")
         means.add_column("score")
         means.add_column("AUROC", justify="right")
         means.add_row("this monitor", f"{result.mean_auroc:.3f}")
         for name in result.shifts[0].peers:
             means.add_row(name, f"{result.mean_peer(name):.3f}")
-        console.print(means)
-    for sentence in summary(result):
-        console.print(sentence)
-    for failure in result.failures:
-        console.print(
-            f"{failure.score_name}: Spearman {failure.spearman:+.2f} with a frame's mIoU, AURC {failure.aurc:.3f} "
-            f"(oracle {failure.oracle_aurc:.3f}, random {failure.random_aurc:.3f}), AUGRC {failure.augrc:.3f} "
-            f"(oracle {failure.oracle_augrc:.3f}, random {failure.random_augrc:.3f})"
+        return means
+    own, *others = result.split.scores
+    rate = result.manifest.operating_points[result.operating_point].false_alarm_rate
+    table = Table(title="AUROC of every score, over shifts that no detector was fitted on")
+    columns = ("cells that hurt", "worst kind", "frames that hurt", f"caught, {rate:g} of InD flagged", "all cells")
+    for column in ("score", *columns):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    ranked = sorted(others, key=lambda score: (-_or_zero(score.hurting_cells), -score.all_cells))
+    shown = ranked[:_SHOWN_SCORES] + [score for score in ranked[_SHOWN_SCORES:] if score.name == BASELINE]
+    for score in (own, *shown):
+        table.add_row(
+            score.name,
+            _number(score.hurting_cells),
+            f"{score.worst_auroc:.3f} {score.worst_kind}" if score.worst_kind else "none",
+            _number(score.hurting_frames),
+            _number(score.caught),
+            f"{score.all_cells:.3f}",
         )
+    if len(shown) < len(others):
+        table.caption = f"{len(others) - len(shown)} more scores: see --json or --report"
+    return table
+
+
+def _failure_table(result: Evaluation) -> Table:
+    """Failure prediction of every score, between the oracle and frames in random order."""
+    first, *others = result.failures
+    ranked = sorted(others, key=lambda failure: failure.augrc)
+    shown = ranked[:_SHOWN_SCORES] + [one for one in ranked[_SHOWN_SCORES:] if one.score_name == BASELINE]
+    table = Table(title="how well a score ranks the labelled frames by mIoU; AURC and AUGRC: the lower, the better")
+    for column in ("score", "Spearman with mIoU", "AURC", "AUGRC"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    table.add_row("oracle", "-1.00", f"{first.oracle_aurc:.3f}", f"{first.oracle_augrc:.4f}")
+    for failure in (first, *shown):
+        table.add_row(failure.score_name, f"{failure.spearman:+.2f}", f"{failure.aurc:.3f}", f"{failure.augrc:.4f}")
+    table.add_row("random order", "+0.00", f"{first.random_aurc:.3f}", f"{first.random_augrc:.4f}")
+    return table
+
+
+def _hurts(shift: Shift) -> str:
+    return "?" if shift.hurting_share is None else f"{shift.hurting_share:.0%}"
 
 
 def _figure(figure: Interval) -> str:
     return f"{figure.value:.3f} ({figure.low:.2f}-{figure.high:.2f})"
+
+
+def _number(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.3f}"
+
+
+def _or_zero(value: float) -> float:
+    return 0.0 if math.isnan(value) else value

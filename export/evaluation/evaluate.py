@@ -13,11 +13,14 @@ from export.evaluation.draws import Draws
 from export.evaluation.drive_alarms import drive_alarms
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
 from export.evaluation.frame_sources import calibration_files, count_known, frame_sources
+from export.evaluation.hurting import Harm, harm_of_real_shift
+from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
 from export.evaluation.ood_metrics import RESAMPLES, shift_figures
-from export.evaluation.options import EvaluationOptions
-from export.evaluation.peers import fitted_peers, output_peers
-from export.evaluation.result import Evaluation, Shift
-from export.evaluation.scored_sets import FrameSet, label_files, score_set
+from export.evaluation.options import EvaluationOptions, HurtingRule
+from export.evaluation.peers import OtherScores
+from export.evaluation.result import Evaluation
+from export.evaluation.scored_sets import FrameSet, SetScorer, fit_on, label_files
+from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import shown_frames
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
@@ -41,16 +44,19 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         raise UsageError(
             "expected a bundle with a segmentation to compare with labels, this one has none: drop --labels"
         )
-    fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
-
-    for source in sources:  # a name that the rule cannot group is refused before any frame is scored
+    rule = options.hurting or ("labels" if labels else "agreement")
+    if rule == "labels" and not labels:
+        raise UsageError("expected labels to tell by what hurts, got none: name their folders by --labels")
+    for source in sources:  # a name that cannot be grouped is refused before any frame is scored
         drive_names([source.files.paths[i] for i in source.indices], options.group_by)
-    sets = [score_set(graphs, source, labels, options.ignored_labels, options.group_by, reporter) for source in sources]
-    ind, others = sets[0], sets[1:]
-    peers = list(output_peers(ind.features))
+    fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
+    others = OtherScores()
     if fit_files is not None:
-        fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
-        peers += fitted_peers(score_set(graphs, fitted, {}, (), "none", reporter).features)
+        others = fit_on(graphs, FrameSource("fit frames", fit_files, tuple(range(len(fit_files)))), reporter)
+
+    score_set = SetScorer(graphs, labels, options.ignored_labels, options.group_by, others, reporter)
+    ind = score_set(sources[0], keep=bool(options.kinds))
+    sets = [ind, *map(score_set, sources[1:])]
 
     reporter.stage("figures and intervals")
     threshold = manifest.operating_points[point].value
@@ -58,14 +64,15 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     draws = _draws(sets, options.seed)
     shifts = tuple(
         Shift(
-            other,
-            shift_figures(ind.features.score, other.features.score, threshold, draws=(draws[0], drawn)),
-            {peer.name: auroc(peer(ind.features), peer(other.features)) for peer in peers},
-            other.source.kind is None and count_known(other.source, fitted_ood) > 0,
+            frames,
+            shift_figures(ind.score, frames.score, threshold, draws=(draws[0], drawn)),
+            {name: auroc(ind.peers[name], scores) for name, scores in frames.peers.items()},
+            frames.source.kind is None and count_known(frames.source, fitted_ood) > 0,
+            _harm(frames, ind, rule),
         )
-        for other, drawn in zip(others, draws[1:], strict=True)
+        for frames, drawn in zip(sets[1:], draws[1:], strict=True)
     )
-    flagged = ind.features.score > threshold
+    flagged = ind.score > threshold
     failures, accepted = _failures([frames for frames in sets if frames.iou is not None], threshold)
     highest, lowest = shown_frames(graphs, sets)
     return Evaluation(
@@ -74,10 +81,12 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         point,
         dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         ind,
-        draws[0].share(flagged, ind.features.score),
+        draws[0].share(flagged, ind.score),
         drive_alarms(ind.drives, flagged),
         count_known(ind.source, calibrated),
         shifts,
+        rule,
+        _split(rule, ind, shifts, draws, threshold, manifest.operating_points[point].false_alarm_rate),
         failures,
         accepted,
         highest,
@@ -88,13 +97,40 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
 def _draws(sets: list[FrameSet], seed: int) -> list[Draws]:
     """Resamples of every set; degraded frames are drawn with the in-distribution drives that they were made of."""
     rng = np.random.default_rng(seed)
-    ind = Draws.of_set(sets[0].drives, sets[0].features.score, RESAMPLES, rng)
+    ind = Draws.of_set(sets[0].drives, sets[0].score, RESAMPLES, rng)
     return [ind] + [
         ind.take(other.source.indices)
         if other.source.kind is not None and ind.whole_drives
-        else Draws.of_set(other.drives, other.features.score, RESAMPLES, rng)
+        else Draws.of_set(other.drives, other.score, RESAMPLES, rng)
         for other in sets[1:]
     ]
+
+
+def _harm(frames: FrameSet, ind: FrameSet, rule: HurtingRule) -> Harm | None:
+    """Which frames of a set hurt; None where that is not known."""
+    if frames.losses is not None:
+        return frames.losses.harm(rule)
+    return harm_of_real_shift(len(frames), frames.mean_iou, ind.mean_iou) if rule == "labels" else None
+
+
+def _split(
+    rule: HurtingRule, ind: FrameSet, shifts: tuple[Shift, ...], draws: list[Draws], threshold: float, rate: float
+) -> HurtingSplit | None:
+    """Figures of what hurts and what does not, of shifts that the detector was not fitted on; None where no harm is known."""
+    cells = [
+        Cell(
+            shift.frames.source.name,
+            shift.frames.source.kind or shift.frames.source.name,
+            shift.frames.score,
+            shift.frames.peers,
+            shift.harm,
+            # Frames of a single drive are drawn as the in-distribution frames that they were made of, all cells together.
+            drawn if shift.frames.source.kind is None else draws[0].take(shift.frames.source.indices),
+        )
+        for shift, drawn in zip(shifts, draws[1:], strict=True)
+        if shift.harm is not None and not shift.fitted_on
+    ]
+    return hurting_split(rule, ind.score, ind.peers, draws[0], cells, threshold, rate) if cells else None
 
 
 def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePrediction, ...], float | None]:
@@ -103,9 +139,9 @@ def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePred
         return (), None
     iou = np.concatenate([frames.iou for frames in sets if frames.iou is not None])
     known = np.isfinite(iou)
-    score = np.concatenate([frames.features.score for frames in sets])
-    scores = {"latent entropy": score} | {
-        peer.name: np.concatenate([peer(frames.features) for frames in sets]) for peer in output_peers(sets[0].features)
+    score = np.concatenate([frames.score for frames in sets])
+    scores = {"this monitor": score} | {
+        name: np.concatenate([frames.peers[name] for frames in sets]) for name in sets[0].peers
     }
     if known.sum() < 2:
         return (), None

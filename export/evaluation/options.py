@@ -4,12 +4,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.evaluation.named_sets import kind_words, named_set_words, read_kinds, read_named_sets
 from export.option_table import Words, flag
 
 _FRAMES, _FIGURES = "frames", "figures"
+
+HurtingRule = Literal["labels", "agreement"]
+"""How to tell whether a shift hurts the segmentation, see :mod:`export.evaluation.hurting`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,14 @@ class EvaluationOptions:
     operating_point: str | None = field(
         default=None,
         metadata=flag("operating point whose threshold is used (default: the bundle's)", _FIGURES, metavar="NAME"),
+    )
+    hurting: HurtingRule | None = field(
+        default=None,
+        metadata=flag(
+            "how to tell which shifts hurt the segmentation: by the mIoU lost, or by agreement with the "
+            "clean frames' class maps (default: labels where there are any)",
+            _FIGURES,
+        ),
     )
     seed: int = field(default=0, metadata=flag("seed of degradations and intervals", _FIGURES))
     threads: int | None = field(

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from export.calibration.features import Features
 from export.detectors.fit import fit_detector
 from export.detectors.registry import detectors_on_ind_frames
+from export.evaluation.picture_baseline import PictureBaseline
 from export.features.key import FeatureKind
 
 
@@ -38,6 +39,41 @@ class Peer:
         rows = features.rows(self.kind).astype(np.float64)
         scores: NDArray[np.float64] = rows[:, 0] if self.pipeline is None else -self.pipeline.score_samples(rows)
         return scores
+
+
+@dataclass(frozen=True, eq=False)
+class OtherScores:
+    """Every other score of frames that an evaluation compares the bundle's with.
+
+    Attributes:
+        detectors: fitted on features; none without frames to fit them on.
+        baseline: fitted on the bare pictures; None without frames to fit it on.
+    """
+
+    detectors: tuple[Peer, ...] = ()
+    baseline: PictureBaseline | None = None
+
+    def __call__(self, features: Features, pictures: NDArray[np.float64] | None) -> dict[str, NDArray[np.float64]]:
+        """Scores ``(N,)`` of N frames by name.
+
+        Args:
+            features: of the frames.
+            pictures: ``(N, 27)`` numbers of the bare frames; None where there is no baseline.
+        """
+        scores = {peer.name: peer(features) for peer in (*output_peers(features), *self.detectors)}
+        if self.baseline is not None and pictures is not None:
+            scores[self.baseline.name] = self.baseline(pictures)
+        return scores
+
+
+def fit_other_scores(fitted: Features, pictures: NDArray[np.float64]) -> OtherScores:
+    """Fit detectors on the features of in-distribution frames, and the baseline on their pictures.
+
+    Args:
+        fitted: features of N frames.
+        pictures: ``(N, 27)`` numbers of the same frames.
+    """
+    return OtherScores(tuple(fitted_peers(fitted)), PictureBaseline.fit(pictures))
 
 
 def output_peers(features: Features) -> Iterator[Peer]:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
-from export.evaluation.result import Evaluation, Shift
+from export.evaluation.result import Evaluation
+from export.evaluation.shift import Shift
 
 _CURVES = 8
 _POINTS = 700
@@ -24,9 +25,9 @@ def roc_chart(result: Evaluation) -> str:
 
 
 def _roc(result: Evaluation, axes: Axes) -> None:
-    ind = result.ind.features.score
+    ind = result.ind.score
     for shift in _typical(result):
-        ood = shift.frames.features.score
+        ood = shift.frames.score
         labels = np.repeat([0, 1], [len(ind), len(ood)])
         fpr, tpr, _ = roc_curve(labels, np.concatenate([ind, ood]))
         axes.plot(fpr, tpr, label=f"{shift.frames.source.name} {shift.figures['auroc'].value:.2f}", linewidth=1.2)
@@ -49,8 +50,8 @@ def histogram_chart(result: Evaluation) -> str:
     """Draw the scores of in-distribution frames against those of all out-of-distribution frames, with the threshold."""
 
     def draw(axes: Axes) -> None:
-        ood = np.concatenate([shift.frames.features.score for shift in result.shifts])
-        ind = result.ind.features.score
+        ood = np.concatenate([shift.frames.score for shift in result.shifts])
+        ind = result.ind.score
         ceiling = np.percentile(np.concatenate([ind, ood]), 97)  # a few frames far away would press all others together
         plot_score_histogram(
             np.minimum(ind, ceiling), np.minimum(ood, ceiling), min(result.threshold, ceiling), bins=40, axes=axes
@@ -112,10 +113,10 @@ def pacmap_chart(result: Evaluation) -> str:
     """Draw the entropies in the plane: evenly spaced in-distribution frames against as many of the others."""
 
     def draw(axes: Axes) -> None:
-        ood = np.concatenate([shift.frames.features.entropy for shift in result.shifts])
+        ood = np.concatenate([shift.frames.entropy for shift in result.shifts])
         sides = [
             rows[np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).astype(int)]
-            for rows in (result.ind.features.entropy, ood)
+            for rows in (result.ind.entropy, ood)
         ]
         plot_samples_pacmap(*sides, axes=axes, seed=result.options.seed)
         axes.legend(fontsize=7, frameon=False)

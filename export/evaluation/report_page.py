@@ -5,7 +5,7 @@ import base64
 import itertools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from export.atomic_write import atomic_folder, recover_interrupted
 from export.destination import check_parent_folder
 from export.errors import UsageError
-from export.evaluation.bootstrap import Interval
-from export.evaluation.report_summary import interval_basis, summary
-from export.evaluation.result import BLIND, Evaluation, Shift
+from export.evaluation import report_tables
+from export.evaluation.report_summary import summary
+from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
 from lsood_runtime.offline import detector_sentence
 
@@ -93,7 +93,7 @@ def render(result: Evaluation, command: str) -> str:
 
     synthetic = [shift for shift in result.shifts if shift.frames.source.kind is not None]
     several = len({shift.frames.source.severity for shift in synthetic}) > 1
-    rows = len(result.ind.features) + sum(len(shift.frames.features) for shift in result.shifts)
+    rows = len(result.ind) + sum(len(shift.frames) for shift in result.shifts)
     charts = [
         ("ROC curves", "Real shifts and the synthetic ones of the lowest AUROC. A curve along "
          "the diagonal belongs to a shift that the score does not detect.", report_charts.roc_chart, bool(result.shifts)),
@@ -115,11 +115,13 @@ def render(result: Evaluation, command: str) -> str:
         title=escape(f"{result.manifest.name}: out-of-distribution evaluation"),
         created=escape(result.created),
         summary="".join(f"<p>{escape(sentence)}</p>" for sentence in summary(result)),
-        shifts=_shift_table(result),
-        drives=_drive_table(result),
+        hurting=report_tables.hurting_table(result),
+        blind=report_tables.blind_table(result),
+        scores=report_tables.score_table(result),
+        shifts=report_tables.shift_table(result),
+        drives=report_tables.drive_table(result),
         figures="".join(figures),
-        failures=_failure_table(result),
-        peers=_peer_table(result),
+        failures=report_tables.failure_table(result),
         highest=_gallery(result.highest_scores),
         lowest=_gallery(result.lowest_scores),
         facts=_facts(result, command),
@@ -136,105 +138,6 @@ def _figure(title: str, caption: str, svg: str, number: int) -> str:
 def _absent(title: str) -> str:
     why = "Not shown: this evaluation has no frames for it."
     return f"<figure><h3>{escape(title)}</h3><figcaption>{why}</figcaption></figure>"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _interval(figure: Interval) -> str:
-    return f"{figure.value:.3f} ({figure.low:.2f} to {figure.high:.2f})"
-
-
-def _iou(value: float | None) -> str:
-    return "no labels" if value is None else f"{value:.3f}"
-
-
-def _shift_table(result: Evaluation) -> str:
-    if not result.shifts:
-        return "<p>No out-of-distribution frames were given, and no degradations were chosen.</p>"
-    columns = {
-        "AUROC": "auroc",
-        "AUPR, OoD positive": "aupr_ood_positive",
-        "AUPR, InD positive": "aupr_ind_positive",
-        "InD flagged where 95 % of OoD is caught": "ind_flagged@95_ood_caught",
-        "OoD missed where 95 % of InD is kept": "ood_missed@95_ind_kept",
-        "missed at the threshold": "miss_rate",
-        "accuracy": "accuracy",
-        "MCC": "mcc",
-        "F1": "f1",
-    }
-
-    def cells(shift: Shift) -> list[str]:
-        blind = " (blind spot)" if shift.figures["auroc"].value < BLIND else ""
-        figures = [_interval(shift.figures[name]) for name in columns.values()]
-        return [
-            shift.name + blind,
-            str(len(shift.frames.features)),
-            *figures,
-            _iou(shift.frames.mean_iou),
-        ]
-
-    return _table(
-        ["shift", "frames", *columns, "network's mIoU"],
-        map(cells, result.shifts),
-        f"Every shift against {len(result.ind.features)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with "
-        f"95 % intervals. {interval_basis(result)} A figure at its bound shows one of no width",
-    )
-
-
-def _drive_table(result: Evaluation) -> str:
-    if not result.drive_alarms:
-        return f"<p>{escape(interval_basis(result))} Name the drives by --group-by.</p>"
-    rows = [[row.drive, str(row.frames), str(row.flagged), f"{row.share:.1%}"] for row in result.drive_alarms]
-    shown = [row for row in rows if row[2] != "0"]
-    caption = f"In-distribution drives with false alarms, {len(shown)} of {len(rows)}; the others have none"
-    return _table(["drive", "frames", "flagged", "share"], shown, caption)
-
-
-def _failure_table(result: Evaluation) -> str:
-    if not result.failures:
-        return "<p>No labels were given: whether the score predicts the network's failures is not known.</p>"
-    rows = [
-        [
-            failure.score_name,
-            f"{failure.spearman:+.2f}",
-            f"{failure.aurc:.4f}",
-            f"{failure.oracle_aurc:.4f}",
-            f"{failure.random_aurc:.4f}",
-            f"{failure.augrc:.4f}",
-            f"{failure.oracle_augrc:.4f}",
-            f"{failure.random_augrc:.4f}",
-        ]
-        for failure in result.failures
-    ]
-    header = ["score", "Spearman with a frame's mIoU", "AURC", "oracle", "random order", "AUGRC", "its oracle",
-              "in random order"]  # fmt: skip
-    return _table(header, rows, "All labelled frames together; AURC and AUGRC: the lower, the better")
-
-
-def _peer_table(result: Evaluation) -> str:
-    if not result.shifts:
-        return ""
-    names = list(result.shifts[0].peers)
-    rows = [
-        [
-            shift.name,
-            f"{shift.figures['auroc'].value:.3f}",
-            *(f"{shift.peers[name]:.3f}" for name in names),
-        ]
-        for shift in result.shifts
-    ]
-    rows.append(["mean", f"{result.mean_auroc:.3f}", *(f"{result.mean_peer(name):.3f}" for name in names)])
-    return _table(["shift", "this monitor", *names], rows, "AUROC of other scores on the same frames")
 
 
 def _gallery(frames: Sequence[ShownFrame]) -> str:

@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Summary of an evaluation in a few sentences."""
 
-from export.evaluation.result import BLIND, Evaluation
+from collections.abc import Iterator, Sequence
+
+from export.evaluation.blind_spots import FEW_HURT, MISSED
+from export.evaluation.bootstrap import Interval
+from export.evaluation.hurting import rule_sentence
+from export.evaluation.hurting_split import HurtingSplit
+from export.evaluation.picture_baseline import NAME as BASELINE
+from export.evaluation.result import Evaluation
 
 NAMED = 6
-"""Number of drives that a sentence names at most."""
+"""Number of drives or shifts that a sentence names at most."""
 
 FEW_DRIVES = 10
 """Number of drives below which intervals over drives are said to be too narrow."""
+
+
+def summary(result: Evaluation) -> list[str]:
+    """Summarise an evaluation in sentences."""
+    return [*_false_alarms(result), *_network(result), *_caveats(result), *_hurting(result), *_baseline(result)]
 
 
 def interval_basis(result: Evaluation) -> str:
@@ -20,50 +32,126 @@ def interval_basis(result: Evaluation) -> str:
     return f"Intervals from resampling the {count} in-distribution drives whole: they hold for new drives of this kind{few}."
 
 
-def _drive_sentence(result: Evaluation) -> str:
-    alarms = result.drive_alarms
-    any_flagged, flagged = sum(row.flagged > 0 for row in alarms), sum(row.flagged for row in alarms)
-    sentence = (
-        f"By drive: {flagged / len(alarms):.2f} false alarms a drive, {any_flagged} of {len(alarms)} drives with one, "
-        f"{len(result.mostly_flagged)} flagged on more than half of their frames"
+def blind_rule() -> str:
+    """Say which shifts are listed as blind spots."""
+    return f"Blind spots: of the frames that hurt more than {MISSED:.0%} are missed at the threshold"
+
+
+def missing_baseline() -> str:
+    """Say what the baseline without a network needs."""
+    return (
+        "No baseline without a network: name frames to fit it on by --fit-frames, such as those of the calibration, to see "
+        "which shifts colour and contrast alone tell apart."
     )
-    named = ", ".join(f"{row.drive} ({row.flagged} of {row.frames})" for row in result.mostly_flagged[:NAMED])
-    more = len(result.mostly_flagged) - NAMED
-    return sentence + (f": {named}" if named else "") + (f" and {more} more" if more > 0 else "") + "."
 
 
-def summary(result: Evaluation) -> list[str]:
-    """Summarise an evaluation in sentences."""
+def _false_alarms(result: Evaluation) -> Iterator[str]:
     rate, point = result.false_alarm_rate, result.manifest.operating_points[result.operating_point]
-    sentences = [
-        f"False alarms: {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of {len(result.ind.features)} in-distribution "
-        f"frames, target {point.false_alarm_rate:.1%}."
-    ]
-    if result.drive_alarms:
-        sentences.append(_drive_sentence(result))
-    sentences.append(interval_basis(result))
-    if result.ind.mean_iou is not None:
-        sentences.append(f"The network's mIoU there is {result.ind.mean_iou:.3f}.")
-    if result.accepted_iou is not None:
-        sentences.append(
-            f"The frames that the monitor accepts, of all sets, have a mean mIoU of {result.accepted_iou:.3f}."
+    yield (
+        f"False alarms: {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of {len(result.ind)} in-distribution frames, "
+        f"target {point.false_alarm_rate:.1%}."
+    )
+    alarms = result.drive_alarms
+    if alarms:
+        flagged, with_one = sum(row.flagged for row in alarms), sum(row.flagged > 0 for row in alarms)
+        named = _list([f"{row.drive} ({row.flagged} of {row.frames})" for row in result.mostly_flagged])
+        yield (
+            f"By drive: {flagged / len(alarms):.2f} false alarms a drive, {with_one} of {len(alarms)} drives with one, "
+            f"{len(result.mostly_flagged)} flagged on more than half of their frames{f': {named}' if named else ''}."
         )
+    yield interval_basis(result)
+
+
+def _network(result: Evaluation) -> Iterator[str]:
+    if result.ind.mean_iou is not None:
+        yield f"The network's mIoU there is {result.ind.mean_iou:.3f}."
+    if result.accepted_iou is not None:
+        yield f"The frames that the monitor accepts, of all sets, have a mean mIoU of {result.accepted_iou:.3f}."
+
+
+def _caveats(result: Evaluation) -> Iterator[str]:
     if result.calibration_frames:
-        sentences.append(
+        yield (
             f"Careful: {result.calibration_frames} of these frames fitted the detector or set its thresholds, so the figures "
             "are better than on new frames."
         )
     fitted = [shift.frames.source.name for shift in result.shifts if shift.fitted_on]
     if fitted:
-        sentences.append(f"The detector was fitted on {', '.join(fitted)}: left out of the means.")
+        yield f"The detector was fitted on {', '.join(fitted)}: left out of the means."
     elif result.manifest.detector.fit_ood_frames:
-        sentences.append("The detector was fitted on out-of-distribution frames: shifts of their kind say little here.")
+        yield "The detector was fitted on out-of-distribution frames: shifts of their kind say little here."
+
+
+def _hurting(result: Evaluation) -> Iterator[str]:
+    split = result.split
+    if split is not None:
+        yield rule_sentence(split.rule)
+        yield from _split(split)
+    elif result.shifts:
+        yield "It is not known which shifts hurt the segmentation: that takes degraded frames, or labels."
     if result.blind_spots:
-        named = ", ".join(
-            f"{shift.frames.source.name} ({shift.figures['auroc'].value:.2f}"
-            + (f", mIoU {shift.frames.mean_iou:.3f}" if shift.frames.mean_iou is not None else "")
-            + ")"
-            for shift in result.blind_spots
+        few = (
+            f" (shifts of which less than {FEW_HURT:.0%} of the frames hurt are left out)" if split is not None else ""
         )
-        sentences.append(f"Blind spots, with an AUROC below {BLIND:g}: {named}.")
-    return sentences
+        yield f"{blind_rule()}{few}: {_list([spot.sentence for spot in result.blind_spots])}."
+    elif result.shifts:
+        yield f"No blind spots: of the frames that hurt no shift has more than {MISSED:.0%} missed at the threshold."
+
+
+def _split(split: HurtingSplit) -> Iterator[str]:
+    frames, cells = split.hurting_frames, split.hurting_cells
+    if frames is None:
+        yield "None of the frames hurts."
+    else:
+        yield (
+            f"Of the {frames.frames} frames that hurt {_percent(frames.missed)} are missed at the threshold; AUROC "
+            f"{_figure(frames.auroc)}."
+        )
+    if cells is not None:
+        yield (
+            f"{cells.cells} cells hurt: mean AUROC {_figure(cells.auroc)}, worst kind {cells.worst_kind} "
+            f"({cells.worst_auroc:.3f}); {_percent(cells.missed)} missed on average, most of {cells.most_missed_kind} "
+            f"({cells.most_missed:.0%})."
+        )
+    if split.harmless_frames is not None:
+        yield (
+            f"Of the {split.harmless_frames.frames} shifted frames that do not hurt "
+            f"{1 - split.harmless_frames.missed.value:.1%} are flagged."
+        )
+
+
+def _baseline(result: Evaluation) -> Iterator[str]:
+    if not result.shifts:
+        return
+    if BASELINE not in result.ind.peers:
+        yield missing_baseline()
+        return
+    sentence = (
+        f"Without any network, 27 numbers of the colour and contrast of the picture reach a mean AUROC of "
+        f"{result.mean_peer(BASELINE):.3f} (this monitor {result.mean_auroc:.3f})"
+    )
+    if result.split is not None and result.split.hurting_cells is not None:
+        hurting = {score.name: score.hurting_cells for score in result.split.scores}
+        own = result.split.scores[0].hurting_cells
+        sentence += f", and of {hurting[BASELINE]:.3f} over the cells that hurt (this monitor {own:.3f})"
+    yield sentence + "."
+    real = [shift for shift in result.shifts if shift.frames.source.kind is None]
+    if real:
+        named = _list([f"{shift.frames.source.name} ({shift.peers[BASELINE]:.2f})" for shift in real])
+        yield (
+            f"The same numbers tell the real shifts apart: {named}. Where they do so, the monitor's AUROC there is no "
+            "evidence that it sees more than another camera or light."
+        )
+
+
+def _list(items: Sequence[str]) -> str:
+    more = len(items) - NAMED
+    return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _figure(figure: Interval) -> str:
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def _percent(figure: Interval) -> str:
+    return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})"

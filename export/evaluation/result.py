@@ -2,44 +2,23 @@
 """Result of an evaluation, read by the table, the report and the model card."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 
+from export.evaluation.blind_spots import BlindSpot, blind_spots
 from export.evaluation.bootstrap import Interval
 from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.failure_prediction import FailurePrediction
-from export.evaluation.options import EvaluationOptions
+from export.evaluation.hurting_split import CellGroup, FrameGroup, HurtingSplit
+from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.scored_sets import FrameSet
+from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import ShownFrame
 from lsood_runtime import Manifest
 from lsood_runtime.offline import finite_or_none
-
-BLIND = 0.8
-"""AUROC below which a shift is a blind spot."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shift:
-    """Out-of-distribution frames against the in-distribution ones.
-
-    Attributes:
-        frames: the set.
-        figures: of the bundle's own score, by ``export.evaluation.ood_metrics.FIGURES``.
-        peers: AUROC of other scores on the same frames, by name.
-        fitted_on: whether the detector was fitted on frames of the set, so that its figures are no evidence.
-    """
-
-    frames: FrameSet
-    figures: Mapping[str, Interval]
-    peers: Mapping[str, float]
-    fitted_on: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the set, marked where the detector was fitted on it."""
-        return f"{self.frames.source.name} (fitted on)" if self.fitted_on else self.frames.source.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +27,7 @@ class Evaluation:
 
     ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: their figures are
     better than those of new frames. ``drive_alarms`` are those of the in-distribution drives; none of a single one.
+    ``split`` tells what hurts from what does not by ``hurting_rule``; None where that is not known of any shift.
     """
 
     options: EvaluationOptions
@@ -59,6 +39,8 @@ class Evaluation:
     drive_alarms: tuple[DriveAlarms, ...]
     calibration_frames: int
     shifts: tuple[Shift, ...]
+    hurting_rule: HurtingRule
+    split: HurtingSplit | None
     failures: tuple[FailurePrediction, ...]
     accepted_iou: float | None
     highest_scores: tuple[ShownFrame, ...]
@@ -88,16 +70,13 @@ class Evaluation:
         """Mean AUROC of another score over the same shifts."""
         return _mean([shift.peers[name] for shift in self.not_fitted])
 
-    @property
-    def blind_spots(self) -> tuple[Shift, ...]:
-        """Shifts with an AUROC below ``BLIND``."""
-        return tuple(shift for shift in self.shifts if shift.figures["auroc"].value < BLIND)
+    @cached_property
+    def blind_spots(self) -> tuple[BlindSpot, ...]:
+        """Shifts that hurt and are missed at the threshold."""
+        return blind_spots(self.ind.score, self.shifts, self.threshold)
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures; NaN becomes None."""
-
-        def triple(figure: Interval) -> list[float | None]:
-            return [finite_or_none(figure.value), finite_or_none(figure.low), finite_or_none(figure.high)]
 
         return {
             "bundle": self.manifest.name,
@@ -105,10 +84,10 @@ class Evaluation:
             "operating_point": self.operating_point,
             "threshold": self.threshold,
             "ind": {
-                "frames": len(self.ind.features),
+                "frames": len(self.ind),
                 "calibration_frames": self.calibration_frames,
                 "mean_iou": finite_or_none(self.ind.mean_iou),
-                "false_alarm_rate": triple(self.false_alarm_rate),
+                "false_alarm_rate": _triple(self.false_alarm_rate),
                 "drives": [
                     {"drive": row.drive, "frames": row.frames, "flagged": row.flagged} for row in self.drive_alarms
                 ],
@@ -119,14 +98,19 @@ class Evaluation:
                     "name": shift.frames.source.name,
                     "kind": shift.frames.source.kind,
                     "severity": shift.frames.source.severity,
-                    "frames": len(shift.frames.features),
+                    "frames": len(shift.frames),
                     "fitted_on": shift.fitted_on,
                     "mean_iou": finite_or_none(shift.frames.mean_iou),
-                    "figures": {name: triple(figure) for name, figure in shift.figures.items()},
+                    "agreement": shift.mean_agreement,
+                    "hurts": None if shift.harm is None else shift.harm.cell,
+                    "hurting_share": shift.hurting_share,
+                    "figures": {name: _triple(figure) for name, figure in shift.figures.items()},
                     "peers": {name: finite_or_none(value) for name, value in shift.peers.items()},
                 }
                 for shift in self.shifts
             ],
+            "hurting": _split(self.hurting_rule, self.split),
+            "blind": [asdict(spot) for spot in self.blind_spots],
             "failures": [
                 {
                     "score": failure.score_name,
@@ -142,6 +126,44 @@ class Evaluation:
             ],
             "accepted_mean_iou": finite_or_none(self.accepted_iou),
         }
+
+
+def _triple(figure: Interval) -> list[float | None]:
+    return [finite_or_none(figure.value), finite_or_none(figure.low), finite_or_none(figure.high)]
+
+
+def _group(group: FrameGroup | CellGroup | None) -> dict[str, object] | None:
+    if group is None:
+        return None
+    row: dict[str, object] = {"auroc": _triple(group.auroc), "missed": _triple(group.missed)}
+    if isinstance(group, FrameGroup):
+        return {"frames": group.frames} | row
+    kinds = {
+        "worst_kind": group.worst_kind,
+        "worst_auroc": group.worst_auroc,
+        "most_missed_kind": group.most_missed_kind,
+        "most_missed": group.most_missed,
+    }
+    return {"cells": group.cells} | row | kinds
+
+
+def _split(rule: HurtingRule, split: HurtingSplit | None) -> dict[str, object] | None:
+    if split is None:
+        return None
+    return {
+        "rule": rule,
+        "hurting_frames": _group(split.hurting_frames),
+        "harmless_frames": _group(split.harmless_frames),
+        "hurting_cells": _group(split.hurting_cells),
+        "harmless_cells": _group(split.harmless_cells),
+        "scores": [
+            {
+                name: value if isinstance(value, str | dict) else finite_or_none(value)
+                for name, value in asdict(score).items()
+            }
+            for score in split.scores
+        ],
+    }
 
 
 def _mean(values: Sequence[float]) -> float:

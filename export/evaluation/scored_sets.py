@@ -2,7 +2,7 @@
 """Score sets of frames, degraded where asked for, and compare class maps with labels, one frame at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,30 +12,45 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
 from export.errors import UsageError
 from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
+from export.evaluation.hurting import CleanFrames, Losses
+from export.evaluation.peers import OtherScores, fit_other_scores
+from export.evaluation.picture_baseline import picture_numbers
 from export.frames.drives import drive_names
 from export.frames.labels import read_label
-from export.reporter import Reporter
+from export.reporter import SILENT, Reporter
 
 Bytes = NDArray[np.uint8]
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class FrameSet:
-    """A set of frames that was scored.
+    """A set of N frames that was scored; of the features nothing but the entropies is kept.
 
     Attributes:
         source: where they come from.
-        features: of each frame.
+        names: ``(N,)`` str, the frames' paths.
         drives: ``(N,)`` name of each frame's drive.
+        score: ``(N,)`` of the bundle.
+        peers: ``(N,)`` of every other score, by name.
+        entropy: ``(N, C)`` float32, nats.
         iou: ``(N,)`` mean IoU of each frame; None without labels.
         mean_iou: of the whole set; None without labels.
+        losses: of degraded frames against the clean ones; None for clean frames.
     """
 
     source: FrameSource
-    features: Features
+    names: NDArray[np.str_]
     drives: tuple[str, ...]
-    iou: NDArray[np.float64] | None
+    score: Scores
+    peers: Mapping[str, Scores]
+    entropy: NDArray[np.float32]
+    iou: Scores | None
     mean_iou: float | None
+    losses: Losses | None
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def label_files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -56,56 +71,115 @@ def label_files(folders: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def score_set(
-    graphs: EvaluationGraphs,
-    source: FrameSource,
-    labels: Mapping[str, Path],
-    ignored: tuple[int, ...],
-    group_by: str,
-    reporter: Reporter,
-) -> FrameSet:
-    """Run a set through the graphs, and compare the class maps with labels where its frames have any.
+@dataclass(frozen=True, eq=False)
+class SetScorer:
+    """Runs sets of frames through a bundle's graphs.
 
-    Args:
+    The in-distribution frames go first: degraded ones are compared with them.
+
+    Attributes:
         graphs: of the bundle.
-        source: the set.
         labels: files by the stem of their names.
         ignored: ids in the labels that are no class.
         group_by: rule that assigns frames to drives, see :func:`export.frames.drives.drive_names`.
+        others: scores that are computed beside the bundle's own.
         reporter: of the progress.
-
-    Raises:
-        UsageError: a frame of another size, a name that the rule cannot group, labels for some of the frames only, or a
-            label that cannot be used.
+        clean: frames that degraded ones are compared with.
     """
-    num_classes = graphs.manifest.segmentation.num_classes
-    paths = [source.files.paths[i] for i in source.indices]
-    drives = drive_names(paths, group_by)
-    labelled = [path.stem in labels for path in paths]
-    if any(labelled) and not all(labelled):
-        raise UsageError(
-            f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none: "
-            "add it, or leave the set's labels out"
+
+    graphs: EvaluationGraphs
+    labels: Mapping[str, Path] = field(default_factory=dict)
+    ignored: tuple[int, ...] = ()
+    group_by: str = "none"
+    others: OtherScores = field(default_factory=OtherScores)
+    reporter: Reporter = SILENT
+    clean: CleanFrames = field(default_factory=CleanFrames)
+
+    def __call__(self, source: FrameSource, *, keep: bool = False) -> FrameSet:
+        """Score a set, and compare class maps with labels where its frames have any, and with those of the clean frames.
+
+        Args:
+            source: the set.
+            keep: whether degraded frames will be compared with these.
+
+        Raises:
+            UsageError: a frame of another size, a name that the rule cannot group, labels for some of the frames only, or a
+                label that cannot be used.
+        """
+        paths = [source.files.paths[i] for i in source.indices]
+        drives = drive_names(paths, self.group_by)
+        labelled = [path.stem in self.labels for path in paths]
+        if any(labelled) and not all(labelled):
+            raise UsageError(
+                f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none: "
+                "add it, or leave the set's labels out"
+            )
+        rows: list[tuple[str, FrameFeatures]] = []
+        pictures: list[Scores] = []
+        per_frame: list[Overlaps] = []
+        agreement: list[float] = []
+        frames = (source[i] for i in range(len(source)))
+        shown = self.reporter.progress(frames, source.name, len(paths))
+        for index, path, frame in zip(source.indices, paths, shown, strict=True):
+            features = self._features(path, frame)
+            if self.others.baseline is not None:
+                pictures.append(picture_numbers(rgb(frame, source.files.channels)))
+            overlap = self._overlaps(path, features.segmentation) if labelled[0] else None
+            per_frame += [] if overlap is None else [overlap]
+            if keep:
+                self.clean.add(index, features.segmentation, overlap)
+            if source.kind is not None and features.segmentation is not None:
+                agreement.append(self.clean.agreement(index, features.segmentation))
+            rows.append((str(path), replace(features, segmentation=None)))
+        measured = Features.collect(rows)
+        return FrameSet(
+            source,
+            measured.names,
+            drives,
+            measured.score,
+            self.others(measured, np.array(pictures) if pictures else None),
+            measured.entropy,
+            np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
+            mean_iou(per_frame) if per_frame else None,
+            None if source.kind is None else self.clean.losses(source.indices, agreement, per_frame),
         )
-    rows: list[tuple[str, FrameFeatures]] = []
-    per_frame: list[Overlaps] = []
-    frames = (source[i] for i in range(len(source)))
-    for path, frame in zip(paths, reporter.progress(frames, source.name, len(paths)), strict=True):
+
+    def _features(self, path: Path, frame: Bytes) -> FrameFeatures:
         try:
-            features = graphs(frame)
+            return self.graphs(frame)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
-        if labelled[0] and features.segmentation is not None and num_classes is not None:
-            label = read_label(labels[path.stem])
-            try:
-                per_frame.append(overlaps(features.segmentation, label, num_classes, ignored))
-            except UsageError as error:
-                raise UsageError(f"{labels[path.stem]}: {error}") from error
-        rows.append((str(path), replace(features, segmentation=None)))
-    return FrameSet(
-        source,
-        Features.collect(rows),
-        drives,
-        np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
-        mean_iou(per_frame) if per_frame else None,
-    )
+
+    def _overlaps(self, path: Path, classes: Bytes | None) -> Overlaps | None:
+        num_classes = self.graphs.manifest.segmentation.num_classes
+        if classes is None or num_classes is None:
+            return None
+        file = self.labels[path.stem]
+        try:
+            return overlaps(classes, read_label(file), num_classes, self.ignored)
+        except UsageError as error:
+            raise UsageError(f"{file}: {error}") from error
+
+
+def fit_on(graphs: EvaluationGraphs, source: FrameSource, reporter: Reporter) -> OtherScores:
+    """Fit the other scores on in-distribution frames.
+
+    Raises:
+        UsageError: a frame of another size.
+        CalibrationError: frames that a detector cannot be fitted on.
+    """
+    rows: list[tuple[str, FrameFeatures]] = []
+    pictures: list[Scores] = []
+    frames = (source[i] for i in range(len(source)))
+    for path, frame in zip(source.files.paths, reporter.progress(frames, source.name, len(source)), strict=True):
+        try:
+            rows.append((str(path), replace(graphs(frame), segmentation=None)))
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
+        pictures.append(picture_numbers(rgb(frame, source.files.channels)))
+    return fit_other_scores(Features.collect(rows), np.array(pictures))
+
+
+def rgb(frame: Bytes, channels: str) -> Bytes:
+    """A frame in RGB, whatever the order of its channels, ``rgb`` or ``bgr``."""
+    return np.ascontiguousarray(frame[..., ::-1]) if channels == "bgr" else frame

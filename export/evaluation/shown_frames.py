@@ -45,8 +45,8 @@ def shown_frames(
     Returns:
         The highest scores from the highest down, the lowest from the lowest up.
     """
-    places = [(frames, i) for frames in sets for i in range(len(frames.features))]
-    scores = np.concatenate([frames.features.score for frames in sets])
+    places = [(frames, i) for frames in sets for i in range(len(frames))]
+    scores = np.concatenate([frames.score for frames in sets])
     calibration = np.array(graphs.manifest.calibration.scores)
     order = np.argsort(scores, kind="stable")
 
@@ -56,7 +56,7 @@ def shown_frames(
         score = float(scores[place])
         return ShownFrame(
             set_name=frames.source.name,
-            frame_name=Path(frames.features.names[i]).name,
+            frame_name=Path(frames.names[i]).name,
             score=score,
             p_value=float(p_values(calibration, np.array([score]))[0]),
             image=frame[..., ::-1] if graphs.manifest.input.channels == "bgr" else frame,

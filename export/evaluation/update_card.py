@@ -4,8 +4,9 @@
 from pathlib import Path
 
 from export.atomic_write import atomic_folder
-from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
+from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.writer import seal_bundle
+from export.evaluation.hurting import rule_sentence
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
 from lsood_runtime.offline import open_bundle
@@ -38,18 +39,50 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
     return EvaluationRecord(
         created=evaluation.created,
         operating_point=evaluation.operating_point,
-        ind_frames=len(evaluation.ind.features),
+        ind_frames=len(evaluation.ind),
         false_alarm_rate=(rate.value, rate.low, rate.high),
         mean_auroc=evaluation.mean_auroc if evaluation.not_fitted else None,
         shifts=tuple(
             ShiftRecord(
                 name=shift.name,
-                frames=len(shift.frames.features),
+                frames=len(shift.frames),
                 auroc=shift.figures["auroc"].value,
                 miss_rate=shift.figures["miss_rate"].value,
                 mean_iou=shift.frames.mean_iou,
+                hurting_share=shift.hurting_share,
             )
             for shift in evaluation.shifts
         ),
-        blind=tuple(shift.name for shift in evaluation.blind_spots),
+        blind=tuple(
+            BlindRecord(
+                name=spot.name,
+                kind=spot.kind,
+                severity=spot.severity,
+                frames=spot.frames,
+                missed=spot.missed,
+                auroc=spot.auroc,
+                known_to_hurt=spot.known,
+            )
+            for spot in evaluation.blind_spots
+        ),
+        drives=len(evaluation.drive_alarms),
+        mostly_flagged_drives=len(evaluation.mostly_flagged),
+        hurting=_hurting(evaluation),
+    )
+
+
+def _hurting(evaluation: Evaluation) -> HurtingRecord | None:
+    split = evaluation.split
+    if split is None or split.hurting_frames is None:
+        return None
+    frames, cells = split.hurting_frames, split.hurting_cells
+    return HurtingRecord(
+        rule=rule_sentence(split.rule),
+        frames=frames.frames,
+        auroc=frames.auroc.value,
+        missed=(frames.missed.value, frames.missed.low, frames.missed.high),
+        cells=0 if cells is None else cells.cells,
+        mean_auroc=None if cells is None else cells.auroc.value,
+        worst_kind=None if cells is None else cells.worst_kind,
+        worst_auroc=None if cells is None else cells.worst_auroc,
     )

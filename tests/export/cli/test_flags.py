@@ -37,7 +37,7 @@ FLAGS = {
         --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
     calibrate: f"{ALWAYS} {CALIBRATION} --frames --features --save-features --out --overwrite --threads",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
-        --operating-point --seed --threads --report --json --update-card""",
+        --operating-point --hurting --seed --threads --report --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --samples --detectors --pca --shifts --severity --every
         --group-by --timed --no-guide --seed""",
 }

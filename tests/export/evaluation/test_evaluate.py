@@ -80,7 +80,7 @@ def test_evaluate_of_frames_gives_the_monitors_scores(
     assert got["ind"]["false_alarm_rate"][0] == pytest.approx(np.mean(np.array(clean) > threshold), abs=0.08)
     assert got["shifts"][0]["mean_iou"] is None, "no label has the name of a dark frame"
     assert 0 <= got["shifts"][2]["mean_iou"] <= 1
-    assert [failure["score"] for failure in got["failures"]][:2] == ["latent entropy", "predictive_entropy"]
+    assert [failure["score"] for failure in got["failures"]][:2] == ["this monitor", "predictive_entropy"]
     assert set(got["shifts"][0]["peers"]) == {"predictive_entropy", "maximum_softmax", "maximum_logit", "energy"}
 
 

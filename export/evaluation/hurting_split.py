@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of the shifts that hurt the segmentation and of those that do not, by the bundle's score and by every other one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.evaluation.bootstrap import Interval, interval
+from export.evaluation.draws import Draws, resampled_share
+from export.evaluation.hurting import Harm
+from export.evaluation.options import HurtingRule
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A set of shifted frames as the split takes it.
+
+    Attributes:
+        name: of the set.
+        kind: of degradation; the name of a real shift.
+        score: ``(N,)`` of the bundle.
+        peers: ``(N,)`` of every other score, by name.
+        harm: which frames hurt.
+        draws: of the frames.
+    """
+
+    name: str
+    kind: str
+    score: Scores
+    peers: Mapping[str, Scores]
+    harm: Harm
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class FrameGroup:
+    """Frames of all cells that hurt, or that do not, against the in-distribution frames.
+
+    Attributes:
+        frames: how many there are.
+        auroc: of the bundle's score.
+        missed: share at or below the threshold.
+    """
+
+    frames: int
+    auroc: Interval
+    missed: Interval
+
+
+@dataclass(frozen=True)
+class CellGroup:
+    """Cells that hurt, or that do not; every cell counts alike, whatever its number of frames.
+
+    Attributes:
+        cells: how many there are.
+        auroc: mean over the cells.
+        missed: mean over the cells of the share at or below the threshold.
+        worst_kind: kind of the lowest AUROC, as a mean over its cells.
+        worst_auroc: that mean.
+        most_missed_kind: kind of the largest share missed, as a mean over its cells.
+        most_missed: that mean.
+    """
+
+    cells: int
+    auroc: Interval
+    missed: Interval
+    worst_kind: str
+    worst_auroc: float
+    most_missed_kind: str
+    most_missed: float
+
+
+@dataclass(frozen=True)
+class ScoreFigures:
+    """How well one score detects what hurts.
+
+    Attributes:
+        name: of the score.
+        all_cells: mean AUROC over all cells.
+        hurting_cells: mean AUROC over the cells that hurt; NaN without any, like the following.
+        worst_kind: kind of the lowest mean over its cells that hurt; empty without any.
+        worst_auroc: that mean.
+        hurting_frames: AUROC of the frames that hurt.
+        caught: share of the frames that hurt above the score that the target's share of the in-distribution frames exceeds.
+        kinds: mean AUROC over the cells of each kind.
+    """
+
+    name: str
+    all_cells: float
+    hurting_cells: float
+    worst_kind: str
+    worst_auroc: float
+    hurting_frames: float
+    caught: float
+    kinds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class HurtingSplit:
+    """What hurts and what does not, and how much of either is missed; a group is None where nothing belongs to it.
+
+    ``scores`` begins with the bundle's own.
+    """
+
+    rule: HurtingRule
+    hurting_frames: FrameGroup | None
+    harmless_frames: FrameGroup | None
+    hurting_cells: CellGroup | None
+    harmless_cells: CellGroup | None
+    scores: tuple[ScoreFigures, ...]
+
+
+def hurting_split(
+    rule: HurtingRule,
+    ind: Scores,
+    ind_peers: Mapping[str, Scores],
+    draws: Draws,
+    cells: Sequence[Cell],
+    threshold: float,
+    false_alarm_rate: float,
+) -> HurtingSplit:
+    """Compute the figures of both sides.
+
+    Args:
+        rule: by which ``cells`` were split.
+        ind: ``(n,)`` scores of the in-distribution frames.
+        ind_peers: ``(n,)`` of every other score.
+        draws: of the in-distribution frames.
+        cells: the shifts of which it is known whether they hurt, and on which the detector was not fitted; at least one.
+        threshold: of the operating point.
+        false_alarm_rate: at which the scores are compared.
+    """
+    weights = _below(ind, draws)
+    return HurtingSplit(
+        rule,
+        _frames(ind, weights, [(cell, cell.harm.frames) for cell in cells], threshold),
+        _frames(ind, weights, [(cell, ~cell.harm.frames) for cell in cells], threshold),
+        _cells(ind, weights, [cell for cell in cells if cell.harm.cell], threshold),
+        _cells(ind, weights, [cell for cell in cells if not cell.harm.cell], threshold),
+        (
+            _score("this monitor", ind, [cell.score for cell in cells], cells, false_alarm_rate),
+            *(
+                _score(name, values, [cell.peers[name] for cell in cells], cells, false_alarm_rate)
+                for name, values in ind_peers.items()
+            ),
+        ),
+    )
+
+
+def areas(ind: Scores, ood: Scores) -> Scores:
+    """Share of in-distribution frames below each out-of-distribution frame, ties by half: ``(m,)``; the mean is the AUROC."""
+    ordered = np.sort(ind)
+    at_most, below = np.searchsorted(ordered, ood, side="right"), np.searchsorted(ordered, ood, side="left")
+    result: Scores = (at_most + below) / (2 * len(ind))
+    return result
+
+
+def _below(ind: Scores, draws: Draws) -> Scores:
+    """``(R, n + 1)``: share of the drawn in-distribution frames among the k lowest scores, k = 0..n."""
+    counts = draws.counts[:, np.argsort(ind, kind="stable")]
+    shares: Scores = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0))) / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """``(R,)`` sums over drawn frames: of their shares of in-distribution frames below, missed ones, all of them."""
+
+    areas: Scores
+    missed: Scores
+    frames: Scores
+
+
+def _sums(ind: Scores, weights: Scores, cell: Cell, chosen: NDArray[np.bool_], threshold: float) -> _Sums:
+    ordered, score = np.sort(ind), cell.score[chosen]
+    counts = cell.draws.take(chosen).counts
+    below = weights[:, np.searchsorted(ordered, score, side="left")]
+    at_most = weights[:, np.searchsorted(ordered, score, side="right")]
+    return _Sums(
+        (counts * (below + at_most)).sum(axis=1) / 2, counts @ (score <= threshold), np.asarray(counts.sum(axis=1))
+    )
+
+
+def _frames(
+    ind: Scores, weights: Scores, chosen: Sequence[tuple[Cell, NDArray[np.bool_]]], threshold: float
+) -> FrameGroup | None:
+    score = np.concatenate([cell.score[frames] for cell, frames in chosen])
+    if not len(score):
+        return None
+    sums = [_sums(ind, weights, cell, frames, threshold) for cell, frames in chosen if frames.any()]
+    drawn_areas, missed, frames = (
+        np.sum([getattr(one, name) for one in sums], axis=0) for name in ("areas", "missed", "frames")
+    )
+    some = frames > 0
+    drawn = {id(cell.draws.drawn): cell.draws for cell, _ in chosen}  # cells made of the same frames are drawn together
+    units = sum(draws.drawn.shape[1] for draws in drawn.values())
+    return FrameGroup(
+        len(score),
+        interval(float(areas(ind, score).mean()), drawn_areas[some] / frames[some]),
+        resampled_share(float((score <= threshold).mean()), missed, frames, len(score), units),
+    )
+
+
+def _cells(ind: Scores, weights: Scores, cells: Sequence[Cell], threshold: float) -> CellGroup | None:
+    if not cells:
+        return None
+    sums = [_sums(ind, weights, cell, np.ones(len(cell.score), np.bool_), threshold) for cell in cells]
+    some = np.all([one.frames > 0 for one in sums], axis=0)
+    aurocs = [float(areas(ind, cell.score).mean()) for cell in cells]
+    missed = [float((cell.score <= threshold).mean()) for cell in cells]
+    by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, aurocs, strict=True))
+    missed_by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, missed, strict=True))
+    worst, most = min(by_kind, key=by_kind.__getitem__), max(missed_by_kind, key=missed_by_kind.__getitem__)
+    return CellGroup(
+        len(cells),
+        interval(float(np.mean(aurocs)), np.mean([one.areas[some] / one.frames[some] for one in sums], axis=0)),
+        interval(float(np.mean(missed)), np.mean([one.missed[some] / one.frames[some] for one in sums], axis=0)),
+        worst,
+        by_kind[worst],
+        most,
+        missed_by_kind[most],
+    )
+
+
+def _score(
+    name: str, ind: Scores, values: Sequence[Scores], cells: Sequence[Cell], false_alarm_rate: float
+) -> ScoreFigures:
+    aurocs = [float(areas(ind, ood).mean()) for ood in values]
+    hurting = [(cell.kind, value) for cell, value in zip(cells, aurocs, strict=True) if cell.harm.cell]
+    by_kind = _by_kind(hurting)
+    worst = min(by_kind, key=by_kind.__getitem__, default="")
+    frames = np.concatenate([ood[cell.harm.frames] for cell, ood in zip(cells, values, strict=True)])
+    threshold = np.quantile(ind, 1 - false_alarm_rate, method="inverted_cdf")
+    return ScoreFigures(
+        name,
+        float(np.mean(aurocs)),
+        _mean([value for _, value in hurting]),
+        worst,
+        by_kind.get(worst, float("nan")),
+        _mean(areas(ind, frames)),
+        _mean(frames > threshold),
+        _by_kind((cell.kind, value) for cell, value in zip(cells, aurocs, strict=True)),
+    )
+
+
+def _by_kind(values: Iterable[tuple[str, float]]) -> dict[str, float]:
+    grouped: dict[str, list[float]] = defaultdict(list)
+    for kind, value in values:
+        grouped[kind].append(value)
+    return {kind: float(np.mean(inner)) for kind, inner in grouped.items()}
+
+
+def _mean(values: Sequence[float] | Scores | NDArray[np.bool_]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")

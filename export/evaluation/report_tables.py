@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of a report as HTML."""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from export.evaluation.blind_spots import FEW_HURT
+from export.evaluation.bootstrap import Interval
+from export.evaluation.hurting import rule_sentence
+from export.evaluation.hurting_split import CellGroup, FrameGroup
+from export.evaluation.picture_baseline import NAME as BASELINE
+from export.evaluation.report_summary import blind_rule, interval_basis, missing_baseline
+from export.evaluation.result import Evaluation
+from export.evaluation.shift import Shift
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
+    """A table with a caption; the first cell of a row is its heading."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def hurting_table(result: Evaluation) -> str:
+    """What hurts and what does not, by frames and by cells, and how much of either is flagged."""
+    if result.split is None:
+        return "<p>It is not known which shifts hurt the segmentation: that takes degraded frames, or labels.</p>"
+    groups = {
+        "frames that hurt": result.split.hurting_frames,
+        "frames that do not": result.split.harmless_frames,
+        "cells that hurt, mean": result.split.hurting_cells,
+        "cells that do not, mean": result.split.harmless_cells,
+    }
+    rows = [[name, *_group_cells(group)] for name, group in groups.items() if group is not None]
+    header = ["", "how many", "AUROC", "missed at the threshold", "flagged", "worst kind by AUROC", "most missed kind"]
+    rule = rule_sentence(result.split.rule)
+    return table(header, rows, f"{rule} In a mean over cells every cell counts alike. {interval_basis(result)}")
+
+
+def _group_cells(group: FrameGroup | CellGroup) -> list[str]:
+    return [
+        str(group.cells if isinstance(group, CellGroup) else group.frames),
+        _interval(group.auroc),
+        _interval(group.missed),
+        f"{1 - group.missed.value:.3f}",
+        f"{group.worst_kind} ({group.worst_auroc:.3f})" if isinstance(group, CellGroup) else "",
+        f"{group.most_missed_kind} ({group.most_missed:.3f})" if isinstance(group, CellGroup) else "",
+    ]
+
+
+def blind_table(result: Evaluation) -> str:
+    """Blind spots, the most missed frames first."""
+    if not result.blind_spots:
+        return "<p>None.</p>"
+    rows = [
+        [
+            spot.name,
+            f"{spot.frames}" if spot.known else f"{spot.frames} (not known whether they hurt)",
+            f"{spot.missed:.1%}",
+            f"{spot.auroc:.3f}",
+            _iou(spot.mean_iou),
+        ]
+        for spot in result.blind_spots
+    ]
+    caption = f"{blind_rule()}; shifts of which less than {FEW_HURT:.0%} of the frames hurt are left out"
+    return table(["shift", "frames that hurt", "missed", "their AUROC", "network's mIoU"], rows, caption)
+
+
+def shift_table(result: Evaluation) -> str:
+    """Every shift with all of its figures."""
+    if not result.shifts:
+        return "<p>No out-of-distribution frames were given, and no degradations were chosen.</p>"
+    columns = {
+        "AUROC": "auroc",
+        "missed at the threshold": "miss_rate",
+        "AUPR, OoD positive": "aupr_ood_positive",
+        "AUPR, InD positive": "aupr_ind_positive",
+        "InD flagged where 95 % of OoD is caught": "ind_flagged@95_ood_caught",
+        "OoD missed where 95 % of InD is kept": "ood_missed@95_ind_kept",
+        "accuracy": "accuracy",
+        "MCC": "mcc",
+        "F1": "f1",
+    }
+    blind = {spot.name for spot in result.blind_spots}
+    baseline = BASELINE in result.ind.peers
+
+    def cells(shift: Shift) -> list[str]:
+        return [
+            shift.name + (" (blind spot)" if shift.name in blind else ""),
+            str(len(shift.frames)),
+            _hurts(shift),
+            *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
+            *(_interval(shift.figures[name]) for name in columns.values()),
+            _share(shift.mean_agreement),
+            _iou(shift.frames.mean_iou),
+        ]
+
+    note = "" if baseline else f" {missing_baseline()}"
+    header = ["shift", "frames", "frames that hurt", *(["AUROC of the picture alone"] if baseline else []), *columns]
+    return table(
+        [*header, "agreement with the clean class map", "network's mIoU"],
+        map(cells, result.shifts),
+        f"Every shift against {len(result.ind)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with 95 % "
+        f"intervals. {interval_basis(result)} A figure at its bound shows one of no width.{note}",
+    )
+
+
+def drive_table(result: Evaluation) -> str:
+    """In-distribution drives with false alarms."""
+    if not result.drive_alarms:
+        return f"<p>{escape(interval_basis(result))} Name the drives by --group-by.</p>"
+    rows = [[row.drive, str(row.frames), str(row.flagged), f"{row.share:.1%}"] for row in result.drive_alarms]
+    shown = [row for row in rows if row[2] != "0"]
+    if not shown:
+        return f"<p>None of the {len(rows)} in-distribution drives has a false alarm.</p>"
+    caption = f"In-distribution drives with false alarms, {len(shown)} of {len(rows)}; the others have none"
+    return table(["drive", "frames", "flagged", "share"], shown, caption)
+
+
+def failure_table(result: Evaluation) -> str:
+    """How well each score ranks the labelled frames by mIoU."""
+    if not result.failures:
+        return "<p>No labels were given: whether the score predicts the network's failures is not known.</p>"
+    rows = [
+        [
+            failure.score_name,
+            f"{failure.spearman:+.2f}",
+            f"{failure.aurc:.4f}",
+            f"{failure.augrc:.4f}",
+        ]
+        for failure in result.failures
+    ]
+    first = result.failures[0]
+    rows.append(["oracle", "-1.00", f"{first.oracle_aurc:.4f}", f"{first.oracle_augrc:.4f}"])
+    rows.append(["random order", "+0.00", f"{first.random_aurc:.4f}", f"{first.random_augrc:.4f}"])
+    caption = (
+        "All labelled frames together; AURC: mean error of the accepted frames over all shares accepted; AUGRC: the same of "
+        "the errors that pass unnoticed, a share of all frames; both the lower, the better"
+    )
+    return table(["score", "Spearman with a frame's mIoU", "AURC", "AUGRC"], rows, caption)
+
+
+def score_table(result: Evaluation) -> str:
+    """Every score on what hurts, the best first behind the bundle's own."""
+    if result.split is None:
+        return _peer_means(result)
+    own, *others = result.split.scores
+    ranked = [own, *sorted(others, key=lambda score: (math.isnan(score.hurting_cells), -score.hurting_cells))]
+    rate = result.manifest.operating_points[result.operating_point].false_alarm_rate
+    rows = [
+        [
+            score.name,
+            _number(score.hurting_cells),
+            f"{score.worst_kind} ({score.worst_auroc:.3f})" if score.worst_kind else "none",
+            _number(score.hurting_frames),
+            _number(score.caught),
+            f"{score.all_cells:.3f}",
+            *(f"{value:.3f}" for value in score.kinds.values()),
+        ]
+        for score in ranked
+    ]
+    header = [
+        "score",
+        "cells that hurt",
+        "worst kind that hurts",
+        "frames that hurt",
+        f"caught where {rate:g} of InD is flagged",
+        "all cells",
+        *own.kinds,
+    ]
+    return table(
+        header,
+        rows,
+        "Mean AUROC of every score over the cells that hurt, over all cells, and by kind over its severities; AUROC of the "
+        "frames that hurt, and the share of them that is caught by a threshold taken from these in-distribution frames",
+    )
+
+
+def _peer_means(result: Evaluation) -> str:
+    if not result.shifts:
+        return ""
+    names = list(result.shifts[0].peers)
+    rows = [["this monitor", f"{result.mean_auroc:.3f}", *(f"{s.figures['auroc'].value:.3f}" for s in result.shifts)]]
+    rows += [[n, f"{result.mean_peer(n):.3f}", *(f"{shift.peers[n]:.3f}" for shift in result.shifts)] for n in names]
+    header = ["score", "mean", *(shift.name for shift in result.shifts)]
+    return table(header, rows, "AUROC of other scores on the same frames")
+
+
+def _hurts(shift: Shift) -> str:
+    if shift.harm is None or shift.hurting_share is None:
+        return "not known"
+    return f"{shift.hurting_share:.0%}" + (" (the cell hurts)" if shift.harm.cell else "")
+
+
+def _interval(figure: Interval) -> str:
+    return f"{figure.value:.3f} ({figure.low:.2f} to {figure.high:.2f})"
+
+
+def _iou(value: float | None) -> str:
+    return "no labels" if value is None else f"{value:.3f}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _number(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:.3f}"
