@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from export.bundle.evaluation_record import EvaluationRecord, ShiftRecord
+from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.model_card import model_card
 from lsood_runtime import Manifest, read_manifest
 from lsood_runtime.offline import PartRecord
@@ -56,7 +56,7 @@ def test_model_card_of_a_sum_of_parts_describes_each(manifest: Manifest) -> None
 
 
 def test_model_card_with_an_evaluation_lists_its_shifts(manifest: Manifest) -> None:
-    fog = ShiftRecord(name="fog 5", frames=12, auroc=0.987, miss_rate=0.125, mean_iou=None)
+    fog = ShiftRecord(name="fog 5", frames=12, auroc=0.987, miss_rate=0.125, mean_iou=None, hurting_share=0.4)
     dusk = ShiftRecord(name="dusk", frames=7, auroc=0.6, miss_rate=0.9, mean_iou=0.3)
     record = EvaluationRecord(
         created="2026-01-01T00:00:00+00:00",
@@ -65,10 +65,23 @@ def test_model_card_with_an_evaluation_lists_its_shifts(manifest: Manifest) -> N
         false_alarm_rate=(0.05, 0.02, 0.11),
         mean_auroc=0.8,
         shifts=(fog, dusk),
-        blind=("dusk",),
+        blind=(
+            BlindRecord("dusk", None, None, frames=7, missed=0.9, auroc=0.6, known_to_hurt=False),
+            BlindRecord("fog 5", "fog", 5, frames=5, missed=0.4, auroc=0.95, known_to_hurt=True),
+        ),
+        drives=12,
+        mostly_flagged_drives=1,
+        hurting=HurtingRecord("A frame hurts or not.", 5, 0.95, (0.4, 0.3, 0.5), 1, 0.97, "fog", 0.96),
     )
     card = model_card(manifest, record)
-    assert "| fog 5 | 12 | 0.987 | 12.5% |" in card
+    assert "| fog 5 | 12 | 0.987 | 12.5% | 40% |" in card
+    assert "| dusk | 7 | 0.600 | 90.0% | not known |" in card
+    assert "Of 12 drives 1 were flagged on more than half of their frames." in card
+    assert "A frame hurts or not. Of the 5 frames that hurt 40.0% (30.0% to 50.0%) were missed at the threshold" in card
+    assert "over the 1 cells that hurt 0.970, worst kind fog (0.960)" in card
     assert "5.0% (2.0% to 11.0%) of\n40 in-distribution frames" in card
-    assert "(AUROC below 0.8): dusk." in card
-    assert "(AUROC below 0.8): none of them." in model_card(manifest, replace(record, blind=()))
+    assert "- dusk: 90% of 7 frames, of which it is not known whether they hurt missed, AUROC 0.60" in card
+    assert "- fog 5: 40% of 5 frames that hurt missed, AUROC 0.95" in card
+    plain = model_card(manifest, replace(record, blind=(), hurting=None, drives=0))
+    assert "that it misses at the threshold: none of those evaluated." in plain
+    assert "drives" not in plain.partition("## Evaluated")[2]

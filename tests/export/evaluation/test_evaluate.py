@@ -110,8 +110,80 @@ def test_evaluate_with_fit_frames_compares_every_detector(
     kinds = [
         f"{rows}, {kind}" for rows in ("entropy", "moments") for kind in ("kde", "mahalanobis", "mahalanobis-l2", "knn")
     ]
-    assert list(peers)[4:] == kinds
+    assert list(peers)[4:] == [*kinds, "picture alone"]
     assert all(0 <= value <= 1 for value in peers.values())
+
+
+def test_evaluate_by_drives_of_a_table_resamples_them_and_counts_their_alarms(
+    run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "drives.csv"
+    names = [f"{i:02d}.png" for i in range(14)] + [f"d{i:02d}.png" for i in range(14)]
+    table.write_text("frame,drive\n" + "".join(f"{name},{name[-6]}{i % 7}\n" for i, name in enumerate(names)))
+    assert run("--ood", f"dark={sets / 'dark'}", "--group-by", str(table), "--json", synthetic="fog") == 0
+    got = json.loads(capsys.readouterr().out)
+    with OoDMonitor(tmp_path / "monitor") as monitor:
+        flagged = [monitor.score(frame) > monitor.threshold for frame in FrameFiles([sets / "clean"])]
+    drives = {row["drive"]: row for row in got["ind"]["drives"]}
+    assert sum(row["frames"] for row in drives.values()) == 14
+    assert sum(row["flagged"] for row in drives.values()) == sum(flagged)
+    assert run("--group-by", str(table), synthetic="none") == 0
+    assert f"resampling the {len(drives)} in-distribution drives whole" in " ".join(capsys.readouterr().out.split())
+    table.write_text("frame,drive\n00.png,a\n")
+    assert run("--group-by", str(table)) == 2
+    assert "expected a drive for every frame" in capsys.readouterr().err
+
+
+def test_evaluate_without_drives_says_that_intervals_hold_for_these_alone(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(synthetic="none") == 0
+    assert "(no --group-by): they hold for these drives" in " ".join(capsys.readouterr().out.split())
+    assert run("--group-by", "folder", synthetic="none") == 0
+    assert "(a single drive): they hold for these drives" in " ".join(capsys.readouterr().out.split())
+
+
+def test_evaluate_by_agreement_compares_class_maps_with_those_of_the_clean_frames(
+    run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ["--labels", str(sets / "labels")]
+    assert run("--json", "--seed", "3", "--every", "2", "--hurting", "agreement", *labels) == 0
+    got = json.loads(capsys.readouterr().out)
+    with OoDMonitor(tmp_path / "monitor") as monitor:
+        agreement = [
+            np.mean(
+                np.asarray(monitor.assess(frame).segmentation)
+                == np.asarray(monitor.assess(degrade(frame, "fog", 4, 3 + i)).segmentation)
+            )
+            for i, frame in enumerate(FrameFiles([sets / "clean"]))
+            if i % 2 == 0
+        ]
+    fog = got["shifts"][1]
+    assert fog["agreement"] == pytest.approx(np.mean(agreement), abs=1e-6)
+    assert fog["hurting_share"] == pytest.approx(np.mean(np.array(agreement) < 0.85))
+    assert fog["hurts"] == (np.mean(agreement) < 0.85)
+    assert got["hurting"]["rule"] == "agreement"
+    counted = sum(group["frames"] for name, group in got["hurting"].items() if name.endswith("frames") and group)
+    assert counted == 14
+    assert run("--json", *labels) == 0
+    assert json.loads(capsys.readouterr().out)["hurting"]["rule"] == "labels"
+    assert run("--hurting", "labels") == 2
+    assert "expected labels to tell by what hurts" in capsys.readouterr().err
+
+
+def test_evaluate_of_a_real_shift_without_labels_does_not_know_whether_it_hurts(
+    run: Run, sets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--ood", f"dark={sets / 'dark'}", "--json", synthetic="none") == 0
+    got = json.loads(capsys.readouterr().out)
+    assert got["hurting"] is None
+    assert got["shifts"][0]["hurts"] is None
+    missed = got["shifts"][0]["figures"]["miss_rate"][0]
+    assert [spot["known"] for spot in got["blind"]] == ([False] if missed > 0.2 else [])
+    assert run("--ood", f"dark={sets / 'dark'}", synthetic="none") == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "It is not known which shifts hurt" in out
+    assert "No baseline without a network: name frames" in out
 
 
 def test_evaluate_with_labels_of_unknown_ids_or_some_frames_is_refused(

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames hurt the segmentation, and the figures of those that do, against scikit-learn and plain loops."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from export.evaluation.blind_spots import blind_spots
+from export.evaluation.bootstrap import Interval
+from export.evaluation.draws import Draws
+from export.evaluation.failure_prediction import overlaps
+from export.evaluation.hurting import CleanFrames, Harm, Losses, harm_of_real_shift, rule_sentence
+from export.evaluation.hurting_split import Cell, HurtingSplit, areas, hurting_split
+from export.evaluation.shift import Shift
+
+
+def auroc(ind: np.ndarray, ood: np.ndarray) -> float:
+    return float(roc_auc_score(np.repeat([0, 1], [len(ind), len(ood)]), np.concatenate([ind, ood])))
+
+
+def test_clean_frames_compare_class_maps_and_overlaps_of_the_same_index() -> None:
+    rng = np.random.default_rng(0)
+    label, clean = rng.integers(0, 3, (2, 6, 8), dtype=np.uint8)
+    worse = clean.copy()
+    worse[:3] = 2
+    kept = CleanFrames()
+    kept.add(4, clean, overlaps(clean, label, 3, []))
+    agreement = kept.agreement(4, worse)
+    assert agreement == pytest.approx((worse == clean).mean())
+    losses = kept.losses((4,), [agreement], [overlaps(worse, label, 3, [])])
+
+    def iou(guess: np.ndarray) -> float:
+        return float(
+            np.mean([((guess == k) & (label == k)).sum() / ((guess == k) | (label == k)).sum() for k in range(3)])
+        )
+
+    assert losses.iou_lost == pytest.approx([iou(clean) - iou(worse)])
+    assert losses.mean_iou_lost == pytest.approx(iou(clean) - iou(worse))
+    bare = kept.losses((4,), [], [])
+    assert (bare.agreement, bare.iou_lost, bare.mean_iou_lost) == (None, None, None)
+
+
+def test_harm_by_agreement_or_labels_follows_its_rule() -> None:
+    losses = Losses(np.array([0.95, 0.86, 0.7]), np.array([0.0, 0.05, 0.3]), 0.12)
+    by_agreement, by_labels = losses.harm("agreement"), losses.harm("labels")
+    assert by_agreement is not None
+    assert by_agreement.frames.tolist() == [False, False, True]
+    assert by_agreement.cell, "0.837 on average"
+    assert by_labels is not None
+    assert by_labels.frames.tolist() == [False, False, True]
+    assert by_labels.cell
+    assert Losses(None, None, None).harm("agreement") is None
+    assert Losses(np.ones(2), None, None).harm("labels") is None
+    assert "85%" in rule_sentence("agreement")
+    assert "0.1 below" in rule_sentence("labels")
+
+
+def test_harm_of_a_real_shift_is_that_of_the_whole_set_or_unknown() -> None:
+    worse = harm_of_real_shift(3, 0.4, 0.6)
+    assert worse is not None
+    assert worse.cell
+    assert worse.frames.tolist() == [True] * 3
+    same = harm_of_real_shift(2, 0.55, 0.6)
+    assert same is not None
+    assert not same.frames.any()
+    assert harm_of_real_shift(2, None, 0.6) is None
+
+
+def cells_of(rng: np.random.Generator, count: int, draws: Draws) -> list[Cell]:
+    """Two kinds at two severities, made of the same frames."""
+    made = []
+    for kind, severity, gain in (("fog", 1, 0.3), ("fog", 5, 2.5), ("mud", 1, 0.2), ("mud", 5, 1.2)):
+        score = rng.normal(gain, size=count).round(1)
+        hurt = rng.random(count) < severity / 6
+        peers = {"other": rng.normal(gain / 2, size=count)}
+        made.append(Cell(f"{kind} {severity}", kind, score, peers, Harm(hurt, severity == 5), draws))
+    return made
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_hurting_split_of_any_cells_equals_scikit_learn_over_the_frames(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ind, other = rng.normal(size=30).round(1), rng.normal(size=30)
+    draws = Draws.of_drives([f"d{i // 3}" for i in range(30)], 40, rng)
+    cells = cells_of(rng, 30, draws)
+    got = hurting_split("agreement", ind, {"other": other}, draws, cells, 1.0, 0.1)
+    hurt = np.concatenate([cell.score[cell.harm.frames] for cell in cells])
+    harmless = np.concatenate([cell.score[~cell.harm.frames] for cell in cells])
+    for group, scores in ((got.hurting_frames, hurt), (got.harmless_frames, harmless)):
+        assert group is not None
+        assert group.frames == len(scores)
+        assert group.auroc.value == pytest.approx(auroc(ind, scores))
+        assert group.missed.value == pytest.approx((scores <= 1.0).mean())
+        assert group.auroc.low <= group.auroc.high
+        assert group.missed.low <= group.missed.value <= group.missed.high
+    severe, mild = [cells[1], cells[3]], [cells[0], cells[2]]
+    for chosen, side in ((severe, got.hurting_cells), (mild, got.harmless_cells)):
+        assert side is not None
+        assert side.cells == 2
+        aurocs = {cell.kind: auroc(ind, cell.score) for cell in chosen}
+        assert side.auroc.value == pytest.approx(np.mean(list(aurocs.values())))
+        assert side.worst_auroc == pytest.approx(min(aurocs.values()))
+        assert aurocs[side.worst_kind] == pytest.approx(side.worst_auroc)
+        missed = {cell.kind: (cell.score <= 1.0).mean() for cell in chosen}
+        assert side.most_missed == pytest.approx(max(missed.values()))
+    own, peer = got.scores
+    assert (own.name, peer.name) == ("this monitor", "other")
+    assert own.hurting_cells == pytest.approx(np.mean([auroc(ind, cell.score) for cell in severe]))
+    assert own.hurting_frames == pytest.approx(auroc(ind, hurt))
+    assert peer.all_cells == pytest.approx(np.mean([auroc(other, cell.peers["other"]) for cell in cells]))
+    assert peer.kinds["mud"] == pytest.approx(
+        np.mean([auroc(other, cell.peers["other"]) for cell in (cells[2], cells[3])])
+    )
+    above = sorted(ind)[26]  # three of thirty frames lie above it
+    assert own.caught == pytest.approx((hurt > above).mean())
+
+
+def test_hurting_split_over_drives_has_the_interval_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(1)
+    ind = rng.normal(size=40)
+    draws = Draws.of_drives([f"d{i // 4}" for i in range(40)], 300, rng)
+    cells = cells_of(rng, 40, draws)
+    got = hurting_split("agreement", ind, {}, draws, [replace(cell, peers={}) for cell in cells], 1.0, 0.1)
+    drawn = []
+    for counts in draws.counts.astype(int):
+        scores = np.concatenate([np.repeat(cell.score, counts * cell.harm.frames) for cell in cells])
+        drawn.append(auroc(np.repeat(ind, counts), scores))
+    assert got.hurting_frames is not None
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    assert (got.hurting_frames.auroc.low, got.hurting_frames.auroc.high) == pytest.approx((low, high))
+
+
+def test_hurting_split_where_nothing_hurts_has_no_hurting_side() -> None:
+    rng = np.random.default_rng(0)
+    draws = Draws.of_blocks(np.zeros(20), 30, rng)
+    cells = [Cell("fog 1", "fog", rng.normal(size=20), {}, Harm(np.zeros(20, bool), False), draws)]
+    got: HurtingSplit = hurting_split("labels", rng.normal(size=20), {}, draws, cells, 0.0, 0.05)
+    assert got.hurting_frames is None
+    assert got.hurting_cells is None
+    assert got.scores[0].worst_kind == ""
+    assert np.isnan([got.scores[0].hurting_cells, got.scores[0].hurting_frames, got.scores[0].caught]).all()
+    assert got.harmless_cells is not None
+    assert got.harmless_cells.worst_kind == "fog"
+
+
+def test_areas_of_scores_have_the_auroc_as_mean() -> None:
+    rng = np.random.default_rng(0)
+    ind, ood = rng.normal(size=30).round(), rng.normal(size=20).round()
+    assert areas(ind, ood).mean() == pytest.approx(auroc(ind, ood))
+
+
+def shift(name: str, score: np.ndarray, harm: Harm | None, kind: str | None = None) -> Shift:
+    frames: Any = SimpleNamespace(
+        source=SimpleNamespace(name=name, kind=kind, severity=None if kind is None else 3), score=score, mean_iou=None
+    )
+    figure = Interval(0.5, 0.4, 0.6)
+    return Shift(frames, {"auroc": figure}, {}, False, harm)
+
+
+def test_blind_spots_are_shifts_that_hurt_and_are_missed_the_most_missed_first() -> None:
+    ind = np.arange(20.0)
+    low, high = np.full(20, 5.0), np.full(20, 30.0)
+    half = np.arange(20) < 10
+    shifts = [
+        shift("hurts, caught", high, Harm(np.ones(20, bool), True), "fog"),
+        shift("harmless, missed", low, Harm(np.zeros(20, bool), False), "jpeg"),
+        shift("half hurts, missed", low, Harm(half, False), "mud"),
+        shift("one frame hurts", low, Harm(np.arange(20) == 0, False), "rain"),
+        shift("unknown", low, None),
+    ]
+    unknown, mud = blind_spots(ind, shifts, 19.0)
+    assert (unknown.name, unknown.known, unknown.frames, unknown.missed) == ("unknown", False, 20, 1.0)
+    assert (mud.name, mud.known, mud.frames, mud.severity) == ("half hurts, missed", True, 10, 3)
+    assert mud.auroc == pytest.approx(auroc(ind, low[half]))
+    assert "100% of 10 frames that hurt" in mud.sentence
+    assert "not known whether they hurt" in unknown.sentence
