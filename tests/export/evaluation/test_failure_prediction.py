@@ -83,7 +83,7 @@ def test_augrc_of_failures_or_none_is_the_papers_function_of_auroc_and_accuracy(
     scores = (rng.normal(size=80) + failed).round(1)
     accuracy = 1 - failed.mean()
     expected = (1 - roc_auc_score(failed, scores)) * accuracy * (1 - accuracy) + (1 - accuracy) ** 2 / 2
-    assert failure_prediction("s", scores, 1.0 - failed).augrc == pytest.approx(expected)
+    assert failure_prediction("s", scores, 1.0 - failed.astype(np.float64)).augrc == pytest.approx(expected)
 
 
 def test_failure_prediction_of_equal_or_missing_scores_is_nan_or_refused() -> None:
