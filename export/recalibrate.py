@@ -12,9 +12,10 @@ from export.atomic_write import atomic_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
-from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
+from export.calibration.calibrate import CalibrationResult, calibrate
 from export.calibration.feature_files import check_features_file, load_features, save_features
 from export.calibration.features import EvaluationGraphs, Features, measure
+from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import ParityError, UsageError
 from export.frames.files import FrameFiles
@@ -74,7 +75,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").entropy
     reporter.stage("fitting detector and thresholds")
     entropies = measured.features.entropy
-    calibration = calibrate(entropies, measured.drives, measured.held_out, chosen, ood, measured.warnings)
+    calibration = calibrate(entropies, measured.split, chosen, ood, measured.warnings)
     _check_agreement(calibration, entropies)
 
     reporter.stage(f"writing {options.destination}")
@@ -83,31 +84,30 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
 
 @dataclass(frozen=True, eq=False)
 class _MeasuredFrames:
-    """Features of the in-distribution frames, and how these are split."""
+    """Features of the in-distribution frames, and their roles."""
 
     features: Features
-    drives: tuple[str, ...]
-    held_out: NDArray[np.int64]
+    split: FrameSplit
     warnings: tuple[str, ...]
 
 
 def _measure_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
     chosen, manifest = options.calibration, graphs.manifest
     files = FrameFiles(options.frames, manifest.input.channels)
-    drives, held_out = split_frames(files.paths, chosen)
+    split = split_frames(files.paths, chosen)
     warnings = check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
     features = _features(graphs, files, reporter, "calibrating")
     if options.save_features:
         save_features(options.save_features, features, manifest.network_sha256)
-    return _MeasuredFrames(features=features, drives=drives, held_out=held_out, warnings=tuple(warnings))
+    return _MeasuredFrames(features=features, split=split, warnings=tuple(warnings))
 
 
 def _load_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
     chosen = options.calibration
     features = load_features(options.features, graphs.manifest.network_sha256)
-    drives, held_out = split_frames([Path(name) for name in features.names], chosen)
+    split = split_frames([Path(name) for name in features.names], chosen)
     warnings = check_overlap(None, chosen.train_frames, chosen.group_by, reporter)
-    return _MeasuredFrames(features=features, drives=drives, held_out=held_out, warnings=tuple(warnings))
+    return _MeasuredFrames(features=features, split=split, warnings=tuple(warnings))
 
 
 def _features(graphs: EvaluationGraphs, files: FrameFiles, reporter: Reporter, what: str) -> Features:

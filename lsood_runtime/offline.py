@@ -37,6 +37,7 @@ from lsood_runtime._bundle.records import (
 )
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
+    new_drives_sentence,
     operating_point_sentence,
     part_sentence,
     precision_sentence,
@@ -75,6 +76,7 @@ __all__ = [
     "TapRecord",
     "detector_sentence",
     "finite_or_none",
+    "new_drives_sentence",
     "noise_name",
     "one_line",
     "open_bundle",

@@ -12,7 +12,7 @@ from export.graphs.noise import NoiseBatch
 from lsood_runtime.offline import GOLDEN_FILE, GoldenFrames, noise_name
 
 TOLERANCE = {"cpu": 0.02, "gpu": 0.2}
-"""Shares of the interquartile range of the held-out scores, by kind of provider."""
+"""Shares of the interquartile range of the calibration scores, by kind of provider."""
 FRESH_DRAWS, FRESH_DEVIATIONS = 16, 10
 """For fresh masks: how often a golden frame is scored, and how many standard deviations a later score may be away."""
 
@@ -27,7 +27,7 @@ def score_golden_frames(
         frames: ``(G, H, W, 3)``.
         noise: for the G frames; empty where the graph takes none.
         mode: of the masks; a frame is scored several times where they are drawn in the graph.
-        spread: interquartile range of the held-out scores.
+        spread: interquartile range of the calibration scores.
     """
     draws = FRESH_DRAWS if mode == "fresh" else 1
     scores = [

@@ -36,13 +36,13 @@ score {parity.score_max_abs:.1e}, {parity.frames} frames |
 
 ## What the thresholds guarantee
 
-| operating point | threshold | target | known drives, {default.confidence:.0%} interval | new drives |
-|---|---|---|---|---|
+| operating point | threshold | target | known drives, {default.confidence:.0%} interval | \
+expected on new drives | proven there |
+|---|---|---|---|---|---|
 {points}
 
-The target holds on average over frames that are exchangeable with the {held_out} held-out frames. The interval is that of the
-rate which this very threshold has over frames of those drives. The last column is the rate guaranteed for frames of a new
-drive; a single drive guarantees nothing about new ones. None of this covers another camera, season or town.
+{meaning} The interval on known drives is that of the rate which this very threshold has over further frames of the drives in
+the calibration; the one on new drives includes the spread between drives. None of this covers another camera, season or town.
 {warnings}
 ## Known blind spots
 
@@ -71,8 +71,9 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         default=manifest.threshold,
         kind=noun,
         points="\n".join(_point(name, point) for name, point in manifest.operating_points.items()),
-        held_out=len(manifest.calibration.scores),
-        warnings="".join(f"\n**Warning:** {warning}.\n" for warning in manifest.calibration.warnings),
+        meaning=_meaning(manifest),
+        warnings="".join(f"\n**Warning:** {warning}.\n" for warning in manifest.calibration.warnings)
+        + "".join(f"\n{advice}.\n" for advice in manifest.calibration.advice),
         evaluation=_UNTESTED if evaluation is None else _evaluation(evaluation),
         detector=f"{detector_sentence(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
         layers=", ".join(f"`{layer}`" for layer in manifest.tap.layers),
@@ -89,10 +90,29 @@ def _part(part: PartRecord) -> str:
     return f"| part `{part.name}` | {part_sentence(part)} |\n"
 
 
+def _meaning(manifest: Manifest) -> str:
+    """What the target and the proven bound are about."""
+    count, folds = len(manifest.calibration.scores), manifest.threshold.folds
+    if not folds:
+        return (
+            f"The target holds on average over frames that are exchangeable with the {count} held-out frames. The rate under "
+            "*proven there* is guaranteed for frames of a new drive; a single drive guarantees nothing about new ones."
+        )
+    return (
+        f"Each of the {count} frames was scored by a detector that was fitted without its fold, one of {folds}; the shipped "
+        "detector was then fitted on all frames. The target is what is expected of it on average. What is proven holds for "
+        f"the {folds} detectors of the folds together and is looser; nothing is proven of the shipped one alone."
+    )
+
+
 def _point(name: str, point: OperatingPoint) -> str:
     new = "no guarantee" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
+    expected = "not stated"
+    if None not in (point.new_drives_expected, point.new_drives_low, point.new_drives_high):
+        expected = f"{point.new_drives_expected:.1%}, {point.new_drives_low:.1%} to {point.new_drives_high:.1%}"
     interval = f"{point.rate_low:.1%} to {point.rate_high:.1%}"
-    return f"| {name} | {point.value:.4g} | {point.false_alarm_rate:.1%} of {point.guarantee} | {interval} | {new} |"
+    target = f"{point.false_alarm_rate:.1%} of {point.guarantee}"
+    return f"| {name} | {point.value:.4g} | {target} | {interval} | {expected} | {new} |"
 
 
 def _evaluation(figures: EvaluationRecord) -> str:

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fit a detector to in-distribution entropies and set thresholds by frames that did not fit it.
+"""Fit a detector to in-distribution entropies and set thresholds by scores of detectors that the frame did not fit.
 
-Frames come in the order of their recording. Whole drives are held out where there are several, contiguous blocks of the one
-where there is not. The detector is fitted on the rest; each threshold is an order statistic of the held-out scores
-(split-conformal prediction, Vovk et al. 2005; docs/concepts/thresholds.md).
+Frames come in the order of their recording. Whole drives are left out in folds, contiguous blocks where there is one drive;
+each frame is scored by a detector that was fitted without its fold; thresholds are set by the scores of all frames, and the
+detector is fitted once more on all of them (docs/concepts/thresholds.md). Named drives, on request, set the thresholds alone.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,14 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from export.calibration.autocorrelation import effective_frames
-from export.calibration.conformal import drive_warning, set_threshold
+from export.calibration.conformal import set_threshold, weigh_frames
+from export.calibration.cross_fit import Indices, Scores, cross_fit_scores
+from export.calibration.drive_warning import drive_warning
+from export.calibration.frame_split import FrameSplit
 from export.calibration.options import AUTO, CalibrationOptions
+from export.calibration.threshold_cost import margin_advice
 from export.detectors.fit import choose_detector, fit_detector
-from export.detectors.registry import detector_spec, detectors_on_ood_frames
-from export.errors import CalibrationError, UsageError
-from export.frames.drives import drive_names, hold_out
+from export.errors import CalibrationError
 from lsood_runtime.offline import CalibrationRecord, DetectorRecord, OperatingPoint
 
 SCORE_TOLERANCE = 0.02
@@ -34,33 +35,33 @@ class CalibrationResult:
 
     Attributes:
         detector: optional scaling and projection, then the estimator; ``score_samples`` is minus the score.
+        fold_detector: the same, fitted without the frames ``split.left_out``.
         kind: a name in ``export.detectors.registry.DETECTORS``.
         reason: why this kind, in a sentence.
-        held_out: indices of the frames that set the thresholds, ascending.
-        scores: ``(n,)`` float64: the scores of the held-out frames, in the order of recording.
+        split: which frames set the thresholds and which fitted the detector.
+        scores: ``(n,)`` float64: the scores of the frames ``split.scored``, each by a detector that it did not fit.
         points: operating points by name, the default first.
-        effective_frames: effective number of independent frames among the held-out ones.
-        drives: held-out frames of each drive.
-        fit_drives: frames of each drive that the detector was fitted on.
-        ood_frames: out-of-distribution frames that it was fitted on.
+        effective_frames: effective number of independent frames among the scored ones.
+        ood_frames: out-of-distribution frames that the detector was fitted on.
         warnings: reasons not to rely on the thresholds.
+        advice: what more calibration data would gain.
     """
 
     detector: Pipeline
+    fold_detector: Pipeline
     kind: str
     reason: str
-    held_out: NDArray[np.int64]
+    split: FrameSplit
     scores: NDArray[np.float64]
     points: Mapping[str, OperatingPoint]
     effective_frames: float
-    drives: Mapping[str, int]
-    fit_drives: Mapping[str, int]
     ood_frames: int
     warnings: tuple[str, ...]
+    advice: tuple[str, ...] = ()
 
     @property
     def spread(self) -> float:
-        """Interquartile range of the held-out scores, the unit of all tolerances."""
+        """Interquartile range of the calibration scores, the unit of all tolerances."""
         low, high = np.quantile(self.scores, [0.25, 0.75])
         return float(high - low)
 
@@ -84,23 +85,21 @@ class CalibrationResult:
             parameters=_scalars(self.detector[-1]),
             standardise="scaler" in steps,
             pca_components=int(steps["pca"].n_components_) if "pca" in steps else None,
-            fit_frames=sum(self.fit_drives.values()),
+            fit_frames=len(self.split.fitted),
             fit_ood_frames=self.ood_frames,
         )
 
     @property
     def calibration_record(self) -> CalibrationRecord:
-        """The manifest's entry for the held-out frames that set the thresholds."""
-        held_out = len(self.scores)
-        drives_are_split = not self.fit_drives.keys().isdisjoint(self.drives)
-        how = "contiguous blocks of their drive" if drives_are_split else f"whole drives: {', '.join(self.drives)}"
+        """The manifest's entry for the frames that set the thresholds."""
         return CalibrationRecord(
             scores=tuple(np.sort(self.scores).tolist()),
             effective_frames=self.effective_frames,
-            drives=dict(self.drives),
-            fit_drives=dict(self.fit_drives),
+            drives=dict(Counter(self.split.names(self.split.scored))),
+            fit_drives=dict(Counter(self.split.names(self.split.fitted))),
             warnings=self.warnings,
-            source=f"{held_out} of {held_out + sum(self.fit_drives.values())} frames, {how}",
+            source=self.split.sentence,
+            advice=self.advice,
         )
 
 
@@ -113,47 +112,20 @@ def _scalars(estimator: BaseEstimator) -> dict[str, float]:
     return {name.rstrip("_"): float(value) for name, value in numbers.items()}
 
 
-def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Give the drive of each frame, and the indices of those that set the thresholds; wrong options are refused here.
-
-    Raises:
-        UsageError: options that contradict each other, or a rule that cannot name the drives.
-        CalibrationError: frames that cannot be split, or too few for a rate.
-    """
-    drives = drive_names(paths, options.group_by)
-    held_out = hold_out(drives, options.threshold_drives)
-    names = [drives[i] for i in held_out]
-    for rate in options.rates.values():
-        set_threshold(np.zeros(len(held_out)), names, rate, guarantee=options.guarantee)
-    needs_ood_frames = options.detector != AUTO and detector_spec(options.detector).needs_ood_frames
-    if needs_ood_frames != bool(options.ood_frames):
-        raise UsageError(
-            f"expected --ood-frames with --detector {' or '.join(detectors_on_ood_frames())}, and with no other: add or drop "
-            "one of them"
-        )
-    if options.detector == AUTO and (options.pca is not None or options.standardise):
-        raise UsageError(
-            "expected no --pca and no --standardise with --detector auto, got one: drop it, or name a detector"
-        )
-    return drives, held_out
-
-
 def calibrate(
     entropies: NDArray[np.floating],
-    drives: Sequence[str],
-    held_out: NDArray[np.int64],
+    split: FrameSplit,
     options: CalibrationOptions,
     ood: NDArray[np.floating] | None = None,
     warnings: Sequence[str] = (),
 ) -> CalibrationResult:
-    """Fit the detector on the frames that are not held out, and set the thresholds by those that are.
+    """Fit the detector, and set the thresholds by scores of detectors that the scored frames did not fit.
 
     Args:
         entropies: ``(N, C)`` in-distribution entropies in the order of recording, nats.
-        drives: ``(N,)`` names, as :func:`split_frames` gives them.
-        held_out: indices, as :func:`split_frames` gives them.
+        split: roles of the frames, as :func:`export.calibration.frame_split.split_frames` gives them.
         options: of detector and thresholds.
-        ood: ``(M, C)`` out-of-distribution entropies for a detector that needs them.
+        ood: ``(M, C)`` out-of-distribution entropies for a detector that needs them; they fit the detector of every fold.
         warnings: further reasons not to rely on the thresholds.
 
     Raises:
@@ -165,38 +137,53 @@ def calibrate(
         raise CalibrationError(
             f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity: look at it, or drop it"
         )
-    fitted = np.delete(np.arange(len(rows)), held_out)
-    fit_names = [drives[int(i)] for i in fitted]
-    groups = fit_names if len(set(fit_names)) > 1 else None
     kind, standardise, pca, reason = options.detector, options.standardise, options.pca, "asked for"
     if kind == AUTO:
-        choice = choose_detector(rows[fitted], groups, seed=options.seed)
+        choice = choose_detector(rows[split.fitted], _groups(split, split.fitted), seed=options.seed)
         kind, standardise, pca, reason = choice.kind, choice.standardise, choice.pca_components, choice.reason
-    detector = fit_detector(
-        kind,
-        rows[fitted],
-        None if ood is None else np.asarray(ood, np.float64),
-        pca_components=pca,
-        standardise=standardise,
-        groups=groups,
-        seed=options.seed,
-    )
-    scores: NDArray[np.float64] = -detector.score_samples(rows[held_out])
-    names = [drives[i] for i in held_out]
+
+    def fitted_on(indices: Indices) -> Pipeline:
+        return fit_detector(
+            kind,
+            rows[indices],
+            None if ood is None else np.asarray(ood, np.float64),
+            pca_components=pca,
+            standardise=standardise,
+            groups=_groups(split, indices),
+            seed=options.seed,
+        )
+
+    fold_detectors: list[Pipeline] = []
+
+    def scores_without(indices: Indices) -> Callable[[Indices], Scores]:
+        detector = fitted_on(indices)
+        fold_detectors.append(detector)
+        return lambda scored: -detector.score_samples(rows[scored])
+
+    scores, names = cross_fit_scores(split.fold, scores_without), split.names(split.scored)
     points = {
-        name: set_threshold(scores, names, rate, guarantee=options.guarantee) for name, rate in options.rates.items()
+        name: set_threshold(scores, names, rate, guarantee=options.guarantee, weigh=options.weigh, folds=split.folds)
+        for name, rate in options.rates.items()
     }
     between = drive_warning(scores, names, next(iter(options.rates.values())))
+    weights = weigh_frames(names, options.guarantee, options.weigh)
+    advised = [margin_advice(scores, weights, rate) for rate in options.rates.values()]
     return CalibrationResult(
-        detector=detector,
+        detector=fitted_on(split.fitted) if split.refitted else fold_detectors[0],
+        fold_detector=fold_detectors[0],
         kind=kind,
         reason=reason,
-        held_out=held_out,
+        split=split,
         scores=scores,
         points=points,
         effective_frames=effective_frames(scores, names),
-        drives=Counter(names),
-        fit_drives=Counter(fit_names),
         ood_frames=0 if ood is None else len(ood),
         warnings=(*warnings, *([between] if between else [])),
+        advice=tuple(text for text in advised if text),
     )
+
+
+def _groups(split: FrameSplit, indices: Indices) -> list[str] | None:
+    """Drives of some frames, for fits that leave drives out; None where there is one drive."""
+    names = split.names(indices)
+    return names if len(set(names)) > 1 else None

@@ -1,91 +1,158 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Thresholds with a guaranteed false-alarm rate, from the scores of held-out frames (docs/concepts/thresholds.md).
+"""Thresholds for a target false-alarm rate, from scores of frames that the scoring detector was not fitted on.
 
-Frames: the ``ceil((n + 1) (1 - rate))``-th smallest of n scores; a new frame, exchangeable with these, exceeds it with
-probability at most ``rate`` (split-conformal prediction, Vovk et al. 2005). Drives: the smallest score t with
-``(1 + sum_g share_g(score > t)) / (G + 1) <= rate``; a frame of a new drive, exchangeable with these G drives, exceeds it
-with probability at most ``rate`` (Dunn, Wasserman and Ramdas 2022; Lee, Barber and Willett 2023).
+One rule: ``p(t)`` is the weighted share of the scores above t, m the number of units that are exchangeable with a new one;
+the threshold is the smallest score with ``(1 + m p(t)) / (m + 1) <= rate``. The 1 is a new unit that lies above t as a whole.
+With frames as units it is the order statistic of split-conformal prediction (Vovk et al. 2005), with drives of equal weight
+as units that of hierarchical conformal prediction (Dunn, Wasserman and Ramdas 2022; Lee, Barber and Willett 2023).
+docs/concepts/thresholds.md says which bound is proven in which case.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 
-from export.calibration.autocorrelation import effective_frames
 from export.calibration.operating_points import is_rate
+from export.calibration.proven_bounds import new_drive_bound, proven_bound
+from export.calibration.rate_intervals import known_drives_interval, new_drives_interval
 from export.errors import CalibrationError
-from export.frames.drives import BLOCKS, HELD_OUT_BLOCKS
 from lsood_runtime.offline import OperatingPoint
 
 Scores = NDArray[np.float64]
+_ROUNDING = 1e-9
+"""A rate such as 0.05 is not exact in binary: without it 19 scores would be one too few for 0.05."""
 
 
-def _check_rate(false_alarm_rate: float) -> None:
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Weights of the frames in a rate, and the units that are exchangeable with a new one.
+
+    Attributes:
+        frame: ``(n,)`` weight of each frame, summing to 1.
+        drive: ``(n,)`` index of its drive.
+        unit: ``frames`` or ``drives``.
+        units: m, how many there are.
+        heaviest: the largest weight of one unit; 1 / m where all weigh the same.
+    """
+
+    frame: NDArray[np.float64]
+    drive: NDArray[np.int64]
+    unit: str
+    units: int
+    heaviest: float
+
+    @property
+    def drives(self) -> int:
+        """G, the number of drives."""
+        return int(self.drive[-1:].size and self.drive.max() + 1)
+
+    def above(self, scores: Scores, threshold: float) -> float:
+        """``p(t)``, the weighted share of the scores above a threshold."""
+        return float(self.frame[scores > threshold].sum())
+
+
+def weigh_frames(drives: Sequence[str], unit: str, weigh: str) -> Weights:
+    """Weigh frames equally, or drives equally and the frames of each alike.
+
+    Args:
+        drives: ``(n,)`` names.
+        unit: ``frames`` or ``drives``: what is exchangeable with a new one.
+        weigh: ``frames`` or ``drives``: what counts the same.
+    """
+    names, drive, sizes = np.unique(np.asarray(drives, np.str_), return_inverse=True, return_counts=True)
+    frame = np.full(len(drives), 1 / max(len(drives), 1)) if weigh == "frames" else 1 / (len(names) * sizes[drive])
+    heaviest = frame if unit == "frames" else np.bincount(drive, frame)
+    units = len(drives) if unit == "frames" else len(names)
+    return Weights(frame, drive, unit, units, float(heaviest.max(initial=0)))
+
+
+def allowed_share(units: int, false_alarm_rate: float) -> float:
+    """The largest ``p(t)`` that the rule allows: the rate less the margin for m units, ``rate - (1 - rate) / m``."""
+    return false_alarm_rate - (1 - false_alarm_rate) / units
+
+
+def check_rate(false_alarm_rate: float) -> None:
+    """Refuse a number that is not a false-alarm rate.
+
+    Raises:
+        CalibrationError: it is not in (0, 1).
+    """
     if not is_rate(false_alarm_rate):
         raise CalibrationError(
             f"expected a false-alarm rate above 0 and below 1, got {false_alarm_rate}: 0.05 is one frame in twenty"
         )
 
 
+def _check_units(weights: Weights, rate: float) -> None:
+    needed = math.ceil(round(1 / rate, 9)) - 1
+    if weights.unit == "drives" and weights.units < max(needed, 2):
+        needed = max(needed, 2)
+        raise CalibrationError(
+            f"expected at least {needed} drives to guarantee {rate:g} for new drives, got {weights.units}: add "
+            f"{needed - weights.units} and tell them apart by --group-by, ask for a higher rate, or for --guarantee frames"
+        )
+    if weights.units < max(needed, 1):
+        raise CalibrationError(
+            f"expected at least {max(needed, 1)} frames to set a threshold for a false-alarm rate of {rate:g}, got "
+            f"{weights.units}: add {max(needed, 1) - weights.units}, or ask for a higher rate"
+        )
+
+
+def find_threshold(scores: Scores, weights: Weights, false_alarm_rate: float) -> float:
+    """Find the smallest score with ``(1 + m p(t)) / (m + 1) <= rate``.
+
+    Raises:
+        CalibrationError: the rate is not in (0, 1), or too small for so few units: the message says how many it needs.
+    """
+    check_rate(false_alarm_rate)
+    _check_units(weights, false_alarm_rate)
+    return quantile(scores, weights, allowed_share(weights.units, false_alarm_rate))
+
+
+def quantile(scores: Scores, weights: Weights, share: float) -> float:
+    """Find the smallest score above which lies at most this weighted share of the scores."""
+    order = np.argsort(scores)
+    ordered = scores[order]
+    upto = np.cumsum(weights.frame[order])
+    last_equal = np.searchsorted(ordered, ordered, side="right") - 1
+    holds = upto[-1] - upto[last_equal] <= share + _ROUNDING
+    return float(ordered[int(np.argmax(holds))])
+
+
 def conformal_threshold(scores: Scores, false_alarm_rate: float) -> float:
-    """Find the smallest held-out score that at most ``false_alarm_rate`` of exchangeable new frames exceed.
+    """Find the smallest score that at most ``false_alarm_rate`` of exchangeable new frames exceed.
 
     Raises:
         CalibrationError: the rate is not in (0, 1), or too small for n: the message says how many scores it needs.
     """
-    _check_rate(false_alarm_rate)
-    rank = _rank(len(scores), false_alarm_rate)
-    return float(np.sort(scores)[rank - 1])
-
-
-def _rank(count: int, rate: float) -> int:
-    # A rate such as 0.05 is not exact in binary: without the rounding 19 scores would be one too few for it.
-    rank = math.ceil(round((count + 1) * (1 - rate), 9))
-    if rank > count:
-        needed = math.ceil(round(1 / rate, 9)) - 1
-        raise CalibrationError(
-            f"expected at least {needed} held-out frames for a false-alarm rate of {rate:g}, got {count}: calibrate with "
-            f"about {needed * BLOCKS // len(HELD_OUT_BLOCKS) + BLOCKS} frames, or ask for a higher rate"
-        )
-    return rank
-
-
-def new_drive_rate(scores: Scores, drives: Sequence[str], threshold: float) -> float | None:
-    """Compute the rate that a threshold guarantees for frames of a new drive; None from a single drive."""
-    return None if len(set(drives)) < 2 else _rate_over_drives(scores, drives, threshold)
-
-
-def _rate_over_drives(scores: Scores, drives: Sequence[str], threshold: float) -> float:
-    names = np.asarray(drives)
-    distinct = np.unique(names)
-    above = sum(float((scores[names == name] > threshold).mean()) for name in distinct)
-    return (1 + above) / (len(distinct) + 1)
+    return find_threshold(scores, weigh_frames([""] * len(scores), "frames", "frames"), false_alarm_rate)
 
 
 def drive_threshold(scores: Scores, drives: Sequence[str], false_alarm_rate: float) -> float:
-    """Find the smallest held-out score that at most ``false_alarm_rate`` of the frames of exchangeable new drives exceed.
+    """Find the smallest score that at most ``false_alarm_rate`` of the frames of exchangeable new drives exceed.
 
     Raises:
         CalibrationError: the rate is not in (0, 1), or there are too few drives for it: the message says how many it needs.
     """
-    _check_rate(false_alarm_rate)
-    count = len(set(drives))
-    needed = math.ceil(round(1 / false_alarm_rate, 9)) - 1
-    if count < max(needed, 2):
-        raise CalibrationError(
-            f"expected at least {max(needed, 2)} held-out drives to guarantee {false_alarm_rate:g} for new drives, got "
-            f"{count}: add drives and tell them apart by --group-by, ask for a higher rate, or for --guarantee frames"
-        )
-    candidates = np.unique(scores)
-    low, high = 0, len(candidates) - 1  # the guaranteed rate falls as the threshold rises
-    while low < high:
-        middle = (low + high) // 2
-        rate = _rate_over_drives(scores, drives, candidates[middle])
-        low, high = (low, middle) if rate <= false_alarm_rate + 1e-12 else (middle + 1, high)
-    return float(candidates[low])
+    return find_threshold(scores, weigh_frames(drives, "drives", "drives"), false_alarm_rate)
+
+
+def new_drive_rate(scores: Scores, drives: Sequence[str], threshold: float, folds: int = 0) -> float | None:
+    """Compute the bound of a threshold's rate for a frame of a new drive, every drive weighed alike; None from one drive.
+
+    Args:
+        scores: ``(n,)`` of frames that the scoring detector was not fitted on.
+        drives: ``(n,)`` names.
+        threshold: any.
+        folds: of a cross-fit, whose bound is that of the detectors of the folds; 0 for a detector that no frame fitted.
+    """
+    weights = weigh_frames(drives, "drives", "drives")
+    if weights.drives < 2:
+        return None
+    return new_drive_bound(weights.above(scores, threshold), weights.drives, folds)
 
 
 def set_threshold(
@@ -94,48 +161,51 @@ def set_threshold(
     false_alarm_rate: float,
     *,
     guarantee: str = "frames",
+    weigh: str = "frames",
+    folds: int = 0,
     confidence: float = 0.95,
 ) -> OperatingPoint:
-    """Set an operating point from held-out scores.
-
-    The interval of the rate over frames of the known drives is that of the order statistic: given the threshold, the rate is
-    distributed as ``Beta(n + 1 - r, r)`` for the r-th of n independent scores, with both scaled by the effective number of
-    frames in place of n.
+    """Set an operating point from scores of frames that the scoring detector was not fitted on.
 
     Args:
         scores: ``(n,)`` in the order of recording within each drive.
         drives: ``(n,)`` names.
         false_alarm_rate: target.
-        guarantee: ``frames`` or ``drives``.
-        confidence: of the interval.
+        guarantee: ``frames`` or ``drives``: what is exchangeable with a new one.
+        weigh: ``frames`` or ``drives``: what counts the same in a rate.
+        folds: of the cross-fit that gave the scores; 0 where one detector did that none of the frames fitted.
+        confidence: of the intervals.
 
     Raises:
         CalibrationError: a rate outside (0, 1), too few frames or drives for it, or scores that are not finite.
     """
-    _check_rate(false_alarm_rate)
+    check_rate(false_alarm_rate)
     if not np.isfinite(scores).all():
         raise CalibrationError(
-            "expected finite scores of the held-out frames, got NaN or infinity: look at these frames"
+            "expected finite scores of the calibration frames, got NaN or infinity: look at these frames"
         )
-    if guarantee == "drives":
-        _rank(max(len(scores), 1), max(false_alarm_rate, 1 / (len(scores) + 1)))
-        value, rule = drive_threshold(scores, drives, false_alarm_rate), "hierarchical conformal over drives"
-    else:
-        value, rule = conformal_threshold(scores, false_alarm_rate), "split-conformal order statistic over frames"
-    count = len(scores)
-    at_most = int((scores <= value).sum())
-    independent = effective_frames(scores, drives) / count
-    tail = (1 - confidence) / 2
-    low, high = beta.ppf([tail, 1 - tail], (count + 1 - at_most) * independent, at_most * independent)
+    weights = weigh_frames(drives, guarantee, weigh)
+    value = find_threshold(scores, weights, false_alarm_rate)
+    low, high = known_drives_interval(scores, drives, weights.frame, value, confidence)
+    new = new_drives_interval(scores, weights.drive, weights.frame, value, confidence) if weights.drives > 1 else None
+    rule = (
+        "split-conformal order statistic over frames" if guarantee == "frames" else "hierarchical conformal over drives"
+    )
     return OperatingPoint(
         value=value,
         false_alarm_rate=false_alarm_rate,
         guarantee=guarantee,
-        rate_low=float(low),
-        rate_high=float(high),
+        rate_low=low,
+        rate_high=high,
         confidence=confidence,
-        new_drive_rate=new_drive_rate(scores, drives, value),
-        rule=rule,
+        new_drive_rate=new_drive_rate(scores, drives, value, folds),
+        rule=rule + (f", cross-fit over {folds} folds" if folds else "") + f", {weigh} weighed alike",
+        weigh=weigh,
+        folds=folds,
+        proven_rate=proven_bound(weights.units, weights.heaviest, false_alarm_rate, folds, guarantee),
+        new_drives_expected=new.expected if new else None,
+        new_drives_low=new.low if new else None,
+        new_drives_high=new.high if new else None,
     )
 
 
@@ -145,35 +215,3 @@ def p_values(calibration_scores: Scores, scores: Scores) -> Scores:
     at_least = len(ordered) - np.searchsorted(ordered, scores, side="left")
     result: Scores = (1 + at_least) / (len(ordered) + 1)
     return result
-
-
-def drive_warning(scores: Scores, drives: Sequence[str], false_alarm_rate: float) -> str | None:
-    """Warn where the threshold of one held-out drive does not hold on another; None where it holds on all.
-
-    Chance allows the target rate and three standard deviations of a difference of two shares, by effective numbers.
-
-    Raises:
-        CalibrationError: the rate is not in (0, 1).
-    """
-    _check_rate(false_alarm_rate)
-    names = np.asarray(drives)
-    worst: tuple[float, str, str] | None = None
-    for a in np.unique(names):
-        own = scores[names == a]
-        if math.ceil(round((len(own) + 1) * (1 - false_alarm_rate), 9)) > len(own):
-            continue
-        threshold = conformal_threshold(own, false_alarm_rate)
-        for b in np.unique(names[names != a]):
-            other = scores[names == b]
-            share = float((other > threshold).mean())
-            inverse = sum(1 / effective_frames(part, [""] * len(part)) for part in (own, other))
-            chance = false_alarm_rate + 3 * math.sqrt(false_alarm_rate * (1 - false_alarm_rate) * inverse)
-            if share > chance and (worst is None or share > worst[0]):
-                worst = (share, str(a), str(b))
-    if worst is None:
-        return None
-    share, a, b = worst
-    return (
-        f"a threshold of drive {a} for {false_alarm_rate:.0%} false alarms flags {share:.0%} of drive {b}: drives differ, "
-        "so rely on the rate for new drives, and calibrate on more of them"
-    )

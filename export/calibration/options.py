@@ -11,7 +11,7 @@ from export.errors import UsageError
 from export.option_table import Words, flag
 
 AUTO = "auto"
-GUARANTEES = ("frames", "drives")
+UNITS = ("frames", "drives")
 
 
 _DETECTOR, _THRESHOLDS = "detector", "thresholds"
@@ -27,7 +27,7 @@ class CalibrationOptions:
     """Options of detector and thresholds; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: no rate, or one outside (0, 1).
+        UsageError: no rate, or one outside (0, 1); fewer than two folds.
     """
 
     detector: str = field(default="kde", metadata=flag(_detector_text, _DETECTOR, choices=lambda: (AUTO, *DETECTORS)))
@@ -61,9 +61,19 @@ class CalibrationOptions:
     threshold_drives: tuple[str, ...] = field(
         default=(),
         metadata=flag(
-            "drives that set the thresholds and fit nothing (default: about a third of the frames, whole drives)",
+            "drives that set the thresholds and fit nothing (default: none; every frame sets them, scored by a detector that "
+            "was fitted without its drive)",
             _THRESHOLDS,
             metavar="DRIVE",
+        ),
+    )
+    folds: int = field(
+        default=5,
+        metadata=flag(
+            "folds into which whole drives are dealt at random, each scored by a detector fitted without it; contiguous "
+            "blocks of a single drive",
+            _THRESHOLDS,
+            metavar="N",
         ),
     )
     rates: Mapping[str, float] = field(
@@ -80,10 +90,19 @@ class CalibrationOptions:
     guarantee: str = field(
         default="frames",
         metadata=flag(
-            "frames: the rate holds for new frames of the same drives; drives: for frames of new drives too, which takes 19 "
-            "held-out drives for a rate of 5 %",
+            "frames: the margin for few data counts frames; drives: it counts drives, so that the rate holds for frames of "
+            "new drives too, which takes 19 drives for a rate of 5 %",
             _THRESHOLDS,
-            choices=GUARANTEES,
+            choices=UNITS,
+        ),
+    )
+    weigh: str = field(
+        default="frames",
+        metadata=flag(
+            "what counts the same in a rate: frames, the share of all frames that is flagged; drives, the mean over drives "
+            "of each one's share, in which a drive of one frame counts as much as one of a thousand",
+            _THRESHOLDS,
+            choices=UNITS,
         ),
     )
     train_frames: tuple[Path, ...] = field(
@@ -94,7 +113,7 @@ class CalibrationOptions:
             metavar="PATH",
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of the PCA"))
+    seed: int = field(default=0, metadata=flag("seed of the PCA and of the folds"))
 
     def __post_init__(self) -> None:
         outside = [f"{name}={rate}" for name, rate in self.rates.items() if not is_rate(rate)]
@@ -103,6 +122,8 @@ class CalibrationOptions:
                 f"expected one or more false-alarm rates above 0 and below 1, got {', '.join(outside) or 'none'}: "
                 "0.05 is one frame in twenty"
             )
+        if self.folds < 2:
+            raise UsageError(f"expected --folds of at least 2, got {self.folds}: 5 is the default")
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready form for the manifest."""

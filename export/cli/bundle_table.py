@@ -47,6 +47,7 @@ def _calibration_rows(manifest: Manifest) -> dict[str, str]:
         "calibration": f"{manifest.calibration.source}, "
         f"equivalent to {manifest.calibration.effective_frames:.0f} independent frames",
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
+        **{f"advice {i}": advice for i, advice in enumerate(manifest.calibration.advice, 1)},
     }
 
 

@@ -22,7 +22,7 @@ from export.evaluation import report_tables
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
-from lsood_runtime.offline import detector_sentence
+from lsood_runtime.offline import detector_sentence, new_drives_sentence
 
 _MARK = "figures.json"
 _PACKAGES = ("matplotlib", "pacmap")
@@ -170,7 +170,6 @@ def _jpeg(image: NDArray[np.uint8]) -> str:
 
 def _facts(result: Evaluation, command: str) -> str:
     manifest, point = result.manifest, result.manifest.operating_points[result.operating_point]
-    new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
     facts = {
         "command": command,
         "bundle": f"{manifest.name}, made {manifest.created}",
@@ -179,7 +178,7 @@ def _facts(result: Evaluation, command: str) -> str:
         "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
         "threshold": f"{point.value:.4g}, operating point {result.operating_point}: {point.rule}; target "
         f"{point.false_alarm_rate:.1%}, {point.rate_low:.1%} to {point.rate_high:.1%} on known drives, "
-        f"{new} guaranteed on new drives",
+        f"{new_drives_sentence(point)}",
         "calibration": manifest.calibration.source,
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
         "degradations": f"of every {result.options.every}. in-distribution frame, seed {result.options.seed}",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Assign frames to drives, and hold out drives to set the thresholds."""
+"""Assign frames to drives."""
 
 import csv
 from collections import Counter
@@ -10,10 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import CalibrationError, UsageError
-
-BLOCKS = 8
-HELD_OUT_BLOCKS = (2, 6)
-_SHARE = 3
 
 
 def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
@@ -130,36 +126,24 @@ def draw_drives(drives: Sequence[str], share: float, seed: int) -> frozenset[str
     return frozenset(drawn)
 
 
-def hold_out(drives: Sequence[str], threshold_drives: Sequence[str] = ()) -> NDArray[np.int64]:
-    """Choose the frames that set the thresholds and that no detector is fitted on; their indices.
-
-    Named drives are held out, and no others. Where none is named, the smallest of several drives are held out whole, one
-    after another, until they hold a third of the frames; drives of equal size go by name, and one is always left to fit on.
-    Of a single drive the 3rd and 7th of eight contiguous blocks are held out.
+def frames_of_drives(drives: Sequence[str], chosen: Sequence[str] = ()) -> NDArray[np.bool_]:
+    """Mark the frames of some drives; all frames where no drive is named.
 
     Args:
-        drives: name of each frame's drive, in the order of recording.
-        threshold_drives: names of drives.
+        drives: name of each frame's drive.
+        chosen: names of drives that set the thresholds.
 
     Raises:
-        CalibrationError: a name that no frame has, or no frame left to fit on.
+        CalibrationError: a name that no frame has, or no drive left to fit a detector on.
     """
-    sizes = Counter(drives)
-    unknown = sorted(set(threshold_drives) - sizes.keys())
+    known = dict.fromkeys(drives)
+    unknown = sorted(set(chosen) - known.keys())
     if unknown:
         raise CalibrationError(
-            f"expected threshold drives among {', '.join(sizes)}, got {unknown[0]}: check --group-by"
+            f"expected threshold drives among {', '.join(known)}, got {unknown[0]}: check --group-by"
         )
-    chosen = set(threshold_drives)
-    if not chosen and len(sizes) == 1:
-        blocks = np.array_split(np.arange(len(drives)), BLOCKS)
-        return np.concatenate([blocks[i] for i in HELD_OUT_BLOCKS])
-    if not chosen:
-        for name in sorted(sizes, key=lambda name: (sizes[name], name))[:-1]:
-            if _SHARE * sum(sizes[held] for held in chosen) < len(drives):
-                chosen.add(name)
-    if chosen == sizes.keys():
+    if set(chosen) == known.keys():
         raise CalibrationError(
             "expected a drive left to fit the detector on, got all of them to set the thresholds: drop one"
         )
-    return np.flatnonzero([name in chosen for name in drives])
+    return np.array([not chosen or name in chosen for name in drives])

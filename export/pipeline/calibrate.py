@@ -44,7 +44,7 @@ def calibrate_monitor(
 
     ind = entropies(inputs.frames, "calibrating")
     ood = None if inputs.ood is None else entropies(inputs.ood, "out of distribution")
-    calibration = calibrate(ind, inputs.drives, inputs.held_out, options.calibration, ood, inputs.warnings)
+    calibration = calibrate(ind, inputs.split, options.calibration, ood, inputs.warnings)
     detector = detector_graph(entropy, score_graph(calibration.detector, sampler.channels))
     return CalibratedMonitor(
         evaluation=converted.evaluation, segmentation=segmentation, detector=detector, calibration=calibration

@@ -9,6 +9,7 @@ from onnx import ModelProto
 from export.anomalies.frame_set import FrameSource
 from export.bundle.parity import check_agreement
 from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.graphs.detector import detector_graph, entropy_graph, score_graph
 from export.graphs.monitor_forms import Form
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.convert import ConvertedNetwork
@@ -42,17 +43,23 @@ def reduce_monitor(
     def calibrate(graph: ModelProto) -> CalibratedMonitor:
         return calibrate_monitor(inputs, sampled, replace(converted, evaluation=graph), reporter)
 
-    def form(monitor: CalibratedMonitor) -> Form:
-        return runnable_forms(monitor_graphs(monitor, fuse=False), sampled)[0]
+    channels = sampled.sampler.channels
+    entropy = entropy_graph(sampled.sampler.samples, channels, options.neighbors)
 
-    fitted = np.delete(np.arange(len(frames)), inputs.held_out).tolist()
+    def form(monitor: CalibratedMonitor) -> Form:
+        """The monitor with the detector of the first fold, which the gate's frames did not fit."""
+        fold_detector = detector_graph(entropy, score_graph(monitor.calibration.fold_detector, channels))
+        return runnable_forms(monitor_graphs(replace(monitor, detector=fold_detector), fuse=False), sampled)[0]
+
+    left_out = inputs.split.left_out
+    fitted = np.delete(np.arange(len(frames)), left_out).tolist()
     reduction = reduce_precision(
         verified.monitor,
         options.precision,
         neighbors=options.neighbors,
         calibrate=calibrate,
         form=form,
-        gate=PrecisionGate(frames, inputs.held_out, sampled.site_noise, options.seed, reporter),
+        gate=PrecisionGate(frames, left_out, sampled.site_noise, options.seed, reporter),
         fitted=FrameSource("fitted", frames, tuple(fitted)),
         noise=sampled.graph_noise,
         reporter=reporter,

@@ -3,11 +3,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from export.bundle.writer import check_destination
-from export.calibration.calibrate import split_frames
+from export.calibration.frame_split import FrameSplit, split_frames
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
@@ -28,8 +25,7 @@ class ExportInputs:
         options: of the export.
         checkpoint: the network with its hyper-parameters.
         frames: in-distribution frames.
-        drives: name of the drive of each frame.
-        held_out: indices of the frames that set the thresholds.
+        split: drive of each frame, and which frames set the thresholds and fit the detector.
         ood: out-of-distribution frames, where the detector learns from them.
         preprocessing: from a frame to the network's input.
         drop_prob: DropBlock's p by flags; None where the network's own layers have theirs.
@@ -40,8 +36,7 @@ class ExportInputs:
     options: ExportOptions
     checkpoint: Checkpoint
     frames: FrameFiles
-    drives: tuple[str, ...]
-    held_out: NDArray[np.int64]
+    split: FrameSplit
     ood: FrameFiles | None
     preprocessing: Preprocessing
     drop_prob: float | None
@@ -67,7 +62,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
     frames = FrameFiles(options.frames, options.channels)
     chosen = options.calibration
-    drives, held_out = split_frames(frames.paths, chosen)
+    split = split_frames(frames.paths, chosen)
     ood = FrameFiles(chosen.ood_frames, options.channels) if chosen.ood_frames else None
     preprocessing = resolve_preprocessing(options, checkpoint, frames)
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
@@ -76,8 +71,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
         options=options,
         checkpoint=checkpoint,
         frames=frames,
-        drives=drives,
-        held_out=held_out,
+        split=split,
         ood=ood,
         preprocessing=preprocessing,
         drop_prob=drop_prob,

@@ -21,11 +21,15 @@ GOLDEN_COUNT = 3
 
 def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: VerifiedMonitor) -> Manifest:
     """Write the bundle and give its manifest."""
-    monitor, held_out = verified.monitor, inputs.held_out
-    shown = held_out[np.linspace(0, len(held_out) - 1, GOLDEN_COUNT, dtype=int)]
+    monitor, scored = verified.monitor, inputs.split.scored
+    shown = scored[np.linspace(0, len(scored) - 1, GOLDEN_COUNT, dtype=int)]
+    frames = np.stack([inputs.frames[int(i)] for i in shown])
+    if inputs.split.refitted:
+        # A density hardly changes around a frame that it was fitted on: scored as it is, the frame would show no error.
+        frames = np.ascontiguousarray(frames[:, :, ::-1])
     golden = score_golden_frames(
         two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
-        np.stack([inputs.frames[int(i)] for i in shown]),
+        frames,
         sampled.graph_noise.draw(len(shown)),
         mode=sampled.sampler.mode,
         spread=monitor.calibration.spread,

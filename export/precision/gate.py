@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gate for a monitor of fewer bits: compare its decisions with float32's, on held-out frames, clean and degraded."""
+"""Gate for a monitor of fewer bits: compare its decisions with float32's on frames left out of its fit, clean or degraded."""
 
 import math
 from collections.abc import Sequence
@@ -40,11 +40,11 @@ class GateDecisions:
 
 
 class PrecisionGate:
-    """The frames on which monitors are compared: held-out ones, clean and mildly degraded.
+    """The frames on which monitors are compared: left out of the fit of their detectors, clean and mildly degraded.
 
     Args:
         files: in-distribution frames.
-        held_out: indices of those that no detector was fitted on.
+        left_out: indices of those that the detectors of the compared monitors were not fitted on.
         noise: for masks that are not fixed; each frame's is drawn once, so that every monitor gets the same.
         seed: of the degradations.
         reporter: told how far the loop over the frames has come.
@@ -53,13 +53,13 @@ class PrecisionGate:
     def __init__(
         self,
         files: FrameFiles,
-        held_out: NDArray[np.int64],
+        left_out: NDArray[np.int64],
         noise: NoiseSource,
         seed: int,
         reporter: Reporter,
     ) -> None:
-        spread = np.linspace(0, len(held_out) - 1, min(FRAMES, len(held_out))).round().astype(int)
-        chosen = tuple(int(i) for i in held_out[spread])
+        spread = np.linspace(0, len(left_out) - 1, min(FRAMES, len(left_out))).round().astype(int)
+        chosen = tuple(int(i) for i in left_out[spread])
         self.sets = [FrameSource("in distribution", files, chosen)]
         self.sets += [FrameSource(kind, files, chosen, kind, severity, seed) for kind, severity in SHIFTS]
         self._noise = [noise.draw() for _ in range(len(self))]

@@ -20,7 +20,7 @@ class PrecisionOptions:
         default=FLOAT32,
         metadata=flag(
             "fp16 for CUDA; int8 for CPUs, best with VNNI; int8-tensorrt for TensorRT; calibrated on --frames and compared "
-            "with float32 on held-out frames, as they are and mildly degraded",
+            "with float32 on frames left out of the fit, as they are and mildly degraded",
             _PRECISION,
             name="--precision",
             choices=PRECISIONS,

@@ -162,20 +162,34 @@ class DetectorRecord:
     parts: tuple[PartRecord, ...] = field(default_factory=tuple)
 
 
+def _not_stated() -> None:
+    """Value of a figure that a bundle does not state: older bundles, or a single drive."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """A threshold and what it guarantees.
+    """A threshold, what is proven of its false-alarm rate, and what is expected.
 
     Attributes:
         value: score above which a frame is out of distribution.
         false_alarm_rate: target, in (0, 1).
-        guarantee: ``frames``: the target holds for new frames of the drives in the calibration, on average over
-            calibrations; ``drives``: for frames of new drives as well.
-        rate_low: lower end of the interval for the rate that this very threshold has over frames of known drives.
+        guarantee: unit of the margin for few calibration data. ``frames``: the target holds for new frames of the drives in
+            the calibration, on average over calibrations; ``drives``: for frames of new drives as well.
+        rate_low: lower end of the interval for the rate that this very threshold has over further frames of the drives in
+            the calibration.
         rate_high: upper end.
-        confidence: of the interval.
-        new_drive_rate: the rate guaranteed for a frame of a new drive; None where one drive alone set the threshold.
+        confidence: of the intervals.
+        new_drive_rate: bound of the rate for a frame of a new drive, drives weighed alike; None where one drive alone set the
+            threshold. With ``folds`` it is the bound of the folds' detectors.
         rule: how the value was found.
+        folds: of a cross-fit: every calibration frame was scored by a detector that was fitted without its fold, and the
+            shipped detector was then fitted on all. 0: the frames that set the threshold fitted nothing.
+        weigh: what counts the same in a rate, ``frames`` or ``drives``; empty in bundles that do not state it.
+        proven_rate: the bound that is proven for the unit of ``guarantee``. With ``folds`` it is proven for the folds'
+            detectors alone, and nothing is proven of the one that was fitted on all frames. None where not stated.
+        new_drives_expected: the rate that is expected on frames of new drives; None from one drive, or where not stated.
+        new_drives_low: lower end of its interval, which includes the spread between drives.
+        new_drives_high: upper end.
     """
 
     value: float
@@ -186,19 +200,26 @@ class OperatingPoint:
     confidence: float
     new_drive_rate: float | None
     rule: str
+    folds: int = field(default_factory=int)
+    weigh: str = field(default_factory=str)
+    proven_rate: float | None = field(default_factory=_not_stated)
+    new_drives_expected: float | None = field(default_factory=_not_stated)
+    new_drives_low: float | None = field(default_factory=_not_stated)
+    new_drives_high: float | None = field(default_factory=_not_stated)
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRecord:
-    """The held-out in-distribution frames that set the thresholds.
+    """The in-distribution frames that set the thresholds, each scored by a detector that it did not fit.
 
     Attributes:
         scores: ascending.
         effective_frames: effective number of independent frames among them.
-        drives: frames of each held-out drive by its name.
-        fit_drives: frames of each drive that the detector was fitted on.
+        drives: frames of each drive that set the thresholds, by its name.
+        fit_drives: frames of each drive that the shipped detector was fitted on; the same ones after a cross-fit.
         warnings: reasons not to rely on the thresholds, a sentence each.
-        source: where the frames come from.
+        source: where the frames come from and how they were used.
+        advice: what more calibration data would gain, a sentence each.
     """
 
     scores: tuple[float, ...]
@@ -207,6 +228,7 @@ class CalibrationRecord:
     fit_drives: dict[str, int]
     warnings: tuple[str, ...]
     source: str
+    advice: tuple[str, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,26 @@ from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingP
 
 
 def operating_point_sentence(point: OperatingPoint) -> str:
-    """Describe a threshold and what it guarantees."""
-    new = "nothing" if point.new_drive_rate is None else f"at most {point.new_drive_rate:.1%}"
+    """Describe a threshold, what is proven of its false-alarm rate, and what is expected."""
     return (
         f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
-        f"({point.confidence:.0%} interval) on known drives, {new} guaranteed on new ones ({point.rule})"
+        f"({point.confidence:.0%} interval) on known drives, {new_drives_sentence(point)} ({point.rule})"
     )
+
+
+def new_drives_sentence(point: OperatingPoint) -> str:
+    """Describe what a threshold promises on frames of new drives: the rate that is expected, and the bound that is proven."""
+    expected = ""
+    if None not in (point.new_drives_expected, point.new_drives_low, point.new_drives_high):
+        expected = (
+            f"{point.new_drives_expected:.1%} expected on new ones, {point.new_drives_low:.1%} to "
+            f"{point.new_drives_high:.1%}; "
+        )
+    if point.new_drive_rate is None:
+        return "nothing guaranteed on new ones"
+    if point.folds:
+        return f"{expected}at most {point.new_drive_rate:.1%} proven there, of the folds' detectors alone"
+    return f"{expected}at most {point.new_drive_rate:.1%} guaranteed on new ones"
 
 
 def detector_sentence(detector: DetectorRecord, noun: str | None = None) -> str:

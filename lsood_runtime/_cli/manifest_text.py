@@ -44,6 +44,7 @@ def describe(manifest: Manifest) -> str:
         "calibration": f"{len(scores)} scores, equivalent to {calibration.effective_frames:.0f} independent ones, "
         f"quantiles {quantiles} ({calibration.source})",
         **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
+        **{f"advice {i}": advice for i, advice in enumerate(calibration.advice, 1)},
         "parity": f"{parity.frames} frames: latent {parity.latent_max_abs:.2g}, "
         f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}",
         "precision": precision_sentence(manifest.precision),

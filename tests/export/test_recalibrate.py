@@ -67,14 +67,20 @@ def test_recalibrate_on_new_frames_scores_by_them(again: Recalibrate, bundle: Pa
     assert new.masks == old.masks
     assert list(new.operating_points) == ["20%", "half"]
     assert new.operating_point == "20%"
-    assert set(new.calibration.drives) | set(new.calibration.fit_drives) == {"a", "b", "c"}
-    assert not set(new.calibration.drives) & set(new.calibration.fit_drives), "whole drives are held out"
-    files = FrameFiles([drives])
+    assert new.calibration.drives == new.calibration.fit_drives == {"a": 24, "b": 24, "c": 24}
+    assert new.threshold.folds == 3
     with OoDMonitor(out) as monitor:  # replays the golden frames
-        held_out = [
-            monitor.score(files[i]) for i, path in enumerate(files.paths) if path.name[0] in new.calibration.drives
-        ]
         assert monitor.threshold == new.operating_points["20%"].value
+
+
+def test_recalibrate_with_threshold_drives_scores_them_as_the_monitor_does(again: Recalibrate, drives: Path) -> None:
+    rates = {"20%": 0.2, "half": 0.5}
+    out = again(calibration=CalibrationOptions(rates=rates, group_by="prefix", threshold_drives=("b", "c")))
+    new, files = read_manifest(out), FrameFiles([drives])
+    assert new.calibration.drives == {"b": 24, "c": 24}
+    assert new.calibration.fit_drives == {"a": 24}, "whole drives are held out"
+    with OoDMonitor(out) as monitor:
+        held_out = [monitor.score(files[i]) for i, path in enumerate(files.paths) if path.name[0] in "bc"]
     np.testing.assert_allclose(np.sort(held_out), new.calibration.scores, rtol=1e-4, atol=1e-3)
 
 
@@ -259,7 +265,7 @@ def test_calibrate_help_names_options_and_exit_codes(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         calibrate.main(["--help"])
     text = capsys.readouterr().out
-    for word in ("--group-by", "--features", "19 held-out drives", "exit codes"):
+    for word in ("--group-by", "--features", "19 drives", "exit codes"):
         assert word in text
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.calibration.calibrate import CalibrationResult, calibrate, split_frames
+from export.calibration.calibrate import CalibrationResult, calibrate
+from export.calibration.frame_split import split_frames
 from export.calibration.options import CalibrationOptions
 from export.errors import CalibrationError, UsageError
 
@@ -16,50 +17,88 @@ from export.errors import CalibrationError, UsageError
 def calibrated(entropies: NDArray[np.float64], options: CalibrationOptions, drives: str = "") -> CalibrationResult:
     names = drives or "x" * len(entropies)
     paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(names)]
-    return calibrate(entropies, *split_frames(paths, options), options)
+    return calibrate(entropies, split_frames(paths, options), options)
 
 
 TENTH = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 
 
-@pytest.mark.parametrize("drives", ["", "a" * 50 + "b" * 40 + "c" * 30])
+THREE = "a" * 50 + "b" * 40 + "c" * 30
+
+
 @pytest.mark.parametrize("kind", ["kde", "mahalanobis", "knn", "auto"])
-def test_calibrate_with_moved_held_out_frames_changes_the_threshold_alone(kind: str, drives: str) -> None:
+def test_calibrate_with_moved_threshold_drives_changes_the_threshold_alone(kind: str) -> None:
     entropies = np.random.default_rng(0).normal(size=(120, 6))
-    options = CalibrationOptions(detector=kind, rates={"10%": 0.1, "half": 0.5}, group_by="prefix")
-    calibration = calibrated(entropies, options, drives)
-    moved = entropies.copy()
-    moved[calibration.held_out] += 100
-    again = calibrated(moved, options, drives)
+    options = CalibrationOptions(
+        detector=kind, rates={"10%": 0.1, "half": 0.5}, group_by="prefix", threshold_drives=("b", "c")
+    )
+    calibration = calibrated(entropies, options, THREE)
+    moved, held_out = entropies.copy(), calibration.split.scored
+    moved[held_out] += 100
+    again = calibrated(moved, options, THREE)
     rows = np.random.default_rng(1).normal(size=(9, 6))
     np.testing.assert_array_equal(again.detector.score_samples(rows), calibration.detector.score_samples(rows))
     assert again.points["10%"].value > calibration.points["10%"].value + 50
-    np.testing.assert_array_equal(
-        calibration.scores, -calibration.detector.score_samples(entropies[calibration.held_out])
-    )
+    np.testing.assert_array_equal(calibration.scores, -calibration.detector.score_samples(entropies[held_out]))
     assert list(calibration.points) == ["10%", "half"]
     assert calibration.points["half"].value < calibration.points["10%"].value
-    assert sum(calibration.drives.values()) == len(calibration.held_out)
-    assert sum(calibration.fit_drives.values()) == 120 - len(calibration.held_out)
+    record = calibration.calibration_record
+    assert record.drives == {"b": 40, "c": 30}
+    assert record.fit_drives == {"a": 50}
+    assert record.source == "70 of 120 frames, whole drives that fitted nothing: b, c"
+    assert calibration.points["10%"].folds == 0
+    assert calibration.points["10%"].proven_rate == pytest.approx(0.1), "the split proves the target itself"
+
+
+@pytest.mark.parametrize("drives", ["", THREE])
+@pytest.mark.parametrize("kind", ["kde", "mahalanobis", "knn"])
+def test_calibrate_scores_each_fold_by_a_detector_that_never_saw_it(kind: str, drives: str) -> None:
+    """Move one frame: its own score changes, and no other score of its fold."""
+    entropies = np.random.default_rng(0).normal(size=(120, 6))
+    options = CalibrationOptions(detector=kind, rates={"10%": 0.1}, group_by="prefix")
+    before, moved = calibrated(entropies, options, drives), entropies.copy()
+    moved[17] += 100
+    after = calibrated(moved, options, drives)
+    same_fold = np.flatnonzero(before.split.fold == before.split.fold[17])
+    others = same_fold[same_fold != 17]
+    assert len(others) > 10
+    np.testing.assert_array_equal(after.scores[others], before.scores[others])
+    assert after.scores[17] > before.scores[17] + 50
+    assert before.detector_record.fit_frames == 120, "the shipped detector is fitted on all"
+    rest = np.flatnonzero(before.split.fold != 0)
+    fold_rows = entropies[before.split.left_out]
+    np.testing.assert_array_equal(before.scores[before.split.left_out], -before.fold_detector.score_samples(fold_rows))
+    assert before.fold_detector.n_features_in_ == 6
+    assert len(rest) + len(before.split.left_out) == 120
 
 
 def test_calibration_result_of_several_drives_records_them_and_their_promise() -> None:
     entropies = np.random.default_rng(0).normal(size=(120, 4))
-    several = calibrated(entropies, TENTH, "a" * 50 + "b" * 40 + "c" * 30)
-    assert several.calibration_record.drives == {"b": 40, "c": 30}
-    assert several.calibration_record.fit_drives == {"a": 50}
-    assert several.calibration_record.source == "70 of 120 frames, whole drives: b, c"
+    several = calibrated(entropies, TENTH, THREE)
+    record = several.calibration_record
+    assert record.drives == record.fit_drives == {"a": 50, "b": 40, "c": 30}
+    assert len(record.scores) == 120
+    assert record.source == (
+        "all 120 frames, each scored by a detector fitted without its fold: 3 folds of 3 whole drives, dealt at random; "
+        "then fitted on all"
+    )
     assert several.operating_point == "10%"
-    assert several.points["10%"].new_drive_rate is not None
-    assert several.points["10%"].new_drive_rate >= 1 / 3
+    point = several.points["10%"]
+    assert point.folds == 3
+    assert point.new_drive_rate is not None
+    assert point.new_drive_rate >= 1 / 4, "three drives prove little about a fourth"
+    assert point.proven_rate is not None
+    assert 0.1 < point.proven_rate < 0.3, "of frames: twice the target, and a term for the folds"
+    assert point.new_drives_expected == pytest.approx((several.scores > point.value).mean())
 
 
 def test_calibration_result_of_one_drive_records_blocks_and_promises_no_new_drive() -> None:
     single = calibrated(np.random.default_rng(0).normal(size=(120, 4)), TENTH)
     assert single.points["10%"].new_drive_rate is None
-    assert "contiguous blocks" in single.calibration_record.source
+    assert single.points["10%"].new_drives_expected is None
+    assert "5 contiguous blocks of their drive" in single.calibration_record.source
     assert set(single.detector_record.parameters) == {"bandwidth"}
-    assert single.detector_record.fit_frames == 120 - len(single.held_out)
+    assert single.detector_record.fit_frames == 120
 
 
 def test_calibrate_with_a_drive_that_differs_warns() -> None:
@@ -69,8 +108,8 @@ def test_calibrate_with_a_drive_that_differs_warns() -> None:
     assert calibrated(entropies, TENTH, drives).warnings == ()
     entropies[130:] += 2
     (warning,) = calibrated(entropies, TENTH, drives).warnings
-    assert "drive b" in warning
-    assert "drive c" in warning
+    assert "flags" in warning
+    assert "of drive c" in warning
 
 
 def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
@@ -92,6 +131,7 @@ def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
         (np.zeros((1, 4)), CalibrationOptions(), "at least 19"),
         (np.ones((100, 4)), TENTH, "identical"),
         (np.random.default_rng(0).normal(size=(8, 4)), CalibrationOptions(rates={"h": 0.5}), "at least 10 points"),
+        (np.zeros((1, 4)), CalibrationOptions(rates={"h": 0.5}), "at least 2 frames"),
         (
             np.random.default_rng(0).normal(size=(100, 4)),
             CalibrationOptions(rates={"t": 0.1}, pca=5),
@@ -101,7 +141,7 @@ def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
         (
             np.random.default_rng(0).normal(size=(100, 4)),
             CalibrationOptions(rates={"t": 0.1}, guarantee="drives"),
-            "held-out drives",
+            "at least 9 drives to guarantee 0.1 for new drives, got 1: add 8",
         ),
     ],
 )

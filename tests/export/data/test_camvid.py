@@ -37,5 +37,6 @@ def test_export_with_camvid_frames_scores_them(export_small: Callable[..., Path]
     assert (manifest.input.frame_height, manifest.input.frame_width) == (360, 480)
     assert manifest.parity.latent_max_abs < 1e-5
     with OoDMonitor(bundle) as monitor:
-        held_out = [monitor.score(day[i]) for i in (*range(16, 24), *range(46, 53))]
-        np.testing.assert_allclose(sorted(held_out), manifest.calibration.scores, rtol=1e-12)
+        fitted = [monitor.score(day[i]) for i in range(0, 60, 6)]
+    assert len(manifest.calibration.scores) == 60
+    assert max(fitted) < np.median(manifest.calibration.scores), "frames score lower under a density that they fitted"

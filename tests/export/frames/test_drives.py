@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives that frames belong to, and drives that are held out."""
+"""Drives that frames belong to, and the frames of named drives."""
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.errors import CalibrationError, UsageError
-from export.frames.drives import draw_drives, drive_names, hold_out, read_drive_names
+from export.frames.drives import draw_drives, drive_names, frames_of_drives, read_drive_names
 
 PATHS = [Path("/data/day/front/a_1.png"), Path("/data/day/front/b_2_x.png"), Path("/data/night/front/b_3.png")]
 
@@ -62,36 +61,14 @@ def test_drive_names_by_prefix_of_a_name_without_one_are_refused() -> None:
         drive_names([Path("a_1.png"), Path("0001.png")], "prefix")
 
 
-@given(st.integers(8, 500))
-def test_hold_out_of_one_drive_takes_two_contiguous_eighths(count: int) -> None:
-    held_out = hold_out(["x"] * count)
-    assert len(np.unique(held_out)) == len(held_out)
-    assert abs(len(held_out) - count / 4) <= 2
-    assert (np.diff(held_out) > 1).sum() == 1  # two runs of neighbours, no more
-    assert held_out.min() > 0
-    assert held_out.max() < count - 1
-
-
-@given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=60).filter(lambda names: len(set(names)) > 1))
-def test_hold_out_of_several_drives_takes_the_smallest_whole(drives: list[str]) -> None:
-    held_out = hold_out(drives)
-    names, sizes = {drives[i] for i in held_out}, Counter(drives)
-    assert names
-    assert names < set(drives)
-    assert len(held_out) == sum(sizes[name] for name in names), "whole drives"
-    assert max(sizes[name] for name in names) <= min(sizes[name] for name in set(drives) - names), "the smallest ones"
-    without_largest = len(held_out) - max(sizes[name] for name in names)
-    assert 3 * without_largest < len(drives), "no more than a third needs"
-    assert 3 * len(held_out) >= len(drives) or len(names) == len(sizes) - 1
-
-
-def test_hold_out_of_named_drives_takes_these_alone() -> None:
+def test_frames_of_drives_named_marks_these_alone() -> None:
     drives = ["a", "b", "c", "a"]
-    np.testing.assert_array_equal(hold_out(drives, ["a"]), [0, 3])
+    np.testing.assert_array_equal(frames_of_drives(drives, ["a"]), [True, False, False, True])
+    assert frames_of_drives(drives).all(), "no name: every frame"
     with pytest.raises(CalibrationError, match=r"among a, b, c, got d"):
-        hold_out(drives, ["d"])
+        frames_of_drives(drives, ["d"])
     with pytest.raises(CalibrationError, match="left to fit"):
-        hold_out(drives, ["a", "b", "c"])
+        frames_of_drives(drives, ["a", "b", "c"])
 
 
 def test_drive_names_of_a_file_leave_out_comments_and_empty_lines(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_reduced_bundle_scores_near_float32(
     files = FrameFiles([frames])
     with OoDMonitor(reduced[kind]) as monitor, OoDMonitor(bundle) as float32:
         assert monitor.manifest.precision.kind == kind
-        assert monitor.manifest.precision.frames == 15 * (1 + len(SHIFTS))
+        assert monitor.manifest.precision.frames == 12 * (1 + len(SHIFTS))  # the frames of one fold of five
         assert monitor.self_test().passed
         pairs = [(monitor.assess(files[i]), float32.assess(files[i])) for i in range(16, 24)]
     spread = np.ptp([right.score for _, right in pairs])
@@ -93,7 +93,7 @@ def test_inspect_of_a_reduced_bundle_prints_its_cost(
     reduced: dict[str, Path], bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert lsood(["inspect", str(reduced[FLOAT16])]) == 0
-    assert "fp16; against float32 over 120 frames" in capsys.readouterr().out
+    assert "fp16; against float32 over 96 frames" in capsys.readouterr().out
     assert lsood(["inspect", str(bundle)]) == 0
     assert "against float32" not in capsys.readouterr().out
 
@@ -156,10 +156,10 @@ def test_check_options_of_torchscript_in_fewer_bits_is_refused(tmp_path: Path) -
 
 def test_gate_loss_of_two_decisions_equals_counting(frames: Path) -> None:
     """Shares by hand, and AUROC as the share of pairs in order (Mann and Whitney)."""
-    held_out = np.arange(40, 55)
-    gate = PrecisionGate(FrameFiles([frames]), held_out, NoiseSource(), 0, SILENT)
-    assert len(gate) == 15 * (1 + len(SHIFTS))
-    assert gate.sets[0].indices == tuple(held_out)
+    left_out = np.arange(40, 55)
+    gate = PrecisionGate(FrameFiles([frames]), left_out, NoiseSource(), 0, SILENT)
+    assert len(gate) == 12 * (1 + len(SHIFTS))  # the frames of one fold of five
+    assert gate.sets[0].indices == tuple(left_out)
     rng = np.random.default_rng(0)
     before, after = (
         GateDecisions(

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which calibration frames fit the detector and which set the thresholds: all of them in turn, or named drives apart."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.calibration.conformal import set_threshold
+from export.calibration.cross_fit import deal_folds
+from export.calibration.options import AUTO, CalibrationOptions
+from export.detectors.registry import detector_spec, detectors_on_ood_frames
+from export.errors import UsageError
+from export.frames.drives import drive_names, frames_of_drives
+
+_NAMED_AT_MOST = 8
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSplit:
+    """The roles of the calibration frames.
+
+    Attributes:
+        drives: ``(N,)`` name of the drive of each frame, in the order of recording.
+        fold: ``(N,)`` fold in which the frame is left out and scored; -1 for a frame that fits the detector only.
+        refitted: whether the shipped detector is fitted on all frames after the cross-fit; False where the frames that set
+            the thresholds fit nothing.
+    """
+
+    drives: tuple[str, ...]
+    fold: NDArray[np.int64]
+    refitted: bool
+
+    @property
+    def scored(self) -> NDArray[np.int64]:
+        """Indices of the frames that set the thresholds, ascending."""
+        return np.flatnonzero(self.fold >= 0)
+
+    @property
+    def fitted(self) -> NDArray[np.int64]:
+        """Indices of the frames that the shipped detector is fitted on, ascending."""
+        return np.arange(len(self.fold)) if self.refitted else np.flatnonzero(self.fold < 0)
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of the cross-fit; 0 where the frames that set the thresholds fit nothing."""
+        return len(np.unique(self.fold)) if self.refitted else 0
+
+    @property
+    def left_out(self) -> NDArray[np.int64]:
+        """Indices of the frames of the first fold, ascending; without a cross-fit all that set the thresholds."""
+        return np.flatnonzero(self.fold == 0)
+
+    def names(self, indices: NDArray[np.int64]) -> list[str]:
+        """Drives of some frames."""
+        return [self.drives[int(i)] for i in indices]
+
+    @property
+    def sentence(self) -> str:
+        """How the frames were used, in words."""
+        scored, count = len(self.scored), len(self.fold)
+        held = list(Counter(self.names(self.scored)))
+        if not self.refitted:
+            listed = ", ".join(held[:_NAMED_AT_MOST]) + (
+                f" and {len(held) - _NAMED_AT_MOST} more" if len(held) > _NAMED_AT_MOST else ""
+            )
+            return f"{scored} of {count} frames, whole drives that fitted nothing: {listed}"
+        what = f"{self.folds} folds of {len(held)} whole drives, dealt at random"
+        if len(held) == 1:
+            what = f"{self.folds} contiguous blocks of their drive"
+        return f"all {count} frames, each scored by a detector fitted without its fold: {what}; then fitted on all"
+
+
+def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSplit:
+    """Give each frame its drive and its role; wrong options are refused here, before anything is measured.
+
+    Raises:
+        UsageError: options that contradict each other, or a rule that cannot name the drives.
+        CalibrationError: frames that cannot be split, or too few frames or drives for a rate.
+    """
+    drives = drive_names(paths, options.group_by)
+    chosen = frames_of_drives(drives, options.threshold_drives)
+    names = [drive for drive, sets in zip(drives, chosen, strict=True) if sets]
+    for rate in options.rates.values():
+        set_threshold(np.zeros(len(names)), names, rate, guarantee=options.guarantee, weigh=options.weigh)
+    named = bool(options.threshold_drives)
+    fold = np.where(chosen, 0, -1) if named else deal_folds(drives, options.folds, options.seed)
+    needs_ood_frames = options.detector != AUTO and detector_spec(options.detector).needs_ood_frames
+    if needs_ood_frames != bool(options.ood_frames):
+        raise UsageError(
+            f"expected --ood-frames with --detector {' or '.join(detectors_on_ood_frames())}, and with no other: add or drop "
+            "one of them"
+        )
+    if options.detector == AUTO and (options.pca is not None or options.standardise):
+        raise UsageError(
+            "expected no --pca and no --standardise with --detector auto, got one: drop it, or name a detector"
+        )
+    return FrameSplit(drives, fold, refitted=not named)
