@@ -23,6 +23,7 @@ from export.bundle.parity import check_parity
 from export.calibration.calibrate import SCORE_TOLERANCE
 from export.cli.export import main
 from export.data import FrameFiles, read_frame
+from export.detectors.fit import fit_detector
 from export.errors import ParityError
 from export.layers.dropblock import block_masks
 from export.pipeline import verify
