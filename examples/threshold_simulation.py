@@ -3,10 +3,10 @@
 
     python examples/threshold_simulation.py --repeats 200
 
-The features of a frame are normal; each drive has a mean of its own, drawn at random. A Mahalanobis detector is calibrated on
-G drives in two ways: by a cross-fit over five folds, and by a split in which a third of the drives sets the threshold and fits
-nothing. Both are judged on 400 new drives, and on the same drives shifted. A row gives the means over the repetitions: the
-realised false-alarm rate, the share of repetitions in which it lies in the stated interval for new drives, the share of
+The features of a frame are normal; each drive has a mean of its own, drawn at random. A Mahalanobis detector is calibrated
+on G drives in two ways: by a cross-fit over five folds, and by a split in which a third of the drives sets the threshold and
+fits nothing. Both are judged on 400 new drives, and on the same drives shifted. A row gives the means over the repetitions:
+the realised false-alarm rate, the share of repetitions in which it lies in the stated interval for new drives, the share of
 shifted frames that is flagged, and the height of the threshold among the scores of new drives, in interquartile ranges.
 """
 
@@ -90,7 +90,9 @@ def main() -> None:
     parser.add_argument("--effects", choices=list(EFFECTS), nargs="+", default=["weak", "strong"])
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     options = parser.parse_args()
-    print("| drives differ | frames a drive | G | guarantee, weighed | how | realised | in the interval | caught | height |")
+    print(
+        "| drives differ | frames a drive | G | guarantee, weighed | how | realised | in the interval | caught | height |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     cells = [
         (effect, uneven, count, guarantee, weigh, cross)
@@ -106,9 +108,7 @@ def main() -> None:
         try:
             rows = np.array(
                 list(
-                    repetitions(
-                        count, EFFECTS[effect], uneven, guarantee, weigh, cross, options.repeats, options.seed
-                    )
+                    repetitions(count, EFFECTS[effect], uneven, guarantee, weigh, cross, options.repeats, options.seed)
                 )
             )
         except CalibrationError as error:

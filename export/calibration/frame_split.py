@@ -81,6 +81,8 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
         UsageError: options that contradict each other, or a rule that cannot name the drives.
         CalibrationError: frames that cannot be split, or too few frames or drives for a rate.
     """
+    if options.folds < 2:
+        raise UsageError(f"expected --folds of at least 2, got {options.folds}: 5 is the default")
     drives = drive_names(paths, options.group_by)
     chosen = frames_of_drives(drives, options.threshold_drives)
     names = [drive for drive, sets in zip(drives, chosen, strict=True) if sets]

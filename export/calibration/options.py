@@ -27,7 +27,7 @@ class CalibrationOptions:
     """Options of detector and thresholds; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: no rate, or one outside (0, 1); fewer than two folds.
+        UsageError: no rate, or one outside (0, 1).
     """
 
     detector: str = field(default="kde", metadata=flag(_detector_text, _DETECTOR, choices=lambda: (AUTO, *DETECTORS)))
@@ -122,8 +122,6 @@ class CalibrationOptions:
                 f"expected one or more false-alarm rates above 0 and below 1, got {', '.join(outside) or 'none'}: "
                 "0.05 is one frame in twenty"
             )
-        if self.folds < 2:
-            raise UsageError(f"expected --folds of at least 2, got {self.folds}: 5 is the default")
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready form for the manifest."""

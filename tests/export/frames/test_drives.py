@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drives that frames belong to, and the frames of named drives."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
