@@ -16,6 +16,7 @@ from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
 
 _CURVES = 8
+_SEEN, _BLIND = "#0072b2", "#d55e00"
 _POINTS = 700
 
 
@@ -63,19 +64,24 @@ def histogram_chart(result: Evaluation) -> str:
 
 
 def severity_chart(result: Evaluation) -> str:
-    """Draw the AUROC of each kind of degradation against its severity, named at the end of the line."""
+    """Draw the AUROC of each kind of degradation against its severity, named at the end of the line; dots where it hurts."""
 
     def draw(axes: Axes) -> None:
         lines: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        hurts: dict[str, list[bool]] = defaultdict(list)
         for shift in result.shifts:
             source = shift.frames.source
             if source.kind is not None and source.severity is not None:
                 lines[source.kind].append((source.severity, shift.figures["auroc"].value))
+                hurts[source.kind].append(shift.harm is not None and shift.harm.cell)
         ends = sorted(((points[-1][1], kind) for kind, points in lines.items()), reverse=True)
         lowest = min(value for points in lines.values() for _, value in points)
         gap, place = (1 - min(lowest, 0.5)) / 22, 2.0
         for end, kind in ends:
-            (line,) = axes.plot(*zip(*lines[kind], strict=True), marker="o", markersize=3, linewidth=1.2)
+            (line,) = axes.plot(*zip(*lines[kind], strict=True), linewidth=1.2)
+            dots = [point for point, cell in zip(lines[kind], hurts[kind], strict=True) if cell]
+            if dots:
+                axes.plot(*zip(*dots, strict=True), "o", markersize=4, color=line.get_color())
             place = min(end, place - gap)
             axes.annotate(
                 kind.replace("_", " "),
@@ -88,6 +94,26 @@ def severity_chart(result: Evaluation) -> str:
         axes.axhline(0.5, color="grey", linestyle=":", linewidth=1)
         severities = sorted({severity for points in lines.values() for severity, _ in points})
         axes.set(xlabel="severity", ylabel="AUROC", xticks=severities, xlim=(severities[0] - 0.2, severities[-1] + 1.3))
+
+    return _svg(draw)
+
+
+def harm_chart(result: Evaluation) -> str:
+    """Draw the share of frames that is flagged against the share that hurts, a point for each shift."""
+
+    def draw(axes: Axes) -> None:
+        known = [(shift, shift.hurting_share) for shift in result.shifts if shift.hurting_share is not None]
+        blind = {spot.name for spot in result.blind_spots}
+        for shift, hurting in known:
+            flagged, seen = 1 - shift.figures["miss_rate"].value, shift.name not in blind
+            axes.plot([hurting], [flagged], "o", markersize=4, color=_SEEN if seen else _BLIND)
+            if not seen:
+                name = shift.name.replace("_", " ")
+                axes.annotate(name, (hurting, flagged), xytext=(4, 3), textcoords="offset points", fontsize=6.5)
+        axes.axhline(result.false_alarm_rate.value, color="grey", linestyle="--", linewidth=1, label="in distribution")
+        axes.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1, label="as many as hurt")
+        axes.set(xlabel="share of the frames that hurt", ylabel="share flagged", xlim=(-0.03, 1.12), ylim=(-0.03, 1.03))
+        axes.legend(fontsize=7, frameon=False, loc="upper left")
 
     return _svg(draw)
 

@@ -99,8 +99,10 @@ def render(result: Evaluation, command: str) -> str:
          "the diagonal belongs to a shift that the score does not detect.", report_charts.roc_chart, bool(result.shifts)),
         ("Scores", "Frames right of the dashed line are flagged. Where the two colours overlap, no threshold separates "
          "the frames.", report_charts.histogram_chart, bool(result.shifts)),
-        ("Severity", "AUROC of each degradation. A line that stays low even at severity 5 is a blind spot.",
-         report_charts.severity_chart, several),
+        ("Severity", "AUROC of each degradation, with dots where it hurts the segmentation. A low line without dots is a "
+         "degradation that the network copes with.", report_charts.severity_chart, several),
+        ("Does it flag what hurts?", "A point for each shift; those named, in orange, are blind spots. Below the dotted "
+         "line more frames hurt than are flagged.", report_charts.harm_chart, result.split is not None),
         ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud are not separated by "
          "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
         ("Does the score predict failures?", "Mean error of the frames that are accepted, the lowest scores first. A curve "

@@ -106,6 +106,29 @@ def test_report_folder_of_an_evaluation_holds_its_figures(report: Path, result: 
         assert f"{shift['figures']['auroc'][0]:.3f} (" in page
 
 
+def test_report_page_tells_what_hurts_and_what_is_missed(report: Path, result: Evaluation) -> None:
+    page = "".join(read((report / "index.html").read_text()).text)
+    assert result.split is not None, "there are labels"
+    assert result.split.harmless_frames is not None
+    assert "frames that do not" in page
+    assert f"{result.split.harmless_frames.frames}{result.split.harmless_frames.auroc.value:.3f} (" in page
+    assert "Name the drives by --group-by" in page
+    assert "No baseline without a network: name frames to fit it on by --fit-frames" in page
+    for spot in result.blind_spots:
+        assert f"{spot.name} (blind spot)" in page
+
+
+def test_report_page_of_shifts_of_unknown_harm_compares_the_scores_by_shift(bundle: Path, tmp_path: Path) -> None:
+    clean, other = write_scenes(tmp_path / "a", 5, seed=6), write_scenes(tmp_path / "b", 6, seed=7)
+    fitted = write_scenes(tmp_path / "c", 12, seed=8)
+    result = evaluate(EvaluationOptions(bundle, (clean,), ood={"b": (other,)}, kinds=(), fit_frames=(fitted,)))
+    page = "".join(read(render(result, "x")).text)
+    assert "It is not known which shifts hurt the segmentation" in page
+    assert "AUROC of the picture alone" in page
+    assert "AUROC of other scores on the same frames" in page
+    assert "The same numbers tell the real shifts apart: b (" in page
+
+
 def test_report_page_without_shifts_or_labels_says_so(bundle: Path, tmp_path: Path) -> None:
     clean = write_scenes(tmp_path / "one", 1, seed=6)
     options = EvaluationOptions(bundle, (clean,), kinds=())
@@ -113,7 +136,7 @@ def test_report_page_without_shifts_or_labels_says_so(bundle: Path, tmp_path: Pa
     text = "".join(read(render(alone, "x")).text)
     assert "No out-of-distribution frames were given" in text
     assert "No labels were given" in text
-    assert text.count("Not shown") == 5
+    assert text.count("Not shown") == 6
 
 
 def test_write_report_over_something_else_is_refused(result: Evaluation, report: Path, tmp_path: Path) -> None:
