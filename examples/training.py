@@ -104,6 +104,29 @@ def training_options(options: argparse.Namespace) -> Training:
     return Training(**{name: getattr(options, name) for name in Training.__dataclass_fields__})
 
 
+_PLANNED = {
+    "max_nro_epochs": "--epochs",
+    "n_class": "--classes",
+    "backbone_name": "--backbone",
+    "input_size": "--input-size",
+    "drop_prob": "--drop-prob",
+    "block_size": "--block-size",
+    "optimizer_lr": "--lr",
+}
+"""Flag of each hyper-parameter that a resumed training must have in common with its start."""
+
+
+def _check_plan(last: Path, hyper_parameters: dict[str, object]) -> None:
+    """Refuse to resume a run that was started with other options."""
+    planned = torch.load(last, map_location="cpu", weights_only=True)["hyper_parameters"]
+    for name, flag in _PLANNED.items():
+        if planned[name] != hyper_parameters[name]:
+            raise UsageError(
+                f"expected {flag} {planned[name]}, as the run at {last.parent} was planned, got {hyper_parameters[name]}: "
+                "resume with the options of the start"
+            )
+
+
 def fit(data: LabelledFolderDataModule, dataset: str, options: Training) -> None:
     """Train and say where the best checkpoint is.
 
@@ -113,22 +136,15 @@ def fit(data: LabelledFolderDataModule, dataset: str, options: Training) -> None
         options: of the training.
 
     Raises:
-        UsageError: no epoch, nothing to resume from, or a run that was planned for another number of epochs.
+        UsageError: no epoch, nothing to resume from, or a run that was started with other options.
     """
     if min(options.epochs, options.val_every) < 1:
         raise UsageError(
             f"expected --epochs and --val-every of 1 or more, got {options.epochs} and {options.val_every}: raise them"
         )
     last = options.out / "last.ckpt"
-    if options.resume:
-        if not last.is_file():
-            raise UsageError(f"expected {last} to resume from, found none: start without --resume")
-        planned = torch.load(last, map_location="cpu", weights_only=True)["hyper_parameters"]["max_nro_epochs"]
-        if planned != options.epochs:
-            raise UsageError(
-                f"expected --epochs {planned}, as the run at {options.out} was planned, got {options.epochs}"
-            )
-
+    if options.resume and not last.is_file():
+        raise UsageError(f"expected {last} to resume from, found none: start without --resume")
     pl.seed_everything(options.seed)
     torch.set_float32_matmul_precision("high")
     model = DeepLabV3PlusModule(
@@ -146,6 +162,8 @@ def fit(data: LabelledFolderDataModule, dataset: str, options: Training) -> None
         mean=data.options.norm_mean,
         std=data.options.norm_std,
     )
+    if options.resume:
+        _check_plan(last, dict(model.hparams))
     if options.weights is not None:
         model.deeplab_v3plus_model.backbone.load_torchvision_weights(options.weights)
     model = model.to(memory_format=torch.channels_last)  # a quarter faster on CPUs

@@ -87,3 +87,6 @@ def test_training_example_from_weights_writes_a_checkpoint_of_the_drives(argumen
     assert loaded.hyper_parameters["n_class"] == 3
     assert loaded.hyper_parameters["drop_prob"] == 0.2
     assert loaded.hyper_parameters["pretrained_backbone"] is False
+    done = subprocess.run([*command, "--resume", "--classes", "4"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "expected --classes 3, as the run" in done.stderr.splitlines()[-1]
