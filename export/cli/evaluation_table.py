@@ -33,12 +33,15 @@ def _shift_table(result: Evaluation) -> Table:
     labelled, baseline = result.ind.mean_iou is not None, BASELINE in result.ind.peers
     blind = {spot.name for spot in result.blind_spots}
     columns = ("shift", "frames", "hurt", "missed", "AUROC", "InD flagged, 95 % caught", "OoD missed, 95 % kept")
-    for column in [*columns, *(["AUROC, picture alone"] if baseline else []), *(["mIoU"] if labelled else [])]:
-        table.add_column(column, justify="left" if column == "shift" else "right")
+    for column in [*columns, *(["picture alone"] if baseline else []), *(["mIoU"] if labelled else [])]:
+        narrow = column in ("shift", "AUROC")  # of these the cells are the widest, of all others the headers
+        table.add_column(column, justify="left" if column == "shift" else "right", no_wrap=narrow)
+    if blind:
+        table.caption = "* blind spot: hurts, and is missed at the threshold"
     for shift in result.shifts:
         iou = [] if not labelled else ["-" if shift.frames.mean_iou is None else f"{shift.frames.mean_iou:.3f}"]
         table.add_row(
-            shift.name + (" (blind)" if shift.name in blind else ""),
+            shift.name + (" *" if shift.name in blind else ""),
             str(len(shift.frames)),
             _hurts(shift),
             f"{shift.figures['miss_rate'].value:.3f}",

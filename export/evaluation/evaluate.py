@@ -128,9 +128,11 @@ def _split(
             drawn if shift.frames.source.kind is None else draws[0].take(shift.frames.source.indices),
         )
         for shift, drawn in zip(shifts, draws[1:], strict=True)
-        if shift.harm is not None and not shift.fitted_on
+        if not shift.fitted_on
     ]
-    return hurting_split(rule, ind.score, ind.peers, draws[0], cells, threshold, rate) if cells else None
+    if all(cell.harm is None for cell in cells):
+        return None
+    return hurting_split(rule, ind.score, ind.peers, draws[0], cells, threshold, rate)
 
 
 def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePrediction, ...], float | None]:

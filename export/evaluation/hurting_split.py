@@ -25,7 +25,7 @@ class Cell:
         kind: of degradation; the name of a real shift.
         score: ``(N,)`` of the bundle.
         peers: ``(N,)`` of every other score, by name.
-        harm: which frames hurt.
+        harm: which frames hurt; None where that is not known.
         draws: of the frames.
     """
 
@@ -33,7 +33,7 @@ class Cell:
     kind: str
     score: Scores
     peers: Mapping[str, Scores]
-    harm: Harm
+    harm: Harm | None
     draws: Draws
 
 
@@ -81,7 +81,7 @@ class ScoreFigures:
 
     Attributes:
         name: of the score.
-        all_cells: mean AUROC over all cells.
+        all_cells: mean AUROC over all cells, those included of which it is not known whether they hurt.
         hurting_cells: mean AUROC over the cells that hurt; NaN without any, like the following.
         worst_kind: kind of the lowest mean over its cells that hurt; empty without any.
         worst_auroc: that mean.
@@ -131,17 +131,18 @@ def hurting_split(
         ind: ``(n,)`` scores of the in-distribution frames.
         ind_peers: ``(n,)`` of every other score.
         draws: of the in-distribution frames.
-        cells: the shifts of which it is known whether they hurt, and on which the detector was not fitted; at least one.
+        cells: the shifts on which the detector was not fitted; it is known of one at least whether it hurts.
         threshold: of the operating point.
         false_alarm_rate: at which the scores are compared.
     """
     weights = _below(ind, draws)
+    known = [(cell, cell.harm) for cell in cells if cell.harm is not None]
     return HurtingSplit(
         rule,
-        _frames(ind, weights, [(cell, cell.harm.frames) for cell in cells], threshold),
-        _frames(ind, weights, [(cell, ~cell.harm.frames) for cell in cells], threshold),
-        _cells(ind, weights, [cell for cell in cells if cell.harm.cell], threshold),
-        _cells(ind, weights, [cell for cell in cells if not cell.harm.cell], threshold),
+        _frames(ind, weights, [(cell, harm.frames) for cell, harm in known], threshold),
+        _frames(ind, weights, [(cell, ~harm.frames) for cell, harm in known], threshold),
+        _cells(ind, weights, [cell for cell, harm in known if harm.cell], threshold),
+        _cells(ind, weights, [cell for cell, harm in known if not harm.cell], threshold),
         (
             _score("this monitor", ind, [cell.score for cell in cells], cells, false_alarm_rate),
             *(
@@ -231,10 +232,10 @@ def _score(
     name: str, ind: Scores, values: Sequence[Scores], cells: Sequence[Cell], false_alarm_rate: float
 ) -> ScoreFigures:
     aurocs = [float(areas(ind, ood).mean()) for ood in values]
-    hurting = [(cell.kind, value) for cell, value in zip(cells, aurocs, strict=True) if cell.harm.cell]
+    hurting = [(cell.kind, value) for cell, value in zip(cells, aurocs, strict=True) if cell.harm and cell.harm.cell]
     by_kind = _by_kind(hurting)
     worst = min(by_kind, key=by_kind.__getitem__, default="")
-    frames = np.concatenate([ood[cell.harm.frames] for cell, ood in zip(cells, values, strict=True)])
+    frames = np.concatenate([ood[cell.harm.frames] for cell, ood in zip(cells, values, strict=True) if cell.harm])
     threshold = np.quantile(ind, 1 - false_alarm_rate, method="inverted_cdf")
     return ScoreFigures(
         name,

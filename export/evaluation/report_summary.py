@@ -137,10 +137,15 @@ def _baseline(result: Evaluation) -> Iterator[str]:
     yield sentence + "."
     real = [shift for shift in result.shifts if shift.frames.source.kind is None]
     if real:
-        named = _list([f"{shift.frames.source.name} ({shift.peers[BASELINE]:.2f})" for shift in real])
+        named = _list(
+            [
+                f"{shift.frames.source.name} {shift.peers[BASELINE]:.2f} ({shift.figures['auroc'].value:.2f})"
+                for shift in real
+            ]
+        )
         yield (
-            f"The same numbers tell the real shifts apart: {named}. Where they do so, the monitor's AUROC there is no "
-            "evidence that it sees more than another camera or light."
+            f"AUROC of the same numbers on the real shifts, with this monitor's in brackets: {named}. Where they tell a "
+            "shift apart, the monitor's AUROC there is no evidence that it sees more than another camera or light."
         )
 
 

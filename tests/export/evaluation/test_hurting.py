@@ -72,6 +72,11 @@ def test_harm_of_a_real_shift_is_that_of_the_whole_set_or_unknown() -> None:
     assert harm_of_real_shift(2, None, 0.6) is None
 
 
+def harm_of(cell: Cell) -> Harm:
+    assert cell.harm is not None
+    return cell.harm
+
+
 def cells_of(rng: np.random.Generator, count: int, draws: Draws) -> list[Cell]:
     """Two kinds at two severities, made of the same frames."""
     made = []
@@ -91,8 +96,8 @@ def test_hurting_split_of_any_cells_equals_scikit_learn_over_the_frames(seed: in
     draws = Draws.of_drives([f"d{i // 3}" for i in range(30)], 40, rng)
     cells = cells_of(rng, 30, draws)
     got = hurting_split("agreement", ind, {"other": other}, draws, cells, 1.0, 0.1)
-    hurt = np.concatenate([cell.score[cell.harm.frames] for cell in cells])
-    harmless = np.concatenate([cell.score[~cell.harm.frames] for cell in cells])
+    hurt = np.concatenate([cell.score[harm_of(cell).frames] for cell in cells])
+    harmless = np.concatenate([cell.score[~harm_of(cell).frames] for cell in cells])
     for group, scores in ((got.hurting_frames, hurt), (got.harmless_frames, harmless)):
         assert group is not None
         assert group.frames == len(scores)
@@ -130,7 +135,7 @@ def test_hurting_split_over_drives_has_the_interval_of_a_plain_loop() -> None:
     got = hurting_split("agreement", ind, {}, draws, [replace(cell, peers={}) for cell in cells], 1.0, 0.1)
     drawn = []
     for counts in draws.counts.astype(int):
-        scores = np.concatenate([np.repeat(cell.score, counts * cell.harm.frames) for cell in cells])
+        scores = np.concatenate([np.repeat(cell.score, counts * harm_of(cell).frames) for cell in cells])
         drawn.append(auroc(np.repeat(ind, counts), scores))
     assert got.hurting_frames is not None
     low, high = np.percentile(drawn, [2.5, 97.5])
@@ -148,6 +153,21 @@ def test_hurting_split_where_nothing_hurts_has_no_hurting_side() -> None:
     assert np.isnan([got.scores[0].hurting_cells, got.scores[0].hurting_frames, got.scores[0].caught]).all()
     assert got.harmless_cells is not None
     assert got.harmless_cells.worst_kind == "fog"
+
+
+def test_hurting_split_with_a_shift_of_unknown_harm_counts_it_among_all_cells_alone() -> None:
+    rng = np.random.default_rng(0)
+    ind = rng.normal(size=20)
+    draws = Draws.of_blocks(ind, 30, rng)
+    fog = Cell("fog 5", "fog", rng.normal(1, size=20), {}, Harm(np.ones(20, bool), True), draws)
+    town = Cell("town", "town", rng.normal(2, size=9), {}, None, Draws.of_blocks(np.zeros(9), 30, rng))
+    got = hurting_split("agreement", ind, {}, draws, [fog, town], 0.0, 0.05)
+    (own,) = got.scores
+    assert got.hurting_frames is not None
+    assert got.hurting_frames.frames == 20
+    assert own.hurting_cells == pytest.approx(auroc(ind, fog.score))
+    assert own.all_cells == pytest.approx((auroc(ind, fog.score) + auroc(ind, town.score)) / 2)
+    assert own.kinds.keys() == {"fog", "town"}
 
 
 def test_areas_of_scores_have_the_auroc_as_mean() -> None:
