@@ -52,6 +52,8 @@ class BlindSpot:
 def blind_spots(ind: Scores, shifts: Sequence[Shift], threshold: float) -> tuple[BlindSpot, ...]:
     """List the shifts of whose hurting frames the threshold misses more than ``MISSED``, most missed frames first.
 
+    Those that are known to hurt come before the others.
+
     A shift of which less than ``FEW_HURT`` of the frames hurt is none. One of which it is not known whether it hurts counts
     as if all of its frames did.
 
@@ -79,4 +81,4 @@ def blind_spots(ind: Scores, shifts: Sequence[Shift], threshold: float) -> tuple
                     shift.frames.mean_iou,
                 )
             )
-    return tuple(sorted(found, key=lambda spot: -spot.missed * spot.frames))
+    return tuple(sorted(found, key=lambda spot: (not spot.known, -spot.missed * spot.frames)))

@@ -184,7 +184,7 @@ def shift(name: str, score: np.ndarray, harm: Harm | None, kind: str | None = No
     return Shift(frames, {"auroc": figure}, {}, False, harm)
 
 
-def test_blind_spots_are_shifts_that_hurt_and_are_missed_the_most_missed_first() -> None:
+def test_blind_spots_are_shifts_that_hurt_and_are_missed_those_known_to_hurt_first() -> None:
     ind = np.arange(20.0)
     low, high = np.full(20, 5.0), np.full(20, 30.0)
     half = np.arange(20) < 10
@@ -195,7 +195,7 @@ def test_blind_spots_are_shifts_that_hurt_and_are_missed_the_most_missed_first()
         shift("one frame hurts", low, Harm(np.arange(20) == 0, False), "rain"),
         shift("unknown", low, None),
     ]
-    unknown, mud = blind_spots(ind, shifts, 19.0)
+    mud, unknown = blind_spots(ind, shifts, 19.0)
     assert (unknown.name, unknown.known, unknown.frames, unknown.missed) == ("unknown", False, 20, 1.0)
     assert (mud.name, mud.known, mud.frames, mud.severity) == ("half hurts, missed", True, 10, 3)
     assert mud.auroc == pytest.approx(auroc(ind, low[half]))
