@@ -14,7 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SCENES, Record
 from benchmarks.measure import Seconds, Stopwatch, Watched, latency, ratio, seconds, take_turns
 from benchmarks.peers import kd_tree_entropies
-from export.calibration.features import EvaluationGraphs, measure
+from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.detectors.entropy import latent_entropy
 from export.frames.files import FrameFiles, read_frame
 

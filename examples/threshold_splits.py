@@ -22,21 +22,23 @@ from tqdm import tqdm
 
 from export.calibration.autocorrelation import effective_frames
 from export.calibration.conformal import conformal_threshold, set_threshold
-from export.calibration.features import Features
 from export.detectors.kernel_density import ExactKernelDensity
+from export.features.frames import Features
+from export.features.key import FeatureKey
 from export.frames.drives import drive_names
 
 Indices = NDArray[np.int64]
 
+ENTROPY = FeatureKey.entropy()
 RATES = (0.1, 0.05)
 USUAL = 1.645
 BLOCK = 15
 
 
 def load(path: Path) -> Features:
-    """Features of one file, whichever network they are of."""
+    """Names and entropies of one file, whichever network they are of."""
     with np.load(path, allow_pickle=False) as arrays:
-        return Features(**{name: arrays[name] for name in ("names", "entropy", "score", "moments", "output_scores")})
+        return Features(arrays["names"], arrays["score"], {ENTROPY: arrays[str(ENTROPY)]})
 
 
 def deal(how: str, count: int, rng: np.random.Generator) -> tuple[Indices, Indices, Indices]:
@@ -51,7 +53,7 @@ def deal(how: str, count: int, rng: np.random.Generator) -> tuple[Indices, Indic
 def splits(how: str, features: Features, drives: tuple[str, ...], count: int, seed: int) -> Iterator[list[float]]:
     """Of each split and rate: realised rate, inside the interval, inside with chance, realised by the usual rule."""
     rng = np.random.default_rng(seed)
-    entropies = features.entropy.astype(np.float64)
+    entropies = features.rows(ENTROPY).astype(np.float64)
     for _ in tqdm(range(count), desc=how, unit="split"):
         fit, held_out, rest = deal(how, len(drives), rng)
         density = ExactKernelDensity().fit(entropies[fit])

@@ -13,11 +13,13 @@ from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate
-from export.calibration.feature_files import check_features_file, load_features, save_features
-from export.calibration.features import EvaluationGraphs, Features, measure
+from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import ParityError, UsageError
+from export.features.files import check_features_file, load_features, save_features
+from export.features.frames import Features
+from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.graphs.detector import detector_graph, entropy_graph, score_graph
@@ -72,9 +74,10 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels) if chosen.ood_frames else None
     measured = (_measure_frames if options.frames else _load_frames)(graphs, options, reporter)
-    ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").entropy
+    read = FeatureKey.entropy()
+    ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").rows(read)
     reporter.stage("fitting detector and thresholds")
-    entropies = measured.features.entropy
+    entropies = measured.features.rows(read)
     calibration = calibrate(entropies, measured.split, chosen, ood, measured.warnings)
     _check_agreement(calibration, entropies)
 

@@ -6,7 +6,7 @@ import datetime as dt
 import numpy as np
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.features import EvaluationGraphs
+from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.detectors.auroc import auroc
 from export.errors import UsageError
 from export.evaluation.draws import Draws

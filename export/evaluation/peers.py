@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compute other scores of the same frames, with which the bundle's own score is compared."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from export.calibration.features import Features
 from export.detectors.fit import fit_detector
 from export.detectors.registry import detectors_on_ind_frames
 from export.evaluation.picture_baseline import PictureBaseline
-from export.features.key import FeatureKind
+from export.features.frames import Features
+from export.features.key import Aggregate, FeatureKey, FeatureKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,23 +20,23 @@ class Peer:
     """A score of frames that is computed from their features.
 
     Attributes:
-        kind: the features.
+        key: of the features.
         detector: name of the detector on them; None for features that are scores themselves.
         pipeline: the fitted detector; None for features that are scores themselves.
     """
 
-    kind: FeatureKind
+    key: FeatureKey
     detector: str | None = None
     pipeline: Pipeline | None = None
 
     @property
     def name(self) -> str:
         """Name for tables and reports."""
-        return str(self.kind) if self.detector is None else f"{self.kind}, {self.detector}"
+        return self.key.words if self.detector is None else f"{self.key}, {self.detector}"
 
     def __call__(self, features: Features) -> NDArray[np.float64]:
         """Scores ``(N,)`` of N frames, higher = further from the training distribution."""
-        rows = features.rows(self.kind).astype(np.float64)
+        rows = features.rows(self.key).astype(np.float64)
         scores: NDArray[np.float64] = rows[:, 0] if self.pipeline is None else -self.pipeline.score_samples(rows)
         return scores
 
@@ -66,24 +66,39 @@ class OtherScores:
         return scores
 
 
-def fit_other_scores(fitted: Features, pictures: NDArray[np.float64]) -> OtherScores:
+def fit_other_scores(
+    fitted: Features, pictures: NDArray[np.float64], layers: Collection[str] | None = None
+) -> OtherScores:
     """Fit detectors on the features of in-distribution frames, and the baseline on their pictures.
 
     Args:
         fitted: features of N frames.
         pictures: ``(N, 27)`` numbers of the same frames.
+        layers: whose moments detectors are fitted on; None for every layer that was observed.
     """
-    return OtherScores(tuple(fitted_peers(fitted)), PictureBaseline.fit(pictures))
+    return OtherScores(tuple(fitted_peers(fitted, layers)), PictureBaseline.fit(pictures))
 
 
-def output_peers(features: Features) -> Iterator[Peer]:
-    """Yield the scores of the network's own output; none for a bundle without segmentation."""
-    for kind in features.output_kinds:
-        yield Peer(kind)
+def output_peers(features: Features, aggregates: Collection[Aggregate] = (Aggregate.MEAN,)) -> Iterator[Peer]:
+    """Yield the scores of the network's own output; none for a bundle without segmentation.
+
+    Args:
+        features: of any frames.
+        aggregates: over the pixels of a frame; a bundle of schema 2 has the mean alone.
+    """
+    for key in features.values:
+        if key.aggregate in aggregates:
+            yield Peer(key)
 
 
-def fitted_peers(fitted: Features) -> Iterator[Peer]:
-    """Yield detectors fitted on the entropies, and on the moments of the tap, which need no sampling."""
-    for kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS):
+def fitted_peers(fitted: Features, layers: Collection[str] | None = None) -> Iterator[Peer]:
+    """Yield detectors fitted on the entropies, and on the moments of layers, which need no sampling.
+
+    Args:
+        fitted: features of the frames that they are fitted on.
+        layers: names; None for every layer that was observed.
+    """
+    moments = [key for key in fitted.values if key.kind is FeatureKind.MOMENTS]
+    for key in (FeatureKey.entropy(), *(key for key in moments if layers is None or key.layer in layers)):
         for detector in detectors_on_ind_frames():
-            yield Peer(kind, detector, fit_detector(detector, fitted.rows(kind).astype(np.float64)))
+            yield Peer(key, detector, fit_detector(detector, fitted.rows(key).astype(np.float64)))

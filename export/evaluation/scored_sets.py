@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
-from export.calibration.features import EvaluationGraphs, Features, FrameFeatures
+from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.errors import UsageError
 from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
 from export.evaluation.hurting import CleanFrames, Losses
 from export.evaluation.peers import OtherScores, fit_other_scores
 from export.evaluation.picture_baseline import picture_numbers
+from export.features.frames import Features, FrameFeatures
+from export.features.key import FeatureKey
 from export.frames.drives import drive_names
 from export.frames.labels import read_label
 from export.reporter import SILENT, Reporter
@@ -138,7 +140,7 @@ class SetScorer:
             drives,
             measured.score,
             self.others(measured, np.array(pictures) if pictures else None),
-            measured.entropy,
+            measured.rows(FeatureKey.entropy()),
             np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
             mean_iou(per_frame) if per_frame else None,
             None if source.kind is None else self.clean.losses(source.indices, agreement, per_frame),
@@ -177,7 +179,7 @@ def fit_on(graphs: EvaluationGraphs, source: FrameSource, reporter: Reporter) ->
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
         pictures.append(picture_numbers(rgb(frame, source.files.channels)))
-    return fit_other_scores(Features.collect(rows), np.array(pictures))
+    return fit_other_scores(Features.collect(rows), np.array(pictures), graphs.tap_layers)
 
 
 def rgb(frame: Bytes, channels: str) -> Bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.calibration.conformal import p_values
-from export.calibration.features import EvaluationGraphs
+from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.evaluation.scored_sets import FrameSet
 
 SHOWN, SHOWN_OF_A_SET = 6, 2

@@ -140,6 +140,11 @@ class FeatureKey:
         return cls(kind)
 
     @property
+    def is_of_layers(self) -> bool:
+        """Whether the feature is read inside the network, and not computed from its output."""
+        return self.kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS)
+
+    @property
     def output(self) -> str:
         """Name of the network's output that the feature is, or that the detector's graph computes it from."""
         return LATENT_SAMPLES if self.kind is FeatureKind.ENTROPY else str(self)
@@ -163,3 +168,11 @@ class FeatureKey:
             return f"{self.layer}, no sampling"
         fresh = "" if self.masks == "fixed" else f", {self.masks} masks"
         return f"{self.layer}, S = {self.samples}{fresh}"
+
+
+OUTPUT_FEATURES = (
+    FeatureKey(FeatureKind.LOGIT_MOMENTS),
+    FeatureKey(FeatureKind.CLASS_SHARE),
+    *(FeatureKey.output_score(kind, aggregate) for kind in OUTPUT_SCORES for aggregate in Aggregate),
+)
+"""Every feature that is computed from the network's output."""

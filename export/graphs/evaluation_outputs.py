@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Outputs of ``evaluation.onnx``, which an evaluation compares the score with, and the choice of a graph's outputs.
+"""Outputs of ``evaluation.onnx``, which detectors are fitted to and compared on, and the choice of a graph's outputs.
 
-``evaluation.onnx`` is not for the vehicle. It runs the same network on the same masks as ``segmentation.onnx`` and has two
-outputs more:
-
-- ``latent_moments`` ``(B, 2, C)`` float32: mean and log standard deviation of each tapped channel, without any sampling;
-- ``output_scores`` ``(B, 4)`` float32: the usual scores of a network's own output, ``OUTPUT_SCORES`` in this order.
-
-``segmentation.onnx`` is cut out of it, so that both compute the same bits.
+``evaluation.onnx`` is not for the vehicle. It runs the same network on the same masks as ``segmentation.onnx`` and gives
+every feature of a frame, each as an output under the name of its key (:mod:`export.features.key`). ``segmentation.onnx`` is
+cut out of it, so that both compute the same bits.
 """
 
 from collections.abc import Sequence
@@ -15,12 +11,19 @@ from collections.abc import Sequence
 import onnx
 from onnx import ModelProto
 
+from export.features.key import OUTPUT_FEATURES, FeatureKey
+
 EVALUATION = "evaluation.onnx"
 
-OUTPUT_SCORES = ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")
-"""Means over the pixels of a frame, higher = further from the training distribution: the entropy of the class probabilities,
-nats; minus the largest probability (Hendrycks and Gimpel 2017); minus the largest logit (Hendrycks et al. 2022); minus the
-logarithm of the sum of the logits' exponentials (Liu et al. 2020)."""
+
+def evaluation_features(layers: Sequence[str], *, segmented: bool) -> tuple[FeatureKey, ...]:
+    """Keys of every feature of a frame, in the order of the outputs.
+
+    Args:
+        layers: whose moments are observed.
+        segmented: whether the network gives its output.
+    """
+    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *(OUTPUT_FEATURES if segmented else ()))
 
 
 def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:

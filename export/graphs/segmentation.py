@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs from a camera frame: segmentation and latent samples, with or without the outputs of an evaluation."""
+"""The graphs from a camera frame: segmentation, latent samples and any other features."""
 
 import logging
 import warnings
+from collections.abc import Sequence
 
 import onnx
 import torch
@@ -10,76 +11,59 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from export.errors import ConversionError, first_line
+from export.features.key import FeatureKey
 from export.graphs.detector import OPSET
 from export.graphs.noise import NoiseSource
+from export.graphs.output_features import OutputFeatures
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.layers.preprocessing import Preprocessing
 from lsood_runtime.offline import noise_name
 
 
 class MonitoredNetwork(nn.Module):
-    """Preprocessing, the network with its sampled tap, and the chosen form of segmentation.
+    """Preprocessing, the network with its sampled tap, the chosen form of segmentation, and features of the frame.
 
     Args:
         preprocessing: frames to the network's input.
-        sampled: the network's input to ``(logits, latent_samples)``, or to ``latent_samples`` alone for kind ``none``.
+        sampled: the network's input to its logits, but for kind ``none``, and to those features that are read inside the
+            network, in their order (``export.sampling.sampler.Sampler.observe``); one tensor alone where there is but one.
         kind: ``classes`` gives the most likely class of each pixel, ``(B, h, w)`` uint8; ``logits`` the network's output as
             it is; ``none`` leaves the decoder out.
+        features: what is given beside the segmentation; the latent samples stand for the entropies.
     """
 
-    def __init__(self, preprocessing: Preprocessing, sampled: nn.Module, kind: str = "classes") -> None:
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        sampled: nn.Module,
+        kind: str = "classes",
+        features: Sequence[FeatureKey] = (FeatureKey.entropy(),),
+    ) -> None:
         super().__init__()
         if kind not in SEGMENTATION_KINDS:
             raise ValueError(
                 f"expected a segmentation kind among {', '.join(SEGMENTATION_KINDS)}, got {kind!r}: choose one"
             )
-        self.preprocessing, self.sampled, self.kind = preprocessing, sampled, kind
-        self.outputs = ["latent_samples"] if kind == "none" else ["segmentation", "latent_samples"]
+        of_output = [key for key in features if not key.is_of_layers]
+        if kind == "none" and of_output:
+            raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
+        self.preprocessing, self.sampled, self.kind, self.features = preprocessing, sampled, kind, tuple(features)
+        self.outputs = [*([] if kind == "none" else ["segmentation"]), *(key.output for key in features)]
 
     def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
-        """``(B, H, W, 3)`` uint8 to ``(segmentation, latent_samples)``, or ``(latent_samples,)`` for kind ``none``.
+        """``(B, H, W, 3)`` uint8 to ``outputs``.
 
         ``noise``: for masks of mode ``input``, ``(B, S, *noise_shape)`` float32 in [0, 1) for each site.
         """
-        images = self.preprocessing(frame)
+        given = self.sampled(self.preprocessing(frame), *noise)
+        values: tuple[Tensor, ...] = (given,) if isinstance(given, Tensor) else given
         if self.kind == "none":
-            return (self.sampled(images, *noise),)
-        logits, latent_samples = self.sampled(images, *noise)
-        return _segmentation(logits, self.kind), latent_samples
-
-
-class EvaluatedNetwork(nn.Module):
-    """A monitored network with the outputs of :mod:`export.graphs.evaluation_outputs` beside its own.
-
-    Args:
-        preprocessing: frames to the network's input.
-        observed: the network's input to ``(logits, latent_samples, latent_moments)``, without logits for kind ``none``.
-        kind: as for :class:`MonitoredNetwork`.
-    """
-
-    def __init__(self, preprocessing: Preprocessing, observed: nn.Module, kind: str = "classes") -> None:
-        super().__init__()
-        self.preprocessing, self.observed, self.kind = preprocessing, observed, kind
-        self.outputs = ["latent_samples", "latent_moments"]
-        if kind != "none":
-            self.outputs = ["segmentation", *self.outputs, "output_scores"]
-
-    def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
-        """``(B, H, W, 3)`` uint8 to ``outputs``; noise as for :class:`MonitoredNetwork`."""
-        observed: tuple[Tensor, ...] = self.observed(self.preprocessing(frame), *noise)
-        if self.kind == "none":
-            return observed
-        logits, latent_samples, latent_moments = observed
-        return _segmentation(logits, self.kind), latent_samples, latent_moments, output_scores(logits)
-
-
-def output_scores(logits: Tensor) -> Tensor:
-    """Confidence of the network's own output: ``(B, K, h, w)`` logits to ``(B, 4)``, in the order of ``OUTPUT_SCORES``."""
-    log_sum = logits.logsumexp(dim=1)
-    largest = logits.amax(dim=1)
-    log_probabilities = logits - log_sum[:, None]
-    entropy = -(log_probabilities.exp() * log_probabilities).sum(dim=1)
-    return torch.stack([entropy, -(largest - log_sum).exp(), -largest, -log_sum], dim=1).mean(dim=(2, 3))
+            return values
+        logits, *inside = values
+        found = dict(zip([key for key in self.features if key.is_of_layers], inside, strict=True))
+        of_output = OutputFeatures(logits)
+        segmentation = of_output.classes.to(torch.uint8) if self.kind == "classes" else logits
+        return segmentation, *(found[key] if key in found else of_output[key] for key in self.features)
 
 
 class BareNetwork(nn.Module):
@@ -92,15 +76,12 @@ class BareNetwork(nn.Module):
 
     def forward(self, frame: Tensor) -> Tensor:
         """``(B, H, W, 3)`` uint8 to the segmentation."""
-        return _segmentation(self.network(self.preprocessing(frame)), self.kind)
-
-
-def _segmentation(logits: Tensor, kind: str) -> Tensor:
-    return logits.argmax(1).to(torch.uint8) if kind == "classes" else logits
+        logits: Tensor = self.network(self.preprocessing(frame))
+        return logits.argmax(1).to(torch.uint8) if self.kind == "classes" else logits
 
 
 def segmentation_graph(
-    network: MonitoredNetwork | EvaluatedNetwork | BareNetwork,
+    network: MonitoredNetwork | BareNetwork,
     frame_height: int,
     frame_width: int,
     noise: NoiseSource | None = None,

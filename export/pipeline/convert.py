@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from onnx import ModelProto
 
+from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import seed_noise
-from export.graphs.segmentation import EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 
@@ -17,7 +18,7 @@ class ConvertedNetwork:
 
     Attributes:
         network: frame to segmentation and latent samples, in PyTorch.
-        evaluation: the same in ONNX with further outputs, see :mod:`export.graphs.evaluation_outputs`.
+        evaluation: the same in ONNX with every feature, see :mod:`export.graphs.evaluation_outputs`.
     """
 
     network: MonitoredNetwork
@@ -32,8 +33,11 @@ def convert_network(inputs: ExportInputs, sampled: SampledNetwork) -> ConvertedN
     """
     options = inputs.options
     height, width = inputs.frames.shape[:2]
-    observed = EvaluatedNetwork(inputs.preprocessing, sampled.sampler.observed, options.segmentation)
-    evaluation = segmentation_graph(observed, height, width, sampled.graph_noise)
+    sampler = sampled.sampler
+    features = evaluation_features(sampler.layers, segmented=sampler.with_output)
+    observed = sampler.observe([key for key in features if key.is_of_layers])
+    whole = MonitoredNetwork(inputs.preprocessing, observed, options.segmentation, features)
+    evaluation = segmentation_graph(whole, height, width, sampled.graph_noise)
     seed_noise(evaluation, options.seed)
-    network = MonitoredNetwork(inputs.preprocessing, sampled.sampler.module, options.segmentation)
+    network = MonitoredNetwork(inputs.preprocessing, sampler.module, options.segmentation)
     return ConvertedNetwork(network=network, evaluation=evaluation)

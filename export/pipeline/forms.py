@@ -34,6 +34,11 @@ def monitor_graphs(monitor: CalibratedMonitor, *, fuse: bool) -> dict[str, Model
     return graphs
 
 
+def evaluation_form(graphs: Mapping[str, ModelProto]) -> Form:
+    """Load the graph that gives every feature; noise that it draws stays inside."""
+    return one_graph(cpu_session(graphs[EVALUATION]))
+
+
 def runnable_forms(
     graphs: Mapping[str, ModelProto], sampled: SampledNetwork, traced: torch.jit.ScriptModule | None = None
 ) -> list[Form]:

@@ -50,6 +50,16 @@ class ExportOptions(NetworkOptions):
             adds_up=True,
         ),
     )
+    feature_layers: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "layers beside the tap whose channels' means and deviations are features; may be repeated (default: the last "
+            "one of each resolution on the way down; --list-layers shows them)",
+            _SAMPLING,
+            metavar="NAME",
+            adds_up=True,
+        ),
+    )
     mc_samples: int = field(default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S"))
     masks: Mode = field(
         default="fixed",

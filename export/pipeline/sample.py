@@ -9,6 +9,7 @@ import torch
 from export.checkpoint.probe import check_logits, run_once
 from export.graphs.noise import NoiseSource
 from export.pipeline.resolve import ExportInputs
+from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import resolve_taps
 
@@ -46,6 +47,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         example,
         taps,
         mc_samples=options.mc_samples,
+        observed=resolve_feature_layers(network, example, options.feature_layers),
         seed=options.seed,
         mode=options.masks,
         drop_prob=inputs.drop_prob,

@@ -8,9 +8,12 @@ import numpy as np
 import torch
 from onnx import ModelProto
 
+from export.bundle.feature_parity import FeatureReference, check_feature_parity, measure_feature_parity
 from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.pipeline.forms import monitor_graphs, runnable_forms
+from export.features.key import LATENT_SAMPLES
+from export.graphs.evaluation_outputs import evaluation_features
+from export.pipeline.forms import evaluation_form, monitor_graphs, runnable_forms
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 from export.precision.reduce import Reduction
@@ -18,7 +21,7 @@ from export.reporter import Reporter
 from export.sampling.reference_passes import sample_passes
 from lsood_runtime.offline import ParityRecord
 
-PARITY_FRAMES = 8
+PARITY_FRAMES, FEATURE_FRAMES = 8, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,4 +70,8 @@ def verify_monitor(
     forms = runnable_forms(graphs, sampled, traced)
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
     check_parity(parity, options.segmentation, monitor.calibration.tolerance)
+    features = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
+    plain = FeatureReference(inputs.preprocessing, network, [key for key in features if key.output != LATENT_SAMPLES])
+    shown = (frames[int(i)] for i in spread[:FEATURE_FRAMES])
+    check_feature_parity(measure_feature_parity(plain, evaluation_form(graphs), shown, sampled.graph_noise))
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)

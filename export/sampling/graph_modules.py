@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.layers.channel_means import channel_means
+from export.layers.channel_moments import channel_moments
 from export.layers.randomness import MaskedRandomness
 from export.sampling.site import Site
 
@@ -124,21 +125,12 @@ class MaskedMean(nn.Module):
         return self.site.randomness.masked_mean(features, weights, self.samples, self.site.mask_shape)
 
 
-class LatentMoments(nn.Module):
-    """Moments of a tap, which need no sampling: mean of each channel over its map, and log of its standard deviation.
-
-    The standard deviation is floored at 1e-5, so that a constant channel, and every channel of a tap without a map, gives
-    a finite number.
-    """
+class LayerMoments(nn.Module):
+    """Moments of a layer in the clean pass, which need no sampling."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2, C)``: means, then log standard deviations."""
-        if features.dim() == 2:
-            variance = torch.zeros_like(features)
-        else:
-            over = (2, 3) if features.dim() == 4 else (1,)
-            variance = features.var(dim=over, correction=0)
-        return torch.stack([channel_means(features), variance.clamp(min=1e-10).log() / 2], dim=1)
+        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2 C)``, see ``channel_moments``."""
+        return channel_moments(features)
 
 
 class ConcatLatents(nn.Module):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network as one flat graph of tensor operations, in which its stochastic layers and its taps are marked.
+"""A network as one flat graph of tensor operations, in which its stochastic layers, taps and observed layers are marked.
 
 Forward hooks put an operation of our own, which does nothing but copy, behind each marked layer; ``torch.export`` then
 follows the network with its hooks, and the marks come out as nodes of the graph.
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -20,12 +21,12 @@ from torch import Tensor, fx, nn
 from export.errors import ConversionError, first_line
 from export.layers.stochastic import recognise
 
-MarkRole = Literal["site", "tap"]
+MarkRole = Literal["site", "tap", "layer"]
 
 
 @torch.library.custom_op("lsood::mark", mutates_args=())
 def mark(x: Tensor, role: str, layer: str, call: int) -> Tensor:
-    """Copy ``x``; the node remembers which call of which layer it came from, and whether as a site or as a tap."""
+    """Copy ``x``; the node remembers which call of which layer it came from, and in which role."""
     del role, layer, call
     return x.clone()
 
@@ -63,17 +64,18 @@ class MarkedGraph:
 
 
 def is_mark(node: fx.Node) -> bool:
-    """Whether a node is a mark, of either role."""
+    """Whether a node is a mark, of any role."""
     return node.target is torch.ops.lsood.mark.default
 
 
-def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> MarkedGraph:
-    """Follow a network in evaluation mode, with every stochastic layer and every tap marked.
+def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str], observed: Sequence[str] = ()) -> MarkedGraph:
+    """Follow a network in evaluation mode, with every stochastic layer, every tap and every observed layer marked.
 
     Args:
         network: in evaluation mode; left as it was.
         example: ``(B, 3, H, W)`` float; only its shape beyond B matters.
-        taps: names of layers.
+        taps: names of layers to sample.
+        observed: names of layers to read in the clean pass.
 
     Raises:
         ConversionError: torch.export cannot follow the network with a free batch, or the network is random by itself.
@@ -82,7 +84,7 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
     batch = torch.export.Dim("batch", min=1)
     try:
         with _quiet(), torch.no_grad():
-            marked = _Marked(network, taps).eval()
+            marked = _Marked(network, taps, observed).eval()
             program = torch.export.export(marked, (frames,), strict=False, dynamic_shapes=({0: batch},))
             if any(_writes(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})
@@ -106,29 +108,31 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str]) -> Ma
 
 
 class _Marked(nn.Module):
-    """A network that gives its taps beside its output, so that torch.export keeps those that nothing else reads."""
+    """A network that gives marked layers beside its output, so that torch.export keeps those that nothing else reads."""
 
-    def __init__(self, network: nn.Module, taps: Sequence[str]) -> None:
+    def __init__(self, network: nn.Module, taps: Sequence[str], observed: Sequence[str]) -> None:
         super().__init__()
-        self.network, self.taps = network, taps
+        self.network, self.taps, self.observed = network, taps, observed
 
     def forward(self, x: Tensor) -> tuple[object, list[Tensor]]:
-        """``(B, 3, H, W)`` to the network's output and the marked output of each tap."""
+        """``(B, 3, H, W)`` to the network's output and the marked output of each tap and each observed layer."""
         calls: Counter[str] = Counter()
-        read: dict[str, Tensor] = {}
+        read: list[Tensor] = []
 
         def mark_site(layer: str, output: object) -> object:
             calls[layer] += 1
             return mark(output, "site", layer, calls[layer] - 1) if isinstance(output, Tensor) else output
 
-        def mark_tap(layer: str, output: object) -> None:
-            assert isinstance(output, Tensor)  # check_taps has refused every other layer
-            read[layer] = mark(output, "tap", layer, 0)
+        def mark_as(role: MarkRole, layer: str, output: object) -> None:
+            assert isinstance(output, Tensor)  # check_layers has refused every other layer
+            read.append(mark(output, role, layer, 0))
 
         hooks: list[tuple[Callable[[str, object], object], str]] = [
             (mark_site, name) for name, module in self.network.named_modules() if recognise(module)
         ]
-        hooks += [(mark_tap, name) for name in self.taps]  # behind the site's, where the tap is stochastic itself
+        # Behind the site's, where the layer is stochastic itself.
+        hooks += [(partial(mark_as, "tap"), name) for name in self.taps]
+        hooks += [(partial(mark_as, "layer"), name) for name in self.observed]
         handles = [
             self.network.get_submodule(name).register_forward_hook(
                 lambda _, __, output, hook=hook, name=name: hook(name, output)
@@ -136,7 +140,7 @@ class _Marked(nn.Module):
             for hook, name in hooks
         ]
         try:
-            return self.network(x), [read[tap] for tap in self.taps]
+            return self.network(x), read
         finally:
             for handle in handles:
                 handle.remove()

@@ -12,7 +12,7 @@ from export.layers.dropblock import DropBlockRandomness
 from export.layers.randomness import MaskedRandomness, Randomness
 from export.layers.stochastic import recognise
 from export.sampling.batch_region import ancestors, batch_dims
-from export.sampling.marked_graph import MarkedGraph
+from export.sampling.marked_graph import MarkedGraph, MarkRole
 from export.sampling.site import Site
 from export.sampling.taps import LayerInfo
 
@@ -38,11 +38,13 @@ class Plan:
 
     Attributes:
         readings: one for each tap, in the order of the latent's parts.
+        observed: by layer, the nodes whose values in the clean pass are observed.
         inline: the stochastic layers upstream of a tap, by their marks, in the order of execution.
         added: DropBlock added to taps, which no other layer sees.
     """
 
     readings: tuple[Reading, ...]
+    observed: dict[str, fx.Node]
     inline: dict[fx.Node, Site]
     added: tuple[Site, ...]
 
@@ -52,27 +54,29 @@ class Plan:
         return *self.inline.values(), *self.added
 
 
-def check_taps(layers: Sequence[LayerInfo], taps: Sequence[str]) -> None:
-    """Refuse taps that cannot be read.
+def check_layers(layers: Sequence[LayerInfo], names: Sequence[str]) -> None:
+    """Refuse taps and observed layers that cannot be read.
 
     Raises:
-        TapError: a tap does not run in a pass, runs more than once, or gives no tensor of two to four dimensions.
+        TapError: one does not run in a pass, runs more than once, or gives no tensor of two to four dimensions.
     """
-    for tap in taps:
-        calls = [layer for layer in layers if layer.name == tap]
+    for name in names:
+        calls = [layer for layer in layers if layer.name == name]
         if len(calls) != 1:
             times = "does not" if not calls else f"runs {len(calls)} times"
-            raise TapError(f"expected a layer that runs once in a forward pass, {tap} {times}: list the layers that do")
+            raise TapError(
+                f"expected a layer that runs once in a forward pass, {name} {times}: list the layers that do"
+            )
         shape = calls[0].output_shape
         if shape is None:
-            inner = [layer.name for layer in layers if layer.name.startswith(f"{tap}.") and layer.output_shape]
+            inner = [layer.name for layer in layers if layer.name.startswith(f"{name}.") and layer.output_shape]
             remedy = f"tap a layer inside it, such as {inner[-1]}" if inner else "tap a layer that returns one tensor"
             raise TapError(
-                f"expected a layer whose output is a tensor, {calls[0].class_name} {tap} gives something else: {remedy}"
+                f"expected a layer whose output is a tensor, {calls[0].class_name} {name} gives something else: {remedy}"
             )
         if len(shape) not in (2, 3, 4):
             raise TapError(
-                f"expected a tap of shape (B, C, H, W), (B, N, C) or (B, C), {tap} gives {shape}: tap a layer near it"
+                f"expected a tap of shape (B, C, H, W), (B, N, C) or (B, C), {name} gives {shape}: tap a layer near it"
             )
 
 
@@ -80,6 +84,7 @@ def plan_sampling(
     network: nn.Module,
     marked: MarkedGraph,
     taps: Sequence[str],
+    observed: Sequence[str] = (),
     drop_prob: float | None = None,
     block_size: int | None = None,
 ) -> Plan:
@@ -91,7 +96,8 @@ def plan_sampling(
     Args:
         network: the one that ``marked`` came from.
         marked: its graph.
-        taps: names of layers.
+        taps: names of layers to sample.
+        observed: names of layers to read in the clean pass.
         drop_prob: DropBlock's p, given together with ``block_size``, or not at all.
         block_size: DropBlock's b, in cells of the map.
 
@@ -100,7 +106,7 @@ def plan_sampling(
             that cannot be sampled.
     """
     given = _given(drop_prob, block_size)
-    sources = {tap: _source(marked, tap) for tap in taps}
+    sources = {tap: _source(marked, "tap", tap) for tap in taps}
     upstream = {tap: ancestors([source]) for tap, source in sources.items()}
     inline: dict[fx.Node, Site] = {}
     for (layer, call), node in marked.marks("site").items():
@@ -127,7 +133,8 @@ def plan_sampling(
         else:
             at_tap = inline.get(source)
             readings.append(Reading(source.all_input_nodes[0] if at_tap else source, at_tap, channels))
-    return Plan(tuple(readings), inline, tuple(added))
+    read = {layer: _source(marked, "layer", layer) for layer in observed}
+    return Plan(tuple(readings), read, inline, tuple(added))
 
 
 def _given(drop_prob: float | None, block_size: int | None) -> DropBlockRandomness | None:
@@ -140,17 +147,17 @@ def _given(drop_prob: float | None, block_size: int | None) -> DropBlockRandomne
     return DropBlockRandomness.of_constants(drop_prob, block_size)
 
 
-def _source(marked: MarkedGraph, tap: str) -> fx.Node:
-    """The node that gives a tap's output."""
-    node = marked.marks("tap").get((tap, 0))
+def _source(marked: MarkedGraph, role: MarkRole, layer: str) -> fx.Node:
+    """The node that gives the output of a tap or of an observed layer."""
+    node = marked.marks(role).get((layer, 0))
     if node is None:
         raise TapError(
-            f"expected {tap} in the network's graph, torch.export kept it apart: tap a layer outside its branch"
+            f"expected {layer} in the network's graph, torch.export kept it apart: tap a layer outside its branch"
         )
     source = node.all_input_nodes[0]
     if batch_dims(source.meta["val"], marked.batch) != {0: marked.batch}:
         raise TapError(
-            f"expected a tap with the frames in its first dimension, {tap} gives {tuple(source.meta['val'].shape)} for "
+            f"expected a {role} with the frames in its first dimension, {layer} gives {tuple(source.meta['val'].shape)} for "
             f"{marked.batch} frames: tap a layer near it"
         )
     return source

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sampled graph: the network once per frame, the region behind its first masks in batch S * B, the latent samples."""
+"""The sampled graph: the network once per frame, the region behind its first masks in batch S * B, features of both."""
 
 import operator
+from collections.abc import Sequence
 
 from torch import fx, nn
 
+from export.features.key import FeatureKey, FeatureKind
 from export.layers.mask_mode import Mode
 from export.sampling.batch_region import Region, Role, descendants
 from export.sampling.graph_modules import (
@@ -12,7 +14,7 @@ from export.sampling.graph_modules import (
     BankWeights,
     ConcatLatents,
     FreshNoise,
-    LatentMoments,
+    LayerMoments,
     MaskedMean,
     NoiseWeights,
     RepeatFrames,
@@ -51,25 +53,34 @@ class SampledGraph:
         for node in self.region.nodes:
             self._sampled[node] = self._write_sampled(node)
         self._latent_samples = self._concat([self._read(reading) for reading in plan.readings])
-        self._moments = self._concat(
-            [self._call(LatentMoments(), self._clean[reading.value]) for reading in plan.readings]
-        )
+        self._moments = {
+            layer: self._call(LayerMoments(), self._clean[value]) for layer, value in plan.observed.items()
+        }
 
-    def module(self, with_output: bool, with_moments: bool = False) -> fx.GraphModule:
-        """Make a module of the graph: output, latent samples, moments; it holds the weights that it reads and no others."""
+    def module(self, with_output: bool, features: Sequence[FeatureKey]) -> fx.GraphModule:
+        """Make a module of the graph; it holds the weights that it reads and no others.
+
+        Args:
+            with_output: whether the network's output comes first.
+            features: what comes behind it, in this order: latent samples for the entropies, moments of observed layers.
+        """
         copies: dict[fx.Node, fx.Node] = {}
         graph = fx.Graph()
         graph.graph_copy(self._graph, copies)
-        outputs = [copies[self._latent_samples]]
+        outputs = [copies[self._feature(key)] for key in features]
         if with_output:
             assert self._marked.output is not None  # build_sampler refuses to promise an output that is not there
             outputs.insert(0, copies[self._clean[self._marked.output]])
-        if with_moments:
-            outputs.append(copies[self._moments])
         graph.output(tuple(outputs) if len(outputs) > 1 else outputs[0])
         whole = fx.GraphModule(self._marked.module, graph)
         whole.graph.eliminate_dead_code()
         return fx.GraphModule(whole, whole.graph, "SampledNetwork")
+
+    def _feature(self, key: FeatureKey) -> fx.Node:
+        if key.kind is FeatureKind.ENTROPY:
+            return self._latent_samples
+        assert key.layer is not None  # of moments; others are computed from the output
+        return self._moments[key.layer]
 
     def _concat(self, latents: list[fx.Node]) -> fx.Node:
         return latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)

@@ -11,10 +11,11 @@ from typing import get_args
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, TapError
+from export.features.key import FeatureKey
 from export.layers.mask_mode import Mode
 from export.sampling.marked_graph import mark_network
 from export.sampling.mask_bank import MaskBank, check_no_drop_probability, draw_mask_bank
-from export.sampling.plan import check_taps, plan_sampling
+from export.sampling.plan import check_layers, plan_sampling
 from export.sampling.sampled_graph import SampledGraph
 from export.sampling.site import Site
 from export.sampling.taps import list_layers
@@ -29,8 +30,9 @@ class Sampler:
             ``latent_samples`` alone where the output was not asked for. ``latent_samples`` is ``(B, S, C)`` float32;
             ``latent_samples[b, s]`` belongs to frame b. ``noise`` is empty but for mode ``input``: then one tensor
             for each site, ``(B, S, *noise_shape)`` float32 in [0, 1).
-        observed: the same with one more output, ``(B, 2, C)`` float32: mean and log standard deviation of each channel of
-            the taps in the clean pass, see :class:`export.sampling.graph_modules.LatentMoments`.
+        graph: what further modules are made of by :meth:`observe`.
+        with_output: whether the modules give the network's output.
+        layers: names of the layers whose moments can be observed: the taps, then others.
         taps: names of the sampled layers, in the order of the latent's parts.
         channels: C, over all taps.
         samples: S.
@@ -42,7 +44,9 @@ class Sampler:
     """
 
     module: fx.GraphModule
-    observed: fx.GraphModule
+    graph: SampledGraph
+    with_output: bool
+    layers: tuple[str, ...]
     taps: tuple[str, ...]
     channels: int
     samples: int
@@ -56,6 +60,19 @@ class Sampler:
         """Digest of the mask bank; None where masks are not fixed."""
         return None if self.bank is None else self.bank.sha256
 
+    def observe(self, features: Sequence[FeatureKey]) -> fx.GraphModule:
+        """Make a module that gives the network's output, where it was asked for, and features of its layers.
+
+        Args:
+            features: entropies stand for the latent samples ``(B, S, C)``; moments of any of ``layers`` are ``(B, 2 C)``,
+                see :func:`export.layers.channel_moments.channel_moments`.
+
+        Returns:
+            ``forward(x, *noise)`` with one output for each feature, in their order, behind the network's; a tensor alone
+            where there is but one.
+        """
+        return self.graph.module(self.with_output, features)
+
 
 def build_sampler(
     network: nn.Module,
@@ -63,6 +80,7 @@ def build_sampler(
     taps: Sequence[str],
     *,
     mc_samples: int,
+    observed: Sequence[str] = (),
     seed: int = 0,
     mode: Mode = "fixed",
     drop_prob: float | None = None,
@@ -77,6 +95,7 @@ def build_sampler(
         example: an input of the network; H and W are fixed by it, B is free.
         taps: names of layers, as :func:`export.sampling.taps.resolve_taps` gives them.
         mc_samples: S.
+        observed: names of further layers whose moments can be read.
         seed: of the mask bank.
         mode: see :class:`Sampler`.
         drop_prob: DropBlock's p, for every DropBlock layer upstream, or for one added to a tap that has none.
@@ -85,7 +104,7 @@ def build_sampler(
         force: accept constants under which more than 5 % of masks drop nothing.
 
     Raises:
-        TapError: a tap or a site cannot be sampled, or its masks drop nothing too often.
+        TapError: a tap or a site cannot be sampled, a layer cannot be observed, or its masks drop nothing too often.
         ConversionError: torch.export cannot follow the network, or its output is not one tensor.
         ValueError: S below 1, an unknown mode, or a network in training mode.
     """
@@ -95,20 +114,23 @@ def build_sampler(
         raise ValueError(f"expected a mask mode among {', '.join(get_args(Mode))}, got {mode!r}: choose one")
     if not taps:
         raise TapError("expected at least one tap, got none: name a layer")
-    check_taps(list_layers(network, example), taps)
-    marked = mark_network(network, example, taps)
+    layers = tuple(dict.fromkeys([*taps, *observed]))
+    check_layers(list_layers(network, example), layers)
+    marked = mark_network(network, example, taps, layers)
     if with_output and marked.output is None:
         raise ConversionError(
             "expected a network that returns one tensor of logits, it returns something else: wrap it in a module that "
             "returns the logits alone, or leave the segmentation out"
         )
-    plan = plan_sampling(network, marked, taps, drop_prob, block_size)
+    plan = plan_sampling(network, marked, taps, layers, drop_prob, block_size)
     check_no_drop_probability(plan.sites, force)
     bank = draw_mask_bank(plan.sites, mc_samples, seed, force) if mode == "fixed" else None
     graph = SampledGraph(marked, plan, mc_samples, mode, bank)
     return Sampler(
-        module=graph.module(with_output),
-        observed=graph.module(with_output, with_moments=True),
+        module=graph.module(with_output, [FeatureKey.entropy()]),
+        graph=graph,
+        with_output=with_output,
+        layers=layers,
         taps=tuple(taps),
         channels=sum(reading.channels for reading in plan.readings),
         samples=mc_samples,

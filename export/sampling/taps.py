@@ -99,6 +99,16 @@ def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, 
     """
     if not names:
         return (_only_drop_block(network),)
+    check_names(network, names)
+    return tuple(names)
+
+
+def check_names(network: nn.Module, names: Sequence[str]) -> None:
+    """Refuse names of layers that a network does not have.
+
+    Raises:
+        TapError: there is no such layer, or a layer is named twice.
+    """
     known = [name for name, _ in network.named_modules() if name]
     for name in names:
         if name not in known:
@@ -106,7 +116,6 @@ def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, 
     repeated = [name for name in names if list(names).count(name) > 1]
     if repeated:
         raise TapError(f"expected each layer once, got {repeated[0]!r} twice: remove one")
-    return tuple(names)
 
 
 def _only_drop_block(network: nn.Module) -> str:

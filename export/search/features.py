@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from export.anomalies.frame_set import FrameSource
 from export.detectors.entropy import latent_entropy
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
-from export.features.key import FeatureKey, FeatureKind
-from export.graphs.evaluation_outputs import OUTPUT_SCORES
+from export.features.key import OUTPUT_SCORES, FeatureKey
 from export.graphs.monitor_forms import run_graph
 from export.reporter import Reporter
 from export.search.graphs import SearchGraphs
@@ -47,14 +46,13 @@ def collect(graphs: SearchGraphs, frames: FrameSource, reporter: Reporter) -> Se
 
 def _features_of_frame(graphs: SearchGraphs, frame: NDArray[np.uint8]) -> dict[FeatureKey, Floats]:
     outputs = run_graph(graphs.session, frame[None], [])
-    samples, moments = outputs["latent_samples"][0], outputs["latent_moments"][0]
+    samples = outputs["latent_samples"][0]
     found: dict[FeatureKey, Floats] = {}
     for count in graphs.samples:
         entropy = latent_entropy(samples[:count], graphs.neighbors)
         found |= {FeatureKey.entropy(tap.name, count): entropy[tap.start : tap.stop] for tap in graphs.taps}
-    found |= {FeatureKey.moments(tap.name): moments[:, tap.start : tap.stop].ravel() for tap in graphs.taps}
-    scores = outputs["output_scores"][0]
-    found |= {FeatureKey.output_score(FeatureKind(name)): scores[i : i + 1] for i, name in enumerate(OUTPUT_SCORES)}
+    of_frame = [*(FeatureKey.moments(tap.name) for tap in graphs.taps), *map(FeatureKey.output_score, OUTPUT_SCORES)]
+    found |= {key: outputs[str(key)][0] for key in of_frame}
     if graphs.guide is not None:
         latent_samples = run_graph(graphs.guide.session, frame[None], [])["latent_samples"][0]
         found[graphs.guide.key] = latent_entropy(latent_samples, DEFAULT_NEIGHBORS)

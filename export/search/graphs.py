@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import check_logits, run_once
-from export.features.key import FeatureKey
+from export.features.key import OUTPUT_SCORES, FeatureKey
 from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
-from export.graphs.segmentation import BareNetwork, EvaluatedNetwork, MonitoredNetwork, segmentation_graph
+from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.dropblock import is_drop_block
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_constants import resolve_drop_block
@@ -140,7 +140,11 @@ class SearchNetwork:
         return segmentation_graph(MonitoredNetwork(self._preprocessing, sampler.module), self._height, self._width)
 
     def _session(self, sampler: Sampler) -> ort.InferenceSession:
-        graph = segmentation_graph(EvaluatedNetwork(self._preprocessing, sampler.observed), self._height, self._width)
+        features = [FeatureKey.entropy(), *map(FeatureKey.moments, sampler.layers)]
+        features += map(FeatureKey.output_score, OUTPUT_SCORES)
+        observed = sampler.observe([key for key in features if key.is_of_layers])
+        network = MonitoredNetwork(self._preprocessing, observed, features=features)
+        graph = segmentation_graph(network, self._height, self._width)
         seed_noise(graph, self._options.seed)
         return cpu_session(graph)
 

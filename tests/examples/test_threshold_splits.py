@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from export.calibration.feature_files import save_features
-from export.calibration.features import Features
+from export.features.files import save_features
+from export.features.frames import Features
+from export.features.key import FeatureKey
 from tests.paths import EXAMPLES
 
 EXAMPLE = EXAMPLES / "threshold_splits.py"
@@ -19,7 +20,7 @@ def test_threshold_splits_of_exchangeable_frames_keep_the_promised_rate(tmp_path
     rng = np.random.default_rng(0)
     names = np.array([f"{'ab'[i % 2]}_{i:04d}.png" for i in range(300)])
     entropy = rng.normal(size=(300, 6)).astype(np.float32)
-    features = Features(names, entropy, np.zeros(300), np.zeros((300, 12), np.float32), np.zeros((300, 4), np.float32))
+    features = Features(names, np.zeros(300), {FeatureKey.entropy(): entropy})
     save_features(tmp_path / "day.npz", features, "0" * 64)
     command = [sys.executable, str(EXAMPLE), "--features", str(tmp_path / "day.npz"), "--splits", "40"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -33,8 +33,8 @@ NETWORK = """
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap --mc-samples
-        --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap
+        --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
     calibrate: f"{ALWAYS} {CALIBRATION} --frames --features --save-features --out --overwrite --threads",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --operating-point --hurting --seed --threads --report --json --update-card""",

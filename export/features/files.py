@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Save and load features of frames, so that shards measured on several machines give one calibration.
 
-The density, the nearest neighbours and the classifier need every frame's entropies, so these are saved; the
-covariance follows from them. Shards read in the order of recording give the very detector that one pass gives.
+Every feature of every frame is saved under the name
+of its key. Shards read in the order of recording give the very detector that one pass gives.
 """
 
 import io
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from export.atomic_write import atomic_file
-from export.calibration.features import Features
 from export.destination import check_parent_folder
 from export.errors import UsageError
+from export.features.frames import Features
+from export.features.key import OUTPUT_SCORES, FeatureKey
 
-_NETWORK = "network_sha256"
+_NETWORK, _NAMES, _SCORE = "network_sha256", "names", "score"
+_OLD_MOMENTS, _OLD_SCORES = "moments", "output_scores"
 
 
 def check_features_file(path: Path) -> None:
@@ -48,8 +49,8 @@ def save_features(path: Path, features: Features, network_sha256: str) -> None:
         UsageError: another suffix, or a folder that cannot be written to.
     """
     _check_suffix(path)
-    arrays: dict[str, Any] = {field.name: getattr(features, field.name) for field in fields(features)}
-    arrays[_NETWORK] = np.array(network_sha256)
+    arrays: dict[str, Any] = {str(key): values for key, values in features.values.items()}
+    arrays |= {_NAMES: features.names, _SCORE: features.score, _NETWORK: np.array(network_sha256)}
     try:
         with atomic_file(path) as file:
             np.savez_compressed(file, **arrays)
@@ -78,7 +79,8 @@ def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
 def _load(path: Path, network_sha256: str) -> Features:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            features = Features(**{field.name: arrays[field.name] for field in fields(Features)})
+            values = {name: arrays[name] for name in arrays.files if name not in (_NETWORK, _NAMES, _SCORE)}
+            features = Features(arrays[_NAMES], arrays[_SCORE], _by_key(values))
             network = str(arrays[_NETWORK])
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise UsageError(
@@ -89,3 +91,13 @@ def _load(path: Path, network_sha256: str) -> Features:
             f"expected features that this bundle's network measured, {path} is of another: measure them again"
         )
     return features
+
+
+def _by_key(values: dict[str, Any]) -> dict[FeatureKey, Any]:
+    """Arrays by key; a file of before there were keys has four scores together, and moments of a layer without a name."""
+    if _OLD_SCORES in values:
+        scores = values.pop(_OLD_SCORES)
+        values.pop(_OLD_MOMENTS)
+        kinds = OUTPUT_SCORES[: scores.shape[1]]
+        values |= {str(FeatureKey.output_score(kind)): scores[:, i : i + 1] for i, kind in enumerate(kinds)}
+    return {FeatureKey.parse(name): rows for name, rows in values.items()}

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare every feature of ``evaluation.onnx`` with PyTorch's layers and NumPy in float64, and refuse a bundle that differs.
+
+The reference shares no code with the graph: hooks read the unchanged network, and NumPy computes the features from what they
+read. The entropies are not among them: ``export.bundle.parity`` compares the latent samples that they are computed from.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from torch import Tensor, nn
+
+from export.errors import ParityError
+from export.features.key import Aggregate, FeatureKey, FeatureKind
+from export.graphs.monitor_forms import Form, class_maps
+from export.graphs.noise import NoiseSource
+from export.graphs.output_features import grid_stride
+
+FEATURE_TOLERANCE = 1e-4
+_FLOOR = 1e-5
+_SMALL = 0.1
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FeatureReference:
+    """The PyTorch network, from which features are computed without any graph.
+
+    Attributes:
+        preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
+        network: in evaluation mode.
+        features: keys of what is compared.
+    """
+
+    preprocess: Callable[[Tensor], Tensor]
+    network: nn.Module
+    features: Sequence[FeatureKey]
+
+    def read(self, frame: NDArray[np.uint8]) -> tuple[dict[str, Floats], Floats]:
+        """Output of each layer that has moments among the features, and of the network, for one ``(1, H, W, 3)`` frame."""
+        layers = [key.layer for key in self.features if key.layer is not None]
+        seen: dict[str, Floats] = {}
+
+        def keep(layer: str, output: Tensor) -> None:
+            seen[layer] = output[0].double().numpy()  # a copy: a layer behind it may work in place
+
+        handles = [
+            self.network.get_submodule(layer).register_forward_hook(lambda _, __, output, at=layer: keep(at, output))
+            for layer in layers
+        ]
+        try:
+            with torch.inference_mode():
+                output = self.network(self.preprocess(torch.from_numpy(frame)))
+        finally:
+            for handle in handles:
+                handle.remove()
+        logits = output[0].double().numpy() if isinstance(output, Tensor) else np.zeros(0)
+        return seen, logits
+
+
+def measure_feature_parity(
+    reference: FeatureReference, evaluation: Form, frames: Iterable[NDArray[np.uint8]], noise: NoiseSource
+) -> dict[FeatureKey, float]:
+    """Run the evaluation graph over frames and keep the largest difference of each feature from the reference.
+
+    The class map is the graph's own, since a pixel on which two classes are equal falls either way; ``segmentation`` is
+    compared by itself.
+
+    Args:
+        reference: the PyTorch network.
+        evaluation: the graph.
+        frames: each ``(H, W, 3)`` uint8.
+        noise: for masks that are not fixed, frame by frame.
+
+    Returns:
+        By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, or
+        of a tenth of the layer's largest where that is more; scores in units of themselves, of 1 or of a tenth of the largest
+        logit, whichever is largest; shares of classes as they are.
+    """
+    worst = dict.fromkeys(reference.features, 0.0)
+    for frame in map(np.array, frames):
+        got = evaluation(frame[None], noise.draw())
+        layers, logits = reference.read(frame[None])
+        classes = class_maps(got["segmentation"])[0].astype(np.int64) if "segmentation" in got else None
+        for key in reference.features:
+            value = got[str(key)][0].astype(np.float64)
+            difference = _difference(key, value, layers, logits, classes)
+            worst[key] = max(worst[key], difference) if math.isfinite(difference) else math.inf
+    return worst
+
+
+def check_feature_parity(differences: Mapping[FeatureKey, float]) -> None:
+    """Refuse a graph of which a feature differs by more than its tolerance.
+
+    Raises:
+        ParityError: it names the feature that differs most.
+    """
+    if not differences:
+        return
+    key = max(differences, key=lambda key: differences[key])
+    if not differences[key] <= FEATURE_TOLERANCE:
+        raise ParityError(
+            f"expected differences of at most {FEATURE_TOLERANCE:.3g}, the exported graph disagrees with the PyTorch network "
+            f"in the feature {key} by {differences[key]:.3g}; no bundle was written: check that the network computes in "
+            "float32, or leave the layer out by --feature-layers"
+        )
+
+
+def _difference(
+    key: FeatureKey, got: Floats, layers: Mapping[str, Floats], logits: Floats, classes: NDArray[np.int64] | None
+) -> float:
+    if key.layer is not None:
+        return _of_moments(got, _cells(layers[key.layer]))
+    assert classes is not None  # features of the output are given beside a segmentation
+    stride = grid_stride(*logits.shape[1:])
+    grid = logits[:, ::stride, ::stride].reshape(len(logits), -1)
+    if key.kind is FeatureKind.LOGIT_MOMENTS:
+        return _of_moments(got, grid)
+    if key.kind is FeatureKind.CLASS_SHARE:
+        shown = classes[::stride, ::stride].ravel()
+        return float(np.abs(got - np.bincount(shown, minlength=len(logits)) / shown.size).max())
+    assert key.aggregate is not None
+    boundary = _boundary(classes)[::stride, ::stride].ravel()
+    expected = _aggregate(pixel_scores(key.kind, grid), key.aggregate, boundary)
+    unit = max(1.0, abs(expected), _SMALL * float(np.abs(logits).max()))
+    return abs(float(got[0]) - expected) / unit
+
+
+def _cells(layer: Floats) -> Floats:
+    """One frame's output of a layer as ``(C, cells)``: a map, tokens or a vector."""
+    if layer.ndim == 2:
+        return layer.T
+    return layer.reshape(len(layer), -1)
+
+
+def _of_moments(got: Floats, cells: Floats) -> float:
+    means, deviations = cells.mean(axis=1), np.maximum(cells.std(axis=1), _FLOOR)
+    got_means, got_logs = np.split(got, 2)
+    unit = max(float(np.abs(means).max()), float(deviations.max()))
+    error = np.abs(np.exp(got_logs) - deviations) / np.maximum(deviations, _SMALL * deviations.max())
+    return float(max(np.abs(got_means - means).max() / unit, error.max()))
+
+
+def pixel_scores(kind: FeatureKind, logits: Floats) -> Floats:
+    """Score of each pixel, ``(n,)``, from logits ``(K, n)``."""
+    total = logsumexp(logits, axis=0)
+    if kind is FeatureKind.ENERGY:
+        scores = -total
+    elif kind is FeatureKind.MAXIMUM_LOGIT:
+        scores = -logits.max(axis=0)
+    elif kind is FeatureKind.MAXIMUM_SOFTMAX:
+        scores = -np.exp(logits.max(axis=0) - total)
+    else:
+        probabilities = np.exp(logits - total)
+        scores = -(probabilities * (logits - total)).sum(axis=0)
+    return np.asarray(scores, np.float64)
+
+
+def _aggregate(scores: Floats, aggregate: Aggregate, boundary: NDArray[np.bool_]) -> float:
+    if aggregate is Aggregate.WORST5:
+        return float(np.sort(scores)[-math.ceil(0.05 * len(scores)) :].mean())
+    if aggregate in (Aggregate.Q90, Aggregate.Q95):
+        return float(np.quantile(scores, {Aggregate.Q90: 0.9, Aggregate.Q95: 0.95}[aggregate]))
+    everywhere = np.ones_like(boundary)
+    chosen = {Aggregate.BOUNDARY: boundary, Aggregate.INTERIOR: ~boundary}.get(aggregate, everywhere)
+    return float(scores[chosen if chosen.any() else everywhere].mean())
+
+
+def _boundary(classes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Pixels with a neighbour of another class above, below, left or right."""
+    around = np.pad(classes, 1, mode="edge")
+    inner = (slice(1, -1), slice(1, -1))
+    changed = [np.roll(around, step, axis)[inner] != classes for step in (-1, 1) for axis in (0, 1)]
+    edge: NDArray[np.bool_] = np.logical_or.reduce(changed)
+    return edge

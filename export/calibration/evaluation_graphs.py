@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure the features of frames with a bundle's graphs, to fit and compare detectors; needs no torch."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from export.detectors.entropy import latent_entropy
+from export.errors import UsageError
+from export.features.frames import FrameFeatures
+from export.features.key import LATENT_SAMPLES, OUTPUT_SCORES, FeatureKey
+from export.graphs.evaluation_outputs import EVALUATION
+from export.graphs.monitor_forms import run_graph
+from export.graphs.noise import NoiseSource
+from lsood_runtime import Manifest
+from lsood_runtime.offline import WEIGHTS_FILE, Bundle, open_bundle, session_options
+
+_OLD_MOMENTS, _OLD_SCORES = "latent_moments", "output_scores"
+
+
+class EvaluationGraphs:
+    """A bundle's evaluation graph and detector on the CPU.
+
+    Masks that are not fixed are drawn from the seed in the manifest, anew in every instance.
+
+    Attributes:
+        contents: the verified bundle in memory; later changes of its folder have no effect.
+        manifest: of the bundle.
+        tap_layers: names under which the taps' moments are found among the features; one for all taps together where the
+            bundle is of schema 2.
+
+    Args:
+        bundle: the folder; every file of it is read once and verified.
+        threads: of ONNX Runtime within an operator; None for one a core.
+
+    Raises:
+        BundleError: the bundle is incomplete, damaged or of another schema.
+        UsageError: it has no evaluation graph.
+    """
+
+    def __init__(self, bundle: Path, threads: int | None = None) -> None:
+        self.contents: Bundle = open_bundle(bundle)
+        self.manifest: Manifest = self.contents.manifest
+        if EVALUATION not in self.contents.files:
+            raise UsageError(f"expected {EVALUATION} in {bundle}, the bundle has none: export it again")
+        self._evaluation, self._detector = (
+            _session(graph, self.contents.weights, threads)
+            for graph in (self.contents.files[EVALUATION], self.contents.detector)
+        )
+        taps = self.manifest.tap.layers
+        concatenated = _OLD_MOMENTS in {value.name for value in self._evaluation.get_outputs()}
+        self.tap_layers: tuple[str, ...] = (" + ".join(taps),) if concatenated else taps
+        self._detector_inputs = [value.name for value in self._detector.get_inputs()]
+        self._gives_entropy = "entropy" in {value.name for value in self._detector.get_outputs()}
+        masks = self.manifest.masks
+        self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
+
+    def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
+        """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
+
+        Raises:
+            UsageError: a frame of another size.
+        """
+        contract = self.manifest.input
+        if frame.shape != (contract.frame_height, contract.frame_width, 3):
+            raise UsageError(
+                f"expected frames of {contract.frame_width}x{contract.frame_height}, as the bundle takes them, "
+                f"got {frame.shape[1]}x{frame.shape[0]}: one bundle is for one camera"
+            )
+        outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
+        fed = {name: outputs[name] for name in self._detector_inputs}
+        score, *entropy = self._detector.run(["score", *(["entropy"] if self._gives_entropy else [])], fed)
+        segmentation: NDArray[Any] | None = outputs.pop("segmentation")[0] if "segmentation" in outputs else None
+        if self.manifest.segmentation.kind == "logits" and segmentation is not None:
+            segmentation = segmentation.argmax(axis=0).astype(np.uint8)
+        latent_samples = outputs.pop(LATENT_SAMPLES)[0]
+        values = {FeatureKey.entropy(): entropy[0][0] if entropy else self._entropy(latent_samples)}
+        for name, value in self._by_todays_names(outputs).items():
+            values[FeatureKey.parse(name)] = value[0]
+        return FrameFeatures(float(score[0]), values, segmentation)
+
+    def _entropy(self, latent_samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Entropies of a frame for a detector that does not read them."""
+        record = self.manifest.entropy
+        return latent_entropy(latent_samples, record.neighbors, record.min_dist).astype(np.float32)
+
+    def _by_todays_names(self, outputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Outputs by the names of their keys; a bundle of schema 2 gives the moments of all taps and four scores together."""
+        if _OLD_MOMENTS not in outputs:
+            return outputs
+        (layer,) = self.tap_layers
+        renamed = {str(FeatureKey.moments(layer)): outputs[_OLD_MOMENTS].reshape(1, -1)}
+        scores = outputs.get(_OLD_SCORES, np.zeros((1, 0), np.float32))
+        for i, kind in enumerate(OUTPUT_SCORES[: scores.shape[1]]):
+            renamed[str(FeatureKey.output_score(kind))] = scores[:, i : i + 1]
+        return renamed
+
+
+def _session(graph: bytes, weights: dict[str, bytes], threads: int | None) -> ort.InferenceSession:
+    options = session_options(threads)
+    if weights:
+        buffer = weights[WEIGHTS_FILE]
+        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [buffer], [len(buffer)])
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def measure(
+    graphs: EvaluationGraphs, frames: Iterable[tuple[str, NDArray[np.uint8]]]
+) -> Iterator[tuple[str, FrameFeatures]]:
+    """Run named frames through the graphs, one at a time.
+
+    Raises:
+        UsageError: a frame of another size, or one with a feature that is not finite; the message names it.
+    """
+    for name, frame in frames:
+        try:
+            features = graphs(frame)
+        except UsageError as error:
+            raise UsageError(f"{name}: {error}") from error
+        for key, values in features.values.items():
+            if not np.isfinite(values).all():
+                raise UsageError(
+                    f"expected finite features, the frame {name} gives NaN or infinity in {key}: look at it, or drop it"
+                )
+        yield name, features

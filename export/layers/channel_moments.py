@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moments of a layer's output: mean and log standard deviation of each channel over its map."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MIN_DEVIATION = 1e-5
+"""Floor of a standard deviation, so that a constant channel, and every channel of one cell, has a finite logarithm."""
+
+_STRIDE = 4
+
+
+def channel_moments(features: Tensor) -> Tensor:
+    """Mean of each channel over its map, then the logarithms of the standard deviations.
+
+    Both are taken of the differences from a shift, the mean of every fourth row and column, in one pass for both sums::
+
+        c = mean of a grid of cells;  m = mean(x - c);  mean = c + m;  variance = mean((x - c)^2) - m^2
+
+    The grid holds at least a sixteenth of the cells, so ``|m|`` is at most ``sqrt(15)`` standard deviations whatever the map
+    holds, and the difference loses at most a factor of 16 of float32's precision: an offset of the map costs nothing beyond
+    the rounding of the map itself. ``mean(x^2) - mean(x)^2`` would lose all of it from offsets of some 1e3 deviations on,
+    and two passes around ``mean(x)`` as much as the error of that mean.
+
+    The form was chosen by its cost in ONNX Runtime on the CPU (benchmarks/NOTES.md).
+
+    Args:
+        features: ``(N, C, H, W)``, ``(N, T, C)`` or ``(N, C)`` float32.
+
+    Returns:
+        ``(N, 2 C)``; a channel of one cell has a deviation of ``MIN_DEVIATION``.
+    """
+    if features.dim() == 2:
+        return torch.cat([features, torch.zeros_like(features) + _LOWEST], dim=1)
+    over = (2, 3) if features.dim() == 4 else (1,)
+    grid = F.avg_pool2d(features, 1, stride=_STRIDE) if features.dim() == 4 else features[:, :: _STRIDE**2]
+    shift = grid.mean(dim=over, keepdim=True)
+    difference = features - shift
+    mean = difference.mean(dim=over)
+    variance = (difference * difference).mean(dim=over) - mean * mean
+    log_deviation = variance.clamp(min=MIN_DEVIATION**2).log() / 2
+    return torch.cat([mean + shift.flatten(1), log_deviation], dim=1)
+
+
+_LOWEST = float(torch.tensor(MIN_DEVIATION**2).log() / 2)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose the layers whose moments are features: those that a user names, or the last one of each resolution."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from export.sampling.taps import LayerInfo, check_names, list_layers
+
+Resolution = tuple[int, ...]
+
+
+def resolve_feature_layers(network: nn.Module, example: Tensor, names: Sequence[str]) -> tuple[str, ...]:
+    """Find the layers that a user names; where none is named, the last layer of each resolution on the way down.
+
+    Args:
+        network: in evaluation mode.
+        example: ``(B, 3, H, W)`` float, an input of the network.
+        names: layers, each once; none for the default.
+
+    Raises:
+        TapError: there is no such layer, or a layer is named twice.
+    """
+    if names:
+        check_names(network, names)
+        return tuple(names)
+    return last_of_each_resolution(list_layers(network, example[:1].expand(2, *example.shape[1:])))
+
+
+def last_of_each_resolution(layers: Sequence[LayerInfo]) -> tuple[str, ...]:
+    """Choose of each resolution the last layer before the block that leaves it, until the resolution first grows again.
+
+    A block that leaves a resolution may begin with layers of it, as the first convolution of a ResNet's stage does: these
+    belong to the block, and the layer before it is taken. Passed over are layers of an earlier resolution inside the block
+    that left it, maps of one cell, as of squeeze-and-excitation and of global pooling, and maps with their channels last.
+
+    Args:
+        layers: as ``list_layers`` gives them for two frames: inner layers before the ones that hold them.
+
+    Returns:
+        Names in the order of execution; each layer runs once and gives a tensor with the frames first.
+    """
+    calls = Counter(layer.name for layer in layers)
+    chosen: list[str] = []
+    passed: dict[Resolution, str] = {}
+    begin, current = 0, None
+    for i, layer in enumerate(layers):
+        resolution = _resolution(layer)
+        if resolution is None or resolution == current or _channels_last(layer, current):
+            continue
+        if resolution in passed and layer.name.startswith(passed[resolution]):
+            continue
+        if current is not None:
+            block, end = _leaving_block(layers, begin, i)
+            chosen += _last(layers[begin:end], current, calls)
+            if _cells(resolution) > _cells(current):
+                return tuple(chosen)
+            passed[current] = block
+        begin, current = i, resolution
+    if current is not None:
+        chosen += _last(layers[begin:], current, calls)
+    return tuple(chosen)
+
+
+def _resolution(layer: LayerInfo) -> Resolution | None:
+    """Rows and columns of a map, or number of tokens; None for what has one cell, or not the two frames first."""
+    shape = layer.output_shape
+    if shape is None or len(shape) not in (3, 4) or shape[0] != 2:
+        return None
+    resolution = shape[2:] if len(shape) == 4 else shape[1:2]
+    return resolution if _cells(resolution) > 1 else None
+
+
+def _channels_last(layer: LayerInfo, current: Resolution | None) -> bool:
+    shape = layer.output_shape
+    return shape is not None and len(shape) == 4 and shape[1:3] == current
+
+
+def _cells(resolution: Resolution) -> int:
+    cells = 1
+    for length in resolution:
+        cells *= length
+    return cells
+
+
+def _leaving_block(layers: Sequence[LayerInfo], begin: int, leaving: int) -> tuple[str, int]:
+    """Prefix and first layer of the largest block that holds the layer ``leaving`` and begins behind ``begin``."""
+    parts = layers[leaving].name.split(".")
+    for length in range(1, len(parts)):
+        block = ".".join(parts[:length]) + "."
+        first = next(i for i, layer in enumerate(layers) if layer.name.startswith(block))
+        if first > begin:
+            return block, first
+    return layers[leaving].name, leaving
+
+
+def _last(layers: Sequence[LayerInfo], resolution: Resolution, calls: Counter[str]) -> list[str]:
+    """The last of some layers that has the resolution and runs once, in a list; empty where there is none."""
+    fitting = [layer.name for layer in layers if _resolution(layer) == resolution and calls[layer.name] == 1]
+    return fitting[-1:]
