@@ -16,13 +16,18 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SMALL, Record
 from benchmarks.measure import latency, ratio, take_turns
 from benchmarks.networks import Placement, monitored, subject
-from export.graphs.segmentation import output_scores
+from export.features.key import FeatureKey, FeatureKind
+from export.graphs.output_features import OutputFeatures, grid_stride
 
 detectors = pytest.importorskip("pytorch_ood.detector", exc_type=ImportError)
 
 SAMPLES, WARM_UP, PAUSE, COMPONENTS = 16, 1, 0.05, 58
-SINGLE_PASS = {"MaxSoftmax": 1, "MaxLogit": 2, "EnergyBased": 3}
-"""Name of the class, and the column of ``output_scores`` that it must give as a mean over the frame."""
+SINGLE_PASS = {
+    "MaxSoftmax": FeatureKind.MAXIMUM_SOFTMAX,
+    "MaxLogit": FeatureKind.MAXIMUM_LOGIT,
+    "EnergyBased": FeatureKind.ENERGY,
+}
+"""Name of the class, and the score whose mean over the grid of pixels it must give."""
 
 
 def test_pytorch_ood(
@@ -33,9 +38,11 @@ def test_pytorch_ood(
     image = who.preprocessing(torch.from_numpy(who.frame))
     peers = {name: getattr(detectors, name)(who.network) for name in SINGLE_PASS}
     with torch.no_grad():
-        expected = output_scores(who.network(image))[0]
-        for name, column in SINGLE_PASS.items():
-            np.testing.assert_allclose(float(peers[name](image).mean()), float(expected[column]), rtol=1e-4)
+        stride = grid_stride(*who.size)
+        expected = OutputFeatures(who.network(image))
+        for name, kind in SINGLE_PASS.items():
+            theirs = peers[name](image)[..., ::stride, ::stride].mean()
+            np.testing.assert_allclose(float(theirs), expected[FeatureKey.output_score(kind)].item(), rtol=1e-4)
     peers["MCD"] = detectors.MCD(who.network, samples=SAMPLES)
     assert float(peers["MCD"](image).mean()) > 0  # dropout was on
     assert not who.network.training

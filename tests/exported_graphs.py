@@ -6,10 +6,13 @@ from functools import cache
 import torch
 from onnx import ModelProto
 
+from export.features.key import FeatureKey
+from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
+from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.sampler import build_sampler
 from tests.export.sampling.test_sampler import CASES
 from tests.networks import HEIGHT, WIDTH, settled
@@ -28,12 +31,20 @@ NETWORK_CASES = (
 
 
 @cache
-def network_graph(case: str, mode: Mode) -> ModelProto:
-    """``segmentation.onnx`` of a case of ``test_sampler``, kind ``logits``, S = 6. Shared: do not change it."""
+def network_graph(case: str, mode: Mode, *, every_feature: bool = False) -> ModelProto:
+    """``segmentation.onnx`` of a case of ``test_sampler``, kind ``logits``, S = 6. Shared: do not change it.
+
+    ``every_feature``: ``evaluation.onnx``, with the default layers.
+    """
     make, taps, options, _ = CASES[case]
     torch.manual_seed(0)
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     example = preprocessing(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
-    sampler = build_sampler(settled(make()), example, taps, mc_samples=SAMPLES, mode=mode, **options)
+    network = settled(make())
+    layers = resolve_feature_layers(network, example, ()) if every_feature else ()
+    sampler = build_sampler(network, example, taps, mc_samples=SAMPLES, mode=mode, observed=layers, **options)
+    segmented = network(example).dim() == 4
+    features = evaluation_features(sampler.layers, segmented=segmented) if every_feature else [FeatureKey.entropy()]
+    observed = sampler.observe([key for key in features if key.is_of_layers])
     noise = NoiseSource([site.noise_shape for site in sampler.sites] if mode == "input" else [], SAMPLES)
-    return segmentation_graph(MonitoredNetwork(preprocessing, sampler.module, "logits"), HEIGHT, WIDTH, noise)
+    return segmentation_graph(MonitoredNetwork(preprocessing, observed, "logits", features), HEIGHT, WIDTH, noise)

@@ -38,8 +38,7 @@ class OutputFeatures:
     """
 
     def __init__(self, logits: Tensor) -> None:
-        self._logits, self._stride = logits, grid_stride(*logits.shape[-2:])
-        self._grid = self._on_grid(logits)
+        self._logits = logits
         self._scores: dict[FeatureKind, Aggregates] = {}
 
     def __getitem__(self, key: FeatureKey) -> Tensor:
@@ -65,6 +64,14 @@ class OutputFeatures:
         return self._logits.argmax(dim=1)
 
     @cached_property
+    def _stride(self) -> int:
+        return grid_stride(*self._logits.shape[-2:])
+
+    @cached_property
+    def _grid(self) -> Tensor:
+        return self._on_grid(self._logits)
+
+    @cached_property
     def _class_numbers(self) -> Tensor:
         return self.classes.float()[:, None]
 
@@ -78,7 +85,8 @@ class OutputFeatures:
         below = self._grid - largest
         powers = below.exp()
         total = powers.sum(dim=1)
-        log_total, peak = total.log(), largest[:, 0]
+        log_total = total.log()
+        peak = largest[:, 0] + 0 * total  # ONNX Runtime's maximum passes over NaN, the sum does not
         scores = (log_total - (powers * below).sum(dim=1) / total, -1 / total, -peak, -(peak + log_total))
         return dict(zip(OUTPUT_SCORES, scores, strict=True))
 

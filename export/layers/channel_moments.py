@@ -3,23 +3,22 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 MIN_DEVIATION = 1e-5
 """Floor of a standard deviation, so that a constant channel, and every channel of one cell, has a finite logarithm."""
 
-_STRIDE = 4
+_EVERY = 16
 
 
 def channel_moments(features: Tensor) -> Tensor:
     """Mean of each channel over its map, then the logarithms of the standard deviations.
 
-    Both are taken of the differences from a shift, the mean of every fourth row and column, in one pass for both sums::
+    Both are taken of the differences from a shift, the mean of every 16th row of a map, or of every 16th token::
 
-        c = mean of a grid of cells;  m = mean(x - c);  mean = c + m;  variance = mean((x - c)^2) - m^2
+        c = mean of these cells;  m = mean(x - c);  mean = c + m;  variance = mean((x - c)^2) - m^2
 
-    The grid holds at least a sixteenth of the cells, so ``|m|`` is at most ``sqrt(15)`` standard deviations whatever the map
-    holds, and the difference loses at most a factor of 16 of float32's precision: an offset of the map costs nothing beyond
+    These are a sixteenth of the cells or more, so ``|m|`` is at most ``sqrt(15)`` deviations whatever the map holds,
+    and the difference loses at most a factor of 16 of float32's precision: an offset of the map costs nothing beyond
     the rounding of the map itself. ``mean(x^2) - mean(x)^2`` would lose all of it from offsets of some 1e3 deviations on,
     and two passes around ``mean(x)`` as much as the error of that mean.
 
@@ -33,9 +32,12 @@ def channel_moments(features: Tensor) -> Tensor:
     """
     if features.dim() == 2:
         return torch.cat([features, torch.zeros_like(features) + _LOWEST], dim=1)
-    over = (2, 3) if features.dim() == 4 else (1,)
-    grid = F.avg_pool2d(features, 1, stride=_STRIDE) if features.dim() == 4 else features[:, :: _STRIDE**2]
-    shift = grid.mean(dim=over, keepdim=True)
+    if features.dim() == 4:
+        over: tuple[int, ...] = (2, 3)
+        some = features[:, :, ::_EVERY]
+    else:
+        over, some = (1,), features[:, ::_EVERY]
+    shift = some.mean(dim=over, keepdim=True)
     difference = features - shift
     mean = difference.mean(dim=over)
     variance = (difference * difference).mean(dim=over) - mean * mean

@@ -56,6 +56,11 @@ def test_off_cuda_of_every_detector_is_empty(kind: str, standardise: bool, pca: 
     assert off_cuda(model, table) == []
 
 
+@pytest.mark.parametrize("case", NETWORK_CASES)
+def test_off_cuda_of_every_feature_is_empty(case: str, table: KernelTable) -> None:
+    assert off_cuda(network_graph(case, "fixed", every_feature=True), table) == []
+
+
 def test_off_cuda_of_fresh_masks_is_empty(table: KernelTable) -> None:
     model = network_graph("DropBlock at the tap", "fresh")
     assert random_operators(model) == {"RandomUniformLike"}

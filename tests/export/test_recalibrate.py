@@ -17,12 +17,14 @@ from onnx import numpy_helper
 from sklearn.pipeline import Pipeline
 
 from export import recalibrate as module
-from export.calibration.feature_files import load_features, save_features
-from export.calibration.features import EvaluationGraphs, Features, measure
+from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate
 from export.errors import CalibrationError, ParityError, UsageError
+from export.features.files import load_features, save_features
+from export.features.frames import Features
+from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.graphs.detector import score_graph
 from export.recalibrate import recalibrate
@@ -203,7 +205,9 @@ def test_load_features_of_wrong_files_is_refused(bundle: Path, drives: Path, tmp
     features = Features.collect(measure(graphs, zip(map(str, files.paths[:3]), files, strict=False)))
     path = tmp_path / "a.npz"
     save_features(path, features, network)
-    np.testing.assert_array_equal(load_features([path], network).entropy, features.entropy)
+    np.testing.assert_array_equal(
+        load_features([path], network).rows(FeatureKey.entropy()), features.rows(FeatureKey.entropy())
+    )
     with pytest.raises(UsageError, match="is there twice"):
         load_features([path, path], network)
     with pytest.raises(UsageError, match="of another"):

@@ -45,6 +45,7 @@ def test_evaluation_graphs_of_a_frame_give_the_networks_features(checkpoint: Pat
     assert graphs.tap_layers == (tap,)
 
     reference = FeatureReference(Preprocessing(*INPUT_SIZE, mean, std), network, [*moments, *OUTPUT_FEATURES])
+    assert got.segmentation is not None
     outputs = {str(key): values[None] for key, values in got.values.items()} | {"segmentation": got.segmentation[None]}
     differences = measure_feature_parity(reference, lambda *_: outputs, [frame], NoiseSource())
     assert max(differences.values()) < 1e-4

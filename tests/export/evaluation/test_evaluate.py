@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from export.cli import calibrate, evaluate
 from export.data import SyntheticRoads, degrade
+from export.detectors.registry import detectors_on_ind_frames
 from export.errors import UsageError
 from export.evaluation.evaluate import evaluate as run_evaluation
 from export.evaluation.options import EvaluationOptions
@@ -107,9 +108,8 @@ def test_evaluate_with_fit_frames_compares_every_detector(
 ) -> None:
     assert run("--every", "7", "--fit-frames", str(frames), "--json") == 0
     peers = json.loads(capsys.readouterr().out)["shifts"][0]["peers"]
-    kinds = [
-        f"{rows}, {kind}" for rows in ("entropy", "moments") for kind in ("kde", "mahalanobis", "mahalanobis-l2", "knn")
-    ]
+    rows = ("entropy", "moments/deeplab_v3plus_model.drop_block1")
+    kinds = [f"{features}, {kind}" for features in rows for kind in detectors_on_ind_frames()]
     assert list(peers)[4:] == [*kinds, "picture alone"]
     assert all(0 <= value <= 1 for value in peers.values())
 

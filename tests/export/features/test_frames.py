@@ -81,4 +81,4 @@ def test_load_features_of_a_file_from_before_there_were_keys_gives_entropies_and
     np.testing.assert_array_equal(got.rows(FeatureKey.entropy()), old["entropy"])
     assert list(got.values)[1:] == [FeatureKey.output_score(kind) for kind in OUTPUT_SCORES]
     for i, kind in enumerate(OUTPUT_SCORES):
-        np.testing.assert_array_equal(got.rows(FeatureKey.output_score(kind))[:, 0], old["output_scores"][:, i])  # type: ignore[index]
+        np.testing.assert_array_equal(got.rows(FeatureKey.output_score(kind))[:, 0], old["output_scores"][:, i])

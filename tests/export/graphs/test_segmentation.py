@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import ConversionError
-from export.graphs.segmentation import BareNetwork, MonitoredNetwork, output_scores, segmentation_graph
+from export.features.key import FeatureKey, FeatureKind
+from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.graphs.torchscript import TorchMonitor, trace_monitor
 from export.layers.preprocessing import Preprocessing
 
@@ -50,9 +51,6 @@ def test_trace_monitor_of_a_network_that_raises_is_refused() -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_output_scores_of_equal_logits_are_those_of_a_uniform_distribution() -> None:
-    scores = output_scores(torch.zeros(2, 4, 3, 3))
-    log_4 = torch.tensor(4.0).log()
-    torch.testing.assert_close(
-        scores, torch.stack([log_4, torch.tensor(-0.25), torch.tensor(0.0), -log_4]).expand(2, 4)
-    )
+def test_monitored_network_of_kind_none_with_a_feature_of_the_output_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected features inside the network for kind none, got energy/mean"):
+        MonitoredNetwork(PREPROCESSING, nn.Identity(), "none", [FeatureKey.output_score(FeatureKind.ENERGY)])
