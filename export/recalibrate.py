@@ -6,24 +6,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export.atomic_write import atomic_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate
+from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.calibration.detector_choice import choose_parts
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.recalibration_options import RecalibrationOptions
+from export.detectors.fitted import FeatureRows
 from export.errors import ParityError, UsageError
 from export.features.files import check_features_file, load_features, save_features
 from export.features.frames import Features
-from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
-from export.graphs.evaluation_outputs import EVALUATION
+from export.graphs.detector import features_graph, inputs_of, scores_graph
+from export.graphs.evaluation_outputs import EVALUATION, output_shapes, vehicle_graph
 from export.graphs.fused import FUSED_FILE, fused_graph
 from export.graphs.monitor_forms import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
@@ -73,16 +74,17 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     graphs = EvaluationGraphs(options.bundle, options.threads)
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels) if chosen.ood_frames else None
+    choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)
     measured = (_measure_frames if options.frames else _load_frames)(graphs, options, reporter)
-    read = FeatureKey.entropy()
-    ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").rows(read)
+    ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").values
     reporter.stage("fitting detector and thresholds")
-    entropies = measured.features.rows(read)
-    calibration = calibrate(entropies, measured.split, chosen, ood, measured.warnings)
-    _check_agreement(calibration, entropies)
+    features = measured.features.values
+    calibration = calibrate(features, measured.split, chosen, choice, ood, measured.warnings)
+    monitor = _monitor(graphs.contents, calibration)
+    _check_agreement(monitor, features)
 
     reporter.stage(f"writing {options.destination}")
-    return _write(options, graphs.contents, calibration)
+    return _write(options, graphs.contents, monitor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +120,37 @@ def _features(graphs: EvaluationGraphs, files: FrameFiles, reporter: Reporter, w
     return Features.collect(measure(graphs, named))
 
 
-def _check_agreement(calibration: CalibrationResult, entropies: NDArray[np.float32]) -> None:
-    """Compare the new graph of the score with the estimator, on the entropies that it was fitted to.
+def _monitor(old: Bundle, calibration: CalibrationResult) -> CalibratedMonitor:
+    """Build the graphs of the new bundle around the old network."""
+    evaluation = load_graph(old.files[EVALUATION], old.weights)
+    del evaluation.metadata_props[:]  # the old manifest
+    read = inputs_of(calibration.detector.keys)
+    record = old.manifest.entropy
+    return CalibratedMonitor(
+        evaluation=evaluation,
+        segmentation=vehicle_graph(evaluation, read),
+        detector=features_graph(calibration.detector, output_shapes(evaluation), record.neighbors, record.min_dist),
+        calibration=calibration,
+    )
+
+
+def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
+    """Compare the new graph of the score with the detector in float64, on the features that it was fitted to.
+
+    The entropies are fed as they were measured: the graph of the scores is compared, not that of the entropies.
 
     Raises:
-        ParityError: a score is further from the estimator's than the tolerance.
+        ParityError: a score is further from the detector's than the tolerance.
     """
-    session = cpu_session(score_graph(calibration.detector, entropies.shape[1]))
-    blocks = [entropies[i : i + _BLOCK] for i in range(0, len(entropies), _BLOCK)]  # each against every point
-    scores = np.concatenate([session.run(["score"], {"entropy": block})[0] for block in blocks])
-    expected = -calibration.detector.score_samples(entropies.astype(np.float64))
-    worst, allowed = float(np.abs(scores - expected).max()), calibration.tolerance
+    detector = monitor.calibration.detector
+    session = cpu_session(scores_graph(detector, {key: features[key].shape[1] for key in detector.keys}))
+    count = len(features[detector.keys[0]])
+    scores = []
+    for start in range(0, count, _BLOCK):  # a density holds every point against every frame of a block
+        block = {str(key): features[key][start : start + _BLOCK].astype(np.float32) for key in detector.keys}
+        scores.append(session.run(["score"], block)[0])
+    expected = detector.score(features)
+    worst, allowed = float(np.abs(np.concatenate(scores) - expected).max()), monitor.calibration.tolerance
     if not worst <= allowed:
         raise ParityError(
             f"expected the detector's graph within {allowed:.3g} of the estimator, got a difference of {worst:.3g}: "
@@ -136,21 +158,20 @@ def _check_agreement(calibration: CalibrationResult, entropies: NDArray[np.float
         )
 
 
-def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationResult) -> RecalibrationResult:
-    manifest, stored = old.manifest, {SEGMENTATION_FILE: old.segmentation, EVALUATION: old.files[EVALUATION]}
-    graphs = {name: load_graph(contents, old.weights) for name, contents in stored.items()}
-    for graph in graphs.values():
-        del graph.metadata_props[:]  # the old manifest
-    channels, masks = manifest.tap.channels, manifest.masks
-    entropy = entropy_graph(masks.count, channels, manifest.entropy.neighbors, manifest.entropy.min_dist)
-    graphs[DETECTOR_FILE] = detector_graph(entropy, score_graph(calibration.detector, channels))
+def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonitor) -> RecalibrationResult:
+    manifest, calibration = old.manifest, monitor.calibration
+    graphs = {
+        SEGMENTATION_FILE: monitor.segmentation,
+        DETECTOR_FILE: monitor.detector,
+        EVALUATION: monitor.evaluation,
+    }
     if FUSED_FILE in manifest.files:
-        graphs[FUSED_FILE] = fused_graph(graphs[SEGMENTATION_FILE], graphs[DETECTOR_FILE])
+        graphs[FUSED_FILE] = fused_graph(monitor.segmentation, monitor.detector)
     golden = score_golden_frames(
         two_graphs(cpu_session(graphs[SEGMENTATION_FILE]), cpu_session(graphs[DETECTOR_FILE])),
         old.golden.frames,
         old.golden.noise,
-        mode=masks.mode,
+        mode=manifest.masks.mode,
         spread=calibration.spread,
     )
     given = {
@@ -161,6 +182,7 @@ def _write(options: RecalibrationOptions, old: Bundle, calibration: CalibrationR
     renewed = replace(
         manifest,
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        features=monitor.features,
         detector=calibration.detector_record,
         operating_point=calibration.operating_point,
         operating_points=dict(calibration.points),

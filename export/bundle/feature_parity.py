@@ -63,6 +63,12 @@ class FeatureReference:
         logits = output[0].double().numpy() if isinstance(output, Tensor) else np.zeros(0)
         return seen, logits
 
+    def values(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Floats]:
+        """Features ``(D,)`` float64 of one ``(1, H, W, 3)`` frame, by the network's own class map."""
+        layers, logits = self.read(frame)
+        classes = logits.argmax(axis=0) if logits.size else None
+        return {key: reference_feature(key, layers, logits, classes) for key in self.features}
+
 
 def measure_feature_parity(
     reference: FeatureReference, evaluation: Form, frames: Iterable[NDArray[np.uint8]], noise: NoiseSource
@@ -90,7 +96,7 @@ def measure_feature_parity(
         classes = class_maps(got["segmentation"])[0].astype(np.int64) if "segmentation" in got else None
         for key in reference.features:
             value = got[str(key)][0].astype(np.float64)
-            difference = _difference(key, value, layers, logits, classes)
+            difference = _difference(key, value, reference_feature(key, layers, logits, classes), logits)
             worst[key] = max(worst[key], difference) if math.isfinite(difference) else math.inf
     return worst
 
@@ -112,24 +118,39 @@ def check_feature_parity(differences: Mapping[FeatureKey, float]) -> None:
         )
 
 
-def _difference(
-    key: FeatureKey, got: Floats, layers: Mapping[str, Floats], logits: Floats, classes: NDArray[np.int64] | None
-) -> float:
+def reference_feature(
+    key: FeatureKey, layers: Mapping[str, Floats], logits: Floats, classes: NDArray[np.int64] | None
+) -> Floats:
+    """One feature ``(D,)`` of one frame in float64, from what hooks read of the network.
+
+    Args:
+        key: of any feature but the entropies.
+        layers: one frame's output of each layer, by name.
+        logits: ``(K, h, w)``.
+        classes: ``(h, w)``; None where the network gives no segmentation, and no feature of it is asked for.
+    """
     if key.layer is not None:
-        return _of_moments(got, _cells(layers[key.layer]))
+        return _moments(_cells(layers[key.layer]))
     assert classes is not None  # features of the output are given beside a segmentation
     stride = grid_stride(*logits.shape[1:])
     grid = logits[:, ::stride, ::stride].reshape(len(logits), -1)
     if key.kind is FeatureKind.LOGIT_MOMENTS:
-        return _of_moments(got, grid)
+        return _moments(grid)
     if key.kind is FeatureKind.CLASS_SHARE:
         shown = classes[::stride, ::stride].ravel()
-        return float(np.abs(got - np.bincount(shown, minlength=len(logits)) / shown.size).max())
+        return np.bincount(shown, minlength=len(logits)) / shown.size
     assert key.aggregate is not None
     boundary = _boundary(classes)[::stride, ::stride].ravel()
-    expected = _aggregate(pixel_scores(key.kind, grid), key.aggregate, boundary)
-    unit = max(1.0, abs(expected), _SMALL * float(np.abs(logits).max()))
-    return abs(float(got[0]) - expected) / unit
+    return np.array([_aggregate(pixel_scores(key.kind, grid), key.aggregate, boundary)])
+
+
+def _difference(key: FeatureKey, got: Floats, expected: Floats, logits: Floats) -> float:
+    if key.kind in (FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS):
+        return _of_moments(got, expected)
+    if key.kind is FeatureKind.CLASS_SHARE:
+        return float(np.abs(got - expected).max())
+    unit = max(1.0, abs(float(expected[0])), _SMALL * float(np.abs(logits).max()))
+    return abs(float(got[0] - expected[0])) / unit
 
 
 def _cells(layer: Floats) -> Floats:
@@ -139,9 +160,14 @@ def _cells(layer: Floats) -> Floats:
     return layer.reshape(len(layer), -1)
 
 
-def _of_moments(got: Floats, cells: Floats) -> float:
-    means, deviations = cells.mean(axis=1), np.maximum(cells.std(axis=1), _FLOOR)
-    got_means, got_logs = np.split(got, 2)
+def _moments(cells: Floats) -> Floats:
+    """Means, then logarithms of the deviations, of ``(C, cells)``."""
+    return np.concatenate([cells.mean(axis=1), np.log(np.maximum(cells.std(axis=1), _FLOOR))])
+
+
+def _of_moments(got: Floats, expected: Floats) -> float:
+    (means, logs), (got_means, got_logs) = np.split(expected, 2), np.split(got, 2)
+    deviations = np.exp(logs)
     unit = max(float(np.abs(means).max()), float(deviations.max()))
     error = np.abs(np.exp(got_logs) - deviations) / np.maximum(deviations, _SMALL * deviations.max())
     return float(max(np.abs(got_means - means).max() / unit, error.max()))

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare every form of a monitor with the PyTorch network on real frames, and refuse a bundle that differs.
 
-The reference shares no code with the graphs: S eager passes with one mask each, entropies in
-float64, and the density by scipy's sum over the calibration points.
+The reference shares no code with the graphs: S eager passes with one mask each, entropies in float64, other features by
+NumPy from what hooks read of the network, and the detector's own float64 form.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 from torch import Tensor
 
+from export.bundle.feature_parity import FeatureReference
 from export.detectors.entropy import latent_entropy
+from export.detectors.fitted import FittedDetector
+from export.detectors.fused import Fused
 from export.errors import ParityError
+from export.features.key import FeatureKey
 from export.graphs.monitor_forms import Form, MonitorOutputs
 from export.graphs.noise import NoiseBatch, NoiseSource
 from lsood_runtime.offline import ParityRecord
@@ -33,7 +37,8 @@ class ReferenceMonitor:
         preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
         segment: the network's input to logits ``(B, K, h, w)``.
         sample: the network's input, and noise for masks that are not fixed, to latent samples ``(B, S, C)``, by S passes.
-        detector: entropies to log-densities.
+        features: computes those that the detector reads, but for the entropies.
+        detector: features to scores, in float64.
         neighbors: k of the entropy.
         kind: ``classes``, ``logits`` or ``none``.
     """
@@ -41,7 +46,8 @@ class ReferenceMonitor:
     preprocess: Callable[[Tensor], Tensor]
     segment: Callable[[Tensor], Tensor]
     sample: Callable[[Tensor, Sequence[Tensor]], Tensor]
-    detector: Pipeline
+    features: FeatureReference
+    detector: FittedDetector
     neighbors: int
     kind: str
 
@@ -51,10 +57,15 @@ class ReferenceMonitor:
             images = self.preprocess(torch.from_numpy(frames))
             samples = self.sample(images, [torch.from_numpy(values) for values in noise]).numpy()
             logits = None if self.kind == "none" else self.segment(images).numpy()
-        score = -self.detector.score_samples(latent_entropy(samples, self.neighbors))
-        outputs = {"latent_samples": samples, "score": score}
+        outputs: dict[str, NDArray[Any]] = {"latent_samples": samples}
         if logits is not None:
             outputs["segmentation"] = logits.argmax(axis=1) if self.kind == "classes" else logits
+        values = [self.features.values(frame[None]) for frame in frames]
+        features = {key: np.stack([value[key] for value in values]) for key in self.features.features}
+        features[FeatureKey.entropy()] = latent_entropy(samples, self.neighbors)
+        outputs["score"] = self.detector.score(features)
+        if isinstance(self.detector, Fused):
+            outputs["parts"] = self.detector.part_scores(features)
         return outputs
 
 
@@ -76,7 +87,8 @@ def measure_parity(
 
     Returns:
         Differences of the latent samples as shares of the largest one; of the segmentation as the share of pixels of another
-        class, or for logits as a share of the largest one, 0 where the graph gives no segmentation; of the score in nats.
+        class, or for logits as a share of the largest one, 0 where the graph gives no segmentation; of the score, and of the
+        share of any part, in the unit of the score.
     """
     cases = [(frame[None], noise.draw()) for frame in map(np.array, frames)]
     expected = [reference(*case) for case in cases]
@@ -97,14 +109,15 @@ def measure_parity(
 
 
 def _difference(got: MonitorOutputs, expected: MonitorOutputs, kind: str) -> tuple[float, float, float]:
-    """Differences of latent samples (where the form gives them), segmentation and score, as in :class:`ParityRecord`."""
+    """Differences of latent samples, segmentation and score, as in :class:`ParityRecord`, of what the form gives."""
     latent = _relative(got["latent_samples"], expected["latent_samples"]) if "latent_samples" in got else 0.0
     segmentation = 0.0
     if kind == "classes":
         segmentation = float((got["segmentation"] != expected["segmentation"]).mean(axis=(1, 2)).max())
     elif kind == "logits":
         segmentation = _relative(got["segmentation"], expected["segmentation"])
-    return latent, segmentation, float(np.abs(got["score"] - expected["score"]).max())
+    scores = [np.abs(got[name] - expected[name]).max() for name in ("score", "parts") if name in got]
+    return latent, segmentation, float(max(scores, default=0.0))
 
 
 def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fit a detector to in-distribution entropies and set thresholds by scores of detectors that the frame did not fit.
+"""Fit a detector to features of in-distribution frames and set thresholds by scores of detectors that the frame did not fit.
 
 Frames come in the order of their recording. Whole drives are left out in folds, contiguous blocks where there is one drive;
 each frame is scored by a detector that was fitted without its fold; thresholds are set by the scores of all frames, and the
@@ -13,18 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 
 from export.calibration.autocorrelation import effective_frames
 from export.calibration.conformal import set_threshold, weigh_frames
 from export.calibration.cross_fit import Indices, Scores, cross_fit_scores
+from export.calibration.detector_choice import DetectorChoice, likeliest_density
 from export.calibration.drive_warning import drive_warning
 from export.calibration.frame_split import FrameSplit
 from export.calibration.options import AUTO, CalibrationOptions
 from export.calibration.threshold_cost import margin_advice
-from export.detectors.fit import choose_detector, fit_detector
+from export.detectors.fitted import FeatureRows, FittedDetector, OnePart, fit_part
+from export.detectors.fused import Fused, fit_fused
 from export.errors import CalibrationError
-from lsood_runtime.offline import CalibrationRecord, DetectorRecord, OperatingPoint
+from lsood_runtime.offline import CalibrationRecord, DetectorRecord, OperatingPoint, PartRecord
 
 SCORE_TOLERANCE = 0.02
 
@@ -34,10 +35,9 @@ class CalibrationResult:
     """A fitted detector and its operating points, with what the manifest records of the frames behind them.
 
     Attributes:
-        detector: optional scaling and projection, then the estimator; ``score_samples`` is minus the score.
+        detector: from features to scores.
         fold_detector: the same, fitted without the frames ``split.left_out``.
-        kind: a name in ``export.detectors.registry.DETECTORS``.
-        reason: why this kind, in a sentence.
+        reason: why this one, in a sentence.
         split: which frames set the thresholds and which fitted the detector.
         scores: ``(n,)`` float64: the scores of the frames ``split.scored``, each by a detector that it did not fit.
         points: operating points by name, the default first.
@@ -47,9 +47,8 @@ class CalibrationResult:
         advice: what more calibration data would gain.
     """
 
-    detector: Pipeline
-    fold_detector: Pipeline
-    kind: str
+    detector: FittedDetector
+    fold_detector: FittedDetector
     reason: str
     split: FrameSplit
     scores: NDArray[np.float64]
@@ -78,15 +77,17 @@ class CalibrationResult:
     @property
     def detector_record(self) -> DetectorRecord:
         """The manifest's entry for the detector."""
-        steps = dict(self.detector.steps)
+        fused = isinstance(self.detector, Fused)
+        steps = {} if fused else dict(self.detector.parts[0].pipeline.steps)
         return DetectorRecord(
-            kind=self.kind,
+            kind=self.detector.kind,
             reason=self.reason,
-            parameters=_scalars(self.detector[-1]),
+            parameters={} if fused else _scalars(steps["detector"]),
             standardise="scaler" in steps,
             pca_components=int(steps["pca"].n_components_) if "pca" in steps else None,
             fit_frames=len(self.split.fitted),
             fit_ood_frames=self.ood_frames,
+            parts=_part_records(self.detector) if isinstance(self.detector, Fused) else (),
         )
 
     @property
@@ -112,53 +113,58 @@ def _scalars(estimator: BaseEstimator) -> dict[str, float]:
     return {name.rstrip("_"): float(value) for name, value in numbers.items()}
 
 
+def _part_records(detector: Fused) -> tuple[PartRecord, ...]:
+    constants = zip(detector.parts, detector.centres, detector.scales, detector.weights, strict=True)
+    return tuple(
+        PartRecord(part.name, tuple(map(str, part.keys)), part.kind, float(centre), float(scale), float(weight))
+        for part, centre, scale, weight in constants
+    )
+
+
 def calibrate(
-    entropies: NDArray[np.floating],
+    features: FeatureRows,
     split: FrameSplit,
     options: CalibrationOptions,
-    ood: NDArray[np.floating] | None = None,
+    choice: DetectorChoice,
+    ood: FeatureRows | None = None,
     warnings: Sequence[str] = (),
 ) -> CalibrationResult:
     """Fit the detector, and set the thresholds by scores of detectors that the scored frames did not fit.
 
     Args:
-        entropies: ``(N, C)`` in-distribution entropies in the order of recording, nats.
+        features: ``(N, D)`` under each key, of in-distribution frames in the order of recording.
         split: roles of the frames, as :func:`export.calibration.frame_split.split_frames` gives them.
         options: of detector and thresholds.
-        ood: ``(M, C)`` out-of-distribution entropies for a detector that needs them; they fit the detector of every fold.
+        choice: as :func:`export.calibration.detector_choice.choose_parts` gives it.
+        ood: of out-of-distribution frames, for a detector that needs them; they fit the detector of every fold.
         warnings: further reasons not to rely on the thresholds.
 
     Raises:
-        CalibrationError: entropies that are not finite, too few frames, or ones that the detector cannot be fitted on.
+        CalibrationError: features that are not finite, too few frames, or ones that the detector cannot be fitted on.
     """
-    rows = np.asarray(entropies, np.float64)
-    if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise CalibrationError(
-            f"expected finite entropies, frame {bad} of the calibration frames gave NaN or infinity: look at it, or drop it"
-        )
-    kind, standardise, pca, reason = options.detector, options.standardise, options.pca, "asked for"
-    if kind == AUTO:
-        choice = choose_detector(rows[split.fitted], _groups(split, split.fitted), seed=options.seed)
-        kind, standardise, pca, reason = choice.kind, choice.standardise, choice.pca_components, choice.reason
+    rows = {key: np.asarray(features[key]) for key in choice.keys}
+    for key, values in rows.items():
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(bad):
+            raise CalibrationError(
+                f"expected finite features, frame {int(bad[0])} of the calibration frames gave NaN or infinity in {key}: "
+                "look at it, or drop it"
+            )
+    if options.detector == AUTO:
+        choice = likeliest_density(choice, rows, split, options.seed)
 
-    def fitted_on(indices: Indices) -> Pipeline:
-        return fit_detector(
-            kind,
-            rows[indices],
-            None if ood is None else np.asarray(ood, np.float64),
-            pca_components=pca,
-            standardise=standardise,
-            groups=_groups(split, indices),
-            seed=options.seed,
-        )
+    def fitted_on(indices: Indices) -> FittedDetector:
+        own, names = {key: values[indices] for key, values in rows.items()}, split.names(indices)
+        if choice.fused:
+            return fit_fused(choice.parts, own, names, seed=options.seed)
+        return OnePart(fit_part(choice.parts[0], own, names, ood, seed=options.seed))
 
-    fold_detectors: list[Pipeline] = []
+    fold_detectors: list[FittedDetector] = []
 
     def scores_without(indices: Indices) -> Callable[[Indices], Scores]:
         detector = fitted_on(indices)
         fold_detectors.append(detector)
-        return lambda scored: -detector.score_samples(rows[scored])
+        return lambda scored: detector.score({key: values[scored] for key, values in rows.items()})
 
     scores, names = cross_fit_scores(split.fold, scores_without), split.names(split.scored)
     points = {
@@ -171,19 +177,12 @@ def calibrate(
     return CalibrationResult(
         detector=fitted_on(split.fitted) if split.refitted else fold_detectors[0],
         fold_detector=fold_detectors[0],
-        kind=kind,
-        reason=reason,
+        reason=choice.reason,
         split=split,
         scores=scores,
         points=points,
         effective_frames=effective_frames(scores, names),
-        ood_frames=0 if ood is None else len(ood),
+        ood_frames=0 if ood is None else len(next(iter(ood.values()))),
         warnings=(*warnings, *([between] if between else [])),
         advice=tuple(text for text in advised if text),
     )
-
-
-def _groups(split: FrameSplit, indices: Indices) -> list[str] | None:
-    """Drives of some frames, for fits that leave drives out; None where there is one drive."""
-    names = split.names(indices)
-    return names if len(set(names)) > 1 else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from onnx import ModelProto
 
 from export.calibration.calibrate import CalibrationResult
+from export.graphs.detector import inputs_of
+from export.graphs.evaluation_outputs import output_shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +17,7 @@ class CalibratedMonitor:
     Attributes:
         evaluation: the network with all outputs, see :mod:`export.graphs.evaluation_outputs`.
         segmentation: the part of it that the vehicle runs.
-        detector: latent samples to entropy and score.
+        detector: features to the score.
         calibration: the detector's, with its thresholds.
     """
 
@@ -28,3 +30,9 @@ class CalibratedMonitor:
     def threshold(self) -> float:
         """Value of the default operating point."""
         return self.calibration.points[self.calibration.operating_point].value
+
+    @property
+    def features(self) -> dict[str, tuple[int, ...]]:
+        """Outputs of ``segmentation.onnx`` that the detector reads, with their shapes behind the batch."""
+        shapes = output_shapes(self.segmentation)
+        return {name: shapes[name] for name in inputs_of(self.calibration.detector.keys)}

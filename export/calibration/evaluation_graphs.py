@@ -13,7 +13,7 @@ from export.detectors.entropy import latent_entropy
 from export.errors import UsageError
 from export.features.frames import FrameFeatures
 from export.features.key import LATENT_SAMPLES, OUTPUT_SCORES, FeatureKey
-from export.graphs.evaluation_outputs import EVALUATION
+from export.graphs.evaluation_outputs import EVALUATION, SEGMENTATION
 from export.graphs.monitor_forms import run_graph
 from export.graphs.noise import NoiseSource
 from lsood_runtime import Manifest
@@ -58,6 +58,15 @@ class EvaluationGraphs:
         self._gives_entropy = "entropy" in {value.name for value in self._detector.get_outputs()}
         masks = self.manifest.masks
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
+
+    @property
+    def available(self) -> tuple[FeatureKey, ...]:
+        """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone."""
+        names = [value.name for value in self._evaluation.get_outputs()]
+        if _OLD_MOMENTS in names:
+            return (FeatureKey.entropy(),)
+        known = (name for name in names if name not in (SEGMENTATION, LATENT_SAMPLES))
+        return (FeatureKey.entropy(), *map(FeatureKey.parse, known))
 
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.

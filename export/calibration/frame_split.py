@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from export.calibration.conformal import set_threshold
 from export.calibration.cross_fit import deal_folds
-from export.calibration.options import AUTO, CalibrationOptions
-from export.detectors.registry import detector_spec, detectors_on_ood_frames
+from export.calibration.options import CalibrationOptions
+from export.detectors.registry import detectors_on_ood_frames
 from export.errors import UsageError
 from export.frames.drives import drive_names, frames_of_drives
 
@@ -90,14 +90,9 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
         set_threshold(np.zeros(len(names)), names, rate, guarantee=options.guarantee, weigh=options.weigh)
     named = bool(options.threshold_drives)
     fold = np.where(chosen, 0, -1) if named else deal_folds(drives, options.folds, options.seed)
-    needs_ood_frames = options.detector != AUTO and detector_spec(options.detector).needs_ood_frames
-    if needs_ood_frames != bool(options.ood_frames):
+    if options.needs_ood_frames != bool(options.ood_frames):
         raise UsageError(
             f"expected --ood-frames with --detector {' or '.join(detectors_on_ood_frames())}, and with no other: add or drop "
             "one of them"
-        )
-    if options.detector == AUTO and (options.pca is not None or options.standardise):
-        raise UsageError(
-            "expected no --pca and no --standardise with --detector auto, got one: drop it, or name a detector"
         )
     return FrameSplit(drives, fold, refitted=not named)

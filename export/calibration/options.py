@@ -6,7 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from export.calibration.operating_points import is_rate, operating_point_words, parse_operating_points
-from export.detectors.registry import DETECTORS, densities, detector_help, detectors_on_ood_frames
+from export.detectors.registry import (
+    FUSED,
+    densities,
+    detector_help,
+    detector_names,
+    detector_spec,
+    detectors_on_ood_frames,
+)
 from export.errors import UsageError
 from export.option_table import Words, flag
 
@@ -17,8 +24,13 @@ UNITS = ("frames", "drives")
 _DETECTOR, _THRESHOLDS = "detector", "thresholds"
 
 
+def detector_choices() -> tuple[str, ...]:
+    """Values of ``--detector``."""
+    return (FUSED, *detector_names(), AUTO)
+
+
 def _detector_text() -> str:
-    choice = f"the likelier of {' and '.join(densities())}, by in-distribution frames alone"
+    choice = f"the likelier of {' and '.join(densities())} of the entropies, by in-distribution frames alone"
     return f"{detector_help()}; {AUTO}: {choice}"
 
 
@@ -27,16 +39,36 @@ class CalibrationOptions:
     """Options of detector and thresholds; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: no rate, or one outside (0, 1).
+        UsageError: no rate, or one outside (0, 1); options that the detector does not have.
     """
 
-    detector: str = field(default="kde", metadata=flag(_detector_text, _DETECTOR, choices=lambda: (AUTO, *DETECTORS)))
+    detector: str = field(default=FUSED, metadata=flag(_detector_text, _DETECTOR, choices=detector_choices))
+    parts: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "parts of the fused detector, such as mahalanobis@entropy or output-score@energy/mean (default: mahalanobis on "
+            "the moments of each layer and on the entropies, and the energy)",
+            _DETECTOR,
+            metavar="DETECTOR@FEATURE",
+        ),
+    )
+    reads: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "features that a detector of one part reads, side by side, such as moments/layer2 (default: the entropies, or "
+            "what the detector is made for)",
+            _DETECTOR,
+            metavar="FEATURE",
+        ),
+    )
     standardise: bool = field(
-        default=False, metadata=flag("bring each entropy to zero mean and unit variance first", _DETECTOR)
+        default=False, metadata=flag("bring each number to zero mean and unit variance first", _DETECTOR)
     )
     pca: int | None = field(
         default=None,
-        metadata=flag("whitened principal components (default: none, all entropies)", _DETECTOR, metavar="N"),
+        metadata=flag(
+            "whitened principal components (default: none, the features as they are)", _DETECTOR, metavar="N"
+        ),
     )
     ood_frames: tuple[Path, ...] = field(
         default=(),
@@ -122,6 +154,23 @@ class CalibrationOptions:
                 f"expected one or more false-alarm rates above 0 and below 1, got {', '.join(outside) or 'none'}: "
                 "0.05 is one frame in twenty"
             )
+        if self.detector not in detector_choices():
+            detector_spec(self.detector)
+        whole = self.detector in (FUSED, AUTO)
+        if whole and (self.pca is not None or self.standardise or self.reads):
+            raise UsageError(
+                f"expected no --pca, --standardise and --reads with --detector {self.detector}, got one: drop it, or name a "
+                "detector of one part"
+            )
+        if self.parts and self.detector != FUSED:
+            raise UsageError(
+                f"expected --parts with --detector {FUSED} alone, got it with {self.detector}: name features by --reads"
+            )
+
+    @property
+    def needs_ood_frames(self) -> bool:
+        """Whether the detector is fitted on out-of-distribution frames as well."""
+        return self.detector not in (FUSED, AUTO) and detector_spec(self.detector).needs_ood_frames
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready form for the manifest."""

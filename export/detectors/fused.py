@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from export.detectors.cross_fit import FOLDS, deal_folds
 from export.detectors.fitted import FeatureRows, Part, PartOptions, fit_part
+from export.detectors.registry import FUSED
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
-
-FUSED = "fused"
 
 _HIGH = 0.95
 _SMALLEST_SCALE = 1e-9

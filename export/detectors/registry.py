@@ -284,6 +284,9 @@ _NAMED_FEATURE_SPECS = (
     ),
 )
 
+FUSED = "fused"
+"""Value of ``--detector`` for a sum of standardised parts, each a detector of its own (:mod:`export.detectors.fused`)."""
+
 DETECTORS: dict[str, DetectorSpec] = {spec.name: spec for spec in _SPECS}
 """Detectors of any feature, or of several side by side; by name, in the order in which help and documentation list them."""
 
@@ -310,6 +313,8 @@ def detector_spec(name: str) -> DetectorSpec:
 
 def detector_noun(name: str) -> str:
     """Noun of a detector; its bare name where it is not registered, as in a bundle of an extended exporter."""
+    if name == FUSED:
+        return "sum of standardised parts"
     return detector_spec(name).noun if name in detector_names() else name
 
 
@@ -330,7 +335,8 @@ def densities() -> tuple[str, ...]:
 
 def detector_help() -> str:
     """One phrase for each detector, for ``--help``."""
-    return "; ".join(f"{name}: {spec.help}" for name, spec in DETECTORS.items())
+    single = (f"{name}: {detector_spec(name).help}" for name in detector_names())
+    return "; ".join([f"{FUSED}: the sum of several standardised parts", *single])
 
 
 def detector_table() -> str:

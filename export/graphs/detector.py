@@ -121,7 +121,10 @@ def inputs_of(keys: Sequence[FeatureKey]) -> tuple[str, ...]:
 
 
 def features_graph(
-    detector: FittedDetector, shapes: Mapping[str, Sequence[int]], neighbors: int = DEFAULT_NEIGHBORS
+    detector: FittedDetector,
+    shapes: Mapping[str, Sequence[int]],
+    neighbors: int = DEFAULT_NEIGHBORS,
+    min_dist: float = MIN_DIST,
 ) -> ModelProto:
     """Build the graph of a fitted detector: its features ``(B, ...)`` float32, by name, to ``score`` ``(B,)`` float64.
 
@@ -133,6 +136,7 @@ def features_graph(
         detector: fitted.
         shapes: shape of each input behind the batch, by its name; ``latent_samples`` (S, C) in place of entropies.
         neighbors: k of the entropies.
+        min_dist: floor of the distances between samples.
 
     Raises:
         ValueError: the shape of an input is missing, or S <= k.
@@ -141,34 +145,52 @@ def features_graph(
     missing = [name for name in names if name not in shapes]
     if missing:
         raise ValueError(f"expected the shapes of {', '.join(names)}, got none of {', '.join(missing)}: add them")
+    widths = {key: shapes[key.output][-1] for key in detector.keys}
+    scores = scores_graph(detector, widths)
+    if LATENT_SAMPLES not in names:
+        return scores
+    samples, channels = shapes[LATENT_SAMPLES]
+    entropy = entropy_graph(samples, channels, neighbors, min_dist)
+    entropy = onnx.compose.add_prefix(entropy, "entropy/", rename_inputs=False, rename_outputs=False)
+    outputs = ["entropy", *(value.name for value in scores.graph.output)]
+    model = onnx.compose.merge_models(
+        entropy, scores, io_map=[("entropy", "entropy")], outputs=outputs, name="detector"
+    )
+    given = {value.name: value for value in model.graph.input}
+    del model.graph.input[:]
+    model.graph.input.extend(given[name] for name in names)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def scores_graph(detector: FittedDetector, widths: Mapping[FeatureKey, int]) -> ModelProto:
+    """Build the graph from features, entropies among them, to ``score`` and, of a fused detector, ``parts``.
+
+    Args:
+        detector: fitted.
+        widths: numbers a frame of each feature that it reads.
+    """
     graph = _Lines()
-    outputs = ["score"]
-    if LATENT_SAMPLES in names:
-        samples, channels = shapes[LATENT_SAMPLES]
-        entropy = entropy_graph(samples, channels, neighbors)
-        entropy = onnx.compose.add_prefix(entropy, "entropy/", rename_inputs=False, rename_outputs=False)
-        graph.take(entropy)
-        outputs.insert(0, "entropy")
     for key in detector.keys:
         graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
-    raw = [_part(graph, part, f"part_{i}", shapes) for i, part in enumerate(detector.parts)]
+    raw = [_part(graph, part, f"part_{i}", widths) for i, part in enumerate(detector.parts)]
     axis = graph.constant("column_axis", np.array([1], np.int64))
+    outputs = [helper.make_tensor_value_info("score", TensorProto.DOUBLE, ["batch"])]
     if isinstance(detector, Fused):
-        outputs.append("parts")
+        outputs.append(helper.make_tensor_value_info("parts", TensorProto.DOUBLE, ["batch", len(raw)]))
         shares = _shares(graph, detector, graph.add("Concat", raw, "raw", axis=1))
         graph.add("ReduceSum", [shares, axis], "score", keepdims=0)
     else:
         graph.add("Squeeze", [*raw, axis], "score")
-    kinds = {"entropy": TensorProto.FLOAT, "score": TensorProto.DOUBLE, "parts": TensorProto.DOUBLE}
-    columns: dict[str, list[str | int]] = {"score": [], "parts": [len(raw)]}
-    if LATENT_SAMPLES in names:
-        columns["entropy"] = [shapes[LATENT_SAMPLES][1]]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "detector",
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shapes[name]]) for name in names],
-            [helper.make_tensor_value_info(name, kinds[name], ["batch", *columns[name]]) for name in outputs],
+            [
+                helper.make_tensor_value_info(str(key), TensorProto.FLOAT, ["batch", widths[key]])
+                for key in detector.keys
+            ],
+            outputs,
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -203,11 +225,11 @@ class _Lines:
         return name
 
 
-def _part(graph: _Lines, part: Part, name: str, shapes: Mapping[str, Sequence[int]]) -> str:
+def _part(graph: _Lines, part: Part, name: str, widths: Mapping[FeatureKey, int]) -> str:
     """The part's score ``(B, 1)``, NaN wherever one of its features is not finite."""
     doubles = [f"double/{key}" for key in part.keys]
     rows = graph.add("Concat", doubles, f"{name}/rows", axis=1)
-    columns = sum(shapes[key.output][-1] for key in part.keys)
+    columns = sum(widths[key] for key in part.keys)
     graph.take(_log_density(part.pipeline, columns, f"{name}/", "rows"))
     zero = graph.constant(f"{name}/zero", np.array(0.0))
     axis = graph.constant(f"{name}/axis", np.array([1], np.int64))

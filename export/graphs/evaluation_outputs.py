@@ -14,6 +14,7 @@ from onnx import ModelProto
 from export.features.key import OUTPUT_FEATURES, FeatureKey
 
 EVALUATION = "evaluation.onnx"
+SEGMENTATION = "segmentation"
 
 
 def evaluation_features(layers: Sequence[str], *, segmented: bool) -> tuple[FeatureKey, ...]:
@@ -24,6 +25,27 @@ def evaluation_features(layers: Sequence[str], *, segmented: bool) -> tuple[Feat
         segmented: whether the network gives its output.
     """
     return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *(OUTPUT_FEATURES if segmented else ()))
+
+
+def output_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
+    """Shape behind the batch of every output of a graph that gives features, by name."""
+    return {
+        value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim[1:]) for value in model.graph.output
+    }
+
+
+def vehicle_graph(evaluation: ModelProto, features: Sequence[str]) -> ModelProto:
+    """Cut ``segmentation.onnx`` out of ``evaluation.onnx``: the segmentation, where there is any, and some features.
+
+    Args:
+        evaluation: with every feature.
+        features: names of those that the detector reads, in its order.
+
+    Raises:
+        KeyError: the graph does not give one of them.
+    """
+    segmented = any(output.name == SEGMENTATION for output in evaluation.graph.output)
+    return with_outputs(evaluation, [*([SEGMENTATION] if segmented else []), *features])
 
 
 def with_outputs(model: ModelProto, outputs: Sequence[str]) -> ModelProto:

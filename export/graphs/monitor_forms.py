@@ -44,7 +44,9 @@ def one_graph(monitor: ort.InferenceSession) -> Form:
 
 def run_graph(session: ort.InferenceSession, frames: NDArray[np.uint8], noise: NoiseBatch) -> dict[str, NDArray[Any]]:
     """Run a graph on frames, and on noise where it takes any, and give every output by name."""
-    results = session.run(None, graph_feed(frames, noise))
+    taken = {value.name for value in session.get_inputs()}
+    feed = {name: value for name, value in graph_feed(frames, noise).items() if name in taken}
+    results = session.run(None, feed)
     return dict(zip([output.name for output in session.get_outputs()], results, strict=True))
 
 

@@ -54,6 +54,11 @@ def seed_noise(model: ModelProto, seed: int) -> None:
         node.attribute.extend([*kept, helper.make_attribute("seed", float(seed + i))])
 
 
+def draws_noise(model: ModelProto) -> bool:
+    """Whether a graph holds random operators; one that reads no masks does not, whatever their mode is."""
+    return bool(_random_nodes(model))
+
+
 def expose_noise(model: ModelProto, noise: NoiseSource) -> ModelProto:
     """Copy a graph with its random operators replaced by inputs ``noise_0``, ``noise_1``, ... in the order of the sites.
 

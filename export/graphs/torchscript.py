@@ -147,19 +147,33 @@ class FeaturesScore(nn.Module):
 
 
 class TorchMonitor(nn.Module):
-    """Camera frame, and noise where the network takes any, to ``(score, segmentation)``; ``(score,)`` for kind ``none``."""
+    """Camera frame, and noise where the network takes any, to ``score``, the segmentation, and ``parts`` of a fused detector.
 
-    def __init__(
-        self, network: MonitoredNetwork, detector: Pipeline, spec: DetectorSpec, samples: int, neighbors: int
-    ) -> None:
+    Args:
+        network: gives the segmentation, unless its kind is ``none``, and the features that the detector reads, in its order.
+        detector: fitted.
+        samples: S, where entropies are read.
+        neighbors: k of the entropies.
+
+    Attributes:
+        outputs: names of what ``forward`` gives, those of ``monitor.onnx``.
+
+    Raises:
+        ValueError: a part of the detector has no form in torch.
+    """
+
+    def __init__(self, network: MonitoredNetwork, detector: FittedDetector, samples: int, neighbors: int) -> None:
         super().__init__()
-        self.network, self.entropy = network, LatentEntropy(samples, neighbors)
-        self.detector = DetectorScore(detector, spec)
+        self.network, self.detector = network, FeaturesScore(detector, samples, neighbors)
+        segmentation = [name for name in network.outputs if name not in self.detector.inputs]
+        self.outputs = ["score", *segmentation, *(["parts"] if self.detector.fused else [])]
 
     def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
-        """``(B, H, W, 3)`` uint8 to ``score`` ``(B,)`` float64 and the segmentation."""
-        *segmentation, latent_samples = self.network(frame, *noise)
-        return (self.detector(self.entropy(latent_samples)), *segmentation)
+        """``(B, H, W, 3)`` uint8 to ``outputs``."""
+        given = self.network(frame, *noise)
+        split = len(given) - len(self.detector.inputs)
+        score, parts = self.detector(*given[split:])
+        return (score, *given[:split], *([parts] if self.detector.fused else []))
 
 
 def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit.ScriptModule:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
-from export.calibration.options import AUTO
-from export.detectors.registry import DETECTORS
+from export.calibration.options import detector_choices
+from export.detectors.registry import FUSED, detector_names, detector_spec
 from export.errors import UsageError
 from export.layers.mask_mode import Mode
 from export.precision.options import FLOAT32
@@ -56,15 +56,11 @@ class Format:
     renewed: bool
 
 
-def _all_detectors() -> Names:
-    return (*DETECTORS, AUTO)
-
-
 def _detectors_in_torch() -> Names:
-    return tuple(name for name, spec in DETECTORS.items() if spec.torch_score is not None)
+    return (FUSED, *(name for name in detector_names() if detector_spec(name).torch_score is not None))
 
 
-_EVERY_DETECTOR = Support(_all_detectors)
+_EVERY_DETECTOR = Support(detector_choices)
 _EVERY_PRECISION = Support(lambda: tuple(PRECISIONS))
 _EVERY_MODE = Support(lambda: get_args(Mode))
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage ``convert``: convert the sampled network to ONNX."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from onnx import ModelProto
 
+from export.features.key import FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import seed_noise
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
@@ -14,14 +16,12 @@ from export.pipeline.sample import SampledNetwork
 
 @dataclass(frozen=True, eq=False)
 class ConvertedNetwork:
-    """The sampled network in PyTorch and in ONNX.
+    """The sampled network in ONNX.
 
     Attributes:
-        network: frame to segmentation and latent samples, in PyTorch.
-        evaluation: the same in ONNX with every feature, see :mod:`export.graphs.evaluation_outputs`.
+        evaluation: with every feature, see :mod:`export.graphs.evaluation_outputs`.
     """
 
-    network: MonitoredNetwork
     evaluation: ModelProto
 
 
@@ -31,13 +31,24 @@ def convert_network(inputs: ExportInputs, sampled: SampledNetwork) -> ConvertedN
     Raises:
         ConversionError: the network has no ONNX form.
     """
-    options = inputs.options
     height, width = inputs.frames.shape[:2]
     sampler = sampled.sampler
     features = evaluation_features(sampler.layers, segmented=sampler.with_output)
-    observed = sampler.observe([key for key in features if key.is_of_layers])
-    whole = MonitoredNetwork(inputs.preprocessing, observed, options.segmentation, features)
+    whole = monitored_network(inputs, sampled, features)
     evaluation = segmentation_graph(whole, height, width, sampled.graph_noise)
-    seed_noise(evaluation, options.seed)
-    network = MonitoredNetwork(inputs.preprocessing, sampler.module, options.segmentation)
-    return ConvertedNetwork(network=network, evaluation=evaluation)
+    seed_noise(evaluation, inputs.options.seed)
+    return ConvertedNetwork(evaluation=evaluation)
+
+
+def monitored_network(
+    inputs: ExportInputs, sampled: SampledNetwork, features: Sequence[FeatureKey]
+) -> MonitoredNetwork:
+    """Make the PyTorch module that gives the segmentation and some features.
+
+    Args:
+        inputs: preprocessing and kind of the segmentation.
+        sampled: the network.
+        features: keys, in the order of the outputs.
+    """
+    inside = sampled.sampler.observe([key for key in features if key.is_of_layers])
+    return MonitoredNetwork(inputs.preprocessing, inside, inputs.options.segmentation, features)

@@ -51,7 +51,7 @@ def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> Expor
     converted = convert_network(inputs, sampled)
     reporter.stage("fitting detector and thresholds")
     monitor = calibrate_monitor(inputs, sampled, converted, reporter)
-    traced = trace_torchscript(inputs, sampled, converted, monitor, reporter)
+    traced = trace_torchscript(inputs, sampled, monitor, reporter)
     verified = verify_monitor(inputs, sampled, monitor, traced, reporter)
     reduced = reduce_monitor(inputs, sampled, converted, verified, reporter)
     reporter.stage(f"writing {options.out}")

@@ -11,7 +11,7 @@ from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.graphs.evaluation_outputs import EVALUATION
 from export.graphs.fused import FUSED_FILE, fused_graph
 from export.graphs.monitor_forms import Form, cpu_session, one_graph, two_graphs
-from export.graphs.noise import expose_noise
+from export.graphs.noise import draws_noise, expose_noise
 from export.graphs.torchscript import traced_module
 from export.pipeline.sample import SampledNetwork
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE
@@ -34,9 +34,9 @@ def monitor_graphs(monitor: CalibratedMonitor, *, fuse: bool) -> dict[str, Model
     return graphs
 
 
-def evaluation_form(graphs: Mapping[str, ModelProto]) -> Form:
-    """Load the graph that gives every feature; noise that it draws stays inside."""
-    return one_graph(cpu_session(graphs[EVALUATION]))
+def evaluation_form(graphs: Mapping[str, ModelProto], sampled: SampledNetwork) -> Form:
+    """Load the graph that gives every feature; noise that it would draw is an input of it here."""
+    return one_graph(cpu_session(_with_noise_outside(graphs[EVALUATION], sampled)))
 
 
 def runnable_forms(
@@ -54,13 +54,18 @@ def runnable_forms(
     """
 
     def session(name: str) -> ort.InferenceSession:
-        drawn_inside = sampled.sampler.mode == "fresh" and name != DETECTOR_FILE
-        return cpu_session(expose_noise(graphs[name], sampled.site_noise) if drawn_inside else graphs[name])
+        return cpu_session(_with_noise_outside(graphs[name], sampled))
 
-    forms = [two_graphs(session(SEGMENTATION_FILE), session(DETECTOR_FILE))]
+    forms = [two_graphs(session(SEGMENTATION_FILE), cpu_session(graphs[DETECTOR_FILE]))]
     if FUSED_FILE in graphs:
         forms.append(one_graph(session(FUSED_FILE)))
     if traced is not None:
         segmented = sampled.logits_shape is not None
-        forms.append(traced_module(traced, ["score", "segmentation"] if segmented else ["score"]))
+        outputs = ["score", *(["segmentation"] if segmented else []), *(["parts"] if sampled.choice.fused else [])]
+        forms.append(traced_module(traced, outputs))
     return forms
+
+
+def _with_noise_outside(graph: ModelProto, sampled: SampledNetwork) -> ModelProto:
+    """The graph as it is, or with the noise as an input where it reads any that it draws."""
+    return expose_noise(graph, sampled.site_noise) if draws_noise(graph) else graph

@@ -52,7 +52,7 @@ def new_manifest(
         segmentation=SegmentationRecord(options.segmentation, *(sampled.logits_shape or (None, None, None))),
         tap=TapRecord(layers=sampler.taps, channels=sampler.channels),
         masks=_masks(options, sampler),
-        features={"latent_samples": (sampler.samples, sampler.channels)},
+        features=verified.monitor.features,
         network_sha256=network_sha256,
         entropy=EntropyRecord(neighbors=options.neighbors, min_dist=MIN_DIST),
         detector=calibration.detector_record,

@@ -9,7 +9,8 @@ from onnx import ModelProto
 from export.anomalies.frame_set import FrameSource
 from export.bundle.parity import check_agreement
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.graphs.detector import features_graph
+from export.graphs.evaluation_outputs import output_shapes
 from export.graphs.monitor_forms import Form
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.convert import ConvertedNetwork
@@ -43,12 +44,10 @@ def reduce_monitor(
     def calibrate(graph: ModelProto) -> CalibratedMonitor:
         return calibrate_monitor(inputs, sampled, replace(converted, evaluation=graph), reporter)
 
-    channels = sampled.sampler.channels
-    entropy = entropy_graph(sampled.sampler.samples, channels, options.neighbors)
-
     def form(monitor: CalibratedMonitor) -> Form:
         """The monitor with the detector of the first fold, which the gate's frames did not fit."""
-        fold_detector = detector_graph(entropy, score_graph(monitor.calibration.fold_detector, channels))
+        shapes = output_shapes(monitor.evaluation)
+        fold_detector = features_graph(monitor.calibration.fold_detector, shapes, options.neighbors)
         return runnable_forms(monitor_graphs(replace(monitor, detector=fold_detector), fuse=False), sampled)[0]
 
     left_out = inputs.split.left_out

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.probe import check_logits, run_once
+from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
 from export.pipeline.resolve import ExportInputs
 from export.sampling.feature_layers import resolve_feature_layers
@@ -21,12 +23,14 @@ class SampledNetwork:
     Attributes:
         sampler: the network, split at its first stochastic layer.
         logits_shape: ``(K, h, w)`` of its output; None where the bundle has no segmentation.
+        choice: what will be fitted to its features.
         site_noise: noise of every site; none for fixed masks.
         graph_noise: noise that is an input of the graph: ``site_noise`` for masks of mode ``input``, none for the others.
     """
 
     sampler: Sampler
     logits_shape: tuple[int, int, int] | None
+    choice: DetectorChoice
     site_noise: NoiseSource
     graph_noise: NoiseSource
 
@@ -37,6 +41,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
     Raises:
         TapError: a tap or a site that cannot be sampled.
         ConversionError: a network that cannot be run or followed, or whose output is no segmentation.
+        UsageError: a detector that reads what the network does not give.
     """
     options, network = inputs.options, inputs.checkpoint.network
     example = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
@@ -47,7 +52,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         example,
         taps,
         mc_samples=options.mc_samples,
-        observed=resolve_feature_layers(network, example, options.feature_layers),
+        observed=resolve_feature_layers(network, example, options.feature_layers, taps),
         seed=options.seed,
         mode=options.masks,
         drop_prob=inputs.drop_prob,
@@ -58,4 +63,11 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
     drawn = sampler.sites if sampler.mode != "fixed" else ()
     site_noise = NoiseSource([site.noise_shape for site in drawn], sampler.samples, options.seed)
     graph_noise = site_noise if sampler.mode == "input" else NoiseSource()
-    return SampledNetwork(sampler=sampler, logits_shape=logits_shape, site_noise=site_noise, graph_noise=graph_noise)
+    available = evaluation_features(sampler.layers, segmented=sampler.with_output)
+    return SampledNetwork(
+        sampler=sampler,
+        logits_shape=logits_shape,
+        choice=choose_parts(options.calibration, available, sampler.taps),
+        site_noise=site_noise,
+        graph_noise=graph_noise,
+    )

@@ -5,9 +5,8 @@ import numpy as np
 import torch
 
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.detectors.registry import detector_spec
 from export.graphs.torchscript import TorchMonitor, trace_monitor
-from export.pipeline.convert import ConvertedNetwork
+from export.pipeline.convert import monitored_network
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 from export.reporter import Reporter
@@ -16,7 +15,6 @@ from export.reporter import Reporter
 def trace_torchscript(
     inputs: ExportInputs,
     sampled: SampledNetwork,
-    converted: ConvertedNetwork,
     monitor: CalibratedMonitor,
     reporter: Reporter,
 ) -> torch.jit.ScriptModule | None:
@@ -29,13 +27,8 @@ def trace_torchscript(
     if options.format != "torchscript":
         return None
     reporter.stage("tracing to TorchScript")
-    module = TorchMonitor(
-        converted.network,
-        calibration.detector,
-        detector_spec(calibration.kind),
-        sampled.sampler.samples,
-        options.neighbors,
-    ).eval()
+    network = monitored_network(inputs, sampled, calibration.detector.keys)
+    module = TorchMonitor(network, calibration.detector, sampled.sampler.samples, options.neighbors).eval()
     frames = torch.from_numpy(np.stack([inputs.frames[0], inputs.frames[0]]))
     noise = map(torch.from_numpy, sampled.graph_noise.draw(len(frames)))
     return trace_monitor(module, [frames, *noise])

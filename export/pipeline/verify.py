@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage ``verify``: compare every form of the monitor with the PyTorch network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from onnx import ModelProto
 from export.bundle.feature_parity import FeatureReference, check_feature_parity, measure_feature_parity
 from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.features.key import LATENT_SAMPLES
+from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features
 from export.pipeline.forms import evaluation_form, monitor_graphs, runnable_forms
 from export.pipeline.resolve import ExportInputs
@@ -56,22 +56,29 @@ def verify_monitor(
         ParityError: a difference above its tolerance.
     """
     options, network, frames = inputs.options, inputs.checkpoint.network, inputs.frames
+    detector = monitor.calibration.detector
     reference = ReferenceMonitor(
         preprocess=inputs.preprocessing,
         segment=network,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
-        detector=monitor.calibration.detector,
+        features=FeatureReference(inputs.preprocessing, network, _without_entropy(detector.keys)),
+        detector=detector,
         neighbors=options.neighbors,
         kind=options.segmentation,
     )
     graphs = monitor_graphs(monitor, fuse=options.fuse)
     spread = np.linspace(0, len(frames) - 1, min(PARITY_FRAMES, len(frames))).round().astype(int)
     chosen = reporter.progress((frames[int(i)] for i in spread), "comparing with PyTorch", len(spread))
-    forms = runnable_forms(graphs, sampled, traced)
+    evaluation = evaluation_form(graphs, sampled)
+    forms = [*runnable_forms(graphs, sampled, traced), evaluation]
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
     check_parity(parity, options.segmentation, monitor.calibration.tolerance)
-    features = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
-    plain = FeatureReference(inputs.preprocessing, network, [key for key in features if key.output != LATENT_SAMPLES])
+    every = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
+    plain = FeatureReference(inputs.preprocessing, network, _without_entropy(every))
     shown = (frames[int(i)] for i in spread[:FEATURE_FRAMES])
-    check_feature_parity(measure_feature_parity(plain, evaluation_form(graphs), shown, sampled.graph_noise))
+    check_feature_parity(measure_feature_parity(plain, evaluation, shown, sampled.site_noise))
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)
+
+
+def _without_entropy(keys: Sequence[FeatureKey]) -> list[FeatureKey]:
+    return [key for key in keys if key.output != LATENT_SAMPLES]

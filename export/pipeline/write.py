@@ -34,7 +34,7 @@ def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: Verif
         mode=sampled.sampler.mode,
         spread=monitor.calibration.spread,
     )
-    network = monitor.segmentation.graph.SerializeToString(deterministic=True)
+    network = monitor.evaluation.graph.SerializeToString(deterministic=True)
     manifest = new_manifest(
         inputs=inputs,
         sampled=sampled,

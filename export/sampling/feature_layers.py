@@ -10,14 +10,25 @@ from export.sampling.taps import LayerInfo, check_names, list_layers
 
 Resolution = tuple[int, ...]
 
+_COARSE = 4
+"""Rows and columns of the input for one of a map that is coarse enough."""
 
-def resolve_feature_layers(network: nn.Module, example: Tensor, names: Sequence[str]) -> tuple[str, ...]:
-    """Find the layers that a user names; where none is named, the last layer of each resolution on the way down.
+
+def resolve_feature_layers(
+    network: nn.Module, example: Tensor, names: Sequence[str], taps: Sequence[str]
+) -> tuple[str, ...]:
+    """Find the layers that a user names; where none is named, choose some between the input and the first tap.
+
+    These are the last layer of each resolution on the way down, and of the coarsest one the block in its middle: networks
+    for segmentation stay there for most of their layers, and the first half sees shifts that the end no longer shows. The
+    tap itself stands for that end. Resolutions finer than a quarter of the input's rows and columns are passed over where
+    there are coarser ones: their maps cost most and tell least (docs/results/fused.md).
 
     Args:
         network: in evaluation mode.
         example: ``(B, 3, H, W)`` float, an input of the network.
         names: layers, each once; none for the default.
+        taps: layers that are sampled.
 
     Raises:
         TapError: there is no such layer, or a layer is named twice.
@@ -25,7 +36,15 @@ def resolve_feature_layers(network: nn.Module, example: Tensor, names: Sequence[
     if names:
         check_names(network, names)
         return tuple(names)
-    return last_of_each_resolution(list_layers(network, example[:1].expand(2, *example.shape[1:])))
+    layers = list_layers(network, example[:1].expand(2, *example.shape[1:]))
+    ends = [i for i, layer in enumerate(layers) if layer.name in taps]
+    before = layers[: ends[0] + 1] if ends else layers
+    lasts = last_of_each_resolution(before)
+    chosen = [name for name in lasts if not _is_fine(before, name, example)] or list(lasts)
+    middle = _middle_block(before, chosen)
+    if middle is not None:
+        chosen.insert(-1, middle)
+    return tuple(name for name in chosen if name not in taps)
 
 
 def last_of_each_resolution(layers: Sequence[LayerInfo]) -> tuple[str, ...]:
@@ -99,3 +118,30 @@ def _last(layers: Sequence[LayerInfo], resolution: Resolution, calls: Counter[st
     """The last of some layers that has the resolution and runs once, in a list; empty where there is none."""
     fitting = [layer.name for layer in layers if _resolution(layer) == resolution and calls[layer.name] == 1]
     return fitting[-1:]
+
+
+def _is_fine(layers: Sequence[LayerInfo], name: str, example: Tensor) -> bool:
+    """Whether a layer has more than a sixteenth of the input's pixels, rounded up."""
+    resolution = next(found for layer in layers if layer.name == name and (found := _resolution(layer)) is not None)
+    return _cells(resolution) > -(-example.shape[2] // _COARSE) * -(-example.shape[3] // _COARSE)
+
+
+def _middle_block(layers: Sequence[LayerInfo], chosen: Sequence[str]) -> str | None:
+    """The last block that ends in the first half of the run of layers which the last chosen one closes; None where none does.
+
+    Of blocks inside one another the outermost counts, as in ``layer3`` before ``layer3.1`` before ``layer3.1.conv2``.
+    """
+    if not chosen:
+        return None
+    end = max(i for i, layer in enumerate(layers) if layer.name == chosen[-1])
+    resolution = _resolution(layers[end])
+    begin = next(i for i, layer in enumerate(layers) if _resolution(layer) == resolution)
+    calls = Counter(layer.name for layer in layers)
+    half = [
+        layer.name
+        for layer in layers[begin : (begin + end) // 2 + 1]
+        if _resolution(layer) == resolution and calls[layer.name] == 1 and layer.name not in chosen
+    ]
+    depth = min((name.count(".") for name in half), default=0)
+    outermost = [name for name in half if name.count(".") == depth]
+    return outermost[-1] if outermost else None

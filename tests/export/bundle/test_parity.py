@@ -10,8 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from export.bundle.feature_parity import FeatureReference
 from export.bundle.parity import ReferenceMonitor, check_agreement, measure_parity
 from export.errors import ParityError
+from export.features.key import FeatureKey
 from export.graphs.monitor_forms import MonitorOutputs
 from export.graphs.noise import NoiseBatch, NoiseSource
 
@@ -22,11 +24,12 @@ FRAMES = [np.full((2, 4, 3), level, np.uint8) for level in (40, 90, 200)]
 
 def reference(kind: str = "classes") -> ReferenceMonitor:
     """A network of one class a row, whose samples are the frame's mean plus the noise; the score is the mean entropy."""
-    detector: Any = SimpleNamespace(score_samples=lambda entropies: -entropies.mean(axis=1))
+    detector: Any = SimpleNamespace(score=lambda features: features[FeatureKey.entropy()].mean(axis=1))
     return ReferenceMonitor(
         preprocess=lambda frames: frames.float(),
         segment=lambda images: torch.stack([images[..., 0], 255 - images[..., 0]], dim=1),
         sample=lambda images, noise: images.mean(dim=(1, 2, 3))[:, None, None] + noise[0],
+        features=FeatureReference(lambda frames: frames.float(), torch.nn.Identity(), ()),
         detector=detector,
         neighbors=5,
         kind=kind,

@@ -3,24 +3,33 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from export.calibration.calibrate import CalibrationResult, calibrate
+from export.calibration.detector_choice import choose_parts
 from export.calibration.frame_split import split_frames
 from export.calibration.options import CalibrationOptions
 from export.errors import CalibrationError, UsageError
+from export.features.key import FeatureKey, FeatureKind
 
 
 def calibrated(entropies: NDArray[np.float64], options: CalibrationOptions, drives: str = "") -> CalibrationResult:
     names = drives or "x" * len(entropies)
     paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(names)]
-    return calibrate(entropies, split_frames(paths, options), options)
+    features = {ENTROPY: entropies}
+    return calibrate(features, split_frames(paths, options), options, choose_parts(options, [ENTROPY], ["tap"]))
 
 
-TENTH = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
+def score_of(calibration: CalibrationResult, entropies: NDArray[np.float64]) -> NDArray[np.float64]:
+    return calibration.detector.score({ENTROPY: entropies})
+
+
+ENTROPY = FeatureKey.entropy()
+TENTH = CalibrationOptions(detector="kde", rates={"10%": 0.1}, group_by="prefix")
 
 
 THREE = "a" * 50 + "b" * 40 + "c" * 30
@@ -37,9 +46,9 @@ def test_calibrate_with_moved_threshold_drives_changes_the_threshold_alone(kind:
     moved[held_out] += 100
     again = calibrated(moved, options, THREE)
     rows = np.random.default_rng(1).normal(size=(9, 6))
-    np.testing.assert_array_equal(again.detector.score_samples(rows), calibration.detector.score_samples(rows))
+    np.testing.assert_array_equal(score_of(again, rows), score_of(calibration, rows))
     assert again.points["10%"].value > calibration.points["10%"].value + 50
-    np.testing.assert_array_equal(calibration.scores, -calibration.detector.score_samples(entropies[held_out]))
+    np.testing.assert_array_equal(calibration.scores, score_of(calibration, entropies[held_out]))
     assert list(calibration.points) == ["10%", "half"]
     assert calibration.points["half"].value < calibration.points["10%"].value
     record = calibration.calibration_record
@@ -67,8 +76,8 @@ def test_calibrate_scores_each_fold_by_a_detector_that_never_saw_it(kind: str, d
     assert before.detector_record.fit_frames == 120, "the shipped detector is fitted on all"
     rest = np.flatnonzero(before.split.fold != 0)
     fold_rows = entropies[before.split.left_out]
-    np.testing.assert_array_equal(before.scores[before.split.left_out], -before.fold_detector.score_samples(fold_rows))
-    assert before.fold_detector.n_features_in_ == 6
+    fold_scores = before.fold_detector.score({ENTROPY: fold_rows})
+    np.testing.assert_array_equal(before.scores[before.split.left_out], fold_scores)
     assert len(rest) + len(before.split.left_out) == 120
 
 
@@ -112,6 +121,10 @@ def test_calibrate_with_a_drive_that_differs_warns() -> None:
     assert "of drive c" in warning
 
 
+def bandwidth(calibration: CalibrationResult) -> float:
+    return float(calibration.detector_record.parameters["bandwidth"])
+
+
 def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
     """Drives a few deviations apart: the bandwidth that bridges them is larger than the one within them."""
     rng = np.random.default_rng(0)
@@ -120,27 +133,31 @@ def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
     entropies = np.stack([centres[name] + rng.normal(size=5) for name in drives])
     shuffled = "".join(rng.permutation(list(drives)))
     assert Counter(shuffled) == Counter(drives)
-    by_drive = calibrated(entropies, TENTH, drives).detector[-1].bandwidth_
-    by_chance = calibrated(entropies, TENTH, shuffled).detector[-1].bandwidth_
+    by_drive = bandwidth(calibrated(entropies, TENTH, drives))
+    by_chance = bandwidth(calibrated(entropies, TENTH, shuffled))
     assert by_drive > 1.3 * by_chance
 
 
 @pytest.mark.parametrize(
     ("entropies", "options", "message"),
     [
-        (np.zeros((1, 4)), CalibrationOptions(), "at least 19"),
+        (np.zeros((1, 4)), CalibrationOptions(detector="kde"), "at least 19"),
         (np.ones((100, 4)), TENTH, "identical"),
-        (np.random.default_rng(0).normal(size=(8, 4)), CalibrationOptions(rates={"h": 0.5}), "at least 10 points"),
-        (np.zeros((1, 4)), CalibrationOptions(rates={"h": 0.5}), "at least 2 frames"),
+        (
+            np.random.default_rng(0).normal(size=(8, 4)),
+            CalibrationOptions(detector="kde", rates={"h": 0.5}),
+            "at least 10 frames to fit entropy, kde, got 6",
+        ),
+        (np.zeros((1, 4)), CalibrationOptions(detector="kde", rates={"h": 0.5}), "at least 2 frames"),
         (
             np.random.default_rng(0).normal(size=(100, 4)),
-            CalibrationOptions(rates={"t": 0.1}, pca=5),
+            CalibrationOptions(detector="kde", rates={"t": 0.1}, pca=5),
             "1 to 4 PCA components",
         ),
         (np.where(np.eye(100, 4) == 1, np.nan, 0.5), TENTH, "frame 0"),
         (
             np.random.default_rng(0).normal(size=(100, 4)),
-            CalibrationOptions(rates={"t": 0.1}, guarantee="drives"),
+            CalibrationOptions(detector="kde", rates={"t": 0.1}, guarantee="drives"),
             "at least 9 drives to guarantee 0.1 for new drives, got 1: add 8",
         ),
     ],
@@ -156,8 +173,7 @@ def test_calibrate_of_unsuitable_frames_is_refused(
     "options",
     [
         CalibrationOptions(detector="kde-classifier", rates={"t": 0.1}),
-        CalibrationOptions(ood_frames=(Path("fog"),), rates={"t": 0.1}),
-        CalibrationOptions(detector="auto", standardise=True, rates={"t": 0.1}),
+        CalibrationOptions(detector="kde", ood_frames=(Path("fog"),), rates={"t": 0.1}),
     ],
 )
 def test_split_frames_of_contradicting_options_is_refused(options: CalibrationOptions) -> None:
@@ -178,6 +194,88 @@ def test_calibrate_of_degenerate_entropies_gives_finite_scores() -> None:
         for standardise in (False, True) if kind != "auto" else (False,):
             options = CalibrationOptions(detector=kind, standardise=standardise, rates={"t": 0.2})
             calibration = calibrated(entropies, options)
-            ood = calibration.detector.score_samples(rng.normal(5, 3, size=(3, 200)))
+            ood = score_of(calibration, rng.normal(5, 3, size=(3, 200)))
             assert np.isfinite(ood).all()
-            assert (-ood > calibration.points["t"].value).all()
+            assert (ood > calibration.points["t"].value).all()
+
+
+def fused_features(count: int, seed: int = 0) -> dict[FeatureKey, NDArray[np.float32]]:
+    """A layer's moments, entropies and an energy of frames, the energy in a unit of its own."""
+    rng = np.random.default_rng(seed)
+    return {
+        ENTROPY: rng.normal(size=(count, 6)).astype(np.float32),
+        FeatureKey.moments("layer1"): rng.normal(3, 2, size=(count, 8)).astype(np.float32),
+        FeatureKey.output_score(FeatureKind.ENERGY): rng.normal(-900, 50, size=(count, 1)).astype(np.float32),
+    }
+
+
+def fused(features: dict[FeatureKey, NDArray[np.float32]], drives: str, **options: Any) -> CalibrationResult:
+    chosen = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix", **options)
+    paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(drives)]
+    return calibrate(features, split_frames(paths, chosen), chosen, choose_parts(chosen, list(features), ["tap"]))
+
+
+def test_calibrate_by_default_sums_standardised_parts_whose_shares_add_up() -> None:
+    features = fused_features(120)
+    calibration = fused(features, THREE)
+    detector = calibration.detector
+    assert detector.kind == "fused"
+    np.testing.assert_allclose(detector.part_scores(features).sum(axis=1), detector.score(features), rtol=1e-12)
+    record = calibration.detector_record
+    assert [part.features for part in record.parts] == [("entropy",), ("moments/layer1",), ("energy/mean",)]
+    energy = record.parts[-1]
+    rows = features[FeatureKey.output_score(FeatureKind.ENERGY)][:, 0].astype(np.float64)
+    assert energy.centre == pytest.approx(np.median(rows))
+    assert energy.scale == pytest.approx(np.quantile(rows, 0.95) - np.median(rows))
+    shares = detector.part_scores(features)[:, -1]
+    np.testing.assert_allclose(shares, np.arcsinh((rows - energy.centre) / energy.scale), rtol=1e-9)
+
+
+def test_calibrate_of_a_fused_detector_scores_each_fold_by_parts_that_never_saw_it() -> None:
+    """Move one frame in every feature: no other score of its fold changes, so that neither fit nor scaling saw it."""
+    features = fused_features(120)
+    before = fused(features, THREE)
+    moved = {key: values.copy() for key, values in features.items()}
+    for values in moved.values():
+        values[17] += 500
+    after = fused(moved, THREE)
+    same_fold = np.flatnonzero(before.split.fold == before.split.fold[17])
+    others = same_fold[same_fold != 17]
+    np.testing.assert_array_equal(after.scores[others], before.scores[others])
+    assert after.scores[17] > before.scores[17] + 1
+
+
+@pytest.mark.parametrize("spoiled", [np.nan, np.inf])
+def test_calibrate_with_a_feature_that_is_not_finite_names_feature_and_frame(spoiled: float) -> None:
+    features = fused_features(120)
+    features[FeatureKey.moments("layer1")][31, 2] = spoiled
+    with pytest.raises(CalibrationError, match=r"frame 31 .* in moments/layer1"):
+        fused(features, THREE)
+
+
+def test_calibrate_of_constant_features_gives_finite_shares() -> None:
+    """A layer of one cell, a class that never occurs, and an output that never changes."""
+    features = fused_features(60)
+    features[FeatureKey.moments("layer1")][:, 4:] = np.log(np.float32(1e-5))
+    features[FeatureKey(FeatureKind.CLASS_SHARE)] = np.zeros((60, 3), np.float32)
+    features[FeatureKey(FeatureKind.CLASS_SHARE)][:, 0] = 1
+    features[FeatureKey.output_score(FeatureKind.ENERGY)][:] = -3
+    for drives in ("a" * 60, "a" * 20 + "b" * 20 + "c" * 20):
+        detector = fused(features, drives).detector
+        far = {key: values[:5] + np.float32(7) for key, values in features.items()}
+        assert np.isfinite(detector.part_scores(far)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"detector": "fused", "pca": 3}, "no --pca"),
+        ({"detector": "auto", "standardise": True}, "no --pca, --standardise"),
+        ({"detector": "fused", "reads": ("entropy",)}, "--reads"),
+        ({"detector": "kde", "parts": ("kde@entropy",)}, "--parts with --detector fused"),
+        ({"detector": "lof"}, "'lof'"),
+    ],
+)
+def test_calibration_options_of_another_detector_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        CalibrationOptions(**options)

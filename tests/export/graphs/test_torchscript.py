@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.detectors.fit import fit_detector
-from export.detectors.registry import DETECTORS
+from export.detectors.fitted import OnePart, PartOptions, fit_part
+from export.features.key import FeatureKey
 from export.graphs.segmentation import MonitoredNetwork
 from export.graphs.torchscript import TorchMonitor, trace_monitor
 from export.layers.mask_mode import Mode
@@ -28,8 +28,9 @@ def test_trace_monitor_of_a_network_that_reads_sizes_takes_any_batch(case: str, 
     sampler = build_sampler(settled(make()), example, taps, mc_samples=SAMPLES, mode=mode, **options)
     assert sampler.module.graph.find_nodes(op="call_function", target=torch.ops.aten.sym_size.int)
     network = MonitoredNetwork(preprocessing, sampler.module, "logits")
-    detector = fit_detector("kde", np.random.default_rng(0).normal(size=(40, sampler.channels)))
-    monitor = TorchMonitor(network, detector, DETECTORS["kde"], SAMPLES, NEIGHBORS).eval()
+    entropies = {FeatureKey.entropy(): np.random.default_rng(0).normal(size=(40, sampler.channels))}
+    detector = OnePart(fit_part(PartOptions("kde", (FeatureKey.entropy(),)), entropies, ["a"] * 40))
+    monitor = TorchMonitor(network, detector, SAMPLES, NEIGHBORS).eval()
 
     def inputs(frames: int) -> list[torch.Tensor]:
         generator = torch.Generator().manual_seed(frames)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose the parts of a detector: those that a user names, or the default ones for the features that a network gives."""
+
+from collections.abc import Sequence
+
+from export.detectors.fitted import PartOptions
+from export.detectors.registry import FUSED, detector_spec
+from export.errors import UsageError
+from export.features.key import FeatureKey, FeatureKind
+
+_AT, _AND = "@", "+"
+
+
+def parse_feature(text: str) -> FeatureKey:
+    """Read the name of a feature.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return FeatureKey.parse(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def parse_part(text: str) -> PartOptions:
+    """Read a part from ``KIND@FEATURE``, or ``KIND@FEATURE+FEATURE`` for features side by side.
+
+    Raises:
+        UsageError: another form, an unknown detector or feature, or features that the detector does not take.
+    """
+    kind, at, features = text.partition(_AT)
+    if not at or kind == FUSED:
+        raise UsageError(
+            f"expected a part as DETECTOR{_AT}FEATURE, got {text!r}: mahalanobis{_AT}entropy and "
+            f"output-score{_AT}energy/mean are such parts"
+        )
+    detector_spec(kind)
+    return PartOptions(kind, tuple(parse_feature(name) for name in features.split(_AND)))
+
+
+def fused_parts(available: Sequence[FeatureKey], taps: Sequence[str]) -> tuple[PartOptions, ...]:
+    """Default parts of the fused detector: Gaussians of each layer's moments and of the entropies, and the energy.
+
+    Early layers see the camera, late ones the scene; the energy sees what the network makes of both. The entropies stand for
+    the taps: moments of the same maps beside them add cost and no detection. What was compared, and on which frames:
+    docs/results/fused.md.
+
+    Args:
+        available: features that the network gives.
+        taps: layers that are sampled.
+    """
+    vectors = [
+        key
+        for key in available
+        if key.kind is FeatureKind.ENTROPY or (key.kind is FeatureKind.MOMENTS and key.layer not in taps)
+    ]
+    energy = FeatureKey.output_score(FeatureKind.ENERGY)
+    scores = [PartOptions("output-score", (energy,))] if energy in available else []
+    return (*(PartOptions("mahalanobis", (key,)) for key in vectors), *scores)
+
+
+def one_part(
+    kind: str,
+    reads: Sequence[FeatureKey],
+    available: Sequence[FeatureKey],
+    *,
+    standardise: bool = False,
+    pca: int | None = None,
+) -> PartOptions:
+    """The part of a detector that has one.
+
+    Args:
+        kind: a name of :func:`export.detectors.registry.detector_names`.
+        reads: features; none for those that the kind reads by default, of each kind of feature the last available one.
+        available: features that the network gives, in the order of execution.
+        standardise: see :class:`~export.detectors.fitted.PartOptions`.
+        pca: as there.
+
+    Raises:
+        UsageError: features that the detector does not take, or a default one that the network does not give.
+    """
+    keys = tuple(reads)
+    if not keys:
+        of_kinds = [[key for key in available if key.kind is wanted] for wanted in detector_spec(kind).reads]
+        missing = [str(wanted) for wanted, found in zip(detector_spec(kind).reads, of_kinds, strict=True) if not found]
+        if missing:
+            raise UsageError(
+                f"expected a network that gives {', '.join(missing)} for --detector {kind}, this one does not: name others "
+                "by --reads, or ask for another --segmentation"
+            )
+        keys = tuple(_default(found) for found in of_kinds)
+    return PartOptions(kind, keys, standardise=standardise, pca=pca)
+
+
+def _default(keys: Sequence[FeatureKey]) -> FeatureKey:
+    """Of output scores the mean over the pixels, which stands first; of layers the last."""
+    return keys[0] if keys[0].kind.is_output_score else keys[-1]
+
+
+def check_available(parts: Sequence[PartOptions], available: Sequence[FeatureKey]) -> None:
+    """Refuse parts that read what the network does not give.
+
+    Raises:
+        UsageError: it names the features, and how to get those of a layer.
+    """
+    missing = [str(key) for part in parts for key in part.keys if key not in available]
+    if missing:
+        raise UsageError(
+            f"expected features that the network gives, it has no {', '.join(dict.fromkeys(missing))}: choose among "
+            f"{', '.join(map(str, available))}, or observe more layers by --feature-layers"
+        )

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a detector by name, and the default ones."""
+
+import pytest
+
+from export.detectors.part_choice import check_available, fused_parts, one_part, parse_part
+from export.errors import UsageError
+from export.features.key import FeatureKey, FeatureKind
+
+ENTROPY, ENERGY = FeatureKey.entropy(), FeatureKey.output_score(FeatureKind.ENERGY)
+LAYERS = [FeatureKey.moments(name) for name in ("tap", "layer1", "layer2")]
+AVAILABLE = [ENTROPY, *LAYERS, FeatureKey(FeatureKind.LOGIT_MOMENTS), ENERGY]
+
+
+def test_parse_part_of_features_side_by_side_reads_them_in_order() -> None:
+    part = parse_part("knn@moments/layer1+entropy")
+    assert (part.kind, part.keys) == ("knn", (LAYERS[1], ENTROPY))
+    assert parse_part("output-score@energy/mean").name == "energy/mean"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("entropy", "DETECTOR@FEATURE"),
+        ("fused@entropy", "DETECTOR@FEATURE"),
+        ("lof@entropy", "expected a detector among"),
+        ("kde@", "name of a feature"),
+        ("kde@moments", "name of a feature"),
+        ("output-score@entropy", "for output-score"),
+        ("kde@entropy+entropy", "different features"),
+    ],
+)
+def test_parse_part_of_another_form_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_part(text)
+
+
+def test_fused_parts_take_entropies_for_the_tap_and_the_energy_where_there_is_one() -> None:
+    names = [part.name for part in fused_parts(AVAILABLE, ["tap"])]
+    assert names == [
+        "entropy, mahalanobis",
+        "moments/layer1, mahalanobis",
+        "moments/layer2, mahalanobis",
+        "energy/mean",
+    ]
+    assert [part.name for part in fused_parts([ENTROPY], ["tap"])] == ["entropy, mahalanobis"]
+
+
+def test_one_part_without_features_reads_what_its_detector_is_made_for() -> None:
+    assert one_part("kde", (), AVAILABLE).keys == (ENTROPY,)
+    assert one_part("output-score", (), AVAILABLE).keys == (ENERGY,)
+    assert one_part("vim", (), AVAILABLE).keys == (LAYERS[-1], FeatureKey(FeatureKind.LOGIT_MOMENTS))
+    with pytest.raises(UsageError, match="gives energy for --detector output-score"):
+        one_part("output-score", (), [ENTROPY])
+
+
+def test_check_available_names_what_is_missing() -> None:
+    with pytest.raises(UsageError, match="it has no moments/layer9"):
+        check_available([parse_part("kde@moments/layer9")], AVAILABLE)
