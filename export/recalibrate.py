@@ -18,6 +18,7 @@ from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.detectors.fitted import FeatureRows
+from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
 from export.features.files import check_features_file, load_features, save_features
 from export.features.frames import Features
@@ -75,6 +76,11 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels) if chosen.ood_frames else None
     choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)
+    if choice.fused and not chosen.parts and len(graphs.available) == 1:
+        raise UsageError(
+            f"expected a bundle that gives several features for --detector {FUSED}, {options.bundle} gives entropies alone: "
+            "export it again, or name --detector kde"
+        )
     measured = (_measure_frames if options.frames else _load_frames)(graphs, options, reporter)
     ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").values
     reporter.stage("fitting detector and thresholds")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from export.calibration.conformal import set_threshold
 from export.calibration.cross_fit import deal_folds
 from export.calibration.options import CalibrationOptions
-from export.detectors.registry import detectors_on_ood_frames
 from export.errors import UsageError
 from export.frames.drives import drive_names, frames_of_drives
 
@@ -83,6 +82,7 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
     """
     if options.folds < 2:
         raise UsageError(f"expected --folds of at least 2, got {options.folds}: 5 is the default")
+    options.check_detector()
     drives = drive_names(paths, options.group_by)
     chosen = frames_of_drives(drives, options.threshold_drives)
     names = [drive for drive, sets in zip(drives, chosen, strict=True) if sets]
@@ -90,9 +90,4 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
         set_threshold(np.zeros(len(names)), names, rate, guarantee=options.guarantee, weigh=options.weigh)
     named = bool(options.threshold_drives)
     fold = np.where(chosen, 0, -1) if named else deal_folds(drives, options.folds, options.seed)
-    if options.needs_ood_frames != bool(options.ood_frames):
-        raise UsageError(
-            f"expected --ood-frames with --detector {' or '.join(detectors_on_ood_frames())}, and with no other: add or drop "
-            "one of them"
-        )
     return FrameSplit(drives, fold, refitted=not named)

@@ -39,7 +39,7 @@ class CalibrationOptions:
     """Options of detector and thresholds; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: no rate, or one outside (0, 1); options that the detector does not have.
+        UsageError: no rate, or one outside (0, 1).
     """
 
     detector: str = field(default=FUSED, metadata=flag(_detector_text, _DETECTOR, choices=detector_choices))
@@ -154,6 +154,13 @@ class CalibrationOptions:
                 f"expected one or more false-alarm rates above 0 and below 1, got {', '.join(outside) or 'none'}: "
                 "0.05 is one frame in twenty"
             )
+
+    def check_detector(self) -> None:
+        """Refuse options that the detector does not have, and out-of-distribution frames that it lacks or has no use for.
+
+        Raises:
+            UsageError: it names them.
+        """
         if self.detector not in detector_choices():
             detector_spec(self.detector)
         whole = self.detector in (FUSED, AUTO)
@@ -165,6 +172,11 @@ class CalibrationOptions:
         if self.parts and self.detector != FUSED:
             raise UsageError(
                 f"expected --parts with --detector {FUSED} alone, got it with {self.detector}: name features by --reads"
+            )
+        if self.needs_ood_frames != bool(self.ood_frames):
+            raise UsageError(
+                f"expected --ood-frames with --detector {' or '.join(detectors_on_ood_frames())}, and with no other: add or "
+                "drop one of them"
             )
 
     @property

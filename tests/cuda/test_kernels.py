@@ -91,7 +91,7 @@ def test_off_cuda_of_a_fused_graph_is_empty(table: KernelTable) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logits", "none"])
 def test_off_cuda_of_other_bundles_is_empty(export_small: Callable[..., Path], kind: str, table: KernelTable) -> None:
-    folder = export_small(segmentation=kind, calibration=CalibrationOptions(rates={"10%": 0.1}, pca=3))
+    folder = export_small(segmentation=kind, calibration=CalibrationOptions(detector="kde", rates={"10%": 0.1}, pca=3))
     assert [off_cuda(onnx.load(folder / name), table) for name in GRAPHS] == [[], []]
 
 

@@ -14,19 +14,19 @@ import onnx
 import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
-from sklearn.pipeline import Pipeline
 
 from export import recalibrate as module
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate
+from export.detectors.fitted import OnePart
 from export.errors import CalibrationError, ParityError, UsageError
 from export.features.files import load_features, save_features
 from export.features.frames import Features
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
-from export.graphs.detector import score_graph
+from export.graphs.detector import scores_graph
 from export.recalibrate import recalibrate
 from export.reporter import SilentReporter
 from lsood_runtime import SCHEMA, BundleError, OoDMonitor, read_manifest
@@ -186,13 +186,13 @@ def test_recalibrate_whose_detector_graph_is_wrong_writes_nothing(
     """The graph is made of another estimator, as a converter's fault would make it."""
     frames = write_scenes(tmp_path / "frames", 40, seed=3, size=(32, 64))
 
-    def shifted(detector: Pipeline, channels: int) -> onnx.ModelProto:
+    def shifted(detector: OnePart, widths: dict[FeatureKey, int]) -> onnx.ModelProto:
         other = copy.deepcopy(detector)
-        other[-1].bandwidth_ *= 2
-        return score_graph(other, channels)
+        other.part.pipeline[-1].bandwidth_ *= 2
+        return scores_graph(other, widths)
 
-    monkeypatch.setattr(module, "score_graph", shifted)
-    calibration = CalibrationOptions(rates={"10%": 0.1})
+    monkeypatch.setattr(module, "scores_graph", shifted)
+    calibration = CalibrationOptions(detector="kde", rates={"10%": 0.1})
     with pytest.raises(ParityError, match="detector's graph within"):
         recalibrate(RecalibrationOptions(FROZEN_BUNDLE, tmp_path / "new", (frames,), calibration=calibration))
     assert not (tmp_path / "new").exists()
@@ -299,7 +299,7 @@ def test_recalibrate_whose_bundle_disappears_after_verification_writes_the_verif
     folder, frames = tmp_path / "monitor", tmp_path / "frames"
     shutil.copytree(FROZEN_BUNDLE, folder)
     write_scenes(frames, 40, seed=3, size=(32, 64))
-    calibration = CalibrationOptions(rates={"10%": 0.1})
+    calibration = CalibrationOptions(detector="kde", rates={"10%": 0.1})
     stages: list[str] = []
 
     class DeleteOnceVerified(SilentReporter):

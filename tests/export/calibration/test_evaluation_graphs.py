@@ -39,7 +39,7 @@ def test_evaluation_graphs_of_a_frame_give_the_networks_features(checkpoint: Pat
         score = monitor.score(frame)
     graphs = EvaluationGraphs(bundle)
     got = graphs(frame)
-    layers = ["backbone.relu", "backbone.layer1", "backbone.layer2"]
+    layers = ["backbone.layer1", "backbone.layer2", "backbone.layer3"]
     moments = [FeatureKey.moments(tap), *(FeatureKey.moments(f"deeplab_v3plus_model.{layer}") for layer in layers)]
     assert list(got.values) == [FeatureKey.entropy(), *moments, *OUTPUT_FEATURES]
     assert graphs.tap_layers == (tap,)

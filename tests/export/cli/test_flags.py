@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance as OptionTable
 
 CALIBRATION = """
---detector --ood-frames --standardise --pca --false-alarm-rate --group-by --threshold-drives --guarantee --train-frames --seed
+--detector --parts --reads --ood-frames --standardise --pca --false-alarm-rate --group-by --threshold-drives --folds
+--guarantee --weigh --train-frames --seed
 """
 NETWORK = """
 --ckpt --frames --model --model-arg --trust-checkpoint --input-size --crop --resize --channels --mean --std --neighbors
@@ -213,12 +214,14 @@ def test_options_from_kinds_of_degradations_are_these(words: list[str], kinds: t
 
 DEFAULTS = {
     export: """--resize bilinear --channels rgb --segmentation classes --mc-samples 16 --masks fixed --neighbors 5 --seed 0
-        --detector kde --group-by none --guarantee frames --false-alarm-rate 0.05 --format onnx --precision fp32
+        --detector fused --group-by none --folds 5 --guarantee frames --weigh frames --false-alarm-rate 0.05 --format onnx
+        --precision fp32
         --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
-    calibrate: """--out monitor-recalibrated --detector kde --group-by none --guarantee frames --false-alarm-rate 0.05
-        --seed 0""",
+    calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
+        --false-alarm-rate 0.05 --seed 0""",
     evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
-    search: """--samples 8 16 64 --detectors kde mahalanobis knn --pca 0 --severity 3 --every 4 --group-by none --timed 3
+    search: """--samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0 --severity 3 --every 4 --timed 3
+        --group-by none
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
 }

@@ -116,7 +116,7 @@ def test_new_detector_in_torchscript_is_refused(toy: str) -> None:
     options = ExportOptions(
         Path("x"), (Path("x"),), Path("x"), format="torchscript", calibration=CalibrationOptions(detector=toy)
     )
-    expected = "expected --detector kde, mahalanobis, mahalanobis-l2 or knn with --format torchscript, got deviation"
+    expected = "neco or output-score with --format torchscript, got deviation"
     with pytest.raises(UsageError, match=expected):
         check_options(options)
     with pytest.raises(ValueError, match="expected a detector with a form in torch, got deviation"):

@@ -32,7 +32,7 @@ def every_form(export_small: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def noisy(export_small: Callable[..., Path]) -> Path:
-    calibration = CalibrationOptions(rates={"10%": 0.1}, standardise=True, pca=4)
+    calibration = CalibrationOptions(detector="kde", rates={"10%": 0.1}, standardise=True, pca=4)
     return export_small(fuse=True, format="torchscript", masks="input", calibration=calibration)
 
 
@@ -50,12 +50,13 @@ def some(frames: Path) -> NDArray[np.uint8]:
 
 def test_fused_graph_of_frames_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:
     session = ort.InferenceSession(every_form / "monitor.onnx")
-    assert [output.name for output in session.get_outputs()] == ["score", "segmentation"]
-    together, _ = session.run(None, {"frame": some})
+    assert [output.name for output in session.get_outputs()] == ["score", "segmentation", "parts"]
+    together, *_ = session.run(None, {"frame": some})
     with OoDMonitor(every_form) as monitor:
         for b, frame in enumerate(some):
             verdict = monitor.assess(frame)
-            score, segmentation = session.run(None, {"frame": frame[None]})
+            score, segmentation, parts = session.run(None, {"frame": frame[None]})
+            np.testing.assert_allclose(parts[0], list(verdict.parts.values()), atol=1e-5)
             assert abs(score[0] - verdict.score) < 1e-5
             assert abs(together[b] - verdict.score) < 1e-3 * max(1, abs(verdict.score))
             np.testing.assert_array_equal(segmentation[0], verdict.segmentation)
@@ -85,10 +86,11 @@ def test_example_of_the_fused_graph_of_a_16_bit_image_refuses_it(every_form: Pat
 def test_torchscript_of_frames_scores_as_the_monitor(every_form: Path, some: NDArray[np.uint8]) -> None:
     module = torch.jit.load(every_form / "monitor.pt")  # type: ignore[no-untyped-call]
     for batch in (some[:1], some):
-        scores, segmentation = module(torch.from_numpy(batch))
+        scores, segmentation, parts = module(torch.from_numpy(batch))
         with OoDMonitor(every_form) as monitor:
             verdicts = [monitor.assess(frame) for frame in batch]
         np.testing.assert_allclose(scores, [verdict.score for verdict in verdicts], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(parts, [list(verdict.parts.values()) for verdict in verdicts], rtol=1e-3, atol=1e-3)
         for classes, verdict in zip(segmentation.numpy(), verdicts, strict=True):
             assert (classes == verdict.segmentation).mean() > 0.999
 

@@ -8,8 +8,7 @@ from typing import get_args
 
 import pytest
 
-from export.calibration.options import CalibrationOptions
-from export.detectors.registry import DETECTORS
+from export.calibration.options import CalibrationOptions, detector_choices
 from export.errors import UsageError
 from export.layers.mask_mode import Mode
 from export.pipeline.capabilities import FORMATS, capability_table, format_help, format_names, wanted_formats
@@ -20,7 +19,7 @@ from lsood_runtime.offline import PRECISIONS
 from tests.conftest import write_scenes
 
 PRODUCT = list(
-    itertools.product(("onnx", "torchscript"), (False, True), get_args(Mode), PRECISIONS, (*DETECTORS, "auto"))
+    itertools.product(("onnx", "torchscript"), (False, True), get_args(Mode), PRECISIONS, detector_choices())
 )
 
 
@@ -28,10 +27,10 @@ def refusal(format_: str, masks: str, precision: str, detector: str) -> str | No
     """The message of each combination that cannot be made, written down by hand."""
     if format_ == "onnx":
         return None
-    if detector not in ("kde", "mahalanobis", "mahalanobis-l2", "knn"):
+    if detector in ("kde-classifier", "auto"):
         return (
-            "expected --detector kde, mahalanobis, mahalanobis-l2 or knn with --format torchscript, got "
-            f"{detector}: choose one of the two"
+            "expected --detector fused, kde, mahalanobis, mahalanobis-l2, knn, vim, neco or output-score with "
+            f"--format torchscript, got {detector}: choose one of the two"
         )
     if precision != "fp32":
         return (
@@ -97,7 +96,7 @@ def test_capability_table_over_the_whole_product_says_what_is_refused() -> None:
         ({"precision": "fp8"}, "expected --precision fp32, fp16, int8 or int8-tensorrt with --format onnx, got fp8"),
         (
             {"detector": "svm"},
-            "expected --detector kde, kde-classifier, mahalanobis, mahalanobis-l2, knn or auto with",
+            "expected --detector fused, kde, kde-classifier, mahalanobis, mahalanobis-l2, knn, vim, neco, output-score or",
         ),
     ],
 )
@@ -109,7 +108,7 @@ def test_check_options_of_a_name_that_is_none_lists_those_there_are(change: dict
 
 def test_help_of_formats_names_what_each_goes_together_with() -> None:
     assert format_names() == ("onnx", "torchscript")
-    detectors = "--detector kde, mahalanobis, mahalanobis-l2 or knn"
+    detectors = "--detector fused, kde, mahalanobis, mahalanobis-l2, knn, vim, neco or output-score"
     assert f"torchscript: monitor.pt as well, for libtorch, with {detectors}, --precision fp32" in format_help()
 
 
@@ -120,7 +119,7 @@ def test_accepted_combinations_are_exported_with_the_files_of_their_formats(
     i: int, masks: Mode, j: int, precision: str, export_small: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Masks x precision, with detectors and formats taken in turn."""
-    detector = (*DETECTORS, "auto")[(i + j) % (len(DETECTORS) + 1)]
+    detector = detector_choices()[(i + j) % len(detector_choices())]
     ood = (write_scenes(tmp_path / "ood", 20, seed=7),) if detector == "kde-classifier" else ()
     format_ = "onnx" if refusal("torchscript", masks, precision, detector) else "torchscript"
     folder = export_small(

@@ -21,6 +21,7 @@ from scipy.special import logsumexp
 
 from export.bundle.parity import check_parity
 from export.calibration.calibrate import SCORE_TOLERANCE
+from export.calibration.options import CalibrationOptions
 from export.cli.export import main
 from export.data import FrameFiles, read_frame
 from export.detectors.fit import fit_detector
@@ -42,8 +43,15 @@ def run_graph(bundle: Path, name: str, feed: dict[str, Any]) -> dict[str, NDArra
     return dict(zip([output.name for output in session.get_outputs()], session.run(None, feed), strict=True))
 
 
-def test_export_monitor_scores_equal_the_method_computed_by_hand(bundle: Path, frames: Path) -> None:
+@pytest.fixture(scope="session")
+def kde_bundle(export_small: Callable[..., Path]) -> Path:
+    """A bundle with the guide's detector: a kernel density of the entropies."""
+    return export_small(calibration=CalibrationOptions(detector="kde", rates={"10%": 0.1}))
+
+
+def test_export_monitor_scores_equal_the_method_computed_by_hand(kde_bundle: Path, frames: Path) -> None:
     """Masks, means, entropies and density, each written out here once more with other tools."""
+    bundle = kde_bundle
     manifest = read_manifest(bundle)
     assert manifest.masks.block_size is not None
     frame = FrameFiles([frames])[7]
@@ -93,7 +101,8 @@ def entropy_of(bundle: Path, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     return entropy
 
 
-def test_export_monitor_threshold_holds_the_rate_on_frames_left_out_of_the_fit(bundle: Path, frames: Path) -> None:
+def test_export_monitor_threshold_holds_the_rate_on_frames_left_out_of_the_fit(kde_bundle: Path, frames: Path) -> None:
+    bundle = kde_bundle
     manifest = read_manifest(bundle)
     scores = np.array(manifest.calibration.scores)
     assert len(scores) == 60
@@ -129,9 +138,10 @@ def test_export_monitor_repeated_gives_the_same_scores(
 
 @pytest.mark.parametrize("kind", ["logits", "none"])
 def test_export_monitor_of_another_segmentation_gives_it_and_the_same_score(
-    export_small: Callable[..., Path], bundle: Path, frames: Path, kind: str
+    export_small: Callable[..., Path], kde_bundle: Path, frames: Path, kind: str
 ) -> None:
-    other = export_small(segmentation=kind)
+    bundle = kde_bundle
+    other = export_small(segmentation=kind, calibration=CalibrationOptions(detector="kde", rates={"10%": 0.1}))
     frame = FrameFiles([frames])[0]
     verdict, classes = OoDMonitor(other).assess(frame), OoDMonitor(bundle).assess(frame)
     assert verdict.score == pytest.approx(classes.score, abs=1e-3)
@@ -172,7 +182,7 @@ def test_export_command_prints_the_next_command_and_it_runs(
 ) -> None:
     out = tmp_path / "my monitor"
     arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--out", str(out), "--mc-samples", "8"]
-    assert main([*arguments, "--false-alarm-rate", "0.1", "--pca", "4"]) == 0
+    assert main([*arguments, "--false-alarm-rate", "0.1", "--detector", "kde", "--pca", "4"]) == 0
     printed = capsys.readouterr()
     assert "Traceback" not in printed.err
     command = printed.out.strip().splitlines()[-1].removeprefix("next: python ")
@@ -239,16 +249,16 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, frames: Pa
         ({"--drop-prob": "1.5"}, 2, "(0, 1)"),
         ({"--drop-prob": "0.01"}, 3, "drop nothing"),
         ({"--std": "0 1 1"}, 2, "above zero"),
-        ({"--pca": "1000"}, 6, "PCA components"),
+        ({"--detector": "kde", "--pca": "1000"}, 6, "PCA components"),
         ({"--input-size": "0 128"}, 2, "at least 1 x 1"),
         ({"--seed": "-1"}, 2, "--seed of 0 or more"),
         ({"--crop": "20 0 64 128"}, 2, "got rows 20 to 84"),
         ({"--crop": "-1 0 64 128"}, 2, "starts inside the frame"),
         ({"--resize": "refuse"}, 2, "input size 128x64, got 160x80"),
         ({"--format": "torchscript", "--masks": "fresh"}, 2, "fixed or input"),
-        ({"--format": "torchscript", "--detector": "knn"}, 2, "--detector kde with --format torchscript, got knn"),
+        ({"--format": "torchscript", "--detector": "auto"}, 2, "output-score with --format torchscript, got auto"),
         ({"--detector": "kde-classifier"}, 2, "expected --ood-frames"),
-        ({"--guarantee": "drives"}, 6, "at least 19 drives"),
+        ({"--guarantee": "drives"}, 6, "at least 9 drives"),
         ({"--group-by": "nowhere.csv"}, 2, "to group by"),
         ({"--threshold-drives": "noon"}, 6, "got noon"),
         ({"--out": "precious"}, 2, "--overwrite"),

@@ -158,7 +158,7 @@ def test_gate_loss_of_two_decisions_equals_counting(frames: Path) -> None:
     """Shares by hand, and AUROC as the share of pairs in order (Mann and Whitney)."""
     left_out = np.arange(40, 55)
     gate = PrecisionGate(FrameFiles([frames]), left_out, NoiseSource(), 0, SILENT)
-    assert len(gate) == 12 * (1 + len(SHIFTS))  # the frames of one fold of five
+    assert len(gate) == 15 * (1 + len(SHIFTS))
     assert gate.sets[0].indices == tuple(left_out)
     rng = np.random.default_rng(0)
     before, after = (
