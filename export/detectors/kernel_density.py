@@ -17,7 +17,11 @@ from skl2onnx.algebra.onnx_operator import OnnxOperator
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from export.detectors.compressed_density import CompressedDensity, fit_compressed, fold_numbers
 from export.detectors.onnx_operators import gaussian_log_density
+
+EXACT_NUMBERS = 2_500_000
+"""Numbers (points times dimensions) above which a density is compressed: 20 MB in float64."""
 
 _BLOCK = 256
 _GRID = 2.0 ** np.arange(-4, 3.01, 0.25)
@@ -56,16 +60,10 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: fewer than two points for each fold, a bandwidth that is not above zero, or points that all coincide.
         """
         points: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        if isinstance(self.bandwidth, str):
-            if self.bandwidth != "likelihood":
-                raise ValueError(
-                    f"expected a number or 'likelihood' as bandwidth, got {self.bandwidth!r}: give one of these"
-                )
+        if self.bandwidth == "likelihood":
             self.bandwidth_ = likelihood_bandwidth(points, self.folds, groups)
-        elif self.bandwidth > 0:
-            self.bandwidth_ = float(self.bandwidth)
         else:
-            raise ValueError(f"expected a bandwidth above 0, got {self.bandwidth}: 'likelihood' chooses one")
+            self.bandwidth_ = _checked(self.bandwidth)
         self.points_ = points
         return self
 
@@ -92,6 +90,100 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         return float(self.score_samples(X).sum())
 
 
+class KernelDensityDetector(ExactKernelDensity):
+    """Gaussian kernel density: the exact sum, or compressed where there are too many points for a vehicle.
+
+    Args:
+        bandwidth: as for :class:`ExactKernelDensity`; compressed, it is the likeliest for 1,024 evenly spaced points.
+        folds: as there.
+        exact_numbers: points times dimensions up to which the sum is exact.
+
+    Attributes:
+        compressed_: the compressed density; None where the sum is exact.
+        representatives_: their number; with the next three only of a compressed density.
+        measured_error_: largest error of the score, nats, measured against the full sum on left-out frames; its mean apart.
+        rank_agreement_: Spearman's correlation of the scores with the full sum's, on the same frames.
+        error_bound_: largest proven bound of the error on the same frames, nats.
+        bandwidth_: the bandwidth in use.
+        points_: ``(N, D)`` float64, of an exact sum alone.
+        n_features_in_: D.
+    """
+
+    def __init__(
+        self, bandwidth: float | str = "likelihood", folds: int = 5, exact_numbers: int = EXACT_NUMBERS
+    ) -> None:
+        super().__init__(bandwidth, folds)
+        self.exact_numbers = exact_numbers
+
+    def fit(self, X: ArrayLike, y: None = None, groups: Sequence[str] | None = None) -> Self:
+        """Keep the points, or representatives of them, and choose the bandwidth; arguments as for the exact sum.
+
+        Raises:
+            ValueError: as for the exact sum.
+        """
+        points = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+        self.compressed_: CompressedDensity | None = None
+        if points.size <= self.exact_numbers:
+            return super().fit(points, y, groups)
+        several = groups is not None and len(set(groups)) > 1
+        folds = fold_numbers(len(points), self.folds, groups if several else None)
+        likelihood = self.bandwidth == "likelihood"
+        candidates = _candidates(points, self.folds) if likelihood else np.zeros(0)
+        self.compressed_, measured = fit_compressed(
+            points, folds, None if likelihood else _checked(self.bandwidth), candidates
+        )
+        self.bandwidth_ = self.compressed_.bandwidth
+        self.representatives_ = float(len(self.compressed_.codes))
+        self.measured_error_, self.rank_agreement_ = measured.error, measured.agreement
+        self.error_bound_ = measured.bound
+        return self
+
+    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Log-density of each row of ``X``, ``(M, D)``; ``(M,)`` float64, nats; higher = closer to the training points."""
+        check_is_fitted(self)
+        if self.compressed_ is None:
+            return super().score_samples(X)
+        return self.compressed_.log_density(validate_data(self, X, dtype=np.float64, reset=False))
+
+    def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
+        """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
+        if self.compressed_ is None:
+            return super().onnx_score(rows, opset)
+        return self.compressed_.onnx_score(rows, opset)
+
+
+def _checked(bandwidth: float | str) -> float:
+    """A bandwidth that is given as a number.
+
+    Raises:
+        ValueError: another word than likelihood, or a number that is not above 0.
+    """
+    if isinstance(bandwidth, str):
+        raise ValueError(f"expected a number or 'likelihood' as bandwidth, got {bandwidth!r}: give one of these")
+    if not bandwidth > 0:
+        raise ValueError(f"expected a bandwidth above 0, got {bandwidth}: 'likelihood' chooses one")
+    return float(bandwidth)
+
+
+def _candidates(points: NDArray[np.floating], folds: int) -> NDArray[np.float64]:
+    """29 bandwidths, spaced by a quarter of an octave around Silverman's rule.
+
+    Raises:
+        ValueError: too few points for the folds, or points that all coincide.
+    """
+    count, dimensions = points.shape
+    if count < 2 * folds:
+        raise ValueError(
+            f"expected at least {2 * folds} points to choose a bandwidth by {folds} folds, got {count}: "
+            "fit more, or give a bandwidth"
+        )
+    spread = float(np.sqrt(points.var(axis=0, dtype=np.float64).mean()))
+    if spread == 0:
+        raise ValueError(f"expected points that differ, got {count} identical ones: no bandwidth fits them")
+    candidates: NDArray[np.float64] = spread * (4 / (dimensions + 2) / count) ** (1 / (dimensions + 4)) * _GRID
+    return candidates
+
+
 def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Sequence[str] | None = None) -> float:
     """Choose the bandwidth of highest held-out likelihood over contiguous blocks.
 
@@ -107,19 +199,8 @@ def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Se
         ValueError: too few points for the folds, or points that all coincide.
     """
     count, dimensions = points.shape
-    if count < 2 * folds:
-        raise ValueError(
-            f"expected at least {2 * folds} points to choose a bandwidth by {folds} folds, got {count}: "
-            "fit more, or give a bandwidth"
-        )
-    spread = float(np.sqrt(points.var(axis=0).mean()))
-    if spread == 0:
-        raise ValueError(f"expected points that differ, got {count} identical ones: no bandwidth fits them")
-    silverman = spread * (4 / (dimensions + 2) / count) ** (1 / (dimensions + 4))
-    candidates = silverman * _GRID
-    fold = np.repeat(np.arange(folds), [len(block) for block in np.array_split(points, folds)])
-    if groups is not None:
-        fold = np.unique(np.asarray(groups), return_inverse=True)[1]
+    candidates = _candidates(points, folds)
+    fold = fold_numbers(count, folds, groups)
     total = np.zeros(len(candidates))
     for i in range(0, count, _BLOCK):  # N x N distances at once would not fit for a day of frames
         rows = slice(i, i + _BLOCK)

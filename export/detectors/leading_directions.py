@@ -31,7 +31,7 @@ class Spectrum:
     squares: float
 
 
-def leading_directions(rows: NDArray[np.float64], count: int) -> Spectrum:
+def leading_directions(rows: NDArray[np.floating], count: int) -> Spectrum:
     """Compute the ``count`` leading directions of rows, or as many as have any spread.
 
     Of fewer rows than dimensions the N x N products are decomposed (the same eigenvalues), else the D x D covariance.
@@ -41,7 +41,7 @@ def leading_directions(rows: NDArray[np.float64], count: int) -> Spectrum:
         count: number of directions that are wanted, at least 0.
     """
     total, dimensions = rows.shape
-    mean = rows.mean(axis=0)
+    mean = rows.mean(axis=0, dtype=np.float64)
     centred = rows - mean
     wide = total < dimensions
     matrix = (centred @ centred.T if wide else _product(centred)) / total

@@ -18,6 +18,9 @@ RIDGE = 0.05
 _SURE = 2.0
 """Standard errors by which learnt weights must be better on the kinds left out."""
 
+_WORTH = 0.001
+"""Mean AUROC by which they must be better besides: less is not worth another set of numbers to keep."""
+
 PartShares = NDArray[np.float64]
 """``(N, P)`` shares of P parts at weight 1."""
 
@@ -61,7 +64,7 @@ def learn_weights(
 
     Each kind of shift is left out in turn: weights are learnt from the other kinds and half of the drives, and the kind is
     told from the other half's frames, then with the halves exchanged. The learnt weights are taken where their mean AUROC
-    on the kinds left out is higher than that of equal weights, by two standard errors over the kinds.
+    on the kinds left out is higher than that of equal weights, by two standard errors over the kinds and by 0.001.
 
     Args:
         ind: shares of N in-distribution frames, by parts that did not fit on them.
@@ -84,7 +87,7 @@ def learn_weights(
     table = tuple(_left_out(kind, ind, halves, shifts, ridge) for kind in shifts)
     gains = np.array([row.learnt - row.equal for row in table])
     gain, error = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
-    pays = gain > _SURE * error
+    pays = gain > max(_SURE * error, _WORTH)
     figures = f"{gain:+.4f} ± {error:.4f} AUROC on {len(table)} kinds of shift left out in turn"
     if not pays:
         equal = tuple([1.0] * ind.shape[1])

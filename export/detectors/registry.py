@@ -87,16 +87,18 @@ class DetectorSpec:
 
 
 def _kernel_density(bandwidth: float | str) -> DetectorEstimator:
-    from export.detectors.kernel_density import ExactKernelDensity
+    from export.detectors.kernel_density import KernelDensityDetector
 
-    return ExactKernelDensity(bandwidth)
+    return KernelDensityDetector(bandwidth)
 
 
 def _kernel_density_in_torch(estimator: DetectorEstimator) -> nn.Module:
-    from export.detectors.kernel_density import ExactKernelDensity
-    from export.detectors.kernel_density_torch import KernelDensityScore
+    from export.detectors.kernel_density import KernelDensityDetector
+    from export.detectors.kernel_density_torch import CompressedDensityScore, KernelDensityScore
 
-    assert isinstance(estimator, ExactKernelDensity)
+    assert isinstance(estimator, KernelDensityDetector)
+    if estimator.compressed_ is not None:
+        return CompressedDensityScore(estimator.compressed_)
     return KernelDensityScore(estimator)
 
 
@@ -254,19 +256,19 @@ _NAMED_FEATURE_SPECS = (
         build=_vim,
         fewest_frames=4,
         torch_score=_vim_in_torch,
-        reads=(FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS),
+        reads=(FeatureKind.MOMENTS, FeatureKind.ENERGY),
         accepts=((FeatureKind.MOMENTS,), (FeatureKind.LOGIT_MOMENTS, FeatureKind.ENERGY)),
     ),
     DetectorSpec(
         name="neco",
         noun="share of the penultimate layer's norm in the principal space",
-        help="share of the penultimate layer's norm in the principal space, times the largest logit",
-        score="minus the ratio of norms times the largest mean logit (NECO; Ammar et al. 2024)",
+        help="share of the penultimate layer's norm in the principal space",
+        score="minus the ratio of norms, times the largest logit where there are logits (NECO; Ammar et al. 2024)",
         unit="logits, none without them",
         build=_neco,
         fewest_frames=2,
         torch_score=_neco_in_torch,
-        reads=(FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS),
+        reads=(FeatureKind.MOMENTS,),
         accepts=((FeatureKind.MOMENTS,), (FeatureKind.LOGIT_MOMENTS, FeatureKind.MAXIMUM_LOGIT)),
         optional_last=True,
     ),

@@ -41,6 +41,7 @@ from sklearn.covariance import OAS, EmpiricalCovariance, LedoitWolf, MinCovDet, 
 from sklearn.neighbors import KernelDensity
 
 from export.detectors.kde_classifier import KDEClassifier
+from export.detectors.kernel_density import ExactKernelDensity
 from export.detectors.onnx_operators import COLUMN, gaussian_log_density, product
 from export.detectors.registry import DETECTORS, DetectorEstimator
 
@@ -128,6 +129,7 @@ def _convert_classifier(scope: Scope, operator: Operator, container: ModelCompon
 
 for _spec in DETECTORS.values():
     register_detector(type(_spec.build("likelihood")))
+register_detector(ExactKernelDensity)
 _register(KernelDensity, _library_density)
 for _covariance in (EmpiricalCovariance, LedoitWolf, OAS, ShrunkCovariance, MinCovDet):
     _register(_covariance, _mahalanobis_distance)

@@ -9,16 +9,20 @@ import onnx
 import onnx.parser
 import pytest
 from onnx import ModelProto
+from sklearn.pipeline import Pipeline
 
 from export.calibration.options import CalibrationOptions
 from export.detectors.fit import fit_detector
+from export.detectors.fused import fit_fused
+from export.detectors.kernel_density import KernelDensityDetector
 from export.detectors.registry import DETECTORS
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.graphs.detector import detector_graph, entropy_graph, features_graph, score_graph
 from export.graphs.fused import fused_graph
 from export.layers.mask_mode import Mode
 from export.precision.float16 import to_float16
 from tests.cuda.kernels import Kernel, KernelTable, off_cuda
 from tests.cuda.traps import TRAPS, graph
+from tests.export.detectors.feature_rows import PARTS, recording
 from tests.exported_graphs import NETWORK_CASES, network_graph
 
 GRAPHS = ("segmentation.onnx", "detector.onnx")
@@ -59,6 +63,20 @@ def test_off_cuda_of_every_detector_is_empty(kind: str, standardise: bool, pca: 
 @pytest.mark.parametrize("case", NETWORK_CASES)
 def test_off_cuda_of_every_feature_is_empty(case: str, table: KernelTable) -> None:
     assert off_cuda(network_graph(case, "fixed", every_feature=True), table) == []
+
+
+def test_off_cuda_of_a_compressed_density_is_its_product_of_bytes_alone(table: KernelTable) -> None:
+    """On the CPU it reads a quarter of what a product of floats would; CUDA's kernel takes no unsigned bytes."""
+    points = np.random.default_rng(0).normal(size=(40, 12))
+    detector = Pipeline([("detector", KernelDensityDetector(1.0, exact_numbers=0).fit(points))])
+    (line,) = off_cuda(score_graph(detector, 12), table)
+    assert line.startswith("MatMulInteger")
+
+
+def test_off_cuda_of_a_fused_detector_is_empty(table: KernelTable) -> None:
+    drive = recording(0)
+    detector = fit_fused(PARTS, drive.features, drive.drives)
+    assert off_cuda(features_graph(detector, drive.shapes), table) == []
 
 
 def test_off_cuda_of_fresh_masks_is_empty(table: KernelTable) -> None:
