@@ -297,7 +297,8 @@ def left_out_log_densities(
         counts = (~same).sum(axis=1)
         totals = kernel_sums(squared, bandwidths)
         found[i : i + _BLOCK] = np.log(totals / counts[:, None]) - nearest[:, None] / (2 * bandwidths**2)
-    return found - points.shape[1] / 2 * np.log(2 * np.pi * bandwidths**2)
+    found -= points.shape[1] / 2 * np.log(2 * np.pi * bandwidths**2)
+    return found
 
 
 def kernel_sums(squared: NDArray[np.float64], bandwidths: NDArray[np.float64]) -> NDArray[np.float64]:
