@@ -14,7 +14,7 @@ from export.cli.next_command import next_command
 from export.errors import UsageError
 from export.option_table import INPUT_AND_OUTPUT, flag, options_of
 from export.pipeline.network_options import NETWORK, NetworkOptions
-from export.pipeline.options import ExportOptions
+from export.pipeline.options import FEATURE_LAYERS, TAP, ExportOptions
 
 _EPILOG = f"""\
 commands on what an export has written, or before one (each has its own --help):
@@ -62,9 +62,12 @@ class LayerListing(NetworkOptions):
     list_layers: bool = field(
         default=False,
         metadata=flag(
-            "print the layers, and which random numbers each draws, in place of an export; needs no --out", NETWORK
+            "print the layers, which of them draw random numbers or give features, in place of an export; needs no --out",
+            NETWORK,
         ),
     )
+    tap: tuple[str, ...] = field(default=(), metadata=TAP)
+    feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
 
 
 def build_parser(*, list_layers: bool = False) -> CommandParser:
@@ -112,10 +115,13 @@ def _words_of_config(arguments: Sequence[str]) -> list[str]:
 
 def _list_layers(options: LayerListing) -> None:
     from export.checkpoint.load import load_checkpoint  # here and below, since --help needs no torch
-    from export.cli.layer_table import layer_table, network_layers
+    from export.cli.layer_table import example_input, layer_table, observed_layers
+    from export.sampling.taps import list_layers
 
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
-    print(layer_table(network_layers(checkpoint, options.input_size, options.frames)))
+    example = example_input(checkpoint, options.input_size, options.frames)
+    observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
+    print(layer_table(list_layers(checkpoint.network, example), observed))
 
 
 def _export(options: ExportOptions, reporter: ConsoleReporter, *, quiet: bool) -> None:

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """List the layers of a network for ``--list-layers``, so that a user can choose a tap."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import run_once
-from export.errors import UsageError
+from export.errors import TapError, UsageError
 from export.frames.files import FrameFiles
-from export.sampling.taps import LayerInfo, list_layers
+from export.sampling.feature_layers import resolve_feature_layers
+from export.sampling.taps import LayerInfo, resolve_taps
 
-_HEADER = ("layer", "class", "output", "parameters so far", "stochastic")
+_HEADER = ("layer", "class", "output", "parameters so far", "moments", "stochastic")
 
 
-def network_layers(
+def example_input(
     checkpoint: Checkpoint, input_size: tuple[int, int] | None = None, frames: Sequence[Path] = ()
-) -> list[LayerInfo]:
-    """Run a checkpoint's network on a black frame and list its layers in the order of execution.
+) -> Tensor:
+    """Make the input of a checkpoint's network for a black frame, ``(1, 3, H, W)``, and run the network on it once.
 
     Args:
         checkpoint: the network, and perhaps the size of its input.
@@ -41,17 +43,41 @@ def network_layers(
         raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
     example = torch.zeros(1, 3, height, width)
     run_once(checkpoint.network, example)
-    return list_layers(checkpoint.network, example)
+    return example
 
 
-def layer_table(layers: Sequence[LayerInfo]) -> str:
-    """Format one line for each call of a layer, in columns."""
+def observed_layers(
+    network: nn.Module, example: Tensor, taps: Sequence[str], feature_layers: Sequence[str]
+) -> frozenset[str]:
+    """Names of the layers whose moments an export would take: the taps, and those that are named or chosen by default.
+
+    Args:
+        network: in evaluation mode.
+        example: an input of it.
+        taps: names that the user gave; none for the one DropBlock layer, where there is just one.
+        feature_layers: names that the user gave; none for the default.
+
+    Raises:
+        TapError: a name that the network does not have.
+    """
+    try:
+        sampled = resolve_taps(network, taps)
+    except TapError:
+        if taps:
+            raise
+        sampled = ()  # the table is what a tap is chosen by
+    return frozenset((*sampled, *resolve_feature_layers(network, example, feature_layers)))
+
+
+def layer_table(layers: Sequence[LayerInfo], observed: Collection[str]) -> str:
+    """Format one line for each call of a layer, in columns; ``observed`` are the layers whose moments are features."""
     rows = [_HEADER] + [
         (
             layer.name,
             layer.class_name,
             "no tensor" if layer.output_shape is None else " x ".join(map(str, layer.output_shape)),
             f"{layer.parameters_so_far:,}",
+            "taken" if layer.name in observed else "",
             layer.stochastic or "",
         )
         for layer in layers

@@ -13,6 +13,19 @@ from export.pipeline.network_options import NETWORK, NetworkOptions
 from export.precision.options import PrecisionOptions
 
 _SAMPLING = "sampling"
+TAP = flag(
+    "layers to sample, concatenated; may be repeated (default: the one DropBlock layer)",
+    _SAMPLING,
+    metavar="NAME",
+    adds_up=True,
+)
+FEATURE_LAYERS = flag(
+    "layers beside the tap whose channels' means and deviations are features; may be repeated (default: the last one of each "
+    "resolution on the way down; --list-layers shows them)",
+    _SAMPLING,
+    metavar="NAME",
+    adds_up=True,
+)
 _FORMS = "more forms of the monitor, in the same folder"
 
 
@@ -41,25 +54,8 @@ class ExportOptions(NetworkOptions):
             choices=SEGMENTATION_KINDS,
         ),
     )
-    tap: tuple[str, ...] = field(
-        default=(),
-        metadata=flag(
-            "layers to sample, concatenated; may be repeated (default: the one DropBlock layer)",
-            _SAMPLING,
-            metavar="NAME",
-            adds_up=True,
-        ),
-    )
-    feature_layers: tuple[str, ...] = field(
-        default=(),
-        metadata=flag(
-            "layers beside the tap whose channels' means and deviations are features; may be repeated (default: the last "
-            "one of each resolution on the way down; --list-layers shows them)",
-            _SAMPLING,
-            metavar="NAME",
-            adds_up=True,
-        ),
-    )
+    tap: tuple[str, ...] = field(default=(), metadata=TAP)
+    feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
     mc_samples: int = field(default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S"))
     masks: Mode = field(
         default="fixed",

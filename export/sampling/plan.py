@@ -150,15 +150,16 @@ def _given(drop_prob: float | None, block_size: int | None) -> DropBlockRandomne
 def _source(marked: MarkedGraph, role: MarkRole, layer: str) -> fx.Node:
     """The node that gives the output of a tap or of an observed layer."""
     node = marked.marks(role).get((layer, 0))
+    remedy = "tap a layer" if role == "tap" else "name a layer by --feature-layers"
     if node is None:
         raise TapError(
-            f"expected {layer} in the network's graph, torch.export kept it apart: tap a layer outside its branch"
+            f"expected {layer} in the network's graph, torch.export kept it apart: {remedy} outside its branch"
         )
     source = node.all_input_nodes[0]
     if batch_dims(source.meta["val"], marked.batch) != {0: marked.batch}:
         raise TapError(
             f"expected a {role} with the frames in its first dimension, {layer} gives {tuple(source.meta['val'].shape)} for "
-            f"{marked.batch} frames: tap a layer near it"
+            f"{marked.batch} frames: {remedy} near it"
         )
     return source
 

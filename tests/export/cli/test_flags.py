@@ -174,7 +174,7 @@ def test_options_from_one_seed_are_all_seeded() -> None:
 def test_list_layers_takes_the_flags_of_an_export() -> None:
     words = ["--ckpt", "x.ckpt", "--list-layers", "--tap", "a", "--out", "m", "--frames", "day"]
     got = options_from(export.build_parser(list_layers=True).parse(words), export.LayerListing)
-    assert got == export.LayerListing(Path("x.ckpt"), frames=(Path("day"),), list_layers=True)
+    assert got == export.LayerListing(Path("x.ckpt"), frames=(Path("day"),), list_layers=True, tap=("a",))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import torch
 from dropblock import DropBlock2D as PackageDropBlock2D
 from torch import Tensor, nn
 
+from export.features.key import FeatureKey
+from export.layers.channel_moments import MIN_DEVIATION
 from export.layers.mask_mode import Mode
 from export.sampling.marked_graph import is_mark
 from export.sampling.reference_passes import sample_passes
@@ -93,6 +95,63 @@ def test_sampler_in_one_pass_equals_one_pass_for_each_mask(case: str, mode: Mode
         torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
         passes = sample_passes(network, x, sampler, noise)
         torch.testing.assert_close(latent_samples, passes, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("case", "layers"),
+    [
+        ("DropBlock at the tap", ["shallow.0", "deep", "head.0.0"]),  # layers behind the first work in place
+        ("dropout at three depths", ["drop1", "down3", "up1"]),  # up1 runs in batch S * B as well
+        ("attention dropout, heads in the batch", ["patches"]),
+        ("a flat tap", ["features"]),
+    ],
+)
+def test_sampler_that_observes_layers_gives_the_moments_of_the_clean_pass(case: str, layers: list[str]) -> None:
+    make, taps, options, _ = CASES[case]
+    network = settled(make())
+    sampler = build_sampler(network, EXAMPLE, taps, mc_samples=SAMPLES, observed=layers, **options)
+    assert sampler.layers == (*taps, *layers)
+    x = torch.randn(2, 3, HEIGHT, WIDTH)
+    seen: dict[str, Tensor] = {}
+    handles = [
+        network.get_submodule(layer).register_forward_hook(
+            lambda _, __, output, layer=layer: seen.__setitem__(layer, output.double().clone())
+        )
+        for layer in sampler.layers
+    ]
+    features = [*map(FeatureKey.moments, reversed(sampler.layers)), FeatureKey.entropy()]
+    with torch.no_grad():
+        output, *moments, latent_samples = sampler.observe(features)(x)
+        seen.clear()
+        expected = network(x)
+    for handle in handles:
+        handle.remove()
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(latent_samples, sampler.module(x)[1], rtol=0, atol=0)
+    for layer, got in zip(reversed(sampler.layers), moments, strict=True):
+        cells = (
+            seen[layer].flatten(2) if seen[layer].dim() == 4 else seen[layer].reshape(2, -1, seen[layer].shape[-1]).mT
+        )
+        deviation = cells.std(dim=2, correction=0).clamp(min=MIN_DEVIATION)
+        torch.testing.assert_close(
+            got.double(), torch.cat([cells.mean(dim=2), deviation.log()], 1), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_sampler_of_moments_alone_holds_nothing_of_the_samples() -> None:
+    sampler = build_sampler(settled(DropBlockAtTap()), EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, with_output=False)
+    moments = sampler.observe([FeatureKey.moments("drop_block1")])
+    with torch.no_grad():
+        assert moments(torch.zeros(2, 3, HEIGHT, WIDTH)).shape == (2, 2 * sampler.channels)
+    assert not list(moments.buffers()) or all(buffer.shape[0] != SAMPLES for buffer in moments.buffers())
+    assert not any(name.startswith("network.head") for name, _ in moments.named_parameters())
+
+
+def test_sampler_that_observes_a_layer_twice_takes_it_once() -> None:
+    network = settled(DropBlockAtTap())
+    sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, observed=["drop_block1", "deep"])
+    assert sampler.layers == ("drop_block1", "deep")
 
 
 def test_sample_passes_of_drop_block_equal_the_formula() -> None:

@@ -12,7 +12,7 @@ from export.sampling.marked_graph import mark, mark_network
 from export.sampling.plan import plan_sampling
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
-from tests.networks import HEIGHT, WIDTH, Classifier, NoDropout, TransformerSegmenter, settled
+from tests.networks import HEIGHT, WIDTH, BatchSecond, Classifier, NoDropout, TransformerSegmenter, settled
 
 EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
 SAMPLES = 4
@@ -147,6 +147,16 @@ def test_plan_sampling_of_a_tap_that_the_graph_does_not_hold_is_refused() -> Non
     marked = mark_network(network, EXAMPLE, ["encoder"])
     with pytest.raises(TapError, match=r"expected head in the network's graph, torch\.export kept it apart"):
         plan_sampling(network, marked, ["head"], **ADDED)
+    with pytest.raises(TapError, match=r"kept it apart: name a layer by --feature-layers outside its branch"):
+        plan_sampling(network, marked, ["encoder"], ["head"], **ADDED)
+
+
+def test_build_sampler_that_observes_a_layer_without_the_frames_first_is_refused() -> None:
+    network = BatchSecond().eval()
+    with pytest.raises(
+        TapError, match=r"expected a layer with the frames in its first dimension, encoder gives .*layers"
+    ):
+        build_sampler(network, EXAMPLE, ["tap"], mc_samples=SAMPLES, observed=["encoder"], **ADDED)
 
 
 def test_mark_of_a_tensor_is_a_copy() -> None:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parity gate covers every feature, and each kind of error in one is found."""
+
+from functools import cache
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from export.bundle.feature_parity import (
+    FEATURE_TOLERANCE,
+    FeatureReference,
+    check_feature_parity,
+    measure_feature_parity,
+)
+from export.errors import ParityError
+from export.features.key import OUTPUT_FEATURES, FeatureKey
+from export.graphs.monitor_forms import Form, MonitorOutputs, cpu_session, run_graph
+from export.graphs.noise import NoiseBatch, NoiseSource
+from export.layers.preprocessing import Preprocessing
+from tests.export.sampling.test_sampler import CASES
+from tests.exported_graphs import NETWORK_CASES, network_graph
+from tests.networks import HEIGHT, WIDTH, settled
+
+PREPROCESSING = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
+CASE = "DropBlock at the tap"
+
+
+@cache
+def session(case: str) -> ort.InferenceSession:
+    return cpu_session(network_graph(case, "fixed", every_feature=True))
+
+
+def keys(case: str) -> list[FeatureKey]:
+    names = [value.name for value in session(case).get_outputs()]
+    return [FeatureKey.parse(name) for name in names if name not in ("segmentation", "latent_samples")]
+
+
+def reference(case: str, features: list[FeatureKey]) -> FeatureReference:
+    torch.manual_seed(0)
+    return FeatureReference(PREPROCESSING, settled(CASES[case][0]()), features)
+
+
+def frames(count: int = 2) -> list[NDArray[np.uint8]]:
+    rng = np.random.default_rng(1)
+    return [rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8) for _ in range(count)]
+
+
+def form(case: str, change: FeatureKey | None = None, by: float = 0.0) -> Form:
+    """The graph, with the first number of one feature changed."""
+
+    def run(batch: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
+        outputs = run_graph(session(case), batch, noise)
+        if change is not None:
+            outputs[str(change)][0, 0] += by
+        return outputs
+
+    return run
+
+
+@pytest.mark.parametrize("case", NETWORK_CASES)
+def test_every_feature_of_a_network_is_within_the_tolerance(case: str) -> None:
+    differences = measure_feature_parity(reference(case, keys(case)), form(case), frames(), NoiseSource())
+    assert list(differences) == keys(case)
+    assert len([key for key in differences if key.layer is not None]) >= 1
+    assert max(differences.values()) < FEATURE_TOLERANCE / 10
+    check_feature_parity(differences)
+
+
+@pytest.mark.parametrize(
+    "key", [FeatureKey.moments("shallow"), FeatureKey.moments("drop_block1"), *OUTPUT_FEATURES], ids=str
+)
+@pytest.mark.parametrize("by", [0.01, np.nan, np.inf])
+def test_an_error_in_any_feature_is_refused_by_its_name(key: FeatureKey, by: float) -> None:
+    differences = measure_feature_parity(reference(CASE, keys(CASE)), form(CASE, key, by), frames(), NoiseSource())
+    assert max(differences, key=lambda one: differences[one]) == key
+    with pytest.raises(ParityError, match=f"in the feature {key} by"):
+        check_feature_parity(differences)
+
+
+def test_moments_of_another_layer_are_refused() -> None:
+    features = [FeatureKey.moments("shallow")]
+    plain = reference(CASE, features)
+    with torch.no_grad():
+        next(plain.network.get_submodule("shallow").parameters()).mul_(1.001)
+    differences = measure_feature_parity(plain, form(CASE), frames(), NoiseSource())
+    with pytest.raises(ParityError, match="in the feature moments/shallow"):
+        check_feature_parity(differences)
+
+
+def test_no_features_pass_the_gate() -> None:
+    check_feature_parity({})
