@@ -156,7 +156,7 @@ def test_build_sampler_that_observes_a_layer_without_the_frames_first_is_refused
     with pytest.raises(
         TapError, match=r"expected a layer with the frames in its first dimension, encoder gives .*layers"
     ):
-        build_sampler(network, EXAMPLE, ["tap"], mc_samples=SAMPLES, observed=["encoder"], **ADDED)
+        build_sampler(network, EXAMPLE, ["patches"], mc_samples=SAMPLES, observed=["encoder"], **ADDED)
 
 
 def test_mark_of_a_tensor_is_a_copy() -> None:
