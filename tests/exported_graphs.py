@@ -41,7 +41,7 @@ def network_graph(case: str, mode: Mode, *, every_feature: bool = False) -> Mode
     preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
     example = preprocessing(torch.zeros(1, HEIGHT, WIDTH, 3, dtype=torch.uint8))
     network = settled(make())
-    layers = resolve_feature_layers(network, example, ()) if every_feature else ()
+    layers = resolve_feature_layers(network, example, (), taps) if every_feature else ()
     sampler = build_sampler(network, example, taps, mc_samples=SAMPLES, mode=mode, observed=layers, **options)
     segmented = network(example).dim() == 4
     features = evaluation_features(sampler.layers, segmented=segmented) if every_feature else [FeatureKey.entropy()]

@@ -66,7 +66,7 @@ def observed_layers(
         if taps:
             raise
         sampled = ()  # the table is what a tap is chosen by
-    return frozenset((*sampled, *resolve_feature_layers(network, example, feature_layers)))
+    return frozenset((*sampled, *resolve_feature_layers(network, example, feature_layers, sampled)))
 
 
 def layer_table(layers: Sequence[LayerInfo], observed: Collection[str]) -> str:

@@ -19,14 +19,17 @@ def checkpoint(**hyper_parameters: object) -> Checkpoint:
 
 def test_layer_table_of_a_network_has_a_line_for_each_layer() -> None:
     example = example_input(checkpoint(), (HEIGHT, WIDTH))
+    names = [layer.name for layer in list_layers(DropBlockAtTap().eval(), example)]
     network = DropBlockAtTap().eval()
-    lines = layer_table(list_layers(network, example), observed_layers(network, example, (), ())).splitlines()
+    observed = observed_layers(network, example, (), ())
+    lines = layer_table(list_layers(network, example), observed).splitlines()
     assert lines[0].split() == ["layer", "class", "output", "parameters", "so", "far", "moments", "stochastic"]
     (tap,) = [line for line in lines if line.startswith("drop_block1 ")]
     assert "DropBlock2D" in tap
     assert "1 x 12 x 6 x 8" in tap
     assert tap.endswith("dropblock(p=0.8, b=3)")
-    assert [line.split()[0] for line in lines if " taken" in line] == ["shallow", "drop_block1"]
+    assert [line.split()[0] for line in lines if " taken" in line] == [name for name in names if name in observed]
+    assert "drop_block1" in observed
     column = lines[0].index("class")
     assert all(line[column - 1] == " " != line[column] for line in lines), "the columns stand below one another"
 
@@ -40,7 +43,7 @@ def test_example_input_of_a_checkpoint_with_a_size_take_it(frames: Path) -> None
 def test_observed_layers_are_the_taps_and_those_that_are_named() -> None:
     example, network = torch.zeros(1, 3, HEIGHT, WIDTH), DropBlockAtTap().eval()
     assert observed_layers(network, example, ("deep",), ("head.0",)) == {"deep", "head.0"}
-    assert observed_layers(NoDropout().eval(), example, (), ()) >= {"encoder.0"}, "a table without any tap"
+    assert observed_layers(NoDropout().eval(), example, (), ()) >= {"head"}, "a table without any tap"
     for taps, layers in ((("dep",), ()), ((), ("dep",))):
         with pytest.raises(TapError, match="expected the name of a layer, got 'dep'"):
             observed_layers(network, example, taps, layers)

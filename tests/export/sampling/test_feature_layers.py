@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from export.errors import TapError
 from export.models import DeepLabV3PlusModule
-from export.sampling.feature_layers import resolve_feature_layers
+from export.sampling.feature_layers import last_of_each_resolution, resolve_feature_layers
+from export.sampling.taps import list_layers
 from tests.networks import (
     HEIGHT,
     WIDTH,
@@ -20,7 +21,7 @@ from tests.networks import (
     block,
 )
 
-EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
+EXAMPLE = torch.zeros(2, 3, HEIGHT, WIDTH)
 
 
 class SqueezeAndExcitation(nn.Module):
@@ -47,7 +48,7 @@ class InvertedBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = self.shortcut(x) if self.first else None
         main: Tensor = self.squeeze(self.reduce(self.expand(x)))
-        return main + (self.shortcut(x) if shortcut is None else shortcut)
+        return main.add(self.shortcut(x) if shortcut is None else shortcut)
 
 
 class ChannelsLast(nn.Module):
@@ -92,18 +93,24 @@ class Wrapper(nn.Module):
         return output
 
 
+def ends(network: nn.Module, example: Tensor = EXAMPLE) -> tuple[str, ...]:
+    return last_of_each_resolution(list_layers(network, example))
+
+
 @pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
-def test_feature_layers_of_a_resnet_are_the_ends_of_its_stages(backbone: str) -> None:
+def test_last_of_each_resolution_of_a_resnet_are_the_ends_of_its_stages(backbone: str) -> None:
     network = DeepLabV3PlusModule(backbone, n_class=5, width_multiplier=0.0625).eval()
-    got = resolve_feature_layers(network, torch.zeros(1, 3, 64, 128), ())
+    got = ends(network, torch.zeros(2, 3, 64, 128))
     stages = [f"backbone.{layer}" for layer in ("relu", "layer1", "layer2")]
     assert got == tuple(f"deeplab_v3plus_model.{name}" for name in (*stages, "drop_block1"))
 
 
 @pytest.mark.parametrize("shortcut_first", [True, False])
-def test_feature_layers_of_blocks_that_leave_a_resolution_inside_are_the_ones_before_them(shortcut_first: bool) -> None:
+def test_last_of_each_resolution_of_blocks_that_leave_one_inside_are_the_ones_before_them(
+    shortcut_first: bool,
+) -> None:
     network = Wrapper(Encoder(shortcut_first=shortcut_first)).eval()
-    got = resolve_feature_layers(network, EXAMPLE, ())
+    got = ends(network)
     assert got == ("network.stem", "network.blocks.1", "network.head"), "squeezed and shared layers are passed over"
 
 
@@ -118,21 +125,31 @@ def test_feature_layers_of_blocks_that_leave_a_resolution_inside_are_the_ones_be
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )
-def test_feature_layers_of_other_networks_end_where_the_decoder_begins(
+def test_last_of_each_resolution_of_other_networks_end_where_the_decoder_begins(
     network: nn.Module, expected: tuple[str, ...]
 ) -> None:
-    assert resolve_feature_layers(network.eval(), EXAMPLE, ()) == expected
+    assert ends(network.eval()) == expected
 
 
-def test_feature_layers_of_a_network_without_maps_are_none() -> None:
+def test_last_of_each_resolution_of_a_network_without_maps_are_none() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(3 * HEIGHT * WIDTH, 4)).eval()
-    assert resolve_feature_layers(network, EXAMPLE, ()) == ()
+    assert ends(network) == ()
+    assert resolve_feature_layers(network, EXAMPLE, (), ()) == ()
+
+
+def test_feature_layers_by_default_lie_between_a_quarter_of_the_input_and_the_tap() -> None:
+    network = DeepLabV3PlusModule("resnet50", n_class=5, width_multiplier=0.0625).eval()
+    tap = "deeplab_v3plus_model.drop_block1"
+    got = resolve_feature_layers(network, torch.zeros(1, 3, 64, 128), (), (tap,))
+    stages = [name.removeprefix("deeplab_v3plus_model.backbone.") for name in got]
+    assert stages[:2] == ["layer1", "layer2"]
+    assert [stage.partition(".")[0] for stage in stages[2:]] == ["layer3"], "the tap stands for the end of layer4"
 
 
 def test_feature_layers_that_are_named_are_taken_once_each() -> None:
     network = DropBlockAtTap().eval()
-    assert resolve_feature_layers(network, EXAMPLE, ["deep", "head"]) == ("deep", "head")
+    assert resolve_feature_layers(network, EXAMPLE, ["deep", "head"], ["drop_block1"]) == ("deep", "head")
     with pytest.raises(TapError, match="expected the name of a layer, got 'dep': the nearest are deep"):
-        resolve_feature_layers(network, EXAMPLE, ["dep"])
+        resolve_feature_layers(network, EXAMPLE, ["dep"], ())
     with pytest.raises(TapError, match="expected each layer once, got 'deep' twice"):
-        resolve_feature_layers(network, EXAMPLE, ["deep", "deep"])
+        resolve_feature_layers(network, EXAMPLE, ["deep", "deep"], ())
