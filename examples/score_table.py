@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A table of every score that evaluations compared, best first, from what ``python -m export evaluate --json`` printed."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+HEAD = (
+    "| score | AUROC, all cells | AUROC, hurting frames | worst kind that hurts | caught at the target's false alarms |"
+)
+
+
+def figure(value: float | None) -> str:
+    """Three digits; a dash for what is not known."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def score_lines(result: dict[str, Any], most: int | None = None) -> Iterator[str]:
+    """Yield a Markdown line for each score of one evaluation, by their AUROC on hurting frames; the bundle's own first.
+
+    Args:
+        result: the JSON object.
+        most: lines besides the bundle's own; None for all.
+
+    Raises:
+        SystemExit: an evaluation in which nothing is known to hurt.
+    """
+    if result["hurting"] is None:
+        raise SystemExit(
+            "expected an evaluation of shifts that hurt, got none: evaluate degraded frames with --synthetic"
+        )
+    own, *others = result["hurting"]["scores"]
+    others.sort(key=lambda score: -(score["hurting_frames"] or 0.0))
+    for score in (own, *others[:most]):
+        name = f"**{score['name']}**" if score is own else score["name"]
+        worst = (
+            f"{score['worst_kind'].replace('_', ' ')} {figure(score['worst_auroc'])}" if score["worst_kind"] else "-"
+        )
+        figures = (figure(score[column]) for column in ("all_cells", "hurting_frames"))
+        yield f"| {name} | {' | '.join(figures)} | {worst} | {figure(score['caught'])} |"
+
+
+def summary(result: dict[str, Any]) -> str:
+    """False alarms and misses at the shipped threshold, with their intervals, in a sentence."""
+    rate, low, high = result["ind"]["false_alarm_rate"]
+    drives = result["ind"]["drives"]
+    mostly = sum(drive["flagged"] > drive["frames"] / 2 for drive in drives)
+    split = result["hurting"] or {}
+    frames = result["ind"]["frames"]
+    text = f"At the shipped threshold {rate:.1%} ({low:.1%} to {high:.1%}) of {frames} frames are false alarms"
+    text += f", {mostly} of {len(drives)} drives are flagged on more than half of their frames" if drives else ""
+    for group, words in (("hurting_frames", "that hurt"), ("harmless_frames", "that do not")):
+        if split.get(group):
+            missed, least, most = split[group]["missed"]
+            text += f"; of {split[group]['frames']} frames {words} {missed:.1%} ({least:.1%} to {most:.1%}) are missed"
+    return text + "."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table and a sentence for each evaluation."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("evaluations", nargs="+", type=Path, metavar="FILE", help="what evaluate --json printed")
+    parser.add_argument("--most", type=int, metavar="N", help="scores besides the bundle's own (default: all)")
+    options = parser.parse_args(arguments)
+    for path in options.evaluations:
+        result = json.loads(path.read_text())
+        print(f"\n{path.stem}\n\n{HEAD}\n|---|---|---|---|---|")
+        print("\n".join(score_lines(result, options.most)))
+        print(f"\n{summary(result)}")
+
+
+if __name__ == "__main__":
+    main()
