@@ -55,7 +55,9 @@ class EvaluationGraphs:
         concatenated = _OLD_MOMENTS in {value.name for value in self._evaluation.get_outputs()}
         self.tap_layers: tuple[str, ...] = (" + ".join(taps),) if concatenated else taps
         self._detector_inputs = [value.name for value in self._detector.get_inputs()]
-        self._gives_entropy = "entropy" in {value.name for value in self._detector.get_outputs()}
+        self._part_names = tuple(part.name for part in self.manifest.detector.parts)
+        wanted = ("score", "entropy", *(["parts"] if self._part_names else []))
+        self._detector_outputs = [value.name for value in self._detector.get_outputs() if value.name in wanted]
         masks = self.manifest.masks
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
 
@@ -82,15 +84,17 @@ class EvaluationGraphs:
             )
         outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
         fed = {name: outputs[name] for name in self._detector_inputs}
-        score, *entropy = self._detector.run(["score", *(["entropy"] if self._gives_entropy else [])], fed)
+        given = dict(zip(self._detector_outputs, self._detector.run(self._detector_outputs, fed), strict=True))
         segmentation: NDArray[Any] | None = outputs.pop("segmentation")[0] if "segmentation" in outputs else None
         if self.manifest.segmentation.kind == "logits" and segmentation is not None:
             segmentation = segmentation.argmax(axis=0).astype(np.uint8)
         latent_samples = outputs.pop(LATENT_SAMPLES)[0]
-        values = {FeatureKey.entropy(): entropy[0][0] if entropy else self._entropy(latent_samples)}
+        values = {FeatureKey.entropy(): given["entropy"][0] if "entropy" in given else self._entropy(latent_samples)}
         for name, value in self._by_todays_names(outputs).items():
             values[FeatureKey.parse(name)] = value[0]
-        return FrameFeatures(float(score[0]), values, segmentation)
+        shares = given["parts"][0] if self._part_names else []
+        parts = {name: float(share) for name, share in zip(self._part_names, shares, strict=True)}
+        return FrameFeatures(float(given["score"][0]), values, segmentation, parts)
 
     def _entropy(self, latent_samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Entropies of a frame for a detector that does not read them."""

@@ -50,9 +50,11 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     for source in sources:  # a name that cannot be grouped is refused before any frame is scored
         drive_names([source.files.paths[i] for i in source.indices], options.group_by)
     fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
+    drive_names(fit_files.paths if fit_files is not None else [], options.group_by)
     others = OtherScores()
     if fit_files is not None:
-        others = fit_on(graphs, FrameSource("fit frames", fit_files, tuple(range(len(fit_files)))), reporter)
+        fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
+        others = fit_on(graphs, fitted, options.group_by, reporter)
 
     score_set = SetScorer(graphs, labels, options.ignored_labels, options.group_by, others, reporter)
     ind = score_set(sources[0], keep=bool(options.kinds))

@@ -163,8 +163,8 @@ class SetScorer:
             raise UsageError(f"{file}: {error}") from error
 
 
-def fit_on(graphs: EvaluationGraphs, source: FrameSource, reporter: Reporter) -> OtherScores:
-    """Fit the other scores on in-distribution frames.
+def fit_on(graphs: EvaluationGraphs, source: FrameSource, group_by: str, reporter: Reporter) -> OtherScores:
+    """Fit the other scores on in-distribution frames; densities choose their bandwidth for drives that are held out.
 
     Raises:
         UsageError: a frame of another size.
@@ -179,7 +179,8 @@ def fit_on(graphs: EvaluationGraphs, source: FrameSource, reporter: Reporter) ->
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
         pictures.append(picture_numbers(rgb(frame, source.files.channels)))
-    return fit_other_scores(Features.collect(rows), np.array(pictures), graphs.tap_layers)
+    drives = drive_names(source.files.paths, group_by)
+    return fit_other_scores(Features.collect(rows), np.array(pictures), drives, graphs.tap_layers)
 
 
 def rgb(frame: Bytes, channels: str) -> Bytes:

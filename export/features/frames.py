@@ -2,7 +2,7 @@
 """Features of one frame and of many, by key."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -20,11 +20,13 @@ class FrameFeatures:
         score: of the bundle's own detector.
         values: ``(D,)`` float32 of each key.
         segmentation: ``(h, w)`` uint8 classes; None for a bundle without segmentation.
+        parts: share of each part of the detector in the score, by name; empty for a detector of one part.
     """
 
     score: float
     values: Mapping[FeatureKey, NDArray[np.float32]]
     segmentation: NDArray[np.uint8] | None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +37,14 @@ class Features:
         names: ``(N,)`` str, the frames' paths.
         score: ``(N,)`` float64, of the bundle that measured them.
         values: ``(N, D)`` float32 of each key.
+        parts: ``(N,)`` float64, share of each part of that bundle's detector in the score, by name; empty where it has one
+            part, or where nobody asked.
     """
 
     names: NDArray[np.str_]
     score: NDArray[np.float64]
     values: Mapping[FeatureKey, NDArray[np.float32]]
+    parts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,6 +77,7 @@ class Features:
             np.array(names, np.str_),
             np.array([row.score for row in features]),
             {key: np.stack([row.values[key] for row in features]) for key in features[0].values},
+            {name: np.array([row.parts[name] for row in features]) for name in features[0].parts},
         )
 
     @classmethod
@@ -87,8 +93,10 @@ class Features:
             raise UsageError(
                 "expected one or more sets of the same features, got none or several: measure them alike, with one bundle"
             )
+        common = [name for name in listed[0].parts if all(name in part.parts for part in listed)]
         return cls(
             np.concatenate([part.names for part in listed]),
             np.concatenate([part.score for part in listed]),
             {key: np.concatenate([part.values[key] for part in listed]) for key in listed[0].values},
+            {name: np.concatenate([part.parts[name] for part in listed]) for name in common},
         )

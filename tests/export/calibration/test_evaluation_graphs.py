@@ -19,7 +19,7 @@ from export.data import FrameFiles
 from export.errors import UsageError
 from export.features.frames import FrameFeatures
 from export.features.key import OUTPUT_FEATURES, OUTPUT_SCORES, FeatureKey, FeatureKind
-from export.graphs.evaluation_outputs import with_outputs
+from export.graphs.evaluation_outputs import EVALUATION, with_outputs
 from export.graphs.monitor_forms import cpu_session, run_graph
 from export.graphs.noise import NoiseSource
 from export.graphs.shared_weights import load_graph
@@ -27,6 +27,8 @@ from export.layers.preprocessing import Preprocessing
 from lsood_runtime import OoDMonitor
 from lsood_runtime.offline import Bundle, open_bundle
 from tests.conftest import INPUT_SIZE
+from tests.lsood_runtime.conftest import random_frames, seal
+from tests.lsood_runtime.parts_bundle import parts_by_hand, parts_manifest, write_parts_bundle
 from tests.paths import FROZEN_BUNDLE
 
 
@@ -154,3 +156,13 @@ def test_evaluation_graphs_of_a_bundle_without_an_evaluation_graph_are_refused(t
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UsageError, match=r"expected evaluation\.onnx"):
         EvaluationGraphs(folder)
+
+
+def test_evaluation_graphs_of_a_detector_of_parts_give_their_shares(tmp_path: Path) -> None:
+    folder = write_parts_bundle(tmp_path, latent=True)
+    shutil.copy(folder / "segmentation.onnx", folder / EVALUATION)
+    seal(folder, parts_manifest(latent=True))
+    frame = random_frames(1, seed=4)[0]
+    features = EvaluationGraphs(folder)(frame)
+    assert features.parts == pytest.approx(parts_by_hand(frame, latent=True), abs=1e-5)
+    assert features.score == pytest.approx(sum(features.parts.values()))

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.cli import calibrate, evaluate
 from export.data import SyntheticRoads, degrade
 from export.detectors.registry import detectors_on_ind_frames
@@ -82,7 +83,9 @@ def test_evaluate_of_frames_gives_the_monitors_scores(
     assert got["shifts"][0]["mean_iou"] is None, "no label has the name of a dark frame"
     assert 0 <= got["shifts"][2]["mean_iou"] <= 1
     assert [failure["score"] for failure in got["failures"]][:2] == ["this monitor", "predictive_entropy"]
-    assert set(got["shifts"][0]["peers"]) == {"predictive_entropy", "maximum_softmax", "maximum_logit", "energy"}
+    kinds = ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")
+    aggregates = ("", ", q90", ", q95", ", worst5", ", boundary", ", interior")
+    assert set(got["shifts"][0]["peers"]) == {score + aggregate for score in kinds for aggregate in aggregates}
 
 
 def test_evaluate_with_fit_frames_prints_the_table_and_updates_the_card(
@@ -103,14 +106,25 @@ def test_evaluate_with_fit_frames_prints_the_table_and_updates_the_card(
     OoDMonitor(tmp_path / "monitor").close()  # every digest fits, the golden frames too
 
 
-def test_evaluate_with_fit_frames_compares_every_detector(
-    run: Run, frames: Path, capsys: pytest.CaptureFixture[str]
+def test_evaluate_with_fit_frames_compares_every_detector_and_feature(
+    run: Run, bundle: Path, frames: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--every", "7", "--fit-frames", str(frames), "--json") == 0
     peers = json.loads(capsys.readouterr().out)["shifts"][0]["peers"]
-    rows = ("entropy", "moments/deeplab_v3plus_model.drop_block1")
-    kinds = [f"{features}, {kind}" for features in rows for kind in detectors_on_ind_frames()]
-    assert list(peers)[4:] == [*kinds, "picture alone"]
+    graphs = EvaluationGraphs(bundle)
+    keys = list(graphs(FrameFiles([frames])[0]).values)
+    outputs = [key.words for key in keys if key.kind.is_output_score]
+    assert {"energy", "energy, worst5", "maximum_softmax, boundary"} <= set(outputs)
+    fitted = [
+        f"{key}, {kind}"
+        for key in keys
+        if not key.kind.is_output_score
+        for kind in detectors_on_ind_frames()
+        if kind == "mahalanobis" or str(key) == "entropy" or key.layer in graphs.tap_layers
+    ]
+    assert f"moments/{graphs.tap_layers[0]}, knn" in fitted
+    assert "logit_moments, mahalanobis" in fitted
+    assert list(peers) == [*outputs, *fitted, "picture alone"]
     assert all(0 <= value <= 1 for value in peers.values())
 
 
