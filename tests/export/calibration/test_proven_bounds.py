@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from export.calibration.proven_bounds import new_drive_bound, proven_bound
 
@@ -51,8 +52,11 @@ def test_detectors_of_the_folds_in_a_simulation_stay_below_the_bound() -> None:
         frames = means[:, None] + rng.normal(size=(drives + 1, 4, 2))
         fold = rng.permutation(np.arange(drives) % folds)
 
-        def distance(rows, points):  # type: ignore[no-untyped-def]
-            return np.linalg.norm(rows[..., None, :] - points.reshape(-1, 2), axis=-1).min(axis=-1)
+        def distance(rows: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+            nearest: NDArray[np.float64] = np.linalg.norm(rows[..., None, :] - points.reshape(-1, 2), axis=-1).min(
+                axis=-1
+            )
+            return nearest
 
         at_least = np.zeros(4)
         for k in range(folds):
