@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.atomic_write import atomic_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
@@ -141,7 +142,7 @@ def _monitor(old: Bundle, calibration: CalibrationResult) -> CalibratedMonitor:
 
 
 def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
-    """Compare the new graph of the score with the detector in float64, on the features that it was fitted to.
+    """Compare the new graph of the score with the detector in float64, on features of the frames and halfway between them.
 
     The entropies are fed as they were measured: the graph of the scores is compared, not that of the entropies.
 
@@ -150,18 +151,25 @@ def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
     """
     detector = monitor.calibration.detector
     session = cpu_session(scores_graph(detector, {key: features[key].shape[1] for key in detector.keys}))
-    count = len(features[detector.keys[0]])
+    rows = {key: _with_midpoints(features[key]) for key in detector.keys}
+    count = len(rows[detector.keys[0]])
     scores = []
     for start in range(0, count, _BLOCK):  # a density holds every point against every frame of a block
-        block = {str(key): features[key][start : start + _BLOCK].astype(np.float32) for key in detector.keys}
+        block = {str(key): rows[key][start : start + _BLOCK] for key in detector.keys}
         scores.append(session.run(["score"], block)[0])
-    expected = detector.score(features)
+    expected = detector.score(rows)
     worst, allowed = float(np.abs(np.concatenate(scores) - expected).max()), monitor.calibration.tolerance
     if not worst <= allowed:
         raise ParityError(
             f"expected the detector's graph within {allowed:.3g} of the estimator, got a difference of {worst:.3g}: "
             "report these frames and this detector as a defect"
         )
+
+
+def _with_midpoints(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows of frames and the points halfway between neighbours: a density is flat around the points that it was fitted on."""
+    rows = np.asarray(values, np.float32)
+    return np.concatenate([rows, (rows[1:] + rows[:-1]) / 2])
 
 
 def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonitor) -> RecalibrationResult:

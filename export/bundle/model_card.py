@@ -36,9 +36,9 @@ score {parity.score_max_abs:.1e}, {parity.frames} frames |
 
 ## What the thresholds guarantee
 
-| operating point | threshold | target | known drives, {default.confidence:.0%} interval | \
+| operating point | threshold | target | proven | known drives, {default.confidence:.0%} interval | \
 expected on new drives | proven there |
-|---|---|---|---|---|---|
+|---|---|---|---|---|---|---|
 {points}
 
 {meaning} The interval on known drives is that of the rate which this very threshold has over further frames of the drives in
@@ -112,7 +112,8 @@ def _point(name: str, point: OperatingPoint) -> str:
         expected = f"{point.new_drives_expected:.1%}, {point.new_drives_low:.1%} to {point.new_drives_high:.1%}"
     interval = f"{point.rate_low:.1%} to {point.rate_high:.1%}"
     target = f"{point.false_alarm_rate:.1%} of {point.guarantee}"
-    return f"| {name} | {point.value:.4g} | {target} | {interval} | {expected} | {new} |"
+    proven = "not stated" if point.proven_rate is None else f"at most {point.proven_rate:.1%}"
+    return f"| {name} | {point.value:.4g} | {target} | {proven} | {interval} | {expected} | {new} |"
 
 
 def _evaluation(figures: EvaluationRecord) -> str:

@@ -61,7 +61,8 @@ def new_drives_interval(
 
     The drives are what is drawn at random. The effective number of frames is the one whose binomial variance equals the
     variance of the rate between drives, summed over several levels of the scores; it is lowered by the quantile of Student's
-    distribution, for G drives tell a variance with G - 1 degrees of freedom (Korn and Graubard 1998).
+    distribution, for G drives tell a variance with G - 1 degrees of freedom (Korn and Graubard 1998). The upper end is that
+    of Clopper and Pearson: above the highest scores of a few drives lies more than their frames show.
 
     Args:
         scores: ``(n,)``.
@@ -83,7 +84,9 @@ def new_drives_interval(
     tail = (1 + confidence) / 2
     independent *= float((student.ppf(tail, max(count - 1, 1)) / student.ppf(tail, drives - 1)) ** 2)
     above = float(weight[scores > threshold].sum())
-    return ExpectedRate(above, *_beta_interval(above, count, independent, confidence))
+    low, _ = _beta_interval(above, count, independent, confidence)
+    high = float(beta.ppf(tail, above * independent + 1, (1 - above) * independent))
+    return ExpectedRate(above, low, high)
 
 
 def _beta_interval(above: float, count: int, independent: float, confidence: float) -> tuple[float, float]:

@@ -23,16 +23,16 @@ def units_for_margin(share: float, false_alarm_rate: float) -> int:
     return math.ceil(round((1 - false_alarm_rate) / (share * false_alarm_rate), 9))
 
 
-def margin_advice(
-    scores: Scores, weights: Weights, false_alarm_rate: float, shifted: Scores | None = None
-) -> str | None:
+def margin_advice(scores: Scores, weights: Weights, false_alarm_rate: float) -> str | None:
     """Ask for more data, in words and numbers, where the margin of a threshold takes much of the allowance; else None.
+
+    What the margin costs in detections depends on the shifts that will occur. What can be said without them: the share of the
+    asked false alarms that it takes, and how much higher than without it the threshold stands.
 
     Args:
         scores: ``(n,)`` that the threshold is set by.
         weights: of the frames, and the units.
         false_alarm_rate: target.
-        shifted: scores of shifted frames, by which the cost is given in detections as well.
 
     Raises:
         CalibrationError: too few units for the rate.
@@ -40,20 +40,14 @@ def margin_advice(
     taken, units = margin(weights.units, false_alarm_rate), weights.units
     if taken <= WORTH_SAYING:
         return None
-    enough = units_for_margin(SMALL, false_alarm_rate)
     value, plain = find_threshold(scores, weights, false_alarm_rate), quantile(scores, weights, false_alarm_rate)
-    later = quantile(scores, weights, allowed_share(enough, false_alarm_rate))
     low, high = np.quantile(scores, [0.25, 0.75])
-    height = f" and stands {(value - plain) / (high - low):.1f} interquartile ranges higher" if high > low else ""
-    cost = ""
-    if shifted is not None:
-        now, then, best = (float((shifted > threshold).mean()) for threshold in (value, later, plain))
-        cost = f", which costs {best - now:.0%} of the shifted frames ({now:.0%} flagged in place of {best:.0%})"
-        more = f"it would be {SMALL:.0%}, and {then:.0%} of the shifted frames would be flagged"
-    else:
-        more = f"it would be {SMALL:.0%}"
-    left = f"{allowed_share(units, false_alarm_rate):.1%} of the {false_alarm_rate:.1%}"
+    height = (
+        f" and lifts the threshold by {(value - plain) / (high - low):.1f} interquartile ranges" if high > low else ""
+    )
+    more = units_for_margin(SMALL, false_alarm_rate) - units
     return (
-        f"{units} {weights.unit} leave the threshold {left} false alarms that are asked for: the margin for few "
-        f"{weights.unit} takes {taken:.0%} of them{height}{cost}; with {enough - units} {weights.unit} more {more}"
+        f"{units} {weights.unit} let the threshold spend {allowed_share(units, false_alarm_rate):.1%} of the "
+        f"{false_alarm_rate:.1%} false alarms that are asked for: the margin for so few takes {taken:.0%} of them{height}; "
+        f"with {more} {weights.unit} more it would take {SMALL:.0%}"
     )

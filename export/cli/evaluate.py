@@ -20,12 +20,14 @@ from export.option_table import flag
 _EPILOG = f"""\
 examples:
   python -m export evaluate monitor/ --ind day/ --ood dusk=dusk/ rain=rain1/,rain2/ --report report/
+  python -m export evaluate monitor/ --ind drives/ --group-by prefix --fit-frames calibration/ --labels labels/
   python -m export evaluate monitor/ --ind day/ --labels day_labels/ --ignore-label 255 --every 4 --update-card
   python -m export evaluate monitor/ --ind day/ --synthetic fog mud --severities 1 3 5 --json > figures.json
 
 Frames under --ind must be ones that neither network, detector nor thresholds have seen, best of another drive. Degraded
-frames are made of them, seeded; they keep their labels. With --fit-frames other detectors, and detectors on the tapped
-features without any sampling, are fitted and compared on the same frames.
+frames are made of them, seeded; they keep their labels, and are compared with them: what leaves the segmentation as it is
+needs no alarm. With --group-by intervals resample whole drives. With --fit-frames other detectors, detectors on features
+without any sampling, and a baseline that knows nothing but colour and contrast are fitted and compared on the same frames.
 
 {EXIT_CODES}"""
 

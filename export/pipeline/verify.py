@@ -4,7 +4,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from onnx import ModelProto
 
@@ -16,6 +15,7 @@ from export.graphs.evaluation_outputs import evaluation_features
 from export.pipeline.forms import evaluation_form, monitor_graphs, runnable_forms
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
+from export.pipeline.unseen_frames import unseen_frames
 from export.precision.reduce import Reduction
 from export.reporter import Reporter
 from export.sampling.reference_passes import sample_passes
@@ -67,15 +67,15 @@ def verify_monitor(
         kind=options.segmentation,
     )
     graphs = monitor_graphs(monitor, fuse=options.fuse)
-    spread = np.linspace(0, len(frames) - 1, min(PARITY_FRAMES, len(frames))).round().astype(int)
-    chosen = reporter.progress((frames[int(i)] for i in spread), "comparing with PyTorch", len(spread))
+    unseen = list(unseen_frames(frames, inputs.split, PARITY_FRAMES))
+    chosen = reporter.progress(unseen, "comparing with PyTorch", len(unseen))
     evaluation = evaluation_form(graphs, sampled)
     forms = [*runnable_forms(graphs, sampled, traced), evaluation]
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
     check_parity(parity, options.segmentation, monitor.calibration.tolerance)
     every = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
     plain = FeatureReference(inputs.preprocessing, network, _without_entropy(every))
-    shown = (frames[int(i)] for i in spread[:FEATURE_FRAMES])
+    shown = unseen[:FEATURE_FRAMES]
     check_feature_parity(measure_feature_parity(plain, evaluation, shown, sampled.site_noise))
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)
 

@@ -13,6 +13,7 @@ from export.graphs.torchscript import TORCHSCRIPT_FILE
 from export.pipeline.manifest import new_manifest
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
+from export.pipeline.unseen_frames import unseen_frames
 from export.pipeline.verify import VerifiedMonitor
 from lsood_runtime import Manifest
 
@@ -21,16 +22,12 @@ GOLDEN_COUNT = 3
 
 def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: VerifiedMonitor) -> Manifest:
     """Write the bundle and give its manifest."""
-    monitor, scored = verified.monitor, inputs.split.scored
-    shown = scored[np.linspace(0, len(scored) - 1, GOLDEN_COUNT, dtype=int)]
-    frames = np.stack([inputs.frames[int(i)] for i in shown])
-    if inputs.split.refitted:
-        # A density hardly changes around a frame that it was fitted on: scored as it is, the frame would show no error.
-        frames = np.ascontiguousarray(frames[:, :, ::-1])
+    monitor = verified.monitor
+    frames = np.stack(list(unseen_frames(inputs.frames, inputs.split, GOLDEN_COUNT)))
     golden = score_golden_frames(
         two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
         frames,
-        sampled.graph_noise.draw(len(shown)),
+        sampled.graph_noise.draw(len(frames)),
         mode=sampled.sampler.mode,
         spread=monitor.calibration.spread,
     )

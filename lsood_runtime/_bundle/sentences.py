@@ -6,8 +6,10 @@ from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingP
 
 def operating_point_sentence(point: OperatingPoint) -> str:
     """Describe a threshold, what is proven of its false-alarm rate, and what is expected."""
+    proven = f" (at most {point.proven_rate:.1%} proven)" if point.folds and point.proven_rate is not None else ""
+    interval = f"{point.rate_low:.1%} to {point.rate_high:.1%}"
     return (
-        f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms; {point.rate_low:.1%} to {point.rate_high:.1%} "
+        f"{point.value:.3f} for {point.false_alarm_rate:.1%} false alarms{proven}; {interval} "
         f"({point.confidence:.0%} interval) on known drives, {new_drives_sentence(point)} ({point.rule})"
     )
 
@@ -23,7 +25,7 @@ def new_drives_sentence(point: OperatingPoint) -> str:
     if point.new_drive_rate is None:
         return "nothing guaranteed on new ones"
     if point.folds:
-        return f"{expected}at most {point.new_drive_rate:.1%} proven there, of the folds' detectors alone"
+        return f"{expected}at most {point.new_drive_rate:.1%} proven there, for the detectors of the folds"
     return f"{expected}at most {point.new_drive_rate:.1%} guaranteed on new ones"
 
 

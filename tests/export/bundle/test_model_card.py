@@ -39,6 +39,7 @@ def test_model_card_of_many_drives_states_the_rate_for_new_ones_and_the_warnings
     card = model_card(known)
     assert "| at most 25.0% |" in card
     assert "**Warning:** drive b differs." in card
+    assert "**Warning:**" not in model_card(manifest)
     single = replace(known, operating_points={manifest.operating_point: replace(point, new_drive_rate=None)})
     assert "| no guarantee |" in model_card(single)
 
@@ -53,6 +54,25 @@ def test_model_card_of_a_sum_of_parts_describes_each(manifest: Manifest) -> None
     assert "| part `moments/layer2, kde` | kde of moments/layer2; weight 1, centre -1.5, scale 0.25 |\n" in card
     assert "| part `entropy, kde` | kde of entropy; weight 1, centre -1.5, scale 0.25 |\n| calibration |" in card
     assert "the sum of 2 parts; chosen because" in card
+
+
+def test_model_card_of_a_cross_fit_says_what_is_expected_and_of_whom_the_bound_is_proven(manifest: Manifest) -> None:
+    point = replace(
+        manifest.threshold,
+        folds=5,
+        proven_rate=0.12,
+        new_drive_rate=0.2,
+        new_drives_expected=0.04,
+        new_drives_low=0.02,
+        new_drives_high=0.09,
+    )
+    calibration = replace(manifest.calibration, advice=("70 drives let the threshold spend little",))
+    card = model_card(replace(manifest, operating_points={manifest.operating_point: point}, calibration=calibration))
+    assert "| at most 12.0% |" in card
+    assert "| 4.0%, 2.0% to 9.0% | at most 20.0% |" in card
+    assert "nothing is proven of the shipped one alone" in card
+    assert "\n70 drives let the threshold spend little.\n" in card
+    assert "held-out frames" not in card
 
 
 def test_model_card_with_an_evaluation_lists_its_shifts(manifest: Manifest) -> None:

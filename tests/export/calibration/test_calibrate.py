@@ -181,11 +181,6 @@ def test_split_frames_of_contradicting_options_is_refused(options: CalibrationOp
         calibrated(np.random.default_rng(0).normal(size=(100, 4)), options)
 
 
-def test_split_frames_of_a_single_fold_is_refused() -> None:
-    with pytest.raises(UsageError, match="--folds of at least 2, got 1"):
-        calibrated(np.random.default_rng(0).normal(size=(100, 4)), CalibrationOptions(folds=1))
-
-
 def test_calibrate_of_degenerate_entropies_gives_finite_scores() -> None:
     rng = np.random.default_rng(0)
     entropies = rng.normal(size=(60, 200))

@@ -182,6 +182,13 @@ def test_drive_warning_of_drives_that_differ_names_the_worst_pair() -> None:
     assert drive_warning(level[:5], drives[:5], 0.05) is None, "too few frames to set a threshold by"
 
 
+def test_drive_warning_of_many_small_drives_that_are_alike_is_rare() -> None:
+    rng = np.random.default_rng(5)
+    drives = ["long"] * 40 + [f"{i}" for i in range(60) for _ in range(2)]
+    raised = sum(drive_warning(rng.normal(size=len(drives)), drives, 0.05) is not None for _ in range(100))
+    assert raised <= 5
+
+
 OUTSIDE = [-1.0, 0.0, 1.0, 1.5, math.nan, math.inf, -math.inf]
 
 

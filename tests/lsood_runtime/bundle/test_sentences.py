@@ -47,6 +47,22 @@ def test_operating_point_sentence_several_drives_state_the_rate_of_new_ones() ->
     assert "at most 20.0% guaranteed on new ones" in sentence
 
 
+def test_operating_point_sentence_of_a_cross_fit_separates_what_is_expected_from_what_is_proven() -> None:
+    point = dataclasses.replace(
+        POINT,
+        folds=5,
+        proven_rate=0.12,
+        new_drive_rate=0.2,
+        new_drives_expected=0.04,
+        new_drives_low=0.02,
+        new_drives_high=0.09,
+    )
+    assert operating_point_sentence(point) == (
+        "1.500 for 5.0% false alarms (at most 12.0% proven); 1.0% to 10.0% (90% interval) on known drives, 4.0% expected on "
+        "new ones, 2.0% to 9.0%; at most 20.0% proven there, for the detectors of the folds (by hand)"
+    )
+
+
 def test_detector_sentence_plain_detector_names_frames_and_numbers() -> None:
     assert detector_sentence(DETECTOR) == "kde on 12 frames, bandwidth 0.25"
 
