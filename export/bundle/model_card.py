@@ -105,8 +105,8 @@ def _summary(manifest: Manifest, noun: str) -> str:
         )
     if features == [_ENTROPY]:
         return (
-            "Scores each camera frame by how far the entropy of its latent features lies from that of in-distribution frames\n"
-            f"(Monte-Carlo samples of a latent layer, nearest-neighbour entropy, {noun})."
+            "Scores each camera frame by how far the entropy of its latent features lies from that of in-distribution "
+            f"frames\n(Monte-Carlo samples of a latent layer, nearest-neighbour entropy, {noun})."
         )
     also = f", {sampled}" if _ENTROPY in features else ""
     return (
