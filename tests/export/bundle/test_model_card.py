@@ -80,7 +80,7 @@ def test_model_card_of_a_detector_without_entropies_names_what_it_reads_and_no_m
     assert "by how far the entropy of its latent features lies from that of in-distribution frames" in sampled
     assert "| features | `entropy` |\n" in sampled
     assert f"| masks | {manifest.masks.count} fixed" in sampled
-    features = {"moments/layer2": (24,), "energy/mean": (1,)}
+    features: dict[str, tuple[int, ...]] = {"moments/layer2": (24,), "energy/mean": (1,)}
     detector = replace(manifest.detector, kind="vim")
     card = model_card(replace(manifest, features=features, detector=detector))
     assert "features of the one forward pass, `moments/layer2`, `energy/mean`\n(virtual logit" in card
