@@ -18,8 +18,8 @@ def draw_all(results: Results, folder: Path) -> dict[str, str]:
     """Draw what the figures allow; file names with what they show."""
     charts: tuple[tuple[str, str, Callable[[Axes, Results], bool]], ...] = (
         ("latency.png", "share of frames that take longer", _tail),
-        ("samples.png", "monitored / alone against S", _samples),
-        ("resolution.png", "monitored / alone against the size of the frame", _resolution),
+        ("samples.png", "monitored (fused) / alone against S", _samples),
+        ("resolution.png", "monitored (fused) / alone against the size of the frame", _resolution),
         ("points.png", "the detector against the density's points", _points),
     )
     drawn = {}
@@ -52,7 +52,7 @@ def _with_interval(axes: Axes, x: Sequence[float], rows: Sequence[Figure], label
 
 
 def _samples(axes: Axes, results: Results) -> bool:
-    rows = results.of_kind("ratio", what="monitored")
+    rows = results.of_kind("ratio", what="monitored (fused)")
     sizes = {tuple(row["size"]) for row in rows}
     shown = False
     for backbone in dict.fromkeys(row["backbone"] for row in rows):
@@ -64,13 +64,13 @@ def _samples(axes: Axes, results: Results) -> bool:
                 shown = True
     if shown:
         axes.axhline(1, color="black", linewidth=0.8)
-        axes.set(xlabel="S, Monte-Carlo samples", ylabel="monitored / alone", xscale="log")
+        axes.set(xlabel="S, Monte-Carlo samples", ylabel="monitored (fused) / alone", xscale="log")
         axes.legend(fontsize=8)
     return shown
 
 
 def _resolution(axes: Axes, results: Results) -> bool:
-    rows = results.of_kind("ratio", what="monitored")
+    rows = results.of_kind("ratio", what="monitored (fused)")
     shown = False
     for backbone in dict.fromkeys(row["backbone"] for row in rows):
         for samples in sorted({row["samples"] for row in rows}):
@@ -82,7 +82,7 @@ def _resolution(axes: Axes, results: Results) -> bool:
                 shown = True
     if shown:
         axes.axhline(1, color="black", linewidth=0.8)
-        axes.set(xlabel="million pixels a frame", ylabel="monitored / alone", xscale="log")
+        axes.set(xlabel="million pixels a frame", ylabel="monitored (fused) / alone", xscale="log")
         axes.legend(fontsize=8)
     return shown
 

@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from sklearn.pipeline import Pipeline
 
+from export.calibration.detector_choice import choose_parts
+from export.calibration.options import CalibrationOptions
 from export.detectors.fit import fit_detector
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.detectors.fitted import PartOptions
+from export.detectors.fused import Fused, fit_fused
+from export.features.key import FeatureKey
+from export.graphs.detector import detector_graph, entropy_graph, features_graph, score_graph
+from export.graphs.evaluation_outputs import evaluation_features, output_shapes
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
@@ -25,9 +31,10 @@ from export.models import DeepLabV3PlusModule
 from export.precision.float16 import to_float16
 from export.precision.int8 import Quantiser
 from export.precision.options import FLOAT16, FLOAT32, INT8, INT8_TENSORRT
+from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.sampler import Sampler, build_sampler
 from lsood_runtime._inference.device_pass import DTYPES, DevicePass
-from lsood_runtime._inference.frame_pass import FramePass, HostPass
+from lsood_runtime._inference.frame_pass import FramePass, HostPass, Outcome
 from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.providers import CPU, resolve_providers
 from lsood_runtime.offline import session_options
@@ -80,9 +87,17 @@ class Subject:
         return self.frame.shape[1], self.frame.shape[2]
 
     def sampler(self, samples: int, mode: Mode = "fixed", *, with_output: bool = True) -> Sampler:
-        """The network with its tap sampled."""
+        """The network with its tap sampled, and its default layers observed."""
         example = torch.zeros(1, 3, *self.size)
-        return build_sampler(self.network, example, (TAP,), mc_samples=samples, mode=mode, with_output=with_output)
+        return build_sampler(
+            self.network,
+            example,
+            (TAP,),
+            mc_samples=samples,
+            observed=resolve_feature_layers(self.network, example, (), (TAP,)),
+            mode=mode,
+            with_output=with_output,
+        )
 
 
 @cache
@@ -126,6 +141,14 @@ def random_detector(channels: int, pca: int | None = None, points: int = FIT_FRA
     return fit_detector("kde", rows, pca_components=pca, bandwidth=1.0)
 
 
+@cache
+def random_fused(parts: tuple[PartOptions, ...], widths: tuple[tuple[FeatureKey, int], ...]) -> Fused:
+    """A fused detector of random features of so many frames."""
+    rng = np.random.default_rng(1)
+    rows = {key: rng.normal(size=(FIT_FRAMES, width)) for key, width in widths}
+    return fit_fused(parts, rows, [f"drive {i // 100}" for i in range(FIT_FRAMES)])
+
+
 def scored(samples: int, detector: Pipeline, channels: int) -> ModelProto:
     """``detector.onnx``: latent samples to entropy and score."""
     return detector_graph(entropy_graph(samples, channels, NEIGHBORS), score_graph(detector, channels))
@@ -151,24 +174,55 @@ def monitor_graphs(
     pca: int | None = None,
     precision: str = FLOAT32,
 ) -> tuple[Graph, Graph]:
-    """Both graphs of a bundle; without ``segmentation`` the decoder is left out and the frame is only scored."""
+    """Both graphs of a bundle with a density of entropies; without ``segmentation`` the decoder is left out."""
     sampler = who.sampler(samples, with_output=segmentation)
     network = MonitoredNetwork(who.preprocessing, sampler.module, "classes" if segmentation else "none")
-    inputs: dict[str, Any] = {"frame": ("tensor(uint8)", (*who.size, 3))}
-    outputs: dict[str, Any] = {"latent_samples": ("tensor(float)", (samples, sampler.channels))}
-    if segmentation:
-        outputs = {"segmentation": ("tensor(uint8)", who.size), **outputs}
     detector = scored(samples, random_detector(sampler.channels, pca), sampler.channels)
-    graph = in_precision(segmentation_graph(network, *who.size), precision, who)
     return (
-        placement.load("segmentation.onnx", graph, inputs, outputs),
+        load_network(who, segmentation_graph(network, *who.size), placement, precision),
         load_detector(detector, samples, sampler.channels, placement),
     )
 
 
-def monitored(who: Subject, samples: int, placement: Placement, **options: Any) -> Callable[[], object]:
+@cache
+def fused_graphs(who: Subject, samples: int, placement: Placement, precision: str = FLOAT32) -> tuple[Graph, Graph]:
+    """Both graphs of a bundle with the default detector: several parts, of features of one pass."""
+    sampler = who.sampler(samples)
+    choice = choose_parts(CalibrationOptions(), evaluation_features(sampler.layers, segmented=True), sampler.taps)
+    inside = sampler.observe([key for key in choice.keys if key.is_of_layers])
+    graph = segmentation_graph(MonitoredNetwork(who.preprocessing, inside, features=choice.keys), *who.size)
+    shapes = {name: shape for name, shape in output_shapes(graph).items() if name != "segmentation"}
+    detector = random_fused(choice.parts, tuple((key, shapes[key.output][-1]) for key in choice.keys))
+    outputs: Signature = {
+        "entropy": ("tensor(float)", (sampler.channels,)),
+        "score": ("tensor(double)", ()),
+        "parts": ("tensor(double)", (len(choice.parts),)),
+    }
+    inputs: Signature = {name: ("tensor(float)", shape) for name, shape in shapes.items()}
+    return (
+        load_network(who, graph, placement, precision),
+        placement.load("detector.onnx", features_graph(detector, shapes), inputs, outputs),
+    )
+
+
+def load_network(who: Subject, graph: ModelProto, placement: Placement, precision: str) -> Graph:
+    """A session of ``segmentation.onnx``."""
+    outputs = {
+        name: ("tensor(uint8)" if name == "segmentation" else "tensor(float)", shape)
+        for name, shape in output_shapes(graph).items()
+    }
+    inputs: Signature = {"frame": ("tensor(uint8)", (*who.size, 3))}
+    return placement.load("segmentation.onnx", in_precision(graph, precision, who), inputs, outputs)
+
+
+def monitored(who: Subject, samples: int, placement: Placement, **options: Any) -> Callable[[], Outcome]:
     """Take the frame through both graphs as ``OoDMonitor`` does; options as for ``monitor_graphs``."""
-    frame_pass = placement.frame_pass(*monitor_graphs(who, samples, placement, **options))
+    return assessed(who, placement, monitor_graphs(who, samples, placement, **options))
+
+
+def assessed(who: Subject, placement: Placement, graphs: tuple[Graph, Graph]) -> Callable[[], Outcome]:
+    """Take the frame through the two graphs of a bundle."""
+    frame_pass = placement.frame_pass(*graphs)
     return lambda: frame_pass.run(who.frame, {})
 
 

@@ -6,9 +6,20 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import Record
 from benchmarks.measure import latency, pace, ratio, tail_ratio, take_turns
-from benchmarks.networks import Placement, alone, bare_graph, monitor_graphs, monitored, resident, subject
+from benchmarks.networks import (
+    Placement,
+    alone,
+    assessed,
+    bare_graph,
+    fused_graphs,
+    monitor_graphs,
+    monitored,
+    resident,
+    subject,
+)
 
 WARM_UP = 4
+MONITORED = ("monitored (entropies)", "monitored (fused)")
 
 
 def test_frame(
@@ -21,23 +32,28 @@ def test_frame(
     backbone, size, samples = case
     option = pytestconfig.getoption
     who = subject(backbone, *size)
-    calls = {"alone": alone(who, placement), "monitored": monitored(who, samples, placement)}
+    calls = {
+        "alone": alone(who, placement),
+        "monitored (entropies)": monitored(who, samples, placement),
+        "monitored (fused)": assessed(who, placement, fused_graphs(who, samples, placement)),
+    }
     base = size == option("--sizes")[0] and samples == option("--samples")[0]
     tail = base and backbone == option("--backbones")[0]
     rounds = max(option("--frames"), option("--pairs")) if tail else option("--pairs")
     times = take_turns(calls, rounds, WARM_UP)
     facts = {"backbone": backbone, "size": list(size), "samples": samples}
     where = f"{backbone} {size[0]}x{size[1]} S={samples}"
-    record(f"monitored / alone, {where}", ratio(times["monitored"], times["alone"]), what="monitored", **facts)
+    for name in MONITORED:
+        record(f"{name} / alone, {where}", ratio(times[name], times["alone"]), what=name, **facts)
     for name, values in times.items():
         more = {"milliseconds": (1e3 * values).round(3).tolist()} if tail else {}
         record(f"{name}, {where}", latency(values, option("--rates")), what=name, warm_up=WARM_UP, **facts, **more)
     if tail:
-        record(
-            f"p99/p50 monitored / alone, {where}", tail_ratio(times["monitored"], times["alone"]), what="tail", **facts
-        )
+        for name in MONITORED:
+            tails = tail_ratio(times[name], times["alone"])
+            record(f"p99/p50 {name} / alone, {where}", tails, what="tail", **facts)
         for rate in option("--rates"):
-            for name in ("alone", "monitored"):
+            for name in calls:
                 figure = pace(calls[name], rate, option("--paced-seconds"))
                 record(f"{name} before a camera, {where}", figure, what=name, **facts)
     if base:
@@ -45,14 +61,16 @@ def test_frame(
         times = take_turns(only, option("--pairs"), WARM_UP)
         record(f"monitor only / alone, {where}", ratio(times["monitor only"], times["alone"]), what="only", **facts)
     if placement.provider != "cpu":
-        graphs = monitor_graphs(who, samples, placement)
-        on_device = {
-            "alone": resident([bare_graph(who, placement)], who.frame, "cuda"),
-            "monitored": resident(graphs, who.frame, "cuda"),
+        graphs = {
+            "alone": [bare_graph(who, placement)],
+            "monitored (entropies)": monitor_graphs(who, samples, placement),
+            "monitored (fused)": fused_graphs(who, samples, placement),
         }
+        on_device = {name: resident(chain, who.frame, "cuda") for name, chain in graphs.items()}
         times = take_turns(on_device, option("--pairs"), WARM_UP)
-        quotient = ratio(times["monitored"], times["alone"])
-        record(f"on the device: monitored / alone, {where}", quotient, what="device", **facts)
+        for name in MONITORED:
+            quotient = ratio(times[name], times["alone"])
+            record(f"on the device: {name} / alone, {where}", quotient, what="device", **facts)
         for name, values in times.items():
             record(f"on the device: {name}, {where}", latency(values, ()), what=f"device {name}", **facts)
-    benchmark.pedantic(calls["monitored"], rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]
+    benchmark.pedantic(calls["monitored (fused)"], rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]

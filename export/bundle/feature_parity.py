@@ -25,7 +25,7 @@ FEATURE_TOLERANCE = 1e-4
 _FLOOR = 1e-5
 _SMALL = 0.1
 
-Floats = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class FeatureReference:
     network: nn.Module
     features: Sequence[FeatureKey]
 
-    def read(self, frame: NDArray[np.uint8]) -> tuple[dict[str, Floats], Floats]:
+    def read(self, frame: NDArray[np.uint8]) -> tuple[dict[str, Doubles], Doubles]:
         """Output of each layer that has moments among the features, and of the network, for one ``(1, H, W, 3)`` frame."""
         layers = [key.layer for key in self.features if key.layer is not None]
-        seen: dict[str, Floats] = {}
+        seen: dict[str, Doubles] = {}
 
         def keep(layer: str, output: Tensor) -> None:
             seen[layer] = output[0].double().numpy()  # a copy: a layer behind it may work in place
@@ -63,7 +63,7 @@ class FeatureReference:
         logits = output[0].double().numpy() if isinstance(output, Tensor) else np.zeros(0)
         return seen, logits
 
-    def values(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Floats]:
+    def values(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Doubles]:
         """Features ``(D,)`` float64 of one ``(1, H, W, 3)`` frame, by the network's own class map."""
         layers, logits = self.read(frame)
         classes = logits.argmax(axis=0) if logits.size else None
@@ -119,8 +119,8 @@ def check_feature_parity(differences: Mapping[FeatureKey, float]) -> None:
 
 
 def reference_feature(
-    key: FeatureKey, layers: Mapping[str, Floats], logits: Floats, classes: NDArray[np.int64] | None
-) -> Floats:
+    key: FeatureKey, layers: Mapping[str, Doubles], logits: Doubles, classes: NDArray[np.int64] | None
+) -> Doubles:
     """One feature ``(D,)`` of one frame in float64, from what hooks read of the network.
 
     Args:
@@ -144,7 +144,7 @@ def reference_feature(
     return np.array([_aggregate(pixel_scores(key.kind, grid), key.aggregate, boundary)])
 
 
-def _difference(key: FeatureKey, got: Floats, expected: Floats, logits: Floats) -> float:
+def _difference(key: FeatureKey, got: Doubles, expected: Doubles, logits: Doubles) -> float:
     if key.kind in (FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS):
         return _of_moments(got, expected)
     if key.kind is FeatureKind.CLASS_SHARE:
@@ -153,19 +153,19 @@ def _difference(key: FeatureKey, got: Floats, expected: Floats, logits: Floats) 
     return abs(float(got[0] - expected[0])) / unit
 
 
-def _cells(layer: Floats) -> Floats:
+def _cells(layer: Doubles) -> Doubles:
     """One frame's output of a layer as ``(C, cells)``: a map, tokens or a vector."""
     if layer.ndim == 2:
         return layer.T
     return layer.reshape(len(layer), -1)
 
 
-def _moments(cells: Floats) -> Floats:
+def _moments(cells: Doubles) -> Doubles:
     """Means, then logarithms of the deviations, of ``(C, cells)``."""
     return np.concatenate([cells.mean(axis=1), np.log(np.maximum(cells.std(axis=1), _FLOOR))])
 
 
-def _of_moments(got: Floats, expected: Floats) -> float:
+def _of_moments(got: Doubles, expected: Doubles) -> float:
     (means, logs), (got_means, got_logs) = np.split(expected, 2), np.split(got, 2)
     deviations = np.exp(logs)
     unit = max(float(np.abs(means).max()), float(deviations.max()))
@@ -173,7 +173,7 @@ def _of_moments(got: Floats, expected: Floats) -> float:
     return float(max(np.abs(got_means - means).max() / unit, error.max()))
 
 
-def pixel_scores(kind: FeatureKind, logits: Floats) -> Floats:
+def pixel_scores(kind: FeatureKind, logits: Doubles) -> Doubles:
     """Score of each pixel, ``(n,)``, from logits ``(K, n)``."""
     total = logsumexp(logits, axis=0)
     if kind is FeatureKind.ENERGY:
@@ -188,7 +188,7 @@ def pixel_scores(kind: FeatureKind, logits: Floats) -> Floats:
     return np.asarray(scores, np.float64)
 
 
-def _aggregate(scores: Floats, aggregate: Aggregate, boundary: NDArray[np.bool_]) -> float:
+def _aggregate(scores: Doubles, aggregate: Aggregate, boundary: NDArray[np.bool_]) -> float:
     if aggregate is Aggregate.WORST5:
         return float(np.sort(scores)[-math.ceil(0.05 * len(scores)) :].mean())
     if aggregate in (Aggregate.Q90, Aggregate.Q95):

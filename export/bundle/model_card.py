@@ -3,14 +3,14 @@
 
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.detectors.registry import detector_noun
+from export.features.key import LATENT_SAMPLES, FeatureKey
 from lsood_runtime import Manifest
 from lsood_runtime.offline import OperatingPoint, PartRecord, detector_sentence, part_sentence, precision_sentence
 
 _CARD = """\
 # Out-of-distribution monitor for {manifest.name}
 
-Scores each camera frame by how far the entropy of its latent features lies from that of in-distribution frames
-(Monte-Carlo DropBlock, nearest-neighbour entropy, {kind}). A higher score is further from the training distribution; above
+{summary} A higher score is further from the training distribution; above
 **{default.value:.3f}** a frame is called out of distribution.
 
 ```python
@@ -25,9 +25,7 @@ with OoDMonitor("path/to/this/folder") as monitor:
 | created | {manifest.created} |
 | frames | {input.frame_width}x{input.frame_height} {input.channels}, \
 resized to {input.network_width}x{input.network_height} in the graph |
-| tap | {layers}, {manifest.tap.channels} dimensions |
-| masks | {masks.count} {masks.mode}, seed {masks.seed}: {sites} |
-| entropy | k = {entropy.neighbors} of {masks.count} samples, distances floored at {entropy.min_dist:g} |
+{sampling}| features | {features} |
 | detector | {detector} |
 {parts}| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |
 | precision | {precision} |
@@ -46,10 +44,17 @@ the calibration; the one on new drives includes the spread between drives. None 
 {warnings}
 ## Known blind spots
 
-- A shift that leaves the tapped features as they are goes unseen; weak glare is the usual one.
-- The score tells whether a frame is out of distribution, not why nor where in the frame.
+- A shift that leaves these features as they are goes unseen; weak glare is the usual one.
+- {explains}
 {evaluation}"""
 
+_SAMPLING = """\
+| tap | {layers}, {manifest.tap.channels} dimensions |
+| masks | {masks.count} {masks.mode}, seed {masks.seed}: {sites} |
+| entropy | k = {entropy.neighbors} of {masks.count} samples, distances floored at {entropy.min_dist:g} |
+"""
+
+_ENTROPY = str(FeatureKey.entropy())
 _UNTESTED = "- It was not evaluated on out-of-distribution frames yet: `python -m export evaluate` does that.\n"
 
 
@@ -64,25 +69,70 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
     return _CARD.format(
         manifest=manifest,
         input=manifest.input,
-        masks=manifest.masks,
-        entropy=manifest.entropy,
         calibration=manifest.calibration,
         parity=manifest.parity,
         default=manifest.threshold,
-        kind=noun,
+        summary=_summary(manifest, noun),
+        sampling=_sampling(manifest) if LATENT_SAMPLES in manifest.features else "",
+        features=", ".join(f"`{name}`" for name in _features(manifest)),
+        explains=_explains(manifest),
         points="\n".join(_point(name, point) for name, point in manifest.operating_points.items()),
         meaning=_meaning(manifest),
         warnings="".join(f"\n**Warning:** {warning}.\n" for warning in manifest.calibration.warnings)
         + "".join(f"\n{advice}.\n" for advice in manifest.calibration.advice),
         evaluation=_UNTESTED if evaluation is None else _evaluation(evaluation),
         detector=f"{detector_sentence(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
+        precision=precision_sentence(manifest.precision),
+        parts="".join(_part(part) for part in manifest.detector.parts),
+    )
+
+
+def _features(manifest: Manifest) -> list[str]:
+    """Names of the features that the detector reads."""
+    return [_ENTROPY if name == LATENT_SAMPLES else name for name in manifest.features]
+
+
+def _summary(manifest: Manifest, noun: str) -> str:
+    """What is scored, and how."""
+    parts, features = manifest.detector.parts, _features(manifest)
+    sampled = "entropies by Monte-Carlo samples of a latent layer and their nearest neighbours"
+    if parts:
+        also = f" ({sampled})" if _ENTROPY in features else ""
+        return (
+            f"Scores each camera frame by the sum of {len(parts)} parts. Each compares features of the one forward pass with "
+            f"those of in-distribution frames{also}, is standardised by its spread over\nframes that did not fit it, and "
+            "compressed, so that no part outshouts the others."
+        )
+    if features == [_ENTROPY]:
+        return (
+            "Scores each camera frame by how far the entropy of its latent features lies from that of in-distribution "
+            f"frames\n(Monte-Carlo samples of a latent layer, nearest-neighbour entropy, {noun})."
+        )
+    also = f", {sampled}" if _ENTROPY in features else ""
+    return (
+        f"Scores each camera frame by features of the one forward pass, {', '.join(f'`{name}`' for name in features)}\n"
+        f"({noun}{also})."
+    )
+
+
+def _explains(manifest: Manifest) -> str:
+    """What the score tells, and what it does not."""
+    if manifest.detector.parts:
+        return "The parts tell which features are far off, not what in the frame makes them so, nor where."
+    return "The score tells whether a frame is out of distribution, not why nor where in the frame."
+
+
+def _sampling(manifest: Manifest) -> str:
+    """Rows of the tap, its masks and the entropies."""
+    return _SAMPLING.format(
+        manifest=manifest,
+        masks=manifest.masks,
+        entropy=manifest.entropy,
         layers=", ".join(f"`{layer}`" for layer in manifest.tap.layers),
         sites="; ".join(
             _site(site["layer"], site["kind"], site["drop_prob"], site["block_size"], site["added"])
             for site in manifest.config["sites"]
         ),
-        precision=precision_sentence(manifest.precision),
-        parts="".join(_part(part) for part in manifest.detector.parts),
     )
 
 

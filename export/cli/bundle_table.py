@@ -10,7 +10,7 @@ from rich.table import Table
 from export.pipeline.capabilities import FORMATS
 from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
-from lsood_runtime.offline import detector_sentence, operating_point_sentence, precision_sentence
+from lsood_runtime.offline import detector_sentence, operating_point_sentence, part_sentence, precision_sentence
 
 
 def print_exported(bundle: Path, manifest: Manifest) -> None:
@@ -43,6 +43,7 @@ def _calibration_rows(manifest: Manifest) -> dict[str, str]:
     """Rows for detector, thresholds and warnings."""
     return {
         "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
+        **{f"part {part.name}": part_sentence(part) for part in manifest.detector.parts},
         **{f"threshold {name}": operating_point_sentence(point) for name, point in manifest.operating_points.items()},
         "calibration": f"{manifest.calibration.source}, "
         f"equivalent to {manifest.calibration.effective_frames:.0f} independent frames",

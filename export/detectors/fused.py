@@ -17,7 +17,7 @@ from export.detectors.cross_fit import FOLDS, deal_folds
 from export.detectors.fitted import FeatureRows, Part, PartOptions, fit_part
 from export.detectors.registry import FUSED
 from export.errors import CalibrationError, UsageError
-from export.features.key import FeatureKey, FeatureKind
+from export.features.key import FeatureKey
 
 _HIGH = 0.95
 _SMALLEST_SCALE = 1e-9
@@ -59,23 +59,6 @@ class Fused:
         """Share of each part in the score, ``(N, P)``."""
         raw = np.column_stack([part.raw(features) for part in self.parts])
         return self.weights * compress((raw - self.centres) / self.scales)
-
-
-def default_parts(keys: Sequence[FeatureKey]) -> tuple[PartOptions, ...]:
-    """The parts of a fused detector on the features that a network gives: measured best, with equal weights.
-
-    A Gaussian for the moments of each layer and for the entropies, their columns brought to one scale first, and the mean
-    energy as it is.
-
-    Raises:
-        UsageError: none of these features is given.
-    """
-    vectors = [key for key in keys if key.kind in (FeatureKind.MOMENTS, FeatureKind.ENTROPY)]
-    energies = [key for key in keys if key == FeatureKey.output_score(FeatureKind.ENERGY)]
-    if not vectors and not energies:
-        raise UsageError("expected moments, entropies or the mean energy to fuse, got none: take more features")
-    gaussians = (PartOptions("mahalanobis", (key,), standardise=True) for key in vectors)
-    return (*gaussians, *(PartOptions("output-score", (key,)) for key in energies))
 
 
 def compress(standardised: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
 from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
 
 _CURVES = 8
+_OTHERS = 4
 _SEEN, _BLIND = "#0072b2", "#d55e00"
 _POINTS = 700
 
@@ -119,16 +121,21 @@ def harm_chart(result: Evaluation) -> str:
 
 
 def risk_chart(result: Evaluation) -> str:
-    """Draw the mean of 1 - mIoU of the accepted frames against the share that is accepted."""
+    """Draw the mean of 1 - mIoU of the accepted frames against the share that is accepted, by few of the scores.
+
+    These are the bundle's own, the best others by AUGRC, and the baseline without a network.
+    """
 
     def draw(axes: Axes) -> None:
-        for failure in result.failures:
+        own, *others = result.failures
+        best = sorted((other for other in others if other.score_name != BASELINE), key=lambda other: other.augrc)
+        baseline = [other for other in others if other.score_name == BASELINE]
+        for failure in (own, *best[:_OTHERS], *baseline):
             coverage = np.arange(1, len(failure.risk) + 1) / len(failure.risk)
-            own = failure is result.failures[0]
-            axes.plot(coverage, failure.risk, label=failure.score_name, linewidth=2 if own else 1)
-        oracle = result.failures[0].oracle_risk
+            axes.plot(coverage, failure.risk, label=failure.score_name, linewidth=2 if failure is own else 1)
+        oracle = own.oracle_risk
         axes.plot(np.arange(1, len(oracle) + 1) / len(oracle), oracle, color="grey", linestyle="--", label="oracle")
-        axes.axhline(result.failures[0].random_aurc, color="grey", linestyle=":", label="random order")
+        axes.axhline(own.random_aurc, color="grey", linestyle=":", label="random order")
         axes.set(xlabel="share of frames accepted, lowest scores first", ylabel="1 - mIoU of the accepted frames")
         axes.legend(fontsize=7, frameon=False)
 

@@ -105,8 +105,9 @@ def render(result: Evaluation, command: str) -> str:
          "line more frames hurt than are flagged.", report_charts.harm_chart, result.split is not None),
         ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud are not separated by "
          "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
-        ("Does the score predict failures?", "Mean error of the frames that are accepted, the lowest scores first. A curve "
-         "below the dotted line helps; none can lie below the dashed one.", report_charts.risk_chart, bool(result.failures)),
+        ("Does the score predict failures?", "Mean error of the frames that are accepted, the lowest scores first, by this "
+         "monitor, the best other scores and the picture alone. A curve below the dotted line helps; none can lie below the "
+         "dashed one.", report_charts.risk_chart, bool(result.failures)),
     ]  # fmt: skip
     numbers = itertools.count(1)
     figures = [

@@ -54,10 +54,12 @@ def _false_alarms(result: Evaluation) -> Iterator[str]:
     alarms = result.drive_alarms
     if alarms:
         flagged, with_one = sum(row.flagged for row in alarms), sum(row.flagged > 0 for row in alarms)
+        alone = sum(row.frames == 1 for row in result.mostly_flagged)
+        single = f", {alone} of them drives of one frame" if alone else ""
         named = _list([f"{row.drive} ({row.flagged} of {row.frames})" for row in result.mostly_flagged])
         yield (
             f"By drive: {flagged / len(alarms):.2f} false alarms a drive, {with_one} of {len(alarms)} drives with one, "
-            f"{len(result.mostly_flagged)} flagged on more than half of their frames{f': {named}' if named else ''}."
+            f"{len(result.mostly_flagged)} flagged on more than half of their frames{single}{f': {named}' if named else ''}."
         )
     yield interval_basis(result)
 

@@ -112,6 +112,9 @@ def _log_density(pipeline: Pipeline, columns: int, prefix: str, rows: str) -> Mo
         final_types=[("log_density", DoubleTensorType([None, 1]))],
         target_opset={"": OPSET, "ai.onnx.ml": 1},
     )
+    for tensor in model.graph.initializer:
+        if tensor.int32_data:  # skl2onnx writes up to ten bytes for each byte of an int8 tensor
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
     return onnx.compose.add_prefix(model, prefix)
 
 

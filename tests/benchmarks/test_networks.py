@@ -7,7 +7,9 @@ import pytest
 from benchmarks.networks import (
     Placement,
     alone,
+    assessed,
     bare_graph,
+    fused_graphs,
     monitor_graphs,
     monitored,
     resident,
@@ -31,6 +33,21 @@ def test_device_pass_of_a_frame_equals_the_host_pass(samples: int) -> None:
     bare = resident([bare_graph(who, PLACEMENT)], who.frame, "cpu")()
     np.testing.assert_array_equal(bare["segmentation"].numpy(), outcome.segmentation)
     assert bare.keys() == {"frame", "segmentation"}
+
+
+def test_fused_graphs_of_a_network_give_a_share_of_every_default_part() -> None:
+    who = subject("resnet18", *SMALL)
+    network, detector = fused_graphs(who, SAMPLES, PLACEMENT)
+    backbone = "deeplab_v3plus_model.backbone."
+    moments = [name for name in detector.inputs if name.startswith("moments/")]
+    assert moments == [f"moments/{backbone}layer{i}" for i in (1, 2, 3)]
+    assert list(network.outputs) == ["segmentation", *detector.inputs]
+    assert set(detector.inputs) == {"latent_samples", *moments, "energy/mean"}
+    outcome = assessed(who, PLACEMENT, (network, detector))()
+    assert outcome.parts is not None
+    assert outcome.parts.shape == (1, 5)
+    np.testing.assert_allclose(outcome.parts.sum(axis=1), outcome.scores)
+    np.testing.assert_array_equal(outcome.segmentation, monitored(who, SAMPLES, PLACEMENT)().segmentation)
 
 
 @pytest.mark.parametrize(("kind", "within"), [(INT8, 0.2), (FLOAT16, 0.02)])

@@ -75,6 +75,8 @@ def test_suite_with_few_rounds_runs_and_is_reported(tmp_path: Path) -> None:
     report = ["-m", "benchmarks.report", str(results), "--out", str(tmp_path)]
     for command in ([*suite, "--benchmark-json", str(results)], report):
         subprocess.run([sys.executable, *command], cwd=PROJECT, check=True, capture_output=True)
-    assert "monitored / alone, resnet18 256x512 S=8" in (tmp_path / "report.md").read_text()
+    written = (tmp_path / "report.md").read_text()
+    for name in ("monitored (entropies)", "monitored (fused)"):
+        assert f"{name} / alone, resnet18 256x512 S=8" in written
     contents = json.loads(results.read_text())
     assert os.uname().nodename not in json.dumps(contents["machine_info"])

@@ -24,9 +24,13 @@ def figure(name: str, value: Ratio | Difference | Latency | Paced, **facts: Any)
 def frame_figures(monitored: float) -> list[Facts]:
     figures = []
     for samples, size in [(16, (256, 512)), (128, (256, 512)), (16, (128, 256))]:
-        name = f"monitored / alone, resnet50 {size[0]}x{size[1]} S={samples}"
+        where = f"resnet50 {size[0]}x{size[1]} S={samples}"
         value = Ratio(monitored, monitored - 0.01, monitored + 0.01, 40)
-        figures.append(figure(name, value, what="monitored", backbone="resnet50", samples=samples, size=list(size)))
+        facts = {"backbone": "resnet50", "samples": samples, "size": list(size)}
+        figures += [
+            figure(f"{what} / alone, {where}", value, what=what, **facts)
+            for what in ("monitored (entropies)", "monitored (fused)")
+        ]
     times = RNG.lognormal(-1, 0.1, 300)
     milliseconds = (1e3 * times).tolist()
     figures.append(figure("monitored, resnet50", latency(times, [10]), what="monitored", milliseconds=milliseconds))
@@ -60,12 +64,15 @@ def test_report_of_a_run_shows_every_figure_and_judges_the_targets(
     assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "report.md")
     assert all(str(row["name"]) in text for row in read_results(results).figures)
     lines = text.splitlines()
-    (s16,) = (line for line in lines if line.startswith("| monitored / alone, resnet50 256x512 S=16 | <="))
-    (s128,) = (line for line in lines if line.startswith("| monitored / alone, resnet50 256x512 S=128 | <="))
+    (s16,) = (line for line in lines if line.startswith("| monitored (entropies) / alone, resnet50 256x512 S=16 | <="))
+    (s128,) = (
+        line for line in lines if line.startswith("| monitored (entropies) / alone, resnet50 256x512 S=128 | <=")
+    )
     assert "**no**" in s16
     assert "yes" in s128
+    assert "| monitored (fused) / alone, resnet50 256x512 S=16 | <= 1.03 | 1.03 | 1.02 to 1.04 | yes |" in lines
     assert "| int8: AUROC lost, demo | <= 0.005 | 0.031 | -0.01 to 0.01 | **no** |" in lines
-    assert "| monitored / alone, resnet101 256x512 S=16 | <= 1.02 | not measured |" in text
+    assert "| monitored (entropies) / alone, resnet101 256x512 S=16 | <= 1.02 | not measured |" in text
     assert "Nothing here was run on a GPU" in text
     for name in ("latency.png", "samples.png", "resolution.png", "points.png"):
         assert f"({name})" in text
@@ -91,7 +98,7 @@ def test_report_against_a_run_within_its_intervals_shows_no_change(tmp_path: Pat
     assert "S=128 | 1.05 | 1 | +5.0% |" in text
     assert "differ in processor" in text
     main([str(before), "--against", str(before), "--out", str(tmp_path)])
-    assert (tmp_path / "report.md").read_text().count("the same within the intervals") == 4
+    assert (tmp_path / "report.md").read_text().count("the same within the intervals") == 7
 
 
 @pytest.mark.parametrize(

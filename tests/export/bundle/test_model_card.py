@@ -75,6 +75,35 @@ def test_model_card_of_a_cross_fit_says_what_is_expected_and_of_whom_the_bound_i
     assert "held-out frames" not in card
 
 
+def test_model_card_of_a_detector_without_entropies_names_what_it_reads_and_no_masks(manifest: Manifest) -> None:
+    sampled = model_card(manifest)
+    assert "by how far the entropy of its latent features lies from that of in-distribution frames" in sampled
+    assert "| features | `entropy` |\n" in sampled
+    assert f"| masks | {manifest.masks.count} fixed" in sampled
+    features: dict[str, tuple[int, ...]] = {"moments/layer2": (24,), "energy/mean": (1,)}
+    detector = replace(manifest.detector, kind="vim")
+    card = model_card(replace(manifest, features=features, detector=detector))
+    assert "features of the one forward pass, `moments/layer2`, `energy/mean`\n(virtual logit" in card
+    assert "| features | `moments/layer2`, `energy/mean` |\n" in card
+    assert "entrop" not in card
+    assert "| masks |" not in card
+
+
+def test_model_card_of_a_sum_of_parts_says_that_it_adds_them(manifest: Manifest) -> None:
+    one = PartRecord("energy/mean", ("energy/mean",), "output-score", centre=-3.0, scale=0.5, weight=1.0)
+    other = replace(one, name="moments/layer2, mahalanobis", features=("moments/layer2",), kind="mahalanobis")
+    features: dict[str, tuple[int, ...]] = {"energy/mean": (1,), "moments/layer2": (24,)}
+    detector = replace(manifest.detector, kind="fused", parts=(one, other))
+    plain = replace(manifest, features=features, detector=detector)
+    card = model_card(plain)
+    assert "by the sum of 2 parts" in card
+    assert "The parts tell which features are far off" in card
+    assert "entrop" not in card
+    sampled = model_card(replace(plain, features={**manifest.features, **features}))
+    assert "(entropies by Monte-Carlo samples of a latent layer" in sampled
+    assert "| features | `entropy`, `energy/mean`, `moments/layer2` |\n" in sampled
+
+
 def test_model_card_with_an_evaluation_lists_its_shifts(manifest: Manifest) -> None:
     fog = ShiftRecord(name="fog 5", frames=12, auroc=0.987, miss_rate=0.125, mean_iou=None, hurting_share=0.4)
     dusk = ShiftRecord(name="dusk", frames=7, auroc=0.6, miss_rate=0.9, mean_iou=0.3)

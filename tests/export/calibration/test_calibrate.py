@@ -273,4 +273,4 @@ def test_calibrate_of_constant_features_gives_finite_shares() -> None:
 )
 def test_calibration_options_of_another_detector_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        CalibrationOptions(**options)
+        CalibrationOptions(**options).check_detector()

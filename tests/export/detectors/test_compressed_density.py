@@ -139,6 +139,9 @@ def test_compressed_density_in_graph_and_torch_equals_its_float64_form() -> None
     detector = compressed(points, "likelihood", drives)
     expected = -detector.score_samples(rows.astype(np.float64))
     graph = score_graph(Pipeline([("detector", detector)]), 200)
+    density = detector.compressed_
+    assert density is not None
+    assert graph.ByteSize() < density.codes.size + density.directions.nbytes + 8 * len(density.codes) + 50_000
     session = ort.InferenceSession(graph.SerializeToString())
     (got,) = session.run(None, {"entropy": rows})
     np.testing.assert_allclose(got, expected, rtol=1e-4)

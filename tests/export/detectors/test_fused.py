@@ -11,7 +11,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from export.detectors.fit import fit_detector
 from export.detectors.fitted import OnePart, PartOptions, fit_part, side_by_side
-from export.detectors.fused import compress, default_parts, fit_fused, out_of_fold_scores
+from export.detectors.fused import compress, fit_fused, out_of_fold_scores
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
 from tests.export.detectors.feature_rows import (
@@ -101,20 +101,6 @@ def test_fused_of_a_feature_in_any_unit_is_the_same(scale: float) -> None:
         return
     scaled = fit_fused(options, features, drive.drives)
     np.testing.assert_allclose(scaled.score(features), plain.score({ENERGY: drive.features[ENERGY]}), rtol=1e-6)
-
-
-def test_default_parts_of_features_are_a_gaussian_for_each_vector_and_the_energy() -> None:
-    keys = (LAYER, LOGITS, WIDE, ENTROPY, MAXIMUM, ENERGY, CLASSES)
-    parts = default_parts(keys)
-    assert [part.name for part in parts] == [
-        "moments/layer1, mahalanobis",
-        "moments/encoder.layer2, mahalanobis",
-        "entropy, mahalanobis",
-        "energy/mean",
-    ]
-    assert [part.standardise for part in parts] == [True, True, True, False]
-    with pytest.raises(UsageError, match="got none"):
-        default_parts((LOGITS, CLASSES))
 
 
 def test_compress_of_any_number_is_odd_monotone_and_logarithmic() -> None:

@@ -15,8 +15,10 @@ import pytest
 from PIL import Image
 
 from export.errors import UsageError
+from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
+from export.evaluation.report_charts import risk_chart
 from export.evaluation.report_page import check_report_folder, render, write_report
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
@@ -117,6 +119,25 @@ def test_report_page_tells_what_hurts_and_what_is_missed(report: Path, result: E
     assert "No baseline without a network: name frames to fit it on by --fit-frames" in page
     for spot in result.blind_spots:
         assert f"{spot.name} (blind spot)" in page
+
+
+def test_risk_chart_of_many_scores_draws_the_best_and_the_own(result: Evaluation) -> None:
+    own, *others = result.failures
+    assert len(others) > 4
+    svg = risk_chart(result)
+    drawn = [failure.score_name for failure in result.failures if f">{failure.score_name}<" in svg]
+    best = sorted(others, key=lambda failure: failure.augrc)[:4]
+    assert set(drawn) == {own.score_name, *(failure.score_name for failure in best)}
+
+
+def test_summary_of_drives_of_one_frame_says_so(result: Evaluation) -> None:
+    alarms = (DriveAlarms("b", 1, 1), DriveAlarms("a", 4, 3), DriveAlarms("c", 5, 0))
+    sentences = summary(replace(result, drive_alarms=alarms))
+    assert (
+        "By drive: 1.33 false alarms a drive, 2 of 3 drives with one, 2 flagged on more than half of their frames, 1 of them "
+        "drives of one frame: b (1 of 1), a (3 of 4)."
+    ) in sentences
+    assert any("3 are few for that" in sentence for sentence in sentences)
 
 
 def test_report_page_of_shifts_of_unknown_harm_compares_the_scores_by_shift(bundle: Path, tmp_path: Path) -> None:
