@@ -76,14 +76,14 @@ class Losses:
                 if self.agreement is None
                 else Harm(self.agreement < AGREEMENT, bool(self.agreement.mean() < AGREEMENT))
             )
-        if self.iou_lost is None or self.mean_iou_lost is None:
+        if self.iou_lost is None or self.mean_iou_lost is None or not np.isfinite(self.mean_iou_lost):
             return None
         return Harm(self.iou_lost > IOU_LOST, self.mean_iou_lost > IOU_LOST)
 
 
 def harm_of_real_shift(frames: int, mean_iou: float | None, ind_mean_iou: float | None) -> Harm | None:
-    """Whether a real shift hurts, by labels alone; None without them."""
-    if mean_iou is None or ind_mean_iou is None:
+    """Whether a real shift hurts, by labels alone; None without them, or where none of their pixels counts."""
+    if mean_iou is None or ind_mean_iou is None or not np.isfinite([mean_iou, ind_mean_iou]).all():
         return None
     hurts = ind_mean_iou - mean_iou > IOU_LOST
     return Harm(np.full(frames, hurts), hurts)

@@ -105,8 +105,8 @@ class SetScorer:
             keep: whether degraded frames will be compared with these.
 
         Raises:
-            UsageError: a frame of another size, a name that the rule cannot group, labels for some of the frames only, or a
-                label that cannot be used.
+            UsageError: a frame of another size, a name that the rule cannot group, labels for some of the frames only, a
+                label that cannot be used, or a score that is not finite.
         """
         paths = [source.files.paths[i] for i in source.indices]
         drives = drive_names(paths, self.group_by)
@@ -134,12 +134,14 @@ class SetScorer:
                 agreement.append(self.clean.agreement(index, features.segmentation))
             rows.append((str(path), replace(features, segmentation=None)))
         measured = Features.collect(rows)
+        peers = self.others(measured, np.array(pictures) if pictures else None)
+        _check_finite({"the bundle": measured.score} | peers, measured.names, source)
         return FrameSet(
             source,
             measured.names,
             drives,
             measured.score,
-            self.others(measured, np.array(pictures) if pictures else None),
+            peers,
             measured.rows(FeatureKey.entropy()),
             np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
             mean_iou(per_frame) if per_frame else None,
@@ -161,6 +163,16 @@ class SetScorer:
             return overlaps(classes, read_label(file), num_classes, self.ignored)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
+
+
+def _check_finite(scores: Mapping[str, Scores], names: NDArray[np.str_], source: FrameSource) -> None:
+    for name, values in scores.items():
+        broken = names[~np.isfinite(values)]
+        if len(broken):
+            raise UsageError(
+                f"expected finite scores of every frame, {broken[0]} ({source.name}) has NaN or infinity by {name}: look at "
+                "it, or leave the frame out"
+            )
 
 
 def fit_on(graphs: EvaluationGraphs, source: FrameSource, group_by: str, reporter: Reporter) -> OtherScores:

@@ -20,7 +20,9 @@ from export.detectors.registry import detectors_on_ind_frames
 from export.errors import UsageError
 from export.evaluation.evaluate import evaluate as run_evaluation
 from export.evaluation.options import EvaluationOptions
+from export.evaluation.peers import OtherScores
 from export.evaluation.scored_sets import label_files
+from export.features.frames import Features
 from export.frames.files import FrameFiles
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import FRAME_SIZE, write_scenes
@@ -73,7 +75,7 @@ def test_evaluate_of_frames_gives_the_monitors_scores(
         clean = [monitor.score(frame) for frame in files]
         foggy = [monitor.score(degrade(frame, "fog", 4, 3 + i)) for i, frame in enumerate(files)]
         dark = [monitor.score(frame) for frame in FrameFiles([sets / "dark"])]
-        threshold = monitor.threshold
+        threshold, parts = monitor.threshold, [f"part: {part.name}" for part in monitor.manifest.detector.parts]
     assert [shift["name"] for shift in got["shifts"]] == ["dark", "fog 1", "fog 4"]
     for shift, scores in ((got["shifts"][0], dark), (got["shifts"][2], foggy)):
         expected = roc_auc_score([0] * 14 + [1] * 14, clean + scores)
@@ -82,10 +84,12 @@ def test_evaluate_of_frames_gives_the_monitors_scores(
     assert got["ind"]["false_alarm_rate"][0] == pytest.approx(np.mean(np.array(clean) > threshold), abs=0.08)
     assert got["shifts"][0]["mean_iou"] is None, "no label has the name of a dark frame"
     assert 0 <= got["shifts"][2]["mean_iou"] <= 1
-    assert [failure["score"] for failure in got["failures"]][:2] == ["this monitor", "predictive_entropy"]
+    ranked = [failure["score"] for failure in got["failures"]]
+    assert ranked[: len(parts) + 2] == ["this monitor", *parts, "predictive_entropy"]
     kinds = ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")
     aggregates = ("", ", q90", ", q95", ", worst5", ", boundary", ", interior")
-    assert set(got["shifts"][0]["peers"]) == {score + aggregate for score in kinds for aggregate in aggregates}
+    scores_of_the_output = {score + aggregate for score in kinds for aggregate in aggregates}
+    assert set(got["shifts"][0]["peers"]) == scores_of_the_output | set(parts)
 
 
 def test_evaluate_with_fit_frames_prints_the_table_and_updates_the_card(
@@ -124,7 +128,8 @@ def test_evaluate_with_fit_frames_compares_every_detector_and_feature(
     ]
     assert f"moments/{graphs.tap_layers[0]}, knn" in fitted
     assert "logit_moments, mahalanobis" in fitted
-    assert list(peers) == [*outputs, *fitted, "picture alone"]
+    parts = [f"part: {part.name}" for part in graphs.manifest.detector.parts]
+    assert list(peers) == [*parts, *outputs, *fitted, "picture alone"]
     assert all(0 <= value <= 1 for value in peers.values())
 
 
@@ -248,6 +253,18 @@ def test_evaluate_of_frames_of_another_size_names_the_file(
     write_scenes(tmp_path / "small", 2, seed=3, size=(40, 80))
     assert run("--ood", f"small={tmp_path / 'small'}", synthetic="none") == 2
     assert f"{tmp_path / 'small' / '0000.png'}: expected frames of 160x80" in capsys.readouterr().err
+
+
+def test_evaluate_of_a_score_that_is_not_finite_names_the_frame_and_the_score(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: OtherScores, features: Features, __: object) -> dict[str, np.ndarray]:
+        return {"energy": np.where(np.arange(len(features)) == 3, np.nan, 1.0)}
+
+    monkeypatch.setattr(OtherScores, "__call__", broken)
+    assert run(synthetic="none") == 2
+    err = capsys.readouterr().err
+    assert "03.png (in distribution) has NaN or infinity by energy: look at it" in err
 
 
 def test_label_files_of_a_folder_without_any_is_refused(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_harm_by_agreement_or_labels_follows_its_rule() -> None:
     assert by_labels.cell
     assert Losses(None, None, None).harm("agreement") is None
     assert Losses(np.ones(2), None, None).harm("labels") is None
+    assert Losses(np.ones(2), np.full(2, np.nan), np.nan).harm("labels") is None, "no pixel counts"
     assert "85%" in rule_sentence("agreement")
     assert "0.1 below" in rule_sentence("labels")
 
@@ -70,6 +71,7 @@ def test_harm_of_a_real_shift_is_that_of_the_whole_set_or_unknown() -> None:
     assert same is not None
     assert not same.frames.any()
     assert harm_of_real_shift(2, None, 0.6) is None
+    assert harm_of_real_shift(2, np.nan, 0.6) is None
 
 
 def harm_of(cell: Cell) -> Harm:
