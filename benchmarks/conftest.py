@@ -4,6 +4,7 @@
 import os
 import platform
 import resource
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sizes", nargs="+", type=_size, default=[SMALL], metavar="HxW", help="of a frame; default: 256x512"
     )
     group.addoption("--samples", nargs="+", type=int, default=[16, 128], metavar="S", help="default: 16 128")
+    group.addoption(
+        "--clock",
+        choices=("wall", "thread"),
+        default="wall",
+        help="of a frame's ratios; thread: processor time of the calling thread, which other processes do not add to; "
+        "with --threads 1 on the CPU",
+    )
     group.addoption("--pairs", type=int, default=40, metavar="N", help="rounds of a ratio (default: 40)")
     group.addoption(
         "--frames",
@@ -75,6 +83,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def placement(pytestconfig: pytest.Config) -> Placement:
     return Placement(pytestconfig.getoption("--provider"), pytestconfig.getoption("--threads"))
+
+
+@pytest.fixture(scope="session")
+def clock(pytestconfig: pytest.Config, placement: Placement) -> Callable[[], float]:
+    """What ``--clock`` names."""
+    if pytestconfig.getoption("--clock") == "wall":
+        return time.perf_counter
+    if (placement.provider, placement.threads) != ("cpu", 1):
+        raise pytest.UsageError(
+            f"expected --threads 1 on the CPU for --clock thread, got {placement.threads} on {placement.provider}: other "
+            "threads' time would not count"
+        )
+    return time.thread_time
 
 
 @pytest.fixture
@@ -122,6 +143,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
         "system": platform.system(),
         "provider": config.getoption("--provider"),
         "threads": config.getoption("--threads") or os.cpu_count(),
+        "clock": config.getoption("--clock"),
         "versions": {
             "python": platform.python_version(),
             "onnxruntime": ort.__version__,

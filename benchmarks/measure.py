@@ -17,11 +17,11 @@ _RESAMPLES = 2000
 Seconds = NDArray[np.float64]
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """How long one call takes."""
-    start = time.perf_counter()
+def seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """How long one call takes by a clock."""
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 class Stopwatch:
@@ -60,7 +60,11 @@ class Watched:
 
 
 def take_turns(
-    calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int, pause: float = 0.0
+    calls: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int,
+    pause: float = 0.0,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Seconds]:
     """Time several calls in one run, one after the other in every round.
 
@@ -73,6 +77,7 @@ def take_turns(
         warm_up: rounds before them that do not.
         pause: seconds before each call, where threads of the one before may still be spinning (PyTorch's do) and would take
             a core from it.
+        clock: in seconds.
 
     Returns:
         ``(rounds,)`` seconds for each call; entry i of each belongs to round i.
@@ -83,7 +88,7 @@ def take_turns(
         for name in names[i % len(names) :] + names[: i % len(names)]:
             if pause:
                 time.sleep(pause)
-            times[name].append(seconds(calls[name]))
+            times[name].append(seconds(calls[name], clock))
     return {name: np.array(values[warm_up:]) for name, values in times.items()}
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the monitor adds to the network that runs anyway, frame by frame: closed loop, then before a camera."""
 
+from collections.abc import Callable
+
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -25,6 +27,7 @@ MONITORED = ("monitored (entropies)", "monitored (fused)")
 def test_frame(
     case: tuple[str, tuple[int, int], int],
     placement: Placement,
+    clock: Callable[[], float],
     benchmark: BenchmarkFixture,
     record: Record,
     pytestconfig: pytest.Config,
@@ -40,7 +43,7 @@ def test_frame(
     base = size == option("--sizes")[0] and samples == option("--samples")[0]
     tail = base and backbone == option("--backbones")[0]
     rounds = max(option("--frames"), option("--pairs")) if tail else option("--pairs")
-    times = take_turns(calls, rounds, WARM_UP)
+    times = take_turns(calls, rounds, WARM_UP, clock=clock)
     facts = {"backbone": backbone, "size": list(size), "samples": samples}
     where = f"{backbone} {size[0]}x{size[1]} S={samples}"
     for name in MONITORED:
@@ -58,7 +61,7 @@ def test_frame(
                 record(f"{name} before a camera, {where}", figure, what=name, **facts)
     if base:
         only = {"alone": calls["alone"], "monitor only": monitored(who, samples, placement, segmentation=False)}
-        times = take_turns(only, option("--pairs"), WARM_UP)
+        times = take_turns(only, option("--pairs"), WARM_UP, clock=clock)
         record(f"monitor only / alone, {where}", ratio(times["monitor only"], times["alone"]), what="only", **facts)
     if placement.provider != "cpu":
         graphs = {

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.calibration.conformal import set_threshold
-from export.calibration.cross_fit import cross_fit_scores, deal_folds
+from export.calibration.cross_fit import cross_fit_scores
+from export.detectors.cross_fit import fold_numbers
 from export.detectors.fit import fit_detector
 from export.errors import CalibrationError
 from lsood_runtime.offline import OperatingPoint
@@ -63,7 +64,7 @@ def draw_frames(rng: np.random.Generator, drives: int, cell: Cell) -> tuple[Rows
 def calibrate(rows: Rows, drive: Indices, cell: Cell, cross_fit: bool, seed: int) -> tuple[Score, OperatingPoint]:
     """Detector and operating point, by a cross-fit or by a split of the drives."""
     drives = [f"{i}" for i in drive]
-    fold = deal_folds(drives, FOLDS if cross_fit else 3, seed)
+    fold = fold_numbers(drives, FOLDS if cross_fit else 3, seed)
     if not cross_fit:
         fold = np.where(fold == 0, 0, -1)
 

@@ -10,7 +10,14 @@ from export.calibration.frame_split import FrameSplit
 from export.calibration.options import AUTO, CalibrationOptions
 from export.detectors.fit import choose_detector
 from export.detectors.fitted import FeatureRows, PartOptions
-from export.detectors.part_choice import check_available, fused_parts, one_part, parse_feature, parse_part
+from export.detectors.part_choice import (
+    check_available,
+    check_parts,
+    fused_parts,
+    one_part,
+    parse_feature,
+    parse_part,
+)
 from export.detectors.registry import FUSED
 from export.features.key import FeatureKey
 
@@ -40,20 +47,21 @@ def choose_parts(options: CalibrationOptions, available: Sequence[FeatureKey], t
 
     Args:
         options: of the detector.
-        available: features that the network gives, in the order of execution.
+        available: features that the network gives.
         taps: layers that are sampled.
 
     Raises:
-        UsageError: no such detector or feature, or one that the network does not give.
+        UsageError: no such detector or feature, one that the network does not give, or parts that cannot be summed.
     """
     if options.detector == FUSED:
         parts = tuple(map(parse_part, options.parts)) or fused_parts(available, taps)
         reason = "asked for" if options.parts else f"the default, {len(parts)} parts of equal weight"
+        check_parts(parts)
         choice = DetectorChoice(parts, fused=True, reason=reason)
     else:
         kind = "kde" if options.detector == AUTO else options.detector
         reads = [parse_feature(text) for text in options.reads]
-        part = one_part(kind, reads, available, standardise=options.standardise, pca=options.pca)
+        part = one_part(kind, reads, available, taps, standardise=options.standardise, pca=options.pca)
         choice = DetectorChoice((part,), fused=False)
     check_available(choice.parts, available)
     return choice

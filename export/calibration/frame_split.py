@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.calibration.conformal import set_threshold
-from export.calibration.cross_fit import deal_folds
 from export.calibration.options import CalibrationOptions
+from export.detectors.cross_fit import fold_numbers
 from export.errors import UsageError
 from export.frames.drives import drive_names, frames_of_drives
 
@@ -89,5 +89,5 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
     for rate in options.rates.values():
         set_threshold(np.zeros(len(names)), names, rate, guarantee=options.guarantee, weigh=options.weigh)
     named = bool(options.threshold_drives)
-    fold = np.where(chosen, 0, -1) if named else deal_folds(drives, options.folds, options.seed)
+    fold = np.where(chosen, 0, -1) if named else fold_numbers(drives, options.folds, options.seed)
     return FrameSplit(drives, fold, refitted=not named)

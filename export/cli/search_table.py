@@ -4,18 +4,20 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from export.cli.next_command import next_command
-from export.features.key import FeatureKey
+from export.evaluation.detector_ranking import Figures
+from export.evaluation.hurting import AGREEMENT
+from export.search.candidates import SearchCandidate
 from export.search.options import SearchOptions
-from export.search.ranking import RankedCandidate
-from export.search.search import SearchResult, export_command
+from export.search.search import RankedCandidate, SearchResult, export_command
 from lsood_runtime.offline import CsvTable
+
+_SHOWN = 25
 
 
 def write_json(result: SearchResult, file: TextIO) -> None:
@@ -25,17 +27,18 @@ def write_json(result: SearchResult, file: TextIO) -> None:
 
 
 def _fields(one: RankedCandidate) -> dict[str, object]:
-    worst, least = one.worst
+    worst, least = one.figures.worst
     return {
-        "features": one.candidate.features.words,
+        "features": one.candidate.words(),
         "detector": one.candidate.detector,
-        "pca": one.candidate.pca_components,
-        "mean_auroc": one.mean_auroc,
-        "worst_shift": worst,
+        "pca": one.candidate.pca,
+        "hurting_auroc": one.figures.hurting,
+        "worst_kind": worst,
         "worst_auroc": least,
-        "ind_flagged@95_ood_caught": one.flagged,
+        "mean_auroc": one.figures.all_cells,
+        "ind_flagged@95_ood_caught": one.figures.flagged,
         "added_ms": one.added_ms,
-        **{f"auroc_{name}": value for name, value in one.auroc.items()},
+        **{f"auroc_{cell.name}": cell.auroc for cell in one.figures.cells},
     }
 
 
@@ -47,44 +50,61 @@ def write_csv(result: SearchResult, file: TextIO) -> None:
 
 
 def print_search(result: SearchResult, options: SearchOptions) -> None:
-    """Print the candidates, best first, and the command that exports the best."""
+    """Print the best candidates, and the command that exports the first of them."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    table = Table(title="best first; AUROC over shifts that no detector was fitted on")
-    for column in ("features", "detector", "PCA", "AUROC", "worst shift", "InD flagged, 95 % caught", "added ms"):
-        table.add_column(column, justify="left" if column in ("features", "detector", "worst shift") else "right")
-    names = _short_names([one.candidate.features for one in result.ranked])
-    for one in result.ranked:
-        worst, least = one.worst
+    table = Table(title="best first; AUROC over shifts of drives that no detector was fitted on")
+    words = ("features", "detector", "worst kind")
+    for column in (*words[:2], "PCA", "hurting", words[2], "all cells", "InD flagged, 95 % caught", "added ms"):
+        table.add_column(column, justify="left" if column in words else "right")
+    shown = result.ranked[:_SHOWN]
+    short = _short_names([one.candidate for one in result.ranked])
+    for one in shown:
+        worst, least = one.figures.worst
         table.add_row(
-            names[one.candidate.features],
+            one.candidate.words(short=short),
             one.candidate.detector,
-            str(one.candidate.pca_components or "-"),
-            f"{one.mean_auroc:.3f}",
+            str(one.candidate.pca or "-"),
+            f"{one.figures.hurting:.3f}",
             f"{worst} {least:.2f}",
-            f"{one.flagged:.3f}",
+            f"{one.figures.all_cells:.3f}",
+            f"{one.figures.flagged:.3f}",
             "-" if one.added_ms is None else f"{one.added_ms:.1f}",
         )
     console.print(table)
-    for line in _guide_lines(result):
+    if len(shown) < len(result.ranked):
+        console.print(f"{len(result.ranked) - len(shown)} more candidates: --out or --json gives them all")
+    for line in (_judged_line(result.ranked[0].figures), *_guide_lines(result)):
         console.print(line)
     if result.best is not None:
         best = result.best.candidate
-        console.print(f"best that an export can make: {best.features.words}, {best.detector}")
+        console.print(f"best that an export can make: {best.words()}, {best.detector}")
         print(next_command("python", "-m", "export", *export_command(best, options)))
 
 
-def _short_names(features: Sequence[FeatureKey]) -> dict[FeatureKey, str]:
-    """Names of the features with the last part of the tap's name alone, where these are all different."""
-    short = {key: replace(key, layer=key.layer and key.layer.rpartition(".")[2]).words for key in features}
-    return short if len(set(short.values())) == len(short) else {key: key.words for key in features}
+def _short_names(listed: Sequence[SearchCandidate]) -> bool:
+    """Whether layers are told apart by the last part of their names."""
+    layers = {key.layer for one in listed for key in one.keys if key.layer is not None}
+    return len({layer.rpartition(".")[2] for layer in layers}) == len(layers)
+
+
+def _judged_line(figures: Figures) -> str:
+    hurting = sum(cell.hurts for cell in figures.cells)
+    if not hurting:
+        return (
+            f"none of the {len(figures.cells)} cells (a kind at a severity) hurts the segmentation, so that all rank: raise "
+            "--severity"
+        )
+    return (
+        f"{hurting} of {len(figures.cells)} cells (a kind at a severity) rank: those whose class maps agree with the clean "
+        f"frames' on less than {AGREEMENT:.0%} of the pixels, and real out-of-distribution frames"
+    )
 
 
 def _guide_lines(result: SearchResult) -> Iterator[str]:
     """Yield a line that compares the guide's configuration with the best candidate."""
     if result.guide is not None and result.best_beside_guide is not None:
-        shifts = len(result.guide.auroc)
         yield (
             f"the guide's configuration (S = 10, fresh masks, KDE classifier fitted on mud, fog and sun flare): mean AUROC "
-            f"{result.guide.mean_auroc:.3f} over the {shifts} other shifts; the best one: "
-            f"{result.best_beside_guide.mean_auroc:.3f}"
+            f"{result.guide.all_cells:.3f} over the {len(result.guide.cells)} cells of other kinds; the best one: "
+            f"{result.best_beside_guide.all_cells:.3f}"
         )

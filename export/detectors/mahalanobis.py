@@ -54,7 +54,9 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         """
         rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         if (rows == rows[0]).all():
-            raise ValueError(f"expected rows that differ, got {len(rows)} identical ones: no covariance fits them")
+            raise ValueError(
+                f"expected rows that differ, got {len(rows)} identical ones: leave this feature out, or look at the frames"
+            )
         if rows.shape[1] <= self.exact_dimensions:
             self._fit_whole(rows)
         else:

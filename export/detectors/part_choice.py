@@ -64,6 +64,7 @@ def one_part(
     kind: str,
     reads: Sequence[FeatureKey],
     available: Sequence[FeatureKey],
+    taps: Sequence[str],
     *,
     standardise: bool = False,
     pca: int | None = None,
@@ -72,8 +73,9 @@ def one_part(
 
     Args:
         kind: a name of :func:`export.detectors.registry.detector_names`.
-        reads: features; none for those that the kind reads by default, of each kind of feature the last available one.
-        available: features that the network gives, in the order of execution.
+        reads: features; none for those that the kind reads by default: of layers the last tap, of output scores the mean.
+        available: features that the network gives.
+        taps: layers that are sampled, in the order of the latent's parts.
         standardise: see :class:`~export.detectors.fitted.PartOptions`.
         pca: as there.
 
@@ -89,13 +91,41 @@ def one_part(
                 f"expected a network that gives {', '.join(missing)} for --detector {kind}, this one does not: name others "
                 "by --reads, or ask for another --segmentation"
             )
-        keys = tuple(_default(found) for found in of_kinds)
+        keys = tuple(_default(found, taps) for found in of_kinds)
     return PartOptions(kind, keys, standardise=standardise, pca=pca)
 
 
-def _default(keys: Sequence[FeatureKey]) -> FeatureKey:
-    """Of output scores the mean over the pixels, which stands first; of layers the last."""
-    return keys[0] if keys[0].kind.is_output_score else keys[-1]
+def _default(keys: Sequence[FeatureKey], taps: Sequence[str]) -> FeatureKey:
+    """Of output scores the mean over the pixels, which stands first; of layers the last tap, which lies behind the others."""
+    of_taps = [key for key in keys if key.kind is FeatureKind.MOMENTS and key.layer in taps]
+    return of_taps[-1] if of_taps else keys[0]
+
+
+def check_parts(parts: Sequence[PartOptions]) -> None:
+    """Refuse parts of a sum that cannot stand in one, before any frame is measured.
+
+    Raises:
+        UsageError: a part that is named twice, or one that is fitted on out-of-distribution frames.
+    """
+    names = [part.name for part in parts]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"expected each part once in --parts, got {'; '.join(twice)} more than once: drop one")
+    with_ood = [part.kind for part in parts if detector_spec(part.kind).needs_ood_frames]
+    if with_ood:
+        raise UsageError(
+            f"expected parts that in-distribution frames fit, got {', '.join(dict.fromkeys(with_ood))}, which needs "
+            "out-of-distribution frames: drop it, or name it by --detector alone"
+        )
+
+
+def _words(keys: Sequence[FeatureKey]) -> str:
+    """Names of features; scores of the output, which differ in two things, by what there is of each."""
+    scores = [key for key in keys if key.aggregate is not None]
+    kinds = ", ".join(dict.fromkeys(str(key.kind) for key in scores))
+    aggregates = ", ".join(dict.fromkeys(str(key.aggregate) for key in scores))
+    pairs = [f"<score>/<aggregate> with a score of {kinds} and an aggregate of {aggregates}"] if scores else []
+    return ", ".join([*(str(key) for key in keys if key.aggregate is None), *pairs])
 
 
 def check_available(parts: Sequence[PartOptions], available: Sequence[FeatureKey]) -> None:
@@ -108,5 +138,5 @@ def check_available(parts: Sequence[PartOptions], available: Sequence[FeatureKey
     if missing:
         raise UsageError(
             f"expected features that the network gives, it has no {', '.join(dict.fromkeys(missing))}: choose among "
-            f"{', '.join(map(str, available))}, or observe more layers by --feature-layers"
+            f"{_words(available)}; or observe more layers by --feature-layers"
         )

@@ -15,6 +15,9 @@ from export.evaluation.options import HurtingRule
 
 Scores = NDArray[np.float64]
 
+ENOUGH = 10
+"""Frames of a kind below which its figures are not compared with those of kinds that have as many."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cell:
@@ -45,11 +48,20 @@ class FrameGroup:
         frames: how many there are.
         auroc: of the bundle's score.
         missed: share at or below the threshold.
+        worst_kind: kind whose frames of all severities together have the lowest AUROC, among kinds of ``ENOUGH`` such frames;
+            of fewer frames where no kind has so many.
+        worst_auroc: that AUROC.
+        most_missed_kind: kind with the largest share missed, among the same kinds.
+        most_missed: that share.
     """
 
     frames: int
     auroc: Interval
     missed: Interval
+    worst_kind: str
+    worst_auroc: float
+    most_missed_kind: str
+    most_missed: float
 
 
 @dataclass(frozen=True)
@@ -200,10 +212,22 @@ def _frames(
     some = frames > 0
     drawn = {id(cell.draws.drawn): cell.draws for cell, _ in chosen}  # cells made of the same frames are drawn together
     units = sum(draws.drawn.shape[1] for draws in drawn.values())
+    by_kind: dict[str, Scores] = {}
+    for cell, places in chosen:
+        by_kind[cell.kind] = np.append(by_kind.get(cell.kind, []), cell.score[places])
+    enough = min(ENOUGH, max(map(len, by_kind.values())))
+    kinds = {kind: values for kind, values in by_kind.items() if len(values) >= enough}
+    aurocs = {kind: float(areas(ind, values).mean()) for kind, values in kinds.items()}
+    shares = {kind: float((values <= threshold).mean()) for kind, values in kinds.items()}
+    worst, most = min(aurocs, key=aurocs.__getitem__), max(shares, key=shares.__getitem__)
     return FrameGroup(
         len(score),
         interval(float(areas(ind, score).mean()), drawn_areas[some] / frames[some]),
         resampled_share(float((score <= threshold).mean()), missed, frames, len(score), units),
+        worst,
+        aurocs[worst],
+        most,
+        shares[most],
     )
 
 

@@ -106,8 +106,9 @@ def _split(split: HurtingSplit) -> Iterator[str]:
         yield "None of the frames hurts."
     else:
         yield (
-            f"Of the {frames.frames} frames that hurt {_percent(frames.missed)} are missed at the threshold; AUROC "
-            f"{_figure(frames.auroc)}."
+            f"Of the {frames.frames} frames that hurt {_percent(frames.missed)} are missed at the threshold, most of "
+            f"{frames.most_missed_kind} ({frames.most_missed:.0%}); AUROC {_figure(frames.auroc)}, lowest of "
+            f"{frames.worst_kind} ({frames.worst_auroc:.3f})."
         )
     if cells is not None:
         yield (

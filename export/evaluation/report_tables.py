@@ -8,7 +8,7 @@ from html import escape
 from export.evaluation.blind_spots import FEW_HURT
 from export.evaluation.bootstrap import Interval
 from export.evaluation.hurting import rule_sentence
-from export.evaluation.hurting_split import CellGroup, FrameGroup
+from export.evaluation.hurting_split import ENOUGH, CellGroup, FrameGroup
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import blind_rule, interval_basis, missing_baseline
 from export.evaluation.result import Evaluation
@@ -41,7 +41,11 @@ def hurting_table(result: Evaluation) -> str:
     rows = [[name, *_group_cells(group)] for name, group in groups.items() if group is not None]
     header = ["", "how many", "AUROC", "missed at the threshold", "flagged", "worst kind by AUROC", "most missed kind"]
     rule = rule_sentence(result.split.rule)
-    return table(header, rows, f"{rule} In a mean over cells every cell counts alike. {interval_basis(result)}")
+    means = (
+        f"In a mean over cells every cell counts alike; a kind is a mean over its cells. A kind of frames is all of its "
+        f"frames together, {ENOUGH} or more where a kind has so many."
+    )
+    return table(header, rows, f"{rule} {means} {interval_basis(result)}")
 
 
 def _group_cells(group: FrameGroup | CellGroup) -> list[str]:
@@ -50,8 +54,8 @@ def _group_cells(group: FrameGroup | CellGroup) -> list[str]:
         _interval(group.auroc),
         _interval(group.missed),
         f"{1 - group.missed.value:.3f}",
-        f"{group.worst_kind} ({group.worst_auroc:.3f})" if isinstance(group, CellGroup) else "",
-        f"{group.most_missed_kind} ({group.most_missed:.3f})" if isinstance(group, CellGroup) else "",
+        f"{group.worst_kind} ({group.worst_auroc:.3f})",
+        f"{group.most_missed_kind} ({group.most_missed:.3f})",
     ]
 
 

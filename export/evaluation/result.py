@@ -135,16 +135,16 @@ def _triple(figure: Interval) -> list[float | None]:
 def _group(group: FrameGroup | CellGroup | None) -> dict[str, object] | None:
     if group is None:
         return None
-    row: dict[str, object] = {"auroc": _triple(group.auroc), "missed": _triple(group.missed)}
-    if isinstance(group, FrameGroup):
-        return {"frames": group.frames} | row
-    kinds = {
+    count = {"frames": group.frames} if isinstance(group, FrameGroup) else {"cells": group.cells}
+    return {
+        **count,
+        "auroc": _triple(group.auroc),
+        "missed": _triple(group.missed),
         "worst_kind": group.worst_kind,
         "worst_auroc": group.worst_auroc,
         "most_missed_kind": group.most_missed_kind,
         "most_missed": group.most_missed,
     }
-    return {"cells": group.cells} | row | kinds
 
 
 def _split(rule: HurtingRule, split: HurtingSplit | None) -> dict[str, object] | None:

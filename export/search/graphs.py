@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import check_logits, run_once
-from export.features.key import OUTPUT_SCORES, FeatureKey
+from export.features.key import FeatureKey
+from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
@@ -52,8 +53,9 @@ class SearchGraphs:
     """The graphs that the frames are run through.
 
     Attributes:
-        session: frame to latent samples, moments and output scores, of all taps.
+        session: frame to its class map, the latent samples of all taps and every other feature.
         guide: None where the guide's configuration is left out.
+        features: beside the latent samples, in the order of ``session``'s outputs.
         taps: of ``session``, in the order of their channels.
         samples: numbers of samples to look at, each above k.
         neighbors: k.
@@ -61,6 +63,7 @@ class SearchGraphs:
 
     session: ort.InferenceSession
     guide: GuideGraph | None
+    features: tuple[FeatureKey, ...]
     taps: tuple[TapSlice, ...]
     samples: tuple[int, ...]
     neighbors: int
@@ -100,14 +103,17 @@ class SearchNetwork:
         check_logits(run_once(checkpoint.network, example), "classes")
         self._constants = resolve_drop_block(options, checkpoint)
 
-    def sampler(self, taps: Sequence[str], samples: int, *, fresh: bool = False) -> Sampler:
-        """Sample taps under masks drawn once, or drawn for each frame."""
+    def sampler(
+        self, taps: Sequence[str], samples: int, observed: Sequence[str] = (), *, fresh: bool = False
+    ) -> Sampler:
+        """Sample taps under masks drawn once, or drawn for each frame, and observe further layers."""
         drop_prob, block_size = self._constants
         return build_sampler(
             self._checkpoint.network,
             self._example,
             taps,
             mc_samples=samples,
+            observed=observed,
             seed=self._options.seed,
             mode="fresh" if fresh else "fixed",
             drop_prob=drop_prob,
@@ -115,36 +121,39 @@ class SearchNetwork:
             force=self._options.force,
         )
 
-    def search_graphs(self, taps: Sequence[str], samples: tuple[int, ...], guide_tap: str | None) -> SearchGraphs:
+    def search_graphs(
+        self, taps: Sequence[str], observed: Sequence[str], samples: tuple[int, ...], guide_tap: str | None
+    ) -> SearchGraphs:
         """Convert the network with all taps and the largest number of samples, and with the guide's configuration.
 
         Args:
-            taps: names of the layers.
+            taps: names of the sampled layers.
+            observed: names of the others.
             samples: numbers of samples, ascending.
             guide_tap: the tap of the guide's configuration; None leaves it out.
         """
         guide = None
         if guide_tap is not None:
-            session = self._session(self.sampler([guide_tap], GUIDE_SAMPLES, fresh=True))
+            session = self._session(self.sampler([guide_tap], GUIDE_SAMPLES, fresh=True), [FeatureKey.entropy()])
             guide = GuideGraph(session, FeatureKey.entropy(guide_tap, GUIDE_SAMPLES, "fresh"))
-        whole = self._session(self.sampler(taps, samples[-1]))
-        return SearchGraphs(whole, guide, self._slices(taps), samples, self._options.neighbors)
+        sampler = self.sampler(taps, samples[-1], observed)
+        entropy, *others = evaluation_features(sampler.layers, segmented=True)
+        session = self._session(sampler, [entropy, *others])
+        return SearchGraphs(session, guide, tuple(others), self._slices(taps), samples, self._options.neighbors)
 
     def bare_graph(self) -> ModelProto:
         """Convert the network without a monitor."""
         network = BareNetwork(self._preprocessing, self._checkpoint.network)
         return segmentation_graph(network, self._height, self._width)
 
-    def monitored_graph(self, sampler: Sampler) -> ModelProto:
-        """Convert the network with latent samples beside the segmentation."""
-        return segmentation_graph(MonitoredNetwork(self._preprocessing, sampler.module), self._height, self._width)
+    def monitored_graph(self, sampler: Sampler, features: Sequence[FeatureKey]) -> ModelProto:
+        """Convert the network with features beside the segmentation; latent samples stand for the entropies."""
+        inside = sampler.observe([key for key in features if key.is_of_layers])
+        network = MonitoredNetwork(self._preprocessing, inside, features=features)
+        return segmentation_graph(network, self._height, self._width)
 
-    def _session(self, sampler: Sampler) -> ort.InferenceSession:
-        features = [FeatureKey.entropy(), *map(FeatureKey.moments, sampler.layers)]
-        features += map(FeatureKey.output_score, OUTPUT_SCORES)
-        observed = sampler.observe([key for key in features if key.is_of_layers])
-        network = MonitoredNetwork(self._preprocessing, observed, features=features)
-        graph = segmentation_graph(network, self._height, self._width)
+    def _session(self, sampler: Sampler, features: Sequence[FeatureKey]) -> ort.InferenceSession:
+        graph = self.monitored_graph(sampler, features)
         seed_noise(graph, self._options.seed)
         return cpu_session(graph)
 

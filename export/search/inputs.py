@@ -16,13 +16,15 @@ from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.resolve import check_options
+from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import resolve_taps
-from export.search.folds import Fold, two_folds
 from export.search.graphs import SearchNetwork, guides_tap
 from export.search.options import SearchOptions
 
-_FEWEST_FRAMES = 20
-"""Frames in each half: the bandwidth is chosen over ten, and an AUROC of fewer says little."""
+_FEWEST_FRAMES = 40
+"""Four fifths of them fit each detector: a bandwidth is chosen over ten, and an AUROC of fewer frames says little."""
+
+_FEWEST_DEGRADED = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +34,11 @@ class SearchInputs:
     Attributes:
         options: of the search.
         network: makes the graphs.
-        taps: names of the layers.
+        taps: names of the sampled layers.
+        observed: for each tap, the layers that an export of it observes beside it.
         samples: numbers of samples, ascending.
         files: in-distribution frames.
-        folds: indices of the two halves of these.
+        drives: name of the drive of each.
         shifts: out-of-distribution frames, real or degraded.
         guide_tap: tap of the guide's configuration; None where it is left out.
     """
@@ -43,9 +46,10 @@ class SearchInputs:
     options: SearchOptions
     network: SearchNetwork
     taps: tuple[str, ...]
+    observed: dict[str, tuple[str, ...]]
     samples: tuple[int, ...]
     files: FrameFiles
-    folds: tuple[Fold, Fold]
+    drives: tuple[str, ...]
     shifts: tuple[FrameSource, ...]
     guide_tap: str | None
 
@@ -73,8 +77,11 @@ def check_search(options: SearchOptions) -> None:
             f"expected degradations among {', '.join(ANOMALIES)}, got {', '.join(unknown) or 'none'}: "
             "choose some by --shifts, or give --ood-frames"
         )
-    if options.severity not in SEVERITIES:
-        raise UsageError(f"expected --severity from 1 to 5, got {options.severity}: 3 is in the middle")
+    wrong = sorted(set(options.severity) - set(SEVERITIES))
+    if wrong or not options.severity:
+        raise UsageError(
+            f"expected --severity from 1 to 5, got {', '.join(map(str, wrong)) or 'none'}: 3 is in the middle"
+        )
     if options.every < 1:
         raise UsageError(f"expected --every of at least 1, got {options.every}: 1 degrades every frame")
     if options.timed < 0 or min(options.components) < 0:
@@ -97,11 +104,9 @@ def read_inputs(options: SearchOptions) -> SearchInputs:
     plain = options.export_options(options.taps, samples[-1])
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
     files = FrameFiles(options.frames, options.channels)
-    folds = two_folds(drive_names(files.paths, options.group_by))
-    if min(map(len, folds)) < _FEWEST_FRAMES:
-        raise CalibrationError(
-            f"expected at least {_FEWEST_FRAMES} frames in each half, got {min(map(len, folds))}: search with more frames"
-        )
+    drives = drive_names(files.paths, options.group_by)
+    if len(files) < _FEWEST_FRAMES:
+        raise CalibrationError(f"expected at least {_FEWEST_FRAMES} frames, got {len(files)}: search with more frames")
     preprocessing = resolve_preprocessing(plain, checkpoint, files)
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = resolve_taps(checkpoint.network, options.taps)
@@ -112,9 +117,12 @@ def read_inputs(options: SearchOptions) -> SearchInputs:
         options=options,
         network=network,
         taps=taps,
+        observed={
+            tap: resolve_feature_layers(checkpoint.network, example, options.feature_layers, [tap]) for tap in taps
+        },
         samples=samples,
         files=files,
-        folds=folds,
+        drives=drives,
         shifts=shifts,
         guide_tap=guides_tap(checkpoint.network) if with_guide else None,
     )
@@ -125,4 +133,12 @@ def _shifts(options: SearchOptions, files: FrameFiles) -> tuple[FrameSource, ...
         ood = FrameFiles(options.ood_frames, files.channels)
         return (FrameSource("out of distribution", ood, tuple(range(len(ood)))),)
     indices = tuple(range(0, len(files), options.every))
-    return tuple(FrameSource(kind, files, indices, kind, options.severity, options.seed) for kind in options.kinds)
+    if len(indices) < _FEWEST_DEGRADED:
+        raise UsageError(
+            f"expected {_FEWEST_DEGRADED} or more degraded frames of each kind, got {len(indices)}: lower --every"
+        )
+    return tuple(
+        FrameSource(f"{kind} {severity}", files, indices, kind, severity, options.seed)
+        for kind in options.kinds
+        for severity in options.severity
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.calibration.options import CalibrationOptions
-from export.detectors.registry import DETECTORS, detectors_on_ind_frames
+from export.detectors.registry import DETECTORS, FUSED, detectors_on_ind_frames
 from export.errors import UsageError
 from export.option_table import INPUT_AND_OUTPUT, Words, flag
 from export.pipeline.network_options import NetworkOptions
@@ -60,13 +60,26 @@ class SearchOptions(NetworkOptions):
             words=Words(read_taps, tap_words),
         ),
     )
+    feature_layers: tuple[str, ...] = field(
+        default=(),
+        metadata=flag(
+            "layers beside the taps whose channels' means and deviations are features; may be repeated (default: those that "
+            "an export observes)",
+            _CANDIDATES,
+            metavar="NAME",
+            adds_up=True,
+        ),
+    )
     samples: tuple[int, ...] = field(
         default=(8, 16, 64), metadata=flag("numbers of samples a frame", _CANDIDATES, metavar="S")
     )
     detectors: tuple[str, ...] = field(
         default_factory=detectors_on_ind_frames,
         metadata=flag(
-            lambda: f"detectors, of {', '.join(DETECTORS)}",
+            lambda: (
+                f"detectors of one part, of {', '.join(DETECTORS)}; the fused one and the output's own scores are always "
+                "among the candidates"
+            ),
             _CANDIDATES,
             metavar="KIND",
             choices=lambda: list(DETECTORS),
@@ -75,7 +88,10 @@ class SearchOptions(NetworkOptions):
     components: tuple[int, ...] = field(
         default=(0,),
         metadata=flag(
-            "whitened principal components before the detectors; 0: none", _CANDIDATES, name="--pca", metavar="N"
+            "whitened principal components before the detectors, where a feature has as many numbers; 0: none",
+            _CANDIDATES,
+            name="--pca",
+            metavar="N",
         ),
     )
     kinds: tuple[str, ...] = field(
@@ -88,7 +104,10 @@ class SearchOptions(NetworkOptions):
             choices=list(ANOMALIES),
         ),
     )
-    severity: int = field(default=3, metadata=flag("severity of the degradations", _TEST, choices=SEVERITIES))
+    severity: tuple[int, ...] = field(
+        default=(3, 5),
+        metadata=flag("severities of the degradations", _TEST, metavar="N", choices=SEVERITIES),
+    )
     every: int = field(default=4, metadata=flag("degrade every N-th frame", _TEST, metavar="N"))
     group_by: str = field(
         default="none",
@@ -107,21 +126,29 @@ class SearchOptions(NetworkOptions):
     seed: int = field(default=0, metadata=flag("seed of masks, degradations and PCA", _TEST))
 
     def export_options(
-        self, tap: Sequence[str], samples: int, detector: str = "kde", pca_components: int | None = None
+        self,
+        tap: Sequence[str],
+        samples: int,
+        detector: str = FUSED,
+        *,
+        reads: Sequence[str] = (),
+        pca: int | None = None,
     ) -> ExportOptions:
         """Options of the export that makes a bundle of a candidate: written to the folder ``monitor``."""
         shared = {item.name: getattr(self, item.name) for item in fields(NetworkOptions)}
-        needs_ood_frames = DETECTORS[detector].needs_ood_frames
+        needs_ood_frames = detector in DETECTORS and DETECTORS[detector].needs_ood_frames
         return ExportOptions(
             **shared,
             frames=self.frames,
             out=Path("monitor"),
             tap=tuple(tap),
+            feature_layers=self.feature_layers,
             mc_samples=samples,
             seed=self.seed,
             calibration=CalibrationOptions(
                 detector=detector,
-                pca=pca_components,
+                reads=tuple(reads),
+                pca=pca,
                 ood_frames=self.ood_frames if needs_ood_frames else (),
                 group_by=self.group_by,
                 seed=self.seed,

@@ -1,26 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Search layers, numbers of samples and detectors: test every combination in one pass over the frames."""
+"""Search layers, features, numbers of samples and detectors: test every combination in one pass over the frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from export.anomalies.frame_set import FrameSource
-from export.detectors.fit import fit_detector
-from export.detectors.registry import DETECTORS
-from export.features.key import FeatureKind
+from export.detectors.fitted import FittedDetector, OnePart, fit_part
+from export.detectors.fused import fit_fused
+from export.detectors.registry import FUSED
+from export.evaluation.detector_ranking import CrossFit, Figures, joined_rows
 from export.option_table import command_words
 from export.reporter import SILENT, Reporter
+from export.search.candidates import SearchCandidate, candidates, exported_key
 from export.search.features import SearchFeatures, collect
+from export.search.guide import guide_figures
 from export.search.inputs import SearchInputs, check_search, read_inputs
 from export.search.options import SearchOptions
-from export.search.ranking import GUIDE, Candidate, RankedCandidate, candidates, cross_validate
 from export.search.timing import added_ms
 
 PAIRS = 15
 """How many frames are timed, each with and without the monitor."""
+
+
+@dataclass(frozen=True)
+class RankedCandidate:
+    """A candidate and its figures.
+
+    Attributes:
+        candidate: the features and the detector.
+        figures: on frames of drives that it was not fitted on.
+        added_ms: what the monitor adds to the bare network, median; None where it was not timed.
+    """
+
+    candidate: SearchCandidate
+    figures: Figures
+    added_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,24 +45,24 @@ class SearchResult:
 
     Attributes:
         ranked: all candidates, best first.
-        best: the first that an export can make a bundle of.
-        guide: the guide's own configuration, on shifts that it was not fitted on; None where it was left out.
-        best_beside_guide: the best one on the same shifts.
+        best: the first that an export can make a bundle of; one that learns from degraded frames needs ``--ood-frames``.
+        guide: of the guide's own configuration, on shifts that it was not fitted on; None where it was left out.
+        best_beside_guide: of the best one on the same shifts.
     """
 
     ranked: tuple[RankedCandidate, ...]
     best: RankedCandidate | None
-    guide: RankedCandidate | None
-    best_beside_guide: RankedCandidate | None
+    guide: Figures | None
+    best_beside_guide: Figures | None
 
 
 def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
-    """Test every combination of layer, number of samples and detector, and time the best.
+    """Test every combination of feature, number of samples and detector, and time the best.
 
     Raises:
         UsageError: options, frames or a layer's constants that cannot be used.
         CheckpointError: a checkpoint that cannot be read or does not fit the network.
-        TapError: a layer that cannot be sampled.
+        TapError: a layer that cannot be sampled or observed.
         ConversionError: a network that has no ONNX form.
         CalibrationError: too few frames, or frames that a detector cannot be fitted on.
     """
@@ -59,32 +75,31 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
         )
 
     reporter.stage("converting to ONNX")
-    graphs = inputs.network.search_graphs(inputs.taps, inputs.samples, inputs.guide_tap)
+    layers = list(dict.fromkeys(layer for observed in inputs.observed.values() for layer in observed))
+    graphs = inputs.network.search_graphs(inputs.taps, layers, inputs.samples, inputs.guide_tap)
     whole = FrameSource("in distribution", inputs.files, tuple(range(len(inputs.files))))
-    ind = collect(graphs, whole, reporter)
-    shifts = [collect(graphs, shift, reporter) for shift in inputs.shifts]
+    features = collect(graphs, whole, inputs.shifts, reporter)
 
     reporter.stage("fitting and testing")
-    features = [key for key in ind.rows if graphs.guide is None or key != graphs.guide.key]
-    listed = candidates(features, options.detectors, options.components)
-    ranked = [cross_validate(candidate, ind, shifts, inputs.folds, options.seed) for candidate in listed]
-    ranked.sort(key=lambda one: -one.mean_auroc)
-    ranked = _timed(ranked, inputs, ind, shifts, reporter)
+    cross_fit = CrossFit(features.ind, inputs.drives, features.shifts, seed=options.seed)
+    listed = [
+        one
+        for one in candidates(inputs.observed, inputs.samples, options.detectors, options.components)
+        if one.pca is None or one.pca <= features.ind[one.keys[0]].shape[1]
+    ]
+    tested = reporter.progress(listed, "candidates", len(listed))
+    ranked = [RankedCandidate(candidate, cross_fit.figures(candidate)) for candidate in tested]
+    ranked.sort(key=lambda one: (-one.figures.hurting, -one.figures.all_cells))
+    ranked = _timed(ranked, inputs, features, reporter)
     best = next((one for one in ranked if _exportable(one.candidate, options)), None)
-    guide = None
-    if graphs.guide is not None:
-        guide = cross_validate(Candidate(graphs.guide.key, GUIDE), ind, shifts, inputs.folds, options.seed)
+    guide = None if graphs.guide is None else guide_figures(cross_fit, features, graphs.guide.key)
     # Of the best, too, only shifts that the guide's classifier was not fitted on.
-    beside = best.over(list(guide.auroc)) if best and guide else None
+    beside = best.figures.over(cell.kind for cell in guide.cells) if best and guide else None
     return SearchResult(tuple(ranked), best, guide, beside)
 
 
 def _timed(
-    ranked: Sequence[RankedCandidate],
-    inputs: SearchInputs,
-    ind: SearchFeatures,
-    shifts: Sequence[SearchFeatures],
-    reporter: Reporter,
+    ranked: Sequence[RankedCandidate], inputs: SearchInputs, features: SearchFeatures, reporter: Reporter
 ) -> list[RankedCandidate]:
     """The candidates in their order, the first that can be exported with what their monitor adds in milliseconds."""
     options, files = inputs.options, inputs.files
@@ -92,38 +107,37 @@ def _timed(
     times = {}
     for candidate in able[: options.timed]:
         frames = [files[i % len(files)] for i in range(PAIRS + 2)]
-        tap, samples = tap_and_samples(candidate)
-        detector = _fitted(candidate, ind, shifts, options.seed)
+        detector = _fitted(candidate, inputs, features)
         timed = reporter.progress(frames, "timing", len(frames))
-        times[candidate] = added_ms(inputs.network, tap, samples, options.neighbors, detector, timed)
+        times[candidate] = added_ms(
+            inputs.network, candidate.tap, candidate.samples, options.neighbors, detector, timed
+        )
     return [replace(one, added_ms=times.get(one.candidate)) for one in ranked]
 
 
-def _fitted(candidate: Candidate, ind: SearchFeatures, shifts: Sequence[SearchFeatures], seed: int) -> Pipeline:
-    """The candidate's detector, fitted on all frames."""
-    rows = ind.rows[candidate.features].astype(np.float64)
+def _fitted(candidate: SearchCandidate, inputs: SearchInputs, features: SearchFeatures) -> FittedDetector:
+    """The detector that an export makes, fitted on all frames."""
+    seed = inputs.options.seed
+    rows = {exported_key(key): features.ind[key] for key in candidate.keys}
+    if candidate.detector == FUSED:
+        return fit_fused(candidate.exported_parts, rows, inputs.drives, seed=seed)
     ood = None
-    if DETECTORS[candidate.detector].needs_ood_frames:
-        ood = np.concatenate([shift.rows[candidate.features] for shift in shifts]).astype(np.float64)
-    return fit_detector(candidate.detector, rows, ood, pca_components=candidate.pca_components, seed=seed)
+    if candidate.needs_ood_frames:
+        joined = joined_rows([(cell, np.arange(len(cell))) for cell in features.shifts], candidate.keys)
+        ood = {exported_key(key): values for key, values in joined.items()}
+    (part,) = candidate.exported_parts
+    return OnePart(fit_part(part, rows, inputs.drives, ood, seed=seed))
 
 
-def _exportable(candidate: Candidate, options: SearchOptions) -> bool:
-    """Whether an export makes a bundle of it: entropies, and out-of-distribution frames where the detector needs them."""
-    if candidate.features.kind is not FeatureKind.ENTROPY:
-        return False
-    return bool(options.ood_frames) or not DETECTORS[candidate.detector].needs_ood_frames
+def _exportable(candidate: SearchCandidate, options: SearchOptions) -> bool:
+    """Whether an export makes a bundle of it: out-of-distribution frames are given where the detector needs them."""
+    return bool(options.ood_frames) or not candidate.needs_ood_frames
 
 
-def tap_and_samples(candidate: Candidate) -> tuple[str, int]:
-    """The tap and S of a candidate that can be exported."""
-    tap, samples = candidate.features.layer, candidate.features.samples
-    assert tap is not None  # an export makes bundles of entropies alone
-    assert samples is not None
-    return tap, samples
-
-
-def export_command(candidate: Candidate, options: SearchOptions) -> list[str]:
+def export_command(candidate: SearchCandidate, options: SearchOptions) -> list[str]:
     """Give the words of the export command that makes a bundle of a candidate."""
-    tap, samples = tap_and_samples(candidate)
-    return command_words(options.export_options([tap], samples, candidate.detector, candidate.pca_components))
+    return command_words(
+        options.export_options(
+            [candidate.tap], candidate.samples, candidate.detector, reads=candidate.reads, pca=candidate.pca
+        )
+    )

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
-from export.graphs.detector import detector_graph, entropy_graph, score_graph
+from export.detectors.fitted import FittedDetector
+from export.graphs.detector import features_graph, inputs_of
+from export.graphs.evaluation_outputs import output_shapes
 from export.graphs.monitor_forms import cpu_session
 from export.search.graphs import SearchNetwork
 
@@ -20,30 +21,32 @@ def added_ms(
     tap: str,
     samples: int,
     neighbors: int,
-    detector: Pipeline,
+    detector: FittedDetector,
     frames: Iterable[NDArray[np.uint8]],
 ) -> float:
     """Measure the median over frames of the time with the monitor less the time of the bare network, in milliseconds.
 
     Args:
         network: makes the graphs.
-        tap: the layer.
+        tap: the layer that is sampled.
         samples: S.
         neighbors: k.
-        detector: fitted on the tap's entropies.
+        detector: fitted, on keys of an export.
         frames: of the camera, more than two: the first two only warm up.
     """
-    sampler = network.sampler((tap,), samples)
-    alone, monitored = cpu_session(network.bare_graph()), cpu_session(network.monitored_graph(sampler))
-    entropy = entropy_graph(samples, sampler.channels, neighbors)
-    scored = cpu_session(detector_graph(entropy, score_graph(detector, sampler.channels)))
+    layers = [key.layer for key in detector.keys if key.layer is not None and key.layer != tap]
+    sampler = network.sampler((tap,), samples, layers)
+    graph = network.monitored_graph(sampler, detector.keys)
+    alone, monitored = cpu_session(network.bare_graph()), cpu_session(graph)
+    scored = cpu_session(features_graph(detector, output_shapes(graph), neighbors))
+    read = inputs_of(detector.keys)
 
     def run_bare(frame: NDArray[np.uint8]) -> None:
         alone.run(None, {"frame": frame[None]})
 
     def run_monitored(frame: NDArray[np.uint8]) -> None:
-        _, latent_samples = monitored.run(None, {"frame": frame[None]})
-        scored.run(["score"], {"latent_samples": latent_samples})
+        _, *values = monitored.run(["segmentation", *read], {"frame": frame[None]})
+        scored.run(["score"], dict(zip(read, values, strict=True)))
 
     added = []
     for i, frame in enumerate(frames):

@@ -112,6 +112,12 @@ def test_take_turns_of_three_calls_rotates_who_is_first() -> None:
     assert {name: len(values) for name, values in times.items()} == {"a": 3, "b": 3, "c": 3}
 
 
+def test_take_turns_by_another_clock_counts_its_time_alone() -> None:
+    ticks = iter(range(100))
+    times = take_turns({"a": list, "b": list}, rounds=2, warm_up=1, clock=lambda: float(next(ticks)))
+    assert {name: values.tolist() for name, values in times.items()} == {"a": [1, 1], "b": [1, 1]}
+
+
 class Clock:
     """Stands still but for what is slept or worked."""
 

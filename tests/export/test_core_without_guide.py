@@ -66,7 +66,7 @@ def run_without_guide(script: str, *arguments: str) -> str:
 
 def test_core_modules_without_the_guide_extra_are_importable() -> None:
     imported = run_without_guide(_IMPORT).split()
-    assert {"export.search.ranking", "export.evaluation.report_page", "lsood_runtime._cli.watch"} <= set(imported)
+    assert {"export.search.candidates", "export.evaluation.report_page", "lsood_runtime._cli.watch"} <= set(imported)
 
 
 def test_help_without_the_guide_extra_is_printed() -> None:

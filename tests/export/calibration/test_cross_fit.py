@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folds are dealt by lot, whole drives at a time, and no frame is scored by a detector that it fitted."""
+"""No frame is scored by a detector that it fitted, and the threshold of the folds holds on new drives."""
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -11,48 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.calibration.conformal import set_threshold
-from export.calibration.cross_fit import cross_fit_scores, deal_folds
+from export.calibration.cross_fit import cross_fit_scores
+from export.detectors.cross_fit import fold_numbers
 from export.detectors.fit import fit_detector
-from export.errors import CalibrationError
 
 Indices = NDArray[np.int64]
 Scores = NDArray[np.float64]
-
-
-@given(
-    sizes=st.lists(st.integers(1, 9), min_size=2, max_size=30),
-    folds=st.integers(2, 12),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_deal_folds_of_several_drives_deals_them_whole_and_evenly(sizes: list[int], folds: int, seed: int) -> None:
-    drives = [f"{i}" for i, size in enumerate(sizes) for _ in range(size)]
-    fold = deal_folds(drives, folds, seed)
-    of_drive = {name: {int(k) for k, drive in zip(fold, drives, strict=True) if drive == name} for name in drives}
-    assert all(len(found) == 1 for found in of_drive.values()), "a drive lies in one fold"
-    counts = Counter(k for found in of_drive.values() for k in found)
-    assert set(counts) == set(range(min(folds, len(sizes))))
-    assert max(counts.values()) - min(counts.values()) <= 1
-    np.testing.assert_array_equal(fold, deal_folds(drives, folds, seed))
-
-
-def test_deal_folds_of_unequal_drives_pairs_small_and_large_by_lot() -> None:
-    """Folds that went by size would always leave the two small drives out together, or never."""
-    drives = ["a"] + ["b"] + ["c"] * 50 + ["d"] * 50
-    together = sum(deal_folds(drives, 2, seed)[0] == deal_folds(drives, 2, seed)[1] for seed in range(300))
-    assert 60 < together < 140  # one in three
-
-
-@given(st.integers(2, 200), st.integers(2, 12))
-def test_deal_folds_of_one_drive_are_contiguous_blocks(count: int, folds: int) -> None:
-    fold = deal_folds(["x"] * count, folds)
-    assert set(fold) == set(range(min(folds, count)))
-    assert (np.diff(fold) >= 0).all()
-    assert np.ptp(np.bincount(fold)) <= 1
-
-
-def test_deal_folds_of_one_frame_is_refused() -> None:
-    with pytest.raises(CalibrationError, match="at least 2 frames to leave some out, got 1"):
-        deal_folds(["x"], 5)
 
 
 @given(st.lists(st.integers(-1, 4), min_size=1, max_size=40))
@@ -90,7 +53,7 @@ def test_cross_fit_over_many_calibrations_holds_the_rate_on_new_drives(drives: i
             detector = fit_detector("mahalanobis", rows[indices])
             return lambda scored: -detector.score_samples(rows[scored])
 
-        point = set_threshold(cross_fit_scores(deal_folds(names, 5, seed), fit), names, 0.05, folds=5)
+        point = set_threshold(cross_fit_scores(fold_numbers(names, 5, seed), fit), names, 0.05, folds=5)
         realised.append(float((-fit_detector("mahalanobis", rows).score_samples(new) > point.value).mean()))
         assert point.new_drives_low is not None
         assert point.new_drives_high is not None

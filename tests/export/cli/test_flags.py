@@ -39,8 +39,8 @@ FLAGS = {
     calibrate: f"{ALWAYS} {CALIBRATION} --frames --features --save-features --out --overwrite --threads",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --operating-point --hurting --seed --threads --report --json --update-card""",
-    search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --samples --detectors --pca --shifts --severity --every
-        --group-by --timed --no-guide --seed""",
+    search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
+        --severity --every --group-by --timed --no-guide --seed""",
 }
 """A flag that is listed here is promised to users: it may gain values, and never goes."""
 
@@ -220,7 +220,7 @@ DEFAULTS = {
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
         --false-alarm-rate 0.05 --seed 0""",
     evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
-    search: """--samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0 --severity 3 --every 4 --timed 3
+    search: """--samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0 --severity 3 5 --every 4 --timed 3
         --group-by none
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",

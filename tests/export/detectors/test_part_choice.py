@@ -3,9 +3,9 @@
 
 import pytest
 
-from export.detectors.part_choice import check_available, fused_parts, one_part, parse_part
+from export.detectors.part_choice import check_available, check_parts, fused_parts, one_part, parse_part
 from export.errors import UsageError
-from export.features.key import FeatureKey, FeatureKind
+from export.features.key import OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
 
 ENTROPY, ENERGY = FeatureKey.entropy(), FeatureKey.output_score(FeatureKind.ENERGY)
 LAYERS = [FeatureKey.moments(name) for name in ("tap", "layer1", "layer2")]
@@ -47,13 +47,42 @@ def test_fused_parts_take_entropies_for_the_tap_and_the_energy_where_there_is_on
 
 
 def test_one_part_without_features_reads_what_its_detector_is_made_for() -> None:
-    assert one_part("kde", (), AVAILABLE).keys == (ENTROPY,)
-    assert one_part("output-score", (), AVAILABLE).keys == (ENERGY,)
-    assert one_part("vim", (), AVAILABLE).keys == (LAYERS[-1], FeatureKey(FeatureKind.LOGIT_MOMENTS))
+    assert one_part("kde", (), AVAILABLE, ["tap"]).keys == (ENTROPY,)
+    assert one_part("output-score", (), AVAILABLE, ["tap"]).keys == (ENERGY,)
     with pytest.raises(UsageError, match="gives energy for --detector output-score"):
-        one_part("output-score", (), [ENTROPY])
+        one_part("output-score", (), [ENTROPY], ["tap"])
+
+
+@pytest.mark.parametrize(("taps", "expected"), [(["tap"], "tap"), (["tap", "layer1"], "layer1")])
+def test_one_part_of_the_penultimate_layer_reads_the_last_tap(taps: list[str], expected: str) -> None:
+    """The taps stand first among the layers, and the others lie before them in the network."""
+    assert one_part("vim", (), AVAILABLE, taps).keys == (FeatureKey.moments(expected), ENERGY)
+    assert one_part("neco", (), AVAILABLE, taps).keys == (FeatureKey.moments(expected),)
 
 
 def test_check_available_names_what_is_missing() -> None:
     with pytest.raises(UsageError, match="it has no moments/layer9"):
         check_available([parse_part("kde@moments/layer9")], AVAILABLE)
+
+
+def test_check_available_lists_scores_and_aggregates_once() -> None:
+    available = [ENTROPY, *(FeatureKey.output_score(kind, to) for kind in OUTPUT_SCORES for to in Aggregate)]
+    with pytest.raises(UsageError) as caught:
+        check_available([parse_part("kde@class_share")], available)
+    message = str(caught.value)
+    assert len(message) < 400
+    for key in available:
+        assert all(word in message for word in str(key).split("/"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["kde@entropy", "knn@entropy", "kde@entropy"], "entropy, kde more than once: drop one"),
+        (["kde@entropy", "kde-classifier@entropy"], "got kde-classifier, which needs out-of-distribution frames"),
+    ],
+)
+def test_check_parts_of_what_cannot_be_summed_is_refused(texts: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_parts([parse_part(text) for text in texts])
+    check_parts([parse_part("kde@entropy"), parse_part("knn@entropy")])

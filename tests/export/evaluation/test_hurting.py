@@ -79,6 +79,11 @@ def harm_of(cell: Cell) -> Harm:
     return cell.harm
 
 
+def of_side(cell: Cell, hurting: bool) -> np.ndarray:
+    chosen: np.ndarray = cell.score[harm_of(cell).frames == hurting]
+    return chosen
+
+
 def cells_of(rng: np.random.Generator, count: int, draws: Draws) -> list[Cell]:
     """Two kinds at two severities, made of the same frames."""
     made = []
@@ -107,6 +112,14 @@ def test_hurting_split_of_any_cells_equals_scikit_learn_over_the_frames(seed: in
         assert group.missed.value == pytest.approx((scores <= 1.0).mean())
         assert group.auroc.low <= group.auroc.high
         assert group.missed.low <= group.missed.value <= group.missed.high
+        of_kinds = {
+            kind: np.concatenate([of_side(cell, group is got.hurting_frames) for cell in cells if cell.kind == kind])
+            for kind in ("fog", "mud")
+        }
+        counted = {kind: values for kind, values in of_kinds.items() if len(values) >= 10}
+        assert group.worst_auroc == pytest.approx(min(auroc(ind, values) for values in counted.values()))
+        assert group.worst_auroc == pytest.approx(auroc(ind, of_kinds[group.worst_kind]))
+        assert group.most_missed == pytest.approx(max((values <= 1.0).mean() for values in counted.values()))
     severe, mild = [cells[1], cells[3]], [cells[0], cells[2]]
     for chosen, side in ((severe, got.hurting_cells), (mild, got.harmless_cells)):
         assert side is not None

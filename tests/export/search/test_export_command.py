@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 import export.pipeline.export_monitor
 import export.search.search
+from export.calibration.detector_choice import choose_parts
 from export.cli import export as export_cli
 from export.cli import search as search_cli
 from export.cli.next_command import next_command
-from export.features.key import FeatureKey
+from export.detectors.fitted import PartOptions
+from export.detectors.part_choice import fused_parts
+from export.features.key import OUTPUT_FEATURES, FeatureKey, FeatureKind
 from export.pipeline.options import ExportOptions
+from export.search.candidates import SearchCandidate, exported_key
 from export.search.options import SearchOptions
-from export.search.ranking import Candidate
 from export.search.search import export_command
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -84,6 +87,7 @@ def search_words(draw: st.DrawFn) -> tuple[list[str], dict[str, object]]:
         "channels": st.sampled_from(["rgb", "bgr"]),
         "resize": st.sampled_from(["bilinear", "refuse"]),
         "seed": st.integers(0),
+        "feature_layers": st.lists(WORDS, min_size=1, max_size=3).map(tuple),
         "input_size": st.tuples(*[st.integers(0)] * 2),
         "crop": st.tuples(*[st.integers(0)] * 4),
         "mean": st.tuples(*[POSITIVE] * 3),
@@ -107,17 +111,35 @@ def as_typed(path: Path) -> str:
     return f"./{path}" if str(path).startswith("-") else str(path)
 
 
-CANDIDATES = st.builds(
-    lambda tap, count, detector, pca: Candidate(FeatureKey.entropy(tap, count), detector, pca),
-    WORDS,
-    st.integers(0),
-    st.sampled_from(["kde", "mahalanobis", "knn"]),
-    st.none() | st.integers(1),
-)
-LAYER = Candidate(FeatureKey.entropy("layer3", 16), "kde")
+def of_one_part(key: FeatureKey, detector: str, tap: str, samples: int, pca: int | None = None) -> SearchCandidate:
+    return SearchCandidate(detector, (PartOptions(detector, (key,), pca=pca),), tap, samples)
 
 
-def line_of(candidate: Candidate, options: SearchOptions) -> list[str]:
+def fused(tap: str, samples: int, layers: Sequence[str]) -> SearchCandidate:
+    energy = FeatureKey.output_score(FeatureKind.ENERGY)
+    available = [FeatureKey.entropy(tap, samples), *map(FeatureKey.moments, layers), energy]
+    return SearchCandidate("fused", fused_parts(available, [tap]), tap, samples)
+
+
+@st.composite
+def any_candidate(draw: st.DrawFn) -> SearchCandidate:
+    tap, samples = draw(WORDS), draw(st.integers(0))
+    moments = WORDS.map(FeatureKey.moments)
+    of_output = st.sampled_from(OUTPUT_FEATURES)
+    key = draw(st.just(FeatureKey.entropy(tap, samples)) | moments | of_output | st.none())
+    if key is None:
+        return fused(tap, samples, draw(st.lists(WORDS, max_size=3, unique=True)))
+    if key.kind.is_output_score:
+        return of_one_part(key, "output-score", tap, samples)
+    detector = draw(st.sampled_from(["kde", "mahalanobis", "mahalanobis-l2", "knn"]))
+    return of_one_part(key, detector, tap, samples, draw(st.none() | st.integers(1)))
+
+
+CANDIDATES = any_candidate()
+LAYER = of_one_part(FeatureKey.entropy("layer3", 16), "kde", "layer3", 16)
+
+
+def line_of(candidate: SearchCandidate, options: SearchOptions) -> list[str]:
     """The words that a shell reads off the printed line."""
     words = shlex.split(next_command("python", "-m", "export", *export_command(candidate, options)))
     assert words[:4] == ["next:", "python", "-m", "export"]
@@ -134,20 +156,22 @@ def line_of(candidate: Candidate, options: SearchOptions) -> list[str]:
     candidate=LAYER,
 )
 def test_export_command_of_a_search_when_typed_asks_for_the_same_options(
-    commands: Commands, searched: tuple[list[str], dict[str, object]], candidate: Candidate
+    commands: Commands, searched: tuple[list[str], dict[str, object]], candidate: SearchCandidate
 ) -> None:
     words, wanted = searched
     options = commands.search(words)
     exported = commands.export(line_of(candidate, options))
     assert {name: getattr(exported, name) for name in wanted} == wanted
-    assert (exported.tap, exported.mc_samples) == ((candidate.features.layer,), candidate.features.samples)
-    assert (exported.calibration.detector, exported.calibration.pca) == (candidate.detector, candidate.pca_components)
+    assert (exported.tap, exported.mc_samples) == ((candidate.tap,), candidate.samples)
+    available = [exported_key(key) for key in candidate.keys]
+    choice = choose_parts(exported.calibration, available, exported.tap)
+    assert (choice.fused, choice.parts) == (candidate.detector == "fused", candidate.exported_parts)
 
 
 def test_export_command_of_a_classifier_when_typed_names_its_frames(commands: Commands) -> None:
     words = ["--ckpt", "c", "--frames", "my day", "--ood-frames", "dusk", "--group-by", "prefix"]
     options = commands.search(words)
-    classifier = Candidate(FeatureKey.entropy("layer3", 8), "kde-classifier")
+    classifier = of_one_part(FeatureKey.entropy("layer3", 8), "kde-classifier", "layer3", 8)
     exported = commands.export(line_of(classifier, options))
     assert exported.frames == (Path("my day"),)
     assert (exported.calibration.ood_frames, exported.calibration.group_by) == ((Path("dusk"),), "prefix")

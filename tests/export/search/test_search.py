@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from export.checkpoint.load import load_checkpoint
+from export.cli import export as export_command
 from export.cli import search as command
 from export.cli.export import build_parser
 from export.cli.flags import options_from
@@ -23,7 +24,7 @@ from export.data import SyntheticRoads, degrade
 from export.detectors.entropy import latent_entropy
 from export.detectors.kernel_density import ExactKernelDensity
 from export.errors import UsageError
-from export.features.key import FeatureKey
+from export.features.key import OUTPUT_FEATURES, FeatureKey
 from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlock2D
 from export.layers.preprocessing import Preprocessing
@@ -31,11 +32,12 @@ from export.pipeline.options import ExportOptions
 from export.sampling.sampler import build_sampler
 from export.search.graphs import guides_tap
 from export.search.options import SearchOptions
-from export.search.ranking import Candidate
 from export.search.search import SearchResult, search
+from lsood_runtime import read_manifest
 from tests.conftest import INPUT_SIZE
 
 TAPS = ("deeplab_v3plus_model.backbone.layer3", "deeplab_v3plus_model.drop_block1")
+BACKBONE = "deeplab_v3plus_model.backbone"
 KINDS = ("fog", "mud", "sun_flare", "night")
 
 
@@ -51,6 +53,7 @@ def options(checkpoint: Path, frames: Path) -> SearchOptions:
         detectors=("kde", "kde-classifier"),
         components=(0, 4),
         kinds=KINDS,
+        severity=(3,),
         every=3,
         timed=1,
     )
@@ -62,25 +65,29 @@ def result(options: SearchOptions) -> SearchResult:
 
 
 def test_search_of_two_taps_ranks_every_combination_best_first(result: SearchResult) -> None:
-    features = [f"{tap}, {what}" for tap in TAPS for what in ("S = 8", "S = 16", "no sampling")]
-    expected = {
-        (name, detector, pca) for name in features for detector in ("kde", "kde-classifier") for pca in (None, 4)
-    }
-    outputs = {(name, "output", None) for name in ("predictive_entropy", "maximum_softmax", "maximum_logit", "energy")}
-    got = [
-        (one.candidate.features.words, one.candidate.detector, one.candidate.pca_components) for one in result.ranked
-    ]
-    assert set(got) == expected | outputs
+    of_taps = [f"{tap}, {what}" for tap in TAPS for what in ("S = 8", "S = 16", "no sampling")]
+    got = [(one.candidate.words(), one.candidate.detector, one.candidate.pca) for one in result.ranked]
     assert len(got) == len(set(got))
-    means = [one.mean_auroc for one in result.ranked]
-    assert means == sorted(means, reverse=True)
-    assert all(set(one.auroc) == set(KINDS) for one in result.ranked)
+    on_features = {(name, detector, pca) for name, detector, pca in got if detector in ("kde", "kde-classifier")}
+    observed = {name for name, *_ in on_features}
+    assert {*of_taps, "logit moments", "class share", f"{BACKBONE}.layer1, no sampling"} <= observed
+    assert on_features == {
+        (name, detector, pca) for name in observed for detector in ("kde", "kde-classifier") for pca in (None, 4)
+    }
+    scores = {str(one.candidate.keys[0]) for one in result.ranked if one.candidate.detector == "output-score"}
+    assert scores == {str(key) for key in OUTPUT_FEATURES if key.kind.is_output_score}
+    fused = [one.candidate for one in result.ranked if one.candidate.detector == "fused"]
+    assert {(one.tap, one.samples) for one in fused} == {(tap, count) for tap in TAPS for count in (8, 16)}
+    assert len(got) == len(on_features) + len(scores) + len(fused)
+    figures = [one.figures for one in result.ranked]
+    assert [one.hurting for one in figures] == sorted((one.hurting for one in figures), reverse=True)
+    assert all({cell.name for cell in one.cells} == {f"{kind} 3" for kind in KINDS} for one in figures)
     timed = [one for one in result.ranked if one.added_ms is not None]
     assert timed == [result.best]
     assert result.guide is not None
-    assert set(result.guide.auroc) == {"night"}, "the guide's classifier was fitted on the others"
+    assert set(result.guide.kinds) == {"night"}, "the guide's classifier was fitted on the others"
     assert result.best_beside_guide is not None
-    assert set(result.best_beside_guide.auroc) == {"night"}
+    assert [cell.kind for cell in result.best_beside_guide.cells] == ["night"]
 
 
 def test_search_of_one_candidate_agrees_with_torch(result: SearchResult, checkpoint: Path, frames: Path) -> None:
@@ -98,16 +105,40 @@ def test_search_of_one_candidate_agrees_with_torch(result: SearchResult, checkpo
         return latent_entropy(samples[:, :8, first:].numpy())
 
     clean = list(FrameFiles([frames]))
-    halves = np.arange(30), np.arange(30, 60)
-    found = []
-    for fit, test in (halves, halves[::-1]):
-        density = ExactKernelDensity().fit(entropies([clean[i] for i in fit]))
+    found, weights = [], []
+    for test in np.array_split(np.arange(60), 5):
+        density = ExactKernelDensity().fit(entropies([frame for i, frame in enumerate(clean) if i not in test]))
         foggy = [degrade(clean[i], "fog", 3, int(i)) for i in test if i % 3 == 0]
         ind, ood = (-density.score_samples(entropies(images)) for images in ([clean[i] for i in test], foggy))
-        labels = [0] * len(ind) + [1] * len(ood)
-        found.append(roc_auc_score(labels, np.r_[ind, ood]))
-    (row,) = [one for one in result.ranked if one.candidate == Candidate(FeatureKey.entropy(TAPS[1], 8), "kde")]
-    assert row.auroc["fog"] == pytest.approx(np.mean(found), abs=0.02)
+        found.append(roc_auc_score([0] * len(ind) + [1] * len(ood), np.r_[ind, ood]))
+        weights.append(len(foggy))
+    key = FeatureKey.entropy(TAPS[1], 8)
+    (row,) = [
+        one
+        for one in result.ranked
+        if one.candidate.keys == (key,) and one.candidate.detector == "kde" and one.candidate.pca is None
+    ]
+    (fog,) = [cell for cell in row.figures.cells if cell.kind == "fog"]
+    assert fog.auroc == pytest.approx(np.average(found, weights=weights), abs=0.02)
+
+
+def test_search_of_shifts_that_change_the_class_map_says_that_they_hurt(
+    result: SearchResult, checkpoint: Path, frames: Path
+) -> None:
+    """The class maps of PyTorch in place of ONNX Runtime."""
+    loaded = load_checkpoint(checkpoint)
+    preprocessing = Preprocessing(*INPUT_SIZE, loaded.hyper_parameters["mean"], loaded.hyper_parameters["std"])
+    clean = list(FrameFiles([frames]))
+
+    def classes(frame: NDArray[np.uint8]) -> NDArray[np.int64]:
+        with torch.inference_mode():
+            return np.asarray(loaded.network(preprocessing(torch.from_numpy(np.array(frame))[None])).argmax(1))
+
+    for cell in result.ranked[0].figures.cells:
+        agreement = np.mean(
+            [(classes(clean[i]) == classes(degrade(clean[i], cell.kind, 3, i))).mean() for i in range(0, 60, 3)]
+        )
+        assert cell.hurts == (agreement < 0.85), cell
 
 
 @pytest.fixture
@@ -119,8 +150,8 @@ def run(checkpoint: Path, frames: Path) -> Callable[..., int]:
     return searched
 
 
-def test_search_command_gives_a_table_and_the_next_command(
-    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_search_command_gives_a_table_and_a_next_command_that_exports_the_best(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("--out", str(tmp_path / "rows.csv"), "--neighbors", "4") == 0
     out = capsys.readouterr().out
@@ -128,11 +159,15 @@ def test_search_command_gives_a_table_and_the_next_command(
     last = out.strip().splitlines()[-1]
     words = shlex.split(last.removeprefix("next: python -m export "))
     best = options_from(build_parser().parse(words), ExportOptions)
-    assert (best.tap, best.mc_samples, best.calibration.detector, best.neighbors) == ((TAPS[1],), 8, "kde", 4)
+    assert (best.tap, best.mc_samples, best.neighbors) == ((TAPS[1],), 8, 4)
     rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
-    assert {"features", "mean_auroc", "auroc_fog", "auroc_night"} <= set(rows[0])
-    assert len(rows) == 6
+    assert {"features", "mean_auroc", "auroc_fog 3", "auroc_night 5"} <= set(rows[0])
+    assert best.calibration.detector == rows[0]["detector"]
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+    monkeypatch.chdir(tmp_path)
+    assert export_command.main(words) == 0
+    manifest = read_manifest(tmp_path / "monitor")
+    assert (manifest.detector.kind, manifest.tap.layers) == (rows[0]["detector"], (TAPS[1],))
 
 
 def test_search_command_on_real_ood_frames_ranks_by_them(
@@ -144,7 +179,7 @@ def test_search_command_on_real_ood_frames_ranks_by_them(
     assert run("--ood-frames", str(tmp_path), "--json", "--detectors", "kde-classifier", "--timed", "1") == 0
     rows = json.loads(capsys.readouterr().out)
     assert sum(row["added_ms"] is not None for row in rows) == 1
-    assert {row["worst_shift"] for row in rows} == {"out of distribution"}
+    assert {row["worst_kind"] for row in rows} == {"out of distribution"}
     assert rows[0]["mean_auroc"] > 0.9
 
 
@@ -154,7 +189,8 @@ def test_search_command_on_real_ood_frames_ranks_by_them(
         (["--taps", "deeplab_v3plus_model.drop_blok1"], 3, "drop_block1"),
         (["--samples", "5"], 2, "more Monte-Carlo samples than neighbours"),
         (["--every", "0"], 2, "--every of at least 1"),
-        (["--every", "60"], 2, "in both halves"),
+        (["--every", "60"], 2, "10 or more degraded frames of each kind, got 1: lower --every"),
+        (["--feature-layers", "backbone.layer9"], 3, "layer9"),
         (["--group-by", "nowhere.csv"], 2, "to group by"),
         (["--out", "no/where.csv"], 2, "the folder no to exist"),
         (["--frames", "nowhere"], 2, "nowhere"),
@@ -172,9 +208,9 @@ def test_search_command_on_bad_input_ends_in_one_line(
 def test_search_command_on_too_few_frames_is_refused(
     run: Callable[..., int], frames: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    few = [str(path) for path in sorted(frames.iterdir())[:30]]
+    few = [str(path) for path in sorted(frames.iterdir())[:39]]
     assert run("--frames", *few) == 6
-    assert "at least 20 frames in each half, got 15" in capsys.readouterr().err
+    assert "at least 40 frames, got 39" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -186,7 +222,8 @@ def test_search_command_on_too_few_frames_is_refused(
         ({"detectors": ("svm",)}, "expected a detector among kde, .* got 'svm'"),
         ({"kinds": ("hail",)}, "expected degradations among fog, .* got hail"),
         ({"kinds": ()}, "got none: choose some by --shifts, or give --ood-frames"),
-        ({"severity": 9}, "--severity from 1 to 5, got 9"),
+        ({"severity": (3, 9)}, "--severity from 1 to 5, got 9"),
+        ({"severity": ()}, "--severity from 1 to 5, got none"),
         ({"every": 0}, "--every of at least 1, got 0"),
         ({"timed": -1}, "no negative --timed or --pca, got -1 and 0"),
         ({"components": (0, -2)}, "no negative --timed or --pca, got 3 and -2"),

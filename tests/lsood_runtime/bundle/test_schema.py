@@ -20,7 +20,7 @@ FROZEN = sorted((ROOT / "tests" / "data" / "bundles").iterdir())
 
 
 def test_schema_each_released_one_has_a_frozen_bundle() -> None:
-    """Schema 1 was never released; it is refused. That of schema 3 is the toy bundle with parts of ``parts_bundle.py``."""
+    """Schema 1 was never released; it is refused."""
     assert [folder.name for folder in FROZEN] == [f"schema-{schema}" for schema in range(2, SCHEMA + 1)]
 
 
@@ -63,6 +63,19 @@ def test_frozen_bundle_of_schema_2_is_inspected_and_compared(capsys: pytest.Capt
     capsys.readouterr()
     assert run(["diff", str(FROZEN_BUNDLE), str(FROZEN[-1])]) == 1
     assert f"schema: 2 -> {SCHEMA}\n" in capsys.readouterr().out
+
+
+def test_frozen_bundle_of_schema_3_has_parts_whose_shares_add_up_to_the_score() -> None:
+    with OoDMonitor(FROZEN[1]) as monitor:
+        manifest = monitor.manifest
+        verdict = monitor.assess(np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8))
+    assert manifest.schema == 3
+    assert list(manifest.features) == ["latent_samples", "moments/deep.2", "energy/mean"]
+    assert manifest.features["latent_samples"] == (manifest.masks.count, manifest.tap.channels)
+    reads = [part.features for part in manifest.detector.parts]
+    assert reads == [("entropy",), ("moments/deep.2",), ("energy/mean",)]
+    assert len(verdict.parts) == 3
+    assert sum(verdict.parts.values()) == pytest.approx(verdict.score)
 
 
 @pytest.mark.parametrize("schema", [0, 1, SCHEMA + 1, 10**9, "2", 2.5, None])
