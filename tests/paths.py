@@ -7,3 +7,4 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 SHARED = ROOT.parent / "shared"
 FROZEN_BUNDLE = ROOT / "tests" / "data" / "bundles" / "schema-2"
+FROZEN_FUSED_BUNDLE = FROZEN_BUNDLE.with_name("schema-3")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from export.recalibrate import recalibrate
 from export.reporter import SilentReporter
 from lsood_runtime import SCHEMA, BundleError, OoDMonitor, read_manifest
 from tests.conftest import write_scenes
-from tests.paths import FROZEN_BUNDLE
+from tests.paths import FROZEN_BUNDLE, FROZEN_FUSED_BUNDLE
 
 Recalibrate = Callable[..., Path]
 
@@ -126,6 +127,43 @@ def test_recalibrate_with_another_detector_writes_a_bundle_that_runs(
     assert len(manifest.detector.reason) > 5
     with OoDMonitor(out) as monitor:
         assert np.isfinite(monitor.score(FrameFiles([drives])[0]))
+
+
+@pytest.mark.parametrize(
+    ("other", "reads"),
+    [
+        (CalibrationOptions(detector="kde"), ["latent_samples"]),
+        (
+            CalibrationOptions(detector="mahalanobis", reads=("moments/deep.2", "logit_moments")),
+            ["moments/deep.2", "logit_moments"],
+        ),
+        (CalibrationOptions(detector="vim"), ["moments/drop_block1", "energy/mean"]),
+        (CalibrationOptions(parts=("knn@class_share", "output-score@energy/q95")), ["class_share", "energy/q95"]),
+    ],
+    ids=lambda value: value.detector if isinstance(value, CalibrationOptions) else "",
+)
+def test_recalibrate_to_another_detector_and_back_scores_as_before(
+    other: CalibrationOptions, reads: list[str], tmp_path: Path
+) -> None:
+    """From the default detector to one that reads other outputs of the network; ``evaluation.onnx`` holds them all."""
+    frames = FrameFiles([write_scenes(tmp_path / "scenes", 24, seed=3, size=(32, 64))])
+    default = CalibrationOptions(rates={"20%": 0.2})
+    chain = [FROZEN_FUSED_BUNDLE]
+    for name, calibration in (("first", default), ("other", replace(other, rates=default.rates)), ("back", default)):
+        out = tmp_path / name
+        recalibrate(RecalibrationOptions(chain[-1], out, (tmp_path / "scenes",), calibration=calibration))
+        chain.append(out)
+    _, first, changed, back = chain
+    given = [output.name for output in onnx.load(changed / "segmentation.onnx").graph.output]
+    assert given == ["segmentation", *reads] == ["segmentation", *read_manifest(changed).features]
+    assert read_manifest(back).features == read_manifest(first).features
+    for old, new in zip(read_manifest(first).detector.parts, read_manifest(back).detector.parts, strict=True):
+        assert (new.name, new.features, new.kind, new.weight) == (old.name, old.features, old.kind, old.weight)
+        assert (new.centre, new.scale) == pytest.approx((old.centre, old.scale), rel=1e-4)
+    with OoDMonitor(first) as before, OoDMonitor(changed) as between, OoDMonitor(back) as after:
+        for i in (0, 23):
+            assert after.assess(frames[i]).parts == pytest.approx(before.assess(frames[i]).parts, rel=1e-4, abs=1e-4)
+            assert np.isfinite(between.score(frames[i]))
 
 
 def test_recalibrate_with_a_classifier_needs_out_of_distribution_frames(

@@ -21,7 +21,7 @@ from tests.exported_graphs import network_graph
 from tests.networks import HEIGHT, WIDTH
 
 CASE = "DropBlock at the tap"
-LAYERS = ("shallow", "drop_block1")
+LAYERS = ("deep.2", "drop_block1")
 
 
 def frames(count: int) -> list[NDArray[np.uint8]]:
