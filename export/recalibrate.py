@@ -14,13 +14,15 @@ from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.calibration.detector_choice import choose_parts
+from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.frame_split import FrameSplit, split_frames
+from export.calibration.options import AUTO
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.detectors.fitted import FeatureRows
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
+from export.evaluation.automatic_choice import MeasuredFrame, choose_automatically, degraded_frames, spread
 from export.features.files import check_features_file, load_features, save_features
 from export.features.frames import Features
 from export.frames.files import FrameFiles
@@ -65,6 +67,10 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     """
     if bool(options.frames) == bool(options.features):
         raise UsageError("expected either --frames or --features, got both or neither: choose one of the two")
+    if options.features and options.calibration.detector == AUTO:
+        raise UsageError(
+            f"expected --frames with --detector {AUTO}, got --features: it degrades frames; name a detector, or give frames"
+        )
     if options.save_features and options.features:
         raise UsageError(
             "expected --save-features together with --frames, got it with --features: these are in files already"
@@ -77,7 +83,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels) if chosen.ood_frames else None
     choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)
-    if choice.fused and not chosen.parts and len(graphs.available) == 1:
+    if chosen.detector == FUSED and not chosen.parts and len(graphs.available) == 1:
         raise UsageError(
             f"expected a bundle that gives several features for --detector {FUSED}, {options.bundle} gives entropies alone: "
             "export it again, or name --detector kde"
@@ -86,6 +92,8 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").values
     reporter.stage("fitting detector and thresholds")
     features = measured.features.values
+    if chosen.detector == AUTO:
+        choice = _choose(graphs, options, choice, measured, reporter)
     calibration = calibrate(features, measured.split, chosen, choice, ood, measured.warnings)
     monitor = _monitor(graphs.contents, calibration)
     _check_agreement(monitor, features)
@@ -120,6 +128,30 @@ def _load_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, report
     split = split_frames([Path(name) for name in features.names], chosen)
     warnings = check_overlap(None, chosen.train_frames, chosen.group_by, reporter)
     return _MeasuredFrames(features=features, split=split, warnings=tuple(warnings))
+
+
+def _choose(
+    graphs: EvaluationGraphs,
+    options: RecalibrationOptions,
+    default: DetectorChoice,
+    measured: _MeasuredFrames,
+    reporter: Reporter,
+) -> DetectorChoice:
+    """The detector that ranks first, by degraded frames of drives left out."""
+    files, split, seed = (
+        FrameFiles(options.frames, graphs.manifest.input.channels),
+        measured.split,
+        options.calibration.seed,
+    )
+    indices = spread(split.fitted)
+
+    def measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
+        features = graphs(frame)
+        return {key: features.values[key] for key in default.keys}, features.segmentation
+
+    shifts = degraded_frames(files, indices, measure, seed, reporter)
+    ind = {key: measured.features.rows(key)[indices] for key in default.keys}
+    return choose_automatically(default, ind, split.names(indices), shifts, seed, reporter)
 
 
 def _features(graphs: EvaluationGraphs, files: FrameFiles, reporter: Reporter, what: str) -> Features:

@@ -17,10 +17,10 @@ from sklearn.base import BaseEstimator
 from export.calibration.autocorrelation import effective_frames
 from export.calibration.conformal import set_threshold, weigh_frames
 from export.calibration.cross_fit import Indices, Scores, cross_fit_scores
-from export.calibration.detector_choice import DetectorChoice, likeliest_density
+from export.calibration.detector_choice import DetectorChoice
 from export.calibration.drive_warning import drive_warning
 from export.calibration.frame_split import FrameSplit
-from export.calibration.options import AUTO, CalibrationOptions
+from export.calibration.options import CalibrationOptions
 from export.calibration.threshold_cost import margin_advice
 from export.detectors.fitted import FeatureRows, FittedDetector, OnePart, fit_part
 from export.detectors.fused import Fused, fit_fused
@@ -135,7 +135,8 @@ def calibrate(
         features: ``(N, D)`` under each key, of in-distribution frames in the order of recording.
         split: roles of the frames, as :func:`export.calibration.frame_split.split_frames` gives them.
         options: of detector and thresholds.
-        choice: as :func:`export.calibration.detector_choice.choose_parts` gives it.
+        choice: as :func:`export.calibration.detector_choice.choose_parts` gives it, or for ``auto``
+            :func:`export.evaluation.automatic_choice.choose_automatically`.
         ood: of out-of-distribution frames, for a detector that needs them; they fit the detector of every fold.
         warnings: further reasons not to rely on the thresholds.
 
@@ -150,13 +151,11 @@ def calibrate(
                 f"expected finite features, frame {int(bad[0])} of the calibration frames gave NaN or infinity in {key}: "
                 "look at it, or drop it"
             )
-    if options.detector == AUTO:
-        choice = likeliest_density(choice, rows, split, options.seed)
 
     def fitted_on(indices: Indices) -> FittedDetector:
         own, names = {key: values[indices] for key, values in rows.items()}, split.names(indices)
         if choice.fused:
-            return fit_fused(choice.parts, own, names, seed=options.seed)
+            return fit_fused(choice.parts, own, names, weights=choice.weights, seed=options.seed)
         return OnePart(fit_part(choice.parts[0], own, names, ood, seed=options.seed))
 
     fold_detectors: list[FittedDetector] = []

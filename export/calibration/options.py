@@ -8,7 +8,6 @@ from pathlib import Path
 from export.calibration.operating_points import is_rate, operating_point_words, parse_operating_points
 from export.detectors.registry import (
     FUSED,
-    densities,
     detector_help,
     detector_names,
     detector_spec,
@@ -30,8 +29,10 @@ def detector_choices() -> tuple[str, ...]:
 
 
 def _detector_text() -> str:
-    choice = f"the likelier of {' and '.join(densities())} of the entropies, by in-distribution frames alone"
-    return f"{detector_help()}; {AUTO}: {choice}"
+    return (
+        f"{detector_help()}; {AUTO}: the best of a few, by frames of drives left out, degraded so that they hurt the "
+        "segmentation"
+    )
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,6 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         ]
         return np.concatenate(blocks)
 
-    def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Log-density of each row, nats; the same as :meth:`score_samples`, by the name that all densities share."""
-        return self.score_samples(X)
-
     def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
         """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
         return gaussian_log_density(rows, self.points_, self.bandwidth_, opset)

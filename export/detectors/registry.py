@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 
 class DetectorEstimator(Protocol):
-    """A scikit-learn estimator whose score has an ONNX form.
-
-    One whose specification has a ``density`` also has ``log_likelihood``, of the arguments of ``score_samples``: nats.
-    """
+    """A scikit-learn estimator whose score has an ONNX form."""
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Fit to ``(N, D)`` rows.
@@ -56,7 +53,6 @@ class DetectorSpec:
         fewest_frames: in-distribution frames that it can be fitted on, at least.
         needs_ood_frames: whether it is fitted on out-of-distribution frames as well, with labels 0 and 1.
         fits_drives: whether ``fit`` takes the drives of the rows as ``groups``.
-        density: its noun in the reason of ``auto``, which compares densities by likelihood; None for a detector that is none.
         torch_score: for TorchScript: makes the module from ``(B, D)`` float64 rows to the score ``(B,)`` of the fitted
             estimator; None where there is none.
         reads: kinds of the features that it reads by default, in order: of each kind the last that a network gives.
@@ -74,7 +70,6 @@ class DetectorSpec:
     fewest_frames: int
     needs_ood_frames: bool = False
     fits_drives: bool = False
-    density: str | None = None
     torch_score: Callable[[DetectorEstimator], nn.Module] | None = None
     reads: tuple[FeatureKind, ...] = (FeatureKind.ENTROPY,)
     accepts: tuple[tuple[FeatureKind, ...], ...] = ()
@@ -200,7 +195,6 @@ _SPECS = (
         build=_kernel_density,
         fewest_frames=10,
         fits_drives=True,
-        density="a kernel density",
         torch_score=_kernel_density_in_torch,
     ),
     DetectorSpec(
@@ -221,7 +215,6 @@ _SPECS = (
         unit=None,
         build=_mahalanobis,
         fewest_frames=2,
-        density="a Gaussian",
         torch_score=_mahalanobis_in_torch,
     ),
     DetectorSpec(
@@ -328,11 +321,6 @@ def detectors_on_ind_frames() -> tuple[str, ...]:
 def detectors_on_ood_frames() -> tuple[str, ...]:
     """Names of the detectors that are fitted on out-of-distribution frames as well."""
     return tuple(name for name, spec in DETECTORS.items() if spec.needs_ood_frames)
-
-
-def densities() -> tuple[str, ...]:
-    """Names of the detectors among which ``auto`` chooses."""
-    return tuple(name for name, spec in DETECTORS.items() if spec.density is not None)
 
 
 def detector_help() -> str:

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from export.pipeline.calibrate import calibrate_monitor
+from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
 from export.pipeline.options import ExportOptions
 from export.pipeline.reduce import reduce_monitor
@@ -49,6 +50,7 @@ def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> Expor
     reporter.stage("sampling the tap and converting to ONNX")
     sampled = sample_network(inputs)
     converted = convert_network(inputs, sampled)
+    sampled = choose_detector(inputs, sampled, converted, reporter)
     reporter.stage("fitting detector and thresholds")
     monitor = calibrate_monitor(inputs, sampled, converted, reporter)
     traced = trace_torchscript(inputs, sampled, monitor, reporter)

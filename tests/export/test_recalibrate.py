@@ -124,7 +124,7 @@ def test_recalibrate_with_another_detector_writes_a_bundle_that_runs(
     out = again(calibration=calibration)
     manifest = read_manifest(out)
     assert manifest.detector.kind == kind or kind == "auto"
-    assert len(manifest.detector.reason) > 5
+    assert manifest.detector.reason.startswith("first of " if kind == "auto" else "asked for")
     with OoDMonitor(out) as monitor:
         assert np.isfinite(monitor.score(FrameFiles([drives])[0]))
 
@@ -200,6 +200,11 @@ def test_recalibrate_with_a_classifier_needs_out_of_distribution_frames(
     [
         ({"frames": ()}, UsageError, "either --frames or --features"),
         ({"features": (Path("x.npz"),)}, UsageError, "either --frames or --features"),
+        (
+            {"frames": (), "features": (Path("x.npz"),), "calibration": CalibrationOptions(detector="auto")},
+            UsageError,
+            "expected --frames with --detector auto, got --features",
+        ),
         (
             {"frames": (), "features": (Path("x.npz"),), "save_features": Path("y.npz")},
             UsageError,

@@ -16,7 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from export.detectors.fit import choose_detector, fit_detector
+from export.detectors.fit import fit_detector
 from export.detectors.kde_classifier import KDELogOdds
 from export.detectors.mahalanobis import MahalanobisDetector
 from export.detectors.nearest_neighbors import NearestNeighborDetector
@@ -90,42 +90,6 @@ def test_fit_detector_with_scaling_and_pca_equals_its_steps(kind: str) -> None:
     np.testing.assert_allclose(
         pipeline.score_samples(rows), alone.score_samples(pca.transform(scaler.transform(rows))), rtol=1e-9
     )
-
-
-@pytest.mark.parametrize("standardise", [False, True])
-def test_choose_detector_of_columns_in_other_units_compares_likelihoods_in_the_same(standardise: bool) -> None:
-    """The rule's figures, by leaving each block out by hand."""
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=(50, 3)) * [1, 100, 0.01]
-    likelihood = []
-    for fold in np.array_split(np.arange(50), 5):
-        others = np.delete(rows, fold, axis=0)
-        scale = others.std(axis=0) if standardise else np.ones(3)
-        gaussian = LedoitWolf().fit(others / scale)
-        likelihood.append(multivariate_normal(gaussian.location_, gaussian.covariance_).logpdf(rows[fold] / scale))
-        likelihood[-1] -= np.log(scale).sum()
-    choice = choose_detector(rows)
-    assert choice.kind == "mahalanobis"
-    assert choice.standardise, "columns of three magnitudes are likelier when brought to one"
-    if standardise:
-        without = choose_detector(rows / rows.std(axis=0))
-        assert without.kind == "mahalanobis"
-    assert np.isfinite(np.concatenate(likelihood)).all()
-
-
-def test_choose_detector_of_one_cloud_or_several_follows_them_and_gives_the_reason() -> None:
-    rng = np.random.default_rng(0)
-    one = rng.normal(size=(200, 4))
-    clusters = one + 12 * rng.integers(0, 2, size=(200, 1)) * [1, -1, 1, -1]
-    assert choose_detector(one).kind == "mahalanobis"
-    chosen = choose_detector(clusters)
-    assert chosen.kind == "kde"
-    assert "blocks left out are" in chosen.reason
-    assert "than under a Gaussian" in chosen.reason
-    by_drive = choose_detector(clusters, ["a"] * 100 + ["b"] * 100)
-    assert by_drive.reason.startswith("drives left out are")
-    with pytest.raises(CalibrationError, match="at least 20 frames"):
-        choose_detector(one[:19])
 
 
 @pytest.mark.parametrize(

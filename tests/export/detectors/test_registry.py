@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate, export, search
-from export.detectors.fit import choose_detector, fit_detector
+from export.detectors.fit import fit_detector
 from export.detectors.fitted import PartOptions, fit_part
 from export.detectors.onnx_operators import COLUMN
 from export.detectors.registry import (
@@ -121,10 +121,6 @@ def test_new_detector_in_torchscript_is_refused(toy: str) -> None:
         check_options(options)
     with pytest.raises(ValueError, match="expected a detector with a form in torch, got deviation"):
         DetectorScore(fit_detector(toy, ROWS), TOY)
-
-
-def test_new_detector_without_a_density_is_not_chosen(toy: str) -> None:
-    assert choose_detector(ROWS).kind in ("kde", "mahalanobis")
 
 
 def test_detector_spec_of_an_unknown_name_lists_those_there_are() -> None:
