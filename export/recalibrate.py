@@ -179,18 +179,20 @@ def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
     The entropies are fed as they were measured: the graph of the scores is compared, not that of the entropies.
 
     Raises:
-        ParityError: a score is further from the detector's than the tolerance.
+        ParityError: a score, or the share of a part in it, is further from the detector's than the tolerance.
     """
     detector = monitor.calibration.detector
     session = cpu_session(scores_graph(detector, {key: features[key].shape[1] for key in detector.keys}))
     rows = {key: _with_midpoints(features[key]) for key in detector.keys}
     count = len(rows[detector.keys[0]])
-    scores = []
+    names = [value.name for value in session.get_outputs()]
+    got = []
     for start in range(0, count, _BLOCK):  # a density holds every point against every frame of a block
         block = {str(key): rows[key][start : start + _BLOCK] for key in detector.keys}
-        scores.append(session.run(["score"], block)[0])
-    expected = detector.score(rows)
-    worst, allowed = float(np.abs(np.concatenate(scores) - expected).max()), monitor.calibration.tolerance
+        given = dict(zip(names, session.run(names, block), strict=True))
+        got.append(np.column_stack([given["score"], given["parts"] if "parts" in given else given["score"]]))
+    expected = np.column_stack([detector.score(rows), detector.part_scores(rows)])
+    worst, allowed = float(np.abs(np.concatenate(got) - expected).max()), monitor.calibration.tolerance
     if not worst <= allowed:
         raise ParityError(
             f"expected the detector's graph within {allowed:.3g} of the estimator, got a difference of {worst:.3g}: "

@@ -129,7 +129,8 @@ def _is_fine(layers: Sequence[LayerInfo], name: str, example: Tensor) -> bool:
 def _middle_block(layers: Sequence[LayerInfo], chosen: Sequence[str]) -> str | None:
     """The last block that ends in the first half of the run of layers which the last chosen one closes; None where none does.
 
-    Of blocks inside one another the outermost counts, as in ``layer3`` before ``layer3.1`` before ``layer3.1.conv2``.
+    Only the least nested of the layers that end there count: ``layer3.1`` and not ``layer3.2.conv1`` behind it; nor
+    ``stages.0`` where ``reduce`` in front of the stages has the resolution already.
     """
     if not chosen:
         return None

@@ -22,6 +22,7 @@ from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate
 from export.detectors.fitted import OnePart
+from export.detectors.fused import Fused
 from export.errors import CalibrationError, ParityError, UsageError
 from export.features.files import load_features, save_features
 from export.features.frames import Features
@@ -239,6 +240,33 @@ def test_recalibrate_whose_detector_graph_is_wrong_writes_nothing(
     with pytest.raises(ParityError, match="detector's graph within"):
         recalibrate(RecalibrationOptions(FROZEN_BUNDLE, tmp_path / "new", (frames,), calibration=calibration))
     assert not (tmp_path / "new").exists()
+
+
+def test_recalibrate_whose_graph_mixes_up_the_parts_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sum is right, the shares stand under each other's names."""
+    frames = write_scenes(tmp_path / "frames", 40, seed=3, size=(32, 64))
+
+    def exchanged(detector: Fused, widths: dict[FeatureKey, int]) -> onnx.ModelProto:
+        order = [1, 0]
+        parts = tuple(detector.parts[i] for i in order)
+        return scores_graph(
+            Fused(parts, detector.centres[order], detector.scales[order], detector.weights[order]), widths
+        )
+
+    monkeypatch.setattr(module, "scores_graph", exchanged)
+    calibration = CalibrationOptions(parts=("mahalanobis@entropy", "knn@entropy"), rates={"10%": 0.1})
+    options = RecalibrationOptions(FROZEN_BUNDLE, tmp_path / "new", (frames,), calibration=calibration)
+    with pytest.raises(ParityError, match="detector's graph within"):
+        recalibrate(options)
+    assert not (tmp_path / "new").exists()
+    monkeypatch.undo()
+    recalibrate(options)
+    with OoDMonitor(tmp_path / "new") as monitor:
+        verdict = monitor.assess(FrameFiles([frames])[0])
+    assert list(verdict.parts) == ["entropy, mahalanobis", "entropy, knn"]
+    assert sum(verdict.parts.values()) == pytest.approx(verdict.score)
 
 
 def test_load_features_of_wrong_files_is_refused(bundle: Path, drives: Path, tmp_path: Path) -> None:

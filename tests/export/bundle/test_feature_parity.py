@@ -8,6 +8,7 @@ import onnxruntime as ort
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from export.bundle.feature_parity import (
     FEATURE_TOLERANCE,
@@ -16,7 +17,7 @@ from export.bundle.feature_parity import (
     measure_feature_parity,
 )
 from export.errors import ParityError
-from export.features.key import OUTPUT_FEATURES, FeatureKey
+from export.features.key import OUTPUT_FEATURES, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, MonitorOutputs, cpu_session, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.layers.preprocessing import Preprocessing
@@ -58,6 +59,28 @@ def form(case: str, change: FeatureKey | None = None, by: float = 0.0) -> Form:
         return outputs
 
     return run
+
+
+def test_values_of_a_feature_reference_are_those_of_torchs_own_operations() -> None:
+    """Of a layer that works in place behind another: the first one's output must be kept before it is overwritten."""
+    torch.manual_seed(3)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 5, 1)).eval()
+    energy, shares = FeatureKey.output_score(FeatureKind.ENERGY), FeatureKey(FeatureKind.CLASS_SHARE)
+    wanted = [FeatureKey.moments("0"), FeatureKey.moments("1"), energy, shares]
+    (frame,) = frames(1)
+    got = FeatureReference(PREPROCESSING, network, wanted).values(frame[None])
+    assert list(got) == wanted
+    with torch.inference_mode():
+        first = network[0](PREPROCESSING(torch.from_numpy(frame)[None])).double()
+        logits = network[2](first.float().relu())[0].double()
+    for key, output in zip(wanted, (first[0], first[0].relu()), strict=False):
+        cells = output.flatten(1)
+        expected = torch.cat([cells.mean(1), cells.std(1, correction=0).clamp(min=1e-5).log()])
+        np.testing.assert_allclose(got[key], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got[energy], -logits.logsumexp(0).mean(), rtol=1e-5)
+    counts = torch.bincount(logits.argmax(0).flatten(), minlength=5)
+    np.testing.assert_allclose(got[shares], counts / counts.sum(), rtol=1e-6)
+    assert not network[0]._forward_hooks, "the network is left as it was"
 
 
 @pytest.mark.parametrize("case", NETWORK_CASES)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import ModelProto
+from scipy.special import digamma
 
 from export.detectors.fitted import FittedDetector, OnePart, PartOptions, fit_part
 from export.detectors.fused import fit_fused
@@ -91,6 +92,16 @@ def test_features_graph_inputs_stand_in_the_order_of_the_parts() -> None:
     assert inputs_of(detector.keys) == ("logit_moments", "moments/layer1", "latent_samples")
     with pytest.raises(ValueError, match="got none of latent_samples"):
         features_graph(detector, {"logit_moments": (8,), "moments/layer1": (12,)})
+
+
+def test_features_graph_of_samples_that_coincide_takes_the_floor_of_the_distances() -> None:
+    """Entropies of k = 3 neighbours with a floor of 0.25 in place of the usual one, by the formula of the estimator."""
+    drive = recording(10)
+    part = fit_part(PartOptions("kde", (ENTROPY,)), drive.features, drive.drives)
+    model = features_graph(OnePart(part), drive.shapes, neighbors=3, min_dist=0.25)
+    same = np.zeros((2, 8, 5), np.float32)
+    expected = digamma(8) - digamma(3) + np.log(2 * 0.25)
+    np.testing.assert_allclose(run(model, {"latent_samples": same})["entropy"], expected, rtol=1e-6)
 
 
 def fitted_parts() -> tuple[Recording, FittedDetector]:

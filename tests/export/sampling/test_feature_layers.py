@@ -93,6 +93,22 @@ class Wrapper(nn.Module):
         return output
 
 
+class Stages(nn.Module):
+    """A stem, and blocks of four layers each that stay at a quarter of the input, to which the first one or ``down`` goes."""
+
+    def __init__(self, blocks: int, *, down_in_front: bool) -> None:
+        super().__init__()
+        self.stem = block(3, 8, stride=2)
+        self.down = block(8, 8, stride=2) if down_in_front else nn.Identity()
+        strides = [1 if down_in_front else 2, *[1] * (blocks - 1)]
+        self.stage = nn.Sequential(*(block(8, 8, stride=stride) for stride in strides))
+        self.tap, self.head = nn.Dropout2d(0.5), nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.tap(self.stage(self.down(self.stem(x)))))
+        return F.interpolate(logits, size=x.shape[-2:], mode="bilinear")
+
+
 def ends(network: nn.Module, example: Tensor = EXAMPLE) -> tuple[str, ...]:
     return last_of_each_resolution(list_layers(network, example))
 
@@ -153,3 +169,21 @@ def test_feature_layers_that_are_named_are_taken_once_each() -> None:
         resolve_feature_layers(network, EXAMPLE, ["dep"], ())
     with pytest.raises(TapError, match="expected each layer once, got 'deep' twice"):
         resolve_feature_layers(network, EXAMPLE, ["deep", "deep"], ())
+
+
+@pytest.mark.parametrize(("blocks", "middle"), [(2, "stage.0"), (6, "stage.2"), (8, "stage.3")])
+def test_feature_layers_of_a_long_stage_hold_the_last_block_of_its_first_half(blocks: int, middle: str) -> None:
+    """Of n blocks the k-th ends 4 k + 4 layers behind the stage's begin; the tap lies 4 n + 1 behind it."""
+    network = Stages(blocks, down_in_front=False).eval()
+    assert resolve_feature_layers(network, EXAMPLE, (), ("tap",)) == (middle,)
+
+
+def test_feature_layers_of_blocks_at_several_depths_hold_the_least_nested() -> None:
+    network = Stages(6, down_in_front=True).eval()
+    assert resolve_feature_layers(network, EXAMPLE, (), ("tap",)) == ("down",)
+
+
+def test_feature_layers_of_a_network_that_is_fine_throughout_are_fine_ones() -> None:
+    """Nothing is as coarse as a quarter of the input: a map that is there tells more than none."""
+    network = nn.Sequential(block(3, 6), block(6, 6), nn.Dropout2d(0.5), nn.Conv2d(6, 4, 1)).eval()
+    assert resolve_feature_layers(network, EXAMPLE, (), ("2",)) == ("0",)

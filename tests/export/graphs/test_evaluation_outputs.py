@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vehicle's graph is cut out of the one with every feature."""
+
+import numpy as np
+import onnx.parser
+import pytest
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from export.features.key import OUTPUT_FEATURES, FeatureKey
+from export.graphs.evaluation_outputs import evaluation_features, output_shapes, vehicle_graph
+from export.graphs.monitor_forms import cpu_session
+
+
+def evaluation_graph(*, segmented: bool = True) -> ModelProto:
+    """Two rows of three numbers to a class, if it is asked for, and three features, one with a constant of its own."""
+    segmentation = "uint8[batch] segmentation, " if segmented else ""
+    step = "index = ArgMax<axis = 1, keepdims = 0>(first) segmentation = Cast<to = 2>(index)" if segmented else ""
+    return onnx.parser.parse_model(f"""
+        <ir_version: 10, opset_import: ["" : 20]>
+        all (float[batch, 2, 3] frame) => ({segmentation}float[batch, 3] first, float[batch, 3] doubled, float[batch, 2] mean)
+        <int64[1] row = {{1}}, float two = {{2.0}}, int64[1] columns = {{2}}>
+        {{
+            first = ReduceMax<keepdims = 0>(frame, row)
+            doubled = Mul(first, two)
+            mean = ReduceMean<keepdims = 0>(frame, columns)
+            {step}
+        }}""")
+
+
+def frames() -> NDArray[np.float32]:
+    drawn: NDArray[np.float32] = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)
+    return drawn
+
+
+def test_vehicle_graph_gives_the_segmentation_first_and_features_in_the_detectors_order() -> None:
+    graph = vehicle_graph(evaluation_graph(), ["mean", "doubled"])
+    assert list(output_shapes(graph)) == ["segmentation", "mean", "doubled"]
+    assert output_shapes(graph) == {"segmentation": (), "mean": (2,), "doubled": (3,)}
+    got = cpu_session(graph).run(None, {"frame": frames()})
+    for value, right in zip(got, (frames().max(1).argmax(1), frames().mean(2), 2 * frames().max(1)), strict=True):
+        np.testing.assert_allclose(value, right, rtol=1e-6)
+
+
+def test_vehicle_graph_of_one_feature_has_no_node_and_no_constant_of_the_others() -> None:
+    graph = vehicle_graph(evaluation_graph(), ["mean"]).graph
+    assert {node.op_type for node in graph.node} == {"ReduceMean", "ReduceMax", "ArgMax", "Cast"}
+    assert {tensor.name for tensor in graph.initializer} == {"row", "columns"}
+
+
+def test_vehicle_graph_without_a_segmentation_gives_features_alone() -> None:
+    graph = vehicle_graph(evaluation_graph(segmented=False), ["first"])
+    assert list(output_shapes(graph)) == ["first"]
+    assert [node.op_type for node in graph.graph.node] == ["ReduceMax"]
+
+
+def test_vehicle_graph_of_a_feature_that_is_not_there_is_refused() -> None:
+    with pytest.raises(KeyError, match="third"):
+        vehicle_graph(evaluation_graph(), ["first", "third"])
+
+
+def test_evaluation_features_without_a_segmentation_are_those_of_layers() -> None:
+    of_layers = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"))
+    assert evaluation_features(["tap", "a/b"], segmented=False) == of_layers
+    assert evaluation_features(["tap", "a/b"], segmented=True) == (*of_layers, *OUTPUT_FEATURES)
