@@ -96,8 +96,11 @@ def _hurting(result: Evaluation) -> Iterator[str]:
             f" (shifts of which less than {FEW_HURT:.0%} of the frames hurt are left out)" if split is not None else ""
         )
         yield f"{blind_rule()}{few}: {_list([spot.sentence for spot in result.blind_spots])}."
+    elif split is not None and split.hurting_frames is None and all(shift.harm is not None for shift in result.shifts):
+        yield "Whether there are blind spots cannot be told by shifts that do not hurt: take severer ones."
     elif result.shifts:
-        yield f"No blind spots: of the frames that hurt no shift has more than {MISSED:.0%} missed at the threshold."
+        counted = "its frames" if split is None else "its frames that hurt"
+        yield f"No blind spots: no shift has more than {MISSED:.0%} of {counted} missed at the threshold."
 
 
 def _split(split: HurtingSplit) -> Iterator[str]:

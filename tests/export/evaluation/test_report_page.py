@@ -140,6 +140,23 @@ def test_summary_of_drives_of_one_frame_says_so(result: Evaluation) -> None:
     assert any("3 are few for that" in sentence for sentence in sentences)
 
 
+def test_summary_without_blind_spots_says_what_was_looked_at(result: Evaluation) -> None:
+    """Where nothing hurts there is nothing that could be missed: that is no good news."""
+    assert result.split is not None
+    caught = [replace(shift.frames, score=np.full_like(shift.frames.score, 1e9)) for shift in result.shifts]
+    shifts = tuple(replace(shift, frames=frames) for shift, frames in zip(result.shifts, caught, strict=True))
+    some = replace(result.split, hurting_frames=result.split.harmless_frames)
+    none = replace(result, shifts=shifts, split=some)
+    of_harmless = summary(replace(none, split=replace(result.split, hurting_frames=None)))
+    of_unknown = summary(replace(none, split=None))
+    assert "No blind spots: no shift has more than 20% of its frames that hurt missed at the threshold." in summary(
+        none
+    )
+    assert "No blind spots: no shift has more than 20% of its frames missed at the threshold." in of_unknown
+    assert not any("No blind spots" in sentence for sentence in of_harmless)
+    assert "Whether there are blind spots cannot be told by shifts that do not hurt: take severer ones." in of_harmless
+
+
 def test_report_page_of_shifts_of_unknown_harm_compares_the_scores_by_shift(bundle: Path, tmp_path: Path) -> None:
     clean, other = write_scenes(tmp_path / "a", 5, seed=6), write_scenes(tmp_path / "b", 6, seed=7)
     fitted = write_scenes(tmp_path / "c", 12, seed=8)
