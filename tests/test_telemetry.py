@@ -104,8 +104,13 @@ ENTRY_POINTS = {
     "tests": "import tests.conftest, onnxruntime",
     "tests/cuda/inside_wheel.py": "runpy.run_path('tests/cuda/inside_wheel.py')",
     "tests/cuda/inside_monitor.py": "runpy.run_path('tests/cuda/inside_monitor.py')",
-    **{path.name: f"runpy.run_path({str(path)!r}); import onnxruntime" for path in sorted(EXAMPLES.glob("*.py"))},
+    **{
+        path.name: f"sys.path.insert(0, {str(EXAMPLES)!r}); runpy.run_path({str(path)!r}); import onnxruntime"
+        for path in sorted(EXAMPLES.glob("*.py"))
+        if re.search(r"^(from|import) (export|lsood_runtime|onnxruntime|training)\b", path.read_text(), re.MULTILINE)
+    },
 }
+"""Scripts by name; of the examples those that import ONNX Runtime, by themselves or through a package."""
 OWN_VALUE = [
     f"os.environ[{VARIABLE!r}] = '0'; import {module}" for module in ("lsood_runtime", "export.precision.int8")
 ]

@@ -36,7 +36,7 @@ def resolve_feature_layers(
     if names:
         check_names(network, names)
         return tuple(names)
-    layers = list_layers(network, example[:1].expand(2, *example.shape[1:]))
+    layers = list_layers(network, example[:1].repeat(2, 1, 1, 1))
     ends = [i for i, layer in enumerate(layers) if layer.name in taps]
     before = layers[: ends[0] + 1] if ends else layers
     lasts = last_of_each_resolution(before)
