@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.calibration.options import CalibrationOptions
 from export.data import CamVid, FrameFiles
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import CAMVID
@@ -32,7 +33,8 @@ def test_camvid_splits_hold_the_published_frames_and_drives() -> None:
 
 def test_export_with_camvid_frames_scores_them(export_small: Callable[..., Path]) -> None:
     day = FrameFiles([*sorted((CAMVID / "train").glob("0016E5_*"))[:60]])
-    bundle = export_small(frames=tuple(day.paths))
+    calibration = CalibrationOptions(detector="kde", rates={"10%": 0.1})
+    bundle = export_small(frames=tuple(day.paths), calibration=calibration)
     manifest = read_manifest(bundle)
     assert (manifest.input.frame_height, manifest.input.frame_width) == (360, 480)
     assert manifest.parity.latent_max_abs < 1e-5
