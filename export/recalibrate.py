@@ -27,9 +27,9 @@ from export.features.files import check_features_file, load_features, save_featu
 from export.features.frames import Features
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
-from export.graphs.detector import features_graph, inputs_of, scores_graph
-from export.graphs.evaluation_outputs import EVALUATION, output_shapes, vehicle_graph
-from export.graphs.fused import FUSED_FILE, fused_graph
+from export.graphs.detector import scores_graph
+from export.graphs.evaluation_outputs import EVALUATION
+from export.graphs.fused import FUSED_FILE
 from export.graphs.monitor_forms import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
 from export.reporter import SILENT, Reporter
@@ -163,14 +163,8 @@ def _monitor(old: Bundle, calibration: CalibrationResult) -> CalibratedMonitor:
     """Build the graphs of the new bundle around the old network."""
     evaluation = load_graph(old.files[EVALUATION], old.weights)
     del evaluation.metadata_props[:]  # the old manifest
-    read = inputs_of(calibration.detector.keys)
     record = old.manifest.entropy
-    return CalibratedMonitor(
-        evaluation=evaluation,
-        segmentation=vehicle_graph(evaluation, read),
-        detector=features_graph(calibration.detector, output_shapes(evaluation), record.neighbors, record.min_dist),
-        calibration=calibration,
-    )
+    return CalibratedMonitor.around(evaluation, calibration, record.neighbors, record.min_dist)
 
 
 def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
@@ -208,13 +202,7 @@ def _with_midpoints(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonitor) -> RecalibrationResult:
     manifest, calibration = old.manifest, monitor.calibration
-    graphs = {
-        SEGMENTATION_FILE: monitor.segmentation,
-        DETECTOR_FILE: monitor.detector,
-        EVALUATION: monitor.evaluation,
-    }
-    if FUSED_FILE in manifest.files:
-        graphs[FUSED_FILE] = fused_graph(monitor.segmentation, monitor.detector)
+    graphs = monitor.graphs(fuse=FUSED_FILE in manifest.files)
     golden = score_golden_frames(
         two_graphs(cpu_session(graphs[SEGMENTATION_FILE]), cpu_session(graphs[DETECTOR_FILE])),
         old.golden.frames,

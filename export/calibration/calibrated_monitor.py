@@ -2,12 +2,16 @@
 """The graphs of a monitor together with the calibration that its detector comes from."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from onnx import ModelProto
 
 from export.calibration.calibrate import CalibrationResult
-from export.graphs.detector import inputs_of
-from export.graphs.evaluation_outputs import output_shapes
+from export.detectors.entropy_constants import MIN_DIST
+from export.graphs.detector import features_graph, inputs_of
+from export.graphs.evaluation_outputs import EVALUATION, output_shapes, vehicle_graph
+from export.graphs.fused import FUSED_FILE, fused_graph
+from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,33 @@ class CalibratedMonitor:
     segmentation: ModelProto
     detector: ModelProto
     calibration: CalibrationResult
+
+    @classmethod
+    def around(
+        cls, evaluation: ModelProto, calibration: CalibrationResult, neighbors: int, min_dist: float = MIN_DIST
+    ) -> Self:
+        """Cut the vehicle's graph out of ``evaluation.onnx``, and build the graph of the detector that reads it.
+
+        Args:
+            evaluation: the network with every feature.
+            calibration: the detector's.
+            neighbors: k of the entropies.
+            min_dist: floor of the distances between samples.
+        """
+        detector = calibration.detector
+        return cls(
+            evaluation=evaluation,
+            segmentation=vehicle_graph(evaluation, inputs_of(detector.keys)),
+            detector=features_graph(detector, output_shapes(evaluation), neighbors, min_dist),
+            calibration=calibration,
+        )
+
+    def graphs(self, *, fuse: bool) -> dict[str, ModelProto]:
+        """The graphs of a bundle by the names of their files; ``fuse`` adds network and detector in one."""
+        graphs = {SEGMENTATION_FILE: self.segmentation, DETECTOR_FILE: self.detector, EVALUATION: self.evaluation}
+        if fuse:
+            graphs[FUSED_FILE] = fused_graph(self.segmentation, self.detector)
+        return graphs
 
     @property
     def threshold(self) -> float:

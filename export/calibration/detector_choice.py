@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from export.calibration.options import AUTO, CalibrationOptions
-from export.detectors.fitted import PartOptions
+from export.detectors.fitted import PartOptions, keys_of
 from export.detectors.part_choice import (
     check_available,
     check_parts,
@@ -37,7 +37,7 @@ class DetectorChoice:
     @property
     def keys(self) -> tuple[FeatureKey, ...]:
         """All features that are read, each once."""
-        return tuple(dict.fromkeys(key for part in self.parts for key in part.keys))
+        return keys_of(self.parts)
 
 
 def choose_parts(options: CalibrationOptions, available: Sequence[FeatureKey], taps: Sequence[str]) -> DetectorChoice:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A detector of named features: one part, or several that are summed (:mod:`export.detectors.fused`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +78,11 @@ class Part:
         """Scores ``(N,)`` in the part's own unit; higher = further from the training distribution."""
         result: NDArray[np.float64] = -self.pipeline.score_samples(side_by_side(features, self.keys))
         return result
+
+
+def keys_of(parts: Iterable[PartOptions | Part]) -> tuple[FeatureKey, ...]:
+    """All features that parts read, each once, in the order in which the parts name them."""
+    return tuple(dict.fromkeys(key for part in parts for key in part.keys))
 
 
 class FittedDetector(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.detectors.cross_fit import FOLDS, deal_folds
-from export.detectors.fitted import FeatureRows, Part, PartOptions, fit_part
+from export.detectors.fitted import FeatureRows, Part, PartOptions, fit_part, keys_of
 from export.detectors.registry import FUSED
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
@@ -48,7 +48,7 @@ class Fused:
     @property
     def keys(self) -> tuple[FeatureKey, ...]:
         """All features that are read, each once, in the order in which the parts name them."""
-        return tuple(dict.fromkeys(key for part in self.parts for key in part.keys))
+        return keys_of(self.parts)
 
     def score(self, features: FeatureRows) -> NDArray[np.float64]:
         """Sum of the shares, ``(N,)``; higher = further from the training distribution."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from export.detectors.auroc import auroc
 from export.detectors.cross_fit import FOLDS, Fold, deal_folds
-from export.detectors.fitted import FeatureRows, FittedDetector, OnePart, PartOptions, fit_part
+from export.detectors.fitted import FeatureRows, FittedDetector, OnePart, PartOptions, fit_part, keys_of
 from export.detectors.fused import Fused, fit_fused
 from export.detectors.registry import FUSED, detector_spec
 from export.evaluation.hurting import AGREEMENT
@@ -40,7 +40,7 @@ class Candidate:
     @property
     def keys(self) -> tuple[FeatureKey, ...]:
         """All features that are read, each once."""
-        return tuple(dict.fromkeys(key for part in self.parts for key in part.keys))
+        return keys_of(self.parts)
 
     @property
     def needs_ood_frames(self) -> bool:

@@ -5,8 +5,6 @@ from export.calibration.calibrate import calibrate
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.detectors.fitted import FeatureRows
 from export.frames.files import FrameFiles
-from export.graphs.detector import features_graph, inputs_of
-from export.graphs.evaluation_outputs import output_shapes, vehicle_graph
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.measure import NetworkFeatures
 from export.pipeline.resolve import ExportInputs
@@ -37,9 +35,4 @@ def calibrate_monitor(
     ind = measured(inputs.frames, "calibrating")
     ood = None if inputs.ood is None else measured(inputs.ood, "out of distribution")
     calibration = calibrate(ind, inputs.split, options.calibration, sampled.choice, ood, inputs.warnings)
-    return CalibratedMonitor(
-        evaluation=converted.evaluation,
-        segmentation=vehicle_graph(converted.evaluation, inputs_of(keys)),
-        detector=features_graph(calibration.detector, output_shapes(converted.evaluation), options.neighbors),
-        calibration=calibration,
-    )
+    return CalibratedMonitor.around(converted.evaluation, calibration, options.neighbors)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collect the graphs of a bundle, and load them as runnable forms to check them."""
+"""Load the graphs of a bundle as runnable forms, to check them."""
 
 from collections.abc import Mapping
 
@@ -7,31 +7,13 @@ import onnxruntime as ort
 import torch
 from onnx import ModelProto
 
-from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.graphs.evaluation_outputs import EVALUATION
-from export.graphs.fused import FUSED_FILE, fused_graph
+from export.graphs.fused import FUSED_FILE
 from export.graphs.monitor_forms import Form, cpu_session, one_graph, two_graphs
 from export.graphs.noise import draws_noise, expose_noise
 from export.graphs.torchscript import traced_module
 from export.pipeline.sample import SampledNetwork
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE
-
-
-def monitor_graphs(monitor: CalibratedMonitor, *, fuse: bool) -> dict[str, ModelProto]:
-    """Collect the graphs of a monitor by the names of their files.
-
-    Args:
-        monitor: the graphs.
-        fuse: add the one that holds network and detector together.
-    """
-    graphs = {
-        SEGMENTATION_FILE: monitor.segmentation,
-        DETECTOR_FILE: monitor.detector,
-        EVALUATION: monitor.evaluation,
-    }
-    if fuse:
-        graphs[FUSED_FILE] = fused_graph(monitor.segmentation, monitor.detector)
-    return graphs
 
 
 def evaluation_form(graphs: Mapping[str, ModelProto], sampled: SampledNetwork) -> Form:

@@ -14,7 +14,7 @@ from export.graphs.evaluation_outputs import output_shapes
 from export.graphs.monitor_forms import Form
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.convert import ConvertedNetwork
-from export.pipeline.forms import monitor_graphs, runnable_forms
+from export.pipeline.forms import runnable_forms
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 from export.pipeline.verify import VerifiedMonitor
@@ -48,7 +48,7 @@ def reduce_monitor(
         """The monitor with the detector of the first fold, which the gate's frames did not fit."""
         shapes = output_shapes(monitor.evaluation)
         fold_detector = features_graph(monitor.calibration.fold_detector, shapes, options.neighbors)
-        return runnable_forms(monitor_graphs(replace(monitor, detector=fold_detector), fuse=False), sampled)[0]
+        return runnable_forms(replace(monitor, detector=fold_detector).graphs(fuse=False), sampled)[0]
 
     left_out = inputs.split.left_out
     fitted = np.delete(np.arange(len(frames)), left_out).tolist()
@@ -63,7 +63,7 @@ def reduce_monitor(
         noise=sampled.graph_noise,
         reporter=reporter,
     )
-    graphs = monitor_graphs(reduction.monitor, fuse=options.fuse)
+    graphs = reduction.monitor.graphs(fuse=options.fuse)
     forms = runnable_forms(graphs, sampled)
     check_agreement(forms, frames[0], sampled.site_noise.draw(), reduction.monitor.calibration.tolerance)
     return replace(verified, monitor=reduction.monitor, graphs=graphs, reduction=reduction)

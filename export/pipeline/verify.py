@@ -12,7 +12,7 @@ from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features
-from export.pipeline.forms import evaluation_form, monitor_graphs, runnable_forms
+from export.pipeline.forms import evaluation_form, runnable_forms
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 from export.pipeline.unseen_frames import unseen_frames
@@ -66,7 +66,7 @@ def verify_monitor(
         neighbors=options.neighbors,
         kind=options.segmentation,
     )
-    graphs = monitor_graphs(monitor, fuse=options.fuse)
+    graphs = monitor.graphs(fuse=options.fuse)
     unseen = list(unseen_frames(frames, inputs.split, PARITY_FRAMES))
     chosen = reporter.progress(unseen, "comparing with PyTorch", len(unseen))
     evaluation = evaluation_form(graphs, sampled)
