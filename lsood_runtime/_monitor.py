@@ -227,6 +227,32 @@ class OoDMonitor:
             parts=parts,
         )
 
+    def report_invalid(self, reason: str, *, stamp_ns: int | None = None) -> Assessment:
+        """Make the verdict on a frame that never became an image, such as one that could not be decoded: it is INVALID.
+
+        Args:
+            reason: why there is no image, in one sentence.
+            stamp_ns: as for :meth:`assess`.
+
+        Returns:
+            The verdict: no score, no segmentation, a latency of 0, since nothing ran.
+
+        Raises:
+            ValueError: the reason is empty.
+            ClosedError: the monitor was closed.
+        """
+        if not reason:
+            raise ValueError("expected a reason, got an empty text: say why there is no image")
+        return self._rule.verdict(
+            score=math.inf,
+            segmentation=None,
+            fault=reason,
+            provider=self._scorer.graphs.provider,
+            latency_ms=0.0,
+            stamp_ns=time.time_ns() if stamp_ns is None else stamp_ns,
+            parts=self._no_parts,
+        )
+
     def _parts(self, outcome: Outcome, index: int) -> Parts:
         if outcome.parts is None:
             return NO_PARTS

@@ -32,6 +32,9 @@ class Assessor(Protocol):
     ) -> Assessment:
         """Assess a frame that has waited since ``start``, of ``time.perf_counter()``."""
 
+    def report_invalid(self, reason: str, *, stamp_ns: int | None = None) -> Assessment:
+        """Make the INVALID verdict on a frame that never became an image."""
+
 
 class Stream:
     """Keeps the state of each camera; made by :meth:`OoDMonitor.stream`.
@@ -95,7 +98,26 @@ class Stream:
         camera: str = "camera",
     ) -> StreamAssessment:
         """Score a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
-        verdict = self._monitor.assess_since(start, frame, noise, stamp_ns=stamp_ns)
+        return self._follow(self._monitor.assess_since(start, frame, noise, stamp_ns=stamp_ns), frame, camera)
+
+    def report_invalid(self, reason: str, *, stamp_ns: int | None = None, camera: str = "camera") -> StreamAssessment:
+        """Take in a frame of a camera that never became an image, such as one that could not be decoded.
+
+        It is INVALID with that reason, and takes part in the alarm as any INVALID frame does.
+
+        Args:
+            reason: why there is no image, in one sentence.
+            stamp_ns: as for :meth:`assess`.
+            camera: its name.
+
+        Raises:
+            ValueError: the reason is empty.
+            ClosedError: the monitor was closed.
+        """
+        return self._follow(self._monitor.report_invalid(reason, stamp_ns=stamp_ns), None, camera)
+
+    def _follow(self, verdict: Assessment, frame: object, camera: str) -> StreamAssessment:
+        """Add the verdict on a frame to what is known of its camera."""
         with self._lock:
             state = self._cameras.get(camera)
             if state is None or verdict.stamp_ns < state.last_ns - _REWIND_NS:

@@ -130,6 +130,27 @@ def test_stream_invalid_frames_raise_the_alarm_and_no_error(toy_bundle: Path) ->
     assert "\n" not in str(results[-1])
 
 
+def test_stream_reported_frame_is_invalid_and_counts_for_the_alarm(toy_bundle: Path) -> None:
+    seen: list[StreamAssessment] = []
+    with OoDMonitor(toy_bundle, deadline_ms=1e-6) as monitor:
+        stream = monitor.stream(KOfN(2, 2), on_result=seen.append)
+        results = [stream.report_invalid("expected a JPEG, got 3 bytes", stamp_ns=i, camera="rear") for i in (5, 6)]
+        alone = monitor.report_invalid("expected a JPEG, got 3 bytes", stamp_ns=7)
+        with pytest.raises(ValueError, match="expected a reason"):
+            stream.report_invalid("")
+    assert [(r.verdict.state, r.verdict.is_ood, r.alarm, r.camera) for r in results] == [
+        (State.INVALID, True, False, "rear"),
+        (State.INVALID, True, True, "rear"),
+    ]
+    assert seen == results
+    assert (results[1].verdict.reason, results[1].since_ns) == ("expected a JPEG, got 3 bytes", 6)
+    assert (alone.score, alone.segmentation, alone.stamp_ns, alone.latency_ms) == (math.inf, None, 7, 0.0)
+    assert math.isnan(alone.p_value)
+    assert int(stream.drift("rear").counts.sum()) == 0
+    with pytest.raises(ClosedError):
+        monitor.report_invalid("nothing came")
+
+
 def test_stream_impossible_arguments_are_refused(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         with pytest.raises(ValueError, match="p-values down to"):
@@ -272,6 +293,9 @@ class ScriptedMonitor:
             latency_ms=0.0,
             stamp_ns=stamp_ns or 0,
         )
+
+    def report_invalid(self, reason: str, *, stamp_ns: int | None = None) -> Assessment:
+        raise NotImplementedError(reason)
 
 
 def test_stream_of_any_assessor_raises_and_clears_alarms() -> None:
