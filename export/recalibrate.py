@@ -22,9 +22,10 @@ from export.calibration.recalibration_options import RecalibrationOptions
 from export.detectors.fitted import FeatureRows
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
-from export.evaluation.automatic_choice import MeasuredFrame, choose_automatically, degraded_frames, spread
+from export.evaluation.automatic_choice import FITTED_FRAMES, MeasuredFrame, choose_automatically, degraded_frames
 from export.features.files import check_features_file, load_features, save_features
 from export.features.frames import Features
+from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.graphs.detector import scores_graph
@@ -143,7 +144,7 @@ def _choose(
         measured.split,
         options.calibration.seed,
     )
-    indices = spread(split.fitted)
+    indices = evenly_spaced(split.fitted, FITTED_FRAMES)
 
     def measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
         features = graphs(frame)

@@ -64,7 +64,7 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelPro
     carried = {name: value for name, value in asdict(manifest).items() if name not in ("evaluation", "files")}
     for name, graph in graphs.items():
         onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(carried, allow_nan=False)})
-        (folder / name).write_bytes(graph.SerializeToString())
+        (folder / name).write_bytes(graph.SerializeToString(deterministic=True))
     return seal_bundle(folder, manifest)
 
 

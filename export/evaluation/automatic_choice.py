@@ -21,6 +21,7 @@ from export.errors import CalibrationError
 from export.evaluation.detector_ranking import Candidate, CrossFit, Figures, ShiftedFrames
 from export.evaluation.hurting import CleanFrames
 from export.features.key import FeatureKey, FeatureKind
+from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.reporter import Reporter
 
@@ -28,10 +29,12 @@ CHOICE_SEVERITIES = (3, 5)
 _DEGRADED = 64
 """Frames that are degraded in every way."""
 
-_FITTED = 2000
+FITTED_FRAMES = 2000
 """Frames that the detectors are fitted on, to choose among them."""
 
 _FEWEST = 20
+_MARGIN = 0.01
+"""AUROC that a single part must be ahead by: what fuses parts sees kinds of shift as well that were not tried."""
 
 MeasuredFrame = tuple[Mapping[FeatureKey, NDArray[np.floating]], NDArray[np.uint8] | None]
 """``(D,)`` of each feature, and the class map where there is one."""
@@ -50,12 +53,6 @@ class _Ranked:
     weights: tuple[float, ...] | None = None
 
 
-def spread(indices: NDArray[np.int64], count: int = _FITTED) -> NDArray[np.int64]:
-    """Take at most so many of some indices, evenly spaced."""
-    places = np.linspace(0, len(indices) - 1, min(len(indices), count)).round().astype(np.int64)
-    return np.asarray(indices[np.unique(places)], np.int64)
-
-
 def degraded_frames(
     files: FrameFiles, chosen: NDArray[np.int64], measure: Measure, seed: int, reporter: Reporter
 ) -> tuple[ShiftedFrames, ...]:
@@ -68,7 +65,7 @@ def degraded_frames(
         seed: of the degradations.
         reporter: told how far this has come.
     """
-    places = spread(np.arange(len(chosen)), _DEGRADED)
+    places = evenly_spaced(np.arange(len(chosen)), _DEGRADED)
     clean = CleanFrames()
     segmented = True
     for place in places:
@@ -120,13 +117,12 @@ def choose_automatically(
     ranked = list(_of_candidates(cross_fit, default))
     fused = next((one for one in ranked if one.candidate.detector == FUSED), None)
     learnt = None if fused is None else _learnt(cross_fit, fused.candidate, drives, seed)
-    if fused is not None and learnt is not None and learnt.learnt:
+    if fused is not None and learnt is not None and learnt.learnt and np.count_nonzero(learnt.weights) > 1:
         gain = float(np.mean([row.learnt - row.equal for row in learnt.table]))
-        ranked.append(
-            _Ranked("fused, learnt weights", fused.candidate, fused.hurting + gain, fused.figures, learnt.weights)
-        )
+        hurting = min(fused.hurting + gain, 1.0)
+        ranked.append(_Ranked("fused, learnt weights", fused.candidate, hurting, fused.figures, learnt.weights))
     ranked.sort(key=lambda one: (-one.hurting, -one.figures.all_cells))
-    best = ranked[0]
+    best = _preferred(ranked)
     for one in ranked:
         kind, least = one.figures.worst
         reporter.stage(f"  {one.hurting:.3f} on shifts that hurt, {kind} {least:.2f} the worst kind: {one.name}")
@@ -137,7 +133,7 @@ def choose_automatically(
     return DetectorChoice(
         parts,
         fused=best.candidate.detector == FUSED,
-        reason=_reason(ranked, learnt if best.candidate.detector == FUSED else None),
+        reason=_reason(ranked, best, learnt if best.candidate.detector == FUSED else None),
         weights=weights,
     )
 
@@ -161,8 +157,14 @@ def _learnt(cross_fit: CrossFit, fused: Candidate, drives: Sequence[str], seed: 
     return learn_weights(ind, drives, shifts, seed=seed) if len(shifts) > 1 else None
 
 
-def _reason(ranked: Sequence[_Ranked], learnt: LearntWeights | None) -> str:
-    best, figures = ranked[0], ranked[0].figures
+def _preferred(ranked: Sequence[_Ranked]) -> _Ranked:
+    """The first that fuses parts, where it is at most the margin behind the first of all; otherwise that one."""
+    near = (one for one in ranked if one.candidate.detector == FUSED and one.hurting >= ranked[0].hurting - _MARGIN)
+    return next(near, ranked[0])
+
+
+def _reason(ranked: Sequence[_Ranked], best: _Ranked, learnt: LearntWeights | None) -> str:
+    figures, first = best.figures, ranked[0]
     hurting = sum(cell.hurts for cell in figures.cells)
     shifts = (
         f"the {hurting} of {len(figures.cells)} degradations that hurt the segmentation"
@@ -170,9 +172,13 @@ def _reason(ranked: Sequence[_Ranked], learnt: LearntWeights | None) -> str:
         else f"{len(figures.cells)} degradations, of which none hurts the segmentation"
     )
     kind, least = figures.worst
+    place, other = f"first of {len(ranked)}", f"next {ranked[1].name}, {ranked[1].hurting:.3f}"
+    if best is not first:
+        place = f"several parts, at most {_MARGIN:g} behind the first of {len(ranked)}"
+        other = f"the first {first.name}, {first.hurting:.3f}"
     return (
-        f"first of {len(ranked)} on drives left out, mean AUROC {best.hurting:.3f} on {shifts} ({kind} the worst, "
-        f"{least:.2f}); next {ranked[1].name}, {ranked[1].hurting:.3f}; each kind left out in turn, the first by the others "
+        f"{place} on drives left out, mean AUROC {best.hurting:.3f} on {shifts} ({kind} the worst, "
+        f"{least:.2f}); {other}; each kind left out in turn, the first by the others "
         f"tells it with {_kinds_left_out(ranked):.3f}" + (f"; {learnt.reason}" if learnt is not None else "")
     )
 

@@ -15,6 +15,7 @@ from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
 from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
+from export.frames.evenly_spaced import evenly_spaced
 
 _CURVES = 8
 _OTHERS = 4
@@ -147,11 +148,8 @@ def pacmap_chart(result: Evaluation) -> str:
 
     def draw(axes: Axes) -> None:
         ood = np.concatenate([shift.frames.entropy for shift in result.shifts])
-        sides = [
-            rows[np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).astype(int)]
-            for rows in (result.ind.entropy, ood)
-        ]
-        plot_samples_pacmap(*sides, axes=axes, seed=result.options.seed)
+        ind, ood = (rows[evenly_spaced(np.arange(len(rows)), _POINTS)] for rows in (result.ind.entropy, ood))
+        plot_samples_pacmap(ind, ood, axes=axes, seed=result.options.seed)
         axes.legend(fontsize=7, frameon=False)
 
     return _svg(draw)

@@ -4,7 +4,8 @@
 from dataclasses import replace
 
 from export.calibration.options import AUTO
-from export.evaluation.automatic_choice import choose_automatically, degraded_frames, spread
+from export.evaluation.automatic_choice import FITTED_FRAMES, choose_automatically, degraded_frames
+from export.frames.evenly_spaced import evenly_spaced
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.measure import NetworkFeatures
 from export.pipeline.resolve import ExportInputs
@@ -25,7 +26,7 @@ def choose_detector(
         return sampled
     reporter.stage("choosing a detector")
     measure = NetworkFeatures(sampled, converted, sampled.choice.keys, options.neighbors, segmented=True)
-    chosen = spread(split.fitted)
+    chosen = evenly_spaced(split.fitted, FITTED_FRAMES)
     ind = measure.of(inputs.frames, chosen.tolist(), "choosing", reporter)
     shifts = degraded_frames(inputs.frames, chosen, measure, options.seed, reporter)
     choice = choose_automatically(sampled.choice, ind, split.names(chosen), shifts, options.seed, reporter)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.calibration.frame_split import FrameSplit
+from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 
 
@@ -20,7 +21,6 @@ def unseen_frames(frames: FrameFiles, split: FrameSplit, count: int) -> Iterator
         split: their roles.
         count: how many; fewer where there are not so many.
     """
-    scored = split.scored
-    for position in np.linspace(0, len(scored) - 1, min(count, len(scored))).round().astype(int):
-        frame = frames[int(scored[position])]
+    for index in evenly_spaced(split.scored, count):
+        frame = frames[int(index)]
         yield np.ascontiguousarray(frame[:, ::-1]) if split.refitted else frame

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from export.anomalies.frame_set import FrameSource
 from export.detectors.auroc import auroc
+from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseSource
@@ -58,8 +59,7 @@ class PrecisionGate:
         seed: int,
         reporter: Reporter,
     ) -> None:
-        spread = np.linspace(0, len(left_out) - 1, min(FRAMES, len(left_out))).round().astype(int)
-        chosen = tuple(int(i) for i in left_out[spread])
+        chosen = tuple(map(int, evenly_spaced(left_out, FRAMES)))
         self.sets = [FrameSource("in distribution", files, chosen)]
         self.sets += [FrameSource(kind, files, chosen, kind, severity, seed) for kind, severity in SHIFTS]
         self._noise = [noise.draw() for _ in range(len(self))]

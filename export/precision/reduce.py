@@ -16,6 +16,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.detectors.entropy import latent_entropy
 from export.errors import ParityError
+from export.frames.evenly_spaced import evenly_spaced
 from export.graphs.monitor_forms import Form, MonitorOutputs, class_maps, cpu_session, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.precision.float16 import to_float16
@@ -85,7 +86,7 @@ def reduce_precision(
     if options.kind == FLOAT16:
         reduction = reduced(to_float16(float32.evaluation))
     else:
-        spread = np.linspace(0, len(fitted) - 1, min(RANGE_FRAMES, len(fitted))).round().astype(int)
+        spread = evenly_spaced(np.arange(len(fitted)), RANGE_FRAMES)
         cases = ((fitted[int(i)][None], noise.draw()) for i in spread)
         quantiser = Quantiser(float32.evaluation, options.kind, reporter.progress(cases, "ranges", len(spread)))
 

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 
 from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.records import LATENT_SAMPLES
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
     operating_point_sentence,
@@ -14,7 +15,7 @@ from lsood_runtime._bundle.sentences import (
 
 def describe(manifest: Manifest) -> str:
     """Format the metadata of a bundle, one line for each subject."""
-    contract, segmentation, masks = manifest.input, manifest.segmentation, manifest.masks
+    contract, segmentation = manifest.input, manifest.segmentation
     calibration, parity = manifest.calibration, manifest.parity
     scores = calibration.scores
     picked = {share: scores[round(share * (len(scores) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)}
@@ -28,11 +29,8 @@ def describe(manifest: Manifest) -> str:
         "segmentation": "none"
         if segmentation.kind == "none"
         else f"{segmentation.kind}, {segmentation.num_classes} classes, {segmentation.height} x {segmentation.width}",
-        "tap": f"{', '.join(manifest.tap.layers)}: {manifest.tap.channels} dimensions",
-        "masks": f"{masks.count} {masks.mode}, seed {masks.seed}, drop probability {masks.drop_prob}, "
-        f"block {masks.block_size}",
+        **_of_sampling(manifest),
         "features": ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in manifest.features.items()),
-        "entropy": f"{manifest.entropy.neighbors} neighbours, distances from {manifest.entropy.min_dist:g}",
         "detector": detector_sentence(manifest.detector),
         **{f"part {part.name}": part_sentence(part) for part in manifest.detector.parts},
         "chosen because": manifest.detector.reason,
@@ -56,6 +54,19 @@ def describe(manifest: Manifest) -> str:
     }
     width = max(map(len, lines))
     return "".join(f"{subject:<{width}} {text}\n" for subject, text in lines.items())
+
+
+def _of_sampling(manifest: Manifest) -> dict[str, str]:
+    """Tap, masks and entropies; nothing where the detector reads no latent samples."""
+    if LATENT_SAMPLES not in manifest.features:
+        return {}
+    masks = manifest.masks
+    return {
+        "tap": f"{', '.join(manifest.tap.layers)}: {manifest.tap.channels} dimensions",
+        "masks": f"{masks.count} {masks.mode}, seed {masks.seed}, drop probability {masks.drop_prob}, "
+        f"block {masks.block_size}",
+        "entropy": f"{manifest.entropy.neighbors} neighbours, distances from {manifest.entropy.min_dist:g}",
+    }
 
 
 def _numbers(values: Iterable[float]) -> str:

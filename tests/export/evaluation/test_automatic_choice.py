@@ -18,7 +18,6 @@ from export.evaluation.automatic_choice import (
     CHOICE_SEVERITIES,
     choose_automatically,
     degraded_frames,
-    spread,
 )
 from export.evaluation.detector_ranking import ShiftedFrames
 from export.features.key import FeatureKey, FeatureKind
@@ -62,14 +61,25 @@ def moved(kind: str, ind: dict[FeatureKey, NDArray[np.float64]], agreement: floa
 
 def test_choose_automatically_takes_the_part_that_alone_tells_the_shifts_and_says_why() -> None:
     ind, lines = features(), Lines()
-    shifts = [moved(kind, ind, 0.5, layer=5.0) for kind in ("fog", "mud")]
+    shifts = [moved(kind, ind, 0.5, layer=2.0, energy=-4.0) for kind in ("fog", "mud")]  # the logits look more certain
+    for shift in shifts:
+        shift.values[ENTROPY][:] = 0  # and the entropies usual, so that their sum hides what the layer tells
     chosen = choose_automatically(DEFAULT, ind, DRIVES, shifts, 0, lines)
     assert not chosen.fused
     assert chosen.parts == (PartOptions("mahalanobis", (LAYER,)),)
-    assert chosen.reason.startswith("first of 4")
+    assert chosen.reason.startswith("first of 5 on drives left out")
     assert "the 2 of 2 degradations that hurt the segmentation" in chosen.reason
     assert len(lines.lines) >= 4
     assert lines.lines[0].endswith("moments/layer1, mahalanobis")
+
+
+def test_choose_automatically_prefers_the_fused_detector_where_a_part_is_hardly_ahead() -> None:
+    ind, lines = features(), Lines()
+    chosen = choose_automatically(DEFAULT, ind, DRIVES, [moved("fog", ind, 0.5, layer=8.0)], 0, lines)
+    assert chosen.fused
+    assert lines.lines[0].endswith("moments/layer1, mahalanobis")
+    assert chosen.reason.startswith("several parts, at most 0.01 behind the first of ")
+    assert "the first moments/layer1, mahalanobis, 1.000" in chosen.reason
 
 
 def test_choose_automatically_fuses_where_every_part_tells_another_shift() -> None:
@@ -138,8 +148,3 @@ def test_degraded_frames_are_measured_in_every_way_and_compared_with_the_clean_c
     same = [((a[..., 0] > 100) == (files[int(i)][..., 0] > 100)).mean() for a, i in zip(degraded, chosen, strict=True)]
     assert fog.agreement is not None
     np.testing.assert_allclose(fog.agreement, same)
-
-
-def test_spread_of_many_indices_is_even_and_of_few_all_of_them() -> None:
-    np.testing.assert_array_equal(spread(np.arange(10, 20)), np.arange(10, 20))
-    np.testing.assert_array_equal(spread(np.arange(0, 100, 10), 4), [0, 30, 60, 90])
