@@ -18,7 +18,7 @@ from lsood_runtime._cli.timeline import Point, Timeline
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._exceptions import MediaError
-from lsood_runtime._media.sources import SourceFrame
+from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 
@@ -61,10 +61,12 @@ class Outputs:
         """
         for file in self._files:
             file.write(row if self._options.parts else without_parts(row))
-        image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
         alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
         if self._timeline is not None:
             self._timeline.add(source.camera, Point(source.stamp_ns, verdict.score, verdict.state, alarm))
+        if source.image is None:
+            return
+        image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
         if self._thumbnails is not None:
             title = f"{Path(source.name).name}\nscore {verdict.score:.3f}, {verdict.state.value.replace('_', ' ')}"
             self._thumbnails.add(source.camera, source.stamp_ns, verdict.score, title, image)

@@ -21,7 +21,7 @@ from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
 from lsood_runtime._inference.frame_check import check_named_frame
-from lsood_runtime._media.sources import find_sources, name_width, read_sources
+from lsood_runtime._media.sources import SourceReader, find_sources, name_width
 from lsood_runtime._monitor import OoDMonitor
 
 _EPILOG = """\
@@ -82,9 +82,12 @@ def _verdicts(
     counter: FrameCounter,
 ) -> Iterator[tuple[str, Assessment]]:
     contract = monitor.manifest.input
-    for source in read_sources(sources, contract.channels, options.fps, options.topic):
-        check_named_frame(source.name, source.image, contract)
-        verdict = monitor.assess(source.image, stamp_ns=source.stamp_ns)
+    for source in SourceReader(sources, contract.channels, options.fps, options.topic, strict=True):
+        if source.image is None:
+            verdict = monitor.report_invalid(source.fault, stamp_ns=source.stamp_ns)
+        else:
+            check_named_frame(source.name, source.image, contract)
+            verdict = monitor.assess(source.image, stamp_ns=source.stamp_ns)
         tally.add(verdict)
         outputs.add(source, verdict, {"frame": source.name, "camera": source.camera, **verdict.asdict()}, None)
         counter.show(tally.count)

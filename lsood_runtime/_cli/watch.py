@@ -22,7 +22,8 @@ from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._exceptions import MediaError
-from lsood_runtime._media.sources import SourceFrame, find_sources, read_sources
+from lsood_runtime._media.source_frame import SourceFrame
+from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._stream.stream import Stream
@@ -73,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
         onsets = 0
         alarmed: set[str] = set()
         try:
-            for source in read_sources(sources, monitor.manifest.input.channels, options.fps, options.topic):
-                result = stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
+            channels = monitor.manifest.input.channels
+            for source in SourceReader(sources, channels, options.fps, options.topic, strict=True):
+                result = _judge(stream, source)
                 row: Row = {"frame": source.name, **result.asdict()}
                 tally.add(result.verdict)
                 outputs.add(source, result.verdict, row, result)
@@ -105,6 +107,12 @@ def _start(monitor: OoDMonitor, options: argparse.Namespace) -> tuple[Stream, in
         return monitor.stream(options.alarm), delay
     except ValueError as error:
         raise MediaError(f"this alarm cannot work with this bundle: {error}") from error
+
+
+def _judge(stream: Stream, source: SourceFrame) -> StreamAssessment:
+    if source.image is None:
+        return stream.report_invalid(source.fault, stamp_ns=source.stamp_ns, camera=source.camera)
+    return stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
 
 
 def _event(source: SourceFrame, result: StreamAssessment) -> str:

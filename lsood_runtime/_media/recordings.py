@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._media.source_frame import SourceFrame
 
 RECORDING_SUFFIXES = (".mcap", ".bag", ".db3")
 _BAG_METADATA = "metadata.yaml"
@@ -20,9 +20,7 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() in RECORDING_SUFFIXES if path.is_file() else (path / _BAG_METADATA).is_file()
 
 
-def read_recording(
-    path: Path, channels: str, topics: Sequence[str] = ()
-) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+def read_recording(path: Path, channels: str, topics: Sequence[str] = ()) -> Iterator[SourceFrame]:
     """Read the images of a recorded drive in the order of recording.
 
     Args:
@@ -31,8 +29,7 @@ def read_recording(
         topics: to read; empty for every topic of images.
 
     Yields:
-        Topic, stamp in nanoseconds, and the ``(H, W, 3)`` uint8 frame. The stamp is the header's; where that is zero, the
-        time of recording.
+        Frames whose camera is their topic. The stamp is the header's; where that is zero, the time of recording.
 
     Raises:
         MediaError: no recording, one without such topics, or an image that cannot be decoded; the message names it.
@@ -60,7 +57,8 @@ def read_recording(
                 message: Any = reader.deserialize(raw, connection.msgtype)
                 frame = np.asarray(message_to_cvimage(message, f"{channels}8"), np.uint8)
                 stamp = message.header.stamp
-                yield connection.topic, stamp.sec * 1_000_000_000 + stamp.nanosec or recorded_ns, frame
+                stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec or recorded_ns
+                yield SourceFrame(f"{path}#{i:06d}", connection.topic, stamp_ns, frame)
     except MediaError:
         raise
     except Exception as error:  # rosbags, its storage plugins and OpenCV raise a dozen types for damaged files

@@ -4,30 +4,19 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._media.files import VIDEO_SUFFIXES, find_media, read_frames, video_rate
 from lsood_runtime._media.recordings import is_recording, read_recording
+from lsood_runtime._media.source_frame import SourceFrame
 
 DEVICE = re.compile(r"camera:(\d+)")
 CAMERA = "camera"
 _NANOSECONDS = 1e9
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SourceFrame:
-    """A frame with its name, its camera, and its stamp in nanoseconds; ``image`` is ``(H, W, 3)`` uint8."""
-
-    name: str
-    camera: str
-    stamp_ns: int
-    image: NDArray[np.uint8]
 
 
 def find_sources(sources: Sequence[str]) -> list[str]:
@@ -49,30 +38,80 @@ def name_width(source: str) -> int:
     return len(source) + (len("#000000") if many else 0)
 
 
-def read_sources(
-    sources: Sequence[str], channels: str, images_per_second: float, topics: Sequence[str] = ()
-) -> Iterator[SourceFrame]:
-    """Read the frames of all sources, one after the other.
+class SourceReader:
+    """Iterates over the frames of all sources, one source after the other; one that fails does not end the others.
 
     Images and videos carry no time of day: their stamps count from 0 through all of them, at ``images_per_second`` for images
-    and at the container's rate for videos. Recordings have stamps of their own, a camera has the clock's.
+    and at the container's rate for videos. Recordings have stamps of their own, a camera has the clock's. A frame that cannot
+    be read comes as one with a fault.
 
-    Raises:
-        MediaError: a source cannot be read; the message names it.
+    Args:
+        sources: as :func:`find_sources` lists them.
+        channels: ``rgb`` or ``bgr``, the order to give.
+        images_per_second: for the stamps of images.
+        topics: of recordings; empty for every topic of images.
+        strict: raise the first fault or failure in place of going on.
+
+    Attributes:
+        failures: why a source could not be read, or not to its end; one message a source.
     """
-    clock = 0.0
-    for source in sources:
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        channels: str,
+        images_per_second: float,
+        topics: Sequence[str] = (),
+        *,
+        strict: bool = False,
+    ) -> None:
+        self._sources, self._channels, self._topics, self._strict = sources, channels, topics, strict
+        self._images_per_second = images_per_second
+        self.failures: list[str] = []
+        self._clock = 0.0
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """The frames in order.
+
+        Raises:
+            MediaError: with ``strict``, a source or a frame that cannot be read; the message names it.
+        """
+        for source in self._sources:
+            try:
+                for frame in self._read(source):
+                    if frame.fault and self._strict:
+                        raise MediaError(frame.fault)
+                    yield frame
+            except MediaError as error:
+                if self._strict:
+                    raise
+                self.failures.append(str(error))
+
+    def _read(self, source: str) -> Iterator[SourceFrame]:
         device, path = DEVICE.fullmatch(source), Path(source)
         if device:
-            yield from _camera(int(device.group(1)), channels)
-        elif is_recording(path):
-            for i, (topic, stamp_ns, image) in enumerate(read_recording(path, channels, topics)):
-                yield SourceFrame(f"{source}#{i:06d}", topic, stamp_ns, image)
-        else:
-            rate = video_rate(path) or images_per_second
-            for name, image in read_frames(path, channels):
-                yield SourceFrame(name, CAMERA, round(clock * _NANOSECONDS), image)
-                clock += 1 / rate
+            return _camera(int(device.group(1)), self._channels)
+        if is_recording(path):
+            return read_recording(path, self._channels, self._topics)
+        return self._video(path) if path.suffix.lower() in VIDEO_SUFFIXES else self._image(path)
+
+    def _video(self, path: Path) -> Iterator[SourceFrame]:
+        rate = video_rate(path) or self._images_per_second
+        for name, image in read_frames(path, self._channels):
+            yield SourceFrame(name, CAMERA, self._tick(rate), image)
+
+    def _image(self, path: Path) -> Iterator[SourceFrame]:
+        try:
+            for name, image in read_frames(path, self._channels):
+                yield SourceFrame(name, CAMERA, self._tick(self._images_per_second), image)
+        except MediaError as error:
+            yield SourceFrame(str(path), CAMERA, self._tick(self._images_per_second), None, str(error))
+
+    def _tick(self, rate: float) -> int:
+        """The stamp of the next image or video frame."""
+        stamp_ns = round(self._clock * _NANOSECONDS)
+        self._clock += 1 / rate
+        return stamp_ns
 
 
 def _camera(number: int, channels: str) -> Iterator[SourceFrame]:

@@ -27,10 +27,10 @@ def test_read_recording_every_kind_gives_frames_and_stamps(tmp_path: Path, kind:
     for channels in ("rgb", "bgr"):
         read = list(read_recording(path, channels))
         expected = sorted(records, key=lambda record: record[2])
-        assert [(topic, stamp) for topic, stamp, _ in read] == [
+        assert [(frame.camera, frame.stamp_ns) for frame in read] == [
             (topic, stamp or recorded) for topic, stamp, recorded, _ in expected
         ]
-        for (*_, frame), (*_, original) in zip(read, expected, strict=True):
-            np.testing.assert_array_equal(frame, original if channels == "rgb" else original[..., ::-1])
+        for frame, (*_, original) in zip(read, expected, strict=True):
+            np.testing.assert_array_equal(frame.image, original if channels == "rgb" else original[..., ::-1])
     only = list(read_recording(path, "rgb", ["/rear/image_raw"]))
-    assert {topic for topic, *_ in only} == {"/rear/image_raw"}
+    assert {frame.camera for frame in only} == {"/rear/image_raw"}
