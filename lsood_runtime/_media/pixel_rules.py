@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user states about pixels where a file or a message does not: their order, depth, colour space, and grey."""
+
+from dataclasses import dataclass
+
+from lsood_runtime._media.encodings import named_encodings
+
+YUV_SPACES = ("bt601", "bt601-full", "bt709", "bt709-full")
+"""Matrices of YUV, with limited range (luma 16 to 235) or full range (0 to 255)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRules:
+    """How pixels are read that do not say it themselves.
+
+    Args:
+        encodings: stand for encodings that name no channels, such as ``bgr8`` for 8UC3 and ``mono8`` for 8UC1; the first of
+            the same bytes a pixel is taken. An encoding that names its channels is never replaced.
+        grey: read images of one channel as three equal ones; they are refused otherwise.
+        bits: of the 16 that hold a value, how many it uses, counted from the lowest: 12 for a sensor of 12 bits, 16 where
+            values reach 65535. None refuses values of 16 bits.
+        yuv: one of :data:`YUV_SPACES`; None for ``bt601``, and frames that cannot be of limited range are refused.
+
+    Raises:
+        ValueError: no such encoding, number of bits or colour space.
+    """
+
+    encodings: tuple[str, ...] = ()
+    grey: bool = False
+    bits: int | None = None
+    yuv: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.encodings if name.lower() not in named_encodings()]
+        if unknown:
+            raise ValueError(f"expected encodings of {', '.join(named_encodings())}, got {unknown[0]!r}: choose one")
+        if self.bits is not None and not 9 <= self.bits <= 16:
+            raise ValueError(f"expected 9 to 16 bits a value, got {self.bits}: leave it out for 8")
+        if self.yuv not in (None, *YUV_SPACES):
+            raise ValueError(f"expected YUV of {', '.join(YUV_SPACES)}, got {self.yuv!r}: choose one")
+
+
+AS_STATED = PixelRules()
+"""Nothing is added to what files and messages say."""
