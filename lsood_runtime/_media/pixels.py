@@ -95,9 +95,8 @@ def _packed(
             raise FrameError(f"expected a colour image, got {encoding}: accept grey images with --grey")
         values = np.repeat(values[..., None], 3, axis=-1)
     else:
-        values = values.reshape(len(rows), width, known.samples)[
-            ..., slice(3) if known.order[0] == "r" else slice(2, None, -1)
-        ]
+        colours = values.reshape(len(rows), width, known.samples)
+        values = colours[..., :3] if known.order.startswith("rgb") else colours[..., 2::-1]
     return eight_bits(values, rules.bits) if known.bits > 8 else values
 
 
