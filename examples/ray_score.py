@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lsood_runtime import LsoodError, MediaError, OoDMonitor
-from lsood_runtime.offline import IMAGE_SUFFIXES, read_frames
+from lsood_runtime.offline import IMAGE_SUFFIXES, natural_order, read_frames, visible
 
 Columns = dict[str, Any]
 
@@ -51,8 +51,8 @@ def find_images(folders: Sequence[Path]) -> list[dict[str, str]]:
     images = [
         {"path": str(path)}
         for folder in folders
-        for path in sorted(folder.iterdir() if folder.is_dir() else ())
-        if path.suffix.lower() in IMAGE_SUFFIXES
+        for path in natural_order(folder.iterdir() if folder.is_dir() else ())
+        if path.suffix.lower() in IMAGE_SUFFIXES and visible(path)
     ]
     if not images:
         raise MediaError(f"expected folders with images, found none in {', '.join(map(str, folders))}")

@@ -2,13 +2,14 @@
 """Names for the offline stage: ``export`` imports the runtime through this module and the package itself alone.
 
 A vehicle needs none of them: it starts from :class:`lsood_runtime.OoDMonitor`. Importing this module loads numpy
-and ONNX Runtime alone; Pillow and OpenCV are loaded when a file is read. ``export`` and the runtime are released together:
+and ONNX Runtime alone; Pillow and PyAV are loaded when a file is read. ``export`` and the runtime are released together:
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
 =====================  ==============================================================================================
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names of the files
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :data:`IMAGE_SUFFIXES`
+files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :class:`CsvTable`
 =====================  ==============================================================================================
@@ -44,7 +45,9 @@ from lsood_runtime._bundle.sentences import (
 )
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._media.file_order import natural_key, natural_order
 from lsood_runtime._media.files import IMAGE_SUFFIXES, read_frames, read_image
+from lsood_runtime._media.find_files import find_files, visible
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none
 
@@ -75,7 +78,10 @@ __all__ = [
     "SegmentationRecord",
     "TapRecord",
     "detector_sentence",
+    "find_files",
     "finite_or_none",
+    "natural_key",
+    "natural_order",
     "new_drives_sentence",
     "noise_name",
     "one_line",
@@ -86,4 +92,5 @@ __all__ = [
     "read_frames",
     "read_image",
     "session_options",
+    "visible",
 ]

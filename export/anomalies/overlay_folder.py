@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from export.anomalies.patterns import Bytes, Degradation, Floats
 from export.errors import UsageError
+from lsood_runtime.offline import natural_order, visible
 
 
 def overlays(folder: str | Path) -> Degradation:
@@ -29,7 +30,7 @@ def overlays(folder: str | Path) -> Degradation:
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"expected a folder of PNG overlays, found none at {folder}: pass the folder itself")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".png")
+    paths = natural_order(path for path in folder.iterdir() if path.suffix.lower() == ".png" and visible(path))
     if not paths:
         raise UsageError(f"expected PNG overlays in {folder}, found none: put pictures of dirt with alpha there")
     return partial(_lay_over, tuple(_read(path) for path in paths))

@@ -11,12 +11,13 @@ from torch.utils.data import Dataset
 from export.errors import UsageError
 from export.frames.files import read_frame
 from export.frames.labels import read_label
+from lsood_runtime.offline import natural_key
 
 Bytes = NDArray[np.uint8]
 
 
 class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
-    """Frames and labels, paired by name and in the order of their names.
+    """Frames and labels, paired by name and in the natural order of their names.
 
     Every label must have the size of its frame.
 
@@ -47,7 +48,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
                     f"expected a {want_word} for every {have_word}, {len(alone)} of {len(have)} have none, "
                     f"first {have[alone[0]]}: add what is missing"
                 )
-        names = sorted(frames)
+        names = sorted(frames, key=natural_key)
         self.paths = [frames[name] for name in names]
         self.label_paths = [labels[name] for name in names]
         self.shape = read_frame(self.paths[0]).shape

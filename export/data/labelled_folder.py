@@ -14,7 +14,7 @@ from export.data.dataset import Augmentation
 from export.data.labelled_files import LabelledFiles
 from export.errors import UsageError
 from export.frames.drives import draw_drives, drive_names
-from lsood_runtime.offline import IMAGE_SUFFIXES
+from lsood_runtime.offline import IMAGE_SUFFIXES, visible
 
 VOID = 255
 """Class of the pixels to ignore, whatever their id in the label files."""
@@ -180,12 +180,12 @@ class LabelledFolderDataModule(SegmentationDataModule):
 
 
 def _files_by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """Files below ``folder`` with one of the suffixes, by their path below it without the suffix."""
+    """Files below ``folder`` with one of the suffixes, hidden ones left out, by their path below it without the suffix."""
     if not folder.is_dir():
         raise UsageError(f"expected a folder of {', '.join(suffixes)} files, found no folder {folder}: check the path")
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in suffixes or not path.is_file():
+        if path.suffix.lower() not in suffixes or not path.is_file() or not visible(path):
             continue
         stem = path.relative_to(folder).with_suffix("").as_posix()
         if stem in files:

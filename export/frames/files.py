@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from lsood_runtime import MediaError
-from lsood_runtime.offline import IMAGE_SUFFIXES, read_image
+from lsood_runtime.offline import IMAGE_SUFFIXES, find_files, read_image
 
 
 def read_frame(path: Path) -> NDArray[np.uint8]:
@@ -27,11 +27,12 @@ def read_frame(path: Path) -> NDArray[np.uint8]:
 class FrameFiles:
     """Frames of one camera in the order given, read when they are asked for.
 
-    The order is the order of recording: names order a folder, and a caller who passes files orders them. The split
-    between fitting and thresholding relies on it.
+    The order is the order of recording: the numbers in their names order a folder and what a shell expanded, and a caller who
+    passes files in another order orders them. The split between fitting and thresholding relies on it.
 
     Args:
-        sources: folders (their image files, by name; sub-folders are left alone) and image files, in any mix.
+        sources: folders and image files in any mix, by the rule of :func:`lsood_runtime.offline.find_files`: natural order,
+            hidden files and sub-folders left out.
         channels: order of a frame's last axis, ``rgb`` or ``bgr``.
 
     Raises:
@@ -40,21 +41,11 @@ class FrameFiles:
 
     def __init__(self, sources: Sequence[str | Path], channels: str = "rgb") -> None:
         self.channels = channels
-        self.paths: list[Path] = []
-        for source in map(Path, sources):
-            if source.is_file():
-                self.paths.append(source)
-                continue
-            if not source.is_dir():
-                raise UsageError(f"expected a folder of frames or an image, found nothing at {source}: check the path")
-            images = sorted(
-                path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-            )
-            if not images:
-                raise UsageError(
-                    f"expected image files ({', '.join(IMAGE_SUFFIXES)}) in {source}, found none: check the folder"
-                )
-            self.paths += images
+        kinds = f"image files ({', '.join(IMAGE_SUFFIXES)})"
+        try:
+            self.paths = find_files(sources, _is_image, kinds)
+        except MediaError as error:
+            raise UsageError(str(error)) from error
         if not self.paths:
             raise UsageError("expected one or more folders of frames or images, got none: name one")
         self.shape = self.read(0).shape
@@ -84,3 +75,7 @@ class FrameFiles:
         """Frame ``index``, whatever its size."""
         frame = read_frame(self.paths[index])
         return np.ascontiguousarray(frame[..., ::-1]) if self.channels == "bgr" else frame
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()

@@ -12,7 +12,7 @@ from lsood_runtime._bundle.reader import read_manifest
 from lsood_runtime._cli.arguments import Commands, add_command, add_threads
 from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
 from lsood_runtime._cli.frame_counter import FrameCounter
-from lsood_runtime._media.files import find_media, read_frames
+from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
 
@@ -53,12 +53,13 @@ def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int]:
         OoDMonitor(options.old, threads=options.threads) as old,
         OoDMonitor(options.new, threads=options.threads) as new,
     ):
-        for file in find_media(options.files):
-            for name, frame in read_frames(file, old.manifest.input.channels):
-                flip = compare_decisions(name, frame, old, new)
-                flips += [flip] if flip else []
-                count += 1
-                counter.show(count)
+        reader = SourceReader(find_sources(options.files), old.manifest.input.channels, 1.0, strict=True)
+        for source in reader:
+            assert source.image is not None
+            flip = compare_decisions(source.name, source.image, old, new)
+            flips += [flip] if flip else []
+            count += 1
+            counter.show(count)
     counter.clear()
     return flips, count
 

@@ -4,15 +4,17 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 
 import numpy as np
 
 from lsood_runtime._exceptions import MediaError, missing_extra
-from lsood_runtime._media.files import VIDEO_SUFFIXES, find_media, read_frames, video_rate
+from lsood_runtime._media.files import IMAGE_SUFFIXES, read_frames
+from lsood_runtime._media.find_files import find_files
 from lsood_runtime._media.recordings import is_recording, read_recording
 from lsood_runtime._media.source_frame import SourceFrame
+from lsood_runtime._media.videos import is_video, read_video
 
 DEVICE = re.compile(r"camera:(\d+)")
 CAMERA = "camera"
@@ -20,21 +22,26 @@ _NANOSECONDS = 1e9
 
 
 def find_sources(sources: Sequence[str]) -> list[str]:
-    """List what lies behind files, folders, patterns and ``camera:N``.
+    """List what lies behind files, folders, patterns and ``camera:N``; :mod:`~lsood_runtime._media.find_files` has the rule.
 
     Raises:
         MediaError: nothing is found at a source.
     """
     found: list[str] = []
-    for source in sources:
-        single = DEVICE.fullmatch(source) or is_recording(Path(source))
-        found += [source] if single else [str(path) for path in find_media([source])]
+    for device, group in groupby(sources, key=lambda source: bool(DEVICE.fullmatch(source))):
+        named = list(group)
+        found += named if device else map(str, find_files(named, _is_source, "images, videos or recordings"))
     return found
+
+
+def _is_source(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return is_recording(path) or (path.is_file() and (suffix in IMAGE_SUFFIXES or is_video(path)))
 
 
 def name_width(source: str) -> int:
     """Length of the longest frame name of a source, as far as it is known before."""
-    many = Path(source).suffix.lower() in VIDEO_SUFFIXES or DEVICE.fullmatch(source) or is_recording(Path(source))
+    many = is_video(Path(source)) or DEVICE.fullmatch(source) or is_recording(Path(source))
     return len(source) + (len("#000000") if many else 0)
 
 
@@ -42,7 +49,7 @@ class SourceReader:
     """Iterates over the frames of all sources, one source after the other; one that fails does not end the others.
 
     Images and videos carry no time of day: their stamps count from 0 through all of them, at ``images_per_second`` for images
-    and at the container's rate for videos. Recordings have stamps of their own, a camera has the clock's. A frame that cannot
+    and as their containers say for videos. Recordings have stamps of their own, a camera has the clock's. A frame that cannot
     be read comes as one with a fault.
 
     Args:
@@ -66,9 +73,8 @@ class SourceReader:
         strict: bool = False,
     ) -> None:
         self._sources, self._channels, self._topics, self._strict = sources, channels, topics, strict
-        self._images_per_second = images_per_second
+        self._step_ns, self._next_ns = round(_NANOSECONDS / images_per_second), 0
         self.failures: list[str] = []
-        self._clock = 0.0
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """The frames in order.
@@ -93,24 +99,26 @@ class SourceReader:
             return _camera(int(device.group(1)), self._channels)
         if is_recording(path):
             return read_recording(path, self._channels, self._topics)
-        return self._video(path) if path.suffix.lower() in VIDEO_SUFFIXES else self._image(path)
+        return self._video(path) if is_video(path) else self._image(path)
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:
-        rate = video_rate(path) or self._images_per_second
-        for name, image in read_frames(path, self._channels):
-            yield SourceFrame(name, CAMERA, self._tick(rate), image)
+        start_ns, step_ns, last_ns = self._next_ns, self._step_ns, 0
+        for i, frame in enumerate(read_video(path, self._channels)):
+            step_ns, last_ns = frame.time_ns - last_ns or step_ns, frame.time_ns
+            self._next_ns = start_ns + last_ns + step_ns
+            yield SourceFrame(f"{path}#{i:06d}", CAMERA, start_ns + last_ns, frame.image, frame.fault)
 
     def _image(self, path: Path) -> Iterator[SourceFrame]:
         try:
             for name, image in read_frames(path, self._channels):
-                yield SourceFrame(name, CAMERA, self._tick(self._images_per_second), image)
+                yield SourceFrame(name, CAMERA, self._tick(), image)
         except MediaError as error:
-            yield SourceFrame(str(path), CAMERA, self._tick(self._images_per_second), None, str(error))
+            yield SourceFrame(str(path), CAMERA, self._tick(), None, str(error))
 
-    def _tick(self, rate: float) -> int:
-        """The stamp of the next image or video frame."""
-        stamp_ns = round(self._clock * _NANOSECONDS)
-        self._clock += 1 / rate
+    def _tick(self) -> int:
+        """The stamp of the next image."""
+        stamp_ns = self._next_ns
+        self._next_ns += self._step_ns
         return stamp_ns
 
 

@@ -249,7 +249,7 @@ def remove_bundle(bundle: Path, drive: Path) -> None:
         (break_golden, "expected golden frame 0 to score 99"),
         (cut_image, "a_clean.png"),
         (grow_image, "a_clean.png: expected a (6, 8, 3) uint8 frame in RGB, got (9, 9, 3) uint8"),
-        (empty_folder, "expected images or videos in"),
+        (empty_folder, "expected images, videos or recordings in"),
         (remove_bundle, "expected a bundle folder, found none"),
     ],
 )

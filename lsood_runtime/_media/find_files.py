@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List the files of frames behind what a caller names: files, folders and patterns.
+
+=======================  ==============================================================================================
+a file                   is taken whatever its name, hidden or not
+a folder                 gives its files of known suffixes in natural order; hidden ones, whose names begin with a dot
+                         as ``._frame.png`` does, are left out; sub-folders are not entered
+a pattern                gives the files that match it, folder by folder in natural order; one that ends in ``/`` gives
+                         the folders that match it and hold frames, such as ``drives/*/``
+files one after another  stay in the order given, unless that is the order in which a shell lists a pattern: these are
+                         brought into natural order
+=======================  ==============================================================================================
+"""
+
+import glob
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._media.file_order import natural_order, undo_shell_order
+
+Wanted = Callable[[Path], bool]
+"""Whether a path within a folder is a source of frames, by its name and what it is."""
+
+
+def find_files(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> list[Path]:
+    """List the files behind files, folders and patterns.
+
+    Args:
+        sources: by path or pattern.
+        wanted: which entries of a folder to take.
+        kinds: what these are called, for messages.
+
+    Raises:
+        MediaError: nothing is found at a source; the message names it.
+    """
+    found: list[Path] = []
+    for there, group in groupby(sources, key=lambda source: Path(source).exists()):
+        if there:
+            found += [path for entry in undo_shell_order([*map(Path, group)]) for path in _expand(entry, wanted, kinds)]
+        else:
+            found += [path for source in group for path in _match(str(source), wanted, kinds)]
+    return found
+
+
+def visible(path: Path) -> bool:
+    """Whether a file's name does not begin with a dot."""
+    return not path.name.startswith(".")
+
+
+def _expand(path: Path, wanted: Wanted, kinds: str) -> list[Path]:
+    if not path.is_dir() or wanted(path):
+        return [path]
+    found = _list_folder(path, wanted)
+    if not found:
+        inner = [
+            entry.name for entry in natural_order(path.iterdir()) if entry.is_dir() and _list_folder(entry, wanted)
+        ]
+        remedy = f"{len(inner)} of its folders hold some, name them: {path}/*/" if inner else "check the folder"
+        raise MediaError(f"expected {kinds} in {path}, found none: {remedy}")
+    return found
+
+
+def _list_folder(folder: Path, wanted: Wanted) -> list[Path]:
+    return natural_order(path for path in folder.iterdir() if visible(path) and wanted(path))
+
+
+def _match(pattern: str, wanted: Wanted, kinds: str) -> list[Path]:
+    matches = natural_order(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207  a pattern may begin anywhere
+    if pattern.endswith("/"):
+        found = [path for match in matches for path in ([match] if wanted(match) else _list_folder(match, wanted))]
+    else:
+        found = [match for match in matches if match.is_file()]
+    if not found:
+        raise MediaError(f"expected {kinds} or a folder of them, found nothing at {pattern}: check the path")
+    return found
