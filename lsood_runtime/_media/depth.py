@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bring values of more than 8 bits to 8."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,7 @@ from lsood_runtime._exceptions import FrameError
 _WHOLE = 16
 
 
-def eight_bits(values: NDArray[Any], bits: int | None) -> NDArray[np.uint8]:
+def eight_bits(values: NDArray[np.uint16], bits: int | None) -> NDArray[np.uint8]:
     """Scale values so that the highest of ``bits`` bits becomes 255, rounded to the nearest.
 
     Args:
@@ -32,4 +30,4 @@ def eight_bits(values: NDArray[Any], bits: int | None) -> NDArray[np.uint8]:
     highest = 2**bits - 1
     if bits < _WHOLE and (most := int(values.max(initial=0))) > highest:
         raise FrameError(f"expected values of {bits} bits, up to {highest}, got {most}: check --bits")
-    return ((values.astype(np.uint32) * 510 + highest) // (2 * highest)).astype(np.uint8)
+    return np.floor_divide(values.astype(np.uint32) * 510 + highest, 2 * highest).astype(np.uint8)

@@ -102,4 +102,4 @@ def _tables(space: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     of_blue = np.array([0, -2 * (1 - blue) * blue / green, 2 * (1 - blue)])
     of_red = np.array([2 * (1 - red), -2 * (1 - red) * red / green, 0])
     weights = np.stack([of_blue, of_red], -1)
-    return np.float32(bright + 0.5), (weights[..., None] * difference).astype(np.float32)
+    return (bright + 0.5).astype(np.float32), (weights[..., None] * difference).astype(np.float32)

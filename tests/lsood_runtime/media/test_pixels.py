@@ -261,12 +261,9 @@ def test_decode_pixels_bayer_mosaic_is_interpolated_bilinearly(
         big_endian=big_endian,
         rules=PixelRules(bits=12 if deep else None),
     )
-    scale = 255 / 4095 if deep else 1.0
+    scaled = mosaic.astype(np.float64) * (255 / 4095 if deep else 1)
     exact = np.array(
-        [
-            [bilinear(mosaic * scale, pattern, row, column) for column in range(1, size[1] - 1)]
-            for row in range(1, size[0] - 1)
-        ]
+        [[bilinear(scaled, pattern, row, column) for column in range(1, size[1] - 1)] for row in range(1, size[0] - 1)]
     )
     assert np.abs(frame[1:-1, 1:-1] - exact).max() <= 1
 
