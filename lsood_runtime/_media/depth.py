@@ -30,4 +30,5 @@ def eight_bits(values: NDArray[np.uint16], bits: int | None) -> NDArray[np.uint8
     highest = 2**bits - 1
     if bits < _WHOLE and (most := int(values.max(initial=0))) > highest:
         raise FrameError(f"expected values of {bits} bits, up to {highest}, got {most}: check --bits")
-    return np.floor_divide(values.astype(np.uint32) * 510 + highest, 2 * highest).astype(np.uint8)
+    scaled: NDArray[np.uint32] = (values.astype(np.uint32) * 510 + highest) // (2 * highest)
+    return scaled.astype(np.uint8)
