@@ -8,7 +8,8 @@ names may be added, renamed or removed here with any release, unlike those of ``
 =====================  ==============================================================================================
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names of the files
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
-frames                 :func:`read_frames`, :func:`read_image`, :data:`IMAGE_SUFFIXES`
+frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
+                       :class:`PixelRules`, :data:`AS_STATED`
 files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :class:`CsvTable`
@@ -46,12 +47,15 @@ from lsood_runtime._bundle.sentences import (
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._media.file_order import natural_key, natural_order
-from lsood_runtime._media.files import IMAGE_SUFFIXES, read_frames, read_image
+from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files, visible
+from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none
 
 __all__ = [
+    "AS_STATED",
     "DETECTOR_FILE",
     "GOLDEN_FILE",
     "IMAGE_SUFFIXES",
@@ -74,12 +78,14 @@ __all__ = [
     "OperatingPoint",
     "ParityRecord",
     "PartRecord",
+    "PixelRules",
     "PrecisionRecord",
     "SegmentationRecord",
     "TapRecord",
     "detector_sentence",
     "find_files",
     "finite_or_none",
+    "image_size",
     "natural_key",
     "natural_order",
     "new_drives_sentence",

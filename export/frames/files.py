@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from lsood_runtime import MediaError
-from lsood_runtime.offline import IMAGE_SUFFIXES, find_files, read_image
+from lsood_runtime.offline import AS_STATED, IMAGE_SUFFIXES, PixelRules, find_files, image_size, read_image
 
 
-def read_frame(path: Path) -> NDArray[np.uint8]:
+def read_frame(path: Path, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
     """Read an image file as an ``(H, W, 3)`` uint8 RGB frame, exactly as the vehicle's command line reads it.
 
     Raises:
-        UsageError: the file is missing, cut off, no image, or has a channel of more than 8 bits.
+        UsageError: the file is missing, cut off, no image, or one that the rules do not say how to read.
     """
     try:
-        return read_image(path)
+        return read_image(path, rules)
     except MediaError as error:
         raise UsageError(str(error)) from error
 
@@ -34,13 +34,14 @@ class FrameFiles:
         sources: folders and image files in any mix, by the rule of :func:`lsood_runtime.offline.find_files`: natural order,
             hidden files and sub-folders left out.
         channels: order of a frame's last axis, ``rgb`` or ``bgr``.
+        rules: what the files do not say themselves.
 
     Raises:
         UsageError: a source does not exist, or a folder holds no image.
     """
 
-    def __init__(self, sources: Sequence[str | Path], channels: str = "rgb") -> None:
-        self.channels = channels
+    def __init__(self, sources: Sequence[str | Path], channels: str = "rgb", rules: PixelRules = AS_STATED) -> None:
+        self.channels, self.rules = channels, rules
         kinds = f"image files ({', '.join(IMAGE_SUFFIXES)})"
         try:
             self.paths = find_files(sources, _is_image, kinds)
@@ -63,17 +64,20 @@ class FrameFiles:
         Raises:
             UsageError: the file is no image, or has another size than the first.
         """
-        frame = self.read(index)
-        if frame.shape != self.shape:
+        try:
+            rows, columns = image_size(self.paths[index])  # of the header: a huge image is refused before it is decoded
+        except MediaError as error:
+            raise UsageError(str(error)) from error
+        if (rows, columns) != self.shape[:2]:
             raise UsageError(
                 f"expected frames of one size, {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "
-                f"got {frame.shape[1]}x{frame.shape[0]} in {self.paths[index].name}: calibrate one camera at a time"
+                f"got {columns}x{rows} in {self.paths[index].name}: calibrate one camera at a time"
             )
-        return frame
+        return self.read(index)
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """Frame ``index``, whatever its size."""
-        frame = read_frame(self.paths[index])
+        frame = read_frame(self.paths[index], self.rules)
         return np.ascontiguousarray(frame[..., ::-1]) if self.channels == "bgr" else frame
 
 

@@ -3,10 +3,14 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._media.encodings import named_encodings
+from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules
+from lsood_runtime._media.sources import SourceReader
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.policy_text import parse_policy
@@ -41,6 +45,53 @@ def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> No
     )
     parser.add_argument(
         "--fps", type=positive_number, default=10.0, metavar="RATE", help="images a second, for stamps (default: 10)"
+    )
+
+
+def add_pixels(parser: argparse.ArgumentParser) -> None:
+    """Add what images do not say themselves; :func:`pixel_rules` collects it."""
+    group = parser.add_argument_group("images that do not say what their values mean")
+    group.add_argument(
+        "--grey", action="store_true", help="read grey images as colour ones (default: they are invalid)"
+    )
+    group.add_argument(
+        "--bits",
+        type=int,
+        choices=range(9, 17),
+        metavar="N",
+        help="of values that are stored in 16 bits, 9 to 16: 12 for a sensor of 12 bits (default: they are invalid)",
+    )
+    group.add_argument(
+        "--encoding",
+        type=str.lower,
+        choices=named_encodings(),
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of messages that name no channels, such as bgr8 for 8UC3; repeatable (default: they are invalid)",
+    )
+    group.add_argument(
+        "--yuv",
+        choices=YUV_SPACES,
+        help="colour space and range of YUV messages (default: bt601, and what cannot have its range is invalid)",
+    )
+
+
+def pixel_rules(options: argparse.Namespace) -> PixelRules:
+    """What the arguments of :func:`add_pixels` state."""
+    return PixelRules(encodings=tuple(options.encoding), grey=options.grey, bits=options.bits, yuv=options.yuv)
+
+
+def read_sources(options: argparse.Namespace, sources: Sequence[str], contract: InputContract) -> SourceReader:
+    """Read sources as :func:`add_sources` and :func:`add_pixels` describe, for a monitor of this contract."""
+    return SourceReader(
+        sources,
+        contract.channels,
+        options.fps,
+        options.topic,
+        rules=pixel_rules(options),
+        size=(contract.frame_height, contract.frame_width),
+        strict=True,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from lsood_runtime._bundle.reader import read_manifest
-from lsood_runtime._cli.arguments import Commands, add_command, add_threads
+from lsood_runtime._cli.arguments import Commands, add_command, add_pixels, add_threads, pixel_rules
 from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._media.sources import SourceReader, find_sources
@@ -34,6 +34,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("new", metavar="NEW", help="another bundle for the same camera")
     parser.add_argument("files", nargs="*", metavar="FILE", help="frames on which to compare the decisions")
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the text")
+    add_pixels(parser)
     add_threads(parser)
 
 
@@ -53,7 +54,15 @@ def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int]:
         OoDMonitor(options.old, threads=options.threads) as old,
         OoDMonitor(options.new, threads=options.threads) as new,
     ):
-        reader = SourceReader(find_sources(options.files), old.manifest.input.channels, 1.0, strict=True)
+        contract = old.manifest.input
+        reader = SourceReader(
+            find_sources(options.files),
+            contract.channels,
+            1.0,
+            rules=pixel_rules(options),
+            size=(contract.frame_height, contract.frame_width),
+            strict=True,
+        )
         for source in reader:
             assert source.image is not None
             flip = compare_decisions(source.name, source.image, old, new)

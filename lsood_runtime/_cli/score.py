@@ -12,16 +12,18 @@ from lsood_runtime._cli.arguments import (
     add_command,
     add_decision,
     add_outputs,
+    add_pixels,
     add_providers,
     add_sources,
     open_monitor,
+    read_sources,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
 from lsood_runtime._inference.frame_check import check_named_frame
-from lsood_runtime._media.sources import SourceReader, find_sources, name_width
+from lsood_runtime._media.sources import find_sources, name_width
 from lsood_runtime._monitor import OoDMonitor
 
 _EPILOG = """\
@@ -47,6 +49,7 @@ def add_parser(commands: Commands) -> None:
     form.add_argument("--json", action="store_true", help="one JSON list in place of the table")
     form.add_argument("--csv", action="store_true", help="comma-separated values in place of the table")
     add_outputs(parser)
+    add_pixels(parser)
     add_providers(parser)
     add_decision(parser)
 
@@ -82,7 +85,7 @@ def _verdicts(
     counter: FrameCounter,
 ) -> Iterator[tuple[str, Assessment]]:
     contract = monitor.manifest.input
-    for source in SourceReader(sources, contract.channels, options.fps, options.topic, strict=True):
+    for source in read_sources(options, sources, contract):
         if source.image is None:
             verdict = monitor.report_invalid(source.fault, stamp_ns=source.stamp_ns)
         else:

@@ -12,10 +12,12 @@ from lsood_runtime._cli.arguments import (
     add_command,
     add_decision,
     add_outputs,
+    add_pixels,
     add_providers,
     add_sources,
     alarm_policy,
     open_monitor,
+    read_sources,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
@@ -23,7 +25,7 @@ from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._media.source_frame import SourceFrame
-from lsood_runtime._media.sources import SourceReader, find_sources
+from lsood_runtime._media.sources import find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._stream.stream import Stream
@@ -57,6 +59,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--alarm", type=alarm_policy, default="3of5", metavar="RULE", help=f"{FORMS} (default: 3of5)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line and frame, in place of the alarms")
     add_outputs(parser)
+    add_pixels(parser)
     add_providers(parser)
     add_decision(parser)
 
@@ -74,8 +77,7 @@ def run(options: argparse.Namespace) -> int:
         onsets = 0
         alarmed: set[str] = set()
         try:
-            channels = monitor.manifest.input.channels
-            for source in SourceReader(sources, channels, options.fps, options.topic, strict=True):
+            for source in read_sources(options, sources, monitor.manifest.input):
                 result = _judge(stream, source)
                 row: Row = {"frame": source.name, **result.asdict()}
                 tally.add(result.verdict)

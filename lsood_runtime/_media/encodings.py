@@ -106,6 +106,12 @@ def find_encoding(name: str, choices: Sequence[str] = ()) -> PixelEncoding:
     )
 
 
+def bayer_pattern(name: str) -> str:
+    """Colours of the first two rows of a Bayer encoding of 8 bits, such as ``rggb``; empty for other encodings."""
+    known = ENCODINGS.get(name.strip().lower())
+    return known.order if known is not None and known.layout is PixelLayout.BAYER and known.bits == 8 else ""
+
+
 def named_encodings() -> list[str]:
     """Names of the encodings that may stand for one without names: not those of several planes."""
     return [

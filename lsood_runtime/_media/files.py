@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._media.pictures import read_image
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.videos import is_video, read_video
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".webp")
 
-_DEEP_MODES = ("I", "F")  # Pillow cuts these off at 255 where it should scale
-
-
-def read_frames(path: Path, channels: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def read_frames(
+    path: Path, channels: str, rules: PixelRules = AS_STATED, *, size: tuple[int, int] | None = None
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Read the frames of one file in order.
 
     Args:
         path: an image, or a video by its suffix.
         channels: ``rgb`` or ``bgr``, the order to give.
+        rules: what an image does not say itself.
+        size: rows and columns that an image must have; another one is refused before it is decoded. None for any.
 
     Yields:
         A name, which is the path and in a video ``#`` and the frame's number from 0, and the ``(H, W, 3)`` uint8 frame.
@@ -34,29 +36,5 @@ def read_frames(path: Path, channels: str) -> Iterator[tuple[str, NDArray[np.uin
                 raise MediaError(shown.fault)
             yield f"{path}#{index:06d}", shown.image
     else:
-        frame = read_image(path)
+        frame = read_image(path, rules, size=size)
         yield str(path), frame[..., ::-1] if channels == "bgr" else frame
-
-
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as an ``(H, W, 3)`` uint8 RGB frame, turned upright by its EXIF orientation.
-
-    Grey, palettes and CMYK become RGB, alpha is left out, and of 16 bits a colour the high byte is taken. One channel of
-    more than 8 bits is refused: Pillow would cut it off at 255.
-
-    Raises:
-        MediaError: the file is missing, cut off, no image, or deeper than 8 bits; the message names it.
-    """
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise missing_extra(f"reading the image {path}", "media") from error
-    try:
-        with Image.open(path) as image:
-            mode = image.mode
-            frame = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes of them
-        raise MediaError(f"expected an image, cannot read {path}: {error}; copy or convert it") from error
-    if mode.split(";")[0] in _DEEP_MODES:
-        raise MediaError(f"expected an image of 8 bits a channel, {path} has mode {mode}: convert it first")
-    return frame

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import FrameError, MediaError, missing_extra
+from lsood_runtime._media.message_images import decode_message
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.source_frame import SourceFrame
 
 RECORDING_SUFFIXES = (".mcap", ".bag", ".db3")
@@ -20,23 +20,26 @@ def is_recording(path: Path) -> bool:
     return path.suffix.lower() in RECORDING_SUFFIXES if path.is_file() else (path / _BAG_METADATA).is_file()
 
 
-def read_recording(path: Path, channels: str, topics: Sequence[str] = ()) -> Iterator[SourceFrame]:
+def read_recording(
+    path: Path, channels: str, topics: Sequence[str] = (), rules: PixelRules = AS_STATED
+) -> Iterator[SourceFrame]:
     """Read the images of a recorded drive in the order of recording.
 
     Args:
         path: a bag or an MCAP file.
         channels: ``rgb`` or ``bgr``, the order to give.
         topics: to read; empty for every topic of images.
+        rules: what images do not say themselves.
 
     Yields:
-        Frames whose camera is their topic. The stamp is the header's; where that is zero, the time of recording.
+        Frames whose camera is their topic; one whose image cannot be decoded has a fault. The stamp is the header's; where
+        that is zero, the time of recording.
 
     Raises:
-        MediaError: no recording, one without such topics, or an image that cannot be decoded; the message names it.
+        MediaError: no recording, one without such topics, or a message that cannot be read; the message names it.
     """
     try:
         from rosbags.highlevel import AnyReader
-        from rosbags.image import message_to_cvimage
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
         raise missing_extra(f"reading the recording {path}", "replay") from error
@@ -55,10 +58,15 @@ def read_recording(path: Path, channels: str, topics: Sequence[str] = ()) -> Ite
             for i, (connection, recorded_ns, raw) in enumerate(reader.messages(wanted)):
                 where = f"{path} {connection.topic} message {i}"
                 message: Any = reader.deserialize(raw, connection.msgtype)
-                frame = np.asarray(message_to_cvimage(message, f"{channels}8"), np.uint8)
                 stamp = message.header.stamp
                 stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec or recorded_ns
-                yield SourceFrame(f"{path}#{i:06d}", connection.topic, stamp_ns, frame)
+                name = f"{path}#{i:06d}"
+                try:
+                    frame = decode_message(message, channels, rules)
+                except FrameError as error:
+                    yield SourceFrame(name, connection.topic, stamp_ns, None, f"{where}: {error}")
+                else:
+                    yield SourceFrame(name, connection.topic, stamp_ns, frame)
     except MediaError:
         raise
     except Exception as error:  # rosbags, its storage plugins and OpenCV raise a dozen types for damaged files

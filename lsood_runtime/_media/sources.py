@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lsood_runtime._exceptions import MediaError, missing_extra
-from lsood_runtime._media.files import IMAGE_SUFFIXES, read_frames
+from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files
+from lsood_runtime._media.pictures import IMAGE_SUFFIXES
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.recordings import is_recording, read_recording
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.videos import is_video, read_video
@@ -57,6 +59,8 @@ class SourceReader:
         channels: ``rgb`` or ``bgr``, the order to give.
         images_per_second: for the stamps of images.
         topics: of recordings; empty for every topic of images.
+        rules: what images do not say themselves.
+        size: rows and columns of a frame: image files of another size are refused before they are decoded. None for any.
         strict: raise the first fault or failure in place of going on.
 
     Attributes:
@@ -70,10 +74,13 @@ class SourceReader:
         images_per_second: float,
         topics: Sequence[str] = (),
         *,
+        rules: PixelRules = AS_STATED,
+        size: tuple[int, int] | None = None,
         strict: bool = False,
     ) -> None:
         self._sources, self._channels, self._topics, self._strict = sources, channels, topics, strict
         self._step_ns, self._next_ns = round(_NANOSECONDS / images_per_second), 0
+        self._rules, self._size = rules, size
         self.failures: list[str] = []
 
     def __iter__(self) -> Iterator[SourceFrame]:
@@ -98,7 +105,7 @@ class SourceReader:
         if device:
             return _camera(int(device.group(1)), self._channels)
         if is_recording(path):
-            return read_recording(path, self._channels, self._topics)
+            return read_recording(path, self._channels, self._topics, self._rules)
         return self._video(path) if is_video(path) else self._image(path)
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:
@@ -110,7 +117,7 @@ class SourceReader:
 
     def _image(self, path: Path) -> Iterator[SourceFrame]:
         try:
-            for name, image in read_frames(path, self._channels):
+            for name, image in read_frames(path, self._channels, self._rules, size=self._size):
                 yield SourceFrame(name, CAMERA, self._tick(), image)
         except MediaError as error:
             yield SourceFrame(str(path), CAMERA, self._tick(), None, str(error))

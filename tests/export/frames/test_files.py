@@ -14,7 +14,7 @@ from PIL import Image
 from export.errors import UsageError
 from export.frames.files import FrameFiles, read_frame
 from lsood_runtime import MediaError
-from lsood_runtime.offline import read_frames
+from lsood_runtime.offline import AS_STATED, PixelRules, read_frames
 
 Frame = NDArray[np.uint8]
 Case = tuple[Path, Frame]
@@ -71,9 +71,9 @@ def cmyk(folder: Path) -> Case:
 
 
 def deep_colours(folder: Path) -> Case:
-    """16 bits a channel in colour: the high byte."""
+    """16 bits a channel in colour: scaled by the white that is stated, and rounded."""
     cv2.imwrite(str(folder / "deep.png"), DEEP[..., ::-1])
-    return folder / "deep.png", (DEEP >> 8).astype(np.uint8)
+    return folder / "deep.png", np.rint(DEEP / 257).astype(np.uint8)
 
 
 def turned(orientation: int, upright: Callable[[Frame], Frame]) -> Callable[[Path], Case]:
@@ -94,14 +94,22 @@ READ: dict[str, Callable[[Path], Case]] = {
 }
 
 
+STATED: dict[Callable[[Path], Case], PixelRules] = {
+    **dict.fromkeys((grey, grey_with_alpha, one_bit), PixelRules(grey=True)),
+    deep_colours: PixelRules(bits=16),
+}
+"""What has to be said of the files that do not say it themselves."""
+
+
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])
 @pytest.mark.parametrize("write", READ.values(), ids=READ)
 def test_read_frame_of_an_image_file_gives_what_the_runtime_reads(
     write: Callable[[Path], Case], channels: str, tmp_path: Path
 ) -> None:
     path, expected = write(tmp_path)
-    ((_, in_the_vehicle),) = read_frames(path, channels)
-    at_calibration = FrameFiles([path], channels)[0]
+    rules = STATED.get(write, AS_STATED)
+    ((_, in_the_vehicle),) = read_frames(path, channels, rules)
+    at_calibration = FrameFiles([path], channels, rules)[0]
     np.testing.assert_array_equal(at_calibration, in_the_vehicle)
     assert at_calibration.dtype == in_the_vehicle.dtype == np.uint8
     ordered = expected if channels == "rgb" else expected[..., ::-1]
@@ -143,12 +151,24 @@ def too_large(folder: Path) -> Path:
     return saved(folder / "large.png", Image.fromarray(np.zeros((300, 300), np.uint8)))
 
 
-EIGHT_BITS = "expected an image of 8 bits a channel"
+def written(write: Callable[[Path], Case]) -> Callable[[Path], Path]:
+    """The file alone of a case that can be read by other rules."""
+
+    def path_of(folder: Path) -> Path:
+        return write(folder)[0]
+
+    path_of.__name__ = write.__name__
+    return path_of
+
+
+COLOUR, EIGHT_BITS = "expected a colour image", "expected 8 bits a value, got 16"
 REFUSED = {
-    grey_of_16_bits: EIGHT_BITS,
-    tiff_of_16_bits: EIGHT_BITS,
-    tiff_of_32_bits: EIGHT_BITS,
-    tiff_of_floats: EIGHT_BITS,
+    **{written(case): COLOUR for case in (grey, grey_with_alpha, one_bit)},
+    written(deep_colours): EIGHT_BITS,
+    grey_of_16_bits: COLOUR,
+    tiff_of_16_bits: COLOUR,
+    tiff_of_32_bits: COLOUR,
+    tiff_of_floats: COLOUR,
     cut_off: "expected an image, cannot read",
     text: "expected an image, cannot read",
     missing: "expected an image, cannot read",
@@ -167,7 +187,7 @@ def test_read_frame_of_a_file_that_is_no_frame_is_refused_as_by_the_runtime(
     with pytest.raises(UsageError) as at_calibration:
         read_frame(path)
     assert str(at_calibration.value) == str(in_the_vehicle.value)
-    assert str(at_calibration.value).startswith(message)
+    assert str(at_calibration.value).removeprefix(f"{path}: ").startswith(message)
     assert str(path) in str(at_calibration.value)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from lsood_runtime import MediaError
 from lsood_runtime._media.files import read_frames
+from lsood_runtime._media.pixel_rules import PixelRules
 
 RNG = np.random.default_rng(3)
 PIXELS = RNG.integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -47,15 +48,15 @@ def test_read_frames_turned_image_is_upright(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
 def test_read_frames_other_image_modes_become_three_channels(tmp_path: Path, mode: str) -> None:
     Image.fromarray(PIXELS).convert(mode).save(tmp_path / "frame.png")
-    ((_, frame),) = read_frames(tmp_path / "frame.png", "rgb")
+    ((_, frame),) = read_frames(tmp_path / "frame.png", "rgb", PixelRules(grey=mode == "L"))
     assert frame.shape == (48, 64, 3)
     assert frame.dtype == np.uint8
 
 
 def test_read_frames_deep_image_is_refused(tmp_path: Path) -> None:
     Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257).save(tmp_path / "deep.png")
-    with pytest.raises(MediaError, match=r"8 bits a channel, .*deep\.png has mode I"):
-        list(read_frames(tmp_path / "deep.png", "rgb"))
+    with pytest.raises(MediaError, match=r"deep\.png: expected 8 bits a value, got 16"):
+        list(read_frames(tmp_path / "deep.png", "rgb", PixelRules(grey=True)))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn image messages, as ROS nodes and recordings hand them over, into frames."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._media.pictures import decode_picture
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
+from lsood_runtime._media.pixels import decode_pixels
+
+
+def decode_message(message: Any, channels: str, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
+    """Turn a ``sensor_msgs/Image`` or ``sensor_msgs/CompressedImage`` into a frame.
+
+    Args:
+        message: with the fields of its type, from ROS 1 or ROS 2.
+        channels: order to give, ``rgb`` or ``bgr``.
+        rules: what the message does not say itself.
+
+    Returns:
+        ``(H, W, 3)`` uint8, contiguous; it may share memory with the message.
+
+    Raises:
+        FrameError: the message holds no image that these rules can read.
+        MediaError: a package that its encoding or format needs is not installed.
+    """
+    if hasattr(message, "format"):
+        return decode_picture(bytes(message.data), channels, rules, encoding=message.format.partition(";")[0])
+    return decode_pixels(
+        message.data,
+        encoding=message.encoding,
+        height=message.height,
+        width=message.width,
+        step=message.step,
+        big_endian=bool(message.is_bigendian),
+        channels=channels,
+        rules=rules,
+    )
