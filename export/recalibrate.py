@@ -82,7 +82,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     chosen, channels = options.calibration, graphs.manifest.input.channels
-    ood_files = FrameFiles(chosen.ood_frames, channels) if chosen.ood_frames else None
+    ood_files = FrameFiles(chosen.ood_frames, channels, options.reading.rules) if chosen.ood_frames else None
     choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)
     if chosen.detector == FUSED and not chosen.parts and len(graphs.available) == 1:
         raise UsageError(
@@ -114,7 +114,7 @@ class _MeasuredFrames:
 
 def _measure_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
     chosen, manifest = options.calibration, graphs.manifest
-    files = FrameFiles(options.frames, manifest.input.channels)
+    files = FrameFiles(options.frames, manifest.input.channels, options.reading.rules)
     split = split_frames(files.paths, chosen)
     warnings = check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
     features = _features(graphs, files, reporter, "calibrating")
@@ -140,7 +140,7 @@ def _choose(
 ) -> DetectorChoice:
     """The detector that ranks first, by degraded frames of drives left out."""
     files, split, seed = (
-        FrameFiles(options.frames, graphs.manifest.input.channels),
+        FrameFiles(options.frames, graphs.manifest.input.channels, options.reading.rules),
         measured.split,
         options.calibration.seed,
     )

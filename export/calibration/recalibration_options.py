@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.calibration.options import CalibrationOptions
+from export.frames.reading_options import ReadingOptions
 from export.option_table import INPUT_AND_OUTPUT, flag
 
 
@@ -34,6 +35,7 @@ class RecalibrationOptions:
         default=None,
         metadata=flag("write the features of the frames to a file, as .npz", INPUT_AND_OUTPUT, metavar="FILE"),
     )
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     overwrite: bool = field(
         default=False,

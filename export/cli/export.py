@@ -119,7 +119,7 @@ def _list_layers(options: LayerListing) -> None:
     from export.sampling.taps import list_layers
 
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
-    example = example_input(checkpoint, options.input_size, options.frames)
+    example = example_input(checkpoint, options.input_size, options.frames, options.reading.rules)
     observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
     print(layer_table(list_layers(checkpoint.network, example), observed))
 

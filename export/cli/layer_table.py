@@ -13,12 +13,16 @@ from export.errors import TapError, UsageError
 from export.frames.files import FrameFiles
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import LayerInfo, resolve_taps
+from lsood_runtime.offline import AS_STATED, PixelRules
 
 _HEADER = ("layer", "class", "output", "parameters so far", "moments", "stochastic")
 
 
 def example_input(
-    checkpoint: Checkpoint, input_size: tuple[int, int] | None = None, frames: Sequence[Path] = ()
+    checkpoint: Checkpoint,
+    input_size: tuple[int, int] | None = None,
+    frames: Sequence[Path] = (),
+    rules: PixelRules = AS_STATED,
 ) -> Tensor:
     """Make the input of a checkpoint's network for a black frame, ``(1, 3, H, W)``, and run the network on it once.
 
@@ -26,6 +30,7 @@ def example_input(
         checkpoint: the network, and perhaps the size of its input.
         input_size: ``(height, width)`` of the input; None for the checkpoint's, else the frames'.
         frames: camera frames, of which the size counts.
+        rules: how they are read.
 
     Raises:
         UsageError: no size is known, or there are no such frames.
@@ -37,7 +42,7 @@ def example_input(
             raise UsageError(
                 "expected --input-size or --frames to list the layers, the checkpoint carries no input_size: give one of them"
             )
-        size = FrameFiles(frames).shape[:2]
+        size = FrameFiles(frames, rules=rules).shape[:2]
     height, width = size
     if min(height, width) < 1:
         raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")

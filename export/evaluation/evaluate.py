@@ -49,7 +49,8 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         raise UsageError("expected labels to tell by what hurts, got none: name their folders by --labels")
     for source in sources:  # a name that cannot be grouped is refused before any frame is scored
         drive_names([source.files.paths[i] for i in source.indices], options.group_by)
-    fit_files = FrameFiles(options.fit_frames, manifest.input.channels) if options.fit_frames else None
+    channels, rules = manifest.input.channels, options.reading.rules
+    fit_files = FrameFiles(options.fit_frames, channels, rules) if options.fit_frames else None
     drive_names(fit_files.paths if fit_files is not None else [], options.group_by)
     others = OtherScores()
     if fit_files is not None:

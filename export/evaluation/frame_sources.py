@@ -26,10 +26,10 @@ def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSo
             f"expected severities from 1 to 5, --every of at least 1 and a --seed of at least 0, got "
             f"{', '.join(map(str, options.severities))}, {options.every} and {options.seed}: change the one that is outside"
         )
-    ind = FrameFiles(options.ind, channels)
+    ind = FrameFiles(options.ind, channels, options.reading.rules)
     yield FrameSource("in distribution", ind, tuple(range(len(ind))))
     for name, paths in options.ood.items():
-        files = FrameFiles(paths, channels)
+        files = FrameFiles(paths, channels, options.reading.rules)
         same = {path.resolve() for path in files.paths} & {path.resolve() for path in ind.paths}
         if same:
             raise UsageError(

@@ -8,6 +8,7 @@ from typing import Literal
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.evaluation.named_sets import kind_words, named_set_words, read_kinds, read_named_sets
+from export.frames.reading_options import ReadingOptions
 from export.option_table import Words, flag
 
 _FRAMES, _FIGURES = "frames", "figures"
@@ -43,6 +44,7 @@ class EvaluationOptions:
         default=(255,),
         metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID"),
     )
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     kinds: tuple[str, ...] = field(
         default=tuple(ANOMALIES),
         metadata=flag(

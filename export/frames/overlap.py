@@ -80,7 +80,7 @@ def check_overlap(
         raise UsageError(
             "expected --frames together with --train-frames, got --features: features do not show what a frame looks like"
         )
-    training = FrameFiles(train_frames, frames.channels)
+    training = FrameFiles(train_frames, frames.channels, frames.rules)
     warnings = []
     if group_by != "none":
         drives = set(drive_names(training.paths, group_by))

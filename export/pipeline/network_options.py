@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
+from export.frames.reading_options import ReadingOptions
 from export.option_table import INPUT_AND_OUTPUT, Words, flag
 from export.pipeline.model_arguments import read_model_arguments, write_model_arguments
 
@@ -50,6 +51,7 @@ class NetworkOptions:
     trust_checkpoint: bool = field(
         default=False, metadata=flag("unpickle whatever --ckpt holds, which may run any code", NETWORK)
     )
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     input_size: tuple[int, int] | None = field(
         default=None, metadata=flag("rows and columns of the network's input", NETWORK, metavar=("H", "W"))
     )

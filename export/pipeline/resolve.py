@@ -60,10 +60,10 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     check_options(options)
     reporter.stage(f"reading {options.ckpt}")
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
-    frames = FrameFiles(options.frames, options.channels)
+    frames = FrameFiles(options.frames, options.channels, options.reading.rules)
     chosen = options.calibration
     split = split_frames(frames.paths, chosen)
-    ood = FrameFiles(chosen.ood_frames, options.channels) if chosen.ood_frames else None
+    ood = FrameFiles(chosen.ood_frames, options.channels, frames.rules) if chosen.ood_frames else None
     preprocessing = resolve_preprocessing(options, checkpoint, frames)
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
     warnings = check_overlap(frames, chosen.train_frames, chosen.group_by, reporter)

@@ -103,7 +103,7 @@ def read_inputs(options: SearchOptions) -> SearchInputs:
     samples = tuple(sorted(set(options.samples)))
     plain = options.export_options(options.taps, samples[-1])
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
-    files = FrameFiles(options.frames, options.channels)
+    files = FrameFiles(options.frames, options.channels, options.reading.rules)
     drives = drive_names(files.paths, options.group_by)
     if len(files) < _FEWEST_FRAMES:
         raise CalibrationError(f"expected at least {_FEWEST_FRAMES} frames, got {len(files)}: search with more frames")
@@ -130,7 +130,7 @@ def read_inputs(options: SearchOptions) -> SearchInputs:
 
 def _shifts(options: SearchOptions, files: FrameFiles) -> tuple[FrameSource, ...]:
     if options.ood_frames:
-        ood = FrameFiles(options.ood_frames, files.channels)
+        ood = FrameFiles(options.ood_frames, files.channels, files.rules)
         return (FrameSource("out of distribution", ood, tuple(range(len(ood)))),)
     indices = tuple(range(0, len(files), options.every))
     if len(indices) < _FEWEST_DEGRADED:

@@ -29,16 +29,16 @@ CALIBRATION = """
 """
 NETWORK = """
 --ckpt --frames --model --model-arg --trust-checkpoint --input-size --crop --resize --channels --mean --std --neighbors
---drop-prob --block-size --force
+--drop-prob --block-size --force --grey --bits
 """
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
     export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap
         --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
-    calibrate: f"{ALWAYS} {CALIBRATION} --frames --features --save-features --out --overwrite --threads",
+    calibrate: f"{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --threads",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
-        --operating-point --hurting --seed --threads --report --json --update-card""",
+        --grey --bits --operating-point --hurting --seed --threads --report --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
         --severity --every --group-by --timed --no-guide --seed""",
 }

@@ -2,6 +2,7 @@
 """Calibration and the vehicle's command line read an image file alike: the same pixels, or the same refusal."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.errors import UsageError
+from export.evaluation.frame_sources import frame_sources
+from export.evaluation.options import EvaluationOptions
 from export.frames.files import FrameFiles, read_frame
+from export.frames.reading_options import ReadingOptions
 from lsood_runtime import MediaError
 from lsood_runtime.offline import AS_STATED, PixelRules, read_frames
 
@@ -231,3 +235,21 @@ def test_frame_files_of_no_images_are_refused(sources: list[str], message: str, 
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=message):
         FrameFiles([tmp_path / source for source in sources])
+
+
+def test_reading_options_of_every_command_reach_the_files(tmp_path: Path) -> None:
+    for write in (grey, deep_colours):
+        write(tmp_path)
+    options = EvaluationOptions(
+        Path("monitor"),
+        ind=(tmp_path / "grey.png",),
+        ood={"deep": (tmp_path / "deep.png",)},
+        kinds=(),
+        reading=ReadingOptions(grey=True, bits=16),
+    )
+    read = [source.files[0] for source in frame_sources(options, "rgb")]
+    np.testing.assert_array_equal(read, [grey(tmp_path)[1], deep_colours(tmp_path)[1]])
+    with pytest.raises(UsageError, match="--grey"):
+        list(frame_sources(replace(options, reading=ReadingOptions(bits=16)), "rgb"))
+    with pytest.raises(UsageError, match="--bits"):
+        list(frame_sources(replace(options, reading=ReadingOptions(grey=True)), "rgb"))
