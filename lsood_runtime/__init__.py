@@ -29,9 +29,11 @@ from lsood_runtime._exceptions import (
 from lsood_runtime._inference.providers import Provider
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
+from lsood_runtime._stream.history import History
 from lsood_runtime._stream.latest_frame import LatestFrameWorker
 from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
 from lsood_runtime._stream.policy import AlarmState, Evidence, Policy
@@ -48,11 +50,13 @@ __all__ = [
     "Assessment",
     "BundleError",
     "CalibrationRecord",
+    "CameraSummary",
     "ClosedError",
     "Cusum",
     "Evidence",
     "FalseAlarms",
     "FrameError",
+    "History",
     "Hysteresis",
     "KOfN",
     "LatestFrameWorker",

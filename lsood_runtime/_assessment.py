@@ -13,16 +13,21 @@ from lsood_runtime._text.json_values import JsonValue, finite_or_none
 
 
 class State(StrEnum):
-    """The state of a frame."""
+    """The state of a frame, the least grave first: of several that apply, a frame has the gravest."""
 
     OK = "ok"
     """In distribution."""
+    LATE = "late"
+    """In distribution, but the verdict came after the deadline; score and p-value still hold."""
     OUT_OF_DISTRIBUTION = "out_of_distribution"
-    """The score is above the threshold."""
+    """The score is above the threshold; where the verdict was late as well, the reason and ``is_late`` say so."""
     INVALID = "invalid"
     """Not a frame of a working camera, or no finite score: treat it as out of distribution."""
-    LATE = "late"
-    """The verdict came after the deadline; score and p-value still hold."""
+
+    @property
+    def gravity(self) -> int:
+        """Place in the order by gravity, from 0 for OK to 3 for INVALID."""
+        return list(State).index(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,13 +42,14 @@ class Assessment:
         threshold: in the unit of the score.
         segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none, or the graphs
             did not run.
-        state: INVALID goes before LATE, LATE before OUT_OF_DISTRIBUTION.
+        state: the gravest that applies: INVALID before OUT_OF_DISTRIBUTION, that before LATE.
         reason: why the state is not OK, in one sentence; empty where it is OK.
         provider: the execution provider that ran.
         latency_ms: from the call to the verdict, milliseconds.
         stamp_ns: of the frame, nanoseconds on the caller's clock; where none was given, of the call since the epoch.
         parts: each part's share of the score by its name, in the unit of the score, which is their sum; empty for a detector
             of one part. One that is not finite makes the state INVALID; all are NaN where the graphs did not run.
+        is_late: the verdict came after the deadline, whatever the state.
     """
 
     score: float
@@ -57,6 +63,7 @@ class Assessment:
     latency_ms: float
     stamp_ns: int
     parts: Mapping[str, float] = NO_PARTS
+    is_late: bool = False
 
     def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values, the segmentation left out; numbers that are not finite become None."""

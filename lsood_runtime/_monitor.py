@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, SupportsIndex
 
 import numpy as np
 import onnxruntime as ort
@@ -27,8 +27,10 @@ from lsood_runtime._inference.noise import FrameNoise
 from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
+from lsood_runtime._inference.stamps import received_stamp
 from lsood_runtime._parts import NO_PARTS, Parts
 from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.policy_text import parse_policy
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._verdict import VerdictRule, finite_score, score_fault
@@ -167,18 +169,22 @@ class OoDMonitor:
             [finite_score(score, self._parts(outcome, i).values()) for i, score in enumerate(outcome.scores)]
         )
 
-    def assess(self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None) -> Assessment:
+    def assess(
+        self, frame: object, noise: FrameNoise | None = None, *, stamp_ns: SupportsIndex | None = None
+    ) -> Assessment:
         """Score one camera frame and decide its state; no defect of the frame raises an exception.
 
         Args:
             frame: as for :meth:`score`. One that breaks the contract, or is black, saturated or of one colour, is INVALID.
             noise: as for :meth:`score`.
-            stamp_ns: of the frame, nanoseconds on any clock; None for now.
+            stamp_ns: of the frame, nanoseconds on any clock, an integer; None for now. Outside of 0 to 2**63 - 1 the frame is
+                INVALID, with the time of receipt.
 
         Returns:
             The verdict, with the segmentation of the same pass.
 
         Raises:
+            TypeError: the stamp is no integer.
             FrameError: the caller's own mistake: noise that does not fit, a fixed batch of several, memory of another device.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
@@ -186,7 +192,7 @@ class OoDMonitor:
         return self.assess_since(time.perf_counter(), frame, noise, stamp_ns=stamp_ns)
 
     def assess_since(
-        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
+        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: SupportsIndex | None = None
     ) -> Assessment:
         """Assess a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``.
 
@@ -204,7 +210,7 @@ class OoDMonitor:
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
         """
-        stamp = time.time_ns() if stamp_ns is None else stamp_ns
+        stamp, stamp_fault = received_stamp(stamp_ns)
         provider = self._scorer.graphs.provider
         score, segmentation, parts = math.inf, None, self._no_parts
         try:
@@ -220,14 +226,14 @@ class OoDMonitor:
         return self._rule.verdict(
             score=score,
             segmentation=segmentation,
-            fault=fault,
+            fault=fault or stamp_fault,
             provider=provider,
             latency_ms=1e3 * (time.perf_counter() - start),
             stamp_ns=stamp,
             parts=parts,
         )
 
-    def report_invalid(self, reason: str, *, stamp_ns: int | None = None) -> Assessment:
+    def report_invalid(self, reason: str, *, stamp_ns: SupportsIndex | None = None) -> Assessment:
         """Make the verdict on a frame that never became an image, such as one that could not be decoded: it is INVALID.
 
         Args:
@@ -249,7 +255,7 @@ class OoDMonitor:
             fault=reason,
             provider=self._scorer.graphs.provider,
             latency_ms=0.0,
-            stamp_ns=time.time_ns() if stamp_ns is None else stamp_ns,
+            stamp_ns=received_stamp(stamp_ns)[0],
             parts=self._no_parts,
         )
 
@@ -272,17 +278,19 @@ class OoDMonitor:
 
     def stream(
         self,
-        policy: Policy,
+        policy: Policy | str,
         *,
-        stuck_after: int = 3,
+        frozen_after_s: float | None = 1.0,
+        max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> Stream:
-        """Follow cameras over time; see :class:`Stream` for the arguments.
+        """Follow cameras over time; see :class:`Stream` for the arguments. A policy may be text, such as ``"3of5"``.
 
         Raises:
-            ValueError: the bundle's calibration is too small for the policy.
+            ValueError: the bundle's calibration is too small for the policy, or the text is none.
         """
-        return Stream(self, policy, stuck_after=stuck_after, on_result=on_result)
+        rule = parse_policy(policy) if isinstance(policy, str) else policy
+        return Stream(self, rule, frozen_after_s=frozen_after_s, max_cameras=max_cameras, on_result=on_result)
 
     def self_test(self) -> SelfTest:
         """Replay the golden frames and compare their scores with those at export.

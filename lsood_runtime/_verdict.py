@@ -55,13 +55,15 @@ class VerdictRule:
             parts: shares of the score.
         """
         above = score > self.threshold
-        state, reason = State.OK, ""
+        late = self._deadline_ms is not None and latency_ms > self._deadline_ms
+        state, reasons = State.OK, list[str]()
+        if late:
+            state, reasons = State.LATE, [f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"]
         if above:
-            state, reason = State.OUT_OF_DISTRIBUTION, f"the score is above {self.threshold:.6g}{_largest(parts)}"
-        if self._deadline_ms is not None and latency_ms > self._deadline_ms:
-            state, reason = State.LATE, f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"
+            state = State.OUT_OF_DISTRIBUTION
+            reasons.insert(0, f"the score is above {self.threshold:.6g}{_largest(parts)}")
         if fault is not None:
-            state, reason = State.INVALID, fault
+            state, reasons = State.INVALID, [fault]
         return Assessment(
             score=score,
             p_value=self.p_value(score),
@@ -69,11 +71,12 @@ class VerdictRule:
             threshold=self.threshold,
             segmentation=segmentation,
             state=state,
-            reason=reason,
+            reason="; ".join(reasons),
             provider=provider,
             latency_ms=latency_ms,
             stamp_ns=stamp_ns,
             parts=parts,
+            is_late=late,
         )
 
 

@@ -14,11 +14,12 @@ class Tally:
         states: verdicts of each state.
         count: verdicts in all.
         out_of_distribution: those that are out of distribution, late ones included, invalid ones not.
+        late: those that came after the deadline, whatever their state.
     """
 
     def __init__(self) -> None:
         self.states: Counter[State] = Counter()
-        self.count = self.out_of_distribution = 0
+        self.count = self.out_of_distribution = self.late = 0
         self._latencies_ms: list[float] = []
 
     def add(self, verdict: Assessment) -> None:
@@ -26,6 +27,7 @@ class Tally:
         self.states[verdict.state] += 1
         self.count += 1
         self.out_of_distribution += verdict.is_ood and verdict.state is not State.INVALID
+        self.late += verdict.is_late
         self._latencies_ms.append(verdict.latency_ms)
 
     @property
@@ -36,5 +38,6 @@ class Tally:
     def __str__(self) -> str:
         """The counts in one line."""
         parts = [f"{self.count} frames", f"{self.out_of_distribution} out of distribution"]
-        parts += [f"{self.states[state]} {state}" for state in (State.INVALID, State.LATE) if self.states[state]]
+        counts = {"invalid": self.states[State.INVALID], "late": self.late}
+        parts += [f"{count} {word}" for word, count in counts.items() if count]
         return ", ".join(parts)

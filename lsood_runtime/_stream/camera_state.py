@@ -1,39 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """State that a stream keeps for one camera."""
 
-import numpy as np
+import threading
+import time
 
-from lsood_runtime._exceptions import FrameError
-from lsood_runtime._inference.arrays import as_array
+from lsood_runtime._stream.camera_clock import CameraClock
+from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.drift import ScoreHistogram
-from lsood_runtime._stream.policy import AlarmState
 
 
 class CameraState:
-    """Alarm, drift and repeated frames of one camera.
+    """Frames by their clocks, drift and counts of one camera.
 
     Attributes:
-        alarm: of the policy.
+        clock: the sequences of frames, with their alarms.
         drift: scores so far.
+        summary: counts so far.
         since_ns: stamp of the frame that raised the alarm; None without one.
-        last_ns: the latest stamp.
-        count: frames so far.
+        last_ns: stamp of the last frame; None before the first.
+        received: when the last frame came, of ``time.monotonic()``.
+        silent_ns: for how long the camera has been reported silent since then.
+        lock: held while any of these change.
     """
 
-    def __init__(self, alarm: AlarmState, drift: ScoreHistogram) -> None:
-        self.alarm, self.drift = alarm, drift
+    def __init__(self, clock: CameraClock, drift: ScoreHistogram) -> None:
+        self.clock, self.drift, self.summary = clock, drift, CameraSummary()
         self.since_ns: int | None = None
-        self.last_ns, self.count = -(2**62), 0
-        self._contents: bytes | None = None
-        self._repeats = 0
+        self.last_ns: int | None = None
+        self.received, self.silent_ns = time.monotonic(), 0
+        self.lock = threading.Lock()
 
-    def count_repeats(self, frame: object) -> int:
-        """Count the identical frames in a row, with this one; frames on a device are not compared."""
-        try:
-            array = as_array(frame)
-        except FrameError:
-            array = None
-        contents = array.tobytes() if isinstance(array, np.ndarray) else None
-        self._repeats = self._repeats + 1 if contents is not None and contents == self._contents else 1
-        self._contents = contents
-        return self._repeats
+    def age_s(self, now_ns: int | None) -> float:
+        """Seconds since the last frame.
+
+        Args:
+            now_ns: on the clock of the stamps; None, or a time before the last stamp, for the time since it was received.
+        """
+        if now_ns is None or self.last_ns is None or now_ns < self.last_ns:
+            return time.monotonic() - self.received
+        return (now_ns - self.last_ns) / 1e9

@@ -50,6 +50,10 @@ class Cusum:
         height, share = self._constants(calibration)
         return math.ceil(height / (share * _log_e_value(smallest_p_value(calibration), _log_mean(calibration))) - 1e-9)
 
+    def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
+        """As :meth:`Policy.window_s`."""
+        return self.delay_frames(calibration, frames_per_second) / frames_per_second
+
     def _constants(self, calibration: CalibrationRecord) -> tuple[float, float]:
         """``h``, and the share of its ``log e`` that a frame adds."""
         together = correlation_frames(calibration)

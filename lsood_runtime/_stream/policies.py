@@ -31,6 +31,10 @@ class KOfN:
         """As :meth:`Policy.delay_frames`."""
         return self.k
 
+    def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
+        """As :meth:`Policy.window_s`."""
+        return self.n / frames_per_second
+
 
 class _KOfNState:
     def __init__(self, k: int, n: int) -> None:
@@ -71,6 +75,10 @@ class Hysteresis:
         self.start(calibration)
         return 1
 
+    def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
+        """As :meth:`Policy.window_s`."""
+        return 1 / frames_per_second
+
 
 class _HysteresisState:
     def __init__(self, raise_at: float, clear_at: float) -> None:
@@ -102,6 +110,10 @@ class MinimumDuration:
     def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
         return math.ceil(self.seconds * frames_per_second - 1e-9) + 1
+
+    def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
+        """As :meth:`Policy.window_s`."""
+        return self.seconds
 
 
 class _DurationState:

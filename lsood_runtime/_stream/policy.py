@@ -17,7 +17,7 @@ class Evidence:
     Attributes:
         is_ood: out of distribution, or no valid frame.
         p_value: in (0, 1]; the smallest that the calibration can give where there is no valid frame.
-        stamp_ns: of the frame, nanoseconds, never falling.
+        stamp_ns: observed time, nanoseconds, never falling: the stamp of the frame, less the gaps and the steps of its clock.
     """
 
     is_ood: bool
@@ -47,6 +47,13 @@ class Policy(Protocol):
 
     def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """Frames until the alarm, where all are out of distribution and score above every calibration frame.
+
+        Raises:
+            ValueError: as for :meth:`start`.
+        """
+
+    def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
+        """Seconds over which evidence adds up: after a longer time without a frame the stream begins anew.
 
         Raises:
             ValueError: as for :meth:`start`.

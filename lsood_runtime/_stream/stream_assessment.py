@@ -5,6 +5,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._stream.history import History
 from lsood_runtime._text.json_values import JsonValue
 
 
@@ -13,13 +14,14 @@ class StreamAssessment:
     """The verdict on a frame, and whether the frames of its camera raise an alarm.
 
     Attributes:
-        verdict: on the frame alone; INVALID too where the camera is stuck.
+        verdict: on the frame alone; INVALID too where the camera is frozen or silent, or its clock is wrong.
         camera: its name.
         index: frames that the camera sent before this one.
         alarm: whether there is an alarm.
         onset: whether this frame raised it.
         since_ns: stamp of the frame that raised it; None without an alarm.
         statistic: progress towards the alarm, which the policy raises at 1.
+        history: how the frame continues the history of its camera.
     """
 
     verdict: Assessment
@@ -29,11 +31,17 @@ class StreamAssessment:
     onset: bool
     since_ns: int | None
     statistic: float
+    history: History
+
+    @property
+    def restarted(self) -> bool:
+        """Whether the history began anew with this frame; an alarm that stood before stands until its own rule clears it."""
+        return self.history in (History.AFTER_GAP, History.AFTER_STEP)
 
     def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values of the verdict and of the alarm, in one level."""
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "verdict"}
-        return self.verdict.asdict() | own
+        return self.verdict.asdict() | own | {"history": self.history.value}
 
     def __str__(self) -> str:
         """One line for a log."""

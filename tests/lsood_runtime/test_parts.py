@@ -146,9 +146,9 @@ def test_parts_any_shares_are_a_mapping_of_their_own() -> None:
     assert repr(parts) == "Parts({'a': 1.0, 'b': -2.0})"
 
 
-def test_stream_verdict_of_a_stuck_camera_keeps_its_parts(monitor: OoDMonitor) -> None:
-    stream, frame = monitor.stream(KOfN(2, 2)), random_frames(1, 5)[0]
-    first, *_, last = [stream.assess(frame) for _ in range(3)]
+def test_stream_verdict_of_a_frozen_camera_keeps_its_parts(monitor: OoDMonitor) -> None:
+    stream, frame = monitor.stream(KOfN(2, 2), frozen_after_s=0.2), random_frames(1, 5)[0]
+    first, *_, last = [stream.assess(frame, stamp_ns=i * 100_000_000) for i in range(3)]
     assert last.verdict.state is State.INVALID
     assert last.verdict.parts == first.verdict.parts
     assert last.asdict()["parts"] == dict(first.verdict.parts)

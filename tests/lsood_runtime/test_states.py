@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """States in place of exceptions, batches, worker processes, and what a caller may switch."""
 
+import itertools
 import math
 import multiprocessing
 import pickle
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lsood_runtime import FrameError, OoDMonitor, ProviderError, State
+from lsood_runtime._verdict import VerdictRule
 from tests.lsood_runtime.conftest import (
     HEIGHT,
     WIDTH,
@@ -75,16 +77,46 @@ def test_monitor_without_validation_takes_frames_unchecked(toy_bundle: Path) -> 
             trusting.score(frame[:-1])
 
 
-def test_deadline_exceeded_changes_the_state_alone(toy_bundle: Path) -> None:
-    frames = random_frames(3, 5)
+def test_state_gravity_late_never_hides_something_graver() -> None:
+    assert [state.name for state in sorted(State, key=lambda state: state.gravity)] == [
+        "OK",
+        "LATE",
+        "OUT_OF_DISTRIBUTION",
+        "INVALID",
+    ]
+    rule = VerdictRule(1.0, (0.0, 0.5), deadline_ms=10)
+    for above, late, fault in itertools.product((False, True), repeat=3):
+        verdict = rule.verdict(
+            score=2.0 if above else 0.0,
+            segmentation=None,
+            fault="expected a frame" if fault else None,
+            provider="cpu",
+            latency_ms=11.0 if late else 9.0,
+            stamp_ns=0,
+        )
+        applying = [State.OK]
+        applying += [State.LATE] * late + [State.OUT_OF_DISTRIBUTION] * above + [State.INVALID] * fault
+        assert verdict.state is applying[-1]
+        assert (verdict.is_late, verdict.is_ood) == (late, above or fault)
+        assert verdict.asdict()["is_late"] is late
+        assert ("the deadline is 10 ms" in verdict.reason) == (late and not fault)
+        assert ("the score is above 1" in verdict.reason) == (above and not fault)
+
+
+def test_deadline_exceeded_changes_the_state_of_a_frame_below_the_threshold_alone(toy_bundle: Path) -> None:
+    frames = [*random_frames(3, 5), np.tile(np.array([[250, 1, 1], [200, 30, 30]], np.uint8), (HEIGHT, WIDTH // 2, 1))]
+    seen = set()
     with OoDMonitor(toy_bundle, deadline_ms=1e-6) as hurried, OoDMonitor(toy_bundle, deadline_ms=1e6) as patient:
         for frame in frames:
             late, usual = hurried.assess(frame), patient.assess(frame)
             assert (late.score, late.p_value, late.is_ood) == (usual.score, usual.p_value, usual.is_ood)
-            assert late.state is State.LATE
+            assert late.state is (State.OUT_OF_DISTRIBUTION if usual.is_ood else State.LATE)
+            assert (late.is_late, usual.is_late) == (True, False)
+            seen.add(late.state)
             assert "the deadline is 1e-06 ms" in late.reason
             assert usual.state is (State.OUT_OF_DISTRIBUTION if usual.is_ood else State.OK)
             assert bool(usual.reason) == usual.is_ood
+        assert len(seen) == 2, "frames of one kind would prove half"
         assert hurried.assess(None).state is State.INVALID, "a frame that is none is worse than a late one"
     for wrong in (0, -1, math.nan):
         with pytest.raises(ValueError, match="expected a deadline above 0 ms"):

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from lsood_runtime import (
-    Assessment,
     BundleError,
     ClosedError,
     FrameError,
+    History,
     Hysteresis,
     KOfN,
     LatestFrameWorker,
@@ -30,9 +30,9 @@ from lsood_runtime import (
     Stream,
     StreamAssessment,
 )
-from lsood_runtime._verdict import VerdictRule
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, toy_manifest
+from tests.lsood_runtime.scripted_monitor import ScriptedMonitor, score_frame
 
 CALIBRATION = Manifest.from_json(text_with()).calibration
 RED = np.tile(np.array([250, 1, 1], np.uint8), (HEIGHT, WIDTH, 1))
@@ -80,23 +80,7 @@ def test_stream_two_cameras_have_separate_states(toy_bundle: Path) -> None:
         stream.drift("rear")
 
 
-def test_stream_stuck_camera_is_invalid_from_the_third_frame(toy_bundle: Path) -> None:
-    frames = random_frames(2, seed=4)
-    with OoDMonitor(toy_bundle) as monitor:
-        stream = monitor.stream(KOfN(2, 2))
-        buffer = frames[0].copy()  # a driver that reuses its memory
-        states = []
-        for i in (0, 0, 0, 0, 1, 1, 0):
-            buffer[:] = frames[i]
-            states.append(stream.assess(buffer).verdict)
-    stuck = [verdict.state is State.INVALID for verdict in states]
-    assert stuck == [False, False, True, True, False, False, False]
-    assert states[2].is_ood
-    assert "3 identical frames in a row: the camera is stuck" in states[2].reason
-    assert math.isfinite(states[2].p_value)
-
-
-def test_stream_stamp_going_back_begins_anew(toy_bundle: Path) -> None:
+def test_stream_stamp_going_back_begins_anew_and_keeps_the_alarm(toy_bundle: Path) -> None:
     second = 10**9
     with OoDMonitor(toy_bundle) as monitor:
         stream = monitor.stream(KOfN(2, 3))
@@ -105,7 +89,8 @@ def test_stream_stamp_going_back_begins_anew(toy_bundle: Path) -> None:
         jitter = stream.assess(shifted_frame(3), stamp_ns=7 * second - 40)
         assert (jitter.alarm, jitter.index, jitter.verdict.stamp_ns) == (True, 3, 7 * second - 40)
         again = stream.assess(shifted_frame(4), stamp_ns=1 * second)
-    assert (again.alarm, again.index) == (False, 0)
+    assert (again.alarm, again.onset, again.index, again.since_ns) == (True, False, 4, 6 * second)
+    assert (again.history, again.restarted, jitter.restarted) == (History.AFTER_STEP, True, False)
     assert int(stream.drift().counts.sum()) == 5
 
 
@@ -155,8 +140,14 @@ def test_stream_impossible_arguments_are_refused(toy_bundle: Path) -> None:
     with OoDMonitor(toy_bundle) as monitor:
         with pytest.raises(ValueError, match="p-values down to"):
             monitor.stream(Hysteresis(0.001))
-        with pytest.raises(ValueError, match="at least 2 identical frames"):
-            monitor.stream(KOfN(), stuck_after=1)
+        for wrong in (0, -1, math.nan, math.inf):
+            with pytest.raises(ValueError, match="expected a time above 0 s after which a camera is frozen"):
+                monitor.stream(KOfN(), frozen_after_s=wrong)
+        with pytest.raises(ValueError, match="at least one camera"):
+            monitor.stream(KOfN(), max_cameras=0)
+        with pytest.raises(ValueError, match="expected an alarm policy such as"):
+            monitor.stream("3 of 5")
+        assert repr(monitor.stream("2of3")) == "Stream(KOfN(k=2, n=3), 0 cameras, 0 with an alarm)"
         with pytest.raises(FrameError, match="expected no noise"):
             monitor.stream(KOfN()).assess(random_frames(1, 1)[0], [])
         stream = monitor.stream(KOfN())
@@ -273,42 +264,16 @@ def test_worker_waiting_time_counts_towards_the_deadline(toy_bundle: Path) -> No
     assert "the deadline is 200 ms" in late[1].verdict.reason
 
 
-class ScriptedMonitor:
-    """Gives assessments of a script, without graphs: all that a stream needs of a monitor."""
-
-    def __init__(self, scores: list[float]) -> None:
-        self.manifest = Manifest.from_json(text_with())
-        self._scores = iter(scores)
-
-    def assess_since(
-        self, start: float, frame: object, noise: object = None, *, stamp_ns: int | None = None
-    ) -> Assessment:
-        assert (start > 0, frame is not None, noise) == (True, True, None)
-        rule = VerdictRule(1.0, self.manifest.calibration.scores, None)
-        return rule.verdict(
-            score=next(self._scores),
-            segmentation=None,
-            fault=None,
-            provider="script",
-            latency_ms=0.0,
-            stamp_ns=stamp_ns or 0,
-        )
-
-    def report_invalid(self, reason: str, *, stamp_ns: int | None = None) -> Assessment:
-        raise NotImplementedError(reason)
-
-
 def test_stream_of_any_assessor_raises_and_clears_alarms() -> None:
     scores = [0.0, 2.0, 2.0, math.inf, 0.0, 0.0]
-    stream = Stream(ScriptedMonitor(scores), KOfN(2, 2))
-    frames = random_frames(len(scores), 0)
-    results = [stream.assess(frame, stamp_ns=i) for i, frame in enumerate(frames)]
+    stream = Stream(ScriptedMonitor(), KOfN(2, 2))
+    results = [stream.assess(score_frame(score, i), stamp_ns=i + 1) for i, score in enumerate(scores)]
     assert [result.alarm for result in results] == [False, False, True, True, False, False]
     assert [result.onset for result in results] == [False, False, True, False, False, False]
     assert int(stream.drift().counts.sum()) == 5, "a score that is not finite is no part of the drift"
 
 
-def test_stream_frames_that_are_not_handed_over_are_never_stuck() -> None:
+def test_stream_frames_that_are_not_handed_over_are_never_frozen() -> None:
     class Broken:
         def __dlpack__(self, **options: Any) -> Any:
             raise BufferError("no such memory")
@@ -316,7 +281,7 @@ def test_stream_frames_that_are_not_handed_over_are_never_stuck() -> None:
         def __dlpack_device__(self) -> tuple[int, int]:
             return (1, 0)
 
-    stream = Stream(ScriptedMonitor([0.0] * 5), KOfN(2, 2))
+    stream = Stream(ScriptedMonitor(), KOfN(2, 2))
     broken = Broken()
-    states = [stream.assess(broken, stamp_ns=i).verdict.state for i in range(5)]
+    states = [stream.assess(broken, stamp_ns=(i + 1) * 10**9).verdict.state for i in range(5)]
     assert states == [State.OK] * 5
