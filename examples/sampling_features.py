@@ -41,12 +41,15 @@ class Masks:
         """Read ``P:B``, or ``own``.
 
         Raises:
-            ValueError: another form.
+            UsageError: another form.
         """
         if text == OWN:
             return cls()
-        drop_prob, block_size = text.split(":")
-        return cls(float(drop_prob), int(block_size))
+        drop_prob, _, block_size = text.partition(":")
+        try:
+            return cls(float(drop_prob), int(block_size))
+        except ValueError as error:
+            raise UsageError(f"expected {OWN} or P:B, got {text}: 0.5:4 is DropBlock of p = 0.5 and b = 4") from error
 
     def __str__(self) -> str:
         """The text that is parsed."""

@@ -12,13 +12,14 @@ must differ. Every detector is the same: a Gaussian with a shrunk covariance ove
 - log deviations of samples, entropies: of the S Monte-Carlo samples of the layer;
 - entropies beside the means, and beside the moments.
 
-With `--outputs` scores of the network's output are judged as well, each a mean over the pixels: energy and predictive entropy
-of one pass, entropy of the mean of S sampled outputs, and its part that is due to the masks, the mutual information.
+With `--outputs` scores of the network's output are judged as well, each a mean over the pixels: energy and predictive
+entropy of one pass, entropy of the mean of S sampled outputs, and its part that is due to the masks, the mutual information.
 
 A frame hurts where its class map agrees with the clean frame's on less than 85 % of the pixels. Of each score a table gives
-the AUROC over all cells and over the frames that hurt, the share of these caught at 5 % of false alarms, the rank correlation
-with the agreement over all degraded frames, and how far its AUROC on hurting frames is above the first row's, with the 2.5 and
-97.5 % quantiles over resamples of the judged drives. Many rows are compared, so that one that barely leaves 0 proves nothing.
+the AUROC over all cells and over the frames that hurt, the share of these caught at 5 % of false alarms, the rank
+correlation with the agreement over all degraded frames, and how far its AUROC on hurting frames is above the first row's,
+with the 2.5 and 97.5 % quantiles over resamples of the judged drives. Many rows are compared, so that one that barely
+leaves 0 proves nothing.
 """
 
 import argparse
@@ -249,18 +250,23 @@ def draw_figure(path: Path, curves: dict[str, list[Row]]) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 3.6), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4), sharey=True, squeeze=False)
+    colours = {name: f"C{i}" for i, name in enumerate([*SAMPLED, *SAMPLED_OUTPUTS])}
+    styles = dict(zip([*PLAIN, *OUTPUTS], ("-", ":", "--", "-.", "-", ":"), strict=True))
     for axis, (title, found) in zip(axes[0], curves.items(), strict=True):
         for name in dict.fromkeys(row.name for row in found if row.samples):
             points = [(row.samples, row.hurting) for row in found if row.name == name]
-            axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
-        for row, style in zip((row for row in found if not row.samples), ("-", ":", "--", "-."), strict=False):
-            axis.axhline(row.hurting, color="0.3", linestyle=style, linewidth=1, label=row.name)
-        axis.set(title=title, xlabel="Monte-Carlo samples S", xscale="log")
+            axis.plot(*zip(*points, strict=True), marker="o", markersize=3, color=colours[name], label=name)
+        for row in found:
+            if not row.samples:
+                axis.axhline(row.hurting, color="0.3", linestyle=styles[row.name], linewidth=1, label=row.name)
+        axis.set_title(title, fontsize="small")
+        axis.set(xlabel="Monte-Carlo samples S", xscale="log")
         axis.set_xticks(ticks := sorted({row.samples for row in found if row.samples}), labels=ticks)
         axis.minorticks_off()
     axes[0, 0].set_ylabel("AUROC, hurting frames")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    drawn = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     figure.set_layout_engine("constrained")
     figure.savefig(path, dpi=110)
 
