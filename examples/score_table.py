@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table of every score that evaluations compared, best first, from what ``python -m export evaluate --json`` printed."""
+"""Tables of every score that evaluations compared, best first, from what ``python -m export evaluate --json`` printed.
+
+    python examples/score_table.py runs/idd.json --most 8 --kinds
+
+`--kinds` adds two tables: the bundle's own score on every kind at every severity, and every kind by every score.
+"""
 
 import argparse
 import json
@@ -42,6 +47,42 @@ def score_lines(result: dict[str, Any], most: int | None = None) -> Iterator[str
         yield f"| {name} | {' | '.join(figures)} | {worst} | {figure(score['caught'])} |"
 
 
+def by_severity(result: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a table of kinds and severities: the bundle's AUROC, bold where the cell hurts, and the mIoU.
+
+    Real shifts, which have no severity, stand first with their one figure. Without labels the mIoU is a dash.
+    """
+    severities = sorted({shift["severity"] for shift in result["shifts"] if shift["kind"]})
+    clean = figure(result["ind"]["mean_iou"])
+    yield f"| severity | {' | '.join(map(str, severities))} | mIoU at each (clean: {clean}) |"
+    yield f"|---|{'---|' * len(severities)}---|"
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for shift in sorted(result["shifts"], key=lambda shift: (shift["kind"] is not None, shift["severity"] or 0)):
+        kinds.setdefault(shift["kind"] or shift["name"], []).append(shift)
+    for kind, cells in kinds.items():
+        figures = [figure(cell["figures"]["auroc"][0]) for cell in cells]
+        marked = [f"**{value}**" if cell["hurts"] else value for value, cell in zip(figures, cells, strict=True)]
+        marked += [""] * (len(severities) - len(marked))
+        name = kind.replace("_", " ") if cells[0]["kind"] else f"{kind} (real)"
+        yield f"| {name} | {' | '.join(marked)} | {', '.join(figure(cell['mean_iou']) for cell in cells)} |"
+
+
+def by_kind(result: dict[str, Any], most: int | None = None) -> Iterator[str]:
+    """Yield the lines of a table of kinds and scores: AUROC, a mean over the severities.
+
+    Args:
+        result: the JSON object.
+        most: scores besides the bundle's own; None for all.
+    """
+    own, *others = result["hurting"]["scores"]
+    others.sort(key=lambda score: -(score["hurting_frames"] or 0.0))
+    scores = [own, *others[:most]]
+    yield f"| kind | {' | '.join(score['name'] for score in scores)} |"
+    yield f"|---|{'---|' * len(scores)}"
+    for kind in own["kinds"]:
+        yield f"| {kind.replace('_', ' ')} | {' | '.join(figure(score['kinds'].get(kind)) for score in scores)} |"
+
+
 def summary(result: dict[str, Any]) -> str:
     """False alarms and misses at the shipped threshold, with their intervals, in a sentence."""
     rate, low, high = result["ind"]["false_alarm_rate"]
@@ -60,15 +101,18 @@ def summary(result: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table and a sentence for each evaluation."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("evaluations", nargs="+", type=Path, metavar="FILE", help="what evaluate --json printed")
     parser.add_argument("--most", type=int, metavar="N", help="scores besides the bundle's own (default: all)")
+    parser.add_argument("--kinds", action="store_true", help="tables of every kind, by severity and by score")
     options = parser.parse_args(arguments)
     for path in options.evaluations:
         result = json.loads(path.read_text())
         print(f"\n{path.stem}\n\n{HEAD}\n|---|---|---|---|---|")
         print("\n".join(score_lines(result, options.most)))
         print(f"\n{summary(result)}")
+        if options.kinds:
+            print("", *by_severity(result), "", *by_kind(result, options.most), sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from examples.score_table import main
@@ -23,7 +24,7 @@ def score(name: str, hurting: float | None, worst: str = "mud") -> dict[str, Any
     }
 
 
-RESULT = {
+RESULT: dict[str, Any] = {
     "ind": {
         "frames": 40,
         "false_alarm_rate": [0.05, 0.01, 0.1],
@@ -64,3 +65,43 @@ def test_score_table_of_an_evaluation_without_shifts_is_refused(tmp_path: Path) 
     path.write_text(json.dumps(RESULT | {"hurting": None}))
     with pytest.raises(SystemExit, match="--synthetic"):
         main([str(path)])
+
+
+def shift(name: str, kind: str | None, severity: int | None, auroc: float, hurts: bool) -> dict[str, Any]:
+    figures = {"auroc": [auroc, 0.0, 1.0]}
+    return {"name": name, "kind": kind, "severity": severity, "figures": figures, "hurts": hurts, "mean_iou": 0.25}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kind_tables_of_an_evaluation_hold_every_cell_and_every_score(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(seed)
+    kinds, severities = ["dead_lines", "fog"], [1, 3, 5]
+    cells = {(kind, s): (round(rng.random(), 3), bool(rng.integers(2))) for kind in kinds for s in severities}
+    shifts = [shift(f"{kind} {s}", kind, s, *cell) for (kind, s), cell in cells.items()]
+    rng.shuffle(shifts)  # type: ignore[arg-type]  # NumPy's own stubs leave lists out
+    scores = [score("this monitor", 0.9), score("energy", 0.8), score("softmax", 0.7)]
+    for one in scores:
+        one["kinds"] = {kind: round(rng.random(), 3) for kind in ("dusk", *kinds)}
+    result = RESULT | {
+        "ind": RESULT["ind"] | {"mean_iou": 0.5},
+        "shifts": [shift("dusk", None, None, 1.0, True), *shifts],
+    }
+    path = tmp_path / "camvid.json"
+    path.write_text(json.dumps(result | {"hurting": RESULT["hurting"] | {"scores": scores}}))
+    main([str(path), "--kinds", "--most", "1"])
+    printed = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in capsys.readouterr().out.splitlines() if "|" in line
+    ]
+    severity_rows = printed[next(i for i, row in enumerate(printed) if row[0] == "severity") :]
+    assert severity_rows[0] == ["severity", "1", "3", "5", "mIoU at each (clean: 0.500)"]
+    assert severity_rows[2] == ["dusk (real)", "**1.000**", "", "", "0.250"]
+    for row in severity_rows[3:5]:
+        for s, text in zip(severities, row[1:4], strict=True):
+            auroc, hurts = cells[row[0].replace(" ", "_"), s]
+            assert text == (f"**{auroc:.3f}**" if hurts else f"{auroc:.3f}")
+    assert severity_rows[5] == ["kind", "this monitor", "energy"]
+    for row in severity_rows[7:]:
+        assert row[1:] == [f"{one['kinds'][row[0].replace(' ', '_')]:.3f}" for one in scores[:2]]
+    assert {row[0] for row in severity_rows[7:]} == {"dusk", "dead lines", "fog"}
