@@ -80,7 +80,7 @@ def test_kind_tables_of_an_evaluation_hold_every_cell_and_every_score(
     kinds, severities = ["dead_lines", "fog"], [1, 3, 5]
     cells = {(kind, s): (round(rng.random(), 3), bool(rng.integers(2))) for kind in kinds for s in severities}
     shifts = [shift(f"{kind} {s}", kind, s, *cell) for (kind, s), cell in cells.items()]
-    rng.shuffle(shifts)  # type: ignore[arg-type]  # NumPy's own stubs leave lists out
+    rng.shuffle(shifts)
     scores = [score("this monitor", 0.9), score("energy", 0.8), score("softmax", 0.7)]
     for one in scores:
         one["kinds"] = {kind: round(rng.random(), 3) for kind in ("dusk", *kinds)}
