@@ -44,7 +44,7 @@ def missing_extra(purpose: str, extra: str) -> MediaError:
     return MediaError(f"{purpose} needs packages that are not installed: pip install 'lsood-runtime[{extra}]'")
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error in one line of text: whitespace becomes spaces, control characters are escaped."""
+def one_line(error: BaseException | str) -> str:
+    """A message, or that of an error, in one line of text: whitespace becomes spaces, control characters are escaped."""
     words = " ".join(str(error).split())
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in words)

@@ -46,6 +46,11 @@ def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> No
     parser.add_argument(
         "--fps", type=positive_number, default=10.0, metavar="RATE", help="images a second, for stamps (default: 10)"
     )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop at the first frame or source that cannot be read (default: it is invalid, and the run goes on)",
+    )
 
 
 def add_pixels(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +96,7 @@ def read_sources(options: argparse.Namespace, sources: Sequence[str], contract: 
         options.topic,
         rules=pixel_rules(options),
         size=(contract.frame_height, contract.frame_width),
-        strict=True,
+        strict=options.strict,
     )
 
 

@@ -12,15 +12,18 @@ from lsood_runtime._bundle.reader import read_manifest
 from lsood_runtime._cli.arguments import Commands, add_command, add_pixels, add_threads, pixel_rules
 from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.run_end import exit_code, report_failures
 from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
 
 _WIDEST = 90
 _EPILOG = """\
-Without frames: every field of the manifests that differs. With frames: each frame on which the two disagree as well.
+Without frames: every field of the manifests that differs. With frames: each frame on which the two disagree as well. What
+cannot be read is named, and the others are compared.
 
-exit codes: 0 the bundles decide alike (without frames: their metadata are the same), 1 they do not, 2 bad usage or bundle
+exit codes: 0 the bundles decide alike (without frames: their metadata are the same), 1 they do not, 2 bad usage, input or
+bundle, 3 unexpected error
 
 example:
   lsood diff monitor/ monitor-recalibrated/ drive/*.png
@@ -41,15 +44,16 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what differs; 1 where a decision differs or, without frames, a field."""
     changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
-    flips, count = _compare_frames(options) if options.files else (None, 0)
+    flips, count, faults = _compare_frames(options) if options.files else (None, 0, [])
     write = write_changes_json if options.json else write_changes
     write(changes, flips, count, sys.stdout)
-    return int(bool(flips) if flips is not None else bool(changes))
+    report_failures(faults)
+    return exit_code(bool(flips) if flips is not None else bool(changes), bool(faults))
 
 
-def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int]:
-    """The frames that are decided differently, and how many were compared."""
-    counter, flips, count = FrameCounter(shown=True), list[Flip](), 0
+def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int, list[str]]:
+    """The frames that are decided differently, how many were compared, and what could not be read."""
+    counter, flips, faults, count = FrameCounter(shown=True), list[Flip](), list[str](), 0
     with (
         OoDMonitor(options.old, threads=options.threads) as old,
         OoDMonitor(options.new, threads=options.threads) as new,
@@ -60,17 +64,17 @@ def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int]:
             contract.channels,
             1.0,
             rules=pixel_rules(options),
-            size=(contract.frame_height, contract.frame_width),
-            strict=True,
         )
         for source in reader:
-            assert source.image is not None
+            if source.image is None:
+                faults.append(source.fault)
+                continue
             flip = compare_decisions(source.name, source.image, old, new)
             flips += [flip] if flip else []
             count += 1
             counter.show(count)
     counter.clear()
-    return flips, count
+    return flips, count, faults + reader.failures
 
 
 def write_changes(changes: Changes, flips: Sequence[Flip] | None, count: int, out: TextIO) -> None:

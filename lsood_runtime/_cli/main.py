@@ -6,8 +6,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from lsood_runtime._cli import diff, inspect, score, selftest, watch
+from lsood_runtime._cli.run_end import INTERRUPTED
+from lsood_runtime._cli.stop_signals import Stopped
+from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
 from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._version import __version__
 
@@ -39,7 +43,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; bad usage and ``--help`` raise argparse's SystemExit."""
+    """Run one command and return its exit code; bad usage and ``--help`` raise argparse's SystemExit.
+
+    No exception reaches the caller but that: Python would exit with 1, which means an alarm.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be no text
@@ -48,12 +55,37 @@ def run(arguments: Sequence[str]) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except LsoodError as error:
-        print(f"lsood: error: {one_line(error)}", file=sys.stderr)
-        return 2
+        return _say(f"error: {one_line(error)}", 2)
     except KeyboardInterrupt:
-        print("lsood: interrupted", file=sys.stderr)
-        return 130
+        return _say("interrupted", INTERRUPTED)
+    except Stopped as error:
+        return _say(f"stopped by {error.name}", error.exit_code)
     except BrokenPipeError:  # the reader of the pipe, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _flush(sys.stdout)
         return 141
+    except SystemExit:
+        raise
+    except BaseException as error:  # Rust extensions raise panics that are no Exception
+        return _say(describe_unexpected(error), EXIT_CODE)
     return code
+
+
+def _say(words: str, code: int) -> int:
+    """Print a line on stderr, after what stands on stdout, and give the exit code."""
+    _flush(sys.stdout)
+    print(f"lsood: {words}", file=sys.stderr)
+    _flush(sys.stderr)
+    return code
+
+
+def _flush(stream: TextIO) -> None:
+    """Write what a stream still holds; where nobody reads it or its disk is full, send it nowhere.
+
+    Python would else fail over it when it ends, with an exit code of its own.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

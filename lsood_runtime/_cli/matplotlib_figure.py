@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of matplotlib, which is imported when a picture is asked for."""
 
+from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
 
 if TYPE_CHECKING:
@@ -23,13 +25,34 @@ def figure_class() -> "type[Figure]":
     return Figure
 
 
-def save_figure(figure: "Figure", path: Path) -> None:
-    """Write the picture, in the format of its suffix.
+def check_picture(path: Path) -> None:
+    """Refuse a picture of a format that cannot be drawn.
 
     Raises:
-        MediaError: nothing can be written there.
+        MediaError: matplotlib is missing, or does not know the suffix.
+    """
+    known = figure_class()().canvas.get_supported_filetypes()
+    if path.suffix.lower().lstrip(".") not in known:
+        formats = ", ".join(f".{suffix}" for suffix in sorted(known))
+        raise MediaError(f"expected a picture that ends in {formats}, got {path}: rename it")
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write the picture, in the format of its suffix; it appears whole, or not at all.
+
+    Raises:
+        MediaError: nothing can be written there, or the picture cannot be drawn.
     """
     try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
+        partial = PartialFile(path)
+    except OSError as error:
+        raise MediaError(f"cannot write the picture {path}: {error.strerror or error}; choose another file") from error
+    try:
+        with BufferedWriter(partial.file) as file:
+            figure.savefig(file, dpi=110, format=path.suffix.lower().lstrip("."))
+            file.flush()
+            partial.move_into_place()
+    except Exception as error:  # a full disk, and whatever matplotlib makes of a name or a number
         raise MediaError(f"cannot write the picture {path}: {error}; choose another file") from error
+    finally:
+        partial.discard()

@@ -2,7 +2,8 @@
 """Write files and pictures of a run beside the terminal."""
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,43 +13,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._cli.destinations import check_destinations
+from lsood_runtime._cli.matplotlib_figure import check_picture
 from lsood_runtime._cli.rerun_file import RerunFile
+from lsood_runtime._cli.stop_signals import StopSignals
+from lsood_runtime._cli.stretches import Point
 from lsood_runtime._cli.thumbnails import Thumbnails
-from lsood_runtime._cli.timeline import Point, Timeline
+from lsood_runtime._cli.timeline import Timeline
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._cli.verdict_row import Row, without_parts
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 
 
 class Outputs:
-    """Writes the files and pictures that the arguments of ``add_outputs`` name; after an exception no file appears.
+    """Writes the files and pictures that the arguments of ``add_outputs`` name.
+
+    What can be refused is refused before the first frame. Whatever ends the block, what was scored is kept: first the files
+    take their places, then the pictures are drawn. One that cannot be written is said on stderr and takes no other with it.
 
     Args:
         options: with ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
         sources: that are read; none of them is overwritten.
         monitor: whose threshold, calibration and channel order apply.
+        signals: that must not cut a write in two.
+
+    Attributes:
+        failed: whether a file or a picture could not be written at the end.
 
     Raises:
-        MediaError: a file is one of the sources or cannot be written, or a package is missing.
+        MediaError: a file is given twice, is one of the sources or cannot be written, or a package is missing.
     """
 
-    def __init__(self, options: argparse.Namespace, sources: Sequence[str], monitor: OoDMonitor) -> None:
-        given = {Path(source).resolve() for source in sources}
-        for path in (*options.out, options.timeline, options.thumbnails, options.rerun):
-            if path is not None and path.resolve() in given:
-                raise MediaError(f"expected another file than those that are read, got {path}: it would be lost")
+    def __init__(
+        self, options: argparse.Namespace, sources: Sequence[str], monitor: OoDMonitor, signals: StopSignals
+    ) -> None:
+        pictures = [path for path in (options.timeline, options.thumbnails) if path is not None]
+        for path in pictures:
+            check_picture(path)
+        check_destinations([*options.out, *pictures, *([options.rerun] if options.rerun else [])], sources)
         self._bgr = monitor.manifest.input.channels == "bgr"
         self._timeline = Timeline(monitor.threshold, monitor.manifest.calibration) if options.timeline else None
         self._thumbnails = Thumbnails(options.strangest) if options.thumbnails else None
-        self._options = options
+        self._options, self._signals, self._added = options, signals, False
+        self.failed = False
         with ExitStack() as opening:
-            self._files = [opening.enter_context(VerdictFile(path)) for path in options.out]
+            self._files: list[VerdictFile] = []
+            for path in options.out:
+                self._files.append(opening.enter_context(VerdictFile(path)))
             self._rerun = opening.enter_context(RerunFile(options.rerun, monitor.threshold)) if options.rerun else None
-            opening.push(self._draw)
-            self._stack = opening.pop_all()
+            opening.pop_all()  # from here on `__exit__` closes them, each whatever happens to the others
 
     def add(self, source: SourceFrame, verdict: Assessment, row: Row, result: StreamAssessment | None) -> None:
         """Write one frame.
@@ -58,20 +74,25 @@ class Outputs:
             verdict: on it.
             row: for the files of verdicts, with the parts of the score, which stay out unless they are asked for.
             result: of the stream; None where frames are scored each on its own.
+
+        Raises:
+            MediaError: the disk does not take it.
         """
-        for file in self._files:
-            file.write(row if self._options.parts else without_parts(row))
-        alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
-        if self._timeline is not None:
-            self._timeline.add(source.camera, Point(source.stamp_ns, verdict.score, verdict.state, alarm))
-        if source.image is None:
-            return
-        image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
-        if self._thumbnails is not None:
-            title = f"{Path(source.name).name}\nscore {verdict.score:.3f}, {verdict.state.value.replace('_', ' ')}"
-            self._thumbnails.add(source.camera, source.stamp_ns, verdict.score, title, image)
-        if self._rerun is not None:
-            self._rerun.add(source.camera, image, verdict, onset)
+        with self._signals.held():
+            self._added = True
+            for file in self._files:
+                file.write(row if self._options.parts else without_parts(row))
+            alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
+            if self._timeline is not None:
+                self._timeline.add(source.camera, Point(source.stamp_ns, verdict.score, verdict.state, alarm))
+            if source.image is None:
+                return
+            image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
+            if self._thumbnails is not None:
+                title = f"{Path(source.name).name}\nscore {verdict.score:.3f}, {verdict.state.value.replace('_', ' ')}"
+                self._thumbnails.add(source.camera, source.stamp_ns, verdict.score, title, image)
+            if self._rerun is not None:
+                self._rerun.add(source.camera, image, verdict, onset)
 
     def __enter__(self) -> Self:
         return self
@@ -79,11 +100,21 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        with self._signals.held():
+            for file in self._files:
+                self._attempt(file.__exit__, kind, error, trace)
+            if self._rerun is not None:
+                self._attempt(self._rerun.__exit__, kind, error, trace)
+        if self._timeline is not None and self._added:
+            self._attempt(self._timeline.draw, self._options.timeline)
+        if self._thumbnails is not None and self._added:
+            self._attempt(self._thumbnails.draw, self._options.thumbnails)
 
-    def _draw(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Runs before the files are closed, so that a picture that fails leaves none of them behind."""
-        if kind is None and self._timeline is not None:
-            self._timeline.draw(self._options.timeline)
-        if kind is None and self._thumbnails is not None:
-            self._thumbnails.draw(self._options.thumbnails)
+    def _attempt(self, work: Callable[..., None], *arguments: object) -> None:
+        """Do what must not stop the rest; an error is said at once, and again by the exit code."""
+        try:
+            work(*arguments)
+        except Exception as error:  # matplotlib raises what it makes of a font or a number; the rest must be written
+            self.failed = True
+            words = one_line(error) if isinstance(error, LsoodError) else f"{type(error).__name__}: {one_line(error)}"
+            print(f"lsood: error: {words}", file=sys.stderr)

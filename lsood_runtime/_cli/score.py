@@ -3,7 +3,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._cli.arguments import (
@@ -20,17 +20,23 @@ from lsood_runtime._cli.arguments import (
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
+from lsood_runtime._cli.run_end import INTERRUPTED, exit_code, report_stop, report_unread
+from lsood_runtime._cli.stop_signals import Stopped, StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
 from lsood_runtime._inference.frame_check import check_named_frame
-from lsood_runtime._media.sources import find_sources, name_width
+from lsood_runtime._media.sources import SourceReader, find_sources, name_width
 from lsood_runtime._monitor import OoDMonitor
 
 _EPILOG = """\
 Higher scores are further from the training distribution (nats for densities); above the threshold a frame is out of
 distribution. The p-value is the share of in-distribution frames that score at least as high.
 
-exit codes: 0 all frames in distribution, 1 at least one out of distribution, 2 bad usage, input or bundle
+A frame that cannot be read, or has another size than the bundle's, is invalid, with the reason. Whatever ends the run, what
+was scored until then is kept in the files of --out.
+
+exit codes: 0 all frames in distribution, 1 at least one out of distribution or invalid, 2 bad usage, input or bundle,
+3 unexpected error, 130 Ctrl-C, 129 or 143 SIGHUP or SIGTERM
 
 examples:
   lsood score monitor/ drive/ --json | jq '.[] | select(.is_ood) | .frame'
@@ -57,10 +63,15 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score each frame and print its verdict; 1 where one is out of distribution or invalid."""
     sources = find_sources(options.files)
-    with open_monitor(options) as monitor, Outputs(options, sources, monitor) as outputs:
-        tally = Tally()
+    with (
+        StopSignals() as signals,
+        open_monitor(options) as monitor,
+        Outputs(options, sources, monitor, signals) as outputs,
+    ):
+        reader = read_sources(options, sources, monitor.manifest.input)
+        tally, stop = Tally(), None
         counter = FrameCounter(shown=options.json or not sys.stdout.isatty())
-        verdicts = _verdicts(monitor, sources, options, outputs, tally, counter)
+        verdicts = _verdicts(monitor, reader, outputs, tally, counter)
         try:
             if options.json:
                 write_json(verdicts, sys.stdout, parts=options.parts)
@@ -69,29 +80,33 @@ def run(options: argparse.Namespace) -> int:
                 write_csv(verdicts, sys.stdout, names if options.parts else ())
             else:
                 write_table(verdicts, sys.stdout, max(map(name_width, sources)), parts=options.parts)
+        except (KeyboardInterrupt, Stopped) as error:
+            stop = error
         finally:
             counter.clear()
         provider = monitor.provider
-    print(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
-    return 1 if tally.out_of_distribution or tally.states[State.INVALID] else 0
+    if tally.count:
+        print(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
+    report_unread(tally, reader.failures)
+    if stop is not None:
+        report_stop(stop, tally)
+        return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED
+    return exit_code(
+        bool(tally.out_of_distribution or tally.states[State.INVALID]), outputs.failed or bool(reader.failures)
+    )
 
 
 def _verdicts(
-    monitor: OoDMonitor,
-    sources: Sequence[str],
-    options: argparse.Namespace,
-    outputs: Outputs,
-    tally: Tally,
-    counter: FrameCounter,
+    monitor: OoDMonitor, reader: SourceReader, outputs: Outputs, tally: Tally, counter: FrameCounter
 ) -> Iterator[tuple[str, Assessment]]:
-    contract = monitor.manifest.input
-    for source in read_sources(options, sources, contract):
+    for source in reader:
         if source.image is None:
             verdict = monitor.report_invalid(source.fault, stamp_ns=source.stamp_ns)
         else:
-            check_named_frame(source.name, source.image, contract)
+            if reader.strict:
+                check_named_frame(source.name, source.image, monitor.manifest.input)
             verdict = monitor.assess(source.image, stamp_ns=source.stamp_ns)
-        tally.add(verdict)
+        tally.add(verdict, source.fault)
         outputs.add(source, verdict, {"frame": source.name, "camera": source.camera, **verdict.asdict()}, None)
         counter.show(tally.count)
         yield source.name, verdict

@@ -1,39 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count the verdicts of a run, for the line at its end."""
+"""Count the verdicts of a run, for the lines at its end."""
 
 from collections import Counter
-from statistics import median
 
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._cli.latency_histogram import LatencyHistogram
 
 
 class Tally:
-    """Counts verdicts by state, and remembers latencies.
+    """Counts verdicts by state, and latencies, in memory that does not grow.
 
     Attributes:
         states: verdicts of each state.
         count: verdicts in all.
         out_of_distribution: those that are out of distribution, late ones included, invalid ones not.
         late: those that came after the deadline, whatever their state.
+        unreadable: those on frames that could not be read; they are INVALID.
+        first_fault: why the first of these could not be read; empty where all could.
     """
 
     def __init__(self) -> None:
         self.states: Counter[State] = Counter()
         self.count = self.out_of_distribution = self.late = 0
-        self._latencies_ms: list[float] = []
+        self.unreadable, self.first_fault = 0, ""
+        self._latencies = LatencyHistogram()
 
-    def add(self, verdict: Assessment) -> None:
-        """Count one verdict."""
+    def add(self, verdict: Assessment, fault: str = "") -> None:
+        """Count one verdict; ``fault`` says why its frame could not be read."""
         self.states[verdict.state] += 1
         self.count += 1
         self.out_of_distribution += verdict.is_ood and verdict.state is not State.INVALID
         self.late += verdict.is_late
-        self._latencies_ms.append(verdict.latency_ms)
+        if fault:
+            self.unreadable += 1
+            self.first_fault = self.first_fault or fault
+        else:
+            self._latencies.add(verdict.latency_ms)
 
     @property
     def median_ms(self) -> float:
-        """Median latency; 0 without a verdict."""
-        return median(self._latencies_ms) if self._latencies_ms else 0.0
+        """Median latency of frames that were read, to within 1 %; 0 without one."""
+        return self._latencies.median_ms
 
     def __str__(self) -> str:
         """The counts in one line."""

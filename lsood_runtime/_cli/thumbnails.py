@@ -60,5 +60,5 @@ class Thumbnails:
             axis.set_axis_off()
         for axis, thumbnail in zip(axes, self._thumbnails, strict=False):
             axis.imshow(thumbnail.image)
-            axis.set_title(thumbnail.title, fontsize=8)
+            axis.set_title(thumbnail.title, fontsize=8, parse_math=False)
         save_figure(figure, path)

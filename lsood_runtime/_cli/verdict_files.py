@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write verdicts to files as CSV, JSON lines, Parquet or MCAP; each write is atomic."""
+"""Write verdicts to files as CSV, JSON lines, Parquet or MCAP; what was written is kept whatever ends a run."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Protocol, Self, cast
+from typing import Any, Protocol, Self, cast
 
+from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row, in_columns
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._text.csv_table import CsvTable
-from lsood_runtime._text.json_values import JsonScalar
-
-P = ParamSpec("P")
+from lsood_runtime._text.json_values import JsonScalar, JsonValue
 
 _PARQUET_ROWS = 4096
+_MCAP_CHUNK = 1 << 18  # bytes that a kill can lose, before compression
+_LAST_STAMP_NS = 2**64 - 1  # MCAP has no negative times, and none later
 
 
 class _Writer(Protocol):
@@ -25,7 +26,11 @@ class _Writer(Protocol):
 
 
 class VerdictFile:
-    """A file of verdicts, a row for each frame, in the format of its suffix. After an exception no file appears.
+    """A file of verdicts, a row for each frame, in the format of its suffix; it appears under its name on leaving, whole.
+
+    What was written is kept whatever ends the block; an older file stays where an exception comes before the first row. CSV
+    and JSON lines are handed to the system row by row, MCAP in chunks; Parquet has no meaning before its end, so that a kill
+    that no process can catch (SIGKILL) loses it.
 
     Args:
         path: ends in ``.csv``, ``.jsonl``, ``.parquet`` or ``.mcap``.
@@ -35,14 +40,19 @@ class VerdictFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._partial = path, path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._path, self._rows = path, 0
         make = _WRITERS.get(path.suffix.lower())
         if make is None:
             raise MediaError(f"expected a file that ends in {', '.join(_WRITERS)}, got {path}: rename it")
         try:
-            self._writer = make(self._partial)
+            self._partial = PartialFile(path)
         except OSError as error:
-            raise MediaError(f"cannot write {path}: {error.strerror}; choose another file") from error
+            raise self._refusal(error) from error
+        try:
+            self._writer = make(self._partial.file)
+        except BaseException:
+            self._partial.discard()
+            raise
 
     def write(self, row: Row) -> None:
         """Add a row; all rows have the same names.
@@ -50,7 +60,11 @@ class VerdictFile:
         Raises:
             MediaError: the disk does not take it.
         """
-        self._guard(self._writer.write, row)
+        try:
+            self._writer.write({name: _valid(value) for name, value in row.items()})
+        except OSError as error:
+            raise self._refusal(error) from error
+        self._rows += 1
 
     def __enter__(self) -> Self:
         return self
@@ -58,45 +72,74 @@ class VerdictFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and not self._rows:
+            self._partial.discard()
+            return
         try:
-            self._guard(self._writer.close)
-            if kind is None:
-                self._guard(self._partial.replace, self._path)
-        finally:
-            self._partial.unlink(missing_ok=True)
+            self._writer.close()
+        except Exception as failure:  # a full disk, and what pyarrow makes of it: without its end the file is none
+            self._partial.discard()
+            raise self._refusal(failure) from failure
+        try:
+            self._partial.move_into_place()
+        except OSError as failure:
+            where = f"{failure.strerror or failure}; the verdicts are in {self._partial.path}"
+            raise MediaError(f"cannot write {self._path}: {where}") from failure
 
-    def _guard(self, call: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> None:
+    def _refusal(self, error: Exception) -> MediaError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return MediaError(f"cannot write {self._path}: {reason}; choose another file")
+
+
+def _valid(value: JsonValue) -> JsonValue:
+    """The value, where text from a file name that is no UTF-8 is written with escapes."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+class _WholeLines:
+    """Text that is handed to the system a line at a time; a line that the disk does not take leaves no piece behind."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file, self._length = file, 0
+
+    def write(self, line: str) -> int:
+        data = line.encode()
         try:
-            call(*arguments, **options)
-        except OSError as error:
-            raise MediaError(f"cannot write {self._path}: {error.strerror or error}; choose another file") from error
+            done = 0
+            while done < len(data):
+                done += self._file.write(data[done:])
+        except OSError:
+            self._file.truncate(self._length)
+            self._file.seek(self._length)
+            raise
+        self._length += len(data)
+        return len(line)
 
 
 class _Csv:
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        self._table = CsvTable(self._file)
+    def __init__(self, file: FileIO) -> None:
+        self._table = CsvTable(_WholeLines(file))
 
     def write(self, row: Row) -> None:
         self._table.write(in_columns(row))
 
     def close(self) -> None:
-        self._file.close()
+        """Every row is in the file already."""
 
 
 class _JsonLines:
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace")
+    def __init__(self, file: FileIO) -> None:
+        self._lines = _WholeLines(file)
 
     def write(self, row: Row) -> None:
-        self._file.write(json.dumps(row, allow_nan=False) + "\n")
+        self._lines.write(json.dumps(row, allow_nan=False) + "\n")
 
     def close(self) -> None:
-        self._file.close()
+        """Every row is in the file already."""
 
 
 class _Parquet:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: FileIO) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
@@ -104,7 +147,7 @@ class _Parquet:
             raise missing_extra("writing Parquet", "replay") from error
         self._arrow, self._rows = pyarrow, list[dict[str, JsonScalar]]()
         self._writer: Any = None
-        self._file = path.open("wb")
+        self._file = BufferedWriter(file)
 
     def write(self, row: Row) -> None:
         self._rows.append(in_columns(row))
@@ -112,12 +155,9 @@ class _Parquet:
             self._flush()
 
     def close(self) -> None:
-        try:
-            self._flush()
-        finally:
-            if self._writer is not None:
-                self._writer.close()
-            self._file.close()
+        self._flush()
+        self._writer.close()
+        self._file.flush()
 
     def _flush(self) -> None:
         if not self._rows and self._writer is not None:
@@ -141,13 +181,13 @@ def _arrow_types(arrow: Any, row: Mapping[str, JsonScalar]) -> dict[str, Any]:
 class _Mcap:
     """Messages in JSON on a topic for each camera, with the frame's stamp as the time of log and of publication."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: FileIO) -> None:
         try:
             from mcap.writer import Writer
         except ImportError as error:
             raise missing_extra("writing MCAP", "replay") from error
-        self._file = path.open("wb")
-        self._writer = Writer(self._file)
+        self._file = BufferedWriter(file)
+        self._writer = Writer(self._file, chunk_size=_MCAP_CHUNK)
         self._writer.start(profile="", library="lsood_runtime")
         self._schema: int | None = None
         self._channels: dict[str, int] = {}
@@ -160,14 +200,12 @@ class _Mcap:
             topic = f"/lsood/{camera.strip('/')}"
             self._channels[camera] = self._writer.register_channel(topic, "json", self._schema)
         contents = json.dumps(row, allow_nan=False).encode()
-        stamp_ns = cast(int, row["stamp_ns"])
+        stamp_ns = min(max(cast(int, row["stamp_ns"]), 0), _LAST_STAMP_NS)
         self._writer.add_message(self._channels[camera], stamp_ns, contents, stamp_ns)
 
     def close(self) -> None:
-        try:
-            self._writer.finish()  # type: ignore[no-untyped-call]
-        finally:
-            self._file.close()
+        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._file.flush()
 
 
 def _json_schema(row: Row) -> bytes:
@@ -179,7 +217,7 @@ def _json_schema(row: Row) -> bytes:
     return json.dumps({"type": "object", "title": "lsood.Verdict", "properties": properties}).encode()
 
 
-_WRITERS: dict[str, Callable[[Path], _Writer]] = {
+_WRITERS: dict[str, Callable[[FileIO], _Writer]] = {
     ".csv": _Csv,
     ".jsonl": _JsonLines,
     ".parquet": _Parquet,

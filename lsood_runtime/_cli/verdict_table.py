@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterable, Sequence
+from textwrap import indent
 from typing import TextIO
 
 from lsood_runtime._assessment import Assessment, State
@@ -53,10 +54,22 @@ def write_csv(verdicts: Verdicts, out: TextIO, parts: Sequence[str]) -> None:
 
 
 def write_json(verdicts: Verdicts, out: TextIO, *, parts: bool) -> None:
-    """Write one list of objects once all frames have their verdict, with the parts of the score or without."""
-    rows: list[Row] = [{"frame": name, **verdict.asdict()} for name, verdict in verdicts]
-    json.dump(rows if parts else [without_parts(row) for row in rows], out, indent=1, allow_nan=False)
-    out.write("\n")
+    """Write one list of objects, each as its verdict comes, with the parts of the score or without.
+
+    Whatever ends the verdicts after the first one, the list is closed, so that it can be read.
+    """
+    begun = False
+    try:
+        for name, verdict in verdicts:
+            row: Row = {"frame": name, **verdict.asdict()}
+            text = json.dumps(row if parts else without_parts(row), indent=1, allow_nan=False)
+            out.write((",\n" if begun else "[\n") + indent(text, " "))
+            begun = True
+    finally:
+        if begun:
+            out.write("\n]\n")
+    if not begun:
+        out.write("[]\n")
 
 
 def _part_words(verdict: Assessment) -> str:

@@ -21,9 +21,12 @@ from lsood_runtime._cli.arguments import (
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
+from lsood_runtime._cli.run_end import exit_code, report_stop, report_unread
+from lsood_runtime._cli.stop_signals import Stopped, StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._exceptions import MediaError
+from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.sources import find_sources
 from lsood_runtime._monitor import OoDMonitor
@@ -39,10 +42,13 @@ Alarms: {FORMS}
   cusum:1h@30           the evidence adds up (CUSUM on p-values); one false alarm an hour or fewer at 30 frames/s
 `lsood inspect BUNDLE --alarm RULE --fps RATE` estimates the false-alarm rate of each.
 
-A frame that no working camera sends (wrong size, black, the same image again) counts as out of distribution. Recordings keep
-their stamps; images and videos count from 0.
+A frame that no working camera sends (wrong size, black, the same image again), or that cannot be read, counts as out of
+distribution. Recordings keep their stamps; images and videos count from 0. Whatever ends the run, what was scored until then
+is kept: the files of --out first, then the pictures. A kill that cannot be caught (SIGKILL) leaves .NAME.PID.partial, where
+CSV and JSON lines are whole, MCAP lacks its last 256 KB at most, and Parquet is lost.
 
-exit codes: 0 no alarm, 1 at least one alarm, 2 bad usage, input or bundle
+exit codes: 0 no alarm, 1 at least one alarm, 2 no alarm, and bad usage, input or bundle, 3 unexpected error, 129 or 143
+SIGHUP or SIGTERM; Ctrl-C ends a run as the end of its input does
 
 examples:
   lsood watch monitor/ drive.mcap --topic /front/image_raw --alarm cusum:1h@20 --out scored.mcap --timeline drive.png
@@ -67,39 +73,73 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Assess the frames of each camera in order and print alarms; 1 where there was one."""
     sources = find_sources(options.files)
-    with open_monitor(options) as monitor, Outputs(options, sources, monitor) as outputs:
+    with (
+        StopSignals() as signals,
+        open_monitor(options) as monitor,
+        Outputs(options, sources, monitor, signals) as outputs,
+    ):
         stream, delay = _start(monitor, options)
         print(
             f"watching {len(sources)} sources; an alarm comes at most {delay} out-of-distribution frames after a shift",
             file=sys.stderr,
         )
-        tally, counter = Tally(), FrameCounter(shown=not options.json or not sys.stdout.isatty())
-        onsets = 0
-        alarmed: set[str] = set()
+        contract = monitor.manifest.input
+        reader = read_sources(options, sources, contract)
+        watch, stop = _Watch(stream, outputs, options), None
         try:
-            for source in read_sources(options, sources, monitor.manifest.input):
-                result = _judge(stream, source)
-                row: Row = {"frame": source.name, **result.asdict()}
-                tally.add(result.verdict)
-                outputs.add(source, result.verdict, row, result)
-                onsets += result.onset
-                if options.json:
-                    print(json.dumps(row if options.parts else without_parts(row), allow_nan=False), flush=True)
-                elif result.onset or (source.camera in alarmed and not result.alarm):
-                    counter.clear()
-                    print(_event(source, result), flush=True)
-                (alarmed.add if result.alarm else alarmed.discard)(source.camera)
-                counter.show(tally.count)
-        except KeyboardInterrupt:
-            counter.clear()
-            print("lsood: interrupted; the results so far are kept", file=sys.stderr)
+            for source in reader:
+                if reader.strict and source.image is not None:
+                    check_named_frame(source.name, source.image, contract)
+                watch.take(source)
+        except (KeyboardInterrupt, Stopped) as error:
+            stop = error
         finally:
-            counter.clear()
+            watch.counter.clear()
         provider = monitor.provider
         drifts = [f"{name} {stream.drift(name).population_stability_index:.2f}" for name in stream.cameras]
-    print(f"{tally}, {onsets} alarms; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
-    print(f"drift of the scores (population stability index): {', '.join(drifts) or 'no frames'}", file=sys.stderr)
-    return 1 if onsets else 0
+    tally = watch.tally
+    if stop is not None:
+        report_stop(stop, tally)
+    if tally.count or stop is not None or not reader.failures:
+        words = f"{tally}, {watch.onsets} alarms; median {tally.median_ms:.1f} ms a frame on {provider}"
+        print(words, file=sys.stderr)
+        print(f"drift of the scores (population stability index): {', '.join(drifts) or 'no frames'}", file=sys.stderr)
+    report_unread(tally, reader.failures)
+    if isinstance(stop, Stopped):
+        return stop.exit_code
+    return exit_code(bool(watch.onsets), outputs.failed or bool(reader.failures))
+
+
+class _Watch:
+    """Takes frame after frame: assesses it, writes it, prints what begins and ends with it."""
+
+    def __init__(self, stream: Stream, outputs: Outputs, options: argparse.Namespace) -> None:
+        self._stream, self._outputs, self._options = stream, outputs, options
+        self._alarmed: set[str] = set()
+        self.tally, self.onsets = Tally(), 0
+        self.counter = FrameCounter(shown=not options.json or not sys.stdout.isatty())
+
+    def take(self, source: SourceFrame) -> None:
+        """Assess the next frame.
+
+        Raises:
+            MediaError: the disk does not take its row.
+        """
+        if source.image is None:
+            result = self._stream.report_invalid(source.fault, stamp_ns=source.stamp_ns, camera=source.camera)
+        else:
+            result = self._stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
+        row: Row = {"frame": source.name, **result.asdict()}
+        self.tally.add(result.verdict, source.fault)
+        self._outputs.add(source, result.verdict, row, result)
+        self.onsets += result.onset
+        if self._options.json:
+            print(json.dumps(row if self._options.parts else without_parts(row), allow_nan=False), flush=True)
+        elif result.onset or (source.camera in self._alarmed and not result.alarm):
+            self.counter.clear()
+            print(_event(source, result), flush=True)
+        (self._alarmed.add if result.alarm else self._alarmed.discard)(source.camera)
+        self.counter.show(self.tally.count)
 
 
 def _start(monitor: OoDMonitor, options: argparse.Namespace) -> tuple[Stream, int]:
@@ -109,12 +149,6 @@ def _start(monitor: OoDMonitor, options: argparse.Namespace) -> tuple[Stream, in
         return monitor.stream(options.alarm), delay
     except ValueError as error:
         raise MediaError(f"this alarm cannot work with this bundle: {error}") from error
-
-
-def _judge(stream: Stream, source: SourceFrame) -> StreamAssessment:
-    if source.image is None:
-        return stream.report_invalid(source.fault, stamp_ns=source.stamp_ns, camera=source.camera)
-    return stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
 
 
 def _event(source: SourceFrame, result: StreamAssessment) -> str:

@@ -2,14 +2,12 @@
 """Read camera frames from any source: images, videos, recorded drives, a camera."""
 
 import re
-import time
-from collections.abc import Iterator, Sequence
-from itertools import count, groupby
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._media.cameras import read_camera
 from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES
@@ -62,8 +60,10 @@ class SourceReader:
         rules: what images do not say themselves.
         size: rows and columns of a frame: image files of another size are refused before they are decoded. None for any.
         strict: raise the first fault or failure in place of going on.
+        on_wait: called about once a second while a camera of this machine sends nothing.
 
     Attributes:
+        strict: as it was given.
         failures: why a source could not be read, or not to its end; one message a source.
     """
 
@@ -77,8 +77,10 @@ class SourceReader:
         rules: PixelRules = AS_STATED,
         size: tuple[int, int] | None = None,
         strict: bool = False,
+        on_wait: Callable[[], None] = lambda: None,
     ) -> None:
-        self._sources, self._channels, self._topics, self._strict = sources, channels, topics, strict
+        self._sources, self._channels, self._topics, self.strict = sources, channels, topics, strict
+        self._on_wait = on_wait
         self._step_ns, self._next_ns = round(_NANOSECONDS / images_per_second), 0
         self._rules, self._size = rules, size
         self.failures: list[str] = []
@@ -87,23 +89,28 @@ class SourceReader:
         """The frames in order.
 
         Raises:
-            MediaError: with ``strict``, a source or a frame that cannot be read; the message names it.
+            MediaError: no source gave a single frame, or with ``strict`` one could not be read; the message names it.
         """
+        empty = True
         for source in self._sources:
             try:
                 for frame in self._read(source):
-                    if frame.fault and self._strict:
+                    if frame.fault and self.strict:
                         raise MediaError(frame.fault)
                     yield frame
+                    empty = False
             except MediaError as error:
-                if self._strict:
+                if self.strict:
                     raise
                 self.failures.append(str(error))
+        if empty and self.failures:
+            others = len(self.failures) - 1
+            raise MediaError(self.failures[0] + (f" (and {others} more sources failed)" if others else ""))
 
     def _read(self, source: str) -> Iterator[SourceFrame]:
         device, path = DEVICE.fullmatch(source), Path(source)
         if device:
-            return _camera(int(device.group(1)), self._channels)
+            return read_camera(int(device.group(1)), self._channels, self._on_wait)
         if is_recording(path):
             return read_recording(path, self._channels, self._topics, self._rules)
         return self._video(path) if is_video(path) else self._image(path)
@@ -127,24 +134,3 @@ class SourceReader:
         stamp_ns = self._next_ns
         self._next_ns += self._step_ns
         return stamp_ns
-
-
-def _camera(number: int, channels: str) -> Iterator[SourceFrame]:
-    try:
-        import cv2
-    except ImportError as error:
-        raise missing_extra(f"reading camera:{number}", "media") from error
-    capture = cv2.VideoCapture(number)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the latest frame, not the oldest that waits
-    try:
-        if not capture.isOpened():
-            raise MediaError(f"expected a camera at camera:{number}, found none: see /dev/video*")
-        for i in count():
-            grabbed, image = capture.read()
-            if not grabbed:
-                raise MediaError(f"camera:{number} gave no frame after {i} frames: check its cable and driver")
-            frame = np.asarray(image, np.uint8)
-            turned = frame if channels == "bgr" else frame[..., ::-1]
-            yield SourceFrame(f"camera:{number}#{i:06d}", f"camera:{number}", time.time_ns(), turned)
-    finally:
-        capture.release()

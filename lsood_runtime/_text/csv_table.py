@@ -3,7 +3,14 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import Protocol
+
+
+class Text(Protocol):
+    """What text is written to, such as a text file."""
+
+    def write(self, text: str, /) -> object:
+        """Take a piece of text, here a whole line."""
 
 
 class CsvTable:
@@ -14,7 +21,7 @@ class CsvTable:
         columns: names of the columns, written at once; None for the names of the first row, written with it.
     """
 
-    def __init__(self, out: TextIO, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, out: Text, columns: Sequence[str] | None = None) -> None:
         self._writer = csv.writer(out, lineterminator="\n")
         self._columns: Sequence[str] | None = None
         if columns is not None:

@@ -160,3 +160,17 @@ def test_diff_bundles_with_and_without_parts_name_features_and_parts(
     changes = json.loads(capsys.readouterr().out)["changes"]
     assert changes["detector.parts.root"] == ["-", "by-hand of moments/pixels"]
     assert changes["features.moments/pixels"] == ["-", [3]]
+
+
+def test_diff_of_frames_that_cannot_be_read_compares_the_others(
+    toy_bundle: Path, changed: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (drive / "03.png").write_text("no image")
+    (drive / "z.mp4").write_text("no video")
+    assert run(["diff", str(toy_bundle), str(toy_bundle), str(drive)]) == 2
+    out, err = capsys.readouterr()
+    assert "0 of 11 frames are decided differently" in out
+    first, second = err.splitlines()
+    assert first.startswith("lsood: error: expected an image, cannot read")
+    assert "z.mp4" in second
+    assert run(["diff", str(toy_bundle), str(changed), str(drive)]) == 1

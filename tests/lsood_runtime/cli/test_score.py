@@ -257,7 +257,7 @@ def test_score_bad_input_ends_in_one_line_and_exit_code_2(
     toy_bundle: Path, drive: Path, capfd: pytest.CaptureFixture[str], damage: Callable[[Path, Path], None], message: str
 ) -> None:
     damage(toy_bundle, drive)
-    assert run(["score", str(toy_bundle), str(drive), "--json"]) == 2
+    assert run(["score", str(toy_bundle), str(drive), "--json", "--strict"]) == 2
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("lsood: error: ")

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuse the files that a run shall write before its first frame, where they could not be written at its end."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lsood_runtime._exceptions import MediaError
+
+
+def check_destinations(outputs: Sequence[Path], sources: Iterable[str]) -> None:
+    """Refuse outputs that are given twice, are read as well, or have no place.
+
+    Args:
+        outputs: files to write.
+        sources: what is read; of a folder, no file in it is overwritten.
+
+    Raises:
+        MediaError: the first that cannot be written; the message names it.
+    """
+    taken: set[Path] = set()
+    for path in outputs:
+        place = path.resolve()
+        if place in taken:
+            raise MediaError(f"expected a file for each output, got {path} twice: name another one")
+        taken.add(place)
+        if place.exists() and _is_read(place, sources):
+            raise MediaError(f"expected another file than those that are read, got {path}: it would be lost")
+        _check_place(path, place)
+
+
+def _is_read(place: Path, sources: Iterable[str]) -> bool:
+    """Whether a file is a source, by whatever name or link, or lies in one that is a folder."""
+    ours = {_identity(path) for path in (place, *place.parents)}
+    return any(_identity(path) in ours for path in map(Path, sources) if path.exists())
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _check_place(path: Path, place: Path) -> None:
+    if not place.parent.is_dir():
+        raise MediaError(
+            f"cannot write {path}: expected the folder {place.parent} to exist; make it, or choose another file"
+        )
+    if place.exists() and not place.is_file():
+        raise MediaError(f"cannot write {path}: expected a file or nothing there, it is neither; choose another file")
+    if not os.access(place.parent, os.W_OK):
+        raise MediaError(f"cannot write {path}: expected to be able to write into {place.parent}; choose another file")

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file that grows under a name of its own and takes its place at the end, whole.
+
+Until then it is ``.NAME.PID.partial`` beside its place, where an older file stays as it was. A kill that no process can catch
+(SIGKILL, a loss of power) leaves it there with what was written; the next run that writes to the same place removes it,
+unless the process that holds its lock still lives.
+"""
+
+import fcntl
+import os
+import re
+from io import FileIO
+from pathlib import Path
+
+
+class PartialFile:
+    """An open file beside its place.
+
+    Args:
+        path: its place; where that is a link, the place that it points to.
+
+    Attributes:
+        path: under which it is written.
+        file: open for writing, without a buffer.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._place = path.resolve()
+        _remove_leftovers(self._place)
+        self.path = self._place.with_name(f".{self._place.name}.{os.getpid()}.partial")
+        self.file = _create(self.path)
+
+    def move_into_place(self) -> None:
+        """Flush the file to the disk and give it its place.
+
+        Raises:
+            OSError: the disk does not take it; it stays beside its place.
+        """
+        with self.file:
+            os.fsync(self.file.fileno())
+            self.path.replace(self._place)
+
+    def discard(self) -> None:
+        """Remove the file; what was in its place stays."""
+        self.file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def _create(path: Path) -> FileIO:
+    """Open and lock a new file; again where another process took it for a leftover before it was locked."""
+    while True:
+        file = FileIO(path, "w")
+        _lock(file, fcntl.LOCK_EX)
+        try:
+            if os.path.samestat(os.fstat(file.fileno()), path.lstat()):
+                return file
+        except FileNotFoundError:
+            pass  # removed meanwhile: begin again
+        file.close()
+
+
+def _lock(file: FileIO, operation: int) -> bool:
+    """Whether the lock was taken: not where another process holds it, and not where the file system has none."""
+    try:
+        fcntl.flock(file, operation)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(place: Path) -> None:
+    """Remove what killed runs left beside a place; one whose process still lives holds its lock."""
+    ours = re.compile(rf"\.{re.escape(place.name)}\.[0-9]+\.partial")
+    for path in [path for path in place.parent.iterdir() if ours.fullmatch(path.name)]:
+        with FileIO(path) as file:
+            if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                path.unlink(missing_ok=True)

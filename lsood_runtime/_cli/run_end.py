@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end of a run over frames: what is said of frames and sources that could not be read, and the exit code."""
+
+import sys
+from collections.abc import Sequence
+
+from lsood_runtime._cli.stop_signals import Stopped
+from lsood_runtime._cli.tally import Tally
+from lsood_runtime._exceptions import one_line
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell reports it."""
+
+_SHOWN = 20
+
+
+def report_unread(tally: Tally, failures: Sequence[str]) -> None:
+    """Say on stderr how many frames could not be read, and which sources failed, wholly or before their end."""
+    if tally.unreadable:
+        first = one_line(tally.first_fault)
+        print(f"{tally.unreadable} of {tally.count} frames could not be read, the first: {first}", file=sys.stderr)
+    report_failures(failures)
+
+
+def report_failures(failures: Sequence[str]) -> None:
+    """Say on stderr what went wrong, an error a line, and how many there are beyond the first twenty."""
+    for message in failures[:_SHOWN]:
+        print(f"lsood: error: {one_line(message)}", file=sys.stderr)
+    if len(failures) > _SHOWN:
+        print(f"lsood: error: {len(failures) - _SHOWN} more of this kind", file=sys.stderr)
+
+
+def report_stop(stop: KeyboardInterrupt | Stopped, tally: Tally) -> None:
+    """Say on stderr what ended the run."""
+    words = f"stopped by {stop.name}" if isinstance(stop, Stopped) else "interrupted"
+    kept = "; the results so far are kept" if tally.count else ""
+    print(f"lsood: {words}{kept}", file=sys.stderr)
+
+
+def exit_code(found: bool, failed: bool) -> int:
+    """Exit code of a run that came to its end: what was found goes before what could not be read or written."""
+    return 1 if found else 2 if failed else 0
