@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of the documentation that are written from the code: the capability table and the list of detectors."""
+"""Tables of the documentation that are written from the code and the tests: capabilities, detectors, inputs."""
 
 from typing import Any
 
 from export.detectors.registry import detector_table
 from export.pipeline.capabilities import capability_table
+from tests.lsood_runtime.media.input_table import input_table
 
-TABLES = {"<!-- capability table -->": capability_table, "<!-- detector table -->": detector_table}
+TABLES = {
+    "<!-- capability table -->": capability_table,
+    "<!-- detector table -->": detector_table,
+    "<!-- input table -->": input_table,
+}
 """What each mark in a page is replaced by."""
 
 

@@ -17,6 +17,7 @@ from mkdocs_hooks.diagrams import mermaid_as_svg
 from mkdocs_hooks.docstrings import without_roles
 from mkdocs_hooks.site_checks import PUBLIC_PACKAGES, fetched_by, public_names
 from tests.documentation.pages import Page
+from tests.lsood_runtime.media.input_table import input_table
 
 
 def test_command_line_page_has_every_flag_of_every_command() -> None:
@@ -82,9 +83,10 @@ def test_mermaid_as_svg_of_two_diagrams_keeps_their_styles_apart() -> None:
     [
         ("docs/reference/capabilities.md", "<!-- capability table -->", capability_table),
         ("docs/concepts/detectors.md", "<!-- detector table -->", detector_table),
+        ("docs/reference/inputs.md", "<!-- input table -->", input_table),
     ],
 )
-def test_page_with_a_mark_when_built_has_the_exporters_table(name: str, mark: str, table: Callable[[], str]) -> None:
+def test_page_with_a_mark_when_built_has_its_table(name: str, mark: str, table: Callable[[], str]) -> None:
     page = Page(name).text
     assert page.count(mark) == 1
     assert table() in on_page_markdown(page, page=None, config=None, files=None)
