@@ -20,7 +20,7 @@ from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
-from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
+from lsood_runtime._inference.frame_check import GREY, check_batch, check_frame, trusted_frame
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loading import LoadOptions
 from lsood_runtime._inference.noise import FrameNoise
@@ -58,6 +58,7 @@ class OoDMonitor:
             None leaves it free.
         session_options: called with ONNX Runtime's options of each graph before it loads, to change them.
         channels: order of the frames' last axis, ``rgb`` or ``bgr``; None for the manifest's. Turned ones are copied once.
+            ``grey`` for frames ``(H, W)`` or ``(H, W, 1)``, which become three equal channels; they are refused otherwise.
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
@@ -93,8 +94,8 @@ class OoDMonitor:
                 raise ValueError(f"expected at least one {name}, got {number}: pass None for the default")
         if deadline_ms is not None and not deadline_ms > 0:
             raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}: pass None for no deadline")
-        if channels not in (None, "rgb", "bgr"):
-            raise ValueError(f"expected channels rgb or bgr, got {channels!r}: pass the camera's order")
+        if channels not in (None, "rgb", "bgr", GREY):
+            raise ValueError(f"expected channels rgb or bgr, got {channels!r}: pass the camera's order, or grey")
         resolved = resolve_providers(providers)
         self._reopen = functools.partial(
             OoDMonitor,

@@ -2,11 +2,15 @@
 """Check every frame before the graphs see it."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame, as_array
 from lsood_runtime._inference.frame_hints import array_hint, object_hint
+
+GREY = "grey"
+"""In place of an order of channels: frames of one channel."""
 
 
 def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
@@ -16,7 +20,7 @@ def check_frame(frame: object, contract: InputContract, channels: str) -> Frame 
         frame: a camera frame in host memory, as a numpy array or anything with DLPack or ``__array_interface__``, or in CUDA
             memory by DLPack; not modified, and copied only where its memory is not contiguous or its channels are turned.
         contract: what a frame must be.
-        channels: order of the frame's last axis, ``rgb`` or ``bgr``.
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``; ``grey`` for a frame ``(H, W)`` or ``(H, W, 1)``.
 
     Returns:
         ``(1, frame_height, frame_width, 3)`` uint8 in the contract's channel order, contiguous.
@@ -48,11 +52,13 @@ def trusted_frame(frame: object, contract: InputContract, channels: str) -> Fram
     array = as_array(frame)
     if not isinstance(array, np.ndarray) or array.ndim == 0:
         return check_frame(frame, contract, channels)
+    if channels == GREY:
+        return _three_channels(array[None])
     return np.ascontiguousarray(array[None] if channels == contract.channels else array[None, ..., ::-1])
 
 
 def check_batch(frames: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
-    """Check a batch: ``(B, H, W, 3)`` frames in one array, or a sequence of ``(H, W, 3)`` frames in host memory.
+    """Check a batch: frames in one array, such as ``(B, H, W, 3)``, or a sequence of single ones in host memory.
 
     Raises:
         FrameError: as for :func:`check_frame`, or no frame at all.
@@ -77,6 +83,8 @@ def check_batch(frames: object, contract: InputContract, channels: str) -> Frame
 
 
 def _check(frame: object, contract: InputContract, channels: str, rank: int) -> Frame | DeviceFrame:
+    if channels == GREY:
+        return _check_grey(frame, contract, rank)
     shape = (contract.frame_height, contract.frame_width, 3)
     array = as_array(frame)
     turned = channels != contract.channels
@@ -104,3 +112,27 @@ def _check(frame: object, contract: InputContract, channels: str, rank: int) -> 
         got, hint = f"an object of type {type(frame).__name__}", object_hint(frame)
     wanted = shape if rank == 3 else f"(B, {str(shape)[1:]}"
     raise FrameError(f"expected a {wanted} uint8 frame in {channels.upper()}, got {got}. {hint}")
+
+
+def _check_grey(frame: object, contract: InputContract, rank: int) -> Frame:
+    size = (contract.frame_height, contract.frame_width)
+    array = as_array(frame)
+    if isinstance(array, np.ndarray):
+        flat = array[..., 0] if array.ndim == rank and array.shape[-1] == 1 else array
+        if flat.dtype == np.uint8 and flat.shape[-2:] == size and flat.ndim == rank - 1:
+            if flat.size == 0:
+                raise FrameError("expected at least one frame, got none: pass one or more")
+            return _three_channels(flat if rank == 4 else flat[None])
+        got = f"{array.shape} {array.dtype}"
+    else:
+        got = f"{array.shape} on {array.device}" if array is not None else f"an object of type {type(frame).__name__}"
+    wanted = size if rank == 3 else f"(B, {str(size)[1:]}"
+    raise FrameError(
+        f"expected a {wanted} uint8 frame in GREY, got {got}. Pass the grey camera's own image, in host memory, or open the "
+        "monitor without channels='grey'"
+    )
+
+
+def _three_channels(frames: NDArray[np.uint8]) -> Frame:
+    """Repeat the one channel of ``(B, H, W)`` or ``(B, H, W, 1)`` frames."""
+    return np.repeat(frames if frames.ndim == 4 else frames[..., None], 3, axis=-1)

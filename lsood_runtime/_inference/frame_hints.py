@@ -4,6 +4,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+_GREY = (
+    "This looks like a grey image: the network was trained on colour, pass the camera's colour image, or open the monitor "
+    "with channels='grey'."
+)
+
 
 def array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
     """Remedy for an array that is no frame of ``shape``, which is rows, columns and 3."""
@@ -11,7 +16,7 @@ def array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
     if frame.ndim == 4:
         return "This looks like a batch: pass one frame at a time."
     if frame.ndim == 2:
-        return "This looks like a grey image: the network was trained on colour, pass the camera's colour image."
+        return _GREY
     if frame.ndim != 3:
         return "Pass the camera's image as rows, columns and channels."
     first_is_channels = frame.shape[0] == 3 and frame.shape[2] != 3
@@ -27,7 +32,7 @@ def array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
     if frame.shape[2] == 4:
         return "This looks like an image with an alpha channel: pass frame[..., :3]."
     if frame.shape[2] == 1:
-        return "This looks like a grey image: the network was trained on colour, pass the camera's colour image."
+        return _GREY
     if frame.shape == (width, height, 3):
         return "Rows and columns look swapped: pass frame.transpose(1, 0, 2), or turn the camera's image."
     return (

@@ -170,6 +170,24 @@ def test_monitor_with_other_channels_turns_frames(toy_bundle: Path) -> None:
         OoDMonitor(toy_bundle, channels="grb")
 
 
+@pytest.mark.parametrize("validate", [True, False])
+def test_monitor_of_a_grey_camera_scores_three_equal_channels(toy_bundle: Path, validate: bool) -> None:
+    colour = random_frames(2, 9)
+    grey = np.ascontiguousarray(colour[..., 1])
+    expected = np.repeat(grey[..., None], 3, axis=-1)
+    with OoDMonitor(toy_bundle, channels="grey", validate=validate) as monitor, OoDMonitor(toy_bundle) as usual:
+        scores = [usual.score(frame) for frame in expected]
+        assert [monitor.score(frame) for frame in grey] == scores
+        np.testing.assert_allclose(monitor.score_batch(grey[..., None]), scores)
+        assert monitor.stream("3of5").assess(grey[0]).verdict.score == scores[0]
+        assert monitor.self_test().passed
+        assert monitor.warm_up(1) > 0
+        assert pickle.loads(pickle.dumps(monitor)).score(grey[1]) == scores[1]
+        if validate:
+            assert monitor.assess(colour[0]).state is State.INVALID
+            assert usual.assess(grey[0]).state is State.INVALID
+
+
 def test_session_options_given_reach_both_graphs(toy_bundle: Path) -> None:
     seen: list[str] = []
 

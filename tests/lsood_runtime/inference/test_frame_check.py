@@ -16,7 +16,7 @@ from export.data.synthetic import SyntheticRoads
 from lsood_runtime import FrameError, Manifest
 from lsood_runtime._inference.arrays import DeviceFrame
 from lsood_runtime._inference.camera_faults import camera_fault
-from lsood_runtime._inference.frame_check import check_batch, check_frame, trusted_frame
+from lsood_runtime._inference.frame_check import GREY, check_batch, check_frame, trusted_frame
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 
@@ -97,6 +97,40 @@ def test_check_batch_arrays_and_lists_give_one_batch() -> None:
         check_batch([frames[0], frames[0][1:]], CONTRACT, "rgb")
     with pytest.raises(FrameError, match=r"expected a \(B, 6, 8, 3\) uint8 frame in RGB, got \(6, 8, 3\)"):
         check_batch(frames[0], CONTRACT, "rgb")
+
+
+@pytest.mark.parametrize("axis", [False, True])
+def test_check_frame_grey_becomes_three_equal_channels(axis: bool) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (3, HEIGHT, WIDTH, 1), np.uint8)
+    given_frames = grey if axis else grey[..., 0]
+    expected = np.concatenate([grey] * 3, axis=-1)
+    np.testing.assert_array_equal(check_batch(given_frames, CONTRACT, GREY), expected)
+    np.testing.assert_array_equal(check_batch(list(given_frames), CONTRACT, GREY), expected)
+    for check in (check_frame, trusted_frame):
+        np.testing.assert_array_equal(check(given_frames[0], CONTRACT, GREY), expected[:1])
+        np.testing.assert_array_equal(check(given_frames[0][::1, ::-1], CONTRACT, GREY), expected[:1, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (np.zeros((HEIGHT, WIDTH, 3), np.uint8), r"expected a \(6, 8\) uint8 frame in GREY, got \(6, 8, 3\) uint8"),
+        (np.zeros((HEIGHT, WIDTH), np.uint16), r"got \(6, 8\) uint16"),
+        (np.zeros((WIDTH, HEIGHT), np.uint8), r"got \(8, 6\) uint8"),
+        (b"grey", "got an object of type bytes"),
+    ],
+)
+def test_check_frame_wrong_grey_frame_is_explained(frame: object, message: str) -> None:
+    with pytest.raises(FrameError, match=message):
+        check_frame(frame, CONTRACT, GREY)
+    with pytest.raises(FrameError, match=r"expected a \(B, 6, 8\) uint8 frame in GREY|object of type bytes"):
+        check_batch(frame, CONTRACT, GREY)
+
+
+def test_check_frame_grey_is_refused_unless_the_monitor_is_for_grey_cameras() -> None:
+    for shape in ((HEIGHT, WIDTH), (HEIGHT, WIDTH, 1)):
+        with pytest.raises(FrameError, match=r"looks like a grey image: .* open the monitor with channels='grey'"):
+            check_frame(np.zeros(shape, np.uint8), CONTRACT, "rgb")
 
 
 @settings(max_examples=100, deadline=None)
