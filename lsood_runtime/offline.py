@@ -12,7 +12,7 @@ frames                 :func:`read_frames`, :func:`read_image`, :func:`image_siz
                        :class:`PixelRules`, :data:`AS_STATED`
 files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`
 sessions               :func:`session_options`: set up as the monitor's own
-text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :class:`CsvTable`
+text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :func:`printable`, :class:`CsvTable`
 =====================  ==============================================================================================
 """
 
@@ -53,6 +53,7 @@ from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none
+from lsood_runtime._text.printable import printable
 
 __all__ = [
     "AS_STATED",
@@ -95,6 +96,7 @@ __all__ = [
     "operating_point_sentence",
     "part_sentence",
     "precision_sentence",
+    "printable",
     "read_frames",
     "read_image",
     "session_options",

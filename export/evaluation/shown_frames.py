@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from export.calibration.conformal import p_values
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.evaluation.scored_sets import FrameSet
+from lsood_runtime.offline import printable
 
 SHOWN, SHOWN_OF_A_SET = 6, 2
 
@@ -56,7 +57,7 @@ def shown_frames(
         score = float(scores[place])
         return ShownFrame(
             set_name=frames.source.name,
-            frame_name=Path(frames.names[i]).name,
+            frame_name=printable(Path(frames.names[i]).name),
             score=score,
             p_value=float(p_values(calibration, np.array([score]))[0]),
             image=frame[..., ::-1] if graphs.manifest.input.channels == "bgr" else frame,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of matplotlib, which is imported when a picture is asked for."""
 
+import warnings
 from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
     except OSError as error:
         raise MediaError(f"cannot write the picture {path}: {error.strerror or error}; choose another file") from error
     try:
-        with BufferedWriter(partial.file) as file:
+        with BufferedWriter(partial.file) as file, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks gets boxes
             figure.savefig(file, dpi=110, format=path.suffix.lower().lstrip("."))
             file.flush()
             partial.move_into_place()
