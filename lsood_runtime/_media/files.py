@@ -31,7 +31,7 @@ def read_frames(
         MediaError: the file cannot be decoded, or ends early; the message names it.
     """
     if is_video(path):
-        for index, shown in enumerate(read_video(path, channels)):
+        for index, shown in enumerate(read_video(path, channels, rules)):
             if shown.image is None:
                 raise MediaError(shown.fault)
             yield f"{path}#{index:06d}", shown.image

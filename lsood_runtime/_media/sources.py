@@ -117,7 +117,7 @@ class SourceReader:
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:
         start_ns, step_ns, last_ns = self._next_ns, self._step_ns, 0
-        for i, frame in enumerate(read_video(path, self._channels)):
+        for i, frame in enumerate(read_video(path, self._channels, self._rules)):
             step_ns, last_ns = frame.time_ns - last_ns or step_ns, frame.time_ns
             self._next_ns = start_ns + last_ns + step_ns
             yield SourceFrame(f"{path}#{i:06d}", CAMERA, start_ns + last_ns, frame.image, frame.fault)

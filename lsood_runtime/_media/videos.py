@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import FrameError, MediaError, missing_extra
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
+from lsood_runtime._media.video_pixels import video_pixels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -42,7 +44,7 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def read_video(path: Path, channels: str) -> Iterator[VideoFrame]:
+def read_video(path: Path, channels: str, rules: PixelRules = AS_STATED) -> Iterator[VideoFrame]:
     """Read the frames of a video in the order in which they are shown, turned upright as its container says.
 
     A frame's time is the one that the container gives it, so that a variable rate is kept. A bare stream without times counts
@@ -52,6 +54,7 @@ def read_video(path: Path, channels: str) -> Iterator[VideoFrame]:
     Args:
         path: a video; of several video streams the largest one is read, as players do.
         channels: ``rgb`` or ``bgr``, the order to give.
+        rules: what the video does not say itself.
 
     Raises:
         MediaError: no video, or one that ends more than a second before its stated length; the message names it. What could
@@ -69,15 +72,23 @@ def read_video(path: Path, channels: str) -> Iterator[VideoFrame]:
         stream = container.streams.best("video")
         if not isinstance(stream, av.VideoStream):
             raise _unreadable(path, 0, "it has no video stream")
-        yield from _Decoder(av, path, container, stream, channels).frames()
+        yield from _Decoder(av, path, container, stream, channels, rules).frames()
 
 
 class _Decoder:
     """Decodes one video stream; keeps count of what came and of what did not."""
 
-    def __init__(self, av: Any, path: Path, container: "InputContainer", stream: "VideoStream", channels: str) -> None:
+    def __init__(
+        self,
+        av: Any,
+        path: Path,
+        container: "InputContainer",
+        stream: "VideoStream",
+        channels: str,
+        rules: PixelRules,
+    ) -> None:
         self._av, self._path, self._container, self._stream = av, path, container, stream
-        self._format = f"{channels}24"
+        self._channels, self._rules = channels, rules
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self._step_ns = round(_NANOSECONDS / (rate if 0 < rate <= _HIGHEST_RATE else _USUAL_RATE))
         self._first_ns: int | None = None
@@ -105,8 +116,11 @@ class _Decoder:
             for frame in decoded:
                 shown_ns = None if frame.pts is None else self._nanoseconds(frame.pts)
                 yield from self._late_faults(shown_ns)
-                fault = "the decoder calls it damaged" if frame.is_corrupt else ""
-                yield self._next(shown_ns, None if fault else self._upright(frame), fault)
+                try:
+                    image, fault = self._upright(frame), ""
+                except FrameError as error:
+                    image, fault = None, str(error)
+                yield self._next(shown_ns, image, fault)
         yield from self._late_faults(None)
         self._check_length(end_ns)
 
@@ -144,7 +158,9 @@ class _Decoder:
         return pts * base.numerator * _NANOSECONDS // base.denominator
 
     def _upright(self, frame: Any) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = frame.to_ndarray(format=self._format)
+        if frame.is_corrupt:
+            raise FrameError("the decoder calls it damaged")
+        pixels = video_pixels(frame, self._channels, self._rules)
         return np.rot90(pixels, round(frame.rotation / 90) % 4)
 
     def _check_length(self, end_ns: int | None) -> None:
