@@ -12,10 +12,10 @@ from lsood_runtime._media.pixels import decode_pixels
 
 
 def decode_message(message: Any, channels: str, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
-    """Turn a ``sensor_msgs/Image`` or ``sensor_msgs/CompressedImage`` into a frame.
+    """Turn a ``sensor_msgs/Image``, a ``sensor_msgs/CompressedImage``, or Foxglove's types of both into a frame.
 
     Args:
-        message: with the fields of its type, from ROS 1 or ROS 2.
+        message: with the fields of its type, from ROS 1, ROS 2 or Protobuf.
         channels: order to give, ``rgb`` or ``bgr``.
         rules: what the message does not say itself.
 
@@ -34,7 +34,7 @@ def decode_message(message: Any, channels: str, rules: PixelRules = AS_STATED) -
         height=message.height,
         width=message.width,
         step=message.step,
-        big_endian=bool(message.is_bigendian),
+        big_endian=bool(getattr(message, "is_bigendian", False)),
         channels=channels,
         rules=rules,
     )

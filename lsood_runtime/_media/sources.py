@@ -12,7 +12,8 @@ from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
-from lsood_runtime._media.recordings import is_recording, read_recording
+from lsood_runtime._media.recordings.discovery import is_recording
+from lsood_runtime._media.recordings.reader import read_recording
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.videos import is_video, read_video
 
@@ -65,6 +66,7 @@ class SourceReader:
     Attributes:
         strict: as it was given.
         failures: why a source could not be read, or not to its end; one message a source.
+        notes: what of the sources was left out or replaced, such as topics of depth; one sentence each.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class SourceReader:
         self._step_ns, self._next_ns = round(_NANOSECONDS / images_per_second), 0
         self._rules, self._size = rules, size
         self.failures: list[str] = []
+        self.notes: list[str] = []
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """The frames in order.
@@ -112,7 +115,7 @@ class SourceReader:
         if device:
             return read_camera(int(device.group(1)), self._channels, self._on_wait)
         if is_recording(path):
-            return read_recording(path, self._channels, self._topics, self._rules)
+            return read_recording(path, self._channels, self._topics, self._rules, tell=self.notes.append)
         return self._video(path) if is_video(path) else self._image(path)
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:

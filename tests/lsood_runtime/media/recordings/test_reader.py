@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lsood_runtime._media.recordings import read_recording
+from lsood_runtime._media.recordings.reader import read_recording
 from tests.lsood_runtime.conftest import random_frames
 from tests.lsood_runtime.recordings import COMPRESSED, IMAGE, KINDS, Record, write_recording
 from tests.lsood_runtime.stream.test_stream import shifted_frame
@@ -25,12 +25,12 @@ def test_read_recording_every_kind_gives_frames_and_stamps(tmp_path: Path, kind:
     records = drive(2, 1) + [(topic, 0, s + 5, f) for topic, _, s, f in drive(1, 0, "/rear/image_raw")]
     path = write_recording(tmp_path, kind, sorted(records, key=lambda record: record[2]), message_type)
     for channels in ("rgb", "bgr"):
-        read = list(read_recording(path, channels))
+        read = list(read_recording(path, channels, tell=print))
         expected = sorted(records, key=lambda record: record[2])
         assert [(frame.camera, frame.stamp_ns) for frame in read] == [
             (topic, stamp or recorded) for topic, stamp, recorded, _ in expected
         ]
         for frame, (*_, original) in zip(read, expected, strict=True):
             np.testing.assert_array_equal(frame.image, original if channels == "rgb" else original[..., ::-1])
-    only = list(read_recording(path, "rgb", ["/rear/image_raw"]))
+    only = list(read_recording(path, "rgb", ["/rear/image_raw"], tell=print))
     assert {frame.camera for frame in only} == {"/rear/image_raw"}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn the image messages of one topic into frames."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._media.message_images import decode_message
+from lsood_runtime._media.pixel_rules import PixelRules
+from lsood_runtime._media.recordings.image_message import ImageMessage
+from lsood_runtime._media.recordings.video_frames import VIDEO_FORMATS, VideoFrames
+
+
+class TopicImages:
+    """Decodes the images of a topic, in turn: pixels, pictures, and frames of a video that build on each other.
+
+    Args:
+        channels: ``rgb`` or ``bgr``, the order to give.
+        rules: what messages do not say of their pixels.
+    """
+
+    def __init__(self, channels: str, rules: PixelRules) -> None:
+        self._channels, self._rules = channels, rules
+        self._videos: dict[str, VideoFrames] = {}
+
+    def miss(self) -> None:
+        """Note that a message of the topic is missing."""
+        for video in self._videos.values():
+            video.miss()
+
+    def decode(self, message: ImageMessage) -> NDArray[np.uint8]:
+        """The image of a message, ``(H, W, 3)`` uint8.
+
+        Raises:
+            FrameError: damaged, of an encoding that is unknown or excluded by the rules, or building on a missing frame.
+            MediaError: a package is missing.
+        """
+        if hasattr(message.contents, "format") and (name := message.form.strip().lower()) in VIDEO_FORMATS:
+            if name not in self._videos:
+                self._videos[name] = VideoFrames(name)
+            return self._videos[name].decode(bytes(message.contents.data), self._channels)
+        return decode_message(message.contents, self._channels, self._rules)
