@@ -29,10 +29,6 @@ class LooseMessages:
         """The numbers of topics that have messages here."""
         return set(np.unique(np.asarray(self._numbers)).tolist())
 
-    def last_places(self) -> Iterator[int]:
-        """The places, the one that was added last first."""
-        return reversed(self._places)
-
     def in_order(self, numbers: Collection[int]) -> Iterator[tuple[int, int, int]]:
         """Number, time and place of the messages of some topics by time; those of one time in the order they came in."""
         which = np.flatnonzero(np.isin(np.asarray(self._numbers), list(numbers)))

@@ -53,12 +53,10 @@ class McapFile:
         """What is wrong with the file, as far as its index shows it."""
         sentences, end, size = list[str](), self._index.ends_at, self._file.seek(0, io.SEEK_END)
         if end is not None:
-            reach = "it has no end" if end == size else f"read up to byte {end} of {size}"
-            sentences.append(f"{self._name} is cut off or damaged: {reach}; `mcap recover` writes a whole one")
+            reach = "it has no end" if end == size else f"it is cut off or damaged at byte {end} of {size}"
+            sentences.append(f"cannot read {self._name} to its end: {reach}; `mcap recover` writes a whole one")
         if unnamed := self._index.undefined:
-            sentences.append(
-                f"{self._name} has messages of {len(unnamed)} channels whose names are lost; they are left out"
-            )
+            sentences.append(f"cannot read {len(unnamed)} channels of {self._name}: their names are lost")
         return "; ".join(sentences)
 
     def _topic(self, number: int) -> RecordedTopic:
@@ -80,10 +78,12 @@ class McapFile:
 
     def _lost(self, chunk: ChunkIndex, topics: dict[int, RecordedTopic], why: str) -> list[RecordedMessage]:
         """The messages of a damaged chunk, without their bytes, by the index that follows it."""
-        fault = f"the chunk at byte {chunk.chunk_start_offset} of {self._name} is damaged: {why}"
+        fault = f"the chunk at byte {chunk.chunk_start_offset} is damaged: {why}"
         entries = [(number, entry) for number in topics for entry in self._entries(chunk, number)]
         if not entries:
-            self.damage = self.damage or f"{fault}; nothing says which messages it held"
+            self.damage = (
+                self.damage or f"cannot read all of {self._name}: {fault}; nothing says which messages it held"
+            )
         return [RecordedMessage(topics[number], recorded_ns, b"", fault) for number, recorded_ns in entries]
 
     def _entries(self, chunk: ChunkIndex, number: int) -> list[int]:

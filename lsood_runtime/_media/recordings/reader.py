@@ -113,7 +113,7 @@ class _Reading:
             return SourceFrame(name, camera, stamp_ns, self._images[camera].decode(parsed))
         except FrameError as error:
             self._images[camera].miss()
-            return SourceFrame(name, camera, stamp_ns, None, f"{camera}, message {self.count}: {error}")
+            return SourceFrame(name, camera, stamp_ns, None, f"cannot read {name} on {camera}: {error}")
 
     def _tell_once(self, sentence: str) -> None:
         if sentence not in self._told:

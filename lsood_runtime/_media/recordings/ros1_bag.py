@@ -85,10 +85,14 @@ class Ros1Bag:
                 position = record.data_at + record.data_length
         except _DAMAGED:
             pass  # what was found so far is read; the sentence below says where it ends
-        reach = "it has no index" if position == self._size else f"read up to byte {position} of {self._size}"
-        self.damage = f"{self._name} was not closed, or is damaged: {reach}; `rosbag reindex` mends it"
+        reach = (
+            "it has no index"
+            if position == self._size
+            else f"it is cut off or damaged at byte {position} of {self._size}"
+        )
+        self.damage = f"cannot read {self._name} to its end: {reach}; `rosbag reindex` mends it"
         if unnamed := self._loose.numbers() - self._connections.keys():
-            self.damage += f"; it has messages of {len(unnamed)} connections whose names are lost; they are left out"
+            self.damage += f"; {len(unnamed)} of its connections have lost their names"
 
     def _learn(self, record: Ros1Record, data: bytes) -> None:
         name, message_type = records.connection_names(record, data)
@@ -122,7 +126,7 @@ class Ros1Bag:
 
     def _lost(self, place: int, topics: dict[int, RecordedTopic], why: str) -> list[RecordedMessage]:
         """The messages of a damaged chunk, without their bytes, by the index that follows it."""
-        fault = f"the chunk at byte {place} of {self._name} is damaged: {why}"
+        fault = f"the chunk at byte {place} is damaged: {why}"
         lost, listed = list[RecordedMessage](), False
         try:
             record = read_record(self._file, place, self._size)
@@ -136,7 +140,9 @@ class Ros1Bag:
         except _DAMAGED:
             listed = listed and bool(lost)  # nothing follows the last chunk of a bag that was cut off
         if not listed:
-            self.damage = self.damage or f"{fault}; nothing says which messages it held"
+            self.damage = (
+                self.damage or f"cannot read all of {self._name}: {fault}; nothing says which messages it held"
+            )
         return lost
 
     def _unchunked(self, topics: dict[int, RecordedTopic]) -> Iterator[RecordedMessage]:

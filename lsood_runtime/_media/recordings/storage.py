@@ -8,7 +8,6 @@ from pathlib import Path
 
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._media.recordings.recorded import RecordedFile
-from lsood_runtime._media.recordings.sqlite_bag import SqliteBag
 
 
 @contextmanager
@@ -51,12 +50,14 @@ def _open(path: Path, start: bytes, name: str) -> RecordedFile:
             from lsood_runtime._media.recordings.ros1_bag import Ros1Bag
 
             return Ros1Bag(path, name)
+        if start.startswith(b"SQLite format 3"):
+            from lsood_runtime._media.recordings.sqlite_bag import SqliteBag
+
+            return SqliteBag(path, name)
     except ImportError as error:
         raise missing_extra(f"reading the recording {name}", "replay") from error
-    if start.startswith(b"SQLite format 3"):
-        return SqliteBag(path, name)
     found = "another kind of file" if start else "an empty file"
-    raise MediaError(f"expected an MCAP file, a ROS 1 bag or a ROS 2 bag at {name}, got {found}: check the recording")
+    raise MediaError(f"cannot read {name}: expected an MCAP file, a ROS 1 bag or a ROS 2 bag, got {found}; check it")
 
 
 def _unpack(packed: Path, unpacked: Path, name: str) -> None:

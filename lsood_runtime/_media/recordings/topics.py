@@ -47,15 +47,18 @@ def choose_topics(
     if not images:
         raise MediaError(f"expected images in {name}, it has {_listing(known)}: check the recording")
     chosen = dict[RecordedTopic, ImageDecoder]()
+    left_out: list[str] = []
     for topic in _fitting(images, patterns or ["*"]):
         try:
             chosen[topic] = _decoder(topic, name)
         except MediaError as error:
             if topic.name in patterns:
                 raise
-            tell(f"left out: {error}")
+            left_out.append(str(error))
     if not chosen:
-        raise MediaError(f"expected images that can be read in {name}, found none on {_listing(images)}")
+        raise MediaError("; ".join(left_out))
+    for sentence in left_out:
+        tell(sentence)
     return chosen
 
 
@@ -86,8 +89,8 @@ def _decoder(topic: RecordedTopic, name: str) -> ImageDecoder:
 
 def _nothing(pattern: str, known: Sequence[RecordedTopic], images: Sequence[RecordedTopic], name: str) -> str:
     other = _fitting(known, [pattern])
-    found = f"finds {_listing(other)}" if other else f"finds no topic; images are on {_listing(images)}"
-    return f"expected images on {pattern} in {name}, {found}: check --topic"
+    there = f"{_listing(other)} has none" if other else f"it has them on {_listing(images)}"
+    return f"expected images on {pattern} in {name}, {there}: check --topic and the recording"
 
 
 def _listing(topics: Sequence[RecordedTopic], most: int = 8) -> str:

@@ -247,7 +247,7 @@ def test_watch_missing_package_names_the_extra(
 ) -> None:
     path = write_recording(tmp_path, "mcap file", drive(1, 0))
     for missing, flags in (
-        ("rosbags.highlevel", []),
+        ("rosbags.typesys", []),
         ("matplotlib.figure", ["--timeline", "t.png"]),
         ("pyarrow", ["--out", str(tmp_path / "s.parquet")]),
         ("mcap.writer", ["--out", str(tmp_path / "s.mcap")]),
@@ -255,6 +255,7 @@ def test_watch_missing_package_names_the_extra(
     ):
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, missing, None)
+            patch.delitem(sys.modules, "lsood_runtime._media.recordings.ros_messages", raising=False)
             assert run(["watch", str(toy_bundle), str(path), *flags]) == 2
         extra = "rerun" if missing == "rerun" else "replay"
         assert f"pip install 'lsood-runtime[{extra}]'" in capsys.readouterr().err

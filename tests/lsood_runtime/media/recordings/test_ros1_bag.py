@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """ROS 1 bags, whole, not closed, cut at any byte, and damaged."""
 
+import bz2
 import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rosbags.rosbag1 import Reader, Writer
 
@@ -54,6 +55,14 @@ def chunks_of(path: Path) -> list[tuple[int, int, set[int]]]:
             for place in reader.chunks
         }
         return [(chunk.datapos, chunk.datapos + chunk.datasize, times[place]) for place, chunk in reader.chunks.items()]
+
+
+def decompresses(data: bytes) -> bool:
+    try:
+        bz2.decompress(data)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def without_index(bag: bytes) -> bytes:
@@ -116,7 +125,7 @@ def test_ros1_bag_not_closed_within_a_chunk_gives_its_messages(tmp_path: Path) -
     active.write_bytes(bytes(bag[:end]))
     got = replay(active)
     assert_frames_are(got.frames, by_time(shots))
-    assert "was not closed" in got.error
+    assert "`rosbag reindex`" in got.error
 
 
 @settings(max_examples=40, deadline=None)
@@ -129,7 +138,8 @@ def test_ros1_bag_with_a_damaged_chunk_names_its_frames_and_reads_the_others(
     chunks = chunks_of(path)
     start, end, times = chunks[which % len(chunks)]
     damaged = bytearray(path.read_bytes())
-    damaged[data.draw(st.integers(start, end - 8))] ^= data.draw(st.integers(1, 255))
+    damaged[data.draw(st.integers(start, end - 1))] ^= data.draw(st.integers(1, 255))
+    assume(not decompresses(bytes(damaged[start:end])))  # some bits of the format mean nothing
     path.write_bytes(damaged)
     got = replay(path)
     assert [bool(frame.fault) for frame in got.frames] == [shot.recorded_ns in times for shot in shots]

@@ -4,7 +4,6 @@
 import shutil
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +77,11 @@ def test_sqlite_bag_without_metadata_gives_what_was_written_by_time(
     assert (got.told, got.error) == ([], "")
 
 
-@dataclass(frozen=True)
 class Written:
-    shots: list[Shot] = field(repr=False)
-    contents: bytes = field(repr=False)
+    """Shots and the file of them; not a dataclass, for Hypothesis prints all of one."""
+
+    def __init__(self, shots: list[Shot], contents: bytes) -> None:
+        self.shots, self.contents = shots, contents
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,8 @@ def test_sqlite_bag_cut_anywhere_gives_whole_messages_alone(
     # Rows lie in the order of recording behind the tables' first pages; one or two reach behind the cut.
     expected = (cut - _FIRST_PAGES) / (len(contents) - _FIRST_PAGES) * len(shots) - 3
     assert sum(not frame.fault for frame in got.frames) >= expected
-    assert got.error or sum(not frame.fault for frame in got.frames) >= len(shots) - 1
+    assert f"drive.db3 to its end: it is cut off at byte {cut} of" in got.error or got.frames == []
+    assert "drive.db3" in got.error
 
 
 @settings(max_examples=60, deadline=None)
@@ -162,7 +163,7 @@ def test_sqlite_file_without_the_tables_of_a_bag_is_refused(tmp_path: Path) -> N
     database.close()
     got = replay(tmp_path / "other.db3")
     assert got.frames == []
-    assert "expected a ROS 2 bag, cannot read" in got.error
+    assert "cannot read" in got.error
 
 
 @pytest.mark.parametrize("stamps", [(-5, 10), (0, 10)])
