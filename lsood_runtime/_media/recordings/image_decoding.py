@@ -4,10 +4,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._exceptions import FrameError
+from lsood_runtime._media.encodings import find_encoding
 from lsood_runtime._media.message_images import decode_message
 from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._media.recordings.image_message import ImageMessage
 from lsood_runtime._media.recordings.video_frames import VIDEO_FORMATS, VideoFrames
+
+_DEPTH = ("16uc1", "32fc1")
+_DEPTH_TRANSPORT = "compresseddepth"
 
 
 class TopicImages:
@@ -26,6 +31,19 @@ class TopicImages:
         """Note that a message of the topic is missing."""
         for video in self._videos.values():
             video.miss()
+
+    def is_depth(self, message: ImageMessage) -> bool:
+        """Whether a message holds distances and no colours, by its encoding and, for 16UC1, by what the rules say of it."""
+        form = message.form.lower()
+        if _DEPTH_TRANSPORT in form:
+            return True
+        if form not in _DEPTH:
+            return False
+        try:
+            find_encoding(form, self._rules)
+        except FrameError:
+            return True
+        return False
 
     def decode(self, message: ImageMessage) -> NDArray[np.uint8]:
         """The image of a message, ``(H, W, 3)`` uint8.

@@ -5,8 +5,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_DEPTH = ("16uc1", "32fc1")
-_DEPTH_TRANSPORT = "compresseddepth"
 _LATEST_NS = 2**63
 
 
@@ -26,11 +24,6 @@ class ImageMessage:
     def form(self) -> str:
         """Encoding of the pixels, or format of a compressed image such as ``jpeg`` or ``rgb8; jpeg compressed bgr8``."""
         return str(self.contents.format if hasattr(self.contents, "format") else self.contents.encoding)
-
-    @property
-    def is_depth(self) -> bool:
-        """Whether the message holds distances and no colours."""
-        return self.form.lower() in _DEPTH or _DEPTH_TRANSPORT in self.form.lower()
 
 
 def stamp_of(seconds: int, nanoseconds: int) -> int | None:

@@ -104,7 +104,7 @@ class _Reading:
             if message.fault:
                 raise FrameError(message.fault)
             parsed = decode(message.data)
-            if parsed.is_depth and camera not in self._wanted:
+            if camera not in self._wanted and self._images[camera].is_depth(parsed):
                 self._tell_once(f"{camera} of {self._name} is left out: {parsed.form!r} is depth, not colours")
                 return None
             if parsed.stamp_ns is None:

@@ -152,12 +152,13 @@ CASES = (
         "`16UC1`, `16UC3`, `16UC4`",
         unreadable(("mono16", "rgb16", "rgba16"), lambda image: image.named(_unnamed(image))),
         "names its channels, got 16UC",
-        *("--grey", "--bits", "16"),
+        *("--grey", "--bits", "16", "--topic", "/camera/image"),
     ),
     _invalid(
         "`32FC1`, `64FC3`, `8SC3`, `jpeg`, an empty encoding, any other",
         unreadable(("rgb8",) * 5, lambda image: image.named(_OTHERS[image.data[0] % 5])),
         "expected an encoding of colour images such as rgb8, bgr8 or nv12",
+        *("--topic", "/camera/image"),
     ),
     _invalid(
         "fewer bytes than rows times step",
