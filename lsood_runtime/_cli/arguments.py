@@ -87,8 +87,16 @@ def pixel_rules(options: argparse.Namespace) -> PixelRules:
     return PixelRules(encodings=tuple(options.encoding), grey=options.grey, bits=options.bits, yuv=options.yuv)
 
 
-def read_sources(options: argparse.Namespace, sources: Sequence[str], contract: InputContract) -> SourceReader:
-    """Read sources as :func:`add_sources` and :func:`add_pixels` describe, for a monitor of this contract."""
+def read_sources(
+    options: argparse.Namespace,
+    sources: Sequence[str],
+    contract: InputContract,
+    on_wait: Callable[[], None] = lambda: None,
+) -> SourceReader:
+    """Read sources as :func:`add_sources` and :func:`add_pixels` describe, for a monitor of this contract.
+
+    ``on_wait`` is called about once a second while a camera of this machine sends nothing.
+    """
     return SourceReader(
         sources,
         contract.channels,
@@ -97,6 +105,7 @@ def read_sources(options: argparse.Namespace, sources: Sequence[str], contract: 
         rules=pixel_rules(options),
         size=(contract.frame_height, contract.frame_width),
         strict=options.strict,
+        on_wait=on_wait,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._exceptions import one_line
+from lsood_runtime._stream.camera_summary import CameraSummary
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell reports it."""
@@ -28,6 +29,22 @@ def report_failures(failures: Sequence[str]) -> None:
         print(f"lsood: error: {one_line(message)}", file=sys.stderr)
     if len(failures) > _SHOWN:
         print(f"lsood: error: {len(failures) - _SHOWN} more of this kind", file=sys.stderr)
+
+
+def describe_oddities(summary: CameraSummary) -> str:
+    """What was odd about the frames of a camera, with counts, in one line; empty where nothing was."""
+    counts = {
+        "frozen": summary.frozen,
+        "with a stamp that no working clock gives": summary.clock_faults,
+        "sent twice": summary.repeated,
+        "after a gap": summary.gaps,
+        "after a step of the clock": summary.steps,
+        "by another clock": summary.other_clock,
+    }
+    words = [f"{count} {what}" for what, count in counts.items() if count]
+    frames = f"{', '.join(words)} of {summary.frames} frames" if words else ""
+    silent = f"silent, reported {summary.silent} times" if summary.silent else ""
+    return "; ".join(part for part in (frames, silent) if part)
 
 
 def report_stop(stop: KeyboardInterrupt | Stopped, tally: Tally) -> None:

@@ -4,6 +4,7 @@
 import argparse
 import json
 import sys
+import time
 
 from lsood_runtime._cli.arguments import (
     SOURCES,
@@ -17,11 +18,13 @@ from lsood_runtime._cli.arguments import (
     add_sources,
     alarm_policy,
     open_monitor,
+    positive_number,
     read_sources,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
-from lsood_runtime._cli.run_end import exit_code, report_stop, report_unread
+from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_stop, report_unread
+from lsood_runtime._cli.silent_cameras import SilentCameras
 from lsood_runtime._cli.stop_signals import Stopped, StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_row import Row, without_parts
@@ -64,6 +67,13 @@ def add_parser(commands: Commands) -> None:
     add_sources(parser, f"{SOURCES}; camera:0 for the first camera, until Ctrl-C")
     parser.add_argument("--alarm", type=alarm_policy, default="3of5", metavar="RULE", help=f"{FORMS} (default: 3of5)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line and frame, in place of the alarms")
+    parser.add_argument(
+        "--max-age",
+        type=positive_number,
+        default=1.0,
+        metavar="SECONDS",
+        help="a camera that sends nothing for longer, while others of the recording do, is invalid (default: 1)",
+    )
     add_outputs(parser)
     add_pixels(parser)
     add_providers(parser)
@@ -84,19 +94,20 @@ def run(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         contract = monitor.manifest.input
-        reader = read_sources(options, sources, contract)
         watch, stop = _Watch(stream, outputs, options), None
+        reader = read_sources(options, sources, contract, lambda: watch.wait(reader.current))
         try:
             for source in reader:
                 if reader.strict and source.image is not None:
                     check_named_frame(source.name, source.image, contract)
-                watch.take(source)
+                watch.take(source, reader.current)
         except (KeyboardInterrupt, Stopped) as error:
             stop = error
         finally:
             watch.counter.clear()
         provider = monitor.provider
         drifts = [f"{name} {stream.drift(name).population_stability_index:.2f}" for name in stream.cameras]
+        oddities = [f"{name}: {words}" for name in stream.cameras if (words := describe_oddities(stream.summary(name)))]
     tally = watch.tally
     if stop is not None:
         report_stop(stop, tally)
@@ -104,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
         words = f"{tally}, {watch.onsets} alarms; median {tally.median_ms:.1f} ms a frame on {provider}"
         print(words, file=sys.stderr)
         print(f"drift of the scores (population stability index): {', '.join(drifts) or 'no frames'}", file=sys.stderr)
+        print(*oddities, sep="\n", end="\n" if oddities else "", file=sys.stderr)
     report_unread(tally, reader.failures)
     if isinstance(stop, Stopped):
         return stop.exit_code
@@ -116,11 +128,12 @@ class _Watch:
     def __init__(self, stream: Stream, outputs: Outputs, options: argparse.Namespace) -> None:
         self._stream, self._outputs, self._options = stream, outputs, options
         self._alarmed: set[str] = set()
+        self._origin, self._silent = "", SilentCameras(options.max_age)
         self.tally, self.onsets = Tally(), 0
         self.counter = FrameCounter(shown=not options.json or not sys.stdout.isatty())
 
-    def take(self, source: SourceFrame) -> None:
-        """Assess the next frame.
+    def take(self, source: SourceFrame, origin: str) -> None:
+        """Assess the next frame, and report what cameras of the same recording have stopped.
 
         Raises:
             MediaError: the disk does not take its row.
@@ -129,8 +142,25 @@ class _Watch:
             result = self._stream.report_invalid(source.fault, stamp_ns=source.stamp_ns, camera=source.camera)
         else:
             result = self._stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
-        row: Row = {"frame": source.name, **result.asdict()}
         self.tally.add(result.verdict, source.fault)
+        self._report(source, result)
+        if origin != self._origin:
+            self._origin, self._silent = origin, SilentCameras(self._options.max_age)
+        for camera, now_ns in self._silent.see(source.camera, source.stamp_ns):
+            self._report_silent(camera, now_ns)
+
+    def wait(self, origin: str) -> None:
+        """Report that a camera of this machine has sent nothing for too long."""
+        if origin in self._stream.silent(max_age_s=self._options.max_age, expected=[origin]):
+            self._report_silent(origin, time.time_ns())
+
+    def _report_silent(self, camera: str, now_ns: int) -> None:
+        result = self._stream.report_silent(camera, now_ns)
+        self._report(SourceFrame(f"{camera}#silent", camera, now_ns, None, result.verdict.reason), result)
+
+    def _report(self, source: SourceFrame, result: StreamAssessment) -> None:
+        """Write the row of a frame, and print what begins or ends with it."""
+        row: Row = {"frame": source.name, **result.asdict()}
         self._outputs.add(source, result.verdict, row, result)
         self.onsets += result.onset
         if self._options.json:

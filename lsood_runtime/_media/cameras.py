@@ -40,7 +40,10 @@ def read_camera(number: int, channels: str, on_wait: Callable[[], None]) -> Iter
     grabber = _Grabber(capture)
     try:
         for i in count():
-            stamp_ns, grabbed, image = grabber.grab(on_wait)
+            try:
+                stamp_ns, grabbed, image = grabber.grab(on_wait)
+            except cv2.error as error:
+                raise MediaError(f"camera:{number} failed after {i} frames: {error}; check its driver") from error
             if not grabbed:
                 raise MediaError(f"camera:{number} gave no frame after {i} frames: check its cable and driver")
             frame = np.asarray(image, np.uint8)

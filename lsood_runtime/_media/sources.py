@@ -65,6 +65,7 @@ class SourceReader:
 
     Attributes:
         strict: as it was given.
+        current: the source that is read.
         failures: why a source could not be read, or not to its end; one message a source.
         notes: what of the sources was left out or replaced, such as topics of depth; one sentence each.
     """
@@ -85,6 +86,7 @@ class SourceReader:
         self._on_wait = on_wait
         self._step_ns, self._next_ns = round(_NANOSECONDS / images_per_second), 0
         self._rules, self._size = rules, size
+        self.current = ""
         self.failures: list[str] = []
         self.notes: list[str] = []
 
@@ -96,6 +98,7 @@ class SourceReader:
         """
         empty = True
         for source in self._sources:
+            self.current = source
             try:
                 for frame in self._read(source):
                     if frame.fault and self.strict:

@@ -27,6 +27,7 @@ VIDEO_SUFFIXES = (
 _NANOSECONDS = 1_000_000_000
 _HIGHEST_RATE = 1000.0  # containers without a frame rate state absurd numbers
 _USUAL_RATE = 25.0  # what FFmpeg assumes of a stream that states none
+_LATE_FRAMES = 3  # in a row, from which times are taken to begin anew
 _SLACK_NS = _NANOSECONDS  # containers round their length: only a difference of more than a second means missing frames
 
 
@@ -92,7 +93,8 @@ class _Decoder:
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self._step_ns = round(_NANOSECONDS / (rate if 0 < rate <= _HIGHEST_RATE else _USUAL_RATE))
         self._first_ns: int | None = None
-        self._last_ns, self._shift_ns, self._count = -self._step_ns, 0, 0
+        self._last_ns, self._count, self._late = -self._step_ns, 0, 0
+        self._shift_ns = self._older_shift_ns = 0
         self._damaged: list[tuple[int, str]] = []  # times and reasons of packets that did not decode, earliest first
 
     def frames(self) -> Iterator[VideoFrame]:
@@ -126,18 +128,25 @@ class _Decoder:
 
     def _next(self, shown_ns: int | None, image: NDArray[np.uint8] | None, fault: str) -> VideoFrame:
         """The next frame, at a time that rises whatever the container says."""
-        if shown_ns is None:
-            time_ns = self._last_ns + self._step_ns
-        else:
-            self._first_ns = shown_ns if self._first_ns is None else self._first_ns
-            time_ns = shown_ns - self._first_ns + self._shift_ns
-            if time_ns <= self._last_ns:
-                self._shift_ns += self._last_ns + self._step_ns - time_ns
-                time_ns = self._last_ns + self._step_ns
+        time_ns = self._last_ns + self._step_ns if shown_ns is None else self._rising(shown_ns)
         if fault:
             fault = f"expected a video frame, cannot decode number {self._count} of {self._path}: {fault}"
         self._last_ns, self._count = time_ns, self._count + 1
         return VideoFrame(time_ns, image, fault)
+
+    def _rising(self, shown_ns: int) -> int:
+        """Time from the first frame: late frames stand just behind the last, and times that begin anew go on from there."""
+        self._first_ns = shown_ns if self._first_ns is None else self._first_ns
+        since_first_ns = shown_ns - self._first_ns
+        for shift_ns in (self._older_shift_ns, self._shift_ns):
+            if since_first_ns + shift_ns > self._last_ns:
+                self._shift_ns, self._late = shift_ns, 0
+                return since_first_ns + shift_ns
+        self._late += 1
+        if self._late < _LATE_FRAMES:
+            return self._last_ns + 1
+        self._older_shift_ns, self._shift_ns = self._shift_ns, self._last_ns + self._step_ns - since_first_ns
+        return self._last_ns + self._step_ns
 
     def _note_damage(self, packet: Any, reason: str) -> None:
         place = packet.pts if packet.pts is not None else packet.dts
@@ -147,11 +156,7 @@ class _Decoder:
         """Frames that did not decode and would have been shown before ``before_ns``; all where that is None."""
         while self._damaged and (before_ns is None or self._damaged[0][0] < before_ns):
             place_ns, reason = heapq.heappop(self._damaged)
-            shown_ns = place_ns if place_ns >= 0 and self._rises(place_ns) else None
-            yield self._next(shown_ns, None, reason)
-
-    def _rises(self, shown_ns: int) -> bool:
-        return self._first_ns is None or shown_ns - self._first_ns + self._shift_ns > self._last_ns
+            yield self._next(place_ns if place_ns >= 0 else None, None, reason)
 
     def _nanoseconds(self, pts: int) -> int:
         base = self._stream.time_base or Fraction(1, self._av.time_base)
