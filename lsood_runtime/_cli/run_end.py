@@ -15,8 +15,9 @@ INTERRUPTED = 130
 _SHOWN = 20
 
 
-def report_unread(tally: Tally, failures: Sequence[str]) -> None:
-    """Say on stderr how many frames could not be read, and which sources failed, wholly or before their end."""
+def report_unread(tally: Tally, notes: Sequence[str], failures: Sequence[str]) -> None:
+    """Say on stderr what was left out, how many frames could not be read, and which sources failed, wholly or in part."""
+    _report("note", notes)
     if tally.unreadable:
         first = one_line(tally.first_fault)
         print(f"{tally.unreadable} of {tally.count} frames could not be read, the first: {first}", file=sys.stderr)
@@ -25,10 +26,14 @@ def report_unread(tally: Tally, failures: Sequence[str]) -> None:
 
 def report_failures(failures: Sequence[str]) -> None:
     """Say on stderr what went wrong, an error a line, and how many there are beyond the first twenty."""
-    for message in failures[:_SHOWN]:
-        print(f"lsood: error: {one_line(message)}", file=sys.stderr)
-    if len(failures) > _SHOWN:
-        print(f"lsood: error: {len(failures) - _SHOWN} more of this kind", file=sys.stderr)
+    _report("error", failures)
+
+
+def _report(kind: str, messages: Sequence[str]) -> None:
+    for message in messages[:_SHOWN]:
+        print(f"lsood: {kind}: {one_line(message)}", file=sys.stderr)
+    if len(messages) > _SHOWN:
+        print(f"lsood: {kind}: {len(messages) - _SHOWN} more of this kind", file=sys.stderr)
 
 
 def describe_oddities(summary: CameraSummary) -> str:

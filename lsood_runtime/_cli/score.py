@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         provider = monitor.provider
     if tally.count:
         print(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
-    report_unread(tally, reader.failures)
+    report_unread(tally, reader.notes, reader.failures)
     if stop is not None:
         report_stop(stop, tally)
         return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED

@@ -116,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
         print(words, file=sys.stderr)
         print(f"drift of the scores (population stability index): {', '.join(drifts) or 'no frames'}", file=sys.stderr)
         print(*oddities, sep="\n", end="\n" if oddities else "", file=sys.stderr)
-    report_unread(tally, reader.failures)
+    report_unread(tally, reader.notes, reader.failures)
     if isinstance(stop, Stopped):
         return stop.exit_code
     return exit_code(bool(watch.onsets), outputs.failed or bool(reader.failures))

@@ -40,7 +40,7 @@ class TopicImages:
         if form not in _DEPTH:
             return False
         try:
-            find_encoding(form, self._rules)
+            find_encoding(form, self._rules.encodings)
         except FrameError:
             return True
         return False
