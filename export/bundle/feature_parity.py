@@ -20,6 +20,7 @@ from export.features.key import Aggregate, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import grid_stride
+from export.layers.channel_moments import cell_stride
 
 FEATURE_TOLERANCE = 1e-4
 _FLOOR = 1e-5
@@ -154,9 +155,12 @@ def _difference(key: FeatureKey, got: Doubles, expected: Doubles, logits: Double
 
 
 def _cells(layer: Doubles) -> Doubles:
-    """One frame's output of a layer as ``(C, cells)``: a map, tokens or a vector."""
+    """One frame's output of a layer as ``(C, cells)``: those cells of a map that are read, tokens or a vector."""
     if layer.ndim == 2:
         return layer.T
+    if layer.ndim == 3:
+        stride = cell_stride(*layer.shape[1:])
+        layer = layer[:, ::stride, ::stride]
     return layer.reshape(len(layer), -1)
 
 

@@ -10,13 +10,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skl2onnx.algebra.onnx_operator import OnnxOperator
-from skl2onnx.algebra.onnx_ops import OnnxAdd, OnnxMul, OnnxNeg, OnnxReduceSum, OnnxSub
+from skl2onnx.algebra.onnx_ops import OnnxMul, OnnxNeg, OnnxSub
 from sklearn.base import BaseEstimator
 from sklearn.covariance import LedoitWolf
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from export.detectors.leading_directions import leading_directions
-from export.detectors.onnx_operators import COLUMN, product, scalar, squared_norm
+from export.detectors.onnx_operators import product, scalar, squared_norm
 
 EXACT_DIMENSIONS = 512
 DIRECTIONS = 128
@@ -104,12 +104,13 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
     def onnx_score(self, rows: OnnxOperator, opset: int) -> OnnxOperator:
         """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
         centred = OnnxSub(rows, self.location_[None], op_version=opset)
-        along = product(centred, self.directions_, opset)
-        weighted = OnnxMul(OnnxMul(along, along, op_version=opset), self.weights_[None], op_version=opset)
-        squared = OnnxReduceSum(weighted, COLUMN, keepdims=1, op_version=opset)
+        # Weights are of one sign: all above 0 of a whole covariance, at most 0 of leading directions. Their roots lie in the
+        # matrix, which ONNX Runtime multiplies out as it loads.
+        along = product(centred, self.directions_, opset, lengths=np.sqrt(np.abs(self.weights_)))
+        squared = squared_norm(along, opset)
         if self.rest_precision_:
             rest = OnnxMul(squared_norm(centred, opset), scalar(self.rest_precision_), op_version=opset)
-            squared = OnnxAdd(squared, rest, op_version=opset)
+            squared = OnnxSub(rest, squared, op_version=opset)
         return OnnxNeg(squared, op_version=opset)
 
     def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from skl2onnx.algebra.onnx_ops import (
     OnnxMul,
     OnnxReduceMax,
     OnnxReduceSum,
+    OnnxReduceSumSquare,
     OnnxSub,
     OnnxTranspose,
 )
@@ -35,7 +36,7 @@ def scalar(value: float) -> NDArray[np.float64]:
 
 def squared_norm(rows: OnnxOperator, opset: int) -> OnnxOperator:
     """Squared norm of each row: ``(B, D)`` to ``(B, 1)``."""
-    return OnnxReduceSum(OnnxMul(rows, rows, op_version=opset), COLUMN, keepdims=1, op_version=opset)
+    return OnnxReduceSumSquare(rows, COLUMN, keepdims=1, op_version=opset)
 
 
 def squared_distances(rows: OnnxOperator, points: NDArray[np.float64], opset: int) -> OnnxOperator:
@@ -49,16 +50,21 @@ def squared_distances(rows: OnnxOperator, points: NDArray[np.float64], opset: in
     return OnnxMax(squared, scalar(0), op_version=opset)
 
 
-def product(rows: OnnxOperator, matrix: NDArray[np.floating], opset: int) -> OnnxOperator:
-    """Multiply ``(B, D)`` rows with the transpose of a ``(N, D)`` matrix.
+def product(
+    rows: OnnxOperator, matrix: NDArray[np.floating], opset: int, lengths: NDArray[np.float64] | None = None
+) -> OnnxOperator:
+    """Multiply ``(B, D)`` rows with the transpose of a ``(N, D)`` matrix, whose rows are multiplied with ``(N,)`` lengths.
 
     For one frame reading the matrix takes all the time, and ONNX Runtime reads it faster from the left
-    (benchmarks/NOTES.md). A float32 matrix takes half the bytes in the file; ONNX Runtime casts a constant once, as it loads.
+    (benchmarks/NOTES.md). A float32 matrix takes half the bytes in the file; ONNX Runtime casts a constant once, as it loads,
+    and multiplies it with the lengths.
     """
     columns = OnnxTranspose(rows, perm=[1, 0], op_version=opset)
     left = np.ascontiguousarray(matrix)
     if left.dtype == np.float32:
         left = OnnxCast(left, to=onnx_proto.TensorProto.DOUBLE, op_version=opset)
+    if lengths is not None:
+        left = OnnxMul(left, lengths[:, None], op_version=opset)
     right = OnnxMatMul(left, columns, op_version=opset)
     return OnnxTranspose(right, perm=[1, 0], op_version=opset)
 

@@ -231,7 +231,10 @@ class _Lines:
 def _part(graph: _Lines, part: Part, name: str, widths: Mapping[FeatureKey, int]) -> str:
     """The part's score ``(B, 1)``, NaN wherever one of its features is not finite."""
     doubles = [f"double/{key}" for key in part.keys]
-    rows = graph.add("Concat", doubles, f"{name}/rows", axis=1)
+    if len(doubles) > 1:
+        rows = graph.add("Concat", doubles, f"{name}/rows", axis=1)
+    else:
+        rows = graph.add("Identity", doubles, f"{name}/rows")
     columns = sum(widths[key] for key in part.keys)
     graph.take(_log_density(part.pipeline, columns, f"{name}/", "rows"))
     zero = graph.constant(f"{name}/zero", np.array(0.0))

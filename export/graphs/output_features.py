@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features of the network's own output: moments of the logits, shares of the classes, aggregated scores of the pixels.
 
-They are read on a grid of the output's pixels: every second or fourth row and column of an output that leaves ``GRID_PIXELS``
-on it, every pixel of a smaller one. Most networks enlarge their logits four times at the end, so that a grid holds what they
-computed; at full resolution the energy alone takes 1.9 % of a ResNet-50 frame in ONNX Runtime, on the grid 0.3 %
-(benchmarks/NOTES.md). A pixel of the grid is on the boundary where one of its four neighbours at full resolution is of
-another class.
+They are read on a grid of the output's pixels: every second, fourth or eighth row and column of an output that leaves
+``GRID_PIXELS`` on it, every pixel of a smaller one. Most networks enlarge their logits four times at the end, so that a grid
+of every eighth holds every second of those that they computed; at full resolution the energy alone takes 1.9 % of a ResNet-50
+frame in ONNX Runtime, on the grid 0.2 % (benchmarks/NOTES.md). A pixel of the grid is on the boundary where one of its four
+neighbours at full resolution is of another class.
 """
 
 import math
@@ -19,14 +19,14 @@ from torch.nn import functional as F
 from export.features.key import OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
 from export.layers.channel_moments import channel_moments
 
-GRID_PIXELS = 8192
+GRID_PIXELS = 2048
 _WORST = 0.05
 _QUANTILES = {Aggregate.Q90: 0.9, Aggregate.Q95: 0.95}
 
 
 def grid_stride(height: int, width: int) -> int:
-    """Rows and columns from one pixel of the grid to the next, for an output of ``height`` x ``width``: 1, 2 or 4."""
-    fitting = (stride for stride in (4, 2) if -(-height // stride) * -(-width // stride) >= GRID_PIXELS)
+    """Rows and columns from one pixel of the grid to the next, for an output of ``height`` x ``width``: 1, 2, 4 or 8."""
+    fitting = (stride for stride in (8, 4, 2) if -(-height // stride) * -(-width // stride) >= GRID_PIXELS)
     return next(fitting, 1)
 
 

@@ -7,7 +7,15 @@ from torch import Tensor
 MIN_DEVIATION = 1e-5
 """Floor of a standard deviation, so that a constant channel, and every channel of one cell, has a finite logarithm."""
 
+MANY_CELLS = 8192
+"""Cells of a map from which on a layer's moments are taken of every second row and column (docs/concepts/features.md)."""
+
 _EVERY = 16
+
+
+def cell_stride(height: int, width: int) -> int:
+    """Rows and columns from one to the next of a map's cells that a layer's moments are taken of: 1 or 2."""
+    return 2 if height * width >= MANY_CELLS else 1
 
 
 def channel_moments(features: Tensor) -> Tensor:

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from export.layers.channel_means import channel_means
-from export.layers.channel_moments import channel_moments
+from export.layers.channel_moments import cell_stride, channel_moments
 from export.layers.randomness import MaskedRandomness
 from export.sampling.site import Site
 
@@ -126,10 +127,16 @@ class MaskedMean(nn.Module):
 
 
 class LayerMoments(nn.Module):
-    """Moments of a layer in the clean pass, which need no sampling."""
+    """Moments of a layer in the clean pass, which need no sampling; a large map is read on a grid of its cells.
+
+    A pooling of single cells takes the grid: in ONNX Runtime slices would first copy the whole map out of the layout in which
+    its convolutions work.
+    """
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2 C)``, see ``channel_moments``."""
+        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2 C)``, see ``channel_moments`` and ``cell_stride``."""
+        if features.dim() == 4 and (stride := cell_stride(*features.shape[2:])) > 1:
+            features = avg_pool2d(features, 1, stride)
         return channel_moments(features)
 
 
