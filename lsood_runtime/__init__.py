@@ -28,6 +28,8 @@ from lsood_runtime._exceptions import (
 )
 from lsood_runtime._inference.providers import Provider
 from lsood_runtime._inference.self_test import SelfTest
+from lsood_runtime._media.message_images import decode_message
+from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.cusum import Cusum
@@ -65,6 +67,7 @@ __all__ = [
     "MediaError",
     "MinimumDuration",
     "OoDMonitor",
+    "PixelRules",
     "Policy",
     "Provider",
     "ProviderError",
@@ -75,6 +78,7 @@ __all__ = [
     "Stream",
     "StreamAssessment",
     "__version__",
+    "decode_message",
     "expected_false_alarms",
     "parse_policy",
     "read_manifest",

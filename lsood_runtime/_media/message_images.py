@@ -25,6 +25,9 @@ def decode_message(message: Any, channels: str, rules: PixelRules = AS_STATED) -
     Raises:
         FrameError: the message holds no image that these rules can read.
         MediaError: a package that its encoding or format needs is not installed.
+
+    Example:
+        >>> frame = decode_message(message, monitor.manifest.input.channels, PixelRules(grey=True))  # doctest: +SKIP
     """
     if hasattr(message, "format"):
         return decode_picture(bytes(message.data), channels, rules, encoding=message.format.partition(";")[0])

@@ -19,7 +19,8 @@ class PixelRules:
         grey: read images of one channel as three equal ones; they are refused otherwise.
         bits: of the 16 that hold a value, how many it uses, counted from the lowest: 12 for a sensor of 12 bits, 16 where
             values reach 65535. None refuses values of 16 bits.
-        yuv: one of :data:`YUV_SPACES`; None for ``bt601``, and frames that cannot be of limited range are refused.
+        yuv: matrix and range of YUV: ``bt601`` or ``bt709`` with limited range (luma 16 to 235), ``bt601-full`` or
+            ``bt709-full`` with full range. None for ``bt601``, and frames that cannot be of limited range are refused.
 
     Raises:
         ValueError: no such encoding, number of bits or colour space.
