@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from export.errors import UsageError
 from export.frames.files import read_frame
 from export.frames.labels import read_label
-from lsood_runtime.offline import natural_key
+from lsood_runtime.offline import AS_STATED, PixelRules, natural_key
 
 Bytes = NDArray[np.uint8]
 
@@ -26,6 +26,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         labels: label files by the same names: one byte a pixel.
         classes: class of each id that a label file may hold, both 0 to 255.
         one_size: every frame must have the size of the first one; False takes frames of any sizes.
+        rules: what frame files do not say themselves, such as that grey ones are meant.
 
     Raises:
         UsageError: no frame at all, or a frame or a label that stands alone.
@@ -37,6 +38,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         labels: Mapping[str, Path],
         classes: Mapping[int, int],
         one_size: bool = True,
+        rules: PixelRules = AS_STATED,
     ) -> None:
         for have, want, have_word, want_word in (
             (frames, labels, "frame", "label"),
@@ -51,7 +53,8 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         names = sorted(frames, key=natural_key)
         self.paths = [frames[name] for name in names]
         self.label_paths = [labels[name] for name in names]
-        self.shape = read_frame(self.paths[0]).shape
+        self._rules = rules
+        self.shape = read_frame(self.paths[0], rules).shape
         self._one_size = one_size
         self._known = np.zeros(256, bool)
         self._classes = np.zeros(256, np.uint8)
@@ -67,7 +70,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         Raises:
             UsageError: a file cannot be read, has another size, or holds an id that the data set does not have.
         """
-        frame, label = read_frame(self.paths[index]), self.label(index)
+        frame, label = read_frame(self.paths[index], self._rules), self.label(index)
         expected, like, rule = frame.shape, self.paths[index], "a label has the size of its frame"
         if self._one_size:
             expected, like, rule = self.shape, self.paths[0], "one data set holds frames of one size"

@@ -14,7 +14,7 @@ from export.data.dataset import Augmentation
 from export.data.labelled_files import LabelledFiles
 from export.errors import UsageError
 from export.frames.drives import draw_drives, drive_names
-from lsood_runtime.offline import IMAGE_SUFFIXES, visible
+from lsood_runtime.offline import AS_STATED, IMAGE_SUFFIXES, PixelRules, visible
 
 VOID = 255
 """Class of the pixels to ignore, whatever their id in the label files."""
@@ -34,6 +34,7 @@ class LabelledFolder(LabelledFiles):
         ignore_label: id of the pixels that belong to no class, 0 to 255.
         group_by: rule that tells drives apart, see :func:`export.frames.drives.drive_names`.
         drives: names of the drives to keep; None keeps all.
+        rules: what frame files do not say themselves, such as that grey ones are meant.
 
     Attributes:
         drives: name of each frame's drive.
@@ -50,6 +51,7 @@ class LabelledFolder(LabelledFiles):
         ignore_label: int = 255,
         group_by: str = "none",
         drives: Collection[str] | None = None,
+        rules: PixelRules = AS_STATED,
     ) -> None:
         if not (1 <= num_classes <= VOID and 0 <= ignore_label <= 255):
             raise UsageError(
@@ -63,6 +65,7 @@ class LabelledFolder(LabelledFiles):
             _files_by_stem(Path(labels), (".png",)),
             classes,
             one_size=False,
+            rules=rules,
         )
         self.num_classes = num_classes
         self.drives = drive_names(self.paths, group_by)

@@ -11,6 +11,7 @@ from PIL import Image
 from export.data import LabelledFolder, LabelledFolderDataModule
 from export.data.data_module import TrainingOrder
 from export.errors import UsageError
+from lsood_runtime import PixelRules
 
 DRIVES = {"a": 3, "b": 2, "c": 1, "d": 4}
 
@@ -82,6 +83,17 @@ def test_labelled_folder_with_sub_folders_pairs_by_the_path_below(root: Path) ->
     frames = LabelledFolder(root / "deep", root / "deep_labels", 3, group_by="folder")
     assert frames.drives == ("one", "two")
     assert [int(frames[index][1].max()) for index in range(2)] == [1, 2]
+
+
+def test_labelled_folder_of_grey_frames_needs_a_rule(root: Path) -> None:
+    for path in (root / "frames").rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    with pytest.raises(UsageError, match="expected a colour image, got a grey one"):
+        folder(root)
+    frames = folder(root, rules=PixelRules(grey=True))
+    for index, path in enumerate(frames.paths):
+        frame, _ = frames[index]
+        np.testing.assert_array_equal(frame, np.dstack([np.asarray(Image.open(path))] * 3))
 
 
 def test_labelled_folder_with_drives_keeps_theirs(root: Path) -> None:
