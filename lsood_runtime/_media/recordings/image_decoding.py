@@ -55,5 +55,5 @@ class TopicImages:
         if hasattr(message.contents, "format") and (name := message.form.strip().lower()) in VIDEO_FORMATS:
             if name not in self._videos:
                 self._videos[name] = VideoFrames(name)
-            return self._videos[name].decode(bytes(message.contents.data), self._channels)
+            return self._videos[name].decode(bytes(message.contents.data), self._channels, self._rules)
         return decode_message(message.contents, self._channels, self._rules)

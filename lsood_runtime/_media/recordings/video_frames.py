@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import FrameError, missing_extra
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
+from lsood_runtime._media.video_pixels import video_pixels
 
 VIDEO_FORMATS = {"h264": "h264", "h265": "hevc", "hevc": "hevc", "vp9": "vp9", "av1": "libdav1d"}
 """Formats that messages state, and the decoders of FFmpeg for them."""
@@ -39,11 +41,11 @@ class VideoFrames:
         """Note that a frame of the stream is missing."""
         self._awaits_key_frame = True
 
-    def decode(self, data: bytes, channels: str) -> NDArray[np.uint8]:
+    def decode(self, data: bytes, channels: str, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
         """The frame of a message, ``(H, W, 3)`` uint8, in the channel order ``rgb`` or ``bgr``.
 
         Raises:
-            FrameError: damaged, or building on a frame that is missing.
+            FrameError: damaged, building on a frame that is missing, or grey where the rules do not accept it.
         """
         frames: list[Any] = []
         detail = ""
@@ -62,4 +64,4 @@ class VideoFrames:
         if frames[0].is_corrupt:
             self._awaits_key_frame = True
             raise FrameError(f"expected a frame of {self._name} video, its decoder calls it damaged")
-        return np.asarray(frames[0].to_ndarray(format=f"{channels}24"), np.uint8)
+        return video_pixels(frames[0], channels, rules)
