@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self, SupportsIndex
@@ -20,14 +21,14 @@ from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
-from lsood_runtime._inference.frame_check import GREY, check_batch, check_frame, trusted_frame
+from lsood_runtime._inference.frame_check import GREY, check_batch, check_each, check_frame, trusted_frame
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loading import LoadOptions
 from lsood_runtime._inference.noise import FrameNoise
 from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
-from lsood_runtime._inference.stamps import received_stamp
+from lsood_runtime._inference.stamps import Stamp, received_stamp
 from lsood_runtime._parts import NO_PARTS, Parts
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.policy_text import parse_policy
@@ -45,7 +46,8 @@ class OoDMonitor:
     caller's, or else the next of a sequence that the manifest's seed begins anew in every monitor.
 
     Every method may be called from several threads at once. A monitor is pickled as its arguments: the copy loads the
-    bundle again from the same path, so that each worker process gets a monitor of its own.
+    bundle again from the same path, so that each worker process gets a monitor of its own. One that a forked process
+    inherits is closed there, since the threads that it computes with stay with the parent.
 
     Args:
         bundle: the folder that ``python -m export`` wrote.
@@ -197,42 +199,55 @@ class OoDMonitor:
     ) -> Assessment:
         """Assess a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``.
 
-        Args:
-            start: when the frame came.
-            frame: as for :meth:`score`.
-            noise: as for :meth:`score`.
-            stamp_ns: as for :meth:`assess`.
-
-        Returns:
-            As :meth:`assess`.
-
-        Raises:
-            FrameError: as for :meth:`assess`.
-            ProviderError: ONNX Runtime failed.
-            ClosedError: the monitor was closed.
+        The other arguments, the result and the errors are those of :meth:`assess`.
         """
-        stamp, stamp_fault = received_stamp(stamp_ns)
+        stamp = received_stamp(stamp_ns)
         provider = self._scorer.graphs.provider
-        score, segmentation, parts = math.inf, None, self._no_parts
         try:
             checked = self._checked(frame)
         except FrameError as error:
-            fault: str | None = str(error)
-        else:
-            outcome = self._scorer.run(checked, noise)
-            parts = self._parts(outcome, 0)
-            score = finite_score(outcome.scores[0], parts.values())
-            segmentation = None if outcome.segmentation is None else outcome.segmentation[0]
-            fault = self._fault(checked, score, parts)
-        return self._rule.verdict(
-            score=score,
-            segmentation=segmentation,
-            fault=fault or stamp_fault,
-            provider=provider,
-            latency_ms=1e3 * (time.perf_counter() - start),
-            stamp_ns=stamp,
-            parts=parts,
-        )
+            return self._no_verdict(str(error), provider, stamp, 1e3 * (time.perf_counter() - start))
+        outcome = self._scorer.run(checked, noise)
+        return self._verdict(outcome, 0, checked, provider, stamp, start)
+
+    def assess_batch(
+        self, frames: object, *, stamps_ns: Sequence[SupportsIndex | None] | None = None
+    ) -> list[Assessment]:
+        """Score several frames in one run and decide the state of each, such as those of several cameras.
+
+        A frame that breaks the contract is INVALID by itself, and the others are scored.
+
+        Args:
+            frames: ``(B, H, W, 3)`` uint8 as for :meth:`score`, or a list of B frames.
+            stamps_ns: one a frame, as for :meth:`assess`; None for now.
+
+        Returns:
+            B verdicts in the order of the frames; the latency of each is that of the call.
+
+        Raises:
+            TypeError: a stamp is no integer.
+            ValueError: another number of stamps than of frames.
+            FrameError: no batch of frames at all, another number of frames than a fixed batch has, memory of another device.
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the monitor was closed.
+        """
+        start, provider = time.perf_counter(), self._scorer.graphs.provider
+        checked = check_each(frames, self._manifest.input, self._channels)
+        given = [None] * len(checked) if stamps_ns is None else list(stamps_ns)
+        if len(given) != len(checked):
+            raise ValueError(
+                f"expected {len(checked)} stamps, one a frame, got {len(given)}: pass None where there is none"
+            )
+        stamps = [received_stamp(stamp_ns) for stamp_ns in given]
+        sound = [frame for frame in checked if not isinstance(frame, FrameError)]
+        outcome = self._scorer.run_some(sound, len(checked)) if sound else None
+        verdicts, places = [], count()
+        for frame, stamp in zip(checked, stamps, strict=True):
+            if isinstance(frame, FrameError) or outcome is None:
+                verdicts.append(self._no_verdict(str(frame), provider, stamp, 1e3 * (time.perf_counter() - start)))
+            else:
+                verdicts.append(self._verdict(outcome, next(places), frame, provider, stamp, start))
+        return verdicts
 
     def report_invalid(self, reason: str, *, stamp_ns: SupportsIndex | None = None) -> Assessment:
         """Make the verdict on a frame that never became an image, such as one that could not be decoded: it is INVALID.
@@ -250,13 +265,34 @@ class OoDMonitor:
         """
         if not reason:
             raise ValueError("expected a reason, got an empty text: say why there is no image")
+        return self._no_verdict(reason, self._scorer.graphs.provider, received_stamp(stamp_ns), 0.0)
+
+    def _verdict(
+        self, outcome: Outcome, place: int, frame: Frame | DeviceFrame, provider: str, stamp: Stamp, start: float
+    ) -> Assessment:
+        """The verdict on the frame at a place of a pass."""
+        parts = self._parts(outcome, place)
+        score = finite_score(outcome.scores[place], parts.values())
+        fault = self._fault(frame, score, parts)
+        return self._rule.verdict(
+            score=score,
+            segmentation=None if outcome.segmentation is None else outcome.segmentation[place],
+            fault=fault or stamp[1],
+            provider=provider,
+            latency_ms=1e3 * (time.perf_counter() - start),
+            stamp_ns=stamp[0],
+            parts=parts,
+        )
+
+    def _no_verdict(self, reason: str, provider: str, stamp: Stamp, latency_ms: float) -> Assessment:
+        """The INVALID verdict on what no graph has seen."""
         return self._rule.verdict(
             score=math.inf,
             segmentation=None,
             fault=reason,
-            provider=self._scorer.graphs.provider,
-            latency_ms=0.0,
-            stamp_ns=received_stamp(stamp_ns)[0],
+            provider=provider,
+            latency_ms=latency_ms,
+            stamp_ns=stamp[0],
             parts=self._no_parts,
         )
 
@@ -341,6 +377,11 @@ class OoDMonitor:
     def close(self) -> None:
         """Release both graphs once the frames under way are through; closing again does nothing."""
         self._scorer.close()
+
+    def __repr__(self) -> str:
+        """Bundle, provider and threshold."""
+        state = self._scorer.graphs.provider if self._scorer.is_open else "closed"
+        return f"OoDMonitor({self._manifest.name!r}, {state}, {self._operating_point} above {self.threshold:.6g})"
 
     def __enter__(self) -> Self:
         return self

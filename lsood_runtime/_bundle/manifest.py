@@ -145,7 +145,7 @@ class Manifest:
             BundleError: the bundle has no operating point of this name.
         """
         chosen = self.operating_point if name is None else name
-        if chosen not in self.operating_points:
+        if not isinstance(chosen, str) or chosen not in self.operating_points:
             raise BundleError(
                 f"expected an operating point of the bundle ({', '.join(self.operating_points)}), got {chosen!r}: "
                 "choose one of these"

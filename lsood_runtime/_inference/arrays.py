@@ -32,6 +32,11 @@ def as_array(frame: object) -> NDArray[Any] | DeviceFrame | None:
     Raises:
         FrameError: it claims to be an array and does not hand it over.
     """
+    if isinstance(frame, np.ma.MaskedArray):
+        raise FrameError(
+            "expected an array without a mask, got a masked array, whose hidden pixels would be scored: "
+            "pass frame.filled(value), or the camera's own image"
+        )
     if isinstance(frame, np.ndarray):
         return frame
     try:

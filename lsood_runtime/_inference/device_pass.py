@@ -2,6 +2,7 @@
 """Run both graphs of a bundle over buffers on the device that computes."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ DTYPES: dict[str, type[np.generic]] = {
     "tensor(double)": np.float64,
 }
 """NumPy types of the inputs and outputs of a bundle's graphs, by ONNX Runtime's name."""
+
+
+_KEPT = 2
+"""Sizes of batches whose buffers are kept, the ones that were used last: single frames and those of all cameras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class DevicePass:
         self._network, self._detector = network, detector
         self._device, self._device_id, self._fixed_addresses = device, device_id, fixed_addresses
         self._lock = threading.Lock()
-        self._buffers: dict[int, _Buffers] = {}
+        self._buffers: OrderedDict[int, _Buffers] = OrderedDict()
 
     def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs."""
@@ -63,7 +68,10 @@ class DevicePass:
     def _run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
         batch = frames.shape[0]
         if batch not in self._buffers:
+            if len(self._buffers) == _KEPT:
+                self._buffers.popitem(last=False)
             self._buffers[batch] = self._network.guard(self._allocate, batch)
+        self._buffers.move_to_end(batch)
         buffers = self._buffers[batch]
         if isinstance(frames, DeviceFrame):
             self._bind(frames, buffers.network)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame, as_array
-from lsood_runtime._inference.frame_hints import array_hint, object_hint
+from lsood_runtime._inference.frame_hints import array_hint, batch_hint, object_hint
 
 GREY = "grey"
 """In place of an order of channels: frames of one channel."""
@@ -82,6 +82,37 @@ def check_batch(frames: object, contract: InputContract, channels: str) -> Frame
     return _check(frames, contract, channels, 4)
 
 
+def check_each(frames: object, contract: InputContract, channels: str) -> list[Frame | FrameError]:
+    """Check each frame of a batch in host memory by itself; a frame that breaks the contract is its error.
+
+    Args:
+        frames: an array of frames, or a sequence of them.
+        contract: what a frame must be.
+        channels: as for :func:`check_frame`.
+
+    Raises:
+        FrameError: no batch of frames in host memory.
+    """
+    array = None if isinstance(frames, list | tuple) else as_array(frames)
+    rank = 3 if channels == GREY else 4
+    if isinstance(array, np.ndarray) and array.ndim >= rank and len(array):
+        frames = list(array)
+    if not isinstance(frames, list | tuple) or not frames:
+        check_batch(frames, contract, channels)
+        raise FrameError("expected frames in host memory, got a tensor on a device: use score_batch, or copy it")
+    checked: list[Frame | FrameError] = []
+    for frame in frames:
+        try:
+            single = check_frame(frame, contract, channels)
+        except FrameError as error:
+            checked.append(error)
+            continue
+        if isinstance(single, DeviceFrame):
+            raise FrameError("expected frames in host memory, got one on a device: assess it by itself, or copy it")
+        checked.append(single)
+    return checked
+
+
 def _check(frame: object, contract: InputContract, channels: str, rank: int) -> Frame | DeviceFrame:
     if channels == GREY:
         return _check_grey(frame, contract, rank)
@@ -107,7 +138,7 @@ def _check(frame: object, contract: InputContract, channels: str, rank: int) -> 
         whole_array = array if rank == 4 else array[None]
         return np.ascontiguousarray(whole_array[..., ::-1] if turned else whole_array)
     if isinstance(array, np.ndarray):
-        got, hint = f"{array.shape} {array.dtype}", array_hint(array, shape)
+        got, hint = f"{array.shape} {array.dtype}", array_hint(array, shape) if rank == 3 else batch_hint(array, shape)
     else:
         got, hint = f"an object of type {type(frame).__name__}", object_hint(frame)
     wanted = shape if rank == 3 else f"(B, {str(shape)[1:]}"

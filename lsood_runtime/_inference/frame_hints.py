@@ -41,6 +41,14 @@ def array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
     )
 
 
+def batch_hint(frames: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
+    """Remedy for an array that is no batch of frames of ``shape``, which is rows, columns and 3."""
+    if frames.ndim == 3:
+        single = "" if frames.shape == shape and frames.dtype == np.uint8 else f" {array_hint(frames, shape)}"
+        return f"This looks like one frame: pass frame[None], or score it by itself.{single}"
+    return array_hint(frames[0], shape) if frames.ndim == 4 and len(frames) else "Stack the frames of all cameras."
+
+
 def object_hint(frame: object) -> str:
     """Remedy for an object that is no array."""
     if isinstance(frame, str | bytes):

@@ -50,6 +50,8 @@ class FramePass(Protocol):
 class HostPass:
     """Runs both graphs from and to host memory; threads that call it at once share ONNX Runtime's thread pool.
 
+    The first batch after a larger one gives the memory of that one back.
+
     Args:
         network: the graph from frames to segmentation and features.
         detector: the graph from features to scores.
@@ -59,6 +61,7 @@ class HostPass:
         self._network, self._detector = network, detector
         self._outputs = list(network.outputs)
         self._scored = {name: shape for name, (_, shape) in detector.outputs.items() if name != ENTROPY}
+        self._last_batch = 0
 
     def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
         """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs."""
@@ -66,13 +69,16 @@ class HostPass:
             raise FrameError(
                 f"expected a frame in host memory, since {self._network.provider} runs: copy it there first"
             )
-        results = dict(zip(self._outputs, self._network.run(self._outputs, {"frame": frames, **noise}), strict=True))
+        smaller, self._last_batch = frames.shape[0] < self._last_batch, frames.shape[0]
+        given = self._network.run(self._outputs, {"frame": frames, **noise}, give_back=smaller)
+        results = dict(zip(self._outputs, given, strict=True))
         segmentation = results.pop("segmentation", None)
         samples = results.get(LATENT_SAMPLES)
         if samples is not None and samples.shape[1] >= SORTED_FIRST:
             # The entropy does not depend on the order of samples, and the graph sorts sorted ones in half the time.
             results[LATENT_SAMPLES] = np.sort(samples, axis=1)
-        scored = dict(zip(self._scored, self._detector.run(list(self._scored), results), strict=True))
+        given = self._detector.run(list(self._scored), results, give_back=smaller)
+        scored = dict(zip(self._scored, given, strict=True))
         for name, shape in self._scored.items():
             if scored[name].shape != (frames.shape[0], *shape):  # a graph may leave a size open, and fill it otherwise
                 raise ProviderError(

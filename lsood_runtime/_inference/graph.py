@@ -74,13 +74,21 @@ class Graph:
         self._check("inputs", self.session.get_inputs(), inputs)
         self._check("outputs", self.session.get_outputs(), outputs)
 
-    def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[np.generic]]) -> list[NDArray[Any]]:
+    def run(
+        self, outputs: Sequence[str], feed: Mapping[str, NDArray[np.generic]], *, give_back: bool = False
+    ) -> list[NDArray[Any]]:
         """Run once from and to host memory.
+
+        Args:
+            outputs: names.
+            feed: arrays by the names of the inputs.
+            give_back: return memory that this run did not need, such as that of a larger batch before it, to the system.
 
         Raises:
             ProviderError: ONNX Runtime failed; no other provider is tried.
         """
-        results: list[NDArray[Any]] = self.guard(self.session.run, outputs, feed)
+        options = _giving_back() if give_back else None
+        results: list[NDArray[Any]] = self.guard(self.session.run, outputs, feed, options)
         return results
 
     def guard(self, call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
@@ -99,6 +107,12 @@ class Graph:
         if got.keys() != wanted.keys() or not all(_fits(got[name], wanted[name]) for name in wanted):
             expected = {name: (kind, ("batch", *shape)) for name, (kind, shape) in wanted.items()}
             raise BundleError(f"expected {self.name} with the {side} {expected}, got {got}: export the bundle again")
+
+
+def _giving_back() -> ort.RunOptions:
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def _placement(session: ort.InferenceSession) -> dict[str, int]:

@@ -2,10 +2,14 @@
 """Run frames through the loaded graphs of a bundle until it is closed."""
 
 import time
+from collections.abc import Sequence
+
+import numpy as np
 
 from lsood_runtime._bundle.reader import Bundle
 from lsood_runtime._exceptions import ClosedError, FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
+from lsood_runtime._inference.forks import guard_forks
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.loading import LoadOptions, load_graphs
@@ -30,17 +34,20 @@ class Scorer:
         self._masks, self._golden, self._batch = bundle.manifest.masks, bundle.golden, options.batch
         self._noise = FrameNoiseSource(self._masks)
         self._graphs: LoadedGraphs | None = load_graphs(bundle, options)
+        self._closed_by = "this one was closed"
+        guard_forks(self)
 
     @property
     def graphs(self) -> LoadedGraphs:
         """Both graphs.
 
         Raises:
-            ClosedError: they were released.
+            ClosedError: they were released, or belong to the process that forked this one.
         """
-        if self._graphs is None:
-            raise ClosedError("expected an open monitor, this one was closed: make a new OoDMonitor")
-        return self._graphs
+        graphs = self._graphs
+        if graphs is None:
+            raise ClosedError(f"expected an open monitor, {self._closed_by}: make a new OoDMonitor")
+        return graphs
 
     def run(self, frames: Frame | DeviceFrame, noise: FrameNoise | None = None) -> Outcome:
         """Score checked frames.
@@ -65,6 +72,29 @@ class Scorer:
             values = [value[None] for value in check_noise(noise, self._masks)]
         return graphs.frame_pass.run(frames, dict(zip(self._masks.noise_names, values, strict=True)))
 
+    def run_some(self, frames: Sequence[Frame], count: int) -> Outcome:
+        """Score checked single frames in one run of ``count`` frames where the batch is fixed, which the first one fills up.
+
+        Args:
+            frames: ``(1, H, W, 3)`` each, one or more.
+            count: frames of the caller's batch, those among them that are not scored.
+
+        Returns:
+            Of which the first places are those of the frames.
+
+        Raises:
+            FrameError: another count than the fixed batch.
+            ProviderError: ONNX Runtime failed.
+            ClosedError: the graphs were released.
+        """
+        fill = 0 if self._batch is None else count - len(frames)
+        return self.run(np.concatenate([*frames, *[frames[0]] * fill]))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the graphs are held."""
+        return self._graphs is not None
+
     def self_test(self) -> SelfTest:
         """Replay the golden frames.
 
@@ -88,6 +118,12 @@ class Scorer:
             start = time.perf_counter()
             golden_score(graphs, self._golden, 0, self._batch)
         return 1e3 * (time.perf_counter() - start)
+
+    def leave_to_parent(self) -> object:
+        """Let go of both graphs in a forked process, and give them, see :mod:`lsood_runtime._inference.forks`."""
+        graphs, self._graphs = self._graphs, None
+        self._closed_by = "this one was inherited by a fork, where its threads are missing"
+        return graphs
 
     def close(self) -> None:
         """Release both graphs once the frames under way are through; closing again does nothing."""

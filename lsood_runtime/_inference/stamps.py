@@ -3,19 +3,19 @@
 
 import operator
 import time
-from typing import SupportsIndex
+from typing import SupportsIndex, TypeAlias
+
+Stamp: TypeAlias = tuple[int, str | None]
+"""Nanoseconds, and why the given stamp was not used; None where it was, or where none was given."""
 
 _LARGEST = 2**63 - 1
 
 
-def received_stamp(stamp_ns: SupportsIndex | None) -> tuple[int, str | None]:
+def received_stamp(stamp_ns: SupportsIndex | None) -> Stamp:
     """Make a stamp a Python integer, and the time of receipt where there is none or one that no clock gives.
 
     Args:
         stamp_ns: nanoseconds, any integer (numpy's too) from 0 to 2**63 - 1; None where the frame has no stamp.
-
-    Returns:
-        The stamp in nanoseconds, and why the given one was not used; None where it was, or where none was given.
 
     Raises:
         TypeError: it is no integer, such as seconds as a float.

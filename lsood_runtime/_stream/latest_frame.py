@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score the latest frame of a camera that is faster than the monitor, and count the frames that were dropped."""
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -30,6 +31,7 @@ class LatestFrameWorker:
         self._stream = stream
         self._waiting: OrderedDict[str, tuple[float, object, int]] = OrderedDict()
         self._changed = threading.Condition()
+        self._process = os.getpid()
         self._closing, self._dropped = False, 0
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="lsood-latest-frame", daemon=True)
@@ -42,9 +44,10 @@ class LatestFrameWorker:
             Whether no waiting frame of this camera was dropped for it.
 
         Raises:
-            ClosedError: the worker was closed.
+            ClosedError: the worker was closed, or is that of the process that forked this one.
             LsoodError: what went wrong with an earlier frame, or what ``on_result`` raised; the worker has stopped.
         """
+        self._check_process()
         own = frame.copy() if isinstance(frame, np.ndarray) else frame
         entry = time.perf_counter(), own, time.time_ns() if stamp_ns is None else stamp_ns
         with self._changed:
@@ -64,11 +67,13 @@ class LatestFrameWorker:
             return self._dropped
 
     def close(self) -> None:
-        """Score what still waits and stop; closing again does nothing.
+        """Score what still waits and stop; closing again does nothing, nor does it in a forked process.
 
         Raises:
             LsoodError: as for :meth:`submit`.
         """
+        if self._process != os.getpid():
+            return
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -90,6 +95,13 @@ class LatestFrameWorker:
                     self._error, self._closing = error, True
                     self._waiting.clear()
                 return
+
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise ClosedError(
+                "expected a worker of this process, this one was inherited by a fork, where its thread is missing: "
+                "make a new LatestFrameWorker"
+            )
 
     def _raise_error(self) -> None:
         error, self._error = self._error, None

@@ -3,6 +3,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -73,8 +74,11 @@ def test_operating_point_chosen_moves_only_the_threshold(toy_bundle: Path) -> No
         assert half.threshold < usual.threshold
         assert usual.assess(frame).p_value == half.assess(frame).p_value
         assert half.assess(frame).is_ood == (half.score(frame) > half.threshold)
-    with pytest.raises(BundleError, match=r"operating point of the bundle \(5%, half\), got 'strict'"):
-        OoDMonitor(toy_bundle, operating_point="strict")
+    for wrong in ("strict", "", 5, ["5%"]):
+        with pytest.raises(
+            BundleError, match=rf"operating point of the bundle \(5%, half\), got {re.escape(repr(wrong))}"
+        ):
+            OoDMonitor(toy_bundle, operating_point=wrong)  # type: ignore[arg-type]  # what a configuration may hold
 
 
 def test_assess_logits_or_no_segmentation_returns_that_output(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
@@ -149,6 +153,13 @@ def test_monitor_opened_shows_its_properties_and_takes_threads(toy_bundle: Path)
         assert monitor.provider == "CPUExecutionProvider"
     with pytest.raises(ValueError, match="expected at least one thread, got 0"):
         OoDMonitor(toy_bundle, threads=0)
+
+
+def test_monitor_printed_names_bundle_provider_and_threshold(toy_bundle: Path) -> None:
+    with OoDMonitor(toy_bundle) as monitor:
+        name, threshold = monitor.manifest.name, monitor.threshold
+        assert repr(monitor) == f"OoDMonitor({name!r}, CPUExecutionProvider, 5% above {threshold:.6g})"
+    assert repr(monitor) == f"OoDMonitor({name!r}, closed, 5% above {threshold:.6g})"
 
 
 def test_monitor_closed_closes_again_but_refuses_frames(toy_bundle: Path) -> None:

@@ -316,7 +316,8 @@ def test_host_pass_many_samples_are_sorted_for_the_detector(count: int) -> None:
     seen: list[Any] = []
 
     def graph(outputs: dict[str, Any], *results: Any) -> Any:
-        def run(_: Any, feed: Any) -> list[Any]:
+        def run(_: Any, feed: Any, *, give_back: bool) -> list[Any]:
+            assert not give_back
             seen.append(feed)
             return list(results)
 
@@ -343,7 +344,7 @@ def test_host_pass_sorts_latent_samples_and_no_other_feature(tmp_path: Path, cou
     frames, detect = random_frames(2, 0), host._detector.run
     _, samples, moments = host._network.run(["segmentation", "latent_samples", MOMENTS], {"frame": frames})
 
-    def run(names: Any, feed: Any) -> Any:
+    def run(names: Any, feed: Any, **options: Any) -> Any:
         fed.append(feed)
         return detect(names, feed)
 
@@ -354,3 +355,28 @@ def test_host_pass_sorts_latent_samples_and_no_other_feature(tmp_path: Path, cou
     np.testing.assert_array_equal(feed["latent_samples"], expected)
     np.testing.assert_array_equal(feed[MOMENTS], moments)
     assert feed.keys() == {"latent_samples", MOMENTS}
+
+
+def test_host_pass_first_smaller_batch_after_a_larger_one_gives_memory_back(toy_bundle: Path) -> None:
+    host: Any = load_graphs(open_bundle(toy_bundle), LoadOptions(providers=[(CPU, {})], self_test=False)).frame_pass
+    given_back: list[bool] = []
+    for graph in (host._network, host._detector):
+        original = graph.run
+
+        def run(outputs: Any, feed: Any, *, give_back: bool, original: Any = original) -> Any:
+            given_back.append(give_back)
+            return original(outputs, feed, give_back=give_back)
+
+        graph.run = run
+    expected = {batch: host.run(random_frames(batch, batch), {}).scores for batch in (1, 4)}
+    given_back.clear()
+    for batch in (4, 4, 1, 1, 4):
+        np.testing.assert_array_equal(host.run(random_frames(batch, batch), {}).scores, expected[batch])
+    assert given_back == [False] * 4 + [True] * 2 + [False] * 4
+
+
+def test_device_pass_keeps_buffers_of_the_last_two_sizes_of_batch(toy_bundle: Path) -> None:
+    device, _ = device_pass(toy_bundle)
+    for batch in (1, 2, 1, 3, 1, 4):
+        device.run(random_frames(batch, seed=batch), {})
+    assert list(device._buffers) == [1, 4]
