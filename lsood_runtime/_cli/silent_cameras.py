@@ -62,7 +62,8 @@ class SilentCameras:
         due = [
             (name, camera)
             for name, camera in self._cameras.items()
-            if self._drive_ns - camera.reported_ns > max(self._max_age_ns, camera.patience_ns)
+            if self._drive_ns - camera.reported_ns > self._max_age_ns
+            and self._drive_ns - camera.seen_ns > camera.patience_ns
         ]
         for _, camera in due:
             camera.reported_ns = self._drive_ns

@@ -177,7 +177,8 @@ class _Decoder:
         if not self._count:
             raise _unreadable(self._path, 0, "no frame decodes")
         stated_ns = self._stated_ns()
-        reached_ns = max(self._last_ns + self._step_ns, (end_ns or 0) - (self._first_ns or 0))
+        # Some containers count their length from their first frame, others from 0: the kinder reading holds.
+        reached_ns = max(self._last_ns + self._step_ns, end_ns or 0)
         if stated_ns is not None and stated_ns - reached_ns > _SLACK_NS:
             reason = f"it ends at {reached_ns / 1e9:.1f} s of {stated_ns / 1e9:.1f} s"
             raise _unreadable(self._path, self._count, reason)

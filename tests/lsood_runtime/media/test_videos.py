@@ -77,10 +77,13 @@ STEPS = st.lists(st.integers(10, 5000), min_size=1, max_size=30)
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, suffix=st.sampled_from(sorted(CONTAINERS)))
-def test_read_video_of_a_variable_rate_keeps_each_frames_time(tmp_path: Path, steps: list[int], suffix: str) -> None:
+@given(steps=STEPS, start=st.sampled_from([0, 40, 5000]), suffix=st.sampled_from(sorted(CONTAINERS)))
+def test_read_video_of_a_variable_rate_keeps_each_frames_time(
+    tmp_path: Path, steps: list[int], start: int, suffix: str
+) -> None:
     times = np.concatenate([[0], np.cumsum(steps)])
-    frames = list(read_video(write_video(tmp_path / f"x.{suffix}", times.tolist(), CONTAINERS[suffix]), "rgb"))
+    path = write_video(tmp_path / f"x.{suffix}", (start + times).tolist(), CONTAINERS[suffix])
+    frames = list(read_video(path, "rgb"))
     assert [number_of(frame.image) for frame in frames] == list(range(len(times)))
     assert [frame.time_ns / MILLISECOND for frame in frames] == pytest.approx(times.tolist(), abs=1)
     assert not any(frame.fault for frame in frames)
