@@ -12,7 +12,8 @@ from lsood_runtime._bundle.reader import read_manifest
 from lsood_runtime._cli.arguments import Commands, add_command, add_pixels, add_threads, pixel_rules
 from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
 from lsood_runtime._cli.frame_counter import FrameCounter
-from lsood_runtime._cli.run_end import exit_code, report_failures
+from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
+from lsood_runtime._exceptions import FrameError
 from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
@@ -64,16 +65,22 @@ def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int, list[
             contract.channels,
             1.0,
             rules=pixel_rules(options),
+            size=(contract.frame_height, contract.frame_width),
         )
         for source in reader:
             if source.image is None:
                 faults.append(source.fault)
                 continue
-            flip = compare_decisions(source.name, source.image, old, new)
+            try:
+                flip = compare_decisions(source.name, source.image, old, new)
+            except FrameError as error:
+                faults.append(str(error))
+                continue
             flips += [flip] if flip else []
             count += 1
             counter.show(count)
     counter.clear()
+    report_notes(reader.notes)
     return flips, count, faults + reader.failures
 
 

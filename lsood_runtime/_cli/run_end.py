@@ -17,11 +17,16 @@ _SHOWN = 20
 
 def report_unread(tally: Tally, notes: Sequence[str], failures: Sequence[str]) -> None:
     """Say on stderr what was left out, how many frames could not be read, and which sources failed, wholly or in part."""
-    _report("note", notes)
+    report_notes(notes)
     if tally.unreadable:
         first = one_line(tally.first_fault)
         print(f"{tally.unreadable} of {tally.count} frames could not be read, the first: {first}", file=sys.stderr)
     report_failures(failures)
+
+
+def report_notes(notes: Sequence[str]) -> None:
+    """Say on stderr what of the sources was left out or replaced, and how many there are beyond the first twenty."""
+    _report("note", notes)
 
 
 def report_failures(failures: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from lsood_runtime import OoDMonitor
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import random_frames, score_by_hand, seal, toy_manifest, toy_point
+from tests.lsood_runtime.media.test_videos import CONTAINERS, write_video
 from tests.lsood_runtime.parts_bundle import parts_manifest, write_parts_bundle
 
 
@@ -166,11 +167,14 @@ def test_diff_of_frames_that_cannot_be_read_compares_the_others(
     toy_bundle: Path, changed: Path, drive: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (drive / "03.png").write_text("no image")
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(drive / "04.png")
+    write_video(drive / "y.mkv", [0, 40], CONTAINERS["mkv"])
     (drive / "z.mp4").write_text("no video")
     assert run(["diff", str(toy_bundle), str(toy_bundle), str(drive)]) == 2
     out, err = capsys.readouterr()
-    assert "0 of 11 frames are decided differently" in out
-    first, second = err.splitlines()
-    assert first.startswith("lsood: error: expected an image, cannot read")
-    assert "z.mp4" in second
+    assert "0 of 10 frames are decided differently" in out
+    lines = err.splitlines()
+    assert all(line.startswith("lsood: error: ") for line in lines)
+    for name, line in zip(("03.png", "04.png", "y.mkv#000000", "y.mkv#000001", "z.mp4"), lines, strict=True):
+        assert name in line
     assert run(["diff", str(toy_bundle), str(changed), str(drive)]) == 1
