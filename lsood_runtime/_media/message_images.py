@@ -9,15 +9,19 @@ from numpy.typing import NDArray
 from lsood_runtime._media.pictures import decode_picture
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.pixels import decode_pixels
+from lsood_runtime._media.size_check import check_size
 
 
-def decode_message(message: Any, channels: str, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
+def decode_message(
+    message: Any, channels: str, rules: PixelRules = AS_STATED, *, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
     """Turn a ``sensor_msgs/Image``, a ``sensor_msgs/CompressedImage``, or Foxglove's types of both into a frame.
 
     Args:
         message: with the fields of its type, from ROS 1, ROS 2 or Protobuf.
         channels: order to give, ``rgb`` or ``bgr``.
         rules: what the message does not say itself.
+        size: rows and columns that the image must have; another one is refused before it is decoded. None for any.
 
     Returns:
         ``(H, W, 3)`` uint8, contiguous; it may share memory with the message.
@@ -30,7 +34,9 @@ def decode_message(message: Any, channels: str, rules: PixelRules = AS_STATED) -
         >>> frame = decode_message(message, monitor.manifest.input.channels, PixelRules(grey=True))  # doctest: +SKIP
     """
     if hasattr(message, "format"):
-        return decode_picture(bytes(message.data), channels, rules, encoding=message.format.partition(";")[0])
+        encoding = message.format.partition(";")[0]
+        return decode_picture(bytes(message.data), channels, rules, size=size, encoding=encoding)
+    check_size(size, (message.height, message.width))
     return decode_pixels(
         message.data,
         encoding=message.encoding,

@@ -12,6 +12,7 @@ from lsood_runtime._exceptions import FrameError
 from lsood_runtime._media.bayer import demosaic
 from lsood_runtime._media.depth import eight_bits
 from lsood_runtime._media.pixel_rules import PixelRules
+from lsood_runtime._media.size_check import check_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -58,12 +59,7 @@ def decode_stream(
     with _open(file) as image:
         bits, grey = _stated_form(image, head)
         orientation = _orientation(image)
-        upright = _upright_size(image, orientation)
-        if size is not None and upright != tuple(size):
-            raise FrameError(
-                f"expected an image of {size[1]}x{size[0]} pixels, got {upright[1]}x{upright[0]}: pass images of the "
-                "camera that was calibrated"
-            )
+        check_size(size, _upright_size(image, orientation))
         _check_single(image, file)
         mosaic = pattern if grey and bits == 8 else ""
         if grey and not rules.grey and not mosaic:

@@ -59,7 +59,7 @@ class SourceReader:
         images_per_second: for the stamps of images.
         topics: of recordings; empty for every topic of images.
         rules: what images do not say themselves.
-        size: rows and columns of a frame: image files of another size are refused before they are decoded. None for any.
+        size: rows and columns of a frame: images that state another size are refused before they are decoded. None for any.
         strict: raise the first fault or failure in place of going on.
         on_wait: called about once a second while a camera of this machine sends nothing.
 
@@ -118,7 +118,9 @@ class SourceReader:
         if device:
             return read_camera(int(device.group(1)), self._channels, self._on_wait)
         if is_recording(path):
-            return read_recording(path, self._channels, self._topics, self._rules, tell=self.notes.append)
+            return read_recording(
+                path, self._channels, self._topics, self._rules, size=self._size, tell=self.notes.append
+            )
         return self._video(path) if is_video(path) else self._image(path)
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:

@@ -21,10 +21,11 @@ class TopicImages:
     Args:
         channels: ``rgb`` or ``bgr``, the order to give.
         rules: what messages do not say of their pixels.
+        size: rows and columns of a frame; images that state another size are refused before they are decoded. None for any.
     """
 
-    def __init__(self, channels: str, rules: PixelRules) -> None:
-        self._channels, self._rules = channels, rules
+    def __init__(self, channels: str, rules: PixelRules, size: tuple[int, int] | None) -> None:
+        self._channels, self._rules, self._size = channels, rules, size
         self._videos: dict[str, VideoFrames] = {}
 
     def miss(self) -> None:
@@ -56,4 +57,4 @@ class TopicImages:
             if name not in self._videos:
                 self._videos[name] = VideoFrames(name)
             return self._videos[name].decode(bytes(message.contents.data), self._channels, self._rules)
-        return decode_message(message.contents, self._channels, self._rules)
+        return decode_message(message.contents, self._channels, self._rules, size=self._size)

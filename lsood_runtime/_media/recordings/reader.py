@@ -2,7 +2,8 @@
 """Read the camera frames of a recorded drive."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from lsood_runtime._exceptions import FrameError, MediaError
@@ -16,7 +17,13 @@ from lsood_runtime._media.source_frame import SourceFrame
 
 
 def read_recording(
-    path: Path, channels: str, topics: Sequence[str] = (), rules: PixelRules = AS_STATED, *, tell: Tell
+    path: Path,
+    channels: str,
+    topics: Sequence[str] = (),
+    rules: PixelRules = AS_STATED,
+    *,
+    size: tuple[int, int] | None = None,
+    tell: Tell,
 ) -> Iterator[SourceFrame]:
     """Read the images of a recorded drive by their time of recording, over all topics.
 
@@ -28,6 +35,7 @@ def read_recording(
         channels: ``rgb`` or ``bgr``, the order to give.
         topics: names or patterns of those to read; empty for every topic of images.
         rules: what messages do not say of their pixels.
+        size: rows and columns of a frame; images that state another size are refused before they are decoded. None for any.
         tell: takes what was left out or replaced, in a sentence each.
 
     Yields:
@@ -39,7 +47,7 @@ def read_recording(
     """
     name, files = str(path), recorded_files(path, tell)
     chosen = choose_topics(_topics_of(files), topics, name, tell) if len(files) > 1 else None
-    reading = _Reading(name, channels, topics, rules, tell)
+    reading = _Reading(name, topics, partial(TopicImages, channels, rules, size), tell)
     for file in files:
         yield from reading.file(file, chosen)
     if reading.failures:
@@ -70,9 +78,9 @@ class _Reading:
         failures: why a file could not be read, or not to its end.
     """
 
-    def __init__(self, name: str, channels: str, topics: Sequence[str], rules: PixelRules, tell: Tell) -> None:
+    def __init__(self, name: str, topics: Sequence[str], new_topic: Callable[[], TopicImages], tell: Tell) -> None:
         self._name, self._wanted, self._tell = name, topics, tell
-        self._images = defaultdict[str, TopicImages](lambda: TopicImages(channels, rules))
+        self._images = defaultdict[str, TopicImages](new_topic)
         self._told: set[str] = set()
         self.count = 0
         self.failures: list[str] = []

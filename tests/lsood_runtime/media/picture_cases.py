@@ -127,6 +127,21 @@ def _of_16_bits(pixels: Pixels) -> bytes:
     return _png(pixels.astype(np.uint16) * 257)
 
 
+def _cmyk(pixels: Pixels) -> bytes:
+    """The inks that leave out of white what the pixels lack."""
+    inks, buffer = np.dstack([255 - pixels, np.zeros(pixels.shape[:2], np.uint8)]), io.BytesIO()
+    Image.frombytes("CMYK", inks.shape[1::-1], inks.tobytes()).save(buffer, "TIFF")
+    return buffer.getvalue()
+
+
+def _of_32_bits(pixels: Pixels) -> bytes:
+    return by_pillow("TIFF")(pixels.astype(np.int32))
+
+
+def _of_floats(pixels: Pixels) -> bytes:
+    return by_pillow("TIFF")(pixels.astype(np.float32) / 255)
+
+
 CASES = (
     _read("JPEG", messages(_jpeg, form="bgr8; jpeg compressed bgr8", tolerance=2), "decoded, upright by EXIF"),
     _read(
@@ -145,6 +160,14 @@ CASES = (
         messages(_png, form="bayer_rggb8; png compressed ", grey=True),
         "interpolated bilinearly",
     ),
+    InputCase(
+        "Compressed image messages",
+        "a picture of another size than the calibrated one",
+        messages(_jpeg, form="jpeg", readable=False),
+        InputOutcome.INVALID,
+        "expected an image of 64x48 pixels, got 24x16",
+        size=(48, 64),
+    ),
     _invalid("a picture that is cut off", messages(cut(_jpeg, 0.7), form="jpeg", readable=False), "or damaged"),
     _invalid("no bytes", messages(cut(_jpeg, 0), form="jpeg", readable=False), "got no data"),
     _file_read(
@@ -153,6 +176,13 @@ CASES = (
         "read; palettes become RGB, alpha is left out",
     ),
     _file_read("JPEG", files((".jpg", _jpeg), (".jpeg", _turned), tolerance=2), "read, upright by EXIF"),
+    _file_read("CMYK", files((".tiff", _cmyk)), "converted without a profile"),
+    _file_invalid(
+        "TIFF of 32 bits or floating point",
+        files((".tiff", _of_32_bits), (".tiff", _of_floats), grey=True, readable=False),
+        "expected 8 or 16 bits a value, got 32",
+        "--grey",
+    ),
     _file_read("an image under another suffix of images", files((".png", _jpeg), tolerance=2), "read by what it holds"),
     _file_invalid(
         "grey of 1, 8 or 16 bits, with alpha or without",
