@@ -1,40 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ROS 2 node that watches one camera.
+"""A ROS 2 node that watches cameras.
 
     python examples/ros2_node.py --ros-args -p bundle:=monitor/ -p alarm:=cusum:1h@20 -r image:=/front/image_raw
 
-Subscribes to `image` (rgb8 or bgr8). Publishes, with the stamp of the image: `/diagnostics` (OK, WARN for a frame that is out
-of distribution or late, ERROR for an alarm or an invalid frame), `~/score`, and `~/debug/processing_time_ms` as Autoware's
-nodes do. Older images are dropped while one is scored. Needs rclpy, diagnostic_msgs and autoware_internal_debug_msgs of a
-ROS 2 installation, and lsood-runtime[cpu] or [gpu].
+Subscribes to `image` (sensor_msgs/Image), or to `image/compressed` with `-p image_transport:=compressed`; several cameras on
+one topic are told apart by their frame_id. Publishes, with the stamp of the image:
+
+    /diagnostics                    one status a camera: OK, WARN for a frame that is out of distribution or late, ERROR for
+                                    an alarm, an invalid frame, a camera that went silent, or a provider that failed
+    ~/score, ~/p_value              Float64Stamped
+    ~/state                         StringStamped: ok, late, out_of_distribution, invalid
+    ~/is_ood, ~/alarm               BoolStamped
+    ~/segmentation                  sensor_msgs/Image of class numbers (mono8), while somebody listens
+    ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
+
+Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` (0 for none), `alarm` (3of5), `max_age_s`
+after which a camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not say themselves:
+`encodings`, `grey`, `bits`, `yuv`. Older images are dropped while one is scored. Needs rclpy, std_msgs, sensor_msgs,
+diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and lsood-runtime[cpu,media] or [gpu,media].
 """
 
+import array
 import json
 import sys
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lsood_runtime import OoDMonitor, State, StreamAssessment, parse_policy
+from lsood_runtime import LsoodError, OoDMonitor, PixelRules, State, StreamAssessment, decode_message
 
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 """Levels of diagnostic_msgs/DiagnosticStatus."""
-
-_ORDERS = {"rgb8": slice(None), "bgr8": slice(None, None, -1)}
-
-
-def image_of(message: Any, channels: str) -> NDArray[np.uint8] | None:
-    """The pixels of a sensor_msgs/Image as ``(H, W, 3)`` uint8 in the order ``channels``, rows without padding; None where
-    its encoding or length makes it none, which the monitor then calls invalid.
-    """
-    order = _ORDERS.get(message.encoding)
-    pixels = np.frombuffer(message.data, np.uint8)
-    if order is None or pixels.size != message.height * message.step or message.step < 3 * message.width:
-        return None
-    rows = pixels.reshape(message.height, message.step)[:, : 3 * message.width]
-    frame = rows.reshape(message.height, message.width, 3)[..., order]
-    return frame if channels == "rgb" else frame[..., ::-1]
 
 
 def level_of(result: StreamAssessment) -> bytes:
@@ -44,53 +38,107 @@ def level_of(result: StreamAssessment) -> bytes:
     return OK if result.verdict.state is State.OK else WARN
 
 
+def text_of(value: object) -> str:
+    """A value of a diagnostic as people read it: text without quotes, nothing for None, JSON otherwise."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def make_node() -> Any:
     """The node; rclpy must have been initialised."""
-    from autoware_internal_debug_msgs.msg import Float64Stamped
+    from autoware_internal_debug_msgs.msg import BoolStamped, Float64Stamped, StringStamped
+    from builtin_interfaces.msg import Time
     from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
     from rclpy.node import Node
-    from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-    from sensor_msgs.msg import Image
+    from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+    from sensor_msgs.msg import CompressedImage, Image
+    from std_msgs.msg import Header
 
     class MonitorNode(Node):  # type: ignore[misc]
         """Scores each image as it comes, in the thread of the executor."""
 
         def __init__(self) -> None:
             super().__init__("lsood_monitor")
-            bundle = self.declare_parameter("bundle", "monitor/").value
-            provider = self.declare_parameter("provider", "cpu").value
-            deadline_ms = self.declare_parameter("deadline_ms", 0.0).value
-            alarm = self.declare_parameter("alarm", "3of5").value
-            self.monitor = OoDMonitor(bundle, providers=[provider], deadline_ms=deadline_ms or None)
-            self.stream = self.monitor.stream(parse_policy(alarm))
-            latest = QoSProfile(
-                history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
-            )  # an image that waited is worth less than the next
-            self.diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-            self.score = self.create_publisher(Float64Stamped, "~/score", 1)
-            self.processing_time = self.create_publisher(Float64Stamped, "~/debug/processing_time_ms", 1)
-            self.create_subscription(Image, "image", self.on_image, latest)
+            bundle = self._parameter("bundle", "monitor/")
+            self._max_age_s: float = self._parameter("max_age_s", 1.0)
+            self._expected = [name for name in self._parameter("cameras", [""]) if name]
+            self._rules = PixelRules(
+                encodings=tuple(name for name in self._parameter("encodings", [""]) if name),
+                grey=self._parameter("grey", False),
+                bits=self._parameter("bits", 0) or None,
+                yuv=self._parameter("yuv", "") or None,
+            )
+            self.monitor = OoDMonitor(
+                bundle,
+                providers=[self._parameter("provider", "cpu")],
+                operating_point=self._parameter("operating_point", "") or None,
+                deadline_ms=self._parameter("deadline_ms", 0.0) or None,
+            )
+            self.stream = self.monitor.stream(self._parameter("alarm", "3of5"))
+            self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+            self._numbers = {
+                name: self.create_publisher(Float64Stamped, f"~/{name}", 1) for name in ("score", "p_value")
+            }
+            self._flags = {name: self.create_publisher(BoolStamped, f"~/{name}", 1) for name in ("is_ood", "alarm")}
+            self._state = self.create_publisher(StringStamped, "~/state", 1)
+            self._segmentation = self.create_publisher(Image, "~/segmentation", 1)
+            self._processing_time = self.create_publisher(Float64Stamped, "~/debug/processing_time_ms", 1)
+            compressed = self._parameter("image_transport", "raw") == "compressed"
+            latest = QoSProfile(  # that of sensors, but for the depth: an image that waited is worth less than the next
+                history=HistoryPolicy.KEEP_LAST,
+                depth=1,
+                reliability=ReliabilityPolicy.BEST_EFFORT,
+                durability=DurabilityPolicy.VOLATILE,
+            )
+            kind, topic = (CompressedImage, "image/compressed") if compressed else (Image, "image")
+            self.create_subscription(kind, topic, self.on_image, latest)
+            self.create_timer(self._max_age_s / 2, self.on_timer)
             self.get_logger().info(f"watching with {bundle} on {self.monitor.provider}")
 
+        def _parameter(self, name: str, default: Any) -> Any:
+            return self.declare_parameter(name, default).value
+
         def on_image(self, message: Any) -> None:
-            stamp = message.header.stamp
-            result = self.stream.assess(
-                image_of(message, self.monitor.manifest.input.channels),
-                stamp_ns=stamp.sec * 1_000_000_000 + stamp.nanosec,
-                camera=message.header.frame_id or "camera",
-            )
-            verdict = result.verdict
-            self.score.publish(Float64Stamped(stamp=stamp, data=verdict.score))
-            self.processing_time.publish(Float64Stamped(stamp=stamp, data=verdict.latency_ms))
-            values = [KeyValue(key=key, value=json.dumps(value)) for key, value in result.asdict().items()]
+            """Score an image; one that cannot be read, and a provider that fails, count as INVALID."""
+            stamp, camera = message.header.stamp, message.header.frame_id or "camera"
+            stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+            try:
+                frame = decode_message(message, self.monitor.manifest.input.channels, self._rules)
+                result = self.stream.assess(frame, stamp_ns=stamp_ns, camera=camera)
+            except LsoodError as error:
+                result = self.stream.report_invalid(str(error), stamp_ns=stamp_ns, camera=camera)
+            self._publish(result, message.header)
+
+        def on_timer(self) -> None:
+            """Report the cameras that have stopped, and those that never began."""
+            for camera in self.stream.silent(max_age_s=self._max_age_s, expected=self._expected):
+                result = self.stream.report_silent(camera)
+                sec, nanosec = divmod(result.verdict.stamp_ns, 1_000_000_000)
+                self._publish(result, Header(stamp=Time(sec=sec, nanosec=nanosec), frame_id=camera))
+
+        def _publish(self, result: StreamAssessment, header: Any) -> None:
+            verdict, stamp = result.verdict, header.stamp
+            for name, number in (("score", verdict.score), ("p_value", verdict.p_value)):
+                self._numbers[name].publish(Float64Stamped(stamp=stamp, data=number))
+            for name, flag in (("is_ood", verdict.is_ood), ("alarm", result.alarm)):
+                self._flags[name].publish(BoolStamped(stamp=stamp, data=flag))
+            self._state.publish(StringStamped(stamp=stamp, data=verdict.state.value))
+            self._processing_time.publish(Float64Stamped(stamp=stamp, data=verdict.latency_ms))
+            classes = verdict.segmentation
+            if classes is not None and classes.ndim == 2 and self._segmentation.get_subscription_count():
+                height, width = classes.shape
+                pixels = array.array("B", classes.tobytes())
+                image = Image(header=header, height=height, width=width, encoding="mono8", step=width, data=pixels)
+                self._segmentation.publish(image)
             status = DiagnosticStatus(
                 level=level_of(result),
-                name="lsood: out-of-distribution monitor",
+                name=f"lsood: out-of-distribution monitor: {result.camera}",
                 message=("alarm: " if result.alarm else "") + (verdict.reason or verdict.state.value),
                 hardware_id=result.camera,
-                values=values,
+                values=[KeyValue(key=key, value=text_of(value)) for key, value in result.asdict().items()],
             )
-            self.diagnostics.publish(DiagnosticArray(header=message.header, status=[status]))
+            self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
             if result.onset:
                 self.get_logger().error(str(result))
 
@@ -105,15 +153,21 @@ def main() -> int:
     """Spin until the node is told to stop."""
     try:
         import rclpy
+        from rclpy.executors import ExternalShutdownException
     except ImportError:
         print("this example needs ROS 2: source its setup.bash first", file=sys.stderr)
         return 2
     rclpy.init()
-    node = make_node()
+    try:
+        node = make_node()
+    except (LsoodError, ValueError) as error:
+        print(f"lsood: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
     try:
         rclpy.spin(node)
-    except KeyboardInterrupt:
-        pass
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # Ctrl-C, or a launch file that ends
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

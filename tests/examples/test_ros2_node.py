@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The node for ROS 2 over a stand-in of rclpy that enforces the types of ROS."""
+
+import array
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lsood_runtime import OoDMonitor, ProviderError
+from tests.examples.loading import load_example
+from tests.examples.ros_stand_in import MESSAGES, ExternalShutdownException, StandInNode, install
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, write_toy_bundle
+from tests.lsood_runtime.stream.test_stream import shifted_frame
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    folder = tmp_path / "monitor"
+    folder.mkdir()
+    return write_toy_bundle(folder)
+
+
+@pytest.fixture
+def ros(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+
+
+@pytest.fixture
+def start(toy: Path, ros: None) -> Iterator[Any]:
+    module, nodes = load_example("ros2_node"), list[Any]()
+
+    def with_parameters(**parameters: Any) -> Any:
+        StandInNode.parameters = {"bundle": str(toy)} | parameters
+        nodes.append(module.make_node())
+        return nodes[-1]
+
+    yield with_parameters
+    for node in nodes:
+        node.destroy_node()
+
+
+def header(number: int, camera: str = "front") -> Any:
+    return MESSAGES["Header"](stamp=MESSAGES["Time"](sec=100 + number, nanosec=5), frame_id=camera)
+
+
+def image(
+    pixels: NDArray[Any], number: int, encoding: str, padding: int = 0, camera: str = "front", **other: Any
+) -> Any:
+    """A sensor_msgs/Image of rows of pixels, which may be padded."""
+    rows = np.pad(np.ascontiguousarray(pixels).reshape(HEIGHT, -1).view(np.uint8), ((0, 0), (0, padding)))
+    fields = {"height": HEIGHT, "width": WIDTH, "encoding": encoding, "step": rows.shape[1], "is_bigendian": 0} | other
+    return MESSAGES["Image"](header=header(number, camera), data=array.array("B", rows.tobytes()), **fields)
+
+
+def published(node: Any, topic: str) -> list[Any]:
+    return [message.data for message in node.publishers[topic].published]
+
+
+def statuses(node: Any) -> list[Any]:
+    return [status for message in node.publishers["/diagnostics"].published for status in message.status]
+
+
+def test_ros_node_of_images_publishes_each_answer_and_a_diagnostic(start: Any, toy: Path) -> None:
+    module, node = load_example("ros2_node"), start(alarm="2of2")
+    ((kind, topic, callback, qos),) = node.subscriptions
+    assert (kind, topic, qos.depth, qos.reliability) == (MESSAGES["Image"], "image", 1, "best effort")
+    clean = random_frames(2, seed=1)
+    callback(image(clean[0], 0, "rgb8"))
+    callback(image(clean[1][..., ::-1], 1, "bgr8", padding=5))
+    callback(image(shifted_frame(1), 2, "rgb8"))
+    callback(image(shifted_frame(2), 3, "rgb8", padding=1))
+    callback(image(clean[0][..., :1], 4, "mono8"))
+    with OoDMonitor(toy) as monitor:
+        expected = [monitor.assess(frame) for frame in (*clean, shifted_frame(1), shifted_frame(2))]
+    assert published(node, "~/score") == [*(verdict.score for verdict in expected), float("inf")]
+    assert published(node, "~/p_value")[:4] == [verdict.p_value for verdict in expected]
+    assert published(node, "~/state") == [*(verdict.state.value for verdict in expected), "invalid"]
+    assert published(node, "~/is_ood") == [*(verdict.is_ood for verdict in expected), True]
+    assert published(node, "~/alarm") == [False, False, False, True, True]
+    assert all(time_ms >= 0 for time_ms in published(node, "~/debug/processing_time_ms"))
+    assert [message.stamp.sec for message in node.publishers["~/score"].published] == [100, 101, 102, 103, 104]
+    assert node.publishers["~/segmentation"].published == [], "nobody listens"
+    levels = [status.level for status in statuses(node)]
+    assert levels[2:] == [module.WARN, module.ERROR, module.ERROR]
+    assert levels[:2] == [module.WARN if verdict.is_ood else module.OK for verdict in expected[:2]]
+    values = {pair.key: pair.value for pair in statuses(node)[3].values}
+    assert (values["alarm"], values["stamp_ns"], values["camera"]) == ("true", str(103 * 10**9 + 5), "front")
+    assert values["state"] == "out_of_distribution"
+    assert statuses(node)[3].message.startswith("alarm: ")
+    assert "accept grey images with --grey" in statuses(node)[4].message
+    assert len(node.logger.errors) == 1
+
+
+def test_ros_node_with_a_listener_publishes_the_class_map(start: Any, toy: Path) -> None:
+    node = start()
+    node.publishers["~/segmentation"].listeners = 1
+    (frame,) = random_frames(1, seed=4)
+    node.on_image(image(frame, 0, "rgb8"))
+    (message,) = node.publishers["~/segmentation"].published
+    assert (message.encoding, message.height, message.width, message.step) == ("mono8", HEIGHT, WIDTH, WIDTH)
+    np.testing.assert_array_equal(np.frombuffer(message.data, np.uint8).reshape(HEIGHT, WIDTH), frame.argmax(axis=2))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "encoding", "make"),
+    [
+        ({}, "bgra8", lambda frame: np.dstack([frame[..., ::-1], frame[..., :1]])),
+        ({"encodings": ["bgr8"]}, "8UC3", lambda frame: frame[..., ::-1]),
+        ({"bits": 12}, "rgb16", lambda frame: np.round(frame * (4095 / 255)).astype("<u2")),
+    ],
+)
+def test_ros_node_reads_what_parameters_say_of_an_encoding(
+    start: Any, toy: Path, parameters: dict[str, Any], encoding: str, make: Any
+) -> None:
+    node = start(**parameters)
+    (frame,) = random_frames(1, seed=5)
+    node.on_image(image(make(frame), 0, encoding, padding=3 if encoding != "rgb16" else 4))
+    with OoDMonitor(toy) as monitor:
+        assert published(node, "~/score") == [monitor.score(frame)]
+
+
+def test_ros_node_of_compressed_images_scores_what_opencv_decodes(start: Any, toy: Path) -> None:
+    node = start(image_transport="compressed")
+    ((kind, topic, callback, _),) = node.subscriptions
+    assert (kind, topic) == (MESSAGES["CompressedImage"], "image/compressed")
+    (frame,) = random_frames(1, seed=6)
+    encoded = cv2.imencode(".png", np.ascontiguousarray(frame[..., ::-1]))[1].tobytes()
+    message = MESSAGES["CompressedImage"]
+    callback(message(header=header(0), format="bgr8; png compressed bgr8", data=array.array("B", encoded)))
+    callback(message(header=header(1), format="png", data=array.array("B", encoded[: len(encoded) // 2])))
+    with OoDMonitor(toy) as monitor:
+        assert published(node, "~/score") == [monitor.score(frame), float("inf")]
+    assert published(node, "~/state")[1] == "invalid"
+
+
+def test_ros_node_of_several_cameras_has_a_status_for_each(start: Any) -> None:
+    node = start()
+    (frame,) = random_frames(1, seed=7)
+    for camera in ("front", "rear", ""):
+        node.on_image(image(frame, 0, "rgb8", camera=camera))
+    named = [(status.name, status.hardware_id) for status in statuses(node)]
+    assert named == [(f"lsood: out-of-distribution monitor: {name}", name) for name in ("front", "rear", "camera")]
+
+
+def test_ros_node_whose_cameras_stop_reports_them_by_its_timer(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, node = load_example("ros2_node"), start(cameras=["front", "rear"], max_age_s=0.5, alarm="1of1")
+    ((period_s, on_timer),) = node.timers
+    assert period_s == 0.25
+    node.on_image(image(random_frames(1, seed=8)[0], 0, "rgb8"))
+    on_timer()
+    assert [status.hardware_id for status in statuses(node)[1:]] == ["rear"], "it never began"
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now + 10)
+    on_timer()
+    silent = statuses(node)[2:]
+    assert [(status.hardware_id, status.level) for status in silent] == [
+        ("front", module.ERROR),
+        ("rear", module.ERROR),
+    ]
+    assert "none came for 10.0 s: the camera, its cable or its driver stopped" in silent[0].message
+
+
+def test_ros_node_whose_provider_fails_reports_it_and_goes_on(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, node = load_example("ros2_node"), start()
+    frames = random_frames(2, seed=9)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ProviderError("CUDAExecutionProvider failed while it ran segmentation.onnx: out of memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(node.monitor, "assess_since", fail)
+        node.on_image(image(frames[0], 0, "rgb8"))
+    node.on_image(image(frames[1], 1, "rgb8"))
+    first, second = statuses(node)
+    assert first.level == module.ERROR
+    assert "out of memory" in first.message
+    assert published(node, "~/state")[0] == "invalid"
+    assert second.level in (module.OK, module.WARN)
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, ExternalShutdownException])
+def test_ros_node_told_to_stop_ends_without_an_error(
+    toy: Path, monkeypatch: pytest.MonkeyPatch, ending: type[BaseException]
+) -> None:
+    calls: list[str] = []
+    spun: list[Any] = []
+
+    def spin(node: Any) -> None:
+        spun.append(node)
+        raise ending
+
+    install(monkeypatch, init=lambda: calls.append("init"), spin=spin, try_shutdown=lambda: calls.append("shutdown"))
+    StandInNode.parameters = {"bundle": str(toy)}
+    assert load_example("ros2_node").main() == 0
+    assert calls == ["init", "shutdown"]
+    assert spun[0].destroyed
+
+
+def test_ros_node_of_a_missing_bundle_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[str] = []
+    install(monkeypatch, init=lambda: None, try_shutdown=lambda: calls.append("shutdown"))
+    StandInNode.parameters = {"bundle": str(tmp_path / "nothing")}
+    assert load_example("ros2_node").main() == 2
+    assert calls == ["shutdown"]
+    assert capsys.readouterr().err.startswith("lsood: ")
+
+
+def test_ros_node_without_ros_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "rclpy", None)
+    assert load_example("ros2_node").main() == 2
+    assert "needs ROS 2" in capsys.readouterr().err
