@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from mcap.data_stream import ReadDataStream
-from mcap.records import ChunkIndex, Message, MessageIndex
+from mcap.records import ChunkIndex, Message
 
-from lsood_runtime._media.recordings.mcap_index import RECORD_HEAD, index_mcap, read_chunk
+from lsood_runtime._media.recordings.mcap_index import RECORD_HEAD, index_mcap, message_times, read_chunk
 from lsood_runtime._media.recordings.recorded import RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.time_order import in_order_of_time
 
@@ -79,28 +79,16 @@ class McapFile:
     def _lost(self, chunk: ChunkIndex, topics: dict[int, RecordedTopic], why: str) -> list[RecordedMessage]:
         """The messages of a damaged chunk, without their bytes, by the index that follows it."""
         fault = f"the chunk at byte {chunk.chunk_start_offset} is damaged: {why}"
-        entries = [(number, entry) for number in topics for entry in self._entries(chunk, number)]
-        if not entries:
+        times = message_times(self._file, chunk)
+        if not times:
             self.damage = (
                 self.damage or f"cannot read all of {self._name}: {fault}; nothing says which messages it held"
             )
-        return [RecordedMessage(topics[number], recorded_ns, b"", fault) for number, recorded_ns in entries]
-
-    def _entries(self, chunk: ChunkIndex, number: int) -> list[int]:
-        """Times of the messages of a channel in a chunk; empty where the chunk has no index, or a damaged one."""
-        offset = chunk.message_index_offsets.get(number)
-        if offset is None:
-            return []
-        self._file.seek(offset)
-        head = self._file.read(RECORD_HEAD.size)
-        if len(head) < RECORD_HEAD.size:
-            return []
-        _, length = RECORD_HEAD.unpack(head)
-        record = self._file.read(min(length, chunk.uncompressed_size))
-        try:
-            return [recorded_ns for recorded_ns, _ in MessageIndex.read(ReadDataStream(io.BytesIO(record))).records]
-        except Exception:  # a damaged index: the caller says that the messages are not known
-            return []
+        return [
+            RecordedMessage(topics[number], recorded_ns, b"", fault)
+            for number in topics.keys() & times.keys()
+            for recorded_ns in times[number]
+        ]
 
     def _loose(self, topics: dict[int, RecordedTopic]) -> Iterator[RecordedMessage]:
         for number, recorded_ns, place in self._index.loose.in_order(topics):

@@ -3,6 +3,7 @@
 
 import io
 import struct
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.reader import SeekingReader
-from mcap.records import Channel, Chunk, ChunkIndex, McapRecord, Schema
+from mcap.records import Channel, Chunk, ChunkIndex, McapRecord, Message, MessageIndex, Schema
 from mcap.stream_reader import breakup_chunk
 from mcap.summary import Summary
 
@@ -21,6 +22,8 @@ MAGIC = b"\x89MCAP0\r\n"
 RECORD_HEAD = struct.Struct("<BQ")
 _CHUNK_HEAD = struct.Struct("<QQQI")
 _MESSAGE_HEAD = struct.Struct("<HIQQ")
+_FOOTER = struct.Struct("<BQQQI")
+_CHECKSUM_SIZE = 4
 _LARGEST_RECORD = 2**31
 _DAMAGED = (McapError, struct.error, ValueError, LookupError, OSError, EOFError)
 
@@ -32,6 +35,7 @@ class McapIndex:
     Attributes:
         schemas: by their number.
         channels: by their number.
+        used: numbers of the channels that messages were found of, as far as these were looked at.
         chunks: in the order of the file.
         loose: messages outside of chunks.
         ends_at: the byte at which reading had to stop before the end of the data; None where the file is whole.
@@ -39,6 +43,7 @@ class McapIndex:
 
     schemas: dict[int, Schema] = field(default_factory=dict)
     channels: dict[int, Channel] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
     chunks: list[ChunkIndex] = field(default_factory=list)
     loose: LooseMessages = field(default_factory=LooseMessages)
     ends_at: int | None = None
@@ -46,16 +51,17 @@ class McapIndex:
     @property
     def undefined(self) -> set[int]:
         """Numbers of channels that have messages, but no definition."""
-        used = {number for chunk in self.chunks for number in chunk.message_index_offsets}
-        return (used | self.loose.numbers()) - self.channels.keys()
+        return (self.used | self.loose.numbers()) - self.channels.keys()
 
     def learn(self, records: Iterable[McapRecord]) -> None:
-        """Take the schemas and channels among records."""
+        """Take the schemas and channels among records, and the channels that have messages there."""
         for record in records:
             if isinstance(record, Schema):
                 self.schemas[record.id] = record
             elif isinstance(record, Channel):
                 self.channels[record.id] = record
+            elif isinstance(record, Message):
+                self.used.add(record.channel_id)
 
 
 def index_mcap(file: BinaryIO) -> McapIndex:
@@ -80,11 +86,28 @@ def read_chunk(file: BinaryIO, index: ChunkIndex) -> list[McapRecord]:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def _index_by_summary(file: BinaryIO) -> McapIndex | None:
-    """The index at the end of a file; None where there is none, or where it does not hold all that its counts state."""
+def message_times(file: BinaryIO, chunk: ChunkIndex) -> dict[int, list[int]]:
+    """Times of a chunk's messages by channel, as the index behind it lists them; empty where that is missing or damaged."""
+    times: dict[int, list[int]] = {}
+    position = chunk.chunk_start_offset + chunk.chunk_length
     try:
-        file.seek(-len(MAGIC), io.SEEK_END)
-        if file.read(len(MAGIC)) != MAGIC:
+        while True:
+            file.seek(position)
+            opcode, length = RECORD_HEAD.unpack(file.read(RECORD_HEAD.size))
+            if opcode != Opcode.MESSAGE_INDEX:
+                return times
+            record = file.read(min(length, _LARGEST_RECORD))
+            entries = MessageIndex.read(ReadDataStream(io.BytesIO(record)))
+            times[entries.channel_id] = [recorded_ns for recorded_ns, _ in entries.records]
+            position += RECORD_HEAD.size + length
+    except _DAMAGED:
+        return times
+
+
+def _index_by_summary(file: BinaryIO) -> McapIndex | None:
+    """The index at the end of a file; None where there is none, it is damaged, or does not hold all that its counts state."""
+    try:
+        if not _has_good_summary(file):
             return None
         file.seek(0)
         summary = SeekingReader(file).get_summary()
@@ -93,7 +116,19 @@ def _index_by_summary(file: BinaryIO) -> McapIndex | None:
     if summary is None or not _is_complete(summary):
         return None
     chunks = sorted(summary.chunk_indexes, key=lambda chunk: chunk.chunk_start_offset)
-    return McapIndex(dict(summary.schemas), dict(summary.channels), chunks)
+    return McapIndex(dict(summary.schemas), dict(summary.channels), set(), chunks)
+
+
+def _has_good_summary(file: BinaryIO) -> bool:
+    """Whether the file ends as it should, with a summary that has the checksum it states, where it states one."""
+    end = file.seek(-_FOOTER.size - len(MAGIC), io.SEEK_END)
+    footer = file.read(_FOOTER.size)
+    opcode, _, starts_at, _, checksum = _FOOTER.unpack(footer)
+    if opcode != Opcode.FOOTER or file.read() != MAGIC or not 0 < starts_at <= end:
+        return False
+    file.seek(starts_at)
+    summed = file.read(end + _FOOTER.size - _CHECKSUM_SIZE - starts_at)
+    return checksum in (0, zlib.crc32(summed))
 
 
 def _is_complete(summary: Summary) -> bool:
@@ -131,6 +166,8 @@ def _take(file: BinaryIO, index: McapIndex, opcode: int, position: int, length: 
             index.learn([Schema.read(stream) if opcode == Opcode.SCHEMA else Channel.read(stream)])
         elif opcode == Opcode.MESSAGE:
             channel_id, _, recorded_ns, _ = _MESSAGE_HEAD.unpack(file.read(_MESSAGE_HEAD.size))
+            if length < _MESSAGE_HEAD.size:
+                return False
             index.loose.add(channel_id, recorded_ns, position)
         elif opcode == Opcode.CHUNK:
             starts_ns, ends_ns, unpacked, _ = _CHUNK_HEAD.unpack(file.read(_CHUNK_HEAD.size))
@@ -140,9 +177,6 @@ def _take(file: BinaryIO, index: McapIndex, opcode: int, position: int, length: 
                 index.learn(read_chunk(file, chunk))
             except ValueError:
                 return True  # its messages are reported as lost when they are read
-        elif opcode == Opcode.MESSAGE_INDEX and index.chunks:
-            (channel_id,) = struct.unpack("<H", file.read(2))
-            index.chunks[-1].message_index_offsets[channel_id] = position
     except _DAMAGED:
         return False
     return True

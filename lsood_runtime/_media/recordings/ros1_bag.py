@@ -4,6 +4,7 @@
 import heapq
 import io
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -56,7 +57,7 @@ class Ros1Bag:
             place, connections, chunks = records.index_place(header.fields)
             if not place:
                 return False
-            for kind in [records.CONNECTION] * connections + [records.CHUNK_INFO] * chunks:
+            for kind in chain(repeat(records.CONNECTION, connections), repeat(records.CHUNK_INFO, chunks)):
                 record = read_record(self._file, place, self._size)
                 if record.kind != kind:
                     return False

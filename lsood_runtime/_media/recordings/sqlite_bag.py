@@ -14,10 +14,14 @@ from lsood_runtime._media.recordings.loose_messages import LooseMessages
 from lsood_runtime._media.recordings.recorded import RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.sqlite_pages import SqlitePages, WholePages
 
-_TOPICS = "SELECT id, name, type, serialization_format FROM topics ORDER BY id"
+# As bytes, for those of a damaged page may be no UTF-8.
+_TOPICS = """
+SELECT id, CAST(name AS BLOB), CAST(type AS BLOB), CAST(serialization_format AS BLOB) FROM topics ORDER BY id
+"""
 _PLACES = "SELECT topic_id, timestamp, id FROM messages WHERE id > ? ORDER BY id"
 _DATA = "SELECT data FROM messages WHERE id = ?"
 _WIDEST_GAP = 2**40
+_DAMAGED = (apsw.Error, ValueError, OverflowError)  # columns and rows of a damaged page may be anything
 
 
 class SqliteBag:
@@ -36,7 +40,11 @@ class SqliteBag:
             rows = self._open()
         except apsw.Error as error:
             raise MediaError(f"cannot read {name} as a ROS 2 bag: {error}; {self._remedy}") from error
-        self._topics = {number: RecordedTopic(topic, kind, encoding) for number, topic, kind, encoding in rows}
+        self._topics = {
+            number: RecordedTopic(*(text.decode(errors="replace") for text in texts))
+            for number, *texts in rows
+            if None not in texts
+        }
         self.topics = list(dict.fromkeys(self._topics.values()))
 
     def messages(self, wanted: Callable[[RecordedTopic], bool]) -> Iterator[RecordedMessage]:
@@ -45,10 +53,11 @@ class SqliteBag:
         for number, recorded_ns, row in self._places().in_order(topics):
             try:
                 ((data,),) = self._database.execute(_DATA, (row,))
-            except (apsw.Error, ValueError) as error:
+            except _DAMAGED as error:
                 yield RecordedMessage(topics[number], recorded_ns, b"", f"row {row} is damaged: {error}")
             else:
-                yield RecordedMessage(topics[number], recorded_ns, bytes(cast(bytes, data)))
+                fault = "" if isinstance(data, bytes) else f"row {row} is damaged: its data is no bytes"
+                yield RecordedMessage(topics[number], recorded_ns, data if isinstance(data, bytes) else b"", fault)
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +105,7 @@ class SqliteBag:
                     start = last = row
                     places.add(number, max(0, recorded_ns), row)
                 break
-            except apsw.Error as error:
+            except _DAMAGED as error:
                 why, start = str(error), self._behind(last)
         self._note_loss(why, lost, "" if start is not None else f" and all after row {last}")
         return places
@@ -125,7 +134,7 @@ class SqliteBag:
     def _can_read(self, row: int) -> bool:
         try:
             following = cast(Any, self._database.execute(_PLACES, (row,)).fetchone())
-        except apsw.Error:
+        except _DAMAGED:
             return False
         return following is None or self._is_message(*following[:2])
 

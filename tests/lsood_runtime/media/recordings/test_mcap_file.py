@@ -148,3 +148,29 @@ def test_mcap_file_with_zeros_at_its_end_gives_what_comes_before(tmp_path: Path,
     got = replay_bytes(tmp_path, contents[: data_end - 13] + bytes(zeros))
     assert_frames_are(got.frames, shots)
     assert f"of {data_end - 13 + zeros};" in got.error
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1000), compression=COMPRESSIONS, where=st.floats(0, 1), bit=st.integers(0, 7))
+def test_mcap_file_with_a_damaged_summary_gives_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, compression: CompressionType, where: float, bit: int
+) -> None:
+    shots = drive(seed, 9, cameras=3, shuffled=True)
+    contents, _ = mcap_bytes(shots, compression=compression)
+    _, data_end = chunks_of(contents)
+    damaged = bytearray(contents)
+    damaged[data_end + round(where * (len(contents) - 1 - data_end))] ^= 1 << bit
+    got = replay_bytes(tmp_path_factory.mktemp("mcap"), bytes(damaged))
+    assert_frames_are(got.frames, by_time(shots))
+    assert got.error == ""
+
+
+def test_mcap_file_whose_only_channel_definition_is_damaged_says_that_messages_are_lost(tmp_path: Path) -> None:
+    shots = [*drive(3, 1, cameras=1), *drive(4, 6, cameras=1)]
+    contents, _ = mcap_bytes(shots, chunk_size=1, summary=False, index=IndexType.NONE)
+    chunks, _ = chunks_of(contents)
+    damaged = bytearray(contents)
+    damaged[next(iter(chunks)) - 1] ^= 1
+    got = replay_bytes(tmp_path, bytes(damaged))
+    assert got.frames == []
+    assert "cannot read 1 channels of" in got.error
