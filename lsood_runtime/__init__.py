@@ -31,6 +31,7 @@ from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._media.message_images import decode_message
 from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._stream.alarm_choice import AlarmChoice, choose_alarm
 from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.drift import ScoreHistogram
@@ -48,6 +49,7 @@ del _onnxruntime, _os
 
 __all__ = [
     "SCHEMA",
+    "AlarmChoice",
     "AlarmState",
     "Assessment",
     "BundleError",
@@ -78,6 +80,7 @@ __all__ = [
     "Stream",
     "StreamAssessment",
     "__version__",
+    "choose_alarm",
     "decode_message",
     "expected_false_alarms",
     "parse_policy",

@@ -30,8 +30,9 @@ from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._inference.stamps import Stamp, received_stamp
 from lsood_runtime._parts import NO_PARTS, Parts
+from lsood_runtime._stream.alarm_choice import choose_alarm
 from lsood_runtime._stream.policy import Policy
-from lsood_runtime._stream.policy_text import parse_policy
+from lsood_runtime._stream.policy_text import AskedRate, parse_alarm
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._verdict import VerdictRule, finite_score, score_fault
@@ -321,12 +322,22 @@ class OoDMonitor:
         max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> Stream:
-        """Follow cameras over time; see :class:`Stream` for the arguments. A policy may be text, such as ``"3of5"``.
+        """Follow cameras over time; see :class:`Stream` for the arguments. A policy may be text: ``"3of5"``, or
+        ``"1/h@30"`` for the rule that :func:`choose_alarm` finds for one false alarm an hour at 30 frames a second.
 
         Raises:
             ValueError: the bundle's calibration is too small for the policy, or the text is none.
         """
-        rule = parse_policy(policy) if isinstance(policy, str) else policy
+        rule = parse_alarm(policy) if isinstance(policy, str) else policy
+        if isinstance(rule, AskedRate):
+            if rule.frames_per_second is None:
+                raise ValueError(f"expected the frame rate of the camera as well, got {policy!r}: write {policy}@30")
+            rule = choose_alarm(
+                self._manifest,
+                frames_per_second=rule.frames_per_second,
+                per_hour=rule.per_hour,
+                operating_point=self._operating_point,
+            ).policy
         return Stream(self, rule, frozen_after_s=frozen_after_s, max_cameras=max_cameras, on_result=on_result)
 
     def self_test(self) -> SelfTest:

@@ -12,8 +12,7 @@ from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules
 from lsood_runtime._media.sources import SourceReader
 from lsood_runtime._monitor import OoDMonitor
-from lsood_runtime._stream.policy import Policy
-from lsood_runtime._stream.policy_text import parse_policy
+from lsood_runtime._stream.policy_text import Alarm, parse_alarm
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add_subparsers`` returns; argparse has no public name for it."""
@@ -177,10 +176,10 @@ def open_monitor(options: argparse.Namespace) -> OoDMonitor:
     )
 
 
-def alarm_policy(text: str) -> Policy:
-    """Parse an alarm policy; argparse prints what is wrong with it."""
+def alarm_rule(text: str) -> Alarm:
+    """Parse an alarm policy, or a rate of false alarms; argparse prints what is wrong with it."""
     try:
-        return parse_policy(text)
+        return parse_alarm(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 
+from lsood_runtime._cli.alarm_rule import find_alarm_rule
 from lsood_runtime._cli.arguments import (
     SOURCES,
     Commands,
@@ -16,7 +17,7 @@ from lsood_runtime._cli.arguments import (
     add_pixels,
     add_providers,
     add_sources,
-    alarm_policy,
+    alarm_rule,
     open_monitor,
     positive_number,
     read_sources,
@@ -28,22 +29,21 @@ from lsood_runtime._cli.silent_cameras import SilentCameras
 from lsood_runtime._cli.stop_signals import Stopped, StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.verdict_row import Row, without_parts
-from lsood_runtime._exceptions import MediaError
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.sources import find_sources
-from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 
 _EPILOG = f"""\
 Alarms: {FORMS}
+  1/h                   by the bundle: the shortest rule with at most one false alarm an hour at --fps frames/s (default)
   3of5                  three of the last five frames are out of distribution
   hysteresis:0.01:0.2   from a p-value of 0.01 or less until one above 0.2
   duration:0.5          all frames of half a second; cleared when half a second brought none
-  cusum:1h@30           the evidence adds up (CUSUM on p-values); one false alarm an hour or fewer at 30 frames/s
-`lsood inspect BUNDLE --alarm RULE --fps RATE` estimates the false-alarm rate of each.
+  cusum:1h@30           the evidence adds up (CUSUM on p-values), for one false alarm an hour at 30 frames/s on average
+The delay and the expected false alarms are printed first; `lsood inspect BUNDLE --alarm RULE --fps RATE` prints them alone.
 
 A frame that no working camera sends (wrong size, black, the same image again), or that cannot be read, counts as out of
 distribution. Recordings keep their stamps; images and videos count from 0. Whatever ends the run, what was scored until then
@@ -65,7 +65,7 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "watch", run, "follow a drive, and print when an alarm begins and ends", _EPILOG)
     add_bundle(parser)
     add_sources(parser, f"{SOURCES}; camera:0 for the first camera, until Ctrl-C")
-    parser.add_argument("--alarm", type=alarm_policy, default="3of5", metavar="RULE", help=f"{FORMS} (default: 3of5)")
+    parser.add_argument("--alarm", type=alarm_rule, default="1/h", metavar="RULE", help=f"{FORMS} (default: 1/h)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line and frame, in place of the alarms")
     parser.add_argument(
         "--max-age",
@@ -88,9 +88,12 @@ def run(options: argparse.Namespace) -> int:
         open_monitor(options) as monitor,
         Outputs(options, sources, monitor, signals) as outputs,
     ):
-        stream, delay = _start(monitor, options)
+        rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
+        stream = monitor.stream(rule.policy)
         print(
-            f"watching {len(sources)} sources; an alarm comes at most {delay} out-of-distribution frames after a shift",
+            f"watching {len(sources)} sources; an alarm comes at most {rule.delay_frames} out-of-distribution frames after a "
+            f"shift ({rule.delay_s:.2g} s)\n"
+            f"alarm {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}",
             file=sys.stderr,
         )
         contract = monitor.manifest.input
@@ -106,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
         finally:
             watch.counter.clear()
         provider = monitor.provider
-        drifts = [f"{name} {stream.drift(name).population_stability_index:.2f}" for name in stream.cameras]
+        drifts = [f"{name} {stream.drift(name)}" for name in stream.cameras]
         oddities = [f"{name}: {words}" for name in stream.cameras if (words := describe_oddities(stream.summary(name)))]
     tally = watch.tally
     if stop is not None:
@@ -114,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     if tally.count or stop is not None or not reader.failures:
         words = f"{tally}, {watch.onsets} alarms; median {tally.median_ms:.1f} ms a frame on {provider}"
         print(words, file=sys.stderr)
-        print(f"drift of the scores (population stability index): {', '.join(drifts) or 'no frames'}", file=sys.stderr)
+        print(f"drift of the scores (population stability index): {'; '.join(drifts) or 'no frames'}", file=sys.stderr)
         print(*oddities, sep="\n", end="\n" if oddities else "", file=sys.stderr)
     report_unread(tally, reader.notes, reader.failures)
     if isinstance(stop, Stopped):
@@ -170,15 +173,6 @@ class _Watch:
             print(_event(source, result), flush=True)
         (self._alarmed.add if result.alarm else self._alarmed.discard)(source.camera)
         self.counter.show(self.tally.count)
-
-
-def _start(monitor: OoDMonitor, options: argparse.Namespace) -> tuple[Stream, int]:
-    """A stream with the chosen alarm, and the alarm's delay in frames."""
-    try:
-        delay = options.alarm.delay_frames(monitor.manifest.calibration, options.fps)
-        return monitor.stream(options.alarm), delay
-    except ValueError as error:
-        raise MediaError(f"this alarm cannot work with this bundle: {error}") from error
 
 
 def _event(source: SourceFrame, result: StreamAssessment) -> str:

@@ -54,6 +54,10 @@ class Cusum:
         """As :meth:`Policy.window_s`."""
         return self.delay_frames(calibration, frames_per_second) / frames_per_second
 
+    def __str__(self) -> str:
+        """The text that :func:`parse_policy` reads."""
+        return f"cusum:{self.hours_between_false_alarms:g}h@{self.frames_per_second:g}"
+
     def _constants(self, calibration: CalibrationRecord) -> tuple[float, float]:
         """``h``, and the share of its ``log e`` that a frame adds."""
         together = correlation_frames(calibration)

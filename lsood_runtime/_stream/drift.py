@@ -12,6 +12,9 @@ from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import BundleError
 
 _BINS, _SMOOTHING = 10, 0.5
+_LARGE, _LEVEL = 0.25, 0.95
+_DRAWS = 2000
+_WITHOUT = "without any at most 5% of drives are above"
 
 
 class ScoreHistogram:
@@ -27,6 +30,8 @@ class ScoreHistogram:
         scores = np.array(calibration.scores)
         self._edges = np.unique(np.quantile(scores, np.arange(1, _BINS) / _BINS))
         self._expected = np.bincount(self._bins(scores), minlength=len(self._edges) + 1)
+        self._effective = max(1.0, calibration.effective_frames)
+        self._share_independent = min(1.0, self._effective / len(scores))
         self._calibration = hashlib.sha256(scores.tobytes()).hexdigest()
         self.counts = np.zeros_like(self._expected)
 
@@ -50,14 +55,37 @@ class ScoreHistogram:
     def population_stability_index(self) -> float:
         """``sum (a - e) log(a / e)`` over the shares ``a`` of scores and ``e`` of calibration scores; 0 for no scores.
 
-        Half a score is added to each bin. By the usual rule 0.1 is a moderate drift, 0.25 a large one; few scores, or
-        few independent calibration scores, exceed that by chance.
+        Half a score is added to each bin. By the usual rule 0.1 is a moderate drift, 0.25 a large one. Few scores, or few
+        independent calibration scores, exceed that by chance: compare it with :meth:`index_by_chance`.
         """
-        if not self.counts.sum():
+        return float(_index(self.counts, self._expected)) if self.counts.sum() else 0.0
+
+    def index_by_chance(self, level: float = _LEVEL) -> float:
+        """The index that at least this share of drives without drift stay below, for as many scores as these; simulated.
+
+        Scores are as correlated as those of the calibration; that the calibration is a draw itself is taken into account.
+        The levels of drives that differ from each other are not: where they do, the index of a new drive is higher.
+
+        Raises:
+            ValueError: the level is not between 0 and 1.
+        """
+        if not 0 < level < 1:
+            raise ValueError(f"expected a level between 0 and 1, got {level}: 0.95 is the default")
+        count, known = int(self.counts.sum()), int(self._expected.sum())
+        if count == 0:
             return 0.0
-        seen, expected = self.counts + _SMOOTHING, self._expected + _SMOOTHING
-        seen, expected = seen / seen.sum(), expected / expected.sum()
-        return float(((seen - expected) * np.log(seen / expected)).sum())
+        rng, shares = np.random.default_rng(0), self._expected / known
+        seen = _draw(rng, count, count * self._share_independent, shares)
+        expected = _draw(rng, known, self._effective, shares)
+        return float(np.quantile(_index(seen, expected), level))
+
+    def __str__(self) -> str:
+        """The index beside what chance gives; withheld where chance alone often makes a large drift."""
+        count = int(self.counts.sum())
+        chance = self.index_by_chance()
+        if chance > _LARGE:
+            return f"withheld, {count} scores tell no drift: {_WITHOUT} {chance:.2f}"
+        return f"{self.population_stability_index:.2f}, {_WITHOUT} {chance:.2f}"
 
     def to_json(self) -> str:
         """One line that :meth:`from_json` reads."""
@@ -91,3 +119,18 @@ class ScoreHistogram:
 
     def _bins(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.searchsorted(self._edges, scores, side="left")
+
+
+def _draw(rng: np.random.Generator, count: int, effective: float, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(draws, bins)`` counts of ``count`` scores that are worth fewer independent ones."""
+    independent = max(1, round(effective))
+    return np.asarray(rng.multinomial(independent, shares, size=_DRAWS) * (count / independent), np.float64)
+
+
+def _index(
+    seen: NDArray[np.int64] | NDArray[np.float64], expected: NDArray[np.int64] | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The population stability index over the last axis."""
+    seen, expected = (np.asarray(counts, np.float64) + _SMOOTHING for counts in (seen, expected))
+    seen, expected = (counts / counts.sum(-1, keepdims=True) for counts in (seen, expected))
+    return np.asarray(((seen - expected) * np.log(seen / expected)).sum(-1), np.float64)

@@ -1,19 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulate the false-alarm rate of a policy, on frames correlated as those of the calibration."""
+"""Simulate the false-alarm rate of a policy, and what a calibration of so few frames can tell of it."""
 
 import math
 from dataclasses import dataclass
-from itertools import accumulate
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._stream.calibration_figures import correlation_frames
+from lsood_runtime._stream.correlated_scores import (
+    DrawnCalibration,
+    Scores,
+    correlated_scores,
+    draw_calibrations,
+    longest_correlation,
+)
+from lsood_runtime._stream.policies import KOfN
 from lsood_runtime._stream.policy import Evidence, Policy
+
+FEWEST_EFFECTIVE_FRAMES = 20
+"""Calibrations worth fewer independent frames tell too little of a rate to state one."""
 
 _NORMAL_95 = 1.959963984540054
 _MANY = 100
+_CHAIN = 8000
+_CALIBRATIONS, _UNLUCKY = 200, 0.05
+_COMPARED_CALIBRATIONS, _COMPARED_FRAMES = 40, 2000
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +37,18 @@ class FalseAlarms:
     """Simulated alarms on in-distribution frames.
 
     Attributes:
-        per_hour: expected number.
-        low: lower end of the 95 % interval of ``per_hour``; of the simulation alone, not of the calibration.
-        high: upper end.
+        per_hour: expected number, on average over calibrations.
+        low: the rate lies from here to ``high`` for nine of ten calibrations of as many frames, worth as many independent
+            ones.
+        high: the upper end: the rate of an unlucky calibration, whose threshold is too low by chance, and whose frames
+            resemble each other more than it shows.
         alarms: that were raised in the simulation.
         frames: that it took.
         correlation_frames: consecutive frames that are equivalent to one independent frame.
         share_of_time: in which there was an alarm.
+        frames_per_second: of the camera.
+        calibration_frames: frames of the calibration.
+        effective_frames: independent frames that these are worth.
     """
 
     per_hour: float
@@ -37,6 +58,28 @@ class FalseAlarms:
     frames: int
     correlation_frames: int
     share_of_time: float
+    frames_per_second: float
+    calibration_frames: int
+    effective_frames: float
+
+    @property
+    def stated(self) -> bool:
+        """Whether the calibration is worth enough independent frames to state ``low`` and ``high``."""
+        return self.effective_frames >= FEWEST_EFFECTIVE_FRAMES
+
+    def __str__(self) -> str:
+        """The rate in one sentence, or that none can be stated."""
+        worth = f"{self.calibration_frames} frames worth {self.effective_frames:.0f} independent ones"
+        rate = f"false alarms an hour at {self.frames_per_second:g} frames/s"
+        if not self.stated:
+            return (
+                f"{rate} cannot be stated from {worth}, {FEWEST_EFFECTIVE_FRAMES} are the fewest: {self.per_hour:.3g} in the "
+                "simulation"
+            )
+        return (
+            f"{self.per_hour:.3g} {rate} are expected, {self.low:.3g} to {self.high:.3g} for nine of ten calibrations of "
+            f"{worth}, on drives like these and where frames resemble each other as these do"
+        )
 
 
 def expected_false_alarms(
@@ -50,9 +93,10 @@ def expected_false_alarms(
 ) -> FalseAlarms:
     """Run ``policy`` over simulated in-distribution frames.
 
-    Their p-values are uniform, and normal scores of theirs follow a first-order autoregression whose integrated
-    autocorrelation time is that of the calibration's sequences, ``len(scores) / effective_frames``. So the result
-    holds for frames distributed as the calibration's and taken at the same rate.
+    Normal scores of the frames follow a first-order autoregression whose integrated autocorrelation time is that of the
+    calibration's sequences, ``len(scores) / effective_frames``. For ``per_hour`` their p-values are uniform. For ``low`` and
+    ``high`` calibrations of such frames are drawn, as the one at hand might have been: its threshold is one of many that
+    chance might have given. So the result holds for frames distributed as the calibration's and taken at the same rate.
 
     Args:
         policy: the rule.
@@ -66,46 +110,140 @@ def expected_false_alarms(
         BundleError: the bundle has no such operating point.
         ValueError: a rate or a number of frames that is not above 0, or a calibration too small for the policy.
     """
-    if not 0 < frames_per_second < math.inf or frames < 1:
-        raise ValueError(
-            f"expected a frame rate and a number of frames above 0, got {frames_per_second} and {frames}: pass positive ones"
-        )
-    together = correlation_frames(manifest.calibration)
-    point = manifest.operating_points[manifest.choose_operating_point(operating_point)]
-    uniform = _correlated_uniform(frames, together, np.random.default_rng(seed))
-    steps = len(manifest.calibration.scores) + 1
-    p_values = (np.ceil(uniform * steps) / steps).tolist()
-    flags = (uniform <= point.false_alarm_rate).tolist()
-    state, interval_ns = policy.start(manifest.calibration), 1e9 / frames_per_second
-    alarms = alarmed = 0
-    before = False
-    for i, (is_ood, p_value) in enumerate(zip(flags, p_values, strict=True)):
-        alarm = state.update(Evidence(is_ood, p_value, round(i * interval_ns)))
-        alarms += alarm and not before
-        alarmed += alarm
-        before = alarm
-    hours = frames / frames_per_second / 3600
-    low, high = _poisson_interval(alarms)
-    return FalseAlarms(
-        per_hour=alarms / hours,
-        low=low / hours,
-        high=high / hours,
-        alarms=alarms,
-        frames=frames,
-        correlation_frames=together,
-        share_of_time=alarmed / frames,
+    simulation = Simulation(
+        manifest, frames_per_second=frames_per_second, operating_point=operating_point, frames=frames, seed=seed
     )
+    return simulation.false_alarms(policy)
 
 
-def _correlated_uniform(count: int, together: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Ranks of an autoregression with (1 + rho) / (1 - rho) = ``together``, in (0, 1)."""
-    rho = (together - 1) / (together + 1)
-    steps = rng.normal(size=count) * math.sqrt(1 - rho**2)
-    steps[0] /= math.sqrt(1 - rho**2)
-    series = np.fromiter(accumulate(steps.tolist(), lambda last, step: rho * last + step), float, count)
-    ranks = np.empty(count)
-    ranks[np.argsort(series)] = np.arange(count)
-    return (ranks + 0.5) / count
+class Simulation:
+    """In-distribution frames, and calibrations that such frames might have given; for any number of policies.
+
+    Args:
+        manifest: of the bundle.
+        frames_per_second: of the camera.
+        operating_point: that sets the threshold; None for the manifest's own.
+        frames: to simulate.
+        seed: of the simulation.
+
+    Raises:
+        BundleError: the bundle has no such operating point.
+        ValueError: a rate or a number of frames that is not above 0.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        frames_per_second: float,
+        operating_point: str | None = None,
+        frames: int = 500_000,
+        seed: int = 0,
+    ) -> None:
+        if not 0 < frames_per_second < math.inf or frames < 1:
+            raise ValueError(
+                f"expected a frame rate and a number of frames above 0, got {frames_per_second} and {frames}: "
+                "pass positive ones"
+            )
+        self._calibration, self._frames_per_second = manifest.calibration, frames_per_second
+        self._point = manifest.operating_points[manifest.choose_operating_point(operating_point)]
+        self._together = correlation_frames(manifest.calibration)
+        rng = np.random.default_rng(seed)
+        chains = math.ceil(frames / _CHAIN)
+        lengths = sorted({self._together, longest_correlation(manifest.calibration)})
+        self._scores = {each: correlated_scores(math.ceil(frames / chains), chains, each, rng) for each in lengths}
+        self._drawn = {
+            each: draw_calibrations(manifest.calibration, self._point.value, each, _CALIBRATIONS, rng)
+            for each in lengths
+        }
+
+    def false_alarms(self, policy: Policy) -> FalseAlarms:
+        """Those of one policy.
+
+        Raises:
+            ValueError: the calibration is too small for the policy.
+        """
+        policy.start(self._calibration)
+        alarms, alarmed, frames = self._count(policy, self._together, None)
+        hours = frames / self._frames_per_second / 3600
+        low, high = alarms / hours, alarms / hours
+        for length in self._scores:
+            for drawn in self._extremes(policy, length):
+                found, _, counted = self._count(policy, length, drawn)
+                ends = [end / (counted / self._frames_per_second / 3600) for end in _poisson_interval(found)]
+                low, high = min(low, *ends), max(high, *ends)
+        return FalseAlarms(
+            per_hour=alarms / hours,
+            low=low,
+            high=high,
+            alarms=alarms,
+            frames=frames,
+            correlation_frames=self._together,
+            share_of_time=alarmed / frames,
+            frames_per_second=self._frames_per_second,
+            calibration_frames=len(self._calibration.scores),
+            effective_frames=self._calibration.effective_frames,
+        )
+
+    def _extremes(self, policy: Policy, length: int) -> tuple[DrawnCalibration, DrawnCalibration]:
+        """The calibrations that give a policy more alarms than 5, and than 95 % of them do; for few alarms, more progress."""
+        drawn = self._drawn[length]
+        if not isinstance(policy, KOfN):
+            drawn = drawn[:: len(drawn) // _COMPARED_CALIBRATIONS]
+            scores = self._scores[length][:_COMPARED_FRAMES, 0]
+            drawn = sorted(drawn, key=lambda each: self._run(policy, scores, each)[::2], reverse=True)
+        unlucky = int(_UNLUCKY * len(drawn))
+        return drawn[-1 - unlucky], drawn[unlucky]
+
+    def _count(self, policy: Policy, length: int, drawn: DrawnCalibration | None) -> tuple[int, int, int]:
+        """Alarms, frames with an alarm, and frames in all; frame by frame, for a drawn calibration, a fifth of the frames."""
+        scores = self._scores[length]
+        if isinstance(policy, KOfN):
+            nominal = NormalDist().inv_cdf(1 - self._point.false_alarm_rate)
+            alarm = window_alarms(scores > (nominal if drawn is None else drawn.threshold), policy)
+            onsets = np.count_nonzero(alarm[1:] & ~alarm[:-1]) + np.count_nonzero(alarm[0])
+            return int(onsets), int(np.count_nonzero(alarm)), alarm.size
+        chains = scores.T if drawn is None else scores.T[: max(1, scores.shape[1] // 5)]
+        alarms, alarmed, _ = self._run(policy, chains.ravel(), drawn)
+        return alarms, alarmed, chains.size
+
+    def _run(self, policy: Policy, scores: Scores, drawn: DrawnCalibration | None) -> tuple[int, int, float]:
+        """Alarms, frames with an alarm, and progress towards one, summed over the frames.
+
+        Args:
+            policy: the rule.
+            scores: of the frames in order.
+            drawn: what the scores are compared with; None for p-values that are uniform.
+        """
+        steps = len(self._calibration.scores) + 1
+        if drawn is None:
+            above = np.empty(len(scores))
+            above[np.argsort(-scores)] = (np.arange(len(scores)) + 0.5) / len(scores)
+            flags, p_values = above <= self._point.false_alarm_rate, np.ceil(above * steps) / steps
+        else:
+            flags, p_values = scores > drawn.threshold, (steps - np.searchsorted(drawn.scores, scores)) / steps
+        state, interval_ns = policy.start(self._calibration), 1e9 / self._frames_per_second
+        alarms = alarmed = 0
+        progress, before = 0.0, False
+        for i, (is_ood, p_value) in enumerate(zip(flags.tolist(), p_values.tolist(), strict=True)):
+            alarm = state.update(Evidence(is_ood, p_value, round(i * interval_ns)))
+            alarms += alarm and not before
+            alarmed += alarm
+            progress += state.statistic
+            before = alarm
+        return alarms, alarmed, progress
+
+
+def window_alarms(flags: Flags, policy: KOfN) -> Flags:
+    """Alarms of a k-of-n rule over many sequences at once.
+
+    Args:
+        flags: ``(steps, sequences)``, whether a frame is out of distribution.
+        policy: the rule.
+    """
+    counts = np.cumsum(flags, axis=0, dtype=np.int16)
+    counts[policy.n :] -= counts[: -policy.n].copy()
+    return counts >= policy.k
 
 
 def _poisson_interval(count: int) -> tuple[float, float]:

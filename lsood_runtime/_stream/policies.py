@@ -35,6 +35,10 @@ class KOfN:
         """As :meth:`Policy.window_s`."""
         return self.n / frames_per_second
 
+    def __str__(self) -> str:
+        """The text that :func:`parse_policy` reads."""
+        return f"{self.k}of{self.n}"
+
 
 class _KOfNState:
     def __init__(self, k: int, n: int) -> None:
@@ -79,6 +83,10 @@ class Hysteresis:
         """As :meth:`Policy.window_s`."""
         return 1 / frames_per_second
 
+    def __str__(self) -> str:
+        """The text that :func:`parse_policy` reads."""
+        return f"hysteresis:{self.raise_at:g}:{self.clear_at:g}"
+
 
 class _HysteresisState:
     def __init__(self, raise_at: float, clear_at: float) -> None:
@@ -114,6 +122,11 @@ class MinimumDuration:
     def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
         """As :meth:`Policy.window_s`."""
         return self.seconds
+
+    def __str__(self) -> str:
+        """The text that :func:`parse_policy` reads, where the alarm is held for as long as it takes to be raised."""
+        held = "" if self.hold_seconds == self.seconds else f", held for {self.hold_seconds:g} s"
+        return f"duration:{self.seconds:g}{held}"
 
 
 class _DurationState:

@@ -1,14 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parse alarm policies written as text."""
+"""Parse alarms written as text: policies, and rates of false alarms that choose one."""
 
+import math
 import re
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Policy
 
-FORMS = "3of5, hysteresis:0.01:0.2, duration:0.5 or cusum:1h@30"
+POLICY_FORMS = "3of5, hysteresis:0.01:0.2, duration:0.5 or cusum:1h@30"
+FORMS = f"1/h, {POLICY_FORMS}"
 _NUMBER = r"(\d+\.?\d*(?:[eE]-?\d+)?)"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRate:
+    """False alarms an hour that choose the alarm, see :func:`choose_alarm`.
+
+    Attributes:
+        per_hour: at most.
+        frames_per_second: of the camera; None where it is known otherwise.
+    """
+
+    per_hour: float
+    frames_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        for number in (self.per_hour, 1.0 if self.frames_per_second is None else self.frames_per_second):
+            if not 0 < number < math.inf:
+                raise ValueError(
+                    f"expected false alarms an hour and a frame rate above 0, got {number}: 1/h is the default"
+                )
+
+    def __str__(self) -> str:
+        """The text that :func:`parse_alarm` reads."""
+        return f"{self.per_hour:g}/h" + ("" if self.frames_per_second is None else f"@{self.frames_per_second:g}")
+
+
+Alarm: TypeAlias = Policy | AskedRate
+"""A policy, or the rate of false alarms that chooses one."""
+
+
+def parse_alarm(text: str) -> Alarm:
+    """Parse an alarm.
+
+    Args:
+        text: as for :func:`parse_policy`, or ``NUMBER/h``, ``NUMBER/h@FRAMES_PER_SECOND``: false alarms an hour.
+
+    Raises:
+        ValueError: another form, or numbers that make no alarm.
+    """
+    if match := re.fullmatch(f"{_NUMBER}/h(?:@{_NUMBER})?", text):
+        return AskedRate(float(match[1]), None if match[2] is None else float(match[2]))
+    return _policy(text, FORMS)
 
 
 def parse_policy(text: str) -> Policy:
@@ -20,6 +66,10 @@ def parse_policy(text: str) -> Policy:
     Raises:
         ValueError: another form, or numbers that make no rule.
     """
+    return _policy(text, POLICY_FORMS)
+
+
+def _policy(text: str, forms: str) -> Policy:
     if match := re.fullmatch(r"(\d+)of(\d+)", text):
         return KOfN(int(match[1]), int(match[2]))
     if match := re.fullmatch(f"hysteresis:{_NUMBER}:{_NUMBER}", text):
@@ -28,4 +78,4 @@ def parse_policy(text: str) -> Policy:
         return MinimumDuration(float(match[1]), float(match[1]))
     if match := re.fullmatch(f"cusum:{_NUMBER}h@{_NUMBER}", text):
         return Cusum(float(match[1]), float(match[2]))
-    raise ValueError(f"expected an alarm policy such as {FORMS}, got {text!r}: write one of these forms")
+    raise ValueError(f"expected an alarm policy such as {forms}, got {text!r}: write one of these forms")

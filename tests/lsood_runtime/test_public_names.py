@@ -14,6 +14,7 @@ from tests.paths import ROOT
 PACKAGE = "lsood_runtime"
 PUBLIC = [
     "SCHEMA",
+    "AlarmChoice",
     "AlarmState",
     "Assessment",
     "BundleError",
@@ -44,6 +45,7 @@ PUBLIC = [
     "Stream",
     "StreamAssessment",
     "__version__",
+    "choose_alarm",
     "decode_message",
     "expected_false_alarms",
     "parse_policy",

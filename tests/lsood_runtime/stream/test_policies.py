@@ -32,6 +32,14 @@ MANIFEST = Manifest.from_json(text_with())
 POLICIES: tuple[Policy, ...] = (KOfN(2, 4), Hysteresis(0.1, 0.4), MinimumDuration(0.3, 0.2), Cusum(0.5, 10))
 
 
+def manifest_of(scores: int, effective: float, rate: float = 0.05) -> Manifest:
+    """A bundle whose threshold is the split-conformal one of evenly spaced scores."""
+    known = calibration(scores, effective)
+    value = known.scores[min(scores - 1, math.ceil((1 - rate) * (scores + 1)) - 1)]
+    point = dataclasses.replace(MANIFEST.threshold, value=value, false_alarm_rate=rate)
+    return dataclasses.replace(MANIFEST, calibration=known, operating_points={MANIFEST.operating_point: point})
+
+
 def calibration(scores: int, effective: float) -> CalibrationRecord:
     return dataclasses.replace(
         MANIFEST.calibration, scores=tuple(np.linspace(0, 1, scores).tolist()), effective_frames=effective

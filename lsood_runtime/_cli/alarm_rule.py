@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The alarm that a command was asked for: its policy, its delay and its false alarms."""
+
+from dataclasses import dataclass
+
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._exceptions import BundleError
+from lsood_runtime._stream.alarm_choice import choose_alarm
+from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
+from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.policy_text import Alarm, AskedRate
+
+_FRAMES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """A policy with what can be said of it for a bundle.
+
+    Attributes:
+        policy: the rule.
+        delay_frames: until the alarm, where all frames score above the calibration.
+        expected: false alarms.
+        choice: why this rule, and whether it keeps the rate that was asked for; empty for a policy that was given.
+    """
+
+    policy: Policy
+    delay_frames: int
+    expected: FalseAlarms
+    choice: str
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds until the alarm."""
+        return self.delay_frames / self.expected.frames_per_second
+
+
+def find_alarm_rule(
+    asked: Alarm, manifest: Manifest, frames_per_second: float, operating_point: str | None
+) -> AlarmRule:
+    """Choose the policy where a rate was asked for, and simulate its false alarms.
+
+    Raises:
+        BundleError: the calibration is too small for the policy, or the bundle has no such operating point.
+    """
+    policy: Policy
+    try:
+        if isinstance(asked, AskedRate):
+            choice = choose_alarm(
+                manifest,
+                frames_per_second=asked.frames_per_second or frames_per_second,
+                per_hour=asked.per_hour,
+                operating_point=operating_point,
+            )
+            words = f"chosen for {asked.per_hour:g} false alarms an hour" + (
+                "" if choice.kept else ", which is not sure"
+            )
+            policy, expected = choice.policy, choice.expected
+        else:
+            policy, words = asked, ""
+            expected = expected_false_alarms(
+                policy, manifest, frames_per_second=frames_per_second, operating_point=operating_point, frames=_FRAMES
+            )
+        delay = policy.delay_frames(manifest.calibration, expected.frames_per_second)
+    except ValueError as error:
+        raise BundleError(f"this alarm cannot work with this bundle: {error}") from error
+    return AlarmRule(policy, delay, expected, words)
