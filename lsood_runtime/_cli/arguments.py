@@ -195,6 +195,14 @@ def positive_number(text: str) -> float:
     return number
 
 
+def seconds_or_never(text: str) -> float | None:
+    """Parse a time above 0 s; ``never`` is None."""
+    try:
+        return None if text == "never" else positive_number(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, or never, got {text!r}") from error
+
+
 def positive_count(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) == 0:

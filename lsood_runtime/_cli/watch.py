@@ -21,6 +21,7 @@ from lsood_runtime._cli.arguments import (
     open_monitor,
     positive_number,
     read_sources,
+    seconds_or_never,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
@@ -45,7 +46,7 @@ Alarms: {FORMS}
   cusum:1h@30           the evidence adds up (CUSUM on p-values), for one false alarm an hour at 30 frames/s on average
 The delay and the expected false alarms are printed first; `lsood inspect BUNDLE --alarm RULE --fps RATE` prints them alone.
 
-A frame that no working camera sends (wrong size, black, the same image again), or that cannot be read, counts as out of
+A frame that no working camera sends (wrong size, black, one image for a second), or that cannot be read, counts as out of
 distribution. Recordings keep their stamps; images and videos count from 0. Whatever ends the run, what was scored until then
 is kept: the files of --out first, then the pictures. A kill that cannot be caught (SIGKILL) leaves .NAME.PID.partial, where
 CSV and JSON lines are whole, MCAP lacks its last 256 KB at most, and Parquet is lost.
@@ -74,6 +75,13 @@ def add_parser(commands: Commands) -> None:
         metavar="SECONDS",
         help="a camera that sends nothing for longer, while others of the recording do, is invalid (default: 1)",
     )
+    parser.add_argument(
+        "--frozen-after",
+        type=seconds_or_never,
+        default=1.0,
+        metavar="SECONDS",
+        help="a camera that sends the same image for as long is invalid; never switches this off (default: 1)",
+    )
     add_outputs(parser)
     add_pixels(parser)
     add_providers(parser)
@@ -89,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         Outputs(options, sources, monitor, signals) as outputs,
     ):
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
-        stream = monitor.stream(rule.policy)
+        stream = monitor.stream(rule.policy, frozen_after_s=options.frozen_after)
         print(
             f"watching {len(sources)} sources; an alarm comes at most {rule.delay_frames} out-of-distribution frames after a "
             f"shift ({rule.delay_s:.2g} s)\n"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._bundle.records import CalibrationRecord
 
-Scores = NDArray[np.float32]
+ScoreSeries = NDArray[np.float32]
 
 _SPREAD_OF_LENGTH = 1.5
 
@@ -23,11 +23,11 @@ class DrawnCalibration:
         threshold: above which a frame is out of distribution.
     """
 
-    scores: Scores
+    scores: ScoreSeries
     threshold: float
 
 
-def correlated_scores(steps: int, chains: int, together: int, rng: np.random.Generator) -> Scores:
+def correlated_scores(steps: int, chains: int, together: int, rng: np.random.Generator) -> ScoreSeries:
     """Draw ``(steps, chains)`` normal scores, each chain a first-order autoregression.
 
     Args:

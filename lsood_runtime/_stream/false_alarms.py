@@ -12,7 +12,7 @@ from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._stream.calibration_figures import correlation_frames
 from lsood_runtime._stream.correlated_scores import (
     DrawnCalibration,
-    Scores,
+    ScoreSeries,
     correlated_scores,
     draw_calibrations,
     longest_correlation,
@@ -207,7 +207,7 @@ class Simulation:
         alarms, alarmed, _ = self._run(policy, chains.ravel(), drawn)
         return alarms, alarmed, chains.size
 
-    def _run(self, policy: Policy, scores: Scores, drawn: DrawnCalibration | None) -> tuple[int, int, float]:
+    def _run(self, policy: Policy, scores: ScoreSeries, drawn: DrawnCalibration | None) -> tuple[int, int, float]:
         """Alarms, frames with an alarm, and progress towards one, summed over the frames.
 
         Args:

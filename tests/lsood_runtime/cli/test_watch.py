@@ -3,6 +3,7 @@
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,15 @@ def test_watch_shift_raises_the_alarm_within_the_delay(
     assert not list(tmp_path.glob("*.partial"))
 
 
+@pytest.mark.parametrize("flags", [[], ["--alarm", "3of5"]])
 def test_watch_clean_drive_raises_no_alarm(
-    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    toy_bundle: Path, tmp_path: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_recording(tmp_path, "mcap file", drive(20, 0))
-    assert run(["watch", str(toy_bundle), str(path)]) == 0
+    assert run(["watch", str(toy_bundle), str(path), *flags]) == 0
     out, err = capsys.readouterr()
+    assert "\nalarm 3of5: " in err if flags else re.search(r"\nalarm \d+of\d+, chosen for 1 false alarms an hour", err)
+    assert "false alarms an hour at 10 frames/s cannot be stated from 19 frames" in err
     assert out == ""
     assert "40 frames" in err
     assert "0 alarms" in err
@@ -91,7 +95,8 @@ def test_watch_clean_drive_raises_no_alarm(
     with OoDMonitor(toy_bundle) as monitor:
         for *_, frame in drive(20, 0):
             drift.add(monitor.score(frame))
-    expected = f"/front/image_raw {drift.population_stability_index:.2f}"
+    expected = f"/front/image_raw {drift}"
+    assert "withheld, 40 scores tell no drift" in expected
     assert f"drift of the scores (population stability index): {expected}\n" in err
 
 
@@ -303,6 +308,25 @@ def test_watch_camera_device_reads_until_it_fails(
     assert "camera:3 gave no frame after 3 frames" in err
     assert run(["watch", str(toy_bundle), "camera:4"]) == 2
     assert "expected a camera at camera:4, found none" in capsys.readouterr().err
+
+
+def test_watch_frozen_camera_is_invalid_by_time_unless_switched_off(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (frame,) = random_frames(1, 3)
+    records = [("/front/image_raw", 10**9 + i * 10**8, 10**9 + i * 10**8, frame) for i in range(15)]
+    path = write_recording(tmp_path, "mcap file", records)
+    for flags, frozen in (([], 5), (["--frozen-after", "0.5"], 10), (["--frozen-after", "never"], 0)):
+        run(["watch", str(toy_bundle), str(path), "--alarm", "15of15", "--json", *flags])
+        out, err = capsys.readouterr()
+        reasons = [json.loads(line)["reason"] for line in out.splitlines()]
+        assert sum("the camera is frozen" in reason for reason in reasons) == frozen
+        assert f"{frozen} frozen of 15 frames" in err if frozen else "frozen" not in err
+    for wrong in ("0", "off", "nan"):
+        with pytest.raises(SystemExit) as caught:
+            run(["watch", str(toy_bundle), str(path), "--frozen-after", wrong])
+        assert caught.value.code == 2
+        assert "expected seconds above 0, or never" in capsys.readouterr().err
 
 
 def test_watch_alarm_impossible_with_the_bundle_is_refused(
