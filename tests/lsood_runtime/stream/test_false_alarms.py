@@ -58,7 +58,9 @@ def choice(frames: int, effective: int) -> AlarmChoice:
 @pytest.mark.parametrize(("frames", "together"), [(60, 1), (400, 1), (400, 4)])
 def test_choose_alarm_calibrations_that_are_drawn_keep_the_rate(frames: int, together: int) -> None:
     """Nine of ten: the autocorrelation is estimated from each, and the true rate is that of its own threshold."""
-    rng, kept, stated = np.random.default_rng(frames + together), 0, 0
+    kept: int = 0
+    stated: int = 0
+    rng = np.random.default_rng(frames + together)
     drive = autoregression(1_000_000, together, rng)[:, None]
     for _ in range(30):
         scores = autoregression(frames, together, rng)
@@ -70,7 +72,7 @@ def test_choose_alarm_calibrations_that_are_drawn_keep_the_rate(frames: int, tog
         alarm = window_alarms(drive > threshold, chosen.policy)
         hours = len(drive) / FRAMES_PER_SECOND / 3600
         stated += 1
-        kept += np.count_nonzero(alarm[1:] & ~alarm[:-1]) / hours <= 1.0
+        kept += bool(np.count_nonzero(alarm[1:] & ~alarm[:-1]) / hours <= 1.0)
     assert stated >= 15
     assert kept >= 0.9 * stated
 
