@@ -2,6 +2,9 @@
 """Fit a new detector and new thresholds to the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
 
 import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,14 +20,16 @@ from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.frame_split import FrameSplit, split_frames
+from export.calibration.measured_folder import MeasuringOptions, begin_folder, measure_into_folder
 from export.calibration.options import AUTO
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.detectors.fitted import FeatureRows
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
 from export.evaluation.automatic_choice import FITTED_FRAMES, MeasuredFrame, choose_automatically, degraded_frames
-from export.features.files import check_features_file, load_features, save_features
+from export.features.files import check_features_path, is_one_file, open_features, save_features
+from export.features.folder import FrameTable
 from export.features.frames import Features
+from export.features.rows import StoredFeatures
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
@@ -38,6 +43,8 @@ from lsood_runtime import Manifest
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
 
 _BLOCK = 256
+_COMPARED = 2048
+"""Frames on which graph and detector are compared, at most."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,10 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
         )
     check_destination(options.destination, options.overwrite)
     if options.save_features:
-        check_features_file(options.save_features)
+        check_features_path(options.save_features)
+    measuring = MeasuringOptions(
+        options.bundle, options.frames, options.reading.rules, options.threads, options.workers
+    )
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     chosen, channels = options.calibration, graphs.manifest.input.channels
@@ -89,46 +99,70 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
             f"expected a bundle that gives several features for --detector {FUSED}, {options.bundle} gives entropies alone: "
             "export it again, or name --detector kde"
         )
-    measured = (_measure_frames if options.frames else _load_frames)(graphs, options, reporter)
-    ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").values
-    reporter.stage("fitting detector and thresholds")
-    features = measured.features.values
-    if chosen.detector == AUTO:
-        choice = _choose(graphs, options, choice, measured, reporter)
-    calibration = calibrate(features, measured.split, chosen, choice, ood, measured.warnings)
-    monitor = _monitor(graphs.contents, calibration)
-    _check_agreement(monitor, features)
+    with _frames(graphs, options, measuring, reporter) as measured:
+        ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").values
+        reporter.stage("fitting detector and thresholds")
+        features = measured.table.values
+        if chosen.detector == AUTO:
+            choice = _choose(graphs, options, choice, measured, reporter)
+        calibration = calibrate(features, measured.split, chosen, choice, ood, measured.warnings)
+        monitor = _monitor(graphs.contents, calibration)
+        _check_agreement(monitor, features)
 
-    reporter.stage(f"writing {options.destination}")
-    return _write(options, graphs.contents, monitor)
+        reporter.stage(f"writing {options.destination}")
+        return _write(options, graphs.contents, monitor)
 
 
 @dataclass(frozen=True, eq=False)
 class _MeasuredFrames:
     """Features of the in-distribution frames, and their roles."""
 
-    features: Features
+    table: FrameTable
     split: FrameSplit
     warnings: tuple[str, ...]
 
 
-def _measure_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
-    chosen, manifest = options.calibration, graphs.manifest
+@contextmanager
+def _frames(
+    graphs: EvaluationGraphs, options: RecalibrationOptions, measuring: MeasuringOptions, reporter: Reporter
+) -> Iterator[_MeasuredFrames]:
+    """Features of the frames, for as long as their files are needed."""
+    saved = options.save_features
+    if not options.frames:
+        yield _load_frames(graphs, options, reporter)
+    elif saved is not None and not is_one_file(saved):
+        yield _measure_frames(graphs, options, measuring, saved, reporter)
+    else:
+        destination = options.destination.absolute()
+        with tempfile.TemporaryDirectory(prefix=f".{destination.name}.features.", dir=destination.parent) as folder:
+            yield _measure_frames(graphs, options, measuring, Path(folder), reporter)
+
+
+def _measure_frames(
+    graphs: EvaluationGraphs,
+    options: RecalibrationOptions,
+    measuring: MeasuringOptions,
+    path: Path,
+    reporter: Reporter,
+) -> _MeasuredFrames:
+    chosen, manifest, saved = options.calibration, graphs.manifest, options.save_features
     files = FrameFiles(options.frames, manifest.input.channels, options.reading.rules)
     split = split_frames(files.paths, chosen)
     warnings = check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
-    features = _features(graphs, files, reporter, "calibrating")
-    if options.save_features:
-        save_features(options.save_features, features, manifest.network_sha256)
-    return _MeasuredFrames(features=features, split=split, warnings=tuple(warnings))
+    folder = begin_folder(path, graphs, files)
+    measure_into_folder(folder, graphs, files, measuring, reporter)
+    if saved is not None and is_one_file(saved):
+        save_features(saved, folder.in_memory(), manifest.network_sha256)
+    table = open_features([path], manifest.network_sha256)
+    return _MeasuredFrames(table=table, split=split, warnings=tuple(warnings))
 
 
 def _load_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
     chosen = options.calibration
-    features = load_features(options.features, graphs.manifest.network_sha256)
-    split = split_frames([Path(name) for name in features.names], chosen)
+    table = open_features(options.features, graphs.manifest.network_sha256)
+    split = split_frames([Path(name) for name in table.names], chosen)
     warnings = check_overlap(None, chosen.train_frames, chosen.group_by, reporter)
-    return _MeasuredFrames(features=features, split=split, warnings=tuple(warnings))
+    return _MeasuredFrames(table=table, split=split, warnings=tuple(warnings))
 
 
 def _choose(
@@ -151,7 +185,7 @@ def _choose(
         return {key: features.values[key] for key in default.keys}, features.segmentation
 
     shifts = degraded_frames(files, indices, measure, seed, reporter)
-    ind = {key: measured.features.rows(key)[indices] for key in default.keys}
+    ind = {key: measured.table.values[key][indices] for key in default.keys}
     return choose_automatically(default, ind, split.names(indices), shifts, seed, reporter)
 
 
@@ -168,8 +202,8 @@ def _monitor(old: Bundle, calibration: CalibrationResult) -> CalibratedMonitor:
     return CalibratedMonitor.around(evaluation, calibration, record.neighbors, record.min_dist)
 
 
-def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
-    """Compare the new graph of the score with the detector in float64, on features of the frames and halfway between them.
+def _check_agreement(monitor: CalibratedMonitor, features: StoredFeatures) -> None:
+    """Compare the new graph of the score with the detector in float64, on features of frames and halfway between them.
 
     The entropies are fed as they were measured: the graph of the scores is compared, not that of the entropies.
 
@@ -178,7 +212,8 @@ def _check_agreement(monitor: CalibratedMonitor, features: FeatureRows) -> None:
     """
     detector = monitor.calibration.detector
     session = cpu_session(scores_graph(detector, {key: features[key].shape[1] for key in detector.keys}))
-    rows = {key: _with_midpoints(features[key]) for key in detector.keys}
+    compared = evenly_spaced(np.arange(next(iter(features.values())).shape[0]), _COMPARED)
+    rows = {key: _with_midpoints(features[key][compared]) for key in detector.keys}
     count = len(rows[detector.keys[0]])
     names = [value.name for value in session.get_outputs()]
     got = []

@@ -22,9 +22,10 @@ from export.calibration.drive_warning import drive_warning
 from export.calibration.frame_split import FrameSplit
 from export.calibration.options import CalibrationOptions
 from export.calibration.threshold_cost import margin_advice
-from export.detectors.fitted import FeatureRows, FittedDetector, OnePart, fit_part
+from export.detectors.fitted import FittedDetector, OnePart, fit_part
 from export.detectors.fused import Fused, fit_fused
 from export.errors import CalibrationError
+from export.features.rows import BLOCK, StoredFeatures, select_rows
 from lsood_runtime.offline import CalibrationRecord, DetectorRecord, OperatingPoint, PartRecord
 
 SCORE_TOLERANCE = 0.02
@@ -122,17 +123,18 @@ def _part_records(detector: Fused) -> tuple[PartRecord, ...]:
 
 
 def calibrate(
-    features: FeatureRows,
+    features: StoredFeatures,
     split: FrameSplit,
     options: CalibrationOptions,
     choice: DetectorChoice,
-    ood: FeatureRows | None = None,
+    ood: StoredFeatures | None = None,
     warnings: Sequence[str] = (),
 ) -> CalibrationResult:
     """Fit the detector, and set the thresholds by scores of detectors that the scored frames did not fit.
 
     Args:
-        features: ``(N, D)`` under each key, of in-distribution frames in the order of recording.
+        features: ``(N, D)`` under each key, of in-distribution frames in the order of recording; read block by block where
+            the detector's ``streams`` says so.
         split: roles of the frames, as :func:`export.calibration.frame_split.split_frames` gives them.
         options: of detector and thresholds.
         choice: as :func:`export.calibration.detector_choice.choose_parts` gives it, or for ``auto``
@@ -143,17 +145,11 @@ def calibrate(
     Raises:
         CalibrationError: features that are not finite, too few frames, or ones that the detector cannot be fitted on.
     """
-    rows = {key: np.asarray(features[key]) for key in choice.keys}
-    for key, values in rows.items():
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(bad):
-            raise CalibrationError(
-                f"expected finite features, frame {int(bad[0])} of the calibration frames gave NaN or infinity in {key}: "
-                "look at it, or drop it"
-            )
+    rows = {key: features[key] for key in choice.keys}
+    _check_finite(rows)
 
     def fitted_on(indices: Indices) -> FittedDetector:
-        own, names = {key: values[indices] for key, values in rows.items()}, split.names(indices)
+        own, names = select_rows(rows, indices), split.names(indices)
         if choice.fused:
             return fit_fused(choice.parts, own, names, weights=choice.weights, seed=options.seed)
         return OnePart(fit_part(choice.parts[0], own, names, ood, seed=options.seed))
@@ -163,7 +159,7 @@ def calibrate(
     def scores_without(indices: Indices) -> Callable[[Indices], Scores]:
         detector = fitted_on(indices)
         fold_detectors.append(detector)
-        return lambda scored: detector.score({key: values[scored] for key, values in rows.items()})
+        return lambda scored: detector.score(select_rows(rows, scored))
 
     scores, names = cross_fit_scores(split.fold, scores_without), split.names(split.scored)
     points = {
@@ -181,7 +177,19 @@ def calibrate(
         scores=scores,
         points=points,
         effective_frames=effective_frames(scores, names),
-        ood_frames=0 if ood is None else len(next(iter(ood.values()))),
+        ood_frames=0 if ood is None else next(iter(ood.values())).shape[0],
         warnings=(*warnings, *([between] if between else [])),
         advice=tuple(text for text in advised if text),
     )
+
+
+def _check_finite(features: StoredFeatures) -> None:
+    """Refuse NaN and infinity."""
+    for key, rows in features.items():
+        for start in range(0, rows.shape[0], BLOCK):
+            bad = np.flatnonzero(~np.isfinite(rows[start : start + BLOCK]).all(axis=1))
+            if len(bad):
+                raise CalibrationError(
+                    f"expected finite features, frame {start + int(bad[0])} of the calibration frames gave NaN or infinity "
+                    f"in {key}: look at it, or drop it"
+                )

@@ -61,6 +61,10 @@ class EvaluationGraphs:
         masks = self.manifest.masks
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
 
+    def skip(self, frames: int) -> None:
+        """Leave out the noise of so many frames, which another run or process has measured."""
+        self._noise.skip(frames)
+
     @property
     def available(self) -> tuple[FeatureKey, ...]:
         """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone."""

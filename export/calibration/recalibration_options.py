@@ -29,17 +29,28 @@ class RecalibrationOptions:
     )
     features: tuple[Path, ...] = field(
         default=(),
-        metadata=flag("files that --save-features wrote, in place of frames", INPUT_AND_OUTPUT, metavar="FILE"),
+        metadata=flag(
+            "files or folders that --save-features wrote, in place of frames", INPUT_AND_OUTPUT, metavar="PATH"
+        ),
     )
     save_features: Path | None = field(
         default=None,
-        metadata=flag("write the features of the frames to a file, as .npz", INPUT_AND_OUTPUT, metavar="FILE"),
+        metadata=flag(
+            "write the features of the frames to one file, if it ends in .npz; else to a folder, as they are measured: the "
+            "same command goes on from there after a cut",
+            INPUT_AND_OUTPUT,
+            metavar="PATH",
+        ),
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     overwrite: bool = field(
         default=False,
         metadata=flag("replace a bundle at --out once the new one is complete", INPUT_AND_OUTPUT),
+    )
+    workers: int = field(
+        default=1,
+        metadata=flag("processes that measure frames; the result is the same", INPUT_AND_OUTPUT, metavar="N"),
     )
     threads: int | None = field(
         default=None, metadata=flag("CPU threads (default: one for each core)", INPUT_AND_OUTPUT, metavar="N")

@@ -7,6 +7,7 @@ from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
+from export.detectors.registry import streaming_detectors
 
 _EPILOG = f"""\
 examples:
@@ -14,6 +15,11 @@ examples:
   python -m export calibrate monitor/ --frames drives/ --group-by prefix --detector auto --false-alarm-rate 0.05 strict=0.01
   python -m export calibrate monitor/ --frames shard1/ --save-features shard1.npz --out shard1/       # on each machine
   python -m export calibrate monitor/ --features shard1.npz shard2.npz --out monitor-2/               # then once
+
+Memory does not grow with the frames for {", ".join(streaming_detectors())}, nor for a fused detector of
+these, as the default is; other detectors, --pca, --standardise and .npz files hold the features that they read. A folder of
+features goes on after a cut, when the same command is typed again:
+  python -m export calibrate monitor/ --frames drives/ --save-features features/ --workers 4
 
 The network is left as it is, and so is the old bundle. Files of features joined in the order of recording give the same
 detector as one pass over all frames.

@@ -12,13 +12,14 @@ from sklearn.preprocessing import StandardScaler
 
 from export.detectors.registry import detector_spec, detectors_on_ood_frames
 from export.errors import CalibrationError
+from export.features.rows import RowBlocks
 
 Rows = NDArray[np.float64]
 
 
 def fit_detector(
     kind: str,
-    ind: Rows,
+    ind: Rows | RowBlocks,
     ood: Rows | None = None,
     *,
     pca_components: int | None = None,
@@ -32,7 +33,8 @@ def fit_detector(
 
     Args:
         kind: a name in :data:`export.detectors.registry.DETECTORS`.
-        ind: ``(N, D)`` in-distribution rows in the order of recording.
+        ind: ``(N, D)`` in-distribution rows in the order of recording; read block by block where the detector can do so, and
+            neither scaling nor PCA stands before it.
         ood: ``(M, D)`` out-of-distribution rows, for a detector that needs them alone; scaling and PCA see them as well.
         pca_components: None for the rows as they are.
         standardise: bring each column to zero mean and unit variance.
@@ -59,10 +61,9 @@ def fit_detector(
         raise CalibrationError(
             f"expected neither scaling nor PCA before {kind}, got one: it reads its features as they are, drop the option"
         )
-    rows = ind if ood is None else np.vstack([ind, ood])
-    if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise CalibrationError(f"expected finite entropies, row {bad} holds NaN or infinity: drop this frame")
+    streamed = isinstance(ind, RowBlocks) and spec.streams and not standardise and pca_components is None
+    rows = ind if streamed else np.asarray(ind) if ood is None else np.vstack([np.asarray(ind), ood])
+    _check_finite(RowBlocks.of(rows))
     count, dimensions = rows.shape
     steps: list[tuple[str, BaseEstimator]] = [("scaler", StandardScaler())] if standardise else []
     if pca_components is not None:
@@ -82,3 +83,15 @@ def fit_detector(
         return Pipeline([*steps, ("detector", spec.build(bandwidth))]).fit(rows, labels, **more)
     except ValueError as error:
         raise CalibrationError(f"expected frames that a {kind} detector can be fitted on: {error}") from error
+
+
+def _check_finite(rows: RowBlocks) -> None:
+    """Refuse NaN and infinity."""
+    start = 0
+    for block in rows:
+        bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        if len(bad):
+            raise CalibrationError(
+                f"expected finite entropies, row {start + int(bad[0])} holds NaN or infinity: drop this frame"
+            )
+        start += len(block)

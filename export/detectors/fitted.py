@@ -13,6 +13,7 @@ from export.detectors.fit import fit_detector
 from export.detectors.registry import detector_spec
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
+from export.features.rows import RowBlocks, StoredFeatures
 
 FeatureRows = Mapping[FeatureKey, NDArray[np.floating]]
 """Features of N frames: ``(N, D)`` under each key."""
@@ -74,10 +75,10 @@ class Part:
     kind: str
     pipeline: Pipeline
 
-    def raw(self, features: FeatureRows) -> NDArray[np.float64]:
-        """Scores ``(N,)`` in the part's own unit; higher = further from the training distribution."""
-        result: NDArray[np.float64] = -self.pipeline.score_samples(side_by_side(features, self.keys))
-        return result
+    def raw(self, features: StoredFeatures) -> NDArray[np.float64]:
+        """Scores ``(N,)`` in the part's own unit, block by block; higher = further from the training distribution."""
+        blocks = [-self.pipeline.score_samples(block) for block in row_blocks(features, self.keys)]
+        return np.concatenate(blocks)
 
 
 def keys_of(parts: Iterable[PartOptions | Part]) -> tuple[FeatureKey, ...]:
@@ -100,10 +101,10 @@ class FittedDetector(Protocol):
     def keys(self) -> tuple[FeatureKey, ...]:
         """All features that are read, each once, in the order in which the parts name them."""
 
-    def score(self, features: FeatureRows) -> NDArray[np.float64]:
+    def score(self, features: StoredFeatures) -> NDArray[np.float64]:
         """Scores ``(N,)``; higher = further from the training distribution."""
 
-    def part_scores(self, features: FeatureRows) -> NDArray[np.float64]:
+    def part_scores(self, features: StoredFeatures) -> NDArray[np.float64]:
         """Shares ``(N, P)`` of the parts in the score; each row sums to it."""
 
 
@@ -132,17 +133,26 @@ class OnePart:
         """Features of the part."""
         return self.part.keys
 
-    def score(self, features: FeatureRows) -> NDArray[np.float64]:
+    def score(self, features: StoredFeatures) -> NDArray[np.float64]:
         """Scores ``(N,)`` in the part's own unit."""
         return self.part.raw(features)
 
-    def part_scores(self, features: FeatureRows) -> NDArray[np.float64]:
+    def part_scores(self, features: StoredFeatures) -> NDArray[np.float64]:
         """The scores as the one column, ``(N, 1)``."""
         return self.score(features)[:, None]
 
 
-def side_by_side(features: FeatureRows, keys: Sequence[FeatureKey]) -> NDArray[np.float64]:
+def side_by_side(features: StoredFeatures, keys: Sequence[FeatureKey]) -> NDArray[np.float64]:
     """Rows ``(N, D)`` float64 of several features.
+
+    Raises:
+        UsageError: a feature is missing.
+    """
+    return np.asarray(row_blocks(features, keys))
+
+
+def row_blocks(features: StoredFeatures, keys: Sequence[FeatureKey]) -> RowBlocks:
+    """Rows ``(N, D)`` of several features, to be read block by block.
 
     Raises:
         UsageError: a feature is missing.
@@ -150,14 +160,14 @@ def side_by_side(features: FeatureRows, keys: Sequence[FeatureKey]) -> NDArray[n
     missing = [key for key in keys if key not in features]
     if missing:
         raise UsageError(f"expected the features {_words(keys)}, got none of {_words(missing)}: measure them as well")
-    return np.concatenate([np.asarray(features[key], np.float64) for key in keys], axis=1)
+    return RowBlocks([features[key] for key in keys])
 
 
 def fit_part(
     options: PartOptions,
-    features: FeatureRows,
+    features: StoredFeatures,
     drives: Sequence[str],
-    ood: FeatureRows | None = None,
+    ood: StoredFeatures | None = None,
     *,
     seed: int = 0,
 ) -> Part:
@@ -174,7 +184,7 @@ def fit_part(
         CalibrationError: too few frames, or ones that the part cannot be fitted on; the message names the part.
         UsageError: a feature is missing.
     """
-    rows = side_by_side(features, options.keys)
+    rows = row_blocks(features, options.keys)
     fewest = detector_spec(options.kind).fewest_frames
     if len(rows) < fewest:
         raise CalibrationError(

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.detectors.cross_fit import FOLDS, deal_folds
-from export.detectors.fitted import FeatureRows, Part, PartOptions, fit_part, keys_of
+from export.detectors.fitted import Part, PartOptions, fit_part, keys_of
 from export.detectors.registry import FUSED
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
+from export.features.rows import SelectedRows, StoredFeatures, select_rows
 
 _HIGH = 0.95
 _SMALLEST_SCALE = 1e-9
@@ -50,12 +51,12 @@ class Fused:
         """All features that are read, each once, in the order in which the parts name them."""
         return keys_of(self.parts)
 
-    def score(self, features: FeatureRows) -> NDArray[np.float64]:
+    def score(self, features: StoredFeatures) -> NDArray[np.float64]:
         """Sum of the shares, ``(N,)``; higher = further from the training distribution."""
         total: NDArray[np.float64] = self.part_scores(features).sum(axis=1)
         return total
 
-    def part_scores(self, features: FeatureRows) -> NDArray[np.float64]:
+    def part_scores(self, features: StoredFeatures) -> NDArray[np.float64]:
         """Share of each part in the score, ``(N, P)``."""
         raw = np.column_stack([part.raw(features) for part in self.parts])
         return self.weights * compress((raw - self.centres) / self.scales)
@@ -69,7 +70,7 @@ def compress(standardised: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def fit_fused(
     parts: Sequence[PartOptions],
-    features: FeatureRows,
+    features: StoredFeatures,
     drives: Sequence[str],
     *,
     folds: int = FOLDS,
@@ -110,7 +111,7 @@ def fit_fused(
 
 
 def out_of_fold_scores(
-    parts: Sequence[PartOptions], features: FeatureRows, drives: Sequence[str], *, folds: int = FOLDS, seed: int = 0
+    parts: Sequence[PartOptions], features: StoredFeatures, drives: Sequence[str], *, folds: int = FOLDS, seed: int = 0
 ) -> NDArray[np.float64]:
     """Scores ``(N, P)`` of all frames, in the parts' own units, each by parts that were fitted without the frame's drive.
 
@@ -133,12 +134,12 @@ def out_of_fold_scores(
         others = np.setdiff1d(np.arange(count), fold)
         names = [drives[i] for i in others]
         for p, options in enumerate(parts):
-            rest = {key: features[key][others] for key in options.keys if key in features}
+            rest = {key: SelectedRows(features[key], others) for key in options.keys if key in features}
             try:
                 part = fit_part(options, rest, names, seed=seed)
             except CalibrationError as error:
                 raise CalibrationError(
                     f"with {len(fold)} of {count} frames left out to standardise by: {error}"
                 ) from error
-            scores[fold, p] = part.raw({key: features[key][fold] for key in options.keys})
+            scores[fold, p] = part.raw(select_rows({key: features[key] for key in options.keys}, fold))
     return scores

@@ -17,8 +17,11 @@ from skl2onnx.algebra.onnx_operator import OnnxOperator
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from export.detectors.compressed_density import CompressedDensity, fit_compressed, fold_numbers
+from export.detectors.compressed_density import CompressedDensity
+from export.detectors.density_graph import density_operators
+from export.detectors.fit_compressed import fit_compressed, fold_numbers
 from export.detectors.onnx_operators import gaussian_log_density
+from export.features.rows import RowBlocks
 
 EXACT_NUMBERS = 2_500_000
 """Numbers (points times dimensions) above which a density is compressed: 20 MB in float64."""
@@ -99,6 +102,7 @@ class KernelDensityDetector(ExactKernelDensity):
         representatives_: their number; with the next three only of a compressed density.
         measured_error_: largest error of the score, nats, measured against the full sum on left-out frames; its mean apart.
         rank_agreement_: Spearman's correlation of the scores with the full sum's, on the same frames.
+        verdict_agreement_: share of these frames that are both or neither among the 5 % of the highest scores.
         error_bound_: largest proven bound of the error on the same frames, nats.
         bandwidth_: the bandwidth in use.
         points_: ``(N, D)`` float64, of an exact sum alone.
@@ -111,16 +115,21 @@ class KernelDensityDetector(ExactKernelDensity):
         super().__init__(bandwidth, folds)
         self.exact_numbers = exact_numbers
 
-    def fit(self, X: ArrayLike, y: None = None, groups: Sequence[str] | None = None) -> Self:
+    def fit(self, X: ArrayLike | RowBlocks, y: None = None, groups: Sequence[str] | None = None) -> Self:
         """Keep the points, or representatives of them, and choose the bandwidth; arguments as for the exact sum.
 
         Raises:
             ValueError: as for the exact sum.
         """
-        points = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+        points = RowBlocks.of(
+            X
+            if isinstance(X, RowBlocks)
+            else validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+        )
+        self.n_features_in_ = points.shape[1]
         self.compressed_: CompressedDensity | None = None
-        if points.size <= self.exact_numbers:
-            return super().fit(points, y, groups)
+        if points.shape[0] * points.shape[1] <= self.exact_numbers:
+            return super().fit(np.asarray(points), y, groups)
         several = groups is not None and len(set(groups)) > 1
         folds = fold_numbers(len(points), self.folds, groups if several else None)
         likelihood = self.bandwidth == "likelihood"
@@ -131,6 +140,7 @@ class KernelDensityDetector(ExactKernelDensity):
         self.bandwidth_ = self.compressed_.bandwidth
         self.representatives_ = float(len(self.compressed_.codes))
         self.measured_error_, self.rank_agreement_ = measured.error, measured.agreement
+        self.verdict_agreement_ = measured.verdicts
         self.error_bound_ = measured.bound
         return self
 
@@ -145,7 +155,7 @@ class KernelDensityDetector(ExactKernelDensity):
         """:meth:`score_samples` of ``(B, D)`` float64 rows as ONNX operators, ``(B, 1)``."""
         if self.compressed_ is None:
             return super().onnx_score(rows, opset)
-        return self.compressed_.onnx_score(rows, opset)
+        return density_operators(self.compressed_, rows, opset)
 
 
 def _checked(bandwidth: float | str) -> float:
@@ -161,7 +171,7 @@ def _checked(bandwidth: float | str) -> float:
     return float(bandwidth)
 
 
-def _candidates(points: NDArray[np.floating], folds: int) -> NDArray[np.float64]:
+def _candidates(points: NDArray[np.floating] | RowBlocks, folds: int) -> NDArray[np.float64]:
     """29 bandwidths, spaced by a quarter of an octave around Silverman's rule.
 
     Raises:
@@ -173,11 +183,19 @@ def _candidates(points: NDArray[np.floating], folds: int) -> NDArray[np.float64]
             f"expected at least {2 * folds} points to choose a bandwidth by {folds} folds, got {count}: "
             "fit more, or give a bandwidth"
         )
-    spread = float(np.sqrt(points.var(axis=0, dtype=np.float64).mean()))
+    spread = _spread(RowBlocks.of(points))
     if spread == 0:
         raise ValueError(f"expected points that differ, got {count} identical ones: no bandwidth fits them")
     candidates: NDArray[np.float64] = spread * (4 / (dimensions + 2) / count) ** (1 / (dimensions + 4)) * _GRID
     return candidates
+
+
+def _spread(rows: RowBlocks) -> float:
+    """Root of the mean variance of the columns."""
+    count, first = len(rows), rows[:1]
+    mean = first + sum((block - first).sum(axis=0) for block in rows) / count
+    squares = sum(float(((block - mean) ** 2).sum()) for block in rows)
+    return float(np.sqrt(squares / count / rows.shape[1]))
 
 
 def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Sequence[str] | None = None) -> float:

@@ -43,26 +43,51 @@ class CompressedDensityScore(nn.Module):
 
     mean: Tensor
     directions: Tensor
+    units: Tensor
     steps: Tensor
+    coarse_steps: Tensor
     codes: Tensor
+    fine: Tensor
     offsets: Tensor
 
     def __init__(self, density: CompressedDensity) -> None:
         super().__init__()
-        variance = density.bandwidth**2
+        variance, layout = density.bandwidth**2, density.layout
         self.register_buffer("mean", torch.from_numpy(density.mean))
         self.register_buffer("directions", torch.from_numpy(np.ascontiguousarray(density.directions.T)))
-        self.register_buffer("steps", torch.from_numpy(density.steps / variance))
+        self.register_buffer("units", torch.from_numpy(density.units))
+        self.register_buffer("steps", torch.from_numpy(layout.steps / variance))
+        self.register_buffer("coarse_steps", torch.from_numpy(layout.coarse_steps / variance))
         self.register_buffer("codes", torch.from_numpy(np.ascontiguousarray(density.codes.T)))
-        self.register_buffer("offsets", torch.from_numpy(np.log(density.weights) - density.norms / (2 * variance)))
+        self.register_buffer("fine", torch.from_numpy(density.fine))
+        self.register_buffer("offsets", torch.from_numpy(density.offsets))
+        self.coarse, self.wide, self.kept = layout.coarse, layout.count(16), density.candidates
+        self.spans = [
+            (bits, directions.stop - directions.start, bytes_.start, bytes_.stop)
+            for bits, directions, bytes_ in layout.spans()
+        ]
         self.scale = 1 / (2 * variance)
-        count, dimensions = float(density.weights.sum()), len(density.mean)
+        count, dimensions = float(density.weights.sum(dtype=np.float64)), len(density.mean)
         self.constant = math.log(count) + dimensions / 2 * math.log(2 * math.pi * variance)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """The sum over the representatives."""
+        """The sum over the candidates by all their bytes, and over all others by the coarse ones."""
         centred = rows - self.mean
-        coordinates = (centred @ self.directions.double()) * self.steps
-        exponents = coordinates @ self.codes.double() + self.offsets
-        score: Tensor = self.constant + self.scale * (centred**2).sum(dim=1) - torch.logsumexp(exponents, dim=1)
+        along = (centred @ self.directions.double()) * self.units
+        scaled = (along[:, : self.coarse] * self.coarse_steps).float()
+        terms = scaled @ self.codes.float() + self.offsets.float()
+        places = torch.topk(terms, self.kept, dim=1).indices
+        first = self.codes[:, places].permute(1, 2, 0).double()
+        bytes_ = self.fine[places].double()
+        parts = [256 * first[..., : self.wide] + bytes_[..., : self.wide] - 128, first[..., self.wide :]]
+        for bits, count, start, stop in self.spans:
+            shifts = torch.pow(2.0, -bits * torch.arange(8 // bits, dtype=torch.float64, device=rows.device))
+            shifted = torch.floor(bytes_[..., start:stop, None] * shifts)
+            fields = torch.remainder(shifted, 2**bits).flatten(-2)
+            parts.append(fields[..., :count] + 0.5 - 2 ** (bits - 1))
+        products = torch.cat(parts, dim=-1) @ (along * self.steps)[:, :, None]
+        near = torch.logsumexp(products[..., 0] + self.offsets[places], dim=1)
+        rest = torch.logsumexp(terms.scatter(1, places, -math.inf), dim=1).double()
+        log_sum = torch.logaddexp(near, rest)
+        score: Tensor = self.constant + self.scale * (centred**2).sum(dim=1) - log_sum
         return score

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
+from scipy.linalg.blas import dsyrk
 from scipy.sparse.linalg import eigsh
 
+from export.features.rows import RowBlocks
+
 _FEW = 2048
-_BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,20 +33,24 @@ class Spectrum:
     squares: float
 
 
-def leading_directions(rows: NDArray[np.floating], count: int) -> Spectrum:
+def leading_directions(rows: NDArray[np.floating] | RowBlocks, count: int) -> Spectrum:
     """Compute the ``count`` leading directions of rows, or as many as have any spread.
 
     Of fewer rows than dimensions the N x N products are decomposed (the same eigenvalues), else the D x D covariance.
 
     Args:
-        rows: ``(N, D)``.
+        rows: ``(N, D)``; read block by block where they are no fewer than dimensions.
         count: number of directions that are wanted, at least 0.
     """
     total, dimensions = rows.shape
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centred = rows - mean
     wide = total < dimensions
-    matrix = (centred @ centred.T if wide else _product(centred)) / total
+    if wide:
+        whole = np.asarray(rows, np.float64)
+        mean = whole.mean(axis=0)
+        centred = whole - mean
+        matrix = centred @ centred.T / total
+    else:
+        mean, matrix = covariance(rows)
     trace, squares = float(np.trace(matrix)), float((matrix**2).sum())
     values, vectors = _largest(matrix, min(count, len(matrix)))
     # Of centred rows one eigenvalue is 0 at least; what rounding leaves of it is no direction.
@@ -54,12 +60,24 @@ def leading_directions(rows: NDArray[np.floating], count: int) -> Spectrum:
     return Spectrum(mean, values, directions, trace, squares)
 
 
-def _product(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``X^T X`` by blocks of rows."""
-    total = np.zeros((centred.shape[1],) * 2)
-    for i in range(0, len(centred), _BLOCK):
-        total += centred[i : i + _BLOCK].T @ centred[i : i + _BLOCK]
-    return total
+def covariance(rows: NDArray[np.floating] | RowBlocks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean ``(D,)`` and covariance ``(D, D)``, divided by N, in two passes over blocks of rows.
+
+    Args:
+        rows: ``(N, D)``.
+    """
+    blocks = RowBlocks.of(rows)
+    count, dimensions = blocks.shape
+    first = blocks[:1][0]  # sums of differences lose no digits far from the origin
+    total = np.zeros(dimensions)
+    for block in blocks:
+        total += (block - first).sum(axis=0)
+    mean = first + total / count
+    matrix = np.zeros((dimensions, dimensions), order="F")
+    for block in blocks:
+        matrix = dsyrk(1 / count, (block - mean).T, beta=1, c=matrix, overwrite_c=True)  # the upper triangle
+    matrix += np.triu(matrix, 1).T
+    return mean, matrix
 
 
 def _largest(matrix: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

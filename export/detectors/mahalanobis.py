@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from skl2onnx.algebra.onnx_operator import OnnxOperator
 from skl2onnx.algebra.onnx_ops import OnnxMul, OnnxNeg, OnnxSub
 from sklearn.base import BaseEstimator
-from sklearn.covariance import LedoitWolf
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from export.detectors.leading_directions import leading_directions
+from export.detectors.leading_directions import covariance, leading_directions
 from export.detectors.onnx_operators import product, scalar, squared_norm
+from export.features.rows import RowBlocks
 
 EXACT_DIMENSIONS = 512
 DIRECTIONS = 128
@@ -46,14 +46,18 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         self.exact_dimensions = exact_dimensions
         self.directions = directions
 
-    def fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
-        """Estimate mean and covariance of ``X``, ``(N, D)``; N may be below D.
+    def fit(self, X: ArrayLike | RowBlocks, y: None = None) -> Self:  # noqa: ARG002
+        """Estimate mean and covariance of ``X``, ``(N, D)``, read block by block; N may be below D.
 
         Raises:
             ValueError: fewer than two rows, or rows that all coincide.
         """
-        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        if (rows == rows[0]).all():
+        rows = RowBlocks.of(
+            X if isinstance(X, RowBlocks) else validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        )
+        self.n_features_in_ = rows.shape[1]
+        first = rows[:1]
+        if all((block == first).all() for block in rows):
             raise ValueError(
                 f"expected rows that differ, got {len(rows)} identical ones: leave this feature out, or look at the frames"
             )
@@ -63,22 +67,25 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
             self._fit_leading(rows)
         return self
 
-    def _fit_whole(self, rows: NDArray[np.float64]) -> None:
-        estimate = LedoitWolf(store_precision=False).fit(rows)
-        values, vectors = np.linalg.eigh(estimate.covariance_)
+    def _fit_whole(self, rows: RowBlocks) -> None:
+        location, matrix = covariance(rows)
+        trace, squares = float(np.trace(matrix)), float((matrix**2).sum())
+        self.shrinkage_ = _shrinkage(rows, location, trace, squares)
+        matrix *= 1 - self.shrinkage_
+        matrix.flat[:: len(matrix) + 1] += self.shrinkage_ * trace / len(matrix)
+        values, vectors = np.linalg.eigh(matrix)
         # A direction without any spread, which no shrinkage has widened, would give infinite distances.
         values = np.maximum(values, values[-1] * np.finfo(np.float64).eps * len(values))
-        self.location_: NDArray[np.float64] = estimate.location_
+        self.location_: NDArray[np.float64] = location
         self.directions_: NDArray[np.floating] = np.ascontiguousarray(vectors.T)
         self.weights_: NDArray[np.float64] = 1 / values
         self.rest_precision_ = 0.0
-        self.shrinkage_ = float(estimate.shrinkage_)
         self.log_determinant_ = float(np.log(values).sum())
 
-    def _fit_leading(self, rows: NDArray[np.float64]) -> None:
+    def _fit_leading(self, rows: RowBlocks) -> None:
         dimensions = rows.shape[1]
         spectrum = leading_directions(rows, min(self.directions, dimensions - 1))
-        self.shrinkage_ = _shrinkage(rows - spectrum.mean, spectrum.trace, spectrum.squares)
+        self.shrinkage_ = _shrinkage(rows, spectrum.mean, spectrum.trace, spectrum.squares)
         mean_value, others = spectrum.trace / dimensions, dimensions - len(spectrum.values)
         values = (1 - self.shrinkage_) * spectrum.values + self.shrinkage_ * mean_value
         unexplained = max(spectrum.trace - spectrum.values.sum(), 0.0)
@@ -120,10 +127,10 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         return result
 
 
-def _shrinkage(centred: NDArray[np.float64], trace: float, squares: float) -> float:
+def _shrinkage(rows: RowBlocks, mean: NDArray[np.float64], trace: float, squares: float) -> float:
     """Ledoit and Wolf's share of the scaled identity, from sums of the spectrum; scikit-learn's would form D x D."""
-    count, dimensions = centred.shape
-    fourth = float(((centred**2).sum(axis=1) ** 2).sum()) / count
+    count, dimensions = rows.shape
+    fourth = sum(float((((block - mean) ** 2).sum(axis=1) ** 2).sum()) for block in rows) / count
     distance = squares - trace**2 / dimensions
     error = (fourth - squares) / count
     return float(min(max(error, 0.0), distance) / distance) if distance > 0 else 0.0

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from export.detectors.mahalanobis import DIRECTIONS, EXACT_DIMENSIONS, MahalanobisDetector
 from export.detectors.onnx_operators import scalar, squared_norm
+from export.features.rows import RowBlocks
 
 SMALLEST = 1e-24
 """Added to squared norms, so that a row of zeros has a direction: none."""
@@ -36,16 +37,19 @@ class NormalisedMahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         self.exact_dimensions = exact_dimensions
         self.directions = directions
 
-    def fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
+    def fit(self, X: ArrayLike | RowBlocks, y: None = None) -> Self:  # noqa: ARG002
         """Estimate mean and covariance of the directions of ``X``, ``(N, D)``, D of at least 2.
 
         Raises:
             ValueError: fewer than two rows, one column, or rows that all have one direction.
         """
-        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        rows = RowBlocks.of(
+            X if isinstance(X, RowBlocks) else validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        )
+        self.n_features_in_ = rows.shape[1]
         if rows.shape[1] < 2:
             raise ValueError("expected rows of two or more dimensions, got n_features = 1: a number has no direction")
-        self.gaussian_ = MahalanobisDetector(self.exact_dimensions, self.directions).fit(_directions(rows))
+        self.gaussian_ = MahalanobisDetector(self.exact_dimensions, self.directions).fit(rows.changed(_directions))
         self.shrinkage_ = self.gaussian_.shrinkage_
         return self
 

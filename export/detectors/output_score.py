@@ -10,6 +10,8 @@ from skl2onnx.algebra.onnx_ops import OnnxNeg
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from export.features.rows import RowBlocks
+
 
 class OutputScore(BaseEstimator):  # type: ignore[misc]
     """The one number of a row, as it is; nothing is learnt from the rows.
@@ -18,13 +20,14 @@ class OutputScore(BaseEstimator):  # type: ignore[misc]
         n_features_in_: 1.
     """
 
-    def fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
+    def fit(self, X: ArrayLike | RowBlocks, y: None = None) -> Self:  # noqa: ARG002
         """Check that the rows of ``X`` are one number each, ``(N, 1)``.
 
         Raises:
             ValueError: rows of another width.
         """
-        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
+        rows = X if isinstance(X, RowBlocks) else validate_data(self, X, dtype=np.float64)
+        self.n_features_in_ = rows.shape[1]
         if rows.shape[1] != 1:
             raise ValueError(f"expected rows of one number, got {rows.shape[1]} columns: choose a score of the output")
         return self

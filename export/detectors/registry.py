@@ -53,6 +53,7 @@ class DetectorSpec:
         fewest_frames: in-distribution frames that it can be fitted on, at least.
         needs_ood_frames: whether it is fitted on out-of-distribution frames as well, with labels 0 and 1.
         fits_drives: whether ``fit`` takes the drives of the rows as ``groups``.
+        streams: whether ``fit`` reads :class:`~export.features.rows.RowBlocks`: its memory does not grow with the frames.
         torch_score: for TorchScript: makes the module from ``(B, D)`` float64 rows to the score ``(B,)`` of the fitted
             estimator; None where there is none.
         reads: kinds of the features that it reads by default, in order: of each kind the last that a network gives.
@@ -70,6 +71,7 @@ class DetectorSpec:
     fewest_frames: int
     needs_ood_frames: bool = False
     fits_drives: bool = False
+    streams: bool = False
     torch_score: Callable[[DetectorEstimator], nn.Module] | None = None
     reads: tuple[FeatureKind, ...] = (FeatureKind.ENTROPY,)
     accepts: tuple[tuple[FeatureKind, ...], ...] = ()
@@ -195,6 +197,7 @@ _SPECS = (
         build=_kernel_density,
         fewest_frames=10,
         fits_drives=True,
+        streams=True,
         torch_score=_kernel_density_in_torch,
     ),
     DetectorSpec(
@@ -215,6 +218,7 @@ _SPECS = (
         unit=None,
         build=_mahalanobis,
         fewest_frames=2,
+        streams=True,
         torch_score=_mahalanobis_in_torch,
     ),
     DetectorSpec(
@@ -225,6 +229,7 @@ _SPECS = (
         unit=None,
         build=_mahalanobis_l2,
         fewest_frames=2,
+        streams=True,
         torch_score=_mahalanobis_l2_in_torch,
     ),
     DetectorSpec(
@@ -273,6 +278,7 @@ _NAMED_FEATURE_SPECS = (
         unit="of the score",
         build=_output_score,
         fewest_frames=1,
+        streams=True,
         torch_score=_output_score_in_torch,
         reads=(FeatureKind.ENERGY,),
         accepts=(OUTPUT_SCORES,),
@@ -321,6 +327,11 @@ def detectors_on_ind_frames() -> tuple[str, ...]:
 def detectors_on_ood_frames() -> tuple[str, ...]:
     """Names of the detectors that are fitted on out-of-distribution frames as well."""
     return tuple(name for name, spec in DETECTORS.items() if spec.needs_ood_frames)
+
+
+def streaming_detectors() -> tuple[str, ...]:
+    """Names of the detectors whose fit reads the frames block by block, where neither scaling nor PCA stands before it."""
+    return tuple(name for name in detector_names() if detector_spec(name).streams)
 
 
 def detector_help() -> str:

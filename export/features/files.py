@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Save and load features of frames, so that shards measured on several machines give one calibration.
 
+A file holds them compressed, and is read into memory; a folder (:mod:`export.features.folder`) is read block by block.
+
 Every feature of every frame is saved under the name
 of its key. Shards read in the order of recording give the very detector that one pass gives.
 """
@@ -15,6 +17,7 @@ import numpy as np
 from export.atomic_write import atomic_file
 from export.destination import check_parent_folder
 from export.errors import UsageError
+from export.features.folder import FeatureFolder, FolderRows, FrameTable
 from export.features.frames import Features
 from export.features.key import OUTPUT_SCORES, FeatureKey
 
@@ -22,13 +25,24 @@ _NETWORK, _NAMES, _SCORE = "network_sha256", "names", "score"
 _OLD_MOMENTS, _OLD_SCORES = "moments", "output_scores"
 
 
-def check_features_file(path: Path) -> None:
-    """Refuse a file that :func:`save_features` could not write in the end, before the frames are measured.
+def is_one_file(path: Path) -> bool:
+    """Whether features go to one ``.npz`` file in the end, and not to a folder as they are measured."""
+    return path.suffix == ".npz"
+
+
+def check_features_path(path: Path) -> None:
+    """Refuse a file or folder that could not be written, before the frames are measured.
 
     Raises:
-        UsageError: another suffix than ``.npz``, or its folder is missing or read-only.
+        UsageError: it has a suffix other than ``.npz``, it is of the other kind, or the folder around it is missing or
+            read-only.
     """
-    _check_suffix(path)
+    if path.suffix and not path.is_dir():
+        _check_suffix(path)
+    if is_one_file(path) if path.is_dir() else path.exists() and not is_one_file(path):
+        raise UsageError(
+            f"expected a file ending in .npz, or a folder, for features, got {path}, which is the other: choose another name"
+        )
     check_parent_folder(path, "choose another --save-features")
 
 
@@ -60,6 +74,58 @@ def save_features(path: Path, features: Features, network_sha256: str) -> None:
         ) from error
 
 
+def open_features(paths: Sequence[Path], network_sha256: str) -> FrameTable:
+    """Join files and folders of features, in the order given; what lies in folders alone stays there.
+
+    Raises:
+        UsageError: one is missing, damaged, unfinished, of another network, or holds a frame that an earlier one holds.
+    """
+    if not all(path.is_dir() for path in paths):
+        parts = [
+            _open_folder(path, network_sha256).in_memory() if path.is_dir() else _load(path, network_sha256)
+            for path in paths
+        ]
+        joined = Features.concatenate(parts)
+        names: list[str] = joined.names.tolist()
+        check_once(names)
+        return FrameTable(names, joined.values)
+    folders = [_open_folder(path, network_sha256) for path in paths]
+    widths = folders[0].widths()
+    if any(folder.widths() != widths for folder in folders):
+        raise UsageError("expected folders of the same features, got several: measure them alike, with one bundle")
+    names = [name for folder in folders for name in folder.names()]
+    check_once(names)
+    return FrameTable(
+        names, {FeatureKey.parse(name): FolderRows(folders, name, width) for name, width in widths.items()}
+    )
+
+
+def _open_folder(path: Path, network_sha256: str) -> FeatureFolder:
+    folder = FeatureFolder.open(path)
+    if folder.contents.network_sha256 != network_sha256:
+        raise _of_another_network(path)
+    return folder
+
+
+def _of_another_network(path: Path) -> UsageError:
+    return UsageError(
+        f"expected features that this bundle's network measured, {path} is of another: measure them again"
+    )
+
+
+def check_once(names: Sequence[str]) -> None:
+    """Refuse a frame that is there twice.
+
+    Raises:
+        UsageError: it names the frame.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise UsageError(f"expected each frame in one file of features, {name} is there twice: drop one")
+        seen.add(name)
+
+
 def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
     """Read and join shards, in the order given.
 
@@ -68,11 +134,7 @@ def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
     """
     shards = [_load(path, network_sha256) for path in paths]
     joined = Features.concatenate(shards)
-    names, counts = np.unique(joined.names, return_counts=True)
-    if (counts > 1).any():
-        raise UsageError(
-            f"expected each frame in one file of features, {names[counts > 1][0]} is there twice: drop one"
-        )
+    check_once(joined.names.tolist())
     return joined
 
 
@@ -87,9 +149,7 @@ def _load(path: Path, network_sha256: str) -> Features:
             f"expected a file of features, cannot read {path} ({type(error).__name__}): name one that --save-features wrote"
         ) from error
     if network != network_sha256:
-        raise UsageError(
-            f"expected features that this bundle's network measured, {path} is of another: measure them again"
-        )
+        raise _of_another_network(path)
     return features
 
 

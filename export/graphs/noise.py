@@ -45,6 +45,12 @@ class NoiseSource:
         """
         return [self._generator.random((frames, *shape), dtype=np.float32) for shape in self.shapes]
 
+    def skip(self, frames: int) -> None:
+        """Leave out the noise of so many batches of one frame: what is drawn then is what it would be after them."""
+        if self.shapes:
+            for _ in range(frames):
+                self.draw()
+
 
 def seed_noise(model: ModelProto, seed: int) -> None:
     """Give each random operator a seed of its own, in place, so that every new session repeats the same draws."""

@@ -36,7 +36,8 @@ ALWAYS = "-h --help --verbose --quiet"
 FLAGS = {
     export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap
         --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
-    calibrate: f"{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --threads",
+    calibrate: f"""{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --workers
+        --threads""",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --grey --bits --operating-point --hurting --seed --threads --report --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
@@ -218,7 +219,7 @@ DEFAULTS = {
         --precision fp32
         --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
-        --false-alarm-rate 0.05 --seed 0""",
+        --false-alarm-rate 0.05 --seed 0 --workers 1""",
     evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
     search: """--samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0 --severity 3 5 --every 4 --timed 3
         --group-by none

@@ -14,8 +14,8 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, spearmanr
 from sklearn.pipeline import Pipeline
 
-from export.detectors import compressed_density as module
-from export.detectors.compressed_density import kernel_sums, left_out_log_densities
+from export.detectors import compressed_density, fit_compressed
+from export.detectors.full_density import kernel_sums, left_out_densities
 from export.detectors.kernel_density import (
     EXACT_NUMBERS,
     ExactKernelDensity,
@@ -23,6 +23,7 @@ from export.detectors.kernel_density import (
     likelihood_bandwidth,
 )
 from export.detectors.registry import DETECTORS
+from export.features.rows import RowBlocks
 from export.graphs.detector import score_graph
 
 Rows = NDArray[np.float64]
@@ -46,29 +47,39 @@ def compressed(points: Rows, bandwidth: float | str = 1.0, groups: list[str] | N
     return KernelDensityDetector(bandwidth, exact_numbers=0).fit(points, groups=groups)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
-    st.integers(10, 90), st.integers(1, 40), st.integers(0, 2**32 - 1), st.floats(0.2, 3), st.sampled_from([40, 4000])
+    st.integers(10, 90),
+    st.integers(1, 40),
+    st.integers(0, 2**32 - 1),
+    st.floats(0.2, 3),
+    st.sampled_from([40, 4000]),
+    st.sampled_from([4, 40]),
+    st.sampled_from([1, 5, 256]),
 )
 def test_compressed_density_at_any_row_is_within_its_bound_of_the_full_sum(
-    count: int, dimensions: int, seed: int, bandwidth: float, codes: int
+    count: int, dimensions: int, seed: int, bandwidth: float, codes: int, directions: int, candidates: int
 ) -> None:
-    """With a representative each, and with few of them; in all directions, and in four."""
+    """With a representative each, and with few of them; in all directions, and in four; with few candidates, and many."""
     rng = np.random.default_rng(seed)
     points = rng.normal(5, 1, size=(count, dimensions)) * np.exp(-np.arange(dimensions) / 5)
     rows = np.vstack([points[:3], rng.normal(5, 2, size=(4, dimensions)), rng.normal(40, 2, size=(2, dimensions))])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CODES", codes)
-        patch.setattr(module, "DIRECTIONS", (4, 40))
+        patch.setattr(fit_compressed, "CODES", codes)
+        patch.setattr(fit_compressed, "FEWEST_BITS", 20)
+        patch.setattr(fit_compressed, "DIRECTIONS", directions)
+        patch.setattr(compressed_density, "CANDIDATES", candidates)
         detector = compressed(points, bandwidth)
-    density = detector.compressed_
-    assert density is not None
+        density = detector.compressed_
+        assert density is not None
+        score, bound = detector.score_samples(rows), density.error_bound(rows)
     assert density.weights.sum() == count
-    assert density.codes.size <= max(codes, 5 * density.codes.shape[1]), "a representative for each block at least"
+    bits = int(density.layout.bits.sum())
+    assert len(density.codes) * bits <= max(8 * codes, 5 * bits), "a representative for each block at least"
+    assert 8 * (density.codes.shape[1] + density.fine.shape[1]) < bits + 3 * 8
     full = np.array([multivariate_normal(point, bandwidth**2 * np.eye(dimensions)).logpdf(rows) for point in points])
     expected = logsumexp(full.reshape(count, -1), axis=0) - np.log(count)
-    error = np.abs(detector.score_samples(rows) - expected)
-    assert (error <= density.error_bound(rows) + 1e-6).all()
+    assert (np.abs(score - expected) <= bound + 1e-6).all()
 
 
 def test_compressed_density_of_drives_on_a_manifold_ranks_as_the_full_sum() -> None:
@@ -90,7 +101,8 @@ def test_compressed_density_of_drives_on_a_manifold_ranks_as_the_full_sum() -> N
 def test_compressed_density_of_more_points_than_codes_shares_representatives_within_a_drive() -> None:
     points, drives = drives_on_a_manifold(6, 50, 20, seed=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CODES", 20 * 100)
+        patch.setattr(fit_compressed, "CODES", 20 * 100)
+        patch.setattr(fit_compressed, "FEWEST_BITS", 160)
         detector = compressed(points, "likelihood", drives)
     density = detector.compressed_
     assert density is not None
@@ -108,14 +120,15 @@ def test_compressed_density_chooses_the_bandwidth_of_the_full_sum(grouped: bool)
     assert compressed(points, "likelihood", groups).bandwidth_ == pytest.approx(likelihood_bandwidth(points, 5, groups))
 
 
-def test_left_out_log_densities_are_those_of_a_fit_without_the_fold() -> None:
+def test_left_out_densities_are_those_of_a_fit_without_the_fold() -> None:
     rng = np.random.default_rng(0)
     points, folds = rng.normal(3, 1, size=(60, 7)), np.repeat(np.arange(4), 15)
     queries, bandwidths, mean = np.array([0, 20, 59]), np.array([0.5, 0.9]), points.mean(axis=0)
-    norms = ((points - mean) ** 2).sum(axis=1)
-    got = left_out_log_densities(points, mean, norms, queries, folds, bandwidths)
+    got, nearest = left_out_densities(RowBlocks.of(points), mean, queries, folds, bandwidths)
     for i, query in enumerate(queries):
         others = points[folds != folds[query]]
+        distances = np.linalg.norm(points - points[query], axis=1)
+        assert distances[nearest[i]] == distances[folds != folds[query]].min()
         for k, bandwidth in enumerate(bandwidths):
             expected = ExactKernelDensity(bandwidth).fit(others).score_samples(points[query : query + 1])
             assert got[i, k] == pytest.approx(expected[0])
@@ -141,7 +154,7 @@ def test_compressed_density_in_graph_and_torch_equals_its_float64_form() -> None
     graph = score_graph(Pipeline([("detector", detector)]), 200)
     density = detector.compressed_
     assert density is not None
-    assert graph.ByteSize() < density.codes.size + density.directions.nbytes + 8 * len(density.codes) + 50_000
+    assert graph.ByteSize() < density.nbytes + 8 * len(density.codes) + 50_000
     session = ort.InferenceSession(graph.SerializeToString())
     (got,) = session.run(None, {"entropy": rows})
     np.testing.assert_allclose(got, expected, rtol=1e-4)
