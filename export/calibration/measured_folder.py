@@ -12,7 +12,7 @@ from pathlib import Path
 
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.errors import UsageError
-from export.features.folder import FeatureFolder, FolderContents, frames_digest
+from export.features.folder import CHUNK, FeatureFolder, FolderContents, frames_digest
 from export.features.frames import Features
 from export.frames.files import FrameFiles
 from export.reporter import Reporter
@@ -56,7 +56,9 @@ def begin_folder(path: Path, graphs: EvaluationGraphs, files: FrameFiles) -> Fea
         "min_dist": manifest.entropy.min_dist,
         "frames": f"{files.channels}, {files.rules}",
     }
-    contents = FolderContents(manifest.network_sha256, json.dumps(settings), len(files), frames_digest(files.paths))
+    contents = FolderContents(
+        manifest.network_sha256, json.dumps(settings), len(files), frames_digest(files.paths), CHUNK
+    )
     return FeatureFolder.begin(path, contents)
 
 
@@ -81,7 +83,7 @@ def measure_into_folder(
         reporter.stage(f"going on: {count - left} of {count} frames are measured")
     workers = min(options.workers, len(missing))
     if workers > 1:
-        finished = _in_processes(folder.path, missing, options, workers)
+        finished = _in_processes(folder, missing, options, workers)
         for _ in reporter.progress(finished, "calibrating", left):
             pass
         graphs.skip(count)
@@ -115,10 +117,10 @@ _own: list[_Measuring] = []
 """Of a process that was started to measure: set up once, then used for file after file."""
 
 
-def _set_up(path: Path, options: MeasuringOptions, threads: int) -> None:
+def _set_up(folder: FeatureFolder, options: MeasuringOptions, threads: int) -> None:
     graphs = EvaluationGraphs(options.bundle, threads)
     files = FrameFiles(options.frames, graphs.manifest.input.channels, options.rules)
-    _own.append(_Measuring(begin_folder(path, graphs, files), graphs, files))
+    _own.append(_Measuring(folder, graphs, files))
 
 
 def _measure_file(number: int) -> int:
@@ -127,10 +129,12 @@ def _measure_file(number: int) -> int:
     return len(own.folder.spans[number])
 
 
-def _in_processes(path: Path, missing: Sequence[int], options: MeasuringOptions, workers: int) -> Iterator[int]:
+def _in_processes(
+    folder: FeatureFolder, missing: Sequence[int], options: MeasuringOptions, workers: int
+) -> Iterator[int]:
     """One item for each frame that is done."""
     threads = options.threads or max((os.cpu_count() or 1) // workers, 1)
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _set_up, (path, options, threads))
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _set_up, (folder, options, threads))
     with pool:
         futures = [pool.submit(_measure_file, number) for number in missing]
         try:

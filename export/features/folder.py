@@ -58,7 +58,7 @@ class FolderContents:
     settings: str
     frames: int
     frames_sha256: str
-    chunk: int = CHUNK
+    chunk: int
 
 
 def frames_digest(paths: Sequence[Path]) -> str:
