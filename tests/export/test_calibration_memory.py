@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of a calibration: that of a thousand frames does for ten thousand."""
+
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.calibration import measured_folder
+from export.calibration.evaluation_graphs import EvaluationGraphs
+from export.calibration.measured_folder import MeasuringOptions, begin_folder, measure_into_folder
+from export.features.folder import CHUNK, FeatureFolder, FolderContents
+from export.features.frames import Features
+from export.frames.files import FrameFiles
+from export.reporter import SILENT
+from tests.conftest import write_scenes
+
+_TELLS_ITS_PEAK = """
+import atexit, pathlib
+atexit.register(lambda: print([x for x in pathlib.Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x][0]))
+from export.__main__ import main
+main()
+"""
+
+
+def simulate(path: Path, graphs: EvaluationGraphs, count: int) -> Path:
+    """Features of so many frames, in drives of 250, around those of one real frame."""
+    real = graphs(np.full((*_frame_size(graphs), 3), 90, np.uint8)).values
+    contents = FolderContents(graphs.manifest.network_sha256, "simulated", count, "simulated", CHUNK)
+    folder, rng = FeatureFolder.begin(path, contents), np.random.default_rng(0)
+    for number, span in enumerate(folder.spans):
+        values = {
+            key: (row + 0.1 * rng.standard_normal((len(span), len(row)))).astype(np.float32)
+            for key, row in real.items()
+        }
+        names = np.array([f"{i // 250:03d}_{i:06d}.png" for i in span])
+        folder.write(number, Features(names, np.zeros(len(span)), values))
+    return path
+
+
+def _frame_size(graphs: EvaluationGraphs) -> tuple[int, int]:
+    contract = graphs.manifest.input
+    return contract.frame_height, contract.frame_width
+
+
+def peak_of(bundle: Path, features: Path, out: Path, detector: str) -> float:
+    """Largest memory of a calibration in a process of its own, MiB."""
+    command = [sys.executable, "-c", _TELLS_ITS_PEAK, "calibrate", str(bundle), "--features", str(features)]
+    options = ["--detector", detector, "--group-by", "prefix", "--threads", "1", "--quiet", "--out", str(out)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split("VmHWM:")[1].split()[0]) / 1024
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detector", ["fused", "mahalanobis", "kde"])
+def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
+    bundle: Path, tmp_path: Path, detector: str
+) -> None:
+    graphs = EvaluationGraphs(bundle)
+    peaks = [
+        peak_of(bundle, simulate(tmp_path / str(count), graphs, count), tmp_path / f"{count}-bundle", detector)
+        for count in (1_000, 10_000)
+    ]
+    assert peaks[1] <= 1.05 * peaks[0]
+
+
+@pytest.mark.slow
+def test_measure_into_folder_of_more_frames_takes_the_same_memory(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured_folder, "CHUNK", 16)
+    graphs, peaks = EvaluationGraphs(bundle, threads=1), []
+    for count in (16, 16, 160):  # the first run fills what is filled once
+        files = FrameFiles([write_scenes(tmp_path / f"frames{len(peaks)}", count, seed=1)])
+        folder = begin_folder(tmp_path / f"features{len(peaks)}", graphs, files)
+        options = MeasuringOptions(bundle, (tmp_path / f"frames{len(peaks)}",), threads=1)
+        tracemalloc.start()
+        measure_into_folder(folder, graphs, files, options, SILENT)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] <= 1.05 * peaks[1]
