@@ -73,7 +73,8 @@ def test_measure_into_folder_of_more_frames_takes_the_same_memory(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measured_folder, "CHUNK", 16)
-    graphs, peaks = EvaluationGraphs(bundle, threads=1), []
+    graphs = EvaluationGraphs(bundle, threads=1)
+    peaks: list[int] = []
     for count in (16, 16, 160):  # the first run fills what is filled once
         files = FrameFiles([write_scenes(tmp_path / f"frames{len(peaks)}", count, seed=1)])
         folder = begin_folder(tmp_path / f"features{len(peaks)}", graphs, files)
