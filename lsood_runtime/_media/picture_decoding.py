@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decode a still picture of any mode; Pillow is imported when one is read, OpenCV for 16 bits a value."""
 
+import io
 import re
 import warnings
 from typing import TYPE_CHECKING, BinaryIO
@@ -24,6 +25,9 @@ _PGM_MODES = ("I", "I;16")
 _TIFF_SIZE, _TIFF_BITS = (256, 257), 258  # tags: width and height; bits of each channel
 _ORIENTATION = 0x0112
 _SIDEWAYS = 5  # orientations from here on swap rows and columns
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_JPEG_PROGRESSIVE = b"\xff\xc2"
+_JPEG_ENDS = tuple(64 * byte + _JPEG_END for byte in (b"\0", b"\x5a", b"\xaa", b"\xfe"))
 _NEXT_JPEG = re.compile(rb"\xff\xd9\0*\xff\xd8\xff")
 
 
@@ -52,6 +56,25 @@ def decode_stream(
         ImportError: Pillow or OpenCV is not installed.
         Exception: whatever Pillow makes of a damaged file.
     """
+    start = file.read(len(_JPEG_START))
+    file.seek(0)
+    if start != _JPEG_START:
+        return _decode(file, rules, size, pattern)
+    data = file.read()
+    if _JPEG_END in data[data.rfind(_JPEG_SCAN) :]:
+        return _decode(io.BytesIO(data), rules, size, pattern)
+    if _JPEG_PROGRESSIVE in data[: data.find(_JPEG_SCAN)]:
+        raise OSError("image file is truncated")  # whole scans may be missing
+    # Cameras leave out the end mark, or send zeros for it. If nothing else is missing, what stands there changes no pixel.
+    scan = data.rstrip(b"\0")
+    scan += b"\0" if scan.endswith(b"\xff") else b""
+    first, *others = (_decode(io.BytesIO(scan + end), rules, size, pattern) for end in _JPEG_ENDS)
+    if any(not np.array_equal(first, other) for other in others):
+        raise OSError("image file is truncated")
+    return first
+
+
+def _decode(file: BinaryIO, rules: PixelRules, size: tuple[int, int] | None, pattern: str) -> NDArray[np.uint8]:
     from PIL import ImageOps
 
     head = file.read(26)

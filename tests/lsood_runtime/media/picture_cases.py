@@ -168,6 +168,11 @@ CASES = (
         "expected an image of 64x48 pixels, got 24x16",
         size=(48, 64),
     ),
+    _read(
+        "JPEG without its end mark, or without Huffman tables, as cameras send motion JPEG",
+        messages(lambda pixels: _jpeg(pixels)[:-2], form="jpeg", tolerance=2),
+        "decoded, if nothing else is missing",
+    ),
     _invalid("a picture that is cut off", messages(cut(_jpeg, 0.7), form="jpeg", readable=False), "or damaged"),
     _invalid("no bytes", messages(cut(_jpeg, 0), form="jpeg", readable=False), "got no data"),
     _file_read(

@@ -209,6 +209,44 @@ def test_decode_picture_of_a_bayer_mosaic_is_interpolated_as_the_raw_one(pattern
     np.testing.assert_array_equal(decode_picture(encoded(colour, "PNG"), encoding=f"bayer_{pattern}8"), colour)
 
 
+@given(
+    cut=st.one_of(st.integers(0, 30), st.integers(0, 10_000)),
+    colours=st.booleans(),
+    progressive=st.booleans(),
+    zeros=st.integers(0, 40),
+    seed=seeds,
+)
+def test_decode_picture_of_a_cut_jpeg_gives_the_whole_picture_or_none(
+    cut: int, colours: bool, progressive: bool, zeros: int, seed: int
+) -> None:
+    pixels = random_picture(np.random.default_rng(seed), 24, 40, *([3] if colours else []))
+    data = encoded(pixels, "JPEG", quality=80, progressive=progressive)
+    kept = max(len(data) - cut, 100)
+    try:
+        frame = decode_picture(data[:kept] + bytes(zeros), rules=GREY_ACCEPTED)
+    except FrameError:
+        assert kept < len(data) - 2 or progressive or data[kept - 1] == 0, (
+            "without the end mark alone a picture is whole"
+        )
+    else:
+        whole = decode_picture(data, rules=GREY_ACCEPTED)
+        # Of the last block a few bits can be lost that by chance every other ending replaces alike.
+        whole[16:, 32:] = frame[16:, 32:] if cut < 12 else whole[16:, 32:]
+        np.testing.assert_array_equal(frame, whole)
+
+
+def test_decode_picture_of_motion_jpeg_without_tables_is_that_with_them() -> None:
+    """Cameras leave out the Huffman tables, which the standard of motion JPEG gives."""
+    whole = encoded(random_picture(np.random.default_rng(8), 24, 40, 3), "JPEG")
+    kept, position = whole[:2], 2
+    while whole[position : position + 2] != b"\xff\xda":
+        length = 2 + int.from_bytes(whole[position + 2 : position + 4], "big")
+        kept += b"" if whole[position + 1] == 0xC4 else whole[position : position + length]
+        position += length
+    assert len(kept + whole[position:]) < len(whole) - 400
+    np.testing.assert_array_equal(decode_picture(kept + whole[position:-2]), decode_picture(whole))
+
+
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])
 def test_decode_picture_gives_the_order_asked(channels: str) -> None:
     pixels = random_picture(np.random.default_rng(4), 5, 7, 3)
