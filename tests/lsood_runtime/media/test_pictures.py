@@ -229,7 +229,7 @@ def test_decode_picture_of_a_cut_jpeg_gives_the_whole_picture_or_none(
             "without the end mark alone a picture is whole"
         )
     else:
-        whole = decode_picture(data, rules=GREY_ACCEPTED)
+        whole = decode_picture(data, rules=GREY_ACCEPTED).copy()
         # Of the last block a few bits can be lost that by chance every other ending replaces alike.
         whole[16:, 32:] = frame[16:, 32:] if cut < 12 else whole[16:, 32:]
         np.testing.assert_array_equal(frame, whole)
