@@ -53,6 +53,7 @@ from export.pipeline.options import ExportOptions
 Floats = NDArray[np.floating]
 Scores = NDArray[np.float64]
 RESAMPLES, RATE = 1000, 0.05
+_PANELS_ACROSS = 3
 HEAD = (
     "| read | S | AUROC, all cells | AUROC, hurting frames | caught at 5 % | with agreement | against the first row |"
 )
@@ -250,10 +251,16 @@ def draw_figure(path: Path, curves: dict[str, list[Row]]) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, len(curves), figsize=(4.2 * len(curves), 4), sharey=True, squeeze=False)
+    across = min(len(curves), _PANELS_ACROSS)
+    down = -(-len(curves) // across)
+    size = (4.2 * across, 3 * down + 1)
+    figure, grid = plt.subplots(down, across, figsize=size, sharey=True, squeeze=False)
+    axes = grid.ravel()
+    for axis in axes[len(curves) :]:
+        axis.set_axis_off()
     colours = {name: f"C{i}" for i, name in enumerate([*SAMPLED, *SAMPLED_OUTPUTS])}
     styles = dict(zip([*PLAIN, *OUTPUTS], ("-", ":", "--", "-.", "-", ":"), strict=True))
-    for axis, (title, found) in zip(axes[0], curves.items(), strict=True):
+    for axis, (title, found) in zip(axes, curves.items(), strict=False):
         for name in dict.fromkeys(row.name for row in found if row.samples):
             points = [(row.samples, row.hurting) for row in found if row.name == name]
             axis.plot(*zip(*points, strict=True), marker="o", markersize=3, color=colours[name], label=name)
@@ -264,8 +271,9 @@ def draw_figure(path: Path, curves: dict[str, list[Row]]) -> None:
         axis.set(xlabel="Monte-Carlo samples S", xscale="log")
         axis.set_xticks(ticks := sorted({row.samples for row in found if row.samples}), labels=ticks)
         axis.minorticks_off()
-    axes[0, 0].set_ylabel("AUROC, hurting frames")
-    drawn = {label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    for axis in grid[:, 0]:
+        axis.set_ylabel("AUROC, hurting frames")
+    drawn = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     figure.set_layout_engine("constrained")
     figure.savefig(path, dpi=110)
@@ -298,7 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--severities", type=int, nargs="+", default=[1, 3, 5])
     parser.add_argument("--every", type=int, default=4, help="degrade every N-th frame to judge (default: 4)")
     parser.add_argument("--seed", type=int, default=0, help="of masks, degradations and resamples")
-    parser.add_argument("--figure", type=Path, help="picture of AUROC over S")
+    parser.add_argument("--figure", type=Path, help="picture of AUROC over S, under the first of the masks")
     options = parser.parse_args(arguments)
     try:
         masks = [Masks.parse(text) for text in options.masks]
@@ -326,8 +334,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for tap, one in [*tables, *([("output", Masks())] if options.outputs else [])]:
         title = f"{tap}, masks {one}" if tap != "output" else tap
         found = list(table(judged, tap, one, sorted(options.samples)))
-        curves[title] = found
-        print(f"### {title}\n\n{HEAD}\n|---|---|---|---|---|---|---|", *found, "", sep="\n")
+        if one == masks[0] or tap == "output":
+            curves[title] = found
+        print(f"### {title}\n\n{HEAD}\n|---|---|---|---|---|---|---|", *found, "", sep="\n", flush=True)
     if options.figure:
         draw_figure(options.figure, curves)
 
