@@ -133,26 +133,34 @@ class LayerReader:
             layers[name].register_forward_hook(partial(self._keep, name))
         with torch.no_grad():
             network(example)
-        self._samplers = {(tap, one): self._sampler(tap, one, example) for tap in taps for one in masks}
+        self._layers = {tap: tap.split("+")[0] for tap in taps}
+        self._samplers = {one: self._sampler_of(one, example) for one in masks}
 
     def _keep(self, name: str, module: nn.Module, inputs: object, output: Tensor) -> None:
         del module, inputs
         self._maps[name] = output
 
-    def _sampler(self, tap: str, masks: Masks, example: Tensor) -> Sampler:
-        layer, count = tap.split("+")[0], self._samples[-1]
-        network, of = (self._network, example) if masks.drop_prob is None else (_Tapped().eval(), self._maps[layer])
-        return build_sampler(
-            network,
-            of,
-            [layer if masks.drop_prob is None else "tap"],
-            mc_samples=count,
-            seed=self._seed,
-            drop_prob=masks.drop_prob,
-            block_size=masks.block_size,
-            with_output=False,
-            force=True,
-        )
+    def _sampler_of(self, masks: Masks, example: Tensor) -> dict[str, Sampler]:
+        """Samplers by tap; one of all taps together, under the name of the first, for the network's own masks."""
+        common = {"mc_samples": self._samples[-1], "seed": self._seed, "with_output": False, "force": True}
+        if masks.drop_prob is None:
+            layers = list(dict.fromkeys(self._layers.values()))
+            return {self._taps[0]: build_sampler(self._network, example, layers, **common)}
+        added = common | {"drop_prob": masks.drop_prob, "block_size": masks.block_size}
+        return {
+            tap: build_sampler(_Tapped().eval(), self._maps[layer], ["tap"], **added)
+            for tap, layer in self._layers.items()
+        }
+
+    def _drawn(self, masks: Masks, x: Tensor, maps: dict[str, Tensor]) -> dict[str, Floats]:
+        """Latent samples ``(S, C)`` of each tap."""
+        samplers = self._samplers[masks]
+        if masks.drop_prob is not None:
+            return {tap: samplers[tap].module(maps[layer])[0].numpy() for tap, layer in self._layers.items()}
+        (together,) = samplers.values()
+        widths = {layer: _channels(maps[layer]) for layer in self._layers.values()}
+        parts = dict(zip(widths, together.module(x)[0].split(list(widths.values()), dim=1), strict=True))
+        return {tap: parts[layer].numpy() for tap, layer in self._layers.items()}
 
     def __call__(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[Reading, Floats]]:
         """Class map ``(h, w)`` and readings ``(D,)`` of one ``(H, W, 3)`` frame."""
@@ -160,12 +168,15 @@ class LayerReader:
             x = self._preprocessing(torch.from_numpy(np.array(frame))[None])
             logits = self._network(x)
             maps = dict(self._maps)
-            found = {key: value for tap in self._taps for key, value in self._read(tap, x, maps)}
+            drawn = {masks: self._drawn(masks, x, maps) for masks in self._masks}
+            found = {key: value for tap in self._taps for key, value in self._read(tap, maps, drawn)}
             if self._outputs:
                 found |= dict(self._scores(x, logits))
         return logits[0].argmax(dim=0).numpy().astype(np.uint8), found
 
-    def _read(self, tap: str, x: Tensor, maps: dict[str, Tensor]) -> Iterator[tuple[Reading, Floats]]:
+    def _read(
+        self, tap: str, maps: dict[str, Tensor], drawn: dict[Masks, dict[str, Floats]]
+    ) -> Iterator[tuple[Reading, Floats]]:
         layer, *others = tap.split("+")
         halves = [channel_moments(maps[name])[0].chunk(2) for name in (layer, *others)]
         yield Reading(tap, "mean"), torch.cat([mean for mean, _ in halves]).numpy()
@@ -175,10 +186,8 @@ class LayerReader:
             if size is not None and maps[layer].dim() == 4 and size < min(maps[layer].shape[2:]):
                 pooled = channel_moments(F.avg_pool2d(maps[layer], size, stride=1))[0]
                 yield Reading(tap, "block deviation", masks), pooled.chunk(2)[1].numpy()
-            sampler = self._samplers[tap, masks]
-            drawn = sampler.module(x if masks.drop_prob is None else maps[layer])[0].numpy()
             for count in self._samples:
-                some = drawn[:count]
+                some = drawn[masks][tap][:count]
                 entropy = latent_entropy(some, min(DEFAULT_NEIGHBORS, count - 1)).astype(np.float32)
                 yield Reading(tap, "entropy", masks, count), entropy
                 spread = np.log(np.maximum(some.std(axis=0), MIN_DIST))
@@ -200,6 +209,10 @@ class LayerReader:
             mean_of = _entropy(drawn[:count]).mean()
             yield Reading("output", "entropy of the mean", Masks(), count), of_mean[None].numpy()
             yield Reading("output", "mutual information", Masks(), count), (of_mean - mean_of)[None].numpy()
+
+
+def _channels(layer: Tensor) -> int:
+    return layer.shape[2] if layer.dim() == 3 else layer.shape[1]
 
 
 def _entropy(probabilities: Tensor) -> Tensor:

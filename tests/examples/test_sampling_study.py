@@ -182,10 +182,16 @@ def test_dropout_unet_of_a_checkpoint_is_sampled_behind_its_masks(
     preprocessing = Preprocessing(32, 48, MEAN, STD)
     example = preprocessing(torch.zeros((1, 40, 60, 3), dtype=torch.uint8))
     frame = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    reader = features.LayerReader(checkpoint.network, preprocessing, example, ["up.1"], [features.Masks()], (8,))
+    own = features.Masks()
+    reader = features.LayerReader(
+        checkpoint.network, preprocessing, example, ["up.1", "up.0", "up.1+head"], [own], (8,)
+    )
     classes, found = reader(frame)
     assert classes.shape == (32, 48)
-    assert found[features.Reading("up.1", "entropy", features.Masks(), 8)].shape == (4,)
+    entropies = [found[features.Reading(tap, "entropy", own, 8)] for tap in ("up.0", "up.1", "up.1+head")]
+    assert [len(entropy) for entropy in entropies] == [6, 4, 4]
+    np.testing.assert_array_equal(entropies[1], entropies[2])
+    assert len(found[features.Reading("up.1+head", "mean")]) == 4 + 3
     again = reader(frame)[1]
     assert all((again[reading] == values).all() for reading, values in found.items()), "masks are the same every time"
 
