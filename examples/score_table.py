@@ -68,7 +68,7 @@ def by_severity(result: dict[str, Any]) -> Iterator[str]:
 
 
 def by_kind(result: dict[str, Any], most: int | None = None) -> Iterator[str]:
-    """Yield the lines of a table of kinds and scores: AUROC, a mean over the severities.
+    """Yield the lines of a table of scores and kinds: AUROC, a mean over the severities.
 
     Args:
         result: the JSON object.
@@ -76,11 +76,10 @@ def by_kind(result: dict[str, Any], most: int | None = None) -> Iterator[str]:
     """
     own, *others = result["hurting"]["scores"]
     others.sort(key=lambda score: -(score["hurting_frames"] or 0.0))
-    scores = [own, *others[:most]]
-    yield f"| kind | {' | '.join(score['name'] for score in scores)} |"
-    yield f"|---|{'---|' * len(scores)}"
-    for kind in own["kinds"]:
-        yield f"| {kind.replace('_', ' ')} | {' | '.join(figure(score['kinds'].get(kind)) for score in scores)} |"
+    yield f"| score | {' | '.join(kind.replace('_', ' ') for kind in own['kinds'])} |"
+    yield f"|---|{'---|' * len(own['kinds'])}"
+    for score in (own, *others[:most]):
+        yield f"| {score['name']} | {' | '.join(figure(score['kinds'].get(kind)) for kind in own['kinds'])} |"
 
 
 def summary(result: dict[str, Any]) -> str:
