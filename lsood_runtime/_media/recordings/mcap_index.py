@@ -21,6 +21,7 @@ from lsood_runtime._media.recordings.loose_messages import LooseMessages
 MAGIC = b"\x89MCAP0\r\n"
 RECORD_HEAD = struct.Struct("<BQ")
 _CHUNK_HEAD = struct.Struct("<QQQI")
+_PLAIN_CHUNK = struct.Struct("<IQ")  # length of the name of its compression, which is empty, and of its records
 _MESSAGE_HEAD = struct.Struct("<HIQQ")
 _FOOTER = struct.Struct("<BQQQI")
 _CHECKSUM_SIZE = 4
@@ -152,10 +153,22 @@ def _index_by_records(file: BinaryIO) -> McapIndex:
         end = position + RECORD_HEAD.size + length
         if opcode in (Opcode.DATA_END, Opcode.FOOTER):
             return index
+        if opcode == Opcode.CHUNK and end > size and (inside := _records_of_cut_chunk(file)):
+            position += RECORD_HEAD.size + inside
+            continue
         if opcode == 0 or end > size or not _take(file, index, opcode, position, length):
             index.ends_at = position
             return index
         position = end
+
+
+def _records_of_cut_chunk(file: BinaryIO) -> int:
+    """How far behind the head of a chunk that is cut off its records begin; 0 where they are compressed, or too few bytes."""
+    head = file.read(_CHUNK_HEAD.size + _PLAIN_CHUNK.size)
+    if len(head) < _CHUNK_HEAD.size + _PLAIN_CHUNK.size:
+        return 0
+    name_length, _ = _PLAIN_CHUNK.unpack_from(head, _CHUNK_HEAD.size)
+    return 0 if name_length else len(head)
 
 
 def _take(file: BinaryIO, index: McapIndex, opcode: int, position: int, length: int) -> bool:
