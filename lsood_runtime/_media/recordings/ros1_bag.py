@@ -12,7 +12,7 @@ from typing import Self
 from lsood_runtime._media.recordings import ros1_records as records
 from lsood_runtime._media.recordings.loose_messages import LooseMessages
 from lsood_runtime._media.recordings.recorded import RecordedMessage, RecordedTopic
-from lsood_runtime._media.recordings.ros1_records import Ros1Record, read_data, read_record
+from lsood_runtime._media.recordings.ros1_records import Ros1Record, read_data, read_head, read_record
 from lsood_runtime._media.recordings.time_order import in_order_of_time
 
 _DAMAGED = (ValueError, LookupError)
@@ -65,7 +65,7 @@ class Ros1Bag:
                     self._learn(record, read_data(self._file, record))
                 else:
                     self._chunks.append(records.chunk_place(record.fields))
-                place = record.data_at + record.data_length
+                place = record.end
         except _DAMAGED:
             return False
         return True
@@ -76,6 +76,10 @@ class Ros1Bag:
         position = len(records.MAGIC)
         try:
             while position < self._size:
+                record = read_head(self._file, position)
+                if record.is_plain_chunk and record.end > self._size:
+                    position = record.data_at  # cut off: the messages in it are taken one by one
+                    continue
                 record = read_record(self._file, position, self._size)
                 if record.kind == records.CHUNK:
                     self._chunks.append((self._learn_chunk(record), position))
@@ -83,7 +87,7 @@ class Ros1Bag:
                     self._learn(record, read_data(self._file, record))
                 elif record.kind == records.MESSAGE:
                     self._loose.add(record.connection, record.time_ns, position)
-                position = record.data_at + record.data_length
+                position = record.end
         except _DAMAGED:
             pass  # what was found so far is read; the sentence below says where it ends
         reach = (
@@ -131,9 +135,7 @@ class Ros1Bag:
         lost, listed = list[RecordedMessage](), False
         try:
             record = read_record(self._file, place, self._size)
-            while (
-                record := read_record(self._file, record.data_at + record.data_length, self._size)
-            ).kind == records.INDEX:
+            while (record := read_record(self._file, record.end, self._size)).kind == records.INDEX:
                 listed = True
                 if record.connection in topics:
                     times = records.index_entries(read_data(self._file, record))
@@ -162,4 +164,4 @@ def _inside(unpacked: bytes) -> Iterator[tuple[Ros1Record, bytes]]:
     while position < len(unpacked):
         record = read_record(chunk, position, len(unpacked))
         yield record, read_data(chunk, record)
-        position = record.data_at + record.data_length
+        position = record.end

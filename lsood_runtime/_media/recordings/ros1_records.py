@@ -30,6 +30,16 @@ class Ros1Record:
     data_length: int
 
     @property
+    def end(self) -> int:
+        """The place behind the record."""
+        return self.data_at + self.data_length
+
+    @property
+    def is_plain_chunk(self) -> bool:
+        """Whether the record is a chunk that is not compressed."""
+        return self.kind == CHUNK and self.fields.get(b"compression") == b"none"
+
+    @property
     def kind(self) -> int:
         """Number of the kind of record; 0 where the header has none."""
         return self.fields.get(b"op", b"\0")[0]
@@ -56,16 +66,27 @@ def read_record(file: BinaryIO, position: int, size: int) -> Ros1Record:
     Raises:
         ValueError: no record lies there, or not all of it.
     """
+    record = read_head(file, position)
+    if record.end > size:
+        raise ValueError("the record is cut off")
+    return record
+
+
+def read_head(file: BinaryIO, position: int) -> Ros1Record:
+    """The record at a place, whose data may be cut off.
+
+    Raises:
+        ValueError: no record lies there, or not all of its header.
+    """
     file.seek(position)
     header_length = _number(_exactly(file, _WORD))
     if header_length > _LARGEST_HEADER:
         raise ValueError("no record lies there")
     fields = _fields(_exactly(file, header_length))
     data_length = _number(_exactly(file, _WORD))
-    data_at = position + 2 * _WORD + header_length
-    if not fields.get(b"op") or data_at + data_length > size:
-        raise ValueError("the record is cut off")
-    return Ros1Record(fields, data_at, data_length)
+    if not fields.get(b"op"):
+        raise ValueError("no record lies there")
+    return Ros1Record(fields, position + 2 * _WORD + header_length, data_length)
 
 
 def read_data(file: BinaryIO, record: Ros1Record) -> bytes:

@@ -3,10 +3,16 @@
 
 from itertools import groupby
 
-from tests.lsood_runtime.media import container_cases, message_cases, picture_cases, video_cases
+from tests.lsood_runtime.media import container_cases, message_cases, picture_cases, recording_cases, video_cases
 from tests.lsood_runtime.media.input_cases import InputCase
 
-CASES: tuple[InputCase, ...] = (*message_cases.CASES, *picture_cases.CASES, *video_cases.CASES, *container_cases.CASES)
+CASES: tuple[InputCase, ...] = (
+    *message_cases.CASES,
+    *picture_cases.CASES,
+    *video_cases.CASES,
+    *container_cases.CASES,
+    *recording_cases.CASES,
+)
 """Every case; those of a section stand side by side."""
 
 

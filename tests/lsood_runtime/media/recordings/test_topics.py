@@ -43,6 +43,11 @@ def together(*channels: Beside) -> Beside:
     return begin
 
 
+def depth_channel(encoding: str) -> Beside:
+    data = ros_image(drive(0, 1)[0], encoding=encoding)
+    return channel("/depth/image_rect", "sensor_msgs/msg/Image", "ros2msg", IMAGE_DEFINITION, "cdr", data)
+
+
 VERDICTS = channel("/lsood/camera0", "lsood.Verdict", "jsonschema", b'{"type": "object"}', "json", b'{"score": 1.0}')
 LOG = channel(
     "/log",
@@ -157,15 +162,7 @@ def test_image_type_in_any_spelling_is_one(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
 def test_depth_topic_is_left_out_and_told_unless_it_is_named(tmp_path: Path, encoding: str) -> None:
     shots = drive(6, 4)
-    depth = channel(
-        "/depth/image_rect",
-        "sensor_msgs/msg/Image",
-        "ros2msg",
-        IMAGE_DEFINITION,
-        "cdr",
-        ros_image(shots[0], encoding=encoding),
-    )
-    path = recording(tmp_path, shots, depth)
+    path = recording(tmp_path, shots, depth_channel(encoding))
     got = replay(path)
     assert_frames_are(got.frames, shots)
     assert got.told == [f"/depth/image_rect of {path} is left out: {encoding!r} is depth, not colours"]
