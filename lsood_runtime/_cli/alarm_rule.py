@@ -9,8 +9,10 @@ from lsood_runtime._stream.alarm_choice import choose_alarm
 from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.policy_text import Alarm, AskedRate
+from lsood_runtime._stream.stream import Stream
 
 _FRAMES = 200_000
+_FEWEST_FRAMES, _ANOTHER_RATE = 20, 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,18 @@ def find_alarm_rule(
     except ValueError as error:
         raise BundleError(f"this alarm cannot work with this bundle: {error}") from error
     return AlarmRule(policy, delay, expected, words)
+
+
+def describe_frame_rates(stream: Stream, rule: AlarmRule) -> list[str]:
+    """Name the cameras whose frame rate is not the one that the false alarms were stated for."""
+    assumed = rule.expected.frames_per_second
+    rates = {
+        camera: stream.frames_per_second(camera)
+        for camera in stream.cameras
+        if stream.summary(camera).frames >= _FEWEST_FRAMES
+    }
+    return [
+        f"{camera}: {rate:.3g} frames/s came, the alarm and its false alarms are for {assumed:g}: pass --fps {rate:.3g}"
+        for camera, rate in rates.items()
+        if not 1 / _ANOTHER_RATE <= rate / assumed <= _ANOTHER_RATE
+    ]

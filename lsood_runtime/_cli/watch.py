@@ -6,7 +6,7 @@ import json
 import sys
 import time
 
-from lsood_runtime._cli.alarm_rule import find_alarm_rule
+from lsood_runtime._cli.alarm_rule import describe_frame_rates, find_alarm_rule
 from lsood_runtime._cli.arguments import (
     SOURCES,
     Commands,
@@ -118,7 +118,10 @@ def run(options: argparse.Namespace) -> int:
             watch.counter.clear()
         provider = monitor.provider
         drifts = [f"{name} {stream.drift(name)}" for name in stream.cameras]
-        oddities = [f"{name}: {words}" for name in stream.cameras if (words := describe_oddities(stream.summary(name)))]
+        oddities = describe_frame_rates(stream, rule)
+        oddities += [
+            f"{name}: {words}" for name in stream.cameras if (words := describe_oddities(stream.summary(name)))
+        ]
     tally = watch.tally
     if stop is not None:
         report_stop(stop, tally)

@@ -317,6 +317,15 @@ class Stream:
         with self._lock:
             return self._cameras[camera].drift
 
+    def frames_per_second(self, camera: str = "camera") -> float:
+        """Frame rate of a camera, by the median of its last nine intervals; of each clock, where it has several.
+
+        Raises:
+            KeyError: the camera has sent nothing yet.
+        """
+        with self._lock:
+            return 1e9 / self._cameras[camera].clock.interval_ns
+
     def summary(self, camera: str = "camera") -> CameraSummary:
         """Counts of what a camera has sent so far, and of what was wrong with it.
 

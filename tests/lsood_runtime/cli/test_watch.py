@@ -310,6 +310,19 @@ def test_watch_camera_device_reads_until_it_fails(
     assert "expected a camera at camera:4, found none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("rate", "flags", "named"), [(30, [], True), (30, ["--fps", "28"], False), (10, [], False)])
+def test_watch_names_a_frame_rate_that_the_false_alarms_are_not_stated_for(
+    toy_bundle: Path, tmp_path: Path, rate: int, flags: list[str], named: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamps = [10**9 + i * 10**9 // rate for i in range(25)]
+    records = [("/rear", t, t, frame) for t, frame in zip(stamps, random_frames(25, 3), strict=True)]
+    path = write_recording(tmp_path, "mcap file", records)
+    run(["watch", str(toy_bundle), str(path), "--alarm", "3of5", *flags])
+    assert (
+        "/rear: 30 frames/s came, the alarm and its false alarms are for 10: pass --fps 30" in capsys.readouterr().err
+    ) == named
+
+
 def test_watch_frozen_camera_is_invalid_by_time_unless_switched_off(
     toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
