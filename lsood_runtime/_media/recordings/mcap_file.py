@@ -17,7 +17,7 @@ from lsood_runtime._media.recordings.time_order import in_order_of_time
 
 
 class McapFile:
-    """An open MCAP file; see :class:`RecordedFile`."""
+    """An open MCAP file; see :class:`~lsood_runtime._media.recordings.recorded.RecordedFile`."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._name = name

@@ -19,7 +19,7 @@ _DAMAGED = (ValueError, LookupError)
 
 
 class Ros1Bag:
-    """An open ROS 1 bag; see :class:`RecordedFile`."""
+    """An open ROS 1 bag; see :class:`~lsood_runtime._media.recordings.recorded.RecordedFile`."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._name = name

@@ -25,7 +25,7 @@ _DAMAGED = (apsw.Error, ValueError, OverflowError)  # columns and rows of a dama
 
 
 class SqliteBag:
-    """An open SQLite file of a ROS 2 bag; see :class:`RecordedFile`.
+    """An open SQLite file of a ROS 2 bag; see :class:`~lsood_runtime._media.recordings.recorded.RecordedFile`.
 
     Raises:
         MediaError: no bag, or too little of one.
