@@ -20,7 +20,7 @@ def protobuf_decoder(type_name: str, definition: bytes) -> Callable[[bytes], Ima
 
     Args:
         type_name: ``foxglove.CompressedImage``, ``foxglove.CompressedVideo`` or ``foxglove.RawImage``.
-        definition: a ``FileDescriptorSet``, as the schema of the channel.
+        definition: the set of file descriptors that is the schema of the channel.
 
     Raises:
         MediaError: the definition is damaged, or lacks fields of the type.
