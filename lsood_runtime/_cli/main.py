@@ -50,8 +50,8 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be no text
-    options = build_parser().parse_args(arguments)
     try:
+        options = build_parser().parse_args(arguments)
         code: int = options.run(options)
         sys.stdout.flush()
     except LsoodError as error:
@@ -64,6 +64,8 @@ def run(arguments: Sequence[str]) -> int:
         _flush(sys.stdout)
         return 141
     except SystemExit:
+        _flush(sys.stdout)
+        _flush(sys.stderr)
         raise
     except BaseException as error:  # Rust extensions raise panics that are no Exception
         return _say(describe_unexpected(error), EXIT_CODE)

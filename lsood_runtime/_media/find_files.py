@@ -13,7 +13,7 @@ files one after another  stay in the order given, unless that is the order in wh
 """
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -33,15 +33,22 @@ def find_files(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> lis
         kinds: what these are called, for messages.
 
     Raises:
-        MediaError: nothing is found at a source; the message names it.
+        MediaError: nothing is found at a source, or it cannot be looked at; the message names it.
     """
-    found: list[Path] = []
+    try:
+        return list(_find(sources, wanted, kinds))
+    except OSError as error:
+        raise MediaError(f"expected {kinds}, cannot look at {error.filename}: {error.strerror}") from error
+
+
+def _find(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> Iterator[Path]:
     for there, group in groupby(sources, key=lambda source: Path(source).exists()):
         if there:
-            found += [path for entry in undo_shell_order([*map(Path, group)]) for path in _expand(entry, wanted, kinds)]
+            for entry in undo_shell_order([*map(Path, group)]):
+                yield from _expand(entry, wanted, kinds)
         else:
-            found += [path for source in group for path in _match(str(source), wanted, kinds)]
-    return found
+            for source in group:
+                yield from _match(str(source), wanted, kinds)
 
 
 def visible(path: Path) -> bool:

@@ -348,6 +348,14 @@ def test_lsood_with_a_full_disk_behind_a_stream_has_an_exit_code_of_its_own(
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_lsood_help_on_a_full_disk_has_its_own_exit_code(flag: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "lsood_runtime", flag]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def signals_in(work: Callable[[StopSignals, list[str]], None]) -> tuple[list[str], str]:
     """Steps that were taken, and what was raised, by work that sends signals to its own process."""
     steps: list[str] = []

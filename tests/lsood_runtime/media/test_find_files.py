@@ -140,3 +140,14 @@ def test_frame_files_and_find_sources_have_one_order(
     assert [str(path) for path in FrameFiles([folder]).paths] == expected
     assert [str(path) for path in FrameFiles(sorted(expected)).paths] == expected
     assert find_sources([str(folder)]) == expected == find_sources(sorted(expected))
+
+
+def test_find_sources_that_the_system_refuses_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with pytest.raises(MediaError, match=r"cannot look at x+.*: File name too long"):
+        find_sources(["x" * 5000])
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(MediaError, match=f"cannot look at {tmp_path}: Permission denied"):
+        find_sources([str(tmp_path)])
