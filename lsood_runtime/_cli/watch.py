@@ -60,6 +60,8 @@ examples:
   lsood watch monitor/ camera:0 --deadline-ms 50
 """
 
+_FIRST_FRAME_S = 10.0  # that a camera of this machine may take to start
+
 
 def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
@@ -143,6 +145,7 @@ class _Watch:
         self._stream, self._outputs, self._options = stream, outputs, options
         self._alarmed: set[str] = set()
         self._origin, self._silent = "", SilentCameras(options.max_age)
+        self._opened: dict[str, float] = {}
         self.tally, self.onsets = Tally(), 0
         self.counter = FrameCounter(shown=not options.json or not sys.stdout.isatty())
 
@@ -164,7 +167,10 @@ class _Watch:
             self._report_silent(camera, now_ns)
 
     def wait(self, origin: str) -> None:
-        """Report that a camera of this machine has sent nothing for too long."""
+        """Report that a camera of this machine has sent nothing for too long; its first frame may take ten seconds."""
+        since = self._opened.setdefault(origin, time.monotonic())
+        if origin not in self._stream.cameras and time.monotonic() - since < _FIRST_FRAME_S:
+            return
         if origin in self._stream.silent(max_age_s=self._options.max_age, expected=[origin]):
             self._report_silent(origin, time.time_ns())
 
