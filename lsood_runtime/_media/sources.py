@@ -26,8 +26,14 @@ def find_sources(sources: Sequence[str]) -> list[str]:
     """List what lies behind files, folders, patterns and ``camera:N``; :mod:`~lsood_runtime._media.find_files` has the rule.
 
     Raises:
-        MediaError: nothing is found at a source.
+        MediaError: nothing is found at a source, or one stands behind a camera, which does not end.
     """
+    endless = [source for source in sources[:-1] if DEVICE.fullmatch(source)]
+    if endless:
+        raise MediaError(
+            f"expected {endless[0]} as the last source, it does not end, so that nothing behind it is ever read: "
+            "start a command for each camera"
+        )
     found: list[str] = []
     for device, group in groupby(sources, key=lambda source: bool(DEVICE.fullmatch(source))):
         named = list(group)

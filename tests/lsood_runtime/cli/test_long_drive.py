@@ -37,8 +37,8 @@ Path(os.environ["PEAK"]).write_text(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/pro
 sys.exit(code)
 """
 """The command in a process of its own, which leaves the largest resident memory it had, in KiB."""
-GROWTH_MIB = 24
-"""What the resident memory of a run may grow by from a sixth of the drive to the whole."""
+GROWTH_MIB = 40
+"""What the resident memory of a run may grow by from a sixth of the drive to the whole: the timeline fills up meanwhile."""
 
 
 @dataclass(frozen=True)

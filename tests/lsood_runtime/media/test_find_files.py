@@ -151,3 +151,11 @@ def test_find_sources_that_the_system_refuses_are_named(tmp_path: Path, monkeypa
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(MediaError, match=f"cannot look at {tmp_path}: Permission denied"):
         find_sources([str(tmp_path)])
+
+
+def test_find_sources_behind_a_camera_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    assert find_sources([str(tmp_path), "camera:1"]) == [str(tmp_path / "a.png"), "camera:1"]
+    for sources in (["camera:0", "camera:1"], ["camera:0", str(tmp_path)]):
+        with pytest.raises(MediaError, match="expected camera:0 as the last source, it does not end"):
+            find_sources(sources)
