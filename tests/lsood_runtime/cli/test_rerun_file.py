@@ -109,7 +109,7 @@ def test_watch_with_rerun_logs_each_frame(
     folder.mkdir()
     for i in range(5):
         Image.fromarray(shifted_frame(i)).save(folder / f"{i}.png")
-    assert run(["watch", str(toy_bundle), str(folder), "--rerun", str(tmp_path / "drive.rrd")]) == 1
+    assert run(["watch", str(toy_bundle), str(folder), "--alarm", "3of5", "--rerun", str(tmp_path / "drive.rrd")]) == 1
     capsys.readouterr()
     (recording,) = recordings
     images = [value[1] for where, value in recording.logged if where == "camera/image"]

@@ -123,7 +123,8 @@ def test_run_with_something_found_and_something_unread_ends_with_1(
     for i in range(5):
         Image.fromarray(shifted_frame(i)).save(drive / f"{i}.png")
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    assert run([command, str(toy_bundle), str(drive), str(tmp_path / "broken.mp4")]) == 1
+    rule = ["--alarm", "3of5"] if command == "watch" else []
+    assert run([command, str(toy_bundle), str(drive), str(tmp_path / "broken.mp4"), *rule]) == 1
     assert "lsood: error: expected a video" in capsys.readouterr().err
 
 

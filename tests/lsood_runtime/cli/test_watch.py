@@ -176,7 +176,7 @@ def test_watch_frame_of_another_size_is_invalid_and_the_drive_goes_on(toy_bundle
     assert run(["watch", str(toy_bundle), str(path), "--out", str(out)]) == 0
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["state"] == "invalid" for row in rows] == [False, False, True, False, False, False]
-    assert "(5, 8, 3)" in rows[2]["reason"]
+    assert "expected an image of 8x6 pixels, got 8x5" in rows[2]["reason"]
 
 
 def cut(path: Path) -> Path:
