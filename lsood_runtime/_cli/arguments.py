@@ -40,7 +40,11 @@ def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> No
     """Add the sources of frames, and how they are read."""
     parser.add_argument("files", nargs="+", metavar="FILE", help=help_text)
     parser.add_argument(
-        "--topic", action="append", default=[], metavar="NAME", help="of a recording (default: all images)"
+        "--topic",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a recording, or a pattern such as '/camera/*'; repeatable (default: all colour images)",
     )
     parser.add_argument(
         "--fps", type=positive_number, default=10.0, metavar="RATE", help="images a second, for stamps (default: 10)"

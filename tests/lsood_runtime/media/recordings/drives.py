@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_typestore
 
 from lsood_runtime._exceptions import MediaError
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.recordings.reader import read_recording
 from lsood_runtime._media.source_frame import SourceFrame
 
@@ -124,10 +125,10 @@ class Replay:
     error: str
 
 
-def replay(path: Path, topics: Sequence[str] = (), channels: str = "rgb") -> Replay:
+def replay(path: Path, topics: Sequence[str] = (), channels: str = "rgb", rules: PixelRules = AS_STATED) -> Replay:
     frames, told, error = list[SourceFrame](), list[str](), ""
     try:
-        frames.extend(read_recording(path, channels, topics, tell=told.append))
+        frames.extend(read_recording(path, channels, topics, rules, tell=told.append))
     except MediaError as raised:
         error = str(raised)
     return Replay(frames, told, error)

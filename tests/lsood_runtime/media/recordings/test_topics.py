@@ -10,6 +10,7 @@ from foxglove_schemas_protobuf.Log_pb2 import Log
 from mcap.writer import Writer
 from mcap_protobuf.schema import build_file_descriptor_set
 
+from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._media.recordings.image_message import plain_type
 from tests.lsood_runtime.media.recordings.drives import (
     IMAGE_DEFINITION,
@@ -172,6 +173,14 @@ def test_depth_topic_is_left_out_and_told_unless_it_is_named(tmp_path: Path, enc
     only = replay(path, ("/depth/*",))
     assert only.frames == []
     assert "expected images in" in only.error
+
+
+def test_depth_topic_whose_encoding_is_stated_is_read(tmp_path: Path) -> None:
+    shots = drive(6, 2)
+    got = replay(recording(tmp_path, shots, depth_channel("16UC1")), rules=PixelRules(("mono16",), grey=True, bits=16))
+    deep = [frame for frame in got.frames if frame.camera == "/depth/image_rect"]
+    assert [frame.fault for frame in deep] == ["", ""]
+    assert got.told == []
 
 
 @pytest.mark.parametrize(
