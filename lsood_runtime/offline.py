@@ -9,7 +9,7 @@ names may be added, renamed or removed here with any release, unlike those of ``
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names of the files
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
-                       :class:`PixelRules`, :data:`AS_STATED`
+                       :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :func:`printable`, :class:`CsvTable`
@@ -46,6 +46,7 @@ from lsood_runtime._bundle.sentences import (
 )
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.file_order import natural_key, natural_order
 from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files, visible
@@ -83,6 +84,7 @@ __all__ = [
     "PrecisionRecord",
     "SegmentationRecord",
     "TapRecord",
+    "colour_classes",
     "detector_sentence",
     "find_files",
     "finite_or_none",

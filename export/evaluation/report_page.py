@@ -22,21 +22,12 @@ from export.evaluation import report_tables
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
-from lsood_runtime.offline import detector_sentence, new_drives_sentence
+from lsood_runtime.offline import colour_classes, detector_sentence, new_drives_sentence
 
 _MARK = "figures.json"
 _PACKAGES = ("matplotlib", "pacmap")
 _PAGE = Path(__file__).parent / "report_page.html"
 _THUMBNAIL_WIDTH = 240
-# Okabe and Ito's colours, told apart by colour-blind readers too, then shades of them.
-_PALETTE = np.array(
-    [
-        (86, 180, 233), (213, 94, 0), (240, 228, 66), (90, 90, 90), (204, 121, 167), (0, 158, 115), (230, 159, 0),
-        (150, 110, 70), (0, 114, 178), (255, 255, 255), (120, 0, 60), (170, 200, 120), (60, 60, 160), (200, 200, 200),
-        (255, 170, 150), (0, 80, 60), (160, 140, 0), (140, 90, 200), (100, 220, 220),
-    ],
-    np.uint8,
-)  # fmt: skip
 
 
 def check_report_packages() -> None:
@@ -147,7 +138,7 @@ def _gallery(frames: Sequence[ShownFrame]) -> str:
     return "".join(
         f'<li><img alt="{escape(f"frame {frame.frame_name} of {frame.set_name}")}" src="{_jpeg(frame.image)}">'
         + (
-            f'<img alt="{escape(f"class map of {frame.frame_name}")}" src="{_jpeg(_coloured(frame.classes))}">'
+            f'<img alt="{escape(f"class map of {frame.frame_name}")}" src="{_jpeg(colour_classes(frame.classes))}">'
             if frame.classes is not None
             else ""
         )
@@ -155,11 +146,6 @@ def _gallery(frames: Sequence[ShownFrame]) -> str:
         f"p = {frame.p_value:.3f}</p></li>"
         for frame in frames
     )
-
-
-def _coloured(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    coloured: NDArray[np.uint8] = _PALETTE[classes % len(_PALETTE)]
-    return coloured
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:

@@ -125,9 +125,14 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parts", action="store_true", help="with each part's share of the score, where the detector has parts"
     )
-    parser.add_argument("--timeline", type=Path, metavar="PICTURE", help="scores over time, with threshold and alarms")
     parser.add_argument(
-        "--thumbnails", type=Path, metavar="PICTURE", help="the frames with the highest scores, one for each second"
+        "--timeline", type=Path, metavar="PICTURE", help="scores over time, with threshold and alarms, a panel a camera"
+    )
+    parser.add_argument(
+        "--thumbnails",
+        type=Path,
+        metavar="PICTURE",
+        help="the frames with the highest scores, those of a camera a second apart where the drive is long enough",
     )
     parser.add_argument(
         "--strangest", type=positive_count, default=12, metavar="K", help="number of thumbnails (default: 12)"

@@ -16,6 +16,7 @@ from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.destinations import check_destinations
 from lsood_runtime._cli.matplotlib_figure import check_picture
 from lsood_runtime._cli.rerun_file import RerunFile
+from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.stretches import Point
 from lsood_runtime._cli.thumbnails import Thumbnails
@@ -26,6 +27,7 @@ from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.stream_assessment import StreamAssessment
+from lsood_runtime._text.printable import printable
 
 
 class Outputs:
@@ -35,7 +37,7 @@ class Outputs:
     take their places, then the pictures are drawn. One that cannot be written is said on stderr and takes no other with it.
 
     Args:
-        options: with ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
+        options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
         sources: that are read; none of them is overwritten.
         monitor: whose threshold, calibration and channel order apply.
         signals: that must not cut a write in two.
@@ -55,8 +57,12 @@ class Outputs:
             check_picture(path)
         check_destinations([*options.out, *pictures, *([options.rerun] if options.rerun else [])], sources)
         self._bgr = monitor.manifest.input.channels == "bgr"
-        self._timeline = Timeline(monitor.threshold, monitor.manifest.calibration) if options.timeline else None
-        self._thumbnails = Thumbnails(options.strangest) if options.thumbnails else None
+        heading = _heading(options.bundle, monitor)
+        self._timeline = (
+            Timeline(monitor.threshold, monitor.manifest.calibration, heading) if options.timeline else None
+        )
+        crop = monitor.manifest.input.crop
+        self._thumbnails = Thumbnails(options.strangest, crop, heading) if options.thumbnails else None
         self._options, self._signals, self._added = options, signals, False
         self.failed = False
         with ExitStack() as opening:
@@ -65,6 +71,11 @@ class Outputs:
                 self._files.append(opening.enter_context(VerdictFile(path)))
             self._rerun = opening.enter_context(RerunFile(options.rerun, monitor.threshold)) if options.rerun else None
             opening.pop_all()  # from here on `__exit__` closes them, each whatever happens to the others
+
+    def name_rule(self, rule: str) -> None:
+        """Name the alarm rule in the title of the timeline."""
+        if self._timeline is not None:
+            self._timeline.rule = rule
 
     def add(self, source: SourceFrame, verdict: Assessment, row: Row, result: StreamAssessment | None) -> None:
         """Write one frame.
@@ -84,13 +95,13 @@ class Outputs:
                 file.write(row if self._options.parts else without_parts(row))
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
             if self._timeline is not None:
-                self._timeline.add(source.camera, Point(source.stamp_ns, verdict.score, verdict.state, alarm))
+                point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late)
+                self._timeline.add(source.camera, point)
             if source.image is None:
                 return
             image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
             if self._thumbnails is not None:
-                title = f"{Path(source.name).name}\nscore {verdict.score:.3f}, {verdict.state.value.replace('_', ' ')}"
-                self._thumbnails.add(source.camera, source.stamp_ns, verdict.score, title, image)
+                self._thumbnails.add(source, image, verdict)
             if self._rerun is not None:
                 self._rerun.add(source.camera, image, verdict, onset)
 
@@ -118,3 +129,13 @@ class Outputs:
             self.failed = True
             words = one_line(error) if isinstance(error, LsoodError) else f"{type(error).__name__}: {one_line(error)}"
             print(f"lsood: error: {words}", file=sys.stderr)
+
+
+def _heading(bundle: str, monitor: OoDMonitor) -> str:
+    """The bundle, its operating point and its threshold, in a line for pictures."""
+    point = monitor.manifest.operating_points[monitor.operating_point]
+    folder = shorten(printable(Path(bundle).resolve().name), 40)
+    return (
+        f"bundle {folder} ({monitor.manifest.name}), operating point {monitor.operating_point}: threshold {point.value:.4g}, "
+        f"set for {100 * point.false_alarm_rate:.3g} % false alarms"
+    )

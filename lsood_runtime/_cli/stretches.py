@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keep the scores of a camera in memory that does not grow: neighbouring frames are merged into stretches of the drive."""
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lsood_runtime._assessment import State
 
+_SAMPLES, _GAPS = 8, 64
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One frame of a timeline."""
+    """One frame of a timeline.
+
+    ``late`` is true of a late frame whatever its state.
+    """
 
     stamp_ns: int
     score: float
     state: State
     alarm: bool
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -27,6 +34,8 @@ class Stretch:
         frames: how many they are.
         ranges: lowest and highest score of the frames of each state that occurs.
         alarm: whether any of them has an alarm.
+        late: whether any of them is late.
+        sample: scores of at most 8 of the frames, evenly spaced, the first among them.
     """
 
     first_ns: int
@@ -34,6 +43,8 @@ class Stretch:
     frames: int
     ranges: dict[State, tuple[float, float]]
     alarm: bool
+    late: bool
+    sample: tuple[float, ...]
 
     def absorb(self, later: "Stretch") -> None:
         """Take in the stretch that follows."""
@@ -43,6 +54,9 @@ class Stretch:
             known = self.ranges.get(state, (low, high))
             self.ranges[state] = min(low, known[0]), max(high, known[1])
         self.alarm |= later.alarm
+        self.late |= later.late
+        both = self.sample + later.sample
+        self.sample = both if len(both) <= _SAMPLES else both[::2]
 
 
 class Stretches:
@@ -60,12 +74,23 @@ class Stretches:
             raise ValueError(f"expected an even limit of at least 2, got {limit}: neighbours are merged in pairs")
         self._limit, self._length = limit, 1
         self._stretches: list[Stretch] = []
+        self._steps: list[tuple[int, int, int]] = []
 
     def add(self, point: Point) -> None:
         """Take in the next frame."""
-        new = Stretch(point.stamp_ns, point.stamp_ns, 1, {point.state: (point.score, point.score)}, point.alarm)
+        if self._stretches:
+            self._add_step(self._stretches[-1].last_ns, point.stamp_ns)
+        new = Stretch(
+            point.stamp_ns,
+            point.stamp_ns,
+            1,
+            {point.state: (point.score, point.score)},
+            point.alarm,
+            point.late or point.state is State.LATE,
+            (point.score,),
+        )
         if self._stretches and self._stretches[-1].frames < self._length:
-            self._stretches[-1].absorb(new)
+            self._absorb_one(self._stretches[-1], new)
             return
         if len(self._stretches) == self._limit:
             for earlier, later in zip(self._stretches[::2], self._stretches[1::2], strict=True):
@@ -73,6 +98,24 @@ class Stretches:
             del self._stretches[1::2]
             self._length *= 2
         self._stretches.append(new)
+
+    def _absorb_one(self, last: Stretch, new: Stretch) -> None:
+        """Add a frame to the last stretch, and to its sample at the spacing that the sample of a whole one has."""
+        if last.frames % max(1, self._length // _SAMPLES):
+            new.sample = ()
+        last.absorb(new)
+
+    def _add_step(self, start_ns: int, end_ns: int) -> None:
+        step = abs(end_ns - start_ns), start_ns, end_ns
+        if len(self._steps) < _GAPS:
+            heapq.heappush(self._steps, step)
+        else:
+            heapq.heappushpop(self._steps, step)
+
+    @property
+    def longest_steps(self) -> list[tuple[int, int]]:
+        """The longest steps between frames one after another, 64 at most, each by the stamps of both."""
+        return sorted((start, end) for _, start, end in self._steps)
 
     def __iter__(self) -> Iterator[Stretch]:
         """From the first to the last."""

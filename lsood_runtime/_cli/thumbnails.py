@@ -1,50 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a picture of the frames with the highest scores of a drive."""
+"""Draw a picture of the frames with the highest scores of a drive, each beside its class map."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._assessment import Assessment
+from lsood_runtime._cli.elapsed import elapsed
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
+from lsood_runtime._cli.moments import Moment, Moments
+from lsood_runtime._cli.shorten import shorten
+from lsood_runtime._media.class_colours import colour_classes
+from lsood_runtime._media.source_frame import SourceFrame
 
-_APART_NS, _COLUMNS = 1_000_000_000, 4
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PIXELS, _COLUMNS, _LETTERS = 440, 4, 46
+_PAPER = np.uint8(235)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Thumbnail:
-    score: float
-    stamp_ns: int
-    camera: str
-    title: str
+class _Tile:
+    name: str
+    state: str
     image: NDArray[np.uint8]
+    classes: NDArray[np.int16] | None
 
 
 class Thumbnails:
-    """Keeps the ``count`` frames with the highest scores; of one camera's frames within a second only the highest."""
+    """Keeps the ``count`` moments with the highest scores, as :class:`~lsood_runtime._cli.moments.Moments` chooses them.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: number of pictures.
+        crop: ``(top, left, height, width)`` of the part of a frame that a class map shows; None for all of it.
+        heading: what bundle and threshold the scores belong to.
+    """
+
+    def __init__(self, count: int, crop: tuple[int, ...] | None = None, heading: str = "") -> None:
         figure_class()
-        self._count = count
-        self._thumbnails: list[_Thumbnail] = []
+        self._moments = Moments[_Tile](count)
+        self._crop, self._heading = crop, heading
+        self._first_ns: int | None = None
+        self._frames = 0
 
-    def add(self, camera: str, stamp_ns: int, score: float, title: str, image: NDArray[np.uint8]) -> None:
-        """Keep a frame, RGB, if its score is among the highest."""
-        if len(self._thumbnails) == self._count and score <= self._thumbnails[-1].score:
+    def add(self, source: SourceFrame, image: NDArray[np.uint8], verdict: Assessment) -> None:
+        """Keep a frame if its score is among the highest; ``image`` is that of the source in RGB."""
+        self._frames += 1
+        self._first_ns = source.stamp_ns if self._first_ns is None else min(self._first_ns, source.stamp_ns)
+        if not self._moments.wants(verdict.score):
             return
-        near = [m for m in self._thumbnails if m.camera == camera and abs(m.stamp_ns - stamp_ns) < _APART_NS]
-        if any(thumbnail.score >= score for thumbnail in near):
-            return
-        self._thumbnails = [thumbnail for thumbnail in self._thumbnails if thumbnail not in near]
-        self._thumbnails.append(_Thumbnail(score, stamp_ns, camera, title, image.copy()))
-        self._thumbnails.sort(key=lambda thumbnail: -thumbnail.score)
-        del self._thumbnails[self._count :]
+        small = _shrink(image)
+        classes = verdict.segmentation
+        if classes is not None and classes.ndim == 3:
+            classes = classes.argmax(axis=0)
+        tile = _Tile(
+            Path(source.name).name,
+            verdict.state.value.replace("_", " "),
+            small,
+            None if classes is None else _spread(classes, image.shape[:2], small.shape[:2], self._crop),
+        )
+        self._moments.add(Moment(verdict.score, source.camera, source.stamp_ns, tile))
 
-    @property
-    def titles(self) -> list[str]:
-        """Titles of the frames that are kept, highest score first."""
-        return [thumbnail.title for thumbnail in self._thumbnails]
+    def figure(self) -> "Figure":
+        """Draw the picture."""
+        moments, apart_ns = self._moments.chosen()
+        tiles = [moment.picture for moment in moments]
+        wide = any(tile.classes is not None for tile in tiles)
+        columns = max(1, min(_COLUMNS - wide, len(tiles)))
+        rows = -(-max(1, len(tiles)) // columns)
+        width = 4.8 if wide else 3.6
+        aspect = max((_panes(tile).shape[0] / _panes(tile).shape[1] for tile in tiles), default=0.5)
+        size = width * columns, 1.0 + rows * (min(width * aspect, 6.0) + 0.65)
+        figure = figure_class()(figsize=size, layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis in axes:
+            axis.set_axis_off()
+        for axis, moment in zip(axes, moments, strict=False):
+            axis.imshow(_panes(moment.picture))
+            axis.set_title(self._title(moment), fontsize=8, parse_math=False)
+        spacing = f"; those of a camera are at least {apart_ns / 1e9:.3g} s apart" if apart_ns else ""
+        words = f"The {len(tiles)} highest scores of {self._frames:,} frames{spacing}"
+        figure.suptitle("\n".join(filter(None, (words, self._heading))), fontsize=10, parse_math=False)
+        _add_class_legend(figure, tiles)
+        return figure
 
     def draw(self, path: Path) -> None:
         """Write the picture.
@@ -52,13 +94,60 @@ class Thumbnails:
         Raises:
             MediaError: nothing can be written there.
         """
-        columns = min(_COLUMNS, max(1, len(self._thumbnails)))
-        rows = -(-max(1, len(self._thumbnails)) // columns)
-        figure = figure_class()(figsize=(3.6 * columns, 2.6 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axis in axes:
-            axis.set_axis_off()
-        for axis, thumbnail in zip(axes, self._thumbnails, strict=False):
-            axis.imshow(thumbnail.image)
-            axis.set_title(thumbnail.title, fontsize=8, parse_math=False)
-        save_figure(figure, path)
+        save_figure(self.figure(), path)
+
+    def _title(self, moment: Moment[_Tile]) -> str:
+        when = elapsed((moment.stamp_ns - (self._first_ns or 0)) / 1e9, 3)
+        where = f"{shorten(moment.camera, 30)} at {when}"
+        score = f"score {moment.score:.4g}" if np.isfinite(moment.score) else "no score"
+        return f"{shorten(moment.picture.name, _LETTERS)}\n{where}\n{score}, {moment.picture.state}"
+
+
+def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    from PIL import Image  # comes with matplotlib
+
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    picture.thumbnail((_PIXELS, _PIXELS), Image.Resampling.BOX)
+    return np.array(picture)
+
+
+def _spread(
+    classes: NDArray[np.generic], frame: tuple[int, ...], size: tuple[int, ...], crop: tuple[int, ...] | None
+) -> NDArray[np.int16]:
+    """Lay a class map over a small picture of its frame; -1 where the network saw nothing.
+
+    Args:
+        classes: ``(h, w)``.
+        frame: rows and columns of the frame.
+        size: of the small picture.
+        crop: ``(top, left, height, width)`` of the frame that the map covers; None for all.
+    """
+    top, left, height, width = crop or (0, 0, *frame)
+    rows = np.floor(((np.arange(size[0]) + 0.5) * frame[0] / size[0] - top) * classes.shape[0] / height).astype(int)
+    columns = np.floor(((np.arange(size[1]) + 0.5) * frame[1] / size[1] - left) * classes.shape[1] / width).astype(int)
+    seen = np.logical_and.outer((rows >= 0) & (rows < classes.shape[0]), (columns >= 0) & (columns < classes.shape[1]))
+    inside = np.ix_(rows.clip(0, classes.shape[0] - 1), columns.clip(0, classes.shape[1] - 1))
+    return np.where(seen, classes[inside].astype(np.int16), np.int16(-1))
+
+
+def _panes(tile: _Tile) -> NDArray[np.uint8]:
+    """The frame, and its class map beside it where there is one."""
+    if tile.classes is None:
+        return tile.image
+    coloured = np.where((tile.classes < 0)[..., None], _PAPER, colour_classes(tile.classes))
+    return np.hstack([tile.image, coloured])
+
+
+def _add_class_legend(figure: "Figure", tiles: list[_Tile]) -> None:
+    from matplotlib.patches import Patch
+
+    maps = [tile.classes for tile in tiles if tile.classes is not None]
+    shown = np.unique(np.concatenate([classes.ravel() for classes in maps])) if maps else np.empty(0, np.int16)
+    present = shown[shown >= 0]
+    if len(present):
+        colours = colour_classes(present[None])[0] / 255
+        handles = [
+            Patch(facecolor=tuple(colour), edgecolor="#888888", label=f"class {number}")
+            for number, colour in zip(present, colours, strict=True)
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=10, fontsize=8, frameon=False)

@@ -1,92 +1,128 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw a picture of the scores of a drive over time."""
 
-from collections import defaultdict
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lsood_runtime._assessment import State
 from lsood_runtime._bundle.records import CalibrationRecord
+from lsood_runtime._cli.elapsed import DriveTime, describe_start
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
+from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._cli.stretches import Point, Stretches
+from lsood_runtime._cli.timeline_columns import find_columns, find_gaps
+from lsood_runtime._cli.timeline_panel import Panel, ScoreRange, draw_panel
 from lsood_runtime._exceptions import MediaError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
 
-_HEADROOM = 4
-_COLOURS = {State.OK: "#2a6fbb", State.OUT_OF_DISTRIBUTION: "#d1495b", State.INVALID: "#111111", State.LATE: "#e3a008"}
+_TALLEST_IN = 200
+
+
+@dataclass(slots=True)
+class _Camera:
+    stretches: Stretches = field(default_factory=Stretches)
+    states: Counter[State] = field(default_factory=Counter)
+    frames: int = 0
+    late: int = 0
+    alarms: int = 0
+    alarmed: bool = False
+
+    def add(self, point: Point) -> None:
+        self.stretches.add(point)
+        self.states[point.state] += 1
+        self.frames += 1
+        self.late += point.late or point.state is State.LATE
+        self.alarms += point.alarm and not self.alarmed
+        self.alarmed = point.alarm
+
+    def __str__(self) -> str:
+        counts = {
+            "out of distribution": self.states[State.OUT_OF_DISTRIBUTION],
+            "invalid": self.states[State.INVALID],
+            "late": self.late,
+            "alarm" if self.alarms == 1 else "alarms": self.alarms,
+        }
+        words = [f"{count:,} {what}" for what, count in counts.items() if count]
+        return ", ".join([f"{self.frames:,} frame{'s' * (self.frames != 1)}", *words])
 
 
 class Timeline:
-    """Collects the scores of each camera and draws them over time, with the threshold and the alarms.
+    """Collects the scores of each camera and draws them over time, one panel a camera, with the threshold and the alarms.
 
-    Beyond some thousand frames a camera neighbours are merged, so that memory does not grow with the drive.
+    Beyond some thousand frames a camera neighbours are merged, so that memory does not grow with the drive. A drive of more
+    frames than the picture has columns is drawn as the range and the median of the frames in each column.
+
+    Args:
+        threshold: of the scores.
+        calibration: whose median score sets the scale: scores further from the threshold than four times the distance between
+            both are drawn at the edge, as triangles.
+        heading: the bundle and the operating point.
+
+    Attributes:
+        rule: the alarm rule, for the title; empty where frames are scored each on its own.
     """
 
-    def __init__(self, threshold: float, calibration: CalibrationRecord) -> None:
+    def __init__(self, threshold: float, calibration: CalibrationRecord, heading: str = "") -> None:
         figure_class()
-        self._threshold = threshold
+        self._threshold, self._heading, self.rule = threshold, heading, ""
         self._median = calibration.scores[len(calibration.scores) // 2]
-        self._cameras: dict[str, Stretches] = defaultdict(Stretches)
+        self._cameras: dict[str, _Camera] = {}
 
     def add(self, camera: str, point: Point) -> None:
         """Take in the next frame of a camera."""
-        self._cameras[camera].add(point)
+        self._cameras.setdefault(camera, _Camera()).add(point)
 
     def draw(self, path: Path) -> None:
         """Write the picture.
 
         Raises:
-            MediaError: nothing can be written there.
+            MediaError: nothing can be written there, or there is no frame.
         """
         if not self._cameras:
             raise MediaError(f"expected at least one frame to draw {path}, got none: check the sources")
-        figure = figure_class()(figsize=(12, 1 + 2.4 * len(self._cameras)), layout="constrained")
-        axes = figure.subplots(len(self._cameras), 1, squeeze=False, sharex=True)[:, 0]
-        first = min(next(iter(stretches)).first_ns for stretches in self._cameras.values())
-        for axis, (camera, stretches) in zip(axes, self._cameras.items(), strict=True):
-            self._draw_camera(axis, camera, stretches, first)
-        axes[-1].set_xlabel("seconds from the first frame")
-        save_figure(figure, path)
+        save_figure(self.figure(), path)
 
-    def _draw_camera(self, axis: "Axes", camera: str, stretches: Stretches, first: int) -> None:
-        seconds = np.array([(stretch.first_ns - first) / 1e9 for stretch in stretches])
-        ends = np.array([(stretch.last_ns - first) / 1e9 for stretch in stretches])
-        lows = np.array([min(low for low, _ in stretch.ranges.values()) for stretch in stretches])
-        highs = np.array([max(high for _, high in stretch.ranges.values()) for stretch in stretches])
-        # A shift can score a thousand times the threshold: what lies beyond is drawn at the edge, as a triangle.
-        top = self._threshold + _HEADROOM * abs(self._threshold - self._median)
-        axis.set_ylim(min(self._median - abs(self._threshold - self._median), lows.min()), top)
-        for line in (lows, highs):
-            axis.plot(
-                seconds, np.minimum(np.nan_to_num(line, posinf=top), top), color="#b8c4d0", linewidth=0.8, zorder=1
-            )
-        for state, colour in _COLOURS.items():
-            shown = [
-                (when, score)
-                for when, stretch in zip(seconds, stretches, strict=True)
-                for score in sorted(set(stretch.ranges.get(state, ())))
-            ]
-            when, scores = np.array(shown).reshape(-1, 2).T
-            inside = scores <= top
-            label = state.value.replace("_", " ") if shown else None
-            axis.scatter(when[inside], scores[inside], s=9, color=colour, zorder=2, label=label)
-            axis.scatter(
-                when[~inside], np.full((~inside).sum(), top), s=22, marker="^", color=colour, zorder=3, clip_on=False
-            )
-        axis.axhline(self._threshold, color="#d1495b", linewidth=1, linestyle="--", label="threshold")
-        step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else 1.0
-        for start, end in alarm_spans([stretch.alarm for stretch in stretches]):
-            axis.axvspan(seconds[start], max(ends[end], seconds[end] + step), color="#d1495b", alpha=0.15, linewidth=0)
-        axis.set_title(camera, loc="left", fontsize=10, parse_math=False)
-        axis.set_ylabel("score")
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
+    def figure(self) -> "Figure":
+        """Draw the picture; there is at least one frame."""
+        cameras = self._cameras.values()
+        time = DriveTime(
+            stamp for camera in cameras for stretch in camera.stretches for stamp in (stretch.first_ns, stretch.last_ns)
+        )
+        gaps = [find_gaps(camera.stretches) for camera in cameras]
+        columns = [find_columns(camera.stretches, own, time) for camera, own in zip(cameras, gaps, strict=True)]
+        scores = ScoreRange.of(self._threshold, self._median, columns)
+        height = min(2.2, _TALLEST_IN / len(self._cameras))
+        figure = figure_class()(figsize=(12, 1.5 + height * len(self._cameras)), layout="constrained")
+        axes = figure.subplots(len(self._cameras), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+        handles: dict[str, Artist] = {}
+        for axis, (name, camera), own in zip(axes, self._cameras.items(), columns, strict=True):
+            panel = Panel(f"{shorten(name, 60)}: {camera}", own, camera.stretches, time)
+            handles |= draw_panel(axis, panel, scores)
+        self._finish(figure, time, handles)
+        return figure
 
-
-def alarm_spans(alarms: list[bool]) -> list[tuple[int, int]]:
-    """First and last index of each run of true values."""
-    flags = np.diff([0, *map(int, alarms), 0])
-    return list(zip(np.flatnonzero(flags == 1).tolist(), (np.flatnonzero(flags == -1) - 1).tolist(), strict=True))
+    def _finish(self, figure: "Figure", time: DriveTime, handles: "dict[str, Artist]") -> None:
+        axis = figure.axes[-1]
+        places, texts = time.ticks()
+        axis.set_xticks(places, texts)
+        margin = time.end * 0.01 or 1.0
+        axis.set_xlim(-margin, time.end + margin)
+        start = describe_start(time.first_ns)
+        axis.set_xlabel("time from the first frame" + (f" ({start})" if start else ""))
+        figure.supylabel("score", fontsize=10)
+        alarm = f"alarm {self.rule}" if self.rule else ""
+        title = "\n".join(filter(None, (self._heading, alarm))) or "scores"
+        figure.suptitle(title, fontsize=10, parse_math=False)
+        figure.legend(
+            handles=list(handles.values()),
+            labels=list(handles),
+            loc="outside lower center",
+            ncols=5,
+            fontsize=8,
+            frameon=False,
+        )

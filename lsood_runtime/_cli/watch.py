@@ -100,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
     ):
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
         stream = monitor.stream(rule.policy, frozen_after_s=options.frozen_after)
+        outputs.name_rule(str(rule.policy))
         print(
             f"watching {len(sources)} sources; an alarm comes at most {rule.delay_frames} out-of-distribution frames after a "
             f"shift ({rule.delay_s:.2g} s)\n"
