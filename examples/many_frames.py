@@ -147,11 +147,12 @@ def write_features(path: Path, world: SimulatedEntropies, count: int, network_sh
         waiting = waiting[len(span) :]
 
 
-def rows_of(path: Path) -> Iterator[Rows]:
-    """All features of a folder, file by file."""
+def rows_of(path: Path, count: int) -> Iterator[Rows]:
+    """The first features of a folder, file by file."""
     folder = FeatureFolder.open(path)
-    for number in range(len(folder.spans)):
-        yield folder.read(number, str(FeatureKey.entropy()))
+    for number, span in enumerate(folder.spans):
+        if span.start < count:
+            yield folder.read(number, str(FeatureKey.entropy()))[: count - span.start]
 
 
 @dataclass(frozen=True)
@@ -185,12 +186,12 @@ def run_measured(command: list[str]) -> Cost:
     return Cost(seconds, time.monotonic() - started, peak / 1024)
 
 
-def full_scores(path: Path, rows: Rows, bandwidth: float) -> NDArray[np.float64]:
-    """Minus the log of the full sum over all frames of a folder, but for a constant."""
-    mean = next(rows_of(path)).mean(axis=0)
+def full_scores(path: Path, fitted: int, rows: Rows, bandwidth: float) -> NDArray[np.float64]:
+    """Minus the log of the full sum over the first frames of a folder, but for a constant."""
+    mean = next(rows_of(path, fitted)).mean(axis=0)
     centred = rows - mean
     own, sums = (centred.astype(np.float64) ** 2).sum(axis=1), np.full(len(rows), -np.inf)
-    for points in rows_of(path):
+    for points in rows_of(path, fitted):
         block = points - mean
         squared = own[:, None] + (block.astype(np.float64) ** 2).sum(axis=1) - 2 * (centred @ block.T)
         sums = np.logaddexp(sums, logsumexp(-squared / (2 * bandwidth**2), axis=1))
@@ -214,7 +215,7 @@ class Fidelity:
     verdicts: float
 
 
-def compare(bundle: Path, features: Path, world: SimulatedEntropies) -> Fidelity:
+def compare(bundle: Path, features: Path, fitted: int, world: SimulatedEntropies) -> Fidelity:
     """Score frames of new drives and shifted ones by the graph behind the entropies, and by the full sum."""
     new, moved = world.test_frames()
     rows = np.concatenate([new, moved])
@@ -229,7 +230,7 @@ def compare(bundle: Path, features: Path, world: SimulatedEntropies) -> Fidelity
         started = time.thread_time()
         (scores[i],) = session.run(["score"], {"entropy": rows[i : i + 1]})[0]
         times.append(time.thread_time() - started)
-    exact = full_scores(features, rows, read_manifest(bundle).detector.parameters["bandwidth"])
+    exact = full_scores(features, fitted, rows, read_manifest(bundle).detector.parameters["bandwidth"])
     flagged = [values > np.quantile(values[: len(new)], 0.95) for values in (scores, exact)]
     return Fidelity(
         milliseconds=1000 * float(np.median(times[:_TIMED])),
@@ -241,7 +242,11 @@ def compare(bundle: Path, features: Path, world: SimulatedEntropies) -> Fidelity
 
 def measure_row(folder: Path, monitor: Path, detector: str, kind: str, count: int) -> str:
     """One row of the table."""
-    world, features, out = SimulatedEntropies(even=kind == "even"), folder / f"{kind}-{count}", folder / "calibrated"
+    world, features, out = (
+        SimulatedEntropies(even=kind == "even"),
+        folder / f"{detector}-{kind}-{count}",
+        folder / f"{detector}-{kind}-{count}-bundle",
+    )
     write_features(features, world, count, read_manifest(monitor).network_sha256)
     last = max(count // PER_DRIVE // 10, 2)
     held = [f"{drive:05d}" for drive in range(-(-count // PER_DRIVE) - last, -(-count // PER_DRIVE))]
@@ -252,9 +257,10 @@ def measure_row(folder: Path, monitor: Path, detector: str, kind: str, count: in
             *("--overwrite", "--out", str(out)),
         ]
     )
-    fidelity = compare(out, features, world) if detector == "kde" else None
-    network = ("segmentation.onnx", "evaluation.onnx", "weights.bin")
-    size = sum(path.stat().st_size for path in out.iterdir() if path.name not in network) / 1e6
+    fidelity = compare(out, features, count - last * PER_DRIVE, world) if detector == "kde" else None
+    elsewhere = ("segmentation.onnx", "evaluation.onnx", "weights.bin", "detector.onnx")
+    size = sum(path.stat().st_size for path in out.iterdir() if path.name not in elsewhere)
+    size += onnx.load(out / "detector.onnx").ByteSize()  # with its weights, which lie beside the network's
     measured = ["", "", "", ""]
     if fidelity is not None:
         measured = [
@@ -264,7 +270,15 @@ def measure_row(folder: Path, monitor: Path, detector: str, kind: str, count: in
             f"{fidelity.verdicts:.4f}",
         ]
     shutil.rmtree(features)
-    cells = [detector, kind, f"{count:,}", f"{cost.seconds:.0f}", f"{cost.wall:.0f}", f"{cost.peak:.0f}", f"{size:.1f}"]
+    cells = [
+        detector,
+        kind,
+        f"{count:,}",
+        f"{cost.seconds:.0f}",
+        f"{cost.wall:.0f}",
+        f"{cost.peak:.0f}",
+        f"{size / 1e6:.1f}",
+    ]
     return "| " + " | ".join([*cells, *measured]) + " |"
 
 

@@ -42,7 +42,7 @@ from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
 
-_BLOCK = 256
+_BLOCK = 16
 _COMPARED = 2048
 """Frames on which graph and detector are compared, at most."""
 
@@ -217,7 +217,7 @@ def _check_agreement(monitor: CalibratedMonitor, features: StoredFeatures) -> No
     count = len(rows[detector.keys[0]])
     names = [value.name for value in session.get_outputs()]
     got = []
-    for start in range(0, count, _BLOCK):  # a density holds every point against every frame of a block
+    for start in range(0, count, _BLOCK):  # a density holds points against every frame of a block
         block = {str(key): rows[key][start : start + _BLOCK] for key in detector.keys}
         given = dict(zip(names, session.run(names, block), strict=True))
         got.append(np.column_stack([given["score"], given["parts"] if "parts" in given else given["score"]]))

@@ -7,13 +7,12 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.errors import UsageError
 from export.features.folder import CHUNK, FeatureFolder, FolderContents, frames_digest
-from export.features.frames import Features
+from export.features.frames import Features, FrameFeatures
 from export.frames.files import FrameFiles
 from export.reporter import Reporter
 from lsood_runtime.offline import AS_STATED, PixelRules
@@ -97,20 +96,23 @@ class _Measuring:
     def __init__(self, folder: FeatureFolder, graphs: EvaluationGraphs, files: FrameFiles) -> None:
         self.folder, self.graphs, self.files = folder, graphs, files
         self.drawn = 0
+        self.rows: list[tuple[str, FrameFeatures]] = []
 
     def run(self, numbers: Sequence[int], reporter: Reporter, total: int) -> None:
-        indices = (i for number in numbers for i in self.folder.spans[number])
-        frames = iter(reporter.progress(indices, "calibrating", total))
-        for number in numbers:
-            self.file(number, frames)
+        frames = ((number, i) for number in numbers for i in self.folder.spans[number])
+        for number, i in reporter.progress(frames, "calibrating", total):
+            self.frame(number, i)
         self.graphs.skip(len(self.files) - self.drawn)
 
-    def file(self, number: int, frames: Iterator[int]) -> None:
+    def frame(self, number: int, index: int) -> None:
+        """Measure a frame; the last one of a file writes the file."""
         span = self.folder.spans[number]
-        self.graphs.skip(span.start - self.drawn)
-        named = ((str(self.files.paths[i]), self.files[i]) for i in islice(frames, len(span)))
-        self.folder.write(number, Features.collect(measure(self.graphs, named)))
-        self.drawn = span.stop
+        self.graphs.skip(index - self.drawn)
+        self.rows += measure(self.graphs, [(str(self.files.paths[index]), self.files[index])])
+        self.drawn = index + 1
+        if self.drawn == span.stop:
+            self.folder.write(number, Features.collect(self.rows))
+            self.rows = []
 
 
 _own: list[_Measuring] = []
@@ -125,8 +127,10 @@ def _set_up(folder: FeatureFolder, options: MeasuringOptions, threads: int) -> N
 
 def _measure_file(number: int) -> int:
     (own,) = _own
-    own.file(number, iter(own.folder.spans[number]))
-    return len(own.folder.spans[number])
+    span = own.folder.spans[number]
+    for index in span:
+        own.frame(number, index)
+    return len(span)
 
 
 def _in_processes(

@@ -17,7 +17,7 @@ from scipy.special import logsumexp
 from export.detectors.density_codes import CodeLayout
 from export.features.rows import RowBlocks
 
-CANDIDATES = 256
+CANDIDATES = 128
 """Points whose terms are computed from all bytes."""
 
 _NUMBERS = 2**20

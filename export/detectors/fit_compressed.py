@@ -122,7 +122,7 @@ class _Frame:
         """Coordinates ``(N, r)`` of rows, their squared norms and the part of these along the directions."""
         centred = rows - self.mean
         coordinates = centred @ self._dual.T
-        along = centred @ self._basis.T
+        along = coordinates @ (self._basis @ self._basis.T)
         return coordinates, (centred**2).sum(axis=1), np.einsum("nr,nr->n", coordinates, along)
 
 

@@ -20,13 +20,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from export.detectors.compressed_density import CompressedDensity
 from export.detectors.density_graph import density_operators
 from export.detectors.fit_compressed import fit_compressed, fold_numbers
+from export.detectors.full_density import left_out_densities
 from export.detectors.onnx_operators import gaussian_log_density
 from export.features.rows import RowBlocks
+from export.frames.evenly_spaced import evenly_spaced
 
 EXACT_NUMBERS = 2_500_000
 """Numbers (points times dimensions) above which a density is compressed: 20 MB in float64."""
 
-_BLOCK = 256
+_NUMBERS = 2**18
+"""Distances that are held at a time."""
+
+_QUERIES = 2048
+"""Points by which a bandwidth is chosen, at most."""
+
 _GRID = 2.0 ** np.arange(-4, 3.01, 0.25)
 
 
@@ -74,9 +81,10 @@ class ExactKernelDensity(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """Log-density of each row of ``X``, ``(M, D)``; ``(M,)`` float64, nats; higher = closer to the training points."""
         check_is_fitted(self)
         rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False)
+        size = max(_NUMBERS // len(self.points_), 1)
         blocks = [
-            _log_density(cdist(rows[i : i + _BLOCK], self.points_, "sqeuclidean"), self.bandwidth_, rows.shape[1])
-            for i in range(0, len(rows), _BLOCK)
+            _log_density(cdist(rows[i : i + size], self.points_, "sqeuclidean"), self.bandwidth_, rows.shape[1])
+            for i in range(0, len(rows), size)
         ]
         return np.concatenate(blocks)
 
@@ -199,7 +207,7 @@ def _spread(rows: RowBlocks) -> float:
 
 
 def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Sequence[str] | None = None) -> float:
-    """Choose the bandwidth of highest held-out likelihood over contiguous blocks.
+    """Choose the bandwidth of highest held-out likelihood over contiguous blocks, of up to 2,048 evenly spaced points.
 
     Args:
         points: ``(N, D)`` in the order in which they were recorded.
@@ -212,24 +220,16 @@ def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Se
     Raises:
         ValueError: too few points for the folds, or points that all coincide.
     """
-    count, dimensions = points.shape
+    count = len(points)
     candidates = _candidates(points, folds)
     fold = fold_numbers(count, folds, groups)
-    total = np.zeros(len(candidates))
-    for i in range(0, count, _BLOCK):  # N x N distances at once would not fit for a day of frames
-        rows = slice(i, i + _BLOCK)
-        squared, same = cdist(points[rows], points, "sqeuclidean"), fold[rows, None] == fold
-        squared[same] = np.inf
-        others = count - same.sum(axis=1)
-        total += [_log_density(squared, bandwidth, dimensions, others).sum() for bandwidth in candidates]
-    return float(candidates[np.argmax(total)])
+    places = evenly_spaced(np.arange(count), _QUERIES)
+    densities, _ = left_out_densities(RowBlocks.of(points), points.mean(axis=0), places, fold, candidates)
+    return float(candidates[np.argmax(densities.sum(axis=0))])
 
 
-def _log_density(
-    squared: NDArray[np.float64], bandwidth: float, dimensions: int, count: int | NDArray[np.integer] | None = None
-) -> NDArray[np.float64]:
-    """Log-densities ``(M,)`` of ``(M, N)`` squared distances; ``count`` says how many of a row are finite."""
-    number = squared.shape[1] if count is None else count
-    constant = np.log(number) + dimensions / 2 * np.log(2 * np.pi * bandwidth**2)
+def _log_density(squared: NDArray[np.float64], bandwidth: float, dimensions: int) -> NDArray[np.float64]:
+    """Log-densities ``(M,)`` of ``(M, N)`` squared distances."""
+    constant = np.log(squared.shape[1]) + dimensions / 2 * np.log(2 * np.pi * bandwidth**2)
     result: NDArray[np.float64] = logsumexp(-squared / (2 * bandwidth**2), axis=1) - constant
     return result

@@ -188,13 +188,17 @@ class FeatureFolder:
         """Names of all frames."""
         return [str(name) for i in range(len(self.spans)) for name in self.read(i, _NAMES)]
 
+    def rows(self) -> StoredFeatures:
+        """Each feature of all frames, read when rows are asked for."""
+        return {FeatureKey.parse(name): FolderRows([self], name, width) for name, width in self.widths().items()}
+
     def in_memory(self) -> Features:
         """The features of all frames, read."""
         numbers = range(len(self.spans))
         return Features(
             np.concatenate([self.read(i, _NAMES) for i in numbers]),
             np.concatenate([self.read(i, _SCORE) for i in numbers]),
-            {FeatureKey.parse(name): FolderRows([self], name, width)[:] for name, width in self.widths().items()},
+            {key: rows[:] for key, rows in self.rows().items()},
         )
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage ``calibrate``: fit detector and thresholds to the features that the network's graph gives."""
 
+import tempfile
+from pathlib import Path
+
 from export.calibration.calibrate import calibrate
 from export.calibration.calibrated_monitor import CalibratedMonitor
-from export.detectors.fitted import FeatureRows
-from export.frames.files import FrameFiles
+from export.features.folder import CHUNK, FeatureFolder, FolderContents
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.measure import NetworkFeatures
 from export.pipeline.resolve import ExportInputs
@@ -29,10 +31,12 @@ def calibrate_monitor(
     options, keys = inputs.options, sampled.choice.keys
     measure = NetworkFeatures(sampled, converted, keys, options.neighbors)
 
-    def measured(files: FrameFiles, what: str) -> FeatureRows:
-        return measure.of(files, range(len(files)), what, reporter)
-
-    ind = measured(inputs.frames, "calibrating")
-    ood = None if inputs.ood is None else measured(inputs.ood, "out of distribution")
-    calibration = calibrate(ind, inputs.split, options.calibration, sampled.choice, ood, inputs.warnings)
+    out, frames, ood_frames = options.out.absolute(), inputs.frames, inputs.ood
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.features.", dir=out.parent) as path:
+        folder = FeatureFolder.begin(Path(path), FolderContents("", "", len(frames), "", CHUNK))
+        ind = measure.into(folder, frames, "calibrating", reporter)
+        ood = None
+        if ood_frames is not None:
+            ood = measure.of(ood_frames, range(len(ood_frames)), "out of distribution", reporter)
+        calibration = calibrate(ind, inputs.split, options.calibration, sampled.choice, ood, inputs.warnings)
     return CalibratedMonitor.around(converted.evaluation, calibration, options.neighbors)

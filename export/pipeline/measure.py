@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.detectors.fitted import FeatureRows
+from export.features.folder import FeatureFolder
+from export.features.frames import Features, FrameFeatures
 from export.features.key import LATENT_SAMPLES, FeatureKey
+from export.features.rows import StoredFeatures
 from export.frames.files import FrameFiles
 from export.graphs.detector import entropy_graph, inputs_of
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes, with_outputs
@@ -64,3 +67,14 @@ class NetworkFeatures:
                     rows[key] = np.empty((len(indices), len(values)), np.float32)
                 rows[key][i] = values
         return rows
+
+    def into(self, folder: FeatureFolder, files: FrameFiles, what: str, reporter: Reporter) -> StoredFeatures:
+        """``(N, D)`` float32 of each feature of all frames, in the files of an empty folder; a block of them is in memory."""
+        rows: list[tuple[str, FrameFeatures]] = []
+        number, spans = 0, folder.spans
+        for i in reporter.progress(range(len(files)), what, len(files)):
+            rows.append((str(files.paths[i]), FrameFeatures(0.0, self(files[i])[0], None)))
+            if i + 1 == spans[number].stop:
+                folder.write(number, Features.collect(rows))
+                number, rows = number + 1, []
+        return folder.rows()

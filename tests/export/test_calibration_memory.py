@@ -56,6 +56,7 @@ def peak_of(bundle: Path, features: Path, out: Path, detector: str) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("detector", ["fused", "mahalanobis", "kde"])
 def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
     bundle: Path, tmp_path: Path, detector: str
@@ -69,7 +70,7 @@ def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
 
 
 @pytest.mark.slow
-def test_measure_into_folder_of_more_frames_takes_the_same_memory(
+def test_measure_into_folder_of_more_frames_holds_their_paths_alone(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measured_folder, "CHUNK", 16)
@@ -83,4 +84,4 @@ def test_measure_into_folder_of_more_frames_takes_the_same_memory(
         measure_into_folder(folder, graphs, files, options, SILENT)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] <= 1.05 * peaks[1]
+    assert peaks[2] - peaks[1] < 512 * (160 - 16)
