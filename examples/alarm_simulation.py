@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("bundle", help="for the layout of its manifest")
     parser.add_argument("--drives", type=int, default=140, help="over all conditions of a rule (default: %(default)s)")
     parser.add_argument("--rules", nargs="+", default=["1/h", "3of5", "duration:0.45", "cusum:0.5h@10"])
+    parser.add_argument("--clocks", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
     parser.add_argument("--calibration", type=int, default=400, help="frames of a calibration (default: %(default)s)")
     parser.add_argument(
         "--together", type=int, nargs="+", default=[1, 8], help="frames that are worth one (default: 1 8)"
@@ -220,8 +221,9 @@ def main() -> None:
                 stated = expected_false_alarms(policy, typical, frames_per_second=FRAMES_PER_SECOND)
             delay_frames = policy.delay_frames(typical.calibration, FRAMES_PER_SECOND)
             shifted_s = 20.0 + 3 * delay_frames / FRAMES_PER_SECOND
-            for i, (condition, words) in enumerate(tqdm(CONDITIONS.items(), desc=f"{rule} {independent}")):
-                rng = np.random.default_rng([options.seed, together, i])
+            for condition in tqdm(options.clocks, desc=f"{rule} {independent}"):
+                words = CONDITIONS[condition]
+                rng = np.random.default_rng([options.seed, together, list(CONDITIONS).index(condition)])
                 row = Row()
                 for _ in range(math.ceil(options.drives / len(CONDITIONS))):
                     known = scores(options.calibration, together, rng)

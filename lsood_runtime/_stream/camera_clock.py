@@ -99,9 +99,10 @@ class CameraClock:
         if not ahead:
             self._steps_back.append(index)
         if often:
-            current.skip_to(stamp_ns, interval_ns)
-            self._see(current, index)
-            return current, History.CONTINUES, f"expected stamps of one clock, got {stamp_ns} ns: the clock goes back"
+            fault = f"expected stamps of one clock, got {stamp_ns} ns: the clock goes back"
+            sequence = self._begin(stamp_ns, index, keep=True)
+            sequence.distrust()
+            return sequence, History.CONTINUES, fault
         self._count_interval(stamp_ns - current.latest_ns)
         return self._begin(stamp_ns, index), History.AFTER_GAP if ahead else History.AFTER_STEP, None
 
@@ -119,10 +120,10 @@ class CameraClock:
         self._see(self.sequences[0], index)
         return self.sequences[0]
 
-    def _begin(self, stamp_ns: int, index: int) -> Sequence:
-        """Begin a sequence, with the alarm of the last one where that stands."""
+    def _begin(self, stamp_ns: int, index: int, *, keep: bool = False) -> Sequence:
+        """Begin a sequence, with the evidence of the last one where that has an alarm, or is to be kept."""
         sequence = Sequence(self._start(), stamp_ns)
-        if self.sequences and self.sequences[0].alarmed:
+        if self.sequences and (keep or self.sequences[0].alarmed):
             self._hand_over(self.sequences[0], sequence)
         self.sequences.insert(0, sequence)
         sequence.seen = index
@@ -131,7 +132,7 @@ class CameraClock:
 
     def _hand_over(self, giving: Sequence, taking: Sequence) -> None:
         taking.alarm, giving.alarm = giving.alarm, self._start()
-        taking.alarmed, giving.alarmed = True, False
+        taking.alarmed, giving.alarmed = giving.alarmed, False
         taking.set_time(giving.time_ns + self.interval_ns)
 
     def _count_interval(self, interval_ns: int) -> None:

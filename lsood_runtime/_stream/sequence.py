@@ -80,6 +80,10 @@ class Sequence:
         self.latest_ns = self.previous_ns = stamp_ns
         self._behind = self._ahead_ns = 0
 
+    def distrust(self) -> None:
+        """Take the next stamp that is not later for a clock that goes back, since this sequence began with one."""
+        self._not_later = _NOT_LATER - 1
+
     def set_time(self, time_ns: int) -> None:
         """Go over to the observed time of another sequence, whose alarm this one takes over."""
         self.image.since_ns += time_ns - self.time_ns

@@ -270,7 +270,7 @@ def test_watch_missing_package_names_the_extra(
 def test_watch_rerun_writes_a_recording(toy_bundle: Path, tmp_path: Path) -> None:
     pytest.importorskip("rerun", reason="the rerun extra is large and not among the development packages")
     path, out = write_recording(tmp_path, "mcap file", drive(2, 3)), tmp_path / "drive.rrd"
-    assert run(["watch", str(toy_bundle), str(path), "--rerun", str(out)]) == 1
+    assert run(["watch", str(toy_bundle), str(path), "--alarm", "3of5", "--rerun", str(out)]) == 1
     assert out.read_bytes()[:3] == b"RRF"
     assert out.stat().st_size > 5_000
 

@@ -167,6 +167,24 @@ def test_stream_clock_that_works_again_is_valid_again() -> None:
     assert not results[-1].alarm
 
 
+@given(
+    first=st.lists(st.integers(-90, -5), min_size=1, max_size=4),
+    second=st.lists(st.integers(-90, -5), min_size=1, max_size=4),
+)
+def test_stream_two_publishers_whose_clocks_were_set_are_valid_again(first: list[int], second: list[int]) -> None:
+    """Each steps back a few times within ten frames; ten frames later both clocks run, and so do both alarms."""
+    drive, offsets = [], [0, 2000]
+    for i in range(60):
+        for publisher, steps in enumerate((first, second)):
+            if 20 <= i < 20 + len(steps):
+                offsets[publisher] += steps[i - 20]
+            drive.append((EPOCH + i * TENTH + offsets[publisher] * SECOND, i >= 50))
+    results = play(KOfN(3, 5), drive)
+    assert not any(result.verdict.state is State.INVALID for result in results[2 * 26 :])
+    assert not any(alarms(results)[2 * 32 : 100])
+    assert alarms(results).index(True, 2 * 32) <= 100 + 2 * 3
+
+
 @pytest.mark.parametrize("step", [-0.9, -0.5, -2.0, 3600.0])
 def test_stream_one_step_of_the_clock_costs_a_duration_one_window_at_most(step: float) -> None:
     stamps = [EPOCH + i * TENTH + (round(step * SECOND) if i >= 8 else 0) for i in range(40)]
