@@ -37,7 +37,7 @@ class FalseAlarms:
     """Simulated alarms on in-distribution frames.
 
     Attributes:
-        per_hour: expected number, on average over calibrations.
+        per_hour: expected number, were the calibration exact, so that p-values of these frames are uniform.
         low: the rate lies from here to ``high`` for nine of ten calibrations of as many frames, worth as many independent
             ones.
         high: the upper end: the rate of an unlucky calibration, whose threshold is too low by chance, and whose frames
@@ -77,8 +77,8 @@ class FalseAlarms:
                 "simulation"
             )
         return (
-            f"{self.per_hour:.3g} {rate} are expected, {self.low:.3g} to {self.high:.3g} for nine of ten calibrations of "
-            f"{worth}, on drives like these and where frames resemble each other as these do"
+            f"{self.per_hour:.3g} {rate} are expected of an exact threshold, {self.low:.3g} to {self.high:.3g} for nine of ten "
+            f"calibrations of {worth}, on drives like these and where frames resemble each other as these do"
         )
 
 

@@ -130,7 +130,8 @@ def test_choose_alarm_impossible_rate_gives_the_longest_window_and_says_so() -> 
 def test_false_alarms_sentence_has_the_interval() -> None:
     found = FalseAlarms(2.0, 0.5, 9.0, 10, 100, 2, 0.1, 30.0, 400, 200.0)
     assert str(found).startswith(
-        "2 false alarms an hour at 30 frames/s are expected, 0.5 to 9 for nine of ten calibrations of 400 frames worth 200 "
+        "2 false alarms an hour at 30 frames/s are expected of an exact threshold, 0.5 to 9 for nine of ten calibrations of "
+        "400 frames worth 200 "
     )
 
 
