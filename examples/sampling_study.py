@@ -170,6 +170,8 @@ def table(judged: Judged, tap: str, masks: Masks, samples: Sequence[int]) -> Ite
     for name, count, readings in rows(tap, masks, samples):
         if not all(reading in judged.fit for reading in readings):
             continue  # no b x b means under the network's own masks, or of a smaller map
+        if not any(np.ptp(judged.fit[reading], axis=0).any() for reading in readings):
+            continue  # no deviations of a layer of one cell
         ind, ood = score(judged, readings)
         resampled = areas(ind, ood[hurting], clean_counts, counts)
         value = auroc(ind, ood[hurting])

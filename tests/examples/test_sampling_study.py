@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from export.checkpoint.load import load_checkpoint
+from export.evaluation.draws import Draws
 from export.layers.preprocessing import Preprocessing
 from tests.conftest import FRAME_SIZE, INPUT_SIZE, save_checkpoint, small_network, write_scenes
 from tests.paths import EXAMPLES
@@ -143,6 +144,29 @@ def test_sampling_study_of_scenes_prints_a_table_for_each_tap_and_masks(
     ], "what is not sampled does not depend on the masks"
     assert output.count("mutual information") == 2
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_table_of_a_layer_of_one_cell_has_no_row_of_its_deviations(
+    import_example: Callable[[str], ModuleType],
+) -> None:
+    study, features = import_example("sampling_study"), import_example("sampling_features")
+    rng = np.random.default_rng(0)
+    own = features.Masks()
+    varying = [features.Reading("latent", "mean")]
+    varying += [features.Reading("latent", what, own, 8) for what in ("entropy", "sample deviation")]
+    sets = [
+        {reading: rng.normal(size=(count, 3)) for reading in varying}
+        | {features.Reading("latent", "deviation"): np.full((count, 3), -11.5)}
+        for count in (40, 20, 30)
+    ]
+    draws = Draws.of_drives([str(i // 5) for i in range(20)], 50, rng)
+    degraded = draws.take(np.arange(30) % 20)
+    judged = study.Judged(*sets, np.repeat([0, 1], 15), rng.random(30), (draws, degraded))
+    found = list(study.table(judged, "latent", own, [8]))
+    names = [row.name for row in found]
+    assert names == ["moments", "means alone", *study.SAMPLED]
+    assert found[0].hurting == found[1].hurting, "the moments are the means"
+    assert found[1].gain == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
