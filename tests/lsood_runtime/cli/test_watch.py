@@ -22,6 +22,7 @@ from lsood_runtime import (
 )
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal
+from tests.lsood_runtime.media.recordings.drives import replay
 from tests.lsood_runtime.parts_bundle import frame_breaking, parts_by_hand, parts_manifest, write_parts_bundle
 from tests.lsood_runtime.recordings import Record, write_mcap_without_images, write_recording
 from tests.lsood_runtime.stream.test_stream import shifted_frame
@@ -193,11 +194,24 @@ def damage_head(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["mcap file", "ros1", "db3 file"])
-@pytest.mark.parametrize("damage", [cut, damage_head])
-def test_watch_damaged_recording_is_named_and_leaves_no_file(
-    toy_bundle: Path, tmp_path: Path, kind: str, damage: Any, capfd: pytest.CaptureFixture[str]
+def test_watch_recording_that_is_cut_off_keeps_what_was_read_and_names_it(
+    toy_bundle: Path, tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = damage(write_recording(tmp_path, kind, drive(20, 0)))
+    path, out = cut(write_recording(tmp_path, kind, drive(100, 0))), tmp_path / "scores.csv"
+    assert run(["watch", str(toy_bundle), str(path), "--alarm", "40of40", "--out", str(out)]) == 2
+    err = capfd.readouterr().err.strip().splitlines()
+    assert err[-1].startswith(f"lsood: error: cannot read {path}")
+    read = replay(path).frames
+    assert len(out.read_text().splitlines()) == 1 + len(read)
+    assert len(read) >= 40
+    assert not list(tmp_path.glob(".*partial"))
+
+
+@pytest.mark.parametrize("kind", ["mcap file", "ros1", "db3 file"])
+def test_watch_damaged_recording_is_named_and_leaves_no_file(
+    toy_bundle: Path, tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = damage_head(write_recording(tmp_path, kind, drive(20, 0)))
     out = tmp_path / "scores.csv"
     assert run(["watch", str(toy_bundle), str(path), "--out", str(out), "--timeline", str(tmp_path / "t.png")]) == 2
     err = capfd.readouterr().err
