@@ -77,8 +77,8 @@ class FalseAlarms:
                 "simulation"
             )
         return (
-            f"{self.per_hour:.3g} {rate} are expected of an exact threshold, {self.low:.3g} to {self.high:.3g} for nine of ten "
-            f"calibrations of {worth}, on drives like these and where frames resemble each other as these do"
+            f"{self.per_hour:.3g} {rate} are expected of an exact threshold, {self.low:.3g} to {self.high:.3g} for nine of "
+            f"ten calibrations of {worth}, on drives like these and where frames resemble each other as these do"
         )
 
 
