@@ -6,7 +6,7 @@ read. The entropies are not among them: ``export.bundle.parity`` compares the la
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch import Tensor, nn
 
+from export.bundle.picture_reference import picture_difference, reference_picture
 from export.errors import ParityError
-from export.features.key import Aggregate, FeatureKey, FeatureKind
+from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import grid_stride
 from export.layers.channel_moments import cell_stride
+from export.layers.preprocessing import Preprocessing
 
 FEATURE_TOLERANCE = 1e-4
 _FLOOR = 1e-5
@@ -29,22 +31,37 @@ _SMALL = 0.1
 Doubles = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class NetworkReadings:
+    """What hooks read of the unchanged network, for one frame.
+
+    Attributes:
+        layers: output of each layer that has moments among the features, by name.
+        logits: ``(K, h, w)``; empty where the network gives no tensor.
+        pixels: ``(H, W, 3)`` RGB in [0, 255], what the network sees of the frame, in the frame's own size.
+    """
+
+    layers: Mapping[str, Doubles]
+    logits: Doubles
+    pixels: Doubles
+
+
 @dataclass(frozen=True)
 class FeatureReference:
     """The PyTorch network, from which features are computed without any graph.
 
     Attributes:
-        preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
+        preprocess: frames to the network's input.
         network: in evaluation mode.
         features: keys of what is compared.
     """
 
-    preprocess: Callable[[Tensor], Tensor]
+    preprocess: Preprocessing
     network: nn.Module
     features: Sequence[FeatureKey]
 
-    def read(self, frame: NDArray[np.uint8]) -> tuple[dict[str, Doubles], Doubles]:
-        """Output of each layer that has moments among the features, and of the network, for one ``(1, H, W, 3)`` frame."""
+    def read(self, frame: NDArray[np.uint8]) -> NetworkReadings:
+        """Run the network on one ``(1, H, W, 3)`` uint8 frame."""
         layers = [key.layer for key in self.features if key.layer is not None]
         seen: dict[str, Doubles] = {}
 
@@ -57,18 +74,19 @@ class FeatureReference:
         ]
         try:
             with torch.inference_mode():
-                output = self.network(self.preprocess(torch.from_numpy(frame)))
+                pixels = self.preprocess.pixels(torch.from_numpy(frame))
+                output = self.network(self.preprocess.prepare(pixels))
         finally:
             for handle in handles:
                 handle.remove()
         logits = output[0].double().numpy() if isinstance(output, Tensor) else np.zeros(0)
-        return seen, logits
+        return NetworkReadings(seen, logits, pixels[0].permute(1, 2, 0).double().numpy())
 
     def values(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Doubles]:
         """Features ``(D,)`` float64 of one ``(1, H, W, 3)`` frame, by the network's own class map."""
-        layers, logits = self.read(frame)
-        classes = logits.argmax(axis=0) if logits.size else None
-        return {key: reference_feature(key, layers, logits, classes) for key in self.features}
+        readings = self.read(frame)
+        classes = readings.logits.argmax(axis=0) if readings.logits.size else None
+        return {key: reference_feature(key, readings, classes) for key in self.features}
 
 
 def measure_feature_parity(
@@ -88,16 +106,16 @@ def measure_feature_parity(
     Returns:
         By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, or
         of a tenth of the layer's largest where that is more; scores in units of themselves, of 1 or of a tenth of the largest
-        logit, whichever is largest; shares of classes as they are.
+        logit, whichever is largest; shares of classes as they are; pictures as by :func:`picture_difference`.
     """
     worst = dict.fromkeys(reference.features, 0.0)
     for frame in map(np.array, frames):
         got = evaluation(frame[None], noise.draw())
-        layers, logits = reference.read(frame[None])
+        readings = reference.read(frame[None])
         classes = class_maps(got["segmentation"])[0].astype(np.int64) if "segmentation" in got else None
         for key in reference.features:
             value = got[str(key)][0].astype(np.float64)
-            difference = _difference(key, value, reference_feature(key, layers, logits, classes), logits)
+            difference = _difference(key, value, reference_feature(key, readings, classes), readings.logits)
             worst[key] = max(worst[key], difference) if math.isfinite(difference) else math.inf
     return worst
 
@@ -119,20 +137,20 @@ def check_feature_parity(differences: Mapping[FeatureKey, float]) -> None:
         )
 
 
-def reference_feature(
-    key: FeatureKey, layers: Mapping[str, Doubles], logits: Doubles, classes: NDArray[np.int64] | None
-) -> Doubles:
-    """One feature ``(D,)`` of one frame in float64, from what hooks read of the network.
+def reference_feature(key: FeatureKey, readings: NetworkReadings, classes: NDArray[np.int64] | None) -> Doubles:
+    """One feature ``(D,)`` of one frame in float64.
 
     Args:
         key: of any feature but the entropies.
-        layers: one frame's output of each layer, by name.
-        logits: ``(K, h, w)``.
+        readings: of the frame.
         classes: ``(h, w)``; None where the network gives no segmentation, and no feature of it is asked for.
     """
     if key.layer is not None:
-        return _moments(_cells(layers[key.layer]))
+        return _moments(_cells(readings.layers[key.layer]))
+    if key == PICTURE:
+        return reference_picture(readings.pixels)
     assert classes is not None  # features of the output are given beside a segmentation
+    logits = readings.logits
     stride = grid_stride(*logits.shape[1:])
     grid = logits[:, ::stride, ::stride].reshape(len(logits), -1)
     if key.kind is FeatureKind.LOGIT_MOMENTS:
@@ -150,6 +168,8 @@ def _difference(key: FeatureKey, got: Doubles, expected: Doubles, logits: Double
         return _of_moments(got, expected)
     if key.kind is FeatureKind.CLASS_SHARE:
         return float(np.abs(got - expected).max())
+    if key == PICTURE:
+        return picture_difference(got, expected)
     unit = max(1.0, abs(float(expected[0])), _SMALL * float(np.abs(logits).max()))
     return abs(float(got[0] - expected[0])) / unit
 

@@ -40,10 +40,11 @@ def parse_part(text: str) -> PartOptions:
 
 
 def fused_parts(available: Sequence[FeatureKey], taps: Sequence[str]) -> tuple[PartOptions, ...]:
-    """Default parts of the fused detector: Gaussians of each layer's moments and of the entropies, and the energy.
+    """Default parts of the fused detector: Gaussians of entropies, of layers' moments and of the picture, and the energy.
 
-    Early layers see the camera, late ones the scene; the energy sees what the network makes of both. The entropies stand for
-    the taps: moments of the same maps beside them add cost and no detection. What was compared, and on which frames:
+    The picture shows faults of the camera and the coder, early layers what it looks like, late ones the scene, and the energy
+    what the network makes of it. A network that has learnt little shows such faults less than the picture does. The entropies
+    stand for the taps: moments of the same maps beside them add cost and no detection. What was compared, and on which frames:
     docs/results/fused.md.
 
     Args:
@@ -53,7 +54,8 @@ def fused_parts(available: Sequence[FeatureKey], taps: Sequence[str]) -> tuple[P
     vectors = [
         key
         for key in available
-        if key.kind is FeatureKind.ENTROPY or (key.kind is FeatureKind.MOMENTS and key.layer not in taps)
+        if key.kind in (FeatureKind.ENTROPY, FeatureKind.PICTURE)
+        or (key.kind is FeatureKind.MOMENTS and key.layer not in taps)
     ]
     energy = FeatureKey.output_score(FeatureKind.ENERGY)
     scores = [PartOptions("output-score", (energy,))] if energy in available else []

@@ -18,6 +18,8 @@ class FeatureKind(StrEnum):
     """``(B, C)``: entropies of the taps' channels over their samples, nats."""
     MOMENTS = "moments"
     """``(B, 2 C)``: mean of each channel of a layer over its map, then the logarithms of the standard deviations."""
+    PICTURE = "picture"
+    """``(B, 48)``: colours and fineness of detail of the frame itself, without the network."""
     LOGIT_MOMENTS = "logit_moments"
     """``(B, 2 K)``: mean of each class's logit over the pixels, then the logarithms of the standard deviations."""
     CLASS_SHARE = "class_share"
@@ -141,8 +143,13 @@ class FeatureKey:
 
     @property
     def is_of_layers(self) -> bool:
-        """Whether the feature is read inside the network, and not computed from its output."""
+        """Whether the feature is read inside the network."""
         return self.kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS)
+
+    @property
+    def is_of_output(self) -> bool:
+        """Whether the feature is computed from the network's output."""
+        return not self.is_of_layers and self.kind is not FeatureKind.PICTURE
 
     @property
     def output(self) -> str:
@@ -169,6 +176,8 @@ class FeatureKey:
         fresh = "" if self.masks == "fixed" else f", {self.masks} masks"
         return f"{self.layer}, S = {self.samples}{fresh}"
 
+
+PICTURE = FeatureKey(FeatureKind.PICTURE)
 
 OUTPUT_FEATURES = (
     FeatureKey(FeatureKind.LOGIT_MOMENTS),

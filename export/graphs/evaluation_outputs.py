@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import onnx
 from onnx import ModelProto
 
-from export.features.key import OUTPUT_FEATURES, FeatureKey
+from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
 
 EVALUATION = "evaluation.onnx"
 SEGMENTATION = "segmentation"
@@ -24,7 +24,8 @@ def evaluation_features(layers: Sequence[str], *, segmented: bool) -> tuple[Feat
         layers: whose moments are observed.
         segmented: whether the network gives its output.
     """
-    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *(OUTPUT_FEATURES if segmented else ()))
+    of_output = OUTPUT_FEATURES if segmented else ()
+    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), PICTURE, *of_output)
 
 
 def output_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:

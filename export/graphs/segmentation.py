@@ -11,10 +11,11 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from export.errors import ConversionError, first_line
-from export.features.key import FeatureKey
+from export.features.key import PICTURE, FeatureKey
 from export.graphs.detector import OPSET
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import OutputFeatures
+from export.graphs.picture_features import PictureFeatures
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.layers.preprocessing import Preprocessing
 from lsood_runtime.offline import noise_name
@@ -44,10 +45,11 @@ class MonitoredNetwork(nn.Module):
             raise ValueError(
                 f"expected a segmentation kind among {', '.join(SEGMENTATION_KINDS)}, got {kind!r}: choose one"
             )
-        of_output = [key for key in features if not key.is_of_layers]
+        of_output = [key for key in features if key.is_of_output]
         if kind == "none" and of_output:
             raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
         self.preprocessing, self.sampled, self.kind, self.features = preprocessing, sampled, kind, tuple(features)
+        self.picture = PictureFeatures() if PICTURE in features else None
         self.outputs = [*([] if kind == "none" else ["segmentation"]), *(key.output for key in features)]
 
     def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
@@ -55,12 +57,15 @@ class MonitoredNetwork(nn.Module):
 
         ``noise``: for masks of mode ``input``, ``(B, S, *noise_shape)`` float32 in [0, 1) for each site.
         """
-        given = self.sampled(self.preprocessing(frame), *noise)
-        values: tuple[Tensor, ...] = (given,) if isinstance(given, Tensor) else given
-        if self.kind == "none":
-            return values
-        logits, *inside = values
+        pixels = self.preprocessing.pixels(frame)
+        given = self.sampled(self.preprocessing.prepare(pixels), *noise)
+        inside: list[Tensor] = [given] if isinstance(given, Tensor) else list(given)
+        logits = None if self.kind == "none" else inside.pop(0)
         found = dict(zip([key for key in self.features if key.is_of_layers], inside, strict=True))
+        if self.picture is not None:
+            found[PICTURE] = self.picture(pixels)
+        if logits is None:
+            return tuple(found[key] for key in self.features)
         of_output = OutputFeatures(logits)
         segmentation = of_output.classes.to(torch.uint8) if self.kind == "classes" else logits
         return segmentation, *(found[key] if key in found else of_output[key] for key in self.features)

@@ -74,10 +74,18 @@ class Preprocessing(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Prepare a batch of frames of any one size."""
+        return self.prepare(self.pixels(frames))
+
+    def pixels(self, frames: Tensor) -> Tensor:
+        """The part of ``(N, H, W, 3)`` frames that the network sees: ``(N, 3, h, w)`` float32 RGB in [0, 255], not resized."""
         if self.crop is not None:
             top, left, height, width = self.crop
             frames = frames[:, top : top + height, left : left + width]
         images = frames.permute(0, 3, 1, 2).to(torch.float32)
         if self.channels == "bgr":
             images = images.flip(1)
-        return resize(images, self.height, self.width) * self.scale + self.offset
+        return images
+
+    def prepare(self, pixels: Tensor) -> Tensor:
+        """Resize and normalise ``pixels``, to the network's input."""
+        return resize(pixels, self.height, self.width) * self.scale + self.offset

@@ -16,6 +16,7 @@ from export.errors import ParityError
 from export.features.key import FeatureKey
 from export.graphs.monitor_forms import MonitorOutputs
 from export.graphs.noise import NoiseBatch, NoiseSource
+from export.layers.preprocessing import Preprocessing
 
 SAMPLES = 8
 NOISE = NoiseSource([(2,)], SAMPLES)
@@ -29,7 +30,7 @@ def reference(kind: str = "classes") -> ReferenceMonitor:
         preprocess=lambda frames: frames.float(),
         segment=lambda images: torch.stack([images[..., 0], 255 - images[..., 0]], dim=1),
         sample=lambda images, noise: images.mean(dim=(1, 2, 3))[:, None, None] + noise[0],
-        features=FeatureReference(lambda frames: frames.float(), torch.nn.Identity(), ()),
+        features=FeatureReference(Preprocessing(2, 4, (0, 0, 0), (1, 1, 1)), torch.nn.Identity(), ()),
         detector=detector,
         neighbors=5,
         kind=kind,
