@@ -21,12 +21,15 @@ def reference_picture(pixels: Doubles) -> Doubles:
     shown = np.concatenate([pixels[row : row + SQUARE, :across] for row in square_rows(height, width, GRID_OFFSETS[0])])
     colours = shown.reshape(-1, 3)
     deviations = np.maximum(colours.std(axis=0), _FLOOR)
-    powers = [_band_powers(pixels @ LUMA, offset) for offset in GRID_OFFSETS]
+    powers = [_band_powers(pixels @ LUMA / 1000, offset) for offset in GRID_OFFSETS]
     return np.concatenate([colours.mean(axis=0), np.log(deviations), *powers])
 
 
 def picture_difference(got: Doubles, expected: Doubles) -> float:
-    """Largest difference of two such vectors: of means in deviations or, if these are small, grey levels; of logarithms as they are."""
+    """Largest difference of two such vectors.
+
+    Means are compared in units of the deviation, or of a grey level where that is more; logarithms as they are.
+    """
     unit = np.maximum(np.exp(expected[3:6]), 1.0)
     return float(max((np.abs(got - expected)[:3] / unit).max(), np.abs(got - expected)[3:].max()))
 

@@ -42,10 +42,9 @@ def parse_part(text: str) -> PartOptions:
 def fused_parts(available: Sequence[FeatureKey], taps: Sequence[str]) -> tuple[PartOptions, ...]:
     """Default parts of the fused detector: Gaussians of entropies, of layers' moments and of the picture, and the energy.
 
-    The picture shows faults of the camera and the coder, early layers what it looks like, late ones the scene, and the energy
-    what the network makes of it. A network that has learnt little shows such faults less than the picture does. The entropies
-    stand for the taps: moments of the same maps beside them add cost and no detection. What was compared, and on which frames:
-    docs/results/fused.md.
+    The picture shows faults of the camera and the coder, which a network that has learnt little shows less; early layers see
+    the camera, late ones the scene; the energy sees what the network makes of both. The entropies stand for the taps: moments
+    of the same maps beside them add cost and no detection. What was compared, and on which frames: docs/results/fused.md.
 
     Args:
         available: features that the network gives.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features of the frame itself, without the network: colours, and the fineness of its detail.
 
-A network that was trained to ignore blur, noise and compression shows them least where they harm it, and the picture shows
-them always. The cosine transform of squares of 8 pixels is JPEG's own: compression sets its fine coefficients to zero where the
-coder's squares lie, and fills them four pixels further on. Both grids are therefore read, and the logarithm is taken of each
-coefficient of each square before the mean: that of a mean would be the strongest edges' alone.
+Layers may hardly show a blur or a compression that costs the network many pixels, and the picture shows it always
+(docs/results/fused.md). The cosine transform of squares of 8 pixels is JPEG's own: compression sets fine coefficients to
+zero where the coder's squares lie, and less so four pixels further on. Both grids are therefore read, and the logarithm is
+taken of each coefficient of each square before the mean: that of a mean would be the strongest edges' alone.
 
 No operation is a convolution, so that float16 and 8-bit networks have these features in float32; the transform is in float64,
 which no GPU rounds to 10 bits as it may float32 (TF32).
@@ -26,7 +26,8 @@ GRID_SQUARES = 1280
 """So many squares of a grid are read at most, where a row of squares holds no more."""
 GREY_POWER = 1 / 12
 """Variance of rounding to whole grey levels, which is added to the power of each coefficient."""
-LUMA = (0.299, 0.587, 0.114)
+LUMA = (299, 587, 114)
+"""Thousandths of R, G and B in the luma of BT.601: whole numbers, so that float32 holds a thousand times the luma exactly."""
 
 _SMALLEST = SQUARE + max(GRID_OFFSETS)
 
@@ -37,14 +38,14 @@ def square_rows(height: int, width: int, offset: int) -> list[int]:
     All of them where they are ``GRID_SQUARES`` together, else every second, third, ...
     """
     down, across = ((size - offset) // SQUARE for size in (height, width))
-    every = math.ceil(down * across / GRID_SQUARES)
+    every = math.ceil(down / max(1, GRID_SQUARES // across))
     return [offset + SQUARE * row for row in range(0, down, every)]
 
 
 def frequency_bands() -> NDArray[np.float64]:
     """Weights ``(64, 21)`` of the coefficients in the bands, those of a coefficient ``(row, column)`` at ``8 row + column``.
 
-    Bands 0 to 6 hold detail from left to right, frequencies 1 to 7; bands 7 to 13 from top to bottom; bands 14 to 20 the means
+    Bands 0 to 6 hold detail from left to right, frequencies 1 to 7; bands 7 to 13 from top to bottom; bands 14 to 20 means
     over coefficients of both, by the higher of the two frequencies. The mean of the square is in none.
     """
     row, column = np.divmod(np.arange(SQUARE**2), SQUARE)
@@ -66,17 +67,19 @@ def cosine_basis() -> NDArray[np.float64]:
 class PictureFeatures(nn.Module):
     """Colours and fineness of detail of a batch of pictures.
 
-    ``(B, 3, H, W)`` float32 RGB in [0, 255] of any fixed size to ``(B, 48)`` float32: means of R, G and B, logarithms of their
-    standard deviations, and for each of the two grids 21 mean logarithms of the power in a band of :func:`frequency_bands`, of
-    the luma of BT.601. A picture with a side below 12 pixels is continued by its last row or column.
+    ``(B, 3, H, W)`` float32 RGB in [0, 255] of any fixed size to ``(B, 48)`` float32: means of R, G and B, logarithms of
+    their standard deviations, and for each of the two grids the mean logarithms of the power in the 21 bands of
+    :func:`frequency_bands`, of the luma of BT.601. A side below 12 pixels is continued by the last row or column.
     """
 
     basis: Tensor
+    thousandth: Tensor
     bands: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("basis", torch.from_numpy(cosine_basis()), persistent=False)
+        self.register_buffer("thousandth", torch.from_numpy(cosine_basis() / 1000), persistent=False)
         self.register_buffer("bands", torch.from_numpy(frequency_bands()), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -100,7 +103,7 @@ class PictureFeatures(nn.Module):
         """Mean logarithms of the power in the bands, ``(B, 21)``."""
         red, green, blue = squares.unbind(dim=1)
         luma = (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).double()
-        upright = torch.matmul(self.basis, luma).unflatten(3, (-1, SQUARE))
+        upright = torch.matmul(self.thousandth, luma).unflatten(3, (-1, SQUARE))
         coefficients = torch.matmul(upright, self.basis.T).float()
         power = (coefficients * coefficients + GREY_POWER).log().mean(dim=(1, 3)).flatten(1)
         return torch.matmul(power.double(), self.bands).float()

@@ -77,7 +77,7 @@ class Preprocessing(nn.Module):
         return self.prepare(self.pixels(frames))
 
     def pixels(self, frames: Tensor) -> Tensor:
-        """The part of ``(N, H, W, 3)`` frames that the network sees: ``(N, 3, h, w)`` float32 RGB in [0, 255], not resized."""
+        """What the network sees of ``(N, H, W, 3)`` frames: ``(N, 3, h, w)`` float32 RGB in [0, 255], not resized."""
         if self.crop is not None:
             top, left, height, width = self.crop
             frames = frames[:, top : top + height, left : left + width]

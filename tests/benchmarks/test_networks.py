@@ -42,10 +42,10 @@ def test_fused_graphs_of_a_network_give_a_share_of_every_default_part() -> None:
     moments = [name for name in detector.inputs if name.startswith("moments/")]
     assert moments == [f"moments/{backbone}layer{i}" for i in (1, 2, 3)]
     assert list(network.outputs) == ["segmentation", *detector.inputs]
-    assert set(detector.inputs) == {"latent_samples", *moments, "energy/mean"}
+    assert set(detector.inputs) == {"latent_samples", *moments, "picture", "energy/mean"}
     outcome = assessed(who, PLACEMENT, (network, detector))()
     assert outcome.parts is not None
-    assert outcome.parts.shape == (1, 5)
+    assert outcome.parts.shape == (1, 6)
     np.testing.assert_allclose(outcome.parts.sum(axis=1), outcome.scores)
     np.testing.assert_array_equal(outcome.segmentation, monitored(who, SAMPLES, PLACEMENT)().segmentation)
 

@@ -5,11 +5,11 @@ import pytest
 
 from export.detectors.part_choice import check_available, check_parts, fused_parts, one_part, parse_part
 from export.errors import UsageError
-from export.features.key import OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_SCORES, PICTURE, Aggregate, FeatureKey, FeatureKind
 
 ENTROPY, ENERGY = FeatureKey.entropy(), FeatureKey.output_score(FeatureKind.ENERGY)
 LAYERS = [FeatureKey.moments(name) for name in ("tap", "layer1", "layer2")]
-AVAILABLE = [ENTROPY, *LAYERS, FeatureKey(FeatureKind.LOGIT_MOMENTS), ENERGY]
+AVAILABLE = [ENTROPY, *LAYERS, PICTURE, FeatureKey(FeatureKind.LOGIT_MOMENTS), ENERGY]
 
 
 def test_parse_part_of_features_side_by_side_reads_them_in_order() -> None:
@@ -35,12 +35,13 @@ def test_parse_part_of_another_form_is_refused(text: str, message: str) -> None:
         parse_part(text)
 
 
-def test_fused_parts_take_entropies_for_the_tap_and_the_energy_where_there_is_one() -> None:
+def test_fused_parts_take_entropies_for_the_tap_and_the_picture_and_the_energy_where_there_are_any() -> None:
     names = [part.name for part in fused_parts(AVAILABLE, ["tap"])]
     assert names == [
         "entropy, mahalanobis",
         "moments/layer1, mahalanobis",
         "moments/layer2, mahalanobis",
+        "picture, mahalanobis",
         "energy/mean",
     ]
     assert [part.name for part in fused_parts([ENTROPY], ["tap"])] == ["entropy, mahalanobis"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.features.key import OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_SCORES, PICTURE, Aggregate, FeatureKey, FeatureKind
 from export.layers.mask_mode import Mode
 
 LAYERS = st.text(min_size=1)
@@ -15,7 +15,7 @@ KEYS = st.one_of(
     st.builds(FeatureKey.moments, LAYERS),
     st.builds(FeatureKey.entropy, LAYERS, st.integers(1, 999), st.sampled_from(get_args(Mode))),
     st.builds(FeatureKey.output_score, st.sampled_from(OUTPUT_SCORES), st.sampled_from(Aggregate)),
-    st.sampled_from([FeatureKey.entropy(), FeatureKey(FeatureKind.LOGIT_MOMENTS), FeatureKey(FeatureKind.CLASS_SHARE)]),
+    st.sampled_from([FeatureKey.entropy(), PICTURE, FeatureKey(FeatureKind.LOGIT_MOMENTS), FeatureKey(FeatureKind.CLASS_SHARE)]),
 )
 
 
@@ -29,6 +29,7 @@ def test_feature_key_of_any_layer_is_read_back_from_its_text(key: FeatureKey) ->
     [
         (FeatureKey.entropy(), "entropy", "latent_samples"),
         (FeatureKey.moments("backbone.layer2"), "moments/backbone.layer2", "moments/backbone.layer2"),
+        (PICTURE, "picture", "picture"),
         (FeatureKey(FeatureKind.LOGIT_MOMENTS), "logit_moments", "logit_moments"),
         (FeatureKey(FeatureKind.CLASS_SHARE), "class_share", "class_share"),
         (FeatureKey.output_score(FeatureKind.ENERGY), "energy/mean", "energy/mean"),

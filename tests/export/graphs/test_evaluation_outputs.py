@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from export.features.key import OUTPUT_FEATURES, FeatureKey
+from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features, output_shapes, vehicle_graph
 from export.graphs.monitor_forms import cpu_session
 
@@ -59,7 +59,7 @@ def test_vehicle_graph_of_a_feature_that_is_not_there_is_refused() -> None:
         vehicle_graph(evaluation_graph(), ["first", "third"])
 
 
-def test_evaluation_features_without_a_segmentation_are_those_of_layers() -> None:
-    of_layers = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"))
-    assert evaluation_features(["tap", "a/b"], segmented=False) == of_layers
-    assert evaluation_features(["tap", "a/b"], segmented=True) == (*of_layers, *OUTPUT_FEATURES)
+def test_evaluation_features_without_a_segmentation_are_those_of_layers_and_of_the_picture() -> None:
+    without = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"), PICTURE)
+    assert evaluation_features(["tap", "a/b"], segmented=False) == without
+    assert evaluation_features(["tap", "a/b"], segmented=True) == (*without, *OUTPUT_FEATURES)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, shape_inference
 
-from export.features.key import OUTPUT_FEATURES, FeatureKey
+from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
 from export.graphs.monitor_forms import cpu_session, run_graph
 from export.layers.channel_moments import MIN_DEVIATION
 from export.precision.float16 import to_float16
@@ -107,3 +107,10 @@ def test_features_of_a_reduced_network_stay_near_those_of_float32(precision: str
             unit = max(1.0, float(np.abs(expected[str(key)]).max()))
             assert np.abs(got[str(key)] - expected[str(key)]).max() < tolerance * unit, key
             assert got[str(key)].dtype == np.float32
+
+
+@pytest.mark.parametrize("precision", REDUCED)
+def test_picture_features_of_a_reduced_network_are_those_of_float32(precision: str) -> None:
+    for frame in frames(2):
+        expected, got = (run_graph(cpu_session(graph), frame, []) for graph in (whole(), reduced(precision)))
+        np.testing.assert_array_equal(got[str(PICTURE)], expected[str(PICTURE)])

@@ -18,7 +18,7 @@ from export.cli import search as search_cli
 from export.cli.next_command import next_command
 from export.detectors.fitted import PartOptions
 from export.detectors.part_choice import fused_parts
-from export.features.key import OUTPUT_FEATURES, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey, FeatureKind
 from export.pipeline.options import ExportOptions
 from export.search.candidates import SearchCandidate, exported_key
 from export.search.options import SearchOptions
@@ -117,7 +117,7 @@ def of_one_part(key: FeatureKey, detector: str, tap: str, samples: int, pca: int
 
 def fused(tap: str, samples: int, layers: Sequence[str]) -> SearchCandidate:
     energy = FeatureKey.output_score(FeatureKind.ENERGY)
-    available = [FeatureKey.entropy(tap, samples), *map(FeatureKey.moments, layers), energy]
+    available = [FeatureKey.entropy(tap, samples), *map(FeatureKey.moments, layers), PICTURE, energy]
     return SearchCandidate("fused", fused_parts(available, [tap]), tap, samples)
 
 
@@ -125,7 +125,7 @@ def fused(tap: str, samples: int, layers: Sequence[str]) -> SearchCandidate:
 def any_candidate(draw: st.DrawFn) -> SearchCandidate:
     tap, samples = draw(WORDS), draw(st.integers(0))
     moments = WORDS.map(FeatureKey.moments)
-    of_output = st.sampled_from(OUTPUT_FEATURES)
+    of_output = st.sampled_from([PICTURE, *OUTPUT_FEATURES])
     key = draw(st.just(FeatureKey.entropy(tap, samples)) | moments | of_output | st.none())
     if key is None:
         return fused(tap, samples, draw(st.lists(WORDS, max_size=3, unique=True)))
