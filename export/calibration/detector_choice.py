@@ -26,7 +26,7 @@ class DetectorChoice:
         parts: several only where they are fused.
         fused: whether they are standardised and summed.
         reason: why these, in a sentence.
-        weights: of fused parts, above 0; None for 1 each.
+        weights: of fused parts, above 0; None for those of the parts.
     """
 
     parts: tuple[PartOptions, ...]
@@ -53,7 +53,7 @@ def choose_parts(options: CalibrationOptions, available: Sequence[FeatureKey], t
     """
     if options.detector in (FUSED, AUTO):
         parts = tuple(map(parse_part, options.parts)) or fused_parts(available, taps)
-        reason = "asked for" if options.parts else f"the default, {len(parts)} parts of equal weight"
+        reason = "asked for" if options.parts else _default_reason(parts)
         check_parts(parts)
         choice = DetectorChoice(parts, fused=True, reason=reason)
     else:
@@ -62,3 +62,10 @@ def choose_parts(options: CalibrationOptions, available: Sequence[FeatureKey], t
         choice = DetectorChoice((part,), fused=False)
     check_available(choice.parts, available)
     return choice
+
+
+def _default_reason(parts: Sequence[PartOptions]) -> str:
+    heavier = [f"{part.name} of weight {part.weight:g}" for part in parts if part.weight != 1]
+    return f"the default, {len(parts)} parts" + (
+        f": {', '.join(heavier)}, the others of 1" if heavier else " of equal weight"
+    )

@@ -29,6 +29,7 @@ class PartOptions:
         standardise: bring each column to zero mean and unit variance first.
         pca: whitened principal components; None for the rows as they are.
         bandwidth: of kernel densities.
+        weight: in a sum of parts, above 0, unless the sum is given others.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class PartOptions:
     standardise: bool = False
     pca: int | None = None
     bandwidth: float | str = "likelihood"
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         spec = detector_spec(self.kind)

@@ -87,7 +87,7 @@ def fit_fused(
         features: of N in-distribution frames in the order of recording.
         drives: ``(N,)``; of a single drive contiguous blocks are the folds.
         folds: at most so many.
-        weights: of the parts, at least 0; parts of weight 0 are left out. None for 1 each.
+        weights: of the parts, at least 0; parts of weight 0 are left out. None for those of the options.
         seed: of the deal of drives to folds, and of PCAs.
 
     Raises:
@@ -97,7 +97,7 @@ def fit_fused(
     names = [options.name for options in parts]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"expected parts with different names, got {', '.join(names) or 'none'}: name each once")
-    weight = np.ones(len(parts)) if weights is None else np.asarray(weights, np.float64)
+    weight = np.asarray([options.weight for options in parts] if weights is None else weights, np.float64)
     if weight.shape != (len(parts),) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
         raise UsageError(f"expected a finite weight of 0 or more for each of {len(parts)} parts, got {weight.tolist()}")
     parts, weight = [part for part, w in zip(parts, weight, strict=True) if w], weight[weight > 0]

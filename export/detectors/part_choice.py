@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from export.detectors.fitted import PartOptions
 from export.detectors.registry import FUSED, detector_spec
 from export.errors import UsageError
-from export.features.key import FeatureKey, FeatureKind
+from export.features.key import PICTURE, FeatureKey, FeatureKind
 
 _AT, _AND = "@", "+"
+
+PICTURE_WEIGHT = 3.0
+"""Weight of the picture beside 1 for each other part: one camera's picture against several layers, which say much the same."""
 
 
 def parse_feature(text: str) -> FeatureKey:
@@ -58,7 +61,10 @@ def fused_parts(available: Sequence[FeatureKey], taps: Sequence[str]) -> tuple[P
     ]
     energy = FeatureKey.output_score(FeatureKind.ENERGY)
     scores = [PartOptions("output-score", (energy,))] if energy in available else []
-    return (*(PartOptions("mahalanobis", (key,)) for key in vectors), *scores)
+    gaussians = (
+        PartOptions("mahalanobis", (key,), weight=PICTURE_WEIGHT if key == PICTURE else 1.0) for key in vectors
+    )
+    return (*gaussians, *scores)
 
 
 def one_part(

@@ -79,7 +79,7 @@ def learn_weights(
     if len(shifts) < 2 or not all(len(shares) for shares in shifts.values()):
         raise CalibrationError(
             f"expected frames of two or more kinds of shift to learn weights from, got {', '.join(shifts) or 'none'}: "
-            "add kinds, or keep equal weights"
+            "add kinds, or keep the parts' own weights"
         )
     if not all(np.isfinite(shares).all() for shares in (ind, *shifts.values())):
         raise CalibrationError("expected finite shares to learn weights from, got NaN or infinity: drop these frames")
@@ -91,7 +91,7 @@ def learn_weights(
     figures = f"{gain:+.4f} ± {error:.4f} AUROC on {len(table)} kinds of shift left out in turn"
     if not pays:
         equal = tuple([1.0] * ind.shape[1])
-        return LearntWeights(equal, False, f"equal weights: learnt ones change {figures}", table)
+        return LearntWeights(equal, False, f"the parts' own weights: learnt ones change {figures}", table)
     weights = tuple(_fit(ind, list(shifts.values()), ridge).tolist())
     return LearntWeights(weights, True, f"learnt weights: {figures}", table)
 

@@ -120,21 +120,23 @@ def choose_automatically(
     if fused is not None and learnt is not None and learnt.learnt and np.count_nonzero(learnt.weights) > 1:
         gain = float(np.mean([row.learnt - row.equal for row in learnt.table]))
         hurting = min(fused.hurting + gain, 1.0)
-        ranked.append(_Ranked("fused, learnt weights", fused.candidate, hurting, fused.figures, learnt.weights))
+        own = [part.weight for part in fused.candidate.parts]  # learnt are factors of these
+        weights = tuple(factor * weight for factor, weight in zip(learnt.weights, own, strict=True))
+        ranked.append(_Ranked("fused, learnt weights", fused.candidate, hurting, fused.figures, weights))
     ranked.sort(key=lambda one: (-one.hurting, -one.figures.all_cells))
     best = _preferred(ranked)
     for one in ranked:
         kind, least = one.figures.worst
         reporter.stage(f"  {one.hurting:.3f} on shifts that hurt, {kind} {least:.2f} the worst kind: {one.name}")
-    weights, parts = best.weights, best.candidate.parts
-    if weights is not None:
-        kept = [i for i, weight in enumerate(weights) if weight > 0]
-        parts, weights = tuple(parts[i] for i in kept), tuple(weights[i] for i in kept)
+    chosen, parts = best.weights, best.candidate.parts
+    if chosen is not None:
+        kept = [i for i, weight in enumerate(chosen) if weight > 0]
+        parts, chosen = tuple(parts[i] for i in kept), tuple(chosen[i] for i in kept)
     return DetectorChoice(
         parts,
         fused=best.candidate.detector == FUSED,
         reason=_reason(ranked, best, learnt if best.candidate.detector == FUSED else None),
-        weights=weights,
+        weights=chosen,
     )
 
 
@@ -148,7 +150,7 @@ def _of_candidates(cross_fit: CrossFit, default: DetectorChoice) -> Iterator[_Ra
     if len(default.parts) > 1:
         fused = Candidate(FUSED, default.parts)
         figures = cross_fit.figures(fused)
-        yield _Ranked(f"{FUSED}, equal weights", fused, figures.hurting, figures)
+        yield _Ranked(f"{FUSED}, default weights", fused, figures.hurting, figures)
 
 
 def _learnt(cross_fit: CrossFit, fused: Candidate, drives: Sequence[str], seed: int) -> LearntWeights | None:

@@ -226,7 +226,7 @@ class CrossFit:
             tuple(part for fused in alone for part in fused.parts),
             np.concatenate([fused.centres for fused in alone]),
             np.concatenate([fused.scales for fused in alone]),
-            np.ones(len(alone)),
+            np.concatenate([fused.weights for fused in alone]),
         )
 
     def tested_in(self, fold: int) -> Shares:
@@ -234,7 +234,7 @@ class CrossFit:
         return [(cell, cell.rows_in(self.folds[fold])) for cell in self._shifts]
 
     def shares(self, candidate: Candidate) -> tuple[Scores, dict[str, Scores]]:
-        """Shares of a fused detector's parts at weight 1, of all frames by detectors that they did not fit.
+        """Shares of a fused detector's parts at their own weights, of all frames by detectors that they did not fit.
 
         Returns:
             ``(N, P)`` of the in-distribution frames, and ``(M, P)`` of the frames of the cells that hurt, by kind.

@@ -46,7 +46,7 @@ def test_learn_weights_of_kinds_that_each_speak_in_another_part_stay_equal() -> 
     found = learn_weights(ind, DRIVES, shifts)
     assert not found.learnt
     assert found.weights == (1.0, 1.0, 1.0)
-    assert found.reason.startswith("equal weights: learnt ones change ")
+    assert found.reason.startswith("the parts' own weights: learnt ones change ")
 
 
 def test_learn_weights_table_judges_by_frames_that_taught_nothing() -> None:

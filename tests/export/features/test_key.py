@@ -15,7 +15,9 @@ KEYS = st.one_of(
     st.builds(FeatureKey.moments, LAYERS),
     st.builds(FeatureKey.entropy, LAYERS, st.integers(1, 999), st.sampled_from(get_args(Mode))),
     st.builds(FeatureKey.output_score, st.sampled_from(OUTPUT_SCORES), st.sampled_from(Aggregate)),
-    st.sampled_from([FeatureKey.entropy(), PICTURE, FeatureKey(FeatureKind.LOGIT_MOMENTS), FeatureKey(FeatureKind.CLASS_SHARE)]),
+    st.sampled_from(
+        [FeatureKey.entropy(), PICTURE, FeatureKey(FeatureKind.LOGIT_MOMENTS), FeatureKey(FeatureKind.CLASS_SHARE)]
+    ),
 )
 
 
