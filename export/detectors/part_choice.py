@@ -11,7 +11,7 @@ from export.features.key import PICTURE, FeatureKey, FeatureKind
 _AT, _AND = "@", "+"
 
 PICTURE_WEIGHT = 3.0
-"""Weight of the picture beside 1 for each other part: one camera's picture against several layers, which say much the same."""
+"""Weight of the picture beside 1 for each other part: it stands against several layers that say much the same."""
 
 
 def parse_feature(text: str) -> FeatureKey:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from export.detectors.part_choice import check_available, check_parts, fused_parts, one_part, parse_part
+from export.detectors.part_choice import PICTURE_WEIGHT, check_available, check_parts, fused_parts, one_part, parse_part
 from export.errors import UsageError
 from export.features.key import OUTPUT_SCORES, PICTURE, Aggregate, FeatureKey, FeatureKind
 
@@ -44,6 +44,7 @@ def test_fused_parts_take_entropies_for_the_tap_and_the_picture_and_the_energy_w
         "picture, mahalanobis",
         "energy/mean",
     ]
+    assert [part.weight for part in fused_parts(AVAILABLE, ["tap"])] == [1, 1, 1, PICTURE_WEIGHT, 1]
     assert [part.name for part in fused_parts([ENTROPY], ["tap"])] == ["entropy, mahalanobis"]
 
 

@@ -41,7 +41,7 @@ def in_torch(*frames: Frame) -> Doubles:
 class Nothing(nn.Module):
     """A network of which no layer is read."""
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002  as a sampled network
         return ()
 
 
