@@ -22,7 +22,7 @@ from export.layers.channel_moments import channel_moments
 
 SQUARE = 8
 GRID_OFFSETS = (0, SQUARE // 2)
-GRID_SQUARES = 1280
+GRID_SQUARES = 640
 """So many squares of a grid are read at most, where a row of squares holds no more."""
 GREY_POWER = 1 / 12
 """Variance of rounding to whole grey levels, which is added to the power of each coefficient."""

