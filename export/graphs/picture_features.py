@@ -97,13 +97,15 @@ class PictureFeatures(nn.Module):
         rows = [first + i for first in square_rows(height, width, offset) for i in range(SQUARE)]
         across = (width - offset) // SQUARE * SQUARE
         chosen = pixels.index_select(2, torch.tensor(rows, device=pixels.device))[..., offset : offset + across]
-        return chosen.unflatten(2, (-1, SQUARE))
+        return chosen.reshape(-1, 3, len(rows) // SQUARE, SQUARE, across)
 
     def _powers(self, squares: Tensor) -> Tensor:
         """Mean logarithms of the power in the bands, ``(B, 21)``."""
         red, green, blue = squares.unbind(dim=1)
         luma = (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).double()
-        upright = torch.matmul(self.thousandth, luma).unflatten(3, (-1, SQUARE))
+        upright = torch.matmul(self.thousandth, luma).reshape(
+            -1, luma.shape[1], SQUARE, luma.shape[3] // SQUARE, SQUARE
+        )
         coefficients = torch.matmul(upright, self.basis.T).float()
         power = (coefficients * coefficients + GREY_POWER).log().mean(dim=(1, 3)).flatten(1)
         return torch.matmul(power.double(), self.bands).float()

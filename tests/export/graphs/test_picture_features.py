@@ -78,7 +78,8 @@ def random_frames(draw: st.DrawFn, least: int = 12) -> Frame:
     coarse = rng.integers(0, 256, (2, 3, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     noise = draw(st.sampled_from([0.0, 1.0, 60.0])) * rng.standard_normal((height, width, 3))
-    return np.clip(smooth * draw(st.sampled_from([0.0, 0.1, 1.0])) + noise, 0, 255).astype(np.uint8)
+    frame: Frame = np.clip(smooth * draw(st.sampled_from([0.0, 0.1, 1.0])) + noise, 0, 255).astype(np.uint8)
+    return frame
 
 
 @given(random_frames())
@@ -147,6 +148,7 @@ def test_compression_shows_in_the_grid_of_the_coder() -> None:
     rng = np.random.default_rng(3)
     noisy = np.clip(rng.normal(120, 25, (96, 160, 3)), 0, 255).astype(np.uint8)
     coded = cv2.imdecode(cv2.imencode(".jpg", noisy, (cv2.IMWRITE_JPEG_QUALITY, 20))[1], cv2.IMREAD_COLOR)
+    assert coded is not None
     before, after = in_torch(noisy, coded)
     fine = [(grid.start + 6, grid.start + 13) for grid in GRIDS]
     assert all(abs(before[fine[0][i]] - before[fine[1][i]]) < 0.5 for i in range(2))
