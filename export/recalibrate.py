@@ -42,8 +42,8 @@ from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
 
-_BLOCK = 16
-_COMPARED = 2048
+_BLOCK = 1
+_COMPARED = 1024
 """Frames on which graph and detector are compared, at most."""
 
 

@@ -31,7 +31,7 @@ EXACT_NUMBERS = 2_500_000
 _NUMBERS = 2**18
 """Distances that are held at a time."""
 
-_QUERIES = 2048
+_QUERIES = 1024
 """Points by which a bandwidth is chosen, at most."""
 
 _GRID = 2.0 ** np.arange(-4, 3.01, 0.25)
@@ -207,7 +207,7 @@ def _spread(rows: RowBlocks) -> float:
 
 
 def likelihood_bandwidth(points: NDArray[np.float64], folds: int = 5, groups: Sequence[str] | None = None) -> float:
-    """Choose the bandwidth of highest held-out likelihood over contiguous blocks, of up to 2,048 evenly spaced points.
+    """Choose the bandwidth of highest held-out likelihood over contiguous blocks, of up to 1,024 evenly spaced points.
 
     Args:
         points: ``(N, D)`` in the order in which they were recorded.

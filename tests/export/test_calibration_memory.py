@@ -21,9 +21,12 @@ from tests.conftest import write_scenes
 _TELLS_ITS_PEAK = """
 import atexit, pathlib
 atexit.register(lambda: print([x for x in pathlib.Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x][0]))
+from export.detectors.kernel_density import KernelDensityDetector
+KernelDensityDetector.__init__.__defaults__ = ("likelihood", 5, 1000)
 from export.__main__ import main
 main()
 """
+"""A density of these narrow entropies would be exact, and keep its points: it is compressed from 1,000 numbers on here."""
 
 
 def simulate(path: Path, graphs: EvaluationGraphs, count: int) -> Path:
