@@ -16,9 +16,9 @@ examples:
   python -m export calibrate monitor/ --frames shard1/ --save-features shard1.npz --out shard1/       # on each machine
   python -m export calibrate monitor/ --features shard1.npz shard2.npz --out monitor-2/               # then once
 
-Memory does not grow with the frames for {", ".join(streaming_detectors())}, nor for a fused detector of
-these, as the default is; other detectors, --pca, --standardise and .npz files hold the features that they read. A folder of
-features goes on after a cut, when the same command is typed again:
+A fit reads frames block by block for {", ".join(streaming_detectors())} and a fused detector of these, as the
+default is; that of kde still grows until its codes are full. Other detectors, --pca, --standardise and .npz files hold the features that
+they read. A folder of features goes on after a cut, when the same command is typed again:
   python -m export calibrate monitor/ --frames drives/ --save-features features/ --workers 4
 
 The network is left as it is, and so is the old bundle. Files of features joined in the order of recording give the same

@@ -21,12 +21,9 @@ from tests.conftest import write_scenes
 _TELLS_ITS_PEAK = """
 import atexit, pathlib
 atexit.register(lambda: print([x for x in pathlib.Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x][0]))
-from export.detectors.kernel_density import KernelDensityDetector
-KernelDensityDetector.__init__.__defaults__ = ("likelihood", 5, 1000)
 from export.__main__ import main
 main()
 """
-"""A density of these narrow entropies would be exact, and keep its points: it is compressed from 1,000 numbers on here."""
 
 
 def simulate(path: Path, graphs: EvaluationGraphs, count: int) -> Path:
@@ -60,7 +57,7 @@ def peak_of(bundle: Path, features: Path, out: Path, detector: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("detector", ["fused", "mahalanobis", "kde"])
+@pytest.mark.parametrize("detector", ["fused", "mahalanobis"])
 def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
     bundle: Path, tmp_path: Path, detector: str
 ) -> None:
