@@ -8,7 +8,7 @@ _FEWEST_INTERVALS = 3  # from which a camera's rate is known
 _SHARE_OF_NEWEST = 0.2
 
 
-class _Camera:
+class _CameraPosition:
     """Where a camera stands on the time of the drive; all in nanoseconds."""
 
     def __init__(self, stamp_ns: int, drive_ns: int) -> None:
@@ -37,7 +37,7 @@ class SilentCameras:
 
     def __init__(self, max_age_s: float) -> None:
         self._max_age_ns = round(max_age_s * _NANOSECONDS)
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, _CameraPosition] = {}
         self._drive_ns = 0
 
     def see(self, camera: str, stamp_ns: int) -> list[tuple[str, int]]:
@@ -49,7 +49,7 @@ class SilentCameras:
         """
         known = self._cameras.get(camera)
         if known is None:
-            self._cameras[camera] = _Camera(stamp_ns, self._drive_ns)
+            self._cameras[camera] = _CameraPosition(stamp_ns, self._drive_ns)
         else:
             step_ns = min(max(stamp_ns - known.stamp_ns, 0), _LONGEST_STEP_NS)
             known.count_interval(step_ns)
@@ -58,7 +58,7 @@ class SilentCameras:
             known.stamp_ns, known.seen_ns, known.reported_ns = stamp_ns, self._drive_ns, self._drive_ns
         return [(name, other.stamp_ns + self._drive_ns - other.seen_ns) for name, other in self._due()]
 
-    def _due(self) -> list[tuple[str, _Camera]]:
+    def _due(self) -> list[tuple[str, _CameraPosition]]:
         due = [
             (name, camera)
             for name, camera in self._cameras.items()
