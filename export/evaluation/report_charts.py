@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from export.evaluation.label_places import name_points
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
 from export.evaluation.result import Evaluation
@@ -37,7 +38,7 @@ def _roc(result: Evaluation, axes: Axes) -> None:
         axes.plot(fpr, tpr, label=f"{shift.frames.source.name} {shift.figures['auroc'].value:.2f}", linewidth=1.2)
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1)
     axes.set(xlabel="in-distribution frames flagged", ylabel="out-of-distribution frames caught", aspect="equal")
-    axes.legend(fontsize=7, loc="lower right", frameon=False)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def _typical(result: Evaluation) -> list[Shift]:
@@ -107,12 +108,13 @@ def harm_chart(result: Evaluation) -> str:
     def draw(axes: Axes) -> None:
         known = [(shift, shift.hurting_share) for shift in result.shifts if shift.hurting_share is not None]
         blind = {spot.name for spot in result.blind_spots}
+        named: dict[str, tuple[float, float]] = {}
         for shift, hurting in known:
             flagged, seen = 1 - shift.figures["miss_rate"].value, shift.name not in blind
             axes.plot([hurting], [flagged], "o", markersize=4, color=_SEEN if seen else _BLIND)
             if not seen:
-                name = shift.name.replace("_", " ")
-                axes.annotate(name, (hurting, flagged), xytext=(4, 3), textcoords="offset points", fontsize=6.5)
+                named[shift.name.replace("_", " ")] = hurting, flagged
+        name_points(axes, named)
         axes.axhline(result.false_alarm_rate.value, color="grey", linestyle="--", linewidth=1, label="in distribution")
         axes.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1, label="as many as hurt")
         axes.set(xlabel="share of the frames that hurt", ylabel="share flagged", xlim=(-0.03, 1.12), ylim=(-0.03, 1.03))

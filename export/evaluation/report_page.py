@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from export.atomic_write import atomic_folder, recover_interrupted
 from export.destination import check_parent_folder
 from export.errors import UsageError
-from export.evaluation import report_tables
+from export.evaluation import report_captions, report_tables
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
@@ -83,22 +83,16 @@ def render(result: Evaluation, command: str) -> str:
     from export.evaluation import report_charts  # here, since only a report needs matplotlib
 
     synthetic = [shift for shift in result.shifts if shift.frames.source.kind is not None]
+    harm = result.split is not None and any(shift.hurting_share is not None for shift in result.shifts)
     several = len({shift.frames.source.severity for shift in synthetic}) > 1
     rows = len(result.ind) + sum(len(shift.frames) for shift in result.shifts)
     charts = [
-        ("ROC curves", "Real shifts and the synthetic ones of the lowest AUROC. A curve along "
-         "the diagonal belongs to a shift that the score does not detect.", report_charts.roc_chart, bool(result.shifts)),
-        ("Scores", "Frames right of the dashed line are flagged. Where the two colours overlap, no threshold separates "
-         "the frames.", report_charts.histogram_chart, bool(result.shifts)),
-        ("Severity", "AUROC of each degradation, with dots where it hurts the segmentation. A low line without dots is a "
-         "degradation that the network copes with.", report_charts.severity_chart, several),
-        ("Does it flag what hurts?", "A point for each shift; those named, in orange, are blind spots. Below the dotted "
-         "line more frames hurt than are flagged.", report_charts.harm_chart, result.split is not None),
-        ("Entropies in the plane", "PaCMAP of the latent entropies. Red points inside the blue cloud are not separated by "
-         "them.", report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
-        ("Does the score predict failures?", "Mean error of the frames that are accepted, the lowest scores first, by this "
-         "monitor, the best other scores and the picture alone. A curve below the dotted line helps; none can lie below the "
-         "dashed one.", report_charts.risk_chart, bool(result.failures)),
+        ("ROC curves", report_captions.roc(result), report_charts.roc_chart, bool(result.shifts)),
+        ("Scores", report_captions.HISTOGRAM, report_charts.histogram_chart, bool(result.shifts)),
+        ("Severity", report_captions.severity(result), report_charts.severity_chart, several),
+        ("Does it flag what hurts?", report_captions.harm(result), report_charts.harm_chart, harm),
+        ("Entropies in the plane", report_captions.PLANE, report_charts.pacmap_chart, bool(result.shifts) and rows >= 20),
+        ("Does the score predict failures?", report_captions.risk(result), report_charts.risk_chart, bool(result.failures)),
     ]  # fmt: skip
     numbers = itertools.count(1)
     figures = [

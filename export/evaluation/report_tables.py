@@ -2,8 +2,10 @@
 """Tables of a report as HTML."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from textwrap import shorten
 
 from export.evaluation.blind_spots import FEW_HURT
 from export.evaluation.bootstrap import Interval
@@ -14,18 +16,32 @@ from export.evaluation.report_summary import blind_rule, interval_basis, missing
 from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
 
+_BRACKETED = re.compile(r"(.+) (\([^()]{1,18}\))")
+
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> str:
     """A table with a caption; the first cell of a row is its heading."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    head = "".join(f'<th scope="col">{_name(name)}</th>' for name in header)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{_name(row[0])}</th>' + "".join(f"<td>{_cell(cell)}</td>" for cell in row[1:]) + "</tr>"
         for row in rows
     )
+    label = escape(shorten(caption, 60, placeholder=" ..."))
     return (
-        f'<div class="scroll"><table><caption><span>{escape(caption)}</span></caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table><caption><span>{escape(caption)}'
+        f"</span></caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _name(text: str) -> str:
+    """A name, which may go on in the next line behind an underscore."""
+    return escape(text).replace("_", "_<wbr>")
+
+
+def _cell(text: str) -> str:
+    """A figure, and what stands in brackets behind it, may take a line each; neither is broken."""
+    parts = _BRACKETED.fullmatch(text)
+    return f"{escape(parts[1])} <span>{escape(parts[2])}</span>" if parts else escape(text)
 
 
 def hurting_table(result: Evaluation) -> str:

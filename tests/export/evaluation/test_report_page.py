@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from export.errors import UsageError
+from export.evaluation import report_captions
 from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
@@ -24,7 +25,7 @@ from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from tests.conftest import write_scenes
 
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "wbr"}
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -119,6 +120,28 @@ def test_report_page_tells_what_hurts_and_what_is_missed(report: Path, result: E
     assert "No baseline without a network: name frames to fit it on by --fit-frames" in page
     for spot in result.blind_spots:
         assert f"{spot.name} (blind spot)" in page
+
+
+def test_report_tables_keep_figures_whole_and_say_that_they_scroll(report: Path, result: Evaluation) -> None:
+    """An interval stands on one line; whoever has no mouse reaches the columns beyond the edge by the keyboard."""
+    html = (report / "index.html").read_text()
+    intervals = re.findall(r"\(-?\d\.\d\d to -?\d\.\d\d\)", html)
+    assert len(intervals) > 9 * len(result.shifts)
+    assert len(re.findall(r"<span>\(-?\d\.\d\d to -?\d\.\d\d\)</span>", html)) == len(intervals)
+    assert html.count("<table>") == len(
+        re.findall(r'<div class="scroll" tabindex="0" role="region" aria-label="[^"]+">', html)
+    )
+
+
+def test_captions_name_only_what_their_charts_hold(result: Evaluation) -> None:
+    harmless = replace(result, blind_spots=(), shifts=tuple(replace(shift, harm=None) for shift in result.shifts))
+    assert "orange" not in report_captions.harm(harmless)
+    assert ("orange" in report_captions.harm(result)) == bool(result.blind_spots)
+    assert "dots" not in report_captions.severity(harmless)
+    assert report_captions.roc(result).startswith("The synthetic ones")
+    assert "the picture alone" not in report_captions.risk(result)
+    alone = replace(result, failures=result.failures[:1])
+    assert "by this monitor. A curve" in report_captions.risk(alone)
 
 
 def test_risk_chart_of_many_scores_draws_the_best_and_the_own(result: Evaluation) -> None:
