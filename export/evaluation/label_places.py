@@ -25,7 +25,7 @@ def name_points(axes: Axes, named: Mapping[str, tuple[float, float]]) -> None:
         axes.annotate(
             name,
             point,
-            xytext=place,
+            xytext=(place[0], place[1]),
             fontsize=6.5,
             va="center",
             arrowprops=None if near else line,

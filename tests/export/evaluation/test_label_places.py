@@ -41,11 +41,11 @@ def test_name_points_in_a_chart_are_drawn_apart(points: list[tuple[float, float]
     axes.set(xlim=(-0.03, 1.12), ylim=(-0.03, 1.03), xlabel="share of the frames that hurt", ylabel="share flagged")
     name_points(axes, {f"{words[rng.integers(5)]} {i}": point for i, point in enumerate(points)})
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    canvas.draw()  # type: ignore[no-untyped-call]
     labels = [text for text in axes.texts if isinstance(text, Annotation)]
     assert len(labels) == len(points)
     for label in labels:
-        label.update_positions(canvas.get_renderer())
+        label.update_positions(canvas.get_renderer())  # type: ignore[no-untyped-call]
     boxes = [Text.get_window_extent(label) for label in labels]
     for a, b in combinations(boxes, 2):
         assert a.x0 >= b.x1 - 1 or b.x0 >= a.x1 - 1 or a.y0 >= b.y1 - 1 or b.y0 >= a.y1 - 1
