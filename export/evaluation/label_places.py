@@ -24,7 +24,7 @@ def name_points(axes: Axes, named: Mapping[str, tuple[float, float]]) -> None:
         near = abs(place[1] - point[1]) < _LINE_PT / scale[1]
         axes.annotate(
             name,
-            point,
+            (point[0], point[1]),
             xytext=(place[0], place[1]),
             fontsize=6.5,
             va="center",
