@@ -78,7 +78,8 @@ def describe_frame_rates(stream: Stream, rule: AlarmRule) -> list[str]:
         if stream.summary(camera).frames >= _FEWEST_FRAMES
     }
     return [
-        f"{camera}: {rate:.3g} frames/s came, the alarm and its false alarms are for {assumed:g}: pass --fps {rate:.3g}"
+        f"{camera}: {rate:.3g} frames/s came, the alarm and its false alarms are for {assumed:g}: "
+        f"pass --fps {rate:.3g}, and the same behind an @ of --alarm"
         for camera, rate in rates.items()
         if not 1 / _ANOTHER_RATE <= rate / assumed <= _ANOTHER_RATE
     ]

@@ -42,6 +42,8 @@ def find_files(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> lis
 
 
 def _find(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> Iterator[Path]:
+    if "" in map(str, sources):
+        raise MediaError(f"expected {kinds}, got an empty path: name a file, a folder or a pattern")
     for there, group in groupby(sources, key=lambda source: Path(source).exists()):
         if there:
             for entry in undo_shell_order([*map(Path, group)]):

@@ -101,4 +101,5 @@ def _named(path: Path, read: Callable[[BinaryIO], T]) -> T:
     except ImportError as error:
         raise missing_extra(f"reading the image {path}", "media") from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file makes of them
-        raise MediaError(f"expected an image, cannot read {path}: {error}; copy or convert it") from error
+        what = "a format that Pillow does not know, or damaged" if "cannot identify" in str(error) else error
+        raise MediaError(f"expected an image, cannot read {path}: {what}; copy or convert it") from error

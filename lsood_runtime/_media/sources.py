@@ -2,6 +2,7 @@
 """Read camera frames from any source: images, videos, recorded drives, a camera."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -55,9 +56,10 @@ def name_width(source: str) -> int:
 class SourceReader:
     """Iterates over the frames of all sources, one source after the other; one that fails does not end the others.
 
-    Images and videos carry no time of day: their stamps count from 0 through all of them, at ``images_per_second`` for images
-    and as their containers say for videos. Recordings have stamps of their own, a camera has the clock's. A frame that cannot
-    be read comes as one with a fault.
+    Images and videos carry no time of day: their stamps count from 0 through all of a folder, at ``images_per_second`` for
+    images and as their containers say for videos. A folder is a drive: those of several folders are cameras of their own,
+    named by their folders, so that no alarm adds up over two drives; of one folder they are ``camera``. Recordings have
+    stamps of their own, a camera has the clock's. A frame that cannot be read comes as one with a fault.
 
     Args:
         sources: as :func:`find_sources` lists them.
@@ -90,7 +92,10 @@ class SourceReader:
     ) -> None:
         self._sources, self._channels, self._topics, self.strict = sources, channels, topics, strict
         self._on_wait = on_wait
-        self._step_ns, self._next_ns = round(_NANOSECONDS / images_per_second), 0
+        self._step_ns = round(_NANOSECONDS / images_per_second)
+        self._next_ns: defaultdict[str, int] = defaultdict(int)
+        folders = {str(Path(source).parent) for source in sources if _is_of_folder(source)}
+        self._several_folders = len(folders) > 1
         self._rules, self._size = rules, size
         self.current = ""
         self.failures: list[str] = []
@@ -130,21 +135,32 @@ class SourceReader:
         return self._video(path) if is_video(path) else self._image(path)
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:
-        start_ns, step_ns, last_ns = self._next_ns, self._step_ns, 0
+        camera = self._camera_of(path)
+        start_ns, step_ns, last_ns = self._next_ns[camera], self._step_ns, 0
         for i, frame in enumerate(read_video(path, self._channels, self._rules)):
             step_ns, last_ns = frame.time_ns - last_ns or step_ns, frame.time_ns
-            self._next_ns = start_ns + last_ns + step_ns
-            yield SourceFrame(f"{path}#{i:06d}", CAMERA, start_ns + last_ns, frame.image, frame.fault)
+            self._next_ns[camera] = start_ns + last_ns + step_ns
+            yield SourceFrame(f"{path}#{i:06d}", camera, start_ns + last_ns, frame.image, frame.fault)
 
     def _image(self, path: Path) -> Iterator[SourceFrame]:
+        camera = self._camera_of(path)
         try:
             for name, image in read_frames(path, self._channels, self._rules, size=self._size):
-                yield SourceFrame(name, CAMERA, self._tick(), image)
+                yield SourceFrame(name, camera, self._tick(camera), image)
         except MediaError as error:
-            yield SourceFrame(str(path), CAMERA, self._tick(), None, str(error))
+            yield SourceFrame(str(path), camera, self._tick(camera), None, str(error))
 
-    def _tick(self) -> int:
+    def _camera_of(self, path: Path) -> str:
+        """Name of the camera of an image or a video: of its folder, where there are several."""
+        return str(path.parent) if self._several_folders else CAMERA
+
+    def _tick(self, camera: str) -> int:
         """The stamp of the next image."""
-        stamp_ns = self._next_ns
-        self._next_ns += self._step_ns
+        stamp_ns = self._next_ns[camera]
+        self._next_ns[camera] += self._step_ns
         return stamp_ns
+
+
+def _is_of_folder(source: str) -> bool:
+    """Whether a source is an image or a video, whose folder is its drive."""
+    return not DEVICE.fullmatch(source) and not is_recording(Path(source))

@@ -55,6 +55,8 @@ def choose_alarm(
     """
     if not 0 < per_hour < math.inf:
         raise ValueError(f"expected a rate above 0 false alarms an hour, got {per_hour}: 1 is the default")
+    if not 0 < frames_per_second < math.inf:
+        raise ValueError(f"expected frames a second above 0, got {frames_per_second}: pass the camera's")
     longest = max(_SHORTEST, round(_LONGEST_S * frames_per_second))
     enough = _ALARMS * 3600 * frames_per_second / per_hour
     simulation = Simulation(

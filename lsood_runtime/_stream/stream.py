@@ -158,7 +158,15 @@ class Stream:
 
         Returns:
             Seconds since the last frame of each silent camera.
+
+        Raises:
+            TypeError: the stamp is no integer, or the expected cameras are one text.
+            ValueError: the largest age is below 0 or NaN.
         """
+        if not max_age_s >= 0:
+            raise ValueError(f"expected a largest age of at least 0 s, got {max_age_s}: 1 is the default")
+        if isinstance(expected, str):
+            raise TypeError(f"expected names of cameras in a list, got the text {expected!r}: pass [{expected!r}]")
         now = None if now_ns is None else received_stamp(now_ns)[0]
         with self._lock:
             states = dict(self._cameras)

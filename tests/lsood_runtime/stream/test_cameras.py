@@ -35,6 +35,15 @@ def test_stream_silent_cameras_are_those_older_than_the_age(last_s: dict[str, in
     assert found == pytest.approx(expected | never)
 
 
+def test_stream_silent_of_no_age_or_of_one_text_is_refused() -> None:
+    stream = Stream(MONITOR, KOfN(3, 5))
+    for age in (math.nan, -1.0):
+        with pytest.raises(ValueError, match="expected a largest age of at least 0 s"):
+            stream.silent(max_age_s=age)
+    with pytest.raises(TypeError, match=r"got the text 'front': pass \['front'\]"):
+        stream.silent(expected="front")
+
+
 def test_stream_silent_without_a_time_counts_from_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)

@@ -164,3 +164,9 @@ def test_histogram_index_by_chance_of_few_scores_is_above_a_large_drift() -> Non
     for level in (0, 1, math.nan):
         with pytest.raises(ValueError, match="a level between 0 and 1"):
             histogram.index_by_chance(level)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, math.nan, math.inf])
+def test_choose_alarm_of_no_frame_rate_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="expected frames a second above 0"):
+        choose_alarm(manifest_of(100, 50), frames_per_second=rate)
