@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -275,6 +275,20 @@ def test_lsood_unexpected_error_is_one_line_and_exit_code_3(
     monkeypatch.setenv("LSOOD_TRACEBACK", "1")
     assert run([name, *arguments]) == 3
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def _signals_that_stop() -> Iterator[None]:
+    """Signals are ignored where the tests themselves run in the background, or under ``nohup``, and children inherit that."""
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def start(command: str, bundle: Path, drive: Path, *flags: str, **options: Any) -> "subprocess.Popen[str]":
