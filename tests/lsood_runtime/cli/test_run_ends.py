@@ -280,12 +280,9 @@ def test_lsood_unexpected_error_is_one_line_and_exit_code_3(
 @pytest.fixture(autouse=True)
 def _signals_that_stop() -> Iterator[None]:
     """Signals are ignored where the tests themselves run in the background, or under ``nohup``, and children inherit that."""
-    handlers = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-        signal.SIGHUP: signal.SIG_DFL,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
