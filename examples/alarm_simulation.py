@@ -35,7 +35,7 @@ from lsood_runtime import (
 )
 
 RATE, FRAMES_PER_SECOND, START_NS, SECOND = 0.05, 10.0, 1_700_000_000 * 10**9, 10**9
-STRANGE = 1e6
+OUTLYING = 1e6
 CONDITIONS = {
     "a perfect clock": "",
     "jitter": "jitter",
@@ -145,7 +145,7 @@ def publish(
         jitter_s = float(rng.uniform(-0.02, 0.02)) if "jitter" in condition else 0.0
         shifted = time_s >= familiar_s
         stamp = offset_ns + round((time_s + delay_s + jitter_s) * SECOND)
-        yield Shot(time_s, stamp, number, STRANGE if shifted else score, shifted, begins)
+        yield Shot(time_s, stamp, number, OUTLYING if shifted else score, shifted, begins)
         begins = False
 
 

@@ -42,7 +42,6 @@ from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
 
-_BLOCK = 1
 _COMPARED = 1024
 """Frames on which graph and detector are compared, at most."""
 
@@ -217,9 +216,9 @@ def _check_agreement(monitor: CalibratedMonitor, features: StoredFeatures) -> No
     count = len(rows[detector.keys[0]])
     names = [value.name for value in session.get_outputs()]
     got = []
-    for start in range(0, count, _BLOCK):  # a density holds points against every frame of a block
-        block = {str(key): rows[key][start : start + _BLOCK] for key in detector.keys}
-        given = dict(zip(names, session.run(names, block), strict=True))
+    for i in range(count):  # one frame at a time: a density holds its points against every frame of a batch
+        frame = {str(key): rows[key][i : i + 1] for key in detector.keys}
+        given = dict(zip(names, session.run(names, frame), strict=True))
         got.append(np.column_stack([given["score"], given["parts"] if "parts" in given else given["score"]]))
     expected = np.column_stack([detector.score(rows), detector.part_scores(rows)])
     worst, allowed = float(np.abs(np.concatenate(got) - expected).max()), monitor.calibration.tolerance

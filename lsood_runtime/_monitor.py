@@ -2,7 +2,6 @@
 """The monitor that a perception stack embeds: load a bundle, score frames, assess them."""
 
 import functools
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -119,8 +118,8 @@ class OoDMonitor:
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
-        self._no_parts = Parts({part.name: math.nan for part in self._manifest.detector.parts})
-        self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms)
+        self._part_names = tuple(part.name for part in self._manifest.detector.parts)
+        self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms, self._part_names)
         options = LoadOptions(
             providers=resolved,
             allow_fallback=allow_fallback,
@@ -207,7 +206,9 @@ class OoDMonitor:
         try:
             checked = self._checked(frame)
         except FrameError as error:
-            return self._no_verdict(str(error), provider, stamp, 1e3 * (time.perf_counter() - start))
+            return self._rule.invalid(
+                str(error), provider=provider, latency_ms=1e3 * (time.perf_counter() - start), stamp_ns=stamp[0]
+            )
         outcome = self._scorer.run(checked, noise)
         return self._verdict(outcome, 0, checked, provider, stamp, start)
 
@@ -245,7 +246,10 @@ class OoDMonitor:
         verdicts, places = [], count()
         for frame, stamp in zip(checked, stamps, strict=True):
             if isinstance(frame, FrameError) or outcome is None:
-                verdicts.append(self._no_verdict(str(frame), provider, stamp, 1e3 * (time.perf_counter() - start)))
+                latency_ms = 1e3 * (time.perf_counter() - start)
+                verdicts.append(
+                    self._rule.invalid(str(frame), provider=provider, latency_ms=latency_ms, stamp_ns=stamp[0])
+                )
             else:
                 verdicts.append(self._verdict(outcome, next(places), frame, provider, stamp, start))
         return verdicts
@@ -266,7 +270,8 @@ class OoDMonitor:
         """
         if not reason:
             raise ValueError("expected a reason, got an empty text: say why there is no image")
-        return self._no_verdict(reason, self._scorer.graphs.provider, received_stamp(stamp_ns), 0.0)
+        provider, (stamp, _) = self._scorer.graphs.provider, received_stamp(stamp_ns)
+        return self._rule.invalid(reason, provider=provider, latency_ms=0.0, stamp_ns=stamp)
 
     def _verdict(
         self, outcome: Outcome, place: int, frame: Frame | DeviceFrame, provider: str, stamp: Stamp, start: float
@@ -285,22 +290,10 @@ class OoDMonitor:
             parts=parts,
         )
 
-    def _no_verdict(self, reason: str, provider: str, stamp: Stamp, latency_ms: float) -> Assessment:
-        """The INVALID verdict on what no graph has seen."""
-        return self._rule.verdict(
-            score=math.inf,
-            segmentation=None,
-            fault=reason,
-            provider=provider,
-            latency_ms=latency_ms,
-            stamp_ns=stamp[0],
-            parts=self._no_parts,
-        )
-
     def _parts(self, outcome: Outcome, index: int) -> Parts:
         if outcome.parts is None:
             return NO_PARTS
-        return Parts(dict(zip(self._no_parts, outcome.parts[index].tolist(), strict=True)))
+        return Parts(dict(zip(self._part_names, outcome.parts[index].tolist(), strict=True)))
 
     def _fault(self, frame: Frame | DeviceFrame, score: float, parts: Parts) -> str | None:
         if self._validate and not isinstance(frame, DeviceFrame):

@@ -18,12 +18,20 @@ class VerdictRule:
         threshold: score above which a frame is out of distribution.
         calibration_scores: ascending.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
+        part_names: of the detector's parts.
     """
 
-    def __init__(self, threshold: float, calibration_scores: Sequence[float], deadline_ms: float | None) -> None:
+    def __init__(
+        self,
+        threshold: float,
+        calibration_scores: Sequence[float],
+        deadline_ms: float | None,
+        part_names: Sequence[str] = (),
+    ) -> None:
         self.threshold = threshold
         self._calibration_scores = np.array(calibration_scores)
         self._deadline_ms = deadline_ms
+        self._no_parts = Parts(dict.fromkeys(part_names, math.nan))
 
     def p_value(self, score: float) -> float:
         """Share of in-distribution frames that score at least as high, the frame itself among them; NaN without a score."""
@@ -77,6 +85,18 @@ class VerdictRule:
             stamp_ns=stamp_ns,
             parts=parts,
             is_late=late,
+        )
+
+    def invalid(self, fault: str, *, provider: str, latency_ms: float, stamp_ns: int) -> Assessment:
+        """Make the verdict on a frame that no graph has seen: no score, no segmentation, and every part NaN."""
+        return self.verdict(
+            score=math.inf,
+            segmentation=None,
+            fault=fault,
+            provider=provider,
+            latency_ms=latency_ms,
+            stamp_ns=stamp_ns,
+            parts=self._no_parts,
         )
 
 

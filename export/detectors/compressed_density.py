@@ -9,6 +9,7 @@ whose terms are largest by these.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class CompressedDensity:
     weights: NDArray[np.float32]
     rounding: Rounding
 
-    @property
+    @cached_property
     def offsets(self) -> NDArray[np.float64]:
         """Logarithms ``(M,)`` of the weights, less half the squared norms over the variance."""
         offsets: NDArray[np.float64] = np.log(self.weights, dtype=np.float64) - self.norms / (2 * self.bandwidth**2)

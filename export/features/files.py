@@ -2,9 +2,8 @@
 """Save and load features of frames, so that shards measured on several machines give one calibration.
 
 A file holds them compressed, and is read into memory; a folder (:mod:`export.features.folder`) is read block by block.
-
-Every feature of every frame is saved under the name
-of its key. Shards read in the order of recording give the very detector that one pass gives.
+Every feature of every frame is saved under the name of its key. Shards read in the order of recording give the very detector
+that one pass gives.
 """
 
 import io
@@ -81,14 +80,8 @@ def open_features(paths: Sequence[Path], network_sha256: str) -> FrameTable:
         UsageError: one is missing, damaged, unfinished, of another network, or holds a frame that an earlier one holds.
     """
     if not all(path.is_dir() for path in paths):
-        parts = [
-            _open_folder(path, network_sha256).in_memory() if path.is_dir() else _load(path, network_sha256)
-            for path in paths
-        ]
-        joined = Features.concatenate(parts)
-        names: list[str] = joined.names.tolist()
-        check_once(names)
-        return FrameTable(names, joined.values)
+        joined = load_features(paths, network_sha256)
+        return FrameTable(joined.names.tolist(), joined.values)
     folders = [_open_folder(path, network_sha256) for path in paths]
     widths = folders[0].widths()
     if any(folder.widths() != widths for folder in folders):
@@ -127,12 +120,15 @@ def check_once(names: Sequence[str]) -> None:
 
 
 def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
-    """Read and join shards, in the order given.
+    """Read and join files and folders of features, in the order given.
 
     Raises:
-        UsageError: a file is missing, damaged, of another network, or holds a frame that an earlier one holds.
+        UsageError: as for :func:`open_features`.
     """
-    shards = [_load(path, network_sha256) for path in paths]
+    shards = [
+        _open_folder(path, network_sha256).in_memory() if path.is_dir() else _load(path, network_sha256)
+        for path in paths
+    ]
     joined = Features.concatenate(shards)
     check_once(joined.names.tolist())
     return joined

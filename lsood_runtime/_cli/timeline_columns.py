@@ -59,9 +59,9 @@ class Column:
         finite = [score for ends in stretch.ranges.values() for score in ends if math.isfinite(score)]
         if finite:
             self.low, self.high = float(np.fmin(self.low, min(finite))), float(np.fmax(self.high, max(finite)))
-        strange = [score for score in stretch.ranges.get(State.OUT_OF_DISTRIBUTION, ()) if math.isfinite(score)]
-        if strange:
-            self.worst = float(np.fmax(self.worst, max(strange)))
+        above = [score for score in stretch.ranges.get(State.OUT_OF_DISTRIBUTION, ()) if math.isfinite(score)]
+        if above:
+            self.worst = float(np.fmax(self.worst, max(above)))
         self.invalid |= State.INVALID in stretch.ranges
         self.late |= stretch.late
         self.sample += [score for score in stretch.sample if math.isfinite(score)]

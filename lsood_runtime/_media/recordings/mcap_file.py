@@ -5,18 +5,16 @@ import heapq
 import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mcap.data_stream import ReadDataStream
 from mcap.records import ChunkIndex, Message
 
 from lsood_runtime._media.recordings.mcap_index import RECORD_HEAD, index_mcap, message_times, read_chunk
-from lsood_runtime._media.recordings.recorded import RecordedMessage, RecordedTopic
+from lsood_runtime._media.recordings.recorded import ClosedAtExit, RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.time_order import in_order_of_time
 
 
-class McapFile:
+class McapFile(ClosedAtExit):
     """An open MCAP file; see :class:`~lsood_runtime._media.recordings.recorded.RecordedFile`."""
 
     def __init__(self, path: Path, name: str) -> None:
@@ -41,12 +39,8 @@ class McapFile:
             key=lambda message: message.recorded_ns,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _damage(self) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Topics and messages as a recording holds them, before anything is decoded."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -35,6 +36,22 @@ class RecordedMessage:
     recorded_ns: int
     data: bytes
     fault: str = ""
+
+
+class ClosedAtExit(ABC):
+    """Base of a file that is closed at the end of a ``with`` block."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class RecordedFile(Protocol):

@@ -6,19 +6,17 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from lsood_runtime._media.recordings import ros1_records as records
 from lsood_runtime._media.recordings.loose_messages import LooseMessages
-from lsood_runtime._media.recordings.recorded import RecordedMessage, RecordedTopic
+from lsood_runtime._media.recordings.recorded import ClosedAtExit, RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.ros1_records import Ros1Record, read_data, read_head, read_record
 from lsood_runtime._media.recordings.time_order import in_order_of_time
 
 _DAMAGED = (ValueError, LookupError)
 
 
-class Ros1Bag:
+class Ros1Bag(ClosedAtExit):
     """An open ROS 1 bag; see :class:`~lsood_runtime._media.recordings.recorded.RecordedFile`."""
 
     def __init__(self, path: Path, name: str) -> None:
@@ -42,12 +40,8 @@ class Ros1Bag:
             key=lambda message: message.recorded_ns,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def _read_index(self) -> bool:

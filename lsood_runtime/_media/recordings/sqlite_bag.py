@@ -3,15 +3,14 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 from urllib.parse import quote
 
 import apsw
 
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._media.recordings.loose_messages import LooseMessages
-from lsood_runtime._media.recordings.recorded import RecordedMessage, RecordedTopic
+from lsood_runtime._media.recordings.recorded import ClosedAtExit, RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.sqlite_pages import SqlitePages, WholePages
 
 # As bytes, for those of a damaged page may be no UTF-8.
@@ -24,7 +23,7 @@ _WIDEST_GAP = 2**40
 _DAMAGED = (apsw.Error, ValueError, OverflowError)  # columns and rows of a damaged page may be anything
 
 
-class SqliteBag:
+class SqliteBag(ClosedAtExit):
     """An open SQLite file of a ROS 2 bag; see :class:`~lsood_runtime._media.recordings.recorded.RecordedFile`.
 
     Raises:
@@ -59,12 +58,8 @@ class SqliteBag:
                 fault = "" if isinstance(data, bytes) else f"row {row} is damaged: its data is no bytes"
                 yield RecordedMessage(topics[number], recorded_ns, data if isinstance(data, bytes) else b"", fault)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._database.close()
 
     def _open(self) -> list[Any]:

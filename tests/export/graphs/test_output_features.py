@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from export.features.key import OUTPUT_FEATURES, OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
 from export.graphs.output_features import GRID_PIXELS, OutputFeatures, grid_stride
 from export.layers.channel_moments import MIN_DEVIATION
+from tests.export.module_sessions import module_session
 
 Arrays = dict[FeatureKey, NDArray[np.float32]]
 CLASSES = 5
@@ -28,17 +29,7 @@ class AllFeatures(nn.Module):
 
 @cache
 def session(height: int, width: int) -> ort.InferenceSession:
-    program = torch.onnx.export(
-        AllFeatures().eval(),
-        (torch.zeros(2, CLASSES, height, width),),
-        input_names=["logits"],
-        output_names=list(map(str, OUTPUT_FEATURES)),
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        opset_version=20,
-        verbose=False,
-    )
-    assert program is not None
-    return ort.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return module_session(AllFeatures(), (CLASSES, height, width), "logits", list(map(str, OUTPUT_FEATURES)))
 
 
 def in_onnx_runtime(logits: NDArray[np.float32]) -> Arrays:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.layers.channel_moments import MIN_DEVIATION, channel_moments
+from tests.export.module_sessions import module_session
 
 Shape = tuple[int, ...]
 
@@ -25,16 +26,7 @@ class Moments(nn.Module):
 @cache
 def session(shape: Shape) -> ort.InferenceSession:
     """The graph for features of a frame of ``shape``, with a free batch."""
-    program = torch.onnx.export(
-        Moments().eval(),
-        (torch.zeros(2, *shape),),
-        input_names=["x"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        opset_version=20,
-        verbose=False,
-    )
-    assert program is not None
-    return ort.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return module_session(Moments(), shape, "x")
 
 
 def both(features: NDArray[np.float32]) -> list[NDArray[np.float32]]:

@@ -13,20 +13,12 @@ from numpy.typing import NDArray
 
 from export.layers.channel_moments import MANY_CELLS, MIN_DEVIATION, cell_stride
 from export.sampling.graph_modules import LayerMoments
+from tests.export.module_sessions import module_session
 
 
 @cache
 def session(channels: int, height: int, width: int) -> ort.InferenceSession:
-    program = torch.onnx.export(
-        LayerMoments().eval(),
-        (torch.zeros(2, channels, height, width),),
-        input_names=["map"],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-        opset_version=20,
-        verbose=False,
-    )
-    assert program is not None
-    return ort.InferenceSession(program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    return module_session(LayerMoments(), (channels, height, width), "map")
 
 
 def both(features: NDArray[np.float32]) -> list[NDArray[np.float32]]:

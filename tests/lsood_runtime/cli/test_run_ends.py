@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,12 @@ from PIL import Image
 from lsood_runtime import MediaError, OoDMonitor, ProviderError
 from lsood_runtime._cli import diff, inspect, score, selftest, watch
 from lsood_runtime._cli.main import run
-from lsood_runtime._cli.stop_signals import Stopped, StopSignals
+from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.timeline import Timeline
 from tests.lsood_runtime.conftest import random_frames
 from tests.lsood_runtime.stream.test_stream import shifted_frame
+
+pytestmark = pytest.mark.usefixtures("signals_that_stop")
 
 COMMANDS = ("score", "watch")
 
@@ -277,17 +277,6 @@ def test_lsood_unexpected_error_is_one_line_and_exit_code_3(
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.fixture(autouse=True)
-def _signals_that_stop() -> Iterator[None]:
-    """Signals are ignored where the tests themselves run in the background, or under ``nohup``, and children inherit that."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def start(command: str, bundle: Path, drive: Path, *flags: str, **options: Any) -> "subprocess.Popen[str]":
     words = [sys.executable, "-m", "lsood_runtime", command, str(bundle), str(drive), "--threads", "1", *flags]
     return subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
@@ -366,63 +355,3 @@ def test_lsood_help_on_a_full_disk_has_its_own_exit_code(flag: str) -> None:
         words = [sys.executable, "-m", "lsood_runtime", flag]
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def signals_in(work: Callable[[StopSignals, list[str]], None]) -> tuple[list[str], str]:
-    """Steps that were taken, and what was raised, by work that sends signals to its own process."""
-    steps: list[str] = []
-    raised = "nothing"
-    try:
-        with StopSignals() as signals:
-            work(signals, steps)
-    except (KeyboardInterrupt, Stopped) as error:
-        raised = type(error).__name__ + (f" {error.name}" if isinstance(error, Stopped) else "")
-    return steps, raised
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Stopped SIGTERM"), (signal.SIGHUP, "Stopped SIGHUP")],
-)
-@pytest.mark.parametrize("depth", [0, 1, 3])
-def test_stop_signals_within_held_sections_wait_for_their_end(
-    number: signal.Signals, expected: str, depth: int
-) -> None:
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-
-    def nested(signals: StopSignals, steps: list[str], depth: int) -> None:
-        if depth:
-            with signals.held():
-                nested(signals, steps, depth - 1)
-                steps.append("held")
-        else:
-            os.kill(os.getpid(), number)
-            steps.append("killed")
-
-    steps, raised = signals_in(lambda signals, steps: nested(signals, steps, depth))
-    assert raised == expected
-    assert steps == (["killed", *["held"] * depth] if depth else [])
-    assert {each: signal.getsignal(each) for each in before} == before
-
-
-def test_stop_signals_that_are_ignored_stay_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with StopSignals():
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-def test_stop_signals_in_another_thread_change_nothing() -> None:
-    before, within = signal.getsignal(signal.SIGTERM), []
-
-    def work() -> None:
-        with StopSignals() as signals, signals.held():
-            within.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert within == [before]
