@@ -2,10 +2,13 @@
 """Place the labels of points in a chart so that none lies on another."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _GAP = 4.0
 _RING = 5.0
@@ -13,7 +16,7 @@ _SHARES_PT, _LETTER_PT, _LINE_PT = (320.0, 240.0), 4.2, 9.0
 """Of a chart of shares: points from 0 to 1 along each axis, and the size of the letters that name its points."""
 
 
-def name_points(axes: Axes, named: Mapping[str, tuple[float, float]]) -> None:
+def name_points(axes: "Axes", named: Mapping[str, tuple[float, float]]) -> None:
     """Write the names of points in a chart of shares, moved apart where they would lie on each other."""
     scale = np.array(_SHARES_PT)
     points = np.array(list(named.values())).reshape(-1, 2)

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -316,12 +317,12 @@ def test_lsood_as_a_process_returns_exit_codes(toy_bundle: Path, drive: Path) ->
 
 def test_score_closed_pipe_prints_no_traceback(toy_bundle: Path, drive: Path) -> None:
     command = [sys.executable, "-m", "lsood_runtime", "score", str(toy_bundle), *[str(drive)] * 3]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert "Traceback" not in process.stderr.read()
-    assert process.returncode == 141
+    read_end, write_end = os.pipe()
+    os.close(read_end)  # before the command starts, which may else have ended by then
+    done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write_end)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 141
 
 
 @pytest.mark.parametrize(
