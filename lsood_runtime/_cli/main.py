@@ -3,14 +3,13 @@
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from lsood_runtime._cli import diff, inspect, score, selftest, watch
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.stop_signals import Stopped
+from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
 from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._version import __version__
@@ -55,39 +54,25 @@ def run(arguments: Sequence[str]) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except LsoodError as error:
-        return _say(f"error: {one_line(error)}", 2)
+        return _end(f"error: {one_line(error)}", 2)
     except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
+        return _end("interrupted", INTERRUPTED)
     except Stopped as error:
-        return _say(f"stopped by {error.name}", error.exit_code)
+        return _end(f"stopped by {error.name}", error.exit_code)
     except BrokenPipeError:  # the reader of the pipe, such as `head`, has seen enough
-        _flush(sys.stdout)
+        flush_or_send_nowhere(sys.stdout)
         return 141
     except SystemExit:
-        _flush(sys.stdout)
-        _flush(sys.stderr)
+        flush_or_send_nowhere(sys.stdout)
+        flush_or_send_nowhere(sys.stderr)
         raise
     except BaseException as error:  # Rust extensions raise panics that are no Exception
-        return _say(describe_unexpected(error), EXIT_CODE)
+        return _end(describe_unexpected(error), EXIT_CODE)
     return code
 
 
-def _say(words: str, code: int) -> int:
+def _end(words: str, code: int) -> int:
     """Print a line on stderr, after what stands on stdout, and give the exit code."""
-    _flush(sys.stdout)
-    print(f"lsood: {words}", file=sys.stderr)
-    _flush(sys.stderr)
+    flush_or_send_nowhere(sys.stdout)
+    say(f"lsood: {words}")
     return code
-
-
-def _flush(stream: TextIO) -> None:
-    """Write what a stream still holds; where nobody reads it or its disk is full, send it nowhere.
-
-    Python would else fail over it when it ends, with an exit code of its own.
-    """
-    try:
-        stream.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

@@ -2,7 +2,6 @@
 """Write files and pictures of a run beside the terminal."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ from lsood_runtime._cli.rerun_file import RerunFile
 from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.stretches import Point
+from lsood_runtime._cli.terminal import VerdictStream, say
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._cli.timeline import Timeline
 from lsood_runtime._cli.verdict_files import VerdictFile
@@ -34,7 +34,8 @@ class Outputs:
     """Writes the files and pictures that the arguments of ``add_outputs`` name.
 
     What can be refused is refused before the first frame. Whatever ends the block, what was scored is kept: first the files
-    take their places, then the pictures are drawn. One that cannot be written is said on stderr and takes no other with it.
+    take their places, then the pictures are drawn. One that cannot be written is said on stderr and takes no other with it:
+    it is closed with what it holds, and the others go on. Where no frame was scored, older files stay as they were.
 
     Args:
         options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
@@ -43,7 +44,7 @@ class Outputs:
         signals: that must not cut a write in two.
 
     Attributes:
-        failed: whether a file or a picture could not be written at the end.
+        stdout: for verdicts.
 
     Raises:
         MediaError: a file is given twice, is one of the sources or cannot be written, or a package is missing.
@@ -55,7 +56,8 @@ class Outputs:
         pictures = [path for path in (options.timeline, options.thumbnails) if path is not None]
         for path in pictures:
             check_picture(path)
-        check_destinations([*options.out, *pictures, *([options.rerun] if options.rerun else [])], sources)
+        self._paths = [*options.out, *([options.rerun] if options.rerun else []), *pictures]
+        check_destinations(self._paths, sources)
         self._bgr = monitor.manifest.input.channels == "bgr"
         heading = _heading(options.bundle, monitor)
         self._timeline = (
@@ -64,7 +66,7 @@ class Outputs:
         crop = monitor.manifest.input.crop
         self._thumbnails = Thumbnails(options.strangest, crop, heading) if options.thumbnails else None
         self._options, self._signals, self._added = options, signals, False
-        self.failed = False
+        self._failed, self.stdout = False, VerdictStream()
         with ExitStack() as opening:
             self._files: list[VerdictFile] = []
             for path in options.out:
@@ -77,22 +79,30 @@ class Outputs:
         if self._timeline is not None:
             self._timeline.rule = rule
 
+    @property
+    def failed(self) -> bool:
+        """Whether the standard output, a file or a picture could not be written."""
+        return self._failed or self.stdout.failed
+
+    @property
+    def left(self) -> bool:
+        """Whether anything is left that takes verdicts."""
+        kept = (self._rerun, self._timeline, self._thumbnails)
+        return not self.stdout.failed or bool(self._files) or any(output is not None for output in kept)
+
     def add(self, source: SourceFrame, verdict: Assessment, row: Row, result: StreamAssessment | None) -> None:
-        """Write one frame.
+        """Write one frame to each output that has not failed.
 
         Args:
             source: the frame.
             verdict: on it.
             row: for the files of verdicts, with the parts of the score, which stay out unless they are asked for.
             result: of the stream; None where frames are scored each on its own.
-
-        Raises:
-            MediaError: the disk does not take it.
         """
         with self._signals.held():
             self._added = True
-            for file in self._files:
-                file.write(row if self._options.parts else without_parts(row))
+            columns = row if self._options.parts else without_parts(row)
+            self._files = [file for file in self._files if self._attempt(file.write, columns)]
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
             if self._timeline is not None:
                 point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late)
@@ -102,8 +112,9 @@ class Outputs:
             image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
             if self._thumbnails is not None:
                 self._thumbnails.add(source, image, verdict)
-            if self._rerun is not None:
-                self._rerun.add(source.camera, image, verdict, onset)
+            if self._rerun is not None and not self._attempt(self._rerun.add, source.camera, image, verdict, onset):
+                self._attempt(self._rerun.__exit__, None, None, None)
+                self._rerun = None
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +122,8 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and not self._added and self._paths:
+            say(f"lsood: note: no frame was scored: {', '.join(map(str, self._paths))} stays as it was")
         with self._signals.held():
             for file in self._files:
                 self._attempt(file.__exit__, kind, error, trace)
@@ -121,14 +134,16 @@ class Outputs:
         if self._thumbnails is not None and self._added:
             self._attempt(self._thumbnails.draw, self._options.thumbnails)
 
-    def _attempt(self, work: Callable[..., None], *arguments: object) -> None:
-        """Do what must not stop the rest; an error is said at once, and again by the exit code."""
+    def _attempt(self, work: Callable[..., None], *arguments: object) -> bool:
+        """Do what must not stop the rest, and whether it was done; an error is said at once, and again by the exit code."""
         try:
             work(*arguments)
         except Exception as error:  # matplotlib raises what it makes of a font or a number; the rest must be written
-            self.failed = True
+            self._failed = True
             words = one_line(error) if isinstance(error, LsoodError) else f"{type(error).__name__}: {one_line(error)}"
-            print(f"lsood: error: {words}", file=sys.stderr)
+            say(f"lsood: error: {words}")
+            return False
+        return True
 
 
 def _heading(bundle: str, monitor: OoDMonitor) -> str:

@@ -3,7 +3,8 @@
 
 Until then it is ``.NAME.PID.partial`` beside its place, where an older file stays as it was. A kill that no process can catch
 (SIGKILL, a loss of power) leaves it there with what was written; the next run that writes to the same place removes it,
-unless the process that holds its lock still lives.
+unless the process that holds its lock still lives. Rows that become a file of another format at the end are
+``.NAME.PID.partial.jsonl`` until then.
 """
 
 import fcntl
@@ -17,7 +18,8 @@ class PartialFile:
     """An open file beside its place.
 
     Args:
-        path: its place; where that is a link, the place that it points to.
+        place: where it shall stand; where that is a link, the place that it points to.
+        suffix: of its own, where what is written first is of another format than what will stand there.
 
     Attributes:
         path: under which it is written.
@@ -27,10 +29,10 @@ class PartialFile:
         OSError: nothing can be written there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._place = path.resolve()
+    def __init__(self, place: Path, suffix: str = "") -> None:
+        self._place = place.resolve()
         _remove_leftovers(self._place)
-        self.path = self._place.with_name(f".{self._place.name}.{os.getpid()}.partial")
+        self.path = self._place.with_name(f".{self._place.name}.{os.getpid()}.partial{suffix}")
         self.file = _create(self.path)
 
     def move_into_place(self) -> None:
@@ -42,6 +44,11 @@ class PartialFile:
         with self.file:
             os.fsync(self.file.fileno())
             self.path.replace(self._place)
+
+    def become(self, other: "PartialFile") -> None:
+        """Remove the file, and be another one from now on: the same rows in the format of their place."""
+        self.discard()
+        self.path, self.file = other.path, other.file
 
     def discard(self) -> None:
         """Remove the file; what was in its place stays."""
@@ -73,7 +80,7 @@ def _lock(file: FileIO, operation: int) -> bool:
 
 def _remove_leftovers(place: Path) -> None:
     """Remove what killed runs left beside a place; one whose process still lives holds its lock."""
-    ours = re.compile(rf"\.{re.escape(place.name)}\.[0-9]+\.partial")
+    ours = re.compile(rf"\.{re.escape(place.name)}\.[0-9]+\.partial(\.jsonl)?")
     for path in [path for path in place.parent.iterdir() if ours.fullmatch(path.name)]:
         with FileIO(path) as file:
             if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):

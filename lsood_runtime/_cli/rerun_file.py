@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
 
 
 class RerunFile:
-    """Frames, class maps, scores and alarms on the timeline ``stamp``.
+    """Frames, class maps, scores and alarms on the timeline ``stamp``; it appears under its name on leaving, whole.
+
+    What was logged is kept whatever ends the block; an older file stays where an exception comes before the first frame.
 
     Args:
         path: of the recording, ``.rrd``; ``rerun PATH`` shows it.
@@ -28,15 +31,21 @@ class RerunFile:
             import rerun
         except ImportError as error:
             raise missing_extra("writing for the rerun viewer", "rerun") from error
-        self._rerun, self._threshold = rerun, threshold
+        self._rerun, self._threshold, self._path, self._frames = rerun, threshold, path, 0
+        try:
+            self._partial = PartialFile(path)
+        except OSError as error:
+            raise MediaError(f"cannot write {path}: {error.strerror or error}; choose another file") from error
         self._recording: Any = rerun.RecordingStream("lsood")
         try:
-            self._recording.save(path)
+            self._recording.save(self._partial.path)
         except Exception as error:  # rerun raises what its Rust side makes of it
+            self._partial.discard()
             raise MediaError(f"cannot write {path}: {error}; choose another file") from error
 
     def add(self, camera: str, image: NDArray[np.uint8], verdict: Assessment, onset: bool) -> None:
         """Add a frame, RGB."""
+        self._frames += 1
         rerun, recording, where = self._rerun, self._recording, camera.strip("/")
         recording.set_time("stamp", timestamp=np.datetime64(verdict.stamp_ns, "ns"))
         recording.log(f"{where}/image", rerun.Image(image).compress(jpeg_quality=85))
@@ -55,5 +64,15 @@ class RerunFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._recording.flush()
-        self._recording.disconnect()
+        try:
+            self._recording.flush()
+        finally:
+            self._recording.disconnect()
+        if kind is not None and not self._frames:
+            self._partial.discard()
+            return
+        try:
+            self._partial.move_into_place()
+        except OSError as failure:
+            where = f"{failure.strerror or failure}; what was logged is in {self._partial.path}"
+            raise MediaError(f"cannot write {self._path}: {where}") from failure

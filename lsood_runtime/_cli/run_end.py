@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a run over frames: what is said of frames and sources that could not be read, and the exit code."""
 
-import sys
 from collections.abc import Sequence
 
+from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.tally import Tally
+from lsood_runtime._cli.terminal import say
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._stream.camera_summary import CameraSummary
+from lsood_runtime._text.counted import counted
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell reports it."""
+
+OUTPUT_FAILED = 4
+"""Exit code of a run that found nothing and lost one of its outputs, such as to a full disk."""
 
 _SHOWN = 20
 
@@ -20,7 +25,7 @@ def report_unread(tally: Tally, notes: Sequence[str], failures: Sequence[str]) -
     report_notes(notes)
     if tally.unreadable:
         first = one_line(tally.first_fault)
-        print(f"{tally.unreadable} of {tally.count} frames could not be read, the first: {first}", file=sys.stderr)
+        say(f"{tally.unreadable} of {counted(tally.count, 'frame')} could not be read, the first: {first}")
     report_failures(failures)
 
 
@@ -36,9 +41,9 @@ def report_failures(failures: Sequence[str]) -> None:
 
 def _report(kind: str, messages: Sequence[str]) -> None:
     for message in messages[:_SHOWN]:
-        print(f"lsood: {kind}: {one_line(message)}", file=sys.stderr)
+        say(f"lsood: {kind}: {one_line(message)}")
     if len(messages) > _SHOWN:
-        print(f"lsood: {kind}: {len(messages) - _SHOWN} more of this kind", file=sys.stderr)
+        say(f"lsood: {kind}: {len(messages) - _SHOWN} more of this kind")
 
 
 def describe_oddities(summary: CameraSummary) -> str:
@@ -52,18 +57,40 @@ def describe_oddities(summary: CameraSummary) -> str:
         "by another clock": summary.other_clock,
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]
-    frames = f"{', '.join(words)} of {summary.frames} frames" if words else ""
-    silent = f"silent, reported {summary.silent} times" if summary.silent else ""
+    frames = f"{', '.join(words)} of {counted(summary.frames, 'frame')}" if words else ""
+    silent = f"silent, reported {counted(summary.silent, 'time')}" if summary.silent else ""
     return "; ".join(part for part in (frames, silent) if part)
 
 
+def end_code(stop: BaseException, tally: Tally) -> int:
+    """Exit code of a run that was stopped from outside, which is said on stderr; an error goes on to whoever reports it."""
+    if not isinstance(stop, KeyboardInterrupt | Stopped):
+        raise stop
+    report_stop(stop, tally)
+    return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED
+
+
 def report_stop(stop: KeyboardInterrupt | Stopped, tally: Tally) -> None:
-    """Say on stderr what ended the run."""
+    """Say on stderr what stopped the run from outside."""
     words = f"stopped by {stop.name}" if isinstance(stop, Stopped) else "interrupted"
     kept = "; the results so far are kept" if tally.count else ""
-    print(f"lsood: {words}{kept}", file=sys.stderr)
+    say(f"lsood: {words}{kept}")
 
 
-def exit_code(found: bool, failed: bool) -> int:
-    """Exit code of a run that came to its end: what was found goes before what could not be read or written."""
-    return 1 if found else 2 if failed else 0
+def report_outputs(outputs: Outputs, tally: Tally) -> None:
+    """Say on stderr that outputs failed, and that the run ended for it where none was left."""
+    if not outputs.left:
+        say(f"lsood: error: no output is left: the run ended after {counted(tally.count, 'frame')}")
+    elif outputs.failed:
+        say("lsood: error: not every output is whole, see above")
+
+
+def exit_code(found: bool, failed: bool, lost: bool = False) -> int:
+    """Exit code of a run that came to its end.
+
+    Args:
+        found: what a run is there to find, which goes before all else.
+        failed: something could not be read.
+        lost: an output could not be written, which goes before what could not be read.
+    """
+    return 1 if found else OUTPUT_FAILED if lost else 2 if failed else 0

@@ -20,9 +20,10 @@ from lsood_runtime._cli.arguments import (
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
-from lsood_runtime._cli.run_end import INTERRUPTED, exit_code, report_stop, report_unread
+from lsood_runtime._cli.run_end import end_code, exit_code, report_outputs, report_unread
 from lsood_runtime._cli.stop_signals import Stopped, StopSignals
 from lsood_runtime._cli.tally import Tally
+from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.sources import SourceReader, find_sources, name_width
@@ -36,7 +37,8 @@ A frame that cannot be read, or has another size than the bundle's, is invalid, 
 was scored until then is kept in the files of --out.
 
 exit codes: 0 all frames in distribution, 1 at least one out of distribution or invalid, 2 bad usage, input or bundle,
-3 unexpected error, 130 Ctrl-C, 129 or 143 SIGHUP or SIGTERM
+3 unexpected error, 4 an output could not be written (a full disk; the others go on), 129 or 143 SIGHUP or SIGTERM,
+130 Ctrl-C
 
 examples:
   lsood score monitor/ drive/ --json | jq '.[] | select(.is_ood) | .frame'
@@ -63,37 +65,51 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score each frame and print its verdict; 1 where one is out of distribution or invalid."""
     sources = find_sources(options.files)
-    with (
-        StopSignals() as signals,
-        open_monitor(options) as monitor,
-        Outputs(options, sources, monitor, signals) as outputs,
-    ):
+    tally, stop = Tally(), None
+    with StopSignals() as signals, open_monitor(options) as monitor:
         reader = read_sources(options, sources, monitor.manifest.input)
-        tally, stop = Tally(), None
-        counter = FrameCounter(shown=options.json or not sys.stdout.isatty())
-        verdicts = _verdicts(monitor, reader, outputs, tally, counter)
+        outputs = Outputs(options, sources, monitor, signals)
         try:
-            if options.json:
-                write_json(verdicts, sys.stdout, parts=options.parts)
-            elif options.csv:
-                names = [part.name for part in monitor.manifest.detector.parts]
-                write_csv(verdicts, sys.stdout, names if options.parts else ())
-            else:
-                write_table(verdicts, sys.stdout, max(map(name_width, sources)), parts=options.parts)
-        except (KeyboardInterrupt, Stopped) as error:
+            with outputs:
+                _print_verdicts(options, max(map(name_width, sources)), monitor, reader, outputs, tally)
+        except BrokenPipeError:
+            raise
+        except BaseException as error:  # whatever it is, the summary of what was scored comes before it
+            if not tally.count and not isinstance(error, KeyboardInterrupt | Stopped):
+                raise
             stop = error
-        finally:
-            counter.clear()
         provider = monitor.provider
+        outputs.stdout.flush()
     if tally.count:
-        print(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}", file=sys.stderr)
+        say(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}")
     report_unread(tally, reader.notes, reader.failures)
+    report_outputs(outputs, tally)
     if stop is not None:
-        report_stop(stop, tally)
-        return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED
-    return exit_code(
-        bool(tally.out_of_distribution or tally.states[State.INVALID]), outputs.failed or bool(reader.failures)
-    )
+        return end_code(stop, tally)
+    found = bool(tally.out_of_distribution or tally.states[State.INVALID])
+    return exit_code(found, bool(reader.failures), outputs.failed)
+
+
+def _print_verdicts(
+    options: argparse.Namespace,
+    name_width: int,
+    monitor: OoDMonitor,
+    reader: SourceReader,
+    outputs: Outputs,
+    tally: Tally,
+) -> None:
+    counter = FrameCounter(shown=options.json or not sys.stdout.isatty())
+    verdicts = _verdicts(monitor, reader, outputs, tally, counter)
+    try:
+        if options.json:
+            write_json(verdicts, outputs.stdout, parts=options.parts)
+        elif options.csv:
+            names = [part.name for part in monitor.manifest.detector.parts]
+            write_csv(verdicts, outputs.stdout, names if options.parts else ())
+        else:
+            write_table(verdicts, outputs.stdout, name_width, parts=options.parts)
+    finally:
+        counter.clear()
 
 
 def _verdicts(
@@ -110,3 +126,5 @@ def _verdicts(
         outputs.add(source, verdict, {"frame": source.name, "camera": source.camera, **verdict.asdict()}, None)
         counter.show(tally.count)
         yield source.name, verdict
+        if not outputs.left:
+            return

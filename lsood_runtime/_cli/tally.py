@@ -5,6 +5,7 @@ from collections import Counter
 
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._cli.latency_histogram import LatencyHistogram
+from lsood_runtime._text.counted import counted
 
 
 class Tally:
@@ -44,7 +45,7 @@ class Tally:
 
     def __str__(self) -> str:
         """The counts in one line."""
-        parts = [f"{self.count} frames", f"{self.out_of_distribution} out of distribution"]
+        parts = [counted(self.count, "frame"), f"{self.out_of_distribution} out of distribution"]
         counts = {"invalid": self.states[State.INVALID], "late": self.late}
         parts += [f"{count} {word}" for word, count in counts.items() if count]
         return ", ".join(parts)

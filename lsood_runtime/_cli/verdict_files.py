@@ -3,18 +3,20 @@
 
 import json
 from collections.abc import Callable, Mapping
-from io import BufferedWriter, FileIO
+from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Protocol, Self, cast
 
+from lsood_runtime._cli.parquet_file import ROWS_SUFFIX, ParquetFile
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row, in_columns
+from lsood_runtime._cli.whole_lines import WholeLines
 from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
-from lsood_runtime._text.json_values import JsonScalar, JsonValue
+from lsood_runtime._text.json_values import JsonValue
 
-_PARQUET_ROWS = 4096
 _MCAP_CHUNK = 1 << 18  # bytes that a kill can lose, before compression
 _LAST_STAMP_NS = 2**64 - 1  # MCAP has no negative times, and none later
 
@@ -29,8 +31,7 @@ class VerdictFile:
     """A file of verdicts, a row for each frame, in the format of its suffix; it appears under its name on leaving, whole.
 
     What was written is kept whatever ends the block; an older file stays where an exception comes before the first row. CSV
-    and JSON lines are handed to the system row by row, MCAP in chunks; Parquet has no meaning before its end, so that a kill
-    that no process can catch (SIGKILL) loses it.
+    and JSON lines are handed to the system row by row, MCAP in chunks. The rows of Parquet are lines of JSON until its end.
 
     Args:
         path: ends in ``.csv``, ``.jsonl``, ``.parquet`` or ``.mcap``.
@@ -40,16 +41,18 @@ class VerdictFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._rows = path, 0
-        make = _WRITERS.get(path.suffix.lower())
+        self._path, self._rows, self._ended = path, 0, False
+        self._failure: Exception | None = None
+        suffix = path.suffix.lower()
+        make = _WRITERS.get(suffix)
         if make is None:
             raise MediaError(f"expected a file that ends in {', '.join(_WRITERS)}, got {path}: rename it")
         try:
-            self._partial = PartialFile(path)
+            self._partial = PartialFile(path, ROWS_SUFFIX if make is ParquetFile else "")
         except OSError as error:
-            raise self._refusal(error) from error
+            raise MediaError(f"cannot write {path}: {_words(error)}; choose another file") from error
         try:
-            self._writer = make(self._partial.file)
+            self._writer = make(self._partial, path)
         except BaseException:
             self._partial.discard()
             raise
@@ -58,12 +61,13 @@ class VerdictFile:
         """Add a row; all rows have the same names.
 
         Raises:
-            MediaError: the disk does not take it.
+            MediaError: it cannot be written, and the file was ended before it; the message says where the rows before are.
         """
         try:
             self._writer.write({name: _valid(value) for name, value in row.items()})
-        except OSError as error:
-            raise self._refusal(error) from error
+        except Exception as error:  # a full disk, or whatever a library makes of a row
+            kept = self._end(keep=self._rows > 0)
+            raise MediaError(f"cannot write {self._path}: {_words(error)}; {kept}") from error
         self._rows += 1
 
     def __enter__(self) -> Self:
@@ -72,23 +76,30 @@ class VerdictFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and not self._rows:
+        if not self._ended:
+            kept = self._end(keep=kind is None or self._rows > 0)
+            if self._failure is not None:
+                raise MediaError(f"cannot write {self._path}: {_words(self._failure)}; {kept}") from self._failure
+
+    def _end(self, *, keep: bool) -> str:
+        """End the file and give it its place, or remove it; say where its rows are then."""
+        self._ended = True
+        if not keep:
             self._partial.discard()
-            return
+            return "what stood there before stays"
+        rows = counted(self._rows, "row")
         try:
             self._writer.close()
-        except Exception as failure:  # a full disk, and what pyarrow makes of it: without its end the file is none
-            self._partial.discard()
-            raise self._refusal(failure) from failure
-        try:
             self._partial.move_into_place()
-        except OSError as failure:
-            where = f"{failure.strerror or failure}; the verdicts are in {self._partial.path}"
-            raise MediaError(f"cannot write {self._path}: {where}") from failure
+        except Exception as failure:  # a full disk, and what pyarrow makes of it
+            self._failure = failure
+            self._partial.file.close()
+            return f"what could be written of its {rows} is in {self._partial.path}"
+        return f"it holds {rows}"
 
-    def _refusal(self, error: Exception) -> MediaError:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return MediaError(f"cannot write {self._path}: {reason}; choose another file")
+
+def _words(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _valid(value: JsonValue) -> JsonValue:
@@ -96,29 +107,9 @@ def _valid(value: JsonValue) -> JsonValue:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-class _WholeLines:
-    """Text that is handed to the system a line at a time; a line that the disk does not take leaves no piece behind."""
-
-    def __init__(self, file: FileIO) -> None:
-        self._file, self._length = file, 0
-
-    def write(self, line: str) -> int:
-        data = line.encode()
-        try:
-            done = 0
-            while done < len(data):
-                done += self._file.write(data[done:])
-        except OSError:
-            self._file.truncate(self._length)
-            self._file.seek(self._length)
-            raise
-        self._length += len(data)
-        return len(line)
-
-
 class _Csv:
-    def __init__(self, file: FileIO) -> None:
-        self._table = CsvTable(_WholeLines(file))
+    def __init__(self, partial: PartialFile, _: Path) -> None:
+        self._table = CsvTable(WholeLines(partial.file))
 
     def write(self, row: Row) -> None:
         self._table.write(in_columns(row))
@@ -128,8 +119,8 @@ class _Csv:
 
 
 class _JsonLines:
-    def __init__(self, file: FileIO) -> None:
-        self._lines = _WholeLines(file)
+    def __init__(self, partial: PartialFile, _: Path) -> None:
+        self._lines = WholeLines(partial.file)
 
     def write(self, row: Row) -> None:
         self._lines.write(json.dumps(row, allow_nan=False) + "\n")
@@ -138,55 +129,15 @@ class _JsonLines:
         """Every row is in the file already."""
 
 
-class _Parquet:
-    def __init__(self, file: FileIO) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise missing_extra("writing Parquet", "replay") from error
-        self._arrow, self._rows = pyarrow, list[dict[str, JsonScalar]]()
-        self._writer: Any = None
-        self._file = BufferedWriter(file)
-
-    def write(self, row: Row) -> None:
-        self._rows.append(in_columns(row))
-        if len(self._rows) == _PARQUET_ROWS:
-            self._flush()
-
-    def close(self) -> None:
-        self._flush()
-        self._writer.close()
-        self._file.flush()
-
-    def _flush(self) -> None:
-        if not self._rows and self._writer is not None:
-            return
-        # Rows show the types of their values, but for columns that are None in all rows: those hold floats or stamps.
-        known = {name: kind for row in self._rows for name, kind in _arrow_types(self._arrow, row).items()}
-        names = list(self._rows[0]) if self._rows else []
-        schema = self._arrow.schema([(name, known.get(name, self._arrow.float64())) for name in names])
-        if self._writer is None:
-            self._writer = self._arrow.parquet.ParquetWriter(self._file, schema)
-        self._writer.write_table(self._arrow.Table.from_pylist(self._rows, schema=self._writer.schema))
-        self._rows.clear()
-
-
-def _arrow_types(arrow: Any, row: Mapping[str, JsonScalar]) -> dict[str, Any]:
-    kinds = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
-    types = {name: kinds[type(value)] for name, value in row.items() if value is not None}
-    return types | {name: arrow.int64() for name in row if name.endswith("_ns") and not name.startswith("parts.")}
-
-
 class _Mcap:
     """Messages in JSON on a topic for each camera, with the frame's stamp as the time of log and of publication."""
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, partial: PartialFile, _: Path) -> None:
         try:
             from mcap.writer import Writer
         except ImportError as error:
             raise missing_extra("writing MCAP", "replay") from error
-        self._file = BufferedWriter(file)
+        self._file = BufferedWriter(partial.file)
         self._writer = Writer(self._file, chunk_size=_MCAP_CHUNK)
         self._writer.start(profile="", library="lsood_runtime")
         self._schema: int | None = None
@@ -217,9 +168,9 @@ def _json_schema(row: Row) -> bytes:
     return json.dumps({"type": "object", "title": "lsood.Verdict", "properties": properties}).encode()
 
 
-_WRITERS: dict[str, Callable[[FileIO], _Writer]] = {
+_WRITERS: dict[str, Callable[[PartialFile, Path], _Writer]] = {
     ".csv": _Csv,
     ".jsonl": _JsonLines,
-    ".parquet": _Parquet,
+    ".parquet": ParquetFile,
     ".mcap": _Mcap,
 }

@@ -6,11 +6,10 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from textwrap import indent
-from typing import TextIO
 
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._cli.verdict_row import Row, in_columns, without_parts
-from lsood_runtime._text.csv_table import CsvTable
+from lsood_runtime._text.csv_table import CsvTable, Text
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name not in ("segmentation", "parts"))
 Verdicts = Iterable[tuple[str, Assessment]]
@@ -23,7 +22,7 @@ _WORDS = {
 }
 
 
-def write_table(verdicts: Verdicts, out: TextIO, name_width: int, *, parts: bool) -> None:
+def write_table(verdicts: Verdicts, out: Text, name_width: int, *, parts: bool) -> None:
     """Write a line for each frame as its verdict comes.
 
     Args:
@@ -40,7 +39,7 @@ def write_table(verdicts: Verdicts, out: TextIO, name_width: int, *, parts: bool
         out.write(row.format(name, score, threshold, p_value, words, latency, _part_words(verdict) if parts else ""))
 
 
-def write_csv(verdicts: Verdicts, out: TextIO, parts: Sequence[str]) -> None:
+def write_csv(verdicts: Verdicts, out: Text, parts: Sequence[str]) -> None:
     """Write a header and a line for each frame, numbers to the last digit; one that is not finite stays empty.
 
     Args:
@@ -53,7 +52,7 @@ def write_csv(verdicts: Verdicts, out: TextIO, parts: Sequence[str]) -> None:
         table.write({"frame": name, **in_columns(verdict.asdict())})
 
 
-def write_json(verdicts: Verdicts, out: TextIO, *, parts: bool) -> None:
+def write_json(verdicts: Verdicts, out: Text, *, parts: bool) -> None:
     """Write one list of objects, each as its verdict comes, with the parts of the score or without.
 
     Whatever ends the verdicts after the first one, the list is closed, so that it can be read.

@@ -6,7 +6,8 @@ import json
 import sys
 import time
 
-from lsood_runtime._cli.alarm_rule import describe_frame_rates, find_alarm_rule
+from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._cli.alarm_rule import AlarmRule, describe_frame_rates, find_alarm_rule
 from lsood_runtime._cli.arguments import (
     SOURCES,
     Commands,
@@ -25,17 +26,19 @@ from lsood_runtime._cli.arguments import (
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.outputs import Outputs
-from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_stop, report_unread
+from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_outputs, report_stop, report_unread
 from lsood_runtime._cli.silent_cameras import SilentCameras
 from lsood_runtime._cli.stop_signals import Stopped, StopSignals
 from lsood_runtime._cli.tally import Tally
+from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
-from lsood_runtime._media.sources import find_sources
+from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
+from lsood_runtime._text.counted import counted
 
 _EPILOG = f"""\
 Alarms: {FORMS}
@@ -49,10 +52,11 @@ The delay and the expected false alarms are printed first; `lsood inspect BUNDLE
 A frame that no working camera sends (wrong size, black, one image for a second), or that cannot be read, counts as out of
 distribution. Recordings keep their stamps; images and videos count from 0. Whatever ends the run, what was scored until then
 is kept: the files of --out first, then the pictures. A kill that cannot be caught (SIGKILL) leaves .NAME.PID.partial, where
-CSV and JSON lines are whole, MCAP lacks its last 256 KB at most, and Parquet is lost.
+CSV and JSON lines are whole and MCAP lacks its last 256 KB at most; of Parquet it leaves .NAME.PID.partial.jsonl, its rows.
 
-exit codes: 0 no alarm, 1 at least one alarm, 2 no alarm, and bad usage, input or bundle, 3 unexpected error, 129 or 143
-SIGHUP or SIGTERM; Ctrl-C ends a run as the end of its input does
+exit codes: 0 no alarm, 1 at least one alarm, 2 no alarm, and bad usage, input or bundle, 3 unexpected error, 4 no alarm, and
+an output could not be written (a full disk; the others go on), 129 or 143 SIGHUP or SIGTERM; Ctrl-C ends a run as the end
+of its input does
 
 examples:
   lsood watch monitor/ drive.mcap --topic /front/image_raw --alarm cusum:1h@20 --out scored.mcap --timeline drive.png
@@ -93,50 +97,55 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Assess the frames of each camera in order and print alarms; 1 where there was one."""
     sources = find_sources(options.files)
-    with (
-        StopSignals() as signals,
-        open_monitor(options) as monitor,
-        Outputs(options, sources, monitor, signals) as outputs,
-    ):
+    stop = None
+    with StopSignals() as signals, open_monitor(options) as monitor:
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
         stream = monitor.stream(rule.policy, frozen_after_s=options.frozen_after)
+        outputs = Outputs(options, sources, monitor, signals)
         outputs.name_rule(str(rule.policy))
-        print(
-            f"watching {len(sources)} sources; an alarm comes at most {rule.delay_frames} out-of-distribution frames after a "
-            f"shift ({rule.delay_s:.2g} s)\n"
-            f"alarm {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}",
-            file=sys.stderr,
-        )
+        watch = _Watch(stream, outputs, options)
         contract = monitor.manifest.input
-        watch, stop = _Watch(stream, outputs, options), None
         reader = read_sources(options, sources, contract, lambda: watch.wait(reader.current))
         try:
-            for source in reader:
-                if reader.strict and source.image is not None:
-                    check_named_frame(source.name, source.image, contract)
-                watch.take(source, reader.current)
-        except (KeyboardInterrupt, Stopped) as error:
+            with outputs:
+                say(_describe_start(len(sources), rule))
+                watch.follow(reader, contract)
+        except BrokenPipeError:
+            raise
+        except BaseException as error:  # whatever it is, the summary of what was scored comes before it
+            if not watch.tally.count and not isinstance(error, KeyboardInterrupt | Stopped):
+                raise
             stop = error
-        finally:
-            watch.counter.clear()
         provider = monitor.provider
         drifts = [f"{name} {stream.drift(name)}" for name in stream.cameras]
         oddities = describe_frame_rates(stream, rule)
         oddities += [
             f"{name}: {words}" for name in stream.cameras if (words := describe_oddities(stream.summary(name)))
         ]
+        outputs.stdout.flush()
     tally = watch.tally
-    if stop is not None:
+    if isinstance(stop, KeyboardInterrupt | Stopped):
         report_stop(stop, tally)
     if tally.count or stop is not None or not reader.failures:
-        words = f"{tally}, {watch.onsets} alarms; median {tally.median_ms:.1f} ms a frame on {provider}"
-        print(words, file=sys.stderr)
-        print(f"drift of the scores (population stability index): {'; '.join(drifts) or 'no frames'}", file=sys.stderr)
-        print(*oddities, sep="\n", end="\n" if oddities else "", file=sys.stderr)
+        say(f"{tally}, {counted(watch.onsets, 'alarm')}; median {tally.median_ms:.1f} ms a frame on {provider}")
+        say(f"drift of the scores (population stability index): {'; '.join(drifts) or 'no frames'}")
+        for oddity in oddities:
+            say(oddity)
     report_unread(tally, reader.notes, reader.failures)
+    report_outputs(outputs, tally)
+    if stop is not None and not isinstance(stop, KeyboardInterrupt | Stopped):
+        raise stop
     if isinstance(stop, Stopped):
         return stop.exit_code
-    return exit_code(bool(watch.onsets), outputs.failed or bool(reader.failures))
+    return exit_code(bool(watch.onsets), bool(reader.failures), outputs.failed)
+
+
+def _describe_start(sources: int, rule: AlarmRule) -> str:
+    return (
+        f"watching {counted(sources, 'source')}; an alarm comes at most {rule.delay_frames} out-of-distribution "
+        f"{'frame' if rule.delay_frames == 1 else 'frames'} after a shift ({rule.delay_s:.2g} s)\n"
+        f"alarm {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}"
+    )
 
 
 class _Watch:
@@ -150,12 +159,20 @@ class _Watch:
         self.tally, self.onsets = Tally(), 0
         self.counter = FrameCounter(shown=not options.json or not sys.stdout.isatty())
 
-    def take(self, source: SourceFrame, origin: str) -> None:
-        """Assess the next frame, and report what cameras of the same recording have stopped.
+    def follow(self, reader: SourceReader, contract: InputContract) -> None:
+        """Take all frames of a reader, until no output is left."""
+        try:
+            for source in reader:
+                if reader.strict and source.image is not None:
+                    check_named_frame(source.name, source.image, contract)
+                self.take(source, reader.current)
+                if not self._outputs.left:
+                    return
+        finally:
+            self.counter.clear()
 
-        Raises:
-            MediaError: the disk does not take its row.
-        """
+    def take(self, source: SourceFrame, origin: str) -> None:
+        """Assess the next frame, and report what cameras of the same recording have stopped."""
         if source.image is None:
             result = self._stream.report_invalid(source.fault, stamp_ns=source.stamp_ns, camera=source.camera)
         else:
@@ -185,12 +202,16 @@ class _Watch:
         self._outputs.add(source, result.verdict, row, result)
         self.onsets += result.onset
         if self._options.json:
-            print(json.dumps(row if self._options.parts else without_parts(row), allow_nan=False), flush=True)
+            self._print(json.dumps(row if self._options.parts else without_parts(row), allow_nan=False))
         elif result.onset or (source.camera in self._alarmed and not result.alarm):
             self.counter.clear()
-            print(_event(source, result), flush=True)
+            self._print(_event(source, result))
         (self._alarmed.add if result.alarm else self._alarmed.discard)(source.camera)
         self.counter.show(self.tally.count)
+
+    def _print(self, line: str) -> None:
+        self._outputs.stdout.write(f"{line}\n")
+        self._outputs.stdout.flush()
 
 
 def _event(source: SourceFrame, result: StreamAssessment) -> str:

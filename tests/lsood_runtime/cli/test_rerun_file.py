@@ -2,6 +2,7 @@
 """Recordings for the rerun viewer, over a fake of its package: what is logged, and refusals."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,13 +25,12 @@ class FakeRecording:
         self.name = name
         self.stamps: list[Any] = []
         self.logged: list[tuple[str, Any]] = []
-        self.path: Path | None = None
         self.closed = False
 
     def save(self, path: Path) -> None:
-        if not path.parent.is_dir():
-            raise RuntimeError("no such folder")
-        self.path = path
+        if path.name.startswith(".unwritable"):
+            raise RuntimeError("the Rust side refuses")
+        path.write_bytes(b"recording")
 
     def set_time(self, timeline: str, timestamp: Any) -> None:
         assert timeline == "stamp"
@@ -88,7 +88,9 @@ def test_rerun_file_frames_log_image_classes_scores_and_alarms(recordings: list[
         file.add("/front", image, verdict(np.inf, "black"), False)
         file.add("/front", image, verdict(2.0, "above", np.zeros((3, 2, 2), np.float32)), True)
     (recording,) = recordings
-    assert (recording.path, recording.closed, len(recording.stamps)) == (tmp_path / "drive.rrd", True, 3)
+    assert (recording.closed, len(recording.stamps)) == (True, 3)
+    assert (tmp_path / "drive.rrd").read_bytes() == b"recording"
+    assert [path.name for path in tmp_path.iterdir()] == ["drive.rrd"]
     names = [where for where, _ in recording.logged]
     assert names.count("front/image") == names.count("front/threshold") == 3
     assert names.count("front/segmentation") == 1, "logits are no class map"
@@ -98,8 +100,27 @@ def test_rerun_file_frames_log_image_classes_scores_and_alarms(recordings: list[
 
 
 def test_rerun_file_that_cannot_be_written_is_refused(recordings: list[FakeRecording], tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match=r"cannot write .*drive\.rrd: no such folder; choose another file"):
+    with pytest.raises(MediaError, match=r"cannot write .*drive\.rrd: No such file or directory; choose another file"):
         RerunFile(tmp_path / "no" / "drive.rrd", 1.0)
+    with pytest.raises(MediaError, match=r"cannot write .*unwritable\.rrd: the Rust side refuses; choose another file"):
+        RerunFile(tmp_path / "unwritable.rrd", 1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
+def test_rerun_file_that_is_ended_keeps_its_frames_or_the_older_file(
+    recordings: list[FakeRecording], tmp_path: Path, frames: int, end: type[BaseException]
+) -> None:
+    path = tmp_path / "drive.rrd"
+    path.write_bytes(b"old")
+    with suppress(end), RerunFile(path, 1.0) as file:
+        for _ in range(frames):
+            file.add("/front", random_frames(1, 1)[0], verdict(0.5), False)
+        assert path.read_bytes() == b"old"
+        raise end
+    assert path.read_bytes() == (b"recording" if frames else b"old")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_watch_with_rerun_logs_each_frame(

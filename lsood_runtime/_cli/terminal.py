@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write to the terminal, or what stands in its place: verdicts to stdout, what is said of the run to stderr."""
+
+import os
+import sys
+from typing import TextIO
+
+
+def say(words: str) -> None:
+    """Print a line on stderr; where nothing can be written there, nobody is left to be told."""
+    try:
+        print(words, file=sys.stderr, flush=True)
+    except OSError:
+        send_nowhere(sys.stderr)
+
+
+def flush_or_send_nowhere(stream: TextIO) -> None:
+    """Write what a stream still holds; where nobody reads it or its disk is full, send it nowhere.
+
+    Python would else fail over it when it ends, with an exit code of its own.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        send_nowhere(stream)
+
+
+def send_nowhere(stream: TextIO) -> None:
+    """Let what a stream still holds, and all that follows, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+class VerdictStream:
+    """Stdout, which may lie on a disk that is full: a failure is said on stderr, once, and ends nothing.
+
+    Attributes:
+        failed: whether something could not be written.
+    """
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def write(self, text: str) -> None:
+        """Write a piece of text; nothing where an earlier one failed.
+
+        Raises:
+            BrokenPipeError: the reader of the pipe has seen enough.
+        """
+        if self.failed:
+            return
+        try:
+            sys.stdout.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._fail(error)
+
+    def flush(self) -> None:
+        """Hand to the system what was written.
+
+        Raises:
+            BrokenPipeError: the reader of the pipe has seen enough.
+        """
+        if self.failed:
+            return
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.failed = True
+        send_nowhere(sys.stdout)
+        say(f"lsood: error: cannot write the standard output: {error.strerror or error}; what follows is not printed")
