@@ -2,6 +2,7 @@
 """Describe records of a manifest in one line each, for reports, model cards and terminals."""
 
 from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingPoint, PartRecord, PrecisionRecord
+from lsood_runtime._text.counted import counted
 
 
 def operating_point_sentence(point: OperatingPoint) -> str:
@@ -38,12 +39,12 @@ def detector_sentence(detector: DetectorRecord, noun: str | None = None) -> str:
     """
     ood = f" and {detector.fit_ood_frames} out-of-distribution frames" if detector.fit_ood_frames else ""
     scaled = ", standardised" if detector.standardise else ""
-    pca = f", {detector.pca_components} whitened principal components" if detector.pca_components else ""
+    pca = f", {counted(detector.pca_components, 'whitened principal component')}" if detector.pca_components else ""
     learned = "".join(
         f", {name} {value:.4g}" for name, value in detector.parameters.items() if isinstance(value, float)
     )
-    parts = f", the sum of {len(detector.parts)} parts" if detector.parts else ""
-    return f"{noun or detector.kind} on {detector.fit_frames} frames{ood}{scaled}{pca}{learned}{parts}"
+    parts = f", the sum of {counted(len(detector.parts), 'part')}" if detector.parts else ""
+    return f"{noun or detector.kind} on {counted(detector.fit_frames, 'frame')}{ood}{scaled}{pca}{learned}{parts}"
 
 
 def part_sentence(part: PartRecord) -> str:
@@ -60,6 +61,7 @@ def precision_sentence(precision: PrecisionRecord) -> str:
         return precision.kind
     kept = f", {len(precision.float_layers)} layers in float" if precision.float_layers else ""
     return (
-        f"{precision.kind}{kept}; against float32 over {precision.frames} frames: {precision.flips:.1%} decided otherwise, "
+        f"{precision.kind}{kept}; against float32 over {counted(precision.frames, 'frame')}: "
+        f"{precision.flips:.1%} decided otherwise, "
         f"AUROC {-precision.auroc_loss:+.4f}, {precision.pixel_changes:.2%} of pixels of another class"
     )

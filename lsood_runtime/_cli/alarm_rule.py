@@ -10,6 +10,7 @@ from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarm
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.policy_text import Alarm, AskedRate
 from lsood_runtime._stream.stream import Stream
+from lsood_runtime._text.counted import counted
 
 _FRAMES = 200_000
 _FEWEST_FRAMES, _ANOTHER_RATE = 20, 1.25
@@ -54,7 +55,7 @@ def find_alarm_rule(
                 per_hour=asked.per_hour,
                 operating_point=operating_point,
             )
-            words = f"chosen for {asked.per_hour:g} false alarms an hour" + (
+            words = f"chosen for {counted(asked.per_hour, 'false alarm')} an hour" + (
                 "" if choice.kept else ", which is not sure"
             )
             policy, expected = choice.policy, choice.expected

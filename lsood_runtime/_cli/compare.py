@@ -14,6 +14,7 @@ from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._text.counted import counted
 
 _MISSING = "-"
 _DIGEST = ("sha256", "bytes")
@@ -48,7 +49,7 @@ def compare_manifests(old: Manifest, new: Manifest) -> Changes:
         elif path.startswith("files.") and last in _DIGEST:
             changes[path] = _file_text(left, path), _file_text(right, path)
         elif isinstance(before, tuple) and isinstance(after, tuple) and name == "calibration.scores":
-            changes[name] = f"{len(before)} scores", f"{len(after)} scores"
+            changes[name] = counted(len(before), "score"), counted(len(after), "score")
         else:
             changes[name] = before, after
     return changes

@@ -16,6 +16,7 @@ from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._text.counted import counted
 from lsood_runtime._text.json_values import finite_values
 
 _WIDEST = 90
@@ -94,7 +95,7 @@ def write_changes(changes: Changes, flips: Sequence[Flip] | None, count: int, ou
         return
     for flip in flips:
         out.write(f"{flip.frame}: {flip.old_state} ({flip.old_score:.3f}) -> {flip.new_state} ({flip.new_score:.3f})\n")
-    out.write(f"{len(flips)} of {count} frames are decided differently\n")
+    out.write(f"{len(flips)} of {counted(count, 'frame')} decided differently\n")
 
 
 def write_changes_json(changes: Changes, flips: Sequence[Flip] | None, count: int, out: TextIO) -> None:

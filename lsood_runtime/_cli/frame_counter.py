@@ -3,6 +3,8 @@
 
 import sys
 
+from lsood_runtime._text.counted import counted
+
 
 class FrameCounter:
     """A count of frames on stderr, on a terminal alone; it leaves no line behind.
@@ -17,7 +19,7 @@ class FrameCounter:
     def show(self, count: int) -> None:
         """Print how many frames have been scored, over the last count."""
         if self._shown:
-            print(f"\r{count} frames scored", end="", file=sys.stderr, flush=True)
+            print(f"\r{counted(count, 'frame')} scored", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Wipe the line."""

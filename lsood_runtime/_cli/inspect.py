@@ -9,6 +9,7 @@ from lsood_runtime._cli.alarm_rule import find_alarm_rule
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, alarm_rule, positive_number
 from lsood_runtime._cli.manifest_text import describe
 from lsood_runtime._stream.policy_text import FORMS
+from lsood_runtime._text.counted import counted
 
 
 def add_parser(commands: Commands) -> None:
@@ -32,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
         rule = find_alarm_rule(options.alarm, manifest, options.fps, None)
         chosen = f"{rule.policy}, {rule.choice}, " if rule.choice else ""
         line = (
-            f"alarm: {chosen}within {rule.delay_frames} frames ({rule.delay_s:.2f} s) where all score above the calibration; "
+            f"alarm: {chosen}within {counted(rule.delay_frames, 'frame')} ({rule.delay_s:.2f} s) where all score above the "
+            f"calibration; "
             f"{rule.expected}"
         )
         print(line, file=sys.stderr if options.json else sys.stdout)

@@ -11,6 +11,7 @@ from lsood_runtime._bundle.sentences import (
     part_sentence,
     precision_sentence,
 )
+from lsood_runtime._text.counted import counted
 
 
 def describe(manifest: Manifest) -> str:
@@ -28,7 +29,8 @@ def describe(manifest: Manifest) -> str:
         f"mean {_numbers(contract.mean)}, std {_numbers(contract.std)}",
         "segmentation": "none"
         if segmentation.kind == "none"
-        else f"{segmentation.kind}, {segmentation.num_classes} classes, {segmentation.height} x {segmentation.width}",
+        else f"{segmentation.kind}, {counted(segmentation.num_classes or 0, 'class', plural='classes')}, "
+        f"{segmentation.height} x {segmentation.width}",
         **_of_sampling(manifest),
         "features": ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in manifest.features.items()),
         "detector": detector_sentence(manifest.detector),
@@ -39,11 +41,11 @@ def describe(manifest: Manifest) -> str:
             + (" [default]" if name == manifest.operating_point else "")
             for name, point in manifest.operating_points.items()
         },
-        "calibration": f"{len(scores)} scores, equivalent to {calibration.effective_frames:.0f} independent ones, "
+        "calibration": f"{counted(len(scores), 'score')}, equivalent to {calibration.effective_frames:.0f} independent ones, "
         f"quantiles {quantiles} ({calibration.source})",
         **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
         **{f"advice {i}": advice for i, advice in enumerate(calibration.advice, 1)},
-        "parity": f"{parity.frames} frames: latent {parity.latent_max_abs:.2g}, "
+        "parity": f"{counted(parity.frames, 'frame')}: latent {parity.latent_max_abs:.2g}, "
         f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}",
         "precision": precision_sentence(manifest.precision),
         "golden frames": ", ".join(
@@ -62,10 +64,10 @@ def _of_sampling(manifest: Manifest) -> dict[str, str]:
         return {}
     masks = manifest.masks
     return {
-        "tap": f"{', '.join(manifest.tap.layers)}: {manifest.tap.channels} dimensions",
+        "tap": f"{', '.join(manifest.tap.layers)}: {counted(manifest.tap.channels, 'dimension')}",
         "masks": f"{masks.count} {masks.mode}, seed {masks.seed}, drop probability {masks.drop_prob}, "
         f"block {masks.block_size}",
-        "entropy": f"{manifest.entropy.neighbors} neighbours, distances from {manifest.entropy.min_dist:g}",
+        "entropy": f"{counted(manifest.entropy.neighbors, 'neighbour')}, distances from {manifest.entropy.min_dist:g}",
     }
 
 

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 def _lines(result: SelfTest, files: int, latency_ms: float) -> list[str]:
     placed = ", ".join(f"{count} on {provider}" for provider, count in result.placement.items()) or "not reported"
     lines = [
-        f"files     {files} with the lengths and digests that the manifest records",
+        f"files     {files}, with the lengths and digests that the manifest records",
         f"provider  {result.provider}; nodes: {placed}; {latency_ms:.1f} ms a frame once warm",
     ]
     for i, (score, expected, error) in enumerate(zip(result.scores, result.expected, result.errors, strict=True)):

@@ -15,6 +15,7 @@ from lsood_runtime._cli.moments import Moment, Moments
 from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
+from lsood_runtime._text.counted import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +84,7 @@ class Thumbnails:
             axis.imshow(_panes(moment.picture))
             axis.set_title(self._title(moment), fontsize=8, parse_math=False)
         spacing = f"; those of a camera are at least {apart_ns / 1e9:.3g} s apart" if apart_ns else ""
-        words = f"The {len(tiles)} highest scores of {self._frames:,} frames{spacing}"
+        words = f"The {counted(len(tiles), 'highest score')} of {counted(self._frames, 'frame', comma=',')}{spacing}"
         figure.suptitle("\n".join(filter(None, (words, self._heading))), fontsize=10, parse_math=False)
         _add_class_legend(figure, tiles)
         return figure

@@ -15,6 +15,7 @@ from lsood_runtime._cli.stretches import Point, Stretches
 from lsood_runtime._cli.timeline_columns import find_columns, find_gaps
 from lsood_runtime._cli.timeline_panel import Panel, ScoreRange, draw_panel
 from lsood_runtime._exceptions import MediaError
+from lsood_runtime._text.counted import counted
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -45,10 +46,10 @@ class _Camera:
             "out of distribution": self.states[State.OUT_OF_DISTRIBUTION],
             "invalid": self.states[State.INVALID],
             "late": self.late,
-            "alarm" if self.alarms == 1 else "alarms": self.alarms,
         }
         words = [f"{count:,} {what}" for what, count in counts.items() if count]
-        return ", ".join([f"{self.frames:,} frame{'s' * (self.frames != 1)}", *words])
+        words += [counted(self.alarms, "alarm", comma=",")] if self.alarms else []
+        return ", ".join([counted(self.frames, "frame", comma=","), *words])
 
 
 class Timeline:

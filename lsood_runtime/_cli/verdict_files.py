@@ -88,13 +88,15 @@ class VerdictFile:
             self._partial.discard()
             return "what stood there before stays"
         rows = counted(self._rows, "row")
+        kept = f"what could be written of its {rows} is in"
         try:
             self._writer.close()
+            kept = "the verdicts are in"
             self._partial.move_into_place()
         except Exception as failure:  # a full disk, and what pyarrow makes of it
             self._failure = failure
             self._partial.file.close()
-            return f"what could be written of its {rows} is in {self._partial.path}"
+            return f"{kept} {self._partial.path}"
         return f"it holds {rows}"
 
 

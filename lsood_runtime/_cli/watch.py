@@ -142,8 +142,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _describe_start(sources: int, rule: AlarmRule) -> str:
     return (
-        f"watching {counted(sources, 'source')}; an alarm comes at most {rule.delay_frames} out-of-distribution "
-        f"{'frame' if rule.delay_frames == 1 else 'frames'} after a shift ({rule.delay_s:.2g} s)\n"
+        f"watching {counted(sources, 'source')}; an alarm comes at most "
+        f"{counted(rule.delay_frames, 'out-of-distribution frame')} after a shift ({rule.delay_s:.2g} s)\n"
         f"alarm {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}"
     )
 

@@ -15,6 +15,7 @@ from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.loading import LoadOptions, load_graphs
 from lsood_runtime._inference.noise import FrameNoise, FrameNoiseSource, check_noise
 from lsood_runtime._inference.self_test import SelfTest, golden_score, replay
+from lsood_runtime._text.counted import counted
 
 
 class Scorer:
@@ -64,7 +65,8 @@ class Scorer:
         graphs = self.graphs
         if self._batch not in (None, frames.shape[0]):
             raise FrameError(
-                f"expected {self._batch} frames in every call, as batch={self._batch} fixes them, got {frames.shape[0]}"
+                f"expected {counted(self._batch, 'frame')} in every call, as batch={self._batch} fixes them, "
+                f"got {frames.shape[0]}"
             )
         if noise is None:
             values = self._noise.draw(frames.shape[0])

@@ -12,6 +12,7 @@ import numpy as np
 
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._media.source_frame import SourceFrame
+from lsood_runtime._text.counted import counted
 
 _WAIT_S = 1.0
 _Answer: TypeAlias = "tuple[int, bool, Any] | BaseException"
@@ -43,9 +44,13 @@ def read_camera(number: int, channels: str, on_wait: Callable[[], None]) -> Iter
             try:
                 stamp_ns, grabbed, image = grabber.grab(on_wait)
             except cv2.error as error:
-                raise MediaError(f"camera:{number} failed after {i} frames: {error}; check its driver") from error
+                raise MediaError(
+                    f"camera:{number} failed after {counted(i, 'frame')}: {error}; check its driver"
+                ) from error
             if not grabbed:
-                raise MediaError(f"camera:{number} gave no frame after {i} frames: check its cable and driver")
+                raise MediaError(
+                    f"camera:{number} gave no frame after {counted(i, 'frame')}: check its cable and driver"
+                )
             frame = np.asarray(image, np.uint8)
             turned = frame if channels == "bgr" else frame[..., ::-1]
             yield SourceFrame(f"camera:{number}#{i:06d}", f"camera:{number}", stamp_ns, turned)

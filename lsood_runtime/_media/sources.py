@@ -17,6 +17,7 @@ from lsood_runtime._media.recordings.discovery import is_recording
 from lsood_runtime._media.recordings.reader import read_recording
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.videos import is_video, read_video
+from lsood_runtime._text.counted import counted
 
 DEVICE = re.compile(r"camera:(\d+)")
 CAMERA = "camera"
@@ -122,7 +123,7 @@ class SourceReader:
                 self.failures.append(str(error))
         if empty and self.failures:
             others = len(self.failures) - 1
-            raise MediaError(self.failures[0] + (f" (and {others} more sources failed)" if others else ""))
+            raise MediaError(self.failures[0] + (f" (and {counted(others, 'more source')} failed)" if others else ""))
 
     def _read(self, source: str) -> Iterator[SourceFrame]:
         device, path = DEVICE.fullmatch(source), Path(source)

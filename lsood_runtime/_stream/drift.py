@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import BundleError
+from lsood_runtime._text.counted import counted
 
 _BINS, _SMOOTHING = 10, 0.5
 _LARGE, _LEVEL = 0.25, 0.95
@@ -84,7 +85,7 @@ class ScoreHistogram:
         count = int(self.counts.sum())
         chance = self.index_by_chance()
         if chance > _LARGE:
-            return f"withheld, {count} scores tell no drift: {_WITHOUT} {chance:.2f}"
+            return f"withheld, {counted(count, 'score')} tell no drift: {_WITHOUT} {chance:.2f}"
         return f"{self.population_stability_index:.2f}, {_WITHOUT} {chance:.2f}"
 
     def to_json(self) -> str:

@@ -19,6 +19,7 @@ from lsood_runtime._stream.correlated_scores import (
 )
 from lsood_runtime._stream.policies import KOfN
 from lsood_runtime._stream.policy import Evidence, Policy
+from lsood_runtime._text.counted import counted
 
 FEWEST_EFFECTIVE_FRAMES = 20
 """Calibrations worth fewer independent frames tell too little of a rate to state one."""
@@ -69,7 +70,7 @@ class FalseAlarms:
 
     def __str__(self) -> str:
         """The rate in one sentence, or that none can be stated."""
-        worth = f"{self.calibration_frames} frames worth {self.effective_frames:.0f} independent ones"
+        worth = f"{counted(self.calibration_frames, 'frame')} worth {self.effective_frames:.0f} independent ones"
         rate = f"false alarms an hour at {self.frames_per_second:g} frames/s"
         if not self.stated:
             return (

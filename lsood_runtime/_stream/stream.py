@@ -24,6 +24,7 @@ from lsood_runtime._stream.policy import Evidence, Policy
 from lsood_runtime._stream.repeated_image import Checksum, image_checksum
 from lsood_runtime._stream.sequence import Sequence
 from lsood_runtime._stream.stream_assessment import StreamAssessment
+from lsood_runtime._text.counted import counted
 
 _LOG = logging.getLogger("lsood_runtime")
 _FEWEST_IDENTICAL = 3
@@ -350,7 +351,7 @@ class Stream:
         with self._lock:
             states = list(self._cameras.values())
         alarms = sum(state.clock.alarmed for state in states)
-        return f"Stream({self._policy!r}, {len(states)} cameras, {alarms} with an alarm)"
+        return f"Stream({self._policy!r}, {counted(len(states), 'camera')}, {alarms} with an alarm)"
 
 
 class _Stamp:

@@ -12,6 +12,7 @@ from mcap.records import ChunkIndex, Message
 from lsood_runtime._media.recordings.mcap_index import RECORD_HEAD, index_mcap, message_times, read_chunk
 from lsood_runtime._media.recordings.recorded import ClosedAtExit, RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.time_order import in_order_of_time
+from lsood_runtime._text.counted import counted
 
 
 class McapFile(ClosedAtExit):
@@ -50,7 +51,7 @@ class McapFile(ClosedAtExit):
             reach = "it has no end" if end == size else f"it is cut off or damaged at byte {end} of {size}"
             sentences.append(f"cannot read {self._name} to its end: {reach}; `mcap recover` writes a whole one")
         if unnamed := self._index.undefined:
-            sentences.append(f"cannot read {len(unnamed)} channels of {self._name}: their names are lost")
+            sentences.append(f"cannot read {counted(len(unnamed), 'channel')} of {self._name}: no name is left")
         return "; ".join(sentences)
 
     def _topic(self, number: int) -> RecordedTopic:

@@ -12,6 +12,7 @@ from lsood_runtime._media.recordings.loose_messages import LooseMessages
 from lsood_runtime._media.recordings.recorded import ClosedAtExit, RecordedMessage, RecordedTopic
 from lsood_runtime._media.recordings.ros1_records import Ros1Record, read_data, read_head, read_record
 from lsood_runtime._media.recordings.time_order import in_order_of_time
+from lsood_runtime._text.counted import counted
 
 _DAMAGED = (ValueError, LookupError)
 
@@ -91,7 +92,7 @@ class Ros1Bag(ClosedAtExit):
         )
         self.damage = f"cannot read {self._name} to its end: {reach}; `rosbag reindex` mends it"
         if unnamed := self._loose.numbers() - self._connections.keys():
-            self.damage += f"; {len(unnamed)} of its connections have lost their names"
+            self.damage += f"; no name is left of {counted(len(unnamed), 'connection')}"
 
     def _learn(self, record: Ros1Record, data: bytes) -> None:
         name, message_type = records.connection_names(record, data)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lsood_runtime._exceptions import FrameError, missing_extra
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.video_pixels import video_pixels
+from lsood_runtime._text.counted import counted
 
 VIDEO_FORMATS = {"h264": "h264", "h265": "hevc", "hevc": "hevc", "vp9": "vp9", "av1": "libdav1d"}
 """Formats that messages state, and the decoders of FFmpeg for them."""
@@ -56,7 +57,7 @@ class VideoFrames:
             detail = f": {error.strerror}"
         if len(frames) != 1:
             waits, self._awaits_key_frame = self._awaits_key_frame, True
-            reason = f"{len(frames)} frames{detail}" if not waits else "none before the next key frame"
+            reason = f"{counted(len(frames), 'frame')}{detail}" if not waits else "none before the next key frame"
             raise FrameError(f"expected one frame of {self._name} video in {len(data)} bytes, got {reason}")
         if self._awaits_key_frame and not frames[0].key_frame:
             raise FrameError(f"expected a key frame of {self._name} video, got one that builds on a missing frame")

@@ -37,7 +37,7 @@ def drive(tmp_path: Path) -> Path:
 
 def test_diff_same_bundle_finds_nothing(toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", str(toy_bundle), str(toy_bundle), str(drive)]) == 0
-    assert capsys.readouterr().out == "the manifests are the same\n0 of 12 frames are decided differently\n"
+    assert capsys.readouterr().out == "the manifests are the same\n0 of 12 frames decided differently\n"
 
 
 def test_diff_other_threshold_names_fields_and_flips(
@@ -172,7 +172,7 @@ def test_diff_of_frames_that_cannot_be_read_compares_the_others(
     (drive / "z.mp4").write_text("no video")
     assert run(["diff", str(toy_bundle), str(toy_bundle), str(drive)]) == 2
     out, err = capsys.readouterr()
-    assert "0 of 10 frames are decided differently" in out
+    assert "0 of 10 frames decided differently" in out
     lines = err.splitlines()
     assert all(line.startswith("lsood: error: ") for line in lines)
     for name, line in zip(("03.png", "04.png", "y.mkv#000000", "y.mkv#000001", "z.mp4"), lines, strict=True):

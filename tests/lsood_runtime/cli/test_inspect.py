@@ -51,7 +51,7 @@ def test_inspect_alarm_prints_delay_and_false_alarm_rate(toy_bundle: Path, capsy
     assert "false alarms an hour at 20 frames/s cannot be stated from 19 frames worth 19 independent ones" in line
     assert run(["inspect", str(toy_bundle), "--alarm", "1/h"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
-    assert re.match(r"alarm: \d+of\d+, chosen for 1 false alarms an hour, which is not sure, within \d+ frames", line)
+    assert re.match(r"alarm: \d+of\d+, chosen for 1 false alarm an hour, which is not sure, within \d+ frames", line)
     assert run(["inspect", str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
     assert "this alarm cannot work with this bundle" in capsys.readouterr().err
     assert run(["watch", str(toy_bundle), str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
