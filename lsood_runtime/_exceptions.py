@@ -6,7 +6,8 @@ LsoodError
 ├── ProviderError    an execution provider does not load, or fails in a run
 ├── SelfTestError    the scores of the golden frames differ from those at export
 ├── FrameError       a frame that does not fit the input contract
-├── MediaError       a file that cannot be read or written, or a package for it that is missing
+├── MediaError       a file that cannot be read or written
+│   └── MissingPackageError  a package for it is missing
 └── ClosedError      a monitor or a worker that was closed
 """
 
@@ -35,13 +36,17 @@ class MediaError(LsoodError):
     """A file cannot be read or written, or a package for it is missing."""
 
 
+class MissingPackageError(MediaError):
+    """A package of an extra is not installed, so that no file of this kind can be read or written."""
+
+
 class ClosedError(LsoodError, RuntimeError):
     """The monitor or the worker was closed."""
 
 
-def missing_extra(purpose: str, extra: str) -> MediaError:
+def missing_extra(purpose: str, extra: str) -> MissingPackageError:
     """The error where a package of an extra is not installed; ``purpose`` is what it is needed for."""
-    return MediaError(f"{purpose} needs packages that are not installed: pip install 'lsood-runtime[{extra}]'")
+    return MissingPackageError(f"{purpose} needs packages that are not installed: pip install 'lsood-runtime[{extra}]'")
 
 
 def one_line(error: BaseException | str) -> str:

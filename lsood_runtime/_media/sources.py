@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import MediaError, MissingPackageError
 from lsood_runtime._media.cameras import read_camera
 from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files
@@ -148,6 +148,8 @@ class SourceReader:
         try:
             for name, image in read_frames(path, self._channels, self._rules, size=self._size):
                 yield SourceFrame(name, camera, self._tick(camera), image)
+        except MissingPackageError:  # a fault of this machine, and of no frame
+            raise
         except MediaError as error:
             yield SourceFrame(str(path), camera, self._tick(camera), None, str(error))
 

@@ -371,3 +371,17 @@ def test_watch_camera_without_opencv_names_the_extra(
     assert run(["watch", str(toy_bundle), "camera:0"]) == 2
     message = "reading camera:0 needs packages that are not installed: pip install 'lsood-runtime[media]'"
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["score", "watch"])
+def test_run_over_images_without_pillow_names_the_extra_and_blames_no_frame(
+    command: str, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, frame in enumerate(random_frames(2, 1)):
+        Image.fromarray(frame).save(tmp_path / f"{i}.png")
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    assert run([command, str(toy_bundle), str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert "needs packages that are not installed: pip install 'lsood-runtime[media]'" in printed.err
+    assert "could not be read" not in printed.err
+    assert "INVALID" not in printed.out
