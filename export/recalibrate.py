@@ -90,6 +90,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
     )
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
+    measuring = replace(measuring, manifest_sha256=graphs.contents.sealed.sha256)
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels, options.reading.rules) if chosen.ood_frames else None
     choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)

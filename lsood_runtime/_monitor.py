@@ -20,7 +20,7 @@ from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
-from lsood_runtime._inference.frame_check import GREY, check_batch, check_each, check_frame, trusted_frame
+from lsood_runtime._inference.frame_check import check_batch, check_channels, check_each, check_frame, trusted_frame
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loading import LoadOptions
 from lsood_runtime._inference.noise import FrameNoise
@@ -29,12 +29,11 @@ from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._inference.stamps import Stamp, received_stamp
 from lsood_runtime._parts import NO_PARTS, Parts
-from lsood_runtime._stream.alarm_choice import choose_alarm
+from lsood_runtime._stream.alarm_choice import choose_policy
 from lsood_runtime._stream.policy import Policy
-from lsood_runtime._stream.policy_text import AskedRate, parse_alarm
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
-from lsood_runtime._verdict import VerdictRule, finite_score, score_fault
+from lsood_runtime._verdict import VerdictRule, check_deadline, finite_score, score_fault
 
 
 class OoDMonitor:
@@ -65,9 +64,12 @@ class OoDMonitor:
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
         self_test: replay the golden frames, which warms the provider up as well.
+        expected_sha256: digest of the manifest, as export and ``lsood inspect`` print it: any other bundle is refused. None
+            for any. Copies of a monitor always expect that of the bundle that it has loaded.
 
     Raises:
-        BundleError: the bundle is incomplete, damaged or of another schema, or has no such operating point.
+        BundleError: the bundle is incomplete, damaged, another than expected or of another schema, or has no such operating
+            point.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back.
 
@@ -90,15 +92,19 @@ class OoDMonitor:
         deadline_ms: float | None = None,
         validate: bool = True,
         self_test: bool = True,
+        expected_sha256: str | None = None,
     ) -> None:
-        for name, number in (("thread", threads), ("frame in a batch", batch)):
-            if number is not None and number < 1:
-                raise ValueError(f"expected at least one {name}, got {number}: pass None for the default")
-        if deadline_ms is not None and not deadline_ms > 0:
-            raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}: pass None for no deadline")
-        if channels not in (None, "rgb", "bgr", GREY):
-            raise ValueError(f"expected channels rgb or bgr, got {channels!r}: pass the camera's order, or grey")
-        resolved = resolve_providers(providers)
+        check_deadline(deadline_ms)
+        check_channels(channels)
+        load_options = LoadOptions(
+            providers=resolve_providers(providers),
+            allow_fallback=allow_fallback,
+            threads=threads,
+            batch=batch,
+            configure=session_options,
+            self_test=self_test,
+        )
+        contents = open_bundle(bundle, expected_sha256=expected_sha256)
         self._reopen = functools.partial(
             OoDMonitor,
             Path(bundle).absolute(),
@@ -112,23 +118,15 @@ class OoDMonitor:
             deadline_ms=deadline_ms,
             validate=validate,
             self_test=self_test,
+            expected_sha256=contents.sealed.sha256,
         )
-        contents = open_bundle(bundle)
         self._manifest, self._validate = contents.manifest, validate
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
         self._part_names = tuple(part.name for part in self._manifest.detector.parts)
         self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms, self._part_names)
-        options = LoadOptions(
-            providers=resolved,
-            allow_fallback=allow_fallback,
-            threads=threads,
-            batch=batch,
-            configure=session_options,
-            self_test=self_test,
-        )
-        self._scorer = Scorer(contents, options)
+        self._scorer = Scorer(contents, load_options)
 
     def score(self, frame: object, noise: FrameNoise | None = None) -> float:
         """Score one camera frame.
@@ -321,16 +319,7 @@ class OoDMonitor:
         Raises:
             ValueError: the bundle's calibration is too small for the policy, or the text is none.
         """
-        rule = parse_alarm(policy) if isinstance(policy, str) else policy
-        if isinstance(rule, AskedRate):
-            if rule.frames_per_second is None:
-                raise ValueError(f"expected the frame rate of the camera as well, got {policy!r}: write {policy}@30")
-            rule = choose_alarm(
-                self._manifest,
-                frames_per_second=rule.frames_per_second,
-                per_hour=rule.per_hour,
-                operating_point=self._operating_point,
-            ).policy
+        rule = choose_policy(policy, self._manifest, self._operating_point) if isinstance(policy, str) else policy
         return Stream(self, rule, frozen_after_s=frozen_after_s, max_cameras=max_cameras, on_result=on_result)
 
     def self_test(self) -> SelfTest:

@@ -100,6 +100,16 @@ class VerdictRule:
         )
 
 
+def check_deadline(deadline_ms: float | None) -> None:
+    """Refuse a deadline that is not above 0.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if deadline_ms is not None and not deadline_ms > 0:
+        raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}: pass None for no deadline")
+
+
 def finite_score(score: float, parts: Iterable[float] = ()) -> float:
     """The score, or ``inf`` where it or a part is no finite number, which is above every threshold.
 

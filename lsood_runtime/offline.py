@@ -6,17 +6,19 @@ and ONNX Runtime alone; Pillow and PyAV are loaded when a file is read. ``export
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
 =====================  ==============================================================================================
-bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names of the files
+bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`
 sessions               :func:`session_options`: set up as the monitor's own
-text                   sentences for reports, :func:`one_line`, :func:`finite_or_none`, :func:`printable`, :class:`CsvTable`
+text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`finite_or_none`,
+                       :func:`parse_json`, :class:`CsvTable`
 =====================  ==============================================================================================
 """
 
-from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, MANIFEST_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
+from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
+from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, SEGMENTATION_FILE, SIGNATURE_FILE, WEIGHTS_FILE
 from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.manifest import SCHEMA, Manifest
 from lsood_runtime._bundle.reader import Bundle, open_bundle
@@ -53,18 +55,20 @@ from lsood_runtime._media.find_files import find_files, visible
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._text.csv_table import CsvTable
-from lsood_runtime._text.json_values import finite_or_none
+from lsood_runtime._text.json_values import finite_or_none, parse_json
 from lsood_runtime._text.printable import printable
 
 __all__ = [
     "AS_STATED",
     "DETECTOR_FILE",
+    "DIGEST_FILE",
     "GOLDEN_FILE",
     "IMAGE_SUFFIXES",
     "MANIFEST_FILE",
     "PRECISIONS",
     "SCHEMA",
     "SEGMENTATION_FILE",
+    "SIGNATURE_FILE",
     "WEIGHTS_FILE",
     "Bundle",
     "CalibrationRecord",
@@ -86,6 +90,7 @@ __all__ = [
     "TapRecord",
     "colour_classes",
     "detector_sentence",
+    "digest_line",
     "find_files",
     "finite_or_none",
     "image_size",
@@ -96,11 +101,13 @@ __all__ = [
     "one_line",
     "open_bundle",
     "operating_point_sentence",
+    "parse_json",
     "part_sentence",
     "precision_sentence",
     "printable",
     "read_frames",
     "read_image",
     "session_options",
+    "sha256_hex",
     "visible",
 ]

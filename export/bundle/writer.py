@@ -17,7 +17,18 @@ from export.destination import check_parent_folder
 from export.errors import UsageError
 from export.graphs.shared_weights import share_weights
 from lsood_runtime import SCHEMA, Manifest
-from lsood_runtime.offline import MANIFEST_FILE, WEIGHTS_FILE, FileRecord
+from lsood_runtime.offline import (
+    DIGEST_FILE,
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    FileRecord,
+    digest_line,
+    open_bundle,
+    sha256_hex,
+)
+
+CARD_FILE = "README.md"
+"""The model card."""
 
 
 def check_destination(out: Path, overwrite: bool) -> None:
@@ -38,12 +49,6 @@ def check_destination(out: Path, overwrite: bool) -> None:
         raise UsageError(f"expected a bundle at {out} to overwrite, found something else: choose another --out")
 
 
-def sha256(path: Path) -> str:
-    """Compute the SHA-256 digest of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelProto]) -> Manifest:
     """Write the graphs, the model card and, last, the manifest.
 
@@ -57,6 +62,9 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelPro
 
     Returns:
         The manifest as it was written.
+
+    Raises:
+        BundleError: the runtime would refuse the bundle, or a file is not what was written.
     """
     with (folder / WEIGHTS_FILE).open("wb") as file:
         share_weights(graphs.values(), file)
@@ -65,27 +73,43 @@ def write_bundle(folder: Path, manifest: Manifest, graphs: Mapping[str, ModelPro
     for name, graph in graphs.items():
         onnx.helper.set_model_props(graph, {"lsood_manifest": json.dumps(carried, allow_nan=False)})
         (folder / name).write_bytes(graph.SerializeToString(deterministic=True))
-    return seal_bundle(folder, manifest)
+    return seal_bundle(
+        folder,
+        replace(
+            manifest, files={path.name: FileRecord(sha256(path), path.stat().st_size) for path in folder.iterdir()}
+        ),
+    )
 
 
 def seal_bundle(folder: Path, manifest: Manifest, evaluation: EvaluationRecord | None = None) -> Manifest:
-    """Write the model card and, last, the manifest with a record of every file.
+    """Write the model card and, last, the manifest and its digest; then read all of it back as the runtime does.
 
     Args:
-        folder: holds all other files of the bundle.
-        manifest: its records of files and its evaluation are replaced.
+        folder: holds all files of the bundle but these.
+        manifest: records every other file; its evaluation and its record of the card are replaced.
         evaluation: figures for manifest and card; None where the bundle was not evaluated yet.
 
     Returns:
         The manifest as it was written.
+
+    Raises:
+        BundleError: a file is not, or is no longer, what the manifest records.
     """
-    (folder / "README.md").write_text(model_card(manifest, evaluation))
-    paths = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST_FILE]
+    card = model_card(manifest, evaluation).encode()
+    (folder / CARD_FILE).write_bytes(card)
     sealed = replace(
         manifest,
         evaluation={} if evaluation is None else asdict(evaluation),
-        files={path.name: FileRecord(sha256(path), path.stat().st_size) for path in paths},
+        files=dict(sorted({**manifest.files, CARD_FILE: FileRecord(sha256_hex(card), len(card))}.items())),
     )
-    written = Manifest.from_json(sealed.to_json())  # refuses what the runtime would refuse
-    (folder / MANIFEST_FILE).write_text(written.to_json())
-    return written
+    contents = sealed.to_json().encode()
+    (folder / MANIFEST_FILE).write_bytes(contents)
+    if sealed.schema >= SCHEMA:
+        (folder / DIGEST_FILE).write_bytes(digest_line(contents))
+    return open_bundle(folder, expected_sha256=sha256_hex(contents)).manifest
+
+
+def sha256(path: Path) -> str:
+    """Compute the SHA-256 digest of a file, in hex, in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -36,14 +36,15 @@ class EvaluationGraphs:
     Args:
         bundle: the folder; every file of it is read once and verified.
         threads: of ONNX Runtime within an operator; None for one a core.
+        expected_sha256: of its manifest; None for any.
 
     Raises:
         BundleError: the bundle is incomplete, damaged or of another schema.
         UsageError: it has no evaluation graph.
     """
 
-    def __init__(self, bundle: Path, threads: int | None = None) -> None:
-        self.contents: Bundle = open_bundle(bundle)
+    def __init__(self, bundle: Path, threads: int | None = None, *, expected_sha256: str | None = None) -> None:
+        self.contents: Bundle = open_bundle(bundle, expected_sha256=expected_sha256)
         self.manifest: Manifest = self.contents.manifest
         if EVALUATION not in self.contents.files:
             raise UsageError(f"expected {EVALUATION} in {bundle}, the bundle has none: export it again")

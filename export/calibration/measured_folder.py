@@ -28,6 +28,7 @@ class MeasuringOptions:
         rules: what the files of frames do not say themselves.
         threads: of ONNX Runtime; None for one a core, or an equal share of the cores for each of several processes.
         workers: number of processes.
+        manifest_sha256: of the bundle's manifest: another process takes no other bundle; None for any.
     """
 
     bundle: Path
@@ -35,6 +36,7 @@ class MeasuringOptions:
     rules: PixelRules = AS_STATED
     threads: int | None = None
     workers: int = 1
+    manifest_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -120,7 +122,7 @@ _own: list[_Measuring] = []
 
 
 def _set_up(folder: FeatureFolder, options: MeasuringOptions, threads: int) -> None:
-    graphs = EvaluationGraphs(options.bundle, threads)
+    graphs = EvaluationGraphs(options.bundle, threads, expected_sha256=options.manifest_sha256)
     files = FrameFiles(options.frames, graphs.manifest.input.channels, options.rules)
     _own.append(_Measuring(folder, graphs, files))
 

@@ -10,7 +10,13 @@ from rich.table import Table
 from export.pipeline.capabilities import FORMATS
 from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
-from lsood_runtime.offline import detector_sentence, operating_point_sentence, part_sentence, precision_sentence
+from lsood_runtime.offline import (
+    detector_sentence,
+    operating_point_sentence,
+    part_sentence,
+    precision_sentence,
+    sha256_hex,
+)
 
 
 def print_exported(bundle: Path, manifest: Manifest) -> None:
@@ -37,6 +43,11 @@ def print_exported(bundle: Path, manifest: Manifest) -> None:
 def print_calibrated(bundle: Path, manifest: Manifest) -> None:
     """Print what a calibration changed: detector and thresholds."""
     _print(bundle, _calibration_rows(manifest))
+
+
+def digest_text(manifest: Manifest) -> str:
+    """The digest of a manifest as it was written: the value for ``expected_sha256``, which covers the whole bundle."""
+    return f"manifest sha256 {sha256_hex(manifest.to_json().encode())}"
 
 
 def _calibration_rows(manifest: Manifest) -> dict[str, str]:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     console = options_from(flags, ConsoleOptions)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.cli.bundle_table import print_calibrated  # here, since --help needs neither
+        from export.cli.bundle_table import digest_text, print_calibrated  # here, since --help needs neither
         from export.recalibrate import recalibrate
 
         options = options_from(flags, RecalibrationOptions)
@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
             reporter.stage(f"left out of the new bundle, since only an export can make it: {', '.join(result.dropped)}")
         if not console.quiet:
             print_calibrated(options.destination, result.manifest)
+            print(digest_text(result.manifest))
             replaced = options.destination.resolve() == options.bundle.resolve()
             then = ("inspect", options.bundle) if replaced else ("diff", options.bundle, options.destination)
             print(next_command("python", "-m", "lsood_runtime", *then))

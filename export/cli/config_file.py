@@ -9,6 +9,7 @@ import yaml
 
 from export.errors import UsageError
 from export.option_table import Option, plain_word
+from export.strict_yaml import load_yaml
 from lsood_runtime.offline import one_line
 
 
@@ -25,7 +26,7 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
         UsageError: the file cannot be read, is no mapping, or has an unknown option or a value of the wrong kind.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = load_yaml(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"expected a YAML file, cannot read {path}: {one_line(error)}; correct it") from error
     if not isinstance(values, Mapping):

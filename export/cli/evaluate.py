@@ -65,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
     console, output = options_from(flags, ConsoleOptions), options_from(flags, EvaluationOutput)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.cli.evaluation_table import print_evaluation  # here, since --help needs none of these
+        from export.cli.bundle_table import digest_text  # here, since --help needs none of these
+        from export.cli.evaluation_table import print_evaluation
         from export.evaluation.evaluate import evaluate
         from export.evaluation.report_page import check_report_folder, check_report_packages, write_report
         from export.evaluation.update_card import update_card
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
             reporter.stage(f"writing {output.report}")
             write_report(result, output.report, shown_command(arguments))
         if output.update_card:
-            update_card(options.bundle, result)
+            reporter.stage(f"{options.bundle}: {digest_text(update_card(options.bundle, result))}")
         if output.json:
             json.dump(result.asdict(), sys.stdout, indent=1, allow_nan=False)
             sys.stdout.write("\n")

@@ -125,10 +125,11 @@ def _list_layers(options: LayerListing) -> None:
 
 
 def _export(options: ExportOptions, reporter: ConsoleReporter, *, quiet: bool) -> None:
-    from export.cli.bundle_table import print_exported
+    from export.cli.bundle_table import digest_text, print_exported
     from export.pipeline.export_monitor import export_monitor
 
     result = export_monitor(options, reporter)
     if not quiet:
         print_exported(options.out, result.manifest)
+        print(digest_text(result.manifest))
         print(next_command("python", "-m", "lsood_runtime", "score", options.out, options.frames[0]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from export.atomic_write import atomic_folder
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
-from export.bundle.writer import seal_bundle
+from export.bundle.writer import CARD_FILE, seal_bundle
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
@@ -13,7 +13,10 @@ from lsood_runtime.offline import open_bundle
 
 
 def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
-    """Replace the bundle by one with the figures; graphs and golden frames are copied as they are.
+    """Replace the bundle by one with the figures; graphs and golden frames are copied as they were verified.
+
+    The manifest goes on recording the digests of the files that were evaluated: one that is damaged is never sealed again.
+    A detached signature is left out, since it does not hold for the new manifest.
 
     Args:
         bundle: the folder; the old one stays if the write is interrupted.
@@ -28,7 +31,7 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
         raise BundleError(f"expected the bundle that was evaluated at {bundle}, got another one: evaluate it again")
     with atomic_folder(bundle) as folder:
         for name, verified in contents.files.items():
-            if name != "README.md":
+            if name != CARD_FILE:
                 (folder / name).write_bytes(verified)
         return seal_bundle(folder, manifest, evaluation_record(evaluation))
 

@@ -21,6 +21,7 @@ from export.errors import UsageError
 from export.features.frames import Features
 from export.features.key import FeatureKey
 from export.features.rows import StoredFeatures
+from lsood_runtime.offline import parse_json
 
 CHUNK = 128
 """Frames in a file."""
@@ -249,8 +250,8 @@ class FolderRows:
 
 def _read_contents(path: Path) -> FolderContents:
     try:
-        return FolderContents(**json.loads((path / HEADER).read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        return FolderContents(**parse_json((path / HEADER).read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UsageError(
             f"expected a folder of features with {HEADER}, cannot read {path} ({type(error).__name__}): name one that "
             "--save-features wrote"

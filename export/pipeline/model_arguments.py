@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from export.errors import UsageError
+from export.strict_yaml import load_yaml
 
 
 def read_model_arguments(words: Sequence[str]) -> dict[str, object]:
@@ -23,7 +24,7 @@ def read_model_arguments(words: Sequence[str]) -> dict[str, object]:
         if not (key.isidentifier() and equals):
             raise UsageError(f"expected KEY=VALUE for --model-arg, got {word!r}: write --model-arg depth=3")
         try:
-            value = yaml.safe_load(text)
+            value = load_yaml(text)
             json.dumps(value, allow_nan=False)
         except (yaml.YAMLError, TypeError, ValueError) as error:
             raise UsageError(

@@ -1,26 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
 """Name the files of a bundle, and read and verify one of them."""
 
-import hashlib
+import os
+import stat
 from pathlib import Path
 
+from lsood_runtime._bundle.digests import sha256_hex
 from lsood_runtime._bundle.records import FileRecord
 from lsood_runtime._exceptions import BundleError
 
-MANIFEST_FILE, SEGMENTATION_FILE, DETECTOR_FILE = "manifest.json", "segmentation.onnx", "detector.onnx"
-GOLDEN_FILE, WEIGHTS_FILE = "golden.npz", "weights.bin"
+SEGMENTATION_FILE, DETECTOR_FILE = "segmentation.onnx", "detector.onnx"
+GOLDEN_FILE, WEIGHTS_FILE, SIGNATURE_FILE = "golden.npz", "weights.bin", "model.sig"
+
+LARGEST_FILE = 8 * 2**30
+"""Bytes of any file of a bundle, at most."""
+
+LARGEST_MANIFEST = 64 * 2**20
+"""Bytes of a manifest, at most: enough for the scores of two million calibration frames."""
+
+_OPENED = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO is not waited for
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
-def read_file(path: Path) -> bytes:
-    """Read the bytes of a file.
+def read_file(path: Path, largest: int, *, length: int | None = None, follow_link: bool = False) -> bytes:
+    """Read the bytes of a regular file, once what the file system says of it fits.
+
+    Args:
+        path: of the file.
+        largest: bytes that it may have.
+        length: bytes that it must have; None where that is not known.
+        follow_link: read the file behind a link.
 
     Raises:
-        BundleError: it cannot be read.
+        BundleError: it is missing, a link, no regular file, of another length, or cannot be read.
     """
     try:
-        return path.read_bytes()
+        status = path.stat(follow_symlinks=follow_link)
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"expected the file {path.name} in {path.parent}, it is missing: copy the whole bundle"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise BundleError(f"expected to find {path}, got {_reason(error)}: export the bundle again") from error
+    if stat.S_ISLNK(status.st_mode):
+        raise BundleError(
+            f"expected {path.name} to be a file of the bundle, it is a link: copy the bundle with its files"
+        )
+    _check_status(path, status, largest, length)
+    try:
+        descriptor = os.open(path, _OPENED | (0 if follow_link else _NO_LINK))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            _check_status(path, status, largest, length)
+            contents = file.read(status.st_size)
+            grown = file.read(1)
     except OSError as error:
-        raise BundleError(f"expected to read {path}, got {error.strerror}: check its permissions") from error
+        raise BundleError(f"expected to read {path}, got {_reason(error)}: check its permissions") from error
+    except MemoryError as error:
+        raise BundleError(
+            f"expected memory for the {status.st_size:,} bytes of {path.name}, there is none: free some"
+        ) from error
+    if grown or len(contents) != status.st_size:
+        raise BundleError(f"expected {path.name} to stay as it is while it is read, it changed: copy the bundle again")
+    return contents
 
 
 def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
@@ -33,25 +75,32 @@ def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
         raise BundleError(
             f"expected plain file names in the manifest, got {name!r}, which leads out of the bundle: export it again"
         )
-    path = folder / name
-    try:
-        is_link, is_file = path.is_symlink(), path.is_file()
-    except OSError as error:
-        raise BundleError(f"expected to find {path}, got {error.strerror}: export the bundle again") from error
-    if is_link:
-        raise BundleError(f"expected {name} to be a file of the bundle, it is a link: copy the bundle with its files")
-    if not is_file:
-        raise BundleError(f"expected the file {name} in {folder}, it is missing: copy the whole bundle")
-    contents = read_file(path)
-    if len(contents) != record.bytes:
-        raise BundleError(
-            f"expected {name} to have {record.bytes} bytes, got {len(contents)}: it was cut off or replaced, "
-            "copy the bundle again"
-        )
-    digest = hashlib.sha256(contents).hexdigest()
+    contents = read_file(folder / name, LARGEST_FILE, length=record.bytes)
+    digest = sha256_hex(contents)
     if digest != record.sha256:
         raise BundleError(
             f"expected {name} with sha256 {record.sha256[:12]}..., got {digest[:12]}...: it was changed "
             "after export, copy the bundle again"
         )
     return contents
+
+
+def _check_status(path: Path, status: os.stat_result, largest: int, length: int | None) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleError(
+            f"expected the file {path.name} in {path.parent}, got what is no regular file: copy the whole bundle"
+        )
+    if length is not None and status.st_size != length:
+        raise BundleError(
+            f"expected {path.name} to have {length} bytes, got {status.st_size}: it was cut off or replaced, "
+            "copy the bundle again"
+        )
+    if status.st_size > largest:
+        raise BundleError(
+            f"expected {path.name} to have at most {largest} bytes, got {status.st_size}: it was replaced, "
+            "copy the bundle again"
+        )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -7,11 +7,11 @@ schema and the older ones of ``READABLE``, and refuses every other. ``tests/data
 them; whoever counts the schema up makes the reader take the older ones too, since the tests load every frozen bundle.
 
 - Schema 3 added ``features`` and ``detector.parts``. A bundle of schema 2 has one feature, the latent samples, and no parts.
+- Schema 4 added ``manifest.sha256`` beside the manifest, and allows no file that the manifest does not record.
 """
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from itertools import chain
 from reprlib import repr as short_repr
@@ -34,13 +34,17 @@ from lsood_runtime._bundle.records import (
     SegmentationRecord,
     TapRecord,
 )
-from lsood_runtime._exceptions import BundleError
+from lsood_runtime._exceptions import BundleError, one_line
+from lsood_runtime._text.json_values import parse_json
 
-SCHEMA = 3
+SCHEMA = 4
 """The schema of the bundles that this version makes."""
 
-READABLE = (2, SCHEMA)
+READABLE = (2, 3, SCHEMA)
 """The schemas that it reads."""
+
+FIRST_WITH_DIGEST = 4
+"""The first schema whose manifests have their digest beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +106,10 @@ class Manifest:
             BundleError: no JSON object, another schema, or a field that is missing, of another type, or not finite.
         """
         try:
-            values: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_number)
-        except (ValueError, RecursionError) as error:
+            values = parse_json(text)
+        except (ValueError, RecursionError, MemoryError) as error:
             raise BundleError(
-                f"expected the manifest to be JSON, got damaged text ({error}): copy the bundle again"
+                f"expected the manifest to be JSON, got damaged text ({one_line(error)}): copy the bundle again"
             ) from error
         if not isinstance(values, dict):
             raise BundleError(
@@ -114,10 +118,10 @@ class Manifest:
         schema = values.get("schema")
         if schema not in READABLE or isinstance(schema, bool):
             raise BundleError(
-                f"expected a manifest of schema {' or '.join(map(str, READABLE))}, got {short_repr(schema)}: "
+                f"expected a manifest of schema {_any_of(READABLE)}, got {short_repr(schema)}: "
                 "export again with this version, or install the version that wrote it"
             )
-        manifest = parse_record(cls, values) if schema == SCHEMA else cls._from_schema_2(values)
+        manifest = cls._from_schema_2(values) if schema == 2 else parse_record(cls, values)
         for where, holds, expected, value in manifest._value_checks():
             if not holds:
                 raise field_error(where, expected, value)
@@ -174,12 +178,5 @@ class Manifest:
         )
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
-def _finite_number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a finite number")
-    return number
+def _any_of(numbers: tuple[int, ...]) -> str:
+    return f"{', '.join(map(str, numbers[:-1]))} or {numbers[-1]}"

@@ -5,18 +5,45 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsood_runtime._bundle.digests import (
+    DIGEST_FILE,
+    MANIFEST_FILE,
+    check_digest_file,
+    check_expected_digest,
+    digest_line,
+    sha256_hex,
+)
 from lsood_runtime._bundle.files import (
     DETECTOR_FILE,
     GOLDEN_FILE,
-    MANIFEST_FILE,
+    LARGEST_MANIFEST,
     SEGMENTATION_FILE,
+    SIGNATURE_FILE,
     WEIGHTS_FILE,
     read_file,
     read_verified,
 )
 from lsood_runtime._bundle.golden import GoldenFrames, parse_golden
-from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, Manifest
 from lsood_runtime._exceptions import BundleError
+
+_BESIDE = {MANIFEST_FILE, DIGEST_FILE, SIGNATURE_FILE}
+"""Files that the manifest cannot record: itself, and what is made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedManifest:
+    """A manifest with the digest of the bytes that it was parsed from.
+
+    Attributes:
+        manifest: parsed.
+        sha256: of its bytes, in hex.
+        has_digest_file: whether ``manifest.sha256`` lies beside it, and states that digest.
+    """
+
+    manifest: Manifest
+    sha256: str
+    has_digest_file: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,14 +51,19 @@ class Bundle:
     """A verified bundle in memory.
 
     Attributes:
-        manifest: its metadata.
+        sealed: its metadata, and the digest of their bytes.
         files: verified bytes of every file that the manifest records, by name.
         golden: frames with their scores at export.
     """
 
-    manifest: Manifest
+    sealed: SealedManifest
     files: dict[str, bytes]
     golden: GoldenFrames
+
+    @property
+    def manifest(self) -> Manifest:
+        """Its metadata."""
+        return self.sealed.manifest
 
     @property
     def segmentation(self) -> bytes:
@@ -49,31 +81,76 @@ class Bundle:
         return {name: contents for name, contents in self.files.items() if name == WEIGHTS_FILE}
 
 
-def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
-    """Parse the manifest of the bundle in ``folder``, without looking at the other files.
+def read_manifest(folder: str | os.PathLike[str], *, expected_sha256: str | None = None) -> Manifest:
+    """Parse the manifest of the bundle in ``folder``, without looking at the other files but its digest.
+
+    Args:
+        folder: of the bundle.
+        expected_sha256: digest of the manifest's bytes in hex, as ``lsood inspect`` prints it; None takes any.
 
     Raises:
-        BundleError: no bundle there, or a manifest that this version cannot read.
+        BundleError: no bundle there, a manifest that this version cannot read, or another one than its digest says.
+        ValueError: ``expected_sha256`` is no digest.
     """
-    folder = Path(folder)
+    return read_sealed_manifest(Path(folder), expected_sha256).manifest
+
+
+def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> SealedManifest:
+    """Read the manifest once, compare its bytes with their digests, and parse them.
+
+    Raises:
+        BundleError: as for :func:`read_manifest`.
+    """
     if not folder.is_dir():
         raise BundleError(f"expected a bundle folder, found none at {folder}: check the path")
-    path = folder / MANIFEST_FILE
-    if not path.is_file():
+    if not (folder / MANIFEST_FILE).is_file():
         raise BundleError(f"expected a bundle, found no {MANIFEST_FILE} in {folder}: give the folder that export wrote")
-    return Manifest.from_json(read_file(path))
+    contents = read_file(folder / MANIFEST_FILE, LARGEST_MANIFEST, follow_link=True)
+    if expected_sha256 is not None:
+        check_expected_digest(expected_sha256, contents)
+    has_digest_file = os.path.lexists(folder / DIGEST_FILE)
+    if has_digest_file:
+        check_digest_file(read_file(folder / DIGEST_FILE, len(digest_line(contents))), contents)
+    manifest = Manifest.from_json(contents)
+    if manifest.schema >= FIRST_WITH_DIGEST and not has_digest_file:
+        raise BundleError(
+            f"expected {DIGEST_FILE} beside a manifest of schema {manifest.schema}, it is missing: copy the whole bundle"
+        )
+    return SealedManifest(manifest, sha256_hex(contents), has_digest_file)
 
 
-def open_bundle(folder: str | os.PathLike[str]) -> Bundle:
+def open_bundle(folder: str | os.PathLike[str], *, expected_sha256: str | None = None) -> Bundle:
     """Read and verify every file of the bundle in ``folder``.
 
+    Args:
+        folder: of the bundle.
+        expected_sha256: as for :func:`read_manifest`.
+
     Raises:
-        BundleError: a file is missing, damaged, or outside the bundle, or the manifest cannot be read.
+        BundleError: a file is missing, damaged, or outside the bundle, or the manifest cannot be read; from schema 4 on also
+            where the folder holds a file that the manifest does not record.
+        ValueError: ``expected_sha256`` is no digest.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    files = {name: read_verified(folder, name, record) for name, record in manifest.files.items()}
+    sealed = read_sealed_manifest(folder, expected_sha256)
+    manifest = sealed.manifest
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):
-        if name not in files:
+        if name not in manifest.files:
             raise BundleError(f"expected the manifest to record {name}, it does not: export the bundle again")
-    return Bundle(manifest=manifest, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))
+    if manifest.schema >= FIRST_WITH_DIGEST:
+        _refuse_others(folder, manifest)
+    files = {name: read_verified(folder, name, record) for name, record in manifest.files.items()}
+    return Bundle(sealed=sealed, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))
+
+
+def _refuse_others(folder: Path, manifest: Manifest) -> None:
+    """Refuse what the manifest does not record: another program, such as one in C++, could take it for the bundle's."""
+    try:
+        with os.scandir(folder) as entries:
+            other = next((entry.name for entry in entries if entry.name not in _BESIDE | manifest.files.keys()), None)
+    except OSError as error:
+        raise BundleError(f"expected to list {folder}, got {error.strerror}: check its permissions") from error
+    if other is not None:
+        raise BundleError(
+            f"expected in {folder} the files that its manifest records and no other, got {other!r}: move it elsewhere"
+        )

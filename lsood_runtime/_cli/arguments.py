@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules
@@ -34,6 +35,16 @@ def add_command(
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """Add the positional argument of a bundle."""
     parser.add_argument("bundle", metavar="BUNDLE", help="the folder that `python -m export` wrote")
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add what the bundle must be."""
+    parser.add_argument(
+        "--expected-sha256",
+        type=sha256_digits,
+        metavar="HEX",
+        help="refuse a bundle whose manifest has another sha256, as `lsood inspect` prints it (default: any)",
+    )
 
 
 def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> None:
@@ -168,7 +179,8 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
 
 
 def open_monitor(options: argparse.Namespace) -> OoDMonitor:
-    """Open the monitor that the arguments of :func:`add_bundle`, :func:`add_providers` and :func:`add_decision` describe.
+    """Open the monitor that the arguments of :func:`add_bundle`, :func:`add_trust`, :func:`add_providers` and
+    :func:`add_decision` describe.
 
     Raises:
         BundleError: the bundle cannot be loaded, or has no such operating point.
@@ -182,6 +194,7 @@ def open_monitor(options: argparse.Namespace) -> OoDMonitor:
         threads=options.threads,
         operating_point=options.operating_point,
         deadline_ms=options.deadline_ms,
+        expected_sha256=options.expected_sha256,
     )
 
 
@@ -191,6 +204,13 @@ def alarm_rule(text: str) -> Alarm:
         return parse_alarm(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def sha256_digits(text: str) -> str:
+    """Parse a SHA-256 digest in hex."""
+    if not is_sha256(text.lower()):
+        raise argparse.ArgumentTypeError(f"expected 64 hexadecimal digits, got {text!r}")
+    return text.lower()
 
 
 def positive_number(text: str) -> float:

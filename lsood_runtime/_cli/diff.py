@@ -45,22 +45,25 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what differs; 1 where a decision differs or, without frames, a field."""
-    changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
-    flips, count, faults = _compare_frames(options) if options.files else (None, 0, [])
+    if options.files:
+        changes, flips, count, faults = _compare_frames(options)
+    else:
+        changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
+        flips, count, faults = None, 0, []
     write = write_changes_json if options.json else write_changes
     write(changes, flips, count, sys.stdout)
     report_failures(faults)
     return exit_code(bool(flips) if flips is not None else bool(changes), bool(faults))
 
 
-def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int, list[str]]:
-    """The frames that are decided differently, how many were compared, and what could not be read."""
+def _compare_frames(options: argparse.Namespace) -> tuple[Changes, list[Flip] | None, int, list[str]]:
+    """The fields that differ, the frames that are decided differently, how many were compared, and what was not read."""
     counter, flips, faults, count = FrameCounter(shown=True), list[Flip](), list[str](), 0
     with (
         OoDMonitor(options.old, threads=options.threads) as old,
         OoDMonitor(options.new, threads=options.threads) as new,
     ):
-        contract = old.manifest.input
+        changes, contract = compare_manifests(old.manifest, new.manifest), old.manifest.input
         reader = SourceReader(
             find_sources(options.files),
             contract.channels,
@@ -82,7 +85,7 @@ def _compare_frames(options: argparse.Namespace) -> tuple[list[Flip], int, list[
             counter.show(count)
     counter.clear()
     report_notes(reader.notes)
-    return flips, count, faults + reader.failures
+    return changes, flips, count, faults + reader.failures
 
 
 def write_changes(changes: Changes, flips: Sequence[Flip] | None, count: int, out: TextIO) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._cli.alarm_rule import find_alarm_rule
-from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, alarm_rule, positive_number
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, alarm_rule, positive_number
 from lsood_runtime._cli.manifest_text import describe
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._text.counted import counted
@@ -16,6 +16,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
     parser = add_command(commands, "inspect", run, "verify the files of a bundle and print its metadata")
     add_bundle(parser)
+    add_trust(parser)
     parser.add_argument("--json", action="store_true", help="the whole manifest as JSON")
     parser.add_argument(
         "--alarm", type=alarm_rule, metavar="RULE", help=f"print its delay and its false alarms an hour: {FORMS}"
@@ -27,8 +28,11 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the manifest, as text or JSON, and the delay and false-alarm rate of an alarm."""
-    manifest = open_bundle(options.bundle).manifest
-    sys.stdout.write(manifest.to_json() if options.json else describe(manifest))
+    sealed = open_bundle(options.bundle, expected_sha256=options.expected_sha256).sealed
+    manifest = sealed.manifest
+    sys.stdout.write(manifest.to_json() if options.json else describe(sealed))
+    if options.json:
+        print(f"manifest sha256 {sealed.sha256}", file=sys.stderr)
     if options.alarm is not None:
         rule = find_alarm_rule(options.alarm, manifest, options.fps, None)
         chosen = f"{rule.policy}, {rule.choice}, " if rule.choice else ""

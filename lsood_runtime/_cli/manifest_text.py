@@ -3,7 +3,9 @@
 
 from collections.abc import Iterable
 
+from lsood_runtime._bundle.digests import DIGEST_FILE
 from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.reader import SealedManifest
 from lsood_runtime._bundle.records import LATENT_SAMPLES
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
@@ -14,8 +16,9 @@ from lsood_runtime._bundle.sentences import (
 from lsood_runtime._text.counted import counted
 
 
-def describe(manifest: Manifest) -> str:
+def describe(sealed: SealedManifest) -> str:
     """Format the metadata of a bundle, one line for each subject."""
+    manifest = sealed.manifest
     contract, segmentation = manifest.input, manifest.segmentation
     calibration, parity = manifest.calibration, manifest.parity
     scores = calibration.scores
@@ -24,6 +27,8 @@ def describe(manifest: Manifest) -> str:
     lines = {
         "name": manifest.name,
         "created": f"{manifest.created}, schema {manifest.schema}",
+        "manifest": f"sha256 {sealed.sha256}"
+        + (f", as {DIGEST_FILE} states" if sealed.has_digest_file else f"; this bundle has no {DIGEST_FILE}"),
         "frame": f"({contract.frame_height}, {contract.frame_width}, 3) uint8, {contract.channels.upper()}",
         "network sees": f"{contract.network_height} x {contract.network_width}, {contract.resize}, "
         f"mean {_numbers(contract.mean)}, std {_numbers(contract.std)}",

@@ -15,6 +15,7 @@ from lsood_runtime._cli.arguments import (
     add_pixels,
     add_providers,
     add_sources,
+    add_trust,
     open_monitor,
     read_sources,
 )
@@ -52,6 +53,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
     parser = add_command(commands, "score", run, "score frames, each on its own", _EPILOG)
     add_bundle(parser)
+    add_trust(parser)
     add_sources(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON list in place of the table")

@@ -5,7 +5,7 @@ import argparse
 import dataclasses
 import json
 
-from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_providers
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_providers, add_trust
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
@@ -22,6 +22,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
     parser = add_command(commands, "selftest", run, "verify a bundle and replay its golden frames here", _EPILOG)
     add_bundle(parser)
+    add_trust(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the text")
     add_providers(parser)
 
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
         allow_fallback=options.allow_fallback,
         threads=options.threads,
         self_test=False,
+        expected_sha256=options.expected_sha256,
     ) as monitor:
         result = monitor.self_test()
         latency_ms = monitor.warm_up()

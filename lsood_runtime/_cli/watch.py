@@ -18,6 +18,7 @@ from lsood_runtime._cli.arguments import (
     add_pixels,
     add_providers,
     add_sources,
+    add_trust,
     alarm_rule,
     open_monitor,
     positive_number,
@@ -71,6 +72,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
     parser = add_command(commands, "watch", run, "follow a drive, and print when an alarm begins and ends", _EPILOG)
     add_bundle(parser)
+    add_trust(parser)
     add_sources(parser, f"{SOURCES}; camera:0 for the first camera, until Ctrl-C")
     parser.add_argument("--alarm", type=alarm_rule, default="1/h", metavar="RULE", help=f"{FORMS} (default: 1/h)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line and frame, in place of the alarms")

@@ -13,6 +13,16 @@ GREY = "grey"
 """In place of an order of channels: frames of one channel."""
 
 
+def check_channels(channels: str | None) -> None:
+    """Refuse an order of channels that is none; None stands for the manifest's.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if channels not in (None, "rgb", "bgr", GREY):
+        raise ValueError(f"expected channels rgb or bgr, got {channels!r}: pass the camera's order, or grey")
+
+
 def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
     """Check a frame and return it as a batch of one, as ONNX Runtime takes it.
 

@@ -37,6 +37,9 @@ class LoadOptions:
         batch: frames of every run; None leaves it free.
         configure: changes the options of each session before it loads.
         self_test: replay the golden frames.
+
+    Raises:
+        ValueError: no thread, or no frame in a batch.
     """
 
     providers: Sequence[ResolvedProvider]
@@ -45,6 +48,11 @@ class LoadOptions:
     batch: int | None = None
     configure: Callable[[ort.SessionOptions], None] | None = None
     self_test: bool = True
+
+    def __post_init__(self) -> None:
+        for name, number in (("thread", self.threads), ("frame in a batch", self.batch)):
+            if number is not None and number < 1:
+                raise ValueError(f"expected at least one {name}, got {number}: pass None for the default")
 
 
 def load_graphs(bundle: Bundle, options: LoadOptions) -> LoadedGraphs:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._stream.false_alarms import FalseAlarms, Simulation
 from lsood_runtime._stream.policies import KOfN
+from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.policy_text import AskedRate, parse_alarm
 
 _SHARE = 0.6
 _SHORTEST, _LONGEST_S = 5, 20.0
@@ -31,6 +33,25 @@ class AlarmChoice:
     def kept(self) -> bool:
         """Whether nine of ten such calibrations keep the rate that was asked for."""
         return self.expected.stated and self.expected.high <= self.asked_per_hour
+
+
+def choose_policy(text: str, manifest: Manifest, operating_point: str) -> Policy:
+    """The policy that a text describes, which is chosen where the text is a rate of false alarms.
+
+    Raises:
+        ValueError: the text is no policy, or a rate without the frame rate of the camera.
+    """
+    rule = parse_alarm(text)
+    if not isinstance(rule, AskedRate):
+        return rule
+    if rule.frames_per_second is None:
+        raise ValueError(f"expected the frame rate of the camera as well, got {text!r}: write {text}@30")
+    return choose_alarm(
+        manifest,
+        frames_per_second=rule.frames_per_second,
+        per_hour=rule.per_hour,
+        operating_point=operating_point,
+    ).policy
 
 
 def choose_alarm(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._text.counted import counted
+from lsood_runtime._text.json_values import parse_json
 
 _BINS, _SMOOTHING = 10, 0.5
 _LARGE, _LEVEL = 0.25, 0.95
@@ -101,9 +102,9 @@ class ScoreHistogram:
         """
         histogram = cls(calibration)
         try:
-            values = json.loads(text)
+            values = parse_json(text)
             same, counts = values["calibration"] == histogram._calibration, np.array(values["counts"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BundleError(
                 f"expected a histogram of scores as JSON, cannot read it: {error}; pass what to_json wrote"
             ) from error

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make values fit for JSON, which has neither NaN nor infinity."""
+"""Read JSON strictly, and make values fit for it: it has neither NaN nor infinity, and each name once."""
 
+import json
 import math
 from collections.abc import Mapping
+from reprlib import repr as short_repr
 from typing import TypeAlias
 
 JsonScalar: TypeAlias = str | int | float | bool | None
@@ -26,3 +28,35 @@ def _finite_value(value: object) -> object:
     if isinstance(value, tuple | list):
         return [_finite_value(item) for item in value]
     return finite_or_none(value) if isinstance(value, float) else value
+
+
+def parse_json(text: str | bytes) -> object:
+    """Parse JSON of which every number is finite and no object has a name twice.
+
+    Raises:
+        ValueError: damaged text, a number that is not finite, or a name that stands twice: readers differ in which they take.
+        RecursionError: values nested too deeply.
+    """
+    return json.loads(
+        text, parse_constant=_refuse_constant, parse_float=_finite_number, object_pairs_hook=_unlike_names
+    )
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
+
+
+def _unlike_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name, value in pairs:
+        if name in values:
+            raise ValueError(f"the name {short_repr(name)} stands twice in one object")
+        values[name] = value
+    return values

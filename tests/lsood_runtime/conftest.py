@@ -13,6 +13,8 @@ import onnx.parser
 import pytest
 from numpy.typing import NDArray
 
+from lsood_runtime import SCHEMA
+
 HEIGHT, WIDTH, SAMPLES = 6, 8, 4
 CENTRE = (0.5, -0.25, 0.125)
 KEEP = 0.6
@@ -130,7 +132,7 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
     size = {"num_classes": 3, "height": HEIGHT, "width": WIDTH} if kind != "none" else {}
     scores = sorted(score_by_hand(frame) for frame in random_frames(19, seed=1))
     return {
-        "schema": 3,
+        "schema": SCHEMA,
         "name": "Toy",
         "created": "2026-01-02T03:04:05+00:00",
         "input": {
@@ -186,12 +188,26 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
     }
 
 
+def write_manifest(folder: Path, contents: bytes) -> None:
+    """Write a manifest with its digest beside it, in the words of ``sha256sum``."""
+    (folder / "manifest.json").write_bytes(contents)
+    (folder / "manifest.sha256").write_text(f"{hashlib.sha256(contents).hexdigest()}  manifest.json\n")
+
+
+def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
+    """Change a manifest in place, and make its digest anew."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    edit(manifest)
+    write_manifest(folder, json.dumps(manifest).encode())
+    return folder
+
+
 def seal(folder: Path, manifest: dict[str, Any]) -> Path:
     """Write a manifest that records the files as they lie there."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+    names = sorted(path.name for path in folder.iterdir() if path.name not in ("manifest.json", "manifest.sha256"))
     contents = {name: (folder / name).read_bytes() for name in names}
     files = {name: {"sha256": hashlib.sha256(c).hexdigest(), "bytes": len(c)} for name, c in contents.items()}
-    (folder / "manifest.json").write_text(json.dumps({"files": files} | manifest))
+    write_manifest(folder, json.dumps({"files": files} | manifest).encode())
     return folder
 
 

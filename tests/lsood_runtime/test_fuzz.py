@@ -23,7 +23,15 @@ from hypothesis import strategies as st
 from onnx.external_data_helper import set_external_data
 
 from lsood_runtime import BundleError, LsoodError, Manifest, OoDMonitor, State
-from tests.lsood_runtime.conftest import MASKS, random_frames, seal, segmentation_graph, toy_manifest, write_toy_bundle
+from tests.lsood_runtime.conftest import (
+    MASKS,
+    random_frames,
+    seal,
+    segmentation_graph,
+    toy_manifest,
+    write_manifest,
+    write_toy_bundle,
+)
 from tests.lsood_runtime.parts_bundle import parts_manifest, write_parts_bundle
 
 SECONDS = 60
@@ -136,7 +144,7 @@ def test_bundle_undamaged_loads_and_a_defect_would_be_seen(
     worker: Worker, copy: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert worker.outcome(copy()) == LOADS
-    monkeypatch.setattr("lsood_runtime._monitor.open_bundle", lambda _: json.loads("{}")["no such key"])
+    monkeypatch.setattr("lsood_runtime._monitor.open_bundle", lambda _, **__: json.loads("{}")["no such key"])
     with pytest.raises(KeyError):
         outcome_of(str(copy()))
 
@@ -182,7 +190,7 @@ def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
     bundle = copy()
     manifest = json.loads((bundle / "manifest.json").read_text())
     change_fields(manifest, data)
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(bundle, json.dumps(manifest).encode())
     assert worker.outcome(bundle) in ENDS
 
 
@@ -283,7 +291,7 @@ def test_bundle_with_parts_changed_features_and_parts_end_in_our_error(
     bundle = fresh_parts_bundle(tmp_path)
     manifest = json.loads((bundle / "manifest.json").read_text())
     change_fields(data.draw(st.sampled_from([manifest["features"], manifest["detector"]])), data)
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(bundle, json.dumps(manifest).encode())
     assert worker.outcome(bundle) in ENDS
 
 
@@ -335,7 +343,7 @@ def test_bundle_hostile_file_name_is_refused(copy: Callable[[], Path], name: str
     (bundle.parent / "secret").write_bytes(b"")
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["files"][name] = {"sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "bytes": 0}
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(bundle, json.dumps(manifest).encode())
     with pytest.raises(BundleError):
         OoDMonitor(bundle)
 

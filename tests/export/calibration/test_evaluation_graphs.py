@@ -27,7 +27,7 @@ from export.layers.preprocessing import Preprocessing
 from lsood_runtime import OoDMonitor
 from lsood_runtime.offline import Bundle, open_bundle
 from tests.conftest import INPUT_SIZE
-from tests.lsood_runtime.conftest import random_frames, seal
+from tests.lsood_runtime.conftest import random_frames, seal, write_manifest
 from tests.lsood_runtime.parts_bundle import parts_by_hand, parts_manifest, write_parts_bundle
 from tests.paths import FROZEN_BUNDLE
 
@@ -153,7 +153,7 @@ def test_evaluation_graphs_of_a_bundle_without_an_evaluation_graph_are_refused(t
     shutil.copytree(FROZEN_BUNDLE, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["files"]["evaluation.onnx"]  # the file itself lies there, not verified
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, json.dumps(manifest).encode())
     with pytest.raises(UsageError, match=r"expected evaluation\.onnx"):
         EvaluationGraphs(folder)
 

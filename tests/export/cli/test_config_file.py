@@ -109,3 +109,10 @@ def test_config_file_that_is_missing_is_a_usage_error(tmp_path: Path, capsys: py
         cli.main(["--config", str(tmp_path / "none.yaml")])
     assert caught.value.code == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_config_option_that_stands_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "export.yaml").write_text("mc-samples: 16\nmc-samples: 32\n")
+    with pytest.raises(SystemExit):
+        cli.main(["--config", str(tmp_path / "export.yaml")])
+    assert "the name 'mc-samples' stands twice in one mapping" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ import onnx
 import pytest
 
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
-from tests.lsood_runtime.conftest import random_frames, seal, segmentation_graph, toy_manifest, write_golden
+from tests.lsood_runtime.conftest import (
+    random_frames,
+    seal,
+    segmentation_graph,
+    toy_manifest,
+    write_golden,
+    write_manifest,
+)
 
 FILES = ("segmentation.onnx", "detector.onnx", "golden.npz", "README.md")
 
@@ -38,7 +46,7 @@ def test_bundle_file_cut_off_is_refused(toy_bundle: Path, name: str) -> None:
         OoDMonitor(toy_bundle)
 
 
-@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("name", [*FILES, "manifest.json", "manifest.sha256"])
 def test_bundle_file_missing_is_named(toy_bundle: Path, name: str) -> None:
     (toy_bundle / name).unlink()
     with pytest.raises(BundleError, match=name):
@@ -49,7 +57,7 @@ def test_bundle_file_missing_is_named(toy_bundle: Path, name: str) -> None:
 def test_bundle_file_not_in_the_manifest_is_not_loaded(toy_bundle: Path, name: str) -> None:
     manifest = json.loads((toy_bundle / "manifest.json").read_text())
     del manifest["files"][name]
-    (toy_bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(toy_bundle, json.dumps(manifest).encode())
     with pytest.raises(BundleError, match=f"expected the manifest to record {name}"):
         OoDMonitor(toy_bundle)
 
@@ -68,7 +76,7 @@ def test_bundle_file_name_leading_outside_is_refused(toy_bundle: Path, name: str
     record = {"sha256": hashlib.sha256(b"secret").hexdigest(), "bytes": 6}
     manifest = json.loads((toy_bundle / "manifest.json").read_text())
     manifest["files"] = {name: record} | manifest["files"]
-    (toy_bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(toy_bundle, json.dumps(manifest).encode())
     with pytest.raises(BundleError, match="expected plain file names"):
         OoDMonitor(toy_bundle)
 
@@ -116,9 +124,9 @@ def test_weights_in_their_file_are_verified_and_read(toy_bundle: Path) -> None:
 def test_weights_without_a_digest_are_refused(
     toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, location: str, where: str
 ) -> None:
-    """Such a file is never read, wherever it lies."""
+    """Such a file is never read, wherever it lies; a bundle of schema 4 is refused before, for having it."""
     contents = weights_outside(toy_bundle, location)
-    sealed = seal(toy_bundle, toy_manifest())
+    sealed = seal(toy_bundle, toy_manifest() | {"schema": 3})
     (sealed / "sub").mkdir()
     for name in ("weights.bin", "other.bin"):
         (sealed / where / name).write_bytes(contents)
@@ -153,21 +161,21 @@ def test_golden_file_without_an_archive_is_refused(toy_bundle: Path, contents: b
 
 def test_manifest_not_text_is_refused(make_bundle: Callable[..., Path]) -> None:
     bundle = make_bundle()
-    (bundle / "manifest.json").write_bytes(b"\xff\xfe\x00{")
+    write_manifest(bundle, b"\xff\xfe\x00{")
     with pytest.raises(BundleError, match="expected the manifest to be JSON"):
         OoDMonitor(bundle)
 
 
-@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("name", [*FILES, "manifest.json", "manifest.sha256"])
 def test_bundle_file_unreadable_is_named(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    read = Path.read_bytes
+    opened = os.open
 
-    def refuse(path: Path) -> bytes:
-        if path.name == name:
+    def refuse(path: Any, *arguments: Any, **named: Any) -> int:
+        if Path(path).name == name:
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return opened(path, *arguments, **named)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(BundleError, match=rf"expected to read .*{name}, got Permission denied: check its permissions"):
         OoDMonitor(toy_bundle)
 
@@ -175,6 +183,6 @@ def test_bundle_file_unreadable_is_named(toy_bundle: Path, monkeypatch: pytest.M
 def test_bundle_file_name_that_the_system_refuses_is_named(toy_bundle: Path) -> None:
     manifest = json.loads((toy_bundle / "manifest.json").read_text())
     manifest["files"]["x" * 300] = {"sha256": "0" * 64, "bytes": 1}
-    (toy_bundle / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(toy_bundle, json.dumps(manifest).encode())
     with pytest.raises(BundleError, match=r"expected to find .*xxx, got File name too long: export the bundle again"):
         OoDMonitor(toy_bundle)

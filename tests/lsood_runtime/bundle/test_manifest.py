@@ -93,9 +93,9 @@ def test_manifest_crop_that_does_not_fit_is_refused(crop: object) -> None:
         Manifest.from_json(text_with("input.crop", crop))
 
 
-@pytest.mark.parametrize("schema", [0, 1, 4, -1, True, "1", "2", None, [1], {"2": 3}])
+@pytest.mark.parametrize("schema", [0, 1, 5, -1, True, "1", "2", None, [1], {"2": 3}])
 def test_manifest_unknown_schema_is_refused_first(schema: Any) -> None:
-    message = r"expected a manifest of schema 2 or 3, got .*install the version that wrote it"
+    message = r"expected a manifest of schema 2, 3 or 4, got .*install the version that wrote it"
     with pytest.raises(BundleError, match=message):
         Manifest.from_json(json.dumps({"schema": schema}))
 

@@ -4,16 +4,20 @@
 A new schema adds a folder here and takes none away; ``lsood_runtime/_bundle/manifest.py`` has the policy.
 """
 
+import hashlib
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lsood_runtime import SCHEMA, BundleError, KOfN, Manifest, OoDMonitor, State, read_manifest
 from lsood_runtime._cli.main import run
+from tests.lsood_runtime.conftest import edit_manifest
 from tests.paths import FROZEN_BUNDLE, ROOT
 
 FROZEN = sorted((ROOT / "tests" / "data" / "bundles").iterdir())
@@ -65,6 +69,23 @@ def test_frozen_bundle_of_schema_2_is_inspected_and_compared(capsys: pytest.Capt
     assert f"schema: 2 -> {SCHEMA}\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("folder", FROZEN[:2], ids=lambda folder: folder.name)
+def test_frozen_bundle_of_an_old_schema_carries_no_digest_and_takes_an_expected_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    assert run(["inspect", str(folder)]) == 0
+    assert f"{digest}; this bundle has no manifest.sha256\n" in capsys.readouterr().out
+    OoDMonitor(folder, expected_sha256=digest).close()
+    with pytest.raises(BundleError, match="expected the bundle whose manifest has sha256"):
+        OoDMonitor(folder, expected_sha256="0" * 64)
+
+
+def test_frozen_bundle_of_schema_4_has_a_digest_that_sha256sum_reads() -> None:
+    command = ["sha256sum", "--check", "--strict", "manifest.sha256"]
+    assert subprocess.run(command, cwd=FROZEN[2], capture_output=True, text=True).stdout == "manifest.json: OK\n"
+
+
 def test_frozen_bundle_of_schema_3_has_parts_whose_shares_add_up_to_the_score() -> None:
     with OoDMonitor(FROZEN[1]) as monitor:
         manifest = monitor.manifest
@@ -81,8 +102,7 @@ def test_frozen_bundle_of_schema_3_has_parts_whose_shares_add_up_to_the_score() 
 @pytest.mark.parametrize("schema", [0, 1, SCHEMA + 1, 10**9, "2", 2.5, None])
 def test_schema_other_than_ours_is_refused_with_a_remedy(tmp_path: Path, schema: object) -> None:
     shutil.copytree(FROZEN[-1], tmp_path / "monitor")
-    path = tmp_path / "monitor" / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": schema}))
+    edit_manifest(tmp_path / "monitor", lambda manifest: manifest.update(schema=schema))
     for read in (read_manifest, OoDMonitor):
         with pytest.raises(BundleError, match="export again with this version, or install the version that wrote it"):
             read(tmp_path / "monitor")
@@ -91,9 +111,11 @@ def test_schema_other_than_ours_is_refused_with_a_remedy(tmp_path: Path, schema:
 def test_manifest_fields_of_a_newer_exporter_are_ignored(tmp_path: Path) -> None:
     """What a new field adds must be such that an old reader may overlook it: else the schema counts up."""
     shutil.copytree(FROZEN[-1], tmp_path / "monitor")
-    path = tmp_path / "monitor" / "manifest.json"
-    values = json.loads(path.read_text())
-    values["input"]["lens"] = "fisheye"
-    path.write_text(json.dumps(values | {"signature": {"by": "someone"}}))
+
+    def add(manifest: dict[str, Any]) -> None:
+        manifest["input"]["lens"] = "fisheye"
+        manifest["signature"] = {"by": "someone"}
+
+    edit_manifest(tmp_path / "monitor", add)
     with OoDMonitor(tmp_path / "monitor") as monitor:
         assert monitor.self_test().passed
