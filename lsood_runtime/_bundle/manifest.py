@@ -106,7 +106,7 @@ class Manifest:
             BundleError: no JSON object, another schema, or a field that is missing, of another type, or not finite.
         """
         try:
-            values = parse_json(text)
+            values: object = parse_json(text)
         except (ValueError, RecursionError, MemoryError) as error:
             raise BundleError(
                 f"expected the manifest to be JSON, got damaged text ({one_line(error)}): copy the bundle again"

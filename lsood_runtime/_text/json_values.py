@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from reprlib import repr as short_repr
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 JsonScalar: TypeAlias = str | int | float | bool | None
 """A JSON value that is neither a list nor an object."""
@@ -30,7 +30,7 @@ def _finite_value(value: object) -> object:
     return finite_or_none(value) if isinstance(value, float) else value
 
 
-def parse_json(text: str | bytes) -> object:
+def parse_json(text: str | bytes) -> Any:
     """Parse JSON of which every number is finite and no object has a name twice.
 
     Raises:

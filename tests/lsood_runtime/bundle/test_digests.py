@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lsood_runtime import BundleError, Manifest, OoDMonitor, ScoreHistogram, read_manifest
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._cli.main import run
-from tests.lsood_runtime.conftest import edit_manifest, seal, toy_manifest
+from tests.lsood_runtime.conftest import edit_manifest, random_frames, seal, toy_manifest
 from tests.paths import FROZEN_FUSED_BUNDLE, ROOT
 
 FROZEN_TODAY = ROOT / "tests" / "data" / "bundles" / "schema-4"
@@ -85,8 +86,10 @@ def test_expected_digest_that_is_none_is_a_value_error(toy_bundle: Path, wrong: 
 
 
 def test_commands_with_an_expected_digest_refuse_another_bundle(
-    toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Image.fromarray(random_frames(1, 0)[0]).save(tmp_path / "frame.png")
+    frame = str(tmp_path / "frame.png")
     assert run(["inspect", str(toy_bundle)]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("manifest ")]
     digest = re.findall(r"[0-9a-f]{64}", line)[0]
@@ -94,7 +97,7 @@ def test_commands_with_an_expected_digest_refuse_another_bundle(
     assert run(["inspect", str(toy_bundle), "--json"]) == 0
     assert capsys.readouterr().err == f"manifest sha256 {digest}\n"
     assert run(["selftest", str(toy_bundle), "--expected-sha256", digest]) == 0
-    for command in (["inspect"], ["selftest"], ["score", str(toy_bundle)], ["watch", str(toy_bundle)]):
+    for command in (["inspect"], ["selftest"], ["score", frame], ["watch", frame]):
         words = [command[0], str(toy_bundle), *command[1:], "--expected-sha256", "1" * 64]
         assert run(words) == 2
         assert "expected the bundle whose manifest has sha256 1111" in capsys.readouterr().err
