@@ -18,7 +18,7 @@ text                   sentences for reports, :func:`one_line`, :func:`printable
 """
 
 from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
-from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, SEGMENTATION_FILE, SIGNATURE_FILE, WEIGHTS_FILE
+from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
 from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.manifest import SCHEMA, Manifest
 from lsood_runtime._bundle.reader import Bundle, open_bundle
@@ -68,7 +68,6 @@ __all__ = [
     "PRECISIONS",
     "SCHEMA",
     "SEGMENTATION_FILE",
-    "SIGNATURE_FILE",
     "WEIGHTS_FILE",
     "Bundle",
     "CalibrationRecord",

@@ -38,7 +38,7 @@ class SealedManifest:
     Attributes:
         manifest: parsed.
         sha256: of its bytes, in hex.
-        has_digest_file: whether ``manifest.sha256`` lies beside it, and states that digest.
+        has_digest_file: whether :data:`DIGEST_FILE` lies beside it, and states that digest.
     """
 
     manifest: Manifest
