@@ -13,13 +13,15 @@ a folder, no exchange  ``rename`` of the old one, then of the  the same, but for
                        new one                                 nothing, and both folders whole beside it
 =====================  ======================================  ====================================================
 
+A link stands for what it points to: that is replaced, and the link stays a link.
+
 The last row is for kernels, C libraries and file systems without the exchange. An exception in that moment, KeyboardInterrupt
 too, puts the old folder back. A kill, a second interrupt or a loss of power in that very moment leaves it as
 ``.NAME.replaced.TOKEN``; :func:`recover_interrupted` puts it back, which every later write to the same name calls first, and
 so does ``mv .NAME.replaced.TOKEN NAME``.
 
-A kill can leave a ``.NAME.partial.TOKEN`` too. The next write to the same name removes it, unless another process still holds
-its lock (``flock``) or the file system has no locks.
+A kill can leave a ``.NAME.partial.TOKEN`` or ``.NAME.scratch.TOKEN`` too. The next write to the same name removes it, unless
+another process still holds its lock (``flock``) or the file system has no locks.
 """
 
 import ctypes
@@ -34,6 +36,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from export.file_locks import is_still, lock
+
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _NO_EXCHANGE = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV)
 _NO_FOLDER_FLUSH = (errno.EINVAL, errno.EOPNOTSUPP)  # of file systems that flush files alone
@@ -41,30 +45,52 @@ _renameat2: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give an empty folder to fill; it takes the place of ``path`` once the block ends without an exception.
 
     Args:
-        path: of the folder; one that is there is replaced.
+        path: of the folder.
+        replace: what is there when the block ends.
 
     Raises:
+        FileExistsError: something is there that may not be replaced.
         OSError: nothing can be written there; what was there before stays.
     """
-    path = _normal(path)
+    path = path.resolve()
+    with _locked_folder(path, "partial") as partial:
+        yield partial
+        for folder, _, names in os.walk(partial, topdown=False):
+            for name in names:
+                flush(Path(folder, name))
+            flush(Path(folder))
+        if replace:
+            _replace_folder(path, partial)
+        else:
+            _rename_to_nothing(partial, path)
+        flush(path.parent)
+
+
+@contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``path`` for what is needed while the block runs.
+
+    Args:
+        path: of what is made with it; the next write there removes what a kill leaves.
+    """
+    with _locked_folder(path.resolve(), "scratch") as scratch:
+        yield scratch
+
+
+@contextmanager
+def _locked_folder(path: Path, kind: str) -> Iterator[Path]:
     recover_interrupted(path)
-    partial = _beside(path, "partial")
+    partial = _beside(path, kind)
     try:
-        lock = _create(partial, partial.mkdir, os.O_RDONLY)
+        descriptor = _create(partial, partial.mkdir, os.O_RDONLY)
         try:
             yield partial
-            for folder, _, names in os.walk(partial, topdown=False):
-                for name in names:
-                    _flush(Path(folder, name))
-                _flush(Path(folder))
-            _replace_folder(path, partial)
-            _flush(path.parent)
         finally:
-            os.close(lock)
+            os.close(descriptor)
     finally:
         _remove(partial)  # after an exchange the old folder has this name
 
@@ -79,7 +105,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: nothing can be written there; what was there before stays.
     """
-    path = _normal(path)
+    path = path.resolve()
     recover_interrupted(path)
     partial = _beside(path, "partial")
     try:
@@ -89,7 +115,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(descriptor)
             partial.replace(path)
-            _flush(path.parent)
+            flush(path.parent)
     finally:
         _remove(partial)
 
@@ -100,10 +126,10 @@ def recover_interrupted(path: Path) -> None:
     Args:
         path: as it was given to :func:`atomic_folder` or :func:`atomic_file`.
     """
-    path = _normal(path)
+    path = path.resolve()
     if not path.parent.is_dir():
         return
-    ours = re.compile(rf"\.{re.escape(path.name)}\.(partial|replaced)\.[0-9a-f]{{8}}")
+    ours = re.compile(rf"\.{re.escape(path.name)}\.(partial|replaced|scratch)\.[0-9a-f]{{8}}")
     found = [(match[1], other) for other in list(path.parent.iterdir()) if (match := ours.fullmatch(other.name))]
     for kind, leftover in sorted(found, reverse=True):
         # The list is older than this check: if another process had set the old one aside, its new one is in place now.
@@ -113,11 +139,6 @@ def recover_interrupted(path: Path) -> None:
             leftover.unlink(missing_ok=True)
         else:
             _remove_unless_locked(leftover)
-
-
-def _normal(path: Path) -> Path:
-    """An absolute path whose last part is a name, not ``.`` or ``..``."""
-    return path.resolve() if path.name == ".." else path.absolute()
 
 
 def _beside(path: Path, kind: str) -> Path:
@@ -132,26 +153,10 @@ def _create(partial: Path, make: Callable[[], None], flags: int) -> int:
             descriptor = os.open(partial, flags)
         except FileNotFoundError:
             continue
-        _lock(descriptor, fcntl.LOCK_EX)
-        if _is_still(descriptor, partial):
+        lock(descriptor, fcntl.LOCK_EX)
+        if is_still(descriptor, partial):
             return descriptor
         os.close(descriptor)
-
-
-def _is_still(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _lock(descriptor: int, operation: int) -> bool:
-    """Whether the lock was taken: not where another process holds it, and not where the file system has none."""
-    try:
-        fcntl.flock(descriptor, operation)
-    except OSError:
-        return False
-    return True
 
 
 def _remove_unless_locked(leftover: Path) -> None:
@@ -160,8 +165,10 @@ def _remove_unless_locked(leftover: Path) -> None:
     except OSError:  # another process was faster, or it is another user's
         return
     try:
-        if _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
             _remove(leftover)
+    except BlockingIOError:  # its process lives
+        return
     finally:
         os.close(descriptor)
 
@@ -173,8 +180,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _flush(path: Path) -> None:
-    """Flush a file's contents, or a folder's names, to the disk."""
+def flush(path: Path) -> None:
+    """Flush a file's contents, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -190,6 +197,18 @@ def _replace_folder(path: Path, new: Path) -> None:
         new.rename(path)
     elif not _exchange(new, path):
         _replace_in_two_steps(path, new)
+
+
+def _rename_to_nothing(new: Path, path: Path) -> None:
+    """Rename a folder to a name that nothing has, or an empty folder."""
+    try:
+        new.rename(path)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise FileExistsError(errno.EEXIST, "something that appeared there meanwhile", str(path)) from error
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        raise FileExistsError(errno.EEXIST, "something that appeared there meanwhile", str(path)) from error
 
 
 def _exchange(first: Path, second: Path) -> bool:
@@ -213,5 +232,5 @@ def _replace_in_two_steps(path: Path, new: Path) -> None:
         if not os.path.lexists(path):
             old.rename(path)
         raise
-    _flush(path.parent)  # before the old one goes
+    flush(path.parent)  # before the old one goes
     _remove(old)

@@ -1,24 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refuse a destination that could not be written to in the end, before the costly work begins."""
+"""Refuse, before the costly work, a destination that could not be written to in the end; keep other commands out of it."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from export.atomic_write import recover_interrupted
 from export.errors import UsageError
+from export.file_locks import is_still, lock
+from lsood_runtime.offline import objection
 
 
 def check_parent_folder(path: Path, remedy: str) -> None:
-    """Refuse a file or a folder that cannot appear where it shall.
+    """Refuse a file or a folder whose parent cannot hold it.
 
     Args:
-        path: of the file or folder.
+        path: of the file or folder; a link stands for what it points to.
         remedy: ends the message, such as ``choose another --out``.
 
     Raises:
         UsageError: the folder that shall hold it is missing or read-only.
     """
-    parent = path.absolute().parent
+    parent = path.parent if not path.is_symlink() else path.resolve().parent
     if not parent.is_dir():
-        raise UsageError(f"expected the folder {path.parent} to exist, it does not: make it, or {remedy}")
-    if not os.access(parent, os.W_OK):
-        raise UsageError(f"expected to be able to write into {path.parent}, it is read-only: {remedy}")
+        raise UsageError(f"expected the folder {parent} to exist, it does not: make it, or {remedy}")
+    if not os.access(parent.absolute(), os.W_OK):
+        raise UsageError(f"expected to be able to write into {parent}, it is read-only: {remedy}")
+
+
+def check_place(path: Path, remedy: str, *, folder: bool = True, size: int = 0) -> None:
+    """Refuse a file or a folder that cannot appear where it shall; what a killed write left there is put back or removed.
+
+    Args:
+        path: of the file or folder.
+        remedy: ends the message, such as ``choose another --out``.
+        folder: whether it is one.
+        size: that it takes on the disk, in bytes, as far as it is known.
+
+    Raises:
+        UsageError: it has no parent that can hold it, is of the other kind or a link to nothing, has too long a name, is a
+            mount point or the working folder, or the disk is full.
+    """
+    check_parent_folder(path, remedy)
+    recover_interrupted(path)
+    reason = objection(path, folder=folder, size=size)
+    if reason is not None:
+        raise UsageError(f"{reason}: {remedy}")
+
+
+@contextmanager
+def claimed(path: Path, remedy: str, *, folder: bool = True) -> Iterator[None]:
+    """Keep a destination for one command, from before the work to the end of the write.
+
+    The claim is a lock on ``.NAME.lock`` beside it. It ends with the process: what a kill leaves of it hinders nobody. Where
+    the file system has no locks, the last of several commands wins.
+
+    Args:
+        path: of the file or folder.
+        remedy: ends the message.
+        folder: whether it is one.
+
+    Raises:
+        UsageError: as for :func:`check_place`, or another command has claimed it.
+    """
+    check_place(path, remedy, folder=folder)
+    place = path.resolve()
+    claim = place.with_name(f".{place.name}.lock")
+    descriptor = _claim(path, claim, remedy)
+    try:
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _claim(path: Path, claim: Path, remedy: str) -> int:
+    while True:
+        descriptor = os.open(claim, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise UsageError(
+                f"expected to be the only one that writes {path}, another command does so now: wait for it, or {remedy}"
+            ) from error
+        if is_still(descriptor, claim):
+            return descriptor
+        os.close(descriptor)  # its owner removed it between the two calls

@@ -2,16 +2,15 @@
 """Fit a new detector and new thresholds to the network of a bundle, with ONNX Runtime alone: no torch, no checkpoint."""
 
 import datetime as dt
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.atomic_write import atomic_folder
+from export.atomic_write import atomic_folder, scratch_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
@@ -23,6 +22,7 @@ from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.measured_folder import MeasuringOptions, begin_folder, measure_into_folder
 from export.calibration.options import AUTO
 from export.calibration.recalibration_options import RecalibrationOptions
+from export.destination import check_place, claimed
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
 from export.evaluation.automatic_choice import FITTED_FRAMES, MeasuredFrame, choose_automatically, degraded_frames
@@ -82,15 +82,29 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
         raise UsageError(
             "expected --save-features together with --frames, got it with --features: these are in files already"
         )
-    check_destination(options.destination, options.overwrite)
-    if options.save_features:
-        check_features_path(options.save_features)
+    with ExitStack() as claims:
+        claims.enter_context(claimed(options.destination, "choose another --out"))
+        check_destination(options.destination, options.overwrite)
+        saved = options.save_features
+        if saved:
+            if saved.resolve() == options.destination.resolve():
+                raise UsageError(
+                    f"expected features and bundle at two places, got {saved} for both: rename one of them"
+                )
+            check_features_path(saved)
+            claims.enter_context(claimed(saved, "choose another --save-features", folder=not is_one_file(saved)))
+        return _recalibrate(options, reporter)
+
+
+def _recalibrate(options: RecalibrationOptions, reporter: Reporter) -> RecalibrationResult:
     measuring = MeasuringOptions(
         options.bundle, options.frames, options.reading.rules, options.threads, options.workers
     )
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     measuring = replace(measuring, manifest_sha256=graphs.contents.sealed.sha256)
+    size = sum(record.bytes for record in graphs.manifest.files.values())
+    check_place(options.destination, "choose another --out", size=size)
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels, options.reading.rules) if chosen.ood_frames else None
     choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)
@@ -133,9 +147,8 @@ def _frames(
     elif saved is not None and not is_one_file(saved):
         yield _measure_frames(graphs, options, measuring, saved, reporter)
     else:
-        destination = options.destination.absolute()
-        with tempfile.TemporaryDirectory(prefix=f".{destination.name}.features.", dir=destination.parent) as folder:
-            yield _measure_frames(graphs, options, measuring, Path(folder), reporter)
+        with scratch_folder(options.destination) as folder:
+            yield _measure_frames(graphs, options, measuring, folder, reporter)
 
 
 def _measure_frames(
@@ -263,7 +276,7 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": given},
     )
-    with atomic_folder(options.destination) as folder:
+    with atomic_folder(options.destination, replace=options.overwrite) as folder:
         save_golden_frames(folder, golden)
         written = write_bundle(folder, renewed, graphs)
     return RecalibrationResult(written, tuple(sorted(manifest.files.keys() - written.files.keys())))

@@ -11,6 +11,8 @@ LsoodError
 └── ClosedError      a monitor or a worker that was closed
 """
 
+from lsood_runtime._text.printable import printable
+
 
 class LsoodError(Exception):
     """Root of every error that this package raises on purpose; its message is one line with a remedy."""
@@ -51,5 +53,4 @@ def missing_extra(purpose: str, extra: str) -> MissingPackageError:
 
 def one_line(error: BaseException | str) -> str:
     """A message, or that of an error, in one line of text: whitespace becomes spaces, control characters are escaped."""
-    words = " ".join(str(error).split())
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in words)
+    return printable(" ".join(str(error).split()))

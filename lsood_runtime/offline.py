@@ -10,7 +10,7 @@ bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrame
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
-files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`
+files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`, :func:`objection`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`finite_or_none`,
                        :func:`parse_json`, :class:`CsvTable`
@@ -46,6 +46,7 @@ from lsood_runtime._bundle.sentences import (
     part_sentence,
     precision_sentence,
 )
+from lsood_runtime._destination import objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._media.class_colours import colour_classes
@@ -97,6 +98,7 @@ __all__ = [
     "natural_order",
     "new_drives_sentence",
     "noise_name",
+    "objection",
     "one_line",
     "open_bundle",
     "operating_point_sentence",

@@ -59,4 +59,5 @@ class RecalibrationOptions:
     @property
     def destination(self) -> Path:
         """Folder of the new bundle."""
-        return self.out or self.bundle.with_name(f"{self.bundle.name}-recalibrated")
+        bundle = self.bundle if self.bundle.name not in ("", "..") else self.bundle.resolve()
+        return self.out or bundle.with_name(f"{bundle.name}-recalibrated")

@@ -15,6 +15,7 @@ from lsood_runtime.offline import (
     operating_point_sentence,
     part_sentence,
     precision_sentence,
+    printable,
     sha256_hex,
 )
 
@@ -64,7 +65,7 @@ def _calibration_rows(manifest: Manifest) -> dict[str, str]:
 
 
 def _print(bundle: Path, rows: Mapping[str, str]) -> None:
-    table = Table(title=str(bundle), show_header=False, title_justify="left")
+    table = Table(title=printable(str(bundle)), show_header=False, title_justify="left")
     for name, value in rows.items():
-        table.add_row(name, value)
-    Console(highlight=False).print(table)
+        table.add_row(printable(name), printable(value))
+    Console(highlight=False, markup=False).print(table)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from export.errors import ExportError
 from export.option_table import flag
 from lsood_runtime import LsoodError
+from lsood_runtime.offline import one_line, printable
 
 T = TypeVar("T")
 
@@ -40,12 +41,14 @@ class ConsoleReporter:
     def __init__(self, quiet: bool) -> None:
         from rich.console import Console  # here and below, since --help does not need it
 
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, markup=False)
         self.quiet = quiet
 
     def stage(self, text: str) -> None:
         """Print the stage that begins."""
-        self.console.print(f"[dim]·[/dim] {text}")
+        from rich.text import Text
+
+        self.console.print(Text.assemble(("·", "dim"), f" {printable(text)}"))
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one, with a bar."""
@@ -64,15 +67,16 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
     except (ExportError, LsoodError) as error:
         if options.verbose:
             traceback.print_exc()
-        print(f"export: error: {error}", file=sys.stderr)
+        print(f"export: error: {one_line(error)}", file=sys.stderr)
         return error.exit_code if isinstance(error, ExportError) else 1
     except BrokenPipeError:  # the reader of stdout has gone, which is no fault of a file
         raise
     except OSError as error:
         if options.verbose:
             traceback.print_exc()
+        what, why = error.filename or "a file", error.strerror or error
         print(
-            f"export: error: expected to read or write {error.filename or 'a file'}, got {error.strerror or error}: "
+            f"export: error: {one_line(f'expected to read or write {what}, got {why}')}: "
             "check the path, its permissions and the free space of the disk",
             file=sys.stderr,
         )

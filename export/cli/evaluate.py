@@ -6,14 +6,14 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from export.atomic_write import recover_interrupted
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
-from export.destination import check_parent_folder
+from export.destination import check_place, claimed
 from export.evaluation.options import EvaluationOptions
 from export.option_table import flag
 
@@ -72,18 +72,21 @@ def main(arguments: Sequence[str]) -> int:
         from export.evaluation.update_card import update_card
 
         options = options_from(flags, EvaluationOptions)
-        if output.report is not None:
-            check_report_packages()
-            check_report_folder(output.report)
-        if output.update_card:
-            check_parent_folder(options.bundle, "copy the bundle to another folder, or leave --update-card out")
-            recover_interrupted(options.bundle)
-        result = evaluate(options, reporter)
-        if output.report is not None:
-            reporter.stage(f"writing {output.report}")
-            write_report(result, output.report, shown_command(arguments))
-        if output.update_card:
-            reporter.stage(f"{options.bundle}: {digest_text(update_card(options.bundle, result))}")
+        with ExitStack() as claims:
+            if output.report is not None:
+                check_report_packages()
+                claims.enter_context(claimed(output.report, "choose another --report"))
+                check_report_folder(output.report)
+            if output.update_card:
+                remedy = "copy the bundle to another folder, or leave --update-card out"
+                claims.enter_context(claimed(options.bundle, remedy))
+                check_place(options.bundle, remedy, size=sum(file.stat().st_size for file in options.bundle.glob("*")))
+            result = evaluate(options, reporter)
+            if output.report is not None:
+                reporter.stage(f"writing {output.report}")
+                write_report(result, output.report, shown_command(arguments))
+            if output.update_card:
+                reporter.stage(f"{options.bundle}: {digest_text(update_card(options.bundle, result))}")
         if output.json:
             json.dump(result.asdict(), sys.stdout, indent=1, allow_nan=False)
             sys.stdout.write("\n")

@@ -12,20 +12,21 @@ from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
+from lsood_runtime.offline import printable
 
 _SHOWN_SCORES = 12
 
 
 def print_evaluation(result: Evaluation) -> None:
     """Print figures by shift, every score on what hurts and on failures, and a summary."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     console.print(_shift_table(result))
     if result.shifts:
         console.print(_score_table(result))
     if result.failures:
         console.print(_failure_table(result))
     for sentence in summary(result):
-        console.print(sentence)
+        console.print(printable(sentence))
 
 
 def _shift_table(result: Evaluation) -> Table:
@@ -62,7 +63,7 @@ def _score_table(result: Evaluation) -> Table:
         means.add_column("AUROC", justify="right")
         means.add_row("this monitor", f"{result.mean_auroc:.3f}")
         for name in result.shifts[0].peers:
-            means.add_row(name, f"{result.mean_peer(name):.3f}")
+            means.add_row(printable(name), f"{result.mean_peer(name):.3f}")
         return means
     own, *others = result.split.scores
     rate = result.manifest.operating_points[result.operating_point].false_alarm_rate
@@ -74,7 +75,7 @@ def _score_table(result: Evaluation) -> Table:
     shown = ranked[:_SHOWN_SCORES] + [score for score in ranked[_SHOWN_SCORES:] if score.name == BASELINE]
     for score in (own, *shown):
         table.add_row(
-            score.name,
+            printable(score.name),
             _number(score.hurting_cells),
             f"{score.worst_auroc:.3f} {score.worst_kind}" if score.worst_kind else "none",
             _number(score.hurting_frames),
@@ -96,7 +97,9 @@ def _failure_table(result: Evaluation) -> Table:
         table.add_column(column, justify="left" if column == "score" else "right")
     table.add_row("oracle", "-1.00", f"{first.oracle_aurc:.3f}", f"{first.oracle_augrc:.4f}")
     for failure in (first, *shown):
-        table.add_row(failure.score_name, f"{failure.spearman:+.2f}", f"{failure.aurc:.3f}", f"{failure.augrc:.4f}")
+        table.add_row(
+            printable(failure.score_name), f"{failure.spearman:+.2f}", f"{failure.aurc:.3f}", f"{failure.augrc:.4f}"
+        )
     table.add_row("random order", "+0.00", f"{first.random_aurc:.3f}", f"{first.random_augrc:.4f}")
     return table
 

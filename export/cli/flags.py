@@ -4,9 +4,10 @@
 import argparse
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from export.option_table import Option, options_of, rows_of
+from lsood_runtime.offline import one_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance as OptionTable
@@ -58,6 +59,10 @@ class CommandParser(argparse.ArgumentParser):
                 self._sections[group] = self.add_argument_group(group)
             section = exclusive if option.flag.excludes_others else self._sections[group]
             section.add_argument(option.name, **_argparse_arguments(option, all_required))
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, in words that a terminal prints as they are, and leave with 2."""
+        super().error(one_line(message))
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Parse a command line; leaves with exit code 2 and the nearest flag where one is misspelt."""

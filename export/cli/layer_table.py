@@ -13,7 +13,7 @@ from export.errors import TapError, UsageError
 from export.frames.files import FrameFiles
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import LayerInfo, resolve_taps
-from lsood_runtime.offline import AS_STATED, PixelRules
+from lsood_runtime.offline import AS_STATED, PixelRules, printable
 
 _HEADER = ("layer", "class", "output", "parameters so far", "moments", "stochastic")
 
@@ -78,8 +78,8 @@ def layer_table(layers: Sequence[LayerInfo], observed: Collection[str]) -> str:
     """Format one line for each call of a layer, in columns; ``observed`` are the layers whose moments are features."""
     rows = [_HEADER] + [
         (
-            layer.name,
-            layer.class_name,
+            printable(layer.name),
+            printable(layer.class_name),
             "no tensor" if layer.output_shape is None else " x ".join(map(str, layer.output_shape)),
             f"{layer.parameters_so_far:,}",
             "taken" if layer.name in observed else "",

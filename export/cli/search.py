@@ -4,13 +4,14 @@
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.atomic_write import atomic_file
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
-from export.destination import check_parent_folder
+from export.destination import claimed
 from export.option_table import INPUT_AND_OUTPUT, flag
 from export.search.options import SearchOptions
 
@@ -62,15 +63,16 @@ def main(arguments: Sequence[str]) -> int:
         from export.cli.search_table import print_search, write_csv, write_json  # here, since --help needs no torch
         from export.search.search import search
 
-        if output.out is not None:
-            check_parent_folder(output.out, "choose another --out")
         options = options_from(flags, SearchOptions)
-        result = search(options, reporter)
-        if output.out is not None:
-            table = io.StringIO()
-            write_csv(result, table)
-            with atomic_file(output.out) as file:
-                file.write(table.getvalue().encode())
+        with ExitStack() as claims:
+            if output.out is not None:
+                claims.enter_context(claimed(output.out, "choose another --out", folder=False))
+            result = search(options, reporter)
+            if output.out is not None:
+                table = io.StringIO()
+                write_csv(result, table)
+                with atomic_file(output.out) as file:
+                    file.write(table.getvalue().encode())
         if output.json:
             write_json(result, sys.stdout)
         elif not console.quiet:

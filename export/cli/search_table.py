@@ -15,7 +15,7 @@ from export.evaluation.hurting import AGREEMENT
 from export.search.candidates import SearchCandidate
 from export.search.options import SearchOptions
 from export.search.search import RankedCandidate, SearchResult, export_command
-from lsood_runtime.offline import CsvTable
+from lsood_runtime.offline import CsvTable, printable
 
 _SHOWN = 25
 
@@ -51,7 +51,7 @@ def write_csv(result: SearchResult, file: TextIO) -> None:
 
 def print_search(result: SearchResult, options: SearchOptions) -> None:
     """Print the best candidates, and the command that exports the first of them."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     table = Table(title="best first; AUROC over shifts of drives that no detector was fitted on")
     words = ("features", "detector", "worst kind")
     for column in (*words[:2], "PCA", "hurting", words[2], "all cells", "InD flagged, 95 % caught", "added ms"):
@@ -61,7 +61,7 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
     for one in shown:
         worst, least = one.figures.worst
         table.add_row(
-            one.candidate.words(short=short),
+            printable(one.candidate.words(short=short)),
             one.candidate.detector,
             str(one.candidate.pca or "-"),
             f"{one.figures.hurting:.3f}",
@@ -77,7 +77,7 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
         console.print(line)
     if result.best is not None:
         best = result.best.candidate
-        console.print(f"best that an export can make: {best.words()}, {best.detector}")
+        console.print(f"best that an export can make: {printable(best.words())}, {best.detector}")
         print(next_command("python", "-m", "export", *export_command(best, options)))
 
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from export.atomic_write import atomic_folder, recover_interrupted
-from export.destination import check_parent_folder
+from export.atomic_write import atomic_folder
+from export.destination import check_place
 from export.errors import UsageError
 from export.evaluation import report_captions, report_tables
 from export.evaluation.report_summary import summary
@@ -47,10 +47,9 @@ def check_report_folder(folder: Path) -> None:
     """Refuse a folder that could not be written to in the end, before the frames are scored.
 
     Raises:
-        UsageError: its parent is missing or read-only, or it holds something other than a report.
+        UsageError: it cannot take its place, or it holds something other than a report.
     """
-    check_parent_folder(folder, "choose another --report")
-    recover_interrupted(folder)
+    check_place(folder, "choose another --report")
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / _MARK).is_file())):
         raise UsageError(f"expected a report or nothing at {folder}, found something else: choose another --report")
 

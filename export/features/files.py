@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from export.atomic_write import atomic_file
-from export.destination import check_parent_folder
+from export.destination import check_place
 from export.errors import UsageError
 from export.features.folder import FeatureFolder, FolderRows, FrameTable
 from export.features.frames import Features
@@ -33,8 +33,8 @@ def check_features_path(path: Path) -> None:
     """Refuse a file or folder that could not be written, before the frames are measured.
 
     Raises:
-        UsageError: it has a suffix other than ``.npz``, it is of the other kind, or the folder around it is missing or
-            read-only.
+        UsageError: it has a suffix other than ``.npz``, it is of the other kind, or it cannot take its place for another
+            reason.
     """
     if path.suffix and not path.is_dir():
         _check_suffix(path)
@@ -42,7 +42,7 @@ def check_features_path(path: Path) -> None:
         raise UsageError(
             f"expected a file ending in .npz, or a folder, for features, got {path}, which is the other: choose another name"
         )
-    check_parent_folder(path, "choose another --save-features")
+    check_place(path, "choose another --save-features", folder=not is_one_file(path))
 
 
 def _check_suffix(path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.atomic_write import atomic_file
+from export.atomic_write import atomic_file, flush
 from export.errors import UsageError
 from export.features.frames import Features
 from export.features.key import FeatureKey
@@ -94,6 +94,7 @@ class FeatureFolder:
         """
         try:
             path.mkdir(exist_ok=True)
+            flush(path.absolute().parent)
             if not (path / HEADER).exists():
                 if any(not entry.name.startswith(".") for entry in path.iterdir()):
                     raise UsageError(

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage ``calibrate``: fit detector and thresholds to the features that the network's graph gives."""
 
-import tempfile
-from pathlib import Path
-
+from export.atomic_write import scratch_folder
 from export.calibration.calibrate import calibrate
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.features.folder import CHUNK, FeatureFolder, FolderContents
@@ -31,9 +29,9 @@ def calibrate_monitor(
     options, keys = inputs.options, sampled.choice.keys
     measure = NetworkFeatures(sampled, converted, keys, options.neighbors)
 
-    out, frames, ood_frames = options.out.absolute(), inputs.frames, inputs.ood
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.features.", dir=out.parent) as path:
-        folder = FeatureFolder.begin(Path(path), FolderContents("", "", len(frames), "", CHUNK))
+    frames, ood_frames = inputs.frames, inputs.ood
+    with scratch_folder(options.out) as path:
+        folder = FeatureFolder.begin(path, FolderContents("", "", len(frames), "", CHUNK))
         ind = measure.into(folder, frames, "calibrating", reporter)
         ood = None
         if ood_frames is not None:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from export.destination import claimed
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
@@ -46,6 +47,11 @@ def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> Expor
     Raises:
         ExportError: one of its classes for each cause; nothing is written then.
     """
+    with claimed(options.out, "choose another --out"):
+        return _export(options, reporter)
+
+
+def _export(options: ExportOptions, reporter: Reporter) -> ExportResult:
     inputs = resolve_inputs(options, reporter)
     reporter.stage("sampling the tap and converting to ONNX")
     sampled = sample_network(inputs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from export.bundle.writer import check_destination
 from export.calibration.frame_split import FrameSplit, split_frames
 from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.destination import check_place
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.frames.files import FrameFiles
@@ -14,6 +15,7 @@ from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
+from export.precision.options import FLOAT16, FLOAT32
 from export.reporter import Reporter
 
 
@@ -60,6 +62,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     check_options(options)
     reporter.stage(f"reading {options.ckpt}")
     checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
+    check_place(options.out, "choose another --out", size=_smallest_size(options, checkpoint))
     frames = FrameFiles(options.frames, options.channels, options.reading.rules)
     chosen = options.calibration
     split = split_frames(frames.paths, chosen)
@@ -78,6 +81,14 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
         block_size=block_size,
         warnings=tuple(warnings),
     )
+
+
+def _smallest_size(options: ExportOptions, checkpoint: Checkpoint) -> int:
+    """Bytes of the network's weights in the files of the bundle; what it holds besides is small beside them."""
+    weights = sum(tensor.nbytes for tensor in checkpoint.network.state_dict().values())
+    shares = {FLOAT32: 1.0, FLOAT16: 0.5}
+    copies = shares.get(options.precision.kind, 0.25) + (options.format == "torchscript")
+    return int(weights * copies)
 
 
 def check_options(options: ExportOptions) -> None:

@@ -39,7 +39,7 @@ def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: Verif
         golden=golden,
         network_sha256=hashlib.sha256(network).hexdigest(),
     )
-    with atomic_folder(inputs.options.out) as folder:
+    with atomic_folder(inputs.options.out, replace=inputs.options.overwrite) as folder:
         save_golden_frames(folder, golden)
         if verified.traced is not None:
             verified.traced.save(str(folder / TORCHSCRIPT_FILE))

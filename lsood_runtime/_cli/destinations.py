@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lsood_runtime._destination import objection
 from lsood_runtime._exceptions import MediaError
 
 
@@ -20,13 +21,22 @@ def check_destinations(outputs: Sequence[Path], sources: Iterable[str]) -> None:
     """
     taken: set[Path] = set()
     for path in outputs:
-        place = path.resolve()
+        place = _resolved(path)
         if place in taken:
             raise MediaError(f"expected a file for each output, got {path} twice: name another one")
         taken.add(place)
         if place.exists() and _is_read(place, sources):
             raise MediaError(f"expected another file than those that are read, got {path}: it would be lost")
         _check_place(path, place)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise MediaError(
+            f"cannot write {path}: expected a path without a loop of links; choose another file"
+        ) from error
 
 
 def _is_read(place: Path, sources: Iterable[str]) -> bool:
@@ -45,7 +55,8 @@ def _check_place(path: Path, place: Path) -> None:
         raise MediaError(
             f"cannot write {path}: expected the folder {place.parent} to exist; make it, or choose another file"
         )
-    if place.exists() and not place.is_file():
-        raise MediaError(f"cannot write {path}: expected a file or nothing there, it is neither; choose another file")
     if not os.access(place.parent, os.W_OK):
         raise MediaError(f"cannot write {path}: expected to be able to write into {place.parent}; choose another file")
+    reason = objection(path, folder=False)
+    if reason is not None:
+        raise MediaError(f"cannot write {path}: {reason}; choose another file")

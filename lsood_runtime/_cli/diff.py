@@ -18,6 +18,7 @@ from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.json_values import finite_values
+from lsood_runtime._text.printable import printable
 
 _WIDEST = 90
 _EPILOG = """\
@@ -93,7 +94,7 @@ def write_changes(changes: Changes, flips: Sequence[Flip] | None, count: int, ou
     if not changes:
         out.write("the manifests are the same\n")
     for name, (before, after) in changes.items():
-        out.write(f"{name}: {_short(before)} -> {_short(after)}\n")
+        out.write(f"{printable(f'{name}: {_short(before)} -> {_short(after)}')}\n")
     if flips is None:
         return
     for flip in flips:

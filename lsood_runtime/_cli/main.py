@@ -5,6 +5,7 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from lsood_runtime._cli import diff, inspect, score, selftest, watch
 from lsood_runtime._cli.run_end import INTERRUPTED
@@ -26,9 +27,14 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser with all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="lsood",
         description="Detect camera frames that are out of distribution for a segmentation network.",
         epilog=_EPILOG,

@@ -14,6 +14,7 @@ from lsood_runtime._bundle.sentences import (
     precision_sentence,
 )
 from lsood_runtime._text.counted import counted
+from lsood_runtime._text.printable import printable
 
 
 def describe(sealed: SealedManifest) -> str:
@@ -60,7 +61,7 @@ def describe(sealed: SealedManifest) -> str:
         "files": ", ".join(f"{name} ({record.bytes:,} bytes)" for name, record in manifest.files.items()),
     }
     width = max(map(len, lines))
-    return "".join(f"{subject:<{width}} {text}\n" for subject, text in lines.items())
+    return "".join(f"{printable(f'{subject:<{width}} {text}')}\n" for subject, text in lines.items())
 
 
 def _of_sampling(manifest: Manifest) -> dict[str, str]:

@@ -7,6 +7,7 @@ unless the process that holds its lock still lives. Rows that become a file of a
 ``.NAME.PID.partial.jsonl`` until then.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -44,6 +45,7 @@ class PartialFile:
         with self.file:
             os.fsync(self.file.fileno())
             self.path.replace(self._place)
+            _flush_folder(self._place.parent)
 
     def become(self, other: "PartialFile") -> None:
         """Remove the file, and be another one from now on: the same rows in the format of their place."""
@@ -76,6 +78,18 @@ def _lock(file: FileIO, operation: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _flush_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk, where the file system flushes any: else a loss of power undoes the rename."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _remove_leftovers(place: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from export import atomic_write
-from export.atomic_write import atomic_file, atomic_folder, recover_interrupted
+from export.atomic_write import atomic_file, atomic_folder, recover_interrupted, scratch_folder
 from tests.export.interrupted_calls import LEFT_TO_THE_COLLECTOR, interrupted_at, state, write
 from tests.paths import ROOT
 
@@ -268,18 +268,45 @@ def test_recover_interrupted_without_the_folder_above_does_nothing(tmp_path: Pat
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize("exchange", [True, False])
-def test_link_to_a_folder_is_replaced_and_its_target_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchange: bool
+@pytest.mark.parametrize("case", ["folder", "folder without exchange", "file"])
+def test_link_stays_a_link_and_what_it_points_to_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    if not exchange:
-        monkeypatch.setattr(atomic_write, "_renameat2", None)
-    write(tmp_path / "target", "old")
-    (tmp_path / "monitor").symlink_to("target")
-    write(tmp_path / "monitor", "new")
-    assert names(tmp_path) == {"monitor", "target"}
-    assert not (tmp_path / "monitor").is_symlink()
-    assert (state(tmp_path / "target"), state(tmp_path / "monitor")) == ("old", "new")
+    target = prepare(tmp_path / "versions", case, monkeypatch)
+    link = tmp_path / f"current{target.suffix}"
+    link.symlink_to(Path("versions", target.name))
+    write(link, "new")
+    assert names(tmp_path) == {link.name, "versions"}
+    assert link.readlink() == Path("versions", target.name)
+    assert names(target.parent) == {target.name}
+    assert state(target) == "new"
+
+
+def test_folder_that_may_not_be_replaced_and_appeared_meanwhile_stays(tmp_path: Path) -> None:
+    out = tmp_path / "monitor"
+    with pytest.raises(FileExistsError, match=r"appeared there meanwhile.*monitor"), atomic_folder(out, replace=False):
+        write(out, "fast")
+    assert state(out) == "fast"
+    assert names(tmp_path) == {"monitor"}
+
+
+def test_folder_that_may_not_be_replaced_where_a_file_appeared_leaves_it(tmp_path: Path) -> None:
+    out = tmp_path / "monitor"
+    with pytest.raises(FileExistsError, match="appeared there meanwhile"), atomic_folder(out, replace=False):
+        out.write_text("a file")
+    assert out.read_text() == "a file"
+    assert names(tmp_path) == {"monitor"}
+
+
+def test_scratch_folder_of_a_process_that_lives_stays_and_of_a_killed_one_goes(tmp_path: Path) -> None:
+    out = tmp_path / "monitor"
+    with scratch_folder(out) as live:
+        killed = live.with_name(".monitor.scratch.01234567")
+        killed.mkdir()
+        (killed / "features.npz").write_text("half")
+        write(out, "new")
+        assert names(tmp_path) == {"monitor", live.name}
+    assert names(tmp_path) == {"monitor"}
 
 
 @pytest.mark.parametrize("name", [".", "inner/.."])

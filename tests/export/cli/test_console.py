@@ -2,11 +2,13 @@
 """Exit codes and error lines of the commands."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 import export.errors
+from export.cli import calibrate, evaluate, search
+from export.cli import export as export_command
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.errors import CheckpointError, ExportError
 from lsood_runtime import BundleError
@@ -66,6 +68,38 @@ def test_run_command_that_the_system_refuses_a_file_gives_one_line(
     assert printed.count("\n") == 1
     assert run_command(work, ConsoleOptions(verbose=True)) == 1
     assert capsys.readouterr().err.startswith("Traceback")
+
+
+HOSTILE = "a\x1b[2J\x9b1m\u202e[red]\nb"
+SHOWN = r"a\x1b[2J\x9b1m\u202e[red]"
+
+
+@pytest.mark.parametrize("error", [CheckpointError(HOSTILE), BundleError(HOSTILE), PermissionError(13, "no", HOSTILE)])
+def test_run_command_with_control_characters_in_an_error_writes_them_out(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(reporter: ConsoleReporter) -> None:
+        reporter.stage(HOSTILE)
+        raise error
+
+    assert run_command(work, ConsoleOptions()) != 0
+    printed = capsys.readouterr().err
+    assert all(each.isprintable() or each == "\n" for each in printed)
+    stage, line, nothing = printed.split("\n")
+    assert SHOWN in stage
+    assert SHOWN in line
+    assert nothing == ""
+
+
+@pytest.mark.parametrize("main", [calibrate.main, evaluate.main, search.main, export_command.main])
+def test_command_with_control_characters_in_a_wrong_word_writes_them_out(
+    main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([f"--{HOSTILE}"])
+    printed = capsys.readouterr().err
+    assert r"\x1b[2J" in printed
+    assert all(each.isprintable() or each == "\n" for each in printed)
 
 
 def test_run_command_whose_reader_has_gone_leaves_the_error_to_the_interpreter() -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A printed command is typed into a shell, and names the same files."""
 
-import shlex
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from export.cli.next_command import next_command
 from lsood_runtime._cli.main import build_parser
+from tests.export.shell_words import shell_words
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 PATHS = NAMES.map(Path)
@@ -33,7 +33,7 @@ AWKWARD = [
 
 def typed(line: str) -> list[str]:
     """The words of the line behind ``python -m``."""
-    words = shlex.split(line)
+    words = shell_words(line)
     assert words[:3] == ["next:", "python", "-m"]
     return words[3:]
 
@@ -59,3 +59,8 @@ def test_next_command_with_an_awkward_name_when_typed_into_a_shell_keeps_it(name
     command = next_command("printf", "%s", Path(name)).removeprefix("next: ")
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert Path(done.stdout) == Path(name)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5))
+def test_next_command_of_any_words_has_no_control_character_but_line_ends_and_tabs(words: list[str]) -> None:
+    assert all(each.isprintable() or each in "\n\t" for each in next_command(*words))

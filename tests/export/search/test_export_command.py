@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command that a search prints is typed, and asks for an export with the options of the search."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from export.pipeline.options import ExportOptions
 from export.search.candidates import SearchCandidate, exported_key
 from export.search.options import SearchOptions
 from export.search.search import export_command
+from tests.export.shell_words import shell_words
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 WORDS = TEXT.filter(lambda text: text and not text.startswith("-"))
@@ -141,7 +141,7 @@ LAYER = of_one_part(FeatureKey.entropy("layer3", 16), "kde", "layer3", 16)
 
 def line_of(candidate: SearchCandidate, options: SearchOptions) -> list[str]:
     """The words that a shell reads off the printed line."""
-    words = shlex.split(next_command("python", "-m", "export", *export_command(candidate, options)))
+    words = shell_words(next_command("python", "-m", "export", *export_command(candidate, options)))
     assert words[:4] == ["next:", "python", "-m", "export"]
     return words[4:]
 

@@ -70,3 +70,20 @@ def test_printable_name_of_any_bytes_is_utf_8_and_text_stays(name: bytes) -> Non
         assert text == decoded
     else:
         assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    "words", [["score", "{}"], ["score", "BUNDLE", "{}"], ["watch", "BUNDLE", "{}"], ["{}"], ["--{}"]]
+)
+@pytest.mark.parametrize("hostile", ["\x1b[2Jx", "\x1b]0;title\x07", "a\rb", "\x9b1m", "\u202egnp.exe"])
+def test_command_with_control_characters_in_a_name_prints_none_of_them(
+    toy_bundle: Path, capsys: pytest.CaptureFixture[str], words: list[str], hostile: str
+) -> None:
+    named = [str(toy_bundle) if word == "BUNDLE" else word.format(hostile) for word in words]
+    try:
+        run(named)
+    except SystemExit:
+        pass
+    printed = capsys.readouterr()
+    assert printed.err
+    assert all(each.isprintable() or each == "\n" for each in printed.out + printed.err)

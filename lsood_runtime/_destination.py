@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find out before the work whether a file or a folder can take its name at the end of it.
+
+A file or folder is written beside its place under a longer, hidden name, and renamed when it is whole. That fails at the end
+where the name has no room for more, where a file system is mounted on it, or where the disk is full.
+"""
+
+import os
+import re
+from pathlib import Path
+
+HIDDEN_NAME_BYTES = 24
+"""By how much the hidden name beside a place is longer than its name, at most."""
+_INNER_NAME_BYTES = 64
+"""Of a file within a folder, at most."""
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+def objection(path: Path, *, folder: bool, size: int = 0) -> str | None:
+    """Say why a file or folder could not be written, as "expected ..., got ...", without a remedy.
+
+    Args:
+        path: of it; a link stands for what it points to. The folder that holds it exists.
+        folder: whether it is one.
+        size: that it takes on the disk, in bytes, as far as it is known.
+
+    Returns:
+        The first reason; None where nothing speaks against it.
+    """
+    try:
+        place = path.resolve()
+        if path.is_symlink() and not place.exists():
+            target = path.readlink()
+            return f"expected nothing, or what a link points to, at {path}, got a link to {target}, which is not there"
+        return (
+            _long_name(place)
+            or _wrong_kind(path, place, folder=folder)
+            or _in_use(path, place)
+            or _no_room(place, size)
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name that no file system takes
+        return f"expected a path that the file system takes, got {path} ({_reason(error)})"
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _long_name(place: Path) -> str | None:
+    length, most = len(os.fsencode(place.name)), os.pathconf(place.parent, "PC_NAME_MAX") - HIDDEN_NAME_BYTES
+    if length > most:
+        return f"expected a name of at most {most} bytes, got {length}"
+    length = len(os.fsencode(place))
+    most = os.pathconf(place.parent, "PC_PATH_MAX") - HIDDEN_NAME_BYTES - _INNER_NAME_BYTES
+    return f"expected a path of at most {most} bytes, got {length}" if length > most else None
+
+
+def _wrong_kind(path: Path, place: Path, *, folder: bool) -> str | None:
+    if not place.exists():
+        return None
+    if folder and not place.is_dir():
+        return f"expected a folder or nothing there, got {path}, a file"
+    if not folder and not place.is_file():
+        return f"expected a file or nothing there, got {path}, {'a folder' if place.is_dir() else 'which is neither'}"
+    return None
+
+
+def _in_use(path: Path, place: Path) -> str | None:
+    """Why the place cannot be renamed: the process works in it, or a file system is mounted on it."""
+    if place in (Path.cwd(), *Path.cwd().parents):
+        return f"expected a folder that can be replaced, got {path}, which this command runs in"
+    if place.exists() and (os.path.ismount(place) or place in _mount_points()):
+        return f"expected a place that can be replaced, got {path}, on which a file system is mounted"
+    return None
+
+
+def _mount_points() -> set[Path]:
+    """Where file systems, folders and single files are mounted; empty where the system does not tell."""
+    try:
+        lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
+    except OSError:
+        return set()
+    return {Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4])) for line in lines}
+
+
+def _no_room(place: Path, size: int) -> str | None:
+    disk = os.statvfs(place.parent)
+    free = disk.f_bavail * disk.f_frsize
+    if disk.f_blocks and free < max(size, disk.f_frsize):
+        return f"expected {_megabytes(size)} of free space for {place}, got {_megabytes(free)}"
+    if disk.f_files and not disk.f_favail:
+        return f"expected room for one more file at {place}, the file system has none"
+    return None
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
