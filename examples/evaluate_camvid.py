@@ -52,7 +52,13 @@ def score_and_segment(monitor: OoDMonitor, frames: CamVid, what: str) -> tuple[N
 def milliseconds(monitor: OoDMonitor, ckpt: Path, frames: CamVid, pairs: int) -> tuple[float, float]:
     """Medians of the bare network and of the monitored frame; prints the median of their ratio, pair by pair."""
     contract = monitor.manifest.input
-    preprocessing = Preprocessing(contract.network_height, contract.network_width, contract.mean, contract.std)
+    preprocessing = Preprocessing(
+        contract.network_height,
+        contract.network_width,
+        contract.mean,
+        contract.std,
+        network_channels=contract.network_channels,
+    )
     graph = segmentation_graph(
         BareNetwork(preprocessing, load_checkpoint(ckpt).network), contract.frame_height, contract.frame_width
     )

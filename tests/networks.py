@@ -36,6 +36,18 @@ class DropBlockAtTap(nn.Module):
         return F.interpolate(logits, size=x.shape[-2:], mode="bilinear")
 
 
+class ColourClasses(nn.Module):
+    """The class of a pixel is the largest of its three channels, so that their order shows; DropBlock in a branch beside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deep, self.drop_block1, self.head = block(3, 8, stride=2), DropBlock2D(0.6, 3), nn.Conv2d(8, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        deep: Tensor = self.head(self.drop_block1(self.deep(x)))
+        return 8 * x + F.interpolate(deep, size=x.shape[-2:], mode="bilinear")
+
+
 class DropoutUNet(nn.Module):
     """Dropout at three depths; every skip connection crosses the cut; the layers work in place."""
 

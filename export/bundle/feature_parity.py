@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from torch import Tensor, nn
 
+from export.bundle.input_reference import FramePreparation
 from export.bundle.picture_reference import picture_difference, reference_picture
 from export.errors import ParityError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
@@ -22,7 +23,6 @@ from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import grid_stride
 from export.layers.channel_moments import cell_stride
-from export.layers.preprocessing import Preprocessing
 
 FEATURE_TOLERANCE = 1e-4
 _FLOOR = 1e-5
@@ -56,7 +56,7 @@ class FeatureReference:
         features: keys of what is compared.
     """
 
-    preprocess: Preprocessing
+    preprocess: FramePreparation
     network: nn.Module
     features: Sequence[FeatureKey]
 

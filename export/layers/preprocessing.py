@@ -34,10 +34,11 @@ class Preprocessing(nn.Module):
     Args:
         height: rows of the network's input.
         width: columns of the network's input.
-        mean: per-channel mean in [0, 1], RGB.
-        std: per-channel standard deviation in [0, 1], RGB, above zero.
-        channels: order of the frame's last axis, ``rgb`` or ``bgr``; the network always sees RGB.
+        mean: per-channel mean in [0, 1], in the order of ``network_channels``.
+        std: per-channel standard deviation in [0, 1], in the same order, above zero.
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``.
         crop: ``(top, left, height, width)`` of the part of the frame that the network sees, in pixels; None for all of it.
+        network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``: the one that it was trained on.
     """
 
     scale: Tensor
@@ -51,12 +52,17 @@ class Preprocessing(nn.Module):
         std: Sequence[float],
         channels: str = "rgb",
         crop: tuple[int, int, int, int] | None = None,
+        network_channels: str = "rgb",
     ) -> None:
         super().__init__()
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or not all(map(math.isfinite, (*mean, *std))):
             raise ValueError(
                 f"expected three means and three standard deviations above zero, all finite, got {mean} and {std}: "
                 "give one of each for R, G and B"
+            )
+        if network_channels not in ("rgb", "bgr"):
+            raise ValueError(
+                f"expected network channels 'rgb' or 'bgr', got {network_channels!r}: give the order of the training"
             )
         if channels not in ("rgb", "bgr"):
             raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}: give the camera's order")
@@ -66,6 +72,7 @@ class Preprocessing(nn.Module):
                 "give top, left, height and width in pixels"
             )
         self.height, self.width, self.channels, self.crop = height, width, channels, crop
+        self.network_channels = network_channels
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         offset = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
@@ -87,5 +94,8 @@ class Preprocessing(nn.Module):
         return images
 
     def prepare(self, pixels: Tensor) -> Tensor:
-        """Resize and normalise ``pixels``, to the network's input."""
-        return resize(pixels, self.height, self.width) * self.scale + self.offset
+        """Resize and normalise ``pixels``, in the network's order, to its input."""
+        images = resize(pixels, self.height, self.width)
+        if self.network_channels == "bgr":
+            images = images.flip(1)
+        return images * self.scale + self.offset

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from export.bundle.versions import versions
 from export.detectors.entropy_constants import MIN_DIST
 from export.layers.dropblock import DropBlockRandomness
+from export.pipeline.input_contract import input_contract
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
@@ -18,7 +19,6 @@ from lsood_runtime.offline import (
     EntropyRecord,
     GoldenFrames,
     GoldenRecord,
-    InputContract,
     MasksRecord,
     PrecisionRecord,
     SegmentationRecord,
@@ -48,7 +48,7 @@ def new_manifest(
         schema=SCHEMA,
         name=type(inputs.checkpoint.network).__name__,
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        input=_input_contract(inputs),
+        input=input_contract(inputs.preprocessing, inputs.frames),
         segmentation=SegmentationRecord(options.segmentation, *(sampled.logits_shape or (None, None, None))),
         tap=TapRecord(layers=sampler.taps, channels=sampler.channels),
         masks=_masks(options, sampler),
@@ -66,21 +66,6 @@ def new_manifest(
         config=options.asdict() | {"sites": [site.describe() for site in sampler.sites]},
         files={},
         precision=_precision(options.precision.kind, verified.reduction),
-    )
-
-
-def _input_contract(inputs: ExportInputs) -> InputContract:
-    preprocessing, frames = inputs.preprocessing, inputs.frames
-    return InputContract(
-        channels=preprocessing.channels,
-        frame_height=frames.shape[0],
-        frame_width=frames.shape[1],
-        network_height=preprocessing.height,
-        network_width=preprocessing.width,
-        crop=inputs.options.crop,
-        resize="bilinear-antialias",
-        mean=preprocessing.mean,
-        std=preprocessing.std,
     )
 
 

@@ -10,6 +10,7 @@ from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
+from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.options import ExportOptions
 
 
@@ -41,7 +42,8 @@ def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames
             f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear"
         )
     try:
-        return Preprocessing(height, width, mean, std, options.channels, options.crop)
+        order = resolve_network_channels(options, checkpoint).order
+        return Preprocessing(height, width, mean, std, options.channels, options.crop, order)
     except ValueError as error:
         raise UsageError(f"{error}: check --mean, --std and --crop") from error
 

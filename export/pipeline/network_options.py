@@ -71,13 +71,25 @@ class NetworkOptions:
     )
     channels: str = field(
         default="rgb",
-        metadata=flag("order in which the vehicle hands over a frame; the network sees RGB", NETWORK, choices=CHANNELS),
+        metadata=flag("order in which the vehicle hands over a frame", NETWORK, choices=CHANNELS),
+    )
+    network_channels: str | None = field(
+        default=None,
+        metadata=flag(
+            "order in which the network takes the channels: the one that it was trained on (default: the checkpoint's, "
+            "else rgb)",
+            NETWORK,
+            choices=CHANNELS,
+        ),
     )
     mean: tuple[float, float, float] | None = field(
-        default=None, metadata=flag("mean of the frames, in [0, 1]", NETWORK, metavar=("R", "G", "B"))
+        default=None,
+        metadata=flag(
+            "mean of the frames, in [0, 1], in the network's order of channels", NETWORK, metavar=("R", "G", "B")
+        ),
     )
     std: tuple[float, float, float] | None = field(
-        default=None, metadata=flag("standard deviation of the frames, in [0, 1]", NETWORK, metavar=("R", "G", "B"))
+        default=None, metadata=flag("standard deviation of the frames, likewise", NETWORK, metavar=("R", "G", "B"))
     )
     neighbors: int = field(
         default=DEFAULT_NEIGHBORS,

@@ -13,6 +13,7 @@ from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
+from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT16, FLOAT32
@@ -68,6 +69,9 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     split = split_frames(frames.paths, chosen)
     ood = FrameFiles(chosen.ood_frames, options.channels, frames.rules) if chosen.ood_frames else None
     preprocessing = resolve_preprocessing(options, checkpoint, frames)
+    found = resolve_network_channels(options, checkpoint)
+    if found.hyper_parameter is not None:
+        reporter.stage(f"the network takes {found.order.upper()}, by the checkpoint's {found.hyper_parameter}")
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
     warnings = check_overlap(frames, chosen.train_frames, chosen.group_by, reporter)
     return ExportInputs(

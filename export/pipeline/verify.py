@@ -8,11 +8,13 @@ import torch
 from onnx import ModelProto
 
 from export.bundle.feature_parity import FeatureReference, check_feature_parity, measure_feature_parity
+from export.bundle.input_reference import InputReference
 from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features
 from export.pipeline.forms import evaluation_form, runnable_forms
+from export.pipeline.input_contract import input_contract
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 from export.pipeline.unseen_frames import unseen_frames
@@ -57,11 +59,12 @@ def verify_monitor(
     """
     options, network, frames = inputs.options, inputs.checkpoint.network, inputs.frames
     detector = monitor.calibration.detector
+    preprocess = InputReference(input_contract(inputs.preprocessing, frames))
     reference = ReferenceMonitor(
-        preprocess=inputs.preprocessing,
+        preprocess=preprocess,
         segment=network,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
-        features=FeatureReference(inputs.preprocessing, network, _without_entropy(detector.keys)),
+        features=FeatureReference(preprocess, network, _without_entropy(detector.keys)),
         detector=detector,
         neighbors=options.neighbors,
         kind=options.segmentation,
@@ -74,7 +77,7 @@ def verify_monitor(
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
     check_parity(parity, options.segmentation, monitor.calibration.tolerance)
     every = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
-    plain = FeatureReference(inputs.preprocessing, network, _without_entropy(every))
+    plain = FeatureReference(preprocess, network, _without_entropy(every))
     shown = unseen[:FEATURE_FRAMES]
     check_feature_parity(measure_feature_parity(plain, evaluation, shown, sampled.site_noise))
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)

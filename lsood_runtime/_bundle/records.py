@@ -17,6 +17,11 @@ def noise_name(site: int) -> str:
     return f"noise_{site}"
 
 
+def _rgb() -> str:
+    """Channel order of the network in bundles that do not state it."""
+    return "rgb"
+
+
 @dataclass(frozen=True, slots=True)
 class InputContract:
     """Contract of the input: the form of a frame, and its preprocessing in the graph.
@@ -29,8 +34,9 @@ class InputContract:
         network_width: columns that the network sees.
         crop: ``(top, left, height, width)`` of the part of the frame that is resized, or None for all of it.
         resize: name of the resize filter.
-        mean: per-channel mean in [0, 1], RGB.
-        std: per-channel standard deviation in [0, 1], RGB.
+        mean: per-channel mean in [0, 1], in the order of ``network_channels``.
+        std: per-channel standard deviation in [0, 1], in the same order.
+        network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``; the graph turns a frame into it.
     """
 
     channels: str
@@ -42,6 +48,7 @@ class InputContract:
     resize: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    network_channels: str = field(default_factory=_rgb)
 
 
 @dataclass(frozen=True, slots=True)

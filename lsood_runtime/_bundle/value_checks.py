@@ -27,12 +27,14 @@ Check = tuple[str, bool, str, object]
 
 
 def of_input(contract: InputContract) -> Iterator[Check]:
-    """Check that the channel order is known, sizes are positive, the crop lies inside the frame."""
+    """Check that both channel orders are known, sizes are positive, the crop lies inside the frame."""
     sizes = (contract.frame_height, contract.frame_width, contract.network_height, contract.network_width)
     crop = contract.crop or (0, 0, contract.frame_height, contract.frame_width)
     inside = len(crop) == 4 and min(crop[:2]) >= 0 and min(crop[2:]) >= 1
     inside = inside and crop[0] + crop[2] <= contract.frame_height and crop[1] + crop[3] <= contract.frame_width
     yield "input.channels", contract.channels in ("rgb", "bgr"), "rgb or bgr", contract.channels
+    order = contract.network_channels
+    yield "input.network_channels", order in ("rgb", "bgr"), "rgb or bgr", order
     yield "input", min(sizes) >= 1, "sizes of at least 1", sizes
     yield "input.crop", inside, "top, left, height and width inside the frame", contract.crop
 

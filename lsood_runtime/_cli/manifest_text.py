@@ -31,7 +31,8 @@ def describe(sealed: SealedManifest) -> str:
         "manifest": f"sha256 {sealed.sha256}"
         + (f", as {DIGEST_FILE} states" if sealed.has_digest_file else f"; this bundle has no {DIGEST_FILE}"),
         "frame": f"({contract.frame_height}, {contract.frame_width}, 3) uint8, {contract.channels.upper()}",
-        "network sees": f"{contract.network_height} x {contract.network_width}, {contract.resize}, "
+        "network sees": f"{contract.network_height} x {contract.network_width}, {contract.network_channels.upper()}, "
+        f"{contract.resize}, "
         f"mean {_numbers(contract.mean)}, std {_numbers(contract.std)}",
         "segmentation": "none"
         if segmentation.kind == "none"

@@ -85,6 +85,7 @@ def search_words(draw: st.DrawFn) -> tuple[list[str], dict[str, object]]:
         "block_size": st.integers(0),
         "neighbors": st.integers(0),
         "channels": st.sampled_from(["rgb", "bgr"]),
+        "network_channels": st.sampled_from(["rgb", "bgr"]),
         "resize": st.sampled_from(["bilinear", "refuse"]),
         "seed": st.integers(0),
         "feature_layers": st.lists(WORDS, min_size=1, max_size=3).map(tuple),

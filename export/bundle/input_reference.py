@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network's input as a bundle's input contract states it: what the graph's preprocessing is compared with.
+
+It shares the resizer with the graph, which is compared with Pillow's by itself, and no other code.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from export.layers.preprocessing import resize
+from lsood_runtime.offline import InputContract
+
+
+class FramePreparation(Protocol):
+    """Turns frames into the network's input in two steps."""
+
+    def pixels(self, frames: Tensor) -> Tensor:
+        """``(N, H, W, 3)`` uint8 to ``(N, 3, h, w)`` float32 RGB in [0, 255]."""
+
+    def prepare(self, pixels: Tensor) -> Tensor:
+        """Those to the network's input."""
+
+
+@dataclass(frozen=True)
+class InputReference:
+    """Frames to the network's input, by a contract.
+
+    Attributes:
+        contract: of the bundle.
+    """
+
+    contract: InputContract
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """``(N, H, W, 3)`` uint8 frames to the network's input."""
+        return self.prepare(self.pixels(frames))
+
+    def pixels(self, frames: Tensor) -> Tensor:
+        """What the network sees of frames: ``(N, 3, h, w)`` float32 RGB in [0, 255], not resized."""
+        contract = self.contract
+        top, left, height, width = contract.crop or (0, 0, contract.frame_height, contract.frame_width)
+        seen = frames[:, top : top + height, left : left + width].float()
+        return torch.stack([seen[..., contract.channels.index(colour)] for colour in "rgb"], dim=1)
+
+    def prepare(self, pixels: Tensor) -> Tensor:
+        """Resize and normalise ``pixels``, colour by colour in the order of the network."""
+        contract = self.contract
+        colours = dict(
+            zip("rgb", resize(pixels, contract.network_height, contract.network_width).unbind(1), strict=True)
+        )
+        constants = zip(contract.network_channels, contract.mean, contract.std, strict=True)
+        return torch.stack(
+            [colours[colour] * (1 / (255 * std)) + -mean / std for colour, mean, std in constants], dim=1
+        )

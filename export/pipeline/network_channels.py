@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the order of channels that a network was trained on: by the option, the checkpoint's hyper-parameters, or RGB."""
+
+from dataclasses import dataclass
+
+from export.checkpoint.load import Checkpoint
+from export.errors import UsageError
+from export.pipeline.network_options import CHANNELS, NetworkOptions
+
+ORDER_NAMES = (
+    "network_channels",
+    "channel_order",
+    "channels_order",
+    "color_order",
+    "colour_order",
+    "color_space",
+    "colour_space",
+    "color_format",
+    "input_space",
+    "input_format",
+    "image_format",
+)
+"""Hyper-parameters whose value names an order; any other value, such as a file format, says nothing."""
+
+BGR_SWITCHES = ("bgr", "use_bgr", "to_bgr", "rgb_to_bgr")
+"""Hyper-parameters that are true for a network that was trained on BGR."""
+
+
+@dataclass(frozen=True)
+class ChannelOrder:
+    """Order in which a network takes the channels.
+
+    Attributes:
+        order: ``rgb`` or ``bgr``.
+        hyper_parameter: the one of the checkpoint that says so; None where the option or the default does.
+    """
+
+    order: str
+    hyper_parameter: str | None = None
+
+
+def resolve_network_channels(options: NetworkOptions, checkpoint: Checkpoint) -> ChannelOrder:
+    """Choose the network's order of channels.
+
+    Raises:
+        UsageError: hyper-parameters of the checkpoint contradict each other, and no option decides.
+    """
+    if options.network_channels is not None:
+        return ChannelOrder(options.network_channels)
+    known = checkpoint.hyper_parameters
+    named = {name: value.lower() for name in ORDER_NAMES if isinstance(value := known.get(name), str)}
+    stated = {name: order for name, order in named.items() if order in CHANNELS}
+    stated |= {name: "bgr" for name in BGR_SWITCHES if known.get(name) is True}
+    if len(set(stated.values())) > 1:
+        said = ", ".join(f"{name} {order}" for name, order in stated.items())
+        raise UsageError(
+            f"expected one order of channels in the checkpoint's hyper-parameters, got {said}: give --network-channels"
+        )
+    return next((ChannelOrder(order, name) for name, order in stated.items()), ChannelOrder("rgb"))
