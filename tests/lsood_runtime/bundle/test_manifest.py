@@ -37,6 +37,7 @@ def test_manifest_written_and_read_is_equal() -> None:
     written = json.loads(manifest.to_json())
     assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
     assert written["calibration"].pop("advice") == []  # nor did it state these
+    assert written["input"].pop("network_channels") == "rgb"  # nor this
     later = {"folds": 0, "weigh": "", "proven_rate": None}
     later |= dict.fromkeys(("new_drives_expected", "new_drives_low", "new_drives_high"))
     for point in written["operating_points"].values():
@@ -115,6 +116,7 @@ def test_manifest_missing_field_is_named(path: str) -> None:
         ("name", 3, "name to be str, got 3"),
         ("name", "two\nlines", "name to be one line of printable text"),
         ("input", [], "input to be an object"),
+        ("input.network_channels", "gbr", "input.network_channels to be rgb or bgr"),
         ("input.frame_height", 6.5, r"input\.frame_height to be int, got 6\.5"),
         ("input.frame_height", True, r"input\.frame_height to be int, got True"),
         ("input.frame_height", 0, "sizes of at least 1"),
