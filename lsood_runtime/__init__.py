@@ -19,6 +19,7 @@ from lsood_runtime._bundle.reader import read_manifest
 from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import (
     BundleError,
+    CameraError,
     ClosedError,
     FrameError,
     LsoodError,
@@ -54,6 +55,7 @@ __all__ = [
     "Assessment",
     "BundleError",
     "CalibrationRecord",
+    "CameraError",
     "CameraSummary",
     "ClosedError",
     "Cusum",

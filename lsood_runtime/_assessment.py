@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._parts import NO_PARTS
-from lsood_runtime._text.json_values import JsonValue, finite_or_none
+from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 
 
 class State(StrEnum):
@@ -67,8 +67,12 @@ class Assessment:
 
     def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values, the segmentation left out; numbers that are not finite become None."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "segmentation"}
-        finite = {"score": finite_or_none(self.score), "p_value": finite_or_none(self.p_value)}
+        values = {
+            field.name: python_scalar(getattr(self, field.name))
+            for field in fields(self)
+            if field.name != "segmentation"
+        }
+        finite = {name: finite_or_none(getattr(self, name)) for name in ("score", "p_value", "threshold", "latency_ms")}
         parts = {name: finite_or_none(share) for name, share in self.parts.items()}
         return values | finite | {"state": self.state.value, "parts": parts}
 

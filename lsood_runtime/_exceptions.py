@@ -6,6 +6,7 @@ LsoodError
 ├── ProviderError    an execution provider does not load, or fails in a run
 ├── SelfTestError    the scores of the golden frames differ from those at export
 ├── FrameError       a frame that does not fit the input contract
+├── CameraError      a camera by a name under which a stream has taken in nothing
 ├── MediaError       a file that cannot be read or written
 │   └── MissingPackageError  a package for it is missing
 └── ClosedError      a monitor or a worker that was closed
@@ -32,6 +33,12 @@ class SelfTestError(LsoodError):
 
 class FrameError(LsoodError, ValueError):
     """A frame does not fit the input contract."""
+
+
+class CameraError(LsoodError, KeyError):
+    """A stream has taken in nothing of a camera of this name."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
 
 
 class MediaError(LsoodError):

@@ -14,10 +14,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from lsood_runtime._arguments import check_flag, check_text
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import open_bundle
-from lsood_runtime._exceptions import FrameError
+from lsood_runtime._exceptions import FrameError, one_line
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
 from lsood_runtime._inference.frame_check import check_batch, check_channels, check_each, check_frame, trusted_frame
@@ -27,10 +28,11 @@ from lsood_runtime._inference.noise import FrameNoise
 from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
-from lsood_runtime._inference.stamps import Stamp, received_stamp
+from lsood_runtime._inference.stamps import Stamp, received_stamp, received_stamps, start_time
 from lsood_runtime._parts import NO_PARTS, Parts
 from lsood_runtime._stream.alarm_choice import choose_policy
 from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._verdict import VerdictRule, check_deadline, finite_score, score_fault
@@ -68,6 +70,7 @@ class OoDMonitor:
             for any. Copies of a monitor always expect that of the bundle that it has loaded.
 
     Raises:
+        TypeError: an argument of another type; ValueError: a number or an order of channels that cannot be.
         BundleError: the bundle is incomplete, damaged, another than expected or of another schema, or has no such operating
             point.
         ProviderError: a provider does not run here.
@@ -104,11 +107,12 @@ class OoDMonitor:
             configure=session_options,
             self_test=self_test,
         )
+        check_flag(validate, "validate")
         contents = open_bundle(bundle, expected_sha256=expected_sha256)
         self._reopen = functools.partial(
             OoDMonitor,
             Path(bundle).absolute(),
-            providers=providers,
+            providers=load_options.providers,
             allow_fallback=allow_fallback,
             threads=threads,
             batch=batch,
@@ -199,7 +203,7 @@ class OoDMonitor:
 
         The other arguments, the result and the errors are those of :meth:`assess`.
         """
-        stamp = received_stamp(stamp_ns)
+        stamp, start = received_stamp(stamp_ns), start_time(start)
         provider = self._scorer.graphs.provider
         try:
             checked = self._checked(frame)
@@ -233,12 +237,7 @@ class OoDMonitor:
         """
         start, provider = time.perf_counter(), self._scorer.graphs.provider
         checked = check_each(frames, self._manifest.input, self._channels)
-        given = [None] * len(checked) if stamps_ns is None else list(stamps_ns)
-        if len(given) != len(checked):
-            raise ValueError(
-                f"expected {len(checked)} stamps, one a frame, got {len(given)}: pass None where there is none"
-            )
-        stamps = [received_stamp(stamp_ns) for stamp_ns in given]
+        stamps = received_stamps(stamps_ns, len(checked))
         sound = [frame for frame in checked if not isinstance(frame, FrameError)]
         outcome = self._scorer.run_some(sound, len(checked)) if sound else None
         verdicts, places = [], count()
@@ -263,13 +262,15 @@ class OoDMonitor:
             The verdict: no score, no segmentation, a latency of 0, since nothing ran.
 
         Raises:
+            TypeError: the reason is no text, or the stamp no integer.
             ValueError: the reason is empty.
             ClosedError: the monitor was closed.
         """
-        if not reason:
+        words = one_line(check_text(reason, "a reason in words", "say why there is no image"))
+        if not words:
             raise ValueError("expected a reason, got an empty text: say why there is no image")
         provider, (stamp, _) = self._scorer.graphs.provider, received_stamp(stamp_ns)
-        return self._rule.invalid(reason, provider=provider, latency_ms=0.0, stamp_ns=stamp)
+        return self._rule.invalid(words, provider=provider, latency_ms=0.0, stamp_ns=stamp)
 
     def _verdict(
         self, outcome: Outcome, place: int, frame: Frame | DeviceFrame, provider: str, stamp: Stamp, start: float
@@ -310,6 +311,7 @@ class OoDMonitor:
         policy: Policy | str,
         *,
         frozen_after_s: float | None = 1.0,
+        frozen_tolerance: float = FROZEN_TOLERANCE,
         max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> Stream:
@@ -317,10 +319,18 @@ class OoDMonitor:
         ``"1/h@30"`` for the rule that :func:`choose_alarm` finds for one false alarm an hour at 30 frames a second.
 
         Raises:
+            TypeError: neither a policy nor text, or an argument of another type.
             ValueError: the bundle's calibration is too small for the policy, or the text is none.
         """
-        rule = choose_policy(policy, self._manifest, self._operating_point) if isinstance(policy, str) else policy
-        return Stream(self, rule, frozen_after_s=frozen_after_s, max_cameras=max_cameras, on_result=on_result)
+        rule = choose_policy(policy, self._manifest, self._operating_point)
+        return Stream(
+            self,
+            rule,
+            frozen_after_s=frozen_after_s,
+            frozen_tolerance=frozen_tolerance,
+            max_cameras=max_cameras,
+            on_result=on_result,
+        )
 
     def self_test(self) -> SelfTest:
         """Replay the golden frames and compare their scores with those at export.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._arguments import check_number
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._parts import NO_PARTS, Parts
 
@@ -101,13 +102,14 @@ class VerdictRule:
 
 
 def check_deadline(deadline_ms: float | None) -> None:
-    """Refuse a deadline that is not above 0.
+    """Refuse a deadline that is not above 0; None stands for none.
 
     Raises:
-        ValueError: it is not.
+        TypeError: no number.
+        ValueError: it is not above 0.
     """
-    if deadline_ms is not None and not deadline_ms > 0:
-        raise ValueError(f"expected a deadline above 0 ms, got {deadline_ms}: pass None for no deadline")
+    if deadline_ms is not None:
+        check_number(deadline_ms, "a deadline above 0 ms", "pass None for no deadline", lambda ms: ms > 0)
 
 
 def finite_score(score: float, parts: Iterable[float] = ()) -> float:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsood_runtime._arguments import check_path
 from lsood_runtime._bundle.digests import (
     DIGEST_FILE,
     MANIFEST_FILE,
@@ -89,10 +90,12 @@ def read_manifest(folder: str | os.PathLike[str], *, expected_sha256: str | None
         expected_sha256: digest of the manifest's bytes in hex, as ``lsood inspect`` prints it; None takes any.
 
     Raises:
+        TypeError: no path.
         BundleError: no bundle there, a manifest that this version cannot read, or another one than its digest says.
         ValueError: ``expected_sha256`` is no digest.
     """
-    return read_sealed_manifest(Path(folder), expected_sha256).manifest
+    path = Path(check_path(folder, "the path of a bundle's folder", "pass the folder that export wrote"))
+    return read_sealed_manifest(path, expected_sha256).manifest
 
 
 def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> SealedManifest:
@@ -127,11 +130,12 @@ def open_bundle(folder: str | os.PathLike[str], *, expected_sha256: str | None =
         expected_sha256: as for :func:`read_manifest`.
 
     Raises:
+        TypeError: no path.
         BundleError: a file is missing, damaged, or outside the bundle, or the manifest cannot be read; from schema 4 on also
             where the folder holds a file that the manifest does not record.
         ValueError: ``expected_sha256`` is no digest.
     """
-    folder = Path(folder)
+    folder = Path(check_path(folder, "the path of a bundle's folder", "pass the folder that export wrote"))
     sealed = read_sealed_manifest(folder, expected_sha256)
     manifest = sealed.manifest
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keep sessions of ONNX Runtime that a forked process inherits from being used or destroyed there.
+"""Keep what a forked process inherits from waiting there for threads that it does not have.
 
-A child process has none of the threads that such a session computes with: a run waits for them for ever, and so does the
-session's destructor.
+A child process has none of the threads that a session of ONNX Runtime computes with: a run waits for them for ever, and so
+does the session's destructor. A lock that another thread of the parent held is never released in the child.
 """
 
 import ctypes
@@ -12,10 +12,10 @@ from typing import Protocol
 
 
 class Inherited(Protocol):
-    """Holder of objects that must not be used in a child process."""
+    """Holder of objects, or of locks, that must not be used in a child process."""
 
     def leave_to_parent(self) -> object:
-        """Let go of what the parent process uses on, and give it, so that it can be kept alive."""
+        """Let go of what the parent process uses on, and give it, so that it can be kept alive; replace the locks."""
 
 
 _HOLDERS: "weakref.WeakSet[Inherited]" = weakref.WeakSet()
@@ -30,7 +30,6 @@ def _leave_to_parent() -> None:
     for holder in list(_HOLDERS):
         kept = holder.leave_to_parent()
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))  # never destroyed, not even as the process ends
-    _HOLDERS.clear()
 
 
 if hasattr(os, "register_at_fork"):

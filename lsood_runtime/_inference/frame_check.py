@@ -4,23 +4,28 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._arguments import check_text
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame, as_array
-from lsood_runtime._inference.frame_hints import array_hint, batch_hint, object_hint
+from lsood_runtime._inference.frame_hints import array_hint, batch_hint, batch_object_hint, object_hint
 
 GREY = "grey"
 """In place of an order of channels: frames of one channel."""
 
+_CHANNELS_REMEDY = "pass the camera's order, or grey"
+
 
 def check_channels(channels: str | None) -> None:
-    """Refuse an order of channels that is none; None stands for the manifest's.
+    """Refuse what is no order of a camera's channels; None stands for the bundle's own.
 
     Raises:
-        ValueError: it is none.
+        TypeError: no text.
+        ValueError: another text.
     """
-    if channels not in (None, "rgb", "bgr", GREY):
-        raise ValueError(f"expected channels rgb or bgr, got {channels!r}: pass the camera's order, or grey")
+    order = None if channels is None else check_text(channels, "channels rgb or bgr", _CHANNELS_REMEDY)
+    if order not in (None, "rgb", "bgr", GREY):
+        raise ValueError(f"expected channels rgb or bgr, got {order!r}: {_CHANNELS_REMEDY}")
 
 
 def check_frame(frame: object, contract: InputContract, channels: str) -> Frame | DeviceFrame:
@@ -150,7 +155,8 @@ def _check(frame: object, contract: InputContract, channels: str, rank: int) -> 
     if isinstance(array, np.ndarray):
         got, hint = f"{array.shape} {array.dtype}", array_hint(array, shape) if rank == 3 else batch_hint(array, shape)
     else:
-        got, hint = f"an object of type {type(frame).__name__}", object_hint(frame)
+        got = f"an object of type {type(frame).__name__}"
+        hint = object_hint(frame) if rank == 3 else batch_object_hint(frame)
     wanted = shape if rank == 3 else f"(B, {str(shape)[1:]}"
     raise FrameError(f"expected a {wanted} uint8 frame in {channels.upper()}, got {got}. {hint}")
 
@@ -168,6 +174,8 @@ def _check_grey(frame: object, contract: InputContract, rank: int) -> Frame:
     else:
         got = f"{array.shape} on {array.device}" if array is not None else f"an object of type {type(frame).__name__}"
     wanted = size if rank == 3 else f"(B, {str(size)[1:]}"
+    if array is None and rank == 4:
+        raise FrameError(f"expected {wanted} uint8 frames in GREY, got {got}. {batch_object_hint(frame)}")
     raise FrameError(
         f"expected a {wanted} uint8 frame in GREY, got {got}. Pass the grey camera's own image, in host memory, or open the "
         "monitor without channels='grey'"

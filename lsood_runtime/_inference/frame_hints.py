@@ -54,3 +54,14 @@ def object_hint(frame: object) -> str:
     if isinstance(frame, str | bytes):
         return "Read the file first; `lsood score` does that."
     return "Pass a numpy array; numpy.asarray(image) makes one of an image."
+
+
+def batch_object_hint(frames: object) -> str:
+    """Remedy for an object that is no batch of frames."""
+    if isinstance(frames, str | bytes):
+        return object_hint(frames)
+    if hasattr(frames, "__iter__"):
+        return (
+            f"A batch is an array or a list: pass list(frames), which reads every frame of the {type(frames).__name__}."
+        )
+    return "Pass the frames in one array, or in a list."

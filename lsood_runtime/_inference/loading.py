@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import onnxruntime as ort
 
+from lsood_runtime._arguments import check_callable, check_count, check_flag
 from lsood_runtime._bundle.files import DETECTOR_FILE, SEGMENTATION_FILE
 from lsood_runtime._bundle.reader import Bundle
 from lsood_runtime._exceptions import BundleError, ProviderError
@@ -21,6 +22,7 @@ from lsood_runtime._inference.self_test import replay
 from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._inference.signatures import signatures
 
+_MOST_THREADS = 1024
 _SUITED = {"fp16": (CUDA, TENSORRT), "int8": (CPU,), "int8-tensorrt": (TENSORRT,)}
 
 _LOG = logging.getLogger("lsood_runtime")
@@ -39,7 +41,8 @@ class LoadOptions:
         self_test: replay the golden frames.
 
     Raises:
-        ValueError: no thread, or no frame in a batch.
+        TypeError: an option of another type.
+        ValueError: a number that is not above 0, or more threads than any machine has.
     """
 
     providers: Sequence[ResolvedProvider]
@@ -50,9 +53,15 @@ class LoadOptions:
     self_test: bool = True
 
     def __post_init__(self) -> None:
-        for name, number in (("thread", self.threads), ("frame in a batch", self.batch)):
-            if number is not None and number < 1:
-                raise ValueError(f"expected at least one {name}, got {number}: pass None for the default")
+        default = "pass None for the default"
+        if self.threads is not None:
+            threads = check_count(self.threads, "at least one thread", default)
+            check_count(threads, f"at most {_MOST_THREADS} threads", default, most=_MOST_THREADS)
+        if self.batch is not None:
+            check_count(self.batch, "at least one frame in a batch", default)
+        check_flag(self.allow_fallback, "allow_fallback")
+        check_flag(self.self_test, "self_test")
+        check_callable(self.configure, "session_options")
 
 
 def load_graphs(bundle: Bundle, options: LoadOptions) -> LoadedGraphs:

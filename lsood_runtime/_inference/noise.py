@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._arguments import shown
 from lsood_runtime._bundle.records import MasksRecord
 from lsood_runtime._exceptions import FrameError
 
@@ -30,6 +31,8 @@ def check_noise(noise: FrameNoise, masks: MasksRecord) -> list[NDArray[np.float3
     """
     if not masks.noise:
         raise FrameError(f"expected no noise, this bundle's masks are {masks.mode}: pass the frame alone")
+    if not isinstance(noise, list | tuple) and (not isinstance(noise, np.ndarray) or noise.ndim == 0):
+        raise FrameError(f"expected noise arrays in a list, got {shown(noise)}: pass one for each of masks.noise")
     if len(noise) != len(masks.noise):
         raise FrameError(
             f"expected {len(masks.noise)} noise arrays, got {len(noise)}: pass one for each of masks.noise"

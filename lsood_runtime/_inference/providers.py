@@ -6,6 +6,7 @@ from typing import Any
 
 import onnxruntime as ort
 
+from lsood_runtime._arguments import shown
 from lsood_runtime._exceptions import ProviderError
 
 Provider = str | tuple[str, dict[str, Any]]
@@ -30,13 +31,18 @@ def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProv
     """
     if isinstance(providers, str):
         raise TypeError(f"expected a sequence of providers, got a string: pass [{providers!r}]")
+    if not isinstance(providers, Sequence | None):
+        raise TypeError(f"expected a sequence of providers, got {shown(providers)}: pass a list, or None for the CPU")
     resolved = []
     for provider in providers or ["cpu"]:
-        name, options = (provider, {}) if isinstance(provider, str) else provider
-        if not isinstance(name, str) or not isinstance(options, dict):
+        pair = (provider, {}) if isinstance(provider, str) else provider
+        if not (
+            isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], dict)
+        ):
             raise TypeError(
-                f"expected a provider's name or (name, options), got {provider!r}: pass 'cpu' or ('cuda', {{}})"
+                f"expected a provider's name or (name, options), got {shown(provider)}: pass 'cpu' or ('cuda', {{}})"
             )
+        name, options = pair
         resolved.append((_SHORT.get(name, name), options))
     return resolved
 

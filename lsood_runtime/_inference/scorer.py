@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lsood_runtime._arguments import check_count
 from lsood_runtime._bundle.reader import Bundle
 from lsood_runtime._exceptions import ClosedError, FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
@@ -110,13 +111,14 @@ class Scorer:
         """Run golden frame 0 ``rounds`` times; the result is the last round's milliseconds.
 
         Raises:
+            TypeError: no whole number of rounds.
+            ValueError: fewer than one.
             ProviderError: ONNX Runtime failed.
             ClosedError: the graphs were released.
         """
-        if rounds < 1:
-            raise ValueError(f"expected at least one round, got {rounds}: 3 is the default")
+        count = check_count(rounds, "at least one round", "3 is the default")
         graphs, start = self.graphs, 0.0
-        for _ in range(rounds):
+        for _ in range(count):
             start = time.perf_counter()
             golden_score(graphs, self._golden, 0, self._batch)
         return 1e3 * (time.perf_counter() - start)

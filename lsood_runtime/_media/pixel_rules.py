@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from lsood_runtime._arguments import check_count, check_flag, shown
 from lsood_runtime._media.encodings import named_encodings
 
 YUV_SPACES = ("bt601", "bt601-full", "bt709", "bt709-full")
@@ -23,6 +24,7 @@ class PixelRules:
             ``bt709-full`` with full range. None for ``bt601``, and frames that cannot be of limited range are refused.
 
     Raises:
+        TypeError: an argument of another type.
         ValueError: no such encoding, number of bits or colour space.
     """
 
@@ -32,11 +34,15 @@ class PixelRules:
     yuv: str | None = None
 
     def __post_init__(self) -> None:
+        names = self.encodings
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"expected names of encodings in a tuple, got {shown(names)}: pass ('bgr8',)")
+        check_flag(self.grey, "grey")
         unknown = [name for name in self.encodings if name.lower() not in named_encodings()]
         if unknown:
             raise ValueError(f"expected encodings of {', '.join(named_encodings())}, got {unknown[0]!r}: choose one")
-        if self.bits is not None and not 9 <= self.bits <= 16:
-            raise ValueError(f"expected 9 to 16 bits a value, got {self.bits}: leave it out for 8")
+        if self.bits is not None:
+            check_count(self.bits, "9 to 16 bits a value", "leave it out for 8", least=9, most=16)
         if self.yuv not in (None, *YUV_SPACES):
             raise ValueError(f"expected YUV of {', '.join(YUV_SPACES)}, got {self.yuv!r}: choose one")
 

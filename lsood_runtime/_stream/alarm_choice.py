@@ -4,10 +4,11 @@
 import math
 from dataclasses import dataclass
 
+from lsood_runtime._arguments import check_number
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._stream.false_alarms import FalseAlarms, Simulation
+from lsood_runtime._stream.false_alarms import FalseAlarms, Simulation, check_frame_rate
 from lsood_runtime._stream.policies import KOfN
-from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.policy import Policy, check_policy
 from lsood_runtime._stream.policy_text import AskedRate, parse_alarm
 
 _SHARE = 0.6
@@ -35,17 +36,21 @@ class AlarmChoice:
         return self.expected.stated and self.expected.high <= self.asked_per_hour
 
 
-def choose_policy(text: str, manifest: Manifest, operating_point: str) -> Policy:
-    """The policy that a text describes, which is chosen where the text is a rate of false alarms.
+def choose_policy(asked: Policy | str, manifest: Manifest, operating_point: str) -> Policy:
+    """The policy itself, or the one that a text describes, which is chosen where the text is a rate of false alarms.
 
     Raises:
+        TypeError: neither a policy nor text.
         ValueError: the text is no policy, or a rate without the frame rate of the camera.
     """
-    rule = parse_alarm(text)
+    if not isinstance(asked, str):
+        check_policy(asked)
+        return asked
+    rule = parse_alarm(asked)
     if not isinstance(rule, AskedRate):
         return rule
     if rule.frames_per_second is None:
-        raise ValueError(f"expected the frame rate of the camera as well, got {text!r}: write {text}@30")
+        raise ValueError(f"expected the frame rate of the camera as well, got {asked!r}: write {asked}@30")
     return choose_alarm(
         manifest,
         frames_per_second=rule.frames_per_second,
@@ -71,13 +76,12 @@ def choose_alarm(
         operating_point: that sets the threshold; None for the manifest's own.
 
     Raises:
+        TypeError: no manifest, or no number.
         BundleError: the bundle has no such operating point.
-        ValueError: a rate that is not above 0.
+        ValueError: a rate that is not above 0, or one of frames that no camera has.
     """
-    if not 0 < per_hour < math.inf:
-        raise ValueError(f"expected a rate above 0 false alarms an hour, got {per_hour}: 1 is the default")
-    if not 0 < frames_per_second < math.inf:
-        raise ValueError(f"expected frames a second above 0, got {frames_per_second}: pass the camera's")
+    check_number(per_hour, "a rate above 0 false alarms an hour", "1 is the default", lambda rate: 0 < rate < math.inf)
+    check_frame_rate(frames_per_second)
     longest = max(_SHORTEST, round(_LONGEST_S * frames_per_second))
     enough = _ALARMS * 3600 * frames_per_second / per_hour
     simulation = Simulation(

@@ -3,14 +3,41 @@
 
 import math
 
+from lsood_runtime._arguments import check_number, check_type
 from lsood_runtime._bundle.records import CalibrationRecord
 
 
 def smallest_p_value(calibration: CalibrationRecord) -> float:
-    """The p-value of a frame that scores above every calibration frame."""
+    """The p-value of a frame that scores above every calibration frame.
+
+    Raises:
+        TypeError: no calibration.
+    """
+    _check_calibration(calibration)
     return 1 / (len(calibration.scores) + 1)
 
 
 def correlation_frames(calibration: CalibrationRecord) -> int:
-    """Number of consecutive calibration frames that are equivalent to one independent frame, at least 1."""
+    """Number of consecutive calibration frames that are equivalent to one independent frame, at least 1.
+
+    Raises:
+        TypeError: no calibration.
+    """
+    _check_calibration(calibration)
     return max(1, math.ceil(len(calibration.scores) / max(calibration.effective_frames, 1.0) - 1e-9))
+
+
+def checked_rate(frames_per_second: float) -> float:
+    """A frame rate by which a policy counts.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not above 0, or not finite.
+    """
+    return check_number(
+        frames_per_second, "frames a second above 0", "pass the camera's", lambda rate: 0 < rate < math.inf
+    )
+
+
+def _check_calibration(calibration: object) -> None:
+    check_type(calibration, CalibrationRecord, "the calibration of a bundle", "pass manifest.calibration")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from lsood_runtime._stream.history import History
 from lsood_runtime._stream.policy import AlarmState
 from lsood_runtime._stream.sequence import JITTER_NS, Sequence
+from lsood_runtime._stream.shown_images import ShownImages
 
 _SECOND = 1_000_000_000
 _FIRST_INTERVAL_NS = _SECOND // 5
@@ -30,13 +31,19 @@ class CameraClock:
     Args:
         start: makes the state of the policy for frames that follow nothing.
         window_s: seconds over which the policy looks back, by the number of frames a second.
+        images: makes the memory of the images of such frames.
 
     Attributes:
         sequences: that go on, the last one that was seen first; empty before the first frame.
     """
 
-    def __init__(self, start: Callable[[], AlarmState], window_s: Callable[[float], float]) -> None:
-        self._start, self._window_s = start, window_s
+    def __init__(
+        self,
+        start: Callable[[], AlarmState],
+        window_s: Callable[[float], float],
+        images: Callable[[], ShownImages],
+    ) -> None:
+        self._start, self._window_s, self._images = start, window_s, images
         self.sequences: list[Sequence] = []
         self._intervals: deque[int] = deque([_FIRST_INTERVAL_NS] * 3, maxlen=_INTERVALS)
         self._steps_back: deque[int] = deque(maxlen=_STEPS)
@@ -122,7 +129,7 @@ class CameraClock:
 
     def _begin(self, stamp_ns: int, index: int, *, keep: bool = False) -> Sequence:
         """Begin a sequence, with the evidence of the last one where that has an alarm, or is to be kept."""
-        sequence = Sequence(self._start(), stamp_ns)
+        sequence = Sequence(self._start(), stamp_ns, self._images())
         if self.sequences and (keep or self.sequences[0].alarmed):
             self._hand_over(self.sequences[0], sequence)
         self.sequences.insert(0, sequence)

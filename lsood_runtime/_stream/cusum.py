@@ -4,8 +4,9 @@
 import math
 from dataclasses import dataclass
 
+from lsood_runtime._arguments import check_number
 from lsood_runtime._bundle.records import CalibrationRecord
-from lsood_runtime._stream.calibration_figures import correlation_frames, smallest_p_value
+from lsood_runtime._stream.calibration_figures import checked_rate, correlation_frames, smallest_p_value
 from lsood_runtime._stream.policy import AlarmState, Evidence
 
 _FEWEST_SCORES = 4
@@ -34,10 +35,12 @@ class Cusum:
     frames_per_second: float = 30.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.hours_between_false_alarms < math.inf and 0 < self.frames_per_second < math.inf):
-            raise ValueError(
-                f"expected a time and a frame rate above 0, got {self.hours_between_false_alarms} h and "
-                f"{self.frames_per_second} frames/s: 1 h and 30 frames/s are the defaults"
+        for number in (self.hours_between_false_alarms, self.frames_per_second):
+            check_number(
+                number,
+                "a time and a frame rate above 0",
+                "1 h and 30 frames/s are the defaults",
+                lambda value: 0 < value < math.inf,
             )
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
@@ -52,7 +55,7 @@ class Cusum:
 
     def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
         """As :meth:`Policy.window_s`."""
-        return self.delay_frames(calibration, frames_per_second) / frames_per_second
+        return self.delay_frames(calibration, frames_per_second) / checked_rate(frames_per_second)
 
     def __str__(self) -> str:
         """The text that :func:`parse_policy` reads."""

@@ -3,11 +3,13 @@
 
 import hashlib
 import json
+import math
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._arguments import check_number, check_type
 from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._text.counted import counted
@@ -29,6 +31,7 @@ class ScoreHistogram:
     """
 
     def __init__(self, calibration: CalibrationRecord) -> None:
+        check_type(calibration, CalibrationRecord, "the calibration of a bundle", "pass manifest.calibration")
         scores = np.array(calibration.scores)
         self._edges = np.unique(np.quantile(scores, np.arange(1, _BINS) / _BINS))
         self._expected = np.bincount(self._bins(scores), minlength=len(self._edges) + 1)
@@ -38,15 +41,23 @@ class ScoreHistogram:
         self.counts = np.zeros_like(self._expected)
 
     def add(self, score: float) -> None:
-        """Count one score; ``inf`` counts as the highest."""
+        """Count one score; ``inf`` counts as the highest.
+
+        Raises:
+            TypeError: no number.
+            ValueError: NaN, which lies between no edges.
+        """
+        check_number(score, "a score", "pass that of an assessment", lambda number: not math.isnan(number))
         self.counts[self._bins(np.array([score]))] += 1
 
     def merge(self, other: "ScoreHistogram") -> None:
         """Add the counts of another drive.
 
         Raises:
+            TypeError: no histogram.
             BundleError: its bundle has another calibration.
         """
+        check_type(other, ScoreHistogram, "a ScoreHistogram", "read one with from_json")
         if other._calibration != self._calibration:
             raise BundleError(
                 "expected a histogram of the same calibration, got one of another bundle: merge those of one bundle"
@@ -69,10 +80,10 @@ class ScoreHistogram:
         The levels of drives that differ from each other are not: where they do, the index of a new drive is higher.
 
         Raises:
+            TypeError: no number.
             ValueError: the level is not between 0 and 1.
         """
-        if not 0 < level < 1:
-            raise ValueError(f"expected a level between 0 and 1, got {level}: 0.95 is the default")
+        check_number(level, "a level between 0 and 1", "0.95 is the default", lambda share: 0 < share < 1)
         count, known = int(self.counts.sum()), int(self._expected.sum())
         if count == 0:
             return 0.0

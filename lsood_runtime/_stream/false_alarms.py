@@ -8,6 +8,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._arguments import check_count, check_number, check_type
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._stream.calibration_figures import correlation_frames
 from lsood_runtime._stream.correlated_scores import (
@@ -18,7 +19,7 @@ from lsood_runtime._stream.correlated_scores import (
     longest_correlation,
 )
 from lsood_runtime._stream.policies import KOfN
-from lsood_runtime._stream.policy import Evidence, Policy
+from lsood_runtime._stream.policy import Evidence, Policy, check_policy
 from lsood_runtime._text.counted import counted
 
 FEWEST_EFFECTIVE_FRAMES = 20
@@ -26,7 +27,7 @@ FEWEST_EFFECTIVE_FRAMES = 20
 
 _NORMAL_95 = 1.959963984540054
 _MANY = 100
-_CHAIN = 8000
+_CHAIN, _MOST_FRAMES, _FASTEST = 8000, 100_000_000, 10_000.0
 _CALIBRATIONS, _UNLUCKY = 200, 0.05
 _COMPARED_CALIBRATIONS, _COMPARED_FRAMES = 40, 2000
 
@@ -108,8 +109,9 @@ def expected_false_alarms(
         seed: of the simulation.
 
     Raises:
+        TypeError: no policy, no manifest, or no number.
         BundleError: the bundle has no such operating point.
-        ValueError: a rate or a number of frames that is not above 0, or a calibration too small for the policy.
+        ValueError: a rate or a number of frames out of range, or a calibration too small for the policy.
     """
     simulation = Simulation(
         manifest, frames_per_second=frames_per_second, operating_point=operating_point, frames=frames, seed=seed
@@ -128,8 +130,9 @@ class Simulation:
         seed: of the simulation.
 
     Raises:
+        TypeError: no manifest, or no number.
         BundleError: the bundle has no such operating point.
-        ValueError: a rate or a number of frames that is not above 0.
+        ValueError: a rate or a number of frames out of range.
     """
 
     def __init__(
@@ -141,11 +144,11 @@ class Simulation:
         frames: int = 500_000,
         seed: int = 0,
     ) -> None:
-        if not 0 < frames_per_second < math.inf or frames < 1:
-            raise ValueError(
-                f"expected a frame rate and a number of frames above 0, got {frames_per_second} and {frames}: "
-                "pass positive ones"
-            )
+        check_type(manifest, Manifest, "the manifest of a bundle", "pass monitor.manifest, or what read_manifest gives")
+        check_frame_rate(frames_per_second)
+        count = check_count(frames, "a number of frames above 0", "500,000 is the default")
+        check_count(count, f"at most {_MOST_FRAMES} frames to simulate", "500,000 is the default", most=_MOST_FRAMES)
+        check_count(seed, "a seed of at least 0", "0 is the default", least=0)
         self._calibration, self._frames_per_second = manifest.calibration, frames_per_second
         self._point = manifest.operating_points[manifest.choose_operating_point(operating_point)]
         self._together = correlation_frames(manifest.calibration)
@@ -164,6 +167,7 @@ class Simulation:
         Raises:
             ValueError: the calibration is too small for the policy.
         """
+        check_policy(policy)
         policy.start(self._calibration)
         alarms, alarmed, frames = self._count(policy, self._together, None)
         hours = frames / self._frames_per_second / 3600
@@ -233,6 +237,21 @@ class Simulation:
             progress += state.statistic
             before = alarm
         return alarms, alarmed, progress
+
+
+def check_frame_rate(frames_per_second: float) -> None:
+    """Refuse what no camera's frame rate is.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not above 0, or above 10,000.
+    """
+    check_number(
+        frames_per_second,
+        f"frames a second above 0 and up to {_FASTEST:g}",
+        "pass the camera's",
+        lambda rate: 0 < rate <= _FASTEST,
+    )
 
 
 def window_alarms(flags: Flags, policy: KOfN) -> Flags:

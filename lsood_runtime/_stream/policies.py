@@ -5,11 +5,13 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from lsood_runtime._arguments import check_count, check_number
 from lsood_runtime._bundle.records import CalibrationRecord
-from lsood_runtime._stream.calibration_figures import smallest_p_value
+from lsood_runtime._stream.calibration_figures import checked_rate, smallest_p_value
 from lsood_runtime._stream.policy import AlarmState, Evidence
 
 _NANOSECONDS = 1e9
+_MOST_FRAMES, _LONGEST_S = 1_000_000, 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,14 @@ class KOfN:
     n: int = 5
 
     def __post_init__(self) -> None:
-        if not 1 <= self.k <= self.n:
+        for number in (self.k, self.n):
+            check_count(number, f"1 <= k <= n <= {_MOST_FRAMES}", "3 and 5 are the defaults", most=_MOST_FRAMES)
+        if self.k > self.n:
             raise ValueError(f"expected 1 <= k <= n, got k = {self.k} and n = {self.n}: 3 and 5 are the defaults")
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
-        return _KOfNState(self.k, self.n)
+        return _KOfNState(int(self.k), int(self.n))
 
     def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
@@ -33,7 +37,7 @@ class KOfN:
 
     def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
         """As :meth:`Policy.window_s`."""
-        return self.n / frames_per_second
+        return self.n / checked_rate(frames_per_second)
 
     def __str__(self) -> str:
         """The text that :func:`parse_policy` reads."""
@@ -59,7 +63,9 @@ class Hysteresis:
     clear_at: float = 0.2
 
     def __post_init__(self) -> None:
-        if not 0 < self.raise_at < self.clear_at < 1:
+        for number in (self.raise_at, self.clear_at):
+            check_number(number, "p-values between 0 and 1", "0.01 and 0.2 are the defaults", lambda p: 0 < p < 1)
+        if not self.raise_at < self.clear_at:
             raise ValueError(
                 f"expected 0 < raise_at < clear_at < 1, got {self.raise_at} and {self.clear_at}: "
                 "0.01 and 0.2 are the defaults"
@@ -81,7 +87,7 @@ class Hysteresis:
 
     def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
         """As :meth:`Policy.window_s`."""
-        return 1 / frames_per_second
+        return 1 / checked_rate(frames_per_second)
 
     def __str__(self) -> str:
         """The text that :func:`parse_policy` reads."""
@@ -106,9 +112,12 @@ class MinimumDuration:
     hold_seconds: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (self.seconds >= 0 and self.hold_seconds >= 0 and math.isfinite(self.seconds + self.hold_seconds)):
-            raise ValueError(
-                f"expected durations of at least 0 s, got {self.seconds} and {self.hold_seconds}: 0.5 is the default"
+        for number in (self.seconds, self.hold_seconds):
+            check_number(
+                number,
+                f"durations of at least 0 s and at most {_LONGEST_S:g} s",
+                "0.5 is the default",
+                lambda s: 0 <= s <= _LONGEST_S,
             )
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
@@ -117,7 +126,7 @@ class MinimumDuration:
 
     def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
-        return math.ceil(self.seconds * frames_per_second - 1e-9) + 1
+        return math.ceil(self.seconds * checked_rate(frames_per_second) - 1e-9) + 1
 
     def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
         """As :meth:`Policy.window_s`."""

@@ -7,6 +7,7 @@ Policies are deterministic: the same evidence gives the same alarms, live or rep
 from dataclasses import dataclass
 from typing import Protocol
 
+from lsood_runtime._arguments import shown
 from lsood_runtime._bundle.records import CalibrationRecord
 
 
@@ -58,3 +59,16 @@ class Policy(Protocol):
         Raises:
             ValueError: as for :meth:`start`.
         """
+
+
+def check_policy(policy: object) -> None:
+    """Refuse what is no alarm policy: text, a number, or the class in place of an instance of it.
+
+    Raises:
+        TypeError: it has not the methods of a policy.
+    """
+    methods = (getattr(policy, name, None) for name in ("start", "delay_frames", "window_s"))
+    if isinstance(policy, type) or not all(map(callable, methods)):
+        raise TypeError(
+            f"expected an alarm policy such as KOfN(3, 5), got {shown(policy)}: pass one, parse_policy reads them from text"
+        )

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from lsood_runtime._arguments import check_number, check_text
 from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Policy
 
 POLICY_FORMS = "3of5, hysteresis:0.01:0.2, duration:0.5 or cusum:1h@30"
 FORMS = f"1/h, {POLICY_FORMS}"
+_LONGEST = 60
 _NUMBER = r"(\d+\.?\d*(?:[eE]-?\d+)?)"
 
 
@@ -29,10 +31,12 @@ class AskedRate:
 
     def __post_init__(self) -> None:
         for number in (self.per_hour, 1.0 if self.frames_per_second is None else self.frames_per_second):
-            if not 0 < number < math.inf:
-                raise ValueError(
-                    f"expected false alarms an hour and a frame rate above 0, got {number}: 1/h is the default"
-                )
+            check_number(
+                number,
+                "false alarms an hour and a frame rate above 0",
+                "1/h is the default",
+                lambda value: 0 < value < math.inf,
+            )
 
     def __str__(self) -> str:
         """The text that :func:`parse_alarm` reads."""
@@ -50,8 +54,10 @@ def parse_alarm(text: str) -> Alarm:
         text: as for :func:`parse_policy`, or ``NUMBER/h``, ``NUMBER/h@FRAMES_PER_SECOND``: false alarms an hour.
 
     Raises:
+        TypeError: no text.
         ValueError: another form, or numbers that make no alarm.
     """
+    check_text(text, f"an alarm such as {FORMS}", "write one of these forms")
     if match := re.fullmatch(f"{_NUMBER}/h(?:@{_NUMBER})?", text):
         return AskedRate(float(match[1]), None if match[2] is None else float(match[2]))
     return _policy(text, FORMS)
@@ -64,13 +70,15 @@ def parse_policy(text: str) -> Policy:
         text: ``KofN``, ``hysteresis:RAISE:CLEAR`` in p-values, ``duration:SECONDS`` or ``cusum:HOURSh@FRAMES_PER_SECOND``.
 
     Raises:
+        TypeError: no text.
         ValueError: another form, or numbers that make no rule.
     """
+    check_text(text, f"an alarm policy such as {POLICY_FORMS}", "write one of these forms")
     return _policy(text, POLICY_FORMS)
 
 
 def _policy(text: str, forms: str) -> Policy:
-    if match := re.fullmatch(r"(\d+)of(\d+)", text):
+    if match := re.fullmatch(r"(\d{1,9})of(\d{1,9})", text):
         return KOfN(int(match[1]), int(match[2]))
     if match := re.fullmatch(f"hysteresis:{_NUMBER}:{_NUMBER}", text):
         return Hysteresis(float(match[1]), float(match[2]))
@@ -78,4 +86,4 @@ def _policy(text: str, forms: str) -> Policy:
         return MinimumDuration(float(match[1]), float(match[1]))
     if match := re.fullmatch(f"cusum:{_NUMBER}h@{_NUMBER}", text):
         return Cusum(float(match[1]), float(match[2]))
-    raise ValueError(f"expected an alarm policy such as {forms}, got {text!r}: write one of these forms")
+    raise ValueError(f"expected an alarm policy such as {forms}, got {text[:_LONGEST]!r}: write one of these forms")

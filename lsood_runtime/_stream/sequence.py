@@ -2,7 +2,7 @@
 """Frames of one camera by one clock, with the alarm that they add up to."""
 
 from lsood_runtime._stream.policy import AlarmState
-from lsood_runtime._stream.repeated_image import RepeatedImage
+from lsood_runtime._stream.shown_images import ShownImages
 
 JITTER_NS = 1_000_000_000
 """Stamps that go back by no more than this are frames in another order, or a clock that is adjusted."""
@@ -20,6 +20,7 @@ class Sequence:
     Args:
         alarm: state of the policy.
         stamp_ns: of the first frame.
+        image: what was seen; nothing yet.
 
     Attributes:
         alarm: state of the policy.
@@ -32,11 +33,11 @@ class Sequence:
         image: what was seen last.
     """
 
-    def __init__(self, alarm: AlarmState, stamp_ns: int) -> None:
+    def __init__(self, alarm: AlarmState, stamp_ns: int, image: ShownImages) -> None:
         self.alarm, self.alarmed = alarm, False
         self.time_ns = self.latest_ns = self.previous_ns = stamp_ns
         self.same_stamp, self.seen = False, 0
-        self.image = RepeatedImage()
+        self.image = image
         self._not_later = self._behind = self._ahead_ns = 0
 
     def distance_ns(self, stamp_ns: int, longest_gap_ns: int) -> int | None:
@@ -86,5 +87,5 @@ class Sequence:
 
     def set_time(self, time_ns: int) -> None:
         """Go over to the observed time of another sequence, whose alarm this one takes over."""
-        self.image.since_ns += time_ns - self.time_ns
+        self.image.shift(time_ns - self.time_ns)
         self.time_ns = time_ns

@@ -8,42 +8,31 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol, SupportsIndex
+from typing import SupportsIndex
 
+from lsood_runtime._arguments import check_callable, check_count, check_number, shown
 from lsood_runtime._assessment import Assessment, State
-from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._exceptions import CameraError
+from lsood_runtime._inference.forks import guard_forks
 from lsood_runtime._inference.noise import FrameNoise
-from lsood_runtime._inference.stamps import received_stamp
+from lsood_runtime._inference.stamps import time_on_clock
+from lsood_runtime._stream.assessor import Assessor
 from lsood_runtime._stream.calibration_figures import smallest_p_value
 from lsood_runtime._stream.camera_clock import CameraClock
+from lsood_runtime._stream.camera_names import camera_names, check_camera
 from lsood_runtime._stream.camera_state import CameraState
 from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.drift import ScoreHistogram
+from lsood_runtime._stream.given_stamp import GivenStamp
 from lsood_runtime._stream.history import History
-from lsood_runtime._stream.policy import Evidence, Policy
-from lsood_runtime._stream.repeated_image import Checksum, image_checksum
+from lsood_runtime._stream.image_digest import image_digest
+from lsood_runtime._stream.policy import Evidence, Policy, check_policy
 from lsood_runtime._stream.sequence import Sequence
+from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE, ShownImages
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._text.counted import counted
 
 _LOG = logging.getLogger("lsood_runtime")
-_FEWEST_IDENTICAL = 3
-
-
-class Assessor(Protocol):
-    """Interface that a stream needs of a monitor: :class:`OoDMonitor`, or anything that gives assessments of frames."""
-
-    @property
-    def manifest(self) -> Manifest:
-        """Metadata of the bundle, with the calibration that policies start from."""
-
-    def assess_since(
-        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
-    ) -> Assessment:
-        """Assess a frame that has waited since ``start``, of ``time.perf_counter()``."""
-
-    def report_invalid(self, reason: str, *, stamp_ns: int | None = None) -> Assessment:
-        """Make the INVALID verdict on a frame that never became an image."""
 
 
 class Stream:
@@ -56,12 +45,15 @@ class Stream:
     Args:
         monitor: scores the frames; a :class:`OoDMonitor`.
         policy: when frames add up to an alarm.
-        frozen_after_s: seconds of identical images, at least three, from which a camera is frozen, since the noise of a
-            sensor makes two images differ; None switches this off.
+        frozen_after_s: seconds without a new image, of at least three images, from which a camera is frozen, since the noise
+            of a sensor makes two images differ; None switches this off. An image is new that is none of the last 16 new ones.
+        frozen_tolerance: share of an image's 256 tiles that may change without making it new, such as those under a clock; 0
+            for images of which every byte is the same. Tiles of one value, which may be clipped, tell nothing.
         max_cameras: cameras to remember; for one more, that which has been quiet and unseen for longest is forgotten.
         on_result: called with each result, in the thread that called :meth:`assess`; for metrics and logs.
 
     Raises:
+        TypeError: an argument of another type.
         ValueError: the bundle's calibration is too small for the policy, or a number is not above 0.
     """
 
@@ -71,20 +63,34 @@ class Stream:
         policy: Policy,
         *,
         frozen_after_s: float | None = 1.0,
+        frozen_tolerance: float = FROZEN_TOLERANCE,
         max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> None:
-        if frozen_after_s is not None and not 0 < frozen_after_s < math.inf:
-            raise ValueError(
-                f"expected a time above 0 s after which a camera is frozen, got {frozen_after_s}: pass None for never"
+        if not all(hasattr(monitor, name) for name in ("manifest", "assess_since", "report_invalid")):
+            raise TypeError(f"expected a monitor, got {shown(monitor)}: pass an OoDMonitor, or call its stream method")
+        check_policy(policy)
+        if frozen_after_s is not None:
+            check_number(
+                frozen_after_s,
+                "a time above 0 s after which a camera is frozen",
+                "pass None for never",
+                lambda seconds: 0 < seconds < math.inf,
             )
-        if max_cameras < 1:
-            raise ValueError(f"expected at least one camera, got {max_cameras}: 1000 is the default")
+        check_number(
+            frozen_tolerance,
+            "a share of tiles from 0 to 0.5",
+            "pass 0 for identical images",
+            lambda share: 0 <= share <= 0.5,
+        )
+        check_count(max_cameras, "at least one camera", "1000 is the default")
+        check_callable(on_result, "on_result")
         policy.start(monitor.manifest.calibration)
         self._monitor, self._policy, self._on_result = monitor, policy, on_result
-        self._frozen_after_s, self._max_cameras = frozen_after_s, max_cameras
+        self._frozen_after_s, self._frozen_tolerance, self._max_cameras = frozen_after_s, frozen_tolerance, max_cameras
         self._cameras: dict[str, CameraState] = {}
         self._lock = threading.Lock()
+        guard_forks(self)
 
     def assess(
         self,
@@ -105,7 +111,7 @@ class Stream:
             camera: its name.
 
         Raises:
-            TypeError: the stamp is no integer.
+            TypeError: the stamp is no integer, or the name no text.
             FrameError: the noise does not fit.
             ProviderError: ONNX Runtime failed.
             ClosedError: the monitor was closed.
@@ -121,10 +127,14 @@ class Stream:
         stamp_ns: SupportsIndex | None = None,
         camera: str = "camera",
     ) -> StreamAssessment:
-        """Score a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``."""
-        stamp = _Stamp(stamp_ns)
+        """Score a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``.
+
+        The other arguments, the result and the errors are those of :meth:`assess`; a start that is no time is an error too.
+        """
+        stamp = GivenStamp(stamp_ns)
+        check_camera(camera)
         verdict = self._monitor.assess_since(start, frame, noise, stamp_ns=stamp.ns)
-        return self._follow(verdict, stamp, image_checksum(frame), camera)
+        return self._follow(verdict, stamp, frame, camera)
 
     def report_invalid(
         self, reason: str, *, stamp_ns: SupportsIndex | None = None, camera: str = "camera"
@@ -139,11 +149,12 @@ class Stream:
             camera: its name.
 
         Raises:
-            TypeError: the stamp is no integer.
+            TypeError: the stamp is no integer, or the reason or the name no text.
             ValueError: the reason is empty.
             ClosedError: the monitor was closed.
         """
-        stamp = _Stamp(stamp_ns)
+        stamp = GivenStamp(stamp_ns)
+        check_camera(camera)
         return self._follow(self._monitor.report_invalid(reason, stamp_ns=stamp.ns), stamp, None, camera)
 
     def silent(
@@ -161,18 +172,16 @@ class Stream:
             Seconds since the last frame of each silent camera.
 
         Raises:
-            TypeError: the stamp is no integer, or the expected cameras are one text.
-            ValueError: the largest age is below 0 or NaN.
+            TypeError: the time is no integer, the age no number, or the expected cameras no names.
+            ValueError: the largest age is below 0 or NaN, or no stamp can be equal to the time.
         """
-        if not max_age_s >= 0:
-            raise ValueError(f"expected a largest age of at least 0 s, got {max_age_s}: 1 is the default")
-        if isinstance(expected, str):
-            raise TypeError(f"expected names of cameras in a list, got the text {expected!r}: pass [{expected!r}]")
-        now = None if now_ns is None else received_stamp(now_ns)[0]
+        check_number(max_age_s, "a largest age of at least 0 s", "1 is the default", lambda age: age >= 0)
+        names = camera_names(expected)
+        now = None if now_ns is None else time_on_clock(now_ns)
         with self._lock:
             states = dict(self._cameras)
         ages = {camera: state.age_s(now) for camera, state in states.items() if state.summary.frames}
-        never = {camera: math.inf for camera in expected if camera not in ages}
+        never = {camera: math.inf for camera in names if camera not in ages}
         return {camera: age for camera, age in (ages | never).items() if age > max_age_s}
 
     def report_silent(self, camera: str = "camera", now_ns: SupportsIndex | None = None) -> StreamAssessment:
@@ -183,9 +192,12 @@ class Stream:
             now_ns: as for :meth:`silent`.
 
         Raises:
+            TypeError: the time is no integer, or the name no text.
+            ValueError: no stamp can be equal to the time.
             ClosedError: the monitor was closed.
         """
-        stamp = _Stamp(now_ns)
+        stamp = GivenStamp(None if now_ns is None else time_on_clock(now_ns))
+        check_camera(camera)
         state = self._state(camera)
         with state.lock:
             age_s = state.age_s(None if now_ns is None else stamp.ns)
@@ -200,9 +212,9 @@ class Stream:
             result = self._judge(state, sequence, verdict, camera, history, state.summary.frames)
         return self._hand_out(result)
 
-    def _follow(self, verdict: Assessment, stamp: "_Stamp", checksum: Checksum | None, camera: str) -> StreamAssessment:
-        """Add the verdict on a frame to what is known of its camera."""
-        state = self._state(camera)
+    def _follow(self, verdict: Assessment, stamp: GivenStamp, frame: object, camera: str) -> StreamAssessment:
+        """Add the verdict on a frame to what is known of its camera; the frame is None where it never became an image."""
+        state, (digest, words) = self._state(camera), image_digest(frame)
         with state.lock:
             summary, clock = state.summary, state.clock
             index = summary.frames
@@ -213,10 +225,12 @@ class Stream:
             else:
                 history, fault = History.CONTINUES if index else History.BEGINS, stamp.fault
                 sequence = clock.place_unstamped(verdict.stamp_ns, index)
-            if fault is None and sequence.same_stamp and sequence.image.equals(checksum):
+            if fault is None and sequence.same_stamp and sequence.image.equals_last(digest):
                 history = History.REPEATED
-            sequence.image.see(checksum, sequence.time_ns)
-            frozen = self._frozen(sequence)
+            sequence.image.see(digest, words, sequence.time_ns)
+            frozen = None
+            if self._frozen_after_s is not None:
+                frozen = sequence.image.frozen(sequence.time_ns, self._frozen_after_s)
             summary.frames += 1
             summary.clock_faults += fault is not None
             summary.frozen += frozen is not None
@@ -226,15 +240,6 @@ class Stream:
             state.last_ns, state.received, state.silent_ns = verdict.stamp_ns, time.monotonic(), 0
             result = self._judge(state, sequence, verdict, camera, history, index)
         return self._hand_out(result)
-
-    def _frozen(self, sequence: Sequence) -> str | None:
-        image = sequence.image
-        same_s = (sequence.time_ns - image.since_ns) / 1e9
-        if self._frozen_after_s is None or image.count < _FEWEST_IDENTICAL or same_s < self._frozen_after_s:
-            return None
-        return (
-            f"expected a new image, got the same one for {same_s:.1f} s, {image.count} in a row: the camera is frozen"
-        )
 
     def _judge(
         self,
@@ -248,7 +253,8 @@ class Stream:
         """Update the alarm of a camera by a verdict."""
         invalid = verdict.state is State.INVALID
         if history is not History.REPEATED:
-            p_value = smallest_p_value(self._monitor.manifest.calibration) if invalid else verdict.p_value
+            unknown = invalid or math.isnan(verdict.p_value)
+            p_value = smallest_p_value(self._monitor.manifest.calibration) if unknown else verdict.p_value
             if math.isfinite(verdict.score):
                 state.drift.add(verdict.score)
             sequence.alarmed = sequence.alarm.update(Evidence(verdict.is_ood, p_value, sequence.time_ns))
@@ -293,6 +299,7 @@ class Stream:
                 clock = CameraClock(
                     functools.partial(self._policy.start, calibration),
                     functools.partial(self._policy.window_s, calibration),
+                    functools.partial(ShownImages, self._frozen_tolerance),
                 )
                 state = self._cameras[camera] = CameraState(clock, ScoreHistogram(calibration))
             return state
@@ -306,9 +313,10 @@ class Stream:
         """Forget a camera, with its alarm, its drift and its counts.
 
         Raises:
-            KeyError: the camera has sent nothing yet.
+            CameraError: the camera has sent nothing yet.
         """
         with self._lock:
+            self._known(camera)
             del self._cameras[camera]
 
     @property
@@ -321,30 +329,46 @@ class Stream:
         """The scores of a camera so far, against the calibration's; of frames with a finite score.
 
         Raises:
-            KeyError: the camera has sent nothing yet.
+            CameraError: the camera has sent nothing yet.
         """
         with self._lock:
-            return self._cameras[camera].drift
+            return self._known(camera).drift
 
     def frames_per_second(self, camera: str = "camera") -> float:
         """Frame rate of a camera, by the median of its last nine intervals; of each clock, where it has several.
 
         Raises:
-            KeyError: the camera has sent nothing yet.
+            CameraError: the camera has sent nothing yet.
         """
         with self._lock:
-            return 1e9 / self._cameras[camera].clock.interval_ns
+            return 1e9 / self._known(camera).clock.interval_ns
 
     def summary(self, camera: str = "camera") -> CameraSummary:
         """Counts of what a camera has sent so far, and of what was wrong with it.
 
         Raises:
-            KeyError: the camera has sent nothing yet.
+            CameraError: the camera has sent nothing yet.
         """
         with self._lock:
-            state = self._cameras[camera]
+            state = self._known(camera)
         with state.lock:
             return dataclasses.replace(state.summary)
+
+    def _known(self, camera: str) -> CameraState:
+        """The state of a camera that has sent something; the lock is held."""
+        check_camera(camera)
+        if camera not in self._cameras:
+            raise CameraError(
+                f"expected a camera that has sent something, got {camera!r}: stream.cameras has {shown(list(self._cameras))}"
+            )
+        return self._cameras[camera]
+
+    def leave_to_parent(self) -> object:
+        """Replace the locks in a forked process, since threads of the parent may hold them; what was counted is kept."""
+        self._lock = threading.Lock()
+        for state in self._cameras.values():
+            state.lock = threading.Lock()
+        return None
 
     def __repr__(self) -> str:
         """Policy, and the number of cameras and of alarms."""
@@ -352,19 +376,3 @@ class Stream:
             states = list(self._cameras.values())
         alarms = sum(state.clock.alarmed for state in states)
         return f"Stream({self._policy!r}, {counted(len(states), 'camera')}, {alarms} with an alarm)"
-
-
-class _Stamp:
-    """A stamp as it was given, and as it is used.
-
-    Attributes:
-        given: whether there was one.
-        received_ns: when the frame came.
-        ns: the stamp; the time of receipt where there is none, or one that no clock gives.
-        fault: why the given one was not used; None where it was.
-    """
-
-    def __init__(self, stamp_ns: SupportsIndex | None) -> None:
-        self.received_ns = time.time_ns()
-        self.given = stamp_ns is not None
-        self.ns, self.fault = received_stamp(stamp_ns)

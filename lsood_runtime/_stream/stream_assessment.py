@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._stream.history import History
-from lsood_runtime._text.json_values import JsonValue
+from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,12 @@ class StreamAssessment:
 
     def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values of the verdict and of the alarm, in one level."""
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "verdict"}
+        own = {
+            field.name: python_scalar(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if field.name != "verdict"
+        }
+        own["statistic"] = finite_or_none(self.statistic)
         return self.verdict.asdict() | own | {"history": self.history.value}
 
     def __str__(self) -> str:

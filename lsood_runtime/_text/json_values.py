@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from reprlib import repr as short_repr
 from typing import Any, TypeAlias
 
+import numpy as np
+
 JsonScalar: TypeAlias = str | int | float | bool | None
 """A JSON value that is neither a list nor an object."""
 
@@ -17,6 +19,14 @@ JsonValue: TypeAlias = JsonScalar | Mapping[str, JsonScalar]
 def finite_or_none(value: float | None) -> float | None:
     """The number as a Python float; None where it is NaN, infinite or None."""
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def python_scalar(value: JsonValue | np.generic) -> JsonValue:
+    """The value, or the plain Python one where it is numpy's."""
+    if not isinstance(value, np.generic):
+        return value
+    plain: JsonScalar = value.item()
+    return plain
 
 
 def finite_values(values: Mapping[str, object]) -> dict[str, object]:

@@ -19,6 +19,7 @@ PUBLIC = [
     "Assessment",
     "BundleError",
     "CalibrationRecord",
+    "CameraError",
     "CameraSummary",
     "ClosedError",
     "Cusum",

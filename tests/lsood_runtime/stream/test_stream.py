@@ -3,7 +3,6 @@
 
 import json
 import math
-import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,8 @@ from lsood_runtime import (
     History,
     Hysteresis,
     KOfN,
-    LatestFrameWorker,
     Manifest,
     OoDMonitor,
-    ProviderError,
     ScoreHistogram,
     State,
     Stream,
@@ -92,13 +89,6 @@ def test_stream_stamp_going_back_begins_anew_and_keeps_the_alarm(toy_bundle: Pat
     assert (again.alarm, again.onset, again.index, again.since_ns) == (True, False, 4, 6 * second)
     assert (again.history, again.restarted, jitter.restarted) == (History.AFTER_STEP, True, False)
     assert int(stream.drift().counts.sum()) == 5
-
-
-def test_worker_stamp_zero_is_kept(toy_bundle: Path) -> None:
-    seen: list[StreamAssessment] = []
-    with OoDMonitor(toy_bundle) as monitor, LatestFrameWorker(monitor.stream(KOfN(), on_result=seen.append)) as worker:
-        worker.submit(random_frames(1, 0)[0], stamp_ns=0)
-    assert [result.verdict.stamp_ns for result in seen] == [0]
 
 
 def test_stream_invalid_frames_raise_the_alarm_and_no_error(toy_bundle: Path) -> None:
@@ -187,81 +177,6 @@ def test_histogram_of_another_bundle_is_refused() -> None:
     for text in (other.to_json(), "", "[]", '{"counts": []}', mine.to_json().replace("0]", "-1]"), "{}"):
         with pytest.raises(BundleError):
             ScoreHistogram.from_json(text, CALIBRATION)
-
-
-def test_worker_slow_monitor_scores_the_latest_frame_and_counts_the_others(toy_bundle: Path) -> None:
-    entered, leave = threading.Event(), threading.Event()
-    seen: list[StreamAssessment] = []
-
-    def on_result(result: StreamAssessment) -> None:
-        seen.append(result)
-        entered.set()
-        assert leave.wait(30)
-
-    with OoDMonitor(toy_bundle) as monitor:
-        worker = LatestFrameWorker(monitor.stream(KOfN(), on_result=on_result))
-        frames = random_frames(5, seed=6)
-        assert worker.submit(frames[0], stamp_ns=10)
-        assert entered.wait(30)
-        buffer = frames[1].copy()
-        assert worker.submit(buffer, stamp_ns=11)
-        assert worker.submit(frames[4], stamp_ns=11, camera="rear")
-        assert not worker.submit(frames[2], stamp_ns=12)
-        buffer = frames[3].copy()
-        assert not worker.submit(buffer, stamp_ns=13)
-        buffer[:] = 0
-        assert worker.dropped == 2
-        leave.set()
-        worker.close()
-        worker.close()
-        expected = [monitor.score(frames[0]), monitor.score(frames[3]), monitor.score(frames[4])]
-    assert [(r.camera, r.verdict.stamp_ns) for r in seen] == [("camera", 10), ("camera", 13), ("rear", 11)]
-    assert [r.verdict.score for r in seen] == expected
-    assert seen[1].verdict.latency_ms > 0
-    with pytest.raises(ClosedError, match="make a new LatestFrameWorker"):
-        worker.submit(frames[0])
-
-
-def test_worker_error_reaches_the_caller(toy_bundle: Path) -> None:
-    raised = threading.Event()
-
-    def fail(result: StreamAssessment) -> None:
-        raised.set()
-        raise RuntimeError("disk full")
-
-    with OoDMonitor(toy_bundle) as monitor:
-        worker = LatestFrameWorker(monitor.stream(KOfN(), on_result=fail))
-        worker.submit(random_frames(1, 0)[0])
-        assert raised.wait(30)
-        with pytest.raises(RuntimeError, match="disk full"):
-            worker.close()
-
-
-def test_worker_failing_provider_reaches_the_caller(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with OoDMonitor(toy_bundle) as monitor:
-        worker = LatestFrameWorker(monitor.stream(KOfN()))
-        monkeypatch.setattr("onnxruntime.InferenceSession.run", None)
-        worker.submit(random_frames(1, 0)[0])
-        with pytest.raises(ProviderError, match="failed while it ran"):
-            worker.close()
-
-
-def test_worker_waiting_time_counts_towards_the_deadline(toy_bundle: Path) -> None:
-    block, late = threading.Event(), []
-
-    def wait(result: StreamAssessment) -> None:
-        late.append(result)
-        block.wait(0.3)
-
-    with (
-        OoDMonitor(toy_bundle, deadline_ms=200) as monitor,
-        LatestFrameWorker(monitor.stream(KOfN(), on_result=wait)) as worker,
-    ):
-        for i, frame in enumerate(random_frames(2, 0)):
-            worker.submit(frame, camera=str(i))
-    assert late[1].verdict.latency_ms > 200
-    assert late[1].verdict.state is State.LATE
-    assert "the deadline is 200 ms" in late[1].verdict.reason
 
 
 def test_stream_of_any_assessor_raises_and_clears_alarms() -> None:
