@@ -11,6 +11,7 @@ from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import run_once
 from export.errors import TapError, UsageError
 from export.frames.files import FrameFiles
+from export.pipeline.hyper_parameters import known_input_size
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import LayerInfo, resolve_taps
 from lsood_runtime.offline import AS_STATED, PixelRules, printable
@@ -36,7 +37,7 @@ def example_input(
         UsageError: no size is known, or there are no such frames.
         ConversionError: the network cannot run on such an input.
     """
-    size = input_size or checkpoint.hyper_parameters.get("input_size")
+    size = input_size or known_input_size(checkpoint.hyper_parameters)
     if size is None:
         if not frames:
             raise UsageError(

@@ -10,7 +10,9 @@ from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
+from export.pipeline.hyper_parameters import known_input_size, known_triple
 from export.pipeline.network_channels import resolve_network_channels
+from export.pipeline.normalisation_scale import check_scale
 from export.pipeline.options import ExportOptions
 
 
@@ -18,10 +20,10 @@ def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames
     """Choose size, normalisation and crop of the network's input.
 
     Raises:
-        UsageError: the normalisation is not known, or crop, frame and input do not fit together.
+        UsageError: the normalisation is not known or in another unit, or crop, frame and input do not fit together.
     """
     known = checkpoint.hyper_parameters
-    mean, std = options.mean or known.get("mean"), options.std or known.get("std")
+    mean, std = options.mean or known_triple(known, "mean"), options.std or known_triple(known, "std")
     if mean is None or std is None:
         raise UsageError(
             "expected --mean and --std, the checkpoint does not say how its frames were normalised "
@@ -33,7 +35,7 @@ def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames
             f"expected --crop inside frames of {frames.shape[1]}x{frames.shape[0]}, got rows {top} to {top + crop_height}, "
             f"columns {left} to {left + crop_width}: move or shrink it"
         )
-    height, width = options.input_size or known.get("input_size") or (crop_height, crop_width)
+    height, width = options.input_size or known_input_size(known) or (crop_height, crop_width)
     if min(height, width) < 1:
         raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
     if options.resize == "refuse" and (height, width) != (crop_height, crop_width):
@@ -43,9 +45,12 @@ def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames
         )
     try:
         order = resolve_network_channels(options, checkpoint).order
-        return Preprocessing(height, width, mean, std, options.channels, options.crop, order)
+        preprocessing = Preprocessing(height, width, mean, std, options.channels, options.crop, order)
     except ValueError as error:
         raise UsageError(f"{error}: check --mean, --std and --crop") from error
+    if not options.force:
+        check_scale(mean, std)
+    return preprocessing
 
 
 def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float | None, int | None]:

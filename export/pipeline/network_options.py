@@ -99,4 +99,9 @@ class NetworkOptions:
     block_size: int | None = field(
         default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B")
     )
-    force: bool = field(default=False, metadata=flag("accept constants under which many masks drop nothing", _MASKS))
+    force: bool = field(
+        default=False,
+        metadata=flag(
+            "accept constants under which many masks drop nothing, and a mean or deviation far outside [0, 1]", _MASKS
+        ),
+    )
