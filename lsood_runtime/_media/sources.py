@@ -138,7 +138,7 @@ class SourceReader:
     def _video(self, path: Path) -> Iterator[SourceFrame]:
         camera = self._camera_of(path)
         start_ns, step_ns, last_ns = self._next_ns[camera], self._step_ns, 0
-        for i, frame in enumerate(read_video(path, self._channels, self._rules)):
+        for i, frame in enumerate(read_video(path, self._channels, self._rules, self.notes.append)):
             step_ns, last_ns = frame.time_ns - last_ns or step_ns, frame.time_ns
             self._next_ns[camera] = start_ns + last_ns + step_ns
             yield SourceFrame(f"{path}#{i:06d}", camera, start_ns + last_ns, frame.image, frame.fault)

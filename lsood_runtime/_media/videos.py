@@ -2,7 +2,7 @@
 """Read the frames of a video with their own times; PyAV is imported when one is read."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import FrameError, MediaError, missing_extra
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
+from lsood_runtime._media.video_end import VideoEnd
+from lsood_runtime._media.video_packets import VideoPackets
 from lsood_runtime._media.video_pixels import video_pixels
+from lsood_runtime._text.counted import counted
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -45,21 +48,24 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def read_video(path: Path, channels: str, rules: PixelRules = AS_STATED) -> Iterator[VideoFrame]:
+def read_video(
+    path: Path, channels: str, rules: PixelRules = AS_STATED, tell: Callable[[str], None] = lambda _: None
+) -> Iterator[VideoFrame]:
     """Read the frames of a video in the order in which they are shown, turned upright as its container says.
 
     A frame's time is the one that the container gives it, so that a variable rate is kept. A bare stream without times counts
     by its rate; where times begin anew, as in recordings that were joined, they go on from the last. A frame that cannot be
-    decoded, or that the decoder calls damaged, comes with a fault, and the next one follows.
+    decoded, that the decoder calls damaged, or in whose midst the file ends, comes with a fault, and the next one follows.
 
     Args:
         path: a video; of several video streams the largest one is read, as players do.
         channels: ``rgb`` or ``bgr``, the order to give.
         rules: what the video does not say itself.
+        tell: takes that the format does not say whether the last frame is whole.
 
     Raises:
-        MediaError: no video, or one that ends more than a second before its stated length; the message names it. What could
-            be read has come before.
+        MediaError: no video, or one that was cut off, by its format or by more than a second of its stated length; the
+            message names it. What could be read has come before.
     """
     try:
         import av
@@ -73,7 +79,7 @@ def read_video(path: Path, channels: str, rules: PixelRules = AS_STATED) -> Iter
         stream = container.streams.best("video")
         if not isinstance(stream, av.VideoStream):
             raise _unreadable(path, 0, "it has no video stream")
-        yield from _Decoder(av, path, container, stream, channels, rules).frames()
+        yield from _Decoder(av, path, container, stream, channels, rules, tell).frames()
 
 
 class _Decoder:
@@ -87,44 +93,48 @@ class _Decoder:
         stream: "VideoStream",
         channels: str,
         rules: PixelRules,
+        tell: Callable[[str], None],
     ) -> None:
         self._av, self._path, self._container, self._stream = av, path, container, stream
-        self._channels, self._rules = channels, rules
+        self._channels, self._rules, self._tell = channels, rules, tell
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         self._step_ns = round(_NANOSECONDS / (rate if 0 < rate <= _HIGHEST_RATE else _USUAL_RATE))
         self._first_ns: int | None = None
         self._last_ns, self._count, self._late = -self._step_ns, 0, 0
         self._shift_ns = self._older_shift_ns = 0
         self._damaged: list[tuple[int, str]] = []  # times and reasons of packets that did not decode, earliest first
+        self._packets = VideoPackets(path, container, stream)
 
     def frames(self) -> Iterator[VideoFrame]:
         end_ns: int | None = None
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                break
-            except self._av.FFmpegError as error:  # the disk, the network or the structure of the file fails
-                yield from self._late_faults(None)
-                raise _unreadable(self._path, self._count, error.strerror or str(error)) from error
-            if packet.pts is not None and packet.duration:
-                end_ns = max(end_ns or 0, self._nanoseconds(packet.pts + packet.duration))
-            try:
-                decoded = packet.decode()
-            except self._av.FFmpegError as error:
-                self._note_damage(packet, error.strerror or str(error))
-                continue
-            for frame in decoded:
-                shown_ns = None if frame.pts is None else self._nanoseconds(frame.pts)
-                yield from self._late_faults(shown_ns)
-                try:
-                    image, fault = self._upright(frame), ""
-                except FrameError as error:
-                    image, fault = None, str(error)
-                yield self._next(shown_ns, image, fault)
+        try:
+            for packet in self._packets:
+                if packet.pts is not None and packet.duration:
+                    end_ns = max(end_ns or 0, self._nanoseconds(packet.pts + packet.duration))
+                yield from self._frames_of(packet)
+        except self._av.FFmpegError as error:  # the disk, the network or the structure of the file fails
+            yield from self._late_faults(None)
+            raise _unreadable(self._path, self._count, error.strerror or str(error)) from error
         yield from self._late_faults(None)
         self._check_length(end_ns)
+
+    def _frames_of(self, packet: Any) -> Iterator[VideoFrame]:
+        """The frames that are complete with a packet."""
+        try:
+            decoded = packet.decode()
+        except self._av.FFmpegError as error:
+            self._note_damage(packet, error.strerror or str(error))
+            return
+        for frame in decoded:
+            shown_ns = None if frame.pts is None else self._nanoseconds(frame.pts)
+            yield from self._late_faults(shown_ns)
+            try:
+                if self._packets.is_torn(frame, packet):
+                    raise FrameError("the file ends in its midst")
+                image, fault = self._upright(frame), ""
+            except FrameError as error:
+                image, fault = None, str(error)
+            yield self._next(shown_ns, image, fault)
 
     def _next(self, shown_ns: int | None, image: NDArray[np.uint8] | None, fault: str) -> VideoFrame:
         """The next frame, at a time that rises whatever the container says."""
@@ -182,6 +192,13 @@ class _Decoder:
         if stated_ns is not None and stated_ns - reached_ns > _SLACK_NS:
             reason = f"it ends at {reached_ns / 1e9:.1f} s of {stated_ns / 1e9:.1f} s"
             raise _unreadable(self._path, self._count, reason)
+        if self._packets.end in (VideoEnd.CUT, VideoEnd.TORN):
+            raise _unreadable(self._path, self._count, "it ends in the midst of a frame")
+        if self._packets.end is VideoEnd.UNKNOWN:
+            self._tell(
+                f"{self._path}: its format does not say whether it was cut off: of its {counted(self._count, 'frame')} the "
+                "one that was coded last may be half a picture"
+            )
 
     def _stated_ns(self) -> int | None:
         """Length of the video stream as the container states it; None where it states none, or only that of all streams."""

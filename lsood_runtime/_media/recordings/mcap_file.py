@@ -50,6 +50,11 @@ class McapFile(ClosedAtExit):
         if end is not None:
             reach = "it has no end" if end == size else f"it is cut off or damaged at byte {end} of {size}"
             sentences.append(f"cannot read {self._name} to its end: {reach}; `mcap recover` writes a whole one")
+        elif not self._index.is_closed:
+            sentences.append(
+                f"{self._name} lacks its end, the closing magic of MCAP: all its messages are read, the index behind them is "
+                "cut off or damaged; `mcap recover` writes a whole one"
+            )
         if unnamed := self._index.undefined:
             sentences.append(f"cannot read {counted(len(unnamed), 'channel')} of {self._name}: no name is left")
         return "; ".join(sentences)

@@ -39,7 +39,8 @@ class McapIndex:
         used: numbers of the channels that messages were found of, as far as these were looked at.
         chunks: in the order of the file.
         loose: messages outside of chunks.
-        ends_at: the byte at which reading had to stop before the end of the data; None where the file is whole.
+        ends_at: the byte at which reading had to stop before the end of the data; None where all of these are there.
+        is_closed: whether the file ends as it should, behind its data.
     """
 
     schemas: dict[int, Schema] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class McapIndex:
     chunks: list[ChunkIndex] = field(default_factory=list)
     loose: LooseMessages = field(default_factory=LooseMessages)
     ends_at: int | None = None
+    is_closed: bool = True
 
     @property
     def undefined(self) -> set[int]:
@@ -152,6 +154,8 @@ def _index_by_records(file: BinaryIO) -> McapIndex:
         opcode, length = RECORD_HEAD.unpack(head) if len(head) == RECORD_HEAD.size else (0, 0)
         end = position + RECORD_HEAD.size + length
         if opcode in (Opcode.DATA_END, Opcode.FOOTER):
+            file.seek(-len(MAGIC), io.SEEK_END)
+            index.is_closed = end <= size and file.read() == MAGIC
             return index
         if opcode == Opcode.CHUNK and end > size and (inside := _records_of_cut_chunk(file)):
             position += RECORD_HEAD.size + inside

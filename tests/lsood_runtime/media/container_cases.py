@@ -10,6 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._media.videos import read_video
 from tests.lsood_runtime.media.input_cases import InputCase, InputOutcome, MadeInput, Make, are_invalid, are_read
 from tests.lsood_runtime.media.test_videos import turn
 
@@ -87,6 +88,30 @@ def cut_off(folder: Path, rng: np.random.Generator) -> MadeInput:
     return MadeInput(path, tuple(picture.astype(float) for picture in pictures[:kept]))
 
 
+def torn(suffix: str, codec: str, pixels: str, form: str) -> Make:
+    """A video that ends within the data of its fourth frame."""
+
+    def make(folder: Path, rng: np.random.Generator) -> MadeInput:
+        pictures = [rng.integers(0, 256, (*_SIZE, 3), np.uint8) for _ in range(6)]
+        path = write(folder / f"drive{suffix}", pictures, codec, pixels, [40 * i for i in range(6)], form)
+        whole = [frame.image.astype(float) for frame in read_video(path, "rgb") if frame.image is not None]
+        start, size = _positions(path)[3]
+        path.write_bytes(path.read_bytes()[: start + int(rng.integers(size // 2, size - 2))])
+        return MadeInput(path, (*whole[:3], None))
+
+    return make
+
+
+def short(folder: Path, rng: np.random.Generator) -> MadeInput:
+    """A video that lacks a part of its last frame, and states no length in seconds."""
+    pictures = draw(rng, 4)
+    path = write(
+        folder / "drive.y4m", pictures, "wrapped_avframe", "yuv420p", [40 * i for i in range(4)], "yuv4mpegpipe"
+    )
+    path.write_bytes(path.read_bytes()[: -int(rng.integers(1, 1000))])
+    return MadeInput(path, tuple(picture.astype(float) for picture in pictures[:3]), tolerance=10)
+
+
 _read, _invalid = (case(_SECTION) for case in (are_read, are_invalid))
 
 CASES = (
@@ -111,4 +136,19 @@ CASES = (
     _read("a video that its container turns", turned, "upright"),
     _invalid("a frame that does not decode", damaged, "expected a video frame, cannot decode number 2"),
     InputCase(_SECTION, "a video that was cut off", cut_off, InputOutcome.ENDED, "it is cut off, damaged"),
+    InputCase(_SECTION, "`.y4m` that was cut off", short, InputOutcome.ENDED, "it ends in the midst of a frame"),
+    InputCase(
+        _SECTION,
+        "`.mjpeg` that ends within a picture",
+        torn(".mjpeg", "mjpeg", "yuvj420p", "mjpeg"),
+        InputOutcome.TORN,
+        "cannot decode number 3",
+    ),
+    InputCase(
+        _SECTION,
+        "`.h264`, `.h265`, `.mpg`, and a transport stream that ends between two packets",
+        videos(".h264", "libx264", form="h264"),
+        InputOutcome.NOTED,
+        "its format does not say whether it was cut off",
+    ),
 )

@@ -28,6 +28,8 @@ class InputOutcome(Enum):
     READ = "read"
     INVALID = "INVALID"
     ENDED = "ends the source"
+    TORN = "INVALID, and ends the source"
+    NOTED = "read, with a note"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class InputCase:
             InputOutcome.READ: self.text,
             InputOutcome.INVALID: f"INVALID: *{self.text}*",
             InputOutcome.ENDED: f"the source ends there, named: *{self.text}*",
+            InputOutcome.TORN: f"INVALID: *{self.text}*; the source ends there, named",
+            InputOutcome.NOTED: f"read, with a note: *{self.text}*",
         }[self.outcome]
         flags = f"`{' '.join(self.flags)}`" if self.flags else ""
         return f"| {self.given} | {flags} | {happens} |"
@@ -102,9 +106,11 @@ class InputCase:
             else:
                 assert frame.image is not None, frame.fault
                 assert_shows(frame.image, picture, made.tolerance)
-        assert bool(faults) == (self.outcome is InputOutcome.INVALID)
-        assert bool(reader.failures) == (self.outcome is InputOutcome.ENDED)
-        assert all(self.text in reason for reason in (*faults, *reader.failures)), (faults, reader.failures)
+        assert bool(faults) == (self.outcome in (InputOutcome.INVALID, InputOutcome.TORN))
+        assert bool(reader.failures) == (self.outcome in (InputOutcome.ENDED, InputOutcome.TORN))
+        reasons = faults if self.outcome is InputOutcome.TORN else [*faults, *reader.failures]
+        assert all(self.text in reason for reason in reasons), reasons
+        assert self.outcome is not InputOutcome.NOTED or any(self.text in note for note in reader.notes)
 
 
 def are_read(section: str) -> Callable[..., InputCase]:

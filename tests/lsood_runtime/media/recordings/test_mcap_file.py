@@ -3,6 +3,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -90,9 +91,22 @@ def test_mcap_file_cut_anywhere_gives_every_whole_chunk_and_message(
     kept = [shots[i] for i in sorted(whole_chunks | whole_messages)]
     got = replay_bytes(tmp_path_factory.mktemp("mcap"), contents[:cut])
     assert_frames_are(got.frames, by_time(kept))
-    whole = cut >= data_end - _CHECKSUM
+    whole = cut == len(contents)
     assert got.error == "" if whole else "drive.mcap" in got.error
     assert whole or cut < 9 or "`mcap recover`" in got.error
+    assert ("all its messages are read" in got.error) == (data_end - _CHECKSUM <= cut < len(contents))
+
+
+@pytest.mark.parametrize("lacking", [1, 7, 8, 9, 30])
+@pytest.mark.parametrize("build", [{}, {"chunked": False}, {"summary": False, "index": IndexType.NONE}])
+def test_mcap_file_that_lacks_its_last_bytes_gives_all_messages_and_says_so(
+    tmp_path: Path, lacking: int, build: dict[str, Any]
+) -> None:
+    shots = drive(1, 6)
+    contents, _ = mcap_bytes(shots, **build)
+    got = replay_bytes(tmp_path, contents[:-lacking])
+    assert_frames_are(got.frames, by_time(shots))
+    assert "drive.mcap lacks its end, the closing magic of MCAP: all its messages are read" in got.error
 
 
 @settings(max_examples=40, deadline=None)
@@ -178,4 +192,4 @@ def test_mcap_file_whose_only_channel_definition_is_damaged_says_that_messages_a
     damaged[next(iter(chunks)) - 1] ^= 1
     got = replay_bytes(tmp_path, bytes(damaged))
     assert got.frames == []
-    assert "cannot read 1 channels of" in got.error
+    assert "cannot read 1 channel of" in got.error
