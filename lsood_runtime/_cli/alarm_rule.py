@@ -7,6 +7,7 @@ from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._stream.alarm_choice import choose_alarm
 from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
+from lsood_runtime._stream.policies import KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.policy_text import Alarm, AskedRate
 from lsood_runtime._stream.stream import Stream
@@ -14,6 +15,8 @@ from lsood_runtime._text.counted import counted
 
 _FRAMES = 200_000
 _FEWEST_FRAMES, _ANOTHER_RATE = 20, 1.25
+_SOONER, _SOONEST = KOfN(3, 5), KOfN(1, 1)
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,27 @@ def find_alarm_rule(
     except ValueError as error:
         raise BundleError(f"this alarm cannot work with this bundle: {error}") from error
     return AlarmRule(policy, delay, expected, words)
+
+
+def describe_short_drive(stream: Stream, rule: AlarmRule) -> str:
+    """Say which cameras sent too few frames for any alarm, and what decides sooner; empty where all sent enough.
+
+    A rule of seconds is left out: how many frames it takes depends on the camera.
+    """
+    if isinstance(rule.policy, MinimumDuration):
+        return ""
+    counts = {camera: stream.summary(camera).frames for camera in stream.cameras}
+    short = [
+        f"{camera} sent {counted(count, 'frame')}" for camera, count in counts.items() if count < rule.delay_frames
+    ]
+    if not short:
+        return ""
+    more = f" and {counted(len(short) - _NAMED, 'more camera')} too few as well" if len(short) > _NAMED else ""
+    sooner = _SOONER if rule.delay_frames > _SOONER.k else _SOONEST
+    return (
+        f"no alarm was possible: {rule.policy} takes {counted(rule.delay_frames, 'frame')} that are out of distribution, "
+        f"{', '.join(short[:_NAMED])}{more}; a drive this short takes a rule that decides sooner, --alarm {sooner}"
+    )
 
 
 def describe_frame_rates(stream: Stream, rule: AlarmRule) -> list[str]:

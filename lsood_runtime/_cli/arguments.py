@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._cli.idle_flags import Stated
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules
 from lsood_runtime._media.sources import SourceReader
@@ -58,7 +59,12 @@ def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> No
         help="of a recording, or a pattern such as '/camera/*'; repeatable (default: all colour images)",
     )
     parser.add_argument(
-        "--fps", type=positive_number, default=10.0, metavar="RATE", help="images a second, for stamps (default: 10)"
+        "--fps",
+        type=positive_number,
+        action=Stated,
+        default=10.0,
+        metavar="RATE",
+        help="images a second, for stamps (default: 10)",
     )
     parser.add_argument(
         "--strict",
@@ -146,7 +152,12 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         help="the frames with the highest scores, those of a camera a second apart where the drive is long enough",
     )
     parser.add_argument(
-        "--strangest", type=positive_count, default=12, metavar="K", help="number of thumbnails (default: 12)"
+        "--strangest",
+        type=positive_count,
+        action=Stated,
+        default=12,
+        metavar="K",
+        help="number of thumbnails (default: 12)",
     )
     parser.add_argument("--rerun", type=Path, metavar="FILE.rrd", help="a recording for the rerun viewer")
 

@@ -12,6 +12,7 @@ from lsood_runtime._bundle.reader import read_manifest
 from lsood_runtime._cli.arguments import Commands, add_command, add_pixels, add_threads, pixel_rules
 from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._media.sources import SourceReader, find_sources
@@ -46,8 +47,10 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what differs; 1 where a decision differs or, without frames, a field."""
-    if options.files:
-        changes, flips, count, faults = _compare_frames(options)
+    sources = find_sources(options.files)
+    report_idle_flags(options, sources)
+    if sources:
+        changes, flips, count, faults = _compare_frames(options, sources)
     else:
         changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
         flips, count, faults = None, 0, []
@@ -57,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(bool(flips) if flips is not None else bool(changes), bool(faults))
 
 
-def _compare_frames(options: argparse.Namespace) -> tuple[Changes, list[Flip] | None, int, list[str]]:
+def _compare_frames(
+    options: argparse.Namespace, sources: Sequence[str]
+) -> tuple[Changes, list[Flip] | None, int, list[str]]:
     """The fields that differ, the frames that are decided differently, how many were compared, and what was not read."""
     counter, flips, faults, count = FrameCounter(shown=True), list[Flip](), list[str](), 0
     with (
@@ -66,7 +71,7 @@ def _compare_frames(options: argparse.Namespace) -> tuple[Changes, list[Flip] | 
     ):
         changes, contract = compare_manifests(old.manifest, new.manifest), old.manifest.input
         reader = SourceReader(
-            find_sources(options.files),
+            sources,
             contract.channels,
             1.0,
             rules=pixel_rules(options),

@@ -7,6 +7,7 @@ import sys
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._cli.alarm_rule import find_alarm_rule
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, alarm_rule, positive_number
+from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
 from lsood_runtime._cli.manifest_text import describe
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._text.counted import counted
@@ -22,12 +23,18 @@ def add_parser(commands: Commands) -> None:
         "--alarm", type=alarm_rule, metavar="RULE", help=f"print its delay and its false alarms an hour: {FORMS}"
     )
     parser.add_argument(
-        "--fps", type=positive_number, default=30.0, metavar="RATE", help="frames a second for --alarm (default: 30)"
+        "--fps",
+        type=positive_number,
+        action=Stated,
+        default=30.0,
+        metavar="RATE",
+        help="frames a second for --alarm (default: 30)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the manifest, as text or JSON, and the delay and false-alarm rate of an alarm."""
+    report_idle_flags(options)
     sealed = open_bundle(options.bundle, expected_sha256=options.expected_sha256).sealed
     manifest = sealed.manifest
     sys.stdout.write(manifest.to_json() if options.json else describe(sealed))

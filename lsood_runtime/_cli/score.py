@@ -20,6 +20,7 @@ from lsood_runtime._cli.arguments import (
     read_sources,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.run_end import end_code, exit_code, report_outputs, report_unread
 from lsood_runtime._cli.stop_signals import Stopped, StopSignals
@@ -69,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     sources = find_sources(options.files)
     tally, stop = Tally(), None
     with StopSignals() as signals, open_monitor(options) as monitor:
+        report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         reader = read_sources(options, sources, monitor.manifest.input)
         outputs = Outputs(options, sources, monitor, signals)
         try:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_providers, add_trust
+from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
@@ -29,6 +30,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Replay the golden frames and print how far off each score is; 1 where one is too far off."""
+    report_idle_flags(options)
     with OoDMonitor(
         options.bundle,
         providers=options.provider,

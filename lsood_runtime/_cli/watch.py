@@ -7,7 +7,7 @@ import sys
 import time
 
 from lsood_runtime._bundle.records import InputContract
-from lsood_runtime._cli.alarm_rule import AlarmRule, describe_frame_rates, find_alarm_rule
+from lsood_runtime._cli.alarm_rule import AlarmRule, describe_frame_rates, describe_short_drive, find_alarm_rule
 from lsood_runtime._cli.arguments import (
     SOURCES,
     Commands,
@@ -26,6 +26,7 @@ from lsood_runtime._cli.arguments import (
     seconds_or_never,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_outputs, report_stop, report_unread
 from lsood_runtime._cli.silent_cameras import SilentCameras
@@ -79,6 +80,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--max-age",
         type=positive_number,
+        action=Stated,
         default=1.0,
         metavar="SECONDS",
         help="a camera that sends nothing for longer, while others of the recording do, is invalid (default: 1)",
@@ -101,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
     sources = find_sources(options.files)
     stop = None
     with StopSignals() as signals, open_monitor(options) as monitor:
+        report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
         stream = monitor.stream(rule.policy, frozen_after_s=options.frozen_after)
         outputs = Outputs(options, sources, monitor, signals)
@@ -120,7 +123,8 @@ def run(options: argparse.Namespace) -> int:
             stop = error
         provider = monitor.provider
         drifts = [f"{name} {stream.drift(name)}" for name in stream.cameras]
-        oddities = describe_frame_rates(stream, rule)
+        oddities = [short] if (short := describe_short_drive(stream, rule)) else []
+        oddities += describe_frame_rates(stream, rule)
         oddities += [
             f"{name}: {words}" for name in stream.cameras if (words := describe_oddities(stream.summary(name)))
         ]

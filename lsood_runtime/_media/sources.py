@@ -4,6 +4,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from itertools import groupby
 from pathlib import Path
 
@@ -19,9 +20,19 @@ from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.videos import is_video, read_video
 from lsood_runtime._text.counted import counted
 
-DEVICE = re.compile(r"camera:(\d+)")
+_DEVICE = "camera:"
+DEVICE = re.compile(rf"{_DEVICE}\d+")
 CAMERA = "camera"
 _NANOSECONDS = 1e9
+
+
+class SourceKind(Enum):
+    """What frames are read from."""
+
+    IMAGE = "images"
+    VIDEO = "videos"
+    RECORDING = "recordings"
+    CAMERA = "cameras of this machine"
 
 
 def find_sources(sources: Sequence[str]) -> list[str]:
@@ -48,10 +59,18 @@ def _is_source(path: Path) -> bool:
     return is_recording(path) or (path.is_file() and (suffix in IMAGE_SUFFIXES or is_video(path)))
 
 
+def source_kind(source: str) -> SourceKind:
+    """What a source is, by its name; a file of another name is tried as an image."""
+    if DEVICE.fullmatch(source):
+        return SourceKind.CAMERA
+    if is_recording(Path(source)):
+        return SourceKind.RECORDING
+    return SourceKind.VIDEO if is_video(Path(source)) else SourceKind.IMAGE
+
+
 def name_width(source: str) -> int:
     """Length of the longest frame name of a source, as far as it is known before."""
-    many = is_video(Path(source)) or DEVICE.fullmatch(source) or is_recording(Path(source))
-    return len(source) + (len("#000000") if many else 0)
+    return len(source) + (0 if source_kind(source) is SourceKind.IMAGE else len("#000000"))
 
 
 class SourceReader:
@@ -126,14 +145,14 @@ class SourceReader:
             raise MediaError(self.failures[0] + (f" (and {counted(others, 'more source')} failed)" if others else ""))
 
     def _read(self, source: str) -> Iterator[SourceFrame]:
-        device, path = DEVICE.fullmatch(source), Path(source)
-        if device:
-            return read_camera(int(device.group(1)), self._channels, self._on_wait)
-        if is_recording(path):
+        kind, path = source_kind(source), Path(source)
+        if kind is SourceKind.CAMERA:
+            return read_camera(int(source.removeprefix(_DEVICE)), self._channels, self._on_wait)
+        if kind is SourceKind.RECORDING:
             return read_recording(
                 path, self._channels, self._topics, self._rules, size=self._size, tell=self.notes.append
             )
-        return self._video(path) if is_video(path) else self._image(path)
+        return self._video(path) if kind is SourceKind.VIDEO else self._image(path)
 
     def _video(self, path: Path) -> Iterator[SourceFrame]:
         camera = self._camera_of(path)
@@ -166,4 +185,4 @@ class SourceReader:
 
 def _is_of_folder(source: str) -> bool:
     """Whether a source is an image or a video, whose folder is its drive."""
-    return not DEVICE.fullmatch(source) and not is_recording(Path(source))
+    return source_kind(source) in (SourceKind.IMAGE, SourceKind.VIDEO)

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pyarrow.parquet
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mcap.reader import make_reader
 from PIL import Image
 
@@ -335,6 +337,35 @@ def test_watch_names_a_frame_rate_that_the_false_alarms_are_not_stated_for(
     assert (
         "/rear: 30 frames/s came, the alarm and its false alarms are for 10: pass --fps 30" in capsys.readouterr().err
     ) == named
+
+
+@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    counts=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    rule=st.sampled_from([None, "1of1", "2of3", "5of7", "7of20", "duration:9", "hysteresis:0.01:0.2"]),
+)
+def test_watch_of_a_drive_too_short_for_its_rule_says_so(
+    toy_bundle: Path, tmp_path: Path, counts: list[int], rule: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [
+        (f"/camera{number}", 10**9 + i * 10**8, 10**9 + i * 10**8, frame)
+        for number, count in enumerate(counts)
+        for i, frame in enumerate(random_frames(count, 3))
+    ]
+    folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    path = write_recording(folder, "mcap file", sorted(records, key=lambda record: record[1]))
+    run(["watch", str(toy_bundle), str(path), *(["--alarm", rule] if rule else [])])
+    err = capsys.readouterr().err
+    stated = re.search(r"alarm (\d+)of\d+", err)
+    needed = int(stated[1]) if stated else 0
+    sentences = [line for line in err.splitlines() if line.startswith("no alarm was possible: ")]
+    short = [f"/camera{number} sent {count} frame" for number, count in enumerate(counts) if count < needed]
+    assert bool(sentences) == bool(short)
+    for camera in range(len(counts)):
+        named = f"/camera{camera} sent {counts[camera]} frame"
+        assert (named in "".join(sentences)) == (named in short)
+    assert not short or sentences[0].endswith(f"--alarm {'3of5' if needed > 3 else '1of1'}")
 
 
 def test_watch_frozen_camera_is_invalid_by_time_unless_switched_off(

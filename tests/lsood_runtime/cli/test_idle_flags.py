@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A flag that does nothing is never ignored in silence: every flag of every command, over every kind of source."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lsood_runtime._cli.idle_flags import idle_flags
+from lsood_runtime._cli.main import build_parser, run
+from tests.lsood_runtime.cli.test_run_ends import write_drive
+
+VALUES = {"--topic": "/a", "--fps": "5", "--bits": "12", "--encoding": "bgr8", "--yuv": "bt709", "--max-age": "3"}
+OTHERS = {"--strangest": "3"}
+SOURCES = {"image": "a.png", "unknown": "a.xyz", "video": "a.mp4", "recording": "a.mcap", "camera": "camera:0"}
+ACTS = {
+    "--topic": {"recording"},
+    "--fps": {"image", "unknown"},
+    "--bits": {"image", "unknown", "recording"},
+    "--encoding": {"recording"},
+    "--yuv": {"video", "recording"},
+    "--grey": {"image", "unknown", "video", "recording"},
+    "--max-age": {"recording", "camera"},
+}
+ALWAYS = {
+    *(
+        "--help",
+        "--json",
+        "--csv",
+        "--strict",
+        "--out",
+        "--timeline",
+        "--thumbnails",
+        "--rerun",
+        "--provider",
+        "--threads",
+    ),
+    *("--operating-point", "--deadline-ms", "--alarm", "--frozen-after", "--expected-sha256"),
+}
+WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts"}
+
+
+def flags_of(command: str) -> Iterator[str]:
+    (commands,) = (each for each in build_parser()._actions if isinstance(each, argparse._SubParsersAction))
+    for action in commands.choices[command]._actions:
+        yield from (flag for flag in action.option_strings if flag.startswith("--"))
+
+
+def idle(*words: str, sources: tuple[str, ...] = (), part_count: int | None = 2) -> list[str]:
+    return [flag for flag, _ in idle_flags(build_parser().parse_args(words), sources, part_count=part_count)]
+
+
+@pytest.mark.parametrize("command", ["score", "watch", "diff", "inspect", "selftest"])
+def test_commands_have_no_flag_whose_use_is_not_looked_at(command: str) -> None:
+    assert set(flags_of(command)) <= ALWAYS | WITH_OTHERS | ACTS.keys()
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in SOURCES.values():
+        Path(name).touch()
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [(command, flag) for command in ("score", "watch", "diff") for flag in flags_of(command) if flag in ACTS],
+)
+def test_flag_about_other_sources_is_idle(command: str, kind: str, flag: str) -> None:
+    places = ["old", "new"] if command == "diff" else ["bundle"]
+    words = [command, *places, SOURCES[kind], flag, *([VALUES[flag]] if flag in VALUES else [])]
+    alarm_rate = command == "watch" and flag == "--fps"  # the alarm is chosen for it
+    assert idle(*words, sources=(SOURCES[kind],)) == ([] if kind in ACTS[flag] or alarm_rate else [flag])
+    assert idle(*words, sources=tuple(SOURCES.values())) == [], "one that it is about is enough"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("score b a.png --strangest 12", ["--strangest"]),
+        ("score b a.png --strangest 3 --thumbnails t.png", []),
+        ("score b a.png --allow-fallback", ["--allow-fallback"]),
+        ("score b a.png --allow-fallback --provider cuda", []),
+        ("selftest b --allow-fallback", ["--allow-fallback"]),
+        ("watch b a.png --parts", ["--parts"]),
+        ("watch b a.png --parts --json", []),
+        ("score b a.png --parts", []),
+        ("watch b a.mcap --fps 5 --alarm 1/h@30", ["--fps"]),
+        ("watch b a.png --fps 5 --alarm 1/h@30", []),
+        ("inspect b --fps 30", ["--fps"]),
+        ("inspect b --fps 30 --alarm 3of5", []),
+        ("inspect b --fps 30 --alarm 2/h@10", ["--fps"]),
+        ("inspect b", []),
+        ("diff a b --grey --bits 12 --threads 2", ["--grey", "--bits", "--threads"]),
+        ("diff a b", []),
+        ("score b a.png", []),
+    ],
+)
+def test_flag_without_what_it_goes_with_is_idle(words: str, found: list[str]) -> None:
+    sources = tuple(word for word in words.split() if word.startswith("a."))
+    assert idle(*words.split(), sources=sources) == found
+
+
+def test_parts_of_a_score_without_parts_are_idle() -> None:
+    assert idle("score", "b", "a.png", "--parts", sources=("a.png",), part_count=0) == ["--parts"]
+
+
+@pytest.mark.parametrize("command", ["score", "watch"])
+def test_run_says_in_one_line_what_an_idle_flag_is_for(
+    toy_bundle: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drive = write_drive(tmp_path / "drive", 1)
+    run([command, str(toy_bundle), str(drive), "--topic", "/front", "--yuv", "bt709"])
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("lsood: note: ")]
+    assert notes == [
+        "lsood: note: --topic does nothing here: it is for recordings, the sources have none",
+        "lsood: note: --yuv does nothing here: it is for videos and recordings, the sources have none",
+    ]
