@@ -32,7 +32,7 @@ from skl2onnx.algebra.onnx_ops import (
 from skl2onnx.proto import onnx_proto
 
 from export.detectors.compressed_density import CompressedDensity
-from export.detectors.onnx_operators import COLUMN, scalar, squared_norm
+from export.detectors.onnx_operators import COLUMN, bytes_constant, scalar, squared_norm
 
 _DOUBLE, _SINGLE = onnx_proto.TensorProto.DOUBLE, onnx_proto.TensorProto.FLOAT
 _LAST = np.array([2], np.int64)
@@ -50,14 +50,15 @@ def density_operators(density: CompressedDensity, rows: OnnxOperator, opset: int
         opset: of the operators.
     """
     variance, layout = density.bandwidth**2, density.layout
+    codes = bytes_constant(density.codes.T, opset)
     centred = OnnxSub(rows, density.mean[None], op_version=opset)
     along = OnnxMul(_along(density, centred, opset), scalar(1 / variance), op_version=opset)
     offsets = density.offsets
     coarse = OnnxMul(_columns(along, 0, layout.coarse, COLUMN, opset), layout.coarse_steps[None], op_version=opset)
-    terms = OnnxAdd(_coarse_products(density, coarse, opset), offsets[None].astype(np.float32), op_version=opset)
+    terms = OnnxAdd(_coarse_products(density, codes, coarse, opset), offsets[None].astype(np.float32), op_version=opset)
     largest = OnnxTopK(terms, np.array([density.candidates], np.int64), axis=1, op_version=opset)
     places = largest[1]
-    decoded = _decoded(density, places, opset)
+    decoded = _decoded(density, codes, places, opset)
     weighted = OnnxMul(along, layout.steps[None], op_version=opset)
     products = OnnxMatMul(decoded, OnnxUnsqueeze(weighted, _LAST, op_version=opset), op_version=opset)
     fine = OnnxAdd(
@@ -79,16 +80,16 @@ def density_operators(density: CompressedDensity, rows: OnnxOperator, opset: int
 def _along(density: CompressedDensity, centred: OnnxOperator, opset: int) -> OnnxOperator:
     """Products ``(B, r)`` float64 with the directions; each number of a row takes three bytes."""
     digits, unit = _digits(centred, 3, opset)
-    products = _byte_products(digits, np.ascontiguousarray(density.directions.T), _DOUBLE, opset)
+    products = _byte_products(digits, bytes_constant(density.directions.T, opset), _DOUBLE, opset)
     places = np.array([256.0**2, 256.0, 1.0]).reshape(1, 3, 1)
     sums = OnnxReduceSum(OnnxMul(products, places, op_version=opset), COLUMN, keepdims=0, op_version=opset)
     return OnnxMul(OnnxMul(sums, density.units[None], op_version=opset), unit, op_version=opset)
 
 
-def _coarse_products(density: CompressedDensity, scaled: OnnxOperator, opset: int) -> OnnxOperator:
+def _coarse_products(density: CompressedDensity, codes: OnnxOperator, scaled: OnnxOperator, opset: int) -> OnnxOperator:
     """Products ``(B, M)`` float32 of ``(B, c)`` numbers with the coarse bytes; each number takes two bytes."""
     digits, unit = _digits(scaled, 2, opset)
-    products = _byte_products(digits, np.ascontiguousarray(density.codes.T), _SINGLE, opset)
+    products = _byte_products(digits, codes, _SINGLE, opset)
     unit = OnnxCast(OnnxMin(unit, scalar(_LARGEST_UNIT), op_version=opset), to=_SINGLE, op_version=opset)
     places = OnnxMul(
         OnnxUnsqueeze(unit, COLUMN, op_version=opset),
@@ -115,7 +116,7 @@ def _digits(rows: OnnxOperator, count: int, opset: int) -> tuple[OnnxOperator, O
     return OnnxConcat(*bytes_, axis=1, op_version=opset), unit
 
 
-def _byte_products(digits: OnnxOperator, codes: NDArray[np.int8], kind: int, opset: int) -> OnnxOperator:
+def _byte_products(digits: OnnxOperator, codes: OnnxOperator, kind: int, opset: int) -> OnnxOperator:
     """Exact products of bytes, ``(B, n, c)`` with ``(c, M)``."""
     query = OnnxCast(
         OnnxAdd(digits, scalar(_ZERO), op_version=opset), to=onnx_proto.TensorProto.UINT8, op_version=opset
@@ -125,18 +126,18 @@ def _byte_products(digits: OnnxOperator, codes: NDArray[np.int8], kind: int, ops
     )
 
 
-def _decoded(density: CompressedDensity, places: OnnxOperator, opset: int) -> OnnxOperator:
+def _decoded(density: CompressedDensity, codes: OnnxOperator, places: OnnxOperator, opset: int) -> OnnxOperator:
     """Codes ``(B, K, r)`` float64 of some points, in steps."""
     layout = density.layout
     double, coarse = layout.count(16), layout.coarse
-    codes = np.ascontiguousarray(density.codes.T)
     parts = []
     if coarse:
         first = OnnxTranspose(OnnxGather(codes, places, axis=1, op_version=opset), perm=[1, 2, 0], op_version=opset)
         parts.append(OnnxCast(first, to=_DOUBLE, op_version=opset))
     fine = None
     if density.fine.shape[1]:
-        fine = OnnxCast(OnnxGather(density.fine, places, axis=0, op_version=opset), to=_DOUBLE, op_version=opset)
+        fine = OnnxGather(bytes_constant(density.fine, opset), places, axis=0, op_version=opset)
+        fine = OnnxCast(fine, to=_DOUBLE, op_version=opset)
     if double and fine is not None:
         scales = np.where(np.arange(coarse) < double, 256.0, 1.0)
         high = OnnxMul(parts.pop(), scales[None, None], op_version=opset)

@@ -8,10 +8,12 @@ differences. The mean of the points is subtracted first: far from the origin the
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import numpy_helper
 from skl2onnx.algebra.onnx_operator import OnnxOperator
 from skl2onnx.algebra.onnx_ops import (
     OnnxAdd,
     OnnxCast,
+    OnnxConstant,
     OnnxExp,
     OnnxLog,
     OnnxMatMul,
@@ -32,6 +34,11 @@ COLUMN = np.array([1], np.int64)
 def scalar(value: float) -> NDArray[np.float64]:
     """A constant number."""
     return np.array([value], np.float64)
+
+
+def bytes_constant(values: NDArray[np.int8] | NDArray[np.uint8], opset: int) -> OnnxOperator:
+    """A constant of many bytes, as a node: an array would pass through skl2onnx as Python numbers, ten bytes for each."""
+    return OnnxConstant(value=numpy_helper.from_array(np.ascontiguousarray(values)), op_version=opset)
 
 
 def squared_norm(rows: OnnxOperator, opset: int) -> OnnxOperator:

@@ -112,10 +112,18 @@ def _log_density(pipeline: Pipeline, columns: int, prefix: str, rows: str) -> Mo
         final_types=[("log_density", DoubleTensorType([None, 1]))],
         target_opset={"": OPSET, "ai.onnx.ml": 1},
     )
-    for tensor in model.graph.initializer:
-        if tensor.int32_data:  # skl2onnx writes up to ten bytes for each byte of an int8 tensor
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+    _move_constants(model)
     return onnx.compose.add_prefix(model, prefix)
+
+
+def _move_constants(model: ModelProto) -> None:
+    """Turn nodes that are constants into stored constants, in place: only these can lie in a file beside the graph."""
+    nodes = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
+    for node in nodes:
+        tensor = model.graph.initializer.add()
+        tensor.CopyFrom(node.attribute[0].t)
+        (tensor.name,) = node.output
+        model.graph.node.remove(node)
 
 
 def inputs_of(keys: Sequence[FeatureKey]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def peak_of(bundle: Path, features: Path, out: Path, detector: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("detector", ["fused", "mahalanobis"])
+@pytest.mark.parametrize("detector", ["fused", "mahalanobis", "kde"])
 def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
     bundle: Path, tmp_path: Path, detector: str
 ) -> None:
@@ -67,6 +67,49 @@ def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
         for count in (1_000, 10_000)
     ]
     assert peaks[1] <= 1.05 * peaks[0]
+
+
+_TELLS_THE_GRAPHS_PEAK = """
+import pathlib, sys
+import numpy as np
+from sklearn.pipeline import Pipeline
+from export.detectors.compressed_density import CompressedDensity, Rounding
+from export.detectors.density_codes import CodeLayout
+from export.detectors.fitted import OnePart, Part
+from export.detectors.kernel_density import KernelDensityDetector
+from export.features.key import FeatureKey
+from export.graphs.detector import features_graph
+
+def peak():
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+points, rng = int(sys.argv[1]), np.random.default_rng(0)
+layout = CodeLayout(np.repeat([16, 8, 4, 2, 1], [4, 80, 60, 40, 40]), np.ones(224))
+codes = rng.integers(-127, 128, (points, layout.coarse)).astype(np.int8)
+fine = rng.integers(0, 256, (points, layout.spans()[-1][2].stop)).astype(np.uint8)
+directions = rng.integers(-127, 128, (224, 512)).astype(np.int8)
+detector = KernelDensityDetector(1.0)
+detector.compressed_ = CompressedDensity(
+    1.0, np.zeros(512), directions, np.ones(224), layout, codes, fine,
+    np.ones(points, np.float32), np.ones(points, np.float32), Rounding(1, 1, 1, 1),
+)
+detector.n_features_in_, detector.bandwidth_ = 512, 1.0
+part = Part("density", (FeatureKey.entropy(),), "kde", Pipeline([("detector", detector)]))
+before = peak()
+graph = features_graph(OnePart(part), {"latent_samples": (16, 512)})
+print(1024 * (peak() - before), graph.ByteSize())
+"""
+
+
+def test_features_graph_of_a_compressed_density_takes_the_memory_of_few_copies() -> None:
+    """skl2onnx alone makes a Python number of each byte: thirty times as much."""
+    command = [sys.executable, "-c", _TELLS_THE_GRAPHS_PEAK, "100000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    taken, size = map(int, done.stdout.split())
+    assert size > 12e6
+    assert taken < 8 * size
 
 
 @pytest.mark.slow
