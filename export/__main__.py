@@ -4,9 +4,11 @@
 import difflib
 import importlib
 import sys
+from typing import NoReturn
 
 _COMMANDS = ("calibrate", "evaluate", "search")
 _HELP = "python -m export --help"
+_INSTALL = "install what is missing, pip install 'lsood-runtime[cpu,export]'"
 
 
 def main() -> None:
@@ -15,15 +17,29 @@ def main() -> None:
     Each command is imported when it is called, since a recalibration needs no torch.
     """
     words = sys.argv[1:]
-    if not words or words[0].startswith("-"):
-        sys.exit(importlib.import_module("export.cli.export").main(words))
-    if words[0] in _COMMANDS:
-        sys.exit(importlib.import_module(f"export.cli.{words[0]}").main(words[1:]))
-    print(
-        f"export: error: expected flags or a command ({', '.join(_COMMANDS)}), got {words[0]}: {_remedy(*words)}",
-        file=sys.stderr,
-    )
-    sys.exit(2)
+    try:
+        if not words or words[0].startswith("-"):
+            sys.exit(importlib.import_module("export.cli.export").main(words))
+        if words[0] in _COMMANDS:
+            sys.exit(importlib.import_module(f"export.cli.{words[0]}").main(words[1:]))
+    except KeyboardInterrupt:  # while packages are imported; the commands end on one themselves
+        _end("interrupted; nothing is half written", 130)
+    except ImportError as error:
+        if isinstance(_first_cause(error), KeyboardInterrupt):  # in a package that is no Python code
+            _end("interrupted; nothing is half written", 130)
+        words_of_it = " ".join(str(error).split())
+        _end(f"error: {words_of_it}" + ("" if "pip install" in words_of_it else f": {_INSTALL}"), 2)
+    _end(f"error: expected flags or a command ({', '.join(_COMMANDS)}), got {words[0]}: {_remedy(*words)}", 2)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    cause = error.__cause__ or error.__context__
+    return error if cause is None else _first_cause(cause)
+
+
+def _end(words: str, code: int) -> NoReturn:
+    print(f"export: {words}", file=sys.stderr)
+    sys.exit(code)
 
 
 def _remedy(word: str, *others: str) -> str:

@@ -3,8 +3,12 @@
 
 import os as _os
 
+from lsood_runtime import _command_start as _command_start  # first, since what follows may fail
+
 # ONNX Runtime reads this while it is imported, so it comes before every other import; a value of the user's own is kept.
 _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import numpy as _numpy  # before ONNX Runtime, whose own import of it hides what went wrong
 
 try:
     import onnxruntime as _onnxruntime
@@ -46,7 +50,7 @@ from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._version import __version__
 
-del _onnxruntime, _os
+del _numpy, _onnxruntime, _os
 
 __all__ = [
     "SCHEMA",
