@@ -12,7 +12,7 @@ frames                 :func:`read_frames`, :func:`read_image`, :func:`image_siz
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`, :func:`objection`
 sessions               :func:`session_options`: set up as the monitor's own
-text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`finite_or_none`,
+text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
                        :func:`parse_json`, :class:`CsvTable`
 =====================  ==============================================================================================
 """
@@ -54,7 +54,7 @@ from lsood_runtime._media.file_order import natural_key, natural_order
 from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files, visible
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
-from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
+from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
 from lsood_runtime._text.printable import printable
@@ -94,6 +94,7 @@ __all__ = [
     "find_files",
     "finite_or_none",
     "image_size",
+    "in_flags",
     "natural_key",
     "natural_order",
     "new_drives_sentence",

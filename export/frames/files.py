@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from lsood_runtime import MediaError
-from lsood_runtime.offline import AS_STATED, IMAGE_SUFFIXES, PixelRules, find_files, image_size, read_image
+from lsood_runtime.offline import AS_STATED, IMAGE_SUFFIXES, PixelRules, find_files, image_size, in_flags, read_image
 
 
 def read_frame(path: Path, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
@@ -21,7 +21,7 @@ def read_frame(path: Path, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
     try:
         return read_image(path, rules)
     except MediaError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(in_flags(str(error))) from error
 
 
 class FrameFiles:
@@ -46,7 +46,7 @@ class FrameFiles:
         try:
             self.paths = find_files(sources, _is_image, kinds)
         except MediaError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(in_flags(str(error))) from error
         if not self.paths:
             raise UsageError("expected one or more folders of frames or images, got none: name one")
         self.shape = self.read(0).shape
@@ -67,7 +67,7 @@ class FrameFiles:
         try:
             rows, columns = image_size(self.paths[index])  # of the header: a huge image is refused before it is decoded
         except MediaError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(in_flags(str(error))) from error
         if (rows, columns) != self.shape[:2]:
             raise UsageError(
                 f"expected frames of one size, {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "

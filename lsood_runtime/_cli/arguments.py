@@ -11,7 +11,7 @@ from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._cli.idle_flags import Stated
 from lsood_runtime._media.encodings import named_encodings
-from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules
+from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
 from lsood_runtime._media.sources import SourceReader
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import Alarm, parse_alarm
@@ -126,6 +126,7 @@ def read_sources(
         size=(contract.frame_height, contract.frame_width),
         strict=options.strict,
         on_wait=on_wait,
+        word=in_flags,
     )
 
 

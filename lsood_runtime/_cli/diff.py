@@ -15,6 +15,7 @@ from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
 from lsood_runtime._exceptions import FrameError
+from lsood_runtime._media.pixel_rules import in_flags
 from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.counted import counted
@@ -76,6 +77,7 @@ def _compare_frames(
             1.0,
             rules=pixel_rules(options),
             size=(contract.frame_height, contract.frame_width),
+            word=in_flags,
         )
         for source in reader:
             if source.image is None:

@@ -24,11 +24,11 @@ def eight_bits(values: NDArray[np.uint16], bits: int | None) -> NDArray[np.uint8
     """
     if bits is None:
         raise FrameError(
-            "expected 8 bits a value, got 16: state how many a value uses with --bits, 12 for a sensor of 12 bits or 16 "
-            "where white is 65535"
+            "expected 8 bits a value, got 16: state how many a value uses with PixelRules(bits=...), 12 for a sensor of 12 bits "
+            "or 16 where white is 65535"
         )
     highest = 2**bits - 1
     if bits < _WHOLE and (most := int(values.max(initial=0))) > highest:
-        raise FrameError(f"expected values of {bits} bits, up to {highest}, got {most}: check --bits")
+        raise FrameError(f"expected values of {bits} bits, up to {highest}, got {most}: check PixelRules(bits=...)")
     scaled: NDArray[np.uint32] = (values.astype(np.uint32) * 510 + highest) // (2 * highest)
     return scaled.astype(np.uint8)

@@ -101,7 +101,7 @@ def find_encoding(name: str, choices: Sequence[str] = ()) -> PixelEncoding:
         if choice.lower() in fitting:
             return ENCODINGS[choice.lower()]
     raise FrameError(
-        f"expected an encoding that names its channels, got {name}: state what it holds with --encoding, "
+        f"expected an encoding that names its channels, got {name}: state what it holds with PixelRules(encodings=...), "
         f"{' or '.join(fitting)}"
     )
 

@@ -86,7 +86,7 @@ def _decode(file: BinaryIO, rules: PixelRules, size: tuple[int, int] | None, pat
         _check_single(image, file)
         mosaic = pattern if grey and bits == 8 else ""
         if grey and not rules.grey and not mosaic:
-            raise FrameError("expected a colour image, got a grey one: accept grey images with --grey")
+            raise FrameError("expected a colour image, got a grey one: accept grey images with PixelRules(grey=True)")
         if bits > 16 or image.mode == "F":
             raise FrameError(f"expected 8 or 16 bits a value, got {bits}: convert the image to 8 bits")
         if bits == 16:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user states about pixels where a file or a message does not: their order, depth, colour space, and grey."""
 
+import re
 from dataclasses import dataclass
 
 from lsood_runtime._arguments import check_count, check_flag, shown
@@ -49,3 +50,22 @@ class PixelRules:
 
 AS_STATED = PixelRules()
 """Nothing is added to what files and messages say."""
+
+_FLAGS = {"grey": "--grey", "bits": "--bits", "encodings": "--encoding", "yuv": "--yuv"}
+_STATED = re.compile(rf"PixelRules\(({'|'.join(_FLAGS)})=([^()]*)\)")
+_ANY = ("True", "...")
+
+
+def in_flags(message: str) -> str:
+    """A message of this package with its arguments written as the flags of the commands.
+
+    Example:
+        >>> in_flags("accept grey images with PixelRules(grey=True)")
+        'accept grey images with --grey'
+    """
+    return _STATED.sub(_flag, message)
+
+
+def _flag(stated: re.Match[str]) -> str:
+    name, value = stated.groups()
+    return _FLAGS[name] + ("" if value in _ANY else f" {value.strip(chr(39))}")

@@ -92,7 +92,7 @@ def _packed(
         values = demosaic(values, known.order)
     elif known.layout is PixelLayout.GREY:
         if not rules.grey:
-            raise FrameError(f"expected a colour image, got {encoding}: accept grey images with --grey")
+            raise FrameError(f"expected a colour image, got {encoding}: accept grey images with PixelRules(grey=True)")
         values = np.repeat(values[..., None], 3, axis=-1)
     else:
         colours = values.reshape(len(rows), width, known.samples)

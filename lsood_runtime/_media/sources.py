@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read camera frames from any source: images, videos, recorded drives, a camera."""
 
+import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +91,7 @@ class SourceReader:
         size: rows and columns of a frame: images that state another size are refused before they are decoded. None for any.
         strict: raise the first fault or failure in place of going on.
         on_wait: called about once a second while a camera of this machine sends nothing.
+        word: puts what is said of a frame or a source into the words of whoever asked for them.
 
     Attributes:
         strict: as it was given.
@@ -109,9 +111,10 @@ class SourceReader:
         size: tuple[int, int] | None = None,
         strict: bool = False,
         on_wait: Callable[[], None] = lambda: None,
+        word: Callable[[str], str] = str,
     ) -> None:
         self._sources, self._channels, self._topics, self.strict = sources, channels, topics, strict
-        self._on_wait = on_wait
+        self._on_wait, self._word = on_wait, word
         self._step_ns = round(_NANOSECONDS / images_per_second)
         self._next_ns: defaultdict[str, int] = defaultdict(int)
         folders = {str(Path(source).parent) for source in sources if _is_of_folder(source)}
@@ -134,12 +137,12 @@ class SourceReader:
                 for frame in self._read(source):
                     if frame.fault and self.strict:
                         raise MediaError(frame.fault)
-                    yield frame
+                    yield dataclasses.replace(frame, fault=self._word(frame.fault)) if frame.fault else frame
                     empty = False
             except MediaError as error:
                 if self.strict:
-                    raise
-                self.failures.append(str(error))
+                    raise type(error)(self._word(str(error))) from error
+                self.failures.append(self._word(str(error)))
         if empty and self.failures:
             others = len(self.failures) - 1
             raise MediaError(self.failures[0] + (f" (and {counted(others, 'more source')} failed)" if others else ""))

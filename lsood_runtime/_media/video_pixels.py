@@ -33,7 +33,7 @@ def video_pixels(frame: "VideoFrame", channels: str, rules: PixelRules = AS_STAT
         FrameError: a grey frame, which the rules do not accept.
     """
     if frame.format.name.startswith(_GREY_FORMATS) and not rules.grey:
-        raise FrameError("expected a colour image, got a grey one: accept grey images with --grey")
+        raise FrameError("expected a colour image, got a grey one: accept grey images with PixelRules(grey=True)")
     return np.asarray(frame.to_ndarray(format=f"{channels}24", **_stated_space(frame, rules)), np.uint8)
 
 

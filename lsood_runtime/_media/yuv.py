@@ -79,7 +79,8 @@ def yuv_to_rgb(luma: NDArray[np.uint8], chroma: NDArray[np.uint8], space: str | 
         if below > _SHARE_BELOW_BLACK:
             raise FrameError(
                 f"expected YUV of limited range (luma 16 to 235), got {100 * below:.0f} % of the pixels below "
-                f"{_BELOW_BLACK}: state its range with --yuv bt601-full or bt709-full, or with --yuv bt601"
+                f"{_BELOW_BLACK}: state its range with PixelRules(yuv='bt601-full') or bt709-full, or with "
+                "PixelRules(yuv='bt601')"
             )
     luma_part, chroma_parts = _tables(space or "bt601")
     height, width = luma.shape

@@ -94,7 +94,7 @@ def test_ros_node_of_images_publishes_each_answer_and_a_diagnostic(start: Any, t
     assert (values["alarm"], values["stamp_ns"], values["camera"]) == ("true", str(103 * 10**9 + 5), "front")
     assert values["state"] == "out_of_distribution"
     assert statuses(node)[3].message.startswith("alarm: ")
-    assert "accept grey images with --grey" in statuses(node)[4].message
+    assert "accept grey images with PixelRules(grey=True)" in statuses(node)[4].message
     assert len(node.logger.errors) == 1
 
 

@@ -54,7 +54,8 @@ def read_recording(
         raise MediaError("; ".join(reading.failures))
     if not reading.count:
         raise MediaError(
-            f"expected images in {name}, its topics of images have none that are to be read: check --topic"
+            f"expected images in {name}, its topics of images have none that are to be read: check the topics that were "
+            "asked for"
         )
 
 

@@ -90,7 +90,7 @@ def _decoder(topic: RecordedTopic, name: str) -> ImageDecoder:
 def _nothing(pattern: str, known: Sequence[RecordedTopic], images: Sequence[RecordedTopic], name: str) -> str:
     other = _fitting(known, [pattern])
     there = f"{_listing(other)} has none" if other else f"it has them on {_listing(images)}"
-    return f"expected images on {pattern} in {name}, {there}: check --topic and the recording"
+    return f"expected images on {pattern} in {name}, {there}: check the topics that were asked for, and the recording"
 
 
 def _listing(topics: Sequence[RecordedTopic], most: int = 8) -> str:

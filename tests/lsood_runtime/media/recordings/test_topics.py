@@ -129,7 +129,10 @@ def test_topics_by_name_and_pattern_give_those_that_fit(
             "expected images on /left in {path}, it has them on /camera0/image_raw (sensor_msgs/msg/Image), /camera1",
         ),
         ("/CAMERA0/*", "expected images on /CAMERA0/* in"),
-        ("/log", "expected images on /log in {path}, /log (foxglove.Log) has none: check --topic"),
+        (
+            "/log",
+            "expected images on /log in {path}, /log (foxglove.Log) has none: check the topics that were asked for",
+        ),
     ],
 )
 def test_topics_that_nothing_fits_are_named_with_what_there_is(tmp_path: Path, pattern: str, words: str) -> None:
