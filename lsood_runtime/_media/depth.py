@@ -24,8 +24,8 @@ def eight_bits(values: NDArray[np.uint16], bits: int | None) -> NDArray[np.uint8
     """
     if bits is None:
         raise FrameError(
-            "expected 8 bits a value, got 16: state how many a value uses with PixelRules(bits=...), 12 for a sensor of 12 bits "
-            "or 16 where white is 65535"
+            "expected 8 bits a value, got 16: state how many a value uses with PixelRules(bits=...), 12 for a sensor of 12 "
+            "bits or 16 where white is 65535"
         )
     highest = 2**bits - 1
     if bits < _WHOLE and (most := int(values.max(initial=0))) > highest:
