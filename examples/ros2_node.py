@@ -14,10 +14,14 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/segmentation                  sensor_msgs/Image of class numbers (mono8), while somebody listens
     ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
 
-Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` (0 for none), `alarm` (3of5), `max_age_s`
-after which a camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not say themselves:
-`encodings`, `grey`, `bits`, `yuv`. Older images are dropped while one is scored. Needs rclpy, std_msgs, sensor_msgs,
-diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and lsood-runtime[cpu,media] or [gpu,media].
+Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` (0 for none), `max_age_s` after which a
+camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not say themselves: `encodings`,
+`grey`, `bits`, `yuv`. `alarm` is `1/h` unless it is set: the rule that the bundle's calibration gives for one false alarm an
+hour of a camera with `frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, such as
+`3of5`. Older images are dropped while one is scored.
+
+Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
+lsood-runtime[cpu,media] or [gpu,media].
 """
 
 import array
@@ -43,6 +47,11 @@ def text_of(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def alarm_text(alarm: str, frames_per_second: float) -> str:
+    """An alarm as :meth:`OoDMonitor.stream` takes it: a rate of false alarms such as 1/h with the camera's frame rate."""
+    return f"{alarm}@{frames_per_second:g}" if alarm.endswith("/h") else alarm
 
 
 def make_node() -> Any:
@@ -75,7 +84,8 @@ def make_node() -> Any:
                 operating_point=self._parameter("operating_point", "") or None,
                 deadline_ms=self._parameter("deadline_ms", 0.0) or None,
             )
-            self.stream = self.monitor.stream(self._parameter("alarm", "3of5"))
+            asked, rate = self._parameter("alarm", "1/h"), self._parameter("frames_per_second", 10.0)
+            self.stream = self.monitor.stream(alarm_text(asked, rate))
             self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
             self._numbers = {
                 name: self.create_publisher(Float64Stamped, f"~/{name}", 1) for name in ("score", "p_value")
@@ -94,7 +104,9 @@ def make_node() -> Any:
             kind, topic = (CompressedImage, "image/compressed") if compressed else (Image, "image")
             self.create_subscription(kind, topic, self.on_image, latest)
             self.create_timer(self._max_age_s / 2, self.on_timer)
-            self.get_logger().info(f"watching with {bundle} on {self.monitor.provider}")
+            self.get_logger().info(
+                f"watching with {bundle} on {self.monitor.provider}, alarm {asked}: {self.stream.policy}"
+            )
 
         def _parameter(self, name: str, default: Any) -> Any:
             return self.declare_parameter(name, default).value

@@ -320,6 +320,11 @@ class Stream:
             del self._cameras[camera]
 
     @property
+    def policy(self) -> Policy:
+        """The alarm policy; where a rate of false alarms was asked for, the one that was chosen."""
+        return self._policy
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         """Names of the cameras that have sent a frame, or were reported silent."""
         with self._lock:

@@ -108,10 +108,11 @@ class StandInPublisher:
 
 class StandInLogger:
     def __init__(self) -> None:
-        self.errors: list[str] = []
+        self.errors, self.infos = list[str](), list[str]()
 
     def info(self, text: str) -> None:
         assert isinstance(text, str)
+        self.infos.append(text)
 
     def error(self, text: str) -> None:
         assert isinstance(text, str)

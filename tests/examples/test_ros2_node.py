@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lsood_runtime import OoDMonitor, ProviderError
+from lsood_runtime import OoDMonitor, ProviderError, choose_alarm, read_manifest
 from tests.examples.loading import load_example
 from tests.examples.ros_stand_in import MESSAGES, ExternalShutdownException, StandInNode, install
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, write_toy_bundle
@@ -37,7 +37,7 @@ def start(toy: Path, ros: None) -> Iterator[Any]:
     module, nodes = load_example("ros2_node"), list[Any]()
 
     def with_parameters(**parameters: Any) -> Any:
-        StandInNode.parameters = {"bundle": str(toy)} | parameters
+        StandInNode.parameters = {"bundle": str(toy), "alarm": "3of5"} | parameters
         nodes.append(module.make_node())
         return nodes[-1]
 
@@ -96,6 +96,40 @@ def test_ros_node_of_images_publishes_each_answer_and_a_diagnostic(start: Any, t
     assert statuses(node)[3].message.startswith("alarm: ")
     assert "accept grey images with PixelRules(grey=True)" in statuses(node)[4].message
     assert len(node.logger.errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rule"),
+    [
+        ({}, "1/h@10"),
+        ({"frames_per_second": 30.0}, "1/h@30"),
+        ({"alarm": "2/h", "frames_per_second": 12.5}, "2/h@12.5"),
+        ({"alarm": "0.5/h@20"}, "0.5/h@20"),
+        ({"alarm": "duration:0.5"}, "duration:0.5"),
+    ],
+)
+def test_ros_node_alarm_is_chosen_by_the_calibration_unless_a_rule_is_named(
+    toy: Path, ros: None, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], rule: str
+) -> None:
+    """The node asks for what ``lsood watch`` asks for by default; the choice itself is tested where it is made."""
+    asked: list[str] = []
+    stream = OoDMonitor.stream
+
+    def ask(monitor: OoDMonitor, policy: str) -> Any:
+        asked.append(policy)
+        return stream(monitor, "2of7")
+
+    monkeypatch.setattr(OoDMonitor, "stream", ask)
+    StandInNode.parameters = {"bundle": str(toy)} | parameters
+    node = load_example("ros2_node").make_node()
+    assert asked == [rule]
+    assert node.logger.infos[-1].endswith(f"alarm {parameters.get('alarm', '1/h')}: 2of7")
+    node.destroy_node()
+
+
+def test_ros_node_without_a_rule_has_that_of_one_false_alarm_an_hour(start: Any, toy: Path) -> None:
+    node = start(alarm="1/h")
+    assert node.stream.policy == choose_alarm(read_manifest(toy), frames_per_second=10).policy
 
 
 def test_ros_node_with_a_listener_publishes_the_class_map(start: Any, toy: Path) -> None:
@@ -197,7 +231,7 @@ def test_ros_node_told_to_stop_ends_without_an_error(
         raise ending
 
     install(monkeypatch, init=lambda: calls.append("init"), spin=spin, try_shutdown=lambda: calls.append("shutdown"))
-    StandInNode.parameters = {"bundle": str(toy)}
+    StandInNode.parameters = {"bundle": str(toy), "alarm": "3of5"}
     assert load_example("ros2_node").main() == 0
     assert calls == ["init", "shutdown"]
     assert spun[0].destroyed
