@@ -16,9 +16,9 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
 
 Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` (0 for none), `max_age_s` after which a
 camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not say themselves: `encodings`,
-`grey`, `bits`, `yuv`. `alarm` is `1/h` unless it is set: the rule that the bundle's calibration gives for one false alarm an
-hour of a camera with `frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, such as
-`3of5`. Older images are dropped while one is scored.
+`grey`, `bits`, `yuv`. `alarm` is `1/h` unless it is set: the rule by the bundle's calibration for one false alarm an hour, of
+a camera with `frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, as `3of5`.
+Older images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
 lsood-runtime[cpu,media] or [gpu,media].
