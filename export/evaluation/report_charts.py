@@ -118,7 +118,7 @@ def harm_chart(result: Evaluation) -> str:
         axes.axhline(result.false_alarm_rate.value, color="grey", linestyle="--", linewidth=1, label="in distribution")
         axes.plot([0, 1], [0, 1], color="grey", linestyle=":", linewidth=1, label="as many as hurt")
         axes.set(xlabel="share of the frames that hurt", ylabel="share flagged", xlim=(-0.03, 1.12), ylim=(-0.03, 1.03))
-        axes.legend(fontsize=7, frameon=False, loc="upper left")
+        axes.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)  # points fill the axes
 
     return _svg(draw)
 
@@ -140,7 +140,7 @@ def risk_chart(result: Evaluation) -> str:
         axes.plot(np.arange(1, len(oracle) + 1) / len(oracle), oracle, color="grey", linestyle="--", label="oracle")
         axes.axhline(own.random_aurc, color="grey", linestyle=":", label="random order")
         axes.set(xlabel="share of frames accepted, lowest scores first", ylabel="1 - mIoU of the accepted frames")
-        axes.legend(fontsize=7, frameon=False)
+        axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.15), ncols=2)  # curves fill them
 
     return _svg(draw)
 

@@ -152,6 +152,8 @@ def _jpeg(image: NDArray[np.uint8]) -> str:
 
 def _facts(result: Evaluation, command: str) -> str:
     manifest, point = result.manifest, result.manifest.operating_points[result.operating_point]
+    every = result.options.every
+    which = "every in-distribution frame" if every == 1 else f"one in-distribution frame in {every}"
     facts = {
         "command": command,
         "bundle": f"{manifest.name}, made {manifest.created}",
@@ -163,7 +165,7 @@ def _facts(result: Evaluation, command: str) -> str:
         f"{new_drives_sentence(point)}",
         "calibration": manifest.calibration.source,
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},
-        "degradations": f"of every {result.options.every}. in-distribution frame, seed {result.options.seed}",
+        "degradations": f"of {which}, seed {result.options.seed}",
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
     }
     return "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
-from lsood_runtime._cli.elapsed import elapsed
+from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._cli.moments import Moment, Moments
 from lsood_runtime._cli.shorten import shorten
@@ -45,13 +45,14 @@ class Thumbnails:
         figure_class()
         self._moments = Moments[_Tile](count)
         self._crop, self._heading = crop, heading
-        self._first_ns: int | None = None
+        self._first_ns: dict[bool, int] = {}
         self._frames = 0
 
     def add(self, source: SourceFrame, image: NDArray[np.uint8], verdict: Assessment) -> None:
         """Keep a frame if its score is among the highest; ``image`` is that of the source in RGB."""
         self._frames += 1
-        self._first_ns = source.stamp_ns if self._first_ns is None else min(self._first_ns, source.stamp_ns)
+        dated = is_dated(source.stamp_ns)
+        self._first_ns[dated] = min(self._first_ns.get(dated, source.stamp_ns), source.stamp_ns)
         if not self._moments.wants(verdict.score):
             return
         small = _shrink(image)
@@ -98,7 +99,7 @@ class Thumbnails:
         save_figure(self.figure(), path)
 
     def _title(self, moment: Moment[_Tile]) -> str:
-        when = elapsed((moment.stamp_ns - (self._first_ns or 0)) / 1e9, 3)
+        when = elapsed((moment.stamp_ns - self._first_ns[is_dated(moment.stamp_ns)]) / 1e9, 3)
         where = f"{shorten(moment.camera, 30)} at {when}"
         score = f"score {moment.score:.4g}" if np.isfinite(moment.score) else "no score"
         return f"{shorten(moment.picture.name, _LETTERS)}\n{where}\n{score}, {moment.picture.state}"

@@ -2,19 +2,21 @@
 """Draw a picture of the scores of a drive over time."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsood_runtime._assessment import State
 from lsood_runtime._bundle.records import CalibrationRecord
-from lsood_runtime._cli.elapsed import DriveTime, describe_start
+from lsood_runtime._cli.elapsed import DriveTime, describe_start, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._cli.stretches import Point, Stretches
 from lsood_runtime._cli.timeline_columns import find_columns, find_gaps
 from lsood_runtime._cli.timeline_panel import Panel, ScoreRange, draw_panel
 from lsood_runtime._exceptions import MediaError
+from lsood_runtime._media.file_order import natural_key
 from lsood_runtime._text.counted import counted
 
 if TYPE_CHECKING:
@@ -40,6 +42,16 @@ class _Camera:
         self.late += point.late or point.state is State.LATE
         self.alarms += point.alarm and not self.alarmed
         self.alarmed = point.alarm
+
+    @property
+    def ends_ns(self) -> list[int]:
+        """Stamps of the first and the last frame of each stretch."""
+        return [stamp for stretch in self.stretches for stamp in (stretch.first_ns, stretch.last_ns)]
+
+    @property
+    def dated(self) -> bool:
+        """Whether its stamps are dates."""
+        return is_dated(max(self.ends_ns))
 
     def __str__(self) -> str:
         counts = {
@@ -90,31 +102,33 @@ class Timeline:
 
     def figure(self) -> "Figure":
         """Draw the picture; there is at least one frame."""
-        cameras = self._cameras.values()
-        time = DriveTime(
-            stamp for camera in cameras for stretch in camera.stretches for stamp in (stretch.first_ns, stretch.last_ns)
-        )
-        gaps = [find_gaps(camera.stretches) for camera in cameras]
-        columns = [find_columns(camera.stretches, own, time) for camera, own in zip(cameras, gaps, strict=True)]
+        names = sorted(self._cameras, key=natural_key)
+        cameras = [self._cameras[name] for name in names]
+        times = _axis_times(cameras)
+        columns = [
+            find_columns(camera.stretches, find_gaps(camera.stretches), time)
+            for camera, time in zip(cameras, times, strict=True)
+        ]
         scores = ScoreRange.of(self._threshold, self._median, columns)
         height = min(2.2, _TALLEST_IN / len(self._cameras))
         figure = figure_class()(figsize=(12, 1.5 + height * len(self._cameras)), layout="constrained")
         axes = figure.subplots(len(self._cameras), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
         handles: dict[str, Artist] = {}
-        for axis, (name, camera), own in zip(axes, self._cameras.items(), columns, strict=True):
+        for axis, name, camera, own, time in zip(axes, names, cameras, columns, times, strict=True):
             panel = Panel(f"{shorten(name, 60)}: {camera}", own, camera.stretches, time)
             handles |= draw_panel(axis, panel, scores)
-        self._finish(figure, time, handles)
+        self._finish(figure, times, handles)
         return figure
 
-    def _finish(self, figure: "Figure", time: DriveTime, handles: "dict[str, Artist]") -> None:
-        axis = figure.axes[-1]
+    def _finish(self, figure: "Figure", times: Sequence[DriveTime], handles: "dict[str, Artist]") -> None:
+        axis, time = figure.axes[-1], max(times, key=lambda time: time.first_ns)
         places, texts = time.ticks()
         axis.set_xticks(places, texts)
         margin = time.end * 0.01 or 1.0
         axis.set_xlim(-margin, time.end + margin)
         start = describe_start(time.first_ns)
-        axis.set_xlabel("time from the first frame" + (f" ({start})" if start else ""))
+        others = ", or from the first one without a date" if len({each.first_ns for each in times}) > 1 else ""
+        axis.set_xlabel("time from the first frame" + (f" ({start}{others})" if start else ""))
         figure.supylabel("score", fontsize=10)
         alarm = f"alarm {self.rule}" if self.rule else ""
         title = "\n".join(filter(None, (self._heading, alarm))) or "scores"
@@ -127,3 +141,14 @@ class Timeline:
             fontsize=8,
             frameon=False,
         )
+
+
+def _axis_times(cameras: Sequence[_Camera]) -> list[DriveTime]:
+    """The axis for each camera: images and videos, whose stamps count from 0, begin with the recordings that have a date."""
+    dated = [stamp for camera in cameras if camera.dated for stamp in camera.ends_ns]
+    others = [stamp for camera in cameras if not camera.dated for stamp in camera.ends_ns]
+    if not dated or not others:
+        return [DriveTime(dated or others)] * len(cameras)
+    shift_ns = min(dated) - min(others)
+    time = DriveTime([*dated, *(stamp + shift_ns for stamp in others)])
+    return [time if camera.dated else time.starting(min(others)) for camera in cameras]

@@ -75,6 +75,33 @@ def test_drive_time_with_drives_far_apart_cuts_what_lies_between(count: int, fir
         assert len(texts) <= 14 + len(drives)
 
 
+@given(
+    st.integers(0, 2**60),
+    st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 10**8)), min_size=1, max_size=6),
+    st.integers(1, 10**9),
+)
+def test_drive_time_texts_of_ticks_never_overlap(first: int, drives: list[tuple[int, int]], step_ns: int) -> None:
+    """The axis is 11.2 inches wide; a letter of the default font takes at most a tenth of an inch."""
+    stamps, start = list[int](), first
+    for count, pause_s in drives:
+        stamps += [start + i * step_ns for i in range(count)]
+        start = stamps[-1] + (pause_s + 1) * 10**9
+    time = DriveTime(stamps)
+    places, texts = time.ticks()
+    assert places
+    assert places == sorted(places)
+    for i in range(1, len(places)):
+        letters = (len(texts[i - 1]) + len(texts[i])) / 2
+        assert (places[i] - places[i - 1]) / (1.02 * time.end) * 11.2 >= letters * 0.075, (places, texts)
+
+
+def test_drive_time_of_another_clock_begins_where_the_axis_begins() -> None:
+    time = DriveTime([10**18, 10**18 + 10**10])
+    other = time.starting(5)
+    assert other.place([5, 5 + 10**9]).tolist() == time.place([10**18, 10**18 + 10**9]).tolist() == [0.0, 1.0]
+    assert time.first_ns == 10**18
+
+
 def test_drive_time_of_one_stamp_has_a_place_and_a_tick() -> None:
     time = DriveTime([5])
     assert (time.place([5]).tolist(), time.end, time.cuts) == ([0.0], 0.0, [])
