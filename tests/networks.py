@@ -48,6 +48,21 @@ class ColourClasses(nn.Module):
         return 8 * x + F.interpolate(deep, size=x.shape[-2:], mode="bilinear")
 
 
+class ColourOutput(ColourClasses):
+    """Ends as other networks do: ``logit`` and ``sigmoid`` of one channel, ``softmax`` and ``log_softmax`` of three."""
+
+    def __init__(self, ending: str) -> None:
+        super().__init__()
+        self.ending = ending
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = super().forward(x)
+        if self.ending in ("logit", "sigmoid"):
+            logit = logits[:, 2:] - logits[:, :1]
+            return logit if self.ending == "logit" else logit.sigmoid()
+        return logits.softmax(1) if self.ending == "softmax" else logits.log_softmax(1)
+
+
 class DropoutUNet(nn.Module):
     """Dropout at three depths; every skip connection crosses the cut; the layers work in place."""
 

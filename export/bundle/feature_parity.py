@@ -7,7 +7,7 @@ read. The entropies are not among them: ``export.bundle.parity`` compares the la
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from scipy.special import logsumexp
 from torch import Tensor, nn
 
 from export.bundle.input_reference import FramePreparation
+from export.bundle.logits_reference import LogitsReference
 from export.bundle.picture_reference import picture_difference, reference_picture
 from export.errors import ParityError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
@@ -54,11 +55,13 @@ class FeatureReference:
         preprocess: frames to the network's input.
         network: in evaluation mode.
         features: keys of what is compared.
+        logits: of what the network returns.
     """
 
     preprocess: FramePreparation
     network: nn.Module
     features: Sequence[FeatureKey]
+    logits: LogitsReference = field(default_factory=LogitsReference)
 
     def read(self, frame: NDArray[np.uint8]) -> NetworkReadings:
         """Run the network on one ``(1, H, W, 3)`` uint8 frame."""
@@ -79,7 +82,8 @@ class FeatureReference:
         finally:
             for handle in handles:
                 handle.remove()
-        logits = output[0].double().numpy() if isinstance(output, Tensor) else np.zeros(0)
+        is_map = isinstance(output, Tensor) and output.dim() == 4
+        logits = self.logits(output[0].numpy()).astype(np.float64) if is_map else np.zeros(0)
         return NetworkReadings(seen, logits, pixels[0].permute(1, 2, 0).double().numpy())
 
     def values(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Doubles]:

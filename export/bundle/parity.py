@@ -6,7 +6,7 @@ NumPy from what hooks read of the network, and the detector's own float64 form.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from export.bundle.feature_parity import FeatureReference
+from export.bundle.logits_reference import LogitsReference
 from export.detectors.entropy import latent_entropy
 from export.detectors.fitted import FittedDetector
 from export.detectors.fused import Fused
@@ -35,12 +36,13 @@ class ReferenceMonitor:
 
     Attributes:
         preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
-        segment: the network's input to logits ``(B, K, h, w)``.
+        segment: the network: its input to what it returns for each class, ``(B, K, h, w)``.
         sample: the network's input, and noise for masks that are not fixed, to latent samples ``(B, S, C)``, by S passes.
         features: computes those that the detector reads, but for the entropies.
         detector: features to scores, in float64.
         neighbors: k of the entropy.
         kind: ``classes``, ``logits`` or ``none``.
+        logits: of what the network returns.
     """
 
     preprocess: Callable[[Tensor], Tensor]
@@ -50,13 +52,14 @@ class ReferenceMonitor:
     detector: FittedDetector
     neighbors: int
     kind: str
+    logits: LogitsReference = field(default_factory=LogitsReference)
 
     def __call__(self, frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
         """Compute the outputs that a form must give."""
         with torch.inference_mode():
             images = self.preprocess(torch.from_numpy(frames))
             samples = self.sample(images, [torch.from_numpy(values) for values in noise]).numpy()
-            logits = None if self.kind == "none" else self.segment(images).numpy()
+            logits = None if self.kind == "none" else self.logits(self.segment(images).numpy())
         outputs: dict[str, NDArray[Any]] = {"latent_samples": samples}
         if logits is not None:
             outputs["segmentation"] = logits.argmax(axis=1) if self.kind == "classes" else logits

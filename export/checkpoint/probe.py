@@ -32,13 +32,14 @@ def check_logits(output: object, kind: str) -> tuple[int, int, int] | None:
 
     Args:
         output: what the network returned.
-        kind: ``classes``, ``logits``, or ``none``, which accepts every output.
+        kind: ``classes``, ``binary``, ``logits``, or ``none``, which accepts every output.
 
     Returns:
-        ``(K, h, w)`` of the logits; None for kind ``none``.
+        ``(K, h, w)`` of the logits, which are two for kind ``binary``; None for kind ``none``.
 
     Raises:
-        ConversionError: the output is not one ``(B, K, h, w)`` tensor, or has more channels than a byte has class ids.
+        ConversionError: the output is not one ``(B, K, h, w)`` tensor, has more channels than a byte has class ids, or one
+            channel where there is to be one for each class, or the other way round.
     """
     if kind == "none":
         return None
@@ -49,7 +50,18 @@ def check_logits(output: object, kind: str) -> tuple[int, int, int] | None:
             "returns the logits alone, or leave the segmentation out by --segmentation none"
         )
     classes, height, width = output.shape[1:]
-    if kind == "classes" and not 2 <= classes <= 256:
+    if kind == "binary":
+        if classes != 1:
+            raise ConversionError(
+                f"expected one channel for --segmentation binary, got {classes}: give --segmentation classes"
+            )
+        return 2, height, width
+    if classes == 1:
+        raise ConversionError(
+            "expected a channel for each class, got 1 channels: export it with --segmentation binary if it is the logit or "
+            "the probability of the second of two classes, with none if it is anything else"
+        )
+    if kind == "classes" and classes > 256:
         raise ConversionError(
             f"expected logits of 2 to 256 classes, got {classes} channels: take them as they are by --segmentation logits"
         )

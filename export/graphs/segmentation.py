@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from export.errors import ConversionError, first_line
 from export.features.key import PICTURE, FeatureKey
 from export.graphs.detector import OPSET
+from export.graphs.network_output import as_logits
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import OutputFeatures
+from export.graphs.output_forms import OutputForm
 from export.graphs.picture_features import PictureFeatures
-from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
+from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
 from export.layers.preprocessing import Preprocessing
 from lsood_runtime.offline import noise_name
 
@@ -28,9 +30,10 @@ class MonitoredNetwork(nn.Module):
         preprocessing: frames to the network's input.
         sampled: the network's input to its logits, but for kind ``none``, and to those features that are read inside the
             network, in their order (``export.sampling.sampler.Sampler.observe``); one tensor alone where there is but one.
-        kind: ``classes`` gives the most likely class of each pixel, ``(B, h, w)`` uint8; ``logits`` the network's output as
-            it is; ``none`` leaves the decoder out.
+        kind: ``classes`` and ``binary`` give the most likely class of each pixel, ``(B, h, w)`` uint8; ``logits`` the logits;
+            ``none`` leaves the decoder out.
         features: what is given beside the segmentation; the latent samples stand for the entropies.
+        output: what the network returns; logits are made of it.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class MonitoredNetwork(nn.Module):
         sampled: nn.Module,
         kind: str = "classes",
         features: Sequence[FeatureKey] = (FeatureKey.entropy(),),
+        output: OutputForm = "logits",
     ) -> None:
         super().__init__()
         if kind not in SEGMENTATION_KINDS:
@@ -49,6 +53,7 @@ class MonitoredNetwork(nn.Module):
         if kind == "none" and of_output:
             raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
         self.preprocessing, self.sampled, self.kind, self.features = preprocessing, sampled, kind, tuple(features)
+        self.output = output
         self.picture = PictureFeatures() if PICTURE in features else None
         self.outputs = [*([] if kind == "none" else ["segmentation"]), *(key.output for key in features)]
 
@@ -66,23 +71,30 @@ class MonitoredNetwork(nn.Module):
             found[PICTURE] = self.picture(pixels)
         if logits is None:
             return tuple(found[key] for key in self.features)
+        logits = as_logits(logits, self.output)
         of_output = OutputFeatures(logits)
-        segmentation = of_output.classes.to(torch.uint8) if self.kind == "classes" else logits
+        segmentation = of_output.classes.to(torch.uint8) if bundle_kind(self.kind) == "classes" else logits
         return segmentation, *(found[key] if key in found else of_output[key] for key in self.features)
 
 
 class BareNetwork(nn.Module):
     """The network without a monitor, on the same frame: the baseline of the monitor's cost."""
 
-    def __init__(self, preprocessing: Preprocessing, network: nn.Module, kind: str = "classes") -> None:
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        network: nn.Module,
+        kind: str = "classes",
+        output: OutputForm = "logits",
+    ) -> None:
         super().__init__()
-        self.preprocessing, self.network, self.kind = preprocessing, network, kind
+        self.preprocessing, self.network, self.kind, self.output = preprocessing, network, kind, output
         self.outputs = ["segmentation"]
 
     def forward(self, frame: Tensor) -> Tensor:
         """``(B, H, W, 3)`` uint8 to the segmentation."""
-        logits: Tensor = self.network(self.preprocessing(frame))
-        return logits.argmax(1).to(torch.uint8) if self.kind == "classes" else logits
+        logits = as_logits(self.network(self.preprocessing(frame)), self.output)
+        return logits.argmax(1).to(torch.uint8) if bundle_kind(self.kind) == "classes" else logits
 
 
 def segmentation_graph(

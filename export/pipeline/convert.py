@@ -51,4 +51,4 @@ def monitored_network(
         features: keys, in the order of the outputs.
     """
     inside = sampled.sampler.observe([key for key in features if key.is_of_layers])
-    return MonitoredNetwork(inputs.preprocessing, inside, inputs.options.segmentation, features)
+    return MonitoredNetwork(inputs.preprocessing, inside, inputs.options.segmentation, features, sampled.output)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from export.bundle.versions import versions
 from export.detectors.entropy_constants import MIN_DIST
+from export.graphs.segmentation_kinds import bundle_kind
 from export.layers.dropblock import DropBlockRandomness
 from export.pipeline.input_contract import input_contract
 from export.pipeline.options import ExportOptions
@@ -49,7 +50,9 @@ def new_manifest(
         name=type(inputs.checkpoint.network).__name__,
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         input=input_contract(inputs.preprocessing, inputs.frames),
-        segmentation=SegmentationRecord(options.segmentation, *(sampled.logits_shape or (None, None, None))),
+        segmentation=SegmentationRecord(
+            bundle_kind(options.segmentation), *(sampled.logits_shape or (None, None, None))
+        ),
         tap=TapRecord(layers=sampler.taps, channels=sampler.channels),
         masks=_masks(options, sampler),
         features=verified.monitor.features,

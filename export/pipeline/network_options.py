@@ -7,6 +7,7 @@ from pathlib import Path
 
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.frames.reading_options import ReadingOptions
+from export.graphs.output_forms import OutputForm
 from export.option_table import INPUT_AND_OUTPUT, Words, flag
 from export.pipeline.model_arguments import read_model_arguments, write_model_arguments
 
@@ -90,6 +91,14 @@ class NetworkOptions:
     )
     std: tuple[float, float, float] | None = field(
         default=None, metadata=flag("standard deviation of the frames, likewise", NETWORK, metavar=("R", "G", "B"))
+    )
+    network_output: OutputForm | None = field(
+        default=None,
+        metadata=flag(
+            "what the network returns for each class, of which logits are made (default: logits, refused where they look "
+            "like probabilities)",
+            NETWORK,
+        ),
     )
     neighbors: int = field(
         default=DEFAULT_NEIGHBORS,

@@ -49,7 +49,8 @@ class ExportOptions(NetworkOptions):
     segmentation: str = field(
         default="classes",
         metadata=flag(
-            "what the graph gives beside the score: the most likely class of each pixel, the network's logits, or nothing",
+            "what the graph gives beside the score: the most likely class of each pixel, the same of a network with one "
+            "channel for two classes, the network's logits, or nothing",
             NETWORK,
             choices=SEGMENTATION_KINDS,
         ),

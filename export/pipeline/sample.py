@@ -7,9 +7,12 @@ import numpy as np
 import torch
 
 from export.calibration.detector_choice import DetectorChoice, choose_parts
+from export.checkpoint.output_form import check_output_form
 from export.checkpoint.probe import check_logits, run_once
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
+from export.graphs.output_forms import OutputForm
+from export.pipeline.network_outputs import outputs_of
 from export.pipeline.resolve import ExportInputs
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.sampler import Sampler, build_sampler
@@ -23,6 +26,7 @@ class SampledNetwork:
     Attributes:
         sampler: the network, split at its first stochastic layer.
         logits_shape: ``(K, h, w)`` of its output; None where the bundle has no segmentation.
+        output: what the network returns.
         choice: what will be fitted to its features.
         site_noise: noise of every site; none for fixed masks.
         graph_noise: noise that is an input of the graph: ``site_noise`` for masks of mode ``input``, none for the others.
@@ -30,6 +34,7 @@ class SampledNetwork:
 
     sampler: Sampler
     logits_shape: tuple[int, int, int] | None
+    output: OutputForm
     choice: DetectorChoice
     site_noise: NoiseSource
     graph_noise: NoiseSource
@@ -40,13 +45,16 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
 
     Raises:
         TapError: a tap or a site that cannot be sampled.
-        ConversionError: a network that cannot be run or followed, or whose output is no segmentation.
+        ConversionError: a network that cannot be run or followed, or whose output is no segmentation, or not what is said.
         UsageError: a detector that reads what the network does not give.
     """
     options, network = inputs.options, inputs.checkpoint.network
     example = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
     taps = resolve_taps(network, options.tap)
     logits_shape = check_logits(run_once(network, example), options.segmentation)
+    output: OutputForm = "logits"
+    if logits_shape is not None:
+        output = check_output_form(outputs_of(network, inputs.preprocessing, inputs.frames), options.network_output)
     sampler = build_sampler(
         network,
         example,
@@ -67,6 +75,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
     return SampledNetwork(
         sampler=sampler,
         logits_shape=logits_shape,
+        output=output,
         choice=choose_parts(options.calibration, available, sampler.taps),
         site_noise=site_noise,
         graph_noise=graph_noise,

@@ -9,10 +9,12 @@ from onnx import ModelProto
 
 from export.bundle.feature_parity import FeatureReference, check_feature_parity, measure_feature_parity
 from export.bundle.input_reference import InputReference
+from export.bundle.logits_reference import LogitsReference
 from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features
+from export.graphs.segmentation_kinds import bundle_kind
 from export.pipeline.forms import evaluation_form, runnable_forms
 from export.pipeline.input_contract import input_contract
 from export.pipeline.resolve import ExportInputs
@@ -60,14 +62,16 @@ def verify_monitor(
     options, network, frames = inputs.options, inputs.checkpoint.network, inputs.frames
     detector = monitor.calibration.detector
     preprocess = InputReference(input_contract(inputs.preprocessing, frames))
+    logits, kind = LogitsReference(sampled.output), bundle_kind(options.segmentation)
     reference = ReferenceMonitor(
         preprocess=preprocess,
         segment=network,
+        logits=logits,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
-        features=FeatureReference(preprocess, network, _without_entropy(detector.keys)),
+        features=FeatureReference(preprocess, network, _without_entropy(detector.keys), logits),
         detector=detector,
         neighbors=options.neighbors,
-        kind=options.segmentation,
+        kind=kind,
     )
     graphs = monitor.graphs(fuse=options.fuse)
     unseen = list(unseen_frames(frames, inputs.split, PARITY_FRAMES))
@@ -75,9 +79,9 @@ def verify_monitor(
     evaluation = evaluation_form(graphs, sampled)
     forms = [*runnable_forms(graphs, sampled, traced), evaluation]
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
-    check_parity(parity, options.segmentation, monitor.calibration.tolerance)
+    check_parity(parity, kind, monitor.calibration.tolerance)
     every = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
-    plain = FeatureReference(preprocess, network, _without_entropy(every))
+    plain = FeatureReference(preprocess, network, _without_entropy(every), logits)
     shown = unseen[:FEATURE_FRAMES]
     check_feature_parity(measure_feature_parity(plain, evaluation, shown, sampled.site_noise))
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)

@@ -9,8 +9,10 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
+from export.checkpoint.output_form import check_output_form
 from export.checkpoint.probe import check_logits, run_once
 from export.features.key import FeatureKey
+from export.frames.files import FrameFiles
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
@@ -18,6 +20,7 @@ from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentati
 from export.layers.dropblock import is_drop_block
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_constants import resolve_drop_block
+from export.pipeline.network_outputs import outputs_of
 from export.pipeline.options import ExportOptions
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import list_layers
@@ -83,7 +86,7 @@ class SearchNetwork:
         checkpoint: the network.
         preprocessing: frames to its input.
         example: an input of the network.
-        shape: of a frame.
+        frames: in-distribution ones.
 
     Raises:
         ConversionError: the network does not give logits of classes.
@@ -96,11 +99,12 @@ class SearchNetwork:
         checkpoint: Checkpoint,
         preprocessing: Preprocessing,
         example: Tensor,
-        shape: tuple[int, ...],
+        frames: FrameFiles,
     ) -> None:
         self._options, self._checkpoint, self._preprocessing = options, checkpoint, preprocessing
-        self._example, (self._height, self._width) = example, shape[:2]
+        self._example, (self._height, self._width) = example, frames.shape[:2]
         check_logits(run_once(checkpoint.network, example), "classes")
+        self._output = check_output_form(outputs_of(checkpoint.network, preprocessing, frames), options.network_output)
         self._constants = resolve_drop_block(options, checkpoint)
 
     def sampler(
@@ -143,13 +147,13 @@ class SearchNetwork:
 
     def bare_graph(self) -> ModelProto:
         """Convert the network without a monitor."""
-        network = BareNetwork(self._preprocessing, self._checkpoint.network)
+        network = BareNetwork(self._preprocessing, self._checkpoint.network, output=self._output)
         return segmentation_graph(network, self._height, self._width)
 
     def monitored_graph(self, sampler: Sampler, features: Sequence[FeatureKey]) -> ModelProto:
         """Convert the network with features beside the segmentation; latent samples stand for the entropies."""
         inside = sampler.observe([key for key in features if key.is_of_layers])
-        network = MonitoredNetwork(self._preprocessing, inside, features=features)
+        network = MonitoredNetwork(self._preprocessing, inside, features=features, output=self._output)
         return segmentation_graph(network, self._height, self._width)
 
     def _session(self, sampler: Sampler, features: Sequence[FeatureKey]) -> ort.InferenceSession:

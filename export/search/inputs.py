@@ -110,7 +110,7 @@ def read_inputs(options: SearchOptions) -> SearchInputs:
     preprocessing = resolve_preprocessing(plain, checkpoint, files)
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = resolve_taps(checkpoint.network, options.taps)
-    network = SearchNetwork(plain, checkpoint, preprocessing, example, files.shape)
+    network = SearchNetwork(plain, checkpoint, preprocessing, example, files)
     shifts = _shifts(options, files)
     with_guide = options.guide and {*GUIDE_ANOMALIES} < {shift.kind for shift in shifts}
     return SearchInputs(

@@ -37,7 +37,9 @@ def test_run_once_of_a_network_gives_its_output() -> None:
     [
         ([torch.zeros(1, 5, 4, 4)], "classes", "got list"),
         (torch.zeros(1, 5, 4), "logits", r"got \(1, 5, 4\)"),
-        (torch.zeros(1, 1, 4, 4), "classes", "got 1 channels"),
+        (torch.zeros(1, 1, 4, 4), "classes", "got 1 channels: export it with --segmentation binary"),
+        (torch.zeros(1, 1, 4, 4), "logits", "got 1 channels: export it with --segmentation binary"),
+        (torch.zeros(1, 2, 4, 4), "binary", "got 2: give --segmentation classes"),
         (torch.zeros(1, 257, 4, 4), "classes", "got 257 channels"),
     ],
 )
@@ -49,4 +51,5 @@ def test_check_logits_of_another_output_is_refused(output: object, kind: str, me
 def test_check_logits_of_logits_gives_their_shape() -> None:
     assert check_logits(torch.zeros(2, 256, 4, 6), "classes") == (256, 4, 6)
     assert check_logits(torch.zeros(2, 300, 4, 6), "logits") == (300, 4, 6)
+    assert check_logits(torch.zeros(2, 1, 4, 6), "binary") == (2, 4, 6)
     assert check_logits([], "none") is None

@@ -28,8 +28,8 @@ CALIBRATION = """
 --guarantee --weigh --train-frames --seed
 """
 NETWORK = """
---ckpt --frames --model --model-arg --trust-checkpoint --input-size --crop --resize --channels --network-channels --mean --std
---neighbors --drop-prob --block-size --force --grey --bits
+--ckpt --frames --model --model-arg --trust-checkpoint --network-output --input-size --crop --resize --channels
+--network-channels --mean --std --neighbors --drop-prob --block-size --force --grey --bits
 """
 ALWAYS = "-h --help --verbose --quiet"
 

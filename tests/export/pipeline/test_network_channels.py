@@ -23,18 +23,11 @@ from export.pipeline.export_monitor import ExportOptions, export_monitor
 from export.pipeline.input_contract import input_contract
 from export.pipeline.network_channels import BGR_SWITCHES, ORDER_NAMES, resolve_network_channels
 from lsood_runtime import OoDMonitor
-from tests.conftest import made_once, write_scenes
+from tests.export.pipeline.conftest import SIZE
 from tests.networks import ColourClasses, settled
 
 MEAN, STD = (0.46, 0.45, 0.44), (0.25, 0.24, 0.26)
-SIZE = (32, 64)
 ORDERS = st.sampled_from(["rgb", "bgr"])
-
-
-@pytest.fixture(scope="session")
-def own_size_frames(shared_folder: Path) -> Path:
-    """Scenes of the network's own size, so that no resize stands between them and a computation by hand."""
-    return made_once(shared_folder / "frames" / "own_size", lambda folder: write_scenes(folder, 60, seed=4, size=SIZE))
 
 
 def save_network(path: Path) -> ColourClasses:

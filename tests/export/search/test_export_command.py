@@ -86,6 +86,7 @@ def search_words(draw: st.DrawFn) -> tuple[list[str], dict[str, object]]:
         "neighbors": st.integers(0),
         "channels": st.sampled_from(["rgb", "bgr"]),
         "network_channels": st.sampled_from(["rgb", "bgr"]),
+        "network_output": st.sampled_from(["logits", "probabilities", "log-probabilities"]),
         "resize": st.sampled_from(["bilinear", "refuse"]),
         "seed": st.integers(0),
         "feature_layers": st.lists(WORDS, min_size=1, max_size=3).map(tuple),
