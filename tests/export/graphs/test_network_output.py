@@ -58,7 +58,7 @@ def test_as_logits_of_one_channel_has_the_scores_of_a_bernoulli(seed: int, form:
     pixels = Bernoulli(logits=wide)
     expected = {
         FeatureKind.ENERGY: -F.softplus(wide),
-        FeatureKind.PREDICTIVE_ENTROPY: pixels.entropy(),
+        FeatureKind.PREDICTIVE_ENTROPY: pixels.entropy(),  # type: ignore[no-untyped-call]
         FeatureKind.MAXIMUM_SOFTMAX: -torch.maximum(pixels.probs, 1 - pixels.probs),
         FeatureKind.MAXIMUM_LOGIT: -wide.clamp(min=0),
     }
@@ -78,7 +78,7 @@ def test_as_logits_of_probabilities_has_the_scores_of_the_centred_logits(
     pixels = Categorical(logits=logits.double().movedim(1, -1))
     expected = {
         FeatureKind.ENERGY: -torch.logsumexp(centred, 1),
-        FeatureKind.PREDICTIVE_ENTROPY: pixels.entropy(),
+        FeatureKind.PREDICTIVE_ENTROPY: pixels.entropy(),  # type: ignore[no-untyped-call]
         FeatureKind.MAXIMUM_SOFTMAX: -pixels.probs.amax(-1),
         FeatureKind.MAXIMUM_LOGIT: -centred.amax(1),
     }

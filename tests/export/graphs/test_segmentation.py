@@ -22,7 +22,7 @@ class Raising(nn.Module):
 
 
 def test_monitored_network_of_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="a segmentation kind among classes, logits, none, got 'masks'"):
+    with pytest.raises(ValueError, match="a segmentation kind among classes, binary, logits, none, got 'masks'"):
         MonitoredNetwork(PREPROCESSING, nn.Identity(), "masks")
 
 

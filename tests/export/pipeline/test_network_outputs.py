@@ -67,7 +67,7 @@ def test_export_of_one_channel_as_binary_has_two_classes_and_their_scores(
             wanted = (logit > 0).numpy()
             assert 0.02 < wanted.mean() < 0.98  # the map is not all of one class
             assert np.mean(np.asarray(verdict.segmentation) != wanted) < 0.002
-            assert verdict.score == pytest.approx(float(Bernoulli(logits=logit).entropy().mean()), abs=2e-3)
+            assert verdict.score == pytest.approx(float(Bernoulli(logits=logit).entropy().mean()), abs=2e-3)  # type: ignore[no-untyped-call]
             outputs = [f"{kind}/mean" for kind in ("energy", "maximum_softmax")]
             energy, softmax = (value.item() for value in evaluation.run(outputs, {"frame": rgb[None]}))
             assert energy == pytest.approx(float(-F.softplus(logit).mean()), abs=2e-2)
@@ -87,7 +87,7 @@ def test_export_of_probabilities_has_the_scores_of_their_logits(
     centred = logs - logs.mean(0)
     with OoDMonitor(tmp_path / "bundle") as monitor:
         verdict = monitor.assess(rgb)
-    assert verdict.score == pytest.approx(float(Categorical(logits=logs.movedim(0, -1)).entropy().mean()), abs=1e-4)
+    assert verdict.score == pytest.approx(float(Categorical(logits=logs.movedim(0, -1)).entropy().mean()), abs=1e-4)  # type: ignore[no-untyped-call]
     assert np.mean(np.asarray(verdict.segmentation) != logs.argmax(0).numpy()) < 0.002
     (energy,) = evaluation.run(["energy/mean"], {"frame": rgb[None]})
     assert energy.item() == pytest.approx(float(-torch.logsumexp(centred, 0).mean()), abs=1e-3)
