@@ -97,11 +97,12 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
 
 
 def _recalibrate(options: RecalibrationOptions, reporter: Reporter) -> RecalibrationResult:
+    reporter.stage(f"verifying {options.bundle}")
+    graphs = EvaluationGraphs(options.bundle, options.threads)
+    options = replace(options, reading=options.reading.completed_by(graphs.manifest.pixels))
     measuring = MeasuringOptions(
         options.bundle, options.frames, options.reading.rules, options.threads, options.workers
     )
-    reporter.stage(f"verifying {options.bundle}")
-    graphs = EvaluationGraphs(options.bundle, options.threads)
     measuring = replace(measuring, manifest_sha256=graphs.contents.sealed.sha256)
     size = sum(record.bytes for record in graphs.manifest.files.values())
     check_place(options.destination, "choose another --out", size=size)
@@ -273,6 +274,7 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
         golden=GoldenRecord(golden.tolerance),
+        pixels=options.reading.record(manifest.pixels),
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": given},
     )

@@ -34,6 +34,7 @@ from lsood_runtime._bundle.records import (
     OperatingPoint,
     ParityRecord,
     PartRecord,
+    PixelsRecord,
     PrecisionRecord,
     SegmentationRecord,
     TapRecord,
@@ -44,6 +45,7 @@ from lsood_runtime._bundle.sentences import (
     new_drives_sentence,
     operating_point_sentence,
     part_sentence,
+    pixels_sentence,
     precision_sentence,
 )
 from lsood_runtime._destination import objection
@@ -85,6 +87,7 @@ __all__ = [
     "ParityRecord",
     "PartRecord",
     "PixelRules",
+    "PixelsRecord",
     "PrecisionRecord",
     "SegmentationRecord",
     "TapRecord",
@@ -105,6 +108,7 @@ __all__ = [
     "operating_point_sentence",
     "parse_json",
     "part_sentence",
+    "pixels_sentence",
     "precision_sentence",
     "printable",
     "read_frames",

@@ -5,7 +5,14 @@ from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, Hurti
 from export.detectors.registry import detector_noun
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from lsood_runtime import Manifest
-from lsood_runtime.offline import OperatingPoint, PartRecord, detector_sentence, part_sentence, precision_sentence
+from lsood_runtime.offline import (
+    OperatingPoint,
+    PartRecord,
+    detector_sentence,
+    part_sentence,
+    pixels_sentence,
+    precision_sentence,
+)
 
 _CARD = """\
 # Out-of-distribution monitor for {manifest.name}
@@ -28,6 +35,7 @@ resized to {input.network_width}x{input.network_height} in the graph; the networ
 {sampling}| features | {features} |
 | detector | {detector} |
 {parts}| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |
+| images read | {pixels} |
 | precision | {precision} |
 | parity with PyTorch | latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, \
 score {parity.score_max_abs:.1e}, {parity.frames} frames |
@@ -83,6 +91,7 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         evaluation=_UNTESTED if evaluation is None else _evaluation(evaluation),
         detector=f"{detector_sentence(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
         precision=precision_sentence(manifest.precision),
+        pixels=pixels_sentence(manifest.pixels),
         parts="".join(_part(part) for part in manifest.detector.parts),
     )
 

@@ -2,6 +2,7 @@
 """Evaluate a bundle on frames of known kinds: which shifts its score detects, and whether the network fails there."""
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     graphs = EvaluationGraphs(options.bundle, options.threads)
     manifest = graphs.manifest
     point = manifest.choose_operating_point(options.operating_point)
+    options = replace(options, reading=options.reading.completed_by(manifest.pixels))
     sources = list(frame_sources(options, manifest.input.channels))
     labels = label_files(options.labels)
     if labels and manifest.segmentation.kind == "none":

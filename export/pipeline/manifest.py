@@ -69,6 +69,7 @@ def new_manifest(
         config=options.asdict() | {"sites": [site.describe() for site in sampler.sites]},
         files={},
         precision=_precision(options.precision.kind, verified.reduction),
+        pixels=options.reading.record(),
     )
 
 

@@ -30,6 +30,7 @@ from lsood_runtime._bundle.records import (
     MasksRecord,
     OperatingPoint,
     ParityRecord,
+    PixelsRecord,
     PrecisionRecord,
     SegmentationRecord,
     TapRecord,
@@ -74,6 +75,7 @@ class Manifest:
         config: options of the export.
         files: digest and length of every other file of the bundle, by name.
         precision: of the network's numbers.
+        pixels: what was stated of the calibration frames; nothing where a bundle does not record it.
     """
 
     schema: int
@@ -97,6 +99,7 @@ class Manifest:
     config: dict[str, Any]
     files: dict[str, FileRecord]
     precision: PrecisionRecord = field(default_factory=PrecisionRecord)
+    pixels: PixelsRecord = field(default_factory=PixelsRecord)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -175,6 +178,7 @@ class Manifest:
             value_checks.of_calibration(self.calibration),
             value_checks.of_precision(self.precision),
             value_checks.of_golden(self.golden),
+            value_checks.of_pixels(self.pixels),
         )
 
 

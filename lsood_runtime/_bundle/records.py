@@ -52,6 +52,23 @@ class InputContract:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelsRecord:
+    """What was stated of the calibration frames where their files do not say it; the vehicle's commands read frames alike.
+
+    Attributes:
+        grey: grey images are read as colour ones.
+        bits: that values of 16 bits use, 9 to 16; None where such images are refused.
+        encodings: that stand for those of messages that name no channels.
+        yuv: matrix and range of YUV that states none; None for BT.601 of limited range.
+    """
+
+    grey: bool = False
+    bits: int | None = None
+    encodings: tuple[str, ...] = ()
+    yuv: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentationRecord:
     """The segmentation output.
 

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describe records of a manifest in one line each, for reports, model cards and terminals."""
 
-from lsood_runtime._bundle.records import PRECISIONS, DetectorRecord, OperatingPoint, PartRecord, PrecisionRecord
+from lsood_runtime._bundle.records import (
+    PRECISIONS,
+    DetectorRecord,
+    OperatingPoint,
+    PartRecord,
+    PixelsRecord,
+    PrecisionRecord,
+)
 from lsood_runtime._text.counted import counted
 
 
@@ -65,3 +72,14 @@ def precision_sentence(precision: PrecisionRecord) -> str:
         f"{precision.flips:.1%} decided otherwise, "
         f"AUROC {-precision.auroc_loss:+.4f}, {precision.pixel_changes:.2%} of pixels of another class"
     )
+
+
+def pixels_sentence(pixels: PixelsRecord) -> str:
+    """Describe how images are read that do not say what their values mean."""
+    words = [
+        "grey ones as colour" * pixels.grey,
+        f"{pixels.bits} of 16 bits" if pixels.bits else "",
+        f"{' or '.join(pixels.encodings)} where channels have no names" if pixels.encodings else "",
+        f"YUV in {pixels.yuv}" if pixels.yuv else "",
+    ]
+    return ", ".join(filter(None, words)) or "as they state themselves, refused where they do not"

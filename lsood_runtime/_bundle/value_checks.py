@@ -14,6 +14,7 @@ from lsood_runtime._bundle.records import (
     MasksRecord,
     OperatingPoint,
     PartRecord,
+    PixelsRecord,
     PrecisionRecord,
     SegmentationRecord,
     TapRecord,
@@ -111,3 +112,8 @@ def of_precision(precision: PrecisionRecord) -> Iterator[Check]:
 def of_golden(golden: GoldenRecord) -> Iterator[Check]:
     """Check that there is a tolerance for each kind of provider."""
     yield "golden.tolerance", {"cpu", "gpu"} <= golden.tolerance.keys(), "cpu and gpu", golden.tolerance
+
+
+def of_pixels(pixels: PixelsRecord) -> Iterator[Check]:
+    """Check that the number of bits is one that an image of 16 bits can have."""
+    yield "pixels.bits", pixels.bits in (None, *range(9, 17)), "9 to 16, or null", pixels.bits

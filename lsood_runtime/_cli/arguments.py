@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from lsood_runtime._bundle.digests import is_sha256
-from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.records import PixelsRecord
 from lsood_runtime._cli.idle_flags import Stated
+from lsood_runtime._exceptions import BundleError
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
 from lsood_runtime._media.sources import SourceReader
@@ -75,7 +77,10 @@ def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> No
 
 def add_pixels(parser: argparse.ArgumentParser) -> None:
     """Add what images do not say themselves; :func:`pixel_rules` collects it."""
-    group = parser.add_argument_group("images that do not say what their values mean")
+    group = parser.add_argument_group(
+        "images that do not say what their values mean",
+        "Without a flag they are read as at calibration, which the bundle records and `lsood inspect` prints.",
+    )
     group.add_argument(
         "--grey", action="store_true", help="read grey images as colour ones (default: they are invalid)"
     )
@@ -102,27 +107,43 @@ def add_pixels(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def pixel_rules(options: argparse.Namespace) -> PixelRules:
-    """What the arguments of :func:`add_pixels` state."""
-    return PixelRules(encodings=tuple(options.encoding), grey=options.grey, bits=options.bits, yuv=options.yuv)
+def pixel_rules(options: argparse.Namespace, recorded: PixelsRecord) -> PixelRules:
+    """What the arguments of :func:`add_pixels` state and, where they state nothing, what was stated at calibration.
+
+    Raises:
+        BundleError: the bundle states what this version does not know.
+    """
+    try:
+        return PixelRules(
+            encodings=(*options.encoding, *recorded.encodings),
+            grey=options.grey or recorded.grey,
+            bits=options.bits or recorded.bits,
+            yuv=options.yuv or recorded.yuv,
+        )
+    except ValueError as error:
+        raise BundleError(f"the manifest's field pixels cannot be used: {error}") from error
 
 
 def read_sources(
     options: argparse.Namespace,
     sources: Sequence[str],
-    contract: InputContract,
+    manifest: Manifest,
     on_wait: Callable[[], None] = lambda: None,
 ) -> SourceReader:
-    """Read sources as :func:`add_sources` and :func:`add_pixels` describe, for a monitor of this contract.
+    """Read sources as :func:`add_sources` and :func:`add_pixels` describe, for a monitor of this manifest.
 
     ``on_wait`` is called about once a second while a camera of this machine sends nothing.
+
+    Raises:
+        BundleError: the bundle states what this version does not know of images.
     """
+    contract = manifest.input
     return SourceReader(
         sources,
         contract.channels,
         options.fps,
         options.topic,
-        rules=pixel_rules(options),
+        rules=pixel_rules(options, manifest.pixels),
         size=(contract.frame_height, contract.frame_width),
         strict=options.strict,
         on_wait=on_wait,

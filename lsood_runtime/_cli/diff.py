@@ -75,7 +75,7 @@ def _compare_frames(
             sources,
             contract.channels,
             1.0,
-            rules=pixel_rules(options),
+            rules=pixel_rules(options, old.manifest.pixels),
             size=(contract.frame_height, contract.frame_width),
             word=in_flags,
         )

@@ -11,6 +11,7 @@ from lsood_runtime._bundle.sentences import (
     detector_sentence,
     operating_point_sentence,
     part_sentence,
+    pixels_sentence,
     precision_sentence,
 )
 from lsood_runtime._text.counted import counted
@@ -31,6 +32,7 @@ def describe(sealed: SealedManifest) -> str:
         "manifest": f"sha256 {sealed.sha256}"
         + (f", as {DIGEST_FILE} states" if sealed.has_digest_file else f"; this bundle has no {DIGEST_FILE}"),
         "frame": f"({contract.frame_height}, {contract.frame_width}, 3) uint8, {contract.channels.upper()}",
+        "images read": pixels_sentence(manifest.pixels),
         "network sees": f"{contract.network_height} x {contract.network_width}, {contract.network_channels.upper()}, "
         f"{contract.resize}, "
         f"mean {_numbers(contract.mean)}, std {_numbers(contract.std)}",

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     tally, stop = Tally(), None
     with StopSignals() as signals, open_monitor(options) as monitor:
         report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
-        reader = read_sources(options, sources, monitor.manifest.input)
+        reader = read_sources(options, sources, monitor.manifest)
         outputs = Outputs(options, sources, monitor, signals)
         try:
             with outputs:

@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
         outputs.name_rule(str(rule.policy))
         watch = _Watch(stream, outputs, options)
         contract = monitor.manifest.input
-        reader = read_sources(options, sources, contract, lambda: watch.wait(reader.current))
+        reader = read_sources(options, sources, monitor.manifest, lambda: watch.wait(reader.current))
         try:
             with outputs:
                 say(_describe_start(len(sources), rule))

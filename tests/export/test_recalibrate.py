@@ -28,10 +28,12 @@ from export.features.files import load_features, save_features
 from export.features.frames import Features
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
+from export.frames.reading_options import ReadingOptions
 from export.graphs.detector import scores_graph
 from export.recalibrate import recalibrate
 from export.reporter import SilentReporter
 from lsood_runtime import SCHEMA, BundleError, OoDMonitor, read_manifest
+from lsood_runtime.offline import PixelsRecord
 from tests.conftest import write_scenes
 from tests.paths import FROZEN_BUNDLE, FROZEN_FUSED_BUNDLE
 
@@ -75,6 +77,17 @@ def test_recalibrate_on_new_frames_scores_by_them(again: Recalibrate, bundle: Pa
     assert new.threshold.folds == 3
     with OoDMonitor(out) as monitor:  # replays the golden frames
         assert monitor.threshold == new.operating_points["20%"].value
+
+
+def test_recalibrate_records_what_was_stated_of_its_frames_and_takes_it_from_the_bundle_again(
+    again: Recalibrate, bundle: Path, tmp_path: Path
+) -> None:
+    assert read_manifest(bundle).pixels == PixelsRecord()
+    first = again(reading=ReadingOptions(grey=True, bits=12))
+    assert read_manifest(first).pixels == PixelsRecord(grey=True, bits=12)
+    assert "| images read | grey ones as colour, 12 of 16 bits |" in (first / "README.md").read_text()
+    second = again(bundle=first, out=tmp_path / "second", reading=ReadingOptions(bits=16))
+    assert read_manifest(second).pixels == PixelsRecord(grey=True, bits=16)
 
 
 def test_recalibrate_with_threshold_drives_scores_them_as_the_monitor_does(again: Recalibrate, drives: Path) -> None:

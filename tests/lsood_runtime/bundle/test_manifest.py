@@ -38,6 +38,7 @@ def test_manifest_written_and_read_is_equal() -> None:
     assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
     assert written["calibration"].pop("advice") == []  # nor did it state these
     assert written["input"].pop("network_channels") == "rgb"  # nor this
+    assert written.pop("pixels") == {"grey": False, "bits": None, "encodings": [], "yuv": None}  # nor what was stated
     later = {"folds": 0, "weigh": "", "proven_rate": None}
     later |= dict.fromkeys(("new_drives_expected", "new_drives_low", "new_drives_high"))
     for point in written["operating_points"].values():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lsood_runtime._bundle.records import PixelsRecord
 from lsood_runtime._cli.arguments import add_pixels, add_sources, pixel_rules
 from lsood_runtime._media.sources import SourceReader, find_sources
 from tests.lsood_runtime.media.raw_images import Exact, assert_shows
@@ -94,7 +95,7 @@ class InputCase:
             "rgb",
             options.fps,
             options.topic,
-            rules=pixel_rules(options),
+            rules=pixel_rules(options, PixelsRecord()),
             size=self.size,
         )
         frames = list(reader)
