@@ -45,7 +45,7 @@ def test_run_over_a_bundle_that_records_pixels_reads_as_with_the_flags(
     folder = tmp_path / str(len(list(tmp_path.iterdir())))
     folder.mkdir()
     (folder / "bundle").mkdir()
-    pixels = {"grey": recorded.grey, "bits": recorded.bits, "encodings": [], "yuv": None}
+    pixels: dict[str, Any] = {"grey": recorded.grey, "bits": recorded.bits, "encodings": [], "yuv": None}
     bundle, images = write_toy_bundle(folder / "bundle", pixels=pixels), write_images(folder / "images")
     together = PixelsRecord(grey=stated.grey or recorded.grey, bits=stated.bits or recorded.bits)
     run([command, str(bundle), str(images), "--out", str(folder / "a.jsonl"), *flags_of(stated)])
