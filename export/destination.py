@@ -10,7 +10,7 @@ from pathlib import Path
 from export.atomic_write import recover_interrupted
 from export.errors import UsageError
 from export.file_locks import is_still, lock
-from lsood_runtime.offline import objection
+from lsood_runtime.offline import no_room, objection
 
 
 def check_parent_folder(path: Path, remedy: str) -> None:
@@ -48,6 +48,21 @@ def check_place(path: Path, remedy: str, *, folder: bool = True, size: int = 0) 
     reason = objection(path, folder=folder, size=size)
     if reason is not None:
         raise UsageError(f"{reason}: {remedy}")
+
+
+def check_room(path: Path, size: int) -> None:
+    """Refuse to fill a folder that has no room for it.
+
+    Args:
+        path: of the folder.
+        size: that is to come, in bytes.
+
+    Raises:
+        UsageError: the disk has less.
+    """
+    reason = no_room(path, size)
+    if reason is not None:
+        raise UsageError(f"{reason}: make room, and run it again")
 
 
 @contextmanager

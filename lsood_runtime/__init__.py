@@ -36,6 +36,7 @@ from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._media.message_images import decode_message
 from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._ort_version import check_ort_version as _check_ort_version
 from lsood_runtime._stream.alarm_choice import AlarmChoice, choose_alarm
 from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.cusum import Cusum
@@ -50,7 +51,8 @@ from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._version import __version__
 
-del _numpy, _onnxruntime, _os
+_check_ort_version(_onnxruntime.__version__)
+del _check_ort_version, _numpy, _onnxruntime, _os
 
 __all__ = [
     "SCHEMA",

@@ -33,10 +33,7 @@ def objection(path: Path, *, folder: bool, size: int = 0) -> str | None:
             target = path.readlink()
             return f"expected nothing, or what a link points to, at {path}, got a link to {target}, which is not there"
         return (
-            _long_name(place)
-            or _wrong_kind(path, place, folder=folder)
-            or _in_use(path, place)
-            or _no_room(place, size)
+            _long_name(place) or _wrong_kind(path, place, folder=folder) or _in_use(path, place) or no_room(place, size)
         )
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name that no file system takes
         return f"expected a path that the file system takes, got {path} ({_reason(error)})"
@@ -83,7 +80,8 @@ def _mount_points() -> set[Path]:
     return {Path(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split(" ")[4])) for line in lines}
 
 
-def _no_room(place: Path, size: int) -> str | None:
+def no_room(place: Path, size: int) -> str | None:
+    """Say why the disk has no room for a file or folder of this many bytes, as "expected ..., got ..."; None where it has."""
     disk = os.statvfs(place.parent)
     free = disk.f_bavail * disk.f_frsize
     if disk.f_blocks and free < max(size, disk.f_frsize):

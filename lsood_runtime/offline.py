@@ -5,16 +5,16 @@ A vehicle needs none of them: it starts from :class:`lsood_runtime.OoDMonitor`. 
 and ONNX Runtime alone; Pillow and PyAV are loaded when a file is read. ``export`` and the runtime are released together:
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
-=====================  ==============================================================================================
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
-files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`, :func:`objection`
+files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`, :func:`objection`,
+                       :func:`no_room`
+matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
                        :func:`parse_json`, :class:`CsvTable`
-=====================  ==============================================================================================
 """
 
 from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
@@ -48,9 +48,10 @@ from lsood_runtime._bundle.sentences import (
     pixels_sentence,
     precision_sentence,
 )
-from lsood_runtime._destination import objection
+from lsood_runtime._destination import no_room, objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.file_order import natural_key, natural_order
 from lsood_runtime._media.files import read_frames
@@ -98,9 +99,11 @@ __all__ = [
     "finite_or_none",
     "image_size",
     "in_flags",
+    "keep_matplotlib_out_of_home",
     "natural_key",
     "natural_order",
     "new_drives_sentence",
+    "no_room",
     "noise_name",
     "objection",
     "one_line",

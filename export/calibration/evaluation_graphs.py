@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure the features of frames with a bundle's graphs, to fit and compare detectors; needs no torch."""
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,13 @@ class EvaluationGraphs:
             return (FeatureKey.entropy(),)
         known = (name for name in names if name not in (SEGMENTATION, LATENT_SAMPLES))
         return (FeatureKey.entropy(), *map(FeatureKey.parse, known))
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of all features of a frame."""
+        widths: dict[str, int] = {value.name: math.prod(value.shape[1:]) for value in self._evaluation.get_outputs()}
+        read = sum(width for name, width in widths.items() if name not in (SEGMENTATION, LATENT_SAMPLES))
+        return 4 * (read + self.manifest.tap.channels)
 
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
+from export.destination import check_room
 from export.errors import UsageError
 from export.features.folder import CHUNK, FeatureFolder, FolderContents, frames_digest
 from export.features.frames import Features, FrameFeatures
@@ -76,12 +77,13 @@ def measure_into_folder(
         reporter: told how far it has come.
 
     Raises:
-        UsageError: a frame that cannot be read, or one with a feature that is not finite.
+        UsageError: a frame that cannot be read, one with a feature that is not finite, or too little room for the features.
     """
     missing, count = folder.missing, len(files)
     left = sum(len(folder.spans[number]) for number in missing)
     if left < count:
         reporter.stage(f"going on: {count - left} of {count} frames are measured")
+    check_room(folder.path, left * graphs.row_bytes)
     workers = min(options.workers, len(missing))
     if workers > 1:
         finished = _in_processes(folder, missing, options, workers)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from export.errors import ExportError
 from export.option_table import flag
 from lsood_runtime import LsoodError
-from lsood_runtime.offline import one_line, printable
+from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
 
 T = TypeVar("T")
 
@@ -62,6 +62,7 @@ class ConsoleReporter:
 def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions) -> int:
     """Do the work and give the exit code; an error of this package becomes one line on stderr."""
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, stream=sys.stderr)
+    keep_matplotlib_out_of_home()  # libraries of the export import it too
     try:
         work(ConsoleReporter(options.quiet))
     except (ExportError, LsoodError) as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,7 @@ def figure_class() -> "type[Figure]":
     Raises:
         MediaError: matplotlib is missing.
     """
+    keep_matplotlib_out_of_home()
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -5,6 +5,8 @@ import os
 
 import onnxruntime as ort
 
+from lsood_runtime._ort_version import release
+
 BATCH = "batch"
 """Name of the free first dimension of every input and output of the exported graphs."""
 
@@ -24,6 +26,11 @@ def session_options(threads: int | None = None, batch: int | None = None) -> ort
     # A file that the graph itself names would escape the bundle's digests: no such file is ever found on the disk.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if release(ort.__version__) < (
+        1,
+        26,
+    ):  # these fuse products in float64 into an operator for which they have no kernel
+        options.add_session_config_entry("optimization.disable_specified_optimizers", "MatmulTransposeFusion")
     if batch is not None:
         options.add_free_dimension_override_by_name(BATCH, batch)
     return options

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measuring into a folder: after a cut, by several processes, and killed at any time, the features are those of one run."""
 
+import os
 import random
 import signal
 import subprocess
@@ -147,3 +148,19 @@ def test_calibrate_command_killed_at_random_times_writes_the_bundle_of_one_run(
         manifest = read_manifest(folder)
         scores.append((manifest.calibration.scores, dict(manifest.operating_points)))
     assert scores[0] == scores[1]
+
+
+def test_row_bytes_of_a_bundle_are_those_of_the_features_that_it_gives(any_bundle: Path, frames: Path) -> None:
+    graphs = EvaluationGraphs(any_bundle, threads=1)
+    features = Features.collect(measure(graphs, [("frame", FrameFiles([frames])[0])]))
+    assert graphs.row_bytes == sum(rows.astype(np.float32).nbytes for rows in features.values.values())
+
+
+def test_measure_into_folder_without_room_for_the_features_is_refused_before_a_frame_is_measured(
+    bundle: Path, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = os.statvfs(tmp_path)
+    needed = disk.f_bavail * disk.f_frsize // COUNT + 1
+    monkeypatch.setattr(EvaluationGraphs, "row_bytes", needed)
+    with pytest.raises(UsageError, match=r"MB of free space for .*features, got .* MB: make room, and run it again$"):
+        run(bundle, frames, tmp_path / "features", _Cut(0))

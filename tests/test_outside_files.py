@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No command and no example writes a file outside the paths that were named and a temporary folder, or uses the network."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.paths import EXAMPLES, FROZEN_BUNDLE
+from tests.recorded_calls import can_trace
+from tests.test_telemetry import environment
+from tests.writing_commands import WRITING_COMMANDS, WritingCommand
+
+pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not trace here")
+
+_CHANGES = re.compile(
+    r"O_WRONLY|O_RDWR|O_CREAT|\b(creat|mkdir|mknod|rename|link|symlink|unlink|rmdir|truncate|chmod)\w*\("
+)
+_FAILED = re.compile(r" = -1 E")
+_NETWORK = re.compile(r"\bsocket\(AF_(INET|PACKET)|sa_family=AF_INET|/etc/(resolv\.conf|hosts\b)")
+_PLACE = re.compile(r'"(/[^"]*)"')
+_NAMED_ON_THE_PAGE = re.compile(r"^/(dev|proc)/|/__pycache__(/|$)")
+"""Devices; and compiled code, which Python and numba keep beside the source."""
+
+
+def outside(folder: Path, *words: str | Path, **variables: str) -> list[str]:
+    """Lines of strace for what a command changed outside ``folder``, and for its uses of the network.
+
+    Args:
+        folder: holds its outputs, its temporary files and its working folder; its home lies beside it.
+        words: of the command.
+        variables: of its environment.
+    """
+    home, log = folder.with_name(f"{folder.name}-home"), folder.with_name(f"{folder.name}-log")
+    for made in (home, folder / "tmp"):
+        made.mkdir(parents=True)
+    no_network = "inject=connect,sendto,sendmsg,sendmmsg:error=ENETUNREACH"
+    strace = [
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-y",
+        "-s",
+        "4096",
+        "-e",
+        "trace=%file,%network",
+        "-e",
+        no_network,
+    ]
+    own = {"HOME": str(home), "TMPDIR": str(folder / "tmp"), "OMP_NUM_THREADS": "1"} | variables
+    left_out = ("MPLCONFIGDIR", "NUMBA_CACHE_DIR")
+    done = subprocess.run(
+        [*strace, "-o", log, *words],
+        cwd=folder,
+        env={name: value for name, value in environment(**own).items() if name not in left_out or name in variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    lines = log.read_text(errors="replace").splitlines()
+    assert any(_CHANGES.search(line) or "O_RDONLY" in line for line in lines), "strace saw nothing"
+    found = [line for line in lines if _NETWORK.search(line)]
+    for line in lines:
+        if _CHANGES.search(line) and not _FAILED.search(line):
+            places = [Path(place) for place in _PLACE.findall(line)]
+            within = all(folder in place.parents or _NAMED_ON_THE_PAGE.search(str(place)) for place in places)
+            if not within:
+                found.append(line)
+    return found + [str(path) for path in home.rglob("*")]
+
+
+def test_score_with_a_picture_changes_nothing_outside_its_outputs_and_uses_no_network(tmp_path: Path) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (80, 160, 3), np.uint8)
+    Image.fromarray(frame).save(tmp_path / "frame.png")
+    command = [sys.executable, "-m", "lsood_runtime", "score", str(FROZEN_BUNDLE), str(tmp_path / "frame.png")]
+    run = tmp_path / "run"
+    assert outside(run, *command, "--out", run / "r.csv", "--thumbnails", run / "t.png") == []
+    assert (run / "t.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        ("open('OUT-home/x', 'w')", "/x"),
+        ("import os; os.mkdir('OUT-home/x')", "/x"),
+        ("import socket; socket.create_connection(('192.0.2.1', 9))", "AF_INET"),
+        ("import socket; socket.getaddrinfo('example.invalid', 1)", "/etc/resolv.conf"),
+    ],
+)
+def test_script_that_leaves_its_folder_or_uses_the_network_is_found(tmp_path: Path, script: str, found: str) -> None:
+    """The other tests can fail."""
+    lines = outside(tmp_path / "run", sys.executable, "-c", script.replace("OUT", str(tmp_path / "run")))
+    assert any(found in line for line in lines), lines
+
+
+def test_matplotlib_in_a_folder_that_the_user_names_stays_there(tmp_path: Path) -> None:
+    script = (
+        "from lsood_runtime._cli.matplotlib_figure import figure_class; figure_class(); import matplotlib.font_manager"
+    )
+    named = tmp_path / "run" / "named"
+    assert outside(tmp_path / "run", sys.executable, "-c", script, MPLCONFIGDIR=str(named)) == []
+    assert list(named.iterdir())
+    assert not list((tmp_path / "run" / "tmp").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", WRITING_COMMANDS.values(), ids=WRITING_COMMANDS)
+def test_command_changes_nothing_outside_its_outputs_and_uses_no_network(
+    tmp_path: Path, command: WritingCommand, bundle: Path, frames: Path, checkpoint: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(bundle, run / "outputs" / "monitor")
+    words = command.with_inputs(bundle, frames, checkpoint)
+    assert outside(run, sys.executable, "-m", *(word.replace("OUT", str(run / "outputs")) for word in words)) == []
+    assert all((run / "outputs" / out).exists() for out in command.outs)
+
+
+HELPED = sorted(path for path in EXAMPLES.glob("*.py") if "argparse" in path.read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", HELPED, ids=lambda path: path.name)
+def test_example_that_is_imported_changes_nothing_and_uses_no_network(tmp_path: Path, example: Path) -> None:
+    assert outside(tmp_path / "run", sys.executable, example, "--help") == []
+
+
+@pytest.mark.slow
+def test_demo_changes_nothing_outside_its_folder_and_uses_no_network(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    assert outside(run, sys.executable, EXAMPLES / "demo.py", "--out", run / "demo", "--scenes", "60") == []
+    assert (run / "demo" / "scores.png").is_file()
+
+
+@pytest.mark.slow
+def test_fused_graph_example_changes_nothing_and_uses_no_network(
+    tmp_path: Path, export_fused: Path, frames: Path
+) -> None:
+    assert (
+        outside(tmp_path / "run", sys.executable, EXAMPLES / "fused_graph.py", export_fused, frames / "0000.png") == []
+    )
+
+
+@pytest.fixture(scope="module")
+def export_fused(export_small: Callable[..., Path]) -> Path:
+    return export_small(fuse=True) / "monitor.onnx"
