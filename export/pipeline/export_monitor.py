@@ -7,6 +7,7 @@ from export.destination import claimed
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
+from export.pipeline.cost import report_expected_cost, report_measured_cost
 from export.pipeline.options import ExportOptions
 from export.pipeline.reduce import reduce_monitor
 from export.pipeline.resolve import resolve_inputs
@@ -55,12 +56,14 @@ def _export(options: ExportOptions, reporter: Reporter) -> ExportResult:
     inputs = resolve_inputs(options, reporter)
     reporter.stage("sampling the tap and converting to ONNX")
     sampled = sample_network(inputs)
+    report_expected_cost(inputs, sampled, reporter)
     converted = convert_network(inputs, sampled)
     sampled = choose_detector(inputs, sampled, converted, reporter)
     reporter.stage("fitting detector and thresholds")
     monitor = calibrate_monitor(inputs, sampled, converted, reporter)
     traced = trace_torchscript(inputs, sampled, monitor, reporter)
     verified = verify_monitor(inputs, sampled, monitor, traced, reporter)
+    report_measured_cost(inputs, sampled, verified.monitor, reporter)
     reduced = reduce_monitor(inputs, sampled, converted, verified, reporter)
     reporter.stage(f"writing {options.out}")
     return ExportResult(write_monitor(inputs, sampled, reduced))

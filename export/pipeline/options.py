@@ -57,6 +57,13 @@ class ExportOptions(NetworkOptions):
     )
     tap: tuple[str, ...] = field(default=(), metadata=TAP)
     feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
+    only_tap: bool = field(
+        default=False,
+        metadata=flag(
+            "draw masks where the taps are read alone; dropouts upstream stay off, which makes a frame cheaper",
+            _SAMPLING,
+        ),
+    )
     mc_samples: int = field(default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S"))
     masks: Mode = field(
         default="fixed",

@@ -67,6 +67,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         block_size=inputs.block_size,
         with_output=logits_shape is not None,
         force=options.force,
+        only_tap=options.only_tap,
     )
     drawn = sampler.sites if sampler.mode != "fixed" else ()
     site_noise = NoiseSource([site.noise_shape for site in drawn], sampler.samples, options.seed)

@@ -87,6 +87,8 @@ def plan_sampling(
     observed: Sequence[str] = (),
     drop_prob: float | None = None,
     block_size: int | None = None,
+    *,
+    only_tap: bool = False,
 ) -> Plan:
     """Find the sites upstream of each tap, and add DropBlock where a tap needs it.
 
@@ -100,6 +102,7 @@ def plan_sampling(
         observed: names of layers to read in the clean pass.
         drop_prob: DropBlock's p, given together with ``block_size``, or not at all.
         block_size: DropBlock's b, in cells of the map.
+        only_tap: leave the stochastic layers upstream of a tap off, and draw masks where the taps are read alone.
 
     Raises:
         TapError: nothing upstream of a tap is stochastic and no constants are given, or a site or tap has a shape
@@ -107,6 +110,11 @@ def plan_sampling(
     """
     given = _given(drop_prob, block_size)
     sources = {tap: _source(marked, "tap", tap) for tap in taps}
+    read = {layer: _source(marked, "layer", layer) for layer in observed}
+    if only_tap:
+        at_taps = [_read_at_tap(network, marked, tap, source, given) for tap, source in sources.items()]
+        sites = tuple(reading.last for reading in at_taps if reading.last is not None)
+        return Plan(tuple(at_taps), read, {}, sites)
     upstream = {tap: ancestors([source]) for tap, source in sources.items()}
     inline: dict[fx.Node, Site] = {}
     for (layer, call), node in marked.marks("site").items():
@@ -119,8 +127,7 @@ def plan_sampling(
     readings: list[Reading] = []
     added: list[Site] = []
     for tap, source in sources.items():
-        value = source.meta["val"]
-        channels = int(value.shape[2] if value.dim() == 3 else value.shape[1])
+        channels = _channels(source)
         active = [site for node, site in inline.items() if node in upstream[tap]]
         if given and not any(isinstance(site.randomness, DropBlockRandomness) for site in active):
             added.append(replace(_site(tap, 0, source, given, marked.batch), added=True))
@@ -133,8 +140,29 @@ def plan_sampling(
         else:
             at_tap = inline.get(source)
             readings.append(Reading(source.all_input_nodes[0] if at_tap else source, at_tap, channels))
-    read = {layer: _source(marked, "layer", layer) for layer in observed}
     return Plan(tuple(readings), read, inline, tuple(added))
+
+
+def _read_at_tap(
+    network: nn.Module, marked: MarkedGraph, tap: str, source: fx.Node, given: DropBlockRandomness | None
+) -> Reading:
+    """The reading of a tap at which masks enter that no other layer sees: its own or, by constants, DropBlock's."""
+    calls = {node: layer for (layer, _), node in marked.marks("site").items()}
+    own = recognise(network.get_submodule(calls[source])) if source in calls else None
+    used = own if given is None else given
+    if used is None:
+        raise TapError(
+            f"expected a stochastic layer at {tap} itself for --only-tap, found none: give --drop-prob and --block-size, and "
+            "DropBlock with them is added to it"
+        )
+    site = replace(_site(tap, 0, source, used, marked.batch), added=True)
+    return Reading(source, site, _channels(source))
+
+
+def _channels(source: fx.Node) -> int:
+    """Number of channels of a tap's output: the last dimension of tokens, the second of anything else."""
+    value = source.meta["val"]
+    return int(value.shape[2] if value.dim() == 3 else value.shape[1])
 
 
 def _given(drop_prob: float | None, block_size: int | None) -> DropBlockRandomness | None:

@@ -73,7 +73,8 @@ class SampledGraph:
             outputs.insert(0, copies[self._clean[self._marked.output]])
         graph.output(tuple(outputs) if len(outputs) > 1 else outputs[0])
         whole = fx.GraphModule(self._marked.module, graph)
-        whole.graph.eliminate_dead_code()
+        # By default torch keeps what draws random numbers, such as a dropout that is off, and all that leads to it.
+        whole.graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
         return fx.GraphModule(whole, whole.graph, "SampledNetwork")
 
     def _feature(self, key: FeatureKey) -> fx.Node:

@@ -87,6 +87,7 @@ def build_sampler(
     block_size: int | None = None,
     with_output: bool = True,
     force: bool = False,
+    only_tap: bool = False,
 ) -> Sampler:
     """Split a network at its first random layer and sample its taps.
 
@@ -102,6 +103,7 @@ def build_sampler(
         block_size: DropBlock's b; given together with ``drop_prob``.
         with_output: False leaves the decoder out.
         force: accept constants under which more than 5 % of masks drop nothing.
+        only_tap: leave the stochastic layers upstream of a tap off, see :func:`export.sampling.plan.plan_sampling`.
 
     Raises:
         TapError: a tap or a site cannot be sampled, a layer cannot be observed, or its masks drop nothing too often.
@@ -122,7 +124,7 @@ def build_sampler(
             "expected a network that returns one tensor of logits, it returns something else: wrap it in a module that "
             "returns the logits alone, or leave the segmentation out"
         )
-    plan = plan_sampling(network, marked, taps, layers, drop_prob, block_size)
+    plan = plan_sampling(network, marked, taps, layers, drop_prob, block_size, only_tap=only_tap)
     check_no_drop_probability(plan.sites, force)
     bank = draw_mask_bank(plan.sites, mc_samples, seed, force) if mode == "fixed" else None
     graph = SampledGraph(marked, plan, mc_samples, mode, bank)

@@ -20,7 +20,8 @@ class Site:
             ``batch_dim`` is ``rows``.
         batch_dim: dimension of the output that carries the frames.
         rows: entries along ``batch_dim`` for each frame, above 1 for attention in ``(B * heads, N, N)``.
-        added: whether the layer itself is not stochastic: DropBlock is added where the tap reads it, nowhere else.
+        added: whether masks enter only where the tap reads the layer, nowhere else: DropBlock added to a layer that is not
+            stochastic, or the layer's own masks where nothing but the tap is sampled.
     """
 
     layer: str

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an export says of a frame's cost: before the long work by operations, after it by the clock."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import torch
+
+from export.calibration.options import CalibrationOptions
+from export.layers.preprocessing import Preprocessing
+from export.pipeline.cost import report_expected_cost
+from export.pipeline.export_monitor import ExportOptions, export_monitor
+from export.sampling.sampler import build_sampler
+from tests.networks import HEIGHT, WIDTH, ColourClasses, DropoutUNet, settled
+
+T = TypeVar("T")
+CONSTANTS: dict[str, Any] = {"drop_prob": 0.6, "block_size": 2}
+
+
+class KeepingReporter:
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def stage(self, text: str) -> None:
+        self.stages.append(text)
+
+    def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:  # noqa: ARG002  as the protocol
+        return items
+
+
+@pytest.mark.parametrize(
+    ("tap", "more", "warned"),
+    [
+        ("up1", {}, r"drop1, drop2, drop3 runs 8 times a frame: --only-tap draws masks"),
+        ("bottleneck", {"only_tap": True, **CONSTANTS}, None),
+        ("drop1", {}, None),
+    ],
+)
+def test_report_expected_cost_warns_of_dear_samples_with_a_remedy(
+    tap: str, more: dict[str, Any], warned: str | None
+) -> None:
+    preprocessing = Preprocessing(HEIGHT, WIDTH, (0.5,) * 3, (0.2,) * 3)
+    sampler = build_sampler(settled(DropoutUNet()), torch.zeros(1, 3, HEIGHT, WIDTH), [tap], mc_samples=8, **more)
+    inputs: Any = SimpleNamespace(preprocessing=preprocessing, frames=[np.zeros((HEIGHT, WIDTH, 3), np.uint8)])
+    sampled: Any = SimpleNamespace(sampler=sampler)
+    reporter = KeepingReporter()
+    ratio = report_expected_cost(inputs, sampled, reporter)
+    assert ratio is not None
+    assert reporter.stages[0] == f"expected cost: {ratio:.2f} of the bare network's operations"
+    assert (ratio > 1.2) == (warned is not None)
+    assert len(reporter.stages) == (1 if warned is None else 2)
+    if warned is not None:
+        assert reporter.stages[1].startswith("warning: more than 1.2")
+        assert warned in reporter.stages[1]
+
+
+def test_export_says_what_a_frame_costs_before_and_after(tmp_path: Path, own_size_frames: Path) -> None:
+    torch.save(settled(ColourClasses()).state_dict(), tmp_path / "network.pt")
+    given = ExportOptions(
+        tmp_path / "network.pt",
+        (own_size_frames,),
+        tmp_path / "bundle",
+        model="tests.networks:ColourClasses",
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        mc_samples=8,
+        only_tap=True,
+        calibration=CalibrationOptions(detector="kde"),
+    )
+    reporter = KeepingReporter()
+    export_monitor(given, reporter)
+    words = [stage.split(":")[0] for stage in reporter.stages]
+    assert words.index("expected cost") < words.index("fitting detector and thresholds")
+    assert words.index("measured cost on this CPU") > words.index("fitting detector and thresholds")
