@@ -13,6 +13,7 @@ HIDDEN_NAME_BYTES = 24
 """By how much the hidden name beside a place is longer than its name, at most."""
 _INNER_NAME_BYTES = 64
 """Of a file within a folder, at most."""
+_LEAST = 10**5  # of room for a file, in a message: smaller numbers would read as 0.0 MB
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -85,7 +86,7 @@ def no_room(place: Path, size: int) -> str | None:
     disk = os.statvfs(place.parent)
     free = disk.f_bavail * disk.f_frsize
     if disk.f_blocks and free < max(size, disk.f_frsize):
-        return f"expected {_megabytes(size)} of free space for {place}, got {_megabytes(free)}"
+        return f"expected {_megabytes(max(size, _LEAST))} of free space for {place}, got {_megabytes(free)}"
     if disk.f_files and not disk.f_favail:
         return f"expected room for one more file at {place}, the file system has none"
     return None

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         provider = monitor.provider
         outputs.stdout.flush()
     if tally.count:
-        say(f"{tally}; median {tally.median_ms:.1f} ms a frame on {provider}")
+        say(f"{tally}; {tally.describe_latency(provider)}")
     report_unread(tally, reader.notes, reader.failures)
     report_outputs(outputs, tally)
     if stop is not None:

@@ -38,10 +38,11 @@ class Tally:
         else:
             self._latencies.add(verdict.latency_ms)
 
-    @property
-    def median_ms(self) -> float:
-        """Median latency of frames that were read, to within 1 %; 0 without one."""
-        return self._latencies.median_ms
+    def describe_latency(self, provider: str) -> str:
+        """Median latency of the frames that were read, to within 1 %, or that there was none."""
+        if self.count == self.unreadable:
+            return f"no frame was read for {provider}"
+        return f"median {self._latencies.median_ms:.1f} ms a frame on {provider}"
 
     def __str__(self) -> str:
         """The counts in one line."""

@@ -133,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(stop, KeyboardInterrupt | Stopped):
         report_stop(stop, tally)
     if tally.count or stop is not None or not reader.failures:
-        say(f"{tally}, {counted(watch.onsets, 'alarm')}; median {tally.median_ms:.1f} ms a frame on {provider}")
+        say(f"{tally}, {counted(watch.onsets, 'alarm')}; {tally.describe_latency(provider)}")
         say(f"drift of the scores (population stability index): {'; '.join(drifts) or 'no frames'}")
         for oddity in oddities:
             say(oddity)

@@ -93,8 +93,10 @@ class ScoreHistogram:
         return float(np.quantile(_index(seen, expected), level))
 
     def __str__(self) -> str:
-        """The index beside what chance gives; withheld where chance alone often makes a large drift."""
+        """The index beside what chance gives; withheld without a score, and where chance alone often makes a large drift."""
         count = int(self.counts.sum())
+        if not count:
+            return "withheld, no frame has a score"
         chance = self.index_by_chance()
         if chance > _LARGE:
             return f"withheld, {counted(count, 'score')} tell no drift: {_WITHOUT} {chance:.2f}"

@@ -60,6 +60,8 @@ def test_run_over_unreadable_pictures_scores_the_others(
         assert (f"cannot read {drive / f'frame_{i}.png'}" in row["reason"]) == (i in broken)
     assert [row["stamp_ns"] for row in found] == [i * 10**8 for i in range(12)]
     assert (f"{len(broken)} of 12 frames could not be read, the first: " in err) == bool(broken)
+    assert ("; no frame was read for CPUExecutionProvider" in err) == (len(broken) == 12)
+    assert (" ms a frame on CPUExecutionProvider" in err) == (len(broken) < 12)
     if command == "score":
         assert code == (1 if any(row["is_ood"] for row in found) else 0)
     else:

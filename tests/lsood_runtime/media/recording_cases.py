@@ -129,6 +129,12 @@ def crashed_mcap(folder: Path, shots: list[Shot]) -> Path:
     return path
 
 
+def shortened_mcap(folder: Path, shots: list[Shot]) -> Path:
+    path = folder / "drive.mcap"
+    path.write_bytes(mcap_bytes(shots)[0][:-3])
+    return path
+
+
 def crashed_ros1_bag(folder: Path, shots: list[Shot]) -> Path:
     contents = write_ros1_bag(folder, shots).read_bytes()
     path = folder / "drive.bag.active"
@@ -249,6 +255,11 @@ CASES = (
     ),
     _ended(
         "MCAP that is cut off", recordings(crashed_mcap, lambda shots: shots[:5]), "`mcap recover` writes a whole one"
+    ),
+    _ended(
+        "MCAP that lacks its last bytes alone",
+        recordings(shortened_mcap),
+        "lacks its end, the closing magic of MCAP: all its messages are read",
     ),
     _ended(
         "ROS 1 bag that is cut off, `.bag.active`",

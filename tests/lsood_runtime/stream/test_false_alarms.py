@@ -135,6 +135,10 @@ def test_false_alarms_sentence_has_the_interval() -> None:
     )
 
 
+def test_histogram_without_a_score_states_no_index() -> None:
+    assert str(ScoreHistogram(manifest_of(400, 200).calibration)) == "withheld, no frame has a score"
+
+
 def deciles(known: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.nextafter(np.quantile(known, np.arange(1, 10) / 10), np.inf)
 
