@@ -33,7 +33,11 @@ def read_camera(number: int, channels: str, on_wait: Callable[[], None]) -> Iter
         import cv2
     except ImportError as error:
         raise missing_extra(f"reading camera:{number}", "media") from error
-    capture = cv2.VideoCapture(number)
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong is said once, and by us
+    try:
+        capture = cv2.VideoCapture(number)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the latest frame, not the oldest that waits
     if not capture.isOpened():
         capture.release()

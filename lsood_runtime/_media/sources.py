@@ -25,6 +25,8 @@ _DEVICE = "camera:"
 DEVICE = re.compile(rf"{_DEVICE}\d+")
 CAMERA = "camera"
 _NANOSECONDS = 1e9
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_DEVICE_FILE = re.compile(r"/dev/video([0-9]+)")
 
 
 class SourceKind(Enum):
@@ -48,11 +50,30 @@ def find_sources(sources: Sequence[str]) -> list[str]:
             f"expected {endless[0]} as the last source, it does not end, so that nothing behind it is ever read: "
             "start a command for each camera"
         )
+    for source in sources:
+        _refuse_address(source)
     found: list[str] = []
     for device, group in groupby(sources, key=lambda source: bool(DEVICE.fullmatch(source))):
         named = list(group)
         found += named if device else map(str, find_files(named, _is_source, "images, videos or recordings"))
     return found
+
+
+def _refuse_address(source: str) -> None:
+    """Say what to write in place of an address, or of a device under another name than its own.
+
+    Raises:
+        MediaError: it is one.
+    """
+    if _ADDRESS.match(source) and not Path(source).exists():
+        raise MediaError(
+            f"expected files, folders or camera:0, got the address {source}: record the stream, such as by "
+            "`ffmpeg -i ADDRESS -c copy drive.mkv`, or pass its images to OoDMonitor.stream"
+        )
+    device = _DEVICE_FILE.fullmatch(source)
+    if device or (source.startswith("camera:") and not DEVICE.fullmatch(source) and not Path(source).exists()):
+        number = device[1] if device else "0"
+        raise MediaError(f"expected a camera of this machine as camera:NUMBER, got {source}: write camera:{number}")
 
 
 def _is_source(path: Path) -> bool:

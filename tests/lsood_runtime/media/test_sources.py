@@ -3,10 +3,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from lsood_runtime import MediaError
+from lsood_runtime._media.cameras import read_camera
 from lsood_runtime._media.sources import SourceReader, find_sources
 from tests.lsood_runtime.conftest import random_frames
 
@@ -47,3 +49,51 @@ def test_find_sources_of_an_empty_path_are_refused(
     monkeypatch.chdir(tmp_path / "monday" if sources == [""] else tmp_path)
     with pytest.raises(MediaError, match="got an empty path: name a file, a folder or a pattern"):
         find_sources(sources)
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http", "https", "udp", "srt", "file"])
+def test_find_sources_of_an_address_says_how_to_record_it(scheme: str) -> None:
+    with pytest.raises(MediaError, match=rf"got the address {scheme}://camera/stream: record the stream") as caught:
+        find_sources([f"{scheme}://camera/stream"])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "instead"),
+    [("/dev/video0", "camera:0"), ("/dev/video12", "camera:12"), ("camera:", "camera:0"), ("camera:front", "camera:0")],
+)
+def test_find_sources_of_a_device_under_another_name_says_its_own(source: str, instead: str) -> None:
+    with pytest.raises(MediaError, match=rf"as camera:NUMBER, got {source}: write {instead}$"):
+        find_sources([source])
+
+
+def test_camera_that_is_not_there_is_one_error_and_no_log_of_opencv(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(MediaError, match=r"^expected a camera at camera:97, found none: see /dev/video\*$"):
+        next(read_camera(97, "rgb", lambda: None))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_source_reader_of_a_picture_with_an_orientation_gives_it_upright(
+    tmp_path: Path, orientation: int, suffix: str
+) -> None:
+    """Stored as a camera that was held so stores it; each way back is written out by NumPy."""
+    upright = np.random.default_rng(orientation).integers(0, 256, (6, 8, 3), np.uint8)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    path = tmp_path / f"frame{suffix}"
+    picture = Image.fromarray(np.ascontiguousarray(stored))
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    picture.save(path, exif=exif)
+    (frame,) = SourceReader([str(path)], "rgb", 10.0)
+    np.testing.assert_array_equal(frame.image, upright)
