@@ -66,6 +66,8 @@ class OoDMonitor:
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
         self_test: replay the golden frames, which warms the provider up as well.
+        self_test_seconds: that the golden frames may take together; None for 60 on the CPU, and 1,800 elsewhere, where the
+            first run may build engines.
         expected_sha256: digest of the manifest, as export and ``lsood inspect`` print it: any other bundle is refused. None
             for any. Copies of a monitor always expect that of the bundle that it has loaded.
 
@@ -74,7 +76,7 @@ class OoDMonitor:
         BundleError: the bundle is incomplete, damaged, another than expected or of another schema, or has no such operating
             point.
         ProviderError: a provider does not run here.
-        SelfTestError: a golden frame does not get its score back.
+        SelfTestError: a golden frame does not get its score back, or they take too long.
 
     Example:
         >>> with OoDMonitor("monitor/") as monitor:  # doctest: +SKIP
@@ -95,6 +97,7 @@ class OoDMonitor:
         deadline_ms: float | None = None,
         validate: bool = True,
         self_test: bool = True,
+        self_test_seconds: float | None = None,
         expected_sha256: str | None = None,
     ) -> None:
         check_deadline(deadline_ms)
@@ -106,6 +109,7 @@ class OoDMonitor:
             batch=batch,
             configure=session_options,
             self_test=self_test,
+            self_test_seconds=self_test_seconds,
         )
         check_flag(validate, "validate")
         contents = open_bundle(bundle, expected_sha256=expected_sha256)
@@ -122,6 +126,7 @@ class OoDMonitor:
             deadline_ms=deadline_ms,
             validate=validate,
             self_test=self_test,
+            self_test_seconds=self_test_seconds,
             expected_sha256=contents.sealed.sha256,
         )
         self._manifest, self._validate = contents.manifest, validate
@@ -337,6 +342,7 @@ class OoDMonitor:
 
         Raises:
             ProviderError: ONNX Runtime failed.
+            SelfTestError: they take longer than ``self_test_seconds``.
             ClosedError: the monitor was closed.
         """
         return self._scorer.self_test()

@@ -5,7 +5,9 @@ A vehicle needs none of them: it starts from :class:`lsood_runtime.OoDMonitor`. 
 and ONNX Runtime alone; Pillow and PyAV are loaded when a file is read. ``export`` and the runtime are released together:
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
-bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files
+=====================  ==============================================================================================
+bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
+                       constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
@@ -15,6 +17,7 @@ matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
                        :func:`parse_json`, :class:`CsvTable`
+=====================  ==============================================================================================
 """
 
 from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
@@ -40,6 +43,7 @@ from lsood_runtime._bundle.records import (
     TapRecord,
     noise_name,
 )
+from lsood_runtime._bundle.score_checks import FRESH_DEVIATIONS, SMALLEST_SPREAD, TOLERANCE_SHARES
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
     new_drives_sentence,
@@ -66,12 +70,15 @@ __all__ = [
     "AS_STATED",
     "DETECTOR_FILE",
     "DIGEST_FILE",
+    "FRESH_DEVIATIONS",
     "GOLDEN_FILE",
     "IMAGE_SUFFIXES",
     "MANIFEST_FILE",
     "PRECISIONS",
     "SCHEMA",
     "SEGMENTATION_FILE",
+    "SMALLEST_SPREAD",
+    "TOLERANCE_SHARES",
     "WEIGHTS_FILE",
     "Bundle",
     "CalibrationRecord",

@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 from export.graphs.monitor_forms import Form
 from export.graphs.noise import NoiseBatch
-from lsood_runtime.offline import GOLDEN_FILE, GoldenFrames, noise_name
+from lsood_runtime.offline import (
+    FRESH_DEVIATIONS,
+    GOLDEN_FILE,
+    SMALLEST_SPREAD,
+    TOLERANCE_SHARES,
+    GoldenFrames,
+    noise_name,
+)
 
-TOLERANCE = {"cpu": 0.02, "gpu": 0.2}
-"""Shares of the interquartile range of the calibration scores, by kind of provider."""
-FRESH_DRAWS, FRESH_DEVIATIONS = 16, 10
-"""For fresh masks: how often a golden frame is scored, and how many standard deviations a later score may be away."""
+FRESH_DRAWS = 16
+"""For fresh masks: how often a golden frame is scored."""
 
 
 def score_golden_frames(
@@ -36,7 +41,8 @@ def score_golden_frames(
     ]
     by_chance = float(np.std(scores, axis=1).max())
     tolerance = {
-        provider: share * max(spread, 1e-3) + FRESH_DEVIATIONS * by_chance for provider, share in TOLERANCE.items()
+        provider: share * max(spread, SMALLEST_SPREAD) + FRESH_DEVIATIONS * by_chance
+        for provider, share in TOLERANCE_SHARES.items()
     }
     return GoldenFrames(frames=frames, scores=np.mean(scores, axis=1), noise=tuple(noise), tolerance=tolerance)
 

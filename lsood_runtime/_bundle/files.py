@@ -15,8 +15,8 @@ GOLDEN_FILE, WEIGHTS_FILE, SIGNATURE_FILE = "golden.npz", "weights.bin", "model.
 LARGEST_FILE = 8 * 2**30
 """Bytes of any file of a bundle, at most."""
 
-LARGEST_MANIFEST = 64 * 2**20
-"""Bytes of a manifest, at most: enough for the scores of two million calibration frames."""
+LARGEST_MANIFEST, MOST_VALUES = 64 * 2**20, 4_000_000
+"""Bytes and values of a manifest, at most: enough for the scores of two million calibration frames."""
 
 _OPENED = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO is not waited for
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden frames: a few frames with the scores that they had at export, to replay on the machine that runs the bundle."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.array_archive import read_arrays
 from lsood_runtime._bundle.files import GOLDEN_FILE
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._exceptions import BundleError
+from lsood_runtime._exceptions import BundleError, one_line
+
+MOST_FRAMES = 100
+"""Golden frames of a bundle, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,18 +42,22 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         BundleError: no archive of arrays, or arrays that do not fit the manifest.
     """
     try:
-        with np.load(io.BytesIO(contents), allow_pickle=False) as arrays:
-            frames, scores = arrays["frames"], arrays["scores"]
-            noise = tuple(arrays[name] for name in manifest.masks.noise_names)
+        arrays = read_arrays(contents, ["frames", "scores", *manifest.masks.noise_names])
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise BundleError(
-            f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {error}"
+            f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {one_line(error)}"
         ) from error
+    frames, scores = arrays["frames"], arrays["scores"]
+    noise = tuple(arrays[name] for name in manifest.masks.noise_names)
     shape = (manifest.input.frame_height, manifest.input.frame_width, 3)
     if frames.dtype != np.uint8 or frames.shape[1:] != shape or len(frames) == 0:
         raise BundleError(
             f"expected golden frames (G, {str(shape)[1:]} uint8 in {GOLDEN_FILE}, got {frames.shape} {frames.dtype}: "
             "export the bundle again"
+        )
+    if len(frames) > MOST_FRAMES:
+        raise BundleError(
+            f"expected at most {MOST_FRAMES} golden frames in {GOLDEN_FILE}, got {len(frames)}: export the bundle again"
         )
     if scores.dtype != np.float64 or scores.shape != frames.shape[:1]:
         raise BundleError(

@@ -17,7 +17,7 @@ from itertools import chain
 from reprlib import repr as short_repr
 from typing import Any, Self
 
-from lsood_runtime._bundle import value_checks
+from lsood_runtime._bundle import score_checks, value_checks
 from lsood_runtime._bundle.record_parser import field_error, parse_record
 from lsood_runtime._bundle.records import (
     LATENT_SAMPLES,
@@ -173,12 +173,19 @@ class Manifest:
             value_checks.of_masks(self.masks),
             value_checks.of_segmentation(self.segmentation),
             value_checks.of_features(self.features, self.masks, self.tap),
+            value_checks.of_entropy(self.entropy),
+            value_checks.of_detector(self.detector),
             value_checks.of_parts(self.detector.parts, self.features),
             value_checks.of_operating_points(self.operating_point, self.operating_points),
             value_checks.of_calibration(self.calibration),
             value_checks.of_precision(self.precision),
+            value_checks.of_parity(self.parity),
+            value_checks.of_digests(self.network_sha256, self.masks),
+            value_checks.of_files(self.files),
             value_checks.of_golden(self.golden),
             value_checks.of_pixels(self.pixels),
+            score_checks.of_tolerance(self.golden, self.calibration, self.masks.mode),
+            score_checks.of_thresholds(self.operating_points, self.calibration),
         )
 
 

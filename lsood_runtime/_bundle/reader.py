@@ -18,6 +18,7 @@ from lsood_runtime._bundle.files import (
     DETECTOR_FILE,
     GOLDEN_FILE,
     LARGEST_MANIFEST,
+    MOST_VALUES,
     SEGMENTATION_FILE,
     SIGNATURE_FILE,
     WEIGHTS_FILE,
@@ -25,6 +26,7 @@ from lsood_runtime._bundle.files import (
     read_verified,
 )
 from lsood_runtime._bundle.golden import GoldenFrames, parse_golden
+from lsood_runtime._bundle.graph_check import check_graph
 from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, Manifest
 from lsood_runtime._exceptions import BundleError
 
@@ -109,6 +111,10 @@ def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> Se
     if not (folder / MANIFEST_FILE).is_file():
         raise BundleError(f"expected a bundle, found no {MANIFEST_FILE} in {folder}: give the folder that export wrote")
     contents = read_file(folder / MANIFEST_FILE, LARGEST_MANIFEST, follow_link=True)
+    if contents.count(b",") > MOST_VALUES:
+        raise BundleError(
+            f"expected {MANIFEST_FILE} to have at most {MOST_VALUES} values, got more: it was replaced, copy the bundle again"
+        )
     if expected_sha256 is not None:
         check_expected_digest(expected_sha256, contents)
     has_digest_file = os.path.lexists(folder / DIGEST_FILE)
@@ -144,6 +150,9 @@ def open_bundle(folder: str | os.PathLike[str], *, expected_sha256: str | None =
     if manifest.schema >= FIRST_WITH_DIGEST:
         _refuse_others(folder, manifest)
     files = {name: read_verified(folder, name, record) for name, record in manifest.files.items()}
+    for name, contents in files.items():
+        if name.endswith(".onnx"):
+            check_graph(name, contents)
     return Bundle(sealed=sealed, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))
 
 

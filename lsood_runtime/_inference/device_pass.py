@@ -60,12 +60,22 @@ class DevicePass:
         self._lock = threading.Lock()
         self._buffers: OrderedDict[int, _Buffers] = OrderedDict()
 
-    def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
+    def run(
+        self,
+        frames: Frame | DeviceFrame,
+        noise: Mapping[str, NDArray[np.float32]],
+        run_options: ort.RunOptions | None = None,
+    ) -> Outcome:
         """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs."""
         with self._lock:
-            return self._run(frames, noise)
+            return self._run(frames, noise, run_options)
 
-    def _run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
+    def _run(
+        self,
+        frames: Frame | DeviceFrame,
+        noise: Mapping[str, NDArray[np.float32]],
+        run_options: ort.RunOptions | None,
+    ) -> Outcome:
         batch = frames.shape[0]
         if batch not in self._buffers:
             if len(self._buffers) == _KEPT:
@@ -80,8 +90,8 @@ class DevicePass:
             self._network.guard(buffers.values["frame"].update_inplace, frames)
         for name, values in noise.items():
             self._network.guard(buffers.values[name].update_inplace, values)
-        self._network.guard(self._network.session.run_with_iobinding, buffers.network)
-        self._detector.guard(self._detector.session.run_with_iobinding, buffers.detector)
+        self._network.guard(self._network.session.run_with_iobinding, buffers.network, run_options)
+        self._detector.guard(self._detector.session.run_with_iobinding, buffers.detector, run_options)
         segmentation, parts = buffers.values.get("segmentation"), buffers.values.get("parts")
         return Outcome(
             scores=np.array(self._detector.guard(buffers.values["score"].numpy)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._bundle.records import ENTROPY, LATENT_SAMPLES
@@ -38,8 +39,13 @@ class Outcome:
 class FramePass(Protocol):
     """A pass from frames to scores; safe to call from several threads."""
 
-    def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
-        """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs.
+    def run(
+        self,
+        frames: Frame | DeviceFrame,
+        noise: Mapping[str, NDArray[np.float32]],
+        run_options: ort.RunOptions | None = None,
+    ) -> Outcome:
+        """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs, with options of ONNX Runtime.
 
         Raises:
             FrameError: frames on a device that this pass does not take.
@@ -63,21 +69,26 @@ class HostPass:
         self._scored = {name: shape for name, (_, shape) in detector.outputs.items() if name != ENTROPY}
         self._last_batch = 0
 
-    def run(self, frames: Frame | DeviceFrame, noise: Mapping[str, NDArray[np.float32]]) -> Outcome:
+    def run(
+        self,
+        frames: Frame | DeviceFrame,
+        noise: Mapping[str, NDArray[np.float32]],
+        run_options: ort.RunOptions | None = None,
+    ) -> Outcome:
         """Take ``(B, H, W, 3)`` frames and the noise inputs through both graphs."""
         if isinstance(frames, DeviceFrame):
             raise FrameError(
                 f"expected a frame in host memory, since {self._network.provider} runs: copy it there first"
             )
         smaller, self._last_batch = frames.shape[0] < self._last_batch, frames.shape[0]
-        given = self._network.run(self._outputs, {"frame": frames, **noise}, give_back=smaller)
+        given = self._network.run(self._outputs, {"frame": frames, **noise}, give_back=smaller, run_options=run_options)
         results = dict(zip(self._outputs, given, strict=True))
         segmentation = results.pop("segmentation", None)
         samples = results.get(LATENT_SAMPLES)
         if samples is not None and samples.shape[1] >= SORTED_FIRST:
             # The entropy does not depend on the order of samples, and the graph sorts sorted ones in half the time.
             results[LATENT_SAMPLES] = np.sort(samples, axis=1)
-        given = self._detector.run(list(self._scored), results, give_back=smaller)
+        given = self._detector.run(list(self._scored), results, give_back=smaller, run_options=run_options)
         scored = dict(zip(self._scored, given, strict=True))
         for name, shape in self._scored.items():
             if scored[name].shape != (frames.shape[0], *shape):  # a graph may leave a size open, and fill it otherwise

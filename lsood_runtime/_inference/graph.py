@@ -75,7 +75,12 @@ class Graph:
         self._check("outputs", self.session.get_outputs(), outputs)
 
     def run(
-        self, outputs: Sequence[str], feed: Mapping[str, NDArray[np.generic]], *, give_back: bool = False
+        self,
+        outputs: Sequence[str],
+        feed: Mapping[str, NDArray[np.generic]],
+        *,
+        give_back: bool = False,
+        run_options: ort.RunOptions | None = None,
     ) -> list[NDArray[Any]]:
         """Run once from and to host memory.
 
@@ -83,12 +88,15 @@ class Graph:
             outputs: names.
             feed: arrays by the names of the inputs.
             give_back: return memory that this run did not need, such as that of a larger batch before it, to the system.
+            run_options: of ONNX Runtime, such as those of a time limit.
 
         Raises:
             ProviderError: ONNX Runtime failed; no other provider is tried.
         """
-        options = _giving_back() if give_back else None
-        results: list[NDArray[Any]] = self.guard(self.session.run, outputs, feed, options)
+        if give_back:
+            run_options = run_options or ort.RunOptions()
+            run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        results: list[NDArray[Any]] = self.guard(self.session.run, outputs, feed, run_options)
         return results
 
     def guard(self, call: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
@@ -107,12 +115,6 @@ class Graph:
         if got.keys() != wanted.keys() or not all(_fits(got[name], wanted[name]) for name in wanted):
             expected = {name: (kind, ("batch", *shape)) for name, (kind, shape) in wanted.items()}
             raise BundleError(f"expected {self.name} with the {side} {expected}, got {got}: export the bundle again")
-
-
-def _giving_back() -> ort.RunOptions:
-    options = ort.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
 
 
 def _placement(session: ort.InferenceSession) -> dict[str, int]:

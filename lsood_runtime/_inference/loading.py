@@ -2,6 +2,7 @@
 """Load both graphs of a verified bundle, on the providers that the user named and on no other."""
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class LoadOptions:
         batch: frames of every run; None leaves it free.
         configure: changes the options of each session before it loads.
         self_test: replay the golden frames.
+        self_test_seconds: that they may take; None for the provider's default.
 
     Raises:
         TypeError: an option of another type.
@@ -51,6 +53,7 @@ class LoadOptions:
     batch: int | None = None
     configure: Callable[[ort.SessionOptions], None] | None = None
     self_test: bool = True
+    self_test_seconds: float | None = None
 
     def __post_init__(self) -> None:
         default = "pass None for the default"
@@ -62,6 +65,10 @@ class LoadOptions:
         check_flag(self.allow_fallback, "allow_fallback")
         check_flag(self.self_test, "self_test")
         check_callable(self.configure, "session_options")
+        if self.self_test_seconds is not None and not 0 < self.self_test_seconds < threading.TIMEOUT_MAX:
+            raise ValueError(
+                f"expected self_test_seconds above 0, got {self.self_test_seconds}: pass None for the default"
+            )
 
 
 def load_graphs(bundle: Bundle, options: LoadOptions) -> LoadedGraphs:
@@ -87,7 +94,7 @@ def _try_providers(bundle: Bundle, providers: Sequence[ResolvedProvider], option
     check_available(providers)
     graphs = _load(bundle, providers, options)
     if options.self_test:
-        replay(graphs, bundle.golden, options.batch).require()
+        replay(graphs, bundle.golden, options.batch, options.self_test_seconds).require()
     return graphs
 
 

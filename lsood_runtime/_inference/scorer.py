@@ -34,7 +34,7 @@ class Scorer:
 
     def __init__(self, bundle: Bundle, options: LoadOptions) -> None:
         self._masks, self._golden, self._batch = bundle.manifest.masks, bundle.golden, options.batch
-        self._noise = FrameNoiseSource(self._masks)
+        self._noise, self._self_test_seconds = FrameNoiseSource(self._masks), options.self_test_seconds
         self._graphs: LoadedGraphs | None = load_graphs(bundle, options)
         self._closed_by = "this one was closed"
         guard_forks(self)
@@ -103,9 +103,10 @@ class Scorer:
 
         Raises:
             ProviderError: ONNX Runtime failed.
+            SelfTestError: they take too long.
             ClosedError: the graphs were released.
         """
-        return replay(self.graphs, self._golden, self._batch)
+        return replay(self.graphs, self._golden, self._batch, self._self_test_seconds)
 
     def warm_up(self, rounds: int) -> float:
         """Run golden frame 0 ``rounds`` times; the result is the last round's milliseconds.

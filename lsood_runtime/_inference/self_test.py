@@ -5,15 +5,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.records import noise_name
-from lsood_runtime._exceptions import SelfTestError
+from lsood_runtime._exceptions import ProviderError, SelfTestError
 from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.providers import CPU
+from lsood_runtime._inference.time_limit import TimeLimit
 
 _SUM_TOLERANCE = 1e-9
+_SECONDS_ON_CPU, _SECONDS_ELSEWHERE = 60.0, 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +62,50 @@ class SelfTest:
                 )
 
 
-def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None) -> SelfTest:
+def default_seconds(provider: str) -> float:
+    """Time that the golden frames may take where the caller does not say: providers of GPUs prepare in the first run."""
+    return _SECONDS_ON_CPU if provider == CPU else _SECONDS_ELSEWHERE
+
+
+def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, seconds: float | None = None) -> SelfTest:
     """Score the golden frames, each filling a ``batch`` of its own.
+
+    Args:
+        graphs: both graphs.
+        golden: the frames.
+        batch: frames of every run; None for one.
+        seconds: that all frames may take; None for what the provider usually needs at most.
 
     Raises:
         ProviderError: ONNX Runtime failed.
+        SelfTestError: the time was over.
     """
+    with TimeLimit(seconds or default_seconds(graphs.provider)) as limit:
+        try:
+            scores = [golden_score(graphs, golden, i, batch, limit.run_options) for i in range(len(golden))]
+        except ProviderError as error:
+            if not limit.is_over:
+                raise
+            raise SelfTestError(
+                f"expected the {len(golden)} golden frames within {limit.seconds:g} s, they take longer on "
+                f"{graphs.provider}: pass a larger self_test_seconds if this machine is so slow"
+            ) from error
     return SelfTest(
         provider=graphs.provider,
-        scores=tuple(golden_score(graphs, golden, i, batch) for i in range(len(golden))),
+        scores=tuple(scores),
         expected=tuple(golden.scores.tolist()),
         tolerance=golden.tolerance["cpu" if graphs.provider == CPU else "gpu"],
         placement=graphs.placement,
     )
 
 
-def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: int | None) -> float:
+def golden_score(
+    graphs: LoadedGraphs,
+    golden: GoldenFrames,
+    index: int,
+    batch: int | None,
+    run_options: ort.RunOptions | None = None,
+) -> float:
     """Score of one golden frame; NaN where its parts are not finite, or do not add up to it.
 
     Raises:
@@ -82,7 +113,7 @@ def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: 
     """
     copies, pick = batch or 1, slice(index, index + 1)
     noise = {noise_name(site): np.repeat(values[pick], copies, axis=0) for site, values in enumerate(golden.noise)}
-    outcome = graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise)
+    outcome = graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise, run_options)
     score = float(outcome.scores[0])
     return score if outcome.parts is None or _adds_up(outcome.parts[0], score) else math.nan
 

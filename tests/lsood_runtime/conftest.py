@@ -171,7 +171,7 @@ def toy_manifest(kind: str = "classes") -> dict[str, Any]:
             "parts": [],
         },
         "operating_point": "5%",
-        "operating_points": {"5%": toy_point(scores[-2], 0.05), "half": toy_point(scores[9], 0.5)},
+        "operating_points": {"5%": toy_point(scores[-1], 0.05), "half": toy_point(scores[9], 0.5)},
         "calibration": {
             "scores": scores,
             "effective_frames": 19.0,

@@ -151,7 +151,7 @@ def parts_manifest(latent: bool = False, **fields: Any) -> dict[str, Any]:
     manifest = toy_manifest()
     scores = sorted(sum(parts_by_hand(frame, latent).values()) for frame in random_frames(19, seed=1))
     manifest["calibration"]["scores"] = scores
-    manifest["operating_points"] = {"5%": toy_point(scores[-2], 0.05), "half": toy_point(scores[9], 0.5)}
+    manifest["operating_points"] = {"5%": toy_point(scores[-1], 0.05), "half": toy_point(scores[9], 0.5)}
     manifest["features"] = ({"latent_samples": [SAMPLES, 3]} if latent else {}) | {MOMENTS: [3]}
     read = {"entropies": "entropy"} if latent else {}
     manifest["detector"] |= {

@@ -58,6 +58,7 @@ def test_p_value_tied_scores_count_as_at_least_as_high(toy_bundle: Path) -> None
         score = monitor.score(frame)
     manifest = toy_manifest()
     manifest["calibration"]["scores"] = [score - 1, score, score, score + 1]
+    manifest["calibration"]["drives"] = {"noise": 4}
     manifest["operating_points"] = {"5%": toy_point(score, 0.5)}
     with OoDMonitor(seal(toy_bundle, manifest)) as monitor:
         verdict = monitor.assess(frame)

@@ -69,8 +69,10 @@ def test_assess_above_the_threshold_names_the_largest_part(monitor: OoDMonitor) 
 @pytest.mark.parametrize("broken", COMBINATIONS, ids="-".join)
 def test_assess_part_not_finite_is_invalid_and_named(tmp_path: Path, broken: tuple[str, ...], swallowed: bool) -> None:
     frame, sound = frame_breaking(*broken), random_frames(1, seed=1)[0]
-    high = {"5%": toy_point(100.0, 0.05)}
-    with OoDMonitor(write_parts_bundle(tmp_path, swallowed=swallowed, operating_points=high)) as monitor:
+    calibration = parts_manifest()["calibration"]
+    calibration["scores"][-1] = 100.0
+    high = {"operating_points": {"5%": toy_point(100.0, 0.05)}, "calibration": calibration}
+    with OoDMonitor(write_parts_bundle(tmp_path, swallowed=swallowed, **high)) as monitor:
         raw = monitor._scorer.run(frame[None])
         assert (raw.scores[0] < 100) == (swallowed or broken == ("logarithm",)), "by its score the frame would pass"
         verdict, scores = monitor.assess(frame), monitor.score_batch([sound, frame, sound])
@@ -186,8 +188,11 @@ def test_self_test_parts_of_any_size_add_up(tmp_path: Path, factor: float) -> No
     bundle, frames = write_parts_bundle(tmp_path), random_frames(2, seed=2)
     (bundle / "detector.onnx").write_bytes(parts_graph(factor=factor).SerializeToString())
     write_golden(bundle, frames, [factor * sum(parts_by_hand(frame).values()) for frame in frames])
-    golden = {"tolerance": {"cpu": 1e-4 * factor, "gpu": 1.0}}
-    with OoDMonitor(seal(bundle, parts_manifest(golden=golden))) as monitor:
+    manifest = parts_manifest(golden={"tolerance": {"cpu": 1e-4 * factor, "gpu": 0.0}})
+    scores = [factor * score for score in manifest["calibration"]["scores"]]
+    manifest["calibration"]["scores"] = scores
+    manifest["operating_points"] = {"5%": toy_point(scores[-1], 0.05)}
+    with OoDMonitor(seal(bundle, manifest)) as monitor:
         assert monitor.self_test().passed
 
 

@@ -55,7 +55,12 @@ def test_manifest_written_and_read_is_equal() -> None:
 @settings(max_examples=30, deadline=None)
 @given(scores=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1).map(sorted))
 def test_manifest_scores_keep_their_bits(scores: list[float]) -> None:
-    manifest = Manifest.from_json(text_with("calibration.scores", scores))
+    document = json.loads(text_with("calibration.scores", scores))
+    document["calibration"]["drives"] = {"noise": len(scores)}
+    few = [score for score in scores if sum(other > score for other in scores) <= 0.5 * (len(scores) - 1) + 1e-9]
+    document["operating_points"] = {"5%": document["operating_points"]["half"] | {"value": min(few)}}
+    document["golden"]["tolerance"] = {"cpu": 0.0, "gpu": 0.0}
+    manifest = Manifest.from_json(json.dumps(document))
     again = Manifest.from_json(manifest.to_json())
     assert [score.hex() for score in again.calibration.scores] == [score.hex() for score in scores]
 
