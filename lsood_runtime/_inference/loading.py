@@ -2,15 +2,15 @@
 """Load both graphs of a verified bundle, on the providers that the user named and on no other."""
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import TIMEOUT_MAX
 
 import onnxruntime as ort
 
-from lsood_runtime._arguments import check_callable, check_count, check_flag
+from lsood_runtime._arguments import check_callable, check_count, check_flag, check_number
 from lsood_runtime._bundle.files import DETECTOR_FILE, SEGMENTATION_FILE
 from lsood_runtime._bundle.reader import Bundle
 from lsood_runtime._exceptions import BundleError, ProviderError
@@ -65,10 +65,8 @@ class LoadOptions:
         check_flag(self.allow_fallback, "allow_fallback")
         check_flag(self.self_test, "self_test")
         check_callable(self.configure, "session_options")
-        if self.self_test_seconds is not None and not 0 < self.self_test_seconds < threading.TIMEOUT_MAX:
-            raise ValueError(
-                f"expected self_test_seconds above 0, got {self.self_test_seconds}: pass None for the default"
-            )
+        if self.self_test_seconds is not None:
+            check_number(self.self_test_seconds, "self_test_seconds above 0", default, lambda s: 0 < s < TIMEOUT_MAX)
 
 
 def load_graphs(bundle: Bundle, options: LoadOptions) -> LoadedGraphs:

@@ -68,6 +68,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "deadline_ms": [value for value in POSITIVE if value is not None],
         "validate": NO_FLAG,
         "self_test": NO_FLAG,
+        "self_test_seconds": [*[value for value in POSITIVE if value is not None], math.inf],
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
     },
     "monitor.score": {
