@@ -40,7 +40,14 @@ from export.graphs.monitor_forms import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
-from lsood_runtime.offline import DETECTOR_FILE, SEGMENTATION_FILE, Bundle, GoldenRecord
+from lsood_runtime.offline import (
+    DETECTOR_FILE,
+    SEGMENTATION_FILE,
+    TOLERANCE_SHARES,
+    Bundle,
+    GoldenRecord,
+    pixel_tolerance,
+)
 
 _COMPARED = 1024
 """Frames on which graph and detector are compared, at most."""
@@ -259,6 +266,7 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         old.golden.noise,
         mode=manifest.masks.mode,
         spread=calibration.spread,
+        pixel_changes={kind: pixel_tolerance(manifest.parity, manifest.precision, kind) for kind in TOLERANCE_SHARES},
     )
     given = {
         "frames": [str(path) for path in options.frames],
@@ -273,8 +281,8 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         operating_point=calibration.operating_point,
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
-        golden=GoldenRecord(golden.tolerance),
         pixels=options.reading.record(manifest.pixels),
+        golden=GoldenRecord(golden.tolerance, golden.pixel_changes),
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": given},
     )

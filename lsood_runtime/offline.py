@@ -22,7 +22,7 @@ text                   sentences for reports, :func:`one_line`, :func:`printable
 
 from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
 from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
-from lsood_runtime._bundle.golden import GoldenFrames
+from lsood_runtime._bundle.golden import CLASSES, GoldenFrames
 from lsood_runtime._bundle.manifest import SCHEMA, Manifest
 from lsood_runtime._bundle.reader import Bundle, open_bundle
 from lsood_runtime._bundle.records import (
@@ -43,7 +43,7 @@ from lsood_runtime._bundle.records import (
     TapRecord,
     noise_name,
 )
-from lsood_runtime._bundle.score_checks import FRESH_DEVIATIONS, SMALLEST_SPREAD, TOLERANCE_SHARES
+from lsood_runtime._bundle.score_checks import FRESH_DEVIATIONS, SMALLEST_SPREAD, TOLERANCE_SHARES, pixel_tolerance
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
     new_drives_sentence,
@@ -68,6 +68,7 @@ from lsood_runtime._text.printable import printable
 
 __all__ = [
     "AS_STATED",
+    "CLASSES",
     "DETECTOR_FILE",
     "DIGEST_FILE",
     "FRESH_DEVIATIONS",
@@ -119,6 +120,7 @@ __all__ = [
     "parse_json",
     "part_sentence",
     "pixels_sentence",
+    "pixel_tolerance",
     "precision_sentence",
     "printable",
     "read_frames",

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden frames: a few frames with their scores and tolerances, which the runtime's self-test replays."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.graphs.monitor_forms import Form
+from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseBatch
 from lsood_runtime.offline import (
+    CLASSES,
     FRESH_DEVIATIONS,
     GOLDEN_FILE,
     SMALLEST_SPREAD,
@@ -23,9 +25,15 @@ FRESH_DRAWS = 16
 
 
 def score_golden_frames(
-    form: Form, frames: NDArray[np.uint8], noise: NoiseBatch, *, mode: str, spread: float
+    form: Form,
+    frames: NDArray[np.uint8],
+    noise: NoiseBatch,
+    *,
+    mode: str,
+    spread: float,
+    pixel_changes: Mapping[str, float] | None = None,
 ) -> GoldenFrames:
-    """Score golden frames and set their tolerance.
+    """Score golden frames and set their tolerance; keep their class maps where the monitor gives a segmentation.
 
     Args:
         form: the monitor.
@@ -33,21 +41,36 @@ def score_golden_frames(
         noise: for the G frames; empty where the graph takes none.
         mode: of the masks; a frame is scored several times where they are drawn in the graph.
         spread: interquartile range of the calibration scores.
+        pixel_changes: allowed share of pixels of another class, for the providers ``cpu`` and ``gpu``; None keeps no class
+            maps.
     """
     draws = FRESH_DRAWS if mode == "fresh" else 1
-    scores = [
-        [float(form(frames[i : i + 1], [values[i : i + 1] for values in noise])["score"][0]) for _ in range(draws)]
+    outputs = [
+        [form(frames[i : i + 1], [values[i : i + 1] for values in noise]) for _ in range(draws)]
         for i in range(len(frames))
     ]
+    scores = [[float(drawn["score"][0]) for drawn in of_frame] for of_frame in outputs]
+    classes: NDArray[np.uint8] | NDArray[np.uint16] | None = None
+    if pixel_changes is not None and "segmentation" in outputs[0][0]:
+        maps = np.concatenate([class_maps(of_frame[0]["segmentation"]) for of_frame in outputs])
+        classes = maps.astype(np.uint8) if maps.max() < 256 else maps.astype(np.uint16)
     by_chance = float(np.std(scores, axis=1).max())
     tolerance = {
         provider: share * max(spread, SMALLEST_SPREAD) + FRESH_DEVIATIONS * by_chance
         for provider, share in TOLERANCE_SHARES.items()
     }
-    return GoldenFrames(frames=frames, scores=np.mean(scores, axis=1), noise=tuple(noise), tolerance=tolerance)
+    return GoldenFrames(
+        frames=frames,
+        scores=np.mean(scores, axis=1),
+        noise=tuple(noise),
+        tolerance=tolerance,
+        classes=classes,
+        pixel_changes={} if classes is None or pixel_changes is None else dict(pixel_changes),
+    )
 
 
 def save_golden_frames(folder: Path, golden: GoldenFrames) -> None:
     """Write golden frames into the folder of a bundle."""
     noise: dict[str, Any] = {noise_name(i): values for i, values in enumerate(golden.noise)}
-    np.savez_compressed(folder / GOLDEN_FILE, frames=golden.frames, scores=golden.scores, **noise)
+    classes: dict[str, Any] = {} if golden.classes is None else {CLASSES: golden.classes}
+    np.savez_compressed(folder / GOLDEN_FILE, frames=golden.frames, scores=golden.scores, **noise, **classes)

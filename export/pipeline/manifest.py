@@ -63,13 +63,13 @@ def new_manifest(
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
         parity=verified.parity,
-        golden=GoldenRecord(golden.tolerance),
+        golden=GoldenRecord(golden.tolerance, golden.pixel_changes),
         evaluation={},
         versions={"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
         config=options.asdict() | {"sites": [site.describe() for site in sampler.sites]},
         files={},
-        precision=_precision(options.precision.kind, verified.reduction),
         pixels=options.reading.record(),
+        precision=precision_record(options.precision.kind, verified.reduction),
     )
 
 
@@ -86,7 +86,8 @@ def _masks(options: ExportOptions, sampler: Sampler) -> MasksRecord:
     )
 
 
-def _precision(kind: str, reduction: Reduction | None) -> PrecisionRecord:
+def precision_record(kind: str, reduction: Reduction | None) -> PrecisionRecord:
+    """The manifest's entry for the precision of the network."""
     if reduction is None:
         return PrecisionRecord(kind)
     loss = reduction.loss

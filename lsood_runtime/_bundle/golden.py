@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden frames: a few frames with the scores that they had at export, to replay on the machine that runs the bundle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from lsood_runtime._bundle.array_archive import read_arrays
 from lsood_runtime._bundle.files import GOLDEN_FILE
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import BundleError, one_line
+
+CLASSES = "classes"
+"""Name of the class maps in the archive."""
 
 MOST_FRAMES = 100
 """Golden frames of a bundle, at most."""
@@ -24,12 +27,16 @@ class GoldenFrames:
         scores: ``(G,)`` float64.
         noise: for masks of mode ``input``, ``(G, S, ...)`` float32 for each noise input; else empty.
         tolerance: largest allowed difference of a score, for the providers ``cpu`` and ``gpu``.
+        classes: ``(G, h, w)`` uint8 or uint16 class of each pixel at export; None where the bundle does not keep them.
+        pixel_changes: largest allowed share of pixels of another class, for the same providers; empty without class maps.
     """
 
     frames: NDArray[np.uint8]
     scores: NDArray[np.float64]
     noise: tuple[NDArray[np.float32], ...]
     tolerance: dict[str, float]
+    classes: NDArray[np.uint8] | NDArray[np.uint16] | None = None
+    pixel_changes: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -42,7 +49,10 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         BundleError: no archive of arrays, or arrays that do not fit the manifest.
     """
     try:
-        arrays = read_arrays(contents, ["frames", "scores", *manifest.masks.noise_names])
+        arrays = read_arrays(
+            contents,
+            ["frames", "scores", *manifest.masks.noise_names, *([CLASSES] if manifest.golden.pixel_changes else [])],
+        )
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise BundleError(
             f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {one_line(error)}"
@@ -71,4 +81,19 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
                 f"expected {name} {wanted} float32 in {GOLDEN_FILE}, got {values.shape} {values.dtype}: "
                 "export the bundle again"
             )
-    return GoldenFrames(frames=frames, scores=scores, noise=noise, tolerance=manifest.golden.tolerance)
+    classes, segmentation = arrays.get(CLASSES), manifest.segmentation
+    if classes is not None:
+        maps = (len(frames), segmentation.height, segmentation.width)
+        if classes.dtype not in (np.uint8, np.uint16) or classes.shape != maps or segmentation.kind == "none":
+            raise BundleError(
+                f"expected class maps {maps} in {GOLDEN_FILE}, got {classes.shape} {classes.dtype}: "
+                "export the bundle again"
+            )
+    return GoldenFrames(
+        frames=frames,
+        scores=scores,
+        noise=noise,
+        tolerance=manifest.golden.tolerance,
+        classes=classes,
+        pixel_changes=manifest.golden.pixel_changes,
+    )

@@ -295,13 +295,16 @@ class PrecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class GoldenRecord:
-    """Tolerance of the scores of golden frames.
+    """Tolerances of golden frames, for the providers ``cpu`` and ``gpu``.
 
     Attributes:
-        tolerance: in the unit of the score, for the providers ``cpu`` and ``gpu``.
+        tolerance: of the score, in its unit.
+        pixel_changes: share of the pixels of a frame that may get another class than at export; empty without a segmentation,
+            and in bundles that do not keep the class maps.
     """
 
     tolerance: dict[str, float]
+    pixel_changes: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

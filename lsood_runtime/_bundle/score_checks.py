@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._bundle.records import CalibrationRecord, GoldenRecord, OperatingPoint
+from lsood_runtime._bundle.records import CalibrationRecord, GoldenRecord, OperatingPoint, ParityRecord, PrecisionRecord
 from lsood_runtime._bundle.value_checks import Check
 
 TOLERANCE_SHARES = {"cpu": 0.02, "gpu": 0.2}
@@ -18,6 +18,10 @@ SMALLEST_SPREAD = 1e-3
 
 FRESH_DEVIATIONS = 10
 """For fresh masks: how many standard deviations of a golden frame's own scores are allowed on top."""
+
+PIXEL_SHARES, PIXEL_FACTOR, MOST_PIXELS = {"cpu": 0.005, "gpu": 0.02}, 2.0, 0.1
+"""Share of the pixels of a golden frame that may get another class: by kind of provider, with a factor of what the export
+measured against PyTorch and, for fewer bits, against float32, and at most."""
 
 _ROUNDING = 1e-8
 
@@ -34,7 +38,7 @@ def largest_tolerance(scores: NDArray[np.float64], mode: str, provider: str) -> 
         provider: ``cpu`` or ``gpu``.
     """
     small = 2.0**-60  # a power of two rounds nothing, and differences of the largest numbers are finite
-    low, quarter, three_quarters, high = np.quantile(scores * small, [0, 0.25, 0.75, 1]).tolist()
+    low, quarter, three_quarters, high = map(float, np.quantile(scores * small, [0, 0.25, 0.75, 1]))
     by_chance = max((high - low) / small, SMALLEST_SPREAD) if mode == "fresh" else 0.0
     spread = max((three_quarters - quarter) / small, SMALLEST_SPREAD)
     return TOLERANCE_SHARES[provider] * spread + FRESH_DEVIATIONS * by_chance
@@ -50,6 +54,26 @@ def of_tolerance(golden: GoldenRecord, calibration: CalibrationRecord, mode: str
             0 <= tolerance <= largest * (1 + _ROUNDING),
             f"from 0 to {largest:.6g}, by the calibration scores",
             tolerance,
+        )
+
+
+def pixel_tolerance(parity: ParityRecord, precision: PrecisionRecord, provider: str) -> float:
+    """Share of the pixels of a golden frame that may get another class on a kind of provider."""
+    measured = parity.segmentation_disagreement + precision.pixel_changes
+    return min(MOST_PIXELS, PIXEL_SHARES[provider] + PIXEL_FACTOR * measured)
+
+
+def of_pixels(golden: GoldenRecord, parity: ParityRecord, precision: PrecisionRecord) -> Iterator[Check]:
+    """Check that no share of pixels is above what an export writes for what it measured."""
+    shares = golden.pixel_changes
+    yield "golden.pixel_changes", shares.keys() in ({"cpu", "gpu"}, set()), "cpu and gpu, or nothing", shares
+    for provider, share in shares.items():
+        largest = pixel_tolerance(parity, precision, provider)
+        yield (
+            f"golden.pixel_changes.{provider}",
+            0 <= share <= largest * (1 + _ROUNDING),
+            f"from 0 to {largest:.6g}, by what the export measured",
+            share,
         )
 
 

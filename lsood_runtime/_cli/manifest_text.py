@@ -58,7 +58,8 @@ def describe(sealed: SealedManifest) -> str:
         f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}",
         "precision": precision_sentence(manifest.precision),
         "golden frames": ", ".join(
-            f"{name} within {allowed:.3g}" for name, allowed in manifest.golden.tolerance.items()
+            f"{name} within {allowed:.3g}" + _pixels_text(manifest, name)
+            for name, allowed in manifest.golden.tolerance.items()
         ),
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
         "files": ", ".join(f"{name} ({record.bytes:,} bytes)" for name, record in manifest.files.items()),
@@ -78,6 +79,11 @@ def _of_sampling(manifest: Manifest) -> dict[str, str]:
         f"block {masks.block_size}",
         "entropy": f"{counted(manifest.entropy.neighbors, 'neighbour')}, distances from {manifest.entropy.min_dist:g}",
     }
+
+
+def _pixels_text(manifest: Manifest, provider: str) -> str:
+    share = manifest.golden.pixel_changes.get(provider)
+    return "" if share is None else f" and {share:.2%} of pixels"
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replay golden frames on the machine that runs them, and compare their scores with those at export."""
+"""Replay golden frames on the machine that runs them, and compare scores and class maps with those at export."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from lsood_runtime._bundle.golden import GoldenFrames
 from lsood_runtime._bundle.records import noise_name
 from lsood_runtime._exceptions import ProviderError, SelfTestError
+from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.providers import CPU
 from lsood_runtime._inference.time_limit import TimeLimit
@@ -29,6 +31,9 @@ class SelfTest:
         expected: their scores at export.
         tolerance: how far a score may be off.
         placement: nodes of both graphs by provider; empty where this ONNX Runtime does not report them.
+        pixel_changes: share of the pixels of each golden frame that get another class than at export; empty where the bundle
+            does not keep its class maps.
+        pixel_tolerance: how large such a share may be.
     """
 
     provider: str
@@ -36,6 +41,8 @@ class SelfTest:
     expected: tuple[float, ...]
     tolerance: float
     placement: dict[str, int]
+    pixel_changes: tuple[float, ...] = ()
+    pixel_tolerance: float = 0.0
 
     @property
     def errors(self) -> tuple[float, ...]:
@@ -44,14 +51,16 @@ class SelfTest:
 
     @property
     def passed(self) -> bool:
-        """Whether every score lies within the tolerance."""
-        return all(error <= self.tolerance for error in self.errors)
+        """Whether every score and every class map lies within its tolerance."""
+        return all(error <= self.tolerance for error in self.errors) and all(
+            share <= self.pixel_tolerance for share in self.pixel_changes
+        )
 
     def require(self) -> None:
         """Raise where the test has failed.
 
         Raises:
-            SelfTestError: a score lies outside the tolerance.
+            SelfTestError: a score or a class map lies outside its tolerance.
         """
         for i, error in enumerate(self.errors):
             if not error <= self.tolerance:
@@ -59,6 +68,13 @@ class SelfTest:
                     f"expected golden frame {i} to score {self.expected[i]:.6g} within {self.tolerance:.3g}, got "
                     f"{self.scores[i]:.6g} on {self.provider}: this machine computes other scores than the exporter; "
                     "do not rely on it, try another provider or export the bundle again"
+                )
+        for i, share in enumerate(self.pixel_changes):
+            if not share <= self.pixel_tolerance:
+                raise SelfTestError(
+                    f"expected golden frame {i} to have its classes but for {self.pixel_tolerance:.2%} of its pixels, got "
+                    f"{share:.2%} of another class on {self.provider}: this machine computes another segmentation than "
+                    "the exporter; do not rely on it, try another provider or export the bundle again"
                 )
 
 
@@ -82,7 +98,7 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, second
     """
     with TimeLimit(seconds or default_seconds(graphs.provider)) as limit:
         try:
-            scores = [golden_score(graphs, golden, i, batch, limit.run_options) for i in range(len(golden))]
+            outcomes = [_golden_outcome(graphs, golden, i, batch, limit.run_options) for i in range(len(golden))]
         except ProviderError as error:
             if not limit.is_over:
                 raise
@@ -90,32 +106,55 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, second
                 f"expected the {len(golden)} golden frames within {limit.seconds:g} s, they take longer on "
                 f"{graphs.provider}: pass a larger self_test_seconds if this machine is so slow"
             ) from error
+    kind = "cpu" if graphs.provider == CPU else "gpu"
     return SelfTest(
         provider=graphs.provider,
-        scores=tuple(scores),
+        scores=tuple(map(_score, outcomes)),
         expected=tuple(golden.scores.tolist()),
-        tolerance=golden.tolerance["cpu" if graphs.provider == CPU else "gpu"],
+        tolerance=golden.tolerance[kind],
         placement=graphs.placement,
+        pixel_changes=_pixel_changes(outcomes, golden),
+        pixel_tolerance=golden.pixel_changes.get(kind, 0.0),
     )
 
 
-def golden_score(
-    graphs: LoadedGraphs,
-    golden: GoldenFrames,
-    index: int,
-    batch: int | None,
-    run_options: ort.RunOptions | None = None,
-) -> float:
+def golden_score(graphs: LoadedGraphs, golden: GoldenFrames, index: int, batch: int | None) -> float:
     """Score of one golden frame; NaN where its parts are not finite, or do not add up to it.
 
     Raises:
         ProviderError: ONNX Runtime failed.
     """
+    return _score(_golden_outcome(graphs, golden, index, batch))
+
+
+def _golden_outcome(
+    graphs: LoadedGraphs,
+    golden: GoldenFrames,
+    index: int,
+    batch: int | None,
+    run_options: ort.RunOptions | None = None,
+) -> Outcome:
     copies, pick = batch or 1, slice(index, index + 1)
     noise = {noise_name(site): np.repeat(values[pick], copies, axis=0) for site, values in enumerate(golden.noise)}
-    outcome = graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise, run_options)
+    return graphs.frame_pass.run(np.repeat(golden.frames[pick], copies, axis=0), noise, run_options)
+
+
+def _score(outcome: Outcome) -> float:
     score = float(outcome.scores[0])
     return score if outcome.parts is None or _adds_up(outcome.parts[0], score) else math.nan
+
+
+def _pixel_changes(outcomes: Sequence[Outcome], golden: GoldenFrames) -> tuple[float, ...]:
+    """Share of pixels of another class, frame by frame; 1 where a segmentation has another size."""
+    if golden.classes is None:
+        return ()
+    shares = []
+    for outcome, expected in zip(outcomes, golden.classes, strict=True):
+        got = None if outcome.segmentation is None else outcome.segmentation[0]
+        if got is not None and got.ndim == 3:
+            got = got.argmax(axis=0)
+        shares.append(1.0 if got is None or got.shape != expected.shape else float((got != expected).mean()))
+    return tuple(shares)
 
 
 def _adds_up(parts: NDArray[np.float64], score: float) -> bool:

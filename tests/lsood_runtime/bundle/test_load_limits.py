@@ -174,7 +174,11 @@ def test_read_arrays_of_what_does_not_fit_is_refused(entries: dict[str, bytes], 
 
 
 def test_read_arrays_gives_what_numpy_wrote() -> None:
-    values = {"a": np.arange(6.0).reshape(2, 3), "b": np.ones((1, 0, 2), np.uint8), "c": np.array(3, np.int64)}
+    values: dict[str, Any] = {
+        "a": np.arange(6.0).reshape(2, 3),
+        "b": np.ones((1, 0, 2), np.uint8),
+        "c": np.array(3, np.int64),
+    }
     for save in (np.savez, np.savez_compressed):
         out = io.BytesIO()
         save(out, **values)

@@ -37,6 +37,7 @@ def test_manifest_written_and_read_is_equal() -> None:
     written = json.loads(manifest.to_json())
     assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
     assert written["calibration"].pop("advice") == []  # nor did it state these
+    assert written["golden"].pop("pixel_changes") == {}
     assert written["input"].pop("network_channels") == "rgb"  # nor this
     assert written.pop("pixels") == {"grey": False, "bits": None, "encodings": [], "yuv": None}  # nor what was stated
     later = {"folds": 0, "weigh": "", "proven_rate": None}

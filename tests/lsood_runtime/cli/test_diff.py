@@ -76,7 +76,9 @@ def test_diff_operating_point_of_one_bundle_is_named(
     shutil.copytree(toy_bundle, more)
     (more / "manifest.json").unlink()
     manifest = toy_manifest()
-    manifest["operating_points"]["strict"] = toy_point(99.0, 0.01)
+    manifest["calibration"]["scores"][-1] = 99.0
+    manifest["operating_points"]["5%"] = toy_point(99.0, 0.05)
+    manifest["operating_points"]["strict"] = toy_point(99.0, 0.08)
     seal(more, manifest)
     assert run(["diff", str(toy_bundle), str(more)]) == 1
     assert "operating_points.strict.value: - -> 99.0\n" in capsys.readouterr().out
@@ -106,6 +108,9 @@ def test_diff_recalibrated_bundle_counts_scores_and_names_added_files(
     (more / "extra.txt").write_text("extra")
     manifest = toy_manifest()
     manifest["calibration"]["scores"] = manifest["calibration"]["scores"][:7]
+    manifest["calibration"]["drives"] = {"noise": 7}
+    manifest["operating_points"]["5%"] = toy_point(manifest["calibration"]["scores"][3], 0.5)
+    manifest["operating_points"]["half"] = manifest["operating_points"]["5%"]
     manifest["calibration"]["source"] = "s" * 200
     seal(more, manifest)
     assert run(["diff", str(toy_bundle), str(more)]) == 1

@@ -316,7 +316,7 @@ def test_host_pass_many_samples_are_sorted_for_the_detector(count: int) -> None:
     seen: list[Any] = []
 
     def graph(outputs: dict[str, Any], *results: Any) -> Any:
-        def run(_: Any, feed: Any, *, give_back: bool) -> list[Any]:
+        def run(_: Any, feed: Any, *, give_back: bool, run_options: Any) -> list[Any]:
             assert not give_back
             seen.append(feed)
             return list(results)
@@ -363,9 +363,9 @@ def test_host_pass_first_smaller_batch_after_a_larger_one_gives_memory_back(toy_
     for graph in (host._network, host._detector):
         original = graph.run
 
-        def run(outputs: Any, feed: Any, *, give_back: bool, original: Any = original) -> Any:
+        def run(outputs: Any, feed: Any, *, give_back: bool, original: Any = original, **options: Any) -> Any:
             given_back.append(give_back)
-            return original(outputs, feed, give_back=give_back)
+            return original(outputs, feed, give_back=give_back, **options)
 
         graph.run = run
     expected = {batch: host.run(random_frames(batch, batch), {}).scores for batch in (1, 4)}

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sign a bundle with a private key and verify its signature, in the format of OpenSSF Model Signing (version 1.0).
+
+``model.sig`` is a Sigstore bundle with a DSSE envelope, whose payload is an in-toto statement with the SHA-256 digest of every
+other file of the folder. The library ``model-signing`` verifies what is signed here, and its key signatures are verified here;
+it is not used itself, since the packages that it imports take longer to load than a bundle.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE
+from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
+from lsood_runtime._exceptions import BundleError, missing_extra, one_line
+from lsood_runtime._text.json_values import parse_json
+
+LARGEST_SIGNATURE = 2**20
+"""Bytes of a signature or a key, at most."""
+
+_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_PREDICATE_TYPE = "https://model_signing/signature/v1.0"
+_HASHES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
+
+
+def sign_files(name: str, digests: Mapping[str, str], private_key: Path) -> bytes:
+    """Sign the files of a folder.
+
+    Args:
+        name: of the folder, which the signature names.
+        digests: SHA-256 in hex of every file, by name.
+        private_key: PEM file with an elliptic key of P-256, P-384 or P-521, without a password.
+
+    Returns:
+        The contents of ``model.sig``.
+
+    Raises:
+        BundleError: the file holds no such key.
+        MissingPackageError: the extra ``signing`` is not installed.
+    """
+    ec, serialization = _cryptography()
+    try:
+        key = serialization.load_pem_private_key(read_file(private_key, LARGEST_SIGNATURE, follow_link=True), None)
+    except (ValueError, TypeError) as error:
+        raise _no_key(private_key, "private key without a password", error) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _HASHES:
+        raise _no_key(private_key, "elliptic private key of P-256, P-384 or P-521", None)
+    resources = [{"algorithm": "sha256", "digest": digests[name], "name": name} for name in sorted(digests)]
+    statement = {
+        "_type": _STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": _root(resources)}}],
+        "predicateType": _PREDICATE_TYPE,
+        "predicate": {
+            "serialization": {
+                "method": "files",
+                "hash_type": "sha256",
+                "allow_symlinks": False,
+                "ignore_paths": [SIGNATURE_FILE],
+            },
+            "resources": resources,
+        },
+    }
+    payload = json.dumps(statement).encode()
+    signature = key.sign(_encoded(payload), ec.ECDSA(_hash_of(key)))
+    bundle = {
+        "mediaType": _MEDIA_TYPE,
+        "verificationMaterial": {"publicKey": {"hint": _hint(key.public_key())}, "tlogEntries": []},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": _PAYLOAD_TYPE,
+            "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": ""}],
+        },
+    }
+    return json.dumps(bundle).encode() + b"\n"
+
+
+def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
+    """Verify the signature of a folder, and give what it states.
+
+    Args:
+        folder: with ``model.sig``.
+        public_key: PEM file of the key that must have signed.
+
+    Returns:
+        SHA-256 in hex of every file, by name.
+
+    Raises:
+        BundleError: no signature, one of another key, one that was changed, or a file that holds no key.
+        MissingPackageError: the extra ``signing`` is not installed.
+    """
+    ec, serialization = _cryptography()
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        key = serialization.load_pem_public_key(read_file(public_key, LARGEST_SIGNATURE, follow_link=True))
+    except (ValueError, TypeError) as error:
+        raise _no_key(public_key, "public key", error) from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _HASHES:
+        raise _no_key(public_key, "elliptic public key of P-256, P-384 or P-521", None)
+    if not (folder / SIGNATURE_FILE).exists():
+        raise BundleError(f"expected a bundle with {SIGNATURE_FILE}, {folder} is not signed: sign it with `lsood sign`")
+    try:
+        envelope = _envelope(parse_json(read_file(folder / SIGNATURE_FILE, LARGEST_SIGNATURE)))
+        payload, signature = (base64.b64decode(text, validate=True) for text in envelope)
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise _no_signature(f"{type(error).__name__}: {one_line(error)}") from error
+    try:
+        key.verify(signature, _encoded(payload), ec.ECDSA(_hash_of(key)))
+    except InvalidSignature as error:
+        raise BundleError(
+            f"expected {SIGNATURE_FILE} to be signed with the key of {public_key}, it is not: this bundle was signed by "
+            "someone else, or changed; install the one that was approved"
+        ) from error
+    try:
+        return _digests(parse_json(payload))
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise _no_signature(f"{type(error).__name__}: {one_line(error)}") from error
+
+
+def check_signed(signed: Mapping[str, str], manifest_sha256: str, files: Mapping[str, str]) -> None:
+    """Compare what was signed with the files of a bundle.
+
+    Args:
+        signed: digests as :func:`signed_digests` gives them.
+        manifest_sha256: of the manifest.
+        files: digests of the other files by name.
+
+    Raises:
+        BundleError: a file was not signed, has another digest, or is not there.
+    """
+    expected = {**files, MANIFEST_FILE: manifest_sha256}
+    for name in sorted(expected.keys() | signed.keys()):
+        if signed.get(name) != expected.get(name):
+            raise BundleError(
+                f"expected {SIGNATURE_FILE} to hold for {name} as it is, it does not: the bundle was changed after it was "
+                "signed; sign it again, or install the one that was approved"
+            )
+
+
+def files_to_sign(manifest_files: Mapping[str, str], digest_file: bytes | None) -> dict[str, str]:
+    """Digests of the files of a bundle beside its manifest: those that it records, and that of its own digest."""
+    own = {} if digest_file is None else {DIGEST_FILE: hashlib.sha256(digest_file).hexdigest()}
+    return {**manifest_files, **own}
+
+
+def _cryptography() -> tuple[Any, Any]:
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError as error:
+        raise missing_extra("a signature", "signing") from error
+    return ec, serialization
+
+
+def _hash_of(key: Any) -> Any:
+    from cryptography.hazmat.primitives import hashes
+
+    return getattr(hashes, _HASHES[key.curve.name])()
+
+
+def _hint(public_key: Any) -> str:
+    """Digest of a public key, by which a signature names it."""
+    _, serialization = _cryptography()
+    pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(pem).hexdigest()
+
+
+def _encoded(payload: bytes) -> bytes:
+    """The bytes that are signed: DSSE's pre-authentication encoding of a payload."""
+    return f"DSSEv1 {len(_PAYLOAD_TYPE)} {_PAYLOAD_TYPE} {len(payload)} ".encode() + payload
+
+
+def _root(resources: list[dict[str, str]]) -> str:
+    return hashlib.sha256(b"".join(bytes.fromhex(each["digest"]) for each in resources)).hexdigest()
+
+
+def _envelope(bundle: Any) -> tuple[str, str]:
+    """Payload and signature of a Sigstore bundle, in Base64."""
+    envelope = bundle["dsseEnvelope"]
+    if bundle["mediaType"] != _MEDIA_TYPE or envelope["payloadType"] != _PAYLOAD_TYPE:
+        raise ValueError("another media type")
+    (signature,) = envelope["signatures"]
+    return str(envelope["payload"]), str(signature["sig"])
+
+
+def _digests(statement: Any) -> dict[str, str]:
+    """Digests of an in-toto statement of Model Signing."""
+    predicate = statement["predicate"]
+    if statement["_type"] != _STATEMENT_TYPE or statement["predicateType"] != _PREDICATE_TYPE:
+        raise ValueError("another statement")
+    if predicate["serialization"]["method"] != "files" or predicate["serialization"]["hash_type"] != "sha256":
+        raise ValueError("another serialization than whole files with sha256")
+    digests: dict[str, str] = {}
+    for resource in predicate["resources"]:
+        name, digest = resource["name"], resource["digest"]
+        if resource["algorithm"] != "sha256" or name in digests:
+            raise ValueError(f"another algorithm, or the file {name!r} twice")
+        digests[str(name)] = str(digest)
+    return digests
+
+
+def _no_key(path: Path, kind: str, error: Exception | None) -> BundleError:
+    reason = "another kind of key" if error is None else one_line(error)
+    return BundleError(f"expected {path} to hold an {kind} in PEM, got {reason}: make one as docs/how-to/signing.md shows")
+
+
+def _no_signature(reason: str) -> BundleError:
+    return BundleError(f"expected {SIGNATURE_FILE} to be a signature of Model Signing, got {reason}: sign the bundle again")
+
+
