@@ -20,7 +20,6 @@ from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import FrameError, one_line
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
-from lsood_runtime._inference.camera_faults import camera_fault
 from lsood_runtime._inference.frame_check import check_batch, check_channels, check_each, check_frame, trusted_frame
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loading import LoadOptions
@@ -29,13 +28,12 @@ from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._inference.stamps import Stamp, received_stamp, received_stamps, start_time
-from lsood_runtime._parts import NO_PARTS, Parts
 from lsood_runtime._stream.alarm_choice import choose_policy
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
-from lsood_runtime._verdict import VerdictRule, check_deadline, finite_score, score_fault
+from lsood_runtime._verdict import VerdictRule, check_deadline, finite_score, frame_fault
 
 
 class OoDMonitor:
@@ -70,11 +68,12 @@ class OoDMonitor:
             first run may build engines.
         expected_sha256: digest of the manifest, as export and ``lsood inspect`` print it: any other bundle is refused. None
             for any. Copies of a monitor always expect that of the bundle that it has loaded.
+        public_key: PEM file of the key that must have signed the bundle; None for no signature.
 
     Raises:
         TypeError: an argument of another type; ValueError: a number or an order of channels that cannot be.
-        BundleError: the bundle is incomplete, damaged, another than expected or of another schema, or has no such operating
-            point.
+        BundleError: the bundle is incomplete, damaged, another than expected, not signed with the key or of another schema,
+            or has no such operating point.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back, or they take too long.
 
@@ -99,6 +98,7 @@ class OoDMonitor:
         self_test: bool = True,
         self_test_seconds: float | None = None,
         expected_sha256: str | None = None,
+        public_key: str | os.PathLike[str] | None = None,
     ) -> None:
         check_deadline(deadline_ms)
         check_channels(channels)
@@ -112,7 +112,7 @@ class OoDMonitor:
             self_test_seconds=self_test_seconds,
         )
         check_flag(validate, "validate")
-        contents = open_bundle(bundle, expected_sha256=expected_sha256)
+        contents = open_bundle(bundle, expected_sha256=expected_sha256, public_key=public_key)
         self._reopen = functools.partial(
             OoDMonitor,
             Path(bundle).absolute(),
@@ -128,13 +128,14 @@ class OoDMonitor:
             self_test=self_test,
             self_test_seconds=self_test_seconds,
             expected_sha256=contents.sealed.sha256,
+            public_key=None if public_key is None else Path(public_key).absolute(),
         )
         self._manifest, self._validate = contents.manifest, validate
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
-        self._part_names = tuple(part.name for part in self._manifest.detector.parts)
-        self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms, self._part_names)
+        part_names = tuple(part.name for part in self._manifest.detector.parts)
+        self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms, part_names)
         self._scorer = Scorer(contents, load_options)
 
     def score(self, frame: object, noise: FrameNoise | None = None) -> float:
@@ -157,7 +158,7 @@ class OoDMonitor:
             ClosedError: the monitor was closed.
         """
         outcome = self._scorer.run(self._checked(frame), noise)
-        return finite_score(outcome.scores[0], self._parts(outcome, 0).values())
+        return finite_score(outcome.scores[0], self._rule.parts(outcome.parts, 0).values())
 
     def score_batch(self, frames: object) -> NDArray[np.float64]:
         """Score several frames in one run, such as those of several cameras.
@@ -176,7 +177,7 @@ class OoDMonitor:
         batch = check_batch(frames, self._manifest.input, self._channels)
         outcome = self._scorer.run(batch)
         return np.array(
-            [finite_score(score, self._parts(outcome, i).values()) for i, score in enumerate(outcome.scores)]
+            [finite_score(score, self._rule.parts(outcome.parts, i).values()) for i, score in enumerate(outcome.scores)]
         )
 
     def assess(
@@ -281,9 +282,9 @@ class OoDMonitor:
         self, outcome: Outcome, place: int, frame: Frame | DeviceFrame, provider: str, stamp: Stamp, start: float
     ) -> Assessment:
         """The verdict on the frame at a place of a pass."""
-        parts = self._parts(outcome, place)
+        parts = self._rule.parts(outcome.parts, place)
         score = finite_score(outcome.scores[place], parts.values())
-        fault = self._fault(frame, score, parts)
+        fault = frame_fault(frame, score, parts, self._validate)
         return self._rule.verdict(
             score=score,
             segmentation=None if outcome.segmentation is None else outcome.segmentation[place],
@@ -293,18 +294,6 @@ class OoDMonitor:
             stamp_ns=stamp[0],
             parts=parts,
         )
-
-    def _parts(self, outcome: Outcome, index: int) -> Parts:
-        if outcome.parts is None:
-            return NO_PARTS
-        return Parts(dict(zip(self._part_names, outcome.parts[index].tolist(), strict=True)))
-
-    def _fault(self, frame: Frame | DeviceFrame, score: float, parts: Parts) -> str | None:
-        if self._validate and not isinstance(frame, DeviceFrame):
-            fault = camera_fault(frame)
-            if fault is not None:
-                return f"expected a camera's image, got a frame that is {fault}"
-        return score_fault(score, parts)
 
     def _checked(self, frame: object) -> Frame | DeviceFrame:
         if self._validate:

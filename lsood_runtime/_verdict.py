@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from lsood_runtime._arguments import check_number
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._inference.arrays import DeviceFrame, Frame
+from lsood_runtime._inference.camera_faults import camera_fault
 from lsood_runtime._parts import NO_PARTS, Parts
 
 
@@ -33,6 +35,12 @@ class VerdictRule:
         self._calibration_scores = np.array(calibration_scores)
         self._deadline_ms = deadline_ms
         self._no_parts = Parts(dict.fromkeys(part_names, math.nan))
+
+    def parts(self, shares: NDArray[np.float64] | None, place: int) -> Parts:
+        """Each part's share of the score of the frame at a place of a pass; none for a detector of one part."""
+        if shares is None:
+            return NO_PARTS
+        return Parts(dict(zip(self._no_parts, shares[place].tolist(), strict=True)))
 
     def p_value(self, score: float) -> float:
         """Share of in-distribution frames that score at least as high, the frame itself among them; NaN without a score."""
@@ -118,6 +126,15 @@ def finite_score(score: float, parts: Iterable[float] = ()) -> float:
     ``NaN > threshold`` is false: without this a broken monitor would pass every frame as in distribution.
     """
     return float(score) if math.isfinite(score) and all(map(math.isfinite, parts)) else math.inf
+
+
+def frame_fault(frame: Frame | DeviceFrame, score: float, parts: Parts, validate: bool) -> str | None:
+    """Say why a frame is no camera's image, unless that is not to be looked at, or has no score; None where nothing is wrong."""
+    if validate and not isinstance(frame, DeviceFrame):
+        fault = camera_fault(frame)
+        if fault is not None:
+            return f"expected a camera's image, got a frame that is {fault}"
+    return score_fault(score, parts)
 
 
 def score_fault(score: float, parts: Parts) -> str | None:

@@ -28,6 +28,7 @@ from lsood_runtime._bundle.files import (
 from lsood_runtime._bundle.golden import GoldenFrames, parse_golden
 from lsood_runtime._bundle.graph_check import check_graph
 from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, Manifest
+from lsood_runtime._bundle.signature import check_signed, signed_digests
 from lsood_runtime._exceptions import BundleError
 
 _BESIDE = {MANIFEST_FILE, DIGEST_FILE, SIGNATURE_FILE}
@@ -128,22 +129,31 @@ def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> Se
     return SealedManifest(manifest, sha256_hex(contents), has_digest_file)
 
 
-def open_bundle(folder: str | os.PathLike[str], *, expected_sha256: str | None = None) -> Bundle:
+def open_bundle(
+    folder: str | os.PathLike[str],
+    *,
+    expected_sha256: str | None = None,
+    public_key: str | os.PathLike[str] | None = None,
+) -> Bundle:
     """Read and verify every file of the bundle in ``folder``.
 
     Args:
         folder: of the bundle.
         expected_sha256: as for :func:`read_manifest`.
+        public_key: PEM file of the key that must have signed the bundle; None takes one without a signature as well.
 
     Raises:
         TypeError: no path.
-        BundleError: a file is missing, damaged, or outside the bundle, or the manifest cannot be read; from schema 4 on also
+        BundleError: the bundle is not signed with that key, a file is missing, damaged, or outside the bundle, or the manifest cannot be read; from schema 4 on also
             where the folder holds a file that the manifest does not record.
         ValueError: ``expected_sha256`` is no digest.
     """
     folder = Path(check_path(folder, "the path of a bundle's folder", "pass the folder that export wrote"))
     sealed = read_sealed_manifest(folder, expected_sha256)
     manifest = sealed.manifest
+    if public_key is not None:
+        key = check_path(public_key, "the path of a public key", "pass its PEM file, or None")
+        check_signed(signed_digests(folder, Path(key)), digests_to_sign(sealed))
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):
         if name not in manifest.files:
             raise BundleError(f"expected the manifest to record {name}, it does not: export the bundle again")
@@ -154,6 +164,15 @@ def open_bundle(folder: str | os.PathLike[str], *, expected_sha256: str | None =
         if name.endswith(".onnx"):
             check_graph(name, contents)
     return Bundle(sealed=sealed, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))
+
+
+def digests_to_sign(sealed: SealedManifest) -> dict[str, str]:
+    """SHA-256 in hex of every file of a bundle by name: of the manifest, its digest file, and what it records."""
+    line = f"{sealed.sha256}  {MANIFEST_FILE}\n".encode()
+    own = {DIGEST_FILE: sha256_hex(line)} if sealed.has_digest_file else {}
+    return (
+        {name: record.sha256 for name, record in sealed.manifest.files.items()} | own | {MANIFEST_FILE: sealed.sha256}
+    )
 
 
 def _refuse_others(folder: Path, manifest: Manifest) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sign a bundle with a private key and verify its signature, in the format of OpenSSF Model Signing (version 1.0).
 
-``model.sig`` is a Sigstore bundle with a DSSE envelope, whose payload is an in-toto statement with the SHA-256 digest of every
-other file of the folder. The library ``model-signing`` verifies what is signed here, and its key signatures are verified here;
-it is not used itself, since the packages that it imports take longer to load than a bundle.
+The file :data:`SIGNATURE_FILE` is a Sigstore bundle with a DSSE envelope, whose payload is an in-toto statement with the
+SHA-256 digest of every other file of the folder. The library "model-signing" verifies what is signed here, and signatures
+that it makes with a key are verified here; it is not used itself, since it takes longer to import than a bundle to load.
 """
 
 import base64
@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE
 from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
 from lsood_runtime._exceptions import BundleError, missing_extra, one_line
 from lsood_runtime._text.json_values import parse_json
@@ -37,7 +36,7 @@ def sign_files(name: str, digests: Mapping[str, str], private_key: Path) -> byte
         private_key: PEM file with an elliptic key of P-256, P-384 or P-521, without a password.
 
     Returns:
-        The contents of ``model.sig``.
+        The contents of :data:`SIGNATURE_FILE`.
 
     Raises:
         BundleError: the file holds no such key.
@@ -83,7 +82,7 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
     """Verify the signature of a folder, and give what it states.
 
     Args:
-        folder: with ``model.sig``.
+        folder: of the bundle.
         public_key: PEM file of the key that must have signed.
 
     Returns:
@@ -122,30 +121,22 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
         raise _no_signature(f"{type(error).__name__}: {one_line(error)}") from error
 
 
-def check_signed(signed: Mapping[str, str], manifest_sha256: str, files: Mapping[str, str]) -> None:
+def check_signed(signed: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Compare what was signed with the files of a bundle.
 
     Args:
         signed: digests as :func:`signed_digests` gives them.
-        manifest_sha256: of the manifest.
-        files: digests of the other files by name.
+        files: digests of all files by name.
 
     Raises:
         BundleError: a file was not signed, has another digest, or is not there.
     """
-    expected = {**files, MANIFEST_FILE: manifest_sha256}
-    for name in sorted(expected.keys() | signed.keys()):
-        if signed.get(name) != expected.get(name):
+    for name in sorted(files.keys() | signed.keys()):
+        if signed.get(name) != files.get(name):
             raise BundleError(
                 f"expected {SIGNATURE_FILE} to hold for {name} as it is, it does not: the bundle was changed after it was "
                 "signed; sign it again, or install the one that was approved"
             )
-
-
-def files_to_sign(manifest_files: Mapping[str, str], digest_file: bytes | None) -> dict[str, str]:
-    """Digests of the files of a bundle beside its manifest: those that it records, and that of its own digest."""
-    own = {} if digest_file is None else {DIGEST_FILE: hashlib.sha256(digest_file).hexdigest()}
-    return {**manifest_files, **own}
 
 
 def _cryptography() -> tuple[Any, Any]:
@@ -206,10 +197,12 @@ def _digests(statement: Any) -> dict[str, str]:
 
 def _no_key(path: Path, kind: str, error: Exception | None) -> BundleError:
     reason = "another kind of key" if error is None else one_line(error)
-    return BundleError(f"expected {path} to hold an {kind} in PEM, got {reason}: make one as docs/how-to/signing.md shows")
+    return BundleError(
+        f"expected {path} to hold an {kind} in PEM, got {reason}: make one as docs/how-to/signing.md shows"
+    )
 
 
 def _no_signature(reason: str) -> BundleError:
-    return BundleError(f"expected {SIGNATURE_FILE} to be a signature of Model Signing, got {reason}: sign the bundle again")
-
-
+    return BundleError(
+        f"expected {SIGNATURE_FILE} to be a signature of Model Signing, got {reason}: sign the bundle again"
+    )

@@ -42,6 +42,17 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Add what the bundle must be."""
+    add_expected_digest(parser)
+    parser.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="PEM",
+        help="refuse a bundle that was not signed with this key (default: any)",
+    )
+
+
+def add_expected_digest(parser: argparse.ArgumentParser) -> None:
+    """Add the digest that the manifest must have."""
     parser.add_argument(
         "--expected-sha256",
         type=sha256_digits,
@@ -228,6 +239,7 @@ def open_monitor(options: argparse.Namespace) -> OoDMonitor:
         operating_point=options.operating_point,
         deadline_ms=options.deadline_ms,
         expected_sha256=options.expected_sha256,
+        public_key=options.public_key,
     )
 
 

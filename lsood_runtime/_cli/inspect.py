@@ -35,7 +35,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the manifest, as text or JSON, and the delay and false-alarm rate of an alarm."""
     report_idle_flags(options)
-    sealed = open_bundle(options.bundle, expected_sha256=options.expected_sha256).sealed
+    sealed = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key).sealed
     manifest = sealed.manifest
     sys.stdout.write(manifest.to_json() if options.json else describe(sealed))
     if options.json:

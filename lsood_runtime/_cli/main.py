@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lsood_runtime._cli import diff, inspect, score, selftest, watch
+from lsood_runtime._cli import diff, inspect, score, selftest, sign, verify, watch
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
@@ -24,6 +24,7 @@ examples:
   lsood watch monitor/ drive.mcap --timeline t.png  when an alarm begins and ends, and a picture of the drive
   lsood selftest monitor/ --provider cuda           compare the scores on this machine with those at export
   lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
+  lsood verify monitor/ --public-key public.pem     whether the bundle is the one that was signed
 """
 
 
@@ -42,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lsood {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (score, watch, inspect, selftest, diff):
+    for command in (score, watch, inspect, selftest, diff, sign, verify):
         command.add_parser(commands)
     return parser
 

@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
         threads=options.threads,
         self_test=False,
         expected_sha256=options.expected_sha256,
+        public_key=options.public_key,
     ) as monitor:
         result = monitor.self_test()
         latency_ms = monitor.warm_up()

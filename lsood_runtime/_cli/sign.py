@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood sign``: verify a bundle and write its signature beside its manifest."""
+
+import argparse
+from pathlib import Path
+
+from lsood_runtime._bundle.files import SIGNATURE_FILE
+from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
+from lsood_runtime._bundle.signature import sign_files
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
+from lsood_runtime._cli.partial_file import PartialFile
+from lsood_runtime._exceptions import MediaError
+
+_EPILOG = """\
+The signature is in the format of OpenSSF Model Signing, in BUNDLE/model.sig; `lsood verify` and the library model-signing
+verify it. The key is an elliptic one of P-256, P-384 or P-521, in PEM without a password:
+
+  openssl ecparam -name prime256v1 -genkey -noout -out key.pem
+  openssl ec -in key.pem -pubout -out public.pem
+
+exit codes: 0 signed, 2 bad usage, bundle or key
+
+example:
+  lsood sign monitor/ --key key.pem
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to ``lsood``."""
+    parser = add_command(commands, "sign", run, "sign a bundle with a private key", _EPILOG)
+    add_bundle(parser)
+    parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="file of the private key")
+    add_expected_digest(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sign what was verified; an older signature is replaced."""
+    folder = Path(options.bundle)
+    digests = digests_to_sign(open_bundle(folder, expected_sha256=options.expected_sha256).sealed)
+    signature = sign_files(folder.resolve().name, digests, options.key)
+    try:
+        partial = PartialFile(folder / SIGNATURE_FILE)
+        try:
+            partial.file.write(signature)
+            partial.move_into_place()
+        except BaseException:
+            partial.discard()
+            raise
+    except OSError as error:
+        raise MediaError(
+            f"expected to write {folder / SIGNATURE_FILE}, got {error.strerror}: check its folder"
+        ) from error
+    print(f"signed {len(digests)} files of {folder}")
+    return 0
