@@ -129,7 +129,7 @@ def finite_score(score: float, parts: Iterable[float] = ()) -> float:
 
 
 def frame_fault(frame: Frame | DeviceFrame, score: float, parts: Parts, validate: bool) -> str | None:
-    """Say why a frame is no camera's image, unless that is not to be looked at, or has no score; None where nothing is wrong."""
+    """Say why a frame is no camera's image, where that is to be looked at, or has no score; None where nothing is wrong."""
     if validate and not isinstance(frame, DeviceFrame):
         fault = camera_fault(frame)
         if fault is not None:

@@ -144,8 +144,8 @@ def open_bundle(
 
     Raises:
         TypeError: no path.
-        BundleError: the bundle is not signed with that key, a file is missing, damaged, or outside the bundle, or the manifest cannot be read; from schema 4 on also
-            where the folder holds a file that the manifest does not record.
+        BundleError: the bundle is not signed with that key, a file is missing, damaged, or outside the bundle, or the
+            manifest cannot be read; from schema 4 on also where the folder holds a file that the manifest does not record.
         ValueError: ``expected_sha256`` is no digest.
     """
     folder = Path(check_path(folder, "the path of a bundle's folder", "pass the folder that export wrote"))

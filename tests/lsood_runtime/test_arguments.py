@@ -70,6 +70,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "self_test": NO_FLAG,
         "self_test_seconds": [*[value for value in POSITIVE if value is not None], math.inf],
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
+        "public_key": [True, 3, b"key.pem", [], "", "nowhere.pem"],
     },
     "monitor.score": {
         "frame": [None, True, 3, "x.png", b"", [], FRAME[0], FRAME[None], FRAME * 1.0, generator()],
