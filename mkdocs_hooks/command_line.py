@@ -23,6 +23,8 @@ COMMANDS = (
     ("lsood_runtime", "inspect"),
     ("lsood_runtime", "selftest"),
     ("lsood_runtime", "diff"),
+    ("lsood_runtime", "sign"),
+    ("lsood_runtime", "verify"),
 )
 
 _INTRODUCTION = """\

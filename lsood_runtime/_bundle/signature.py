@@ -44,7 +44,7 @@ def sign_files(name: str, digests: Mapping[str, str], private_key: Path) -> byte
     """
     ec, serialization = _cryptography()
     try:
-        key = serialization.load_pem_private_key(read_file(private_key, LARGEST_SIGNATURE, follow_link=True), None)
+        key = serialization.load_pem_private_key(_key_file(private_key), None)
     except (ValueError, TypeError) as error:
         raise _no_key(private_key, "private key without a password", error) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _HASHES:
@@ -96,7 +96,7 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
     from cryptography.exceptions import InvalidSignature
 
     try:
-        key = serialization.load_pem_public_key(read_file(public_key, LARGEST_SIGNATURE, follow_link=True))
+        key = serialization.load_pem_public_key(_key_file(public_key))
     except (ValueError, TypeError) as error:
         raise _no_key(public_key, "public key", error) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _HASHES:
@@ -193,6 +193,16 @@ def _digests(statement: Any) -> dict[str, str]:
             raise ValueError(f"another algorithm, or the file {name!r} twice")
         digests[str(name)] = str(digest)
     return digests
+
+
+def _key_file(path: Path) -> bytes:
+    try:
+        return read_file(path, LARGEST_SIGNATURE, follow_link=True)
+    except BundleError as error:
+        raise BundleError(
+            f"expected a key in PEM, cannot read one from {str(path)!r}: give the path of a file of at most "
+            f"{LARGEST_SIGNATURE} bytes"
+        ) from error
 
 
 def _no_key(path: Path, kind: str, error: Exception | None) -> BundleError:

@@ -6,6 +6,7 @@ import re
 import runpy
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,6 +111,8 @@ class Reader:
                 ".",
             ]:  # tests/test_fresh_environment.py scores with one
                 pass
+            case ["openssl", *_]:
+                subprocess.run(words, check=True, capture_output=True)
             case ["pip", "install", what]:
                 _check_installation(what)
             case _:
