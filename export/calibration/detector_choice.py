@@ -26,7 +26,7 @@ class DetectorChoice:
         parts: several only where they are fused.
         fused: whether they are standardised and summed.
         reason: why these, in a sentence.
-        weights: of fused parts, above 0; None for those of the parts.
+        weights: factors of the weights of fused parts, above 0; None for 1 each.
     """
 
     parts: tuple[PartOptions, ...]
@@ -65,7 +65,5 @@ def choose_parts(options: CalibrationOptions, available: Sequence[FeatureKey], t
 
 
 def _default_reason(parts: Sequence[PartOptions]) -> str:
-    heavier = [f"{part.name} of weight {part.weight:g}" for part in parts if part.weight != 1]
-    return f"the default, {len(parts)} parts" + (
-        f": {', '.join(heavier)}, the others of 1" if heavier else " of equal weight"
-    )
+    weights = "; ".join(f"{part.name} {part.weight:.3g}" for part in parts)
+    return f"the default, {len(parts)} parts of weights {weights}; those that are fitted count less where few drives fit them"

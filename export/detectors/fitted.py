@@ -29,7 +29,9 @@ class PartOptions:
         standardise: bring each column to zero mean and unit variance first.
         pca: whitened principal components; None for the rows as they are.
         bandwidth: of kernel densities.
-        weight: in a sum of parts, above 0, unless the sum is given others.
+        weight: in a sum of parts, above 0.
+        needs_drives: whether the weight is lowered where few drives fit the sum, by
+            :func:`export.detectors.credibility.credibility`.
     """
 
     kind: str
@@ -38,6 +40,7 @@ class PartOptions:
     pca: int | None = None
     bandwidth: float | str = "likelihood"
     weight: float = 1.0
+    needs_drives: bool = False
 
     def __post_init__(self) -> None:
         spec = detector_spec(self.kind)

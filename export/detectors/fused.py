@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from export.detectors.credibility import credibility
 from export.detectors.cross_fit import FOLDS, deal_folds
 from export.detectors.fitted import Part, PartOptions, fit_part, keys_of
 from export.detectors.registry import FUSED
@@ -87,7 +88,7 @@ def fit_fused(
         features: of N in-distribution frames in the order of recording.
         drives: ``(N,)``; of a single drive contiguous blocks are the folds.
         folds: at most so many.
-        weights: of the parts, at least 0; parts of weight 0 are left out. None for those of the options.
+        weights: factors of the parts' own weights, at least 0; parts of weight 0 are left out. None for 1 each.
         seed: of the deal of drives to folds, and of PCAs.
 
     Raises:
@@ -97,10 +98,12 @@ def fit_fused(
     names = [options.name for options in parts]
     if not names or len(set(names)) < len(names):
         raise UsageError(f"expected parts with different names, got {', '.join(names) or 'none'}: name each once")
-    weight = np.asarray([options.weight for options in parts] if weights is None else weights, np.float64)
+    weight = np.ones(len(parts)) if weights is None else np.asarray(weights, np.float64)
     if weight.shape != (len(parts),) or not (np.isfinite(weight) & (weight >= 0)).all() or not weight.any():
         raise UsageError(f"expected a finite weight of 0 or more for each of {len(parts)} parts, got {weight.tolist()}")
     parts, weight = [part for part, w in zip(parts, weight, strict=True) if w], weight[weight > 0]
+    believed = credibility(drives)
+    weight *= [options.weight * (believed if options.needs_drives else 1.0) for options in parts]
     scores = out_of_fold_scores(parts, features, drives, folds=folds, seed=seed)
     centres = np.median(scores, axis=0)
     # A part that is the same for every frame has no spread: its noise must not be blown up to a verdict.

@@ -10,8 +10,8 @@ from export.features.key import PICTURE, FeatureKey, FeatureKind
 
 _AT, _AND = "@", "+"
 
-PICTURE_WEIGHT = 3.0
-"""Weight of the picture beside 1 for each other part: it stands against several layers that say much the same."""
+LAYERS_WEIGHT, PICTURE_WEIGHT, ENERGY_WEIGHT = 1.0, 3.0, 1.0
+"""Weights of the default parts: of all that read inside the network together, of the picture, and of the energy."""
 
 
 def parse_feature(text: str) -> FeatureKey:
@@ -47,22 +47,26 @@ def fused_parts(available: Sequence[FeatureKey], taps: Sequence[str]) -> tuple[P
 
     The picture shows faults of the camera and the coder, which a network that has learnt little shows less; early layers see
     the camera, late ones the scene; the energy sees what the network makes of both. The entropies stand for the taps: moments
-    of the same maps beside them add cost and no detection. What was compared, and on which frames: docs/results/fused.md.
+    of the same maps beside them add cost and no detection. Layers say much the same, so that they share one vote. Gaussians
+    count less where few drives fit them; the energy is not fitted. What was compared, and on which frames:
+    docs/results/fused.md.
 
     Args:
         available: features that the network gives.
         taps: layers that are sampled.
     """
-    vectors = [
+    layers = [
         key
         for key in available
-        if key.kind in (FeatureKind.ENTROPY, FeatureKind.PICTURE)
-        or (key.kind is FeatureKind.MOMENTS and key.layer not in taps)
+        if key.kind is FeatureKind.ENTROPY or (key.kind is FeatureKind.MOMENTS and key.layer not in taps)
     ]
+    weights = dict.fromkeys(layers, LAYERS_WEIGHT / max(len(layers), 1)) | {PICTURE: PICTURE_WEIGHT}
     energy = FeatureKey.output_score(FeatureKind.ENERGY)
-    scores = [PartOptions("output-score", (energy,))] if energy in available else []
+    scores = [PartOptions("output-score", (energy,), weight=ENERGY_WEIGHT)] if energy in available else []
     gaussians = (
-        PartOptions("mahalanobis", (key,), weight=PICTURE_WEIGHT if key == PICTURE else 1.0) for key in vectors
+        PartOptions("mahalanobis", (key,), weight=weights[key], needs_drives=True)
+        for key in available
+        if key in weights
     )
     return (*gaussians, *scores)
 

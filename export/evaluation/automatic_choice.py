@@ -120,9 +120,7 @@ def choose_automatically(
     if fused is not None and learnt is not None and learnt.learnt and np.count_nonzero(learnt.weights) > 1:
         gain = float(np.mean([row.learnt - row.equal for row in learnt.table]))
         hurting = min(fused.hurting + gain, 1.0)
-        own = [part.weight for part in fused.candidate.parts]  # learnt are factors of these
-        weights = tuple(factor * weight for factor, weight in zip(learnt.weights, own, strict=True))
-        ranked.append(_Ranked("fused, learnt weights", fused.candidate, hurting, fused.figures, weights))
+        ranked.append(_Ranked("fused, learnt weights", fused.candidate, hurting, fused.figures, learnt.weights))
     ranked.sort(key=lambda one: (-one.hurting, -one.figures.all_cells))
     best = _preferred(ranked)
     for one in ranked:

@@ -196,6 +196,28 @@ def test_fused_of_parts_without_weight_leaves_them_out() -> None:
             fit_fused(options, drive.features, drive.drives, weights=weights)
 
 
+@settings(max_examples=10, deadline=None)
+@given(
+    st.one_of(st.just(["a"] * 40), st.lists(st.sampled_from("abcdefgh"), min_size=40, max_size=40)),
+    st.floats(0.1, 5),
+    st.floats(0.1, 5),
+)
+def test_fused_part_that_needs_drives_counts_by_their_effective_number(
+    drawn: list[str], weight: float, factor: float
+) -> None:
+    drive, drives = recording(14), [*drawn, *("a" * 10), *(sorted(set(drawn))[-1] * 10)]
+    plain = PartOptions("mahalanobis", (LAYER,))
+    options = [dataclasses.replace(plain, weight=weight, needs_drives=True), PartOptions("output-score", (ENERGY,))]
+    detector = fit_fused(options, drive.features, drives, weights=[factor, 1.0])
+    shares = np.unique(drives, return_counts=True)[1] / 60
+    effective = 1 / (shares**2).sum()
+    np.testing.assert_allclose(detector.weights, [weight * factor * effective / (effective + 8), 1.0])
+    alone = fit_fused([plain], drive.features, drives)
+    np.testing.assert_allclose(
+        detector.part_scores(drive.features)[:, 0], detector.weights[0] * alone.score(drive.features)
+    )
+
+
 def test_fused_by_another_seed_deals_other_folds() -> None:
     drive = recording(13)
     options = [PartOptions("mahalanobis", (LAYER,))]

@@ -3,7 +3,16 @@
 
 import pytest
 
-from export.detectors.part_choice import PICTURE_WEIGHT, check_available, check_parts, fused_parts, one_part, parse_part
+from export.detectors.part_choice import (
+    ENERGY_WEIGHT,
+    LAYERS_WEIGHT,
+    PICTURE_WEIGHT,
+    check_available,
+    check_parts,
+    fused_parts,
+    one_part,
+    parse_part,
+)
 from export.errors import UsageError
 from export.features.key import OUTPUT_SCORES, PICTURE, Aggregate, FeatureKey, FeatureKind
 
@@ -44,8 +53,21 @@ def test_fused_parts_take_entropies_for_the_tap_and_the_picture_and_the_energy_w
         "picture, mahalanobis",
         "energy/mean",
     ]
-    assert [part.weight for part in fused_parts(AVAILABLE, ["tap"])] == [1, 1, 1, PICTURE_WEIGHT, 1]
     assert [part.name for part in fused_parts([ENTROPY], ["tap"])] == ["entropy, mahalanobis"]
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2, 7])
+def test_fused_parts_of_any_number_of_layers_give_these_one_vote(layers: int) -> None:
+    """Layers say much the same: a network of which more are observed must not outvote picture and energy by that."""
+    observed = [FeatureKey.moments(f"layer{i}") for i in range(layers)]
+    inside = fused_parts([ENTROPY, *observed], [])
+    assert sum(part.weight for part in inside) == pytest.approx(LAYERS_WEIGHT)
+    assert [part.weight for part in inside] == pytest.approx([LAYERS_WEIGHT / (layers + 1)] * (layers + 1))
+    *inside, picture, energy = fused_parts([ENTROPY, *observed, PICTURE, ENERGY], [])
+    assert sum(part.weight for part in inside) == pytest.approx(LAYERS_WEIGHT)
+    assert (picture.weight, energy.weight) == (PICTURE_WEIGHT, ENERGY_WEIGHT)
+    assert all(part.needs_drives for part in (*inside, picture)), "they are fitted"
+    assert not energy.needs_drives, "it is not"
 
 
 def test_one_part_without_features_reads_what_its_detector_is_made_for() -> None:
