@@ -75,7 +75,7 @@ def test_choose_automatically_takes_the_part_that_alone_tells_the_shifts_and_say
 
 def test_choose_automatically_prefers_the_fused_detector_where_a_part_is_hardly_ahead() -> None:
     ind, lines = features(), Lines()
-    chosen = choose_automatically(DEFAULT, ind, DRIVES, [moved("fog", ind, 0.5, layer=8.0)], 0, lines)
+    chosen = choose_automatically(DEFAULT, ind, DRIVES, [moved("fog", ind, 0.5, layer=8.0, energy=1.5)], 0, lines)
     assert chosen.fused
     assert lines.lines[0].endswith("moments/layer1, mahalanobis")
     assert chosen.reason.startswith("several parts, at most 0.01 behind the first of ")
