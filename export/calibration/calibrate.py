@@ -22,6 +22,7 @@ from export.calibration.drive_warning import drive_warning
 from export.calibration.frame_split import FrameSplit
 from export.calibration.options import CalibrationOptions
 from export.calibration.threshold_cost import margin_advice
+from export.detectors.credibility import drives_advice
 from export.detectors.fitted import FittedDetector, OnePart, fit_part
 from export.detectors.fused import Fused, fit_fused
 from export.errors import CalibrationError
@@ -169,6 +170,8 @@ def calibrate(
     between = drive_warning(scores, names, next(iter(options.rates.values())))
     weights = weigh_frames(names, options.guarantee, options.weigh)
     advised = [margin_advice(scores, weights, rate) for rate in options.rates.values()]
+    if 0 < sum(part.needs_drives for part in choice.parts) < len(choice.parts):
+        advised.append(drives_advice(split.names(split.fitted)))
     return CalibrationResult(
         detector=fitted_on(split.fitted) if split.refitted else fold_detectors[0],
         fold_detector=fold_detectors[0],

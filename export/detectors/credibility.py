@@ -33,3 +33,19 @@ def credibility(drives: Sequence[str]) -> float:
     """
     number = effective_drives(drives)
     return number / (number + HALF_CREDIBLE)
+
+
+def drives_advice(drives: Sequence[str]) -> str | None:
+    """Say what a sum lacks whose fitted parts have less than half of their weights, and what to do; else None.
+
+    Args:
+        drives: ``(N,)`` drive of each frame, at least one.
+    """
+    share = credibility(drives)
+    if share >= 0.5:
+        return None
+    return (
+        f"the frames count as {effective_drives(drives):.1f} drives of equal size: the parts that they fit keep "
+        f"{share:.0%} of their weights in the sum, since on another road these say more of the road than of what is wrong; "
+        f"name the drives by --group-by, or calibrate on more of them: {HALF_CREDIBLE:.0f} give half of the weights"
+    )

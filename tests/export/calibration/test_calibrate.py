@@ -110,6 +110,23 @@ def test_calibration_result_of_one_drive_records_blocks_and_promises_no_new_driv
     assert single.detector_record.fit_frames == 120
 
 
+@pytest.mark.parametrize(("drives", "advised"), [("", True), (THREE, True), ("abcdefgh" * 15, False)])
+@pytest.mark.parametrize("parts", [(), ("mahalanobis@entropy", "output-score@energy/mean")])
+def test_calibrate_of_few_drives_advises_more_for_the_default_sum_alone(
+    parts: tuple[str, ...], drives: str, advised: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    features = {
+        ENTROPY: rng.normal(size=(120, 4)),
+        FeatureKey.output_score(FeatureKind.ENERGY): rng.normal(size=(120, 1)),
+    }
+    options = CalibrationOptions(rates={"20%": 0.2}, group_by="prefix", parts=parts)
+    paths = [Path(f"{name}_{i:04d}.png") for i, name in enumerate(drives or "x" * 120)]
+    result = calibrate(features, split_frames(paths, options), options, choose_parts(options, [*features], ["tap"]))
+    said = [text for text in result.advice if "drives of equal size" in text]
+    assert bool(said) == (advised and not parts), "parts that are asked for keep the weights that are asked for"
+
+
 def test_calibrate_with_a_drive_that_differs_warns() -> None:
     rng = np.random.default_rng(0)
     drives = "a" * 90 + "b" * 40 + "c" * 40

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.detectors.credibility import HALF_CREDIBLE, credibility, effective_drives
+from export.detectors.credibility import HALF_CREDIBLE, credibility, drives_advice, effective_drives
 
 DRIVES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40)
 
@@ -35,3 +35,12 @@ def test_credibility_of_more_drives_rises_from_a_ninth_to_nearly_one() -> None:
     assert steps[0] == pytest.approx(1 / 9)
     assert steps[2] == pytest.approx(1 / 2)
     assert 0.99 < steps[-1] < 1
+
+
+@given(DRIVES)
+def test_drives_advice_is_given_where_fitted_parts_have_less_than_half_of_their_weights(drives: list[str]) -> None:
+    advice = drives_advice(drives)
+    assert (advice is None) == (credibility(drives) >= 0.5)
+    if advice is not None:
+        assert f"count as {effective_drives(drives):.1f} drives" in advice
+        assert "name the drives by --group-by" in advice
