@@ -60,9 +60,8 @@ def test_fused_parts_take_entropies_for_the_tap_and_the_picture_and_the_energy_w
 def test_fused_parts_of_any_number_of_layers_give_these_one_vote(layers: int) -> None:
     """Layers say much the same: a network of which more are observed must not outvote picture and energy by that."""
     observed = [FeatureKey.moments(f"layer{i}") for i in range(layers)]
-    inside = fused_parts([ENTROPY, *observed], [])
-    assert sum(part.weight for part in inside) == pytest.approx(LAYERS_WEIGHT)
-    assert [part.weight for part in inside] == pytest.approx([LAYERS_WEIGHT / (layers + 1)] * (layers + 1))
+    alone = fused_parts([ENTROPY, *observed], [])
+    assert [part.weight for part in alone] == pytest.approx([LAYERS_WEIGHT / (layers + 1)] * (layers + 1))
     *inside, picture, energy = fused_parts([ENTROPY, *observed, PICTURE, ENERGY], [])
     assert sum(part.weight for part in inside) == pytest.approx(LAYERS_WEIGHT)
     assert (picture.weight, energy.weight) == (PICTURE_WEIGHT, ENERGY_WEIGHT)
