@@ -18,7 +18,7 @@ from export.calibration.calibrate import CalibrationResult, calibrate
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
-from export.calibration.frame_split import FrameSplit, split_frames
+from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.calibration.measured_folder import MeasuringOptions, begin_folder, measure_into_folder
 from export.calibration.options import AUTO
 from export.calibration.recalibration_options import RecalibrationOptions
@@ -26,6 +26,7 @@ from export.destination import check_place, claimed
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
 from export.evaluation.automatic_choice import FITTED_FRAMES, MeasuredFrame, choose_automatically, degraded_frames
+from export.features.equal_rows import check_rows_differ
 from export.features.files import check_features_path, is_one_file, open_features, save_features
 from export.features.folder import FrameTable
 from export.features.frames import Features
@@ -33,6 +34,7 @@ from export.features.rows import StoredFeatures
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
+from export.frames.repeated import read_each_once
 from export.graphs.detector import scores_graph
 from export.graphs.evaluation_outputs import EVALUATION
 from export.graphs.fused import FUSED_FILE
@@ -115,6 +117,8 @@ def _recalibrate(options: RecalibrationOptions, reporter: Reporter) -> Recalibra
     check_place(options.destination, "choose another --out", size=size)
     chosen, channels = options.calibration, graphs.manifest.input.channels
     ood_files = FrameFiles(chosen.ood_frames, channels, options.reading.rules) if chosen.ood_frames else None
+    if ood_files is not None:
+        read_each_once(ood_files, reporter)
     choice = choose_parts(chosen, graphs.available, graphs.manifest.tap.layers)
     if chosen.detector == FUSED and not chosen.parts and len(graphs.available) == 1:
         raise UsageError(
@@ -168,8 +172,8 @@ def _measure_frames(
 ) -> _MeasuredFrames:
     chosen, manifest, saved = options.calibration, graphs.manifest, options.save_features
     files = FrameFiles(options.frames, manifest.input.channels, options.reading.rules)
-    split = split_frames(files.paths, chosen)
-    warnings = check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
+    split, still = see_frames(files, split_frames(files.paths, chosen), reporter)
+    warnings = still + check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
     folder = begin_folder(path, graphs, files)
     measure_into_folder(folder, graphs, files, measuring, reporter)
     if saved is not None and is_one_file(saved):
@@ -181,6 +185,7 @@ def _measure_frames(
 def _load_frames(graphs: EvaluationGraphs, options: RecalibrationOptions, reporter: Reporter) -> _MeasuredFrames:
     chosen = options.calibration
     table = open_features(options.features, graphs.manifest.network_sha256)
+    check_rows_differ(table)
     split = split_frames([Path(name) for name in table.names], chosen)
     warnings = check_overlap(None, chosen.train_frames, chosen.group_by, reporter)
     return _MeasuredFrames(table=table, split=split, warnings=tuple(warnings))

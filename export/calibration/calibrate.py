@@ -163,11 +163,14 @@ def calibrate(
         return lambda scored: detector.score(select_rows(rows, scored))
 
     scores, names = cross_fit_scores(split.fold, scores_without), split.names(split.scored)
+    still = None if split.still is None else split.still[split.scored]
     points = {
-        name: set_threshold(scores, names, rate, guarantee=options.guarantee, weigh=options.weigh, folds=split.folds)
+        name: set_threshold(
+            scores, names, rate, guarantee=options.guarantee, weigh=options.weigh, folds=split.folds, still=still
+        )
         for name, rate in options.rates.items()
     }
-    between = drive_warning(scores, names, next(iter(options.rates.values())))
+    between = drive_warning(scores, names, next(iter(options.rates.values())), still)
     weights = weigh_frames(names, options.guarantee, options.weigh)
     advised = [margin_advice(scores, weights, rate) for rate in options.rates.values()]
     if 0 < sum(part.needs_drives for part in choice.parts) < len(choice.parts):
@@ -179,7 +182,7 @@ def calibrate(
         split=split,
         scores=scores,
         points=points,
-        effective_frames=effective_frames(scores, names),
+        effective_frames=effective_frames(scores, names, still),
         ood_frames=0 if ood is None else next(iter(ood.values())).shape[0],
         warnings=(*warnings, *([between] if between else [])),
         advice=tuple(text for text in advised if text),

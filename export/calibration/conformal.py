@@ -164,6 +164,7 @@ def set_threshold(
     weigh: str = "frames",
     folds: int = 0,
     confidence: float = 0.95,
+    still: NDArray[np.bool_] | None = None,
 ) -> OperatingPoint:
     """Set an operating point from scores of frames that the scoring detector was not fitted on.
 
@@ -175,6 +176,7 @@ def set_threshold(
         weigh: ``frames`` or ``drives``: what counts the same in a rate.
         folds: of the cross-fit that gave the scores; 0 where one detector did that none of the frames fitted.
         confidence: of the intervals.
+        still: as for :func:`~export.calibration.autocorrelation.effective_frames`.
 
     Raises:
         CalibrationError: a rate outside (0, 1), too few frames or drives for it, or scores that are not finite.
@@ -186,7 +188,7 @@ def set_threshold(
         )
     weights = weigh_frames(drives, guarantee, weigh)
     value = find_threshold(scores, weights, false_alarm_rate)
-    low, high = known_drives_interval(scores, drives, weights.frame, value, confidence)
+    low, high = known_drives_interval(scores, drives, weights.frame, value, confidence, still)
     new = new_drives_interval(scores, weights.drive, weights.frame, value, confidence) if weights.drives > 1 else None
     rule = (
         "split-conformal order statistic over frames" if guarantee == "frames" else "hierarchical conformal over drives"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import betabinom
 
-from export.calibration.autocorrelation import effective_frames
+from export.calibration.autocorrelation import effective_frames, hold_still
 from export.calibration.conformal import check_rate, conformal_threshold
 
 Scores = NDArray[np.float64]
@@ -16,7 +16,9 @@ _CHANCE = 0.003
 """Probability of a warning where all drives are alike."""
 
 
-def drive_warning(scores: Scores, drives: Sequence[str], false_alarm_rate: float) -> str | None:
+def drive_warning(
+    scores: Scores, drives: Sequence[str], false_alarm_rate: float, still: NDArray[np.bool_] | None = None
+) -> str | None:
     """Warn where the threshold of one drive does not hold on another; None where it holds on all.
 
     For frames of one distribution the number of frames of the second drive above the threshold is beta-binomial: the rate of
@@ -27,6 +29,7 @@ def drive_warning(scores: Scores, drives: Sequence[str], false_alarm_rate: float
         scores: ``(n,)`` in the order of recording within each drive.
         drives: ``(n,)`` names.
         false_alarm_rate: of the thresholds that are tried.
+        still: as for :func:`~export.calibration.autocorrelation.effective_frames`.
 
     Raises:
         CalibrationError: the rate is not in (0, 1).
@@ -34,7 +37,8 @@ def drive_warning(scores: Scores, drives: Sequence[str], false_alarm_rate: float
     check_rate(false_alarm_rate)
     names = np.asarray(drives)
     parts = {str(name): scores[names == name] for name in np.unique(names)}
-    effective = {name: effective_frames(part, [""] * len(part)) for name, part in parts.items()}
+    held = scores if still is None else hold_still(scores, drives, still)
+    effective = {name: effective_frames(held[names == name], [name] * len(part)) for name, part in parts.items()}
     enough = max(math.ceil(round(1 / false_alarm_rate, 9)) - 1, 1)
     judges = [name for name, part in parts.items() if len(part) >= enough]
     least, found = _CHANCE / max(len(judges) * (len(parts) - 1), 1), None

@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from export.calibration.options import CalibrationOptions
 from export.detectors.cross_fit import fold_numbers
 from export.errors import UsageError
 from export.frames.drives import drive_names, frames_of_drives
+from export.frames.files import FrameFiles
+from export.frames.repeated import read_each_once, still_frames, still_warning
+from export.reporter import Reporter
 
 _NAMED_AT_MOST = 8
 
@@ -27,11 +30,13 @@ class FrameSplit:
         fold: ``(N,)`` fold in which the frame is left out and scored; -1 for a frame that fits the detector only.
         refitted: whether the shipped detector is fitted on all frames after the cross-fit; False where the frames that set
             the thresholds fit nothing.
+        still: ``(N,)``, whether the picture is nearly that of the frame before it, where pictures were seen; None elsewhere.
     """
 
     drives: tuple[str, ...]
     fold: NDArray[np.int64]
     refitted: bool
+    still: NDArray[np.bool_] | None = None
 
     @property
     def scored(self) -> NDArray[np.int64]:
@@ -91,3 +96,14 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
     named = bool(options.threshold_drives)
     fold = np.where(chosen, 0, -1) if named else fold_numbers(drives, options.folds, options.seed)
     return FrameSplit(drives, fold, refitted=not named)
+
+
+def see_frames(files: FrameFiles, split: FrameSplit, reporter: Reporter) -> tuple[FrameSplit, list[str]]:
+    """Look at the calibration frames before anything is measured: the split with its still frames, and warnings.
+
+    Raises:
+        UsageError: a frame that is there twice, of another size than the first, or that cannot be read.
+    """
+    still = still_frames(read_each_once(files, reporter).grey, split.drives)
+    warning = still_warning(still)
+    return replace(split, still=still), [warning] if warning else []

@@ -36,7 +36,12 @@ class ExpectedRate:
 
 
 def known_drives_interval(
-    scores: Scores, drives: Sequence[str], weight: NDArray[np.float64], threshold: float, confidence: float
+    scores: Scores,
+    drives: Sequence[str],
+    weight: NDArray[np.float64],
+    threshold: float,
+    confidence: float,
+    still: NDArray[np.bool_] | None = None,
 ) -> tuple[float, float]:
     """Compute the interval of a threshold's rate over further frames of the same drives.
 
@@ -49,8 +54,9 @@ def known_drives_interval(
         weight: ``(n,)`` of the frames, summing to 1.
         threshold: any.
         confidence: of the interval.
+        still: as for :func:`~export.calibration.autocorrelation.effective_frames`.
     """
-    independent = effective_frames(scores, drives) / len(scores) / float(weight @ weight)
+    independent = effective_frames(scores, drives, still) / len(scores) / float(weight @ weight)
     return _beta_interval(float(weight[scores > threshold].sum()), len(scores), independent, confidence)
 
 

@@ -13,7 +13,7 @@ from export.errors import UsageError
 from export.evaluation.draws import Draws
 from export.evaluation.drive_alarms import drive_alarms
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
-from export.evaluation.frame_sources import calibration_files, count_known, frame_sources
+from export.evaluation.frame_sources import calibration_files, count_known, frame_sources, look_at_sets
 from export.evaluation.hurting import Harm, harm_of_real_shift
 from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
 from export.evaluation.ood_metrics import RESAMPLES, shift_figures
@@ -25,6 +25,7 @@ from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import shown_frames
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
+from export.frames.repeated import read_each_once
 from export.reporter import SILENT, Reporter
 
 
@@ -55,7 +56,9 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     fit_files = FrameFiles(options.fit_frames, channels, rules) if options.fit_frames else None
     drive_names(fit_files.paths if fit_files is not None else [], options.group_by)
     others = OtherScores()
+    look_at_sets(sources, reporter)
     if fit_files is not None:
+        read_each_once(fit_files, reporter)
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
         others = fit_on(graphs, fitted, options.group_by, reporter)
 

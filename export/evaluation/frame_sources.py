@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build the sets of frames that an evaluation scores, and find those that the bundle was calibrated with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
@@ -9,6 +9,8 @@ from export.anomalies.frame_set import FrameSource
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
 from export.frames.files import FrameFiles
+from export.frames.repeated import check_sets_apart, read_each_once
+from export.reporter import Reporter
 from lsood_runtime import Manifest
 
 
@@ -40,6 +42,21 @@ def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSo
         for severity in options.severities:
             indices = tuple(range(0, len(ind), options.every))
             yield FrameSource(f"{kind} {severity}", ind, indices, kind, severity, options.seed)
+
+
+def look_at_sets(sources: Sequence[FrameSource], reporter: Reporter) -> None:
+    """Look at the frames of all sets before one is scored: none may come twice, or in the first set and in another.
+
+    Raises:
+        UsageError: a frame that does, of another size than the first of its set, or that cannot be read.
+    """
+    names: dict[FrameFiles, str] = {}
+    for source in sources:
+        names.setdefault(source.files, source.name)
+    first, *others = names.items()
+    known = read_each_once(first[0], reporter)
+    for files, name in others:
+        check_sets_apart(known, read_each_once(files, reporter), (first[1], name))
 
 
 def calibration_files(manifest: Manifest) -> tuple[set[Path], set[Path]]:

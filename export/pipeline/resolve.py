@@ -4,13 +4,14 @@
 from dataclasses import dataclass
 
 from export.bundle.writer import check_destination
-from export.calibration.frame_split import FrameSplit, split_frames
+from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.destination import check_place
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
+from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.network_channels import resolve_network_channels
@@ -73,7 +74,10 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     if found.hyper_parameter is not None:
         reporter.stage(f"the network takes {found.order.upper()}, by the checkpoint's {found.hyper_parameter}")
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
-    warnings = check_overlap(frames, chosen.train_frames, chosen.group_by, reporter)
+    split, still = see_frames(frames, split, reporter)
+    if ood is not None:
+        read_each_once(ood, reporter)
+    warnings = still + check_overlap(frames, chosen.train_frames, chosen.group_by, reporter)
     return ExportInputs(
         options=options,
         checkpoint=checkpoint,

@@ -14,8 +14,10 @@ from export.detectors.registry import detector_spec
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
+from export.frames.repeated import read_each_once
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.resolve import check_options
+from export.reporter import SILENT, Reporter
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import resolve_taps
 from export.search.graphs import SearchNetwork, guides_tap
@@ -90,11 +92,11 @@ def check_search(options: SearchOptions) -> None:
         )
 
 
-def read_inputs(options: SearchOptions) -> SearchInputs:
-    """Read the checkpoint and the list of frames.
+def read_inputs(options: SearchOptions, reporter: Reporter = SILENT) -> SearchInputs:
+    """Read the checkpoint and the list of frames, and look at each frame.
 
     Raises:
-        UsageError: frames or constants that cannot be used.
+        UsageError: frames or constants that cannot be used, or a frame that is there twice.
         CheckpointError: a checkpoint that cannot be read or does not fit the network.
         TapError: a layer that does not exist.
         ConversionError: the network does not run, or gives no logits of classes.
@@ -112,6 +114,8 @@ def read_inputs(options: SearchOptions) -> SearchInputs:
     taps = resolve_taps(checkpoint.network, options.taps)
     network = SearchNetwork(plain, checkpoint, preprocessing, example, files)
     shifts = _shifts(options, files)
+    for each in dict.fromkeys([files, *(shift.files for shift in shifts)]):
+        read_each_once(each, reporter)
     with_guide = options.guide and {*GUIDE_ANOMALIES} < {shift.kind for shift in shifts}
     return SearchInputs(
         options=options,

@@ -68,7 +68,7 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
     """
     check_search(options)
     reporter.stage(f"reading {options.ckpt}")
-    inputs = read_inputs(options)
+    inputs = read_inputs(options, reporter)
     if options.guide and inputs.guide_tap is None:
         reporter.stage(
             "without the guide's configuration: it takes one DropBlock layer, and its degradations and others as shifts"
