@@ -3,6 +3,7 @@
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -43,12 +44,15 @@ def compressed_anew(source: Path, other: Path) -> None:
         image.save(other, compress_level=1)
 
 
-@pytest.mark.parametrize("again", [copied, linked, hard_linked, encoded_anew, compressed_anew])
-def test_read_each_once_frames_under_other_names_are_refused_by_name_and_number(tmp_path: Path, again: object) -> None:
-    assert callable(again)
+@pytest.mark.parametrize(
+    "again", [copied, linked, hard_linked, encoded_anew, compressed_anew], ids=lambda again: str(again.__name__)
+)
+def test_read_each_once_frames_under_other_names_are_refused_by_name_and_number(
+    tmp_path: Path, again: Callable[[Path, Path], None], request: pytest.FixtureRequest
+) -> None:
     folder = write_scenes(tmp_path / "drive", 8, seed=3)
     paths = sorted(folder.iterdir())
-    chosen = random.Random(again.__name__).sample(paths, 2)
+    chosen = random.Random(request.node.name).sample(paths, 2)
     for path in chosen:
         again(path, folder / f"z{path.name}")
     with pytest.raises(UsageError, match="expected each frame once, got 2 of 10 again: ") as caught:
@@ -92,12 +96,13 @@ def test_check_sets_apart_of_a_frame_in_both_names_it(tmp_path: Path) -> None:
 def squares(pictures: NDArray[np.float64]) -> NDArray[np.float32]:
     """``(N, 256)`` of ``(N, H, W)`` grey pictures, by a mean over equal squares."""
     count, height, width = pictures.shape
-    return (
+    means: NDArray[np.float32] = (
         pictures.reshape(count, 16, height // 16, 16, width // 16)
         .mean(axis=(2, 4))
         .reshape(count, 256)
         .astype(np.float32)
     )
+    return means
 
 
 @settings(max_examples=20, deadline=None)
