@@ -11,7 +11,7 @@ from lsood_runtime._bundle.records import CalibrationRecord
 
 ScoreSeries = NDArray[np.float32]
 
-_SPREAD_OF_LENGTH = 1.5
+_SPREAD_OF_LENGTH = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,7 @@ class DrawnCalibration:
     threshold: float
 
 
-def correlated_scores(steps: int, chains: int, together: int, rng: np.random.Generator) -> ScoreSeries:
+def correlated_scores(steps: int, chains: int, together: float, rng: np.random.Generator) -> ScoreSeries:
     """Draw ``(steps, chains)`` normal scores, each chain a first-order autoregression.
 
     Args:
@@ -46,7 +46,7 @@ def correlated_scores(steps: int, chains: int, together: int, rng: np.random.Gen
 
 
 def draw_calibrations(
-    calibration: CalibrationRecord, threshold: float, together: int, count: int, rng: np.random.Generator
+    calibration: CalibrationRecord, threshold: float, together: float, count: int, rng: np.random.Generator
 ) -> list[DrawnCalibration]:
     """Draw calibrations of as many frames as this one, with a threshold of the same rank, the lowest threshold first."""
     frames = len(calibration.scores)
@@ -56,12 +56,16 @@ def draw_calibrations(
     return [DrawnCalibration(drawn[:, i], float(thresholds[i])) for i in np.argsort(thresholds)]
 
 
-def longest_correlation(calibration: CalibrationRecord) -> int:
+def measured_correlation(calibration: CalibrationRecord) -> float:
+    """Consecutive frames that are equivalent to one independent frame, at least 1, as the calibration measured them."""
+    return max(1.0, len(calibration.scores) / max(calibration.effective_frames, 1.0))
+
+
+def longest_correlation(calibration: CalibrationRecord) -> float:
     """Consecutive frames that may be equivalent to one independent frame, given how well so few frames tell it.
 
-    The autocorrelation time of ``m`` effective frames has a relative error of about ``1.5 / sqrt(m)`` upwards.
+    The autocorrelation time of ``m`` effective frames is higher than it is measured by a factor of at most
+    ``1 + 2.5 / sqrt(m)``, for nine calibrations of ten and more.
     """
     effective = max(calibration.effective_frames, 1.0)
-    return max(
-        1, math.ceil(len(calibration.scores) / effective * (1 + _SPREAD_OF_LENGTH / math.sqrt(effective)) - 1e-9)
-    )
+    return measured_correlation(calibration) * (1 + _SPREAD_OF_LENGTH / math.sqrt(effective))

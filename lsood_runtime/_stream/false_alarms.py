@@ -17,8 +17,9 @@ from lsood_runtime._stream.correlated_scores import (
     correlated_scores,
     draw_calibrations,
     longest_correlation,
+    measured_correlation,
 )
-from lsood_runtime._stream.policies import KOfN
+from lsood_runtime._stream.policies import KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Evidence, Policy, check_policy
 from lsood_runtime._text.counted import counted
 
@@ -39,11 +40,11 @@ class FalseAlarms:
     """Simulated alarms on in-distribution frames.
 
     Attributes:
-        per_hour: expected number, were the calibration exact, so that p-values of these frames are uniform.
-        low: the rate lies from here to ``high`` for nine of ten calibrations of as many frames, worth as many independent
-            ones.
-        high: the upper end: the rate of an unlucky calibration, whose threshold is too low by chance, and whose frames
-            resemble each other more than it shows.
+        per_hour: expected number, were the calibration exact, so that p-values of these frames are uniform. No figure to rely
+            on: a calibration of few frames is not exact, and has a multiple of it or a fraction.
+        low: the rate of a lucky calibration.
+        high: the rate is at most this, at 90 % confidence: it is that of an unlucky calibration of as many frames, worth as
+            many independent ones: its threshold is too low by chance, and its frames resemble each other more than it shows.
         alarms: that were raised in the simulation.
         frames: that it took.
         correlation_frames: consecutive frames that are equivalent to one independent frame.
@@ -70,17 +71,14 @@ class FalseAlarms:
         return self.effective_frames >= FEWEST_EFFECTIVE_FRAMES
 
     def __str__(self) -> str:
-        """The rate in one sentence, or that none can be stated."""
+        """What the rate is at most, in one sentence, or that this cannot be stated."""
         worth = f"{counted(self.calibration_frames, 'frame')} worth {self.effective_frames:.0f} independent ones"
         rate = f"false alarms an hour at {self.frames_per_second:g} frames/s"
         if not self.stated:
-            return (
-                f"{rate} cannot be stated from {worth}, {FEWEST_EFFECTIVE_FRAMES} are the fewest: {self.per_hour:.3g} in the "
-                "simulation"
-            )
+            return f"{rate} cannot be stated from {worth}, {FEWEST_EFFECTIVE_FRAMES} are the fewest"
         return (
-            f"{self.per_hour:.3g} {rate} are expected of an exact threshold, {self.low:.3g} to {self.high:.3g} for nine of "
-            f"ten calibrations of {worth}, on drives like these and where frames resemble each other as these do"
+            f"at most {self.high:.3g} {rate}, at 90% confidence from {worth}, on drives like these and where frames resemble "
+            "each other as these do"
         )
 
 
@@ -151,15 +149,13 @@ class Simulation:
         check_count(seed, "a seed of at least 0", "0 is the default", least=0)
         self._calibration, self._frames_per_second = manifest.calibration, frames_per_second
         self._point = manifest.operating_points[manifest.choose_operating_point(operating_point)]
-        self._together = correlation_frames(manifest.calibration)
+        self._together = measured_correlation(manifest.calibration)
         rng = np.random.default_rng(seed)
         chains = math.ceil(frames / _CHAIN)
-        lengths = sorted({self._together, longest_correlation(manifest.calibration)})
+        longest = longest_correlation(manifest.calibration)
+        lengths = sorted({self._together, longest})
         self._scores = {each: correlated_scores(math.ceil(frames / chains), chains, each, rng) for each in lengths}
-        self._drawn = {
-            each: draw_calibrations(manifest.calibration, self._point.value, each, _CALIBRATIONS, rng)
-            for each in lengths
-        }
+        self._drawn = draw_calibrations(manifest.calibration, self._point.value, longest, _CALIBRATIONS, rng)
 
     def false_alarms(self, policy: Policy) -> FalseAlarms:
         """Those of one policy.
@@ -183,24 +179,24 @@ class Simulation:
             high=high,
             alarms=alarms,
             frames=frames,
-            correlation_frames=self._together,
+            correlation_frames=correlation_frames(self._calibration),
             share_of_time=alarmed / frames,
             frames_per_second=self._frames_per_second,
             calibration_frames=len(self._calibration.scores),
             effective_frames=self._calibration.effective_frames,
         )
 
-    def _extremes(self, policy: Policy, length: int) -> tuple[DrawnCalibration, DrawnCalibration]:
+    def _extremes(self, policy: Policy, length: float) -> tuple[DrawnCalibration, DrawnCalibration]:
         """The calibrations that give a policy more alarms than 5, and than 95 % of them do; for few alarms, more progress."""
-        drawn = self._drawn[length]
-        if not isinstance(policy, KOfN):
+        drawn = self._drawn
+        if not isinstance(policy, KOfN | MinimumDuration):  # of these the threshold alone decides
             drawn = drawn[:: len(drawn) // _COMPARED_CALIBRATIONS]
             scores = self._scores[length][:_COMPARED_FRAMES, 0]
             drawn = sorted(drawn, key=lambda each: self._run(policy, scores, each)[::2], reverse=True)
         unlucky = int(_UNLUCKY * len(drawn))
         return drawn[-1 - unlucky], drawn[unlucky]
 
-    def _count(self, policy: Policy, length: int, drawn: DrawnCalibration | None) -> tuple[int, int, int]:
+    def _count(self, policy: Policy, length: float, drawn: DrawnCalibration | None) -> tuple[int, int, int]:
         """Alarms, frames with an alarm, and frames in all; frame by frame, for a drawn calibration, a fifth of the frames."""
         scores = self._scores[length]
         if isinstance(policy, KOfN):

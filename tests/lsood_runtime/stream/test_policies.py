@@ -25,6 +25,7 @@ from lsood_runtime import (
     Policy,
     expected_false_alarms,
 )
+from lsood_runtime._stream.cusum import _log_mean
 from lsood_runtime._stream.false_alarms import _poisson_interval
 from tests.lsood_runtime.bundle.test_manifest import text_with
 
@@ -91,7 +92,8 @@ def test_minimum_duration_any_evidence_follows_the_stamps(p_values: list[float],
 @given(p_value_lists, st.integers(1, 4))
 def test_cusum_any_evidence_is_pages_recursion(p_values: list[float], together: int) -> None:
     known = calibration(20 * together, 20)
-    mean = np.mean([(rank / (20 * together + 1)) ** -0.5 for rank in range(1, 20 * together + 2)])
+    values = np.array([(rank / (20 * together + 1)) ** -0.5 for rank in range(1, 20 * together + 2)])
+    mean = values.mean() + 2 * values.std() / math.sqrt(20 - 1)
     got, total, alarm = alarms(Cusum(0.01, 10), evidence_of(p_values), known), 0.0, False
     height = math.log(360 / together)
     for p, raised in zip(p_values, got, strict=True):
@@ -115,6 +117,21 @@ def test_policy_in_distribution_frames_clear_the_alarm(policy: Policy) -> None:
     got = alarms(policy, evidence_of([0.01] * 60 + [1.0] * 600), known)
     assert got[59]
     assert not got[-1]
+
+
+@pytest.mark.parametrize(("frames", "together"), [(60, 1), (400, 1), (400, 4), (400, 8), (1000, 20)])
+def test_cusum_mean_of_e_values_is_at_most_one_given_nine_of_ten_calibrations(frames: int, together: int) -> None:
+    """Of 2,000 calibrations the chance of each p-value is known, and so the mean of the e-values given the calibration."""
+    rng = np.random.default_rng([frames, together])
+    rho = (together - 1) / (together + 1)
+    known = lfilter([math.sqrt(1 - rho**2)], [1, -rho], rng.normal(size=(2000, frames + 300)), axis=1)[:, 300:]
+    beyond = np.sort(norm.sf(known), axis=1)
+    chances = np.diff(beyond, axis=1, prepend=0, append=1)  # of p-values 1 / (n + 1), 2 / (n + 1) ... 1
+    e_values = (np.arange(1, frames + 2) / (frames + 1)) ** -0.5 / math.exp(
+        _log_mean(calibration(frames, frames / together))
+    )
+    assert (chances @ e_values <= 1).mean() >= 0.9
+    assert (chances @ e_values).mean() > 0.6, "a rule that never speaks would pass as well"
 
 
 def simulated_ranks(count: int, together: float, scores: int, seed: int) -> NDArray[np.float64]:
