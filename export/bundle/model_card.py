@@ -176,7 +176,6 @@ def _point(name: str, point: OperatingPoint) -> str:
 
 
 def _evaluation(figures: EvaluationRecord) -> str:
-    rate, low, high = figures.false_alarm_rate
     rows = "\n".join(
         f"| {shift.name} | {shift.frames} | {shift.auroc:.3f} | {shift.miss_rate:.1%} | {_hurting_share(shift)} |"
         for shift in figures.shifts
@@ -191,13 +190,18 @@ def _evaluation(figures: EvaluationRecord) -> str:
 
 ## Evaluated
 
-{figures.created}, operating point {figures.operating_point}: {rate:.1%} ({low:.1%} to {high:.1%}) of
+{figures.created}, operating point {figures.operating_point}: {_with_interval(*figures.false_alarm_rate)} of
 {figures.ind_frames} in-distribution frames were flagged.{drives}
 {_hurting(figures.hurting)}
 | shift | frames | AUROC | missed at the threshold | frames that hurt |
 |---|---|---|---|---|
 {rows}
 """
+
+
+def _with_interval(share: float, low: float, high: float) -> str:
+    """A share with its interval; alone where there were too few drives for one, which is 0 to 1."""
+    return f"{share:.1%}" if (low, high) == (0, 1) else f"{share:.1%} ({low:.1%} to {high:.1%})"
 
 
 def _blind(spot: BlindRecord) -> str:
@@ -212,7 +216,6 @@ def _hurting_share(shift: ShiftRecord) -> str:
 def _hurting(figures: HurtingRecord | None) -> str:
     if figures is None:
         return ""
-    missed, low, high = figures.missed
     cells = (
         ""
         if figures.mean_auroc is None
@@ -220,7 +223,7 @@ def _hurting(figures: HurtingRecord | None) -> str:
         f"{figures.worst_kind} ({figures.worst_auroc:.3f})."
     )
     return (
-        f"\n{figures.rule} Of the {figures.frames} frames that hurt {missed:.1%} ({low:.1%} to {high:.1%}) were missed at "
+        f"\n{figures.rule} Of the {figures.frames} frames that hurt {_with_interval(*figures.missed)} were missed at "
         f"the threshold, AUROC {figures.auroc:.3f}.{cells}\n"
     )
 

@@ -109,7 +109,7 @@ def _hurts(shift: Shift) -> str:
 
 
 def _figure(figure: Interval) -> str:
-    return f"{figure.value:.3f} ({figure.low:.2f}-{figure.high:.2f})"
+    return figure.text(".3f", ".2f", "-")
 
 
 def _number(value: float) -> str:

@@ -89,7 +89,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         point,
         dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         ind,
-        draws[0].share(flagged, ind.score),
+        draws[0].share(flagged),
         drive_alarms(ind.drives, flagged),
         count_known(ind.source, calibrated),
         shifts,
@@ -105,11 +105,11 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
 def _draws(sets: list[FrameSet], seed: int) -> list[Draws]:
     """Resamples of every set; degraded frames are drawn with the in-distribution drives that they were made of."""
     rng = np.random.default_rng(seed)
-    ind = Draws.of_set(sets[0].drives, sets[0].score, RESAMPLES, rng)
+    ind = Draws.of_drives(sets[0].drives, RESAMPLES, rng)
     return [ind] + [
         ind.take(other.source.indices)
-        if other.source.kind is not None and ind.whole_drives
-        else Draws.of_set(other.drives, other.score, RESAMPLES, rng)
+        if other.source.kind is not None
+        else Draws.of_drives(other.drives, RESAMPLES, rng)
         for other in sets[1:]
     ]
 
@@ -132,8 +132,7 @@ def _split(
             shift.frames.score,
             shift.frames.peers,
             shift.harm,
-            # Frames of a single drive are drawn as the in-distribution frames that they were made of, all cells together.
-            drawn if shift.frames.source.kind is None else draws[0].take(shift.frames.source.indices),
+            drawn,
         )
         for shift, drawn in zip(shifts, draws[1:], strict=True)
         if not shift.fitted_on

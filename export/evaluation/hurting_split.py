@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.bootstrap import Interval, interval
-from export.evaluation.draws import Draws, resampled_share
+from export.evaluation.bootstrap import DriveCount, Interval, drawn_interval
+from export.evaluation.draws import Draws, count_drives, fewer
 from export.evaluation.hurting import Harm
 from export.evaluation.options import HurtingRule
 
@@ -147,14 +147,14 @@ def hurting_split(
         threshold: of the operating point.
         false_alarm_rate: at which the scores are compared.
     """
-    weights = _below(ind, draws)
+    weights, drives = _below(ind, draws), count_drives([draws])
     known = [(cell, cell.harm) for cell in cells if cell.harm is not None]
     return HurtingSplit(
         rule,
-        _frames(ind, weights, [(cell, harm.frames) for cell, harm in known], threshold),
-        _frames(ind, weights, [(cell, ~harm.frames) for cell, harm in known], threshold),
-        _cells(ind, weights, [cell for cell, harm in known if harm.cell], threshold),
-        _cells(ind, weights, [cell for cell, harm in known if not harm.cell], threshold),
+        _frames(ind, drives, weights, [(cell, harm.frames) for cell, harm in known], threshold),
+        _frames(ind, drives, weights, [(cell, ~harm.frames) for cell, harm in known], threshold),
+        _cells(ind, drives, weights, [cell for cell, harm in known if harm.cell], threshold),
+        _cells(ind, drives, weights, [cell for cell, harm in known if not harm.cell], threshold),
         (
             _score("this monitor", ind, [cell.score for cell in cells], cells, false_alarm_rate),
             *(
@@ -200,7 +200,11 @@ def _sums(ind: Scores, weights: Scores, cell: Cell, chosen: NDArray[np.bool_], t
 
 
 def _frames(
-    ind: Scores, weights: Scores, chosen: Sequence[tuple[Cell, NDArray[np.bool_]]], threshold: float
+    ind: Scores,
+    known: DriveCount,
+    weights: Scores,
+    chosen: Sequence[tuple[Cell, NDArray[np.bool_]]],
+    threshold: float,
 ) -> FrameGroup | None:
     score = np.concatenate([cell.score[frames] for cell, frames in chosen])
     if not len(score):
@@ -210,8 +214,7 @@ def _frames(
         np.sum([getattr(one, name) for one in sums], axis=0) for name in ("areas", "missed", "frames")
     )
     some = frames > 0
-    drawn = {id(cell.draws.drawn): cell.draws for cell, _ in chosen}  # cells made of the same frames are drawn together
-    units = sum(draws.drawn.shape[1] for draws in drawn.values())
+    shifted = count_drives([cell.draws.take(places) for cell, places in chosen])
     by_kind: dict[str, Scores] = {}
     for cell, places in chosen:
         by_kind[cell.kind] = np.append(by_kind.get(cell.kind, []), cell.score[places])
@@ -222,8 +225,13 @@ def _frames(
     worst, most = min(aurocs, key=aurocs.__getitem__), max(shares, key=shares.__getitem__)
     return FrameGroup(
         len(score),
-        interval(float(areas(ind, score).mean()), drawn_areas[some] / frames[some]),
-        resampled_share(float((score <= threshold).mean()), missed, frames, len(score), units),
+        drawn_interval(
+            float(areas(ind, score).mean()),
+            drawn_areas[some] / frames[some],
+            fewer(known, shifted),
+            len(ind) + len(score),
+        ),
+        drawn_interval(float((score <= threshold).mean()), missed[some] / frames[some], shifted, len(score)),
         worst,
         aurocs[worst],
         most,
@@ -231,20 +239,33 @@ def _frames(
     )
 
 
-def _cells(ind: Scores, weights: Scores, cells: Sequence[Cell], threshold: float) -> CellGroup | None:
+def _cells(
+    ind: Scores, known: DriveCount, weights: Scores, cells: Sequence[Cell], threshold: float
+) -> CellGroup | None:
     if not cells:
         return None
     sums = [_sums(ind, weights, cell, np.ones(len(cell.score), np.bool_), threshold) for cell in cells]
     some = np.all([one.frames > 0 for one in sums], axis=0)
     aurocs = [float(areas(ind, cell.score).mean()) for cell in cells]
     missed = [float((cell.score <= threshold).mean()) for cell in cells]
+    shifted, frames = count_drives([cell.draws for cell in cells]), sum(len(cell.score) for cell in cells)
     by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, aurocs, strict=True))
     missed_by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, missed, strict=True))
     worst, most = min(by_kind, key=by_kind.__getitem__), max(missed_by_kind, key=missed_by_kind.__getitem__)
     return CellGroup(
         len(cells),
-        interval(float(np.mean(aurocs)), np.mean([one.areas[some] / one.frames[some] for one in sums], axis=0)),
-        interval(float(np.mean(missed)), np.mean([one.missed[some] / one.frames[some] for one in sums], axis=0)),
+        drawn_interval(
+            float(np.mean(aurocs)),
+            np.mean([one.areas[some] / one.frames[some] for one in sums], axis=0),
+            fewer(known, shifted),
+            len(ind) + frames,
+        ),
+        drawn_interval(
+            float(np.mean(missed)),
+            np.mean([one.missed[some] / one.frames[some] for one in sums], axis=0),
+            shifted,
+            frames,
+        ),
         worst,
         by_kind[worst],
         most,

@@ -5,6 +5,7 @@
 :func:`ind_flagged` and :func:`ood_missed` give one figure each, of labelled scores.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_curve
 
 from export.errors import UsageError
-from export.evaluation.bootstrap import Interval, interval
-from export.evaluation.draws import Draws
+from export.evaluation.bootstrap import Interval, drawn_interval
+from export.evaluation.draws import Draws, count_drives, fewer
 
 Scores = NDArray[np.float64]
 
@@ -36,25 +37,20 @@ FIGURES = (
 )
 """The last five are at the threshold."""
 
+LOWEST = {"mcc": -1.0}
+"""Lowest value of the figures that can be below 0."""
+
 
 def shift_figures(
-    ind: Scores,
-    ood: Scores,
-    threshold: float,
-    *,
-    draws: tuple[Draws, Draws] | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    ind: Scores, ood: Scores, threshold: float, *, draws: tuple[Draws, Draws] | None = None
 ) -> dict[str, Interval]:
-    """Compute all of ``FIGURES`` with 95 % intervals: exact ones for shares of frames, by the bootstrap for the others.
+    """Compute all of ``FIGURES``, with 95 % intervals where there are enough drives on both sides.
 
     Args:
-        ind: ``(n,)`` finite scores of in-distribution frames in the order of recording.
+        ind: ``(n,)`` finite scores of in-distribution frames.
         ood: ``(m,)`` finite scores of out-of-distribution frames.
         threshold: of the operating point.
-        draws: resamples of the two sides, of equal number; None for blocks of consecutive frames.
-        resamples: of such blocks.
-        seed: of such blocks.
+        draws: resamples of the drives of the two sides, of equal number; None for no intervals.
 
     Raises:
         UsageError: no frame on one side, or a score that is not finite.
@@ -64,16 +60,22 @@ def shift_figures(
             f"expected finite scores on both sides, got {len(ind)} InD and {len(ood)} OoD ones: "
             "leave out frames without a score"
         )
+    whole = _figures(ind, ood, threshold, np.ones((1, len(ind))), np.ones((1, len(ood))))
     if draws is None:
-        rng = np.random.default_rng(seed)
-        draws = Draws.of_blocks(ind, resamples, rng), Draws.of_blocks(ood, resamples, rng)
+        figures = {name: Interval(float(value[0]), math.nan, math.nan) for name, value in whole.items()}
+        figures["false_alarm_rate"] = Interval(float((ind > threshold).mean()), math.nan, math.nan)
+        figures["miss_rate"] = Interval(float((ood <= threshold).mean()), math.nan, math.nan)
+        return {name: figures[name] for name in FIGURES}
     counts = [side.counts for side in draws]
     some = (counts[0].sum(axis=1) > 0) & (counts[1].sum(axis=1) > 0)  # a set of few drives may not be drawn at all
-    whole = _figures(ind, ood, threshold, np.ones((1, len(ind))), np.ones((1, len(ood))))
     drawn = _figures(ind, ood, threshold, counts[0][some], counts[1][some])
-    figures = {name: interval(float(whole[name][0]), drawn[name]) for name in whole}
-    figures["false_alarm_rate"] = draws[0].share(ind > threshold, ind)
-    figures["miss_rate"] = draws[1].share(ood <= threshold, ood)
+    drives, frames = fewer(*(count_drives([side]) for side in draws)), len(ind) + len(ood)
+    figures = {
+        name: drawn_interval(float(whole[name][0]), drawn[name], drives, frames, LOWEST.get(name, 0.0))
+        for name in whole
+    }
+    figures["false_alarm_rate"] = draws[0].share(ind > threshold)
+    figures["miss_rate"] = draws[1].share(ood <= threshold)
     return {name: figures[name] for name in FIGURES}
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 
 from export.evaluation.blind_spots import FEW_HURT, MISSED
-from export.evaluation.bootstrap import Interval
+from export.evaluation.bootstrap import FEWEST_DRIVES, Interval
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.hurting_split import HurtingSplit
 from export.evaluation.picture_baseline import NAME as BASELINE
@@ -13,9 +13,6 @@ from export.evaluation.result import Evaluation
 NAMED = 6
 """Number of drives or shifts that a sentence names at most."""
 
-FEW_DRIVES = 10
-"""Number of drives below which intervals over drives are said to be too narrow."""
-
 
 def summary(result: Evaluation) -> list[str]:
     """Summarise an evaluation in sentences."""
@@ -23,13 +20,19 @@ def summary(result: Evaluation) -> list[str]:
 
 
 def interval_basis(result: Evaluation) -> str:
-    """Say what the intervals were computed from, and so what they hold for."""
-    count = len(result.drive_alarms)
-    if not count:
-        why = "no --group-by" if result.options.group_by == "none" else "a single drive"
-        return f"Intervals from blocks of consecutive frames ({why}): they hold for these drives, not for new ones."
-    few = f"; {count} are few for that, so they are too narrow" if count < FEW_DRIVES else ""
-    return f"Intervals from resampling the {count} in-distribution drives whole: they hold for new drives of this kind{few}."
+    """Say what the intervals were computed from, and so what they hold for; or why there are none."""
+    count, options = len(result.drive_alarms), result.options
+    if count < FEWEST_DRIVES:
+        told = "no --group-by tells drives apart" if options.group_by == "none" else "a single drive"
+        told = f"{count} drives" if count else told
+        return (
+            f"No intervals ({told}): frames of a drive resemble each other, and {FEWEST_DRIVES} drives are the fewest that "
+            "show how drives differ."
+        )
+    return (
+        f"Intervals from resampling the {count} in-distribution drives whole: they hold for new drives of this kind; of "
+        f"fewer than {FEWEST_DRIVES} shifted drives there are none."
+    )
 
 
 def blind_rule() -> str:
@@ -48,7 +51,7 @@ def missing_baseline() -> str:
 def _false_alarms(result: Evaluation) -> Iterator[str]:
     rate, point = result.false_alarm_rate, result.manifest.operating_points[result.operating_point]
     yield (
-        f"False alarms: {rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%}) of {len(result.ind)} in-distribution frames, "
+        f"False alarms: {_percent(rate)} of {len(result.ind)} in-distribution frames, "
         f"target {point.false_alarm_rate:.1%}."
     )
     alarms = result.drive_alarms
@@ -161,8 +164,8 @@ def _list(items: Sequence[str]) -> str:
 
 
 def _figure(figure: Interval) -> str:
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    return figure.text(".3f", ".3f")
 
 
 def _percent(figure: Interval) -> str:
-    return f"{figure.value:.1%} ({figure.low:.1%} to {figure.high:.1%})"
+    return figure.text(".1%", ".1%")

@@ -128,7 +128,7 @@ def shift_table(result: Evaluation) -> str:
         [*header, "agreement with the clean class map", "network's mIoU"],
         map(cells, result.shifts),
         f"Every shift against {len(result.ind)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with 95 % "
-        f"intervals. {interval_basis(result)} A figure at its bound shows one of no width.{note}",
+        f"intervals where there are any. {interval_basis(result)}{note}",
     )
 
 
@@ -220,7 +220,7 @@ def _hurts(shift: Shift) -> str:
 
 
 def _interval(figure: Interval) -> str:
-    return f"{figure.value:.3f} ({figure.low:.2f} to {figure.high:.2f})"
+    return figure.text(".3f", ".2f")
 
 
 def _iou(value: float | None) -> str:

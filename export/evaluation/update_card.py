@@ -6,6 +6,7 @@ from pathlib import Path
 from export.atomic_write import atomic_folder
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.writer import CARD_FILE, seal_bundle
+from export.evaluation.bootstrap import Interval
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
@@ -43,7 +44,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         created=evaluation.created,
         operating_point=evaluation.operating_point,
         ind_frames=len(evaluation.ind),
-        false_alarm_rate=(rate.value, rate.low, rate.high),
+        false_alarm_rate=_share(rate),
         mean_auroc=evaluation.mean_auroc if evaluation.not_fitted else None,
         shifts=tuple(
             ShiftRecord(
@@ -83,9 +84,14 @@ def _hurting(evaluation: Evaluation) -> HurtingRecord | None:
         rule=rule_sentence(split.rule),
         frames=frames.frames,
         auroc=frames.auroc.value,
-        missed=(frames.missed.value, frames.missed.low, frames.missed.high),
+        missed=_share(frames.missed),
         cells=0 if cells is None else cells.cells,
         mean_auroc=None if cells is None else cells.auroc.value,
         worst_kind=None if cells is None else cells.worst_kind,
         worst_auroc=None if cells is None else cells.worst_auroc,
     )
+
+
+def _share(figure: Interval) -> tuple[float, float, float]:
+    """A share with its interval; 0 to 1 where there is none."""
+    return (figure.value, figure.low, figure.high) if figure.known else (figure.value, 0.0, 1.0)

@@ -3,14 +3,13 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import beta, binomtest, bootstrap, norm, t
 from sklearn.metrics import roc_auc_score
 
-from export.evaluation.bootstrap import share_interval
-from export.evaluation.draws import Draws
+from export.evaluation.bootstrap import DriveCount
+from export.evaluation.draws import Draws, count_drives, fewer
 from export.evaluation.drive_alarms import DriveAlarms, drive_alarms
 from export.evaluation.ood_metrics import shift_figures
-from tests.export.calibration.test_conformal import video
 
 
 def drives_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
@@ -35,12 +34,20 @@ def test_draws_taken_for_degraded_frames_follow_the_frames_they_were_made_of() -
     np.testing.assert_array_equal(draws.take([3, 0]).counts, draws.counts[:, [3, 0]])
 
 
-def test_draws_of_a_single_drive_are_blocks_of_frames() -> None:
-    scores = video(np.random.default_rng(1), 60, 0.9)
-    draws = Draws.of_set(["a"] * 60, scores, 20, np.random.default_rng(0))
-    assert not draws.whole_drives
-    assert (draws.counts.sum(axis=1) == 60).all()
-    assert draws.share(scores > 0.5, scores) == share_interval(scores > 0.5, scores)
+def test_draws_of_few_drives_give_no_interval() -> None:
+    hits = np.arange(60) % 7 == 0
+    for drives in (1, 7, 8):
+        got = Draws.of_drives([f"d{i % drives}" for i in range(60)], 20, np.random.default_rng(0)).share(hits)
+        assert got.value == hits.mean()
+        assert got.known == (drives == 8)
+
+
+def test_count_drives_of_sets_of_the_same_drives_counts_each_once() -> None:
+    rng = np.random.default_rng(0)
+    draws, other = Draws.of_drives(["a", "b", "b", "c"], 9, rng), Draws.of_drives(["a", "d"], 9, rng)
+    assert count_drives([draws.take([0, 1]), draws.take([1, 3])]).drives == 3
+    assert count_drives([draws, other]).drives == 5
+    assert fewer(DriveCount(3, 8.0), DriveCount(9, 2.0)) == DriveCount(3, 2.0)
 
 
 def test_auroc_interval_over_drives_equals_scipys_bootstrap_of_drives() -> None:
@@ -53,28 +60,41 @@ def test_auroc_interval_over_drives_equals_scipys_bootstrap_of_drives() -> None:
         frames = np.concatenate([members[i] for i in drawn])
         return float(roc_auc_score(np.repeat([0, 1], len(frames)), np.concatenate([ind[frames], ood[frames]])))
 
-    expected = bootstrap(
-        (np.arange(40),), area, vectorized=False, n_resamples=2000, method="percentile", rng=rng
-    ).confidence_interval
+    error = bootstrap((np.arange(40),), area, vectorized=False, n_resamples=2000, rng=rng, method="percentile")
     draws = Draws.of_drives(names, 2000, rng)
     got = shift_figures(ind, ood, 1.0, draws=(draws, draws.take(range(len(ind)))))["auroc"]
-    assert (got.low, got.high) == pytest.approx((expected.low, expected.high), abs=0.01)
+    # Of such an area with its standard error, by a binomial of as many frames as that is worth.
+    sizes = np.array([len(own) for own in members])
+    worth = got.value * (1 - got.value) / (error.standard_error**2 * 40 / 39)
+    degrees = (sizes.sum() ** 2 / (sizes @ sizes)) ** 2 / 40 - 1
+    worth *= (norm.ppf(0.975) / t.ppf(0.975, degrees)) ** 2
+    ends = (
+        beta.ppf(0.025, got.value * worth, (1 - got.value) * worth + 1),
+        beta.ppf(0.975, got.value * worth + 1, (1 - got.value) * worth),
+    )
+    assert (got.low, got.high) == pytest.approx(ends, abs=0.01)
 
 
 def test_shift_figures_of_sets_that_are_not_always_drawn_are_finite() -> None:
     rng = np.random.default_rng(0)
-    draws = Draws.of_drives(["a", "b", "b"], 60, rng)
-    figures = shift_figures(np.arange(3.0), np.array([4.0]), 2.5, draws=(draws, draws.take([0])))
+    drives = [f"d{i}" for i in range(12)] + ["d0"]
+    draws = Draws.of_drives(drives, 60, rng)
+    figures = shift_figures(np.arange(13.0), np.arange(8.0), 2.5, draws=(draws, draws.take(range(8))))
     assert all(np.isfinite([figure.value, figure.low, figure.high]).all() for figure in figures.values())
+    alone = shift_figures(np.arange(13.0), np.array([4.0]), 2.5, draws=(draws, draws.take([0])))
+    assert all(np.isfinite(figure.value) for figure in alone.values())
+    assert alone["false_alarm_rate"].known
+    assert not alone["auroc"].known
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 30), (30, 30)])
 def test_share_of_drives_without_any_hit_counts_each_drive_once(hits: int, count: int) -> None:
     names = [f"d{i // 4}" for i in range(4 * count)]
     flags = np.full(4 * count, hits > 0)
-    got = Draws.of_drives(names, 50, np.random.default_rng(0)).share(flags, np.zeros(4 * count))
-    expected = binomtest(hits, count).proportion_ci(0.95, method="exact")
-    assert (got.low, got.high) == pytest.approx((expected.low, expected.high))
+    got = Draws.of_drives(names, 50, np.random.default_rng(0)).share(flags)
+    worth = count * (norm.ppf(0.975) / t.ppf(0.975, count - 1)) ** 2
+    free = 0.025 ** (1 / worth)  # no hit among so many frames has this chance
+    assert (got.low, got.high) == pytest.approx((0, 1 - free) if hits == 0 else (free, 1))
 
 
 def test_share_of_drives_in_simulations_covers_the_rate() -> None:
@@ -84,7 +104,7 @@ def test_share_of_drives_in_simulations_covers_the_rate() -> None:
         sizes = rng.geometric(0.3, size=40)
         names = [f"d{i}" for i in np.repeat(np.arange(40), sizes)]
         hits = rng.random(sizes.sum()) < np.repeat(rng.beta(0.3, 2.7, size=40), sizes)
-        got = Draws.of_drives(names, 200, rng).share(hits, hits.astype(np.float64))
+        got = Draws.of_drives(names, 200, rng).share(hits)
         alone = binomtest(int(hits.sum()), len(hits)).proportion_ci(0.95, method="exact")
         inside += got.low <= 0.1 <= got.high
         narrow += alone.low <= 0.1 <= alone.high

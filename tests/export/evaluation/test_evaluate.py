@@ -2,6 +2,7 @@
 """``python -m export evaluate`` from frames and labels to table, JSON, card and report."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -153,13 +154,13 @@ def test_evaluate_by_drives_of_a_table_resamples_them_and_counts_their_alarms(
     assert "expected a drive for every frame" in capsys.readouterr().err
 
 
-def test_evaluate_without_drives_says_that_intervals_hold_for_these_alone(
-    run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_evaluate_of_few_drives_prints_no_interval_and_says_why(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(synthetic="none") == 0
-    assert "(no --group-by): they hold for these drives" in " ".join(capsys.readouterr().out.split())
+    out = " ".join(capsys.readouterr().out.split())
+    assert "No intervals (no --group-by tells drives apart): " in out
+    assert re.search(r"False alarms: \d+.\d% of 14 in-distribution frames", out)
     assert run("--group-by", "folder", synthetic="none") == 0
-    assert "(a single drive): they hold for these drives" in " ".join(capsys.readouterr().out.split())
+    assert "No intervals (a single drive): " in " ".join(capsys.readouterr().out.split())
 
 
 def test_evaluate_by_agreement_compares_class_maps_with_those_of_the_clean_frames(

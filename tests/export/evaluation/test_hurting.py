@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from export.evaluation.blind_spots import blind_spots
-from export.evaluation.bootstrap import Interval
+from export.evaluation.bootstrap import DriveCount, Interval, drawn_interval
 from export.evaluation.draws import Draws
 from export.evaluation.failure_prediction import overlaps
 from export.evaluation.hurting import CleanFrames, Harm, Losses, harm_of_real_shift, rule_sentence
@@ -153,13 +153,18 @@ def test_hurting_split_over_drives_has_the_interval_of_a_plain_loop() -> None:
         scores = np.concatenate([np.repeat(cell.score, counts * harm_of(cell).frames) for cell in cells])
         drawn.append(auroc(np.repeat(ind, counts), scores))
     assert got.hurting_frames is not None
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    assert (got.hurting_frames.auroc.low, got.hurting_frames.auroc.high) == pytest.approx((low, high))
+    sizes = np.bincount(np.arange(40) // 4, sum(harm_of(cell).frames.astype(int) for cell in cells))
+    shifted = DriveCount.of_sizes(sizes[sizes > 0].astype(np.int64))
+    drives = DriveCount(min(10, shifted.drives), min(9.0, shifted.degrees))
+    value, frames = got.hurting_frames.auroc.value, 40 + got.hurting_frames.frames
+    expected = drawn_interval(value, np.array(drawn), drives, frames)
+    found = got.hurting_frames.auroc
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_hurting_split_where_nothing_hurts_has_no_hurting_side() -> None:
     rng = np.random.default_rng(0)
-    draws = Draws.of_blocks(np.zeros(20), 30, rng)
+    draws = Draws.of_drives(["d"] * 20, 30, rng)
     cells = [Cell("fog 1", "fog", rng.normal(size=20), {}, Harm(np.zeros(20, bool), False), draws)]
     got: HurtingSplit = hurting_split("labels", rng.normal(size=20), {}, draws, cells, 0.0, 0.05)
     assert got.hurting_frames is None
@@ -173,9 +178,9 @@ def test_hurting_split_where_nothing_hurts_has_no_hurting_side() -> None:
 def test_hurting_split_with_a_shift_of_unknown_harm_counts_it_among_all_cells_alone() -> None:
     rng = np.random.default_rng(0)
     ind = rng.normal(size=20)
-    draws = Draws.of_blocks(ind, 30, rng)
+    draws = Draws.of_drives(["d"] * 20, 30, rng)
     fog = Cell("fog 5", "fog", rng.normal(1, size=20), {}, Harm(np.ones(20, bool), True), draws)
-    town = Cell("town", "town", rng.normal(2, size=9), {}, None, Draws.of_blocks(np.zeros(9), 30, rng))
+    town = Cell("town", "town", rng.normal(2, size=9), {}, None, Draws.of_drives(["t"] * 9, 30, rng))
     got = hurting_split("agreement", ind, {}, draws, [fog, town], 0.0, 0.05)
     (own,) = got.scores
     assert got.hurting_frames is not None

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.special import betainc
+from scipy.stats import binomtest, norm, t
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
 
 from export.errors import UsageError
-from export.evaluation.bootstrap import interval, resample_counts, share_interval
+from export.evaluation.bootstrap import DriveCount, binomial_interval, drawn_interval
+from export.evaluation.draws import Draws
 from export.evaluation.ood_metrics import FIGURES, ind_flagged, ood_missed, shift_figures
 from tests.export.calibration.test_conformal import video
 
@@ -37,41 +39,65 @@ def test_shift_figures_of_any_scores_equal_scikit_learns(
         "false_alarm_rate": called[:n].mean(),
         "miss_rate": 1 - called[n:].mean(),
     }
-    got = shift_figures(ind, ood, threshold, resamples=20)
+    draws = [Draws.of_drives([f"{i}" for i in range(count)], 20, rng) for count in (n, m)]
+    got = shift_figures(ind, ood, threshold, draws=(draws[0], draws[1]))
+    assert got["auroc"].known == (min(n, m) >= 8)
     assert tuple(got) == FIGURES
     for name, value in expected.items():
         assert got[name].value == pytest.approx(value, abs=1e-12), name
-        assert got[name].low <= got[name].high
+        drives = {"false_alarm_rate": n, "miss_rate": m}.get(name, min(n, m))
+        assert got[name].low <= got[name].value + 1e-12 if drives >= 8 else np.isnan(got[name].low)
+        assert got[name].high >= got[name].value - 1e-12 if drives >= 8 else np.isnan(got[name].high)
+        assert shift_figures(ind, ood, threshold)[name].value == got[name].value
 
 
-@pytest.mark.parametrize(("correlation", "count", "share"), [(0.0, 150, 0.88), (0.8, 400, 0.86)])
-def test_shift_figures_of_many_draws_cover_the_true_auroc(correlation: float, count: int, share: float) -> None:
-    """Of 120 simulated pairs of videos; the correlated ones are worth 44 independent frames each."""
-    rng = np.random.default_rng(0)
-    true, inside = norm.cdf(1 / np.sqrt(2)), 0
-    for i in range(120):
-        ind, ood = video(rng, count, correlation), 1 + video(rng, count, correlation)
-        got = shift_figures(ind, ood, 1.0, resamples=200, seed=i)["auroc"]
+@pytest.mark.parametrize(("correlation", "drives"), [(0.0, 8), (0.9, 20)])
+def test_shift_figures_of_many_draws_cover_the_true_auroc(correlation: float, drives: int) -> None:
+    """Of 120 simulated pairs of sets of drives, whose levels differ as much as their frames."""
+    rng, names = np.random.default_rng(0), [f"d{i // 15}" for i in range(15 * drives)]
+    true, inside = norm.cdf(2 / 2), 0
+    for _ in range(120):
+        ind, ood = (
+            level + np.concatenate([video(rng, 15, correlation) + rng.normal() for _ in range(drives)])
+            for level in (0, 2)
+        )
+        draws = Draws.of_drives(names, 200, rng), Draws.of_drives(names, 200, rng)
+        got = shift_figures(ind, ood, 1.0, draws=draws)["auroc"]
         inside += got.low <= true <= got.high
-    assert inside / 120 > share
+    assert inside / 120 > 0.88
 
 
-def test_resample_counts_of_a_video_draw_whole_blocks() -> None:
-    rng = np.random.default_rng(0)
-    counts = resample_counts(video(rng, 200, 0.95), 300, rng)
-    assert (counts.sum(axis=1) == 200).all()
-    np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.5)
-    neighbours = np.corrcoef(counts[:, :-1].ravel(), counts[:, 1:].ravel())[0, 1]
-    assert neighbours > 0.7
-    independent = resample_counts(np.tile([0.0, 1.0], 100), 300, rng)
-    assert abs(np.corrcoef(independent[:, :-1].ravel(), independent[:, 1:].ravel())[0, 1]) < 0.1
+@settings(max_examples=40, deadline=None)
+@given(st.integers(8, 60), st.floats(0.1, 0.9), st.floats(0.01, 0.1), st.sampled_from([0.0, -1.0]))
+def test_drawn_interval_is_clopper_and_pearsons_of_the_frames_that_the_variance_is_worth(
+    drives: int, share: float, deviation: float, lowest: float
+) -> None:
+    """Frames of equal drives; the ends are those at which the tails of a binomial hold 2.5 %, by its own distribution."""
+    span, few = 1 - lowest, (norm.ppf(0.975) / t.ppf(0.975, drives - 1)) ** 2
+    resampled = lowest + span * (share + deviation * np.tile([-1.0, 1.0], 50))
+    got = drawn_interval(
+        lowest + span * share, np.append(resampled, np.nan), DriveCount.of_sizes(np.full(drives, 7)), 10**6, lowest
+    )
+    worth = max(share * (1 - share) / (deviation**2 * drives / (drives - 1)), 1) * few
+    low, high = (got.low - lowest) / span, (got.high - lowest) / span
+    assert betainc(share * worth, (1 - share) * worth + 1, low) == pytest.approx(0.025, abs=1e-6)
+    assert betainc(share * worth + 1, (1 - share) * worth, high) == pytest.approx(0.975, abs=1e-6)
 
 
-def test_interval_of_figures_with_nan_is_the_percentiles_of_the_others() -> None:
-    values = np.random.default_rng(0).normal(size=999)
-    got = interval(0.0, values)
-    np.testing.assert_allclose([got.low, got.high], np.quantile(values, [0.025, 0.975]))
-    assert np.isnan(interval(0.5, np.array([np.nan])).low)
+@pytest.mark.parametrize("drives", [1, 2, 7])
+def test_drawn_interval_of_few_drives_or_no_figure_is_unknown(drives: int) -> None:
+    few, many = DriveCount.of_sizes(np.full(drives, 100)), DriveCount.of_sizes(np.full(9, 100))
+    assert not drawn_interval(0.5, np.linspace(0, 1, 50), few, 800).known
+    assert not drawn_interval(0.5, np.array([np.nan]), many, 800).known
+    assert not drawn_interval(float("nan"), np.linspace(0, 1, 50), many, 800).known
+    assert drawn_interval(0.5, np.linspace(0, 1, 50), few, 800).text(".2f", ".1f") == "0.50"
+    assert drawn_interval(1.0, np.ones(9), many, 9).text(".2f", ".1f", "-").startswith("1.00 (0.6-1.0)")
+
+
+def test_drive_count_of_unequal_drives_has_fewer_degrees_of_freedom() -> None:
+    assert DriveCount.of_sizes(np.full(10, 30)) == DriveCount(10, 9.0)
+    assert DriveCount.of_sizes(np.array([1] * 9 + [1000])).degrees == 1.5
+    assert 1.5 < DriveCount.of_sizes(np.array([10, 20] * 5)).degrees < 9
 
 
 @pytest.mark.parametrize(("ind", "ood"), [([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])])
@@ -81,21 +107,6 @@ def test_shift_figures_without_scores_on_a_side_are_refused(ind: list[float], oo
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 101), (7, 40), (40, 40), (1, 1)])
-def test_share_interval_of_independent_frames_equals_scipys(hits: int, count: int) -> None:
-    alternating = np.tile([0.0, 1.0], count)[:count]  # of autocorrelation time 1
-    got = share_interval(np.arange(count) < hits, alternating)
+def test_binomial_interval_of_whole_frames_equals_scipys(hits: int, count: int) -> None:
     expected = binomtest(hits, count).proportion_ci(0.95, method="exact")
-    assert (got.value, got.low, got.high) == pytest.approx((hits / count, expected.low, expected.high))
-
-
-def test_share_interval_of_a_video_is_wider_and_covers_the_rate() -> None:
-    rng = np.random.default_rng(0)
-    true, inside, widths = norm.sf(1.0), 0, []
-    for _ in range(300):
-        scores = video(rng, 300, 0.8)
-        got = share_interval(scores > 1.0, scores)
-        inside += got.low <= true <= got.high
-        widths.append(got.high - got.low)
-    assert inside / 300 > 0.9
-    flat = share_interval(np.arange(300) < 300 * true, np.tile([0.0, 1.0], 150))
-    assert np.mean(widths) > 1.5 * (flat.high - flat.low)
+    assert binomial_interval(hits / count, count) == pytest.approx((expected.low, expected.high))

@@ -22,6 +22,7 @@ from export.evaluation.options import EvaluationOptions
 from export.evaluation.report_charts import risk_chart
 from export.evaluation.report_page import check_report_folder, render, write_report
 from export.evaluation.report_summary import summary
+from export.evaluation.report_tables import drive_table
 from export.evaluation.result import Evaluation
 from tests.conftest import write_scenes
 
@@ -74,7 +75,18 @@ def result(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation
     labels.mkdir()
     for path in clean.iterdir():
         Image.fromarray(np.asarray(Image.open(path))[..., 0] // 64).save(labels / path.name)
-    options = EvaluationOptions(bundle, (clean,), labels=(labels,), kinds=("fog", "mud"), severities=(1, 3, 5), every=2)
+    names = sorted(path.name for path in clean.iterdir())
+    table = folder / "drives.csv"
+    table.write_text("frame,drive\n" + "".join(f"{name},d{i // 2}\n" for i, name in enumerate(names)))
+    options = EvaluationOptions(
+        bundle,
+        (clean,),
+        labels=(labels,),
+        group_by=str(table),
+        kinds=("fog", "mud"),
+        severities=(1, 3, 5),
+        every=2,
+    )
     return evaluate(options)
 
 
@@ -116,7 +128,7 @@ def test_report_page_tells_what_hurts_and_what_is_missed(report: Path, result: E
     assert result.split.harmless_frames is not None
     assert "frames that do not" in page
     assert f"{result.split.harmless_frames.frames}{result.split.harmless_frames.auroc.value:.3f} (" in page
-    assert "Name the drives by --group-by" in page
+    assert "Name the drives by --group-by" in drive_table(replace(result, drive_alarms=()))
     assert "No baseline without a network: name frames to fit it on by --fit-frames" in page
     for spot in result.blind_spots:
         assert f"{spot.name} (blind spot)" in page
