@@ -19,6 +19,7 @@ from export.calibration.conformal import set_threshold, weigh_frames
 from export.calibration.cross_fit import Indices, Scores, cross_fit_scores
 from export.calibration.detector_choice import DetectorChoice
 from export.calibration.drive_warning import drive_warning
+from export.calibration.few_frames import few_frames_warning
 from export.calibration.frame_split import FrameSplit
 from export.calibration.options import CalibrationOptions
 from export.calibration.threshold_cost import margin_advice
@@ -171,6 +172,8 @@ def calibrate(
         for name, rate in options.rates.items()
     }
     between = drive_warning(scores, names, next(iter(options.rates.values())), still)
+    independent = effective_frames(scores, names, still)
+    few = few_frames_warning(len(scores), independent, min(options.rates.values()))
     weights = weigh_frames(names, options.guarantee, options.weigh)
     advised = [margin_advice(scores, weights, rate) for rate in options.rates.values()]
     if 0 < sum(part.needs_drives for part in choice.parts) < len(choice.parts):
@@ -182,9 +185,9 @@ def calibrate(
         split=split,
         scores=scores,
         points=points,
-        effective_frames=effective_frames(scores, names, still),
+        effective_frames=independent,
         ood_frames=0 if ood is None else next(iter(ood.values())).shape[0],
-        warnings=(*warnings, *([between] if between else [])),
+        warnings=(*warnings, *(text for text in (between, few) if text)),
         advice=tuple(text for text in advised if text),
     )
 

@@ -46,7 +46,9 @@ def known_drives_interval(
     """Compute the interval of a threshold's rate over further frames of the same drives.
 
     Given the threshold, the rate is distributed as ``Beta(n + 1 - r, r)`` for the r-th of n independent scores, with both
-    scaled by the effective number of frames in place of n: autocorrelation and unequal weights lower it.
+    scaled by the effective number of frames in place of n: autocorrelation and unequal weights lower it, and so does the
+    quantile of Student's distribution, since few independent frames tell little of their own number: they have two degrees
+    of freedom fewer, for the mean and the correlation.
 
     Args:
         scores: ``(n,)`` in the order of recording within each drive.
@@ -56,7 +58,9 @@ def known_drives_interval(
         confidence: of the interval.
         still: as for :func:`~export.calibration.autocorrelation.effective_frames`.
     """
-    independent = effective_frames(scores, drives, still) / len(scores) / float(weight @ weight)
+    worth = effective_frames(scores, drives, still)
+    few = student.ppf((1 + confidence) / 2, [max(len(scores) - 1, 1), max(worth - 2, 1.0)])
+    independent = worth / len(scores) / float(weight @ weight) * float((few[0] / few[1]) ** 2)
     return _beta_interval(float(weight[scores > threshold].sum()), len(scores), independent, confidence)
 
 

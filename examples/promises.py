@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does every stated probability, rate and interval hold? Simulated calibrations and drives; stated beside realised.
+
+    python examples/promises.py demo/monitor --repeats 2000
+
+Normal scores of a drive follow a first-order autoregression; drives have levels of their own, which depend on their length
+or do not, so that the true rate of a threshold is known. Calibrations are drawn, not frames: a row says in how many of them
+what was stated of this one calibration holds. Of the bundle nothing but the layout of its manifest is used. The exit code is
+1 where a promise is broken by more than chance explains.
+"""
+
+import argparse
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+from scipy.stats import binom, norm
+
+from export.calibration.autocorrelation import effective_frames
+from export.calibration.conformal import conformal_threshold, drive_threshold, new_drive_rate, p_values, weigh_frames
+from export.calibration.drive_warning import drive_warning
+from export.calibration.few_frames import mean_rate
+from export.calibration.rate_intervals import known_drives_interval, new_drives_interval
+from export.evaluation.draws import Draws
+from export.evaluation.ood_metrics import shift_figures
+from lsood_runtime import (
+    KOfN,
+    Manifest,
+    MinimumDuration,
+    ScoreHistogram,
+    choose_alarm,
+    expected_false_alarms,
+    parse_policy,
+    read_manifest,
+)
+
+Scores = NDArray[np.float64]
+Rng = np.random.Generator
+
+CHANCE = 1e-4
+"""Probability of calling a promise broken that just holds."""
+
+FRAMES_PER_SECOND = 10.0
+RHO = (0.0, 0.5, 0.8, 0.9, 0.95)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A promise in one setting: what is stated and what came true.
+
+    Attributes:
+        promise: what is stated, in words.
+        setting: of the simulation.
+        stated: the figure.
+        realised: the figure that came true.
+        broken: whether chance does not explain the difference.
+        note: what else there is to say, such as how often nothing was stated.
+    """
+
+    promise: str
+    setting: str
+    stated: str
+    realised: str
+    broken: bool
+    note: str = ""
+
+    def __str__(self) -> str:
+        verdict = "**broken**" if self.broken else "yes"
+        return f"| {self.promise} | {self.setting} | {self.stated} | {self.realised} | {verdict} | {self.note} |"
+
+
+def share_row(promise: str, setting: str, least: float, said: str, held: NDArray[np.bool_], note: str = "") -> Row:
+    """A row of what has to hold in at least a share of the calibrations."""
+    broken = bool(held.sum() < binom.ppf(CHANCE, len(held), least))
+    return Row(promise, setting, said, f"{held.mean():.1%} of {len(held)}", broken, note)
+
+
+def mean_row(promise: str, setting: str, most: float, values: Scores) -> Row:
+    """A row of a mean that has to be at most a figure."""
+    spread = float(values.std() / math.sqrt(len(values)))
+    broken = bool(values.mean() > most - norm.ppf(CHANCE) * spread + 1e-9)
+    return Row(promise, setting, f"at most {most:.2%}", f"{values.mean():.2%}", broken)
+
+
+def series(count: int, rho: float, chains: int, rng: Rng) -> Scores:
+    """``(chains, count)`` normal scores, each chain a stationary first-order autoregression."""
+    steps = rng.normal(size=(chains, count + 300))
+    drawn: Scores = lfilter([math.sqrt(1 - rho**2)], [1, -rho], steps, axis=1)[:, 300:]
+    return drawn
+
+
+@dataclass(frozen=True, eq=False)
+class Drives:
+    """Scores of drives, whose levels are normal; within a drive scores differ as much.
+
+    Attributes:
+        names: ``(n,)`` of the drives.
+        scores: ``(n,)``.
+        levels: ``(G,)``.
+        sizes: ``(G,)`` frames.
+    """
+
+    names: list[str]
+    scores: Scores
+    levels: Scores
+    sizes: NDArray[np.int64]
+
+    def rate(self, threshold: float, weigh: str) -> float:
+        """The true rate of a threshold on frames of these drives, which are many."""
+        weights = self.sizes if weigh == "frames" else np.ones(len(self.sizes))
+        return float(np.average(norm.sf(threshold - self.levels), weights=weights))
+
+
+LENGTHS = {
+    "equal": "15 frames each",
+    "unequal": "1 to a hundred frames",
+    "long ones differ": "1 to a hundred frames, level by length",
+}
+
+
+def draw_drives(count: int, lengths: str, rho: float, rng: Rng) -> Drives:
+    """Draw drives of equal or unequal lengths, on which half of the variance of their levels depends or none."""
+    spread = rng.normal(size=count)
+    sizes = np.full(count, 15) if lengths == "equal" else np.maximum(1, np.exp(2.3 + 0.9 * spread)).astype(int)
+    levels = rng.normal(size=count)
+    if lengths == "long ones differ":
+        levels = math.sqrt(0.5) * (levels + spread)
+    frames = series(int(sizes.max()), rho, count, rng)
+    scores = np.concatenate([level + row[:size] for level, row, size in zip(levels, frames, sizes, strict=True)])
+    return Drives([f"d{i}" for i in np.repeat(np.arange(count), sizes)], scores, levels, sizes)
+
+
+def of_one_drive(repeats: int, rng: Rng) -> Iterator[Row]:
+    """Thresholds by frames of one drive, on further frames of it."""
+    for rho in RHO:
+        for frames in (20, 60, 100, 400, 1000):
+            rate = 0.05
+            drawn = series(frames, rho, repeats, rng)
+            weight, names = np.full(frames, 1 / frames), ["a"] * frames
+            thresholds = np.array([conformal_threshold(row, rate) for row in drawn])
+            true = norm.sf(thresholds)
+            setting = f"{frames} frames, correlation {rho:g}"
+            worth = frames * (1 - rho) / (1 + rho)
+            yield mean_row("mean rate of thresholds for 5 %", setting, mean_rate(rate, worth) if rho else rate, true)
+            ends = np.array(
+                [known_drives_interval(row, names, weight, t, 0.95) for row, t in zip(drawn, thresholds, strict=True)]
+            )
+            inside = (ends[:, 0] <= true) & (true <= ends[:, 1])
+            yield share_row("interval of the rate on known drives", setting, 0.9, "95 %", inside)
+            if rho == 0:
+                new = rng.normal(size=(repeats, 50))
+                low = np.array([(p_values(row, own) <= 0.1).mean() for row, own in zip(drawn, new, strict=True)])
+                yield mean_row("p-value of a new frame is at most 10 %", setting, 0.1, low)
+
+
+def of_new_drives(repeats: int, rng: Rng) -> Iterator[Row]:
+    """Thresholds by frames of several drives, on frames of others."""
+    for lengths, words in LENGTHS.items():
+        world = draw_drives(20_000, lengths, 0.0, rng)
+        for rho in (0.0, 0.95):
+            for count in (2, 4, 8, 20, 40):
+                setting = f"{count} drives of {words}, correlation {rho:g}"
+                inside, bounds, by_drives = [], [], []
+                for _ in range(repeats):
+                    own = draw_drives(count, lengths, rho, rng)
+                    weights = weigh_frames(own.names, "frames", "frames")
+                    threshold = float(np.quantile(own.scores, 0.9, method="inverted_cdf"))
+                    found = new_drives_interval(own.scores, weights.drive, weights.frame, threshold, 0.95)
+                    inside.append(found.low <= world.rate(threshold, "frames") <= found.high)
+                    bound = new_drive_rate(own.scores, own.names, threshold)
+                    bounds.append(world.rate(threshold, "drives") - (1.0 if bound is None else bound))
+                    if count >= 4:
+                        by_drives.append(world.rate(drive_threshold(own.scores, own.names, 0.2), "drives"))
+                yield share_row("interval of the rate on new drives", setting, 0.9, "95 %", np.array(inside))
+                gap = mean_row("", "", 0.0, np.array(bounds))
+                yield dataclasses.replace(
+                    gap,
+                    promise="bound of the rate on new drives",
+                    setting=setting,
+                    stated="mean rate less bound at most 0",
+                )
+                if by_drives:
+                    yield mean_row("mean rate of `--guarantee drives` for 20 %", setting, 0.2, np.array(by_drives))
+
+
+def of_drive_warnings(repeats: int, rng: Rng) -> Iterator[Row]:
+    """Warnings where all drives are alike."""
+    for rho in (0.0, 0.8):
+        warned = np.array(
+            [
+                drive_warning(series(60, rho, 6, rng).ravel(), [f"d{i // 60}" for i in range(360)], 0.05) is not None
+                for _ in range(repeats)
+            ]
+        )
+        setting = f"6 drives of 60 frames that are alike, correlation {rho:g}"
+        broken = bool(warned.sum() > binom.ppf(1 - CHANCE, repeats, 0.01))
+        yield Row("chance of a warning that drives differ", setting, "at most 1 %", f"{warned.mean():.2%}", broken)
+
+
+def of_evaluations(repeats: int, rng: Rng) -> Iterator[Row]:
+    """Intervals of an evaluation over drives."""
+    shown = {"auroc": "AUROC", "aupr_ood_positive": "AUPR", "ind_flagged@95_ood_caught": "FPR at 95 %"}
+    shown |= {"false_alarm_rate": "false alarms", "miss_rate": "missed", "mcc": "MCC"}
+    for lengths, words in LENGTHS.items():
+        world = draw_drives(6000, lengths, 0.0, rng)
+        for rho, count in ((0.0, 8), (0.95, 8), (0.5, 20), (0.9, 40)):
+            shift = 2.5
+            other = world.scores + shift + 0.5 * rng.normal(size=len(world.scores))
+            truth = shift_figures(world.scores, other, 2.0)
+            held: dict[str, list[bool]] = {name: [] for name in shown}
+            for _ in range(repeats):
+                own = draw_drives(count, lengths, rho, rng)
+                draws = Draws.of_drives(own.names, 200, rng)
+                shifted = own.scores + shift + 0.5 * rng.normal(size=len(own.scores))
+                found = shift_figures(own.scores, shifted, 2.0, draws=(draws, draws))
+                for name in shown:
+                    held[name].append(found[name].low <= truth[name].value <= found[name].high)
+            for name, title in shown.items():
+                setting = f"{count} drives of {words}, correlation {rho:g}"
+                yield share_row(f"interval of {title}", setting, 0.9, "95 %", np.array(held[name]))
+
+
+def manifest_of(layout: Manifest, known: Scores, effective: float) -> Manifest:
+    """A manifest with these calibration scores and their threshold for 5 %."""
+    point = dataclasses.replace(layout.threshold, value=conformal_threshold(known, 0.05), false_alarm_rate=0.05)
+    calibration = dataclasses.replace(
+        layout.calibration, scores=tuple(np.sort(known).tolist()), effective_frames=effective
+    )
+    return dataclasses.replace(layout, calibration=calibration, operating_points={layout.operating_point: point})
+
+
+def onsets(flags: NDArray[np.bool_], rule: KOfN | MinimumDuration) -> int:
+    """Alarms of a rule on the flags of many drives, ``(drives, frames)``, by sums over windows."""
+    if isinstance(rule, MinimumDuration):
+        frames = math.ceil(rule.seconds * FRAMES_PER_SECOND - 1e-9) + 1
+        held = math.floor(rule.hold_seconds * FRAMES_PER_SECOND + 1e-9) + 1
+        return _begins(_at_least(_at_least(flags, frames, frames), 1, held))
+    return _begins(_at_least(flags, rule.k, rule.n))
+
+
+def _at_least(flags: NDArray[np.bool_], k: int, n: int) -> NDArray[np.bool_]:
+    sums = np.cumsum(np.pad(flags, ((0, 0), (n, 0))), axis=1, dtype=np.int32)
+    result: NDArray[np.bool_] = sums[:, n:] - sums[:, :-n] >= k
+    return result
+
+
+def _begins(alarm: NDArray[np.bool_]) -> int:
+    return int((alarm[:, 1:] & ~alarm[:, :-1]).sum() + alarm[:, 0].sum())
+
+
+def cusum_alarms(layout: Manifest, rule: str, known: Scores, effective: Scores, drive: Scores) -> Scores:
+    """Alarms of a CUSUM on one drive for each of many calibrations, ``(C, n)``, by Page's recursion for all at once."""
+    policy, count = parse_policy(rule), known.shape[1]
+    states = [policy.start(manifest_of(layout, row, e).calibration) for row, e in zip(known, effective, strict=True)]
+    height, share, log_mean = (
+        np.array([getattr(s, name) for s in states]) for name in ("_height", "_share", "_log_mean")
+    )
+    log_e = -0.5 * np.log(np.arange(1, count + 2) / (count + 1))
+    total, alarm, alarms = np.zeros(len(known)), np.zeros(len(known), bool), np.zeros(len(known))
+    for start in range(0, len(drive), 2000):
+        part = drive[start : start + 2000]
+        ranks = np.stack([count - np.searchsorted(row, part) for row in known], axis=1)
+        for steps in (log_e[ranks] - log_mean) * share:
+            total = np.clip(total + steps, 0, height)
+            now = (total >= height) | (alarm & (total > 0))
+            alarms += now & ~alarm
+            alarm = now
+    return alarms
+
+
+RULES = ("3of5", "duration:0.45", "1/h", "cusum:0.5h@10")
+
+
+def of_alarms(layout: Manifest, repeats: int, hours: float, rng: Rng) -> Iterator[Row]:
+    """False alarms an hour of every rule, given the calibration at hand."""
+
+    @cache
+    def stated(rule: str, frames: int, worth: float) -> tuple[object, float, bool]:
+        """The rule, its limit, and whether it is stated."""
+        typical = manifest_of(layout, np.arange(float(frames)), worth)
+        if rule.endswith("/h"):
+            chosen = choose_alarm(typical, frames_per_second=FRAMES_PER_SECOND, per_hour=float(rule[:-2]))
+            return chosen.policy, float(rule[:-2]), chosen.kept
+        policy = parse_policy(rule)
+        found = expected_false_alarms(policy, typical, frames_per_second=FRAMES_PER_SECOND, frames=100_000)
+        return policy, found.high, found.stated
+
+    for frames in (60, 400):
+        for rho in (0.0, 0.5, 0.9, 0.95):
+            known = np.sort(drawn := series(frames, rho, repeats, rng), axis=1)
+            worth = np.array([effective_frames(row, ["a"] * frames) for row in drawn])
+            steps = np.minimum(np.exp(np.round(np.log(worth) * 10) / 10), frames)
+            thresholds = np.array([conformal_threshold(row, 0.05) for row in known])
+            drive = series(round(3600 * hours * FRAMES_PER_SECOND / 10), rho, 10, rng)
+            for rule in RULES:
+                said = [stated(rule, frames, float(f"{e:.4g}")) for e in steps]
+                limits, known_limit = np.array([s[1] for s in said]), np.array([s[2] for s in said])
+                if rule.startswith("cusum"):
+                    alarms = cusum_alarms(layout, rule, known, worth, drive[:2].ravel()) * 5
+                else:
+                    alarms = np.empty(repeats)
+                    for policy in {s[0] for s in said}:
+                        own = np.array([s[0] == policy for s in said])
+                        grid = np.quantile(thresholds[own], np.linspace(0, 1, 25))
+                        counts = [onsets(drive > t, policy) for t in grid]  # type: ignore[arg-type]
+                        alarms[own] = np.interp(thresholds[own], grid, counts)
+                rates, setting = alarms / hours, f"{frames} frames, correlation {rho:g}"
+                note = f"stated by {known_limit.mean():.0%} of the calibrations"
+                typical = f"at most {np.median(limits[known_limit]):.3g}" if known_limit.any() else "not stated"
+                held = ~known_limit | (rates <= limits)
+                yield share_row(f"`{rule}`: false alarms an hour, at 90 %", setting, 0.9, typical, held, note)
+                if rule.startswith("cusum"):
+                    enough = worth >= 20
+                    held = ~enough | (rates <= 2.0)
+                    yield share_row(f"`{rule}`: 2 an hour, by itself", setting, 0.9, "at most 2", held, note)
+
+
+def of_drift(layout: Manifest, repeats: int, rng: Rng) -> Iterator[Row]:
+    """The index that drives without drift stay below."""
+    for frames, rho, count in ((60, 0.0, 100), (400, 0.0, 1000), (400, 0.8, 1000)):
+        below = []
+        for _ in range(min(repeats, 400)):
+            known, new = series(frames, rho, 1, rng)[0], series(count, rho, 1, rng)[0]
+            histogram = ScoreHistogram(manifest_of(layout, known, effective_frames(known, ["a"] * frames)).calibration)
+            for score in new.tolist():
+                histogram.add(score)
+            below.append(histogram.population_stability_index <= histogram.index_by_chance())
+        setting = f"{count} scores, {frames} frames, correlation {rho:g}"
+        yield share_row("drift index of a drive without drift", setting, 0.9, "95 % below", np.array(below))
+
+
+def main() -> int:
+    """Print a table; 1 where a promise is broken."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", help="for the layout of its manifest")
+    parser.add_argument("--repeats", type=int, default=200, help="calibrations of a row (default: %(default)s)")
+    parser.add_argument("--hours", type=float, default=5.0, help="of driving for each (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    layout = read_manifest((options := parser.parse_args()).bundle)
+    repeats = options.repeats
+    parts: dict[str, Callable[[Rng], Iterator[Row]]] = {
+        "one drive": lambda rng: of_one_drive(repeats, rng),
+        "new drives": lambda rng: of_new_drives(repeats, rng),
+        "warnings": lambda rng: of_drive_warnings(repeats, rng),
+        "evaluations": lambda rng: of_evaluations(repeats, rng),
+        "drift": lambda rng: of_drift(layout, repeats, rng),
+        "alarms": lambda rng: of_alarms(layout, repeats, options.hours, rng),
+    }
+    broken = 0
+    print("| promise | setting | stated | realised | holds | |\n|---|---|---|---|---|---|")
+    for number, (name, part) in enumerate(parts.items()):
+        begun = time.perf_counter()
+        for row in part(np.random.default_rng([options.seed, number])):
+            print(row, flush=True)
+            broken += row.broken
+        print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+    return int(broken > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
