@@ -159,7 +159,8 @@ def _meaning(manifest: Manifest) -> str:
         )
     return (
         f"Each of the {count} frames was scored by a detector that was fitted without its fold, one of {folds}; the shipped "
-        "detector was then fitted on all frames. The target is what is expected of it on average. What is proven holds for "
+        "detector was then fitted on all frames. The target is what is expected of it on average where frames are "
+        "independent, and more where they repeat each other: see the warnings. What is proven holds for "
         f"the {folds} detectors of the folds together and is looser; nothing is proven of the shipped one alone."
     )
 

@@ -71,8 +71,9 @@ def new_drives_interval(
 
     The drives are what is drawn at random. The effective number of frames is the one whose binomial variance equals the
     variance of the rate between drives, summed over several levels of the scores; it is lowered by the quantile of Student's
-    distribution, for G drives tell a variance with G - 1 degrees of freedom (Korn and Graubard 1998). The upper end is that
-    of Clopper and Pearson: above the highest scores of a few drives lies more than their frames show.
+    distribution, for G drives tell a variance with G - 1 degrees of freedom (Korn and Graubard 1998), and with fewer where a
+    few of them weigh most: ``k^2 / G - 1`` with Kish's effective number of drives k. The upper end is that of Clopper and
+    Pearson: above the highest scores of a few drives lies more than their frames show.
 
     Args:
         scores: ``(n,)``.
@@ -92,7 +93,8 @@ def new_drives_interval(
     kish = 1 / float(weight @ weight)
     independent = min(binomial / between, kish) if between > 0 else kish
     tail = (1 + confidence) / 2
-    independent *= float((student.ppf(tail, max(count - 1, 1)) / student.ppf(tail, drives - 1)) ** 2)
+    degrees = max(1 / float(of_drive @ of_drive) ** 2 / drives - 1, 1.0)
+    independent *= float((student.ppf(tail, max(count - 1, 1)) / student.ppf(tail, degrees)) ** 2)
     above = float(weight[scores > threshold].sum())
     low, _ = _beta_interval(above, count, independent, confidence)
     high = float(beta.ppf(tail, above * independent + 1, (1 - above) * independent))

@@ -198,7 +198,7 @@ class OperatingPoint:
         value: score above which a frame is out of distribution.
         false_alarm_rate: target, in (0, 1).
         guarantee: unit of the margin for few calibration data. ``frames``: the target holds for new frames of the drives in
-            the calibration, on average over calibrations; ``drives``: for frames of new drives as well.
+            the calibration, on average over calibrations by independent frames; ``drives``: for frames of new drives as well.
         rate_low: lower end of the interval for the rate that this very threshold has over further frames of the drives in
             the calibration.
         rate_high: upper end.

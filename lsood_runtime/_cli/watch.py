@@ -48,8 +48,8 @@ Alarms: {FORMS}
   3of5                  three of the last five frames are out of distribution
   hysteresis:0.01:0.2   from a p-value of 0.01 or less until one above 0.2
   duration:0.5          all frames of half a second; cleared when half a second brought none
-  cusum:1h@30           the evidence adds up (CUSUM on p-values), for one false alarm an hour at 30 frames/s on average
-The delay and the expected false alarms are printed first; `lsood inspect BUNDLE --alarm RULE --fps RATE` prints them alone.
+  cusum:1h@30           the evidence adds up (CUSUM on p-values), for at most one false alarm an hour at 30 frames/s
+The delay and the limit of false alarms are printed first; `lsood inspect BUNDLE --alarm RULE --fps RATE` prints them alone.
 
 A frame that no working camera sends (wrong size, black, one image for a second), or that cannot be read, counts as out of
 distribution. Recordings keep their stamps; images and videos count from 0. Whatever ends the run, what was scored until then

@@ -22,7 +22,7 @@ def test_mean_rate_of_simulated_calibrations_is_at_most_the_stated_one(rate: flo
     rates = norm.sf(thresholds)
     stated = mean_rate(rate, frames * (1 - rho) / (1 + rho))
     assert rates.mean() <= stated + 3 * rates.std() / math.sqrt(800)
-    assert rho == 0 or rates.mean() > rate, "frames that repeat each other raise it"
+    assert rho < 0.8 or rates.mean() > rate, "frames that repeat each other raise it"
 
 
 def test_few_frames_warning_of_frames_that_are_worth_enough_is_none() -> None:

@@ -77,7 +77,7 @@ def result(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation
         Image.fromarray(np.asarray(Image.open(path))[..., 0] // 64).save(labels / path.name)
     names = sorted(path.name for path in clean.iterdir())
     table = folder / "drives.csv"
-    table.write_text("frame,drive\n" + "".join(f"{name},d{i // 2}\n" for i, name in enumerate(names)))
+    table.write_text("frame,drive\n" + "".join(f"{name},d{i}\n" for i, name in enumerate(names)))
     options = EvaluationOptions(
         bundle,
         (clean,),
@@ -85,7 +85,6 @@ def result(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation
         group_by=str(table),
         kinds=("fog", "mud"),
         severities=(1, 3, 5),
-        every=2,
     )
     return evaluate(options)
 
