@@ -245,7 +245,12 @@ def onsets(flags: NDArray[np.bool_], rule: KOfN | MinimumDuration) -> int:
     if isinstance(rule, MinimumDuration):
         frames = math.ceil(rule.seconds * FRAMES_PER_SECOND - 1e-9) + 1
         held = math.floor(rule.hold_seconds * FRAMES_PER_SECOND + 1e-9) + 1
-        return _begins(_at_least(_at_least(flags, frames, frames), 1, held))
+        raised, kept = _at_least(flags, frames, frames), _at_least(flags, 1, held)
+        place = np.arange(1, flags.shape[1] + 1)
+        last_raised, last_cleared = (
+            np.maximum.accumulate(np.where(event, place, 0), axis=1) for event in (raised, ~kept)
+        )
+        return _begins(last_raised > last_cleared)
     return _begins(_at_least(flags, rule.k, rule.n))
 
 
