@@ -32,6 +32,10 @@ The frames must be in distribution, of one camera, in the order of recording, be
 trained on: some of them set the thresholds, the others fit the detector. Frames of several drives tell more about
 new drives than those of one: tell them apart by --group-by.
 
+An export measures its frames in one process and begins anew after a cut. Thousands of frames take two commands: export on the
+frames of a few drives, then calibrate the bundle on all of them, which goes on after a cut and takes several processes:
+  python -m export calibrate monitor/ --frames drives/ --save-features features/ --workers 4
+
 {EXIT_CODES}"""
 
 _LIST_LAYERS = "--list-layers"

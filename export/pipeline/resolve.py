@@ -14,6 +14,7 @@ from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
+from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
@@ -68,6 +69,9 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     frames = FrameFiles(options.frames, options.channels, options.reading.rules)
     chosen = options.calibration
     split = split_frames(frames.paths, chosen)
+    advice = many_frames_advice(len(frames), options.frames, options.out)
+    if advice is not None:
+        reporter.stage(advice)
     ood = FrameFiles(chosen.ood_frames, options.channels, frames.rules) if chosen.ood_frames else None
     preprocessing = resolve_preprocessing(options, checkpoint, frames)
     found = resolve_network_channels(options, checkpoint)
