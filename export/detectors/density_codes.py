@@ -28,14 +28,20 @@ _WHOLE = {8: 127, 16: 32_639}
 """Largest whole number of a code; of 16 bits 127 * 256 + 127."""
 
 
+_COARSE = 64
+"""Directions that get a whole byte first, if that takes no more than half of the bits: by these the candidates are chosen."""
+
+
 def allot_bits(importance: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
-    """Bits of each direction: greedily where they lower the sum of importance times rounding error most.
+    """Bits of each direction: a byte for the most important, then greedily where they lower importance times error most.
 
     Args:
         importance: ``(r,)`` what an error of the whole variance would cost.
-        bits: sum of all, at most.
+        bits: sum of all, at most; 8 or more.
     """
     given = np.zeros(len(importance), np.int64)
+    first = np.argsort(-importance, kind="stable")[: max(min(_COARSE, bits // 16), 1)]
+    given[first] = 8
     waiting: list[tuple[float, int, int]] = []
 
     def offer(k: int, level: int) -> None:
@@ -45,8 +51,8 @@ def allot_bits(importance: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
             heapq.heappush(waiting, (-float(gain), k, level))
 
     for k in range(len(importance)):
-        offer(k, 0)
-    left = bits
+        offer(k, LEVELS.index(int(given[k])))
+    left = bits - int(given.sum())
     while waiting:
         _, k, level = heapq.heappop(waiting)
         cost = LEVELS[level + 1] - LEVELS[level]

@@ -143,9 +143,7 @@ def _lay_out(
     apart = frame.coordinates(rows[places])[0] - frame.coordinates(rows[nearest])[0]
     importance = (apart**2).mean(axis=0) * variances
     bits = allot_bits(importance, max(8 * CODES // len(rows), FEWEST_BITS))
-    kept = np.argsort(-bits, kind="stable")[: max(int((bits > 0).sum()), 1)]
-    if not bits.any():
-        bits = np.maximum(bits, 8)
+    kept = np.argsort(-bits, kind="stable")[: int((bits > 0).sum())]
     layout = CodeLayout.fit(bits[kept], np.sqrt(variances[kept]), largest[kept])
     return layout, _Frame(frame.mean, *_rounded(frame.directions[kept]))
 

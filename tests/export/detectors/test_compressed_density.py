@@ -170,6 +170,38 @@ def test_compressed_density_in_graph_and_torch_equals_its_float64_form() -> None
         assert np.isfinite(session.run(None, {"entropy": extreme.astype(np.float32)})[0]).all()
 
 
+@settings(max_examples=8, deadline=None)
+@given(
+    st.integers(12, 200),
+    st.integers(1, 60),
+    st.integers(0, 2**32 - 1),
+    st.floats(-1e4, 1e4),
+    st.sampled_from([300, 60_000]),
+    st.sampled_from([8.0, np.inf]),
+)
+def test_compressed_density_of_any_shape_and_offset_in_a_graph_equals_its_float64_form(
+    count: int, dimensions: int, seed: int, offset: float, codes: int, falls_over: float
+) -> None:
+    """Of a falling spectrum, and of an even one, where no direction is worth a byte but one must have it."""
+    rng = np.random.default_rng(seed)
+    spread = np.exp(-np.arange(dimensions) / falls_over)
+    points = (offset + rng.normal(size=(count, dimensions)) * spread).astype(np.float32)
+    rows = (offset + 2 * rng.normal(size=(20, dimensions)) * spread).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit_compressed, "CODES", codes)
+        patch.setattr(fit_compressed, "FEWEST_BITS", 24)
+        detector = compressed(points.astype(np.float64))
+    density = detector.compressed_
+    assert density is not None
+    assert density.layout.coarse >= 1
+    expected = -detector.score_samples(rows.astype(np.float64))
+    session = ort.InferenceSession(score_graph(Pipeline([("detector", detector)]), dimensions).SerializeToString())
+    (got,) = session.run(None, {"entropy": rows})
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+    clear = np.diff(np.sort(expected)).min(initial=np.inf) > 1e-4
+    assert not clear or (np.argsort(got) == np.argsort(expected)).all()
+
+
 def test_kernel_density_detector_up_to_a_size_is_the_exact_sum() -> None:
     points, _ = drives_on_a_manifold(4, 30, 10, seed=7)
     detector = KernelDensityDetector("likelihood").fit(points)
