@@ -28,6 +28,8 @@ from export.layers.channel_moments import cell_stride
 FEATURE_TOLERANCE = 1e-4
 _FLOOR = 1e-5
 _SMALL = 0.1
+_RESOLUTION = float(np.finfo(np.float32).eps) / FEATURE_TOLERANCE
+"""The network itself rounds a channel far from 0: below this share of the mean, a deviation is not known to the tolerance."""
 
 Doubles = NDArray[np.float64]
 
@@ -108,9 +110,10 @@ def measure_feature_parity(
         noise: for masks that are not fixed, frame by frame.
 
     Returns:
-        By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, or
-        of a tenth of the layer's largest where that is more; scores in units of themselves, of 1 or of a tenth of the largest
-        logit, whichever is largest; shares of classes as they are; pictures as by :func:`picture_difference`.
+        By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, of
+        a tenth of the layer's largest, or of what float32 resolves at its mean, whichever is largest; scores in units of
+        themselves, of 1 or of a tenth of the largest logit, whichever is largest; shares of classes as they are; pictures as
+        by :func:`picture_difference`.
     """
     worst = dict.fromkeys(reference.features, 0.0)
     for frame in map(np.array, frames):
@@ -197,7 +200,8 @@ def _of_moments(got: Doubles, expected: Doubles) -> float:
     (means, logs), (got_means, got_logs) = np.split(expected, 2), np.split(got, 2)
     deviations = np.exp(logs)
     unit = max(float(np.abs(means).max()), float(deviations.max()))
-    error = np.abs(np.exp(got_logs) - deviations) / np.maximum(deviations, _SMALL * deviations.max())
+    known = np.maximum(_SMALL * deviations.max(), _RESOLUTION * np.abs(means))
+    error = np.abs(np.exp(got_logs) - deviations) / np.maximum(deviations, known)
     return float(max(np.abs(got_means - means).max() / unit, error.max()))
 
 

@@ -16,7 +16,17 @@ from export.detectors.fused import fit_fused
 from export.features.key import FeatureKey
 from export.graphs.detector import detector_graph, entropy_graph, features_graph, inputs_of, score_graph
 from export.graphs.torchscript import FeaturesScore
-from tests.export.detectors.feature_rows import ENERGY, ENTROPY, LAYER, LOGITS, PARTS, WIDE, Recording, recording
+from tests.export.detectors.feature_rows import (
+    CLASSES,
+    ENERGY,
+    ENTROPY,
+    LAYER,
+    LOGITS,
+    PARTS,
+    WIDE,
+    Recording,
+    recording,
+)
 
 Inputs = dict[str, NDArray[np.float32]]
 
@@ -59,6 +69,25 @@ def test_features_graph_of_every_part_equals_its_float64_form(
     np.testing.assert_allclose(outputs["entropy"], new.features[ENTROPY], atol=2e-5)
     reads_entropies = [ENTROPY in part.keys for part in detector.parts]
     exact = ~np.array(reads_entropies)  # the graph computes the entropies themselves in float32
+    assert same_ranks(outputs["parts"][:, exact], expected[:, exact])
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(-1e4, 1e4), st.integers(40, 90))
+def test_features_graph_of_features_far_from_zero_equals_its_float64_form(
+    seed: int, offset: float, frames: int
+) -> None:
+    """All moments, logits and energies lie around the offset: a product of rows that are not centred would lose digits."""
+    drive, new = recording(seed, frames), recording(seed + 1, frames)
+    for features in (drive.features, new.features):
+        for key in set(features) - {ENTROPY, CLASSES}:
+            features[key] += np.float32(offset)
+    parts = [part for part in PARTS if part.kind != "mahalanobis-l2"]  # of which the offset is all that is left
+    detector = fit_fused(parts, drive.features, drive.drives)
+    outputs = run(features_graph(detector, drive.shapes), new.inputs(detector.keys))
+    expected = detector.part_scores(new.features)
+    np.testing.assert_allclose(outputs["parts"], expected, rtol=1e-4, atol=1e-4)
+    exact = np.array([ENTROPY not in part.keys for part in detector.parts])
     assert same_ranks(outputs["parts"][:, exact], expected[:, exact])
 
 

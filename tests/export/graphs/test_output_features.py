@@ -7,6 +7,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 from scipy.stats import entropy as shannon
@@ -98,6 +100,27 @@ def test_output_features_of_any_size_equal_those_of_numpy(height: int, width: in
             for key, values in expected(logits[frame], stride).items():
                 np.testing.assert_allclose(got[key][frame], values, rtol=1e-4, atol=1e-5, err_msg=str(key))
                 assert got[key].dtype == np.float32
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.one_of(st.tuples(st.integers(1, 40), st.integers(1, 40)), st.just((65, 127))),
+    st.floats(-1e4, 1e4),
+    st.floats(0, 1e4),
+)
+def test_output_features_of_logits_far_from_zero_equal_those_of_numpy(
+    seed: int, size: tuple[int, int], offset: float, apart: float
+) -> None:
+    """All logits are far from 0, and one class is so far below the others that it never occurs."""
+    rng = np.random.default_rng(seed)
+    logits = smooth_logits(rng, *size) + np.float32(offset)
+    logits[:, rng.integers(CLASSES)] -= np.float32(apart)
+    results = [in_torch(logits), *([in_onnx_runtime(logits)] if size == (65, 127) else [])]
+    for got in results:
+        for frame in range(2):
+            for key, values in expected(logits[frame], grid_stride(*size)).items():
+                np.testing.assert_allclose(got[key][frame], values, rtol=1e-4, atol=1e-5, err_msg=str(key))
 
 
 def test_grid_of_a_large_output_keeps_its_pixels_and_takes_every_eighth_at_most() -> None:
