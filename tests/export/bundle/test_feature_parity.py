@@ -111,7 +111,7 @@ def test_every_feature_of_a_network_whose_class_never_occurs_is_within_the_toler
     torch.manual_seed(0)
     network = settled(CASES[CASE][0]())
     with torch.no_grad():
-        network.get_submodule("head.2").bias[1] += bias
+        network.get_parameter("head.2.bias")[1] += bias
     features = [key for key in keys(CASE) if key.kind in (FeatureKind.LOGIT_MOMENTS, FeatureKind.CLASS_SHARE)]
 
     def rounded_otherwise(batch: NDArray[np.uint8], _: NoiseBatch) -> MonitorOutputs:
