@@ -17,8 +17,8 @@ examples:
   python -m export calibrate monitor/ --features shard1.npz shard2.npz --out monitor-2/               # then once
 
 A fit reads frames block by block for {", ".join(streaming_detectors())} and a fused detector of these, as the
-default is; that of kde grows by a few per cent until its codes are full. Other detectors, --pca, --standardise and .npz files hold the
-features that they read. A folder of features goes on after a cut, when the same command is typed again:
+default is; that of kde grows by a few per cent until its codes are full. Other detectors, --pca, --standardise and .npz files
+hold the features that they read. A folder of features goes on after a cut, when the same command is typed again:
   python -m export calibrate monitor/ --frames drives/ --save-features features/ --workers 4
 
 The network is left as it is, and so is the old bundle. Files of features joined in the order of recording give the same

@@ -57,7 +57,7 @@ def peak_of(bundle: Path, features: Path, out: Path, detector: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("detector", ["fused", "mahalanobis", "kde"])
+@pytest.mark.parametrize("detector", ["fused", "mahalanobis"])
 def test_calibrate_of_ten_times_as_many_frames_takes_the_same_memory(
     bundle: Path, tmp_path: Path, detector: str
 ) -> None:
