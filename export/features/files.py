@@ -138,8 +138,9 @@ def _load(path: Path, network_sha256: str) -> Features:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in arrays.files if name not in (_NETWORK, _NAMES, _SCORE)}
-            features = Features(arrays[_NAMES], arrays[_SCORE], _by_key(values))
-            network = str(arrays[_NETWORK])
+            names, score, network = arrays[_NAMES], arrays[_SCORE], str(arrays[_NETWORK])
+        features = Features(names, score, _by_key(values))
+        _check_rows(features)
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise UsageError(
             f"expected a file of features, cannot read {path} ({type(error).__name__}): name one that --save-features wrote"
@@ -147,6 +148,20 @@ def _load(path: Path, network_sha256: str) -> Features:
     if network != network_sha256:
         raise _of_another_network(path)
     return features
+
+
+def _check_rows(features: Features) -> None:
+    """Check that there is a name, a score and a row of each feature for every frame.
+
+    Raises:
+        ValueError: an entry is no array, or of another type or length.
+    """
+    numbers = [(rows, "f", 2) for rows in features.values.values()]
+    for array, kind, rank in ((features.names, "U", 1), (features.score, "f", 1), *numbers):
+        if not isinstance(array, np.ndarray) or array.dtype.kind != kind or array.ndim != rank:
+            raise ValueError("an entry is no array of names or numbers")
+        if len(array) != len(features.names):
+            raise ValueError("the arrays have unlike lengths")
 
 
 def _by_key(values: dict[str, Any]) -> dict[FeatureKey, Any]:
