@@ -170,6 +170,8 @@ def test_histogram_any_scores_count_between_deciles_and_add_up(first: list[float
 def test_histogram_of_another_bundle_is_refused() -> None:
     manifest = toy_manifest()
     manifest["calibration"]["scores"] = [score + 1 for score in manifest["calibration"]["scores"]]
+    for point in manifest["operating_points"].values():
+        point["value"] += 1
     other = ScoreHistogram(Manifest.from_json(json.dumps({"files": {}} | manifest)).calibration)
     mine = ScoreHistogram(CALIBRATION)
     with pytest.raises(BundleError, match="another bundle"):
