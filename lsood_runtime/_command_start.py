@@ -12,15 +12,19 @@ from pathlib import Path
 from types import TracebackType
 
 _MODULE, _SCRIPT = "lsood_runtime", "lsood"
+_WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
 _INTERRUPTED, _UNUSABLE, _UNEXPECTED = 130, 2, 3
 
 
 def runs_command(words: list[str]) -> bool:
     """Whether a command line of Python, its own flags included, runs ``lsood``."""
-    for i, word in enumerate(words[1:], 1):
+    rest = iter(words[1:])
+    for word in rest:
         if word == "-m":
-            return words[i + 1 : i + 2] == [_MODULE]
-        if not word.startswith("-"):
+            return next(rest, "") == _MODULE
+        if word in _WITH_VALUE:
+            next(rest, "")
+        elif not word.startswith("-"):
             return Path(word).name == _SCRIPT
     return False
 

@@ -77,7 +77,8 @@ def test_command_that_fails_in_its_imports_otherwise_ends_with_3(tmp_path: Path)
     ("words", "expected"),
     [
         ("python -m lsood_runtime score", True),
-        ("python -X dev -m lsood_runtime", False),
+        ("python -X dev -W ignore -m lsood_runtime", True),
+        ("python -X lsood script.py", False),
         ("python -I -m lsood_runtime", True),
         ("python /usr/bin/lsood watch", True),
         ("python -m pytest tests -m lsood_runtime", False),

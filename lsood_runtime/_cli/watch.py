@@ -106,11 +106,11 @@ def run(options: argparse.Namespace) -> int:
         report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
         stream = monitor.stream(rule.policy, frozen_after_s=options.frozen_after)
+        contract = monitor.manifest.input
+        reader = read_sources(options, sources, monitor.manifest, lambda: watch.wait(reader.current))
         outputs = Outputs(options, sources, monitor, signals)
         outputs.name_rule(str(rule.policy))
         watch = _Watch(stream, outputs, options)
-        contract = monitor.manifest.input
-        reader = read_sources(options, sources, monitor.manifest, lambda: watch.wait(reader.current))
         try:
             with outputs:
                 say(_describe_start(len(sources), rule))

@@ -78,6 +78,19 @@ def test_pixel_rules_of_a_newer_bundle_are_refused(recorded: PixelsRecord) -> No
         pixel_rules(options(), recorded)
 
 
+@pytest.mark.parametrize("command", ["score", "watch"])
+def test_run_over_a_newer_bundle_is_refused_and_leaves_no_file(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bundle").mkdir()
+    pixels = {"grey": False, "bits": None, "encodings": [], "yuv": "bt2020"}
+    bundle, images = write_toy_bundle(tmp_path / "bundle", pixels=pixels), write_images(tmp_path / "images")
+    (tmp_path / "out").mkdir()
+    assert run([command, str(bundle), str(images), "--out", str(tmp_path / "out" / "a.csv")]) == 2
+    assert "lsood: error: the manifest's field pixels cannot be used: expected YUV of bt601" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.parametrize("bits", [8, 17, 0])
 def test_manifest_with_impossible_bits_is_refused(tmp_path: Path, bits: int) -> None:
     pixels = {"grey": True, "bits": bits, "encodings": [], "yuv": None}
