@@ -36,7 +36,7 @@ ALWAYS = {
         "--provider",
         "--threads",
     ),
-    *("--operating-point", "--deadline-ms", "--alarm", "--frozen-after", "--expected-sha256"),
+    *("--operating-point", "--deadline-ms", "--alarm", "--frozen-after", "--expected-sha256", "--public-key"),
 }
 WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts"}
 

@@ -83,7 +83,7 @@ def test_run_over_a_newer_bundle_is_refused_and_leaves_no_file(
     tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bundle").mkdir()
-    pixels = {"grey": False, "bits": None, "encodings": [], "yuv": "bt2020"}
+    pixels: dict[str, Any] = {"grey": False, "bits": None, "encodings": [], "yuv": "bt2020"}
     bundle, images = write_toy_bundle(tmp_path / "bundle", pixels=pixels), write_images(tmp_path / "images")
     (tmp_path / "out").mkdir()
     assert run([command, str(bundle), str(images), "--out", str(tmp_path / "out" / "a.csv")]) == 2
