@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from types import TracebackType
-from typing import Self, SupportsIndex
+from typing import NoReturn, Self, SupportsIndex
 
 import numpy as np
 
@@ -140,6 +140,13 @@ class LatestFrameWorker:
         waiting, self._waiting = self._waiting, OrderedDict()
         self._changed, self._closing, self._error = threading.Condition(), True, None
         return waiting
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: its thread belongs to one process."""
+        raise TypeError(
+            "expected a worker to stay where it was made, got a copy or a pickle of it: pickle the monitor, and make a new "
+            "LatestFrameWorker of its stream in the other process"
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import SupportsIndex
+from typing import NoReturn, SupportsIndex
 
 from lsood_runtime._arguments import check_callable, check_count, check_number, shown
 from lsood_runtime._assessment import Assessment, State
@@ -374,6 +374,13 @@ class Stream:
         for state in self._cameras.values():
             state.lock = threading.Lock()
         return None
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: locks and a state that goes on belong to one process."""
+        raise TypeError(
+            "expected a stream to stay where it was made, got a copy or a pickle of it: pickle its monitor, and call the "
+            "monitor's stream method in the other process"
+        )
 
     def __repr__(self) -> str:
         """Policy, and the number of cameras and of alarms."""

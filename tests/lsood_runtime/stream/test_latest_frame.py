@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A worker scores the latest frame of each camera, and what goes wrong in its thread reaches the caller."""
 
+import copy
 import logging
+import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -175,3 +178,12 @@ def test_worker_callback_may_submit_the_next_frame() -> None:
     assert done.wait(TIMEOUT_S)
     worker.close()
     assert seen == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_stream_and_worker_carried_elsewhere_say_what_to_carry(carry: Callable[[object], object]) -> None:
+    stream = Stream(ScriptedMonitor(), KOfN())
+    with LatestFrameWorker(stream) as worker:
+        for kept in (stream, worker):
+            with pytest.raises(TypeError, match=r"to stay where it was made, got a copy or a pickle of it: pickle"):
+                carry(kept)
