@@ -46,9 +46,9 @@ def sign_files(name: str, digests: Mapping[str, str], private_key: Path) -> byte
     try:
         key = serialization.load_pem_private_key(_key_file(private_key), None)
     except (ValueError, TypeError) as error:
-        raise _no_key(private_key, "private key without a password", error) from error
+        raise _no_key(private_key, "a private key without a password", error) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _HASHES:
-        raise _no_key(private_key, "elliptic private key of P-256, P-384 or P-521", None)
+        raise _no_key(private_key, "an elliptic private key of P-256, P-384 or P-521", None)
     resources = [{"algorithm": "sha256", "digest": digests[name], "name": name} for name in sorted(digests)]
     statement = {
         "_type": _STATEMENT_TYPE,
@@ -98,9 +98,9 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
     try:
         key = serialization.load_pem_public_key(_key_file(public_key))
     except (ValueError, TypeError) as error:
-        raise _no_key(public_key, "public key", error) from error
+        raise _no_key(public_key, "a public key", error) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _HASHES:
-        raise _no_key(public_key, "elliptic public key of P-256, P-384 or P-521", None)
+        raise _no_key(public_key, "an elliptic public key of P-256, P-384 or P-521", None)
     if not (folder / SIGNATURE_FILE).exists():
         raise BundleError(f"expected a bundle with {SIGNATURE_FILE}, {folder} is not signed: sign it with `lsood sign`")
     try:
@@ -207,9 +207,7 @@ def _key_file(path: Path) -> bytes:
 
 def _no_key(path: Path, kind: str, error: Exception | None) -> BundleError:
     reason = "another kind of key" if error is None else one_line(error)
-    return BundleError(
-        f"expected {path} to hold an {kind} in PEM, got {reason}: make one as docs/how-to/signing.md shows"
-    )
+    return BundleError(f"expected {path} to hold {kind} in PEM, got {reason}: make one with openssl")
 
 
 def _no_signature(reason: str) -> BundleError:
