@@ -10,6 +10,9 @@ ExportError                 1  unexpected
 └── CalibrationError        6  frames that do not suffice for a density or a threshold
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ExportError(Exception):
     """Base class of the errors of the offline stage; each message is one line that ends with a remedy."""
@@ -51,6 +54,25 @@ class CalibrationError(ExportError):
     """The calibration frames do not suffice for the density or the threshold."""
 
     exit_code = 6
+
+
+@contextmanager
+def refuse_exit(error: type[ExportError], what: str) -> Iterator[None]:
+    """Turn a ``sys.exit`` of a user's code into an error: exit code 0 would stand for work that was never done.
+
+    Args:
+        error: class of the error.
+        what: names the code in the message.
+
+    Raises:
+        ExportError: of the class given.
+    """
+    try:
+        yield
+    except SystemExit as left:
+        raise error(
+            f"expected {what} to return, got sys.exit({left.code!r}) from it: remove the call, or raise an exception there"
+        ) from left
 
 
 def first_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
-from export.errors import CheckpointError, first_line
+from export.errors import CheckpointError, first_line, refuse_exit
 from export.models import DeepLabV3PlusModule
 
 HyperParameters = dict[str, Any]
@@ -55,10 +55,14 @@ def load_checkpoint(
             weights are another network's.
         UsageError: ``model`` is not of the form ``package.module:Class``.
     """
-    path = Path(path)
+    with refuse_exit(CheckpointError, "the code of the network or of its checkpoint"):
+        return _load_checkpoint(Path(path), model, model_args or {}, trust)
+
+
+def _load_checkpoint(path: Path, model: str | None, model_args: Mapping[str, object], trust: bool) -> Checkpoint:
     with importable_working_directory():  # a trusted pickle may name the user's own classes
         weights, hyper_parameters = _weights(_read(path, trust), path, bare=model is not None)
-        hyper_parameters |= model_args or {}
+        hyper_parameters |= model_args
         network = build_network(import_model(model), hyper_parameters) if model else _deeplab(hyper_parameters, path)
     _fill(network, weights, path)
     return Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)

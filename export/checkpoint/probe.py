@@ -4,7 +4,7 @@
 import torch
 from torch import Tensor, nn
 
-from export.errors import ConversionError, first_line
+from export.errors import ConversionError, first_line, refuse_exit
 
 
 def run_once(network: nn.Module, example: Tensor) -> object:
@@ -18,8 +18,10 @@ def run_once(network: nn.Module, example: Tensor) -> object:
         ConversionError: the network raises an exception.
     """
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), refuse_exit(ConversionError, type(network).__name__):
             return network(example)
+    except ConversionError:
+        raise
     except Exception as error:  # a user's network may raise anything
         raise ConversionError(
             f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}; "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import nn
 
-from export.errors import CheckpointError, UsageError, first_line
+from export.errors import CheckpointError, UsageError, first_line, refuse_exit
 
 
 @contextmanager
@@ -41,7 +41,10 @@ def import_model(spec: str) -> Callable[..., object]:
             f"expected --model package.module:Class, got {spec!r}: name the module and, after a colon, the class"
         )
     try:
-        module = importlib.import_module(module_name)
+        with refuse_exit(CheckpointError, module_name):
+            module = importlib.import_module(module_name)
+    except CheckpointError:
+        raise
     except Exception as error:  # the user's module may raise anything while it is imported
         raise CheckpointError(
             f"expected to import {module_name} for --model, got {first_line(error)}: run from the folder that holds it, "
@@ -67,7 +70,10 @@ def build_network(target: Callable[..., object], arguments: Mapping[str, object]
     name = getattr(target, "__name__", repr(target))
     _check_arguments(name, inspect.signature(target), arguments)
     try:
-        network = target(**arguments)
+        with refuse_exit(CheckpointError, name):
+            network = target(**arguments)
+    except CheckpointError:
+        raise
     except Exception as error:  # the user's constructor may raise anything
         raise CheckpointError(
             f"expected hyper-parameters that {name} can be built with, got {first_line(error)}: "

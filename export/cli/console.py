@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from export.errors import ExportError
+from export.errors import ExportError, refuse_exit
 from export.option_table import flag
 from lsood_runtime import LsoodError
 from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
@@ -64,7 +64,8 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, stream=sys.stderr)
     keep_matplotlib_out_of_home()  # libraries of the export import it too
     try:
-        work(ConsoleReporter(options.quiet))
+        with refuse_exit(ExportError, "the code that a command runs"):
+            work(ConsoleReporter(options.quiet))
     except (ExportError, LsoodError) as error:
         if options.verbose:
             traceback.print_exc()

@@ -140,28 +140,43 @@ def _load(path: Path, network_sha256: str) -> Features:
             values = {name: arrays[name] for name in arrays.files if name not in (_NETWORK, _NAMES, _SCORE)}
             names, score, network = arrays[_NAMES], arrays[_SCORE], str(arrays[_NETWORK])
         features = Features(names, score, _by_key(values))
-        _check_rows(features)
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise UsageError(
             f"expected a file of features, cannot read {path} ({type(error).__name__}): name one that --save-features wrote"
         ) from error
     if network != network_sha256:
         raise _of_another_network(path)
+    _check_arrays(path, features)
     return features
 
 
-def _check_rows(features: Features) -> None:
-    """Check that there is a name, a score and a row of each feature for every frame.
-
-    Raises:
-        ValueError: an entry is no array, or of another type or length.
-    """
-    numbers = [(rows, "f", 2) for rows in features.values.values()]
-    for array, kind, rank in ((features.names, "U", 1), (features.score, "f", 1), *numbers):
-        if not isinstance(array, np.ndarray) or array.dtype.kind != kind or array.ndim != rank:
-            raise ValueError("an entry is no array of names or numbers")
-        if len(array) != len(features.names):
-            raise ValueError("the arrays have unlike lengths")
+def _check_arrays(path: Path, features: Features) -> None:
+    """Refuse entries that are no arrays, do not belong to one another, or are what no measurement gives."""
+    names, score = features.names, features.score
+    entries = {_NAMES: names, _SCORE: score, **{str(key): rows for key, rows in features.values.items()}}
+    strange = [name for name, entry in entries.items() if not isinstance(entry, np.ndarray)]
+    if strange:
+        raise UsageError(
+            f"expected arrays of features, {path} has something else under {', '.join(strange)}: measure them again"
+        )
+    right = names.ndim == 1 and names.size > 0 and names.dtype.kind == "U"
+    faults = [] if right else [f"names of shape {names.shape} and type {names.dtype}, not one text for each frame"]
+    for name, rows in entries.items():
+        if name == _NAMES:
+            continue
+        if rows.ndim != (1 if name == _SCORE else 2) or rows.dtype.kind != "f" or 0 in rows.shape[1:]:
+            faults.append(f"{name} of shape {rows.shape} and type {rows.dtype}, not rows of decimal numbers")
+        elif len(rows) != names.size:
+            faults.append(f"{len(rows)} rows of {name} for {names.size} names")
+        elif not np.isfinite(rows).all():
+            bad = int(np.argwhere(~np.isfinite(rows))[0, 0])
+            faults.append(f"NaN or infinity in {name} of the frame {names.flat[bad]}")
+    if not features.values:
+        faults.append("no feature")
+    if faults:
+        raise UsageError(
+            f"expected features of the same frames under every name, {path} has {'; '.join(faults)}: measure them again"
+        )
 
 
 def _by_key(values: dict[str, Any]) -> dict[FeatureKey, Any]:

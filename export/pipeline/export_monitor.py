@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from export.destination import claimed
+from export.errors import ExportError, refuse_exit
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
@@ -48,7 +49,7 @@ def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> Expor
     Raises:
         ExportError: one of its classes for each cause; nothing is written then.
     """
-    with claimed(options.out, "choose another --out"):
+    with refuse_exit(ExportError, "the code of the network"), claimed(options.out, "choose another --out"):
         return _export(options, reporter)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features of many frames: stacked, joined, saved and read."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,51 @@ def test_load_features_of_a_file_from_before_there_were_keys_gives_entropies_and
     assert list(got.values)[1:] == [FeatureKey.output_score(kind) for kind in OUTPUT_SCORES]
     for i, kind in enumerate(OUTPUT_SCORES):
         np.testing.assert_array_equal(got.rows(FeatureKey.output_score(kind))[:, 0], old["output_scores"][:, i])
+
+
+GOOD: dict[str, NDArray[np.generic]] = {
+    "names": np.array([f"{i}.png" for i in range(80)]),
+    "score": np.linspace(0, 1, 80),
+    "entropy": np.linspace(0, 1, 400, dtype=np.float32).reshape(80, 5),
+    "energy/mean": np.linspace(0, 1, 80, dtype=np.float32)[:, None],
+    "network_sha256": np.array("digest"),
+}
+
+
+def with_nan(rows: NDArray[np.generic]) -> NDArray[np.generic]:
+    spoilt = rows.copy()
+    spoilt[7] = np.nan  # type: ignore[call-overload]
+    return spoilt
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("entropy", GOOD["entropy"][:70], "70 rows of entropy for 80 names"),
+        ("energy/mean", GOOD["energy/mean"][:79], "79 rows of energy/mean for 80 names"),
+        ("score", GOOD["score"][:70], "70 rows of score for 80 names"),
+        ("names", GOOD["names"][:70], "80 rows of score for 70 names"),
+        ("names", np.arange(80), "names of shape (80,) and type int64"),
+        ("names", GOOD["names"][:, None], "names of shape (80, 1)"),
+        ("names", np.array("a.png"), "names of shape ()"),
+        ("names", np.zeros(0, "U5"), "names of shape (0,)"),
+        ("entropy", GOOD["entropy"].reshape(-1), "entropy of shape (400,)"),
+        ("entropy", GOOD["entropy"].reshape(80, 5, 1), "entropy of shape (80, 5, 1)"),
+        ("entropy", GOOD["entropy"][:, :0], "entropy of shape (80, 0)"),
+        ("entropy", np.ones((80, 5), np.int64), "entropy of shape (80, 5) and type int64"),
+        ("entropy", np.full((80, 5), "x"), "entropy of shape (80, 5) and type <U1"),
+        ("entropy", np.ones((80, 5), np.complex64), "type complex64"),
+        ("entropy", with_nan(GOOD["entropy"]), "NaN or infinity in entropy of the frame 7.png"),
+        ("score", with_nan(GOOD["score"]), "NaN or infinity in score of the frame 7.png"),
+        ("score", GOOD["score"][:, None], "score of shape (80, 1)"),
+    ],
+)
+def test_load_features_of_arrays_that_do_not_belong_together_is_refused(
+    name: str, value: NDArray[np.generic], message: str, tmp_path: Path
+) -> None:
+    np.savez_compressed(tmp_path / "a.npz", allow_pickle=False, **GOOD)
+    assert len(load_features([tmp_path / "a.npz"], "digest")) == 80
+    np.savez_compressed(tmp_path / "a.npz", allow_pickle=False, **(GOOD | {name: value}))
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        load_features([tmp_path / "a.npz"], "digest")
+    assert str(caught.value).endswith("measure them again")
