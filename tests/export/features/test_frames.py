@@ -96,7 +96,7 @@ GOOD: dict[str, NDArray[np.generic]] = {
 
 def with_nan(rows: NDArray[np.generic]) -> NDArray[np.generic]:
     spoilt = rows.copy()
-    spoilt[7] = np.nan  # type: ignore[call-overload]
+    spoilt[7] = np.nan
     return spoilt
 
 
