@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.paths import EXAMPLES, FROZEN_BUNDLE
 from tests.recorded_calls import can_trace
-from tests.test_telemetry import environment
+from tests.test_telemetry import environment, knows_telemetry
 from tests.writing_commands import WRITING_COMMANDS, WritingCommand
 
 pytestmark = pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not trace here")
@@ -99,6 +99,13 @@ def test_script_that_leaves_its_folder_or_uses_the_network_is_found(tmp_path: Pa
     """The other tests can fail."""
     lines = outside(tmp_path / "run", sys.executable, "-c", script.replace("OUT", str(tmp_path / "run")))
     assert any(found in line for line in lines), lines
+
+
+@pytest.mark.skipif(not knows_telemetry(), reason="the installed ONNX Runtime has no telemetry")
+def test_import_with_telemetry_allowed_by_the_user_is_found(tmp_path: Path) -> None:
+    """The other tests see telemetry in runs that end before the first look-up, by its files."""
+    lines = outside(tmp_path / "run", sys.executable, "-c", "import lsood_runtime", ORT_DISABLE_TELEMETRY="0")
+    assert any(".onnxruntime" in line for line in lines), lines
 
 
 def test_matplotlib_in_a_folder_that_the_user_names_stays_there(tmp_path: Path) -> None:
