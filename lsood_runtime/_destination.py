@@ -45,12 +45,17 @@ def _reason(error: Exception) -> str:
 
 
 def _long_name(place: Path) -> str | None:
-    length, most = len(os.fsencode(place.name)), os.pathconf(place.parent, "PC_NAME_MAX") - HIDDEN_NAME_BYTES
-    if length > most:
-        return f"expected a name of at most {most} bytes, got {length}"
-    length = len(os.fsencode(place))
-    most = os.pathconf(place.parent, "PC_PATH_MAX") - HIDDEN_NAME_BYTES - _INNER_NAME_BYTES
-    return f"expected a path of at most {most} bytes, got {length}" if length > most else None
+    limits = {
+        "name": (len(os.fsencode(place.name)), os.pathconf(place.parent, "PC_NAME_MAX") - HIDDEN_NAME_BYTES),
+        "path": (
+            len(os.fsencode(place)),
+            os.pathconf(place.parent, "PC_PATH_MAX") - HIDDEN_NAME_BYTES - _INNER_NAME_BYTES,
+        ),
+    }
+    for what, (length, most) in limits.items():
+        if length > most > 0:  # a file system that states no limit gives 0 or -1
+            return f"expected a {what} of at most {most} bytes, got {length}"
+    return None
 
 
 def _wrong_kind(path: Path, place: Path, *, folder: bool) -> str | None:

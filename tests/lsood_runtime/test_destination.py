@@ -60,6 +60,14 @@ def test_objection_to_a_path_that_is_too_long_is_in_words(tmp_path: Path, folder
     assert "expected a path" in (objection(path, folder=folder) or "")
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_objection_on_a_file_system_that_states_no_limit_of_names_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(os, "pathconf", lambda *_: limit)
+    assert objection(tmp_path / "new", folder=True) is None
+
+
 def test_objection_to_what_is_of_the_other_kind_names_it(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
