@@ -147,12 +147,12 @@ def test_monitor_with_a_fixed_batch_refuses_other_sizes(toy_bundle: Path) -> Non
     frames = random_frames(4, 1)
     with OoDMonitor(toy_bundle, batch=2) as pairs, OoDMonitor(toy_bundle, batch=1) as single:
         np.testing.assert_allclose(pairs.score_batch(frames[:2]), [single.score(f) for f in frames[:2]], rtol=1e-6)
-        for wrong in (
-            lambda: pairs.score(frames[0]),
-            lambda: pairs.score_batch(frames),
-            lambda: single.score_batch(frames),
+        for wrong, words in (
+            (lambda: pairs.score(frames[0]), "2 frames"),
+            (lambda: pairs.score_batch(frames), "2 frames"),
+            (lambda: single.score_batch(frames), "1 frame"),
         ):
-            with pytest.raises(FrameError, match="frames in every call, as batch="):
+            with pytest.raises(FrameError, match=f"expected {words} in every call, as batch="):
                 wrong()
         assert pairs.self_test().passed
         assert pairs.warm_up(1) > 0
