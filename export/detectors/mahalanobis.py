@@ -120,12 +120,6 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
             squared = OnnxSub(rest, squared, op_version=opset)
         return OnnxNeg(squared, op_version=opset)
 
-    def log_likelihood(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Log-density of each row under the Gaussian, nats."""
-        squared = -self.score_samples(X)
-        result: NDArray[np.float64] = -(squared + self.log_determinant_ + len(self.location_) * np.log(2 * np.pi)) / 2
-        return result
-
 
 def _shrinkage(rows: RowBlocks, mean: NDArray[np.float64], trace: float, squares: float) -> float:
     """Ledoit and Wolf's share of the scaled identity, from sums of the spectrum; scikit-learn's would form D x D."""
