@@ -36,5 +36,7 @@ def calibrate_monitor(
         ood = None
         if ood_frames is not None:
             ood = measure.of(ood_frames, range(len(ood_frames)), "out of distribution", reporter)
-        calibration = calibrate(ind, inputs.split, options.calibration, sampled.choice, ood, inputs.warnings)
+        calibration = calibrate(
+            ind, inputs.split, options.calibration, sampled.choice, ood, (*inputs.warnings, *sampled.warnings)
+        )
     return CalibratedMonitor.around(converted.evaluation, calibration, options.neighbors)

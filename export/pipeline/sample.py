@@ -12,7 +12,8 @@ from export.checkpoint.probe import check_logits, run_once
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
 from export.graphs.output_forms import OutputForm
-from export.pipeline.network_outputs import outputs_of
+from export.pipeline.blind_tap import blind_tap_warnings
+from export.pipeline.network_outputs import outputs_of, some_inputs
 from export.pipeline.resolve import ExportInputs
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.sampler import Sampler, build_sampler
@@ -28,6 +29,7 @@ class SampledNetwork:
         logits_shape: ``(K, h, w)`` of its output; None where the bundle has no segmentation.
         output: what the network returns.
         choice: what will be fitted to its features.
+        warnings: of taps that cannot see a difference between frames.
         site_noise: noise of every site; none for fixed masks.
         graph_noise: noise that is an input of the graph: ``site_noise`` for masks of mode ``input``, none for the others.
     """
@@ -36,6 +38,7 @@ class SampledNetwork:
     logits_shape: tuple[int, int, int] | None
     output: OutputForm
     choice: DetectorChoice
+    warnings: tuple[str, ...]
     site_noise: NoiseSource
     graph_noise: NoiseSource
 
@@ -72,12 +75,14 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
     drawn = sampler.sites if sampler.mode != "fixed" else ()
     site_noise = NoiseSource([site.noise_shape for site in drawn], sampler.samples, options.seed)
     graph_noise = site_noise if sampler.mode == "input" else NoiseSource()
+    others = [layer for layer in sampler.layers if layer not in sampler.taps]
     available = evaluation_features(sampler.layers, segmented=sampler.with_output)
     return SampledNetwork(
         sampler=sampler,
         logits_shape=logits_shape,
         output=output,
         choice=choose_parts(options.calibration, available, sampler.taps),
+        warnings=tuple(blind_tap_warnings(network, some_inputs(inputs.preprocessing, inputs.frames), taps, others)),
         site_noise=site_noise,
         graph_noise=graph_noise,
     )

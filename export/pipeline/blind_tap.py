@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find taps whose channel means are the same for every frame, as behind a normalisation of each frame's own channels."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from export.layers.channel_means import channel_means
+
+_STILL = 1e-3
+"""Spread of a channel's mean over frames, as a share of its deviation within them, below which it does not vary."""
+
+_MOST = 0.5
+"""Share of the channels that must vary for a tap to see."""
+
+
+def blind_tap_warnings(
+    network: nn.Module, images: Iterable[Tensor], taps: Sequence[str], others: Sequence[str]
+) -> list[str]:
+    """Warn of taps that cannot see a difference between frames.
+
+    An instance normalisation brings every channel of every frame to the same mean and deviation. Masks behind it draw samples
+    whose spread is the same for every frame, and so is the entropy. Channels that are the same everywhere in a frame, as
+    those that a ReLU has switched off, do not count.
+
+    Args:
+        network: in evaluation mode.
+        images: two or more inputs of it, ``(1, 3, H, W)`` each; nothing is said where they are all the same.
+        taps: names of the sampled layers.
+        others: names of layers among which to suggest one.
+    """
+    layers = [*taps, *others]
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+    shown: list[Tensor] = []
+
+    def note(layer: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.dim() in (3, 4):
+            values = output.double()
+            over = (2, 3) if values.dim() == 4 else (1,)
+            seen[layer].append((channel_means(values)[0], values.std(dim=over, correction=0)[0]))
+
+    handles = [
+        network.get_submodule(layer).register_forward_hook(lambda _, __, output, at=layer: note(at, output))
+        for layer in layers
+    ]
+    try:
+        with torch.inference_mode():
+            for image in images:
+                shown.append(image.mean(dim=(0, 2, 3)))
+                network(image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if len(shown) < 2 or float(torch.stack(shown).std(dim=0).max()) < _STILL:
+        return []
+    sighted = next((layer for layer in reversed(others) if not _is_blind(seen[layer])), None)
+    remedy = "tap a layer in front of the normalisation" + (f", such as {sighted}" if sighted else "")
+    return [
+        f"the means of {tap}'s channels are the same for every frame, so that its entropies hardly differ: {remedy}"
+        for tap in taps
+        if _is_blind(seen[tap])
+    ]
+
+
+def _is_blind(frames: Sequence[tuple[Tensor, Tensor]]) -> bool:
+    if len(frames) < 2:
+        return False
+    means, deviations = (torch.stack(values) for values in zip(*frames, strict=True))
+    deviation = deviations.mean(dim=0)
+    counted = deviation > 1e-6
+    varies = means.std(dim=0)[counted] > _STILL * deviation[counted]
+    return bool(counted.any()) and float(varies.double().mean()) < _MOST
