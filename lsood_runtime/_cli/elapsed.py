@@ -94,9 +94,10 @@ class DriveTime:
         texts = [elapsed(time, decimals) for time in times]
         starts = {float(start) for start, _ in self._sections[1:]}
         kept: list[int] = []
+        letter = self.end / (_LETTERS + 2 * _MOST_TICKS)
         for i in sorted(range(len(times)), key=lambda i: (times[i] not in starts, times[i])):
-            wide = self.end * (len(texts[i]) + 2) / (_LETTERS + 2 * _MOST_TICKS)
-            if all(abs(places[i] - places[j]) >= wide for j in kept):
+            halves = [(len(texts[i]) + len(texts[j])) / 2 for j in kept]
+            if all(abs(places[i] - places[j]) >= letter * (half + 2) for j, half in zip(kept, halves, strict=True)):
                 kept.append(i)
         kept.sort()
         return [float(places[i]) for i in kept], [texts[i] for i in kept]

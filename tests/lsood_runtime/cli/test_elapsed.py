@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lsood_runtime._cli.elapsed import DriveTime, describe_start, elapsed
@@ -75,6 +75,7 @@ def test_drive_time_with_drives_far_apart_cuts_what_lies_between(count: int, fir
         assert len(texts) <= 14 + len(drives)
 
 
+@example(0, [(1, 0), (143, 359_996), (1, 0)], 14_883_746)  # a long text beside a short one
 @given(
     st.integers(0, 2**60),
     st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 10**8)), min_size=1, max_size=6),
