@@ -23,7 +23,7 @@ from export.features.rows import SelectedRows, StoredFeatures, select_rows
 
 _HIGH = 0.95
 _SMALLEST_SCALE = 1e-9
-_RELATIVE_SCALE = 1e-4
+_RELATIVE_SCALE = 2e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,8 @@ def fit_fused(
     weight *= [options.weight * (believed if options.needs_drives else 1.0) for options in parts]
     scores = out_of_fold_scores(parts, features, drives, folds=folds, seed=seed)
     centres = np.median(scores, axis=0)
-    # A part that is the same for every frame has no spread: its noise must not be blown up to a verdict.
+    # A part that is the same for every frame has no spread: its noise, in float32 some millionths of its level behind a deep
+    # network, must not be blown up to a verdict.
     floor = np.maximum(_RELATIVE_SCALE * np.abs(centres), _SMALLEST_SCALE)
     scales = np.maximum(np.quantile(scores, _HIGH, axis=0) - centres, floor)
     fitted = tuple(fit_part(options, features, drives, seed=seed) for options in parts)

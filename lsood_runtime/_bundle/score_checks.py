@@ -94,7 +94,8 @@ def of_thresholds(points: Mapping[str, OperatingPoint], calibration: Calibration
         from_here = len(scores) - int(np.searchsorted(scores, point.value, side="left"))
         yield f"{where}.value", above < from_here, "one of the calibration scores", point.value
         smallest, largest = weighed.shares(above)[0], weighed.shares(from_here)[1]
-        fits = smallest <= allowed + _ROUNDING and (largest > allowed - _ROUNDING or from_here == len(scores))
+        reached = allowed + _ROUNDING  # as the export compares: a share that is equal but for rounding is allowed
+        fits = smallest <= reached + _ROUNDING and (largest > reached - _ROUNDING / 2 or from_here == len(scores))
         yield (
             f"{where}.value",
             fits,

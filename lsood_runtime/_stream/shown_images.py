@@ -31,7 +31,13 @@ class ShownImages:
         self._last: ImageDigest | None = None
 
     def see(self, digest: ImageDigest | None, words: NDArray[np.uint64] | None, time_ns: int) -> None:
-        """Take in the next image as :func:`image_digest` gives it; None is always new."""
+        """Take in the next image.
+
+        Args:
+            digest: of :func:`~lsood_runtime._stream.image_digest.image_digest`; None is always new.
+            words: of the same call.
+            time_ns: of the image.
+        """
         self._bytes.take(digest, None if digest is None else self._bytes.same_bytes(digest), time_ns)
         if self._tolerance:
             same = self._same_tiles(digest, words)

@@ -68,6 +68,17 @@ def test_threshold_at_another_rank_than_its_rate_demands_is_refused(
         Manifest.from_json(manifest_text(scores, drives, asdict(point) | {"value": wrong}))
 
 
+@pytest.mark.parametrize("count", [19, 101, 201, 999])
+@pytest.mark.parametrize("rate", [0.1, 0.25, 0.5])
+def test_threshold_one_rank_beside_its_own_is_refused(count: int, rate: float) -> None:
+    """Also where a whole number of frames lies above: one more would be as many as the rate just allows, or one too few."""
+    scores = [float(i) for i in range(count)]
+    point = asdict(set_threshold(np.array(scores), ["a"] * count, rate))
+    for beside in (-1, 1):
+        with pytest.raises(BundleError, match=r"operating_points\.p\.value to be the smallest score"):
+            Manifest.from_json(manifest_text(scores, ["a"] * count, point | {"value": point["value"] + beside}))
+
+
 def test_threshold_far_from_its_rank_is_refused_where_drives_weigh_alike() -> None:
     rng = np.random.default_rng(0)
     drives = [f"d{i}" for i in range(20) for _ in range(10 + i)]
