@@ -11,8 +11,8 @@ bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrame
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
-files                  :func:`find_files`, :func:`visible`, :func:`natural_order`, :func:`natural_key`, :func:`objection`,
-                       :func:`no_room`
+files                  :func:`find_files`, :func:`is_file_or_lost`, :func:`visible`, :func:`natural_order`,
+                       :func:`natural_key`, :func:`objection`, :func:`no_room`
 matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
@@ -59,7 +59,7 @@ from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.file_order import natural_key, natural_order
 from lsood_runtime._media.files import read_frames
-from lsood_runtime._media.find_files import find_files, visible
+from lsood_runtime._media.find_files import find_files, is_file_or_lost, visible
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
 from lsood_runtime._text.csv_table import CsvTable
@@ -107,6 +107,7 @@ __all__ = [
     "finite_or_none",
     "image_size",
     "in_flags",
+    "is_file_or_lost",
     "keep_matplotlib_out_of_home",
     "natural_key",
     "natural_order",

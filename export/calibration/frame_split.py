@@ -13,9 +13,9 @@ from export.calibration.conformal import set_threshold
 from export.calibration.options import CalibrationOptions
 from export.detectors.cross_fit import fold_numbers
 from export.errors import UsageError
-from export.frames.drives import drive_names, frames_of_drives
+from export.frames.drives import drive_doubts, drive_names, frames_of_drives
 from export.frames.files import FrameFiles
-from export.frames.repeated import read_each_once, still_frames, still_warning
+from export.frames.repeated import copies, copies_warning, read_each_once, still_frames, still_warning
 from export.reporter import Reporter
 
 _NAMED_AT_MOST = 8
@@ -104,6 +104,10 @@ def see_frames(files: FrameFiles, split: FrameSplit, reporter: Reporter) -> tupl
     Raises:
         UsageError: a frame that is there twice, of another size than the first, or that cannot be read.
     """
-    still = still_frames(read_each_once(files, reporter).grey, split.drives)
-    warning = still_warning(still)
-    return replace(split, still=still), [warning] if warning else []
+    seen = read_each_once(files, reporter)
+    still = still_frames(seen.grey, split.drives)
+    warnings = [still_warning(still), copies_warning(copies(seen.grey, still), seen.paths)]
+    return replace(split, still=still), [
+        *(warning for warning in warnings if warning),
+        *drive_doubts(seen.paths, split.drives),
+    ]

@@ -35,6 +35,13 @@ def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
             )
         return tuple(path.stem.partition("_")[0] for path in paths)
     table = _read_table(Path(rule))
+    by_name = Counter(path.name for path in paths if str(path) not in table)
+    several = [name for name, count in by_name.items() if count > 1 and name in table]
+    if several:
+        raise UsageError(
+            f"expected each row of {rule} to mean one frame, got {several[0]} for {by_name[several[0]]} frames of that name: "
+            "write paths in the table"
+        )
     names = [table.get(str(path), table.get(path.name)) for path in paths]
     missing = [str(path) for path, name in zip(paths, names, strict=True) if name is None]
     if missing:
@@ -42,6 +49,33 @@ def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
             f"expected a drive for every frame in {rule}, got none for {len(missing)}, first {missing[0]}: add them"
         )
     return tuple(name for name in names if name is not None)
+
+
+def drive_doubts(paths: Sequence[Path], drives: Sequence[str]) -> list[str]:
+    """Say where drives look as if they were told apart by the wrong rule.
+
+    Args:
+        paths: ``(N,)`` of the frames.
+        drives: ``(N,)`` names.
+    """
+    counts = Counter(drives)
+    single = sum(count == 1 for count in counts.values())
+    doubts = []
+    if single > len(counts) / 2 and len(counts) > 1:
+        doubts.append(
+            f"{single} of {len(counts)} drives have one frame: if frames of one recording became drives of their own, every "
+            "rate for new drives is too low; check --group-by"
+        )
+    folders: dict[str, set[Path]] = {}
+    for path, drive in zip(paths, drives, strict=True):
+        folders.setdefault(drive, set()).add(path.parent)
+    spread = [drive for drive, found in folders.items() if len(found) > 1]
+    if spread and len(spread) > len(folders) / 2 and len(folders) > 1:
+        doubts.append(
+            f"{len(spread)} of {len(folders)} drives have frames in several folders, the first is {spread[0]}: if these are "
+            "other recordings of the same name, group by folder or by a table of paths"
+        )
+    return doubts
 
 
 def _folder_names(paths: Sequence[Path]) -> tuple[str, ...]:

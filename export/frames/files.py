@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from lsood_runtime import MediaError
-from lsood_runtime.offline import AS_STATED, IMAGE_SUFFIXES, PixelRules, find_files, image_size, in_flags, read_image
+from lsood_runtime.offline import (
+    AS_STATED,
+    IMAGE_SUFFIXES,
+    PixelRules,
+    find_files,
+    image_size,
+    in_flags,
+    is_file_or_lost,
+    read_image,
+)
 
 
 def read_frame(path: Path, rules: PixelRules = AS_STATED) -> NDArray[np.uint8]:
@@ -82,4 +91,4 @@ class FrameFiles:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+    return path.suffix.lower() in IMAGE_SUFFIXES and is_file_or_lost(path)

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from export.errors import UsageError
 from export.frames.files import FrameFiles
@@ -104,6 +105,41 @@ def still_frames(grey: NDArray[np.float32], drives: Sequence[str]) -> NDArray[np
         if not still[i]:
             last[drive] = i
     return still
+
+
+def copies(grey: NDArray[np.float32], still: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """For each frame the first one that shows nearly the same picture, wherever it stands; -1 where none does.
+
+    Such are copies in another format or size. Frames that are still are left out: they count as another one already.
+
+    Args:
+        grey: ``(N, 256)`` of :class:`SeenFrames`.
+        still: ``(N,)`` of :func:`still_frames`.
+    """
+    first = np.full(len(grey), -1)
+    moving = np.flatnonzero(~still)
+    squares = grey[moving].astype(np.float64)
+    # Means over 4 x 4 squares lie no further apart, root mean square, than the squares themselves: few pairs are left.
+    coarse = squares.reshape(-1, 4, 4, 4, 4).mean(axis=(2, 4)).reshape(len(moving), 16)
+    pairs = cKDTree(coarse).query_pairs(_STILL * 4, output_type="ndarray") if len(moving) else np.empty((0, 2), int)
+    for block in np.array_split(pairs, max(1, len(pairs) // 10_000)):
+        apart = np.sqrt(((squares[block[:, 0]] - squares[block[:, 1]]) ** 2).mean(axis=1))
+        for a, b in np.sort(block[apart < _STILL], axis=1):
+            if first[moving[b]] < 0 or moving[a] < first[moving[b]]:
+                first[moving[b]] = moving[a]
+    return first
+
+
+def copies_warning(first: NDArray[np.int64], paths: Sequence[Path]) -> str | None:
+    """Warn of frames that show nearly the same picture as another one, in words; None where none does."""
+    again = np.flatnonzero(first >= 0)
+    if not len(again):
+        return None
+    copy, original = paths[again[0]], paths[first[again[0]]]
+    return (
+        f"{len(again)} of {len(paths)} frames show nearly the same picture as a frame elsewhere in the set, such as "
+        f"{copy} as {original}: if they are copies, they score themselves, and the threshold is far too low; take them out"
+    )
 
 
 def still_warning(still: NDArray[np.bool_]) -> str | None:

@@ -38,8 +38,8 @@ def check_digest_file(line: bytes, manifest: bytes) -> None:
     expected = digest_line(manifest)
     if line != expected:
         raise BundleError(
-            f"expected {DIGEST_FILE} to state {expected[:12].decode()}..., the sha256 of {MANIFEST_FILE}, got "
-            f"{line[:12]!r}...: one of the two was changed after export, copy the bundle again"
+            f"expected {DIGEST_FILE} to be the line that sha256sum prints of {MANIFEST_FILE}, {expected[:12].decode()}..., "
+            "it is another: one of the two was changed after export, copy the bundle again"
         )
 
 

@@ -14,7 +14,7 @@ from lsood_runtime._cli.idle_flags import Stated
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
-from lsood_runtime._media.sources import SourceReader
+from lsood_runtime._media.sources import SourceReader, left_out
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import Alarm, parse_alarm
 
@@ -149,7 +149,7 @@ def read_sources(
         BundleError: the bundle states what this version does not know of images.
     """
     contract = manifest.input
-    return SourceReader(
+    reader = SourceReader(
         sources,
         contract.channels,
         options.fps,
@@ -160,6 +160,8 @@ def read_sources(
         on_wait=on_wait,
         word=in_flags,
     )
+    reader.notes += left_out(options.files)
+    return reader
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._media.file_order import natural_order, undo_shell_order
+from lsood_runtime._text.counted import counted
 
 Wanted = Callable[[Path], bool]
 """Whether a path within a folder is a source of frames, by its name and what it is."""
@@ -44,7 +45,7 @@ def find_files(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> lis
 def _find(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> Iterator[Path]:
     if "" in map(str, sources):
         raise MediaError(f"expected {kinds}, got an empty path: name a file, a folder or a pattern")
-    for there, group in groupby(sources, key=lambda source: Path(source).exists()):
+    for there, group in groupby(sources, key=lambda source: Path(source).exists() or is_file_or_lost(Path(source))):
         if there:
             for entry in undo_shell_order([*map(Path, group)]):
                 yield from _expand(entry, wanted, kinds)
@@ -53,14 +54,43 @@ def _find(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> Iterator
                 yield from _match(str(source), wanted, kinds)
 
 
+def describe_left_out(sources: Sequence[str | Path], wanted: Wanted) -> list[str]:
+    """Say which files of the folders that were named are left out by their suffixes, a sentence a folder.
+
+    Args:
+        sources: by path or pattern.
+        wanted: which entries of a folder are taken.
+    """
+    folders: list[Path] = []
+    for source in map(str, sources):
+        found = glob.glob(source) if source.endswith("/") and not Path(source).exists() else [source]  # noqa: PTH207
+        folders += [folder for folder in map(Path, found) if folder.is_dir() and not wanted(folder)]
+    sentences = []
+    for folder in dict.fromkeys(folders):
+        others = [path for path in folder.iterdir() if visible(path) and path.is_file() and not wanted(path)]
+        if others:
+            suffixes = ", ".join(sorted({path.suffix or "no suffix" for path in others})[:5])
+            sentences.append(
+                f"left out of {folder}: {counted(len(others), 'file')} ({suffixes}); name them to have them tried as images"
+            )
+    return sentences
+
+
 def visible(path: Path) -> bool:
     """Whether a file's name does not begin with a dot."""
     return not path.name.startswith(".")
 
 
+def is_file_or_lost(path: Path) -> bool:
+    """Whether there is a file, or a link to one that is gone, as on a disk that is not mounted: its reading says so."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
+
+
 def _expand(path: Path, wanted: Wanted, kinds: str) -> list[Path]:
-    if not path.is_dir() or wanted(path):
+    if wanted(path) or is_file_or_lost(path):
         return [path]
+    if not path.is_dir():
+        raise MediaError(f"expected {kinds}, got {path}, which is a pipe or a device: write its data into a file")
     found = _list_folder(path, wanted)
     if not found:
         inner = [
@@ -80,7 +110,7 @@ def _match(pattern: str, wanted: Wanted, kinds: str) -> list[Path]:
     if pattern.endswith("/"):
         found = [path for match in matches for path in ([match] if wanted(match) else _list_folder(match, wanted))]
     else:
-        found = [match for match in matches if match.is_file()]
+        found = [match for match in matches if is_file_or_lost(match)]
     if not found:
         raise MediaError(f"expected {kinds} or a folder of them, found nothing at {pattern}: check the path")
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from lsood_runtime._exceptions import MediaError, MissingPackageError
 from lsood_runtime._media.cameras import read_camera
 from lsood_runtime._media.files import read_frames
-from lsood_runtime._media.find_files import find_files
+from lsood_runtime._media.find_files import describe_left_out, find_files, is_file_or_lost
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules
 from lsood_runtime._media.recordings.discovery import is_recording
@@ -59,6 +59,11 @@ def find_sources(sources: Sequence[str]) -> list[str]:
     return found
 
 
+def left_out(sources: Sequence[str]) -> list[str]:
+    """Say which files of the folders among the sources are no sources by their names, a sentence a folder."""
+    return describe_left_out([source for source in sources if not DEVICE.fullmatch(source)], _is_source)
+
+
 def _refuse_address(source: str) -> None:
     """Say what to write in place of an address, or of a device under another name than its own.
 
@@ -78,7 +83,7 @@ def _refuse_address(source: str) -> None:
 
 def _is_source(path: Path) -> bool:
     suffix = path.suffix.lower()
-    return is_recording(path) or (path.is_file() and (suffix in IMAGE_SUFFIXES or is_video(path)))
+    return is_recording(path) or (is_file_or_lost(path) and (suffix in IMAGE_SUFFIXES or is_video(path)))
 
 
 def source_kind(source: str) -> SourceKind:

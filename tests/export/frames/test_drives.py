@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.errors import CalibrationError, UsageError
-from export.frames.drives import draw_drives, drive_names, frames_of_drives, read_drive_names
+from export.frames.drives import draw_drives, drive_doubts, drive_names, frames_of_drives, read_drive_names
 
 PATHS = [Path("/data/day/front/a_1.png"), Path("/data/day/front/b_2_x.png"), Path("/data/night/front/b_3.png")]
 
@@ -124,3 +124,24 @@ def test_drawn_drives_of_equal_sizes_come_up_equally_often() -> None:
 def test_drives_that_cannot_be_drawn_are_refused(drives: list[str], share: float, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         draw_drives(drives, share, 0)
+
+
+def test_drive_names_by_a_table_of_bare_names_that_several_frames_have_are_refused(tmp_path: Path) -> None:
+    table = tmp_path / "drives.csv"
+    table.write_text("frame,drive\n0.png,a\n1.png,a\n")
+    paths = [Path("monday/0.png"), Path("monday/1.png"), Path("tuesday/0.png")]
+    with pytest.raises(UsageError, match=r"got 0\.png for 2 frames of that name: write paths in the table"):
+        drive_names(paths, str(table))
+    table.write_text("frame,drive\nmonday/0.png,a\n1.png,a\ntuesday/0.png,b\n")
+    assert drive_names(paths, str(table)) == ("a", "a", "b")
+
+
+def test_drive_doubts_name_drives_of_one_frame_and_of_several_folders() -> None:
+    numbered = [Path(f"drive/{i:04d}_clean.png") for i in range(20)]
+    (single,) = drive_doubts(numbered, drive_names(numbered, "prefix"))
+    assert single.startswith("20 of 20 drives have one frame")
+    folders = [Path(f"{folder}/{i}_{part}.png") for folder in "ab" for i in range(4) for part in range(3)]
+    (spread,) = drive_doubts(folders, drive_names(folders, "prefix"))
+    assert spread.startswith("4 of 4 drives have frames in several folders, the first is 0")
+    assert drive_doubts(folders, drive_names(folders, "folder")) == []
+    assert drive_doubts(folders, drive_names(folders, "none")) == []

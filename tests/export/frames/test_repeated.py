@@ -17,7 +17,14 @@ from PIL import Image
 from export.calibration.autocorrelation import effective_frames
 from export.errors import UsageError
 from export.frames.files import FrameFiles
-from export.frames.repeated import check_sets_apart, read_each_once, still_frames, still_warning
+from export.frames.repeated import (
+    check_sets_apart,
+    copies,
+    copies_warning,
+    read_each_once,
+    still_frames,
+    still_warning,
+)
 from export.reporter import SILENT
 from tests.conftest import write_scenes
 
@@ -129,3 +136,33 @@ def test_still_frames_of_a_slow_drive_are_few_and_belong_to_their_drive() -> Non
     two = still_frames(squares(moving[[0, 1, 0, 1]]), ["a", "b", "a", "b"])
     assert two.tolist() == [False, False, True, True]
     assert still_warning(np.zeros(3, bool)) is None
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 60), noise=st.sampled_from([0.0, 0.2, 0.4, 0.6, 2.0]))
+def test_copies_are_those_that_a_comparison_of_all_pairs_finds(seed: int, count: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    frames = rng.uniform(0, 255, (count, 256))
+    again = frames[rng.integers(0, count, count // 2)]
+    grey = np.concatenate([frames, again + rng.normal(size=again.shape) * noise]).astype(np.float32)
+    still = rng.random(len(grey)) < 0.1
+    first = copies(grey, still)
+    for i in range(len(grey)):
+        near = [j for j in range(i) if not still[j] and np.sqrt(np.mean((grey[i].astype(float) - grey[j]) ** 2)) < 0.5]
+        assert first[i] == (near[0] if near and not still[i] else -1)
+
+
+def test_copies_in_another_format_are_warned_of_and_named(tmp_path: Path) -> None:
+    originals = write_scenes(tmp_path / "png", 6, seed=1, size=(192, 384))
+    (tmp_path / "jpeg").mkdir()
+    for path in sorted(originals.iterdir()):
+        Image.open(path).convert("RGB").save(tmp_path / "jpeg" / f"{path.stem}.jpg", quality=95)
+    files = FrameFiles([tmp_path / "png", tmp_path / "jpeg"])
+    seen = read_each_once(files, SILENT)
+    found = copies(seen.grey, still_frames(seen.grey, ["all"] * len(files)))
+    assert found.tolist() == [-1] * 6 + list(range(6))
+    warning = copies_warning(found, seen.paths)
+    assert warning is not None
+    assert warning.startswith("6 of 12 frames show nearly the same picture as a frame elsewhere in the set")
+    assert f"such as {tmp_path / 'jpeg' / '0000.jpg'} as {tmp_path / 'png' / '0000.png'}" in warning
+    assert copies_warning(np.full(3, -1), seen.paths[:3]) is None

@@ -416,3 +416,22 @@ def test_run_over_images_without_pillow_names_the_extra_and_blames_no_frame(
     assert "needs packages that are not installed: pip install 'lsood-runtime[media]'" in printed.err
     assert "could not be read" not in printed.err
     assert "INVALID" not in printed.out
+
+
+@pytest.mark.parametrize("command", ["score", "watch"])
+def test_run_over_a_folder_says_which_files_it_leaves_out(
+    command: str, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drive = tmp_path / "drive"
+    drive.mkdir()
+    for i, frame in enumerate(random_frames(3, 1)):
+        Image.fromarray(frame).save(drive / f"{i}.png")
+        Image.fromarray(frame).save(drive / f"{i}.jp2", irreversible=False)
+    (drive / ".hidden.txt").touch()
+    (drive / "inner").mkdir()
+    note = f"left out of {drive}: 3 files (.jp2); name them to have them tried as images"
+    for source in (str(drive), f"{tmp_path}/*/"):
+        assert run([command, str(toy_bundle), source]) in (0, 1)
+        assert note in capsys.readouterr().err
+    assert run([command, str(toy_bundle), f"{drive}/*.*"]) in (0, 1)
+    assert "left out" not in capsys.readouterr().err

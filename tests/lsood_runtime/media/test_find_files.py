@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files in the order of recording: numbers count as numbers, hidden files and sub-folders stay out, by one rule."""
 
+import os
 import random
 import string
 import subprocess
@@ -12,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from export.errors import UsageError
 from export.frames.files import FrameFiles
 from lsood_runtime import MediaError
 from lsood_runtime._media.file_order import natural_order, undo_shell_order
-from lsood_runtime._media.sources import find_sources
+from lsood_runtime._media.sources import SourceReader, find_sources
 
 PREFIX = st.text(string.ascii_letters + "_-.", max_size=6).map(lambda text: f"x{text}_")
 SUFFIX = st.sampled_from([".png", "_left.png", "-a.jpg"])
@@ -159,3 +161,22 @@ def test_find_sources_behind_a_camera_are_refused(tmp_path: Path) -> None:
     for sources in (["camera:0", "camera:1"], ["camera:0", str(tmp_path)]):
         with pytest.raises(MediaError, match="expected camera:0 as the last source, it does not end"):
             find_sources(sources)
+
+
+def test_find_sources_links_to_files_that_are_gone_are_frames_that_cannot_be_read(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 8)).save(tmp_path / "0.png")
+    (tmp_path / "1.png").symlink_to(tmp_path / "not_mounted" / "1.png")
+    (tmp_path / "folder.png").mkdir()
+    expected = [str(tmp_path / "0.png"), str(tmp_path / "1.png")]
+    assert find_sources([str(tmp_path)]) == find_sources(expected) == find_sources([f"{tmp_path}/[01].png"]) == expected
+    first, second = SourceReader(expected, "rgb", 10.0)
+    assert first.fault == ""
+    assert "No such file" in second.fault
+    with pytest.raises(UsageError, match=r"cannot read .*1\.png"):
+        list(FrameFiles([tmp_path]))
+
+
+def test_find_sources_of_a_named_pipe_are_refused_before_anything_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "0.png")
+    with pytest.raises(MediaError, match=r"0\.png, which is a pipe or a device"):
+        find_sources([str(tmp_path / "0.png")])
