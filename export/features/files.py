@@ -154,10 +154,10 @@ def _check_arrays(path: Path, features: Features) -> None:
     """Refuse entries that are no arrays, do not belong to one another, or are what no measurement gives."""
     names, score = features.names, features.score
     entries = {_NAMES: names, _SCORE: score, **{str(key): rows for key, rows in features.values.items()}}
-    strange = [name for name, entry in entries.items() if not isinstance(entry, np.ndarray)]
-    if strange:
+    no_arrays = [name for name, entry in entries.items() if not isinstance(entry, np.ndarray)]
+    if no_arrays:
         raise UsageError(
-            f"expected arrays of features, {path} has something else under {', '.join(strange)}: measure them again"
+            f"expected arrays of features, {path} has something else under {', '.join(no_arrays)}: measure them again"
         )
     right = names.ndim == 1 and names.size > 0 and names.dtype.kind == "U"
     faults = [] if right else [f"names of shape {names.shape} and type {names.dtype}, not one text for each frame"]

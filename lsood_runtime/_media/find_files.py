@@ -45,7 +45,7 @@ def find_files(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> lis
 def _find(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> Iterator[Path]:
     if "" in map(str, sources):
         raise MediaError(f"expected {kinds}, got an empty path: name a file, a folder or a pattern")
-    for there, group in groupby(sources, key=lambda source: Path(source).exists() or is_file_or_lost(Path(source))):
+    for there, group in groupby(sources, key=lambda source: Path(source).exists() or Path(source).is_symlink()):
         if there:
             for entry in undo_shell_order([*map(Path, group)]):
                 yield from _expand(entry, wanted, kinds)
