@@ -10,14 +10,24 @@ ExportError                 1  unexpected
 └── CalibrationError        6  frames that do not suffice for a density or a threshold
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
 class ExportError(Exception):
-    """Base class of the errors of the offline stage; each message is one line that ends with a remedy."""
+    """Base class of the errors of the offline stage; each message is one line that ends with a remedy.
+
+    Args:
+        message: one line.
+        words: the remedy as words of a command line, where it is one: ``("--mean", "VALUE", "VALUE", "VALUE")``, with
+            :data:`export.findings.PLACEHOLDER` for what the user alone knows.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, *, words: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.words = tuple(words)
 
 
 class UsageError(ExportError):

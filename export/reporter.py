@@ -4,6 +4,8 @@
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+from export.findings import Finding
+
 T = TypeVar("T")
 
 
@@ -16,6 +18,9 @@ class Reporter(Protocol):
         Args:
             text: one line.
         """
+
+    def found(self, *findings: Finding) -> None:
+        """Report what was found, guessed or is missing: one thing as soon as it is known, or a whole table of them."""
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one and report how many are done.
@@ -32,6 +37,9 @@ class SilentReporter:
 
     def stage(self, text: str) -> None:
         """Ignore the text."""
+
+    def found(self, *findings: Finding) -> None:
+        """Ignore the findings."""
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:  # noqa: ARG002  as the protocol
         """Give the items as they are."""

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
 from export.errors import CheckpointError, first_line, refuse_exit
+from export.findings import Finding
 from export.models import DeepLabV3PlusModule
+from export.reporter import SILENT, Reporter
 
 HyperParameters = dict[str, Any]
 """By name, as Lightning pickled them; the network's constructor alone knows their types."""
@@ -40,6 +42,7 @@ def load_checkpoint(
     model_args: Mapping[str, object] | None = None,
     *,
     trust: bool = False,
+    reporter: Reporter = SILENT,
 ) -> Checkpoint:
     """Load a checkpoint of any network.
 
@@ -49,6 +52,7 @@ def load_checkpoint(
             guide's.
         model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters.
         trust: unpickle whatever the file holds, which may run any code.
+        reporter: told what the weights were found to be.
 
     Raises:
         CheckpointError: the file is missing, cut off or no checkpoint, the class cannot be imported or built, or the
@@ -56,7 +60,9 @@ def load_checkpoint(
         UsageError: ``model`` is not of the form ``package.module:Class``.
     """
     with refuse_exit(CheckpointError, "the code of the network or of its checkpoint"):
-        return _load_checkpoint(Path(path), model, model_args or {}, trust)
+        loaded = _load_checkpoint(Path(path), model, model_args or {}, trust)
+    reporter.found(_weights_found(loaded))
+    return loaded
 
 
 def _load_checkpoint(path: Path, model: str | None, model_args: Mapping[str, object], trust: bool) -> Checkpoint:
@@ -66,6 +72,12 @@ def _load_checkpoint(path: Path, model: str | None, model_args: Mapping[str, obj
         network = build_network(import_model(model), hyper_parameters) if model else _deeplab(hyper_parameters, path)
     _fill(network, weights, path)
     return Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)
+
+
+def _weights_found(loaded: Checkpoint) -> Finding:
+    weights = sum(parameter.numel() for parameter in loaded.network.parameters())
+    reason = f"all of them are those of {type(loaded.network).__name__}"
+    return Finding("weights", f"{weights:,} parameters", "found", reason)
 
 
 def _read(path: Path, trust: bool) -> object:

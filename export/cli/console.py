@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from export.errors import ExportError, refuse_exit
+from export.findings import Finding
 from export.option_table import flag
 from lsood_runtime import LsoodError
 from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
@@ -49,6 +50,12 @@ class ConsoleReporter:
         from rich.text import Text
 
         self.console.print(Text.assemble(("·", "dim"), f" {printable(text)}"))
+
+    def found(self, *findings: Finding) -> None:
+        """Print what was found, but for what the user has given."""
+        for finding in findings:
+            if finding.origin != "given":
+                self.stage(finding.sentence)
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one, with a bar."""

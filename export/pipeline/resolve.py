@@ -64,7 +64,9 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     check_destination(options.out, options.overwrite)
     check_options(options)
     reporter.stage(f"reading {options.ckpt}")
-    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
+    checkpoint = load_checkpoint(
+        options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint, reporter=reporter
+    )
     check_place(options.out, "choose another --out", size=_smallest_size(options, checkpoint))
     frames = FrameFiles(options.frames, options.channels, options.reading.rules)
     chosen = options.calibration

@@ -104,7 +104,9 @@ def read_inputs(options: SearchOptions, reporter: Reporter = SILENT) -> SearchIn
     """
     samples = tuple(sorted(set(options.samples)))
     plain = options.export_options(options.taps, samples[-1])
-    checkpoint = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
+    checkpoint = load_checkpoint(
+        options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint, reporter=reporter
+    )
     files = FrameFiles(options.frames, options.channels, options.reading.rules)
     drives = drive_names(files.paths, options.group_by)
     if len(files) < _FEWEST_FRAMES:

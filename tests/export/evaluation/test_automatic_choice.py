@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``--detector auto`` takes what tells degraded frames of drives left out, and says why."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -22,9 +20,8 @@ from export.evaluation.automatic_choice import (
 from export.evaluation.detector_ranking import ShiftedFrames
 from export.features.key import FeatureKey, FeatureKind
 from export.frames.files import FrameFiles
-from export.reporter import SILENT
+from export.reporter import SILENT, SilentReporter
 
-T = TypeVar("T")
 ENTROPY, LAYER = FeatureKey.entropy(), FeatureKey.moments("layer1")
 ENERGY = FeatureKey.output_score(FeatureKind.ENERGY)
 WIDTHS = {ENTROPY: 4, LAYER: 6, ENERGY: 1}
@@ -33,7 +30,7 @@ DRIVES = [f"drive{i // 8}" for i in range(80)]
 CLEAN = np.arange(0, 80, 2)
 
 
-class Lines:
+class Lines(SilentReporter):
     """A reporter that keeps the stages."""
 
     def __init__(self) -> None:
@@ -41,9 +38,6 @@ class Lines:
 
     def stage(self, text: str) -> None:
         self.lines.append(text)
-
-    def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:  # noqa: ARG002  as the protocol
-        return items
 
 
 def features(seed: int = 0) -> dict[FeatureKey, NDArray[np.float64]]:
