@@ -3,27 +3,159 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import SupportsFloat, SupportsIndex
 
 from export.errors import UsageError
+from export.pipeline.pixel_unit import MMLAB_SWITCHES, white_level
+from export.pipeline.stated_preprocessing import StatedNormalisation, StatedOrder, StatedSize
+from lsood_runtime.offline import printable
 
+NORMALISATION_NAMES = (
+    ("mean", "std"),
+    ("image_mean", "image_std"),
+    ("img_mean", "img_std"),
+    ("pixel_mean", "pixel_std"),
+    ("norm_mean", "norm_std"),
+    ("normalize_mean", "normalize_std"),
+    ("data_mean", "data_std"),
+)
+"""Names of mean and standard deviation, in the order in which they are looked for."""
+
+SIZE_NAMES = ("input_size", "img_size", "image_size")
+"""Names of the size of the network's input."""
+
+CROP_NAMES = ("crop_size", "train_crop_size", "random_crop_size")
+"""Names of the size of random crops, to which frames are not resized when the network is used."""
+
+CONTAINERS = (
+    "data",
+    "dataset",
+    "datamodule",
+    "data_module",
+    "data_config",
+    "data_preprocessor",
+    "preprocessor",
+    "preprocessing",
+    "preprocess",
+    "transform",
+    "transforms",
+    "normalize",
+    "normalise",
+    "normalization",
+    "normalisation",
+    "img_norm_cfg",
+    "input",
+    "image",
+    "model",
+    "network",
+    "net",
+    "config",
+    "cfg",
+    "hparams",
+    "args",
+    "init_args",
+)
+"""Hyper-parameters that are mappings in which the others may stand, one or two levels deep."""
+
+_APART = (("height", "width"), ("img_height", "img_width"), ("image_height", "image_width"))
 _SIZE = re.compile(r"\s*(\d+)(?:\s*[x,]\s*(\d+))?\s*")
 _CHANNELS = (1, 3, 4)
 
 
 def known_input_size(hyper_parameters: Mapping[str, object]) -> tuple[int, int] | None:
-    """Rows and columns of the network's input by ``input_size``; None where it is not stated.
+    """Rows and columns of the network's input by the first statement of ``stated_sizes``; None where there is none.
+
+    Raises:
+        UsageError: it is of a form that is not understood.
+    """
+    stated = next(stated_sizes(hyper_parameters), None)
+    return None if stated is None else (stated.height, stated.width)
+
+
+def stated_sizes(hyper_parameters: Mapping[str, object]) -> Iterator[StatedSize]:
+    """Yield the sizes that hyper-parameters state, by ``SIZE_NAMES`` or by rows and columns apart, the outermost first.
 
     Understood are 512 for a square, ``[360, 480]``, ``"360x480"`` with the rows first, and shapes with the channels before or
     behind, ``[3, 360, 480]`` and ``[360, 480, 3]``, also with a batch of 1 in front.
 
     Raises:
-        UsageError: it is of another form.
+        UsageError: a size is of another form.
     """
-    value = hyper_parameters.get("input_size")
-    if value is None:
-        return None
+    for place, values in _places(hyper_parameters):
+        for name in SIZE_NAMES:
+            if values.get(name) is not None:
+                height, width = _rows_and_columns(values[name], place + name)
+                yield StatedSize(f"the checkpoint's {printable(place + name)}", height, width)
+        for rows, columns in _APART:
+            sizes = [_whole_numbers(values.get(name)) for name in (rows, columns)]
+            if all(size is not None and len(size) == 1 for size in sizes):
+                (height,), (width,) = (size for size in sizes if size is not None)
+                yield StatedSize(f"the checkpoint's {printable(place + rows)} and {printable(columns)}", height, width)
+
+
+def training_crop(hyper_parameters: Mapping[str, object]) -> str | None:
+    """Name of the first hyper-parameter that states the size of a training's random crops, which is no size of the input."""
+    found = (
+        printable(place + name) for place, values in _places(hyper_parameters) for name in CROP_NAMES if name in values
+    )
+    return next(found, None)
+
+
+def stated_normalisations(hyper_parameters: Mapping[str, object]) -> Iterator[StatedNormalisation]:
+    """Yield the normalisations that hyper-parameters state, by ``NORMALISATION_NAMES``, the outermost first.
+
+    Constants in grey levels are divided where a neighbour states the unit (``export.pipeline.pixel_unit``).
+
+    Raises:
+        UsageError: a constant is no number and no three of them.
+    """
+    for place, values in _places(hyper_parameters):
+        for mean_name, std_name in NORMALISATION_NAMES:
+            mean, std = (_of_each_channel(values, name, place) for name in (mean_name, std_name))
+            if mean is None and std is None:
+                continue
+            stated = [
+                printable(place + name) for name, value in ((mean_name, mean), (std_name, std)) if value is not None
+            ]
+            white, neighbour = white_level(values, mean, std)
+            by = f", in units of {neighbour}" if white != 1 else ""
+            mean, std = (None if value is None else tuple(v / white for v in value) for value in (mean, std))
+            yield StatedNormalisation(f"the checkpoint's {' and '.join(stated)}{by}", mean, std)
+
+
+def stated_order(hyper_parameters: Mapping[str, object]) -> StatedOrder | None:
+    """Order of the channels by OpenMMLab's switches beside a mean: its frames are BGR until ``to_rgb`` turns them."""
+    for place, values in _places(hyper_parameters):
+        for name in MMLAB_SWITCHES:
+            if isinstance(turned := values.get(name), bool) and "mean" in values:
+                return StatedOrder(f"the checkpoint's {printable(place + name)}", "rgb" if turned else "bgr")
+    return None
+
+
+def _places(
+    values: Mapping[str, object], place: str = "", depth: int = 2
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield the hyper-parameters and the mappings under ``CONTAINERS`` in them, to a depth, the outermost first."""
+    level = [(place, values)]
+    for _ in range(depth + 1):
+        yield from level
+        level = [
+            (f"{outer}{name}.", inner)
+            for outer, mapping in level
+            for name in CONTAINERS
+            if (inner := _mapping(mapping.get(name))) is not None
+        ]
+
+
+def _mapping(value: object) -> Mapping[str, object] | None:
+    if isinstance(value, Namespace):
+        return vars(value)
+    return value if isinstance(value, Mapping) else None
+
+
+def _rows_and_columns(value: object, name: str) -> tuple[int, int]:
     sizes = _whole_numbers(value)
     if sizes is not None and len(sizes) == 4 and sizes[0] == 1:
         sizes = sizes[1:]
@@ -33,30 +165,24 @@ def known_input_size(hyper_parameters: Mapping[str, object]) -> tuple[int, int] 
         sizes = sizes[:2]
     if sizes is None or len(sizes) not in (1, 2):
         raise UsageError(
-            f"expected rows and columns as the checkpoint's input_size, got {value!r}: give --input-size H W in its place"
+            f"expected rows and columns as the checkpoint's {printable(name)}, got {value!r}: "
+            "give --input-size H W in its place"
         )
     return sizes[0], sizes[-1]
 
 
-def known_triple(hyper_parameters: Mapping[str, object], name: str) -> tuple[float, float, float] | None:
-    """A constant of each channel by its hyper-parameter, one number standing for all three; None where it is not stated.
-
-    Args:
-        hyper_parameters: of the checkpoint.
-        name: ``mean`` or ``std``.
-
-    Raises:
-        UsageError: it is no number and no three of them.
-    """
-    value = hyper_parameters.get(name)
+def _of_each_channel(values: Mapping[str, object], name: str, place: str) -> tuple[float, ...] | None:
+    value = values.get(name)
     if value is None:
         return None
     numbers = _numbers(value)
     if numbers is None or len(numbers) not in (1, 3):
+        flag = "std" if "std" in name else "mean"
         raise UsageError(
-            f"expected one number or three as the checkpoint's {name}, got {value!r}: give --{name} R G B in its place"
+            f"expected one number or three as the checkpoint's {printable(place + name)}, got {value!r}: "
+            f"give --{flag} R G B in its place"
         )
-    return numbers[0], numbers[len(numbers) // 2], numbers[-1]
+    return numbers
 
 
 def _whole_numbers(value: object) -> tuple[int, ...] | None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
+from export.pipeline.hyper_parameters import stated_order
 from export.pipeline.network_options import CHANNELS, NetworkOptions
+from export.pipeline.preprocessor_config import PreprocessorConfig
 
 ORDER_NAMES = (
     "network_channels",
@@ -32,15 +34,24 @@ class ChannelOrder:
 
     Attributes:
         order: ``rgb`` or ``bgr``.
-        hyper_parameter: the one of the checkpoint that says so; None where the option or the default does.
+        hyper_parameter: the one of the checkpoint that says so; None where anything else does.
+        source: what says so, as words behind "by"; None where the option or the default does.
     """
 
     order: str
     hyper_parameter: str | None = None
+    source: str | None = None
 
 
-def resolve_network_channels(options: NetworkOptions, checkpoint: Checkpoint) -> ChannelOrder:
+def resolve_network_channels(
+    options: NetworkOptions, checkpoint: Checkpoint, config: PreprocessorConfig | None = None
+) -> ChannelOrder:
     """Choose the network's order of channels.
+
+    Args:
+        options: flags.
+        checkpoint: its hyper-parameters come next.
+        config: an image processor's settings beside the checkpoint, which come last.
 
     Raises:
         UsageError: hyper-parameters of the checkpoint contradict each other, and no option decides.
@@ -56,4 +67,7 @@ def resolve_network_channels(options: NetworkOptions, checkpoint: Checkpoint) ->
         raise UsageError(
             f"expected one order of channels in the checkpoint's hyper-parameters, got {said}: give --network-channels"
         )
-    return next((ChannelOrder(order, name) for name, order in stated.items()), ChannelOrder("rgb"))
+    for name, order in stated.items():
+        return ChannelOrder(order, name, f"the checkpoint's {name}")
+    found = stated_order(known) or (None if config is None else config.order())
+    return ChannelOrder("rgb") if found is None else ChannelOrder(found.order, source=found.source)

@@ -10,46 +10,60 @@ from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
-from export.pipeline.hyper_parameters import known_input_size, known_triple
+from export.pipeline.found_normalisation import find_normalisation
+from export.pipeline.found_size import find_size
 from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.normalisation_scale import check_scale
 from export.pipeline.options import ExportOptions
+from export.pipeline.preprocessor_config import read_preprocessor_config
+from export.reporter import SILENT, Reporter
 
 
-def resolve_preprocessing(options: ExportOptions, checkpoint: Checkpoint, frames: FrameFiles) -> Preprocessing:
-    """Choose size, normalisation and crop of the network's input.
+def resolve_preprocessing(
+    options: ExportOptions, checkpoint: Checkpoint, frames: FrameFiles, reporter: Reporter = SILENT
+) -> Preprocessing:
+    """Choose size, normalisation and crop of the network's input, and report where each comes from.
+
+    Args:
+        options: flags.
+        checkpoint: network and hyper-parameters.
+        frames: of the camera's size.
+        reporter: told what was found beside the flags, and what contradicts it.
 
     Raises:
         UsageError: the normalisation is not known or in another unit, or crop, frame and input do not fit together.
+        ConversionError: the network keeps constants of normalisation, and raises an exception.
     """
-    known = checkpoint.hyper_parameters
-    mean, std = options.mean or known_triple(known, "mean"), options.std or known_triple(known, "std")
-    if mean is None or std is None:
-        raise UsageError(
-            "expected --mean and --std, the checkpoint does not say how its frames were normalised "
-            "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
-        )
     top, left, crop_height, crop_width = options.crop or (0, 0, *frames.shape[:2])
     if top + crop_height > frames.shape[0] or left + crop_width > frames.shape[1]:
         raise UsageError(
             f"expected --crop inside frames of {frames.shape[1]}x{frames.shape[0]}, got rows {top} to {top + crop_height}, "
             f"columns {left} to {left + crop_width}: move or shrink it"
         )
-    height, width = options.input_size or known_input_size(known) or (crop_height, crop_width)
-    if min(height, width) < 1:
-        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
-    if options.resize == "refuse" and (height, width) != (crop_height, crop_width):
+    config = read_preprocessor_config(checkpoint.path)
+    size = find_size(options.input_size, checkpoint.hyper_parameters, config, (crop_height, crop_width))
+    if min(size.height, size.width) < 1:
         raise UsageError(
-            f"expected what the network sees of a frame to have its input size {width}x{height}, got "
+            f"expected --input-size of at least 1 x 1, got {size.height} x {size.width}: give rows and columns"
+        )
+    if options.resize == "refuse" and (size.height, size.width) != (crop_height, crop_width):
+        raise UsageError(
+            f"expected what the network sees of a frame to have its input size {size.width}x{size.height}, got "
             f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear"
         )
+    order = resolve_network_channels(options, checkpoint, config)
+    found = find_normalisation(options, checkpoint, config, (size.height, size.width), order.order)
     try:
-        order = resolve_network_channels(options, checkpoint).order
-        preprocessing = Preprocessing(height, width, mean, std, options.channels, options.crop, order)
+        preprocessing = Preprocessing(
+            size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order
+        )
     except ValueError as error:
         raise UsageError(f"{error}: check --mean, --std and --crop") from error
     if not options.force:
-        check_scale(mean, std)
+        check_scale(found.mean, found.std)
+    turned = [f"the network takes {order.order.upper()}, by {order.source}"] if order.source is not None else []
+    for line in (*size.said, *turned, *found.said):
+        reporter.stage(line)
     return preprocessing
 
 

@@ -15,7 +15,6 @@ from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.many_frames import many_frames_advice
-from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT16, FLOAT32
@@ -75,10 +74,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     if advice is not None:
         reporter.stage(advice)
     ood = FrameFiles(chosen.ood_frames, options.channels, frames.rules) if chosen.ood_frames else None
-    preprocessing = resolve_preprocessing(options, checkpoint, frames)
-    found = resolve_network_channels(options, checkpoint)
-    if found.hyper_parameter is not None:
-        reporter.stage(f"the network takes {found.order.upper()}, by the checkpoint's {found.hyper_parameter}")
+    preprocessing = resolve_preprocessing(options, checkpoint, frames, reporter)
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
     split, still = see_frames(frames, split, reporter)
     if ood is not None:

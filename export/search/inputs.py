@@ -111,7 +111,7 @@ def read_inputs(options: SearchOptions, reporter: Reporter = SILENT) -> SearchIn
     drives = drive_names(files.paths, options.group_by)
     if len(files) < _FEWEST_FRAMES:
         raise CalibrationError(f"expected at least {_FEWEST_FRAMES} frames, got {len(files)}: search with more frames")
-    preprocessing = resolve_preprocessing(plain, checkpoint, files)
+    preprocessing = resolve_preprocessing(plain, checkpoint, files, reporter)
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = resolve_taps(checkpoint.network, options.taps)
     network = SearchNetwork(plain, checkpoint, preprocessing, example, files)

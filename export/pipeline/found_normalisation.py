@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find mean and deviation of a network's input: by the flags, or by the first source beside them that states them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from export.checkpoint.load import Checkpoint
+from export.errors import UsageError
+from export.pipeline.hyper_parameters import stated_normalisations
+from export.pipeline.inner_normalisation import InnerNormalisation, inner_normalisation
+from export.pipeline.network_options import NetworkOptions
+from export.pipeline.network_settings import imagenet_library, timm_normalisations, torchvision_normalisations
+from export.pipeline.preprocessor_config import PreprocessorConfig
+from export.pipeline.stated_preprocessing import StatedNormalisation, spread, words
+
+_CHANNELS = 3
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class FoundNormalisation:
+    """Mean and deviation of a network's input.
+
+    Attributes:
+        mean: of each channel, of pixels in [0, 1].
+        std: likewise.
+        said: where they come from, and what speaks against them; one line each.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    said: tuple[str, ...]
+
+
+def find_normalisation(
+    options: NetworkOptions,
+    checkpoint: Checkpoint,
+    config: PreprocessorConfig | None,
+    size: tuple[int, int],
+    order: str,
+) -> FoundNormalisation:
+    """Choose mean and deviation.
+
+    The flags come first. A network that normalises its input itself gets it as it is. Then come the hyper-parameters, an
+    image processor's settings, the constants that the network keeps and does not read, and those that timm and torchvision
+    keep for their weights.
+
+    Args:
+        options: flags.
+        checkpoint: network and hyper-parameters.
+        config: an image processor's settings beside the checkpoint.
+        size: rows and columns of the network's input.
+        order: of its channels.
+
+    Raises:
+        UsageError: no source states both, or one states them in a form that is not understood.
+        ConversionError: the network keeps such constants, and raises an exception.
+    """
+    inner = inner_normalisation(checkpoint.network, (_CHANNELS, *size))
+    mean, std = options.mean, options.std
+    if mean is not None and std is not None:
+        twice = inner is not None and inner.use == "input" and any(mean)
+        return FoundNormalisation(mean, std, (_twice(inner),) if twice and inner else ())
+    sources = list(_sources(checkpoint, config, inner))
+    if mean is not None or std is not None:
+        mean, said = _completed("mean", mean, sources)
+        std, more = _completed("std", std, sources)
+        if mean is not None and std is not None:
+            return FoundNormalisation(mean, std, said + more)
+    complete = [source for source in sources if source.complete]
+    if mean is not None or std is not None or not complete:
+        raise UsageError(_missing(checkpoint, inner, order))
+    chosen, *others = complete
+    assert chosen.mean is not None
+    assert chosen.std is not None
+    mean, std = spread(chosen.mean, _CHANNELS), spread(chosen.std, _CHANNELS)
+    said = (f"mean {words(mean)} and standard deviation {words(std)} by {chosen.source}",)
+    if inner is not None and inner.use == "input":
+        said += _of_inner(inner)
+        mean_by, std_by = inner.mean, inner.std
+    else:
+        mean_by, std_by = mean, std
+    said += tuple(
+        f"warning: {other.source} has mean {words(other.mean or ())} and standard deviation {words(other.std or ())}, which "
+        f"is not taken: --mean and --std decide"
+        for other in others
+        if other.differs(spread(mean_by, _CHANNELS), spread(std_by, _CHANNELS))
+    )
+    return FoundNormalisation(mean, std, said)
+
+
+def _sources(
+    checkpoint: Checkpoint, config: PreprocessorConfig | None, inner: InnerNormalisation | None
+) -> Iterator[StatedNormalisation]:
+    if inner is not None and inner.use == "input":
+        yield StatedNormalisation(
+            f"the network, which normalises its input itself ({inner.place})", (0.0,), (1 / inner.white,)
+        )
+    yield from stated_normalisations(checkpoint.hyper_parameters)
+    if config is not None and (stated := config.normalisation()) is not None:
+        yield stated
+    if inner is not None and inner.use == "none":
+        white = inner.white
+        yield StatedNormalisation(
+            f"{inner.place}, which the network keeps and does not read",
+            tuple(value / white for value in inner.mean),
+            tuple(value / white for value in inner.std),
+        )
+    yield from timm_normalisations(checkpoint.network)
+    yield from torchvision_normalisations(checkpoint.hyper_parameters)
+
+
+def _completed(
+    name: str, given: tuple[float, ...] | None, sources: list[StatedNormalisation]
+) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
+    """A constant by its flag, else by the first source that states it, with the line that says so."""
+    if given is not None:
+        return given, ()
+    for source in sources:
+        if (value := source.mean if name == "mean" else source.std) is not None:
+            value = spread(value, _CHANNELS)
+            return value, (f"--{name} {words(value)} by {source.source}",)
+    return None, ()
+
+
+def _twice(inner: InnerNormalisation) -> str:
+    neutral = f"--mean 0 0 0 --std {words([1 / inner.white] * _CHANNELS)}"
+    return f"warning: the network normalises its input itself ({inner.place}), which makes it twice: {neutral} makes it once"
+
+
+def _of_inner(inner: InnerNormalisation) -> tuple[str, ...]:
+    taken = "0 to 1" if inner.white == 1 else "0 to 255"
+    other = 255 if inner.white == 1 else 1
+    return (
+        f"pixels reach the network as {taken}; if its training handed over 0 to {other}: "
+        f"--mean 0 0 0 --std {words([1 / other] * _CHANNELS)}",
+    )
+
+
+def _missing(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: str) -> str:
+    text = (
+        "expected --mean and --std, the checkpoint does not say how its frames were normalised "
+        "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
+    )
+    if inner is not None and inner.use == "other":
+        text = (
+            "expected --mean and --std, the network keeps constants of normalisation and does more with them than to "
+            f"normalise its input ({inner.place}): give what its training did before it"
+        )
+    library = imagenet_library(checkpoint.network)
+    if library is not None:
+        mean, std = (values[::-1] if order == "bgr" else values for values in _IMAGENET)
+        text += (
+            f"; published weights of {library}, of which this network has parts, are mostly of frames normalised as "
+            f"ImageNet's: if these are, give --mean {words(mean)} --std {words(std)}"
+        )
+    return text

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the size of a network's input: by the flag, or by the first source beside it that states one, else the frame's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from export.pipeline.hyper_parameters import stated_sizes, training_crop
+from export.pipeline.preprocessor_config import PreprocessorConfig
+
+
+@dataclass(frozen=True)
+class FoundSize:
+    """Size of a network's input.
+
+    Attributes:
+        height: rows.
+        width: columns.
+        said: where it comes from, and what speaks against it; one line each.
+    """
+
+    height: int
+    width: int
+    said: tuple[str, ...]
+
+
+def find_size(
+    given: tuple[int, int] | None,
+    hyper_parameters: Mapping[str, object],
+    config: PreprocessorConfig | None,
+    seen: tuple[int, int],
+) -> FoundSize:
+    """Choose rows and columns of a network's input.
+
+    Args:
+        given: by the flag.
+        hyper_parameters: of the checkpoint.
+        config: an image processor's settings beside it.
+        seen: rows and columns of what the network sees of a frame.
+
+    Raises:
+        UsageError: the first source that has a size states it in a form that is not understood.
+    """
+    if given is not None:
+        return FoundSize(*given, said=())
+    sizes = list(stated_sizes(hyper_parameters))
+    warnings: list[str] = []
+    if config is not None:
+        if (stated := config.size(*seen)) is not None:
+            sizes.append(stated)
+        warnings = [f"warning: {text}" for text in config.warnings()]
+    if not sizes:
+        crop = training_crop(hyper_parameters)
+        if crop is not None:
+            warnings.append(
+                f"the checkpoint's {crop} is not taken as the input's size: random crops of a training are not a resize "
+                "(--input-size if it was one)"
+            )
+        return FoundSize(*seen, said=tuple(warnings))
+    chosen, *others = sizes
+    return FoundSize(
+        chosen.height,
+        chosen.width,
+        said=(
+            f"input of {chosen.width}x{chosen.height} by {chosen.source}",
+            *(
+                f"warning: {other.source} says {other.width}x{other.height}, which is not taken: --input-size decides"
+                for other in others
+                if (other.height, other.width) != (chosen.height, chosen.width)
+            ),
+            *warnings,
+        ),
+    )
