@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find mean and deviation of a network's input: by the flags, or by the first source beside them that states them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
+from export.findings import PLACEHOLDER, Finding, Origin
 from export.pipeline.hyper_parameters import stated_normalisations
 from export.pipeline.inner_normalisation import InnerNormalisation, inner_normalisation
 from export.pipeline.network_options import NetworkOptions
@@ -24,12 +26,14 @@ class FoundNormalisation:
     Attributes:
         mean: of each channel, of pixels in [0, 1].
         std: likewise.
-        said: where they come from, and what speaks against them; one line each.
+        finding: where they come from.
+        warnings: what speaks against them, one line each.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    said: tuple[str, ...]
+    finding: Finding
+    warnings: tuple[str, ...] = ()
 
 
 def find_normalisation(
@@ -57,36 +61,49 @@ def find_normalisation(
         ConversionError: the network keeps such constants, and raises an exception.
     """
     inner = inner_normalisation(checkpoint.network, (_CHANNELS, *size))
-    mean, std = options.mean, options.std
+    mean: tuple[float, ...] | None = options.mean
+    std: tuple[float, ...] | None = options.std
     if mean is not None and std is not None:
         twice = inner is not None and inner.use == "input" and any(mean)
-        return FoundNormalisation(mean, std, (_twice(inner),) if twice and inner else ())
+        return FoundNormalisation(mean, std, _finding(mean, std, "given"), (_twice(inner),) if twice and inner else ())
     sources = list(_sources(checkpoint, config, inner))
-    if mean is not None or std is not None:
-        mean, said = _completed("mean", mean, sources)
-        std, more = _completed("std", std, sources)
+    if mean is None and std is None:
+        return _first_complete(sources, inner) or _refuse(checkpoint, inner, order)
+    name = "mean" if std is None else "std"
+    for source in sources:
+        mean, std = mean or source.mean, std or source.std
         if mean is not None and std is not None:
-            return FoundNormalisation(mean, std, said + more)
+            mean, std = spread(mean, _CHANNELS), spread(std, _CHANNELS)
+            other = "standard deviation" if name == "mean" else "mean"
+            return FoundNormalisation(mean, std, _finding(mean, std, "found", f"{other} by {source.source}"))
+    return _refuse(checkpoint, inner, order)
+
+
+def _first_complete(sources: list[StatedNormalisation], inner: InnerNormalisation | None) -> FoundNormalisation | None:
     complete = [source for source in sources if source.complete]
-    if mean is not None or std is not None or not complete:
-        raise UsageError(_missing(checkpoint, inner, order))
+    if not complete:
+        return None
     chosen, *others = complete
     assert chosen.mean is not None
     assert chosen.std is not None
     mean, std = spread(chosen.mean, _CHANNELS), spread(chosen.std, _CHANNELS)
-    said = (f"mean {words(mean)} and standard deviation {words(std)} by {chosen.source}",)
+    warnings: tuple[str, ...] = ()
+    applied = mean, std
     if inner is not None and inner.use == "input":
-        said += _of_inner(inner)
-        mean_by, std_by = inner.mean, inner.std
-    else:
-        mean_by, std_by = mean, std
-    said += tuple(
+        warnings, applied = (_of_inner(inner),), (inner.mean, inner.std)
+    warnings += tuple(
         f"warning: {other.source} has mean {words(other.mean or ())} and standard deviation {words(other.std or ())}, which "
-        f"is not taken: --mean and --std decide"
+        "is not taken: --mean and --std decide"
         for other in others
-        if other.differs(spread(mean_by, _CHANNELS), spread(std_by, _CHANNELS))
+        if other.differs(*(spread(values, _CHANNELS) for values in applied))
     )
-    return FoundNormalisation(mean, std, said)
+    origin: Origin = "found" if chosen.certain else "guessed"
+    return FoundNormalisation(mean, std, _finding(mean, std, origin, f"by {chosen.source}"), warnings)
+
+
+def _finding(mean: Sequence[float], std: Sequence[float], origin: Origin, reason: str = "") -> Finding:
+    flags = ("--mean", *words(mean).split(), "--std", *words(std).split())
+    return Finding("mean and deviation", f"{words(mean)}, {words(std)}", origin, reason, flags)
 
 
 def _sources(
@@ -110,34 +127,21 @@ def _sources(
     yield from torchvision_normalisations(checkpoint.hyper_parameters)
 
 
-def _completed(
-    name: str, given: tuple[float, ...] | None, sources: list[StatedNormalisation]
-) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
-    """A constant by its flag, else by the first source that states it, with the line that says so."""
-    if given is not None:
-        return given, ()
-    for source in sources:
-        if (value := source.mean if name == "mean" else source.std) is not None:
-            value = spread(value, _CHANNELS)
-            return value, (f"--{name} {words(value)} by {source.source}",)
-    return None, ()
-
-
 def _twice(inner: InnerNormalisation) -> str:
     neutral = f"--mean 0 0 0 --std {words([1 / inner.white] * _CHANNELS)}"
     return f"warning: the network normalises its input itself ({inner.place}), which makes it twice: {neutral} makes it once"
 
 
-def _of_inner(inner: InnerNormalisation) -> tuple[str, ...]:
+def _of_inner(inner: InnerNormalisation) -> str:
     taken = "0 to 1" if inner.white == 1 else "0 to 255"
     other = 255 if inner.white == 1 else 1
     return (
         f"pixels reach the network as {taken}; if its training handed over 0 to {other}: "
-        f"--mean 0 0 0 --std {words([1 / other] * _CHANNELS)}",
+        f"--mean 0 0 0 --std {words([1 / other] * _CHANNELS)}"
     )
 
 
-def _missing(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: str) -> str:
+def _refuse(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: str) -> NoReturn:
     text = (
         "expected --mean and --std, the checkpoint does not say how its frames were normalised "
         "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
@@ -147,11 +151,13 @@ def _missing(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: st
             "expected --mean and --std, the network keeps constants of normalisation and does more with them than to "
             f"normalise its input ({inner.place}): give what its training did before it"
         )
+    flags = ["--mean", *[PLACEHOLDER] * _CHANNELS, "--std", *[PLACEHOLDER] * _CHANNELS]
     library = imagenet_library(checkpoint.network)
     if library is not None:
         mean, std = (values[::-1] if order == "bgr" else values for values in _IMAGENET)
+        flags = ["--mean", *words(mean).split(), "--std", *words(std).split()]
         text += (
             f"; published weights of {library}, of which this network has parts, are mostly of frames normalised as "
-            f"ImageNet's: if these are, give --mean {words(mean)} --std {words(std)}"
+            f"ImageNet's: if these are, give {' '.join(flags)}"
         )
-    return text
+    raise UsageError(text, words=flags)

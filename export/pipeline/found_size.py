@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from export.findings import Finding, Origin
 from export.pipeline.hyper_parameters import stated_sizes, training_crop
 from export.pipeline.preprocessor_config import PreprocessorConfig
 
@@ -15,12 +16,14 @@ class FoundSize:
     Attributes:
         height: rows.
         width: columns.
-        said: where it comes from, and what speaks against it; one line each.
+        finding: where it comes from.
+        warnings: what speaks against it, one line each.
     """
 
     height: int
     width: int
-    said: tuple[str, ...]
+    finding: Finding
+    warnings: tuple[str, ...] = ()
 
 
 def find_size(
@@ -41,7 +44,7 @@ def find_size(
         UsageError: the first source that has a size states it in a form that is not understood.
     """
     if given is not None:
-        return FoundSize(*given, said=())
+        return FoundSize(*given, _finding(*given, "given"))
     sizes = list(stated_sizes(hyper_parameters))
     warnings: list[str] = []
     if config is not None:
@@ -55,13 +58,13 @@ def find_size(
                 f"the checkpoint's {crop} is not taken as the input's size: random crops of a training are not a resize "
                 "(--input-size if it was one)"
             )
-        return FoundSize(*seen, said=tuple(warnings))
+        return FoundSize(*seen, _finding(*seen, "guessed", "what the network sees of a frame"), tuple(warnings))
     chosen, *others = sizes
     return FoundSize(
         chosen.height,
         chosen.width,
-        said=(
-            f"input of {chosen.width}x{chosen.height} by {chosen.source}",
+        _finding(chosen.height, chosen.width, "found", f"by {chosen.source}"),
+        (
             *(
                 f"warning: {other.source} says {other.width}x{other.height}, which is not taken: --input-size decides"
                 for other in others
@@ -70,3 +73,7 @@ def find_size(
             *warnings,
         ),
     )
+
+
+def _finding(height: int, width: int, origin: Origin, reason: str = "") -> Finding:
+    return Finding("input size", f"{width}x{height}", origin, reason, ("--input-size", str(height), str(width)))

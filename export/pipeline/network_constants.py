@@ -61,8 +61,10 @@ def resolve_preprocessing(
         raise UsageError(f"{error}: check --mean, --std and --crop") from error
     if not options.force:
         check_scale(found.mean, found.std)
-    turned = [f"the network takes {order.order.upper()}, by {order.source}"] if order.source is not None else []
-    for line in (*size.said, *turned, *found.said):
+    reporter.found(size.finding, found.finding)
+    if order.source is not None:
+        reporter.stage(f"the network takes {order.order.upper()}, by {order.source}")
+    for line in (*size.warnings, *found.warnings):
         reporter.stage(line)
     return preprocessing
 

@@ -32,7 +32,7 @@ def timm_normalisations(network: nn.Module) -> Iterator[StatedNormalisation]:
             constants = {key: settings.get(key) for key in ("mean", "std")}
             for stated in stated_normalisations(constants):
                 place = f"{printable(name)}.{attribute}" if name else attribute
-                yield StatedNormalisation(f"timm's {place}", stated.mean, stated.std)
+                yield StatedNormalisation(f"timm's {place}", stated.mean, stated.std, certain=False)
             break
 
 
@@ -57,7 +57,7 @@ def torchvision_normalisations(hyper_parameters: Mapping[str, object]) -> Iterat
         constants = {key: getattr(prepared, key, None) for key in ("mean", "std")}
         for stated in stated_normalisations(constants):
             source = f"the transforms of torchvision's {printable(str(weights))}"
-            yield StatedNormalisation(source, stated.mean, stated.std)
+            yield StatedNormalisation(source, stated.mean, stated.std, certain=False)
 
 
 def _member(library: ModuleType, name: str) -> object:

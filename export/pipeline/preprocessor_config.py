@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from export.errors import UsageError, first_line
 from export.pipeline.hyper_parameters import stated_normalisations
@@ -84,9 +85,10 @@ class PreprocessorConfig:
 
     def _resized(self, size: object, height: int, width: int) -> tuple[int, int]:
         if isinstance(size, Mapping):
+            rows, columns = size.get("height"), size.get("width")
+            if _is_count(rows) and _is_count(columns):
+                return rows, columns
             shorter, longest = size.get("shortest_edge"), size.get("longest_edge")
-            if _is_count(size.get("height")) and _is_count(size.get("width")):
-                return size["height"], size["width"]
             if _is_count(shorter):
                 return _by_shorter_edge(height, width, shorter, longest if _is_count(longest) else None)
         kind = str(self.settings.get("image_processor_type") or self.settings.get("feature_extractor_type"))
@@ -130,7 +132,7 @@ def read_preprocessor_config(checkpoint: Path) -> PreprocessorConfig | None:
     return None
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 

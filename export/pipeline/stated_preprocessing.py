@@ -16,11 +16,13 @@ class StatedNormalisation:
         source: where they stand, as words behind "by".
         mean: of pixels in [0, 1], one number for each channel or one for all; None where it is not stated.
         std: likewise.
+        certain: False where the source states them of weights that need not be these.
     """
 
     source: str
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
+    certain: bool = True
 
     @property
     def complete(self) -> bool:

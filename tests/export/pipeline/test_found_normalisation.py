@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from export.checkpoint.load import Checkpoint
 from export.cli.export import main
 from export.errors import UsageError
+from export.findings import Finding
 from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.options import ExportOptions
+from export.reporter import SilentReporter
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.networks import NoDropout, settled
 
@@ -33,17 +35,18 @@ SOURCES = ("hyper-parameters", "file", "kept", "timm", "torchvision")
 """In the order in which they are asked."""
 
 
-class Lines:
+class Lines(SilentReporter):
     """A reporter that keeps what it is told."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.findings: dict[str, Finding] = {}
 
     def stage(self, text: str) -> None:
         self.lines.append(text)
 
-    def progress(self, items: Any, what: str, total: int) -> Any:  # noqa: ARG002  as the protocol
-        return items
+    def found(self, *findings: Finding) -> None:
+        self.findings |= {finding.subject: finding for finding in findings}
 
 
 class Backbone(nn.Conv2d):
@@ -56,6 +59,9 @@ class Backbone(nn.Conv2d):
 
 class Keeper(nn.Module):
     """Keeps constants; divides by them in forward where ``reads`` says so."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, mean: float | None = None, timm: float | None = None, reads: bool = False) -> None:
         super().__init__()
@@ -76,6 +82,12 @@ class WeightsEnum(Enum):
     @property
     def transforms(self) -> Callable[[], SimpleNamespace]:
         return lambda: SimpleNamespace(mean=[self.value] * 3, std=[0.2] * 3, resize_size=[520])
+
+
+def weights_of(**members: float) -> Any:
+    """An enumeration of weights; each member is the mean of its frames."""
+    make: Any = WeightsEnum
+    return make("Net_Weights", members)
 
 
 def resolve(checkpoint: Checkpoint, reporter: Lines | None = None, frames: Any = FRAMES, **given: Any) -> Preprocessing:
@@ -101,7 +113,7 @@ def test_resolve_preprocessing_takes_the_first_source_and_names_what_contradicts
     if (value := values.get("hyper-parameters")) is not None:
         known |= {"data": {"normalize": {"mean": value, "std": 0.2}}}
     if (value := values.get("torchvision")) is not None:
-        known |= {"weights": WeightsEnum("Net_Weights", {"V1": value})["V1"]}  # type: ignore[call-overload]
+        known |= {"weights": weights_of(V1=value)["V1"]}
     if (value := values.get("file")) is not None:
         settings_ = {"image_mean": [value] * 3, "image_std": [0.2] * 3, "rescale_factor": 1 / 255}
         (folder / "preprocessor_config.json").write_text(json.dumps(settings_))
@@ -119,8 +131,11 @@ def test_resolve_preprocessing_takes_the_first_source_and_names_what_contradicts
         "torchvision": "the transforms of torchvision's Net_Weights.V1",
     }
     number = f"{values[first]:g}"
-    expected = [f"mean {number} {number} {number} and standard deviation 0.2 0.2 0.2 by {words[first]}"]
-    expected += [f"warning: {words[name]}" for name in others if values[name] != values[first]]
+    finding = reporter.findings["mean and deviation"]
+    assert finding.value == f"{number} {number} {number}, 0.2 0.2 0.2"
+    assert (finding.reason, finding.origin) == (f"by {words[first]}", "found" if first in SOURCES[:3] else "guessed")
+    assert pasted(" ".join(finding.words)) == {"mean": (values[first],) * 3, "std": (0.2,) * 3}
+    expected = [f"warning: {words[name]}" for name in others if values[name] != values[first]]
     assert [line.partition(" has mean")[0] for line in reporter.lines] == expected
     given_flags = resolve(Checkpoint(network.eval(), known, folder / "x.ckpt"), mean=(0.1,) * 3, std=(1.0,) * 3)
     assert (given_flags.mean, given_flags.std) == ((0.1,) * 3, (1.0,) * 3)
@@ -133,7 +148,7 @@ def test_resolve_preprocessing_of_torchvisions_weights_by_name_finds_them(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = ModuleType("torchvision.models")
-    weights = WeightsEnum("Net_Weights", {"V1": 0.4, "DEFAULT": 0.4})  # type: ignore[call-overload]
+    weights = weights_of(V1=0.4, DEFAULT=0.4)
     if form == "a name":
         library.Net_Weights = weights  # type: ignore[attr-defined]
     else:
@@ -155,12 +170,14 @@ def test_resolve_preprocessing_that_finds_nothing_suggests_what_the_library_uses
     with pytest.raises(UsageError, match=f"published weights of {package}") as caught:
         resolve(checkpoint, network_channels=order)
     given_flags = pasted(str(caught.value))
+    assert given_flags == pasted(" ".join(caught.value.words))
     turned = -1 if order == "bgr" else 1
     assert given_flags == {"mean": IMAGENET[0][::turned], "std": IMAGENET[1][::turned]}
     assert resolve(checkpoint, network_channels=order, **given_flags).mean == given_flags["mean"]
     with pytest.raises(UsageError) as plain:
         resolve(Checkpoint(nn.Identity(), {}, Path("x.ckpt")))
     assert "published weights" not in str(plain.value)
+    assert plain.value.words == ("--mean", *["VALUE"] * 3, "--std", *["VALUE"] * 3)
 
 
 def test_resolve_preprocessing_of_a_network_that_normalises_itself_leaves_its_input_alone() -> None:
@@ -168,9 +185,13 @@ def test_resolve_preprocessing_of_a_network_that_normalises_itself_leaves_its_in
     reporter = Lines()
     found = resolve(checkpoint, reporter)
     assert (found.mean, found.std) == ((0.0,) * 3, (1.0,) * 3)
-    assert "by the network, which normalises its input itself (mean and std)" in reporter.lines[0]
+    finding = reporter.findings["mean and deviation"]
+    assert (finding.reason, finding.origin) == (
+        "by the network, which normalises its input itself (mean and std)",
+        "found",
+    )
     assert not [line for line in reporter.lines if line.startswith("warning")]
-    levels = resolve(checkpoint, **pasted(reporter.lines[1]))  # for a training that handed over 0 to 255
+    levels = resolve(checkpoint, **pasted(reporter.lines[0]))  # for a training that handed over 0 to 255
     assert levels(torch.full((1, 80, 160, 3), 51, dtype=torch.uint8)).unique() == pytest.approx([51.0], rel=1e-5)
 
 
@@ -198,13 +219,15 @@ def test_resolve_preprocessing_of_a_file_beside_the_checkpoint_takes_size_and_or
     reporter = Lines()
     found = resolve(Checkpoint(nn.Identity(), {}, tmp_path / "x.ckpt"), reporter)
     assert (found.height, found.width, found.network_channels) == (40, 80, "bgr")
-    assert reporter.lines[:2] == [
-        "input of 80x40 by preprocessor_config.json beside the checkpoint",
-        "the network takes BGR, by preprocessor_config.json beside the checkpoint",
-    ]
+    by_file = "by preprocessor_config.json beside the checkpoint"
+    assert reporter.findings["input size"] == Finding(
+        "input size", "80x40", "found", by_file, ("--input-size", "40", "80")
+    )
+    assert reporter.lines == [f"the network takes BGR, {by_file}"]
     first = Lines()
     known = {"data": {"img_size": [20, 40]}, "mean": 0.5, "std": 0.5}
     assert resolve(Checkpoint(nn.Identity(), known, tmp_path / "x.ckpt"), first).height == 20
+    assert first.findings["input size"].reason == "by the checkpoint's data.img_size"
     assert first.lines[1].startswith("warning: preprocessor_config.json beside the checkpoint says 80x40")
 
 
@@ -225,6 +248,9 @@ def test_resolve_preprocessing_of_a_trainings_crop_takes_the_frame_and_says_so()
 
 class NormInside(NoDropout):
     """Normalises its input itself, as modules around segmentation-models-pytorch do."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
