@@ -44,8 +44,8 @@ class PreprocessorConfig:
             UsageError: a constant is no number and no three of them.
         """
         settings = dict(self.settings)
-        no_mean = settings.get("image_mean") is None and "do_flip_channel_order" in settings  # MobileViT has none
-        if settings.get("do_normalize") is False or no_mean:
+        # MobileViT's, which alone turns channels, does not normalise, though the library writes constants for it
+        if settings.get("do_normalize", "do_flip_channel_order" not in settings) is False:
             settings |= {"image_mean": 0.0, "image_std": 1.0}
         found = next(stated_normalisations({name: settings.get(name) for name in _NORMALISATION}), None)
         return None if found is None or not found.complete else StatedNormalisation(self.source, found.mean, found.std)

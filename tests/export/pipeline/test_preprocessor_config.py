@@ -57,8 +57,9 @@ def test_read_preprocessor_config_of_segformer_has_its_constants(tmp_path: Path,
     assert (found.order(), list(found.warnings())) == (None, [])
 
 
-def test_preprocessor_config_of_mobile_vit_is_bgr_without_normalisation() -> None:
-    found = config(**MOBILE_VIT)
+@pytest.mark.parametrize("constants", [{}, {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}])
+def test_preprocessor_config_of_mobile_vit_is_bgr_without_normalisation(constants: dict[str, Any]) -> None:
+    found = config(**MOBILE_VIT, **constants)
     assert found.normalisation() == StatedNormalisation(SOURCE, (0.0,), (1.0,))
     order = found.order()
     assert order is not None
