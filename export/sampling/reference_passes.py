@@ -1,21 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Latent samples by S forward passes of the unchanged network, with hooks: the reference that graphs are compared with.
 
-It is the guide's procedure with given masks, and shares no code with the graphs.
+It is the guide's procedure with given masks, and shares no code with the graphs. A pass ends where the last tap is read: what
+lies behind it has no part in the samples. The first and the last sample of a frame are passes from the network's input on;
+the others take what lies upstream of the first mask from the first pass (:mod:`export.sampling.repeated_calls`). It is still
+computed by the network's own layers in eager mode, so that a fault of capture, split or conversion shows as before. That it
+is the same in every pass is what the graphs rest on: the last sample, which does not rest on it, would differ from theirs.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 
 import torch
 from torch import Tensor, nn
 
+from export.sampling.repeated_calls import RepeatedCalls
 from export.sampling.sampler import Sampler
 from export.sampling.site import Site
 from export.sampling.taps import check_evaluation_mode
 
 Masks = dict[Site, list[Tensor]]
 """For each site the keep masks of one sample, frame by frame."""
+
+
+class _TapsRead(BaseException):
+    """Ends a pass whose taps are all read; no handler of the network's own may take it for a fault."""
 
 
 def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequence[Tensor] = ()) -> Tensor:
@@ -39,9 +49,15 @@ def sample_passes(network: nn.Module, x: Tensor, sampler: Sampler, noise: Sequen
             f"expected noise for {len(sampler.sites)} sites in mode {sampler.mode!r}, got {len(noise)}: "
             "give one tensor for each site"
         )
-    masks = [_masks(sampler, s, x.shape[0], noise) for s in range(sampler.samples)]
-    with torch.no_grad():
-        return torch.stack([_one_pass(network, x, sampler, masks[s]) for s in range(sampler.samples)], dim=1)
+    upstream, last = RepeatedCalls(network), sampler.samples - 1
+    samples: list[Tensor] = []
+    with torch.inference_mode(False), torch.no_grad():
+        x = x.clone() if x.is_inference() else x
+        for s in range(sampler.samples):
+            masks = _masks(sampler, s, x.shape[0], noise)
+            with upstream.keep() if s == 0 else nullcontext() if s == last else upstream.give():
+                samples.append(_one_pass(network, x, sampler, masks, upstream.stop))
+        return torch.stack(samples, dim=1)
 
 
 def _masks(sampler: Sampler, s: int, frames: int, noise: Sequence[Tensor]) -> Masks:
@@ -54,7 +70,9 @@ def _masks(sampler: Sampler, s: int, frames: int, noise: Sequence[Tensor]) -> Ma
     }
 
 
-def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> Tensor:
+def _one_pass(
+    network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks, at_first_mask: Callable[[], None]
+) -> Tensor:
     """``(B, C)``: the taps, concatenated, of one pass with one mask at each site."""
     inline = {(site.layer, site.call): site for site in masks if not site.added}
     added = {site.layer: site for site in masks if site.added}
@@ -64,7 +82,10 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> 
     def drop(layer: str, output: Tensor) -> Tensor:
         site = inline.get((layer, calls[layer]))
         calls[layer] += 1
-        return output if site is None else _drop(output, site, masks[site])
+        if site is None:
+            return output
+        at_first_mask()
+        return _drop(output, site, masks[site])
 
     def record(layer: str, output: Tensor) -> None:
         if layer in added:
@@ -72,6 +93,8 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> 
         # Averaged at once, and copied where there is nothing to average: a layer behind the tap may work in place.
         over = {4: (2, 3), 3: (1,)}.get(output.dim())
         read[layer] = output.clone() if over is None else output.mean(dim=over)
+        if len(read) == len(sampler.taps):
+            raise _TapsRead
 
     hooks: list[tuple[str, Callable[[str, Tensor], Tensor | None]]] = []
     hooks += [(layer, drop) for layer in dict.fromkeys(layer for layer, _ in inline)]
@@ -83,7 +106,8 @@ def _one_pass(network: nn.Module, x: Tensor, sampler: Sampler, masks: Masks) -> 
         for layer, hook in hooks
     ]
     try:
-        network(x)
+        with suppress(_TapsRead):
+            network(x)
     finally:
         for handle in handles:
             handle.remove()
