@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from export.bundle.input_reference import FramePreparation
 from export.bundle.logits_reference import LogitsReference
+from export.bundle.output_reference import reference_output
 from export.bundle.picture_reference import picture_difference, reference_picture
 from export.errors import ParityError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
@@ -80,7 +81,7 @@ class FeatureReference:
         try:
             with torch.inference_mode():
                 pixels = self.preprocess.pixels(torch.from_numpy(frame))
-                output = self.network(self.preprocess.prepare(pixels))
+                output = reference_output(self.network, self.preprocess.prepare(pixels))
         finally:
             for handle in handles:
                 handle.remove()

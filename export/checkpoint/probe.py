@@ -4,7 +4,12 @@
 import torch
 from torch import Tensor, nn
 
+from export.checkpoint.chosen_output import network_name
+from export.checkpoint.other_methods import name_others
 from export.errors import ConversionError, first_line, refuse_exit
+
+_OF_ANOTHER_INPUT = (TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
+"""What a ``forward`` raises that takes something else than a tensor of frames, or that is not there."""
 
 
 def run_once(network: nn.Module, example: Tensor) -> object:
@@ -18,14 +23,15 @@ def run_once(network: nn.Module, example: Tensor) -> object:
         ConversionError: the network raises an exception.
     """
     try:
-        with torch.inference_mode(), refuse_exit(ConversionError, type(network).__name__):
+        with torch.inference_mode(), refuse_exit(ConversionError, network_name(network)):
             return network(example)
     except ConversionError:
         raise
     except Exception as error:  # a user's network may raise anything
+        others = f", or {name_others(network)}" if isinstance(error, _OF_ANOTHER_INPUT) else ""
         raise ConversionError(
             f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}; "
-            "check --input-size, or wrap it in a module that takes a batch of RGB images"
+            f"check --input-size, or wrap it in a module that takes a batch of RGB images{others}"
         ) from error
 
 

@@ -42,7 +42,7 @@ def runnable_forms(
     if FUSED_FILE in graphs:
         forms.append(one_graph(session(FUSED_FILE)))
     if traced is not None:
-        segmented = sampled.logits_shape is not None
+        segmented = sampled.sampler.with_output
         outputs = ["score", *(["segmentation"] if segmented else []), *(["parts"] if sampled.choice.fused else [])]
         forms.append(traced_module(traced, outputs))
     return forms

@@ -4,7 +4,10 @@
 import datetime as dt
 from importlib.metadata import version
 
+from torch import nn
+
 from export.bundle.versions import versions
+from export.checkpoint.chosen_output import network_name, output_choice
 from export.detectors.entropy_constants import MIN_DIST
 from export.graphs.segmentation_kinds import bundle_kind
 from export.layers.dropblock import DropBlockRandomness
@@ -47,11 +50,11 @@ def new_manifest(
     options, sampler, calibration = inputs.options, sampled.sampler, verified.monitor.calibration
     return Manifest(
         schema=SCHEMA,
-        name=type(inputs.checkpoint.network).__name__,
+        name=network_name(inputs.checkpoint.network),
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         input=input_contract(inputs.preprocessing, inputs.frames),
         segmentation=SegmentationRecord(
-            bundle_kind(options.segmentation), *(sampled.logits_shape or (None, None, None))
+            bundle_kind(options.segmentation), *(inputs.logits_shape or (None, None, None))
         ),
         tap=TapRecord(layers=sampler.taps, channels=sampler.channels),
         masks=_masks(options, sampler),
@@ -66,11 +69,18 @@ def new_manifest(
         golden=GoldenRecord(golden.tolerance, golden.pixel_changes),
         evaluation={},
         versions={"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
-        config=options.asdict() | {"sites": [site.describe() for site in sampler.sites]},
+        config=options.asdict()
+        | _called(inputs.checkpoint.network, options)
+        | {"sites": [site.describe() for site in sampler.sites]},
         files={},
         pixels=options.reading.record(),
         precision=precision_record(options.precision.kind, verified.reduction),
     )
+
+
+def _called(network: nn.Module, options: ExportOptions) -> dict[str, object]:
+    """The options that take a network's output, as they were found where they were not given."""
+    return {"output": ".".join(output_choice(network).names) or options.output}
 
 
 def _masks(options: ExportOptions, sampler: Sampler) -> MasksRecord:

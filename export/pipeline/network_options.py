@@ -8,6 +8,7 @@ from pathlib import Path
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.frames.reading_options import ReadingOptions
 from export.graphs.output_forms import OutputForm
+from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.option_table import INPUT_AND_OUTPUT, Words, flag
 from export.pipeline.model_arguments import read_model_arguments, write_model_arguments
 
@@ -92,12 +93,44 @@ class NetworkOptions:
     std: tuple[float, float, float] | None = field(
         default=None, metadata=flag("standard deviation of the frames, likewise", NETWORK, metavar=("R", "G", "B"))
     )
+    segmentation: str = field(
+        default="classes",
+        metadata=flag(
+            "what the graph gives beside the score: the most likely class of each pixel, the same of a network with one "
+            "channel for two classes, the network's logits, or nothing",
+            NETWORK,
+            choices=SEGMENTATION_KINDS,
+        ),
+    )
+    method: str | None = field(
+        default=None,
+        metadata=flag(
+            "method or part of the network that is called in place of its forward, as predict or net.model",
+            NETWORK,
+            metavar="NAME",
+        ),
+    )
+    output: str | None = field(
+        default=None,
+        metadata=flag(
+            "the tensor that is its segmentation where the network returns several, by names or indices: logits, 1, out.0 "
+            "(default: out, logits, or the only (B, K, h, w) one)",
+            NETWORK,
+            metavar="NAME",
+        ),
+    )
     network_output: OutputForm | None = field(
         default=None,
         metadata=flag(
             "what the network returns for each class, of which logits are made (default: logits, refused where they look "
             "like probabilities)",
             NETWORK,
+        ),
+    )
+    only_tap: bool = field(
+        default=False,
+        metadata=flag(
+            "draw masks where the taps are read alone; dropouts upstream stay off, which makes a frame cheaper", _MASKS
         ),
     )
     neighbors: int = field(

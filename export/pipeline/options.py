@@ -5,11 +5,10 @@ from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 
 from export.calibration.options import CalibrationOptions
-from export.graphs.segmentation_kinds import SEGMENTATION_KINDS
 from export.layers.mask_mode import Mode
 from export.option_table import INPUT_AND_OUTPUT, flag
 from export.pipeline.capabilities import format_help, format_names
-from export.pipeline.network_options import NETWORK, NetworkOptions
+from export.pipeline.network_options import NetworkOptions
 from export.precision.options import PrecisionOptions
 
 _SAMPLING = "sampling"
@@ -46,24 +45,8 @@ class ExportOptions(NetworkOptions):
         default=False,
         metadata=flag("replace the bundle at --out once the new one is complete", INPUT_AND_OUTPUT),
     )
-    segmentation: str = field(
-        default="classes",
-        metadata=flag(
-            "what the graph gives beside the score: the most likely class of each pixel, the same of a network with one "
-            "channel for two classes, the network's logits, or nothing",
-            NETWORK,
-            choices=SEGMENTATION_KINDS,
-        ),
-    )
     tap: tuple[str, ...] = field(default=(), metadata=TAP)
     feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
-    only_tap: bool = field(
-        default=False,
-        metadata=flag(
-            "draw masks where the taps are read alone; dropouts upstream stay off, which makes a frame cheaper",
-            _SAMPLING,
-        ),
-    )
     mc_samples: int = field(default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S"))
     masks: Mode = field(
         default="fixed",

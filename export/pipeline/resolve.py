@@ -17,6 +17,7 @@ from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
+from export.pipeline.output_choice import choose_network_output
 from export.precision.options import FLOAT16, FLOAT32
 from export.reporter import Reporter
 
@@ -32,6 +33,7 @@ class ExportInputs:
         split: drive of each frame, and which frames set the thresholds and fit the detector.
         ood: out-of-distribution frames, where the detector learns from them.
         preprocessing: from a frame to the network's input.
+        logits_shape: ``(K, h, w)`` of the network's output; None where the bundle has no segmentation.
         drop_prob: DropBlock's p by flags; None where the network's own layers have theirs.
         block_size: DropBlock's b by flags, given together with ``drop_prob``.
         warnings: reasons not to rely on thresholds from these frames.
@@ -43,6 +45,7 @@ class ExportInputs:
     split: FrameSplit
     ood: FrameFiles | None
     preprocessing: Preprocessing
+    logits_shape: tuple[int, int, int] | None
     drop_prob: float | None
     block_size: int | None
     warnings: tuple[str, ...]
@@ -58,6 +61,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     Raises:
         UsageError: options that contradict each other, a destination, a frame or a constant that cannot be used.
         CheckpointError: a checkpoint that cannot be read or does not fit the network.
+        ConversionError: a network that cannot be run, or whose output is no segmentation.
         CalibrationError: frames that cannot be split, or too few for a rate.
     """
     check_destination(options.out, options.overwrite)
@@ -76,6 +80,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     ood = FrameFiles(chosen.ood_frames, options.channels, frames.rules) if chosen.ood_frames else None
     preprocessing = resolve_preprocessing(options, checkpoint, frames, reporter)
     drop_prob, block_size = resolve_drop_block(options, checkpoint)
+    checkpoint, logits_shape = choose_network_output(options, checkpoint, preprocessing, frames, reporter)
     split, still = see_frames(frames, split, reporter)
     if ood is not None:
         read_each_once(ood, reporter)
@@ -87,6 +92,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
         split=split,
         ood=ood,
         preprocessing=preprocessing,
+        logits_shape=logits_shape,
         drop_prob=drop_prob,
         block_size=block_size,
         warnings=tuple(warnings),

@@ -8,7 +8,6 @@ import torch
 
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
-from export.checkpoint.probe import check_logits, run_once
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
 from export.graphs.output_forms import OutputForm
@@ -26,7 +25,6 @@ class SampledNetwork:
 
     Attributes:
         sampler: the network, split at its first stochastic layer.
-        logits_shape: ``(K, h, w)`` of its output; None where the bundle has no segmentation.
         output: what the network returns.
         choice: what will be fitted to its features.
         warnings: of taps that cannot see a difference between frames.
@@ -35,7 +33,6 @@ class SampledNetwork:
     """
 
     sampler: Sampler
-    logits_shape: tuple[int, int, int] | None
     output: OutputForm
     choice: DetectorChoice
     warnings: tuple[str, ...]
@@ -48,15 +45,14 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
 
     Raises:
         TapError: a tap or a site that cannot be sampled.
-        ConversionError: a network that cannot be run or followed, or whose output is no segmentation, or not what is said.
+        ConversionError: a network that cannot be run or followed, or whose output is not what is said.
         UsageError: a detector that reads what the network does not give.
     """
     options, network = inputs.options, inputs.checkpoint.network
     example = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
     taps = resolve_taps(network, options.tap)
-    logits_shape = check_logits(run_once(network, example), options.segmentation)
     output: OutputForm = "logits"
-    if logits_shape is not None:
+    if inputs.logits_shape is not None:
         output = check_output_form(outputs_of(network, inputs.preprocessing, inputs.frames), options.network_output)
     sampler = build_sampler(
         network,
@@ -68,7 +64,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         mode=options.masks,
         drop_prob=inputs.drop_prob,
         block_size=inputs.block_size,
-        with_output=logits_shape is not None,
+        with_output=inputs.logits_shape is not None,
         force=options.force,
         only_tap=options.only_tap,
     )
@@ -79,7 +75,6 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
     available = evaluation_features(sampler.layers, segmented=sampler.with_output)
     return SampledNetwork(
         sampler=sampler,
-        logits_shape=logits_shape,
         output=output,
         choice=choose_parts(options.calibration, available, sampler.taps),
         warnings=tuple(blind_tap_warnings(network, some_inputs(inputs.preprocessing, inputs.frames), taps, others)),

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from onnx import ModelProto
@@ -10,6 +11,7 @@ from onnx import ModelProto
 from export.bundle.feature_parity import FeatureReference, check_feature_parity, measure_feature_parity
 from export.bundle.input_reference import InputReference
 from export.bundle.logits_reference import LogitsReference
+from export.bundle.output_reference import reference_output
 from export.bundle.parity import ReferenceMonitor, check_parity, measure_parity
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.features.key import LATENT_SAMPLES, FeatureKey
@@ -65,7 +67,7 @@ def verify_monitor(
     logits, kind = LogitsReference(sampled.output), bundle_kind(options.segmentation)
     reference = ReferenceMonitor(
         preprocess=preprocess,
-        segment=network,
+        segment=partial(reference_output, network),
         logits=logits,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
         features=FeatureReference(preprocess, network, _without_entropy(detector.keys), logits),
@@ -80,7 +82,7 @@ def verify_monitor(
     forms = [*runnable_forms(graphs, sampled, traced), evaluation]
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
     check_parity(parity, kind, monitor.calibration.tolerance)
-    every = evaluation_features(sampled.sampler.layers, segmented=sampled.logits_shape is not None)
+    every = evaluation_features(sampled.sampler.layers, segmented=inputs.logits_shape is not None)
     plain = FeatureReference(preprocess, network, _without_entropy(every), logits)
     shown = unseen[:FEATURE_FRAMES]
     check_feature_parity(measure_feature_parity(plain, evaluation, shown, sampled.site_noise))

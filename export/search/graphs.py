@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.output_form import check_output_form
-from export.checkpoint.probe import check_logits, run_once
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.graphs.evaluation_outputs import evaluation_features
@@ -83,13 +82,13 @@ class SearchNetwork:
 
     Args:
         options: constants of the masks, seed, k.
-        checkpoint: the network.
+        checkpoint: the network; it returns one tensor of logits.
         preprocessing: frames to its input.
         example: an input of the network.
         frames: in-distribution ones.
 
     Raises:
-        ConversionError: the network does not give logits of classes.
+        ConversionError: the network's output is not what it is said to be.
         UsageError: DropBlock's constants are missing or out of range.
     """
 
@@ -103,7 +102,6 @@ class SearchNetwork:
     ) -> None:
         self._options, self._checkpoint, self._preprocessing = options, checkpoint, preprocessing
         self._example, (self._height, self._width) = example, frames.shape[:2]
-        check_logits(run_once(checkpoint.network, example), "classes")
         self._output = check_output_form(outputs_of(checkpoint.network, preprocessing, frames), options.network_output)
         self._constants = resolve_drop_block(options, checkpoint)
 
@@ -123,6 +121,7 @@ class SearchNetwork:
             drop_prob=drop_prob,
             block_size=block_size,
             force=self._options.force,
+            only_tap=self._options.only_tap and not fresh,  # the guide's procedure samples everything
         )
 
     def search_graphs(

@@ -16,6 +16,7 @@ from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.frames.repeated import read_each_once
 from export.pipeline.network_constants import resolve_preprocessing
+from export.pipeline.output_choice import choose_network_output
 from export.pipeline.resolve import check_options
 from export.reporter import SILENT, Reporter
 from export.sampling.feature_layers import resolve_feature_layers
@@ -62,6 +63,11 @@ def check_search(options: SearchOptions) -> None:
     Raises:
         UsageError: a value is missing or out of range.
     """
+    if options.segmentation == "none":
+        raise UsageError(
+            "expected a --segmentation for a search, got none: its class maps tell which shifts hurt; give none to the "
+            "export alone"
+        )
     for name, values in (
         ("--samples", options.samples),
         ("--detectors", options.detectors),
@@ -114,6 +120,7 @@ def read_inputs(options: SearchOptions, reporter: Reporter = SILENT) -> SearchIn
     preprocessing = resolve_preprocessing(plain, checkpoint, files, reporter)
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = resolve_taps(checkpoint.network, options.taps)
+    checkpoint, _ = choose_network_output(options, checkpoint, preprocessing, files, reporter)
     network = SearchNetwork(plain, checkpoint, preprocessing, example, files)
     shifts = _shifts(options, files)
     for each in dict.fromkeys([files, *(shift.files for shift in shifts)]):

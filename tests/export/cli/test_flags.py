@@ -29,13 +29,14 @@ CALIBRATION = """
 """
 NETWORK = """
 --ckpt --frames --model --model-arg --trust-checkpoint --network-output --input-size --crop --resize --channels
---network-channels --mean --std --neighbors --drop-prob --block-size --force --grey --bits
+--network-channels --segmentation --method --output --only-tap --mean --std --neighbors
+--drop-prob --block-size --force --grey --bits
 """
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --segmentation --tap --only-tap
-        --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --tap --feature-layers
+        --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --workers
         --threads""",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
@@ -221,8 +222,8 @@ DEFAULTS = {
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
         --false-alarm-rate 0.05 --seed 0 --workers 1""",
     evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
-    search: """--samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0 --severity 3 5 --every 4 --timed 3
-        --group-by none
+    search: """--segmentation classes --samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0
+        --severity 3 5 --every 4 --timed 3 --group-by none
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
 }

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose the tensor of a network's output that is its segmentation: what a user says, or the only one that it can be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from export.checkpoint.chosen_output import ChosenOutput, network_name, output_choice
+from export.checkpoint.other_methods import with_method
+from export.checkpoint.probe import check_logits, run_once
+from export.checkpoint.returned import ReturnedTensor, describe, find_part, returned_tensors
+from export.errors import ConversionError
+
+USUAL_NAMES = ("out", "logits")
+"""Names under which libraries return the segmentation: torchvision's and transformers'."""
+
+_NONE = "leave the segmentation out by --segmentation none"
+_SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkOutput:
+    """A network whose output was chosen.
+
+    Attributes:
+        network: returns the tensor alone; the network itself where it does so already.
+        logits_shape: ``(K, h, w)``; None where there is to be no segmentation.
+        reasons: what was chosen and why, a line each; none where the network returns one tensor.
+    """
+
+    network: nn.Module
+    logits_shape: tuple[int, int, int] | None
+    reasons: tuple[str, ...]
+
+
+def choose_output(
+    network: nn.Module, example: Tensor, kind: str, *, method: str | None = None, output: str | None = None
+) -> NetworkOutput:
+    """Run a network once, and choose the tensor that is its segmentation.
+
+    Without ``output`` it is the only tensor; of several the one named ``out`` or ``logits``; else the only
+    ``(B, K, h, w)`` one. Nothing is guessed between two.
+
+    Args:
+        network: in evaluation mode.
+        example: ``(1, 3, H, W)`` float32.
+        kind: of the segmentation; ``none`` accepts every output.
+        method: name of a method or of a part that is called in place of ``forward``.
+        output: the way to the tensor, by names or indices with dots between them.
+
+    Raises:
+        ConversionError: the network has no such method or output, raises an exception, or returns nothing that can be a
+            segmentation, or several that can.
+    """
+    called = with_method(network, method)
+    choice = output_choice(called)
+    returned = run_once(called, example)
+    if kind == "none":
+        if output is not None:
+            raise ConversionError(f"expected no --output with --segmentation none, got {output}: leave one of them out")
+        whole = called if isinstance(returned, Tensor) else ChosenOutput(network, replace(choice, dropped=True))
+        return NetworkOutput(whole, None, ())
+    found, why = _chosen(network_name(network), returned, kind, output)
+    squeezed = kind == "binary" and found.tensor.dim() == 3
+    if found.tensor.dim() in (3, 4) and not found.tensor.is_floating_point():
+        raise ConversionError(
+            f"expected logits of the network, got {describe(found.tensor)}, which are class ids and have no scores: return "
+            f"what comes before the argmax, take it by --output or --method, or {_NONE}"
+        )
+    tensor = found.tensor.unsqueeze(1) if squeezed else found.tensor
+    if tensor.dim() == 3:
+        raise ConversionError(
+            f"expected (B, K, h, w) logits of the network, got {describe(tensor)}: if it is one logit or probability for "
+            f"each pixel of the second of two classes, give --segmentation binary, else {_NONE}"
+        )
+    reasons = []
+    if found.names:
+        reasons.append(f"output: {found}, {why}")
+    if squeezed:
+        reasons.append(f"output: {describe(found.tensor)} is taken for one channel that was squeezed away")
+    if found.names or squeezed:
+        called = ChosenOutput(network, replace(choice, names=found.names, squeezed=squeezed))
+    return NetworkOutput(called, check_logits(tensor, kind), tuple(reasons))
+
+
+def _chosen(name: str, returned: object, kind: str, output: str | None) -> tuple[ReturnedTensor, str]:
+    """The tensor and the reason for it."""
+    found = list(returned_tensors(returned))
+    if not found:
+        raise ConversionError(
+            f"expected tensors of {name}, it returned {type(returned).__name__} without any: wrap it in a module that "
+            f"returns its logits, or {_NONE}"
+        )
+    if output is not None:
+        return _named(name, returned, found, kind, output)
+    if isinstance(returned, Tensor):
+        return found[0], "the only tensor"
+    usual = [item for item in found if not {*item.names}.isdisjoint(USUAL_NAMES)]
+    fitting = _fitting(usual or found, kind)
+    if len(found) == 1:
+        return found[0], "the only tensor"
+    if len(fitting) != 1 or (not usual and _is_of_queries(fitting[0], found)):
+        raise ConversionError(f"expected one (B, K, h, w) tensor of {name}, {_listed(found, fitting)}, or {_NONE}")
+    return fitting[0], f"by its name, of {_labels(found)}" if usual else f"the only (B, K, h, w) of {_labels(found)}"
+
+
+def _named(
+    name: str, returned: object, found: Sequence[ReturnedTensor], kind: str, output: str
+) -> tuple[ReturnedTensor, str]:
+    if isinstance(returned, Tensor):
+        raise ConversionError(
+            f"expected a network with several outputs for --output {output}, {name} returns one tensor "
+            f"{describe(returned)}: leave --output out"
+        )
+    part = find_part(returned, output)
+    inside = [] if part is None else list(returned_tensors(part[1], part[0]))
+    fitting = inside if len(inside) == 1 else _fitting(inside, kind)
+    if len(fitting) != 1:
+        shown = inside or found
+        which = f"one (B, K, h, w) tensor at --output {output}" if inside else f"an output {output}"
+        raise ConversionError(f"expected {which} of {name}, {_listed(shown, _fitting(shown, kind))}, or {_NONE}")
+    return fitting[0], f"by --output {output}"
+
+
+def _fitting(found: Sequence[ReturnedTensor], kind: str) -> list[ReturnedTensor]:
+    """Those that can be a segmentation; one logit for each pixel counts where there is no map with channels."""
+    floats = [item for item in found if item.tensor.is_floating_point()]
+    maps = [item for item in floats if item.tensor.dim() == 4]
+    return maps or [item for item in floats if kind == "binary" and item.tensor.dim() == 3]
+
+
+def _is_of_queries(item: ReturnedTensor, found: Sequence[ReturnedTensor]) -> bool:
+    """Whether a map has a channel for each query of a mask classification, as MaskFormer's does: its classes stand beside."""
+    queries = item.tensor.shape[1]
+    return item.tensor.dim() == 4 and any(
+        other.tensor.dim() == 3 and other.tensor.shape[1] == queries for other in found
+    )
+
+
+def _labels(found: Sequence[ReturnedTensor]) -> str:
+    labels = [item.label for item in found]
+    return ", ".join(labels[:_SHOWN]) + (f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")
+
+
+def _listed(found: Sequence[ReturnedTensor], fitting: Sequence[ReturnedTensor]) -> str:
+    """All tensors with their shapes, and the flag that takes one."""
+    texts = [str(item) for item in found]
+    listed = ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
+    ways = [f"--output {item.label}" for item in fitting[:_SHOWN]]
+    remedy = f"give {' or '.join(ways)}" if ways else "wrap it in a module that returns its logits"
+    return f"it returned {listed}: {remedy}"

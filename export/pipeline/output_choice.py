@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose the output of a checkpoint's network on the first calibration frame."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from export.checkpoint.choose_output import choose_output
+from export.checkpoint.load import Checkpoint
+from export.frames.files import FrameFiles
+from export.layers.preprocessing import Preprocessing
+from export.pipeline.network_options import NetworkOptions
+from export.reporter import Reporter
+
+
+def choose_network_output(
+    options: NetworkOptions,
+    checkpoint: Checkpoint,
+    preprocessing: Preprocessing,
+    frames: FrameFiles,
+    reporter: Reporter,
+) -> tuple[Checkpoint, tuple[int, int, int] | None]:
+    """Run the network on the first frame, and choose the tensor that is its segmentation.
+
+    Args:
+        options: kind of the segmentation, and what the user says of the output.
+        checkpoint: the network.
+        preprocessing: frames to its input.
+        frames: of the calibration.
+        reporter: told what was chosen and why.
+
+    Returns:
+        The checkpoint, whose network now returns that tensor alone, and the ``(K, h, w)`` of its logits; None for kind
+        ``none``.
+
+    Raises:
+        ConversionError: the network cannot be run, or its output is no segmentation.
+    """
+    example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
+    found = choose_output(
+        checkpoint.network, example, options.segmentation, method=options.method, output=options.output
+    )
+    for reason in found.reasons:
+        reporter.stage(reason)
+    return replace(checkpoint, network=found.network), found.logits_shape
