@@ -139,4 +139,5 @@ class SqueezedInDict(Squeezed):
     """The same in a dictionary."""
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
-        return {"mask": super().forward(x), "area": super().forward(x).mean(dim=(1, 2))}
+        logits = super().forward(x)
+        return {"mask": logits, "area": logits.mean(dim=(1, 2))}

@@ -11,6 +11,7 @@ from export.checkpoint.other_methods import with_method
 from export.checkpoint.probe import check_logits, run_once
 from export.checkpoint.returned import ReturnedTensor, describe, find_part, returned_tensors
 from export.errors import ConversionError
+from export.findings import PLACEHOLDER, Finding, Origin
 
 USUAL_NAMES = ("out", "logits")
 """Names under which libraries return the segmentation: torchvision's and transformers'."""
@@ -26,12 +27,12 @@ class NetworkOutput:
     Attributes:
         network: returns the tensor alone; the network itself where it does so already.
         logits_shape: ``(K, h, w)``; None where there is to be no segmentation.
-        reasons: what was chosen and why, a line each; none where the network returns one tensor.
+        findings: what is taken and why.
     """
 
     network: nn.Module
     logits_shape: tuple[int, int, int] | None
-    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def choose_output(
@@ -61,7 +62,7 @@ def choose_output(
             raise ConversionError(f"expected no --output with --segmentation none, got {output}: leave one of them out")
         whole = called if isinstance(returned, Tensor) else ChosenOutput(network, replace(choice, dropped=True))
         return NetworkOutput(whole, None, ())
-    found, why = _chosen(network_name(network), returned, kind, output)
+    found, origin, why = _chosen(network_name(network), returned, kind, output)
     squeezed = kind == "binary" and found.tensor.dim() == 3
     if found.tensor.dim() in (3, 4) and not found.tensor.is_floating_point():
         raise ConversionError(
@@ -74,18 +75,17 @@ def choose_output(
             f"expected (B, K, h, w) logits of the network, got {describe(tensor)}: if it is one logit or probability for "
             f"each pixel of the second of two classes, give --segmentation binary, else {_NONE}"
         )
-    reasons = []
-    if found.names:
-        reasons.append(f"output: {found}, {why}")
     if squeezed:
-        reasons.append(f"output: {describe(found.tensor)} is taken for one channel that was squeezed away")
+        origin, why = "guessed", f"{why}, taken for one channel that was squeezed away"
     if found.names or squeezed:
         called = ChosenOutput(network, replace(choice, names=found.names, squeezed=squeezed))
-    return NetworkOutput(called, check_logits(tensor, kind), tuple(reasons))
+    words = ("--output", found.label) if found.names else ()
+    finding = Finding("output", str(found).strip(), origin, why, words)
+    return NetworkOutput(called, check_logits(tensor, kind), (finding,))
 
 
-def _chosen(name: str, returned: object, kind: str, output: str | None) -> tuple[ReturnedTensor, str]:
-    """The tensor and the reason for it."""
+def _chosen(name: str, returned: object, kind: str, output: str | None) -> tuple[ReturnedTensor, Origin, str]:
+    """The tensor, and how it was found."""
     found = list(returned_tensors(returned))
     if not found:
         raise ConversionError(
@@ -93,21 +93,20 @@ def _chosen(name: str, returned: object, kind: str, output: str | None) -> tuple
             f"returns its logits, or {_NONE}"
         )
     if output is not None:
-        return _named(name, returned, found, kind, output)
+        return _named(name, returned, found, kind, output), "given", f"--output {output}"
     if isinstance(returned, Tensor):
-        return found[0], "the only tensor"
+        return found[0], "found", "the one tensor that the network returns"
     usual = [item for item in found if not {*item.names}.isdisjoint(USUAL_NAMES)]
     fitting = _fitting(usual or found, kind)
     if len(found) == 1:
-        return found[0], "the only tensor"
+        return found[0], "found", "the only tensor"
     if len(fitting) != 1 or (not usual and _is_of_queries(fitting[0], found)):
-        raise ConversionError(f"expected one (B, K, h, w) tensor of {name}, {_listed(found, fitting)}, or {_NONE}")
-    return fitting[0], f"by its name, of {_labels(found)}" if usual else f"the only (B, K, h, w) of {_labels(found)}"
+        raise _several(f"one (B, K, h, w) tensor of {name}", found, fitting)
+    why = "by its name" if usual else "the only (B, K, h, w)"
+    return fitting[0], "guessed", f"{why}, of {_labels(found)}"
 
 
-def _named(
-    name: str, returned: object, found: Sequence[ReturnedTensor], kind: str, output: str
-) -> tuple[ReturnedTensor, str]:
+def _named(name: str, returned: object, found: Sequence[ReturnedTensor], kind: str, output: str) -> ReturnedTensor:
     if isinstance(returned, Tensor):
         raise ConversionError(
             f"expected a network with several outputs for --output {output}, {name} returns one tensor "
@@ -119,8 +118,8 @@ def _named(
     if len(fitting) != 1:
         shown = inside or found
         which = f"one (B, K, h, w) tensor at --output {output}" if inside else f"an output {output}"
-        raise ConversionError(f"expected {which} of {name}, {_listed(shown, _fitting(shown, kind))}, or {_NONE}")
-    return fitting[0], f"by --output {output}"
+        raise _several(f"{which} of {name}", shown, _fitting(shown, kind))
+    return fitting[0]
 
 
 def _fitting(found: Sequence[ReturnedTensor], kind: str) -> list[ReturnedTensor]:
@@ -143,10 +142,11 @@ def _labels(found: Sequence[ReturnedTensor]) -> str:
     return ", ".join(labels[:_SHOWN]) + (f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")
 
 
-def _listed(found: Sequence[ReturnedTensor], fitting: Sequence[ReturnedTensor]) -> str:
-    """All tensors with their shapes, and the flag that takes one."""
+def _several(expected: str, found: Sequence[ReturnedTensor], fitting: Sequence[ReturnedTensor]) -> ConversionError:
+    """An error that lists all tensors with their shapes, and the flags that take one."""
     texts = [str(item) for item in found]
     listed = ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
     ways = [f"--output {item.label}" for item in fitting[:_SHOWN]]
     remedy = f"give {' or '.join(ways)}" if ways else "wrap it in a module that returns its logits"
-    return f"it returned {listed}: {remedy}"
+    words = ("--output", fitting[0].label if len(fitting) == 1 else PLACEHOLDER) if fitting else ()
+    return ConversionError(f"expected {expected}, it returned {listed}: {remedy}, or {_NONE}", words=words)

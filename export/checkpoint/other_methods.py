@@ -9,6 +9,7 @@ from torch import nn
 
 from export.checkpoint.chosen_output import FORWARD, ChosenOutput, OutputChoice, network_name
 from export.errors import ConversionError
+from export.findings import PLACEHOLDER
 
 _LIBRARIES = ("torch", "pytorch_lightning", "lightning", "lightning_fabric")
 _SHOWN = 8
@@ -31,7 +32,8 @@ def with_method(network: nn.Module, method: str | None) -> nn.Module:
         why = f"its forward takes {_parameters(network.forward)}" if _is_defined(network) else "it defines no forward"
         raise ConversionError(
             f"expected a network that is called with one (B, 3, H, W) tensor, {why}: {name_others(network)}, or "
-            f"wrap {name} in a module with such a forward"
+            f"wrap {name} in a module with such a forward",
+            words=("--method", PLACEHOLDER),
         )
     try:
         found = attrgetter(method)(network)

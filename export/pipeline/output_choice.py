@@ -41,6 +41,5 @@ def choose_network_output(
     found = choose_output(
         checkpoint.network, example, options.segmentation, method=options.method, output=options.output
     )
-    for reason in found.reasons:
-        reporter.stage(reason)
+    reporter.found(*found.findings)
     return replace(checkpoint, network=found.network), found.logits_shape

@@ -57,7 +57,12 @@ def test_choose_output_of_a_container_with_one_segmentation_takes_it_and_says_wh
     found = choose_output(made(Returning, container), X, "classes")
     label, why = TAKEN[container]
     assert found.logits_shape == (3, 16, 24)
-    assert found.reasons[0].startswith(f"output: {label} (1, 3, 16, 24), {why}")
+    (finding,) = found.findings
+    assert (finding.subject, finding.value, finding.words) == ("output", f"{label} (1, 3, 16, 24)", ("--output", label))
+    assert finding.reason.startswith(why)
+    assert finding.origin == ("found" if why == "the only tensor" else "guessed")
+    again = choose_output(made(Returning, container), X, "classes", output=finding.words[1])
+    assert output_choice(again.network) == output_choice(found.network)
     torch.testing.assert_close(found.network(TWO), logits(TWO))
     torch.testing.assert_close(reference_output(found.network, TWO), logits(TWO))
 
@@ -66,7 +71,7 @@ def test_choose_output_of_one_tensor_leaves_the_network_as_it_is() -> None:
     network = made(ColourClasses)
     found = choose_output(network, X, "classes")
     assert found.network is network
-    assert found.reasons == ()
+    assert found.findings[0].words == ()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_choose_output_without_a_channel_is_one_of_a_binary_segmentation(network
     found = choose_output(network, X, "binary")
     y = logits(TWO)
     assert found.logits_shape == (2, 16, 24)
-    assert "squeezed" in found.reasons[-1]
+    assert "squeezed" in found.findings[0].reason
     torch.testing.assert_close(found.network(TWO), (y[:, 2] - y[:, 0])[:, None])
     torch.testing.assert_close(reference_output(found.network, TWO), found.network(TWO))
 

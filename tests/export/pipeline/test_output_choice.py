@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that return more than one tensor, or that are called by another method: exported, listed and searched."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from export.calibration.options import CalibrationOptions
 from export.cli.export import main
+from export.findings import Finding
 from export.frames.files import FrameFiles
 from export.pipeline.export_monitor import export_monitor
 from export.pipeline.options import ExportOptions
@@ -22,17 +24,22 @@ from tests.networks import ColourClasses, settled
 from tests.returning_networks import Inner, Returning, SqueezedInDict, WithoutForward
 
 MEAN, STD = (0.46, 0.45, 0.44), (0.5, 0.5, 0.5)
-NETWORKS = {"Returning": Returning, "Inner": Inner, "WithoutForward": WithoutForward, "SqueezedInDict": SqueezedInDict}
+NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
+    "Returning": Returning,
+    "Inner": Inner,
+    "WithoutForward": WithoutForward,
+    "SqueezedInDict": SqueezedInDict,
+}
 
 
-class Stages(SilentReporter):
+class Findings(SilentReporter):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.findings: list[Finding] = []
 
-    def stage(self, text: str) -> None:
-        self.texts.append(text)
+    def found(self, *findings: Finding) -> None:
+        self.findings += findings
 
 
 def saved(folder: Path, name: str, **arguments: object) -> torch.nn.Module:
@@ -45,19 +52,21 @@ def saved(folder: Path, name: str, **arguments: object) -> torch.nn.Module:
 def logits_of(network: torch.nn.Module, rgb: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
     """Of the network inside each of them, by plain Python, ``(3, H, W)``."""
     images = torch.from_numpy(((rgb / 255 - np.array(MEAN)) / np.array(STD)).transpose(2, 0, 1)[None]).float()
+    inside = network.model if isinstance(network, WithoutForward) else network
+    assert isinstance(inside, ColourClasses)
     with torch.no_grad():
-        return ColourClasses.forward(network.model if isinstance(network, WithoutForward) else network, images)[0]  # type: ignore[arg-type]
+        return ColourClasses.forward(inside, images)[0]
 
 
 @pytest.mark.parametrize(
     ("name", "arguments", "given", "recorded", "said"),
     [
-        ("Returning", {"container": "library"}, {}, "logits", "output: logits (1, 3, 32, 64), by its name"),
-        ("Returning", {"container": "tuple"}, {"output": "1", "fuse": True}, "1", "output: 1 (1, 3, 32, 64), by --output"),
-        ("Returning", {"container": "nested"}, {"format": "torchscript"}, "out.0.logits", "output: out.0.logits"),
-        ("Inner", {}, {"method": "predict", "masks": "fresh"}, "mask", "output: mask (1, 3, 32, 64), the only tensor"),
-        ("WithoutForward", {}, {"method": "model", "tap": ("model.drop_block1",)}, None, None),
-        ("SqueezedInDict", {}, {"segmentation": "binary"}, "mask", "output: mask (1, 32, 64), the only"),
+        ("Returning", {"container": "library"}, {}, "logits", ("logits (1, 3, 32, 64)", "guessed")),
+        ("Returning", {"container": "tuple"}, {"output": "1", "fuse": True}, "1", ("1 (1, 3, 32, 64)", "given")),
+        ("Returning", {"container": "dict"}, {"format": "torchscript"}, "out", ("out (1, 3, 32, 64)", "guessed")),
+        ("Inner", {}, {"method": "predict", "masks": "fresh"}, "mask", ("mask (1, 3, 32, 64)", "found")),
+        ("WithoutForward", {}, {"method": "model", "tap": ("model.drop_block1",)}, None, ("(1, 3, 32, 64)", "found")),
+        ("SqueezedInDict", {}, {"segmentation": "binary"}, "mask", ("mask (1, 32, 64)", "guessed")),
     ],
 )  # fmt: skip
 def test_export_of_a_network_with_several_outputs_has_the_segmentation_of_the_chosen_one(
@@ -65,11 +74,11 @@ def test_export_of_a_network_with_several_outputs_has_the_segmentation_of_the_ch
     arguments: dict[str, object],
     given: dict[str, Any],
     recorded: str | None,
-    said: str | None,
+    said: tuple[str, str],
     tmp_path: Path,
     own_size_frames: Path,
 ) -> None:
-    stages = Stages()
+    told = Findings()
     network = saved(tmp_path, name, **arguments)
     options = ExportOptions(
         tmp_path / "network.pt",
@@ -82,10 +91,10 @@ def test_export_of_a_network_with_several_outputs_has_the_segmentation_of_the_ch
         mc_samples=8,
         **{"calibration": CalibrationOptions(detector="kde"), **given},
     )
-    manifest = export_monitor(options, stages).manifest
+    manifest = export_monitor(options, told).manifest
     assert manifest.name == name
     assert (manifest.config["output"], manifest.config["method"]) == (recorded, given.get("method"))
-    assert said is None or any(text.startswith(said) for text in stages.texts)
+    assert [(one.value, one.origin) for one in told.findings if one.subject == "output"] == [said]
     files = FrameFiles((own_size_frames,))
     with OoDMonitor(tmp_path / "bundle") as monitor:
         for i in (5, 20):

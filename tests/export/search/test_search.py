@@ -224,6 +224,7 @@ def test_search_command_on_too_few_frames_is_refused(
         ({"kinds": ()}, "got none: choose some by --shifts, or give --ood-frames"),
         ({"severity": (3, 9)}, "--severity from 1 to 5, got 9"),
         ({"severity": ()}, "--severity from 1 to 5, got none"),
+        ({"segmentation": "none"}, "a --segmentation for a search, got none: .* give none to the export alone"),
         ({"every": 0}, "--every of at least 1, got 0"),
         ({"timed": -1}, "no negative --timed or --pca, got -1 and 0"),
         ({"components": (0, -2)}, "no negative --timed or --pca, got 3 and -2"),
