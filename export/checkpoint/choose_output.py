@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from export.checkpoint.chosen_output import ChosenOutput, network_name, output_choice
+from export.checkpoint.chosen_output import ChosenOutput, network_name, output_choice, whole_network
 from export.checkpoint.other_methods import with_method
 from export.checkpoint.probe import check_logits, run_once
 from export.checkpoint.returned import ReturnedTensor, describe, find_part, returned_tensors
@@ -47,7 +47,8 @@ def choose_output(
         network: in evaluation mode.
         example: ``(1, 3, H, W)`` float32.
         kind: of the segmentation; ``none`` accepts every output.
-        method: name of a method or of a part that is called in place of ``forward``.
+        method: name of a method or of a part that is called in place of ``forward``, as by
+            :func:`export.checkpoint.other_methods.with_method`.
         output: the way to the tensor, by names or indices with dots between them.
 
     Raises:
@@ -60,7 +61,11 @@ def choose_output(
     if kind == "none":
         if output is not None:
             raise ConversionError(f"expected no --output with --segmentation none, got {output}: leave one of them out")
-        whole = called if isinstance(returned, Tensor) else ChosenOutput(network, replace(choice, dropped=True))
+        whole = (
+            called
+            if isinstance(returned, Tensor)
+            else ChosenOutput(whole_network(network), replace(choice, dropped=True))
+        )
         return NetworkOutput(whole, None, ())
     found, origin, why = _chosen(network_name(network), returned, kind, output)
     squeezed = kind == "binary" and found.tensor.dim() == 3
@@ -78,7 +83,7 @@ def choose_output(
     if squeezed:
         origin, why = "guessed", f"{why}, taken for one channel that was squeezed away"
     if found.names or squeezed:
-        called = ChosenOutput(network, replace(choice, names=found.names, squeezed=squeezed))
+        called = ChosenOutput(whole_network(network), replace(choice, names=found.names, squeezed=squeezed))
     words = ("--output", found.label) if found.names else ()
     finding = Finding("output", str(found).strip(), origin, why, words)
     return NetworkOutput(called, check_logits(tensor, kind), (finding,))

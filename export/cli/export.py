@@ -4,7 +4,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.cli.config_file import config_arguments
@@ -118,13 +118,15 @@ def _words_of_config(arguments: Sequence[str]) -> list[str]:
 
 
 def _list_layers(options: LayerListing) -> None:
-    from export.checkpoint.load import load_checkpoint  # here and below, since --help needs no torch
-    from export.checkpoint.other_methods import with_method
-    from export.cli.layer_table import example_input, layer_table, observed_layers
+    from export.cli.layer_table import (
+        example_input,
+        layer_table,
+        observed_layers,
+    )  # here and below: --help needs no torch
+    from export.pipeline.load_network import load_network
     from export.sampling.taps import list_layers
 
-    loaded = load_checkpoint(options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint)
-    checkpoint = replace(loaded, network=with_method(loaded.network, options.method))
+    checkpoint = load_network(options)
     example = example_input(checkpoint, options.input_size, options.frames, options.reading.rules)
     observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
     print(layer_table(list_layers(checkpoint.network, example), observed))

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from export.checkpoint.chosen_output import whole_network
 from export.checkpoint.probe import run_once
 from export.errors import UsageError
 from export.pipeline.hyper_parameters import NORMALISATION_NAMES
@@ -63,7 +64,8 @@ def inner_normalisation(network: nn.Module, shape: tuple[int, int, int]) -> Inne
 
 
 def _candidates(network: nn.Module, channels: int) -> Iterator[tuple[nn.Module, str, tuple[str, str]]]:
-    for place, module in network.named_modules():
+    for place, layer in network.named_modules():
+        module = whole_network(layer)
         for names in _NAMES:
             values = [_constants(module, name) for name in names]
             fits = all(value is not None and len(value) in (1, channels) for value in values)

@@ -38,8 +38,6 @@ def choose_network_output(
         ConversionError: the network cannot be run, or its output is no segmentation.
     """
     example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
-    found = choose_output(
-        checkpoint.network, example, options.segmentation, method=options.method, output=options.output
-    )
+    found = choose_output(checkpoint.network, example, options.segmentation, output=options.output)
     reporter.found(*found.findings)
     return replace(checkpoint, network=found.network), found.logits_shape

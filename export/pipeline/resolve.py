@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from export.bundle.writer import check_destination
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
-from export.checkpoint.load import Checkpoint, load_checkpoint
+from export.checkpoint.load import Checkpoint
 from export.destination import check_place
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
@@ -14,6 +14,7 @@ from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
+from export.pipeline.load_network import load_network
 from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
@@ -67,9 +68,7 @@ def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
     check_destination(options.out, options.overwrite)
     check_options(options)
     reporter.stage(f"reading {options.ckpt}")
-    checkpoint = load_checkpoint(
-        options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint, reporter=reporter
-    )
+    checkpoint = load_network(options, reporter)
     check_place(options.out, "choose another --out", size=_smallest_size(options, checkpoint))
     frames = FrameFiles(options.frames, options.channels, options.reading.rules)
     chosen = options.calibration

@@ -8,13 +8,13 @@ import torch
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.anomalies.frame_set import FrameSource
-from export.checkpoint.load import load_checkpoint
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.detectors.registry import detector_spec
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.frames.repeated import read_each_once
+from export.pipeline.load_network import load_network
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.output_choice import choose_network_output
 from export.pipeline.resolve import check_options
@@ -110,9 +110,7 @@ def read_inputs(options: SearchOptions, reporter: Reporter = SILENT) -> SearchIn
     """
     samples = tuple(sorted(set(options.samples)))
     plain = options.export_options(options.taps, samples[-1])
-    checkpoint = load_checkpoint(
-        options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint, reporter=reporter
-    )
+    checkpoint = load_network(options, reporter)
     files = FrameFiles(options.frames, options.channels, options.reading.rules)
     drives = drive_names(files.paths, options.group_by)
     if len(files) < _FEWEST_FRAMES:
