@@ -6,7 +6,7 @@ read. The entropies are not among them: ``export.bundle.parity`` compares the la
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,7 +40,7 @@ class NetworkReadings:
     """What hooks read of the unchanged network, for one frame.
 
     Attributes:
-        layers: output of each layer that has moments among the features, by name.
+        layers: output of each layer that has moments among the features, by name; maps are ``(C, h, w)``.
         logits: ``(K, h, w)``; empty where the network gives no tensor.
         pixels: ``(H, W, 3)`` RGB in [0, 255], what the network sees of the frame, in the frame's own size.
     """
@@ -59,12 +59,14 @@ class FeatureReference:
         network: in evaluation mode.
         features: keys of what is compared.
         logits: of what the network returns.
+        channels_last: layers that give maps with their channels last.
     """
 
     preprocess: FramePreparation
     network: nn.Module
     features: Sequence[FeatureKey]
     logits: LogitsReference = field(default_factory=LogitsReference)
+    channels_last: Collection[str] = ()
 
     def read(self, frame: NDArray[np.uint8]) -> NetworkReadings:
         """Run the network on one ``(1, H, W, 3)`` uint8 frame."""
@@ -72,7 +74,8 @@ class FeatureReference:
         seen: dict[str, Doubles] = {}
 
         def keep(layer: str, output: Tensor) -> None:
-            seen[layer] = output[0].double().numpy()  # a copy: a layer behind it may work in place
+            first = output[0].permute(2, 0, 1) if layer in self.channels_last else output[0]
+            seen[layer] = first.double().numpy()  # a copy: a layer behind it may work in place
 
         handles = [
             self.network.get_submodule(layer).register_forward_hook(lambda _, __, output, at=layer: keep(at, output))

@@ -29,8 +29,13 @@ class ChannelDropoutRandomness(MaskedRandomness):
         channels, cells = frame_shape[1], len(frame_shape) - 2
         return MaskShapes((channels,), (1, channels, *[1] * cells))
 
-    def masked_mean(self, features: Tensor, weights: Tensor, samples: int, mask_shape: tuple[int, ...]) -> Tensor:
-        """A channel's mask multiplies its mean, which is therefore taken once for all masks."""
-        if features.dim() == 4:
+    def masked_mean(
+        self, features: Tensor, weights: Tensor, samples: int, mask_shape: tuple[int, ...], channels: int
+    ) -> Tensor:
+        """A channel's mask multiplies its mean, which is therefore taken once for all masks.
+
+        ``nn.Dropout2d`` drops the second dimension whatever it holds, rows of a map with its channels last.
+        """
+        if channels == 1:
             return channel_means(features)[:, None] * weights
-        return super().masked_mean(features, weights, samples, mask_shape)
+        return super().masked_mean(features, weights, samples, mask_shape, channels)

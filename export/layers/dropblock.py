@@ -133,7 +133,14 @@ class DropBlockRandomness(MaskedRandomness):
         kept = keep.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
         return keep * (keep.shape[-2] * keep.shape[-1] / kept)
 
-    def masked_mean(self, features: Tensor, weights: Tensor, samples: int, mask_shape: tuple[int, ...]) -> Tensor:  # noqa: ARG002
+    def masked_mean(
+        self,
+        features: Tensor,
+        weights: Tensor,
+        samples: int,  # noqa: ARG002
+        mask_shape: tuple[int, ...],  # noqa: ARG002
+        channels: int,  # noqa: ARG002
+    ) -> Tensor:
         """One product of a ``(C, H W)`` and a ``(H W, S)`` matrix for each frame.
 
         The mask is shared by the channels and the mean over the map is linear, so no layer runs S times.

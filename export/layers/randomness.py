@@ -102,27 +102,34 @@ class MaskedRandomness(Randomness):
         """
         return keep * (1 / (1 - self.drop_prob))
 
-    def masked_mean(self, features: Tensor, weights: Tensor, samples: int, mask_shape: tuple[int, ...]) -> Tensor:
+    def masked_mean(
+        self, features: Tensor, weights: Tensor, samples: int, mask_shape: tuple[int, ...], channels: int
+    ) -> Tensor:
         """Latent samples of a layer that draws nothing before it: features are the same for each mask.
 
         Args:
-            features: ``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)``.
+            features: ``(B, C, H, W)``, ``(B, H, W, C)``, ``(B, N, C)`` or ``(B, C)``.
             weights: ``(S, *noise)``, the same for every frame, or ``(B, S, *noise)``.
             samples: S.
             mask_shape: of one mask, see :class:`MaskShapes`.
+            channels: dimension of the features that holds the channels.
 
         Returns:
             ``(B, S, C)``: the channel means of the masked features.
         """
         masked = features[:, None] * weights.reshape(-1, samples, *mask_shape[1:])
-        return torch.unflatten(channel_means(masked.flatten(0, 1)), 0, (-1, samples))
+        return torch.unflatten(channel_means(masked.flatten(0, 1), channels), 0, (-1, samples))
+
+    def shaped(self, keep: Tensor, mask_shape: tuple[int, ...]) -> Tensor:
+        """A mask in the form in which :meth:`drop` takes it."""
+        return keep.reshape(mask_shape)
 
     def drop(self, features: Tensor, keep: Tensor) -> Tensor:
         """Apply one mask as the layer does in training, by its definition: graphs are compared with this.
 
         Args:
             features: one frame's share of the layer's output.
-            keep: the mask, shaped to multiply them.
+            keep: the mask, as :meth:`shaped` gives it.
         """
         return features * keep / (1 - self.drop_prob)
 

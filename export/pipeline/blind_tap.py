@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find taps whose channel means are the same for every frame, as behind a normalisation of each frame's own channels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,11 @@ _MOST = 0.5
 
 
 def blind_tap_warnings(
-    network: nn.Module, images: Iterable[Tensor], taps: Sequence[str], others: Sequence[str]
+    network: nn.Module,
+    images: Iterable[Tensor],
+    taps: Sequence[str],
+    others: Sequence[str],
+    channels_last: Collection[str] = (),
 ) -> list[str]:
     """Warn of taps that cannot see a difference between frames.
 
@@ -29,6 +33,7 @@ def blind_tap_warnings(
         images: two or more inputs of it, ``(1, 3, H, W)`` each; nothing is said where they are all the same.
         taps: names of the sampled layers.
         others: names of layers among which to suggest one.
+        channels_last: those of them that give maps with their channels last.
     """
     layers = [*taps, *others]
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
@@ -37,8 +42,8 @@ def blind_tap_warnings(
     def note(layer: str, output: object) -> None:
         if isinstance(output, Tensor) and output.dim() in (3, 4):
             values = output.double()
-            over = (2, 3) if values.dim() == 4 else (1,)
-            seen[layer].append((channel_means(values)[0], values.std(dim=over, correction=0)[0]))
+            values = values.movedim(3 if layer in channels_last else 1, 1) if values.dim() == 4 else values.mT
+            seen[layer].append((channel_means(values, 1)[0], values.flatten(2).std(dim=2, correction=0)[0]))
 
     handles = [
         network.get_submodule(layer).register_forward_hook(lambda _, __, output, at=layer: note(at, output))

@@ -141,6 +141,14 @@ class NetworkOptions:
     block_size: int | None = field(
         default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B")
     )
+    token_grid: tuple[int, int] | None = field(
+        default=None,
+        metadata=flag(
+            "rows and columns of a tap's tokens, for DropBlock (default: found from the network and its input's size)",
+            _MASKS,
+            metavar=("H", "W"),
+        ),
+    )
     force: bool = field(
         default=False,
         metadata=flag(

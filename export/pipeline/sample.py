@@ -67,6 +67,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         with_output=inputs.logits_shape is not None,
         force=options.force,
         only_tap=options.only_tap,
+        token_grid=options.token_grid,
     )
     drawn = sampler.sites if sampler.mode != "fixed" else ()
     site_noise = NoiseSource([site.noise_shape for site in drawn], sampler.samples, options.seed)
@@ -77,7 +78,11 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         sampler=sampler,
         output=output,
         choice=choose_parts(options.calibration, available, sampler.taps),
-        warnings=tuple(blind_tap_warnings(network, some_inputs(inputs.preprocessing, inputs.frames), taps, others)),
+        warnings=tuple(
+            blind_tap_warnings(
+                network, some_inputs(inputs.preprocessing, inputs.frames), taps, others, sampler.channels_last
+            )
+        ),
         site_noise=site_noise,
         graph_noise=graph_noise,
     )

@@ -65,12 +65,13 @@ def verify_monitor(
     detector = monitor.calibration.detector
     preprocess = InputReference(input_contract(inputs.preprocessing, frames))
     logits, kind = LogitsReference(sampled.output), bundle_kind(options.segmentation)
+    channels_last = sampled.sampler.channels_last
     reference = ReferenceMonitor(
         preprocess=preprocess,
         segment=partial(reference_output, network),
         logits=logits,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
-        features=FeatureReference(preprocess, network, _without_entropy(detector.keys), logits),
+        features=FeatureReference(preprocess, network, _without_entropy(detector.keys), logits, channels_last),
         detector=detector,
         neighbors=options.neighbors,
         kind=kind,
@@ -83,7 +84,7 @@ def verify_monitor(
     parity = measure_parity(reference, forms, chosen, sampled.site_noise)
     check_parity(parity, kind, monitor.calibration.tolerance)
     every = evaluation_features(sampled.sampler.layers, segmented=inputs.logits_shape is not None)
-    plain = FeatureReference(preprocess, network, _without_entropy(every), logits)
+    plain = FeatureReference(preprocess, network, _without_entropy(every), logits, channels_last)
     shown = unseen[:FEATURE_FRAMES]
     check_feature_parity(measure_feature_parity(plain, evaluation, shown, sampled.site_noise))
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)

@@ -52,7 +52,7 @@ def last_of_each_resolution(layers: Sequence[LayerInfo]) -> tuple[str, ...]:
 
     A block that leaves a resolution may begin with layers of it, as the first convolution of a ResNet's stage does: these
     belong to the block, and the layer before it is taken. Passed over are layers of an earlier resolution inside the block
-    that left it, maps of one cell, as of squeeze-and-excitation and of global pooling, and maps with their channels last.
+    that left it, and maps of one cell, as of squeeze-and-excitation and of global pooling.
 
     Args:
         layers: as ``list_layers`` gives them for two frames: inner layers before the ones that hold them.
@@ -66,7 +66,7 @@ def last_of_each_resolution(layers: Sequence[LayerInfo]) -> tuple[str, ...]:
     begin, current = 0, None
     for i, layer in enumerate(layers):
         resolution = _resolution(layer)
-        if resolution is None or resolution == current or _channels_last(layer, current):
+        if resolution is None or resolution == current:
             continue
         if resolution in passed and layer.name.startswith(passed[resolution]):
             continue
@@ -84,16 +84,10 @@ def last_of_each_resolution(layers: Sequence[LayerInfo]) -> tuple[str, ...]:
 
 def _resolution(layer: LayerInfo) -> Resolution | None:
     """Rows and columns of a map, or number of tokens; None for what has one cell, or not the two frames first."""
-    shape = layer.output_shape
-    if shape is None or len(shape) not in (3, 4) or shape[0] != 2:
+    grid = layer.grid
+    if grid is None or layer.output_shape is None or layer.output_shape[0] != 2:
         return None
-    resolution = shape[2:] if len(shape) == 4 else shape[1:2]
-    return resolution if _cells(resolution) > 1 else None
-
-
-def _channels_last(layer: LayerInfo, current: Resolution | None) -> bool:
-    shape = layer.output_shape
-    return shape is not None and len(shape) == 4 and shape[1:3] == current
+    return grid if _cells(grid) > 1 else None
 
 
 def _cells(resolution: Resolution) -> int:

@@ -103,27 +103,38 @@ class RepeatFrames(nn.Module):
 
 
 class TapSamples(nn.Module):
-    """Latent samples of a tap that ran in batch B * S."""
+    """Latent samples of a tap that ran in batch B * S.
 
-    def __init__(self, samples: int) -> None:
+    Args:
+        samples: S.
+        channels: dimension of the tap's output that holds the channels.
+    """
+
+    def __init__(self, samples: int, channels: int) -> None:
         super().__init__()
-        self.samples = samples
+        self.samples, self.channels = samples, channels
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B * S, C, H, W)``, ``(B * S, N, C)`` or ``(B * S, C)`` to ``(B, S, C)``."""
-        return torch.unflatten(channel_means(features), 0, (-1, self.samples))
+        """``(B * S, C, H, W)``, ``(B * S, H, W, C)``, ``(B * S, N, C)`` or ``(B * S, C)`` to ``(B, S, C)``."""
+        return torch.unflatten(channel_means(features, self.channels), 0, (-1, self.samples))
 
 
 class MaskedMean(nn.Module):
-    """Latent samples of a tap whose own masks are the first: no layer runs in batch B * S."""
+    """Latent samples of a tap whose own masks are the first: no layer runs in batch B * S.
 
-    def __init__(self, site: Site, samples: int) -> None:
+    Args:
+        site: at the tap.
+        samples: S.
+        channels: dimension of the tap's output that holds the channels.
+    """
+
+    def __init__(self, site: Site, samples: int, channels: int) -> None:
         super().__init__()
-        self.site, self.samples = site, samples
+        self.site, self.samples, self.channels = site, samples, channels
 
     def forward(self, features: Tensor, weights: Tensor) -> Tensor:
-        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, S, C)``."""
-        return self.site.randomness.masked_mean(features, weights, self.samples, self.site.mask_shape)
+        """``(B, C, H, W)``, ``(B, H, W, C)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, S, C)``."""
+        return self.site.randomness.masked_mean(features, weights, self.samples, self.site.mask_shape, self.channels)
 
 
 class LayerMoments(nn.Module):
@@ -131,10 +142,22 @@ class LayerMoments(nn.Module):
 
     A pooling of single cells takes the grid: in ONNX Runtime slices would first copy the whole map out of the layout in which
     its convolutions work.
+
+    Args:
+        channels: dimension of the layer's output that holds the channels.
     """
 
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, C, H, W)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2 C)``, see ``channel_moments`` and ``cell_stride``."""
+        """``(B, C, H, W)``, ``(B, H, W, C)``, ``(B, N, C)`` or ``(B, C)`` to ``(B, 2 C)``.
+
+        See ``channel_moments`` and ``cell_stride``.
+        """
+        if features.dim() == 4:
+            features = features.movedim(self.channels, 1)
         if features.dim() == 4 and (stride := cell_stride(*features.shape[2:])) > 1:
             features = avg_pool2d(features, 1, stride)
         return channel_moments(features)

@@ -4,16 +4,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sympy import Symbol
 from torch import fx, nn
 
 from export.errors import TapError
 from export.layers.dropblock import DropBlockRandomness
-from export.layers.randomness import MaskedRandomness, Randomness
 from export.layers.stochastic import recognise
 from export.sampling.batch_region import ancestors, batch_dims
 from export.sampling.marked_graph import MarkedGraph, MarkRole
 from export.sampling.site import Site
+from export.sampling.site_places import SitePlaces
 from export.sampling.taps import LayerInfo
 
 
@@ -24,12 +23,25 @@ class Reading:
     Attributes:
         value: node of the tap's output, before the masks of ``last``.
         last: the site at the tap: its own masks, or DropBlock added to it; None where every site is upstream.
-        channels: C of the tap's output, which stands last in ``(B, N, C)`` and second else.
+        channel_dim: dimension of the tap's output that holds the channels.
     """
 
     value: fx.Node
     last: Site | None
-    channels: int
+    channel_dim: int
+
+    @property
+    def channels(self) -> int:
+        """C of the tap's output."""
+        return int(self.value.meta["val"].shape[self.channel_dim])
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A layer that is observed in the clean pass: the node of its output and the dimension of its channels."""
+
+    value: fx.Node
+    channel_dim: int
 
 
 @dataclass(frozen=True)
@@ -38,15 +50,17 @@ class Plan:
 
     Attributes:
         readings: one for each tap, in the order of the latent's parts.
-        observed: by layer, the nodes whose values in the clean pass are observed.
+        observed: what is observed in the clean pass, by layer.
         inline: the stochastic layers upstream of a tap, by their marks, in the order of execution.
         added: DropBlock added to taps, which no other layer sees.
+        notes: what was found out about the layout of sites and taps, in words.
     """
 
     readings: tuple[Reading, ...]
-    observed: dict[str, fx.Node]
+    observed: dict[str, Observation]
     inline: dict[fx.Node, Site]
     added: tuple[Site, ...]
+    notes: tuple[str, ...]
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -89,6 +103,7 @@ def plan_sampling(
     block_size: int | None = None,
     *,
     only_tap: bool = False,
+    token_grid: tuple[int, int] | None = None,
 ) -> Plan:
     """Find the sites upstream of each tap, and add DropBlock where a tap needs it.
 
@@ -103,35 +118,44 @@ def plan_sampling(
         drop_prob: DropBlock's p, given together with ``block_size``, or not at all.
         block_size: DropBlock's b, in cells of the map.
         only_tap: leave the stochastic layers upstream of a tap off, and draw masks where the taps are read alone.
+        token_grid: rows and columns of tokens; None to find them.
 
     Raises:
         TapError: nothing upstream of a tap is stochastic and no constants are given, or a site or tap has a shape
             that cannot be sampled.
     """
     given = _given(drop_prob, block_size)
+    places = SitePlaces(network, marked, token_grid)
     sources = {tap: _source(marked, "tap", tap) for tap in taps}
     read = {layer: _source(marked, "layer", layer) for layer in observed}
+    observations = {layer: Observation(source, places.channel_dim(layer, source)) for layer, source in read.items()}
+    dims = {tap: places.channel_dim(tap, source) for tap, source in sources.items()}
     if only_tap:
-        at_taps = [_read_at_tap(network, marked, tap, source, given) for tap, source in sources.items()]
+        at_taps = [
+            Reading(source, _site_at_tap(marked, tap, source, given, places), dims[tap])
+            for tap, source in sources.items()
+        ]
         sites = tuple(reading.last for reading in at_taps if reading.last is not None)
-        return Plan(tuple(at_taps), read, {}, sites)
+        return Plan(tuple(at_taps), observations, {}, sites, places.notes)
     upstream = {tap: ancestors([source]) for tap, source in sources.items()}
     inline: dict[fx.Node, Site] = {}
+    blocks: set[fx.Node] = set()
     for (layer, call), node in marked.marks("site").items():
         if any(node in nodes for nodes in upstream.values()):
             own = recognise(network.get_submodule(layer))
             assert own is not None  # only what is recognised is marked
-            used = given if given and isinstance(own, DropBlockRandomness) else own
-            inline[node] = _site(layer, call, node, used, marked.batch)
+            if isinstance(own, DropBlockRandomness):
+                blocks.add(node)
+                own = given or own
+            inline[node] = places.site(layer, call, node, own)
 
     readings: list[Reading] = []
     added: list[Site] = []
     for tap, source in sources.items():
-        channels = _channels(source)
-        active = [site for node, site in inline.items() if node in upstream[tap]]
-        if given and not any(isinstance(site.randomness, DropBlockRandomness) for site in active):
-            added.append(replace(_site(tap, 0, source, given, marked.batch), added=True))
-            readings.append(Reading(source, added[-1], channels))
+        active = inline.keys() & upstream[tap]
+        if given and not active & blocks:
+            added.append(replace(places.site(tap, 0, source, given), added=True))
+            readings.append(Reading(source, added[-1], dims[tap]))
         elif not active:
             raise TapError(
                 f"expected a stochastic layer at {tap} or upstream of it, found none: give --drop-prob and "
@@ -139,30 +163,23 @@ def plan_sampling(
             )
         else:
             at_tap = inline.get(source)
-            readings.append(Reading(source.all_input_nodes[0] if at_tap else source, at_tap, channels))
-    return Plan(tuple(readings), read, inline, tuple(added))
+            readings.append(Reading(source.all_input_nodes[0] if at_tap else source, at_tap, dims[tap]))
+    return Plan(tuple(readings), observations, inline, tuple(added), places.notes)
 
 
-def _read_at_tap(
-    network: nn.Module, marked: MarkedGraph, tap: str, source: fx.Node, given: DropBlockRandomness | None
-) -> Reading:
-    """The reading of a tap at which masks enter that no other layer sees: its own or, by constants, DropBlock's."""
+def _site_at_tap(
+    marked: MarkedGraph, tap: str, source: fx.Node, given: DropBlockRandomness | None, places: SitePlaces
+) -> Site:
+    """The site of masks at a tap that no other layer sees: its own or, by constants, DropBlock's."""
     calls = {node: layer for (layer, _), node in marked.marks("site").items()}
-    own = recognise(network.get_submodule(calls[source])) if source in calls else None
+    own = recognise(places.network.get_submodule(calls[source])) if source in calls else None
     used = own if given is None else given
     if used is None:
         raise TapError(
             f"expected a stochastic layer at {tap} itself for --only-tap, found none: give --drop-prob and --block-size, and "
             "DropBlock with them is added to it"
         )
-    site = replace(_site(tap, 0, source, used, marked.batch), added=True)
-    return Reading(source, site, _channels(source))
-
-
-def _channels(source: fx.Node) -> int:
-    """Number of channels of a tap's output: the last dimension of tokens, the second of anything else."""
-    value = source.meta["val"]
-    return int(value.shape[2] if value.dim() == 3 else value.shape[1])
+    return replace(places.site(tap, 0, source, used), added=True)
 
 
 def _given(drop_prob: float | None, block_size: int | None) -> DropBlockRandomness | None:
@@ -190,27 +207,3 @@ def _source(marked: MarkedGraph, role: MarkRole, layer: str) -> fx.Node:
             f"{marked.batch} frames: {remedy} near it"
         )
     return source
-
-
-def _site(layer: str, call: int, node: fx.Node, randomness: Randomness, batch: Symbol) -> Site:
-    """The site of a layer's call, with the shapes of its masks for the tensor that they multiply."""
-    shape, dims = tuple(node.meta["val"].shape), batch_dims(node.meta["val"], batch)
-    ratios = {dim: size / batch for dim, size in dims.items()}
-    if len(ratios) != 1 or not all(ratio.is_Integer for ratio in ratios.values()):
-        raise TapError(
-            f"expected one dimension of {layer} to carry the frames, got the shape {shape}: tap upstream of it"
-        )
-    if not isinstance(randomness, MaskedRandomness):
-        raise TapError(f"expected layers that set features to zero, {layer} is {randomness.noun}: tap upstream of it")
-    if randomness.drop_prob >= 1:
-        raise TapError(f"expected layers that keep something, {layer} has a drop probability of 1: lower it")
-    ((at, ratio),) = ratios.items()
-    rows = int(ratio)
-    frame_shape = tuple(rows if dim == at else int(length) for dim, length in enumerate(shape))
-    shapes = randomness.shapes(frame_shape, at)
-    if shapes is not None:
-        return Site(layer, call, randomness, shapes.noise, shapes.mask, at, rows)
-    raise TapError(
-        f"expected a feature map at {layer} for {randomness}, got the shape {shape}: choose a convolutional layer, or "
-        "one behind nn.Dropout"
-    )

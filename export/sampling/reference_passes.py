@@ -91,7 +91,8 @@ def _one_pass(
         if layer in added:
             output = _drop(output, added[layer], masks[added[layer]])
         # Averaged at once, and copied where there is nothing to average: a layer behind the tap may work in place.
-        over = {4: (2, 3), 3: (1,)}.get(output.dim())
+        usual = {4: (2, 3), 3: (1,)}.get(output.dim())
+        over = (1, 2) if layer in sampler.channels_last else usual
         read[layer] = output.clone() if over is None else output.mean(dim=over)
         if len(read) == len(sampler.taps):
             raise _TapsRead
@@ -118,6 +119,7 @@ def _drop(output: Tensor, site: Site, masks: Sequence[Tensor]) -> Tensor:
     """Apply what the layer does in training, with the given masks: one for each frame's share of the output."""
     shares = output.chunk(len(masks), dim=site.batch_dim)
     dropped = [
-        site.randomness.drop(share, keep.reshape(site.mask_shape)) for share, keep in zip(shares, masks, strict=True)
+        site.randomness.drop(share, site.randomness.shaped(keep, site.mask_shape))
+        for share, keep in zip(shares, masks, strict=True)
     ]
     return torch.cat(dropped, dim=site.batch_dim)

@@ -54,7 +54,8 @@ class SampledGraph:
             self._sampled[node] = self._write_sampled(node)
         self._latent_samples = self._concat([self._read(reading) for reading in plan.readings])
         self._moments = {
-            layer: self._call(LayerMoments(), self._clean[value]) for layer, value in plan.observed.items()
+            layer: self._call(LayerMoments(seen.channel_dim), self._clean[seen.value])
+            for layer, seen in plan.observed.items()
         }
 
     def module(self, with_output: bool, features: Sequence[FeatureKey]) -> fx.GraphModule:
@@ -136,12 +137,12 @@ class SampledGraph:
 
     def _read(self, reading: Reading) -> fx.Node:
         """``(B, S, C)`` of one tap."""
-        site, value = reading.last, reading.value
+        site, value, channels = reading.last, reading.value, reading.channel_dim
         if site is None:
-            return self._call(TapSamples(self._samples), self._sampled[value])
+            return self._call(TapSamples(self._samples, channels), self._sampled[value])
         if value in self._sampled:
-            return self._call(TapSamples(self._samples), self._mask(value, site))
-        return self._call(MaskedMean(site, self._samples), self._clean[value], self._weights[site])
+            return self._call(TapSamples(self._samples, channels), self._mask(value, site))
+        return self._call(MaskedMean(site, self._samples, channels), self._clean[value], self._weights[site])
 
     def _call(self, module: nn.Module, *arguments: fx.Node) -> fx.Node:
         name = f"lsood_sampling.{type(module).__name__}_{len(self._graph.nodes)}"

@@ -35,6 +35,8 @@ class Sampler:
         layers: names of the layers whose moments can be observed: the taps, then others.
         taps: names of the sampled layers, in the order of the latent's parts.
         channels: C, over all taps.
+        channels_last: those of ``layers`` that give maps with their channels last, ``(B, H, W, C)``.
+        notes: what was found out about the layout of taps and sites, in words.
         samples: S.
         mode: ``fixed``: the masks of ``bank``, the same for every frame; ``fresh``: drawn in the graph for each
             frame; ``input``: computed from ``noise``.
@@ -49,6 +51,8 @@ class Sampler:
     layers: tuple[str, ...]
     taps: tuple[str, ...]
     channels: int
+    channels_last: frozenset[str]
+    notes: tuple[str, ...]
     samples: int
     mode: Mode
     sites: tuple[Site, ...]
@@ -88,6 +92,7 @@ def build_sampler(
     with_output: bool = True,
     force: bool = False,
     only_tap: bool = False,
+    token_grid: tuple[int, int] | None = None,
 ) -> Sampler:
     """Split a network at its first random layer and sample its taps.
 
@@ -104,6 +109,7 @@ def build_sampler(
         with_output: False leaves the decoder out.
         force: accept constants under which more than 5 % of masks drop nothing.
         only_tap: leave the stochastic layers upstream of a tap off, see :func:`export.sampling.plan.plan_sampling`.
+        token_grid: rows and columns of the tokens on which DropBlock works; None to find them.
 
     Raises:
         TapError: a tap or a site cannot be sampled, a layer cannot be observed, or its masks drop nothing too often.
@@ -124,7 +130,7 @@ def build_sampler(
             "expected a network that returns one tensor of logits, it returns something else: wrap it in a module that "
             "returns the logits alone, or leave the segmentation out"
         )
-    plan = plan_sampling(network, marked, taps, layers, drop_prob, block_size, only_tap=only_tap)
+    plan = plan_sampling(network, marked, taps, layers, drop_prob, block_size, only_tap=only_tap, token_grid=token_grid)
     check_no_drop_probability(plan.sites, force)
     bank = draw_mask_bank(plan.sites, mc_samples, seed, force) if mode == "fixed" else None
     graph = SampledGraph(marked, plan, mc_samples, mode, bank)
@@ -135,6 +141,8 @@ def build_sampler(
         layers=layers,
         taps=tuple(taps),
         channels=sum(reading.channels for reading in plan.readings),
+        channels_last=frozenset(layer for layer, seen in plan.observed.items() if seen.channel_dim == 3),
+        notes=plan.notes,
         samples=mc_samples,
         mode=mode,
         sites=plan.sites,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from export.errors import TapError
 from export.layers.dropblock import is_drop_block
+from export.layers.feature_layout import channel_dim, map_layout
 from export.layers.randomness import MaskedRandomness
 from export.layers.stochastic import recognise
 
@@ -24,6 +25,7 @@ class LayerInfo:
         output_shape: ``(B, ...)``; None where the output is not one tensor.
         parameters_so_far: parameters of every layer that has ended by then, each counted once.
         stochastic: the randomness of the layer in words; None for a deterministic one.
+        channel_dim: dimension of the output that holds the channels.
     """
 
     name: str
@@ -31,6 +33,19 @@ class LayerInfo:
     output_shape: tuple[int, ...] | None
     parameters_so_far: int
     stochastic: str | None
+    channel_dim: int
+
+    @property
+    def channels(self) -> int | None:
+        """C of the output; None where it is not one tensor."""
+        return None if self.output_shape is None else self.output_shape[self.channel_dim]
+
+    @property
+    def grid(self) -> tuple[int, ...] | None:
+        """Rows and columns of a map, or the number of tokens; None for everything else."""
+        if self.output_shape is None or len(self.output_shape) not in (3, 4):
+            return None
+        return tuple(length for dim, length in enumerate(self.output_shape) if dim not in (0, self.channel_dim))
 
 
 def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
@@ -46,11 +61,15 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     check_evaluation_mode(network)
     layers: list[LayerInfo] = []
     counted: dict[nn.Parameter, int] = {}
+    image = (example.shape[2], example.shape[3])
 
     def note(name: str, module: nn.Module, output: object) -> None:
         counted.update((parameter, parameter.numel()) for parameter in module.parameters(recurse=False))
         shape = tuple(output.shape) if isinstance(output, Tensor) else None
-        layers.append(LayerInfo(name, type(module).__name__, shape, sum(counted.values()), _in_words(module)))
+        usual = channel_dim(len(shape or ()))
+        channels = usual if shape is None or len(shape) != 4 else map_layout(shape, image, module).channel_dim
+        words = _in_words(module)
+        layers.append(LayerInfo(name, type(module).__name__, shape, sum(counted.values()), words, channels))
 
     handles = [
         module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))

@@ -122,6 +122,7 @@ class SearchNetwork:
             block_size=block_size,
             force=self._options.force,
             only_tap=self._options.only_tap and not fresh,  # the guide's procedure samples everything
+            token_grid=self._options.token_grid,
         )
 
     def search_graphs(
@@ -161,12 +162,11 @@ class SearchNetwork:
         return cpu_session(graph)
 
     def _slices(self, taps: Sequence[str]) -> tuple[TapSlice, ...]:
-        shapes = {layer.name: layer.output_shape for layer in list_layers(self._checkpoint.network, self._example)}
+        widths = {layer.name: layer.channels for layer in list_layers(self._checkpoint.network, self._example)}
         found, start = [], 0
         for tap in taps:
-            shape = shapes[tap]
-            assert shape is not None  # the sampler has refused taps that give no tensor
-            width = shape[2] if len(shape) == 3 else shape[1]
+            width = widths[tap]
+            assert width is not None  # the sampler has refused taps that give no tensor
             found.append(TapSlice(tap, start, start + width))
             start += width
         return tuple(found)

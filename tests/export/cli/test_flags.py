@@ -30,7 +30,7 @@ CALIBRATION = """
 NETWORK = """
 --ckpt --frames --model --model-arg --trust-checkpoint --network-output --input-size --crop --resize --channels
 --network-channels --segmentation --method --output --only-tap --mean --std --neighbors
---drop-prob --block-size --force --grey --bits
+--drop-prob --block-size --token-grid --force --grey --bits
 """
 ALWAYS = "-h --help --verbose --quiet"
 

@@ -16,6 +16,7 @@ from export.layers.channel_dropout import ChannelDropoutRandomness
 from export.layers.channel_means import channel_means
 from export.layers.dropblock import DropBlock2D, DropBlockRandomness
 from export.layers.dropout import DropoutRandomness
+from export.layers.feature_layout import channel_dim
 from export.layers.gaussian_dropout import GaussianDropout, GaussianDropoutRandomness
 from export.layers.randomness import MaskedRandomness, MaskShapes, Randomness
 from export.layers.stochastic import KINDS, recognise
@@ -128,7 +129,7 @@ def test_masked_mean_is_the_mean_of_what_the_layer_gives(
     keep = randomness.keep(torch.rand(2, 6, *shapes.noise))
     keep = keep if of_each_frame else keep[:1].expand(2, *keep.shape[1:])
     weights = randomness.weights(keep if of_each_frame else keep[0])
-    got = randomness.masked_mean(features, weights, 6, shapes.mask)
+    got = randomness.masked_mean(features, weights, 6, shapes.mask, channel_dim(len(shape)))
     expected = [
         [channel_means(randomness.drop(features[b : b + 1], mask.reshape(shapes.mask)))[0] for mask in keep[b]]
         for b in range(2)

@@ -18,13 +18,13 @@ from tests.export.module_sessions import module_session
 
 @cache
 def session(channels: int, height: int, width: int) -> ort.InferenceSession:
-    return module_session(LayerMoments(), (channels, height, width), "map")
+    return module_session(LayerMoments(1), (channels, height, width), "map")
 
 
 def both(features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     """In torch and in ONNX Runtime."""
     (got,) = session(*features.shape[1:]).run(None, {"map": features})
-    return [LayerMoments()(torch.from_numpy(features)).numpy(), got]
+    return [LayerMoments(1)(torch.from_numpy(features)).numpy(), got]
 
 
 def check(got: NDArray[np.float32], features: NDArray[np.float32]) -> None:
@@ -43,7 +43,7 @@ def test_layer_moments_of_any_map_equal_those_of_the_cells_that_are_read(
     height: int, width: int, seed: int, offset: float
 ) -> None:
     features = (offset + np.random.default_rng(seed).normal(size=(2, 3, height, width))).astype(np.float32)
-    check(LayerMoments()(torch.from_numpy(features)).numpy(), features)
+    check(LayerMoments(1)(torch.from_numpy(features)).numpy(), features)
 
 
 @pytest.mark.parametrize("shape", [(3, 63, 130), (3, 64, 128), (16, 91, 127), (8, 512, 1024)])

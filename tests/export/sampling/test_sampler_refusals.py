@@ -12,7 +12,7 @@ from export.sampling.marked_graph import mark, mark_network
 from export.sampling.plan import plan_sampling
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
-from tests.networks import HEIGHT, WIDTH, BatchSecond, Classifier, NoDropout, TransformerSegmenter, settled
+from tests.networks import HEIGHT, WIDTH, BatchSecond, NoDropout, TransformerSegmenter, settled
 
 EXAMPLE = torch.zeros(1, 3, HEIGHT, WIDTH)
 SAMPLES = 4
@@ -86,6 +86,19 @@ class Odd(NoDropout):
         return logits
 
 
+class BlocksOfTokensFirst(BatchSecond):
+    """DropBlock, which does nothing in evaluation, on ``(N, B, C)`` tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop_block = DropBlock2D(0.5, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.drop_block(self.patches(x).flatten(2).permute(2, 0, 1))
+        logits: Tensor = self.head(self.tap(tokens.transpose(0, 1))).transpose(1, 2)
+        return logits
+
+
 class Gram(NoDropout):
     """Dropout on products of all pairs of frames: two dimensions hold the batch."""
 
@@ -116,7 +129,7 @@ class Gram(NoDropout):
         (NoDropout(), "encoder", {"drop_prob": 1.5, "block_size": 2}, "below 1, got 1.5"),
         (NoDropout(), "encoder", {"drop_prob": 0.5, "block_size": 0}, "at least 1 cell, got 0"),
         (NoDropout(), "encoder", {"drop_prob": 0.1, "block_size": 5}, "82.5%"),
-        (Classifier(), "head", ADDED, "feature map at head for dropblock"),
+        (BlocksOfTokensFirst(), "tap", {}, "feature map at drop_block for dropblock"),
         (Odd(nn.AlphaDropout(0.5)), "head", {}, "dropout is an alpha dropout"),
         (Odd(nn.Dropout(1.0)), "head", {}, "dropout has a drop probability of 1"),
         (Odd(DropBlock2D(1.0, 1)), "dropout", {}, "drop probability of 1"),
