@@ -61,7 +61,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     check_evaluation_mode(network)
     layers: list[LayerInfo] = []
     counted: dict[nn.Parameter, int] = {}
-    image = (example.shape[2], example.shape[3])
+    image = (example.shape[-2], example.shape[-1])
 
     def note(name: str, module: nn.Module, output: object) -> None:
         counted.update((parameter, parameter.numel()) for parameter in module.parameters(recurse=False))
