@@ -57,8 +57,7 @@ def _export(options: ExportOptions, reporter: Reporter) -> ExportResult:
     inputs = resolve_inputs(options, reporter)
     reporter.stage("sampling the tap and converting to ONNX")
     sampled = sample_network(inputs)
-    for note in sampled.sampler.notes:
-        reporter.stage(note)
+    reporter.found(*sampled.sampler.findings)
     report_expected_cost(inputs, sampled, reporter)
     converted = convert_network(inputs, sampled)
     sampled = choose_detector(inputs, sampled, converted, reporter)

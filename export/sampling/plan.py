@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from torch import fx, nn
 
 from export.errors import TapError
+from export.findings import Finding
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.stochastic import recognise
 from export.sampling.batch_region import ancestors, batch_dims
@@ -53,14 +54,14 @@ class Plan:
         observed: what is observed in the clean pass, by layer.
         inline: the stochastic layers upstream of a tap, by their marks, in the order of execution.
         added: DropBlock added to taps, which no other layer sees.
-        notes: what was found out about the layout of sites and taps, in words.
+        findings: about the layout of sites and taps.
     """
 
     readings: tuple[Reading, ...]
     observed: dict[str, Observation]
     inline: dict[fx.Node, Site]
     added: tuple[Site, ...]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -136,7 +137,7 @@ def plan_sampling(
             for tap, source in sources.items()
         ]
         sites = tuple(reading.last for reading in at_taps if reading.last is not None)
-        return Plan(tuple(at_taps), observations, {}, sites, places.notes)
+        return Plan(tuple(at_taps), observations, {}, sites, places.findings)
     upstream = {tap: ancestors([source]) for tap, source in sources.items()}
     inline: dict[fx.Node, Site] = {}
     blocks: set[fx.Node] = set()
@@ -164,7 +165,7 @@ def plan_sampling(
         else:
             at_tap = inline.get(source)
             readings.append(Reading(source.all_input_nodes[0] if at_tap else source, at_tap, dims[tap]))
-    return Plan(tuple(readings), observations, inline, tuple(added), places.notes)
+    return Plan(tuple(readings), observations, inline, tuple(added), places.findings)
 
 
 def _site_at_tap(

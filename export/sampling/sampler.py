@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, TapError
 from export.features.key import FeatureKey
+from export.findings import Finding
 from export.layers.mask_mode import Mode
 from export.sampling.marked_graph import mark_network
 from export.sampling.mask_bank import MaskBank, check_no_drop_probability, draw_mask_bank
@@ -36,7 +37,7 @@ class Sampler:
         taps: names of the sampled layers, in the order of the latent's parts.
         channels: C, over all taps.
         channels_last: those of ``layers`` that give maps with their channels last, ``(B, H, W, C)``.
-        notes: what was found out about the layout of taps and sites, in words.
+        findings: about the layout of taps and sites.
         samples: S.
         mode: ``fixed``: the masks of ``bank``, the same for every frame; ``fresh``: drawn in the graph for each
             frame; ``input``: computed from ``noise``.
@@ -52,7 +53,7 @@ class Sampler:
     taps: tuple[str, ...]
     channels: int
     channels_last: frozenset[str]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
     samples: int
     mode: Mode
     sites: tuple[Site, ...]
@@ -142,7 +143,7 @@ def build_sampler(
         taps=tuple(taps),
         channels=sum(reading.channels for reading in plan.readings),
         channels_last=frozenset(layer for layer, seen in plan.observed.items() if seen.channel_dim == 3),
-        notes=plan.notes,
+        findings=plan.findings,
         samples=mc_samples,
         mode=mode,
         sites=plan.sites,

@@ -4,6 +4,7 @@
 from torch import fx, nn
 
 from export.errors import TapError
+from export.findings import Finding
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.feature_layout import FeatureLayout, channel_dim, map_layout
 from export.layers.randomness import MaskedRandomness, Randomness
@@ -11,7 +12,7 @@ from export.layers.token_dropblock import drop_block_on
 from export.sampling.batch_region import batch_dims
 from export.sampling.marked_graph import MarkedGraph
 from export.sampling.site import Site
-from export.sampling.token_grid import token_layout
+from export.sampling.token_grid import find_token_grid
 
 
 class SitePlaces:
@@ -30,12 +31,12 @@ class SitePlaces:
         self.network, self._marked, self._token_grid = network, marked, token_grid
         height, width = marked.frames.meta["val"].shape[2:]
         self._image = (int(height), int(width))
-        self._notes: dict[str, None] = {}
+        self._findings: dict[Finding, None] = {}
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def findings(self) -> tuple[Finding, ...]:
         """What was found out about layouts, each once."""
-        return tuple(self._notes)
+        return tuple(self._findings)
 
     def channel_dim(self, layer: str, node: fx.Node) -> int:
         """Dimension of the channels of a layer's output, whose frames stand first."""
@@ -89,28 +90,35 @@ class SitePlaces:
         return at, int(ratio)
 
     def _drop_block(self, layer: str, node: fx.Node, block: DropBlockRandomness) -> MaskedRandomness:
-        """DropBlock for the layout of an output, with a note where it is not the usual one."""
+        """DropBlock for the layout of an output, with a finding where it is not the usual one."""
         dimensions = node.meta["val"].dim()
         if dimensions == 2:
-            self._note(f"{layer} gives one vector a frame: dropout with p = {block.drop_prob:g} in place of DropBlock")
+            value = f"dropout of single elements with p = {block.drop_prob:g} at {layer}"
+            self._tell(
+                Finding(
+                    "DropBlock", value, "found", "it gives one vector a frame, which has no cells to drop in squares"
+                )
+            )
             return drop_block_on(block, FeatureLayout(1))
         if dimensions == 4:
             return drop_block_on(block, self._map_layout(layer, node))
-        graph = self._marked.module.graph
-        layout = token_layout(layer, node, graph, self._image, self._token_grid)
-        assert layout.grid is not None  # of tokens it is found or refused
-        behind = f" behind {layout.others} other{'s' if layout.others > 1 else ''}" if layout.others else ""
-        self._note(f"the tokens of {layer} are a grid of {layout.grid[0]} x {layout.grid[1]}{behind}, for DropBlock")
-        return drop_block_on(block, layout)
+        tokens = find_token_grid(layer, node, self._marked.module.graph, self._image, self._token_grid)
+        (rows, columns), others = tokens.grid, tokens.others
+        behind = f" behind {others} other{'s' if others > 1 else ''}" if others else ""
+        value = f"squares of a grid of {rows} x {columns} tokens{behind} at {layer}"
+        words = ("--token-grid", str(rows), str(columns))
+        self._tell(Finding("DropBlock", value, tokens.origin, tokens.reason, words))
+        return drop_block_on(block, FeatureLayout(2, tokens.grid, others))
 
     def _map_layout(self, layer: str, node: fx.Node) -> FeatureLayout:
         frame_shape = (1, *(int(length) for length in node.meta["val"].shape[1:]))
         layout = map_layout(frame_shape, self._image, self.network.get_submodule(layer))
         if layout.channel_dim == 3:
-            self._note(
-                f"{layer} gives {frame_shape[1]} x {frame_shape[2]} cells with their {frame_shape[3]} channels last"
+            value = f"{layer}, {frame_shape[1]} x {frame_shape[2]} cells with their {frame_shape[3]} channels last"
+            self._tell(
+                Finding("tap", value, "found", "its rows and columns are those of the input divided by one number")
             )
         return layout
 
-    def _note(self, text: str) -> None:
-        self._notes[text] = None
+    def _tell(self, finding: Finding) -> None:
+        self._findings[finding] = None

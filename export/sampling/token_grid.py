@@ -2,11 +2,13 @@
 """Find the rows and columns of tokens: those of a map upstream that they were made of, else by the network's input."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from torch import Tensor, fx
 
 from export.errors import TapError
-from export.layers.feature_layout import FeatureLayout, is_grid
+from export.findings import Origin
+from export.layers.feature_layout import is_grid
 from export.sampling.batch_region import ancestors
 
 Grid = tuple[int, int]
@@ -18,7 +20,24 @@ _CERTAIN_OTHERS = (0, 1)
 """The same where the size of the input is all that is known: more of them would make nearly any number fit."""
 
 
-def token_layout(layer: str, node: fx.Node, graph: fx.Graph, image: Grid, given: Grid | None) -> FeatureLayout:
+@dataclass(frozen=True)
+class TokenGrid:
+    """The grid that tokens make.
+
+    Attributes:
+        grid: rows and columns.
+        others: tokens in front of the grid, such as a class token and registers.
+        origin: of the grid, as :class:`export.findings.Finding` has it.
+        reason: how it was found.
+    """
+
+    grid: Grid
+    others: int
+    origin: Origin
+    reason: str
+
+
+def find_token_grid(layer: str, node: fx.Node, graph: fx.Graph, image: Grid, given: Grid | None) -> TokenGrid:
     """Find the grid of a layer's tokens ``(B, N, C)``, and how many tokens stand in front of it.
 
     Args:
@@ -33,15 +52,16 @@ def token_layout(layer: str, node: fx.Node, graph: fx.Graph, image: Grid, given:
     """
     count = int(node.meta["val"].shape[1])
     if given is not None and 0 <= count - given[0] * given[1] <= _MOST_OTHERS:
-        return FeatureLayout(2, given, count - given[0] * given[1])
+        return TokenGrid(given, _others(count, given), "given", "--token-grid")
     found = next(
         (grid for grid in _maps_upstream(node, graph, image) if 0 <= _others(count, grid) <= _MOST_OTHERS), None
     )
     if found is not None:
-        return FeatureLayout(2, found, _others(count, found))
+        return TokenGrid(found, _others(count, found), "found", "a map upstream of it has these rows and columns")
     fitting = _of_whole_strides(count, image)
     if len(fitting) == 1:
-        return FeatureLayout(2, fitting[0], _others(count, fitting[0]))
+        stride = image[0] // fitting[0][0]
+        return TokenGrid(fitting[0], _others(count, fitting[0]), "guessed", f"it is the input divided by {stride}")
     several = " and ".join(f"{rows} x {columns}" for rows, columns in fitting[:3])
     got = f"{several} fit" if fitting else "no map upstream of it and no stride fits"
     raise TapError(

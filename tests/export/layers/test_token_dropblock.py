@@ -32,7 +32,7 @@ def test_token_dropblock_of_any_grid_is_dropblock_of_the_map(
     keep = plain.keep(uniform)
     torch.testing.assert_close(got.keep(uniform), keep)
 
-    grid = tokens[:, others:].unflatten(1, (rows, columns)).permute(0, 3, 1, 2)
+    grid = tokens[:, others:].reshape(frames, rows, columns, channels).permute(0, 3, 1, 2)
     kept = keep.sum((-1, -2), keepdim=True).clamp(min=1)
     dropped = grid[:, None] * (keep * rows * columns / kept)[:, :, None]  # (frames, samples, channels, rows, columns)
     expected = torch.cat([tokens[:, None, :others].expand(-1, samples, -1, -1), dropped.flatten(-2).mT], dim=2)

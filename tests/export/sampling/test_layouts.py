@@ -88,7 +88,7 @@ class CellDropBlock(DropBlock2D):
 
 
 def agree(network: nn.Module, taps: list[str], mode: Mode, size: tuple[int, int], **options: Any) -> list[str]:
-    """Compare one pass with S passes for batches of one and three; returns the notes."""
+    """Compare one pass with S passes for batches of one and three; returns the values of the findings."""
     example = torch.zeros(1, 3, *size)
     sampler = build_sampler(network, example, taps, mc_samples=SAMPLES, mode=mode, **options)
     for frames in (1, 3):
@@ -101,7 +101,7 @@ def agree(network: nn.Module, taps: list[str], mode: Mode, size: tuple[int, int]
         assert latent_samples.std(dim=1).max() > 0
         passes = sample_passes(network, x, sampler, noise)
         torch.testing.assert_close(latent_samples, passes, rtol=0, atol=1e-5)
-    return list(sampler.notes)
+    return [finding.value for finding in sampler.findings]
 
 
 @settings(max_examples=12, deadline=None)
@@ -119,9 +119,9 @@ def test_sampler_of_a_token_tap_equals_one_pass_for_each_mask(
 ) -> None:
     torch.manual_seed(seed)
     network = settled(TokenNetwork(patch, others))
-    notes = agree(network, [tap], mode, (rows * patch, columns * patch), **ADDED)
+    found = agree(network, [tap], mode, (rows * patch, columns * patch), **ADDED)
     behind = f" behind {others} other{'s' if others > 1 else ''}" if others else ""
-    assert notes == [f"the tokens of {tap} are a grid of {rows} x {columns}{behind}, for DropBlock"]
+    assert found == [f"squares of a grid of {rows} x {columns} tokens{behind} at {tap}"]
 
 
 @pytest.mark.parametrize("mode", ["fixed", "input"])
@@ -159,13 +159,13 @@ def test_sampler_of_a_tap_with_channels_last_has_as_many_latents_as_channels(
 ) -> None:
     torch.manual_seed(seed)
     network = settled(ChannelsLastNetwork(width))
-    notes = agree(network, ["last"], "fixed", (rows * 4, columns * 4), **ADDED)
-    assert notes == [f"last gives {rows} x {columns} cells with their {width + 2} channels last"]
+    found = agree(network, ["last"], "fixed", (rows * 4, columns * 4), **ADDED)
+    assert found == [f"last, {rows} x {columns} cells with their {width + 2} channels last"]
 
 
 def test_sampler_of_a_vector_says_that_it_takes_dropout() -> None:
-    notes = agree(settled(VectorNetwork()), ["vector"], "fixed", (24, 32), **ADDED)
-    assert notes == ["vector gives one vector a frame: dropout with p = 0.6 in place of DropBlock"]
+    found = agree(settled(VectorNetwork()), ["vector"], "fixed", (24, 32), **ADDED)
+    assert found == ["dropout of single elements with p = 0.6 at vector"]
 
 
 class Unfolded(nn.Module):
@@ -181,22 +181,23 @@ class Unfolded(nn.Module):
         parts = x.reshape(x.shape[0], 3, self.rows, self.image[0] // self.rows, self.columns, -1)
         patches = parts.permute(0, 2, 4, 1, 3, 5).flatten(1, 2).flatten(2)  # no map on the way
         tokens = torch.cat([self.others.expand(x.shape[0], -1, -1), self.embed(patches)], dim=1)
-        return self.head(tokens[:, self.others.shape[1] :]).mT.unflatten(2, (self.rows, self.columns))
+        logits: Tensor = self.head(tokens[:, self.others.shape[1] :])
+        return logits.mT.reshape(-1, CLASSES, self.rows, self.columns)
 
 
 @pytest.mark.parametrize(("rows", "columns", "others"), [(3, 4, 0), (6, 8, 0), (6, 8, 1), (3, 4, 1)])
 def test_token_grid_without_a_map_upstream_is_found_by_the_stride(rows: int, columns: int, others: int) -> None:
     network = Unfolded((24, 32), rows, columns, others).eval()
-    notes = agree(network, ["embed"] if not others else ["head"], "fixed", (24, 32), **ADDED)
-    assert f"are a grid of {rows} x {columns}" in notes[0]
+    found = agree(network, ["embed"] if not others else ["head"], "fixed", (24, 32), **ADDED)
+    assert f"a grid of {rows} x {columns} tokens" in found[0]
 
 
 def test_token_grid_that_no_stride_gives_is_refused_and_the_printed_flag_helps() -> None:
     network = Unfolded((24, 32), 4, 4).eval()  # patches of 6 x 8 pixels
     with pytest.raises(TapError, match=r"16 tokens of embed for DropBlock, no map .* give them by --token-grid H W"):
         build_sampler(network, torch.zeros(1, 3, 24, 32), ["embed"], mc_samples=SAMPLES, **ADDED)
-    notes = agree(network, ["embed"], "fixed", (24, 32), token_grid=(4, 4), **ADDED)
-    assert notes == ["the tokens of embed are a grid of 4 x 4, for DropBlock"]
+    found = agree(network, ["embed"], "fixed", (24, 32), token_grid=(4, 4), **ADDED)
+    assert found == ["squares of a grid of 4 x 4 tokens at embed"]
     with pytest.raises(TapError, match=r"--token-grid 5 4 does not fit either"):
         build_sampler(network, torch.zeros(1, 3, 24, 32), ["embed"], mc_samples=SAMPLES, token_grid=(5, 4), **ADDED)
 
