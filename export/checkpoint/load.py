@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a checkpoint without running code from it, and build its network."""
+"""Load the network of a checkpoint: build it, and fill it with the weights that are its own."""
 
-import pickle
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from export.checkpoint.filling import fill_network
+from export.checkpoint.read import read_contents
+from export.checkpoint.state_dicts import StateDict, find_state_dicts
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
-from export.errors import CheckpointError, first_line, refuse_exit
-from export.findings import Finding
+from export.errors import CheckpointError, refuse_exit
+from export.findings import PLACEHOLDER, Finding
 from export.models import DeepLabV3PlusModule
 from export.reporter import SILENT, Reporter
 
@@ -41,37 +43,75 @@ def load_checkpoint(
     model: str | None = None,
     model_args: Mapping[str, object] | None = None,
     *,
+    key: str | None = None,
+    prefix: str | None = None,
     trust: bool = False,
     reporter: Reporter = SILENT,
 ) -> Checkpoint:
     """Load a checkpoint of any network.
 
     Args:
-        path: a Lightning checkpoint or, with ``model``, a state dict, alone or under the key ``state_dict``.
-        model: ``package.module:Class``, looked for in the working directory too; None for DeepLabV3+, ours or the
-            guide's.
+        path: a Lightning checkpoint or, with ``model``, a file that holds a state dict, alone or under any name; with
+            ``trust`` a pickled network too.
+        model: ``package.module:Class``, looked for in the working directory too; None for a pickled network, else for
+            DeepLabV3+, ours or the guide's.
         model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters.
+        key: name of the state dict in the file, dots leading into nested dicts; None for the one that fits.
+        prefix: of the names to take from it; None for the one that fits.
         trust: unpickle whatever the file holds, which may run any code.
         reporter: told what the weights were found to be.
 
     Raises:
         CheckpointError: the file is missing, cut off or no checkpoint, the class cannot be imported or built, or the
-            weights are another network's.
+            weights are another network's, or several that differ.
         UsageError: ``model`` is not of the form ``package.module:Class``.
     """
+    wanted = _Wanted(model, model_args or {}, key, prefix, trust)
     with refuse_exit(CheckpointError, "the code of the network or of its checkpoint"):
-        loaded = _load_checkpoint(Path(path), model, model_args or {}, trust)
-    reporter.found(_weights_found(loaded))
+        loaded, findings = _load_checkpoint(Path(path), wanted)
+    reporter.found(_weights_found(loaded), *findings)
     return loaded
 
 
-def _load_checkpoint(path: Path, model: str | None, model_args: Mapping[str, object], trust: bool) -> Checkpoint:
+@dataclass(frozen=True)
+class _Wanted:
+    """The arguments of :func:`load_checkpoint` that choose what is loaded."""
+
+    model: str | None
+    model_args: Mapping[str, object]
+    key: str | None
+    prefix: str | None
+    trust: bool
+
+
+def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Finding, ...]]:
     with importable_working_directory():  # a trusted pickle may name the user's own classes
-        weights, hyper_parameters = _weights(_read(path, trust), path, bare=model is not None)
-        hyper_parameters |= model_args
-        network = build_network(import_model(model), hyper_parameters) if model else _deeplab(hyper_parameters, path)
-    _fill(network, weights, path)
-    return Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)
+        contents = read_contents(path, trust=wanted.trust)
+        sources = find_state_dicts(contents, wanted.key)
+        pickled = tuple(source for source in sources if source.module is not None)
+        if wanted.model is None and pickled:
+            sources, hyper_parameters = pickled, {}
+            network = _unpickled(pickled[0])
+        else:
+            if wanted.model is None and wanted.key is None:
+                sources = tuple(source for source in sources if source.key == "state_dict")
+            _check(contents, sources, path, bare=wanted.model is not None)
+            hyper_parameters = {**_hyper_parameters(contents), **wanted.model_args}
+            network = (
+                build_network(import_model(wanted.model), hyper_parameters)
+                if wanted.model
+                else _deeplab(hyper_parameters, path)
+            )
+    findings = fill_network(network, sources, path, wanted.prefix, remedy=_remedy(network))
+    loaded = Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)
+    return loaded, tuple(_by_the_user(finding, wanted) for finding in findings)
+
+
+def _by_the_user(finding: Finding, wanted: _Wanted) -> Finding:
+    """Say of a key or prefix that the user gave it."""
+    given = {"--key": wanted.key, "--prefix": wanted.prefix}
+    is_given = bool(finding.words) and given[finding.words[0]] is not None
+    return replace(finding, origin="given") if is_given else finding
 
 
 def _weights_found(loaded: Checkpoint) -> Finding:
@@ -80,52 +120,46 @@ def _weights_found(loaded: Checkpoint) -> Finding:
     return Finding("weights", f"{weights:,} parameters", "found", reason)
 
 
-def _read(path: Path, trust: bool) -> object:
-    if not path.is_file():
-        raise CheckpointError(f"expected a checkpoint file, found none at {path}: check --ckpt")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of foreign pickles: what they hold is refused below
-            return torch.load(path, map_location="cpu", weights_only=not trust)
-    except pickle.UnpicklingError as error:
-        if trust:
-            raise _damaged(path, error) from error
+def _unpickled(source: StateDict) -> nn.Module:
+    """A pickled network in float32, without the wrapper of data parallelism.
+
+    Raises:
+        CheckpointError: it is TorchScript, whose layers cannot be read.
+    """
+    network = source.module
+    assert network is not None
+    if isinstance(network, torch.jit.ScriptModule):
         raise CheckpointError(
-            f"{path} holds pickled Python objects beside its weights, or is cut off; loading them could run any code: "
-            "save it again with plain hyper-parameters (numbers, strings, lists), or give --trust-checkpoint if you know "
-            "where it comes from"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
-    except (ImportError, AttributeError) as error:
-        raise CheckpointError(
-            f"expected to find the classes that are pickled in {path}, got {error}: run from the folder that holds them"
-        ) from error
+            "expected a network in Python, got TorchScript: name its class by --model, its weights are taken from the file",
+            words=("--model", PLACEHOLDER),
+        )
+    if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        network = network.module
+    return copy.deepcopy(network).float()
 
 
-def _damaged(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"expected a checkpoint, {path} is cut off or none: {first_line(error)}; save or copy it again"
-    )
-
-
-def _weights(contents: object, path: Path, bare: bool) -> tuple[Mapping[str, Tensor], HyperParameters]:
-    """Split a checkpoint into state dict and hyper-parameters; ``bare`` allows a state dict alone."""
-    if isinstance(contents, dict):
-        if isinstance(contents.get("state_dict"), dict) and (bare or "hyper_parameters" in contents):
-            return contents["state_dict"], dict(contents.get("hyper_parameters") or {})
-        if bare and contents and all(isinstance(value, Tensor) for value in contents.values()):
-            return contents, {}
+def _check(contents: object, sources: Sequence[StateDict], path: Path, *, bare: bool) -> None:
+    """Refuse what is no checkpoint; ``bare`` allows any state dict."""
+    if bare and sources:
+        return
     found = ", ".join(sorted(map(str, contents))[:5]) if isinstance(contents, dict) else type(contents).__name__
     if bare:
         raise CheckpointError(
             f"expected a state dict, alone or under the key state_dict, found {found} in {path}: "
             "save network.state_dict()"
         )
-    raise CheckpointError(
-        f"expected a PyTorch-Lightning checkpoint with state_dict and hyper_parameters, found {found} in {path}: "
-        "call save_hyperparameters() in the module and save through the Trainer, or name the network's class by --model"
-    )
+    lightning = isinstance(contents, Mapping) and {"state_dict", "hyper_parameters"} <= contents.keys()
+    if not (lightning and sources):
+        raise CheckpointError(
+            f"expected a PyTorch-Lightning checkpoint with state_dict and hyper_parameters, found {found} in {path}: call "
+            "save_hyperparameters() in the module and save through the Trainer, or name the network's class by --model",
+            words=("--model", PLACEHOLDER),
+        )
+
+
+def _hyper_parameters(contents: object) -> HyperParameters:
+    found = contents.get("hyper_parameters") if isinstance(contents, Mapping) else None
+    return {str(name): value for name, value in found.items()} if isinstance(found, Mapping) else {}
 
 
 def _deeplab(hyper_parameters: HyperParameters, path: Path) -> DeepLabV3PlusModule:
@@ -138,32 +172,5 @@ def _deeplab(hyper_parameters: HyperParameters, path: Path) -> DeepLabV3PlusModu
         ) from error
 
 
-def _fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Load the weights, which must be exactly those of the network."""
-    expected = network.state_dict()
-    differing = {
-        "missing": [key for key in expected if key not in weights],
-        "unexpected": [key for key in weights if key not in expected],
-    }
-    details = [f"{len(keys)} {what}, the first is {keys[0]}" for what, keys in differing.items() if keys]
-    if not details:
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            details = [_misfit(error)]
-    if details:
-        remedy = (
-            "check --model and --model-arg"
-            if not isinstance(network, DeepLabV3PlusModule)
-            else "name its class by --model"
-        )
-        raise CheckpointError(
-            f"expected weights of {type(network).__name__}, those in {path} are another network's: "
-            f"{'; '.join(details)}; {remedy}"
-        )
-
-
-def _misfit(error: RuntimeError) -> str:
-    """Shorten torch's report to its first line that names a parameter."""
-    detail = str(error).splitlines()[1].strip()
-    return detail if len(detail) < 200 else f"{detail[:200]} ..."
+def _remedy(network: nn.Module) -> str:
+    return "name its class by --model" if isinstance(network, DeepLabV3PlusModule) else "check --model and --model-arg"

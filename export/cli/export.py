@@ -118,11 +118,7 @@ def _words_of_config(arguments: Sequence[str]) -> list[str]:
 
 
 def _list_layers(options: LayerListing) -> None:
-    from export.cli.layer_table import (
-        example_input,
-        layer_table,
-        observed_layers,
-    )  # here and below: --help needs no torch
+    from export.cli.layer_table import example_input, layer_table, observed_layers  # here, since --help needs no torch
     from export.pipeline.load_network import load_network
     from export.sampling.taps import list_layers
 

@@ -22,6 +22,12 @@ def load_network(options: NetworkOptions, reporter: Reporter = SILENT) -> Checkp
         UsageError: ``--model`` is not of a known form.
     """
     checkpoint = load_checkpoint(
-        options.ckpt, options.model, options.model_args, trust=options.trust_checkpoint, reporter=reporter
+        options.ckpt,
+        options.model,
+        options.model_args,
+        key=options.key,
+        prefix=options.prefix,
+        trust=options.trust_checkpoint,
+        reporter=reporter,
     )
     return replace(checkpoint, network=with_method(checkpoint.network, options.method))

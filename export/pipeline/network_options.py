@@ -50,6 +50,24 @@ class NetworkOptions:
             adds_up=True,
         ),
     )
+    key: str | None = field(
+        default=None,
+        metadata=flag(
+            "name of the state dict in the checkpoint, dots leading into nested dicts, as ema.model (default: the one that "
+            "has all weights of the network)",
+            NETWORK,
+            metavar="NAME",
+        ),
+    )
+    prefix: str | None = field(
+        default=None,
+        metadata=flag(
+            "prefix of the names to take from the checkpoint, as model. (default: the one that is followed by the names of "
+            "all weights)",
+            NETWORK,
+            metavar="NAME",
+        ),
+    )
     trust_checkpoint: bool = field(
         default=False, metadata=flag("unpickle whatever --ckpt holds, which may run any code", NETWORK)
     )

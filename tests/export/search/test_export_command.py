@@ -81,6 +81,8 @@ def search_words(draw: st.DrawFn) -> tuple[list[str], dict[str, object]]:
     words = []
     for flag, values in {
         "model": WORDS,
+        "key": WORDS,
+        "prefix": WORDS,
         "drop_prob": POSITIVE,
         "block_size": st.integers(0),
         "neighbors": st.integers(0),

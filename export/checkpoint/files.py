@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint files that ``torch.load`` does not read: safetensors, TorchScript, folders of several files."""
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from export.errors import CheckpointError, first_line
+
+
+def damaged_file(path: Path, error: Exception) -> CheckpointError:
+    """The error of a file that cannot be read."""
+    return CheckpointError(
+        f"expected a checkpoint, {path} is cut off or none: {first_line(error)}; save or copy it again"
+    )
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is one of ``torch.jit.save``.
+
+    Raises:
+        CheckpointError: it is a damaged archive.
+    """
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.split("/")[1:] == ["constants.pkl"] for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise damaged_file(path, error) from error
+
+
+def read_safetensors(path: Path) -> dict[str, object]:
+    """Read the tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: the package is missing, or the file is damaged.
+    """
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise CheckpointError(
+            f"expected the package safetensors to read {path}, found none: pip install safetensors"
+        ) from error
+    try:
+        return dict(load_file(path))
+    except Exception as error:  # SafetensorError, or whatever a damaged header leads to
+        raise damaged_file(path, error) from error
+
+
+def read_folder(folder: Path, read: Callable[[Path], object]) -> dict[str, object]:
+    """Put the weights together that a folder holds in several files, with an index as transformers writes it.
+
+    Args:
+        folder: with one ``*.index.json``, whose ``weight_map`` names the file of each weight.
+        read: reads one of the files.
+
+    Raises:
+        CheckpointError: a folder of another kind, or files that lack weights of the index.
+    """
+    indices = sorted(folder.glob("*.index.json"))
+    if len(indices) != 1:
+        raise CheckpointError(_remedy(folder))
+    files = _weight_map(indices[0])
+    weights: dict[str, object] = {}
+    for name in dict.fromkeys(files.values()):
+        part = read(folder / name)
+        if not isinstance(part, Mapping):
+            raise CheckpointError(
+                f"expected a dict of weights in {folder / name}, got {type(part).__name__}: copy it again"
+            )
+        weights |= part
+    missing = [name for name in files if name not in weights]
+    if missing:
+        raise CheckpointError(
+            f"expected the {len(files)} weights of {indices[0]}, {len(missing)} are in no file, the first is {missing[0]}: "
+            "copy the folder again"
+        )
+    return weights
+
+
+def _weight_map(index: Path) -> dict[str, str]:
+    try:
+        files = json.loads(index.read_text())["weight_map"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged_file(index, error) from error
+    if not isinstance(files, dict) or not all(
+        isinstance(name, str) and Path(name).name == name for name in files.values()
+    ):
+        raise CheckpointError(f"expected names of files in {index.parent} as the weight_map of {index}: copy it again")
+    return files
+
+
+def _remedy(folder: Path) -> str:
+    """What to do with a folder that is no checkpoint as it is."""
+    if (folder / ".metadata").is_file():
+        return (
+            f"expected a checkpoint file, {folder} is a folder of shards: make one with "
+            f"python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} {folder.with_suffix('.pt')}"
+        )
+    if (folder / "zero_to_fp32.py").is_file():
+        return f"expected a checkpoint file, {folder} is one of DeepSpeed's: make one with the zero_to_fp32.py that it holds"
+    files = sorted(
+        path.name for path in folder.iterdir() if path.suffix in (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
+    )
+    inside = ", ".join(files[:5]) or "no checkpoint"
+    return f"expected a checkpoint file, {folder} is a folder: name a file in it by --ckpt, there is {inside}"

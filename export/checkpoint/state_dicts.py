@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the state dicts in what a checkpoint file holds: alone, in a dict under any name, or as a pickled module."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from export.errors import CheckpointError
+
+Weights = Mapping[str, object]
+"""Entries of a state dict by name: tensors, and what the extra state of a module or a careless save adds to them."""
+
+_DEPTH = 2  # of dicts within the file's own
+
+
+@dataclass(frozen=True, eq=False)
+class StateDict:
+    """A state dict of a checkpoint.
+
+    Attributes:
+        key: names of the dicts that lead to it, joined by dots; empty where the file is the state dict itself.
+        weights: its entries.
+        module: the pickled module whose state it is; None for a plain dict.
+    """
+
+    key: str
+    weights: Weights
+    module: nn.Module | None = None
+
+    @property
+    def place(self) -> str:
+        """Where it stands, in words."""
+        return f"under the key {self.key}" if self.key else "in the file itself"
+
+
+def find_state_dicts(contents: object, key: str | None = None) -> tuple[StateDict, ...]:
+    """All state dicts of a checkpoint, those nearer to its root first.
+
+    Args:
+        contents: of the file.
+        key: names the only one to take; dots lead into nested dicts.
+
+    Raises:
+        CheckpointError: nothing stands under ``key``, or no state dict does.
+    """
+    found = tuple(sorted(_walk(contents, "", _DEPTH), key=lambda each: each.key.count(".") if each.key else -1))
+    if key is None:
+        return found
+    chosen = tuple(each for each in found if each.key == key)
+    if not chosen:
+        known = ", ".join(each.key for each in found if each.key) or "none"
+        raise CheckpointError(f"expected a state dict under --key {key}, found none: the file has {known}")
+    return chosen
+
+
+def _walk(value: object, key: str, depth: int) -> Iterator[StateDict]:
+    if isinstance(value, nn.Module):
+        yield StateDict(key, value.state_dict(), value)
+    elif isinstance(value, Mapping):
+        if all(isinstance(name, str) for name in value) and (
+            key == "state_dict" or any(isinstance(entry, Tensor) for entry in value.values())
+        ):
+            yield StateDict(key, value)
+        if depth:
+            for name, entry in value.items():
+                if isinstance(name, str):
+                    yield from _walk(entry, f"{key}.{name}" if key else name, depth - 1)
