@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
 
 from export.checkpoint.key_renaming import Renaming, renamings, without_prefix
-from export.checkpoint.state_dicts import StateDict, Weights
+from export.checkpoint.state_dicts import StateDict, StateEntries
 from export.errors import CheckpointError, first_line
 from export.findings import PLACEHOLDER, Finding
 
@@ -150,7 +150,7 @@ def _try(network: nn.Module, source: StateDict, renaming: Renaming) -> _Trial:
     )
 
 
-def _refuse_other_numbers(weights: Weights, expected: Mapping[str, object]) -> None:
+def _refuse_other_numbers(weights: StateEntries, expected: Mapping[str, object]) -> None:
     """Refuse integers and complex numbers in the place of real weights, which torch copies with a warning at most."""
     for name, value in weights.items():
         wanted = expected.get(name)

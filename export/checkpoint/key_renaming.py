@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from export.checkpoint.state_dicts import Weights
+from export.checkpoint.state_dicts import StateEntries
 from export.errors import CheckpointError
 
 _WRAPPERS = ((), ("_orig_mod",), ("_orig_mod", "module"))
@@ -27,14 +27,16 @@ class Renaming:
         outer: the network's own prefix, which the names lack since they are of a network inside it.
     """
 
-    weights: Weights
+    weights: StateEntries
     left_out: tuple[str, ...] = ()
     prefix: str = ""
     wrappers: tuple[str, ...] = ()
     outer: str = ""
 
 
-def renamings(weights: Weights, expected: Sequence[str], *, with_prefixes: bool = True) -> Iterator[list[Renaming]]:
+def renamings(
+    weights: StateEntries, expected: Sequence[str], *, with_prefixes: bool = True
+) -> Iterator[list[Renaming]]:
     """Yield renamings, in lists of equal rank, the plainest first.
 
     Args:
@@ -54,7 +56,7 @@ def renamings(weights: Weights, expected: Sequence[str], *, with_prefixes: bool 
                 yield [renaming for renaming in found if renaming is not None]
 
 
-def without_prefix(weights: Weights, prefix: str) -> Renaming:
+def without_prefix(weights: StateEntries, prefix: str) -> Renaming:
     """Keep the entries whose names begin with a prefix, without it; with or without the dot behind it.
 
     Raises:
@@ -96,7 +98,7 @@ def _without(name: str, wrappers: Collection[str]) -> str:
 
 
 def _renamed(
-    weights: Weights, prefix: str, wrappers: tuple[str, ...], outer: str, targets: Mapping[str, str]
+    weights: StateEntries, prefix: str, wrappers: tuple[str, ...], outer: str, targets: Mapping[str, str]
 ) -> Renaming | None:
     """Rename the entries; None where two of them would have one name."""
     names, left_out = {}, []
@@ -111,7 +113,7 @@ def _renamed(
     return Renaming(_under(weights, names), tuple(left_out), prefix, wrappers, outer)
 
 
-def _under(weights: Weights, names: Mapping[str, str]) -> Weights:
+def _under(weights: StateEntries, names: Mapping[str, str]) -> StateEntries:
     renamed = OrderedDict((new, weights[old]) for old, new in names.items())
     versions = getattr(weights, "_metadata", None)
     if isinstance(versions, Mapping):

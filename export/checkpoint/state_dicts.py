@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from export.errors import CheckpointError
 
-Weights = Mapping[str, object]
+StateEntries = Mapping[str, object]
 """Entries of a state dict by name: tensors, and what the extra state of a module or a careless save adds to them."""
 
 _DEPTH = 2  # of dicts within the file's own
@@ -25,7 +25,7 @@ class StateDict:
     """
 
     key: str
-    weights: Weights
+    weights: StateEntries
     module: nn.Module | None = None
 
     @property

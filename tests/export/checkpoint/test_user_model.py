@@ -2,6 +2,7 @@
 """Networks that a user brings: the class, its weights and its tap, from the command line."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(DropoutUNet().state_dict(), folder / "unet.pt")
     torch.save({"state_dict": NoDropout().state_dict(), "hyper_parameters": {"size": 3}}, folder / "sized.ckpt")
     torch.save({"state_dict": NoDropout().state_dict()}, folder / "plain.pt")
-    torch.save({"state_dict": NoDropout().state_dict(), "path": Path("x")}, folder / "pickle.pt")
+    torch.save({"state_dict": NoDropout().state_dict(), "path": partial(Path, "x")}, folder / "pickle.pt")
     write_scenes(folder / "frames", 30, seed=1, size=(48, 64))
     return folder
 
