@@ -6,6 +6,8 @@ import importlib
 import sys
 from typing import NoReturn
 
+from export.stop_signals import ended_as_by_interrupt, words_and_code
+
 _COMMANDS = ("calibrate", "evaluate", "search")
 _HELP = "python -m export --help"
 _INSTALL = "install what is missing, pip install 'lsood-runtime[cpu,export]'"
@@ -16,17 +18,22 @@ def main() -> None:
 
     Each command is imported when it is called, since a recalibration needs no torch.
     """
-    words = sys.argv[1:]
+    with ended_as_by_interrupt():
+        _run(sys.argv[1:])
+
+
+def _run(words: list[str]) -> NoReturn:
     try:
         if not words or words[0].startswith("-"):
             sys.exit(importlib.import_module("export.cli.export").main(words))
         if words[0] in _COMMANDS:
             sys.exit(importlib.import_module(f"export.cli.{words[0]}").main(words[1:]))
-    except KeyboardInterrupt:  # while packages are imported; the commands end on one themselves
-        _end("interrupted; nothing is half written", 130)
+    except KeyboardInterrupt as error:  # while packages are imported; the commands end on one themselves
+        _end(*words_and_code(error))
     except ImportError as error:
-        if isinstance(_first_cause(error), KeyboardInterrupt):  # in a package that is no Python code
-            _end("interrupted; nothing is half written", 130)
+        cause = _first_cause(error)
+        if isinstance(cause, KeyboardInterrupt):  # in a package that is no Python code
+            _end(*words_and_code(cause))
         words_of_it = " ".join(str(error).split())
         _end(f"error: {words_of_it}" + ("" if "pip install" in words_of_it else f": {_INSTALL}"), 2)
     _end(f"error: expected flags or a command ({', '.join(_COMMANDS)}), got {words[0]}: {_remedy(*words)}", 2)

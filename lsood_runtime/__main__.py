@@ -4,11 +4,14 @@
 import sys
 
 from lsood_runtime._cli.main import run
+from lsood_runtime._command_start import let_signals_end_the_process
 
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    return run(sys.argv[1:])
+    code = run(sys.argv[1:])
+    let_signals_end_the_process()
+    return code
 
 
 if __name__ == "__main__":

@@ -2,18 +2,34 @@
 """End the command ``lsood`` in one line where it fails before its first line of code runs, while packages are imported.
 
 Where this process runs the command, the import of this module sees to it that no error of a later import prints a traceback
-and exits with 1, which means an alarm. Where another program imports the package, nothing changes.
+and exits with 1, which means an alarm, and that SIGTERM and SIGHUP end the command in one line as well. Where another program
+imports the package, nothing changes.
 """
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 _MODULE, _SCRIPT = "lsood_runtime", "lsood"
 _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
 _INTERRUPTED, _UNUSABLE, _UNEXPECTED = 130, 2, 3
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """The process was asked to stop.
+
+    Attributes:
+        name: of the signal.
+        exit_code: 128 and its number, as a shell reports it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.name, self.exit_code = signal.Signals(number).name, 128 + number
+        super().__init__(self.name)
 
 
 def runs_command(words: list[str]) -> bool:
@@ -34,6 +50,8 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
         traceback.print_exception(kind, error, trace)
     if issubclass(kind, KeyboardInterrupt):
         words, code = "interrupted", _INTERRUPTED
+    elif isinstance(error, Stopped):
+        words, code = f"stopped by {error.name}", error.exit_code
     elif issubclass(kind, ImportError):
         words, code = f"error: {' '.join(str(error).split())}", _UNUSABLE
     else:
@@ -42,5 +60,21 @@ def _end(kind: type[BaseException], error: BaseException, trace: TracebackType |
     sys.exit(code)
 
 
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # one more, as `timeout` sends, must not cut the cleaning short
+    raise Stopped(number)
+
+
+def let_signals_end_the_process() -> None:
+    """Undo what this module did to signals: nothing is left that one could cut in two."""
+    for each in _SIGNALS:
+        if signal.getsignal(each) is _stop:
+            signal.signal(each, signal.SIG_DFL)
+
+
 if runs_command(sys.orig_argv):
     sys.excepthook = _end
+    for each in _SIGNALS:
+        if signal.getsignal(each) != signal.SIG_IGN:  # as SIGHUP under nohup
+            signal.signal(each, _stop)

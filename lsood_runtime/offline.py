@@ -43,7 +43,14 @@ from lsood_runtime._bundle.records import (
     TapRecord,
     noise_name,
 )
-from lsood_runtime._bundle.score_checks import FRESH_DEVIATIONS, SMALLEST_SPREAD, TOLERANCE_SHARES, pixel_tolerance
+from lsood_runtime._bundle.score_checks import (
+    FRESH_DEVIATIONS,
+    SMALLEST_SPREAD,
+    TOLERANCE_SHARES,
+    pixel_tolerance,
+    score_range,
+    tolerance_share,
+)
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
     new_drives_sentence,
@@ -126,7 +133,9 @@ __all__ = [
     "printable",
     "read_frames",
     "read_image",
+    "score_range",
     "session_options",
     "sha256_hex",
+    "tolerance_share",
     "visible",
 ]

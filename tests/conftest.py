@@ -7,6 +7,7 @@ Whatever takes long to make is made once in a session, by the first worker that 
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
@@ -151,3 +152,14 @@ def export_small(checkpoint: Path, frames: Path, shared_folder: Path) -> Callabl
 @pytest.fixture(scope="session")
 def bundle(export_small: Callable[..., Path]) -> Path:
     return export_small()
+
+
+@pytest.fixture
+def signals_that_stop() -> Iterator[None]:
+    """Signals are ignored where the tests themselves run in the background, or under ``nohup``, and children inherit that."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.errors import CalibrationError
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseBatch
 from lsood_runtime.offline import (
@@ -18,6 +19,8 @@ from lsood_runtime.offline import (
     TOLERANCE_SHARES,
     GoldenFrames,
     noise_name,
+    score_range,
+    tolerance_share,
 )
 
 FRESH_DRAWS = 16
@@ -30,7 +33,8 @@ def score_golden_frames(
     noise: NoiseBatch,
     *,
     mode: str,
-    spread: float,
+    scores: NDArray[np.float64],
+    precision: str = "fp32",
     pixel_changes: Mapping[str, float] | None = None,
 ) -> GoldenFrames:
     """Score golden frames and set their tolerance; keep their class maps where the monitor gives a segmentation.
@@ -40,28 +44,40 @@ def score_golden_frames(
         frames: ``(G, H, W, 3)``.
         noise: for the G frames; empty where the graph takes none.
         mode: of the masks; a frame is scored several times where they are drawn in the graph.
-        spread: interquartile range of the calibration scores.
+        scores: of the calibration frames.
+        precision: of the network.
         pixel_changes: allowed share of pixels of another class, for the providers ``cpu`` and ``gpu``; None keeps no class
             maps.
+
+    Raises:
+        CalibrationError: for fresh masks, chance moves the score of one frame further than the calibration scores lie apart.
     """
     draws = FRESH_DRAWS if mode == "fresh" else 1
     outputs = [
         [form(frames[i : i + 1], [values[i : i + 1] for values in noise]) for _ in range(draws)]
         for i in range(len(frames))
     ]
-    scores = [[float(drawn["score"][0]) for drawn in of_frame] for of_frame in outputs]
+    drawn_scores = [[float(drawn["score"][0]) for drawn in of_frame] for of_frame in outputs]
     classes: NDArray[np.uint8] | NDArray[np.uint16] | None = None
     if pixel_changes is not None and "segmentation" in outputs[0][0]:
         maps = np.concatenate([class_maps(of_frame[0]["segmentation"]) for of_frame in outputs])
         classes = maps.astype(np.uint8) if maps.max() < 256 else maps.astype(np.uint16)
-    by_chance = float(np.std(scores, axis=1).max())
+    by_chance = float(np.std(drawn_scores, axis=1).max())
+    if by_chance > (apart := score_range(scores)):
+        raise CalibrationError(
+            f"expected the masks' chance to move the score of one frame by less than the {apart:.3g} that the calibration "
+            f"scores lie apart, got a standard deviation of {by_chance:.3g}: the monitor would tell nothing, export with a "
+            "larger --mc-samples, or with --masks fixed"
+        )
+    quarter, three_quarters = np.quantile(scores, [0.25, 0.75])
+    spread = max(float(three_quarters - quarter), SMALLEST_SPREAD)
     tolerance = {
-        provider: share * max(spread, SMALLEST_SPREAD) + FRESH_DEVIATIONS * by_chance
-        for provider, share in TOLERANCE_SHARES.items()
+        provider: tolerance_share(provider, precision) * spread + FRESH_DEVIATIONS * by_chance
+        for provider in TOLERANCE_SHARES
     }
     return GoldenFrames(
         frames=frames,
-        scores=np.mean(scores, axis=1),
+        scores=np.mean(drawn_scores, axis=1),
         noise=tuple(noise),
         tolerance=tolerance,
         classes=classes,

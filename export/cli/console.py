@@ -11,6 +11,7 @@ from typing import TypeVar
 from export.errors import ExportError, refuse_exit
 from export.findings import Finding
 from export.option_table import flag
+from export.stop_signals import words_and_code
 from lsood_runtime import LsoodError
 from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
 
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 EXIT_CODES = """\
 exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed or fewer
-bits cost too much, 6 calibration impossible
+bits cost too much, 6 calibration impossible, 129, 130 or 143 stopped by SIGHUP, Ctrl-C or SIGTERM (nothing is half written)
 """
 
 
@@ -90,7 +91,8 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
             file=sys.stderr,
         )
         return 1
-    except KeyboardInterrupt:
-        print("export: interrupted; nothing is half written", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        words, code = words_and_code(stop)
+        print(f"export: {words}", file=sys.stderr)
+        return code
     return 0

@@ -31,7 +31,8 @@ def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: Verif
         frames,
         sampled.graph_noise.draw(len(frames)),
         mode=sampled.sampler.mode,
-        spread=monitor.calibration.spread,
+        scores=monitor.calibration.scores,
+        precision=precision.kind,
         pixel_changes={kind: pixel_tolerance(verified.parity, precision, kind) for kind in TOLERANCE_SHARES},
     )
     network = monitor.evaluation.graph.SerializeToString(deterministic=True)

@@ -9,7 +9,7 @@ that it makes with a key are verified here; it is not used itself, since it take
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +27,26 @@ _PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _HASHES = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
 
 
-def sign_files(name: str, digests: Mapping[str, str], private_key: Path) -> bytes:
+def sign_files(
+    name: str, digests: Mapping[str, str], private_key: Path, ask_password: Callable[[], bytes] | None = None
+) -> bytes:
     """Sign the files of a folder.
 
     Args:
         name: of the folder, which the signature names.
         digests: SHA-256 in hex of every file, by name.
-        private_key: PEM file with an elliptic key of P-256, P-384 or P-521, without a password.
+        private_key: PEM file with an elliptic key of P-256, P-384 or P-521.
+        ask_password: gives the password of a key that is encrypted; None refuses such keys.
 
     Returns:
         The contents of :data:`SIGNATURE_FILE`.
 
     Raises:
-        BundleError: the file holds no such key.
+        BundleError: the file holds no such key, or the password is another one.
         MissingPackageError: the extra ``signing`` is not installed.
     """
-    ec, serialization = _cryptography()
-    try:
-        key = serialization.load_pem_private_key(_key_file(private_key), None)
-    except (ValueError, TypeError) as error:
-        raise _no_key(private_key, "a private key without a password", error) from error
+    ec, _ = _cryptography()
+    key = _private_key(private_key, ask_password)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _HASHES:
         raise _no_key(private_key, "an elliptic private key of P-256, P-384 or P-521", None)
     resources = [{"algorithm": "sha256", "digest": digests[name], "name": name} for name in sorted(digests)]
@@ -107,7 +107,7 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
         envelope = _envelope(parse_json(read_file(folder / SIGNATURE_FILE, LARGEST_SIGNATURE)))
         payload, signature = (base64.b64decode(text, validate=True) for text in envelope)
     except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise _no_signature(f"{type(error).__name__}: {one_line(error)}") from error
+        raise _no_signature(error) from error
     try:
         key.verify(signature, _encoded(payload), ec.ECDSA(_hash_of(key)))
     except InvalidSignature as error:
@@ -118,7 +118,7 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
     try:
         return _digests(parse_json(payload))
     except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise _no_signature(f"{type(error).__name__}: {one_line(error)}") from error
+        raise _no_signature(error) from error
 
 
 def check_signed(signed: Mapping[str, str], files: Mapping[str, str]) -> None:
@@ -146,6 +146,22 @@ def _cryptography() -> tuple[Any, Any]:
     except ImportError as error:
         raise missing_extra("a signature", "signing") from error
     return ec, serialization
+
+
+def _private_key(path: Path, ask_password: Callable[[], bytes] | None) -> Any:
+    _, serialization = _cryptography()
+    contents = _key_file(path)
+    try:
+        return serialization.load_pem_private_key(contents, None)
+    except TypeError as error:  # it is encrypted
+        if ask_password is None:
+            raise _no_key(path, "a private key without a password", error) from error
+    except ValueError as error:
+        raise _no_key(path, "a private key", error) from error
+    try:
+        return serialization.load_pem_private_key(contents, ask_password())
+    except (ValueError, TypeError) as error:
+        raise BundleError(f"expected the password of the key in {path}, got another one: correct it") from error
 
 
 def _hash_of(key: Any) -> Any:
@@ -210,7 +226,9 @@ def _no_key(path: Path, kind: str, error: Exception | None) -> BundleError:
     return BundleError(f"expected {path} to hold {kind} in PEM, got {reason}: make one with openssl")
 
 
-def _no_signature(reason: str) -> BundleError:
+def _no_signature(error: Exception) -> BundleError:
+    reasons = {KeyError: f"no field {error}", TypeError: "a value of another kind", RecursionError: "lists without end"}
+    reason = next((words for kind, words in reasons.items() if isinstance(error, kind)), one_line(error))
     return BundleError(
         f"expected {SIGNATURE_FILE} to be a signature of Model Signing, got {reason}: sign the bundle again"
     )

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 from lsood_runtime._cli import diff, inspect, score, selftest, sign, verify, watch
 from lsood_runtime._cli.run_end import INTERRUPTED
-from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
+from lsood_runtime._command_start import Stopped
 from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._version import __version__
 

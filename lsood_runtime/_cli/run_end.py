@@ -4,9 +4,9 @@
 from collections.abc import Sequence
 
 from lsood_runtime._cli.outputs import Outputs
-from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.terminal import say
+from lsood_runtime._command_start import Stopped
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._text.counted import counted

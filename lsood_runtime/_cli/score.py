@@ -23,10 +23,11 @@ from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.run_end import end_code, exit_code, report_outputs, report_unread
-from lsood_runtime._cli.stop_signals import Stopped, StopSignals
+from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
+from lsood_runtime._command_start import Stopped
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.sources import SourceReader, find_sources, name_width
 from lsood_runtime._monitor import OoDMonitor

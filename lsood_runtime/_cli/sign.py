@@ -2,21 +2,29 @@
 """``lsood sign``: verify a bundle and write its signature beside its manifest."""
 
 import argparse
+import getpass
+import os
+import sys
 from pathlib import Path
 
-from lsood_runtime._bundle.files import SIGNATURE_FILE
+from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
 from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
-from lsood_runtime._bundle.signature import sign_files
+from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, sign_files
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
 from lsood_runtime._cli.partial_file import PartialFile
-from lsood_runtime._exceptions import MediaError
+from lsood_runtime._exceptions import BundleError, MediaError
+
+_VARIABLE = "LSOOD_KEY_PASSWORD"
 
 _EPILOG = """\
 The signature is in the format of OpenSSF Model Signing, in BUNDLE/model.sig; `lsood verify` and the library model-signing
-verify it. The key is an elliptic one of P-256, P-384 or P-521, in PEM without a password:
+verify it. The key is an elliptic one of P-256, P-384 or P-521, in PEM:
 
   openssl ecparam -name prime256v1 -genkey -noout -out key.pem
   openssl ec -in key.pem -pubout -out public.pem
+
+The password of an encrypted key is the first line of --password-file, or LSOOD_KEY_PASSWORD in the environment; without
+either it is asked for where a person is there to answer.
 
 exit codes: 0 signed, 2 bad usage, bundle or key
 
@@ -30,6 +38,9 @@ def add_parser(commands: Commands) -> None:
     parser = add_command(commands, "sign", run, "sign a bundle with a private key", _EPILOG)
     add_bundle(parser)
     parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="file of the private key")
+    parser.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="its first line is the password of an encrypted key"
+    )
     add_expected_digest(parser)
 
 
@@ -37,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Sign what was verified; an older signature is replaced."""
     folder = Path(options.bundle)
     digests = digests_to_sign(open_bundle(folder, expected_sha256=options.expected_sha256).sealed)
-    signature = sign_files(folder.resolve().name, digests, options.key)
+    signature = sign_files(folder.resolve().name, digests, options.key, lambda: _password(options))
     try:
         partial = PartialFile(folder / SIGNATURE_FILE)
         try:
@@ -52,3 +63,19 @@ def run(options: argparse.Namespace) -> int:
         ) from error
     print(f"signed {len(digests)} files of {folder}")
     return 0
+
+
+def _password(options: argparse.Namespace) -> bytes:
+    """The password of the key, from a file, the environment or the terminal."""
+    if options.password_file is not None:
+        try:
+            return read_file(options.password_file, LARGEST_SIGNATURE, follow_link=True).split(b"\n")[0].rstrip(b"\r")
+        except BundleError as error:
+            raise BundleError(f"cannot read the password of the key: {error}") from error
+    if (password := os.environ.get(_VARIABLE)) is not None:
+        return password.encode()
+    if not sys.stdin.isatty():
+        raise BundleError(
+            f"expected the password of the key in {options.key}, got none: give --password-file, or set {_VARIABLE}"
+        )
+    return getpass.getpass(f"password of {options.key}: ").encode()

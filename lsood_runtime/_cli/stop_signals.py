@@ -8,27 +8,17 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from lsood_runtime._command_start import Stopped
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Stopped(BaseException):
-    """The process was asked to stop.
-
-    Attributes:
-        name: of the signal.
-        exit_code: 128 and its number, as a shell reports it.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.name, self.exit_code = signal.Signals(number).name, 128 + number
-        super().__init__(self.name)
 
 
 class StopSignals:
     """While entered, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP raise :class:`Stopped`, never within :meth:`held`.
 
-    A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. Outside the main thread nothing changes:
-    signals reach that one alone.
+    A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. Of SIGTERM and SIGHUP the first is the last
+    that counts, since whoever ends a job, as ``timeout`` does, may send one to the process and one to its group. Outside the
+    main thread nothing changes: signals reach that one alone.
     """
 
     def __init__(self) -> None:
@@ -48,6 +38,9 @@ class StopSignals:
                 _raise(number)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if number != signal.SIGINT:
+            for each in self._before.keys() - {signal.SIGINT}:
+                signal.signal(each, signal.SIG_IGN)
         if self._depth:
             self._waiting = number
         else:

@@ -4,7 +4,7 @@
 import argparse
 from pathlib import Path
 
-from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
 
 _EPILOG = """\
@@ -28,5 +28,6 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the digest of the manifest where the signature holds."""
     bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
-    print(f"signed with {options.public_key}: {len(bundle.files)} files, manifest sha256 {bundle.sealed.sha256}")
+    files = len(digests_to_sign(bundle.sealed))
+    print(f"signed with {options.public_key}: {files} files, manifest sha256 {bundle.sealed.sha256}")
     return 0

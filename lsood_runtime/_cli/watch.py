@@ -30,10 +30,11 @@ from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_outputs, report_stop, report_unread
 from lsood_runtime._cli.silent_cameras import SilentCameras
-from lsood_runtime._cli.stop_signals import Stopped, StopSignals
+from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.verdict_row import Row, without_parts
+from lsood_runtime._command_start import Stopped
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.sources import SourceReader, find_sources

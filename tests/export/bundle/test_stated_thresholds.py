@@ -102,13 +102,13 @@ def test_tolerance_that_an_export_sets_is_accepted_and_a_larger_one_is_refused(
     scores: list[float], mode: str, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    low, quarter, three_quarters, high = np.quantile(scores, [0, 0.25, 0.75, 1])
+    low, high = min(scores), max(scores)
     golden = score_golden_frames(
         lambda frames, _: {"score": rng.uniform(0, high - low, len(frames))},
         random_frames(2, 0),
         [],
         mode=mode,
-        spread=float(three_quarters - quarter),
+        scores=np.array(scores),
     )
     drives = ["a"] * len(scores)
     point = asdict(set_threshold(np.array(scores), drives, 0.1))

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,95 @@ def test_files_without_a_key_that_fits_are_refused(toy_bundle: Path, tmp_path: P
     for wrong in ("text.pem", "ed.pub.pem", "old.pub.pem", private.name, "nowhere.pem"):
         with pytest.raises(LsoodError, match=wrong.replace(".", r"\.")):
             OoDMonitor(toy_bundle, public_key=tmp_path / wrong)
+
+
+PASSWORD = "sésame, open"
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> tuple[Path, Path]:
+    """A private key with a password, and its public one."""
+    private, public = write_keys(tmp_path)
+    key = serialization.load_pem_private_key(private.read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(PASSWORD.encode())
+    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret))
+    return private, public
+
+
+@pytest.mark.parametrize("given", ["file", "environment", "terminal"])
+@pytest.mark.parametrize("right", [True, False])
+def test_sign_with_an_encrypted_key_takes_its_password_from(
+    toy_bundle: Path,
+    locked: tuple[Path, Path],
+    given: str,
+    right: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    private, public = locked
+    password, words = PASSWORD if right else "wrong", ["sign", str(toy_bundle), "--key", str(private)]
+    monkeypatch.delenv("LSOOD_KEY_PASSWORD", raising=False)
+    if given == "file":
+        (tmp_path / "password").write_text(f"{password}\nmore\n")
+        words += ["--password-file", str(tmp_path / "password")]
+    elif given == "environment":
+        monkeypatch.setenv("LSOOD_KEY_PASSWORD", password)
+    else:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("getpass.getpass", lambda prompt: password if str(private) in prompt else "")
+    assert run(words) == (0 if right else 2)
+    assert (toy_bundle / "model.sig").exists() == right
+    if right:
+        OoDMonitor(toy_bundle, public_key=public).close()
+
+
+def test_sign_with_an_encrypted_key_and_nobody_to_ask_names_the_ways(
+    toy_bundle: Path, locked: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LSOOD_KEY_PASSWORD", raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert run(["sign", str(toy_bundle), "--key", str(locked[0])]) == 2
+    assert "got none: give --password-file, or set LSOOD_KEY_PASSWORD" in capsys.readouterr().err
+
+
+def test_sign_and_verify_count_the_same_files(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private, public = write_keys(tmp_path)
+    run(["sign", str(toy_bundle), "--key", str(private)])
+    run(["verify", str(toy_bundle), "--public-key", str(public)])
+    signed, verified = capsys.readouterr().out.splitlines()
+    count = len(digests_of(toy_bundle))
+    assert signed.startswith(f"signed {count} files of ")
+    assert f": {count} files, manifest" in verified
+
+
+def test_bundle_without_a_signature_to_check_loads_without_the_package(signed: tuple[Path, Path]) -> None:
+    bundle, public = signed
+    script = "import sys; from lsood_runtime import OoDMonitor; OoDMonitor(sys.argv[1], public_key={}).close()"
+    for key, is_there in ((None, False), (str(public), True)):
+        words = f"{script.format(repr(key))}; print('cryptography' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", words, str(bundle)], capture_output=True, text=True, check=True)
+        assert done.stdout == f"{is_there}\n"
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [
+        ("{}", "got no field 'dsseEnvelope': sign"),
+        ("[]", "got a value of another kind: sign"),
+        ("[" * 10_000, "got "),
+    ],
+)
+def test_signature_file_that_is_none_is_described_without_names_of_exceptions(
+    signed: tuple[Path, Path], contents: str, reason: str
+) -> None:
+    bundle, public = signed
+    (bundle / "model.sig").write_text(contents)
+    with pytest.raises(BundleError) as caught:
+        OoDMonitor(bundle, public_key=public)
+    assert reason in str(caught.value)
+    assert "Error" not in str(caught.value)
 
 
 def test_signature_without_its_package_names_the_extra(

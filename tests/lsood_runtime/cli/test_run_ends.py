@@ -20,8 +20,8 @@ from PIL import Image
 from lsood_runtime import MediaError, OoDMonitor, ProviderError
 from lsood_runtime._cli import diff, inspect, score, selftest, watch
 from lsood_runtime._cli.main import run
-from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.timeline import Timeline
+from lsood_runtime._command_start import Stopped
 from tests.lsood_runtime.conftest import random_frames
 from tests.lsood_runtime.stream.test_stream import shifted_frame
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lsood_runtime._cli.stop_signals import Stopped, StopSignals
+from lsood_runtime._cli.stop_signals import StopSignals
+from lsood_runtime._command_start import Stopped
 
 pytestmark = pytest.mark.usefixtures("signals_that_stop")
 

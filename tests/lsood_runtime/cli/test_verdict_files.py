@@ -17,9 +17,9 @@ from mcap.reader import make_reader
 
 from lsood_runtime import MediaError
 from lsood_runtime._cli.partial_file import PartialFile
-from lsood_runtime._cli.stop_signals import Stopped
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._cli.verdict_row import Row
+from lsood_runtime._command_start import Stopped
 
 
 def read_rows(path: Path) -> list[Row]:
