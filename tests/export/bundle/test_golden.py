@@ -46,14 +46,17 @@ def test_score_golden_frames_of_fresh_masks_that_chance_moves_further_than_frame
 ) -> None:
     scores = np.array([3.0, 5.0, 9.0])
     draws = cycle([-6 * deviation, 6 * deviation])
-    arguments = (lambda frames, _: {"score": np.full(len(frames), next(draws))}, FRAMES, [])
+
+    def form(frames: NDArray[np.uint8], _: NoiseBatch) -> MonitorOutputs:
+        return {"score": np.full(len(frames), next(draws))}
+
     if deviation < 1:
-        assert score_golden_frames(*arguments, mode="fresh", scores=scores).tolerance["cpu"] > 50
+        assert score_golden_frames(form, FRAMES, [], mode="fresh", scores=scores).tolerance["cpu"] > 50
         return
     with pytest.raises(
         CalibrationError, match=r"less than the 6 .* deviation of 6\.6: .* larger --mc-samples, or with --masks f"
     ):
-        score_golden_frames(*arguments, mode="fresh", scores=scores)
+        score_golden_frames(form, FRAMES, [], mode="fresh", scores=scores)
 
 
 @pytest.mark.parametrize(("precision", "expected"), [("fp32", 0.1), ("int8", 0.1), ("fp16", 1.0)])

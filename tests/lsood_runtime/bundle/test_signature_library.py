@@ -44,7 +44,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "model-signing", "pyOpenSSL"], capture_output=True, text=True, check=False
+        [python, "-m", "pip", "install", "--quiet", "model-signing", "pyOpenSSL"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         pytest.skip(f"model-signing cannot be installed: {done.stderr[-200:]}")
