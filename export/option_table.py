@@ -15,16 +15,18 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from export.errors import UsageError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance as OptionTable
+
+Table = TypeVar("Table", bound="OptionTable")
 
 INPUT_AND_OUTPUT = "input and output"
 """Title of the flags that name what a command reads and writes."""
@@ -171,6 +173,32 @@ class Option:
             return parsed
         return tuple(parsed) if self.flag.words is None else self.flag.words.read(parsed)
 
+    def read(self, words: Sequence[str], before: object) -> object:
+        """The value that words behind the flag give in place of another; what is a mapping gains their keys.
+
+        Raises:
+            UsageError: words that cannot be read, too many or too few of them, or one that is not among the choices.
+        """
+        if self.is_switch:
+            return not self.default
+        try:
+            parsed = [self.parse(word) for word in words]
+        except ValueError as error:
+            raise UsageError(f"expected a value that {self.name} takes, got {' '.join(words)}: {self.takes}") from error
+        if self.choices and not set(parsed) <= set(self.choices):
+            raise UsageError(f"expected {self.name} among {', '.join(map(str, self.choices))}, got {' '.join(words)}")
+        if not words or len(words) != (self.count if isinstance(self.count, int) else len(words) if self.count else 1):
+            raise UsageError(f"expected another number of values behind {self.name}, got {len(words)}: {self.takes}")
+        value = self.value_of(parsed if self.count else parsed[0])
+        return {**before, **value} if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+
+    @property
+    def takes(self) -> str:
+        """What stands behind the flag, as ``--help`` has it."""
+        metavar = self.flag.metavar or self.key.upper().replace("-", "_")
+        words = [metavar] * (self.count if isinstance(self.count, int) else 1) if isinstance(metavar, str) else metavar
+        return f"it takes {' '.join(words)}{' ...' if self.count == '+' else ''}"
+
     def words_of(self, value: object) -> list[str]:
         """The words behind the flag that give a value."""
         if self.flag.words is not None:
@@ -236,6 +264,62 @@ def command_words(options: OptionTable) -> list[str]:
         if flags.setdefault(option.name, typed) != typed:
             raise UsageError(f"expected one value for {option.name} in all options, got different ones: give one")
     return [*arguments, *(word for typed in flags.values() for word in typed)]
+
+
+def with_words(options: Table, words: Sequence[str]) -> Table:
+    """Options that are changed by words of a command line.
+
+    Raises:
+        UsageError: words that cannot be read.
+    """
+    return _with_groups(options, words_by_flag(type(options), words))
+
+
+def _with_groups(options: Table, groups: Mapping[str, Sequence[str]]) -> Table:
+    changed: dict[str, object] = {}
+    for name, row in rows_of(type(options)).items():
+        value = getattr(options, name)
+        if not isinstance(row, Option):
+            changed[name] = _with_groups(value, groups)
+        elif row.name in groups:
+            changed[name] = row.read(groups[row.name], value)
+    return replace(options, **changed)
+
+
+def words_by_flag(table: type[OptionTable], words: Sequence[str]) -> dict[str, list[str]]:
+    """The words behind each flag of a command line, in its order; a flag that comes twice has the words of both.
+
+    Raises:
+        UsageError: words that begin with none of the table's flags.
+    """
+    names = {option.name for option in options_of(table)}
+    groups: dict[str, list[str]] = {}
+    group: list[str] | None = None
+    for word in words:
+        flag_name, equals, value = word.partition("=")
+        if flag_name in names:
+            group = groups.setdefault(flag_name, [])
+            group += [value] if equals else []
+        elif group is None:
+            raise UsageError(f"expected words behind a flag, got {word} in front of all: begin with a flag")
+        else:
+            group.append(word)
+    return groups
+
+
+def merged_command(table: type[OptionTable], words: Sequence[str], changes: Iterable[Sequence[str]]) -> list[str]:
+    """A command line with changes, whose words may be placeholders: a flag's words replace those before, keys are merged."""
+    groups = words_by_flag(table, words)
+    options = {option.name: option for option in options_of(table)}
+    for change in changes:
+        for name, new in words_by_flag(table, change).items():
+            if (form := options[name].flag.words) is not None and form.mapping:
+                keyed = {word.partition("=")[0]: word for word in (*groups.get(name, ()), *new)}
+                groups[name] = [*keyed.values()]
+            else:
+                groups[name] = new
+    typed = (options[name].typed(group) if group else [name] for name, group in groups.items())
+    return [word for flag_words in typed for word in flag_words]
 
 
 def _values(options: OptionTable) -> Iterator[tuple[Option, object]]:

@@ -22,6 +22,13 @@ class Reporter(Protocol):
     def found(self, *findings: Finding) -> None:
         """Report what was found, guessed or is missing: one thing as soon as it is known, or a whole table of them."""
 
+    def completed(self, words: Iterable[str]) -> None:
+        """Report the command that states what was guessed and what is missing.
+
+        Args:
+            words: behind ``python -m export``, with placeholders for what the user alone knows.
+        """
+
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one and report how many are done.
 
@@ -40,6 +47,9 @@ class SilentReporter:
 
     def found(self, *findings: Finding) -> None:
         """Ignore the findings."""
+
+    def completed(self, words: Iterable[str]) -> None:
+        """Ignore the command."""
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:  # noqa: ARG002  as the protocol
         """Give the items as they are."""

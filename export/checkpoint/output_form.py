@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from export.errors import ConversionError
+from export.findings import PLACEHOLDER
 from export.graphs.output_forms import OutputForm
 
 _CLOSE = 1e-3
@@ -30,12 +31,14 @@ def check_output_form(outputs: Iterable[Tensor], form: OutputForm | None) -> Out
     if form is None and found == "logits":
         return "logits"
     if form is None:
-        raise ConversionError(_REMEDIES[found])
+        remedy = {"one probability": "probabilities", "sigmoids": PLACEHOLDER}.get(found, found)
+        raise ConversionError(_REMEDIES[found], words=("--network-output", remedy))
     wanted = ("probabilities", "one probability") if form == "probabilities" else (form,)
     if found not in wanted:
         raise ConversionError(
             f"expected {form} of the network, as --network-output says, its outputs for {len(seen)} frames are none: they do "
-            "not lie in their range or do not sum to 1 over the classes: give --network-output logits, or leave it out"
+            "not lie in their range or do not sum to 1 over the classes: give --network-output logits, or leave it out",
+            words=("--network-output", "logits"),
         )
     return form
 

@@ -55,22 +55,26 @@ def check_logits(output: object, kind: str) -> tuple[int, int, int] | None:
         got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ConversionError(
             f"expected a network that returns one (B, K, h, w) tensor of logits, got {got}: wrap it in a module that "
-            "returns the logits alone, or leave the segmentation out by --segmentation none"
+            "returns the logits alone, or leave the segmentation out by --segmentation none",
+            words=("--segmentation", "none"),
         )
     classes, height, width = output.shape[1:]
     if kind == "binary":
         if classes != 1:
             raise ConversionError(
-                f"expected one channel for --segmentation binary, got {classes}: give --segmentation classes"
+                f"expected one channel for --segmentation binary, got {classes}: give --segmentation classes",
+                words=("--segmentation", "classes"),
             )
         return 2, height, width
     if classes == 1:
         raise ConversionError(
             "expected a channel for each class, got 1 channels: export it with --segmentation binary if it is the logit or "
-            "the probability of the second of two classes, with none if it is anything else"
+            "the probability of the second of two classes, with none if it is anything else",
+            words=("--segmentation", "binary"),
         )
     if kind == "classes" and classes > 256:
         raise ConversionError(
-            f"expected logits of 2 to 256 classes, got {classes} channels: take them as they are by --segmentation logits"
+            f"expected logits of 2 to 256 classes, got {classes} channels: take them as they are by --segmentation logits",
+            words=("--segmentation", "logits"),
         )
     return classes, height, width

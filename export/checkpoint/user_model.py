@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import nn
 
 from export.errors import CheckpointError, UsageError, first_line, refuse_exit
+from export.findings import PLACEHOLDER
 
 
 @contextmanager
@@ -98,5 +99,6 @@ def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping
     if missing:
         raise CheckpointError(
             f"expected the arguments {', '.join(missing)} of {name}, the checkpoint does not carry them: "
-            f"give --model-arg {missing[0]}=VALUE"
+            f"give --model-arg {missing[0]}=VALUE",
+            words=("--model-arg", *(f"{name}={PLACEHOLDER}" for name in missing)),
         )

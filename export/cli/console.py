@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from export.cli.next_command import next_command
 from export.errors import ExportError, refuse_exit
 from export.findings import Finding
 from export.option_table import flag
@@ -53,10 +54,17 @@ class ConsoleReporter:
         self.console.print(Text.assemble(("·", "dim"), f" {printable(text)}"))
 
     def found(self, *findings: Finding) -> None:
-        """Print what was found, but for what the user has given."""
-        for finding in findings:
-            if finding.origin != "given":
-                self.stage(finding.sentence)
+        """Print one thing as a line, unless the user gave it, and several as a table."""
+        if len(findings) == 1 and findings[0].origin != "given":
+            self.stage(findings[0].sentence)
+        elif len(findings) > 1:
+            from export.cli.plan_table import print_findings
+
+            print_findings(findings, self.console)
+
+    def completed(self, words: Iterable[str]) -> None:
+        """Print the command."""
+        self.console.print(next_command("python", "-m", "export", *words), soft_wrap=True)
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one, with a bar."""

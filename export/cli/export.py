@@ -2,6 +2,7 @@
 """``python -m export``: turn a checkpoint and calibration frames into a bundle."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ commands on what an export has written, or before one (each has its own --help):
 
 examples:
   python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/
+  python -m export --ckpt runs/best.ckpt --dry-run      # what is found, guessed and missing, and the command to paste
   python -m export --ckpt runs/best.ckpt --frames calibration/ --list-layers
   python -m export --ckpt guide.ckpt --frames day1/ day2/ --out monitor/ --input-size 256 512 \\
       --drop-prob 0.5 --block-size 8 --mean 0.287 0.325 0.284 --std 0.187 0.190 0.187
@@ -39,6 +41,7 @@ frames of a few drives, then calibrate the bundle on all of them, which goes on 
 {EXIT_CODES}"""
 
 _LIST_LAYERS = "--list-layers"
+_DRY_RUN = "--dry-run"
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,33 @@ class LayerListing(NetworkOptions):
     feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
 
 
-def build_parser(*, list_layers: bool = False) -> CommandParser:
-    """Build the parser; with ``list_layers`` the flags are the same and fewer are required."""
+@dataclass(frozen=True)
+class PlanOnly:
+    """Option that plans an export and does not begin it."""
+
+    dry_run: bool = field(
+        default=False,
+        metadata=flag(
+            "print what is found, guessed and missing, and the completed command, in place of an export; needs no --frames "
+            "and no --out",
+            INPUT_AND_OUTPUT,
+        ),
+    )
+
+
+def build_parser(*, list_layers: bool = False, dry_run: bool = False) -> CommandParser:
+    """Build the parser; with ``list_layers`` or ``dry_run`` the flags are the same and fewer are required."""
     parser = CommandParser(
         "", "Turn a trained segmentation checkpoint into an out-of-distribution monitor in ONNX.", _EPILOG
     )
     parser.add_options(ConfigFile)
     if list_layers:
         parser.add_options(LayerListing)
-    parser.add_options(ExportOptions, all_required=not list_layers)
+    if dry_run:
+        parser.add_options(NetworkOptions)
+    parser.add_options(ExportOptions, all_required=not (list_layers or dry_run))
     parser.add_options(LayerListing)
+    parser.add_options(PlanOnly)
     parser.add_options(ConsoleOptions)
     return parser
 
@@ -95,13 +115,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = [*_words_of_config(typed), *typed]
     except UsageError as error:
         build_parser().error(str(error))
-    list_layers = _LIST_LAYERS in words
-    flags = build_parser(list_layers=list_layers).parse(words)
+    list_layers, dry_run = _LIST_LAYERS in words, _DRY_RUN in words
+    flags = build_parser(list_layers=list_layers, dry_run=dry_run).parse(words)
     console = options_from(flags, ConsoleOptions)
 
     def work(reporter: ConsoleReporter) -> None:
         if list_layers:
             _list_layers(options_from(flags, LayerListing))
+        elif dry_run:
+            from export.cli.plan_table import print_plan
+
+            print_plan(_with_places(flags), reporter)
         else:
             _export(options_from(flags, ExportOptions), reporter, quiet=console.quiet)
 
@@ -113,8 +137,20 @@ def _words_of_config(arguments: Sequence[str]) -> list[str]:
     parser = argparse.ArgumentParser(prog="python -m export", add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
     path = parser.parse_known_args(arguments)[0].config
-    tables = (ExportOptions, LayerListing, ConsoleOptions)
+    tables = (ExportOptions, LayerListing, PlanOnly, ConsoleOptions)
     return [] if path is None else config_arguments(path, [o for t in tables for o in options_of(t)], arguments)
+
+
+def _with_places(flags: argparse.Namespace) -> ExportOptions:
+    """Options of an export from what was typed, where frames and destination need not be."""
+    typed = {"frames": [], "out": _new_folder()} | vars(flags)
+    return options_from(argparse.Namespace(**typed), ExportOptions)
+
+
+def _new_folder() -> Path:
+    """A bundle's folder that is not there yet, in the working directory."""
+    names = itertools.chain(["monitor"], (f"monitor-{number}" for number in itertools.count(2)))
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def _list_layers(options: LayerListing) -> None:

@@ -8,11 +8,11 @@ from export.errors import ExportError, refuse_exit
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
-from export.pipeline.cost import report_expected_cost, report_measured_cost
+from export.pipeline.cost import report_measured_cost
 from export.pipeline.options import ExportOptions
+from export.pipeline.plan import ExportPlan, plan_export
 from export.pipeline.reduce import reduce_monitor
-from export.pipeline.resolve import resolve_inputs
-from export.pipeline.sample import sample_network
+from export.pipeline.resolve import see_inputs
 from export.pipeline.torchscript import trace_torchscript
 from export.pipeline.verify import verify_monitor
 from export.pipeline.write import write_monitor
@@ -20,7 +20,7 @@ from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime.offline import ParityRecord
 
-__all__ = ["ExportOptions", "ExportResult", "export_monitor"]
+__all__ = ["ExportOptions", "ExportPlan", "ExportResult", "export_monitor", "plan_export"]
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,16 @@ def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> Expor
         ExportError: one of its classes for each cause; nothing is written then.
     """
     with refuse_exit(ExportError, "the code of the network"), claimed(options.out, "choose another --out"):
-        return _export(options, reporter)
+        return _export(plan_export(options, reporter), reporter)
 
 
-def _export(options: ExportOptions, reporter: Reporter) -> ExportResult:
-    inputs = resolve_inputs(options, reporter)
-    reporter.stage("sampling the tap and converting to ONNX")
-    sampled = sample_network(inputs)
-    reporter.found(*sampled.sampler.findings)
-    report_expected_cost(inputs, sampled, reporter)
+def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:
+    reporter.found(*plan.findings)
+    if plan.problems and plan.command is not None:
+        reporter.completed(plan.command)
+    inputs, sampled = plan.ready()
+    inputs = see_inputs(inputs, reporter)
+    reporter.stage("converting to ONNX")
     converted = convert_network(inputs, sampled)
     sampled = choose_detector(inputs, sampled, converted, reporter)
     reporter.stage("fitting detector and thresholds")
@@ -67,5 +68,5 @@ def _export(options: ExportOptions, reporter: Reporter) -> ExportResult:
     verified = verify_monitor(inputs, sampled, monitor, traced, reporter)
     report_measured_cost(inputs, sampled, verified.monitor, reporter)
     reduced = reduce_monitor(inputs, sampled, converted, verified, reporter)
-    reporter.stage(f"writing {options.out}")
+    reporter.stage(f"writing {inputs.options.out}")
     return ExportResult(write_monitor(inputs, sampled, reduced))

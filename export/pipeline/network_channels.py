@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
+from export.findings import PLACEHOLDER
 from export.pipeline.hyper_parameters import stated_order
 from export.pipeline.network_options import CHANNELS, NetworkOptions
 from export.pipeline.preprocessor_config import PreprocessorConfig
@@ -65,7 +66,8 @@ def resolve_network_channels(
     if len(set(stated.values())) > 1:
         said = ", ".join(f"{name} {order}" for name, order in stated.items())
         raise UsageError(
-            f"expected one order of channels in the checkpoint's hyper-parameters, got {said}: give --network-channels"
+            f"expected one order of channels in the checkpoint's hyper-parameters, got {said}: give --network-channels",
+            words=("--network-channels", PLACEHOLDER),
         )
     for name, order in stated.items():
         return ChannelOrder(order, name, f"the checkpoint's {name}")

@@ -6,6 +6,7 @@ A value given in the options comes before the checkpoint's.
 
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
+from export.findings import PLACEHOLDER
 from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
@@ -83,7 +84,8 @@ def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[
     if unknown and isinstance(checkpoint.network, DeepLabV3PlusModule):
         raise UsageError(
             "expected --drop-prob and --block-size, the checkpoint does not carry DropBlock's constants "
-            "(the guide's code had 0.5 and 8 in 2024, 0.2 and 12 in 2023: look into the code that trained it)"
+            "(the guide's code had 0.5 and 8 in 2024, 0.2 and 12 in 2023: look into the code that trained it)",
+            words=[word for name in unknown for word in (f"--{name.replace('_', '-')}", PLACEHOLDER)],
         )
     drop_prob, block_size = options.drop_prob, options.block_size
     if drop_prob is None and block_size is None:
@@ -91,7 +93,11 @@ def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[
     own = {DropBlockRandomness.recognise(module) for module in checkpoint.network.modules()} - {None}
     if drop_prob is None or block_size is None:
         if len(own) != 1:
-            raise UsageError("expected --drop-prob and --block-size, got one of them: give both or neither")
+            other = "--drop-prob" if drop_prob is None else "--block-size"
+            raise UsageError(
+                "expected --drop-prob and --block-size, got one of them: give both or neither",
+                words=(other, PLACEHOLDER),
+            )
         (constants,) = own
         assert constants is not None
         drop_prob = constants.drop_prob if drop_prob is None else drop_prob
@@ -99,6 +105,7 @@ def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[
     if not 0 < drop_prob < 1 or block_size is None or block_size < 1:
         raise UsageError(
             f"expected --drop-prob in (0, 1) and --block-size of at least 1, got {drop_prob} and {block_size}: "
-            "0.5 and 8 are usual choices"
+            "0.5 and 8 are usual choices",
+            words=("--drop-prob", PLACEHOLDER, "--block-size", PLACEHOLDER),
         )
     return drop_prob, block_size

@@ -37,7 +37,8 @@ def check_scale(mean: Sequence[float], std: Sequence[float]) -> None:
     raise UsageError(
         f"expected mean and standard deviation of pixels in [0, 1], got {_words(mean)} and {_words(std)}: black to white "
         f"would reach the network as {low:.4g} to {high:.4g}; if they count pixels from 0 to 255, give --mean "
-        f"{_words(right_mean)} --std {_words(right_std)}, if it was trained on just that, --force"
+        f"{_words(right_mean)} --std {_words(right_std)}, if it was trained on just that, --force",
+        words=("--mean", *_words(right_mean).split(), "--std", *_words(right_std).split()),
     )
 
 

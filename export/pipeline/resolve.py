@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage ``resolve``: get the inputs of an export from the options, the checkpoint and the frames."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from export.bundle.writer import check_destination
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
@@ -9,18 +14,22 @@ from export.checkpoint.load import Checkpoint
 from export.destination import check_place
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
+from export.findings import PLACEHOLDER, Finding
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
+from export.pipeline.findings import Findings
 from export.pipeline.load_network import load_network
 from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
 from export.pipeline.options import ExportOptions
 from export.pipeline.output_choice import choose_network_output
+from export.pipeline.random_frames import RandomFrames, random_frames
 from export.precision.options import FLOAT16, FLOAT32
 from export.reporter import Reporter
+from lsood_runtime.offline import PixelRules
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +44,6 @@ class ExportInputs:
         ood: out-of-distribution frames, where the detector learns from them.
         preprocessing: from a frame to the network's input.
         logits_shape: ``(K, h, w)`` of the network's output; None where the bundle has no segmentation.
-        drop_prob: DropBlock's p by flags; None where the network's own layers have theirs.
-        block_size: DropBlock's b by flags, given together with ``drop_prob``.
         warnings: reasons not to rely on thresholds from these frames.
     """
 
@@ -47,55 +54,114 @@ class ExportInputs:
     ood: FrameFiles | None
     preprocessing: Preprocessing
     logits_shape: tuple[int, int, int] | None
-    drop_prob: float | None
-    block_size: int | None
     warnings: tuple[str, ...]
 
 
-def resolve_inputs(options: ExportOptions, reporter: Reporter) -> ExportInputs:
-    """Check the options and read the checkpoint and the list of frames.
+def resolve_inputs(findings: Findings) -> ExportInputs | None:
+    """Check the options and read the checkpoint and the list of frames; no frame but the first is read.
+
+    What is missing has a stand-in, so that later steps can be attempted: the inputs hold for an export only where there is
+    no problem.
 
     Args:
-        options: of the export.
-        reporter: told the stage, and how far the comparison with training frames has come.
+        findings: hold the options, and gain what is found and the problems.
 
-    Raises:
-        UsageError: options that contradict each other, a destination, a frame or a constant that cannot be used.
-        CheckpointError: a checkpoint that cannot be read or does not fit the network.
-        ConversionError: a network that cannot be run, or whose output is no segmentation.
-        CalibrationError: frames that cannot be split, or too few for a rate.
+    Returns:
+        The inputs; None where the network cannot be loaded, or an option has no stand-in.
     """
-    check_destination(options.out, options.overwrite)
-    check_options(options)
-    reporter.stage(f"reading {options.ckpt}")
-    checkpoint = load_network(options, reporter)
-    check_place(options.out, "choose another --out", size=_smallest_size(options, checkpoint))
-    frames = FrameFiles(options.frames, options.channels, options.reading.rules)
-    chosen = options.calibration
-    split = split_frames(frames.paths, chosen)
-    advice = many_frames_advice(len(frames), options.frames, options.out)
-    if advice is not None:
-        reporter.stage(advice)
-    ood = FrameFiles(chosen.ood_frames, options.channels, frames.rules) if chosen.ood_frames else None
-    preprocessing = resolve_preprocessing(options, checkpoint, frames, reporter)
-    drop_prob, block_size = resolve_drop_block(options, checkpoint)
-    checkpoint, logits_shape = choose_network_output(options, checkpoint, preprocessing, frames, reporter)
-    split, still = see_frames(frames, split, reporter)
-    if ood is not None:
-        read_each_once(ood, reporter)
-    warnings = still + check_overlap(frames, chosen.train_frames, chosen.group_by, reporter)
+    given = findings.given
+    findings.attempt("destination", lambda options: check_destination(options.out, options.overwrite))
+    checked = [findings.attempt("options", partial(_passes, check)) for check in OPTION_CHECKS]
+    findings.stage(f"reading {given.ckpt}")
+    checkpoint = findings.attempt("weights", lambda options: load_network(options, findings))
+    frames, split, ood = _resolve_frames(findings)
+    if checkpoint is None:
+        return None
+    loaded = checkpoint
+    findings.attempt(
+        "destination",
+        lambda options: check_place(options.out, "choose another --out", size=_smallest_size(options, loaded)),
+    )
+    if frames is None:
+        frames = findings.attempt("input size", lambda options: random_frames(options, loaded))
+    if frames is None:
+        return None
+    seen = frames
+    preprocessing = findings.attempt(
+        "mean and deviation", lambda options: resolve_preprocessing(options, loaded, seen, findings)
+    )
+    if isinstance(frames, RandomFrames) and given.crop is None:
+        size = f"{frames.shape[1]}x{frames.shape[0]} here"
+        reason = "nothing states it, an export takes the size of its frames"
+        findings.amend(Finding("input size", size, "guessed", reason))
+    constants = findings.attempt("DropBlock", lambda options: resolve_drop_block(options, loaded))
+    if preprocessing is None or constants is None or not all(checked):
+        return None
+    prepare = preprocessing
+    chosen = findings.attempt("output", lambda options: choose_network_output(options, loaded, prepare, seen, findings))
+    if chosen is None:
+        return None
+    checkpoint, logits_shape = chosen
     return ExportInputs(
-        options=options,
+        options=findings.options,
         checkpoint=checkpoint,
         frames=frames,
-        split=split,
+        split=split or FrameSplit((), np.zeros(0, np.int64), refitted=True),
         ood=ood,
         preprocessing=preprocessing,
         logits_shape=logits_shape,
-        drop_prob=drop_prob,
-        block_size=block_size,
-        warnings=tuple(warnings),
+        warnings=(),
     )
+
+
+def _passes(check: Callable[[ExportOptions], None], options: ExportOptions) -> bool:
+    check(options)
+    return True
+
+
+def _resolve_frames(findings: Findings) -> tuple[FrameFiles | None, FrameSplit | None, FrameFiles | None]:
+    """Calibration frames, their split, and out-of-distribution frames; None for what is missing or not asked for."""
+    rules = findings.given.reading.rules
+    frames = findings.attempt("frames", lambda options: _given_frames(options.frames, options.channels, rules))
+    ood = None
+    if findings.given.calibration.ood_frames:
+        ood = findings.attempt(
+            "frames", lambda options: FrameFiles(options.calibration.ood_frames, options.channels, rules)
+        )
+    if frames is None:
+        return None, None, ood
+    paths = frames.paths
+    split = findings.attempt("frames", lambda options: split_frames(paths, options.calibration))
+    advice = many_frames_advice(len(paths), findings.given.frames, findings.given.out)
+    if advice is not None:
+        findings.stage(advice)
+    return frames, split, ood
+
+
+def _given_frames(paths: Sequence[Path], channels: str, rules: PixelRules) -> FrameFiles:
+    if not paths:
+        raise UsageError(
+            "expected in-distribution frames of one camera, got none: give --frames", words=("--frames", PLACEHOLDER)
+        )
+    return FrameFiles(paths, channels, rules)
+
+
+def see_inputs(inputs: ExportInputs, reporter: Reporter) -> ExportInputs:
+    """Look at every frame once: the inputs with their still frames, and with warnings.
+
+    Args:
+        inputs: of an export, without a problem.
+        reporter: told how far the loops over frames have come.
+
+    Raises:
+        UsageError: a frame that is there twice, of another size, or that cannot be read.
+    """
+    chosen = inputs.options.calibration
+    split, still = see_frames(inputs.frames, inputs.split, reporter)
+    if inputs.ood is not None:
+        read_each_once(inputs.ood, reporter)
+    overlap = check_overlap(inputs.frames, chosen.train_frames, chosen.group_by, reporter)
+    return replace(inputs, split=split, warnings=(*still, *overlap))
 
 
 def _smallest_size(options: ExportOptions, checkpoint: Checkpoint) -> int:
@@ -112,17 +178,40 @@ def check_options(options: ExportOptions) -> None:
     Raises:
         UsageError: options that contradict each other, or a value out of range.
     """
+    for check in OPTION_CHECKS:
+        check(options)
+
+
+def _check_neighbors(options: ExportOptions) -> None:
     try:
         check_neighbors(options.mc_samples, options.neighbors)
     except ValueError as error:
         raise UsageError(f"{error}: raise --mc-samples or lower --neighbors") from error
+
+
+def _check_seed(options: ExportOptions) -> None:
     if options.seed < 0:
         raise UsageError(f"expected a --seed of 0 or more, got {options.seed}: 0 is the default")
+
+
+def _check_combinations(options: ExportOptions) -> None:
     for row in wanted_formats(options.format, options.fuse):
         check_combination(row, options.calibration.detector, options.precision.kind, options.masks)
+
+
+def _check_limits(options: ExportOptions) -> None:
     limits = (options.precision.max_flips, options.precision.max_auroc_loss, options.precision.max_pixel_changes)
     if not all(0 <= limit <= 1 for limit in limits):
         raise UsageError(
             "expected --max-flips, --max-auroc-loss and --max-pixel-changes in [0, 1], got "
             f"{', '.join(f'{limit:g}' for limit in limits)}: give shares of 1"
         )
+
+
+OPTION_CHECKS: tuple[Callable[[ExportOptions], None], ...] = (
+    _check_neighbors,
+    _check_seed,
+    _check_combinations,
+    _check_limits,
+)
+"""What can be wrong with options for every checkpoint."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
@@ -12,7 +13,10 @@ from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
 from export.graphs.output_forms import OutputForm
 from export.pipeline.blind_tap import blind_tap_warnings
+from export.pipeline.findings import Findings
+from export.pipeline.network_constants import resolve_drop_block
 from export.pipeline.network_outputs import outputs_of, some_inputs
+from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.sampler import Sampler, build_sampler
@@ -40,20 +44,37 @@ class SampledNetwork:
     graph_noise: NoiseSource
 
 
-def sample_network(inputs: ExportInputs) -> SampledNetwork:
+def sample_network(inputs: ExportInputs, findings: Findings) -> SampledNetwork | None:
     """Split the network at its first stochastic layer and sample its taps.
 
-    Raises:
-        TapError: a tap or a site that cannot be sampled.
-        ConversionError: a network that cannot be run or followed, or whose output is not what is said.
-        UsageError: a detector that reads what the network does not give.
+    Args:
+        inputs: of the export, or stand-ins for what is missing.
+        findings: gain what is found and the problems: a tap or a site that cannot be sampled; a network that cannot be run or
+            followed, or whose output is no segmentation, or not what is said; a detector that reads what it does not give.
+
+    Returns:
+        The sampled network; None where a problem has no remedy to go on with.
     """
-    options, network = inputs.options, inputs.checkpoint.network
-    example = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
-    taps = resolve_taps(network, options.tap)
-    output: OutputForm = "logits"
-    if inputs.logits_shape is not None:
-        output = check_output_form(outputs_of(network, inputs.preprocessing, inputs.frames), options.network_output)
+    network = inputs.checkpoint.network
+    taps = findings.attempt("tap", lambda options: resolve_taps(network, options.tap))
+    form = findings.attempt("output", lambda options: _output_form(inputs, options))
+    if taps is None or form is None:
+        return None
+    known_taps, known_form = taps, form
+    return findings.attempt("tap", lambda options: _sample(inputs, options, known_taps, known_form))
+
+
+def _output_form(inputs: ExportInputs, options: ExportOptions) -> OutputForm:
+    """What the network returns, by its output for some frames."""
+    if inputs.logits_shape is None:
+        return "logits"
+    seen = outputs_of(inputs.checkpoint.network, inputs.preprocessing, inputs.frames)
+    return check_output_form(seen, options.network_output)
+
+
+def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...], form: OutputForm) -> SampledNetwork:
+    network, example = inputs.checkpoint.network, _example(inputs)
+    drop_prob, block_size = resolve_drop_block(options, inputs.checkpoint)
     sampler = build_sampler(
         network,
         example,
@@ -62,8 +83,8 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         observed=resolve_feature_layers(network, example, options.feature_layers, taps),
         seed=options.seed,
         mode=options.masks,
-        drop_prob=inputs.drop_prob,
-        block_size=inputs.block_size,
+        drop_prob=drop_prob,
+        block_size=block_size,
         with_output=inputs.logits_shape is not None,
         force=options.force,
         only_tap=options.only_tap,
@@ -76,7 +97,7 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
     available = evaluation_features(sampler.layers, segmented=sampler.with_output)
     return SampledNetwork(
         sampler=sampler,
-        output=output,
+        output=form,
         choice=choose_parts(options.calibration, available, sampler.taps),
         warnings=tuple(
             blind_tap_warnings(
@@ -86,3 +107,9 @@ def sample_network(inputs: ExportInputs) -> SampledNetwork:
         site_noise=site_noise,
         graph_noise=graph_noise,
     )
+
+
+def _example(inputs: ExportInputs) -> Tensor:
+    """The network's input for the first frame, ``(1, 3, H, W)``."""
+    example: Tensor = inputs.preprocessing(torch.from_numpy(np.array(inputs.frames[0]))[None])
+    return example

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from torch import fx, nn
 
 from export.errors import TapError
-from export.findings import Finding
+from export.findings import PLACEHOLDER, Finding
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.stochastic import recognise
 from export.sampling.batch_region import ancestors, batch_dims
@@ -43,6 +43,10 @@ class Observation:
 
     value: fx.Node
     channel_dim: int
+
+
+DROP_BLOCK_WORDS = ("--drop-prob", PLACEHOLDER, "--block-size", PLACEHOLDER)
+"""Flags that add DropBlock to a tap."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,8 @@ def plan_sampling(
         elif not active:
             raise TapError(
                 f"expected a stochastic layer at {tap} or upstream of it, found none: give --drop-prob and "
-                "--block-size, and DropBlock with them is added to it"
+                "--block-size, and DropBlock with them is added to it",
+                words=DROP_BLOCK_WORDS,
             )
         else:
             at_tap = inline.get(source)
@@ -178,7 +183,8 @@ def _site_at_tap(
     if used is None:
         raise TapError(
             f"expected a stochastic layer at {tap} itself for --only-tap, found none: give --drop-prob and --block-size, and "
-            "DropBlock with them is added to it"
+            "DropBlock with them is added to it",
+            words=DROP_BLOCK_WORDS,
         )
     return replace(places.site(tap, 0, source, used), added=True)
 

@@ -11,6 +11,7 @@ from export.cli import calibrate, export
 from export.cli.flags import options_from
 from export.frames.files import FrameFiles
 from export.pipeline import many_frames, resolve
+from export.pipeline.findings import Findings
 from export.pipeline.many_frames import MANY_FRAMES, many_frames_advice
 from export.pipeline.options import ExportOptions
 from export.reporter import SilentReporter
@@ -49,7 +50,8 @@ def test_resolve_inputs_of_many_frames_gives_the_advice_before_any_is_measured(
 ) -> None:
     monkeypatch.setattr(many_frames, "MANY_FRAMES", len(FrameFiles([frames])) + (not many))
     reporter = _Stages()
-    resolve.resolve_inputs(ExportOptions(checkpoint, frames=(frames,), out=tmp_path / "monitor"), reporter)
+    given = ExportOptions(checkpoint, frames=(frames,), out=tmp_path / "monitor")
+    assert resolve.resolve_inputs(Findings(given, reporter)) is not None
     advice = [text for text in reporter.stages if "--save-features" in text]
     assert len(advice) == many
     assert all(str(frames) in text for text in advice)

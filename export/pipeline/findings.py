@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collect what the steps of an export find, and the problems of steps that others need not wait for."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from export.errors import ExportError, UsageError
+from export.findings import PLACEHOLDER, Finding, in_order
+from export.option_table import command_words, merged_command, with_words, words_by_flag
+from export.pipeline.options import ExportOptions
+from export.reporter import Reporter
+
+T = TypeVar("T")
+
+_STAND_INS = {
+    "--mean": "0.5",
+    "--std": "0.25",
+    "--network-channels": "rgb",
+    "--network-output": "logits",
+    "--drop-prob": "0.5",
+    "--block-size": "1",
+}
+"""By flag, the value with which later steps are looked at where the user alone knows it."""
+
+_SUBJECTS = {
+    "--model-arg": "arguments",
+    "--frames": "frames",
+    "--input-size": "input size",
+    "--network-channels": "channels",
+    "--mean": "mean and deviation",
+    "--std": "mean and deviation",
+    "--network-output": "output",
+    "--segmentation": "output",
+    "--tap": "tap",
+    "--drop-prob": "DropBlock",
+    "--block-size": "DropBlock",
+}
+"""By flag, what a remedy with it is about."""
+
+
+class Findings:
+    """A reporter that keeps what is found, and attempts steps: what stops one of them does not stop the others.
+
+    A step that fails is a problem. Where its error says by which words it is remedied, the step is attempted again with them,
+    and later steps go on with them; for what the user alone knows a stand-in is taken. So that all problems come at once.
+
+    Args:
+        given: options as the user gave them.
+        reporter: told stages and progress.
+
+    Attributes:
+        options: as given, with remedies and stand-ins.
+        problems: errors of the steps, in their order.
+    """
+
+    def __init__(self, given: ExportOptions, reporter: Reporter) -> None:
+        self.given, self.options = given, given
+        self.problems: list[ExportError] = []
+        self._reporter = reporter
+        self._found: list[Finding] = []
+        self._settled: set[str] = set()
+
+    def stage(self, text: str) -> None:
+        """Hand the stage on."""
+        self._reporter.stage(text)
+
+    def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
+        """Hand the progress on."""
+        return self._reporter.progress(items, what, total)
+
+    def found(self, *findings: Finding) -> None:
+        """Keep the findings, each once, but those on a settled subject."""
+        for finding in findings:
+            if finding.subject not in self._settled and finding not in self._found:
+                self._found.append(finding)
+
+    def amend(self, finding: Finding) -> None:
+        """Put a finding in the place of those of the same subject and origin, where there are any."""
+        same = [each for each in self._found if (each.subject, each.origin) == (finding.subject, finding.origin)]
+        self._found = [finding if each is same[0] else each for each in self._found if each not in same[1:]]
+
+    def settle(self, finding: Finding) -> None:
+        """Keep a finding, and none on its subject that come later: they are about what stands in."""
+        self.found(finding)
+        self._settled.add(finding.subject)
+
+    def completed(self, words: Iterable[str]) -> None:
+        """Hand the completed command on."""
+        self._reporter.completed(words)
+
+    def attempt(self, subject: str, step: Callable[[ExportOptions], T]) -> T | None:
+        """Do a step; None where it fails and its error has no remedy to go on with.
+
+        Args:
+            subject: of the step, for an error whose words do not tell it.
+            step: is given the options, with remedies of the steps before.
+        """
+        while True:
+            try:
+                return step(self.options)
+            except ExportError as error:
+                self._note(subject, error)
+                remedied = self._remedied(error)
+                if remedied == self.options:
+                    return None
+                self.options = remedied
+
+    @property
+    def all(self) -> tuple[Finding, ...]:
+        """What was found, in the order of the table."""
+        return in_order(tuple(self._found))
+
+    def complete(self, findings: Iterable[Finding]) -> None:
+        """Keep findings on subjects of which nothing is known yet."""
+        known = {finding.subject for finding in self._found}
+        self._found += [finding for finding in findings if finding.subject not in known]
+
+    @property
+    def command(self) -> tuple[str, ...] | None:
+        """Words of the completed command behind ``python -m export``, with placeholders for what the user alone knows.
+
+        None for options that no command line can give, as two different seeds.
+        """
+        given = self.given if self.given.frames else replace(self.given, frames=(Path(PLACEHOLDER),))
+        try:
+            words = command_words(given)
+        except UsageError:
+            return None
+        stated = [finding.words for finding in self.all if finding.origin in ("guessed", "missing")]
+        return tuple(merged_command(type(given), words, stated))
+
+    def error(self) -> ExportError:
+        """The one problem, or one error that lists all of them, of the first one's class."""
+        first, *others = self.problems
+        if not others:
+            return first
+        listed = "; ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, 1))
+        return type(first)(f"expected nothing to be missing, got {len(self.problems)} problems: {listed}")
+
+    def _note(self, subject: str, error: ExportError) -> None:
+        if str(error) not in map(str, self.problems):
+            self.problems.append(error)
+            about = next((_SUBJECTS[word] for word in error.words if word in _SUBJECTS), subject)
+            values = [word for word in error.words if not word.startswith("--") and PLACEHOLDER not in word]
+            self._settled.discard(about)
+            self.settle(Finding(about, " ".join(values), "missing", str(error), error.words))
+
+    def _remedied(self, error: ExportError) -> ExportOptions:
+        """The options with an error's words; unchanged where there are none, or no stand-in for what is left open."""
+        words: list[str] = []
+        for flag, values in words_by_flag(type(self.options), error.words).items():
+            words += [flag, *(_STAND_INS.get(flag, value) if value == PLACEHOLDER else value for value in values)]
+        if any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words):
+            return self.options
+        return with_words(self.options, words)

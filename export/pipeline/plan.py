@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan an export: everything that it finds, guesses and misses, before frames are read and anything is written."""
+
+from dataclasses import dataclass
+
+from export.errors import ExportError, refuse_exit
+from export.findings import PLACEHOLDER, Finding
+from export.pipeline.cost import DEAR, report_expected_cost
+from export.pipeline.findings import Findings
+from export.pipeline.options import ExportOptions
+from export.pipeline.resolve import ExportInputs, resolve_inputs
+from export.pipeline.sample import SampledNetwork, sample_network
+from export.pipeline.stated import stated_by_inputs, stated_by_network
+from export.reporter import SILENT, Reporter
+
+
+@dataclass(frozen=True, eq=False)
+class ExportPlan:
+    """What an export would do, and what it misses.
+
+    Attributes:
+        findings: in the order of the table.
+        problems: what an export would refuse, in the order of its steps; none where it can begin.
+        error: the problems as one error; None where there are none.
+        command: words of the completed command behind ``python -m export``, with ``VALUE`` for what the user alone knows;
+            None for options that no command line can give.
+        inputs: of the export; None where the network cannot be loaded. With problems, stand-ins are among them.
+        sampled: the sampled network; None where it cannot be sampled.
+    """
+
+    findings: tuple[Finding, ...]
+    problems: tuple[ExportError, ...]
+    error: ExportError | None
+    command: tuple[str, ...] | None
+    inputs: ExportInputs | None
+    sampled: SampledNetwork | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the command can be run as it is."""
+        words = (PLACEHOLDER,) if self.command is None else self.command
+        return not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
+
+    def ready(self) -> tuple[ExportInputs, SampledNetwork]:
+        """Inputs and sampled network, where an export can begin.
+
+        Raises:
+            ExportError: the one problem, or one error that lists all of them.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.inputs is not None  # what fails is among the problems
+        assert self.sampled is not None
+        return self.inputs, self.sampled
+
+
+def plan_export(options: ExportOptions, reporter: Reporter = SILENT) -> ExportPlan:
+    """Find out what an export would do: load the network, run it, choose tap and masks, and collect all problems.
+
+    Without frames, random pictures of the network's input size stand in for them. Nothing is written.
+
+    Args:
+        options: of the export; its ``frames`` may be empty.
+        reporter: told each stage as it begins.
+    """
+    findings = Findings(options, reporter)
+    with refuse_exit(ExportError, "the code of the network"):
+        inputs = resolve_inputs(findings)
+        sampled = None
+        if inputs is not None:
+            findings.complete(stated_by_inputs(options, inputs))
+            findings.stage("sampling the tap")
+            sampled = sample_network(inputs, findings)
+        if inputs is not None and sampled is not None:
+            _note_network(inputs, sampled, findings)
+        else:
+            _note_unseen(findings)
+    return ExportPlan(
+        findings=findings.all,
+        problems=tuple(findings.problems),
+        error=findings.error() if findings.problems else None,
+        command=findings.command,
+        inputs=inputs,
+        sampled=sampled,
+    )
+
+
+def _note_network(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings) -> None:
+    """Note tap, masks, output and cost."""
+    findings.complete(stated_by_network(findings.given, sampled))
+    findings.found(*sampled.sampler.findings)
+    for warning in sampled.warnings:
+        findings.stage(f"warning: {warning}")
+    ratio = report_expected_cost(inputs, sampled, findings)
+    if ratio is not None:
+        reason = f"more than {DEAR:g}" if ratio > DEAR else ""
+        findings.found(Finding("cost", f"{ratio:.2f} of the bare network's operations", "found", reason))
+
+
+def _note_unseen(findings: Findings) -> None:
+    """Note what could not be looked at, since it needs what is missing."""
+    known = {finding.subject for finding in findings.all}
+    unseen = [subject for subject in ("mean and deviation", "output", "tap", "DropBlock") if subject not in known]
+    if unseen:
+        findings.found(Finding("later", ", ".join(unseen), "missing", "cannot be looked at before the rest is stated"))

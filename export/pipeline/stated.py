@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings on what the options, the checkpoint and the sampled network state themselves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from export.findings import Finding, Origin
+from export.pipeline.network_channels import resolve_network_channels
+from export.pipeline.options import ExportOptions
+from export.pipeline.preprocessor_config import read_preprocessor_config
+from export.pipeline.random_frames import RandomFrames
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+
+_MOST = 6
+_LONGEST = 24
+
+
+def stated_by_inputs(given: ExportOptions, inputs: ExportInputs) -> Iterator[Finding]:
+    """Yield findings on the network, its arguments and its input.
+
+    Args:
+        given: options as the user gave them.
+        inputs: of the export, with stand-ins for what is missing.
+    """
+    checkpoint, frames = inputs.checkpoint, inputs.frames
+    reason = "" if given.model else "without --model"
+    yield Finding("network", type(checkpoint.network).__name__, "given" if given.model else "guessed", reason)
+    if checkpoint.hyper_parameters:
+        found = [name for name in checkpoint.hyper_parameters if name not in given.model_args]
+        value = _pairs(checkpoint.hyper_parameters)
+        yield Finding("arguments", value, "found" if found else "given", "the checkpoint's" if found else "")
+    if not isinstance(frames, RandomFrames):
+        drives = len(set(inputs.split.drives))
+        value = f"{len(frames)} of {frames.shape[0]} x {frames.shape[1]}"
+        yield Finding("frames", value + (f" of {drives} drives" if drives > 1 else ""), "given")
+    order = inputs.preprocessing.network_channels
+    if given.network_channels is not None:
+        yield Finding("channels", order, "given")
+    else:
+        source = resolve_network_channels(inputs.options, checkpoint, read_preprocessor_config(checkpoint.path)).source
+        reason = "nothing states another order" if source is None else f"by {source}"
+        yield Finding("channels", order, "guessed" if source is None else "found", reason)
+
+
+def stated_by_network(given: ExportOptions, sampled: SampledNetwork) -> Iterator[Finding]:
+    """Yield findings on tap and masks.
+
+    Args:
+        given: options as the user gave them.
+        sampled: the network.
+    """
+    sampler = sampled.sampler
+    taps = f"{', '.join(sampler.taps)}, {sampler.channels} channels"
+    yield Finding("tap", taps, _given(bool(given.tap)), "" if given.tap else "the network's one DropBlock layer")
+    added = [site for site in sampler.sites if site.added]
+    kinds = list(dict.fromkeys(str(site.randomness) for site in sampler.sites))
+    value = f"{sampler.samples} masks of {' and '.join(kinds[:2])}" + (" and others" if len(kinds) > 2 else "")
+    by_flag = given.drop_prob is not None or given.block_size is not None
+    reason = "added at the tap" if added else f"of {_some([site.layer for site in sampler.sites])}"
+    yield Finding("DropBlock", value, _given(by_flag), reason)
+
+
+def _given(by_option: bool) -> Origin:
+    return "given" if by_option else "found"
+
+
+def _pairs(arguments: Mapping[str, object]) -> str:
+    shown = [f"{name}={_short(str(value))}" for name, value in [*arguments.items()][:_MOST]]
+    return ", ".join(shown) + (f" and {len(arguments) - _MOST} more" if len(arguments) > _MOST else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(names))
+    return ", ".join(distinct[:_MOST]) + (f" and {len(distinct) - _MOST} more" if len(distinct) > _MOST else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
