@@ -190,7 +190,8 @@ class Option:
         if not words or len(words) != (self.count if isinstance(self.count, int) else len(words) if self.count else 1):
             raise UsageError(f"expected another number of values behind {self.name}, got {len(words)}: {self.takes}")
         value = self.value_of(parsed if self.count else parsed[0])
-        return {**before, **value} if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+        merged = self.flag.words is not None and self.flag.words.mapping
+        return {**before, **value} if merged and isinstance(before, Mapping) and isinstance(value, Mapping) else value
 
     @property
     def takes(self) -> str:

@@ -28,17 +28,17 @@ def check_output_form(outputs: Iterable[Tensor], form: OutputForm | None) -> Out
         return form
     seen = [_look(output.double()) for output in outputs]
     found = seen[0] if len(set(seen)) == 1 else "logits"
+    remedy = {"one probability": "probabilities", "sigmoids": PLACEHOLDER}.get(found, found)
     if form is None and found == "logits":
         return "logits"
     if form is None:
-        remedy = {"one probability": "probabilities", "sigmoids": PLACEHOLDER}.get(found, found)
         raise ConversionError(_REMEDIES[found], words=("--network-output", remedy))
     wanted = ("probabilities", "one probability") if form == "probabilities" else (form,)
     if found not in wanted:
         raise ConversionError(
             f"expected {form} of the network, as --network-output says, its outputs for {len(seen)} frames are none: they do "
             "not lie in their range or do not sum to 1 over the classes: give --network-output logits, or leave it out",
-            words=("--network-output", "logits"),
+            words=("--network-output", remedy),
         )
     return form
 

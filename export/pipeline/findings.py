@@ -77,9 +77,9 @@ class Findings:
                 self._found.append(finding)
 
     def amend(self, finding: Finding) -> None:
-        """Put a finding in the place of those of the same subject and origin, where there are any."""
-        same = [each for each in self._found if (each.subject, each.origin) == (finding.subject, finding.origin)]
-        self._found = [finding if each is same[0] else each for each in self._found if each not in same[1:]]
+        """Put a finding in the place of the one of the same subject and origin, where there is one."""
+        about = (finding.subject, finding.origin)
+        self._found = [finding if (each.subject, each.origin) == about else each for each in self._found]
 
     def settle(self, finding: Finding) -> None:
         """Keep a finding, and none on its subject that come later: they are about what stands in."""

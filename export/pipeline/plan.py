@@ -37,9 +37,10 @@ class ExportPlan:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the command can be run as it is."""
+        """Whether the command can be run as it is: it has no placeholder, and every problem is remedied by its words."""
         words = (PLACEHOLDER,) if self.command is None else self.command
-        return not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
+        remedied = all(problem.words for problem in self.problems)
+        return remedied and not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
 
     def ready(self) -> tuple[ExportInputs, SampledNetwork]:
         """Inputs and sampled network, where an export can begin.

@@ -191,7 +191,7 @@ def _check_neighbors(options: ExportOptions) -> None:
 
 def _check_seed(options: ExportOptions) -> None:
     if options.seed < 0:
-        raise UsageError(f"expected a --seed of 0 or more, got {options.seed}: 0 is the default")
+        raise UsageError(f"expected a --seed of 0 or more, got {options.seed}: 0 is the default", words=("--seed", "0"))
 
 
 def _check_combinations(options: ExportOptions) -> None:

@@ -35,8 +35,8 @@ NETWORK = """
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --list-layers --tap --feature-layers
-        --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --dry-run --list-layers --tap
+        --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --workers
         --threads""",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
@@ -107,6 +107,7 @@ def test_options_from_no_more_than_needed_are_the_defaults(
         (search, ["--colour", "red"], "unrecognized arguments: --colour: see --help"),
         (export, [], "the following arguments are required: --ckpt, --frames, --out"),
         (export, ["--list-layers"], "the following arguments are required: --ckpt"),
+        (export, ["--dry-run"], "the following arguments are required: --ckpt"),
         (calibrate, [], "the following arguments are required: BUNDLE"),
         (search, [*NEEDED[search], "--detectors", "svm"], "invalid choice: 'svm'"),
         (search, [*NEEDED[search], "--severity", "6"], "invalid choice: 6"),

@@ -19,7 +19,7 @@ from export.cli.console import ConsoleOptions
 from export.cli.flags import CommandParser, options_from
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
-from export.option_table import command_words, options_of
+from export.option_table import command_words, merged_command, options_of, with_words
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
 from tests.export.cli.option_values import options
@@ -125,3 +125,61 @@ def test_console_options_exclude_one_another(capsys: pytest.CaptureFixture[str])
     assert "not allowed with argument --verbose" in capsys.readouterr().err
     flags = evaluate.build_parser().parse(["bundle", "--ind", "day", "--quiet"])
     assert options_from(flags, ConsoleOptions) == ConsoleOptions(quiet=True)
+
+
+BASE = ExportOptions(Path("x.ckpt"), (Path("day"),), Path("monitor"))
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(wanted=options(ExportOptions))
+def test_with_words_of_any_options_on_the_defaults_gives_the_same_options(wanted: ExportOptions) -> None:
+    assert with_words(BASE, command_words(wanted)) == wanted
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(before=options(ExportOptions), change=options(ExportOptions))
+def test_merged_command_of_any_options_when_typed_gives_the_changed_options(
+    before: ExportOptions, change: ExportOptions
+) -> None:
+    words = merged_command(ExportOptions, command_words(before), [command_words(change)])
+    got = options_from(PARSERS[ExportOptions].parse(words), ExportOptions)
+    assert got == with_words(before, command_words(change))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--mean", "1", "2"], "another number of values behind --mean, got 2: it takes R G B"),
+        (["--block-size", "2.5"], "a value that --block-size takes, got 2.5: it takes B"),
+        (["--block-size", "2", "3"], "got 2: it takes B"),
+        (["--frames"], "got 0: it takes PATH ..."),
+        (["--channels", "grey"], "--channels among rgb, bgr, got grey"),
+        (["--model-arg", "depth"], "KEY=VALUE"),
+        (["depth", "--seed", "1"], "words behind a flag, got depth"),
+    ],
+)
+def test_with_words_that_cannot_be_read_is_refused(words: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("...", r"\.\.\.")):
+        with_words(BASE, words)
+
+
+def test_merged_command_with_placeholders_replaces_values_and_merges_keys() -> None:
+    words = [
+        "--ckpt",
+        "x",
+        "--mean",
+        "128",
+        "128",
+        "128",
+        "--model-arg",
+        "depth=3",
+        "width=2",
+        "--tap",
+        "old",
+        "--fuse",
+    ]
+    changes = ["--mean VALUE VALUE VALUE", "--model-arg width=VALUE classes=VALUE", "--tap new", "--block-size VALUE"]
+    got = merged_command(ExportOptions, words, [change.split() for change in changes])
+    assert shlex.join(got) == (
+        "--ckpt x --mean VALUE VALUE VALUE --model-arg depth=3 width=VALUE classes=VALUE --tap new --fuse --block-size VALUE"
+    )
