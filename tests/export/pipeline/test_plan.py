@@ -166,7 +166,6 @@ def test_plan_export_of_code_that_exits_is_an_error(unet: Path, tmp_path: Path) 
         ({"mean": (102.0, 127.5, 153.0), "std": (51.0, 51.0, 63.75)}, "mean and deviation", "0.4 0.5 0.6 0.2 0.2 0.25"),
         ({"segmentation": "binary"}, "output", "classes"),
         ({"network_output": "log-probabilities"}, "output", "probabilities"),
-        ({"seed": -1}, "options", "0"),
         ({"precision": PrecisionOptions(max_flips=2)}, "options", ""),
         ({"mc_samples": 5}, "options", ""),
     ],
