@@ -3,6 +3,7 @@
 
 import itertools
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def filled(plan: ExportPlan) -> list[str]:
         "--tap": "deep",
     }
     words: list[str] = []
-    values = iter(())
+    values: Iterator[str] = iter([])
     for word in plan.command:
         if word.startswith("--"):
             values = iter(known.get(word, "").split())
