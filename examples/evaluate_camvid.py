@@ -58,6 +58,7 @@ def milliseconds(monitor: OoDMonitor, ckpt: Path, frames: CamVid, pairs: int) ->
         contract.mean,
         contract.std,
         network_channels=contract.network_channels,
+        pad=contract.pad,
     )
     graph = segmentation_graph(
         BareNetwork(preprocessing, load_checkpoint(ckpt).network), contract.frame_height, contract.frame_width

@@ -88,8 +88,9 @@ class FeatureReference:
         finally:
             for handle in handles:
                 handle.remove()
-        is_map = isinstance(output, Tensor) and output.dim() == 4
-        logits = self.logits(output[0].numpy()).astype(np.float64) if is_map else np.zeros(0)
+        logits = np.zeros(0)
+        if isinstance(output, Tensor) and output.dim() == 4:
+            logits = self.logits(self.preprocess.of_frame(output)[0].numpy()).astype(np.float64)
         return NetworkReadings(seen, logits, pixels[0].permute(1, 2, 0).double().numpy())
 
     def values(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Doubles]:

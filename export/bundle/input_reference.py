@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network's input as a bundle's input contract states it: what the graph's preprocessing is compared with.
+"""The network's input by a bundle's input contract, and the frame's part of its output: what graphs are compared with.
 
 It shares the resizer with the graph, which is compared with Pillow's by itself, and no other code.
 """
@@ -22,6 +22,9 @@ class FramePreparation(Protocol):
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """Those to the network's input."""
+
+    def of_frame(self, output: Tensor) -> Tensor:
+        """``(B, K, h, w)`` that the network gives to the part of it that shows the frame."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,26 @@ class InputReference:
         return torch.stack([seen[..., contract.channels.index(colour)] for colour in "rgb"], dim=1)
 
     def prepare(self, pixels: Tensor) -> Tensor:
-        """Resize and normalise ``pixels``, colour by colour in the order of the network."""
+        """Resize and normalise ``pixels``, colour by colour in the order of the network, and lay them on zeros."""
         contract = self.contract
         colours = dict(
             zip("rgb", resize(pixels, contract.network_height, contract.network_width).unbind(1), strict=True)
         )
         constants = zip(contract.network_channels, contract.mean, contract.std, strict=True)
-        return torch.stack(
+        shown = torch.stack(
             [colours[colour] * (1 / (255 * std)) + -mean / std for colour, mean, std in constants], dim=1
         )
+        bottom, right = contract.pad
+        padded = shown.new_zeros(*shown.shape[:2], shown.shape[2] + bottom, shown.shape[3] + right)
+        padded[:, :, : shown.shape[2], : shown.shape[3]] = shown
+        return padded
+
+    def of_frame(self, output: Tensor) -> Tensor:
+        """Select the rows and columns of ``(B, K, h, w)`` that begin within the frame, not within its padding."""
+        contract = self.contract
+        sizes = (contract.network_height, contract.network_width)
+        for dim, seen, added in zip((2, 3), sizes, contract.pad, strict=True):
+            count = output.shape[dim]
+            begins = torch.arange(count) * (seen + added)  # in parts of a pixel: 1 / count
+            output = output.index_select(dim, torch.nonzero(begins < seen * count)[:, 0])
+        return output

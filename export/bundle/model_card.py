@@ -31,7 +31,7 @@ with OoDMonitor("path/to/this/folder") as monitor:
 |---|---|
 | created | {manifest.created} |
 | frames | {input.frame_width}x{input.frame_height} {input.channels}, \
-resized to {input.network_width}x{input.network_height} in the graph; the network takes {input.network_channels} |
+resized to {input.network_width}x{input.network_height} in the graph{padded}; the network takes {input.network_channels} |
 {sampling}| features | {features} |
 | detector | {detector} |
 {parts}| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |
@@ -74,7 +74,9 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         evaluation: figures to show; None where the bundle was not evaluated yet.
     """
     noun = detector_noun(manifest.detector.kind)
+    bottom, right = manifest.input.pad
     return _CARD.format(
+        padded=f", padded by {bottom} rows and {right} columns" if bottom or right else "",
         manifest=manifest,
         input=manifest.input,
         calibration=manifest.calibration,

@@ -36,7 +36,7 @@ class ReferenceMonitor:
 
     Attributes:
         preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
-        segment: the network: its input to what it returns for each class, ``(B, K, h, w)``.
+        segment: the network: its input to what it returns for each class and the frame alone, ``(B, K, h, w)``.
         sample: the network's input, and noise for masks that are not fixed, to latent samples ``(B, S, C)``, by S passes.
         features: computes those that the detector reads, but for the entropies.
         detector: features to scores, in float64.

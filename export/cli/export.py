@@ -159,7 +159,7 @@ def _list_layers(options: LayerListing) -> None:
     from export.sampling.taps import list_layers
 
     checkpoint = load_network(options)
-    example = example_input(checkpoint, options.input_size, options.frames, options.reading.rules)
+    example = example_input(checkpoint, options.input_size, options.frames, options.reading.rules, options.pad)
     observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
     print(layer_table(list_layers(checkpoint.network, example), observed))
 

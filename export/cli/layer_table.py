@@ -12,6 +12,7 @@ from export.checkpoint.probe import run_once
 from export.errors import TapError, UsageError
 from export.frames.files import FrameFiles
 from export.pipeline.hyper_parameters import known_input_size
+from export.pipeline.network_constants import check_pad
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import LayerInfo, resolve_taps
 from lsood_runtime.offline import AS_STATED, PixelRules, printable
@@ -24,6 +25,7 @@ def example_input(
     input_size: tuple[int, int] | None = None,
     frames: Sequence[Path] = (),
     rules: PixelRules = AS_STATED,
+    pad: int = 1,
 ) -> Tensor:
     """Make the input of a checkpoint's network for a black frame, ``(1, 3, H, W)``, and run the network on it once.
 
@@ -32,6 +34,7 @@ def example_input(
         input_size: ``(height, width)`` of the input; None for the checkpoint's, else the frames'.
         frames: camera frames, of which the size counts.
         rules: how they are read.
+        pad: rows and columns are added up to a multiple of it.
 
     Raises:
         UsageError: no size is known, or there are no such frames.
@@ -47,7 +50,8 @@ def example_input(
     height, width = size
     if min(height, width) < 1:
         raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
-    example = torch.zeros(1, 3, height, width)
+    check_pad(pad)
+    example = torch.zeros(1, 3, height + -height % pad, width + -width % pad)
     run_once(checkpoint.network, example)
     return example
 

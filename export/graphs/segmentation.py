@@ -71,7 +71,7 @@ class MonitoredNetwork(nn.Module):
             found[PICTURE] = self.picture(pixels)
         if logits is None:
             return tuple(found[key] for key in self.features)
-        logits = as_logits(logits, self.output)
+        logits = as_logits(self.preprocessing.of_frame(logits), self.output)
         of_output = OutputFeatures(logits)
         segmentation = of_output.classes.to(torch.uint8) if bundle_kind(self.kind) == "classes" else logits
         return segmentation, *(found[key] if key in found else of_output[key] for key in self.features)
@@ -93,7 +93,8 @@ class BareNetwork(nn.Module):
 
     def forward(self, frame: Tensor) -> Tensor:
         """``(B, H, W, 3)`` uint8 to the segmentation."""
-        logits = as_logits(self.network(self.preprocessing(frame)), self.output)
+        output = self.preprocessing.of_frame(self.network(self.preprocessing(frame)))
+        logits = as_logits(output, self.output)
         return logits.argmax(1).to(torch.uint8) if bundle_kind(self.kind) == "classes" else logits
 
 

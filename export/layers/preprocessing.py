@@ -29,16 +29,18 @@ def resize(images: Tensor, height: int, width: int) -> Tensor:
 
 
 class Preprocessing(nn.Module):
-    """Turns ``(N, H, W, 3)`` uint8 frames into ``(N, 3, height, width)`` normalised float32.
+    """Turns ``(N, H, W, 3)`` uint8 frames into ``(N, 3, height, width)`` normalised float32, padded where that is asked for.
 
     Args:
-        height: rows of the network's input.
-        width: columns of the network's input.
+        height: rows to which a frame is resized: those of the network's input, but for padding.
+        width: columns, likewise.
         mean: per-channel mean in [0, 1], in the order of ``network_channels``.
         std: per-channel standard deviation in [0, 1], in the same order, above zero.
         channels: order of the frame's last axis, ``rgb`` or ``bgr``.
         crop: ``(top, left, height, width)`` of the part of the frame that the network sees, in pixels; None for all of it.
         network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``: the one that it was trained on.
+        pad: rows of zeros, which stand for the mean, that are added at the bottom of a resized and normalised picture, and
+            columns that are added at its right.
     """
 
     scale: Tensor
@@ -53,6 +55,7 @@ class Preprocessing(nn.Module):
         channels: str = "rgb",
         crop: tuple[int, int, int, int] | None = None,
         network_channels: str = "rgb",
+        pad: tuple[int, ...] = (0, 0),
     ) -> None:
         super().__init__()
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or not all(map(math.isfinite, (*mean, *std))):
@@ -71,7 +74,10 @@ class Preprocessing(nn.Module):
                 f"expected a crop of at least 1 x 1 that starts inside the frame, got {crop}: "
                 "give top, left, height and width in pixels"
             )
+        if len(pad) != 2 or min(pad) < 0:
+            raise ValueError(f"expected rows and columns to add, 0 or more, got {pad}: give two numbers")
         self.height, self.width, self.channels, self.crop = height, width, channels, crop
+        self.pad = pad[0], pad[1]
         self.network_channels = network_channels
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
@@ -94,8 +100,19 @@ class Preprocessing(nn.Module):
         return images
 
     def prepare(self, pixels: Tensor) -> Tensor:
-        """Resize and normalise ``pixels``, in the network's order, to its input."""
+        """Resize, normalise and pad ``pixels``, in the network's order, to its input."""
         images = resize(pixels, self.height, self.width)
         if self.network_channels == "bgr":
             images = images.flip(1)
-        return images * self.scale + self.offset
+        images = images * self.scale + self.offset
+        bottom, right = self.pad
+        return F.pad(images, (0, right, 0, bottom)) if bottom or right else images
+
+    def of_frame(self, output: Tensor) -> Tensor:
+        """The part of ``(B, K, h, w)``, which the network gives for its input, whose cells begin within the frame."""
+        (bottom, right), (rows, columns) = self.pad, map(int, output.shape[-2:])
+        if bottom:
+            output = output[:, :, : -(-rows * self.height // (self.height + bottom))]
+        if right:
+            output = output[..., : -(-columns * self.width // (self.width + right))]
+        return output

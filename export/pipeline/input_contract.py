@@ -24,4 +24,5 @@ def input_contract(preprocessing: Preprocessing, frames: FrameFiles) -> InputCon
         mean=preprocessing.mean,
         std=preprocessing.std,
         network_channels=preprocessing.network_channels,
+        pad=preprocessing.pad,
     )

@@ -19,6 +19,8 @@ from export.pipeline.options import ExportOptions
 from export.pipeline.preprocessor_config import read_preprocessor_config
 from export.reporter import SILENT, Reporter
 
+_MOST_PAD = 1024
+
 
 def resolve_preprocessing(
     options: ExportOptions, checkpoint: Checkpoint, frames: FrameFiles, reporter: Reporter = SILENT
@@ -52,11 +54,14 @@ def resolve_preprocessing(
             f"expected what the network sees of a frame to have its input size {size.width}x{size.height}, got "
             f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear"
         )
+    check_pad(options.pad)
     order = resolve_network_channels(options, checkpoint, config)
-    found = find_normalisation(options, checkpoint, config, (size.height, size.width), order.order)
+    pad = (-size.height % options.pad, -size.width % options.pad)
+    padded = (size.height + pad[0], size.width + pad[1])
+    found = find_normalisation(options, checkpoint, config, padded, order.order)
     try:
         preprocessing = Preprocessing(
-            size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order
+            size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order, pad
         )
     except ValueError as error:
         raise UsageError(f"{error}: check --mean, --std and --crop") from error
@@ -68,6 +73,16 @@ def resolve_preprocessing(
     for line in (*size.warnings, *found.warnings):
         reporter.stage(line)
     return preprocessing
+
+
+def check_pad(multiple: int) -> None:
+    """Refuse a multiple that no network asks for.
+
+    Raises:
+        UsageError: it is out of range.
+    """
+    if not 1 <= multiple <= _MOST_PAD:
+        raise UsageError(f"expected --pad from 1 to {_MOST_PAD}, got {multiple}: 32 is what most networks divide by")
 
 
 def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float | None, int | None]:

@@ -89,6 +89,15 @@ class NetworkOptions:
             "bilinear with antialiasing, in the graph; refuse: an error where sizes differ", NETWORK, choices=RESIZES
         ),
     )
+    pad: int = field(
+        default=1,
+        metadata=flag(
+            "after the resize, add rows at the bottom and columns at the right up to a multiple of N, of the mean; the "
+            "segmentation is that of the frame alone (1: none)",
+            NETWORK,
+            metavar="N",
+        ),
+    )
     channels: str = field(
         default="rgb",
         metadata=flag("order in which the vehicle hands over a frame", NETWORK, choices=CHANNELS),

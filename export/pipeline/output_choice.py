@@ -31,7 +31,7 @@ def choose_network_output(
         reporter: told what was chosen and why.
 
     Returns:
-        The checkpoint, whose network now returns that tensor alone, and the ``(K, h, w)`` of its logits; None for kind
+        The checkpoint, whose network now returns that tensor alone, and the ``(K, h, w)`` of its logits of the frame; None for kind
         ``none``.
 
     Raises:
@@ -40,4 +40,8 @@ def choose_network_output(
     example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
     found = choose_output(checkpoint.network, example, options.segmentation, output=options.output)
     reporter.found(*found.findings)
-    return replace(checkpoint, network=found.network), found.logits_shape
+    shape = found.logits_shape
+    if shape is not None:
+        classes, height, width = preprocessing.of_frame(torch.empty(1, *shape, device="meta")).shape[1:]
+        shape = classes, height, width
+    return replace(checkpoint, network=found.network), shape

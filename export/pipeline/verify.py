@@ -68,7 +68,7 @@ def verify_monitor(
     channels_last = sampled.sampler.channels_last
     reference = ReferenceMonitor(
         preprocess=preprocess,
-        segment=partial(reference_output, network),
+        segment=lambda images: preprocess.of_frame(reference_output(network, images)),
         logits=logits,
         sample=lambda images, noise: sample_passes(network, images, sampled.sampler, noise),
         features=FeatureReference(preprocess, network, _without_entropy(detector.keys), logits, channels_last),

@@ -22,6 +22,11 @@ def _rgb() -> str:
     return "rgb"
 
 
+def _no_pad() -> tuple[int, ...]:
+    """Padding in bundles that do not state it."""
+    return (0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class InputContract:
     """Contract of the input: the form of a frame, and its preprocessing in the graph.
@@ -30,13 +35,15 @@ class InputContract:
         channels: order of the frame's last axis, ``rgb`` or ``bgr``.
         frame_height: rows of a frame.
         frame_width: columns of a frame.
-        network_height: rows that the network sees, after the resize in the graph.
-        network_width: columns that the network sees.
+        network_height: rows that the network sees of a frame, after the resize in the graph.
+        network_width: columns that the network sees of a frame.
         crop: ``(top, left, height, width)`` of the part of the frame that is resized, or None for all of it.
         resize: name of the resize filter.
         mean: per-channel mean in [0, 1], in the order of ``network_channels``.
         std: per-channel standard deviation in [0, 1], in the same order.
         network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``; the graph turns a frame into it.
+        pad: rows at the bottom and columns at the right that the graph adds behind the resize, of the mean; the segmentation
+            and its features are of the frame alone.
     """
 
     channels: str
@@ -49,6 +56,7 @@ class InputContract:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     network_channels: str = field(default_factory=_rgb)
+    pad: tuple[int, ...] = field(default_factory=_no_pad)
 
 
 @dataclass(frozen=True, slots=True)

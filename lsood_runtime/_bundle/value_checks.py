@@ -52,6 +52,8 @@ def of_input(contract: InputContract) -> Iterator[Check]:
     )
     yield "input.mean", len(contract.mean) == 3, "one number a channel", contract.mean
     yield "input.std", len(contract.std) == 3 and min(contract.std) > 0, "one number above 0 a channel", contract.std
+    fits = len(contract.pad) == 2 and all(0 <= length <= _LARGEST_SIZE for length in contract.pad)
+    yield "input.pad", fits, f"two sizes from 0 to {_LARGEST_SIZE}", contract.pad
     yield "input.crop", inside, "top, left, height and width inside the frame", contract.crop
 
 

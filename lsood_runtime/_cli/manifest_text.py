@@ -26,6 +26,7 @@ def describe(sealed: SealedManifest) -> str:
     scores = calibration.scores
     picked = {share: scores[round(share * (len(scores) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)}
     quantiles = ", ".join(f"{share:.0%} {score:.3f}" for share, score in picked.items())
+    padded = f"padded by {contract.pad[0]} rows and {contract.pad[1]} columns, " if any(contract.pad) else ""
     lines = {
         "name": manifest.name,
         "created": f"{manifest.created}, schema {manifest.schema}",
@@ -34,8 +35,7 @@ def describe(sealed: SealedManifest) -> str:
         "frame": f"({contract.frame_height}, {contract.frame_width}, 3) uint8, {contract.channels.upper()}",
         "images read": pixels_sentence(manifest.pixels),
         "network sees": f"{contract.network_height} x {contract.network_width}, {contract.network_channels.upper()}, "
-        f"{contract.resize}, "
-        f"mean {_numbers(contract.mean)}, std {_numbers(contract.std)}",
+        f"{contract.resize}, {padded}mean {_numbers(contract.mean)}, std {_numbers(contract.std)}",
         "segmentation": "none"
         if segmentation.kind == "none"
         else f"{segmentation.kind}, {counted(segmentation.num_classes or 0, 'class', plural='classes')}, "

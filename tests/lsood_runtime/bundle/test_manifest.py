@@ -39,6 +39,7 @@ def test_manifest_written_and_read_is_equal() -> None:
     assert written["calibration"].pop("advice") == []  # nor did it state these
     assert written["golden"].pop("pixel_changes") == {}
     assert written["input"].pop("network_channels") == "rgb"  # nor this
+    assert written["input"].pop("pad") == [0, 0]  # nor that
     assert written.pop("pixels") == {"grey": False, "bits": None, "encodings": [], "yuv": None}  # nor what was stated
     later = {"folds": 0, "weigh": "", "proven_rate": None}
     later |= dict.fromkeys(("new_drives_expected", "new_drives_low", "new_drives_high"))
@@ -124,6 +125,8 @@ def test_manifest_missing_field_is_named(path: str) -> None:
         ("name", "two\nlines", "name to be one line of printable text"),
         ("input", [], "input to be an object"),
         ("input.network_channels", "gbr", "input.network_channels to be rgb or bgr"),
+        ("input.pad", [0], "input.pad to be two sizes"),
+        ("input.pad", [0, -1], "input.pad to be two sizes"),
         ("input.frame_height", 6.5, r"input\.frame_height to be int, got 6\.5"),
         ("input.frame_height", True, r"input\.frame_height to be int, got True"),
         ("input.frame_height", 0, "sizes of at least 1"),
