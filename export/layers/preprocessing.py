@@ -110,9 +110,9 @@ class Preprocessing(nn.Module):
 
     def of_frame(self, output: Tensor) -> Tensor:
         """The part of ``(B, K, h, w)``, which the network gives for its input, whose cells begin within the frame."""
-        (bottom, right), (rows, columns) = self.pad, map(int, output.shape[-2:])
+        bottom, right = self.pad
         if bottom:
-            output = output[:, :, : -(-rows * self.height // (self.height + bottom))]
+            output = output[:, :, : -(-int(output.shape[2]) * self.height // (self.height + bottom))]
         if right:
-            output = output[..., : -(-columns * self.width // (self.width + right))]
+            output = output[..., : -(-int(output.shape[3]) * self.width // (self.width + right))]
         return output

@@ -93,7 +93,7 @@ class NetworkOptions:
         default=1,
         metadata=flag(
             "after the resize, add rows at the bottom and columns at the right up to a multiple of N, of the mean; the "
-            "segmentation is that of the frame alone (1: none)",
+            "segmentation is that of the frame alone (default 1: none)",
             NETWORK,
             metavar="N",
         ),

@@ -216,7 +216,8 @@ def test_options_from_kinds_of_degradations_are_these(words: list[str], kinds: t
 
 
 DEFAULTS = {
-    export: """--resize bilinear --channels rgb --segmentation classes --mc-samples 16 --masks fixed --neighbors 5 --seed 0
+    export: """--resize bilinear --pad 1 --channels rgb --segmentation classes --mc-samples 16 --masks fixed
+        --neighbors 5 --seed 0
         --detector fused --group-by none --folds 5 --guarantee frames --weigh frames --false-alarm-rate 0.05 --format onnx
         --precision fp32
         --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
@@ -225,6 +226,7 @@ DEFAULTS = {
     evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
     search: """--segmentation classes --samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0
         --severity 3 5 --every 4 --timed 3 --group-by none
+        --pad 1
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
 }
