@@ -31,8 +31,8 @@ def choose_network_output(
         reporter: told what was chosen and why.
 
     Returns:
-        The checkpoint, whose network now returns that tensor alone, and the ``(K, h, w)`` of its logits of the frame; None for kind
-        ``none``.
+        The checkpoint, whose network now returns that tensor alone, and the ``(K, h, w)`` of its logits of the frame alone;
+        None for kind ``none``.
 
     Raises:
         ConversionError: the network cannot be run, or its output is no segmentation.

@@ -28,8 +28,8 @@ CALIBRATION = """
 --guarantee --weigh --train-frames --seed
 """
 NETWORK = """
---ckpt --frames --model --model-arg --key --prefix --trust-checkpoint --network-output --input-size --crop --resize --pad --channels
---network-channels --segmentation --method --output --only-tap --mean --std --neighbors
+--ckpt --frames --model --model-arg --key --prefix --trust-checkpoint --network-output --input-size --crop --resize --pad
+--channels --network-channels --segmentation --method --output --only-tap --mean --std --neighbors
 --drop-prob --block-size --token-grid --force --grey --bits
 """
 ALWAYS = "-h --help --verbose --quiet"
