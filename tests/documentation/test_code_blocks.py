@@ -18,6 +18,7 @@ from mkdocs_hooks.diagrams import mermaid_as_svg
 from tests.documentation.pages import PAGES, README, Page
 from tests.documentation.reader import EXPORT, Reader, write_reader_folder
 from tests.paths import ROOT
+from tests.zoo.table import NETWORKS
 
 RUNNABLE = [page for page in PAGES if any(block.language in ("bash", "python") for block in page.blocks)]
 LANGUAGES = {"bash", "python", "yaml", "text", "mermaid"}
@@ -41,6 +42,7 @@ MISSING = (
 )
 RUNS_ELSEWHERE = {
     "python examples/guide.py --out runs/guide": "tests/export/guide/test_guide_script.py",
+    **{network.command(): "tests/zoo/test_zoo.py" for network in NETWORKS},
 }
 
 

@@ -21,7 +21,7 @@ class ZooNetwork:
         model: ``module:Class`` or ``module:function``, as ``--model`` takes it.
         arguments: constructor arguments, as ``--model-arg`` takes them.
         size: rows and columns of the frames.
-        options: what the command needs beside the checkpoint, the network, its normalisation and the frames.
+        options: what the command needs beside the checkpoint, the network and the frames.
         remark: what a user of this network should know; empty for nothing.
         file: the user's own file in ``tests/zoo/user_files`` that ``model`` names; None where it is the library's own class.
     """
@@ -46,7 +46,6 @@ class ZooNetwork:
         words = ["--ckpt", "weights.pt", "--model", self.model]
         for key, value in self.arguments.items():
             words += ["--model-arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-        words += ["--mean", *map(str, MEAN), "--std", *map(str, STD)]
         return [*words, *self.options, "--frames", "calibration/", "--out", "monitor/", "--fuse"]
 
     def command(self) -> str:

@@ -66,12 +66,12 @@ def settle(network: nn.Module, batch: Tensor, classes: int) -> None:
             module.reset_running_stats()
     with torch.no_grad():
         network.train()
-        for part in batch.split(_BATCH):
+        for part in torch.split(batch, _BATCH):
             network(part)
         network.eval()
         called: list[nn.Module] = []
         handles = [
-            module.register_forward_hook(lambda module, _, output: called.append(module))
+            module.register_forward_hook(lambda module, *_: called.append(module))
             for module in network.modules()
             if _is_head(module, classes)
         ]
@@ -88,7 +88,7 @@ def _is_head(module: nn.Module, classes: int) -> bool:
 
 def _balance(network: nn.Module, head: Any, batch: Tensor) -> None:
     """Scale the network's last layer so that each class has mean 0 and deviation 3 over the frames."""
-    values = torch.cat([logits(network(part)) for part in batch.split(_BATCH)])
+    values = torch.cat([logits(network(part)) for part in torch.split(batch, _BATCH)])
     deviation, mean = torch.std_mean(values, dim=(0, 2, 3))
     factor = 3 / deviation.clamp_min(1e-12)
     shape = [1] * head.weight.dim()

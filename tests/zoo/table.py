@@ -3,8 +3,9 @@
 
 from collections.abc import Mapping
 
-from tests.zoo.network import CLASSES, ZooNetwork
+from tests.zoo.network import CLASSES, MEAN, STD, ZooNetwork
 
+_IMAGENET = ("--mean", *map(str, MEAN), "--std", *map(str, STD))
 _TAP = ("--drop-prob", "0.5", "--block-size", "2")
 _UNET = {"channels": [16, 32, 64, 128], "strides": [2, 2, 2]}
 
@@ -16,7 +17,7 @@ def _smp(architecture: str, encoder: str, tap: str = "encoder", **arguments: obj
         "segmentation-models-pytorch",
         f"segmentation_models_pytorch:{architecture}",
         own,
-        options=("--tap", tap, *_TAP),
+        options=(*_IMAGENET, "--tap", tap, *_TAP),
     )
 
 
@@ -26,7 +27,7 @@ def _torchvision(function: str, tap: str = "backbone.layer4") -> ZooNetwork:
         "torchvision",
         f"torchvision.models.segmentation:{function}",
         {"num_classes": CLASSES, "weights_backbone": None},
-        options=("--tap", tap, *_TAP),
+        options=(*_IMAGENET, "--tap", tap, *_TAP),
     )
 
 
@@ -37,7 +38,7 @@ def _transformers(name: str, function: str, tap: str, size: tuple[int, int] = (1
         f"hugging_face:{function}",
         {"classes": CLASSES},
         size,
-        ("--tap", tap, *_TAP),
+        (*_IMAGENET, "--tap", tap, *_TAP),
         file="hugging_face.py",
     )
 
@@ -45,7 +46,7 @@ def _transformers(name: str, function: str, tap: str, size: tuple[int, int] = (1
 def _monai(name: str, arguments: Mapping[str, object], tap: str) -> ZooNetwork:
     sizes = {"spatial_dims": 2, "in_channels": 3, "out_channels": CLASSES}
     return ZooNetwork(
-        name, "MONAI", f"monai.networks.nets:{name}", sizes | dict(arguments), options=("--tap", tap, *_TAP)
+        name, "MONAI", f"monai.networks.nets:{name}", sizes | dict(arguments), options=(*_IMAGENET, "--tap", tap, *_TAP)
     )
 
 

@@ -15,7 +15,9 @@ class BackboneAndHead(nn.Module):
         self.backbone = timm.create_model(backbone, pretrained=False, features_only=True)
         middle, deep = self.backbone.feature_info.channels()[-2:]
         self.middle, self.deep = nn.Conv2d(middle, width, 1), nn.Conv2d(deep, width, 1)
-        self.merge = nn.Sequential(nn.Conv2d(2 * width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        self.merge = nn.Sequential(
+            nn.Conv2d(2 * width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
         self.head = nn.Conv2d(width, classes, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
