@@ -47,9 +47,9 @@ def print_plan(options: ExportOptions, reporter: ConsoleReporter) -> None:
     if plan.problems:
         count = len(plan.problems)
         things = "one thing is" if count == 1 else f"{count} things are"
-        remedy = f"put what you know in place of {PLACEHOLDER} in the command above"
+        remedy = "do what the table says, the command above has what is known"
         if plan.is_complete:
             remedy = "run the command above"
-        elif not all(problem.words for problem in plan.problems):
-            remedy = "do what the table says of them"
+        elif plan.is_stated:
+            remedy = f"put what you know in place of {PLACEHOLDER} in the command above"
         raise UsageError(f"expected nothing to be missing, {things}: {remedy}")

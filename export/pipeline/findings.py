@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collect what the steps of an export find, and the problems of steps that others need not wait for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +38,11 @@ _SUBJECTS = {
     "--block-size": "DropBlock",
 }
 """By flag, what a remedy with it is about."""
+
+
+def throws_switch(words: Sequence[str]) -> bool:
+    """Whether words have a flag without a value, as the one that trusts a checkpoint: the user alone throws it."""
+    return not all(words_by_flag(ExportOptions, words).values())
 
 
 class Findings:
@@ -128,7 +133,11 @@ class Findings:
             words = command_words(given)
         except UsageError:
             return None
-        stated = [finding.words for finding in self.all if finding.origin in ("guessed", "missing")]
+        stated = [
+            finding.words
+            for finding in self.all
+            if finding.origin in ("guessed", "missing") and not throws_switch(finding.words)
+        ]
         return tuple(merged_command(type(given), words, stated))
 
     def error(self) -> ExportError:
@@ -148,7 +157,12 @@ class Findings:
             self.settle(Finding(about, " ".join(values), "missing", str(error), error.words))
 
     def _remedied(self, error: ExportError) -> ExportOptions:
-        """The options with an error's words; unchanged where there are none, or no stand-in for what is left open."""
+        """The options with an error's words; unchanged where there are none, or no stand-in for what is left open.
+
+        A switch, as the one that trusts a checkpoint, is never thrown for the user.
+        """
+        if throws_switch(error.words):
+            return self.options
         words: list[str] = []
         for flag, values in words_by_flag(type(self.options), error.words).items():
             words += [flag, *(_STAND_INS.get(flag, value) if value == PLACEHOLDER else value for value in values)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.pipeline.cost import DEAR, report_expected_cost
-from export.pipeline.findings import Findings
+from export.pipeline.findings import Findings, throws_switch
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs, resolve_inputs
 from export.pipeline.sample import SampledNetwork, sample_network
@@ -36,11 +36,17 @@ class ExportPlan:
     sampled: SampledNetwork | None
 
     @property
+    def is_stated(self) -> bool:
+        """Whether the command remedies every problem, once its placeholders have values."""
+        return self.command is not None and all(
+            problem.words and not throws_switch(problem.words) for problem in self.problems
+        )
+
+    @property
     def is_complete(self) -> bool:
-        """Whether the command can be run as it is: it has no placeholder, and every problem is remedied by its words."""
-        words = (PLACEHOLDER,) if self.command is None else self.command
-        remedied = all(problem.words for problem in self.problems)
-        return remedied and not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
+        """Whether the command can be run as it is."""
+        words = self.command or ()
+        return self.is_stated and not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
 
     def ready(self) -> tuple[ExportInputs, SampledNetwork]:
         """Inputs and sampled network, where an export can begin.
@@ -58,7 +64,8 @@ class ExportPlan:
 def plan_export(options: ExportOptions, reporter: Reporter = SILENT) -> ExportPlan:
     """Find out what an export would do: load the network, run it, choose tap and masks, and collect all problems.
 
-    Without frames, random pictures of the network's input size stand in for them. Nothing is written.
+    Without frames, random pictures of the network's input size stand in for them. Nothing is written; what a killed export
+    left at its destination is cleared up.
 
     Args:
         options: of the export; its ``frames`` may be empty.

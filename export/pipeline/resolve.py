@@ -70,7 +70,7 @@ def resolve_inputs(findings: Findings) -> ExportInputs | None:
         The inputs; None where the network cannot be loaded, or an option has no stand-in.
     """
     given = findings.given
-    findings.attempt("destination", lambda options: check_destination(options.out, options.overwrite))
+    findings.attempt("destination", _check_destination)
     checked = [findings.attempt("options", partial(_passes, check)) for check in OPTION_CHECKS]
     findings.stage(f"reading {given.ckpt}")
     checkpoint = findings.attempt("weights", lambda options: load_network(options, findings))
@@ -114,6 +114,13 @@ def resolve_inputs(findings: Findings) -> ExportInputs | None:
     )
 
 
+def _check_destination(options: ExportOptions) -> None:
+    try:
+        check_destination(options.out, options.overwrite)
+    except UsageError as error:
+        raise UsageError(str(error), words=("--out", PLACEHOLDER)) from error
+
+
 def _passes(check: Callable[[ExportOptions], None], options: ExportOptions) -> bool:
     check(options)
     return True
@@ -143,7 +150,10 @@ def _given_frames(paths: Sequence[Path], channels: str, rules: PixelRules) -> Fr
         raise UsageError(
             "expected in-distribution frames of one camera, got none: give --frames", words=("--frames", PLACEHOLDER)
         )
-    return FrameFiles(paths, channels, rules)
+    try:
+        return FrameFiles(paths, channels, rules)
+    except UsageError as error:
+        raise UsageError(str(error), words=("--frames", PLACEHOLDER)) from error
 
 
 def see_inputs(inputs: ExportInputs, reporter: Reporter) -> ExportInputs:

@@ -156,6 +156,30 @@ def test_plan_export_without_a_network_says_what_cannot_be_looked_at(unet: Path,
         plan.ready()
 
 
+class Touching:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_plan_export_of_a_checkpoint_that_needs_trust_trusts_nothing(unet: Path, tmp_path: Path) -> None:
+    sign, untrusted = tmp_path / "code has run", tmp_path / "untrusted.ckpt"
+    torch.save({**torch.load(unet, weights_only=True), "hyper_parameters": {"loss": Touching(sign)}}, untrusted)
+    words = [word for name in STATED for word in STATED[name]]
+    plan = plan_export(options_of(untrusted, tmp_path / "monitor", *words))
+    assert not sign.exists()
+    (needs_trust, _) = plan.problems
+    assert needs_trust.words == ("--trust-checkpoint",)
+    assert plan.command is not None
+    assert "--trust-checkpoint" not in plan.command
+    assert not plan.is_stated
+    assert not plan.is_complete
+
+
 def test_plan_export_of_code_that_exits_is_an_error(unet: Path, tmp_path: Path) -> None:
     given = replace(options_of(unet, tmp_path / "monitor"), model=f"{__name__}:leaving")
     assert any("sys.exit" in str(problem) for problem in plan_export(given).problems)
