@@ -26,6 +26,7 @@ commands on what an export has written, or before one (each has its own --help):
 examples:
   python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/
   python -m export --ckpt runs/best.ckpt --dry-run      # what is found, guessed and missing, and the command to paste
+  python -m export --interactive                       # asks for what is missing
   python -m export --ckpt runs/best.ckpt --frames calibration/ --list-layers
   python -m export --ckpt guide.ckpt --frames day1/ day2/ --out monitor/ --input-size 256 512 \\
       --drop-prob 0.5 --block-size 8 --mean 0.287 0.325 0.284 --std 0.187 0.190 0.187
@@ -42,6 +43,7 @@ frames of a few drives, then calibrate the bundle on all of them, which goes on 
 
 _LIST_LAYERS = "--list-layers"
 _DRY_RUN = "--dry-run"
+_INTERACTIVE = "--interactive"
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ class LayerListing(NetworkOptions):
 
 
 @dataclass(frozen=True)
-class PlanOnly:
-    """Option that plans an export and does not begin it."""
+class PlanOptions:
+    """Options of what becomes of an export that something is missing for."""
 
     dry_run: bool = field(
         default=False,
@@ -89,21 +91,25 @@ class PlanOnly:
             INPUT_AND_OUTPUT,
         ),
     )
+    interactive: bool = field(
+        default=False,
+        metadata=flag("ask on the terminal for what is missing, --ckpt included, then export", INPUT_AND_OUTPUT),
+    )
 
 
-def build_parser(*, list_layers: bool = False, dry_run: bool = False) -> CommandParser:
-    """Build the parser; with ``list_layers`` or ``dry_run`` the flags are the same and fewer are required."""
+def build_parser(*, list_layers: bool = False, dry_run: bool = False, interactive: bool = False) -> CommandParser:
+    """Build the parser; with any of the three arguments the flags are the same and fewer are required."""
     parser = CommandParser(
         "", "Turn a trained segmentation checkpoint into an out-of-distribution monitor in ONNX.", _EPILOG
     )
     parser.add_options(ConfigFile)
     if list_layers:
         parser.add_options(LayerListing)
-    if dry_run:
+    if dry_run and not interactive:
         parser.add_options(NetworkOptions)
-    parser.add_options(ExportOptions, all_required=not (list_layers or dry_run))
-    parser.add_options(LayerListing)
-    parser.add_options(PlanOnly)
+    parser.add_options(ExportOptions, all_required=not (list_layers or dry_run or interactive))
+    parser.add_options(LayerListing, all_required=not interactive)
+    parser.add_options(PlanOptions)
     parser.add_options(ConsoleOptions)
     return parser
 
@@ -115,13 +121,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = [*_words_of_config(typed), *typed]
     except UsageError as error:
         build_parser().error(str(error))
-    list_layers, dry_run = _LIST_LAYERS in words, _DRY_RUN in words
-    flags = build_parser(list_layers=list_layers, dry_run=dry_run).parse(words)
+    list_layers, dry_run, interactive = (name in words for name in (_LIST_LAYERS, _DRY_RUN, _INTERACTIVE))
+    flags = build_parser(list_layers=list_layers, dry_run=dry_run, interactive=interactive).parse(words)
     console = options_from(flags, ConsoleOptions)
 
     def work(reporter: ConsoleReporter) -> None:
         if list_layers:
             _list_layers(options_from(flags, LayerListing))
+        elif interactive:
+            options = _ask(flags, reporter)
+            if not dry_run:
+                _export(options, reporter, quiet=console.quiet)
         elif dry_run:
             from export.cli.plan_table import print_plan
 
@@ -137,7 +147,7 @@ def _words_of_config(arguments: Sequence[str]) -> list[str]:
     parser = argparse.ArgumentParser(prog="python -m export", add_help=False, allow_abbrev=False)
     parser.add_argument("--config", type=Path)
     path = parser.parse_known_args(arguments)[0].config
-    tables = (ExportOptions, LayerListing, PlanOnly, ConsoleOptions)
+    tables = (ExportOptions, LayerListing, PlanOptions, ConsoleOptions)
     return [] if path is None else config_arguments(path, [o for t in tables for o in options_of(t)], arguments)
 
 
@@ -145,6 +155,16 @@ def _with_places(flags: argparse.Namespace) -> ExportOptions:
     """Options of an export from what was typed, where frames and destination need not be."""
     typed = {"frames": [], "out": _new_folder()} | vars(flags)
     return options_from(argparse.Namespace(**typed), ExportOptions)
+
+
+def _ask(flags: argparse.Namespace, reporter: ConsoleReporter) -> ExportOptions:
+    """Options of an export, after the user has been asked for what is missing."""
+    from export.cli.interactive import ask_for_checkpoint, check_terminal, complete_options
+
+    check_terminal()
+    if not hasattr(flags, "ckpt"):
+        flags.ckpt = ask_for_checkpoint()
+    return complete_options(_with_places(flags), reporter)
 
 
 def _new_folder() -> Path:

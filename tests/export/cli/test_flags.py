@@ -35,7 +35,7 @@ NETWORK = """
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --dry-run --list-layers --tap
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --dry-run --interactive --list-layers --tap
         --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --workers
         --threads""",
