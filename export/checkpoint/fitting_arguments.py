@@ -99,7 +99,7 @@ class _Search:
 
     def _measure(self, arguments: Mapping[str, int]) -> _Misfit:
         try:
-            with torch.device("meta"):
+            with torch.random.fork_rng(devices=[]), torch.device("meta"):
                 network = self._build(arguments)
         except ExportError:
             return _NONE_BUILT

@@ -63,7 +63,10 @@ def test_complete_options_asks_for_each_flag_until_its_answer_can_be_read(
     assert "--std [0.2 0.2 0.2] " in printed
     assert "--model-arg classes= [4] " in printed
     assert "expected a value of depth" in printed
-    assert "command: python -m export --ckpt x.ckpt --model-arg depth=3 classes=4 --mean 0.4 0.5 0.6 --std 0.2 0.2 0.2" in printed
+    assert (
+        "command: python -m export --ckpt x.ckpt --model-arg depth=3 classes=4 --mean 0.4 0.5 0.6 --std 0.2 0.2 0.2"
+        in printed
+    )
 
 
 def test_complete_options_asks_again_for_what_a_plan_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
