@@ -18,11 +18,11 @@ _LARGEST = 4096
 _SECONDS = 10.0
 _SWEEPS = 2
 
-Shape = tuple[int, ...]
+WeightShape = tuple[int, ...]
 
 
 def fitting_arguments(
-    names: Sequence[str], build: Callable[[Mapping[str, int]], nn.Module], weights: Iterable[Shape]
+    names: Sequence[str], build: Callable[[Mapping[str, int]], nn.Module], weights: Iterable[WeightShape]
 ) -> dict[str, int]:
     """Find whole numbers with which a network has weights of the shapes that a checkpoint has.
 
@@ -57,7 +57,7 @@ def fitting_arguments(
     return {} if search.is_over else {name: best[name] for name in names if not fitting[name]}
 
 
-def _candidates(shapes: Sequence[Shape]) -> list[int]:
+def _candidates(shapes: Sequence[WeightShape]) -> list[int]:
     """Lengths that are few: those at the ends first, where a network's numbers of channels and classes are."""
     maps = [shape for shape in shapes if len(shape) >= 2]
     ends = [length for shape in (maps[:1] + maps[::-1][:1]) for length in shape[:2]]
@@ -80,7 +80,7 @@ _NONE_BUILT = _Misfit(float("inf"), float("inf"))
 class _Search:
     """How networks fit the shapes of a checkpoint; each is built once."""
 
-    def __init__(self, build: Callable[[Mapping[str, int]], nn.Module], wanted: Counter[Shape]) -> None:
+    def __init__(self, build: Callable[[Mapping[str, int]], nn.Module], wanted: Counter[WeightShape]) -> None:
         self._build, self._wanted = build, wanted
         self._known: dict[tuple[tuple[str, int], ...], _Misfit] = {}
         self._end = time.monotonic() + _SECONDS
@@ -108,7 +108,7 @@ class _Search:
 
 
 def with_fitting_arguments(
-    error: CheckpointError, build: Callable[[Mapping[str, int]], nn.Module], weights: Iterable[Shape]
+    error: CheckpointError, build: Callable[[Mapping[str, int]], nn.Module], weights: Iterable[WeightShape]
 ) -> CheckpointError:
     """The error of missing arguments with those that fit the weights in its message and words; any other error as it is.
 
