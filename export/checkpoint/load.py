@@ -2,15 +2,16 @@
 """Load the network of a checkpoint: build it, and fill it with the weights that are its own."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from export.checkpoint.filling import fill_network
+from export.checkpoint.fitting_arguments import with_fitting_arguments
 from export.checkpoint.read import read_contents
 from export.checkpoint.state_dicts import StateDict, find_state_dicts
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
@@ -97,14 +98,25 @@ def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Fin
                 sources = tuple(source for source in sources if source.key == "state_dict")
             _check(contents, sources, path, bare=wanted.model is not None)
             hyper_parameters = {**_hyper_parameters(contents), **wanted.model_args}
-            network = (
-                build_network(import_model(wanted.model), hyper_parameters)
-                if wanted.model
-                else _deeplab(hyper_parameters, path)
-            )
+            if wanted.model is None:
+                network = _deeplab(hyper_parameters, path)
+            else:
+                network = _built(import_model(wanted.model), hyper_parameters, sources)
     findings = fill_network(network, sources, path, wanted.prefix, remedy=_remedy(network))
     loaded = Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)
     return loaded, tuple(_by_the_user(finding, wanted) for finding in findings)
+
+
+def _built(target: Callable[..., object], hyper_parameters: HyperParameters, sources: Sequence[StateDict]) -> nn.Module:
+    """Build a network; of arguments that are missing an error names those that the weights tell."""
+    try:
+        return build_network(target, hyper_parameters)
+    except CheckpointError as error:
+        entries = max((source.weights for source in sources), key=len)
+        shapes = [tuple(value.shape) for value in entries.values() if isinstance(value, Tensor)]
+        raise with_fitting_arguments(
+            error, lambda more: build_network(target, {**hyper_parameters, **more}), shapes
+        ) from error.__cause__
 
 
 def _by_the_user(finding: Finding, wanted: _Wanted) -> Finding:
