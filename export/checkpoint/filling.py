@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fill a network with the weights of a checkpoint, which must be all of its weights, by torch's own judgement."""
 
+import copy
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,10 @@ class _Trial:
         """Whether the network has all its weights by it."""
         return not (self.missing or self.misfit)
 
+    def has_only_some(self, number: int) -> bool:
+        """Whether it has some of that many weights and nothing else."""
+        return len(self.missing) < number and not (self.unexpected or self.misfit or self.renaming.left_out)
+
     @property
     def fits(self) -> bool:
         """Whether it has them and nothing else."""
@@ -66,7 +71,13 @@ class _Trial:
 
 
 def fill_network(
-    network: nn.Module, sources: Sequence[StateDict], path: Path, prefix: str | None = None, *, remedy: str
+    network: nn.Module,
+    sources: Sequence[StateDict],
+    path: Path,
+    prefix: str | None = None,
+    *,
+    may_lack: bool = False,
+    remedy: str,
 ) -> tuple[Finding, ...]:
     """Load the one state dict that holds all weights of the network, and nothing else under its prefix.
 
@@ -75,6 +86,7 @@ def fill_network(
         sources: state dicts of the checkpoint, at least one.
         path: of the checkpoint, for messages.
         prefix: of the names to take; None to find it.
+        may_lack: weights that the file lacks stay as they are, as long as it holds some and no others.
         remedy: for weights that do not fit.
 
     Returns:
@@ -84,6 +96,7 @@ def fill_network(
         CheckpointError: no state dict fits, or several that differ.
     """
     expected = network.state_dict()
+    as_built = copy.deepcopy(_all_weights(network)) if may_lack else {}
     tried = [trial for source in _with_prefix(sources, prefix) for trial in _trials(network, *source, list(expected))]
     fitting = [trial for trial in tried if trial.fits]
     closest = min(tried, key=lambda trial: trial.distance)
@@ -91,7 +104,12 @@ def fill_network(
         chosen = _the_one(fitting, network, expected, path)
         rivals = (trial for trial in tried if trial.is_complete and trial.source is chosen.source)
         closest = next((trial for trial in rivals if not _same(trial, chosen, expected)), chosen)
-    if not closest.fits:
+    partial = [trial for trial in tried if may_lack and not fitting and trial.has_only_some(len(as_built))]
+    if partial:
+        for name, value in _all_weights(network).items():
+            value.copy_(as_built[name])  # other trials have written to it
+        chosen = closest = min(partial, key=lambda trial: trial.distance)
+    elif not closest.fits:
         raise CheckpointError(
             f"expected weights of {type(network).__name__}, those in {path} are another network's: "
             f"{closest.details}; {remedy}"
@@ -137,14 +155,14 @@ def _try(network: nn.Module, source: StateDict, renaming: Renaming) -> _Trial:
     except Exception as error:  # torch's RuntimeError of shapes, or whatever a network's own hooks raise
         missing = tuple(name for name in expected if name not in renaming.weights)
         unexpected = tuple(name for name in renaming.weights if name not in expected)
-        return _Trial(source, renaming, missing, unexpected, misfit=_shortened(error))
-    absent = set(report.missing_keys)
-    shared = {_place(tensor) for name, tensor in expected.items() if name not in absent}
+        return _Trial(source, renaming, missing, unexpected, misfit=shortened_report(error))
+    absent, weights = set(report.missing_keys), _all_weights(network)
+    shared = {_place(tensor) for name, tensor in weights.items() if name not in absent}
     unused = tuple(name for name in report.unexpected_keys if _is_unused(network, name, renaming.weights[name]))
     return _Trial(
         source,
         renaming,
-        tuple(name for name in report.missing_keys if _place(expected[name]) not in shared),
+        tuple(name for name in report.missing_keys if _place(weights.get(name)) not in shared),
         tuple(name for name in report.unexpected_keys if name not in unused),
         unused,
     )
@@ -160,6 +178,11 @@ def _refuse_other_numbers(weights: StateEntries, expected: Mapping[str, object])
             raise ValueError(
                 f"{name} is {_type(value)} where the network has {_type(wanted)}: save it before it is quantised"
             )
+
+
+def _all_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Weights of a network, those too that a ``state_dict`` of its own leaves out; they share its memory."""
+    return {name: value for name, value in nn.Module.state_dict(network).items() if isinstance(value, Tensor)}
 
 
 def _place(value: object) -> object:
@@ -178,7 +201,7 @@ def _is_unused(network: nn.Module, name: str, value: object) -> bool:
         return False
 
 
-def _shortened(error: Exception) -> str:
+def shortened_report(error: Exception) -> str:
     """Shorten torch's report to its first line that names a parameter."""
     detail = next((line.strip() for line in str(error).splitlines()[1:]), str(error) or first_line(error))
     return detail if len(detail) < 200 else f"{detail[:200]} ..."
@@ -222,9 +245,12 @@ def _findings(chosen: _Trial, network: nn.Module, expected: Mapping[str, object]
     if renaming.outer:
         reason = f"they are those of the network within {name}"
         yield Finding("weights", f"names below {renaming.outer}", "found", reason)
+    if chosen.missing:
+        reason = f"the file lacks them and the module's strict_loading allows it, the first is {chosen.missing[0]}"
+        yield Finding("weights", f"{len(chosen.missing)} as the constructor sets them", "guessed", reason)
     if chosen.unused:
         reason = f"of a loss, or no tensors{_left_out(chosen.unused)}"
-        yield Finding("weights", f"without {len(chosen.unused)} entries", "found", reason)
+        yield Finding("weights", f"without {chosen.unused[0]}", "found", reason)
     pairs = [(value, expected.get(key)) for key, value in renaming.weights.items()]
     types = Counter((_type(a), _type(b)) for a, b in pairs if isinstance(a, Tensor) and isinstance(b, Tensor))
     for (kept, used), count in types.items():

@@ -2,6 +2,7 @@
 """Load the network of a checkpoint: build it, and fill it with the weights that are its own."""
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from torch import Tensor, nn
 
 from export.checkpoint.filling import fill_network
 from export.checkpoint.fitting_arguments import with_fitting_arguments
+from export.checkpoint.lightning_module import build_lightning_module, is_of_lightning, lightning_class, unused_found
+from export.checkpoint.named_classes import refuse_named_classes
+from export.checkpoint.plain_values import plain_values
 from export.checkpoint.read import read_contents
 from export.checkpoint.state_dicts import StateDict, find_state_dicts
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory
@@ -22,6 +26,7 @@ from export.reporter import SILENT, Reporter
 
 HyperParameters = dict[str, Any]
 """By name, as Lightning pickled them; the network's constructor alone knows their types."""
+_HYPER_PARAMETERS = "hyper_parameters"
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ def load_checkpoint(
     wanted = _Wanted(model, model_args or {}, key, prefix, trust)
     with refuse_exit(CheckpointError, "the code of the network or of its checkpoint"):
         loaded, findings = _load_checkpoint(Path(path), wanted)
-    reporter.found(_weights_found(loaded), *findings)
+    is_whole = all(finding.origin != "guessed" for finding in findings if finding.subject == "weights")
+    reporter.found(_weights_found(loaded, is_whole=is_whole), *findings)
     return loaded
 
 
@@ -85,50 +91,117 @@ class _Wanted:
     trust: bool
 
 
+@dataclass(frozen=True, eq=False)
+class _Built:
+    """A network, and the state dicts that may be its own."""
+
+    network: nn.Module
+    sources: tuple[StateDict, ...]
+    hyper_parameters: HyperParameters
+    may_lack: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
 def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Finding, ...]]:
     with importable_working_directory():  # a trusted pickle may name the user's own classes
         contents = read_contents(path, trust=wanted.trust)
-        sources = find_state_dicts(contents, wanted.key)
-        pickled = tuple(source for source in sources if source.module is not None)
-        if wanted.model is None and pickled:
-            sources, hyper_parameters = pickled, {}
-            network = _unpickled(pickled[0])
-        else:
-            if wanted.model is None and wanted.key is None:
-                sources = tuple(source for source in sources if source.key == "state_dict")
-            _check(contents, sources, path, bare=wanted.model is not None)
-            hyper_parameters = {**_hyper_parameters(contents), **wanted.model_args}
-            if wanted.model is None:
-                network = _deeplab(hyper_parameters, path)
-            else:
-                network = _built(import_model(wanted.model), hyper_parameters, sources)
-    findings = fill_network(network, sources, path, wanted.prefix, remedy=_remedy(network))
-    loaded = Checkpoint(network.eval().requires_grad_(False), hyper_parameters, path)
-    return loaded, tuple(_by_the_user(finding, wanted) for finding in findings)
+        built = _build(contents, find_state_dicts(contents, wanted.key), path, wanted)
+    network = built.network
+    found = fill_network(network, built.sources, path, wanted.prefix, may_lack=built.may_lack, remedy=_remedy(network))
+    loaded = Checkpoint(network.eval().requires_grad_(False), built.hyper_parameters, path)
+    return loaded, built.findings + tuple(_by_the_user(finding, wanted) for finding in found)
 
 
-def _built(target: Callable[..., object], hyper_parameters: HyperParameters, sources: Sequence[StateDict]) -> nn.Module:
-    """Build a network; of arguments that are missing an error names those that the weights tell."""
+def _build(contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted) -> _Built:
+    pickled = tuple(source for source in sources if source.module is not None)
+    if wanted.model is None and pickled:
+        return _Built(_unpickled(pickled[0]), pickled, {})
+    if wanted.model is None and wanted.key is None:
+        sources = tuple(source for source in sources if source.key == "state_dict")
+    _check(contents, sources, path, bare=wanted.model is not None)
+    if wanted.model is None:
+        hyper_parameters = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
+        return _Built(_deeplab(hyper_parameters, path), sources, hyper_parameters)
+    target = import_model(wanted.model)
+    module = lightning_class(target)
+    if module is not None:
+        return _build_module(module, contents, sources, path, wanted)
+    return _build_plain(target, contents, sources, path, wanted)
+
+
+def _build_plain(
+    target: Callable[..., object], contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted
+) -> _Built:
+    carried = _hyper_parameters(contents)
+    findings = []
+    parameters = inspect.signature(target).parameters.values()
+    if is_of_lightning(contents) and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        unused = [name for name in carried if name not in {p.name for p in parameters}]
+        carried = {name: value for name, value in carried.items() if name not in unused}
+        findings += unused_found(target, unused)
+    if not wanted.trust:
+        refuse_named_classes(
+            {name: value for name, value in plain_values(carried).items() if name not in wanted.model_args}, path
+        )
+    arguments = {**carried, **wanted.model_args}
     try:
-        return build_network(target, hyper_parameters)
+        network = build_network(target, arguments)
     except CheckpointError as error:
-        entries = max((source.weights for source in sources), key=len)
-        shapes = [tuple(value.shape) for value in entries.values() if isinstance(value, Tensor)]
-        raise with_fitting_arguments(
-            error, lambda more: build_network(target, {**hyper_parameters, **more}), shapes
-        ) from error.__cause__
+        raise _with_fitting_arguments(error, target, arguments, sources) from error.__cause__
+    known = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
+    return _Built(network, sources, known, findings=tuple(findings))
+
+
+def _build_module(
+    module: type, contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted
+) -> _Built:
+    """Build a LightningModule, whose weights are by Lightning's rule those under ``state_dict``."""
+    written = contents if isinstance(contents, Mapping) and "state_dict" in contents else {}
+    by_rule = wanted.key is None and bool(written)
+    if not by_rule:
+        written = {**written, _HYPER_PARAMETERS: _hyper_parameters(contents), "state_dict": sources[0].weights}
+    try:
+        built = build_lightning_module(module, written, path, wanted.model_args, trust=wanted.trust)
+    except CheckpointError as error:
+        taken = inspect.signature(module).parameters
+        known = {**_hyper_parameters(contents), **wanted.model_args}
+        known = {name: value for name, value in known.items() if name in taken}
+        raise _with_fitting_arguments(error, module, known, sources) from error.__cause__
+    findings = built.findings
+    if by_rule:
+        others = [
+            source.key for source in sources if source.key != "state_dict" and source.holds_as_many_as(built.weights)
+        ]
+        if others:
+            reason = f"which Lightning loads; {', '.join(others)} may be weights too"
+            findings += (Finding("weights", "key state_dict", "found", reason, ("--key", "state_dict")),)
+        sources = (StateDict("state_dict", built.weights),)
+    return _Built(built.module, sources, built.hyper_parameters, built.may_lack, findings)
+
+
+def _with_fitting_arguments(
+    error: CheckpointError,
+    target: Callable[..., object],
+    known: Mapping[str, object],
+    sources: Sequence[StateDict],
+) -> CheckpointError:
+    """The error, which names those of the missing arguments that the weights tell."""
+    entries = max((source.weights for source in sources), key=len)
+    shapes = [tuple(value.shape) for value in entries.values() if isinstance(value, Tensor)]
+    return with_fitting_arguments(error, lambda more: build_network(target, {**known, **more}), shapes)
 
 
 def _by_the_user(finding: Finding, wanted: _Wanted) -> Finding:
     """Say of a key or prefix that the user gave it."""
     given = {"--key": wanted.key, "--prefix": wanted.prefix}
-    is_given = bool(finding.words) and given[finding.words[0]] is not None
+    is_given = bool(finding.words) and given.get(finding.words[0]) is not None
     return replace(finding, origin="given") if is_given else finding
 
 
-def _weights_found(loaded: Checkpoint) -> Finding:
+def _weights_found(loaded: Checkpoint, *, is_whole: bool) -> Finding:
     weights = sum(parameter.numel() for parameter in loaded.network.parameters())
-    reason = f"all of them are those of {type(loaded.network).__name__}"
+    share = "all of them are" if is_whole else "those in the file are"
+    reason = f"{share} those of {type(loaded.network).__name__}"
     return Finding("weights", f"{weights:,} parameters", "found", reason)
 
 
@@ -170,8 +243,8 @@ def _check(contents: object, sources: Sequence[StateDict], path: Path, *, bare: 
 
 
 def _hyper_parameters(contents: object) -> HyperParameters:
-    found = contents.get("hyper_parameters") if isinstance(contents, Mapping) else None
-    return {str(name): value for name, value in found.items()} if isinstance(found, Mapping) else {}
+    found = contents.get(_HYPER_PARAMETERS) if isinstance(contents, Mapping) else None
+    return {str(name): value for name, value in found.items()} if isinstance(found, dict) else plain_values(found)
 
 
 def _deeplab(hyper_parameters: HyperParameters, path: Path) -> DeepLabV3PlusModule:

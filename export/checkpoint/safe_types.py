@@ -10,16 +10,20 @@ from collections.abc import Callable
 
 import torch
 
+from export.checkpoint.numpy_scalars import ScalarType, read_scalar
+
 SafeTypes = list[Callable[..., object] | tuple[Callable[..., object], str]]
 
 _NODES = ("AnyNode", "BooleanNode", "BytesNode", "FloatNode", "IntegerNode", "PathNode", "StringNode")
 
 
 def safe_types() -> SafeTypes:
-    """What ``torch.serialization.safe_globals`` is given: Namespaces, paths and, where it is installed, OmegaConf's types."""
+    """What ``torch.serialization.safe_globals`` is given: Namespaces, paths, NumPy's numbers, OmegaConf's if there."""
     known: SafeTypes = [argparse.Namespace, torch.torch_version.TorchVersion]
     known += [pathlib.PosixPath, (pathlib.PurePosixPath, "pathlib.PurePosixPath")]
     known += [(pathlib.PureWindowsPath, name) for name in ("pathlib.WindowsPath", "pathlib.PureWindowsPath")]
+    known += [(read_scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
+    known += [(ScalarType, "numpy.dtype")]
     return known + _omegaconf_types()
 
 

@@ -28,10 +28,9 @@ class StateDict:
     weights: StateEntries
     module: nn.Module | None = None
 
-    @property
-    def place(self) -> str:
-        """Where it stands, in words."""
-        return f"under the key {self.key}" if self.key else "in the file itself"
+    def holds_as_many_as(self, weights: StateEntries) -> bool:
+        """Whether it has at least as many entries, so that it may be another copy of the same network."""
+        return len(self.weights) >= len(weights)
 
 
 def find_state_dicts(contents: object, key: str | None = None) -> tuple[StateDict, ...]:
@@ -46,7 +45,7 @@ def find_state_dicts(contents: object, key: str | None = None) -> tuple[StateDic
     """
     found = tuple(sorted(_walk(contents, "", _DEPTH), key=lambda each: each.key.count(".") if each.key else -1))
     if key is None:
-        return found
+        return tuple(each for each in found if each.key.partition(".")[0] != "hyper_parameters")
     chosen = tuple(each for each in found if each.key == key)
     if not chosen:
         known = ", ".join(each.key for each in found if each.key) or "none"
@@ -57,7 +56,7 @@ def find_state_dicts(contents: object, key: str | None = None) -> tuple[StateDic
 def _walk(value: object, key: str, depth: int) -> Iterator[StateDict]:
     if isinstance(value, nn.Module):
         yield StateDict(key, value.state_dict(), value)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         if all(isinstance(name, str) for name in value) and (
             key == "state_dict" or any(isinstance(entry, Tensor) for entry in value.values())
         ):

@@ -5,7 +5,7 @@ import difflib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def build_network(target: Callable[..., object], arguments: Mapping[str, object]
         CheckpointError: an argument is unknown or missing, the call fails, or gives no ``nn.Module``.
     """
     name = getattr(target, "__name__", repr(target))
-    _check_arguments(name, inspect.signature(target), arguments)
+    check_arguments(name, inspect.signature(target), arguments)
     try:
         with refuse_exit(CheckpointError, name):
             network = target(**arguments)
@@ -85,7 +85,20 @@ def build_network(target: Callable[..., object], arguments: Mapping[str, object]
     return network
 
 
-def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping[str, object]) -> None:
+def check_arguments(
+    name: str, signature: inspect.Signature, arguments: Collection[str], carried: Collection[str] = ()
+) -> None:
+    """Refuse arguments that a class or function does not take, and a call without those that it needs.
+
+    Args:
+        name: of the class or function.
+        signature: of it.
+        arguments: names of the arguments, all of which it must take.
+        carried: names of others, which may be left out of the call.
+
+    Raises:
+        CheckpointError: it names the arguments.
+    """
     parameters = signature.parameters.values()
     by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     known = [p.name for p in by_name]
@@ -95,7 +108,7 @@ def _check_arguments(name: str, signature: inspect.Signature, arguments: Mapping
             f"expected hyper-parameters and --model-arg that {name} takes ({', '.join(known) or 'none'}), got "
             f"{', '.join(unknown)} beside them: name a factory function that takes them too"
         )
-    missing = [p.name for p in by_name if p.default is p.empty and p.name not in arguments]
+    missing = [p.name for p in by_name if p.default is p.empty and p.name not in {*arguments, *carried}]
     if missing:
         raise CheckpointError(
             f"expected the arguments {', '.join(missing)} of {name}, the checkpoint does not carry them: "

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -19,6 +20,7 @@ from torch import nn
 from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
 from export.checkpoint.load import load_checkpoint
+from export.checkpoint.read import read_contents
 from export.errors import CheckpointError
 
 LINEAR: dict[str, Any] = {"model": "torch.nn:Linear", "model_args": {"in_features": 2, "out_features": 3}}
@@ -146,11 +148,18 @@ def test_load_checkpoint_without_an_optional_package_names_it(
         pathlib.PurePosixPath("runs"),
         pathlib.PureWindowsPath("runs"),
         torch.__version__,
+        np.float64(0.25),
+        np.int32(-7),
+        np.array([3], ">u2")[0],
+        np.bool_(True),
     ],
     ids=lambda value: type(value).__name__,
 )
 def test_load_checkpoint_with_plain_values_of_other_types_reads_them(plain: object, tmp_path: Path) -> None:
     torch.save({"model": linear().state_dict(), "args": plain}, tmp_path / "plain.pt")
+    read = read_contents(tmp_path / "plain.pt", trust=False)
+    assert isinstance(read, dict)
+    assert read["args"] == plain
     assert_is_the_linear(load_checkpoint(tmp_path / "plain.pt", **LINEAR).network)
 
 
