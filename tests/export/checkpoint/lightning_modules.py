@@ -17,7 +17,7 @@ class TwoLayers(nn.Module):
 
     def __init__(self, width: int = 4, classes: int = 3) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.Dropout2d(0.3))
+        self.encoder = nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.Dropout2d(0.5))
         self.head = nn.Conv2d(width, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:

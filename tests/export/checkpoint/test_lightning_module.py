@@ -426,7 +426,7 @@ def test_export_command_of_a_module_with_a_config_writes_a_bundle_of_its_weights
     ]
     constants = "--input-size 24 32 --mc-samples 8 --false-alarm-rate 0.3 --mean 0.5 0.5 0.5 --std 0.2 0.2 0.2"
     assert main([*words, *constants.split(), "--tap", "model.encoder.2"]) == 0
-    frame = np.asarray(Image.open(sorted(frames.iterdir())[0]))
+    frame = np.array(Image.open(sorted(frames.iterdir())[0]))
     with OoDMonitor(tmp_path / "m") as monitor:
         classes = monitor.assess(frame).segmentation
     small = F.interpolate(
