@@ -54,7 +54,10 @@ class InputReference:
         colours = dict(
             zip("rgb", resize(pixels, contract.network_height, contract.network_width).unbind(1), strict=True)
         )
-        constants = zip(contract.network_channels, contract.mean, contract.std, strict=True)
+        names = ["grey"] if contract.network_channels == "grey" else list(contract.network_channels)
+        weights = torch.tensor([299.0, 587.0, 114.0]).view(3, 1, 1)
+        colours["grey"] = (torch.stack([colours[colour] for colour in "rgb"], dim=1) * weights).sum(dim=1) / 1000
+        constants = zip(names, contract.mean, contract.std, strict=True)
         shown = torch.stack(
             [colours[colour] * (1 / (255 * std)) + -mean / std for colour, mean, std in constants], dim=1
         )

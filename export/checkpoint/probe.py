@@ -3,17 +3,14 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from export.checkpoint.chosen_output import network_name
+from export.checkpoint.input_remedy import input_remedy
 from export.checkpoint.other_methods import name_others
 from export.errors import ConversionError, first_line, refuse_exit
 
 _OF_ANOTHER_INPUT = (TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
 """What a ``forward`` raises that takes something else than a tensor of frames, or that is not there."""
-
-_MULTIPLES = (2, 4, 8, 16, 32, 64, 128)
-"""Of which networks want their input's size to be one, as U-Nets of several depths do."""
 
 
 def run_once(network: nn.Module, example: Tensor) -> object:
@@ -21,7 +18,7 @@ def run_once(network: nn.Module, example: Tensor) -> object:
 
     Args:
         network: in evaluation mode.
-        example: ``(B, 3, H, W)`` float32.
+        example: ``(B, C, H, W)`` float32.
 
     Raises:
         ConversionError: the network raises an exception.
@@ -32,34 +29,14 @@ def run_once(network: nn.Module, example: Tensor) -> object:
     except ConversionError:
         raise
     except Exception as error:  # a user's network may raise anything
-        multiple = _multiple_that_runs(network, example)
-        remedy = (
-            "check" if multiple is None else f"it runs with --pad {multiple}, which adds rows and columns; or check"
-        )
+        found = input_remedy(network, example)
+        remedy = "check" if found is None else f"{found.text} check"
         others = f", or {name_others(network)}" if isinstance(error, _OF_ANOTHER_INPUT) else ""
         raise ConversionError(
             f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}; "
             f"{remedy} --input-size, or wrap it in a module that takes a batch of RGB images{others}",
-            words=() if multiple is None else ("--pad", str(multiple)),
+            words=() if found is None else found.words,
         ) from error
-
-
-def _multiple_that_runs(network: nn.Module, example: Tensor) -> int | None:
-    """The least multiple up to which an input can be padded so that the network runs; None where none helps."""
-    tried = tuple(example.shape[-2:])
-    for multiple in _MULTIPLES:
-        height, width = example.shape[-2:]
-        bottom, right = -height % multiple, -width % multiple
-        if (height + bottom, width + right) == tried:
-            continue
-        tried = (height + bottom, width + right)
-        try:
-            with torch.inference_mode(), refuse_exit(ConversionError, network_name(network)):
-                network(F.pad(example, (0, right, 0, bottom)))
-        except Exception:  # a trial: what the network said of its own input is what is reported
-            continue
-        return multiple
-    return None
 
 
 def check_logits(output: object, kind: str) -> tuple[int, int, int] | None:

@@ -176,10 +176,14 @@ def _new_folder() -> Path:
 def _list_layers(options: LayerListing) -> None:
     from export.cli.layer_table import example_input, layer_table, observed_layers  # here, since --help needs no torch
     from export.pipeline.load_network import load_network
+    from export.pipeline.network_channels import resolve_network_channels
     from export.sampling.taps import list_layers
 
     checkpoint = load_network(options)
-    example = example_input(checkpoint, options.input_size, options.frames, options.reading.rules, options.pad)
+    channels = resolve_network_channels(options, checkpoint).count
+    example = example_input(
+        checkpoint, options.input_size, options.frames, options.reading.rules, options.pad, channels
+    )
     observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
     print(layer_table(list_layers(checkpoint.network, example), observed))
 

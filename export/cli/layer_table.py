@@ -26,8 +26,9 @@ def example_input(
     frames: Sequence[Path] = (),
     rules: PixelRules = AS_STATED,
     pad: int = 1,
+    channels: int = 3,
 ) -> Tensor:
-    """Make the input of a checkpoint's network for a black frame, ``(1, 3, H, W)``, and run the network on it once.
+    """Make the input of a checkpoint's network for a black frame, ``(1, C, H, W)``, and run the network on it once.
 
     Args:
         checkpoint: the network, and perhaps the size of its input.
@@ -35,6 +36,7 @@ def example_input(
         frames: camera frames, of which the size counts.
         rules: how they are read.
         pad: rows and columns are added up to a multiple of it.
+        channels: C.
 
     Raises:
         UsageError: no size is known, or there are no such frames.
@@ -51,7 +53,7 @@ def example_input(
     if min(height, width) < 1:
         raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
     check_pad(pad)
-    example = torch.zeros(1, 3, height + -height % pad, width + -width % pad)
+    example = torch.zeros(1, channels, height + -height % pad, width + -width % pad)
     run_once(checkpoint.network, example)
     return example
 

@@ -11,6 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+GREY = "grey"
+"""In place of an order of channels: the network takes one, the brightness."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in the brightness, as Pillow and OpenCV have them (ITU-R BT.601); their sum is 1."""
+
 
 def resize(images: Tensor, height: int, width: int) -> Tensor:
     """Bilinear resize with an antialiasing filter, as Pillow's ``Image.BILINEAR`` does it.
@@ -29,7 +35,7 @@ def resize(images: Tensor, height: int, width: int) -> Tensor:
 
 
 class Preprocessing(nn.Module):
-    """Turns ``(N, H, W, 3)`` uint8 frames into ``(N, 3, height, width)`` normalised float32, padded where that is asked for.
+    """Turns ``(N, H, W, 3)`` uint8 frames into ``(N, C, height, width)`` normalised float32, padded where that is asked for.
 
     Args:
         height: rows to which a frame is resized: those of the network's input, but for padding.
@@ -38,7 +44,8 @@ class Preprocessing(nn.Module):
         std: per-channel standard deviation in [0, 1], in the same order, above zero.
         channels: order of the frame's last axis, ``rgb`` or ``bgr``.
         crop: ``(top, left, height, width)`` of the part of the frame that the network sees, in pixels; None for all of it.
-        network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``: the one that it was trained on.
+        network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``: the one that it was trained on;
+            ``grey`` for one that takes the brightness alone, with one mean and one deviation.
         pad: rows of zeros, which stand for the mean, that are added at the bottom of a resized and normalised picture, and
             columns that are added at its right.
     """
@@ -58,14 +65,19 @@ class Preprocessing(nn.Module):
         pad: tuple[int, ...] = (0, 0),
     ) -> None:
         super().__init__()
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or not all(map(math.isfinite, (*mean, *std))):
+        if network_channels not in ("rgb", "bgr", GREY):
             raise ValueError(
-                f"expected three means and three standard deviations above zero, all finite, got {mean} and {std}: "
-                "give one of each for R, G and B"
+                f"expected network channels 'rgb', 'bgr' or 'grey', got {network_channels!r}: give the order of the training"
             )
-        if network_channels not in ("rgb", "bgr"):
+        count = 1 if network_channels == GREY else 3
+        lengths = {len(mean), len(std)}
+        if lengths != {count} or min(std) <= 0 or not all(map(math.isfinite, (*mean, *std))):
+            wanted = (
+                "one mean and one standard deviation" if count == 1 else "three means and three standard deviations"
+            )
             raise ValueError(
-                f"expected network channels 'rgb' or 'bgr', got {network_channels!r}: give the order of the training"
+                f"expected {wanted} above zero, all finite, got {mean} and {std}: "
+                f"give one of each for {'the brightness' if count == 1 else 'R, G and B'}"
             )
         if channels not in ("rgb", "bgr"):
             raise ValueError(f"expected channels 'rgb' or 'bgr', got {channels!r}: give the camera's order")
@@ -82,8 +94,8 @@ class Preprocessing(nn.Module):
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         offset = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
-        self.register_buffer("scale", scale.float().view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("offset", offset.float().view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", scale.float().view(1, count, 1, 1), persistent=False)
+        self.register_buffer("offset", offset.float().view(1, count, 1, 1), persistent=False)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Prepare a batch of frames of any one size."""
@@ -101,6 +113,9 @@ class Preprocessing(nn.Module):
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """Resize, normalise and pad ``pixels``, in the network's order, to its input."""
+        if self.network_channels == GREY:
+            red, green, blue = LUMA
+            pixels = red * pixels[:, 0:1] + green * pixels[:, 1:2] + blue * pixels[:, 2:3]
         images = resize(pixels, self.height, self.width)
         if self.network_channels == "bgr":
             images = images.flip(1)

@@ -10,12 +10,12 @@ from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding, Origin
 from export.pipeline.hyper_parameters import stated_normalisations
 from export.pipeline.inner_normalisation import InnerNormalisation, inner_normalisation
+from export.pipeline.network_channels import ChannelOrder
 from export.pipeline.network_options import NetworkOptions
 from export.pipeline.network_settings import imagenet_library, timm_normalisations, torchvision_normalisations
 from export.pipeline.preprocessor_config import PreprocessorConfig
 from export.pipeline.stated_preprocessing import StatedNormalisation, spread, words
 
-_CHANNELS = 3
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -41,7 +41,7 @@ def find_normalisation(
     checkpoint: Checkpoint,
     config: PreprocessorConfig | None,
     size: tuple[int, int],
-    order: str,
+    order: ChannelOrder,
 ) -> FoundNormalisation:
     """Choose mean and deviation.
 
@@ -54,39 +54,57 @@ def find_normalisation(
         checkpoint: network and hyper-parameters.
         config: an image processor's settings beside the checkpoint.
         size: rows and columns of the network's input.
-        order: of its channels.
+        order: of its channels, and how many they are.
 
     Raises:
         UsageError: no source states both, or one states them in a form that is not understood.
         ConversionError: the network keeps such constants, and raises an exception.
     """
-    inner = inner_normalisation(checkpoint.network, (_CHANNELS, *size))
-    mean: tuple[float, ...] | None = options.mean
-    std: tuple[float, ...] | None = options.std
+    count = order.count
+    inner = inner_normalisation(checkpoint.network, (count, *size))
+    mean, std = (_of_flag(values, count) for values in (options.mean, options.std))
     if mean is not None and std is not None:
         twice = inner is not None and inner.use == "input" and any(mean)
         return FoundNormalisation(mean, std, _finding(mean, std, "given"), (_twice(inner),) if twice and inner else ())
-    sources = list(_sources(checkpoint, config, inner))
+    sources = [source for source in _sources(checkpoint, config, inner) if source.fits(count)]
     if mean is None and std is None:
-        return _first_complete(sources, inner) or _refuse(checkpoint, inner, order)
+        return _first_complete(sources, inner, count) or _refuse(checkpoint, inner, order)
     name = "mean" if std is None else "std"
     for source in sources:
         mean, std = mean or source.mean, std or source.std
         if mean is not None and std is not None:
-            mean, std = spread(mean, _CHANNELS), spread(std, _CHANNELS)
+            mean, std = spread(mean, count), spread(std, count)
             other = "standard deviation" if name == "mean" else "mean"
             return FoundNormalisation(mean, std, _finding(mean, std, "found", f"{other} by {source.source}"))
     return _refuse(checkpoint, inner, order)
 
 
-def _first_complete(sources: list[StatedNormalisation], inner: InnerNormalisation | None) -> FoundNormalisation | None:
+def _of_flag(values: tuple[float, ...] | None, count: int) -> tuple[float, ...] | None:
+    """Values of a flag, of which a network of one channel takes one.
+
+    Raises:
+        UsageError: three numbers for one channel.
+    """
+    if values is None or len(values) == count:
+        return values
+    if len(set(values)) > 1:
+        raise UsageError(
+            f"expected one number three times in --mean and --std of a network of one channel, got {words(values)}: "
+            "give its own three times, or --network-channels rgb for a network of three"
+        )
+    return spread(values[:1], count)
+
+
+def _first_complete(
+    sources: list[StatedNormalisation], inner: InnerNormalisation | None, count: int
+) -> FoundNormalisation | None:
     complete = [source for source in sources if source.complete]
     if not complete:
         return None
     chosen, *others = complete
     assert chosen.mean is not None
     assert chosen.std is not None
-    mean, std = spread(chosen.mean, _CHANNELS), spread(chosen.std, _CHANNELS)
+    mean, std = spread(chosen.mean, count), spread(chosen.std, count)
     warnings: tuple[str, ...] = ()
     applied = mean, std
     if inner is not None and inner.use == "input":
@@ -95,14 +113,14 @@ def _first_complete(sources: list[StatedNormalisation], inner: InnerNormalisatio
         f"warning: {other.source} has mean {words(other.mean or ())} and standard deviation {words(other.std or ())}, which "
         "is not taken: --mean and --std decide"
         for other in others
-        if other.differs(*(spread(values, _CHANNELS) for values in applied))
+        if other.differs(*(spread(values, count) for values in applied))
     )
     origin: Origin = "found" if chosen.certain else "guessed"
     return FoundNormalisation(mean, std, _finding(mean, std, origin, f"by {chosen.source}"), warnings)
 
 
 def _finding(mean: Sequence[float], std: Sequence[float], origin: Origin, reason: str = "") -> Finding:
-    flags = ("--mean", *words(mean).split(), "--std", *words(std).split())
+    flags = ("--mean", *words(spread(mean, 3)).split(), "--std", *words(spread(std, 3)).split())
     return Finding("mean and deviation", f"{words(mean)}, {words(std)}", origin, reason, flags)
 
 
@@ -128,7 +146,7 @@ def _sources(
 
 
 def _twice(inner: InnerNormalisation) -> str:
-    neutral = f"--mean 0 0 0 --std {words([1 / inner.white] * _CHANNELS)}"
+    neutral = f"--mean 0 0 0 --std {words([1 / inner.white] * 3)}"
     return f"warning: the network normalises its input itself ({inner.place}), which makes it twice: {neutral} makes it once"
 
 
@@ -137,11 +155,11 @@ def _of_inner(inner: InnerNormalisation) -> str:
     other = 255 if inner.white == 1 else 1
     return (
         f"pixels reach the network as {taken}; if its training handed over 0 to {other}: "
-        f"--mean 0 0 0 --std {words([1 / other] * _CHANNELS)}"
+        f"--mean 0 0 0 --std {words([1 / other] * 3)}"
     )
 
 
-def _refuse(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: str) -> NoReturn:
+def _refuse(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: ChannelOrder) -> NoReturn:
     text = (
         "expected --mean and --std, the checkpoint does not say how its frames were normalised "
         "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
@@ -151,10 +169,10 @@ def _refuse(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: str
             "expected --mean and --std, the network keeps constants of normalisation and does more with them than to "
             f"normalise its input ({inner.place}): give what its training did before it"
         )
-    flags = ["--mean", *[PLACEHOLDER] * _CHANNELS, "--std", *[PLACEHOLDER] * _CHANNELS]
+    flags = ["--mean", *[PLACEHOLDER] * 3, "--std", *[PLACEHOLDER] * 3]
     library = imagenet_library(checkpoint.network)
-    if library is not None:
-        mean, std = (values[::-1] if order == "bgr" else values for values in _IMAGENET)
+    if library is not None and order.count == 3:
+        mean, std = (values[::-1] if order.order == "bgr" else values for values in _IMAGENET)
         flags = ["--mean", *words(mean).split(), "--std", *words(std).split()]
         text += (
             f"; published weights of {library}, of which this network has parts, are mostly of frames normalised as "

@@ -29,6 +29,9 @@ SIZE_NAMES = ("input_size", "img_size", "image_size")
 CROP_NAMES = ("crop_size", "train_crop_size", "random_crop_size")
 """Names of the size of random crops, to which frames are not resized when the network is used."""
 
+CHANNEL_NAMES = ("in_channels", "in_chans", "in_ch", "input_channels", "n_channels", "num_channels", "img_channels")
+"""Names of the number of channels that the network takes."""
+
 CONTAINERS = (
     "data",
     "dataset",
@@ -131,6 +134,16 @@ def stated_order(hyper_parameters: Mapping[str, object]) -> StatedOrder | None:
         for name in MMLAB_SWITCHES:
             if isinstance(turned := values.get(name), bool) and "mean" in values:
                 return StatedOrder(f"the checkpoint's {printable(place + name)}", "rgb" if turned else "bgr")
+    return None
+
+
+def stated_channels(hyper_parameters: Mapping[str, object]) -> tuple[str, int] | None:
+    """Name and value of the first hyper-parameter by ``CHANNEL_NAMES``; None where there is none."""
+    for place, values in _places(hyper_parameters):
+        for name in CHANNEL_NAMES:
+            count = _whole_numbers(values.get(name))
+            if count is not None and len(count) == 1:
+                return printable(place + name), count[0]
     return None
 
 

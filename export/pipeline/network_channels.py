@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the order of channels that a network was trained on: by the option, the checkpoint's hyper-parameters, or RGB."""
+"""Find the channels that a network was trained on and their order: by the option, hyper-parameters, its layers, or RGB."""
 
 from dataclasses import dataclass
+
+from torch import nn
 
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
 from export.findings import PLACEHOLDER
-from export.pipeline.hyper_parameters import stated_order
-from export.pipeline.network_options import CHANNELS, NetworkOptions
+from export.layers.preprocessing import GREY
+from export.pipeline.hyper_parameters import stated_channels, stated_order
+from export.pipeline.network_options import NETWORK_CHANNELS, NetworkOptions
 from export.pipeline.preprocessor_config import PreprocessorConfig
 
 ORDER_NAMES = (
@@ -28,13 +31,15 @@ ORDER_NAMES = (
 BGR_SWITCHES = ("bgr", "use_bgr", "to_bgr", "rgb_to_bgr")
 """Hyper-parameters that are true for a network that was trained on BGR."""
 
+_GREYS = ("grey", "gray", "greyscale", "grayscale")
+
 
 @dataclass(frozen=True)
 class ChannelOrder:
     """Order in which a network takes the channels.
 
     Attributes:
-        order: ``rgb`` or ``bgr``.
+        order: ``rgb``, ``bgr`` or ``grey``.
         hyper_parameter: the one of the checkpoint that says so; None where anything else does.
         source: what says so, as words behind "by"; None where the option or the default does.
     """
@@ -42,6 +47,11 @@ class ChannelOrder:
     order: str
     hyper_parameter: str | None = None
     source: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many channels the network takes."""
+        return 1 if self.order == GREY else 3
 
 
 def resolve_network_channels(
@@ -61,7 +71,8 @@ def resolve_network_channels(
         return ChannelOrder(options.network_channels)
     known = checkpoint.hyper_parameters
     named = {name: value.lower() for name in ORDER_NAMES if isinstance(value := known.get(name), str)}
-    stated = {name: order for name, order in named.items() if order in CHANNELS}
+    named = {name: GREY if value in _GREYS else value for name, value in named.items()}
+    stated = {name: order for name, order in named.items() if order in NETWORK_CHANNELS}
     stated |= {name: "bgr" for name in BGR_SWITCHES if known.get(name) is True}
     if len(set(stated.values())) > 1:
         said = ", ".join(f"{name} {order}" for name, order in stated.items())
@@ -72,4 +83,18 @@ def resolve_network_channels(
     for name, order in stated.items():
         return ChannelOrder(order, name, f"the checkpoint's {name}")
     found = stated_order(known) or (None if config is None else config.order())
-    return ChannelOrder("rgb") if found is None else ChannelOrder(found.order, source=found.source)
+    if found is not None:
+        return ChannelOrder(found.order, source=found.source)
+    one = _one_channel(checkpoint)
+    return ChannelOrder("rgb") if one is None else ChannelOrder(GREY, source=one)
+
+
+def _one_channel(checkpoint: Checkpoint) -> str | None:
+    """What says that a network takes one channel, as words behind "by"; None where nothing does."""
+    stated = stated_channels(checkpoint.hyper_parameters)
+    if stated is not None:
+        name, count = stated
+        return f"the checkpoint's {name} of 1" if count == 1 else None
+    layers = (layer for layer in checkpoint.network.modules() if isinstance(layer, nn.Conv2d))
+    first = next(layers, None)
+    return "its first convolution, which takes one channel" if first is not None and first.in_channels == 1 else None

@@ -58,7 +58,7 @@ def resolve_preprocessing(
     order = resolve_network_channels(options, checkpoint, config)
     pad = (-size.height % options.pad, -size.width % options.pad)
     padded = (size.height + pad[0], size.width + pad[1])
-    found = find_normalisation(options, checkpoint, config, padded, order.order)
+    found = find_normalisation(options, checkpoint, config, padded, order)
     try:
         preprocessing = Preprocessing(
             size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order, pad

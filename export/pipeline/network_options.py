@@ -13,6 +13,7 @@ from export.option_table import INPUT_AND_OUTPUT, Words, flag
 from export.pipeline.model_arguments import read_model_arguments, write_model_arguments
 
 CHANNELS = ("rgb", "bgr")
+NETWORK_CHANNELS = (*CHANNELS, "grey")
 RESIZES = ("bilinear", "refuse")
 
 NETWORK = "network (default: as the checkpoint says)"
@@ -105,16 +106,18 @@ class NetworkOptions:
     network_channels: str | None = field(
         default=None,
         metadata=flag(
-            "order in which the network takes the channels: the one that it was trained on (default: the checkpoint's, "
-            "else rgb)",
+            "order in which the network takes the channels: the one that it was trained on; grey for one that takes the "
+            "brightness alone (default: what is found, else rgb)",
             NETWORK,
-            choices=CHANNELS,
+            choices=NETWORK_CHANNELS,
         ),
     )
     mean: tuple[float, float, float] | None = field(
         default=None,
         metadata=flag(
-            "mean of the frames, in [0, 1], in the network's order of channels", NETWORK, metavar=("R", "G", "B")
+            "mean of the frames, in [0, 1], in the network's order of channels; for one channel the number three times",
+            NETWORK,
+            metavar=("R", "G", "B"),
         ),
     )
     std: tuple[float, float, float] | None = field(

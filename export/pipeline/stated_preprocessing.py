@@ -29,6 +29,10 @@ class StatedNormalisation:
         """Whether both are stated."""
         return self.mean is not None and self.std is not None
 
+    def fits(self, channels: int) -> bool:
+        """Whether what is stated can be that of so many channels."""
+        return all(values is None or len(values) in (1, channels) for values in (self.mean, self.std))
+
     def differs(self, mean: Sequence[float], std: Sequence[float]) -> bool:
         """Whether the constants stated here are others than these."""
         pairs = ((self.mean, mean), (self.std, std))

@@ -41,7 +41,8 @@ class InputContract:
         resize: name of the resize filter.
         mean: per-channel mean in [0, 1], in the order of ``network_channels``.
         std: per-channel standard deviation in [0, 1], in the same order.
-        network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``; the graph turns a frame into it.
+        network_channels: order in which the network takes the channels, ``rgb`` or ``bgr``, or ``grey`` for the brightness
+            alone; the graph turns a frame into it.
         pad: rows at the bottom and columns at the right that the graph adds behind the resize, of the mean; the segmentation
             and its features are of the frame alone.
     """

@@ -43,15 +43,21 @@ def of_input(contract: InputContract) -> Iterator[Check]:
     inside = inside and crop[0] + crop[2] <= contract.frame_height and crop[1] + crop[3] <= contract.frame_width
     yield "input.channels", contract.channels in ("rgb", "bgr"), "rgb or bgr", contract.channels
     order = contract.network_channels
-    yield "input.network_channels", order in ("rgb", "bgr"), "rgb or bgr", order
+    yield "input.network_channels", order in ("rgb", "bgr", "grey"), "rgb or bgr, or grey", order
     yield (
         "input",
         all(1 <= size <= _LARGEST_SIZE for size in sizes),
         f"sizes of at least 1 and at most {_LARGEST_SIZE}",
         sizes,
     )
-    yield "input.mean", len(contract.mean) == 3, "one number a channel", contract.mean
-    yield "input.std", len(contract.std) == 3 and min(contract.std) > 0, "one number above 0 a channel", contract.std
+    count = 1 if order == "grey" else 3
+    yield "input.mean", len(contract.mean) == count, "one number a channel", contract.mean
+    yield (
+        "input.std",
+        len(contract.std) == count and min(contract.std) > 0,
+        "one number above 0 a channel",
+        contract.std,
+    )
     fits = len(contract.pad) == 2 and all(0 <= length <= _LARGEST_SIZE for length in contract.pad)
     yield "input.pad", fits, f"two sizes from 0 to {_LARGEST_SIZE}", contract.pad
     yield "input.crop", inside, "top, left, height and width inside the frame", contract.crop
