@@ -1,154 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare every form of a monitor with the PyTorch network on real frames, and refuse a bundle that differs.
+"""Compare every form of a monitor with the PyTorch network on real frames."""
 
-The reference shares no code with the graphs: S eager passes with one mask each, entropies in float64, other features by
-NumPy from what hooks read of the network, and the detector's own float64 form.
-"""
-
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from export.bundle.feature_parity import FeatureReference
-from export.bundle.logits_reference import LogitsReference
-from export.detectors.entropy import latent_entropy
-from export.detectors.fitted import FittedDetector
-from export.detectors.fused import Fused
+from export.bundle.reference_monitor import ExpectedOutputs, ReferenceMonitor
 from export.errors import ParityError
-from export.features.key import FeatureKey
 from export.graphs.monitor_forms import Form, MonitorOutputs
 from export.graphs.noise import NoiseBatch, NoiseSource
-from lsood_runtime.offline import ParityRecord
 
-LATENT_TOLERANCE = 1e-4
-PIXEL_TOLERANCE = 1e-3
-LOGIT_TOLERANCE = 1e-3
+PAIR = 2
 
 
-@dataclass(frozen=True)
-class ReferenceMonitor:
-    """The PyTorch network with detector, computed without any graph.
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How far what a form gives of one frame is from what it must give.
 
     Attributes:
-        preprocess: ``(B, H, W, 3)`` uint8 to the network's input.
-        segment: the network: its input to what it returns for each class and the frame alone, ``(B, K, h, w)``.
-        sample: the network's input, and noise for masks that are not fixed, to latent samples ``(B, S, C)``, by S passes.
-        features: computes those that the detector reads, but for the entropies.
-        detector: features to scores, in float64.
-        neighbors: k of the entropy.
-        kind: ``classes``, ``logits`` or ``none``.
-        logits: of what the network returns.
+        latent: of the latent samples, as a share of the largest.
+        logits: as a share of the largest; 0 where the segmentation is of another kind.
+        flipped: margins of the pixels of another class, see :attr:`ExpectedOutputs.margins`.
+        pixels: how many pixels were compared.
+        score: of the score and of the share of any part.
+        frame: index of the frame.
+        paired: whether the form was given another frame in the same batch.
     """
 
-    preprocess: Callable[[Tensor], Tensor]
-    segment: Callable[[Tensor], Tensor]
-    sample: Callable[[Tensor, Sequence[Tensor]], Tensor]
-    features: FeatureReference
-    detector: FittedDetector
-    neighbors: int
+    latent: float
+    logits: float
+    flipped: NDArray[np.float32]
+    pixels: int
+    score: float
+    frame: int = 0
+    paired: bool = False
+
+    def segmentation(self, margin: float = 0.0) -> float:
+        """Share of the pixels of another class, those left out whose margin is below ``margin``; of logits the share of the
+        largest.
+        """
+        return np.count_nonzero(~(self.flipped < margin)) / self.pixels if self.pixels else self.logits
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Differences of all forms on some frames.
+
+    Attributes:
+        kind: of the segmentation.
+        frames: each ``(1, H, W, 3)`` uint8.
+        noise: of each frame.
+        expected: of each frame.
+        differences: of every form, frame by frame, and of the first two frames in one batch.
+    """
+
     kind: str
-    logits: LogitsReference = field(default_factory=LogitsReference)
-
-    def __call__(self, frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
-        """Compute the outputs that a form must give."""
-        with torch.inference_mode():
-            images = self.preprocess(torch.from_numpy(frames))
-            samples = self.sample(images, [torch.from_numpy(values) for values in noise]).numpy()
-            logits = None if self.kind == "none" else self.logits(self.segment(images).numpy())
-        outputs: dict[str, NDArray[Any]] = {"latent_samples": samples}
-        if logits is not None:
-            outputs["segmentation"] = logits.argmax(axis=1) if self.kind == "classes" else logits
-        values = [self.features.values(frame[None]) for frame in frames]
-        features = {key: np.stack([value[key] for value in values]) for key in self.features.features}
-        features[FeatureKey.entropy()] = latent_entropy(samples, self.neighbors)
-        outputs["score"] = self.detector.score(features)
-        if isinstance(self.detector, Fused):
-            outputs["parts"] = self.detector.part_scores(features)
-        return outputs
+    frames: Sequence[NDArray[np.uint8]]
+    noise: Sequence[NoiseBatch]
+    expected: Sequence[ExpectedOutputs]
+    differences: Sequence[Difference]
 
 
-def measure_parity(
+def compare_forms(
     reference: ReferenceMonitor,
-    forms: Sequence[Form],
+    forms: Iterable[Form],
     frames: Iterable[NDArray[np.uint8]],
     noise: NoiseSource,
-) -> ParityRecord:
-    """Run every form over frames and keep the largest differences from the reference.
+    *,
+    pairs: bool = True,
+) -> Comparison:
+    """Run every form over frames.
 
     The frames go one by one, then the first two in one batch, to find a network that mixes the frames of a batch.
 
     Args:
         reference: the PyTorch network.
-        forms: of the monitor.
+        forms: of the monitor; each is let go before the next is asked for.
         frames: each ``(H, W, 3)`` uint8.
         noise: for masks that are not fixed, frame by frame.
-
-    Returns:
-        Differences of the latent samples as shares of the largest one; of the segmentation as the share of pixels of another
-        class, or for logits as a share of the largest one, 0 where the graph gives no segmentation; of the score, and of the
-        share of any part, in the unit of the score.
+        pairs: whether to run two frames in one batch.
     """
-    cases = [(frame[None], noise.draw()) for frame in map(np.array, frames)]
-    expected = [reference(*case) for case in cases]
-    differences = [
-        _difference(form(*case), right, reference.kind)
-        for form in forms
-        for case, right in zip(cases, expected, strict=True)
-    ]
-    if len(cases) > 1:
-        pair = np.concatenate([frames for frames, _ in cases[:2]])
-        together = [np.concatenate(values) for values in zip(*(noise for _, noise in cases[:2]), strict=True)]
-        right = {name: np.concatenate([outputs[name] for outputs in expected[:2]]) for name in expected[0]}
-        differences += [_difference(form(pair, together), right, reference.kind) for form in forms]
-    latent, segmentation, score = (float(worst) for worst in np.array(differences).max(axis=0))
-    return ParityRecord(
-        frames=len(cases), latent_max_abs=latent, segmentation_disagreement=segmentation, score_max_abs=score
-    )
+    shown = [np.array(frame)[None] for frame in frames]
+    drawn = [noise.draw() for _ in shown]
+    expected = [reference(frame, values) for frame, values in zip(shown, drawn, strict=True)]
+    together = [np.concatenate(values) for values in zip(*drawn[:PAIR], strict=True)]
+    differences: list[Difference] = []
+    for form in forms:
+        for i, (frame, values, right) in enumerate(zip(shown, drawn, expected, strict=True)):
+            differences.append(difference_of(form(frame, values), right, i))
+        if pairs and len(shown) >= PAIR:
+            both = form(np.concatenate(shown[:PAIR]), together)
+            for i, right in enumerate(expected[:PAIR]):
+                one = {name: values[i : i + 1] for name, values in both.items()}
+                differences.append(difference_of(one, right, i, paired=True))
+        del form  # its sessions hold as much memory as the next one's will
+    return Comparison(reference.kind, shown, drawn, expected, differences)
 
 
-def _difference(got: MonitorOutputs, expected: MonitorOutputs, kind: str) -> tuple[float, float, float]:
-    """Differences of latent samples, segmentation and score, as in :class:`ParityRecord`, of what the form gives."""
-    latent = _relative(got["latent_samples"], expected["latent_samples"]) if "latent_samples" in got else 0.0
-    segmentation = 0.0
-    if kind == "classes":
-        segmentation = float((got["segmentation"] != expected["segmentation"]).mean(axis=(1, 2)).max())
-    elif kind == "logits":
-        segmentation = _relative(got["segmentation"], expected["segmentation"])
-    scores = [np.abs(got[name] - expected[name]).max() for name in ("score", "parts") if name in got]
-    return latent, segmentation, float(max(scores, default=0.0))
+def difference_of(
+    got: MonitorOutputs, expected: ExpectedOutputs, frame: int = 0, *, paired: bool = False
+) -> Difference:
+    """Compare what a form gives of one frame, behind a batch of one."""
+    flipped, pixels, logits = np.zeros(0, np.float32), 0, 0.0
+    if expected.logits is not None:
+        logits = _relative(got["segmentation"][0], expected.logits)
+    elif expected.classes is not None and expected.margins is not None:
+        flipped = expected.margins[got["segmentation"][0] != expected.classes]
+        pixels = expected.classes.size
+    latent = _relative(got["latent_samples"][0], expected.samples) if "latent_samples" in got else 0.0
+    scores = [np.abs(got["score"][0] - expected.score)] if "score" in got else []
+    scores += [np.abs(got["parts"][0] - expected.parts).max()] if "parts" in got else []
+    return Difference(latent, logits, flipped, pixels, float(max(scores, default=0.0)), frame, paired)
 
 
-def check_parity(parity: ParityRecord, kind: str, score_tolerance: float) -> None:
-    """Refuse a monitor whose differences are above their tolerances.
-
-    Args:
-        parity: the measured differences.
-        kind: form of the segmentation.
-        score_tolerance: see :attr:`export.calibration.calibrate.CalibrationResult.tolerance`.
-
-    Raises:
-        ParityError: a difference is above its tolerance, or is not a number.
-    """
-    segmentation_tolerance = PIXEL_TOLERANCE if kind == "classes" else LOGIT_TOLERANCE
-    for name, value, tolerance in (
-        ("latent samples (share of the largest)", parity.latent_max_abs, LATENT_TOLERANCE),
-        (f"segmentation {kind} (share)", parity.segmentation_disagreement, segmentation_tolerance),
-        ("score", parity.score_max_abs, score_tolerance),
-    ):
-        if not value <= tolerance:
-            raise ParityError(
-                f"expected differences of at most {tolerance:.3g}, the exported graph disagrees with the PyTorch network "
-                f"over {parity.frames} frames: {name} differ by {value:.3g}; no bundle was written: check that the network "
-                "is free of randomness in evaluation mode and treats every frame of a batch alike"
-            )
-
-
-def check_agreement(forms: Sequence[Form], frame: NDArray[np.uint8], noise: NoiseBatch, tolerance: float) -> None:
+def check_agreement(forms: Iterable[Form], frame: NDArray[np.uint8], noise: NoiseBatch, tolerance: float) -> None:
     """Check that several forms of one monitor give a frame ``(H, W, 3)`` the same score.
 
     Raises:

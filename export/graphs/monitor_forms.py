@@ -18,9 +18,17 @@ MonitorOutputs = Mapping[str, NDArray[Any]]
 Form = Callable[[NDArray[np.uint8], NoiseBatch], MonitorOutputs]
 
 
-def cpu_session(model: ModelProto) -> ort.InferenceSession:
-    """Open a session of ONNX Runtime on the CPU with the runtime's settings."""
-    return ort.InferenceSession(model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"])
+def cpu_session(model: ModelProto, *, keep_memory: bool = True) -> ort.InferenceSession:
+    """Open a session of ONNX Runtime on the CPU with the runtime's settings.
+
+    Args:
+        model: to run.
+        keep_memory: whether memory of one run is kept for the next, as in the runtime; a few runs need no such reserve, which
+            is up to twice what a run takes.
+    """
+    options = session_options()
+    options.enable_cpu_mem_arena = keep_memory
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def two_graphs(segmentation: ort.InferenceSession, detector: ort.InferenceSession) -> Form:

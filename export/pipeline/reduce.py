@@ -48,7 +48,7 @@ def reduce_monitor(
         """The monitor with the detector of the first fold, which the gate's frames did not fit."""
         shapes = output_shapes(monitor.evaluation)
         fold_detector = features_graph(monitor.calibration.fold_detector, shapes, options.neighbors)
-        return runnable_forms(replace(monitor, detector=fold_detector).graphs(fuse=False), sampled)[0]
+        return next(runnable_forms(replace(monitor, detector=fold_detector).graphs(fuse=False), sampled))
 
     left_out = inputs.split.left_out
     fitted = np.delete(np.arange(len(frames)), left_out).tolist()

@@ -265,6 +265,27 @@ class CalibrationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FloorRecord:
+    """Rounding of the PyTorch network itself: the largest differences between float32 and float64 at export.
+
+    Attributes:
+        frames: on how many it was measured; 0 where no difference of the graphs made that necessary.
+        latent_max_abs: of the latent samples, as a share of the largest.
+        segmentation_disagreement: share of pixels of another class, near ties left out; for logits as a share of the largest.
+        score_max_abs: of the score.
+        near_ties: share of the pixels of a frame whose two largest logits are so close that rounding may put either first.
+        firm_disagreement: share of the pixels that got another class of the graphs and are not near a tie.
+    """
+
+    frames: int = 0
+    latent_max_abs: float = 0.0
+    segmentation_disagreement: float = 0.0
+    score_max_abs: float = 0.0
+    near_ties: float = 0.0
+    firm_disagreement: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ParityRecord:
     """Largest differences between the graphs, in float32, and the PyTorch network at export.
 
@@ -273,12 +294,14 @@ class ParityRecord:
         latent_max_abs: of the latent samples, as a share of the largest.
         segmentation_disagreement: share of pixels of another class; for logits as a share of the largest logit.
         score_max_abs: of the score.
+        floor: the network's own rounding, where it had to be measured.
     """
 
     frames: int
     latent_max_abs: float
     segmentation_disagreement: float
     score_max_abs: float
+    floor: FloorRecord = field(default_factory=FloorRecord)
 
 
 @dataclass(frozen=True, slots=True)

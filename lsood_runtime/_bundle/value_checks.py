@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check the values of a manifest, beyond their types."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -174,6 +175,8 @@ def of_parity(parity: ParityRecord) -> Iterator[Check]:
     """Check that no difference is below 0."""
     values = (parity.frames, parity.latent_max_abs, parity.segmentation_disagreement, parity.score_max_abs)
     yield "parity", min(values) >= 0, "0 or more", values
+    floor = dataclasses.astuple(parity.floor)
+    yield "parity.floor", min(floor) >= 0, "0 or more", floor
 
 
 def of_files(files: Mapping[str, FileRecord]) -> Iterator[Check]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parity gate covers every feature, and each kind of error in one is found."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +14,6 @@ from torch import nn
 from export.bundle.feature_parity import (
     FEATURE_TOLERANCE,
     FeatureReference,
-    NetworkReadings,
     check_feature_parity,
     measure_feature_parity,
     reference_feature,
@@ -116,11 +116,13 @@ def test_every_feature_of_a_network_whose_class_never_occurs_is_within_the_toler
 
     def rounded_otherwise(batch: NDArray[np.uint8], _: NoiseBatch) -> MonitorOutputs:
         """The same network with its last bias added in the other order of rounding."""
-        readings = FeatureReference(PREPROCESSING, network, features).read(batch)
-        logits = np.nextafter(readings.logits.astype(np.float32), np.float32(np.inf)).astype(np.float64)
-        logits[:, ::2] = readings.logits[:, ::2]
-        classes = readings.logits.argmax(axis=0)
-        changed = NetworkReadings(readings.layers, logits, readings.pixels)
+        readings, logits = FeatureReference(PREPROCESSING, network, features).read(batch)
+        assert logits is not None
+        assert readings.stride == 1
+        grid = np.nextafter(logits.astype(np.float32), np.float32(np.inf)).astype(np.float64)
+        grid[:, ::2] = readings.grid[:, ::2]
+        classes = logits.argmax(axis=0)
+        changed = replace(readings, grid=grid)
         outputs = {str(key): reference_feature(key, changed, classes)[None] for key in features}
         return {**outputs, "segmentation": classes[None].astype(np.uint8)}
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Differences between forms of a monitor and the PyTorch network, with forms whose errors are known."""
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -9,44 +10,64 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from export.bundle.feature_parity import FeatureReference
-from export.bundle.parity import ReferenceMonitor, check_agreement, measure_parity
+from export.bundle.parity import check_agreement, compare_forms
+from export.bundle.parity_check import Tolerances, check_parity
+from export.bundle.reference_monitor import ReferenceMonitor
+from export.bundle.rounding_floor import RoundingFloor
 from export.errors import ParityError
 from export.features.key import FeatureKey
-from export.graphs.monitor_forms import MonitorOutputs
+from export.graphs.monitor_forms import Form, MonitorOutputs
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.layers.preprocessing import Preprocessing
+from lsood_runtime.offline import ParityRecord
 
 SAMPLES = 8
 NOISE = NoiseSource([(2,)], SAMPLES)
 FRAMES = [np.full((2, 4, 3), level, np.uint8) for level in (40, 90, 200)]
 
 
+class RedRows(nn.Module):
+    """Two classes, whose logits are the red channel and what it lacks of its largest value."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([images[:, 0], 1 - images[:, 0]], dim=1)
+
+
 def reference(kind: str = "classes") -> ReferenceMonitor:
-    """A network of one class a row, whose samples are the frame's mean plus the noise; the score is the mean entropy."""
+    """Samples are the mean of the network's input plus the noise; the score is the mean entropy."""
     detector: Any = SimpleNamespace(score=lambda features: features[FeatureKey.entropy()].mean(axis=1))
     return ReferenceMonitor(
-        preprocess=lambda frames: frames.float(),
-        segment=lambda images: torch.stack([images[..., 0], 255 - images[..., 0]], dim=1),
+        features=FeatureReference(Preprocessing(2, 4, (0, 0, 0), (1, 1, 1)), RedRows(), ()),
         sample=lambda images, noise: images.mean(dim=(1, 2, 3))[:, None, None] + noise[0],
-        features=FeatureReference(Preprocessing(2, 4, (0, 0, 0), (1, 1, 1)), torch.nn.Identity(), ()),
         detector=detector,
         neighbors=5,
         kind=kind,
     )
 
 
-def form(
-    kind: str = "classes", change: Callable[[MonitorOutputs], dict[str, NDArray[Any]]] = lambda _: {}
-) -> Callable[[NDArray[np.uint8], NoiseBatch], MonitorOutputs]:
-    """The reference itself, with some outputs changed."""
+def form(kind: str = "classes", change: Callable[[MonitorOutputs], dict[str, NDArray[Any]]] = lambda _: {}) -> Form:
+    """The reference itself, frame by frame, with some outputs changed."""
 
     def run(frames: NDArray[np.uint8], noise: NoiseBatch) -> MonitorOutputs:
-        outputs = reference(kind)(frames, noise)
+        alone = [
+            reference(kind)(frames[i : i + 1], [values[i : i + 1] for values in noise]).as_outputs()
+            for i in range(len(frames))
+        ]
+        outputs = {name: np.concatenate([one[name] for one in alone]) for name in alone[0]}
         return {**outputs, **change(outputs)}
 
     return run
+
+
+def measure_parity(
+    reference: ReferenceMonitor, forms: list[Form], frames: list[NDArray[np.uint8]], noise: NoiseSource
+) -> ParityRecord:
+    """The record of forms that pass whatever they differ by."""
+    anything = Tolerances(score=math.inf, latent=math.inf, segmentation=math.inf)
+    return check_parity(compare_forms(reference, forms, frames, noise), anything, lambda _: RoundingFloor(), list)
 
 
 @pytest.mark.parametrize("kind", ["classes", "logits", "none"])
