@@ -54,6 +54,7 @@ from lsood_runtime._bundle.score_checks import (
 )
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
+    floor_sentence,
     new_drives_sentence,
     operating_point_sentence,
     part_sentence,
@@ -114,6 +115,7 @@ __all__ = [
     "digest_line",
     "find_files",
     "finite_or_none",
+    "floor_sentence",
     "image_size",
     "in_flags",
     "is_file_or_lost",

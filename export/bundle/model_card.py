@@ -9,6 +9,7 @@ from lsood_runtime.offline import (
     OperatingPoint,
     PartRecord,
     detector_sentence,
+    floor_sentence,
     part_sentence,
     pixels_sentence,
     precision_sentence,
@@ -38,7 +39,7 @@ resized to {input.network_width}x{input.network_height} in the graph{padded}; th
 | images read | {pixels} |
 | precision | {precision} |
 | parity with PyTorch | latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, \
-score {parity.score_max_abs:.1e}, {parity.frames} frames |
+score {parity.score_max_abs:.1e}, {parity.frames} frames{floor} |
 
 ## What the thresholds guarantee
 
@@ -81,6 +82,7 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         input=manifest.input,
         calibration=manifest.calibration,
         parity=manifest.parity,
+        floor=floor_sentence(manifest.parity.floor),
         default=manifest.threshold,
         summary=_summary(manifest, noun),
         sampling=_sampling(manifest) if LATENT_SAMPLES in manifest.features else "",

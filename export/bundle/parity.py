@@ -41,7 +41,7 @@ class Difference:
         """Share of the pixels of another class, those left out whose margin is below ``margin``; of logits the share of the
         largest.
         """
-        return np.count_nonzero(~(self.flipped < margin)) / self.pixels if self.pixels else self.logits
+        return int(np.count_nonzero(~(self.flipped < margin))) / self.pixels if self.pixels else self.logits
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
 from lsood_runtime.offline import (
     detector_sentence,
+    floor_sentence,
     operating_point_sentence,
     part_sentence,
     precision_sentence,
@@ -31,7 +32,7 @@ def print_exported(bundle: Path, manifest: Manifest) -> None:
         + (f", b = {masks.block_size}" if masks.block_size else ""),
         **_calibration_rows(manifest),
         "parity": f"latent {parity.latent_max_abs:.1e}, segmentation {parity.segmentation_disagreement:.1e}, "
-        f"score {parity.score_max_abs:.1e} over {parity.frames} frames",
+        f"score {parity.score_max_abs:.1e} over {parity.frames} frames{floor_sentence(parity.floor)}",
     }
     if manifest.precision.kind != FLOAT32:
         rows["precision"] = precision_sentence(manifest.precision)

@@ -4,6 +4,7 @@
 from lsood_runtime._bundle.records import (
     PRECISIONS,
     DetectorRecord,
+    FloorRecord,
     OperatingPoint,
     PartRecord,
     PixelsRecord,
@@ -71,6 +72,17 @@ def precision_sentence(precision: PrecisionRecord) -> str:
         f"{precision.kind}{kept}; against float32 over {counted(precision.frames, 'frame')}: "
         f"{precision.flips:.1%} decided otherwise, "
         f"AUROC {-precision.auroc_loss:+.4f}, {precision.pixel_changes:.2%} of pixels of another class"
+    )
+
+
+def floor_sentence(floor: FloorRecord) -> str:
+    """Describe the rounding of the network itself, to be read behind the differences of its graphs; empty where unknown."""
+    if not floor.frames:
+        return ""
+    return (
+        f"; the network's own rounding, float32 against float64 over {counted(floor.frames, 'frame')}: latent "
+        f"{floor.latent_max_abs:.1e}, segmentation {floor.segmentation_disagreement:.1e}, score {floor.score_max_abs:.1e}; "
+        f"{floor.near_ties:.2%} of pixels near a tie, {floor.firm_disagreement:.1e} of another class and not near one"
     )
 
 

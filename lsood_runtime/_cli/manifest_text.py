@@ -9,6 +9,7 @@ from lsood_runtime._bundle.reader import SealedManifest
 from lsood_runtime._bundle.records import LATENT_SAMPLES
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
+    floor_sentence,
     operating_point_sentence,
     part_sentence,
     pixels_sentence,
@@ -55,7 +56,8 @@ def describe(sealed: SealedManifest) -> str:
         **{f"warning {i}": warning for i, warning in enumerate(calibration.warnings, 1)},
         **{f"advice {i}": advice for i, advice in enumerate(calibration.advice, 1)},
         "parity": f"{counted(parity.frames, 'frame')}: latent {parity.latent_max_abs:.2g}, "
-        f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}",
+        f"segmentation {parity.segmentation_disagreement:.2g}, score {parity.score_max_abs:.2g}"
+        + floor_sentence(parity.floor),
         "precision": precision_sentence(manifest.precision),
         "golden frames": ", ".join(
             f"{name} within {allowed:.3g}" + _pixels_text(manifest, name)

@@ -2,6 +2,7 @@
 """What the parity gate lets pass and what it refuses, given measured differences and a measured floor."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ def comparison(*differences: Difference, frames: int = 3) -> Comparison:
     return Comparison("classes", [np.zeros((1, 2, 4, 3), np.uint8)] * frames, [()] * frames, [], differences)
 
 
+def measured(floor: RoundingFloor, _: Sequence[int]) -> RoundingFloor:
+    return floor
+
+
 def never(_: Sequence[int]) -> RoundingFloor:
     raise AssertionError("nothing is above its usual tolerance")
 
@@ -39,9 +44,11 @@ def never(_: Sequence[int]) -> RoundingFloor:
 @pytest.mark.parametrize("value", [1.0, float("nan")])
 def test_check_parity_of_one_large_difference_is_refused(part: str, value: float) -> None:
     check_parity(comparison(difference()), USUAL, never, list)
+    changes: dict[str, Any] = {part: value}
+    shown = comparison(difference(), difference(1, **changes))
     for floor in (RoundingFloor(), RoundingFloor(2, 1e-6, 1e-6, 1e-6)):
         with pytest.raises(ParityError, match="no bundle was written"):
-            check_parity(comparison(difference(), difference(1, **{part: value})), USUAL, lambda _, at=floor: at, list)
+            check_parity(shown, USUAL, partial(measured, floor), list)
     assert SCORE_TOLERANCE < 0.05
 
 
@@ -54,7 +61,7 @@ def test_check_parity_of_one_large_difference_is_refused(part: str, value: float
 def test_check_parity_passes_what_is_within_the_usual_tolerance_or_a_multiple_of_the_floor_within_a_bound(
     latent: float, segmentation: float, score: float, floor: tuple[float, float, float]
 ) -> None:
-    measured = RoundingFloor(1, *floor)
+    known = RoundingFloor(1, *floor)
     allowed = [
         max(usual, min(FACTOR * rounding, MOST * usual))
         for usual, rounding in zip((1e-4, 1e-3, 0.02), floor, strict=True)
@@ -64,7 +71,7 @@ def test_check_parity_passes_what_is_within_the_usual_tolerance_or_a_multiple_of
         return  # which side rounding puts it on is of no interest
     shown = comparison(difference(latent=latent, logits=segmentation, score=score))
     if max(shares) <= 1:
-        record = check_parity(shown, USUAL, lambda _: measured, list)
+        record = check_parity(shown, USUAL, lambda _: known, list)
         assert (record.latent_max_abs, record.segmentation_disagreement, record.score_max_abs) == (
             latent,
             segmentation,
@@ -72,7 +79,7 @@ def test_check_parity_passes_what_is_within_the_usual_tolerance_or_a_multiple_of
         )
     else:
         with pytest.raises(ParityError, match="disagrees with the PyTorch network"):
-            check_parity(shown, USUAL, lambda _: measured, list)
+            check_parity(shown, USUAL, lambda _: known, list)
 
 
 def test_check_parity_measures_the_floor_on_the_frames_that_differ_most_and_records_it() -> None:
