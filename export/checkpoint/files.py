@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from export.errors import CheckpointError, first_line
+from lsood_runtime.offline import printable
 
 
 def damaged_file(path: Path, error: Exception) -> CheckpointError:
@@ -74,8 +75,8 @@ def read_folder(folder: Path, read: Callable[[Path], object]) -> dict[str, objec
     missing = [name for name in files if name not in weights]
     if missing:
         raise CheckpointError(
-            f"expected the {len(files)} weights of {indices[0]}, {len(missing)} are in no file, the first is {missing[0]}: "
-            "copy the folder again"
+            f"expected the {len(files)} weights of {indices[0]}, {len(missing)} are in no file, the first is "
+            f"{printable(missing[0])}: copy the folder again"
         )
     return weights
 

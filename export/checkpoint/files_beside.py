@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hyper-parameters in the files that Lightning writes beside a checkpoint: ``hparams.yaml`` and ``config.yaml``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -11,7 +11,7 @@ from export.strict_yaml import load_yaml
 from lsood_runtime.offline import one_line
 
 
-def hyper_parameters_beside(path: Path, class_name: str) -> tuple[Path, dict[str, object]] | None:
+def hyper_parameters_beside(path: Path, class_names: Collection[str]) -> tuple[Path, dict[str, object]] | None:
     """Read the hyper-parameters of a checkpoint that carries none.
 
     Looked at are the checkpoint's folder and, where that is named ``checkpoints``, the one above: ``hparams.yaml`` of the
@@ -19,7 +19,7 @@ def hyper_parameters_beside(path: Path, class_name: str) -> tuple[Path, dict[str
 
     Args:
         path: of the checkpoint.
-        class_name: of the module: a ``config.yaml`` that names another class is none of its own.
+        class_names: of the module and its bases: a ``config.yaml`` that names another class is none of its own.
 
     Returns:
         The file and its values; None where there are none.
@@ -30,7 +30,7 @@ def hyper_parameters_beside(path: Path, class_name: str) -> tuple[Path, dict[str
     for file in _files(path):
         values = _read(file)
         if file.name == "config.yaml":
-            values = _of_the_model(values, class_name)
+            values = _of_the_model(values, class_names)
         if isinstance(values, Mapping) and values:
             return file, {str(name): value for name, value in values.items()}
     return None
@@ -54,11 +54,11 @@ def _read(file: Path) -> object:
         ) from error
 
 
-def _of_the_model(values: object, class_name: str) -> object:
+def _of_the_model(values: object, class_names: Collection[str]) -> object:
     section = values.get("model") if isinstance(values, Mapping) else None
     if not isinstance(section, Mapping) or "class_path" not in section:
         return section
-    if str(section["class_path"]).rpartition(".")[2] != class_name:
+    if str(section["class_path"]).rpartition(".")[2] not in class_names:
         return None
     parts = [section.get("init_args") or {}, section.get("dict_kwargs") or {}]
     return {name: value for part in parts if isinstance(part, Mapping) for name, value in part.items()}

@@ -2,6 +2,7 @@
 """Fill a network with the weights of a checkpoint, which must be all of its weights, by torch's own judgement."""
 
 import copy
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from export.checkpoint.key_renaming import Renaming, renamings, without_prefix
 from export.checkpoint.state_dicts import StateDict, StateEntries
 from export.errors import CheckpointError, first_line
 from export.findings import PLACEHOLDER, Finding
+from lsood_runtime.offline import printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class _Trial:
         """What is wrong, in words."""
         wrong = {"missing": self.missing, "unexpected": self.unexpected}
         counts = [f"{len(names)} {what}, the first is {names[0]}" for what, names in wrong.items() if names]
-        return "; ".join(counts or [self.misfit or ""])
+        return printable("; ".join(counts or [self.misfit or ""]))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -219,7 +221,7 @@ def _the_one(fitting: Sequence[_Trial], network: nn.Module, expected: Mapping[st
         flag = "--key" if len({trial.source.key for trial in several}) == len(several) else "--prefix"
         raise CheckpointError(
             f"expected one set of weights of {type(network).__name__}, {path} has {len(several)} that differ: choose by "
-            f"{' or '.join(' '.join(trial.words) or '--prefix ' + repr('') for trial in several)}",
+            f"{' or '.join(printable(shlex.join(trial.words or ('--prefix', ''))) for trial in several)}",
             words=(flag, PLACEHOLDER),
         )
     return fitting[0]
@@ -235,10 +237,10 @@ def _findings(chosen: _Trial, network: nn.Module, expected: Mapping[str, object]
     name, renaming = type(network).__name__, chosen.renaming
     if chosen.source.key not in ("", "state_dict"):
         reason = f"the state dict there has all weights of {name}"
-        yield Finding("weights", f"key {chosen.source.key}", "found", reason, ("--key", chosen.source.key))
+        yield Finding("weights", f"key {printable(chosen.source.key)}", "found", reason, ("--key", chosen.source.key))
     if renaming.prefix:
         reason = f"behind it the names are those of {name}{_left_out(renaming.left_out)}"
-        yield Finding("weights", f"prefix {renaming.prefix}", "found", reason, ("--prefix", renaming.prefix))
+        yield Finding("weights", f"prefix {printable(renaming.prefix)}", "found", reason, ("--prefix", renaming.prefix))
     if renaming.wrappers:
         reason = f"without these parts the names are those of {name}"
         yield Finding("weights", f"names without {', '.join(renaming.wrappers)}", "found", reason)
@@ -250,7 +252,7 @@ def _findings(chosen: _Trial, network: nn.Module, expected: Mapping[str, object]
         yield Finding("weights", f"{len(chosen.missing)} as the constructor sets them", "guessed", reason)
     if chosen.unused:
         reason = f"of a loss, or no tensors{_left_out(chosen.unused)}"
-        yield Finding("weights", f"without {chosen.unused[0]}", "found", reason)
+        yield Finding("weights", f"without {printable(chosen.unused[0])}", "found", reason)
     pairs = [(value, expected.get(key)) for key, value in renaming.weights.items()]
     types = Counter((_type(a), _type(b)) for a, b in pairs if isinstance(a, Tensor) and isinstance(b, Tensor))
     for (kept, used), count in types.items():
@@ -261,7 +263,9 @@ def _findings(chosen: _Trial, network: nn.Module, expected: Mapping[str, object]
 def _left_out(names: Sequence[str]) -> str:
     if not names:
         return ""
-    return f"; {len(names)} {'entries are' if len(names) > 1 else 'entry is'} left out, the first is {names[0]}"
+    return (
+        f"; {len(names)} {'entries are' if len(names) > 1 else 'entry is'} left out, the first is {printable(names[0])}"
+    )
 
 
 def _type(tensor: Tensor) -> str:

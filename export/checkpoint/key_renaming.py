@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from export.checkpoint.state_dicts import StateEntries
 from export.errors import CheckpointError
+from lsood_runtime.offline import printable
 
 _WRAPPERS = ((), ("_orig_mod",), ("_orig_mod", "module"))
 """Name parts that a wrapper adds: of ``torch.compile``, and of data-parallel and averaged modules."""
@@ -66,7 +67,9 @@ def without_prefix(weights: StateEntries, prefix: str) -> Renaming:
     names = {name: name.removeprefix(start) for name in weights if name.startswith(start)}
     if not names:
         heads = ", ".join(dict.fromkeys(name.split(".")[0] + "." for name in weights if "." in name)) or "no prefix"
-        raise CheckpointError(f"expected names that begin with --prefix {start}, found none: they begin with {heads}")
+        raise CheckpointError(
+            f"expected names that begin with --prefix {start}, found none: they begin with {printable(heads)}"
+        )
     return Renaming(_under(weights, names), tuple(name for name in weights if name not in names), start)
 
 

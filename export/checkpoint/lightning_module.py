@@ -28,6 +28,7 @@ from export.checkpoint.safe_types import safe_types
 from export.checkpoint.user_model import check_arguments
 from export.errors import CheckpointError, first_line, refuse_exit
 from export.findings import Finding
+from lsood_runtime.offline import printable
 
 _PACKAGES = {"pytorch_lightning": "pytorch_lightning.cli", "lightning": "lightning.pytorch.cli"}
 _CLI = "_instantiator"
@@ -126,7 +127,7 @@ def _complete(target: type, contents: Mapping[str, object], path: Path) -> tuple
     if "optimizer_states" in checkpoint:
         checkpoint["optimizer_states"] = []  # twice as large as the weights, and of no use here
     if not checkpoint.get(_HYPER_PARAMETERS):
-        beside = hyper_parameters_beside(path, target.__name__)
+        beside = hyper_parameters_beside(path, {base.__name__ for base in target.__mro__})
         checkpoint[_HYPER_PARAMETERS] = {} if beside is None else beside[1]
         if beside is not None:
             reason = f"the checkpoint has no hyper-parameters, {beside[0].name} beside it has"
@@ -160,7 +161,10 @@ def _with_arguments(
 def _one_argument(target: type, checkpoint: Mapping[str, Any]) -> str | None:
     """Name of the argument that takes all hyper-parameters at once, where there is one."""
     name = checkpoint.get(_NAME)
-    return name if isinstance(name, str) and name in inspect.signature(target).parameters else None
+    by_name = [
+        p.name for p in inspect.signature(target).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    return name if name in by_name else None
 
 
 def _settle_instantiator(target: type, known: Any, path: Path) -> None:
@@ -172,9 +176,9 @@ def _settle_instantiator(target: type, known: Any, path: Path) -> None:
         )
     known[_CLI] = f"{_PACKAGES[_package(target) or 'lightning']}.instantiate_module"
     written = str(known.pop("_class_path", target.__name__))
-    if written.rpartition(".")[2] != target.__name__:
+    if written.rpartition(".")[2] not in {base.__name__ for base in target.__mro__}:
         raise CheckpointError(
-            f"expected a checkpoint of {target.__name__}, {path} is of {written}: name it by --model",
+            f"expected a checkpoint of {target.__name__}, {path} is of {printable(written)}: name it by --model",
             words=("--model", written),
         )
 
@@ -190,7 +194,7 @@ def _unused(target: type, checkpoint: Mapping[str, Any]) -> list[Finding]:
 def unused_found(target: Callable[..., object], names: Sequence[str]) -> list[Finding]:
     """Say which hyper-parameters a class or function does not take; nothing where there are none."""
     reason = f"the checkpoint has them, {getattr(target, '__name__', target)} does not take them"
-    return [Finding("arguments", f"without {', '.join(map(str, names))}", "found", reason)] if names else []
+    return [Finding("arguments", f"without {printable(', '.join(map(str, names)))}", "found", reason)] if names else []
 
 
 def _load(target: type, checkpoint: dict[str, Any], model_args: Mapping[str, object], *, trust: bool) -> Any:

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from export.errors import CheckpointError
+from lsood_runtime.offline import printable
 
 _KEYS = ("class_path", "_target_")  # of LightningCLI and of Hydra
 _HARMLESS = (nn.Module, Optimizer, LRScheduler)
@@ -27,9 +28,10 @@ def refuse_named_classes(hyper_parameters: object, path: Path) -> None:
     """
     unknown = [name for name in dict.fromkeys(_names(hyper_parameters)) if not _is_harmless(name)]
     if unknown:
+        names = printable(", ".join(unknown))
         raise CheckpointError(
             f"the hyper-parameters of {path} name what the network's code would import and call, "
-            f"{', '.join(unknown)}, which could run any code: give --trust-checkpoint if you know where it comes from",
+            f"{names}, which could run any code: give --trust-checkpoint if you know where it comes from",
             words=("--trust-checkpoint",),
         )
 

@@ -12,6 +12,7 @@ import torch
 from export.checkpoint.files import damaged_file, is_torchscript, read_folder, read_safetensors
 from export.checkpoint.safe_types import safe_types
 from export.errors import CheckpointError
+from lsood_runtime.offline import printable
 
 _TRUST = "give --trust-checkpoint if you know where it comes from"
 
@@ -62,7 +63,7 @@ def _untrusted(path: Path, error: Exception) -> CheckpointError:
         return CheckpointError(
             f"expected the package {missing[0]} to read {path}, found none: pip install {missing[0]}"
         )
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    shown = printable(", ".join(names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     what = (
         f"pickled Python objects beside its weights ({shown})" if names else "pickled Python objects beside its weights"
     )

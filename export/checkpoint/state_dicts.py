@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from export.errors import CheckpointError
+from lsood_runtime.offline import printable
 
 StateEntries = Mapping[str, object]
 """Entries of a state dict by name: tensors, and what the extra state of a module or a careless save adds to them."""
@@ -48,7 +49,7 @@ def find_state_dicts(contents: object, key: str | None = None) -> tuple[StateDic
         return tuple(each for each in found if each.key.partition(".")[0] != "hyper_parameters")
     chosen = tuple(each for each in found if each.key == key)
     if not chosen:
-        known = ", ".join(each.key for each in found if each.key) or "none"
+        known = printable(", ".join(each.key for each in found if each.key) or "none")
         raise CheckpointError(f"expected a state dict under --key {key}, found none: the file has {known}")
     return chosen
 

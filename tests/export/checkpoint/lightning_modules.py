@@ -106,10 +106,10 @@ class MoreHyperParameters(Sized):
 
 
 class AnyKeywords(Around):
-    def __init__(self, width: int = 4, classes: int = 3, **others: Any) -> None:
+    def __init__(self, width: int = 4, classes: int = 3, **kwargs: Any) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.model, self.others = TwoLayers(width, classes), others
+        self.model, self.others = TwoLayers(width, classes), kwargs
 
 
 class WeightedLoss(Sized):
@@ -195,3 +195,7 @@ class OtherSized(lightning.LightningModule):
 
     def forward(self, x: Tensor) -> Any:
         return self.model(x)
+
+
+class OtherFiner(OtherSized):
+    """Made for the export, of a class that was trained."""

@@ -149,6 +149,24 @@ def test_load_checkpoint_of_versions_behind_a_prefix_keeps_them(tmp_path: Path) 
         load(renamed, tmp_path)
 
 
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.text(max_size=4), names=st.lists(st.text(max_size=6), max_size=3), nested=st.booleans())
+def test_load_checkpoint_of_any_names_is_right_or_refused_in_one_line(
+    tmp_path: Path, key: str, names: list[str], nested: bool
+) -> None:
+    state = weights_of(Brought())
+    entries = {**{name: torch.ones(1) for name in names}, **state}
+    contents = {key: entries, "other": {key: names}} if nested else entries
+    if set(names) - set(state):
+        with pytest.raises(CheckpointError, match="unexpected, the first is ") as caught:
+            load(contents, tmp_path)
+        assert str(caught.value).isprintable()
+    else:
+        network, findings = load(contents, tmp_path)
+        assert_same(network, state)
+        assert all(finding.sentence.isprintable() for finding in findings)
+
+
 @pytest.mark.parametrize("prefix", ["", "model."])
 def test_load_checkpoint_of_old_names_of_weight_norm_takes_them(prefix: str, tmp_path: Path) -> None:
     state = weights_of(Brought())

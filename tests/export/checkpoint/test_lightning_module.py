@@ -315,6 +315,7 @@ def test_load_checkpoint_of_lightning_cli_of_another_class_names_it(tmp_path: Pa
     path = cli_checkpoint(tmp_path / "run", name="OtherSized")
     change(path, _class_path=f"{MODULES}.OtherSized")
     assert isinstance(load(path, "OtherSized")[0].network, shapes.OtherSized)
+    assert isinstance(load(path, "OtherFiner")[0].network, shapes.OtherFiner)
     change(path, _class_path="theirs.Unet")
     with pytest.raises(CheckpointError, match=r"is of theirs\.Unet: name it by --model") as caught:
         load(path, "OtherSized")
