@@ -10,6 +10,7 @@ from export.checkpoint.chosen_output import ChosenOutput, network_name, output_c
 from export.checkpoint.other_methods import with_method
 from export.checkpoint.probe import check_logits, run_once
 from export.checkpoint.returned import ReturnedTensor, describe, find_part, returned_tensors
+from export.checkpoint.unwrapped import refuse_scripted_layers
 from export.errors import ConversionError
 from export.findings import PLACEHOLDER, Finding, Origin
 
@@ -57,7 +58,8 @@ def choose_output(
     """
     called = with_method(network, method)
     choice = output_choice(called)
-    returned = run_once(called, example)
+    with refuse_scripted_layers(called):
+        returned = run_once(called, example)
     if kind == "none":
         if output is not None:
             raise ConversionError(f"expected no --output with --segmentation none, got {output}: leave one of them out")

@@ -11,14 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from export.checkpoint.arguments import ready_arguments
+from export.checkpoint.download import download_error
 from export.checkpoint.filling import fill_network
 from export.checkpoint.fitting_arguments import with_fitting_arguments
 from export.checkpoint.lightning_module import build_lightning_module, is_of_lightning, lightning_class, unused_found
+from export.checkpoint.module_file import class_of, importable_for
 from export.checkpoint.named_classes import refuse_named_classes
 from export.checkpoint.plain_values import plain_values
 from export.checkpoint.read import read_contents
 from export.checkpoint.state_dicts import StateDict, find_state_dicts
-from export.checkpoint.user_model import build_network, import_model, importable_working_directory
+from export.checkpoint.user_model import build_network, import_model, importable_working_directory, tried_to_download
 from export.errors import CheckpointError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.models import DeepLabV3PlusModule
@@ -36,12 +39,12 @@ class Checkpoint:
     Attributes:
         network: the network with its weights.
         hyper_parameters: constructor arguments from the checkpoint, and those that the user gave in their place.
-        path: the file.
+        path: the file; None for a network that was given live.
     """
 
     network: nn.Module
     hyper_parameters: HyperParameters
-    path: Path
+    path: Path | None
 
 
 def load_checkpoint(
@@ -59,9 +62,10 @@ def load_checkpoint(
     Args:
         path: a Lightning checkpoint or, with ``model``, a file that holds a state dict, alone or under any name; with
             ``trust`` a pickled network too.
-        model: ``package.module:Class``, looked for in the working directory too; None for a pickled network, else for
-            DeepLabV3+, ours or the guide's.
-        model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters.
+        model: ``package.module:Class``, ``package.module.Class`` or ``path/to/file.py:Class``, looked for in the working
+            directory too; None for a pickled network, else for DeepLabV3+, ours or the guide's.
+        model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters; one that is an object is
+            written as ``{class_path: ..., init_args: {...}}``.
         key: name of the state dict in the file, dots leading into nested dicts; None for the one that fits.
         prefix: of the names to take from it; None for the one that fits.
         trust: unpickle whatever the file holds, which may run any code.
@@ -70,7 +74,7 @@ def load_checkpoint(
     Raises:
         CheckpointError: the file is missing, cut off or no checkpoint, the class cannot be imported or built, or the
             weights are another network's, or several that differ.
-        UsageError: ``model`` is not of the form ``package.module:Class``.
+        UsageError: ``model`` is of another form.
     """
     wanted = _Wanted(model, model_args or {}, key, prefix, trust)
     with refuse_exit(CheckpointError, "the code of the network or of its checkpoint"):
@@ -123,9 +127,10 @@ def _build(contents: object, sources: tuple[StateDict, ...], path: Path, wanted:
         hyper_parameters = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
         return _Built(_deeplab(hyper_parameters, path), sources, hyper_parameters)
     target = import_model(wanted.model)
-    module = lightning_class(target)
+    module = lightning_class(class_of(target))
     if module is not None:
-        return _build_module(module, contents, sources, path, wanted)
+        with importable_for(target):
+            return _build_module(module, contents, sources, path, wanted)
     return _build_plain(target, contents, sources, path, wanted)
 
 
@@ -143,13 +148,13 @@ def _build_plain(
         refuse_named_classes(
             {name: value for name, value in plain_values(carried).items() if name not in wanted.model_args}, path
         )
-    arguments = {**carried, **wanted.model_args}
+    arguments, built = ready_arguments(target, {**carried, **wanted.model_args}, wanted.model_args, named=True)
     try:
         network = build_network(target, arguments)
     except CheckpointError as error:
         raise _with_fitting_arguments(error, target, arguments, sources) from error.__cause__
     known = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
-    return _Built(network, sources, known, findings=tuple(findings))
+    return _Built(network, sources, known, findings=(*findings, *built))
 
 
 def _build_module(
@@ -160,14 +165,20 @@ def _build_module(
     by_rule = wanted.key is None and bool(written)
     if not by_rule:
         written = {**written, _HYPER_PARAMETERS: _hyper_parameters(contents), "state_dict": sources[0].weights}
+    taken = inspect.signature(module).parameters
+    known = {**_hyper_parameters(contents), **wanted.model_args}
+    known = {name: value for name, value in known.items() if name in taken or name in wanted.model_args}
+    ready, readied = ready_arguments(module, known, wanted.model_args)
+    switched = {name: value for name, value in ready.items() if name not in known or value is not known[name]}
+    own = {name: ready[name] for name in (*wanted.model_args, *switched)}
     try:
-        built = build_lightning_module(module, written, path, wanted.model_args, trust=wanted.trust)
+        built = build_lightning_module(module, written, path, own, trust=wanted.trust)
     except CheckpointError as error:
-        taken = inspect.signature(module).parameters
-        known = {**_hyper_parameters(contents), **wanted.model_args}
-        known = {name: value for name, value in known.items() if name in taken}
-        raise _with_fitting_arguments(error, module, known, sources) from error.__cause__
-    findings = built.findings
+        download = download_error(error.__cause__)
+        if download is not None:
+            raise tried_to_download(module, ready, download) from error.__cause__
+        raise _with_fitting_arguments(error, module, ready, sources) from error.__cause__
+    findings = (*built.findings, *readied)
     if by_rule:
         others = [
             source.key for source in sources if source.key != "state_dict" and source.holds_as_many_as(built.weights)
@@ -176,7 +187,7 @@ def _build_module(
             reason = f"which Lightning loads; {', '.join(others)} may be weights too"
             findings += (Finding("weights", "key state_dict", "found", reason, ("--key", "state_dict")),)
         sources = (StateDict("state_dict", built.weights),)
-    return _Built(built.module, sources, built.hyper_parameters, built.may_lack, findings)
+    return _Built(built.module, sources, {**built.hyper_parameters, **wanted.model_args}, built.may_lack, findings)
 
 
 def _with_fitting_arguments(

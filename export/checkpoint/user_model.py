@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import a class or a factory function named as ``package.module:Class``, and build a network with it."""
+"""Import a class or a factory function that a user names, and build a network with it."""
 
 import difflib
 import importlib
@@ -8,11 +8,16 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from torch import nn
 
+from export.checkpoint.download import download_error, without_downloads
+from export.checkpoint.module_file import called_in_folder, import_file, importable_folder, root_of
 from export.errors import CheckpointError, UsageError, first_line, refuse_exit
 from export.findings import PLACEHOLDER
+
+_FORMS = "package.module:Class, package.module.Class or path/to/file.py:Class"
 
 
 @contextmanager
@@ -30,36 +35,50 @@ def import_model(spec: str) -> Callable[..., object]:
     """Import a class or a function.
 
     Args:
-        spec: ``package.module:Class``, or ``package.module:function`` for one that returns a network.
+        spec: ``package.module:Class``, ``package.module.Class`` or ``path/to/file.py:Class``; in place of a class, a function
+            that returns a network.
 
     Raises:
         UsageError: ``spec`` is of another form.
         CheckpointError: the module cannot be imported, or holds no such class or function.
     """
-    module_name, colon, name = spec.partition(":")
-    if not (module_name and colon and name):
-        raise UsageError(
-            f"expected --model package.module:Class, got {spec!r}: name the module and, after a colon, the class"
-        )
+    module_name, _, name = spec.rpartition(":" if ":" in spec else ".")
+    if not (module_name and name) or name == "py":
+        raise UsageError(f"expected {_FORMS}, got {spec!r}: name the module and, after a colon, the class")
+    if not module_name.endswith(".py"):
+        return _member(_imported(module_name, lambda: importlib.import_module(module_name)), name, module_name)
+    path = Path(module_name)
+    if not path.is_file():
+        raise CheckpointError(f"expected a Python file at {module_name}, found none: check the path before the colon")
+    folder = root_of(path)
+    with importable_folder(folder):
+        module = _imported(module_name, lambda: import_file(path))
+    return called_in_folder(_member(module, name, module_name), folder)
+
+
+def _imported(name: str, do_import: Callable[[], ModuleType]) -> ModuleType:
     try:
-        with refuse_exit(CheckpointError, module_name):
-            module = importlib.import_module(module_name)
+        with refuse_exit(CheckpointError, name):
+            return do_import()
     except CheckpointError:
         raise
     except Exception as error:  # the user's module may raise anything while it is imported
         raise CheckpointError(
-            f"expected to import {module_name} for --model, got {first_line(error)}: run from the folder that holds it, "
-            "or install it"
+            f"expected to import {name}, got {first_line(error)}: run from the folder that holds it, or install it"
         ) from error
-    target = getattr(module, name, None)
+
+
+def _member(module: ModuleType, name: str, where: str) -> Callable[..., object]:
+    target: object = module
+    for part in name.split("."):
+        target = getattr(target, part, None)
     if not callable(target):
         known = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:5]
         raise CheckpointError(
-            f"expected a class or a function {name} in {module_name}, found none: it has {', '.join(near) or 'neither'}"
+            f"expected a class or a function {name} in {where}, found none: it has {', '.join(near) or 'neither'}"
         )
-    found: Callable[..., object] = target
-    return found
+    return target
 
 
 def build_network(target: Callable[..., object], arguments: Mapping[str, object]) -> nn.Module:
@@ -68,25 +87,55 @@ def build_network(target: Callable[..., object], arguments: Mapping[str, object]
     Raises:
         CheckpointError: an argument is unknown or missing, the call fails, or gives no ``nn.Module``.
     """
-    name = getattr(target, "__name__", repr(target))
-    check_arguments(name, inspect.signature(target), arguments)
+    network = call_target(target, arguments)
+    if not isinstance(network, nn.Module):
+        raise CheckpointError(
+            f"expected {name_of(target)} to give an nn.Module, got {type(network).__name__}: return the network"
+        )
+    return network
+
+
+def call_target(target: Callable[..., object], arguments: Mapping[str, object], *, inside: bool = False) -> object:
+    """Call what a user names, with all arguments.
+
+    Args:
+        target: class or function.
+        arguments: by name.
+        inside: it makes an argument of another one, as ``init_args`` says.
+
+    Raises:
+        CheckpointError: an argument is unknown or missing, or the call fails.
+    """
+    name = name_of(target)
+    signature = inspect.signature(target)
+    check_arguments(name, signature, arguments, inside=inside)
     try:
         with refuse_exit(CheckpointError, name):
-            network = target(**arguments)
+            return target(**arguments)
     except CheckpointError:
         raise
     except Exception as error:  # the user's constructor may raise anything
+        download = download_error(error)
+        if download is not None:
+            raise tried_to_download(target, arguments, download, inside=inside) from error
         raise CheckpointError(
             f"expected hyper-parameters that {name} can be built with, got {first_line(error)}: "
             "correct them by --model-arg key=value"
         ) from error
-    if not isinstance(network, nn.Module):
-        raise CheckpointError(f"expected {name} to give an nn.Module, got {type(network).__name__}: return the network")
-    return network
+
+
+def name_of(target: Callable[..., object]) -> str:
+    """Name of a class or a function in a message."""
+    return getattr(target, "__name__", repr(target))
 
 
 def check_arguments(
-    name: str, signature: inspect.Signature, arguments: Collection[str], carried: Collection[str] = ()
+    name: str,
+    signature: inspect.Signature,
+    arguments: Collection[str],
+    carried: Collection[str] = (),
+    *,
+    inside: bool = False,
 ) -> None:
     """Refuse arguments that a class or function does not take, and a call without those that it needs.
 
@@ -95,6 +144,7 @@ def check_arguments(
         signature: of it.
         arguments: names of the arguments, all of which it must take.
         carried: names of others, which may be left out of the call.
+        inside: the call makes an argument of another one, as ``init_args`` says.
 
     Raises:
         CheckpointError: it names the arguments.
@@ -109,9 +159,39 @@ def check_arguments(
             f"{', '.join(unknown)} beside them: name a factory function that takes them too"
         )
     missing = [p.name for p in by_name if p.default is p.empty and p.name not in {*arguments, *carried}]
+    if missing and inside:
+        raise CheckpointError(
+            f"expected the arguments {', '.join(missing)} of {name}, its init_args do not have them: add {missing[0]}: VALUE"
+        )
     if missing:
         raise CheckpointError(
             f"expected the arguments {', '.join(missing)} of {name}, the checkpoint does not carry them: "
             f"give --model-arg {missing[0]}=VALUE",
             words=("--model-arg", *(f"{name}={PLACEHOLDER}" for name in missing)),
         )
+
+
+def tried_to_download(
+    target: Callable[..., object], arguments: Mapping[str, object], error: BaseException, *, inside: bool = False
+) -> CheckpointError:
+    """An error that names the arguments by which a constructor downloads.
+
+    Args:
+        target: class or function.
+        arguments: that it was called with.
+        error: of the network connection.
+        inside: the call makes an argument of another one, as ``init_args`` says.
+    """
+    asking = [
+        f"{name}={'null' if off is None else 'false'}" for name, off in without_downloads(target, arguments).items()
+    ]
+    if not asking:
+        remedy = "take the download out of its constructor, or connect to the network"
+    elif inside:
+        remedy = f"give {', '.join(asking).replace('=', ': ')} in its init_args"
+    else:
+        remedy = f"give {' '.join(f'--model-arg {switch}' for switch in asking)}"
+    return CheckpointError(
+        f"expected {name_of(target)} to be built without a download, since the weights come from the checkpoint; it tried "
+        f"one, which failed ({first_line(error)}): {remedy}"
+    )

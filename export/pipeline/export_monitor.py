@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from export.destination import claimed
 from export.errors import ExportError, refuse_exit
 from export.pipeline.calibrate import calibrate_monitor
@@ -39,18 +41,22 @@ class ExportResult:
         return self.manifest.parity
 
 
-def export_monitor(options: ExportOptions, reporter: Reporter = SILENT) -> ExportResult:
-    """Turn a checkpoint into a bundle at ``options.out``.
+def export_monitor(
+    options: ExportOptions, reporter: Reporter = SILENT, network: nn.Module | None = None
+) -> ExportResult:
+    """Turn a checkpoint, or a network of the program that calls this, into a bundle at ``options.out``.
 
     Args:
         options: what to export.
         reporter: told each stage as it begins, and how far the loops over frames have come.
+        network: any module with its weights, in place of a checkpoint: then ``options.ckpt`` is None. A copy is exported, and
+            the module is left as it is.
 
     Raises:
         ExportError: one of its classes for each cause; nothing is written then.
     """
     with refuse_exit(ExportError, "the code of the network"), claimed(options.out, "choose another --out"):
-        return _export(plan_export(options, reporter), reporter)
+        return _export(plan_export(options, reporter, network), reporter)
 
 
 def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:

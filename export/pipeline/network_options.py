@@ -27,15 +27,15 @@ class NetworkOptions:
     Each field's text is what ``--help`` says of its flag.
     """
 
-    ckpt: Path = field(
+    ckpt: Path | None = field(
         metadata=flag("PyTorch-Lightning checkpoint, or with --model a state dict", INPUT_AND_OUTPUT, metavar="FILE")
     )
     _: KW_ONLY
     model: str | None = field(
         default=None,
         metadata=flag(
-            "the network's class, or a function that returns one, as package.module:Class; the working directory is "
-            "searched too (default: the DeepLabV3PlusModule of this package)",
+            "the network's class, or a function that returns one, as package.module:Class, package.module.Class or "
+            "path/to/file.py:Class; the working directory is searched too (default: the DeepLabV3PlusModule of this package)",
             NETWORK,
             metavar="MODULE:CLASS",
         ),
@@ -43,7 +43,8 @@ class NetworkOptions:
     model_args: Mapping[str, object] = field(
         default_factory=dict,
         metadata=flag(
-            "constructor argument, in YAML, in place of the checkpoint's hyper-parameter; may be repeated",
+            "constructor argument, in YAML, in place of the checkpoint's hyper-parameter; an object is {class_path: "
+            "module.Class, init_args: {...}}; may be repeated",
             NETWORK,
             name="--model-arg",
             metavar="KEY=VALUE",

@@ -73,5 +73,9 @@ class ExportOptions(NetworkOptions):
     def asdict(self) -> dict[str, object]:
         """JSON-ready form for the manifest."""
         values = asdict(self)
-        paths = {"ckpt": str(self.ckpt), "out": str(self.out), "frames": [str(path) for path in self.frames]}
+        paths = {
+            "ckpt": None if self.ckpt is None else str(self.ckpt),
+            "out": str(self.out),
+            "frames": [str(path) for path in self.frames],
+        }
         return values | paths | {"calibration": self.calibration.asdict()}

@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.pipeline.cost import DEAR, report_expected_cost
@@ -61,7 +63,7 @@ class ExportPlan:
         return self.inputs, self.sampled
 
 
-def plan_export(options: ExportOptions, reporter: Reporter = SILENT) -> ExportPlan:
+def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn.Module | None = None) -> ExportPlan:
     """Find out what an export would do: load the network, run it, choose tap and masks, and collect all problems.
 
     Without frames, random pictures of the network's input size stand in for them. Nothing is written; what a killed export
@@ -70,10 +72,11 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT) -> ExportPl
     Args:
         options: of the export; its ``frames`` may be empty.
         reporter: told each stage as it begins.
+        network: a live one in place of the checkpoint.
     """
     findings = Findings(options, reporter)
     with refuse_exit(ExportError, "the code of the network"):
-        inputs = resolve_inputs(findings)
+        inputs = resolve_inputs(findings, network)
         sampled = None
         if inputs is not None:
             findings.complete(stated_by_inputs(options, inputs))

@@ -103,12 +103,14 @@ class PreprocessorConfig:
 _NORMALISATION = ("image_mean", "image_std", "do_rescale", "rescale_factor")
 
 
-def read_preprocessor_config(checkpoint: Path) -> PreprocessorConfig | None:
-    """Read the settings beside a checkpoint; None where there are none.
+def read_preprocessor_config(checkpoint: Path | None) -> PreprocessorConfig | None:
+    """Read the settings beside a checkpoint; None where there are none, or no file.
 
     Raises:
         UsageError: a file of that name holds something else.
     """
+    if checkpoint is None:
+        return None
     for name in _NAMES:
         path = checkpoint.parent / name
         if not path.is_file():

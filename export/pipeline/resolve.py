@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from export.bundle.writer import check_destination
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
@@ -57,7 +58,7 @@ class ExportInputs:
     warnings: tuple[str, ...]
 
 
-def resolve_inputs(findings: Findings) -> ExportInputs | None:
+def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> ExportInputs | None:
     """Check the options and read the checkpoint and the list of frames; no frame but the first is read.
 
     What is missing has a stand-in, so that later steps can be attempted: the inputs hold for an export only where there is
@@ -65,6 +66,7 @@ def resolve_inputs(findings: Findings) -> ExportInputs | None:
 
     Args:
         findings: hold the options, and gain what is found and the problems.
+        network: a live one in place of the checkpoint.
 
     Returns:
         The inputs; None where the network cannot be loaded, or an option has no stand-in.
@@ -72,8 +74,8 @@ def resolve_inputs(findings: Findings) -> ExportInputs | None:
     given = findings.given
     findings.attempt("destination", _check_destination)
     checked = [findings.attempt("options", partial(_passes, check)) for check in OPTION_CHECKS]
-    findings.stage(f"reading {given.ckpt}")
-    checkpoint = findings.attempt("weights", lambda options: load_network(options, findings))
+    findings.stage(f"reading {given.ckpt}" if network is None else "copying the network")
+    checkpoint = findings.attempt("weights", lambda options: load_network(options, findings, network))
     frames, split, ood = _resolve_frames(findings)
     if checkpoint is None:
         return None
