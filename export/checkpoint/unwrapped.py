@@ -24,22 +24,30 @@ def unwrapped(network: nn.Module) -> tuple[nn.Module, tuple[Finding, ...]]:
         The network, and a finding where wrappers were taken off.
     """
     inside, kinds = without_wrapper(network)
-    found = [f"{kind} of the network" for kind in kinds]
-    for place, layer in list(inside.named_modules()):
-        if isinstance(layer, torch.jit.ScriptModule):
-            continue
-        for name, child in layer.named_children():
-            layer._modules[name], kinds = without_wrapper(child)
-            found += [f"{kind} of {place}.{name}".replace(" .", " ") for kind in kinds]
-        if layer._compiled_call_impl is not None:
-            layer._compiled_call_impl = None
-            found.append(f"torch.compile of {place or 'the network'}")
-        original = getattr(layer.forward, "_torchdynamo_orig_callable", None)
-        if original is not None:
-            layer.__dict__["forward"] = _bound(original, layer)
-            found.append(f"torch.compile of {place or 'the network'}'s forward")
+    found = [f"{kind} of the network" for kind in kinds] + list(_taken_off(inside, "", set()))
     reason = "taken off, so that layers have their own names and can be followed"
     return inside, (Finding("wrappers", ", ".join(found), "found", reason),) if found else ()
+
+
+def _taken_off(layer: nn.Module, place: str, seen: set[nn.Module]) -> Iterator[str]:
+    """Take off what is around the parts of a layer, and what compiles the layer itself; yield each."""
+    if layer in seen or isinstance(layer, torch.jit.ScriptModule):
+        return
+    seen.add(layer)
+    for name, child in layer._modules.items():
+        if child is not None:
+            inside, kinds = without_wrapper(child)
+            layer._modules[name] = inside
+            where = f"{place}.{name}" if place else name
+            yield from (f"{kind} of {where}" for kind in kinds)
+            yield from _taken_off(inside, where, seen)
+    if layer._compiled_call_impl is not None:
+        layer._compiled_call_impl = None
+        yield f"torch.compile of {place or 'the network'}"
+    original = getattr(layer.forward, "_torchdynamo_orig_callable", None)
+    if original is not None:
+        layer.__dict__["forward"] = _bound(original, layer)
+        yield f"torch.compile of {place or 'the network'}'s forward"
 
 
 def without_wrapper(layer: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
