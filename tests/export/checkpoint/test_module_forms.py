@@ -6,6 +6,7 @@ import sys
 import urllib.error
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_import_model_of_files_of_one_name_finds_what_lies_beside_each(
     monkeypatch.chdir(tmp_path)
     before, path = set(sys.modules), list(sys.path)
     targets = [import_model(f"{name}/net.py:Net") for name in ("one", "two")]
-    built = [build_network(target, {}) for target in targets]
+    built: list[Any] = [build_network(target, {}) for target in targets]
     assert [(net.width, net.depth) for net in built] == [(5, 6), (7, 8)]
     assert build_network(import_model(str(tmp_path / "two" / "net.py") + ":make"), {"width": 2}).width == 2
     assert type(build_network(import_model("one/net.py:Net.Inner"), {})).__name__ == "Inner"
@@ -65,7 +66,7 @@ def test_import_model_of_files_of_one_name_finds_what_lies_beside_each(
 def test_import_model_of_a_file_in_a_package_has_the_package_around_it(tmp_path: Path) -> None:
     folder_with(tmp_path / "repository" / "models", 4, sibling="models.blocks_beside", late="models.late_beside")
     (tmp_path / "repository" / "models" / "__init__.py").write_text("")
-    net = build_network(import_model(f"{tmp_path}/repository/models/net.py:Net"), {})
+    net: Any = build_network(import_model(f"{tmp_path}/repository/models/net.py:Net"), {})
     assert (net.width, net.depth) == (4, 5)
 
 
@@ -208,6 +209,7 @@ def test_build_from_a_constructor_that_downloads_switches_it_off_and_says_so(sta
 
 def test_build_from_an_object_that_downloads_switches_it_off_and_leaves_class_weights_alone() -> None:
     network, findings = build_from(f"{__name__}:Unet", {"net": {"class_path": LIBRARY}, "weights": [0.5, 2.0]}, {"net"})
+    assert isinstance(network.net, Library)
     assert network.net.asked == (None, None, None, False, False)
     assert network.weights == [0.5, 2.0]
     assert len(findings) == 3

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrappers of torch.compile and of data parallelism are taken off at any depth; TorchScript is refused where it runs."""
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -34,26 +37,30 @@ class CompiledForward(DropoutUNet):
         return super().forward(x)
 
 
+def compiled(network: nn.Module) -> nn.Module:
+    return cast(nn.Module, torch.compile(network))
+
+
 def in_place(network: nn.Module) -> nn.Module:
-    network.compile()  # type: ignore[no-untyped-call]
+    network.compile()
     return network
 
 
 def forward_of(network: nn.Module) -> nn.Module:
-    network.forward = torch.compile(network.forward)  # type: ignore[method-assign]
+    network.forward = torch.compile(network.forward)
     return network
 
 
-WRAPPED = {
-    "compiled": lambda net: (torch.compile(net), "torch.compile of the network"),
+WRAPPED: dict[str, Callable[[nn.Module], tuple[nn.Module, str]]] = {
+    "compiled": lambda net: (compiled(net), "torch.compile of the network"),
     "parallel": lambda net: (nn.DataParallel(net), "DataParallel of the network"),
     "both": lambda net: (
-        nn.DataParallel(torch.compile(net)),
+        nn.DataParallel(compiled(net)),
         "DataParallel of the network, torch.compile of the network",
     ),
-    "part": lambda net: (Around(torch.compile(net)), "torch.compile of model"),
+    "part": lambda net: (Around(compiled(net)), "torch.compile of model"),
     "part of a part": lambda net: (
-        Around(nn.DataParallel(Around(torch.compile(net)))),
+        Around(nn.DataParallel(Around(compiled(net)))),
         "DataParallel of model, torch.compile of model.model",
     ),
     "in place": lambda net: (in_place(net), "torch.compile of the network"),

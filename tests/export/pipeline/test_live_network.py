@@ -3,7 +3,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,6 +21,9 @@ from tests.networks import ColourClasses, settled
 MEAN, STD = (0.46, 0.45, 0.44), (0.5, 0.5, 0.5)
 
 
+NOT_A_NETWORK: Any = len
+
+
 class Mine(ColourClasses):
     """Returns a dictionary, counts its calls, and has a forward of its own in the instance."""
 
@@ -29,7 +32,12 @@ class Mine(ColourClasses):
 
 
 def options(frames: Path, out: Path, **given: Any) -> ExportOptions:
-    constants = {"mean": MEAN, "std": STD, "mc_samples": 8, "calibration": CalibrationOptions(detector="kde")}
+    constants: dict[str, Any] = {
+        "mean": MEAN,
+        "std": STD,
+        "mc_samples": 8,
+        "calibration": CalibrationOptions(detector="kde"),
+    }
     return ExportOptions(None, (frames,), out, **constants | given)
 
 
@@ -69,8 +77,8 @@ def test_export_monitor_of_a_live_network_has_its_segmentation_and_leaves_it_as_
 
 def test_live_checkpoint_of_a_compiled_half_network_is_a_copy_in_float32() -> None:
     network = settled(ColourClasses()).half()
-    network.compile()  # type: ignore[no-untyped-call]
-    taken = live_checkpoint(torch.compile(network)).network
+    network.compile()
+    taken = live_checkpoint(cast(nn.Module, torch.compile(network))).network
     assert type(taken) is ColourClasses
     assert {p.dtype for p in taken.parameters()} == {torch.float32}
     assert {p.dtype for p in network.parameters()} == {torch.float16}
@@ -84,8 +92,8 @@ def test_live_checkpoint_of_what_cannot_be_copied_says_so() -> None:
         CheckpointError, match=r"copy.deepcopy can copy, got RuntimeError: .* save network.state_dict\(\)"
     ):
         live_checkpoint(network)
-    with pytest.raises(CheckpointError, match=r"expected an nn.Module as the network, got function"):
-        live_checkpoint(state)  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError, match=r"expected an nn.Module as the network, got builtin_function_or_method"):
+        live_checkpoint(NOT_A_NETWORK)
 
 
 @pytest.mark.parametrize(
