@@ -59,7 +59,8 @@ class OoDMonitor:
             None leaves it free.
         session_options: called with ONNX Runtime's options of each graph before it loads, to change them.
         channels: order of the frames' last axis, ``rgb`` or ``bgr``; None for the manifest's. Turned ones are copied once.
-            ``grey`` for frames ``(H, W)`` or ``(H, W, 1)``, which become three equal channels; they are refused otherwise.
+            ``grey``: frames ``(H, W)`` or ``(H, W, 1)``, which become three equal channels; ``rgba``, ``bgra``: frames
+            ``(H, W, 4)``, whose fourth is left out. Such frames are refused otherwise.
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.

@@ -13,7 +13,10 @@ from lsood_runtime._inference.frame_hints import array_hint, batch_hint, batch_o
 GREY = "grey"
 """In place of an order of channels: frames of one channel."""
 
-_CHANNELS_REMEDY = "pass the camera's order, or grey"
+FOUR_CHANNELS = {"rgba": "rgb", "bgra": "bgr"}
+"""Orders of frames of four channels, of which the fourth is left out, and the order of the others."""
+
+_CHANNELS_REMEDY = "pass the camera's order, grey, rgba or bgra"
 
 
 def check_channels(channels: str | None) -> None:
@@ -24,7 +27,7 @@ def check_channels(channels: str | None) -> None:
         ValueError: another text.
     """
     order = None if channels is None else check_text(channels, "channels rgb or bgr", _CHANNELS_REMEDY)
-    if order not in (None, "rgb", "bgr", GREY):
+    if order not in (None, "rgb", "bgr", GREY, *FOUR_CHANNELS):
         raise ValueError(f"expected channels rgb or bgr, got {order!r}: {_CHANNELS_REMEDY}")
 
 
@@ -35,7 +38,8 @@ def check_frame(frame: object, contract: InputContract, channels: str) -> Frame 
         frame: a camera frame in host memory, as a numpy array or anything with DLPack or ``__array_interface__``, or in CUDA
             memory by DLPack; not modified, and copied only where its memory is not contiguous or its channels are turned.
         contract: what a frame must be.
-        channels: order of the frame's last axis, ``rgb`` or ``bgr``; ``grey`` for a frame ``(H, W)`` or ``(H, W, 1)``.
+        channels: order of the frame's last axis, ``rgb`` or ``bgr``; ``grey`` for a frame ``(H, W)`` or ``(H, W, 1)``;
+            ``rgba`` or ``bgra`` for one ``(H, W, 4)``, whose fourth channel is left out.
 
     Returns:
         ``(1, frame_height, frame_width, 3)`` uint8 in the contract's channel order, contiguous.
@@ -69,6 +73,8 @@ def trusted_frame(frame: object, contract: InputContract, channels: str) -> Fram
         return check_frame(frame, contract, channels)
     if channels == GREY:
         return _three_channels(array[None])
+    if channels in FOUR_CHANNELS:
+        return trusted_frame(array[..., :3], contract, FOUR_CHANNELS[channels])
     return np.ascontiguousarray(array[None] if channels == contract.channels else array[None, ..., ::-1])
 
 
@@ -131,6 +137,8 @@ def check_each(frames: object, contract: InputContract, channels: str) -> list[F
 def _check(frame: object, contract: InputContract, channels: str, rank: int) -> Frame | DeviceFrame:
     if channels == GREY:
         return _check_grey(frame, contract, rank)
+    if channels in FOUR_CHANNELS:
+        return _check_four(frame, contract, channels, rank)
     shape = (contract.frame_height, contract.frame_width, 3)
     array = as_array(frame)
     turned = channels != contract.channels
@@ -179,6 +187,22 @@ def _check_grey(frame: object, contract: InputContract, rank: int) -> Frame:
     raise FrameError(
         f"expected a {wanted} uint8 frame in GREY, got {got}. Pass the grey camera's own image, in host memory, or open the "
         "monitor without channels='grey'"
+    )
+
+
+def _check_four(frame: object, contract: InputContract, channels: str, rank: int) -> Frame | DeviceFrame:
+    shape = (contract.frame_height, contract.frame_width, 4)
+    array = as_array(frame)
+    if isinstance(array, np.ndarray):
+        if array.dtype == np.uint8 and array.shape[-3:] == shape and array.ndim == rank:
+            return _check(array[..., :3], contract, FOUR_CHANNELS[channels], rank)
+        got = f"{array.shape} {array.dtype}"
+    else:
+        got = f"{array.shape} on {array.device}" if array is not None else f"an object of type {type(frame).__name__}"
+    wanted = shape if rank == 3 else f"(B, {str(shape)[1:]}"
+    raise FrameError(
+        f"expected a {wanted} uint8 frame in {channels.upper()}, got {got}. Pass the camera's own image of four channels, in "
+        f"host memory, or open the monitor with channels={FOUR_CHANNELS[channels]!r}"
     )
 
 

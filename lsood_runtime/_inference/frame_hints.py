@@ -30,7 +30,10 @@ def array_hint(frame: NDArray[np.generic], shape: tuple[int, int, int]) -> str:
     if first_is_channels:
         return "This looks like a channels-first frame: pass frame.transpose(1, 2, 0)."
     if frame.shape[2] == 4:
-        return "This looks like an image with an alpha channel: pass frame[..., :3]."
+        return (
+            "This looks like an image with an alpha channel: pass frame[..., :3], or open the monitor with "
+            "channels='rgba' or 'bgra'."
+        )
     if frame.shape[2] == 1:
         return _GREY
     if frame.shape == (width, height, 3):

@@ -188,6 +188,25 @@ def test_monitor_of_a_grey_camera_scores_three_equal_channels(toy_bundle: Path, 
             assert usual.assess(grey[0]).state is State.INVALID
 
 
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize("channels", ["rgba", "bgra"])
+def test_monitor_of_a_camera_of_four_channels_scores_the_first_three(
+    toy_bundle: Path, channels: str, validate: bool
+) -> None:
+    rgb = random_frames(2, 9)
+    turned = rgb if channels == "rgba" else rgb[..., ::-1]
+    four = np.concatenate([turned, random_frames(2, 5)[..., :1]], axis=-1)
+    with OoDMonitor(toy_bundle, channels=channels, validate=validate) as monitor, OoDMonitor(toy_bundle) as usual:
+        scores = [usual.score(frame) for frame in rgb]
+        assert [monitor.score(frame) for frame in four] == scores
+        np.testing.assert_allclose(monitor.score_batch(four), scores)
+        assert monitor.stream("3of5").assess(four[0]).verdict.score == scores[0]
+        assert monitor.self_test().passed
+        if validate:
+            assert monitor.assess(rgb[0]).state is State.INVALID
+            assert usual.assess(four[0]).state is State.INVALID
+
+
 def test_session_options_given_reach_both_graphs(toy_bundle: Path) -> None:
     seen: list[str] = []
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which frames are accepted, and the messages for the others."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from export.data.synthetic import SyntheticRoads
 from lsood_runtime import FrameError, Manifest
 from lsood_runtime._inference.arrays import DeviceFrame
 from lsood_runtime._inference.camera_faults import camera_fault
-from lsood_runtime._inference.frame_check import GREY, check_batch, check_frame, trusted_frame
+from lsood_runtime._inference.frame_check import GREY, check_batch, check_each, check_frame, trusted_frame
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 
@@ -131,6 +132,43 @@ def test_check_frame_grey_is_refused_unless_the_monitor_is_for_grey_cameras() ->
     for shape in ((HEIGHT, WIDTH), (HEIGHT, WIDTH, 1)):
         with pytest.raises(FrameError, match=r"looks like a grey image: .* open the monitor with channels='grey'"):
             check_frame(np.zeros(shape, np.uint8), CONTRACT, "rgb")
+
+
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize("contract_order", ["rgb", "bgr"])
+def test_check_frame_of_four_channels_leaves_the_fourth_out(order: str, contract_order: str) -> None:
+    contract = replace(CONTRACT, channels=contract_order)
+    four = np.random.default_rng(0).integers(0, 256, (3, HEIGHT, WIDTH, 4), np.uint8)
+    expected = four[..., :3] if order == contract_order else four[..., 2::-1]
+    np.testing.assert_array_equal(check_batch(four, contract, f"{order}a"), expected)
+    np.testing.assert_array_equal(check_batch(list(four), contract, f"{order}a"), expected)
+    each = [frame for frame in check_each(four, contract, f"{order}a") if not isinstance(frame, FrameError)]
+    np.testing.assert_array_equal(np.concatenate(each), expected)
+    for check in (check_frame, trusted_frame):
+        got = check(four[1], contract, f"{order}a")
+        np.testing.assert_array_equal(got, expected[1:2])
+        assert isinstance(got, np.ndarray)
+        assert got.flags.c_contiguous
+        np.testing.assert_array_equal(check(four[1][:, ::-1], contract, f"{order}a"), expected[1:2, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (np.zeros((HEIGHT, WIDTH, 3), np.uint8), r"expected a \(6, 8, 4\) uint8 frame in BGRA, got \(6, 8, 3\) uint8"),
+        (np.zeros((HEIGHT, WIDTH, 4), np.float32), r"got \(6, 8, 4\) float32"),
+        (np.zeros((WIDTH, HEIGHT, 4), np.uint8), r"got \(8, 6, 4\) uint8"),
+        (np.zeros((HEIGHT, WIDTH), np.uint8), r"got \(6, 8\) uint8"),
+        (b"bgra", "got an object of type bytes"),
+    ],
+)
+def test_check_frame_wrong_frame_of_four_channels_is_explained(frame: object, message: str) -> None:
+    with pytest.raises(FrameError, match=f"{message}.*or open the monitor with channels='bgr'"):
+        check_frame(frame, CONTRACT, "bgra")
+    with pytest.raises(FrameError, match=r"expected a \(B, 6, 8, 4\) uint8 frame in BGRA"):
+        check_batch(frame, CONTRACT, "bgra")
+    with pytest.raises(FrameError, match="expected at least one frame, got none"):
+        check_batch(np.zeros((0, HEIGHT, WIDTH, 4), np.uint8), CONTRACT, "bgra")
 
 
 @settings(max_examples=100, deadline=None)
