@@ -7,6 +7,13 @@ from tests.zoo.network import CLASSES, MEAN, STD, ZooNetwork
 
 _IMAGENET = ("--mean", *map(str, MEAN), "--std", *map(str, STD))
 _TAP = ("--drop-prob", "0.5", "--block-size", "2")
+_SMALL = {
+    "image_size": 128,
+    "hidden_size": 96,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 192,
+}
 _UNET = {"channels": [16, 32, 64, 128], "strides": [2, 2, 2]}
 
 
@@ -31,16 +38,22 @@ def _torchvision(function: str, tap: str = "backbone.layer4") -> ZooNetwork:
     )
 
 
-def _transformers(name: str, function: str, tap: str, size: tuple[int, int] = (128, 192)) -> ZooNetwork:
+def _transformers(
+    name: str, model: str, config: Mapping[str, object], tap: str, size: tuple[int, int] = (128, 192)
+) -> ZooNetwork:
     return ZooNetwork(
         name,
         "transformers",
-        f"hugging_face:{function}",
-        {"classes": CLASSES},
+        f"transformers:{model}ForSemanticSegmentation",
+        {"config": _config(model, num_labels=CLASSES, **config)},
         size,
         (*_IMAGENET, "--tap", tap, *_TAP),
-        file="hugging_face.py",
     )
+
+
+def _config(model: str, **arguments: object) -> Mapping[str, object]:
+    """A configuration object, as the command line builds it."""
+    return {"class_path": f"transformers.{model}Config", "init_args": arguments}
 
 
 def _monai(name: str, arguments: Mapping[str, object], tap: str) -> ZooNetwork:
@@ -65,12 +78,46 @@ NETWORKS = (
     _torchvision("deeplabv3_mobilenet_v3_large", "backbone.16"),
     _torchvision("fcn_resnet50"),
     _torchvision("lraspp_mobilenet_v3_large", "backbone.16"),
-    _transformers("SegFormer-B0", "segformer", "decode_head.linear_fuse"),
-    _transformers("UPerNet (ConvNeXt)", "upernet", "decode_head.bottleneck"),
-    _transformers("MobileViTV2", "mobilevit", "segmentation_head.aspp"),
-    _transformers("MobileNetV2", "mobilenet", "segmentation_head.conv_aspp"),
-    _transformers("BEiT", "beit", "decode_head.psp_bottleneck", (128, 128)),
-    _transformers("DPT", "dpt", "neck.fusion_stage.layers.0", (128, 128)),
+    _transformers("SegFormer-B0", "Segformer", {}, "decode_head.linear_fuse"),
+    _transformers(
+        "UPerNet (ConvNeXt)",
+        "UperNet",
+        {
+            "backbone_config": _config(
+                "ConvNext", hidden_sizes=[32, 64, 96, 128], depths=[1, 1, 2, 1], out_indices=[1, 2, 3, 4]
+            ),
+            "hidden_size": 64,
+            "auxiliary_in_channels": 96,
+        },
+        "decode_head.bottleneck",
+    ),
+    _transformers(
+        "MobileViTV2",
+        "MobileViTV2",
+        {"width_multiplier": 0.5, "aspp_out_channels": 64, "output_stride": 16},
+        "segmentation_head.aspp",
+    ),
+    _transformers("MobileNetV2", "MobileNetV2", {"output_stride": 16}, "segmentation_head.conv_aspp"),
+    _transformers(
+        "BEiT",
+        "Beit",
+        _SMALL | {"out_indices": [1, 2, 3, 4], "use_relative_position_bias": True},
+        "decode_head.psp_bottleneck",
+        (128, 128),
+    ),
+    _transformers(
+        "DPT",
+        "DPT",
+        _SMALL
+        | {
+            "backbone_out_indices": [0, 1, 2, 3],
+            "neck_hidden_sizes": [16, 32, 64, 64],
+            "fusion_hidden_size": 32,
+            "use_auxiliary_head": False,
+        },
+        "neck.fusion_stage.layers.0",
+        (128, 128),
+    ),
     _monai("UNet", _UNET | {"num_res_units": 2, "norm": "BATCH"}, "model.1.submodule.1.submodule.1.submodule"),
     _monai("BasicUNet", {"features": [16, 16, 32, 64, 128, 16]}, "down_4"),
     _monai("SegResNet", {"init_filters": 16}, "down_layers.3"),
