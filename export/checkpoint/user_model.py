@@ -107,8 +107,7 @@ def call_target(target: Callable[..., object], arguments: Mapping[str, object], 
         CheckpointError: an argument is unknown or missing, or the call fails.
     """
     name = name_of(target)
-    signature = inspect.signature(target)
-    check_arguments(name, signature, arguments, inside=inside)
+    check_arguments(name, _signature(target), arguments, inside=inside)
     try:
         with refuse_exit(CheckpointError, name):
             return target(**arguments)
@@ -127,6 +126,20 @@ def call_target(target: Callable[..., object], arguments: Mapping[str, object], 
 def name_of(target: Callable[..., object]) -> str:
     """Name of a class or a function in a message."""
     return getattr(target, "__name__", repr(target))
+
+
+def _signature(target: Callable[..., object]) -> inspect.Signature:
+    """The names that a class or function takes, and any other where a wrapper around it takes any.
+
+    Of a wrapper made by ``functools.wraps``, as those of transformers' configurations, ``inspect.signature`` has the wrapped
+    function's names alone, though the wrapper may take more.
+    """
+    inner, outer = inspect.signature(target), inspect.signature(target, follow_wrapped=False)
+    others = [p for p in outer.parameters.values() if p.kind is p.VAR_KEYWORD]
+    known = list(inner.parameters.values())
+    if not others or any(p.kind is p.VAR_KEYWORD for p in known):
+        return inner
+    return inner.replace(parameters=[*known, others[0].replace(name="_others")])
 
 
 def check_arguments(

@@ -2,6 +2,7 @@
 """Where a network's class is found: in a module, by a dotted path, in a file with what lies beside it, in an argument."""
 
 import enum
+import functools
 import sys
 import urllib.error
 from collections.abc import Callable, Collection, Mapping
@@ -247,3 +248,38 @@ def test_without_downloads_of_what_the_user_gave_leaves_it(target: Callable[...,
 def test_ready_arguments_of_plain_values_are_the_same() -> None:
     plain = {"net": [1, {"a": None}], "more": "text"}
     assert ready_arguments(Holder, plain, plain) == (plain, ())
+
+
+class WrappedConstructor(nn.Identity):
+    """As transformers' configurations: the wrapper around the constructor takes names that the constructor has not."""
+
+    def __init__(self, width: int = 3) -> None:
+        super().__init__()
+        self.width, self.others = width, dict[str, object]()
+
+    @staticmethod
+    def wrapper(inner: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(inner)
+        def constructor(self: "WrappedConstructor", **arguments: Any) -> None:
+            inner(self, **{name: arguments.pop(name) for name in ["width"] if name in arguments})
+            if "wrong" in arguments:
+                raise TypeError("unexpected argument 'wrong'")
+            self.others = arguments
+
+        return constructor
+
+
+WrappedConstructor.__init__ = WrappedConstructor.wrapper(WrappedConstructor.__init__)  # type: ignore[method-assign]
+
+
+@given(others=st.dictionaries(st.sampled_from(["num_labels", "arguments", "kwargs", "_others"]), st.integers()))
+def test_build_network_with_a_wrapped_constructor_gives_it_the_names_that_the_wrapper_takes(
+    others: dict[str, int],
+) -> None:
+    built: Any = build_network(WrappedConstructor, {"width": 5, **others})
+    assert (built.width, built.others) == (5, others)
+
+
+def test_build_network_with_a_wrapped_constructor_that_refuses_a_name_says_so() -> None:
+    with pytest.raises(CheckpointError, match=r"expected hyper-parameters that WrappedConstructor .* argument 'wrong'"):
+        build_network(WrappedConstructor, {"wrong": 1})
