@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the constructor arguments of a network that a checkpoint does not carry, by the shapes of its weights."""
 
+import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,17 +14,21 @@ from torch import Tensor, nn
 from export.errors import CheckpointError, ExportError
 from export.findings import PLACEHOLDER
 
-_MOST_NAMES = 4
+_MOST_NAMES = 6
 _MOST_CANDIDATES = 12
 _LARGEST = 4096
 _SECONDS = 10.0
 _SWEEPS = 2
+_MOST_BUILT = 150
 
 WeightShape = tuple[int, ...]
 
 
 def fitting_arguments(
-    names: Sequence[str], build: Callable[[Mapping[str, int]], nn.Module], weights: Iterable[WeightShape]
+    names: Sequence[str],
+    build: Callable[[Mapping[str, int]], nn.Module],
+    weights: Iterable[WeightShape],
+    defaults: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Find whole numbers with which a network has weights of the shapes that a checkpoint has.
 
@@ -34,27 +40,44 @@ def fitting_arguments(
         names: of the arguments that are missing.
         build: makes the network with these arguments.
         weights: shapes of the checkpoint's, in the order of its entries.
+        defaults: values of arguments that have one, which others are preferred to only where they fit better.
 
     Returns:
         For each name the one number that fits. None of those for which several fit, and none at all where the network cannot
         be built so, or where the search takes longer than some seconds.
     """
     wanted = list(weights)
-    candidates = _candidates(wanted)
-    if not (names and candidates) or len(names) > _MOST_NAMES:
+    found = _candidates(wanted)
+    if not (names and found) or len(names) > _MOST_NAMES:
         return {}
     search = _Search(build, Counter(wanted))
-    best = dict.fromkeys(names, candidates[0])
-    for _ in range(_SWEEPS):
-        for name in names:
-            ranked = {value: search.misfit({**best, name: value}) for value in candidates}
-            best[name] = min(ranked, key=lambda value: sum(ranked[value]))
+    candidates = {name: list(dict.fromkeys([*_default_of(name, defaults), *found])) for name in names}
+    best = _best(search, candidates)
     misfit = search.misfit(best)
     if misfit.lacking > 0:
         return {}
-    others = {name: [{**best, name: other} for other in candidates if other != best[name]] for name in names}
+    others = {name: [{**best, name: other} for other in candidates[name] if other != best[name]] for name in names}
     fitting = {name: any(search.misfit(arguments) == misfit for arguments in each) for name, each in others.items()}
     return {} if search.is_over else {name: best[name] for name in names if not fitting[name]}
+
+
+def _best(search: "_Search", candidates: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """The arguments that fit best: of all combinations where they are few, else by one argument after the other."""
+    if math.prod(map(len, candidates.values())) <= _MOST_BUILT:
+        combinations = (
+            dict(zip(candidates, values, strict=True)) for values in itertools.product(*candidates.values())
+        )
+        return min(combinations, key=lambda arguments: sum(search.misfit(arguments)))
+    best = {name: values[0] for name, values in candidates.items()}
+    for _ in range(_SWEEPS):
+        for name, values in candidates.items():
+            ranked = {value: search.misfit({**best, name: value}) for value in values}
+            best[name] = min(ranked, key=lambda value: sum(ranked[value]))
+    return best
+
+
+def _default_of(name: str, defaults: Mapping[str, int] | None) -> list[int]:
+    return [] if defaults is None or name not in defaults else [defaults[name]]
 
 
 def _candidates(shapes: Sequence[WeightShape]) -> list[int]:
@@ -127,3 +150,27 @@ def with_fitting_arguments(
     words = [word.replace(blank, f"={found.get(word.removesuffix(blank), PLACEHOLDER)}") for word in error.words]
     shown = " ".join(f"{name}={value}" for name, value in found.items())
     return CheckpointError(f"{error}; the shapes of its weights are those of {shown}", words=words)
+
+
+def with_other_arguments(
+    error: CheckpointError,
+    build: Callable[[Mapping[str, int]], nn.Module],
+    defaults: Mapping[str, int],
+    weights: Iterable[WeightShape],
+) -> CheckpointError:
+    """The error of weights that do not fit with the arguments under which they do; as it is where there are no such.
+
+    Args:
+        error: of weights that are another network's.
+        build: makes the network with arguments in place of their defaults.
+        defaults: of the arguments that nobody has given.
+        weights: shapes of the checkpoint's, in the order of its entries.
+    """
+    found = fitting_arguments(list(defaults), build, weights, defaults)
+    words = [f"{name}={value}" for name, value in found.items() if value != defaults[name]]
+    if error.words or not words:
+        return error
+    shown = " ".join(words)
+    return CheckpointError(
+        f"{error}; they fit with --model-arg {shown} in place of the default", words=("--model-arg", *words)
+    )

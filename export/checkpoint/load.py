@@ -4,7 +4,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from export.checkpoint.arguments import ready_arguments
 from export.checkpoint.download import download_error
 from export.checkpoint.filling import fill_network
-from export.checkpoint.fitting_arguments import with_fitting_arguments
+from export.checkpoint.fitting_arguments import with_fitting_arguments, with_other_arguments
 from export.checkpoint.lightning_module import build_lightning_module, is_of_lightning, lightning_class, unused_found
 from export.checkpoint.module_file import class_of, importable_for
 from export.checkpoint.named_classes import refuse_named_classes
@@ -97,21 +97,26 @@ class _Wanted:
 
 @dataclass(frozen=True, eq=False)
 class _Built:
-    """A network, and the state dicts that may be its own."""
+    """A network, the state dicts that may be its own, and the function that it was built by with its arguments."""
 
     network: nn.Module
     sources: tuple[StateDict, ...]
     hyper_parameters: HyperParameters
     may_lack: bool = False
     findings: tuple[Finding, ...] = ()
+    target: Callable[..., object] | None = None
+    arguments: Mapping[str, object] = field(default_factory=dict)
 
 
 def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Finding, ...]]:
     with importable_working_directory():  # a trusted pickle may name the user's own classes
         contents = read_contents(path, trust=wanted.trust)
         built = _build(contents, find_state_dicts(contents, wanted.key), path, wanted)
-    network = built.network
-    found = fill_network(network, built.sources, path, wanted.prefix, may_lack=built.may_lack, remedy=_remedy(network))
+        network, remedy = built.network, _remedy(built.network)
+        try:
+            found = fill_network(network, built.sources, path, wanted.prefix, may_lack=built.may_lack, remedy=remedy)
+        except CheckpointError as error:
+            raise _with_other_arguments(error, built) from error.__cause__
     loaded = Checkpoint(network.eval().requires_grad_(False), built.hyper_parameters, path)
     return loaded, built.findings + tuple(_by_the_user(finding, wanted) for finding in found)
 
@@ -154,7 +159,7 @@ def _build_plain(
     except CheckpointError as error:
         raise _with_fitting_arguments(error, target, arguments, sources) from error.__cause__
     known = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
-    return _Built(network, sources, known, findings=(*findings, *built))
+    return _Built(network, sources, known, findings=(*findings, *built), target=target, arguments=arguments)
 
 
 def _build_module(
@@ -197,9 +202,25 @@ def _with_fitting_arguments(
     sources: Sequence[StateDict],
 ) -> CheckpointError:
     """The error, which names those of the missing arguments that the weights tell."""
+    return with_fitting_arguments(error, lambda more: build_network(target, {**known, **more}), _shapes(sources))
+
+
+def _with_other_arguments(error: CheckpointError, built: _Built) -> CheckpointError:
+    """The error of weights that do not fit, which names the arguments under which they would."""
+    if built.target is None:
+        return error
+    target, known = built.target, built.arguments
+    parameters = inspect.signature(target).parameters.values()
+    defaults = {p.name: p.default for p in parameters if type(p.default) is int and p.name not in known}
+    return with_other_arguments(
+        error, lambda more: build_network(target, {**known, **more}), defaults, _shapes(built.sources)
+    )
+
+
+def _shapes(sources: Sequence[StateDict]) -> list[tuple[int, ...]]:
+    """Shapes of the largest state dict's tensors."""
     entries = max((source.weights for source in sources), key=len)
-    shapes = [tuple(value.shape) for value in entries.values() if isinstance(value, Tensor)]
-    return with_fitting_arguments(error, lambda more: build_network(target, {**known, **more}), shapes)
+    return [tuple(value.shape) for value in entries.values() if isinstance(value, Tensor)]
 
 
 def _by_the_user(finding: Finding, wanted: _Wanted) -> Finding:

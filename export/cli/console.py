@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from export.cli.findings_table import findings_table
 from export.cli.next_command import next_command
 from export.errors import ExportError, refuse_exit
 from export.findings import Finding
@@ -58,9 +59,7 @@ class ConsoleReporter:
         if len(findings) == 1 and findings[0].origin != "given":
             self.stage(findings[0].sentence)
         elif len(findings) > 1:
-            from export.cli.plan_table import print_findings
-
-            print_findings(findings, self.console)
+            self.console.print(findings_table(findings, self.console.width), soft_wrap=True)
 
     def completed(self, words: Iterable[str]) -> None:
         """Print the command."""

@@ -1,31 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print what is given, found, guessed and missing as a table, and the plan of an export with its completed command."""
+"""Print the plan of an export: the table of what is given, found, guessed and missing, and the completed command."""
 
-from collections.abc import Sequence
-
-from rich.console import Console
-from rich.table import Table
+import shutil
 
 from export.cli.console import ConsoleReporter
+from export.cli.findings_table import findings_table
 from export.cli.next_command import next_command
 from export.errors import UsageError
-from export.findings import PLACEHOLDER, Finding
+from export.findings import PLACEHOLDER
 from export.pipeline.options import ExportOptions
-from lsood_runtime.offline import one_line
-
-
-def print_findings(findings: Sequence[Finding], console: Console) -> None:
-    """Print one row for each finding.
-
-    Args:
-        findings: in the order of the rows.
-        console: that prints them, folded to its width.
-    """
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for finding in findings:
-        text = ": ".join(filter(None, (finding.value, finding.reason))) or PLACEHOLDER
-        table.add_row(*map(one_line, (finding.subject, finding.origin, text)))
-    console.print(table)
+from export.pipeline.plan import plan_export
 
 
 def print_plan(options: ExportOptions, reporter: ConsoleReporter) -> None:
@@ -38,11 +22,9 @@ def print_plan(options: ExportOptions, reporter: ConsoleReporter) -> None:
     Raises:
         UsageError: something is missing, which the table names.
     """
-    from export.pipeline.plan import plan_export
-
     plan = plan_export(options, reporter)
     if not reporter.quiet:
-        print_findings(plan.findings, Console(highlight=False, markup=False))
+        print(findings_table(plan.findings, shutil.get_terminal_size().columns))
         print(next_command("python", "-m", "export", *(plan.command or ())))
     if plan.problems:
         count = len(plan.problems)

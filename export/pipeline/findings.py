@@ -40,9 +40,13 @@ _SUBJECTS = {
 """By flag, what a remedy with it is about."""
 
 
-def throws_switch(words: Sequence[str]) -> bool:
-    """Whether words have a flag without a value, as the one that trusts a checkpoint: the user alone throws it."""
-    return not all(words_by_flag(ExportOptions, words).values())
+_CONSENT = {"--trust-checkpoint", "--force", "--overwrite"}
+"""Switches that run foreign code, waive a check or remove something."""
+
+
+def needs_consent(words: Sequence[str]) -> bool:
+    """Whether words have a switch that the user alone may throw, as the one that trusts a checkpoint."""
+    return not _CONSENT.isdisjoint(words)
 
 
 class Findings:
@@ -136,7 +140,7 @@ class Findings:
         stated = [
             finding.words
             for finding in self.all
-            if finding.origin in ("guessed", "missing") and not throws_switch(finding.words)
+            if finding.origin in ("guessed", "missing") and not needs_consent(finding.words)
         ]
         return tuple(merged_command(type(given), words, stated))
 
@@ -159,9 +163,9 @@ class Findings:
     def _remedied(self, error: ExportError) -> ExportOptions:
         """The options with an error's words; unchanged where there are none, or no stand-in for what is left open.
 
-        A switch, as the one that trusts a checkpoint, is never thrown for the user.
+        A switch that needs the user's consent is never thrown.
         """
-        if throws_switch(error.words):
+        if needs_consent(error.words):
             return self.options
         words: list[str] = []
         for flag, values in words_by_flag(type(self.options), error.words).items():

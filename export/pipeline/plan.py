@@ -8,7 +8,7 @@ from torch import nn
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.pipeline.cost import DEAR, report_expected_cost
-from export.pipeline.findings import Findings, throws_switch
+from export.pipeline.findings import Findings, needs_consent
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs, resolve_inputs
 from export.pipeline.sample import SampledNetwork, sample_network
@@ -41,7 +41,7 @@ class ExportPlan:
     def is_stated(self) -> bool:
         """Whether the command remedies every problem, once its placeholders have values."""
         return self.command is not None and all(
-            problem.words and not throws_switch(problem.words) for problem in self.problems
+            problem.words and not needs_consent(problem.words) for problem in self.problems
         )
 
     @property

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from export.checkpoint import fitting_arguments as module
-from export.checkpoint.fitting_arguments import fitting_arguments, with_fitting_arguments
+from export.checkpoint.fitting_arguments import fitting_arguments, with_fitting_arguments, with_other_arguments
 from export.errors import CheckpointError
 
 
@@ -113,3 +113,19 @@ def test_with_fitting_arguments_completes_the_words_of_an_error() -> None:
     assert str(got) == "expected classes; the shapes of its weights are those of classes=7"
     other = CheckpointError("expected --key", words=["--key", "VALUE"])
     assert with_fitting_arguments(other, build, wanted) is other
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    truth=st.fixed_dictionaries({"classes": st.integers(1, 30), "width": st.integers(2, 24), "unused": st.just(0)}),
+    defaults=st.fixed_dictionaries({"classes": st.integers(1, 30), "width": st.integers(2, 24), "unused": st.just(0)}),
+)
+def test_with_other_arguments_names_those_of_any_network_that_are_not_the_default(
+    truth: dict[str, int], defaults: dict[str, int]
+) -> None:
+    error = CheckpointError("expected weights of Encoder")
+    got = with_other_arguments(error, lambda more: build(more, channels=3), defaults, shapes(Encoder(3, **truth)))
+    other = [f"{name}={value}" for name, value in truth.items() if value != defaults[name]]
+    assert set(got.words) == {*(["--model-arg", *other] if other else [])}
+    assert all(word in str(got) for word in other)
+    assert (got is error) == (not other)
