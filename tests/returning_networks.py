@@ -113,6 +113,14 @@ class WithoutForward(nn.Module):
         return self.encode_decode(x) - y
 
 
+class OnlyPart(nn.Module):
+    """Holds its network, and nothing else that could be called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = ColourClasses()
+
+
 class WithLabels(WithoutForward):
     """Its forward takes labels beside the images."""
 

@@ -80,7 +80,8 @@ def choose_output(
     if tensor.dim() == 3:
         raise ConversionError(
             f"expected (B, K, h, w) logits of the network, got {describe(tensor)}: if it is one logit or probability for "
-            f"each pixel of the second of two classes, give --segmentation binary, else {_NONE}"
+            f"each pixel of the second of two classes, give --segmentation binary, else {_NONE}",
+            words=("--segmentation", "binary"),
         )
     if squeezed:
         origin, why = "guessed", f"{why}, taken for one channel that was squeezed away"
@@ -154,6 +155,10 @@ def _several(expected: str, found: Sequence[ReturnedTensor], fitting: Sequence[R
     texts = [str(item) for item in found]
     listed = ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
     ways = [f"--output {item.label}" for item in fitting[:_SHOWN]]
+    words: tuple[str, ...] = ("--output", fitting[0].label if len(fitting) == 1 else PLACEHOLDER) if fitting else ()
     remedy = f"give {' or '.join(ways)}" if ways else "wrap it in a module that returns its logits"
-    words = ("--output", fitting[0].label if len(fitting) == 1 else PLACEHOLDER) if fitting else ()
+    squeezed = [item for item in found if item.tensor.dim() == 3 and item.tensor.is_floating_point()]
+    if not fitting and len(squeezed) == 1:
+        words = ("--segmentation", "binary")
+        remedy = f"give --segmentation binary if {squeezed[0].label} is one logit or probability for each pixel, else {remedy}"
     return ConversionError(f"expected {expected}, it returned {listed}: {remedy}, or {_NONE}", words=words)

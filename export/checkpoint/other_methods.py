@@ -33,22 +33,34 @@ def with_method(network: nn.Module, method: str | None) -> nn.Module:
         raise ConversionError(
             f"expected a network that is called with one (B, 3, H, W) tensor, {why}: {name_others(network)}, or "
             f"wrap {name} in a module with such a forward",
-            words=("--method", PLACEHOLDER),
+            words=other_words(network),
         )
     try:
         found = attrgetter(method)(network)
     except Exception:  # a user's property may raise anything
         found = None
     if not callable(found):
-        raise ConversionError(f"expected a method or a part {method} of {name}, found none: {name_others(network)}")
+        raise ConversionError(
+            f"expected a method or a part {method} of {name}, found none: {name_others(network)}",
+            words=other_words(network),
+        )
     return ChosenOutput(network, OutputChoice(method))
 
 
 def name_others(network: nn.Module) -> str:
-    """Words that name what can be called in place of ``forward``."""
-    others = [*_methods(network), *_parts(network)]
-    ways = [f"--method {other}" for other in others[:_SHOWN]]
+    """Words of a message that name what can be called in place of ``forward``."""
+    ways = [f"--method {other}" for other in _others(network)[:_SHOWN]]
     return f"give {' or '.join(ways)}" if ways else "it has no other method or part that takes one"
+
+
+def other_words(network: nn.Module) -> tuple[str, ...]:
+    """Words of a command line that call what can be called in place of ``forward``; of several the choice is left open."""
+    others = _others(network)
+    return ("--method", others[0] if len(others) == 1 else PLACEHOLDER) if others else ()
+
+
+def _others(network: nn.Module) -> list[str]:
+    return [*_methods(network), *_parts(network)]
 
 
 def takes_one(called: Callable[..., object]) -> bool:

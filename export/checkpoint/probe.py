@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from export.checkpoint.chosen_output import network_name
 from export.checkpoint.input_remedy import input_remedy
-from export.checkpoint.other_methods import name_others
+from export.checkpoint.other_methods import name_others, other_words
 from export.errors import ConversionError, first_line, refuse_exit
 
 _OF_ANOTHER_INPUT = (TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
@@ -31,11 +31,13 @@ def run_once(network: nn.Module, example: Tensor) -> object:
     except Exception as error:  # a user's network may raise anything
         found = input_remedy(network, example)
         remedy = "check" if found is None else f"{found.text} check"
-        others = f", or {name_others(network)}" if isinstance(error, _OF_ANOTHER_INPUT) else ""
+        is_other = isinstance(error, _OF_ANOTHER_INPUT)
+        others = f", or {name_others(network)}" if is_other else ""
+        words = other_words(network) if is_other else ()
         raise ConversionError(
             f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}; "
             f"{remedy} --input-size, or wrap it in a module that takes a batch of RGB images{others}",
-            words=() if found is None else found.words,
+            words=words if found is None else found.words,
         ) from error
 
 

@@ -20,6 +20,7 @@ from tests.returning_networks import (
     RETURNED,
     FromBatch,
     Inner,
+    OnlyPart,
     Returning,
     Squeezed,
     SqueezedInDict,
@@ -143,9 +144,11 @@ def test_choose_output_without_a_channel_is_one_of_a_binary_segmentation(network
     torch.testing.assert_close(reference_output(found.network, TWO), found.network(TWO))
 
 
-def test_choose_output_without_a_channel_for_classes_names_the_flag() -> None:
-    with pytest.raises(ConversionError, match="give --segmentation binary"):
-        choose_output(made(Squeezed), X, "classes")
+@pytest.mark.parametrize("network_class", [Squeezed, SqueezedInDict])
+def test_choose_output_without_a_channel_for_classes_names_the_flag(network_class: type[nn.Module]) -> None:
+    with pytest.raises(ConversionError, match="give --segmentation binary") as caught:
+        choose_output(made(network_class), X, "classes")
+    assert caught.value.words == ("--segmentation", "binary")
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,14 @@ def test_choose_output_of_a_method_that_calls_the_module_takes_what_the_method_r
     found = choose_output(made(Inner), X, "classes", method="predict")
     torch.testing.assert_close(found.network(TWO), logits(TWO))
     torch.testing.assert_close(reference_output(found.network, TWO), logits(TWO))
+
+
+def test_choose_output_of_a_network_in_one_part_has_the_words_that_call_it() -> None:
+    network = made(OnlyPart)
+    with pytest.raises(ConversionError) as caught:
+        choose_output(network, X, "classes")
+    assert caught.value.words == ("--method", "model")
+    torch.testing.assert_close(choose_output(network, X, "classes", method="model").network(TWO), logits(TWO))
 
 
 @pytest.mark.parametrize("method", ["predct", "container", "model.nowhere"])

@@ -16,12 +16,13 @@ from export.findings import Finding
 from export.frames.files import FrameFiles
 from export.pipeline.export_monitor import export_monitor
 from export.pipeline.options import ExportOptions
+from export.pipeline.plan import plan_export
 from export.reporter import SilentReporter
 from export.search.options import SearchOptions
 from export.search.search import export_command, search
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.networks import ColourClasses, settled
-from tests.returning_networks import Inner, Returning, SqueezedInDict, WithoutForward
+from tests.returning_networks import Inner, OnlyPart, Returning, SqueezedInDict, WithoutForward
 
 MEAN, STD = (0.46, 0.45, 0.44), (0.5, 0.5, 0.5)
 NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
@@ -29,6 +30,7 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     "Inner": Inner,
     "WithoutForward": WithoutForward,
     "SqueezedInDict": SqueezedInDict,
+    "OnlyPart": OnlyPart,
 }
 
 
@@ -150,6 +152,27 @@ def test_list_layers_of_a_network_without_a_forward_lists_them_by_the_method_tha
     assert way == ["--method", "encode_decode"]
     assert main([*words, *way]) == 0
     assert any(line.startswith("model.drop_block1 ") for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("OnlyPart", ("--method", "model")), ("SqueezedInDict", ("--segmentation", "binary"))]
+)
+def test_plan_export_of_a_network_that_is_called_otherwise_completes_the_command(
+    name: str, words: tuple[str, str], tmp_path: Path
+) -> None:
+    saved(tmp_path, name)
+    options = ExportOptions(
+        tmp_path / "network.pt",
+        (),
+        tmp_path / "bundle",
+        model=f"tests.returning_networks:{name}",
+        mean=MEAN,
+        std=STD,
+        input_size=(32, 64),
+    )
+    command = plan_export(options).command
+    assert command is not None
+    assert command[command.index(words[0]) + 1] == words[1]
 
 
 def test_search_of_a_network_with_several_outputs_prints_the_export_that_takes_the_same_one(
