@@ -160,5 +160,5 @@ def _several(expected: str, found: Sequence[ReturnedTensor], fitting: Sequence[R
     squeezed = [item for item in found if item.tensor.dim() == 3 and item.tensor.is_floating_point()]
     if not fitting and len(squeezed) == 1:
         words = ("--segmentation", "binary")
-        remedy = f"give --segmentation binary if {squeezed[0].label} is one logit or probability for each pixel, else {remedy}"
+        remedy = f"give --segmentation binary if {squeezed[0].label} is one logit or probability a pixel, else {remedy}"
     return ConversionError(f"expected {expected}, it returned {listed}: {remedy}, or {_NONE}", words=words)
