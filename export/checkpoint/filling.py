@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.loss import _Loss
+from torch.nn.parameter import is_lazy
 
 from export.checkpoint.key_renaming import Renaming, renamings, without_prefix
 from export.checkpoint.state_dicts import StateDict, StateEntries
@@ -97,6 +99,7 @@ def fill_network(
     Raises:
         CheckpointError: no state dict fits, or several that differ.
     """
+    _give_own_memory(network, sources)
     expected = network.state_dict()
     as_built = copy.deepcopy(_all_weights(network)) if may_lack else {}
     tried = [trial for source in _with_prefix(sources, prefix) for trial in _trials(network, *source, list(expected))]
@@ -118,6 +121,20 @@ def fill_network(
         )
     network.load_state_dict(chosen.renaming.weights, strict=False)
     return tuple(_findings(chosen, network, expected))
+
+
+def _give_own_memory(network: nn.Module, sources: Sequence[StateDict]) -> None:
+    """Part a pickled network from the state dicts of its file, with which it may share memory, since trials write to it."""
+    entries = (value for source in sources for value in source.weights.values())
+    shared = {value.untyped_storage().data_ptr() for value in entries if _is_dense(value)}
+    for value in (*network.parameters(), *network.buffers()):
+        if _is_dense(value) and value.untyped_storage().data_ptr() in shared:
+            value.data = value.data.clone()
+
+
+def _is_dense(value: object) -> TypeGuard[Tensor]:
+    """Whether it is a tensor with numbers in memory, none of a lazy layer, and none of zeros alone."""
+    return isinstance(value, Tensor) and not is_lazy(value) and value.layout is torch.strided and value.numel() > 0
 
 
 def _with_prefix(sources: Sequence[StateDict], prefix: str | None) -> list[tuple[StateDict, Renaming | None]]:
@@ -189,7 +206,7 @@ def _all_weights(network: nn.Module) -> dict[str, Tensor]:
 
 def _place(value: object) -> object:
     """Equal for tied weights, of which a file may hold one name alone; unlike for all else."""
-    if isinstance(value, Tensor) and value.numel():
+    if _is_dense(value):
         return value.data_ptr(), value.shape, value.stride()
     return object()
 

@@ -95,21 +95,49 @@ def build_lightning_module(
     checkpoint = _with_arguments(target, checkpoint, model_args, path, trust=trust)
     findings += _unused(target, checkpoint)
     module = _load(target, checkpoint, model_args, trust=trust)
-    mended = {**checkpoint, "state_dict": copy.copy(checkpoint["state_dict"])}
+    weights, may_lack = _mended(module, checkpoint)
+    return LightningBuild(
+        module=module,
+        weights=weights,
+        hyper_parameters={**plain_values(checkpoint[_HYPER_PARAMETERS]), **model_args},
+        may_lack=may_lack,
+        findings=tuple(findings),
+    )
+
+
+def finish_module(module: Any, contents: Any) -> tuple[Mapping[str, object], bool]:
+    """Do for a LightningModule that is built already what ``load_from_checkpoint`` does before it loads the weights.
+
+    Args:
+        module: is changed by its ``configure_model``.
+        contents: of a checkpoint that a Trainer wrote.
+
+    Returns:
+        The state dict after ``on_load_checkpoint``, and whether it need not have all weights, by ``strict_loading``.
+
+    Raises:
+        CheckpointError: a hook fails.
+    """
     try:
-        with refuse_exit(CheckpointError, target.__name__):
+        with refuse_exit(CheckpointError, type(module).__name__):
+            module.configure_model()
+    except CheckpointError:
+        raise
+    except Exception as error:  # the user's hook may raise anything
+        raise _failed(type(module), error) from error
+    return _mended(module, contents)
+
+
+def _mended(module: Any, contents: Mapping[str, Any]) -> tuple[Mapping[str, object], bool]:
+    mended = {**contents, "state_dict": copy.copy(contents["state_dict"])}
+    try:
+        with refuse_exit(CheckpointError, type(module).__name__):
             module.on_load_checkpoint(mended)
     except CheckpointError:
         raise
     except Exception as error:  # the user's hook may raise anything
-        raise _failed(target, error) from error
-    return LightningBuild(
-        module=module,
-        weights=mended["state_dict"],
-        hyper_parameters={**plain_values(checkpoint[_HYPER_PARAMETERS]), **model_args},
-        may_lack=not module.strict_loading,
-        findings=tuple(findings),
-    )
+        raise _failed(type(module), error) from error
+    return mended["state_dict"], not module.strict_loading
 
 
 def _package(target: type) -> str | None:

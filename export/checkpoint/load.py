@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Load the network of a checkpoint: build it, and fill it with the weights that are its own."""
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,13 @@ from export.checkpoint.arguments import ready_arguments
 from export.checkpoint.download import download_error
 from export.checkpoint.filling import fill_network
 from export.checkpoint.fitting_arguments import with_fitting_arguments, with_other_arguments
-from export.checkpoint.lightning_module import build_lightning_module, is_of_lightning, lightning_class, unused_found
+from export.checkpoint.lightning_module import (
+    build_lightning_module,
+    finish_module,
+    is_of_lightning,
+    lightning_class,
+    unused_found,
+)
 from export.checkpoint.module_file import class_of, importable_for
 from export.checkpoint.named_classes import refuse_named_classes
 from export.checkpoint.plain_values import plain_values
@@ -159,7 +164,11 @@ def _build_plain(
     except CheckpointError as error:
         raise _with_fitting_arguments(error, target, arguments, sources) from error.__cause__
     known = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
-    return _Built(network, sources, known, findings=(*findings, *built), target=target, arguments=arguments)
+    may_lack = False
+    if lightning_class(type(network)) is not None and is_of_lightning(contents) and wanted.key is None:
+        weights, may_lack = finish_module(network, contents)  # of a function that returns a LightningModule
+        sources = (StateDict("state_dict", weights),)
+    return _Built(network, sources, known, may_lack, (*findings, *built), target, arguments)
 
 
 def _build_module(
@@ -252,7 +261,7 @@ def _unpickled(source: StateDict) -> nn.Module:
         )
     if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
         network = network.module
-    return copy.deepcopy(network).float()
+    return network.float()
 
 
 def _check(contents: object, sources: Sequence[StateDict], path: Path, *, bare: bool) -> None:

@@ -162,6 +162,21 @@ class FrozenTeacher(Sized):
         return {name: value for name, value in weights.items() if "teacher" not in name}
 
 
+class OwnLoader(Sized):
+    """Has a ``load_from_checkpoint`` of its own, without ``weights_only``, as Lightning before 2.6."""
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: Any, map_location: Any = None, strict: Any = None, **kwargs: Any
+    ) -> Any:
+        return super().load_from_checkpoint(checkpoint_path, map_location=map_location, strict=strict, **kwargs)
+
+
+def from_function(name: str, width: int) -> pl.LightningModule:
+    module: pl.LightningModule = globals()[name](width=width)
+    return module
+
+
 class Averaged(Sized):
     def __init__(self, width: int = 4, classes: int = 3) -> None:
         super().__init__(width, classes)

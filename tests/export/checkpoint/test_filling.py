@@ -47,6 +47,12 @@ class Plain(nn.Module):
         self.layers = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
 
 
+class Unshaped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.LazyConv2d(2, 1), nn.LazyBatchNorm2d())
+
+
 class WithLoss(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -184,6 +190,23 @@ def test_load_checkpoint_without_one_name_of_a_tied_weight_takes_the_other(tmp_p
         load({key: value for key, value in state.items() if key != "tied.bias"}, tmp_path)
 
 
+def test_load_checkpoint_of_layers_that_take_their_shape_from_the_weights_fills_them(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
+    for contents in (module.state_dict(), {f"model.{name}": value for name, value in module.state_dict().items()}):
+        network, _ = load(contents, tmp_path, "Unshaped")
+        assert all(
+            torch.equal(value, network.state_dict()[f"layers.{name}"]) for name, value in module.state_dict().items()
+        )
+    with pytest.raises(CheckpointError, match=r"missing, the first is layers\.0\.bias"):
+        load({name: value for name, value in module.state_dict().items() if name != "0.bias"}, tmp_path, "Unshaped")
+
+
+def test_load_checkpoint_of_a_sparse_tensor_is_refused(tmp_path: Path) -> None:
+    state = weights_of(Brought())
+    with pytest.raises(CheckpointError, match="another network's: "):
+        load({**state, "head.weight": state["head.weight"].to_sparse()}, tmp_path)
+
+
 def test_load_checkpoint_of_the_network_within_the_named_one_takes_it(tmp_path: Path) -> None:
     state = weights_of(Brought())
     for name in ("WithLoss", "Compiled"):
@@ -293,7 +316,12 @@ def test_load_checkpoint_of_weights_behind_a_prefix_with_another_shape_names_it(
 
 
 def test_load_checkpoint_of_a_pickled_network_needs_trust_and_no_class(tmp_path: Path) -> None:
-    network = Plain()
+    network, other = Plain(), Plain()
+    torch.save({"model": network, "ema": other, "state": network.state_dict()}, tmp_path / "two.pt")
+    with pytest.raises(CheckpointError, match="has 2 that differ: choose by --key model or --key ema"):
+        load_checkpoint(tmp_path / "two.pt", trust=True)
+    chosen = load_checkpoint(tmp_path / "two.pt", key="ema", trust=True).network.state_dict()
+    assert all(torch.equal(value, chosen[name]) for name, value in other.state_dict().items())
     for contents in (network, {"model": network, "epoch": 1}, nn.DataParallel(network), network.half()):
         torch.save(contents, tmp_path / "whole.pt")
         with pytest.raises(

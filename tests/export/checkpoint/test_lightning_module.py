@@ -94,6 +94,7 @@ OPENED: dict[str, Callable[[], nn.Module]] = {
     "Lazy": lambda: built(shapes.Lazy(width=5)),
     "MendsNames": lambda: shapes.MendsNames(width=5),
     "FrozenTeacher": lambda: shapes.FrozenTeacher(width=5),
+    "OwnLoader": lambda: shapes.OwnLoader(width=5),
     "Averaged": lambda: shapes.Averaged(width=5),
     "CompiledInside": lambda: shapes.CompiledInside(width=5),
     "OtherSized": lambda: shapes.OtherSized(width=5),
@@ -121,6 +122,15 @@ def test_load_checkpoint_of_a_module_gives_what_lightning_gives(name: str, tmp_p
     assert torch.equal(loaded.network(x), module.eval()(x))
     width = loaded.hyper_parameters.get("width") or str(loaded.hyper_parameters)
     assert width == 5 or "'width': 5" in str(width)
+
+
+@pytest.mark.parametrize("name", ["Sized", "Lazy", "MendsNames", "FrozenTeacher"])
+def test_load_checkpoint_of_a_function_that_returns_a_module_is_by_its_rules_too(name: str, tmp_path: Path) -> None:
+    module = shuffled(OPENED[name]())
+    path = save(module, tmp_path / "last.ckpt")
+    loaded, _ = load(path, "from_function", model_args={"name": name, "width": 5})
+    assert type(loaded.network) is type(module)
+    assert_equal(loaded.network.state_dict(), module.state_dict())
 
 
 NOT_BY_LIGHTNING: dict[str, Callable[[], nn.Module]] = {
