@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare every form of a monitor with the PyTorch network on real frames."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.bundle.memory import available_memory, measured_growth
 from export.bundle.reference_monitor import ExpectedOutputs, ReferenceMonitor
 from export.errors import ParityError
 from export.graphs.monitor_forms import Form, MonitorOutputs
@@ -54,6 +55,8 @@ class Comparison:
         noise: of each frame.
         expected: of each frame.
         differences: of every form, frame by frame, and of the first two frames in one batch.
+        unpaired: bytes that two frames in one batch would take of a form that was not given them, for want of memory; 0 where
+            every form was.
     """
 
     kind: str
@@ -61,6 +64,7 @@ class Comparison:
     noise: Sequence[NoiseBatch]
     expected: Sequence[ExpectedOutputs]
     differences: Sequence[Difference]
+    unpaired: int = 0
 
 
 def compare_forms(
@@ -68,35 +72,47 @@ def compare_forms(
     forms: Iterable[Form],
     frames: Iterable[NDArray[np.uint8]],
     noise: NoiseSource,
-    *,
-    pairs: bool = True,
+    left: Callable[[], int | None] = available_memory,
 ) -> Comparison:
     """Run every form over frames.
 
-    The frames go one by one, then the first two in one batch, to find a network that mixes the frames of a batch.
+    The frames go one by one, then the first two in one batch, to find a network that mixes the frames of a batch; a form of
+    which twice the memory of the first frame is not left is not given both.
 
     Args:
         reference: the PyTorch network.
         forms: of the monitor; each is let go before the next is asked for.
         frames: each ``(H, W, 3)`` uint8.
         noise: for masks that are not fixed, frame by frame.
-        pairs: whether to run two frames in one batch.
+        left: bytes of memory that can be taken; None where they are not known.
     """
-    shown = [np.array(frame)[None] for frame in frames]
-    drawn = [noise.draw() for _ in shown]
-    expected = [reference(frame, values) for frame, values in zip(shown, drawn, strict=True)]
+    shown: list[NDArray[np.uint8]] = []
+    drawn: list[NoiseBatch] = []
+    expected: list[ExpectedOutputs] = []
+    for frame in map(np.array, frames):
+        shown.append(frame[None])
+        drawn.append(noise.draw())
+        expected.append(reference(shown[-1], drawn[-1]))
     together = [np.concatenate(values) for values in zip(*drawn[:PAIR], strict=True)]
     differences: list[Difference] = []
+    unpaired = 0
     for form in forms:
-        for i, (frame, values, right) in enumerate(zip(shown, drawn, expected, strict=True)):
-            differences.append(difference_of(form(frame, values), right, i))
-        if pairs and len(shown) >= PAIR:
+        taken = 0
+        for i, (one, values, right) in enumerate(zip(shown, drawn, expected, strict=True)):
+            with measured_growth() as growth:
+                got = form(one, values)
+            taken = max(taken, growth.size)
+            differences.append(difference_of(got, right, i))
+        room = left()
+        if room is not None and PAIR * taken > room:
+            unpaired = max(unpaired, PAIR * taken)
+        elif len(shown) >= PAIR:
             both = form(np.concatenate(shown[:PAIR]), together)
             for i, right in enumerate(expected[:PAIR]):
-                one = {name: values[i : i + 1] for name, values in both.items()}
-                differences.append(difference_of(one, right, i, paired=True))
+                of_frame = {name: values[i : i + 1] for name, values in both.items()}
+                differences.append(difference_of(of_frame, right, i, paired=True))
         del form  # its sessions hold as much memory as the next one's will
-    return Comparison(reference.kind, shown, drawn, expected, differences)
+    return Comparison(reference.kind, shown, drawn, expected, differences, unpaired)
 
 
 def difference_of(

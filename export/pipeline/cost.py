@@ -56,8 +56,10 @@ def report_measured_cost(
     """
     if SEGMENTATION not in output_shapes(monitor.evaluation):
         return
-    bare = one_graph(cpu_session(with_outputs(monitor.evaluation, [SEGMENTATION])))
-    monitored = two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector))
+    # Two sessions that keep their memory would hold four times that of a frame; neither does.
+    bare = one_graph(cpu_session(with_outputs(monitor.evaluation, [SEGMENTATION]), keep_memory=False))
+    segmentation = cpu_session(monitor.segmentation, keep_memory=False)
+    monitored = two_graphs(segmentation, cpu_session(monitor.detector))
     seconds = np.zeros((_PAIRS + 1, 2))
     for i in range(len(seconds)):
         frame, noise = inputs.frames[i % len(inputs.frames)][None], sampled.graph_noise.draw()

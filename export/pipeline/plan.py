@@ -9,6 +9,7 @@ from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.pipeline.cost import DEAR, report_expected_cost
 from export.pipeline.findings import Findings, needs_consent
+from export.pipeline.mask_size import report_mask_size
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs, resolve_inputs
 from export.pipeline.sample import SampledNetwork, sample_network
@@ -102,6 +103,7 @@ def _note_network(inputs: ExportInputs, sampled: SampledNetwork, findings: Findi
     findings.found(*sampled.sampler.findings)
     for warning in sampled.warnings:
         findings.stage(f"warning: {warning}")
+    report_mask_size(sampled, findings)
     ratio = report_expected_cost(inputs, sampled, findings)
     if ratio is not None:
         reason = f"more than {DEAR:g}" if ratio > DEAR else ""

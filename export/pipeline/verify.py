@@ -98,6 +98,11 @@ def verify_monitor(
         return measure_floor(reference, comparison, shown)
 
     comparison = compare_forms(reference, forms(), chosen, sampled.site_noise)
+    if comparison.unpaired:
+        reporter.stage(
+            "warning: it was not checked that the network treats two frames of a batch alike, which would take "
+            f"{comparison.unpaired / 1e9:.1f} GB more: do not run the bundle on batches, or export it where they are free"
+        )
     parity = check_parity(
         comparison,
         Tolerances(score=monitor.calibration.tolerance),

@@ -27,7 +27,7 @@ def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: Verif
     frames = np.stack(list(unseen_frames(inputs.frames, inputs.split, GOLDEN_COUNT)))
     precision = precision_record(inputs.options.precision.kind, verified.reduction)
     golden = score_golden_frames(
-        two_graphs(cpu_session(monitor.segmentation), cpu_session(monitor.detector)),
+        two_graphs(cpu_session(monitor.segmentation, keep_memory=False), cpu_session(monitor.detector)),
         frames,
         sampled.graph_noise.draw(len(frames)),
         mode=sampled.sampler.mode,

@@ -110,6 +110,21 @@ def test_measure_parity_of_a_form_that_mixes_a_batch_finds_it() -> None:
     assert measure_parity(reference(), [form(change=mixed)], FRAMES, NOISE).score_max_abs > 0.5
 
 
+def test_compare_forms_without_room_for_two_frames_says_so_and_leaves_the_pair_out() -> None:
+    def mixed(outputs: MonitorOutputs) -> dict[str, NDArray[Any]]:
+        held = np.ones(2**22)  # 32 MB, to be seen among what the process takes
+        return {"score": outputs["score"][::-1] + np.arange(len(outputs["score"])) + 0 * held.mean()}
+
+    ample = compare_forms(reference(), [form(change=mixed)], FRAMES, NOISE, lambda: 2**40)
+    unknown = compare_forms(reference(), [form(change=mixed)], FRAMES, NOISE, lambda: None)
+    assert ample.unpaired == unknown.unpaired == 0
+    assert max(difference.score for difference in ample.differences) > 0.5
+    tight = compare_forms(reference(), [form(change=mixed)], FRAMES, NOISE, lambda: 2**20)
+    assert tight.unpaired > 2**20
+    assert not any(difference.paired for difference in tight.differences)
+    assert len(tight.differences) == len(FRAMES)
+
+
 @pytest.mark.parametrize(("apart", "agrees"), [(0.1, True), (0.3, False), (float("nan"), False)])
 def test_check_agreement_of_two_forms_allows_the_tolerance(apart: float, agrees: bool) -> None:
     forms = [form(), form(change=lambda outputs: {"score": outputs["score"] + apart})]
