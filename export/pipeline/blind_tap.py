@@ -35,7 +35,27 @@ def blind_tap_warnings(
         others: names of layers among which to suggest one.
         channels_last: those of them that give maps with their channels last.
     """
-    layers = [*taps, *others]
+    blind = blind_taps(network, images, [*taps, *others], channels_last)
+    sighted = next((layer for layer in reversed(others) if layer not in blind), None)
+    remedy = "tap a layer in front of the normalisation" + (f", such as {sighted}" if sighted else "")
+    return [
+        f"the means of {tap}'s channels are the same for every frame, so that its entropies hardly differ: {remedy}"
+        for tap in taps
+        if tap in blind
+    ]
+
+
+def blind_taps(
+    network: nn.Module, images: Iterable[Tensor], layers: Sequence[str], channels_last: Collection[str] = ()
+) -> frozenset[str]:
+    """Names of those layers whose channels have the same means for every frame; none where the frames are all the same.
+
+    Args:
+        network: in evaluation mode.
+        images: inputs of it, ``(1, 3, H, W)`` each.
+        layers: their names.
+        channels_last: those of them that give maps with their channels last.
+    """
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
     shown: list[Tensor] = []
 
@@ -58,14 +78,8 @@ def blind_tap_warnings(
         for handle in handles:
             handle.remove()
     if len(shown) < 2 or float(torch.stack(shown).std(dim=0).max()) < _STILL:
-        return []
-    sighted = next((layer for layer in reversed(others) if not _is_blind(seen[layer])), None)
-    remedy = "tap a layer in front of the normalisation" + (f", such as {sighted}" if sighted else "")
-    return [
-        f"the means of {tap}'s channels are the same for every frame, so that its entropies hardly differ: {remedy}"
-        for tap in taps
-        if _is_blind(seen[tap])
-    ]
+        return frozenset()
+    return frozenset(layer for layer in layers if _is_blind(seen[layer]))
 
 
 def _is_blind(frames: Sequence[tuple[Tensor, Tensor]]) -> bool:

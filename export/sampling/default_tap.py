@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose a layer to sample where the user names none: the end of the part of the network that works at its lowest resolution."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from export.layers.dropblock import DropBlockRandomness
+from export.layers.feature_layout import is_grid
+from export.sampling.mask_bank import MAX_NO_DROP_PROBABILITY
+from export.sampling.taps import LayerInfo
+
+DROP_PROB = 0.5
+
+_LARGEST_BLOCK = 8
+_FEWEST_CELLS = 32
+_SHARE_OF_WEIGHTS = 0.05
+_MOST_CHANNELS = 2048
+_MOST_OTHERS = 16
+
+
+def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int]) -> list[LayerInfo]:
+    """Sort the layers that may be sampled, the best first.
+
+    The resolution is the lowest at which a twentieth of the network's weights or more works, on 32 cells or more: encoders end
+    there, pooled branches and the heads of pyramids do not count. Of its layers, those inside another one of the same
+    resolution are passed over. The one with the most channels comes first, up to 2048, and of several the last: behind an
+    encoder heads have fewer channels, and within an encoder the last layer has as many as any. Parts of a block that begins and
+    ends at a higher resolution, as the reduced keys of an attention, come behind all others.
+
+    Args:
+        layers: as ``list_layers`` gives them for two frames.
+        image: rows and columns of the network's input.
+    """
+    cells = _cells_of_maps(layers, image)
+    chosen = _lowest_resolution(layers, cells)
+    calls = Counter(layer.name for layer in layers)
+    fitting = [i for i in cells if cells[i] == chosen and calls[layers[i].name] == 1]
+    names = {layers[i].name for i in fitting}
+    outer = [layers[i] for i in fitting if not _is_inside(layers[i].name, names)]
+
+    first = layers[0].name if layers else ""
+    higher = {layers[i].name for i in cells if cells[i] > chosen and not first.startswith(f"{layers[i].name}.")}
+
+    def rank(at: int) -> tuple[bool, int, int]:
+        channels = outer[at].channels or 0
+        return not _is_inside(outer[at].name, higher), channels if channels <= _MOST_CHANNELS else -channels, at
+
+    return [outer[at] for at in sorted(range(len(outer)), key=rank, reverse=True)]
+
+
+def default_block_size(cells: Sequence[int]) -> int:
+    """The largest b up to 8 and to half of a map's smaller side of whose masks at most 5 % drop nothing; at least 1.
+
+    Args:
+        cells: rows and columns, or the number of tokens.
+    """
+    side, count = int(min(cells) if len(cells) > 1 else math.sqrt(cells[0])), math.prod(cells)
+    for block in range(min(_LARGEST_BLOCK, side // 2), 1, -1):
+        if DropBlockRandomness(DROP_PROB, block).no_drop_probability(count) <= MAX_NO_DROP_PROBABILITY:
+            return block
+    return 1
+
+
+def _cells_of_maps(layers: Sequence[LayerInfo], image: tuple[int, int]) -> dict[int, int]:
+    """Cells of every layer that gives a map of the image or tokens of both frames, by its place.
+
+    Tokens behind up to 16 others count as the map that they were made of.
+    """
+    found: dict[int, int] = {}
+    for i, layer in enumerate(layers):
+        grid, shape = layer.grid, layer.output_shape
+        if grid is None or shape is None or shape[0] != 2:
+            continue
+        if len(grid) == 2 and is_grid((grid[0], grid[1]), image):
+            found[i] = math.prod(grid)
+        elif len(grid) == 1:
+            maps = [cells for cells in found.values() if 0 <= grid[0] - cells <= _MOST_OTHERS]
+            found[i] = max(maps, default=grid[0])
+    return found
+
+
+def _lowest_resolution(layers: Sequence[LayerInfo], cells: dict[int, int]) -> int:
+    """Cells of the lowest resolution that holds enough weights; 0 where no layer gives a map."""
+    weights: dict[int, int] = defaultdict(int)
+    before = 0
+    for i, layer in enumerate(layers):
+        if i in cells:
+            weights[cells[i]] += layer.parameters_so_far - before
+        before = layer.parameters_so_far
+    heavy = [count for count in weights if weights[count] >= _SHARE_OF_WEIGHTS * before]
+    large = [count for count in heavy if count >= _FEWEST_CELLS]
+    return min(large) if large else max(heavy, default=0)
+
+
+def _is_inside(name: str, names: set[str]) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:length]) in names for length in range(1, len(parts)))
