@@ -13,7 +13,8 @@ from export.precision.options import PrecisionOptions
 
 _SAMPLING = "sampling"
 TAP = flag(
-    "layers to sample, concatenated; may be repeated (default: the one DropBlock layer)",
+    "layers to sample, concatenated; may be repeated (default: the one DropBlock layer, else the end of the lowest "
+    "resolution, told with its reason)",
     _SAMPLING,
     metavar="NAME",
     adds_up=True,

@@ -21,16 +21,21 @@ from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
+from export.pipeline.default_tap import choose_tap
 from export.pipeline.findings import Findings
 from export.pipeline.load_network import load_network
 from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
+from export.pipeline.network_outputs import some_inputs
 from export.pipeline.options import ExportOptions
 from export.pipeline.output_choice import choose_network_output
 from export.pipeline.random_frames import RandomFrames, random_frames
 from export.precision.options import FLOAT16, FLOAT32
 from export.reporter import Reporter
 from lsood_runtime.offline import PixelRules
+
+_LOOKED_AT = 4
+"""Frames of which a tap has to tell the difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +109,11 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     if chosen is None:
         return None
     checkpoint, logits_shape = chosen
+    network = checkpoint.network
+    sampled = findings.attempt(
+        "tap", lambda options: choose_tap(network, list(some_inputs(prepare, seen, _LOOKED_AT)), options, findings)
+    )
+    findings.options = sampled or findings.options
     return ExportInputs(
         options=findings.options,
         checkpoint=checkpoint,

@@ -1,46 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choose a layer to sample where the user names none: the end of the part of the network that works at its lowest resolution."""
+"""Choose a layer to sample where the user names none: the end of what works at the network's lowest resolution."""
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.feature_layout import is_grid
-from export.sampling.mask_bank import MAX_NO_DROP_PROBABILITY
 from export.sampling.taps import LayerInfo
 
 DROP_PROB = 0.5
 
 _LARGEST_BLOCK = 8
+_NO_DROP_PROBABILITY = 0.02
+"""Share of masks that may drop nothing: that of the guide's constants, p = 0.5 and b = 8 on 16 x 32 cells, is 1.8 %."""
+
 _FEWEST_CELLS = 32
 _SHARE_OF_WEIGHTS = 0.05
 _MOST_CHANNELS = 2048
 _MOST_OTHERS = 16
 
 
-def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int]) -> list[LayerInfo]:
+def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: Collection[str] = ()) -> list[LayerInfo]:
     """Sort the layers that may be sampled, the best first.
 
-    The resolution is the lowest at which a twentieth of the network's weights or more works, on 32 cells or more: encoders end
-    there, pooled branches and the heads of pyramids do not count. Of its layers, those inside another one of the same
-    resolution are passed over. The one with the most channels comes first, up to 2048, and of several the last: behind an
-    encoder heads have fewer channels, and within an encoder the last layer has as many as any. Parts of a block that begins and
-    ends at a higher resolution, as the reduced keys of an attention, come behind all others.
+    The resolution is the lowest at which a twentieth of the network's weights or more works, on 32 cells or more: encoders
+    end there, pooled branches and the heads of pyramids do not count. Of its layers, those inside another one of the same
+    resolution are passed over, and those that hold the network from its first layer to its last. The one with the most
+    channels comes first, up to 2048, and of several the last: behind an encoder heads have fewer channels, and within an
+    encoder the last layer has as many as any. Parts of a block that begins and ends at a higher resolution, as the reduced
+    keys of an attention, come behind all others.
 
     Args:
         layers: as ``list_layers`` gives them for two frames.
         image: rows and columns of the network's input.
+        among: names of the only layers that may be chosen, at whatever resolution; none for every layer.
     """
     cells = _cells_of_maps(layers, image)
-    chosen = _lowest_resolution(layers, cells)
     calls = Counter(layer.name for layer in layers)
-    fitting = [i for i in cells if cells[i] == chosen and calls[layers[i].name] == 1]
+    if among:
+        cells = {i: count for i, count in cells.items() if layers[i].name in among and calls[layers[i].name] == 1}
+    chosen = min(cells.values(), default=0) if among else _lowest_resolution(layers, cells)
+    first, last = _first_and_last(layers)
+    wrappers = {layer.name for layer in layers if _is_inside(first, {layer.name}) and _is_inside(last, {layer.name})}
+    fitting = [i for i in cells if cells[i] == chosen and calls[layers[i].name] == 1 and layers[i].name not in wrappers]
     names = {layers[i].name for i in fitting}
     outer = [layers[i] for i in fitting if not _is_inside(layers[i].name, names)]
-
-    first = layers[0].name if layers else ""
-    higher = {layers[i].name for i in cells if cells[i] > chosen and not first.startswith(f"{layers[i].name}.")}
+    higher = {layers[i].name for i in cells if cells[i] > chosen and not _is_inside(first, {layers[i].name})}
 
     def rank(at: int) -> tuple[bool, int, int]:
         channels = outer[at].channels or 0
@@ -50,14 +56,14 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int]) -> list[
 
 
 def default_block_size(cells: Sequence[int]) -> int:
-    """The largest b up to 8 and to half of a map's smaller side of whose masks at most 5 % drop nothing; at least 1.
+    """The largest b up to 8 and to half of a map's smaller side of whose masks at most 2 % drop nothing; at least 1.
 
     Args:
         cells: rows and columns, or the number of tokens.
     """
     side, count = int(min(cells) if len(cells) > 1 else math.sqrt(cells[0])), math.prod(cells)
     for block in range(min(_LARGEST_BLOCK, side // 2), 1, -1):
-        if DropBlockRandomness(DROP_PROB, block).no_drop_probability(count) <= MAX_NO_DROP_PROBABILITY:
+        if DropBlockRandomness(DROP_PROB, block).no_drop_probability(count) <= _NO_DROP_PROBABILITY:
             return block
     return 1
 
@@ -91,6 +97,13 @@ def _lowest_resolution(layers: Sequence[LayerInfo], cells: dict[int, int]) -> in
     heavy = [count for count in weights if weights[count] >= _SHARE_OF_WEIGHTS * before]
     large = [count for count in heavy if count >= _FEWEST_CELLS]
     return min(large) if large else max(heavy, default=0)
+
+
+def _first_and_last(layers: Sequence[LayerInfo]) -> tuple[str, str]:
+    """Names of the first and the last layer that hold no other ones; empty where there are none."""
+    names = [layer.name for layer in layers]
+    holders = {name.rpartition(".")[0] for name in names}
+    return names[0] if names else "", next((name for name in reversed(names) if name not in holders), "")
 
 
 def _is_inside(name: str, names: set[str]) -> bool:
