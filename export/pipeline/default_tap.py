@@ -59,7 +59,9 @@ def _first_that_sees(
     network: nn.Module, images: Sequence[Tensor], candidates: Sequence[LayerInfo]
 ) -> tuple[LayerInfo, str]:
     """The first candidate whose channel means vary over the frames, or the first of all; with the reason."""
-    reason = "at the lowest resolution that holds much of the weights, the last layer of those with the most channels"
+    reason = (
+        "at the lowest resolution that holds much of the weights, the last layer with two thirds of the most channels"
+    )
     channels_last = [layer.name for layer in candidates if layer.channel_dim == 3]
     blind = blind_taps(network, images, [layer.name for layer in candidates], channels_last)
     seeing = [layer for layer in candidates if layer.name not in blind]

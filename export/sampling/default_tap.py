@@ -26,10 +26,9 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: C
 
     The resolution is the lowest at which a twentieth of the network's weights or more works, on 32 cells or more: encoders
     end there, pooled branches and the heads of pyramids do not count. Of its layers, those inside another one of the same
-    resolution are passed over, and those that hold the network from its first layer to its last. The one with the most
-    channels comes first, up to 2048, and of several the last: behind an encoder heads have fewer channels, and within an
-    encoder the last layer has as many as any. Parts of a block that begins and ends at a higher resolution, as the reduced
-    keys of an attention, come behind all others.
+    resolution are passed over, and those that hold the network from its first layer to its last. The last
+    one comes first that has two thirds of the most channels, up to 2048: behind an encoder heads have fewer. Parts of a block
+    that begins and ends at a higher resolution, as the reduced keys of an attention, come behind all others.
 
     Args:
         layers: as ``list_layers`` gives them for two frames.
@@ -48,11 +47,14 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: C
     outer = [layers[i] for i in fitting if not _is_inside(layers[i].name, names)]
     higher = {layers[i].name for i in cells if cells[i] > chosen and not _is_inside(first, {layers[i].name})}
 
-    def rank(at: int) -> tuple[bool, int, int]:
-        channels = outer[at].channels or 0
-        return not _is_inside(outer[at].name, higher), channels if channels <= _MOST_CHANNELS else -channels, at
+    def rank(layer: LayerInfo) -> tuple[bool, int]:
+        channels = layer.channels or 0
+        return not _is_inside(layer.name, higher), channels if channels <= _MOST_CHANNELS else -channels
 
-    return [outer[at] for at in sorted(range(len(outer)), key=rank, reverse=True)]
+    most = max(map(rank, outer), default=(True, 0))
+    wide = [layer for layer in outer if rank(layer)[0] == most[0] and 3 * rank(layer)[1] >= 2 * most[1] > 0]
+    others = [layer for layer in outer if layer not in wide]
+    return [*reversed(wide), *reversed(sorted(others, key=rank))]
 
 
 def default_block_size(cells: Sequence[int]) -> int:

@@ -44,10 +44,10 @@ class Pyramid(nn.Module):
             deep = deep + F.interpolate(self.pooled(deep), size=deep.shape[-2:])
         if self.up is not None:
             wide = F.interpolate(deep, size=features[-2].shape[-2:])
-            return self.classes(self.up(torch.cat([wide, features[-2]], dim=1)))
+            return torch.as_tensor(self.classes(self.up(torch.cat([wide, features[-2]], dim=1))))
         maps = [lateral(each) for lateral, each in zip(self.laterals, [*features[1:-1], deep], strict=True)]
         fused = torch.stack([F.interpolate(each, size=maps[0].shape[-2:]) for each in maps]).sum(dim=0)
-        return self.classes(fused)
+        return torch.as_tensor(self.classes(fused))
 
 
 class ReducedAttention(nn.Module):
@@ -61,7 +61,7 @@ class ReducedAttention(nn.Module):
         keys, values = self.keys(self.reduce(x).flatten(2).mT).chunk(2, dim=-1)
         tokens = x.flatten(2).mT
         mixed = torch.softmax(tokens @ keys.mT, dim=-1) @ values
-        return x + mixed.mT.reshape(x.shape)
+        return torch.as_tensor(x + mixed.mT.reshape(x.shape))
 
 
 class Segformer(nn.Module):
@@ -79,7 +79,7 @@ class Segformer(nn.Module):
         tokens = self.norm(tokens + self.second(tokens))
         wide = [self.linears[0](fine.flatten(2).mT), self.linears[1](tokens)]
         maps = [each.mT.reshape(-1, 16, *like.shape[-2:]) for each, like in zip(wide, (fine, coarse), strict=True)]
-        return self.head(maps[0] + F.interpolate(maps[1], size=fine.shape[-2:]))
+        return torch.as_tensor(self.head(maps[0] + F.interpolate(maps[1], size=fine.shape[-2:])))
 
 
 class Swin(nn.Module):
@@ -95,7 +95,7 @@ class Swin(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         grid = self.blocks(self.patches(x).permute(0, 2, 3, 1))
         parts = [grid[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
-        return self.head(self.deep(self.merge(torch.cat(parts, dim=-1))).permute(0, 3, 1, 2))
+        return torch.as_tensor(self.head(self.deep(self.merge(torch.cat(parts, dim=-1))).permute(0, 3, 1, 2)))
 
 
 class Wrapped(nn.Module):
