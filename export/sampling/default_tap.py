@@ -44,7 +44,7 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: C
     wrappers = {layer.name for layer in layers if _is_inside(first, {layer.name}) and _is_inside(last, {layer.name})}
     fitting = [i for i in cells if cells[i] == chosen and calls[layers[i].name] == 1 and layers[i].name not in wrappers]
     names = {layers[i].name for i in fitting}
-    outer = [layers[i] for i in fitting if not _is_inside(layers[i].name, names)]
+    outer = [layers[i] for i in reversed(fitting) if not _is_inside(layers[i].name, names)]
     higher = {layers[i].name for i in cells if cells[i] > chosen and not _is_inside(first, {layers[i].name})}
 
     def rank(layer: LayerInfo) -> tuple[bool, int]:
@@ -54,7 +54,7 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: C
     most = max(map(rank, outer), default=(True, 0))
     wide = [layer for layer in outer if rank(layer)[0] == most[0] and 3 * rank(layer)[1] >= 2 * most[1] > 0]
     others = [layer for layer in outer if layer not in wide]
-    return [*reversed(wide), *reversed(sorted(others, key=rank))]
+    return [*wide, *sorted(others, key=rank, reverse=True)]
 
 
 def default_block_size(cells: Sequence[int]) -> int:
