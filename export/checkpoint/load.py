@@ -67,8 +67,8 @@ def load_checkpoint(
     Args:
         path: a Lightning checkpoint or, with ``model``, a file that holds a state dict, alone or under any name; with
             ``trust`` a pickled network too.
-        model: ``package.module:Class``, ``package.module.Class`` or ``path/to/file.py:Class``, looked for in the working
-            directory too; None for a pickled network, else for DeepLabV3+, ours or the guide's.
+        model: ``package.module:Class``, ``package.module.Class``, or a Python file's path with ``:Class``, looked for in
+            the working directory too; None for a pickled network, else for DeepLabV3+, ours or the guide's.
         model_args: constructor arguments that replace or complete the checkpoint's hyper-parameters; one that is an object is
             written as ``{class_path: ..., init_args: {...}}``.
         key: name of the state dict in the file, dots leading into nested dicts; None for the one that fits.

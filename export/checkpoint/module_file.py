@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import a Python file that belongs to no installed package, as ``path/to/net.py``, with what lies beside it."""
+"""Import a Python file that belongs to no installed package, by its path, with what lies beside it."""
 
 import functools
 import hashlib
@@ -44,8 +44,8 @@ def root_of(path: Path) -> Path:
 def import_file(path: Path) -> ModuleType:
     """Import a Python file; to be called within :func:`importable_folder` of its root.
 
-    ``import blocks`` finds ``blocks.py`` beside the file, and ``from .blocks import Block`` does too, since a folder that is
-    no package counts as one. A file within a package is imported under its full name.
+    ``import blocks`` finds the module of that name beside the file, and ``from .blocks import Block`` does too, since a
+    folder that is no package counts as one. A file within a package is imported under its full name.
 
     Args:
         path: of a file that exists.

@@ -35,8 +35,8 @@ def import_model(spec: str) -> Callable[..., object]:
     """Import a class or a function.
 
     Args:
-        spec: ``package.module:Class``, ``package.module.Class`` or ``path/to/file.py:Class``; in place of a class, a function
-            that returns a network.
+        spec: ``package.module:Class``, ``package.module.Class``, or the path of a Python file with ``:Class``; in place of a
+            class, a function that returns a network.
 
     Raises:
         UsageError: ``spec`` is of another form.

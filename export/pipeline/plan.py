@@ -25,7 +25,7 @@ class ExportPlan:
         findings: in the order of the table.
         problems: what an export would refuse, in the order of its steps; none where it can begin.
         error: the problems as one error; None where there are none.
-        command: words of the completed command behind ``python -m export``, with ``VALUE`` for what the user alone knows;
+        command: words of the completed command behind ``python -m export``, with a placeholder for what the user alone knows;
             None for options that no command line can give.
         inputs: of the export; None where the network cannot be loaded. With problems, stand-ins are among them.
         sampled: the sampled network; None where it cannot be sampled.
