@@ -94,15 +94,16 @@ def _in_folder(target: Callable[..., object]) -> tuple[Callable[..., object], Pa
 
 
 _PACKAGE = "_folder_"
-_INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib"))
+_KEPT = {"export", "lsood_runtime", "__main__", *sys.stdlib_module_names}
+_INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib"))
 
 
 def _is_hidden_by(name: str, folder: Path) -> bool:
     """Whether a folder holds another module of the name of one that is imported."""
     top = name.partition(".")[0]
-    if not ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):
+    if top in _KEPT or not ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):
         return False
-    return not _lies_in(sys.modules[name], folder, *_INSTALLED) and top not in ("export", "lsood_runtime", "__main__")
+    return not _lies_in(sys.modules[name], folder, *_INSTALLED)
 
 
 def _lies_in(module: ModuleType, *folders: Path) -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -72,10 +71,12 @@ def test_import_model_of_a_file_in_a_package_has_the_package_around_it(tmp_path:
 
 
 def test_import_model_of_a_file_does_not_replace_a_module_of_its_name(tmp_path: Path) -> None:
-    (tmp_path / "torch.py").write_text("raise RuntimeError")
+    for name in ("torch", "sys", "time", "export"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError")
+    kept = {name: sys.modules[name] for name in ("torch", "sys", "time", "export")}
     (tmp_path / "json.py").write_text("from torch import nn\nclass Net(nn.Identity): pass")
     assert isinstance(build_network(import_model(f"{tmp_path}/json.py:Net"), {}), nn.Identity)
-    assert sys.modules["torch"] is torch
+    assert {name: sys.modules[name] for name in kept} == kept
     assert sys.modules["json"].__name__ == "json"
 
 
