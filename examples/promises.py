@@ -27,10 +27,12 @@ from export.calibration.autocorrelation import effective_frames
 from export.calibration.conformal import conformal_threshold, drive_threshold, new_drive_rate, p_values, weigh_frames
 from export.calibration.drive_warning import drive_warning
 from export.calibration.few_frames import mean_rate
+from export.calibration.proven_bounds import proven_bound
 from export.calibration.rate_intervals import known_drives_interval, new_drives_interval
 from export.evaluation.draws import Draws
 from export.evaluation.ood_metrics import shift_figures
 from lsood_runtime import (
+    Hysteresis,
     KOfN,
     Manifest,
     MinimumDuration,
@@ -197,6 +199,40 @@ def of_new_drives(repeats: int, rng: Rng) -> Iterator[Row]:
                     yield mean_row("mean rate of `--guarantee drives` for 20 %", setting, 0.2, np.array(by_drives))
 
 
+def of_proven_bounds(repeats: int, rng: Rng) -> Iterator[Row]:
+    """Proven rates of the detectors of the folds, which differ from each other in level and in what they see in a frame."""
+    for unit, rate, frames_of, counts in (("frames", 0.1, 1, (20, 60, 200)), ("drives", 0.2, 15, (10, 20, 40))):
+        for folds in (2, 5, 10):
+            for count in counts:
+                realised = []
+                for _ in range(repeats):
+                    levels = rng.normal(size=count + 20) * (unit == "drives")
+                    seen = levels.repeat(frames_of) + rng.normal(size=(count + 20) * frames_of)
+                    scores = seen + rng.normal(size=(folds, 1)) + 0.5 * rng.normal(size=(folds, len(seen)))
+                    fold = np.arange(count) % folds
+                    realised.append(_flagged_by_folds(scores, fold.repeat(frames_of), count, rate))
+                bound = proven_bound(count, 1 / count, rate, folds, unit)
+                yield mean_row(
+                    f"proven rate of {folds} folds for {rate:.0%}", f"{count} {unit}", bound, np.array(realised)
+                )
+
+
+def _flagged_by_folds(scores: Scores, fold: NDArray[np.int64], units: int, rate: float) -> float:
+    """Share of new frames that the detectors of the folds flag together, each frame compared with the scores of each fold.
+
+    Args:
+        scores: ``(K, n + new)`` by the detector of each fold; the first n are of the calibration.
+        fold: ``(n,)``.
+        units: m, exchangeable with a new one, of equal weight.
+        rate: target.
+    """
+    above = np.zeros(scores.shape[1] - len(fold))
+    for number, row in enumerate(scores):
+        known, new = np.sort(row[: len(fold)][fold == number]), row[len(fold) :]
+        above += (len(known) - np.searchsorted(known, new, side="left")) / len(fold)
+    return float(((1 + units * above) / (units + 1) <= rate + 1e-9).mean())
+
+
 def of_drive_warnings(repeats: int, rng: Rng) -> Iterator[Row]:
     """Warnings where all drives are alike."""
     for rho in (0.0, 0.8):
@@ -287,8 +323,24 @@ def cusum_alarms(layout: Manifest, rule: str, known: Scores, effective: Scores, 
     return alarms
 
 
+def hysteresis_alarms(rule: Hysteresis, known: Scores, drives: Scores) -> Scores:
+    """Alarms of a hysteresis on drives, ``(drives, frames)``, for each of many sorted calibrations, ``(C, n)``.
+
+    A p-value is at most p where the score is above the one of rank ``p (n + 1)`` from the top.
+    """
+    count, place = known.shape[1], np.arange(1, drives.shape[1] + 1)
+    ranks = [max(math.floor(p * (count + 1) + 1e-9), 1) for p in (rule.raise_at, rule.clear_at)]
+    alarms = np.empty(len(known))
+    for i, (raised, cleared) in enumerate(known[:, [count - rank for rank in ranks]]):
+        last_raised, last_cleared = (
+            np.maximum.accumulate(np.where(event, place, 0), axis=1) for event in (drives > raised, drives <= cleared)
+        )
+        alarms[i] = _begins(last_raised > last_cleared)
+    return alarms
+
+
 ALARM_SETTINGS = tuple((frames, rho) for frames in (60, 400) for rho in (0.0, 0.5, 0.9, 0.95))
-RULES = ("3of5", "duration:0.45", "1/h", "cusum:0.5h@10")
+RULES = ("3of5", "hysteresis:0.02:0.2", "duration:0.45", "1/h", "cusum:0.5h@10")
 
 
 def of_alarms(
@@ -318,6 +370,10 @@ def of_alarms(
             limits, known_limit = np.array([s[1] for s in said]), np.array([s[2] for s in said])
             if rule.startswith("cusum"):
                 alarms = cusum_alarms(layout, rule, known, worth, drive[:2].ravel()) * 5
+            elif rule.startswith("hysteresis"):
+                policy = parse_policy(rule)
+                assert isinstance(policy, Hysteresis)
+                alarms = hysteresis_alarms(policy, known, drive)
             else:
                 alarms = np.empty(repeats)
                 for policy in {s[0] for s in said}:
@@ -354,7 +410,7 @@ def of_drift(layout: Manifest, repeats: int, rng: Rng) -> Iterator[Row]:
         yield share_row("drift index of a drive without drift", setting, 0.9, "95 % below", np.array(below))
 
 
-PARTS = ("one-drive", "new-drives", "warnings", "evaluations", "drift", "alarms")
+PARTS = ("one-drive", "new-drives", "warnings", "evaluations", "drift", "alarms", "proven")
 
 
 def main() -> int:
@@ -370,6 +426,7 @@ def main() -> int:
     parts: dict[str, Callable[[Rng], Iterator[Row]]] = {
         "one-drive": lambda rng: of_one_drive(repeats, rng),
         "new-drives": lambda rng: of_new_drives(repeats, rng),
+        "proven": lambda rng: of_proven_bounds(repeats, rng),
         "warnings": lambda rng: of_drive_warnings(repeats, rng),
         "evaluations": lambda rng: of_evaluations(repeats, rng),
         "drift": lambda rng: of_drift(layout, repeats, rng),

@@ -17,6 +17,7 @@ LAYOUT = read_manifest(FROZEN_BUNDLE)
 PARTS: dict[str, Callable[[np.random.Generator], Iterator[Any]]] = {
     "one drive": lambda rng: promises.of_one_drive(60, rng),
     "new drives": lambda rng: promises.of_new_drives(25, rng),
+    "proven": lambda rng: promises.of_proven_bounds(25, rng),
     "warnings": lambda rng: promises.of_drive_warnings(40, rng),
     "evaluations": lambda rng: promises.of_evaluations(25, rng),
     "drift": lambda rng: promises.of_drift(LAYOUT, 40, rng),
@@ -49,3 +50,27 @@ def test_onsets_of_drawn_flags_are_those_of_the_rule_frame_by_frame(rule: str) -
             alarm = state.update(Evidence(flag, 0.5, i * 100_000_000))
             raised, before = raised + (alarm and not before), alarm
     assert promises.onsets(flags, policy) == raised
+
+
+@pytest.mark.parametrize("frames", [60, 99, 400])
+def test_hysteresis_alarms_of_many_calibrations_are_those_of_the_rule_frame_by_frame(frames: int) -> None:
+    policy, rng = promises.parse_policy("hysteresis:0.02:0.2"), np.random.default_rng(frames)
+    known, drives = np.sort(rng.normal(size=(3, frames)), axis=1), rng.normal(size=(2, 3000))
+    drives[:, ::50] = known[0, -3]  # ties count as at least as high
+    found = promises.hysteresis_alarms(policy, known, drives)
+    for row, alarms in zip(known, found, strict=True):
+        manifest, raised = promises.manifest_of(LAYOUT, row, float(frames)), 0
+        for drive in drives:
+            state, before = policy.start(manifest.calibration), False
+            for i, p_value in enumerate(promises.p_values(row, drive).tolist()):
+                alarm = state.update(Evidence(False, p_value, i * 100_000_000))
+                raised, before = raised + (alarm and not before), alarm
+        assert alarms == raised
+
+
+def test_flagged_by_folds_of_one_fold_are_those_of_the_conformal_threshold() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(1, 4040))
+    threshold = promises.conformal_threshold(scores[0, :40], 0.1)
+    found = promises._flagged_by_folds(scores, np.zeros(40, np.int64), 40, 0.1)
+    assert found == (scores[0, 40:] > threshold).mean()
