@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import NoReturn
 
-from export.stop_signals import ended_as_by_interrupt, words_and_code
+from export.stop_signals import ended_as_by_interrupt, errors_told_as_the_stop, words_and_code
 
 _COMMANDS = ("calibrate", "evaluate", "search")
 _HELP = "python -m export --help"
@@ -24,10 +24,11 @@ def main() -> None:
 
 def _run(words: list[str]) -> NoReturn:
     try:
-        if not words or words[0].startswith("-"):
-            sys.exit(importlib.import_module("export.cli.export").main(words))
-        if words[0] in _COMMANDS:
-            sys.exit(importlib.import_module(f"export.cli.{words[0]}").main(words[1:]))
+        with errors_told_as_the_stop():
+            if not words or words[0].startswith("-"):
+                sys.exit(importlib.import_module("export.cli.export").main(words))
+            if words[0] in _COMMANDS:
+                sys.exit(importlib.import_module(f"export.cli.{words[0]}").main(words[1:]))
     except KeyboardInterrupt as error:  # while packages are imported; the commands end on one themselves
         _end(*words_and_code(error))
     except ImportError as error:

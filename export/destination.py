@@ -23,7 +23,12 @@ def check_parent_folder(path: Path, remedy: str) -> None:
     Raises:
         UsageError: the folder that shall hold it is missing or read-only.
     """
-    parent = path.parent if not path.is_symlink() else path.resolve().parent
+    parent = path.parent
+    if path.is_symlink():
+        try:
+            parent = path.resolve().parent
+        except (OSError, RuntimeError) as error:
+            raise UsageError(f"expected a path, got {path}, a link that leads back to itself: {remedy}") from error
     if not parent.is_dir():
         raise UsageError(f"expected the folder {parent} to exist, it does not: make it, or {remedy}")
     if not os.access(parent.absolute(), os.W_OK):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _INTERRUPTED = 130
 _WHOLE = "nothing is half written"
 
@@ -24,21 +24,46 @@ class Terminated(KeyboardInterrupt):
         super().__init__(self.name)
 
 
+_came: list[KeyboardInterrupt] = []
+
+
+@contextmanager
+def errors_told_as_the_stop() -> Iterator[None]:
+    """Raise what a signal raised in the place of the errors that come after it.
+
+    It is their reason: a module in C turns it, while it is imported, into an ImportError that has no trace of it.
+
+    Raises:
+        KeyboardInterrupt: a signal came, within :func:`ended_as_by_interrupt`, before the error.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _came:
+            raise _came[0] from error
+        raise
+
+
 @contextmanager
 def ended_as_by_interrupt() -> Iterator[None]:
-    """While entered, in the main thread, SIGTERM and SIGHUP raise :class:`Terminated`.
+    """While entered, in the main thread, SIGTERM and SIGHUP raise :class:`Terminated`, SIGINT KeyboardInterrupt.
 
-    A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. The first that comes is the last that counts:
-    whoever ends a job may send a signal to the process and to its group, and the second must not cut the cleaning short.
+    A signal that the process ignores, as SIGHUP under ``nohup``, stays ignored. Of SIGTERM and SIGHUP the first that comes is
+    the last that counts: whoever ends a job may send one to the process and one to its group, and the second must not cut the
+    cleaning short.
     """
-    before = {each: signal.getsignal(each) for each in _SIGNALS}
-    taken = [each for each in _SIGNALS if before[each] != signal.SIG_IGN]
+    before = {each: signal.getsignal(each) for each in (*_ENDING, signal.SIGINT)}
+    taken = [each for each in before if before[each] != signal.SIG_IGN]
 
     def end(number: int, _frame: FrameType | None) -> None:
-        for each in taken:
-            signal.signal(each, signal.SIG_IGN)
-        raise Terminated(number)
+        stop = KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
+        _came.append(stop)
+        if number != signal.SIGINT:
+            for each in set(taken) & set(_ENDING):
+                signal.signal(each, signal.SIG_IGN)
+        raise stop
 
+    _came.clear()
     try:
         for each in taken:
             signal.signal(each, end)

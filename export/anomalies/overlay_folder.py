@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from export.anomalies.patterns import Bytes, Degradation, Floats
 from export.errors import UsageError
+from export.plain_file import open_plain, reason_of
 from lsood_runtime.offline import natural_order, visible
 
 
@@ -39,12 +40,12 @@ def overlays(folder: str | Path) -> Degradation:
 def _read(path: Path) -> Bytes:
     """Read an overlay as ``(H, W, 4)`` uint8 RGBA."""
     try:
-        with Image.open(path) as image:
+        with open_plain(path) as file, Image.open(file) as image:
             if not image.has_transparency_data:
                 raise UsageError(f"expected an overlay with alpha, got mode {image.mode} in {path}: save it as RGBA")
             overlay: Bytes = np.asarray(image.convert("RGBA"))
     except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"expected a PNG overlay, could not read {path}: {error}: save it again") from error
+        raise UsageError(f"expected a PNG overlay, could not read {path}: {reason_of(error)}: save it again") from error
     if not overlay[..., 3].any():
         raise UsageError(f"expected an overlay that shows something, got alpha 0 throughout {path}: remove the file")
     return overlay

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from export.errors import CheckpointError, first_line
+from export.plain_file import read_plain
 from lsood_runtime.offline import printable
+
+_LARGEST_INDEX = 2**26
+"""Bytes of the index of a folder of files, at most."""
 
 
 def damaged_file(path: Path, error: Exception) -> CheckpointError:
@@ -83,7 +87,7 @@ def read_folder(folder: Path, read: Callable[[Path], object]) -> dict[str, objec
 
 def _weight_map(index: Path) -> dict[str, str]:
     try:
-        files = json.loads(index.read_text())["weight_map"]
+        files = json.loads(read_plain(index, _LARGEST_INDEX))["weight_map"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged_file(index, error) from error
     if not isinstance(files, dict) or not all(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from export.checkpoint.arguments import ready_arguments
+from export.checkpoint.build_limit import limited_construction
 from export.checkpoint.download import download_error
 from export.checkpoint.filling import fill_network
 from export.checkpoint.fitting_arguments import with_fitting_arguments, with_other_arguments
@@ -116,7 +117,9 @@ class _Built:
 def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Finding, ...]]:
     with importable_working_directory():  # a trusted pickle may name the user's own classes
         contents = read_contents(path, trust=wanted.trust)
-        built = _build(contents, find_state_dicts(contents, wanted.key), path, wanted)
+        sources = find_state_dicts(contents, wanted.key)
+        with limited_construction(sources):
+            built = _build(contents, sources, path, wanted)
         network, remedy = built.network, _remedy(built.network)
         try:
             found = fill_network(network, built.sources, path, wanted.prefix, may_lack=built.may_lack, remedy=remedy)

@@ -9,7 +9,8 @@ import yaml
 
 from export.errors import UsageError
 from export.option_table import Option, plain_word
-from export.strict_yaml import load_yaml
+from export.plain_file import read_plain, reason_of
+from export.strict_yaml import LONGEST_TEXT, load_yaml
 from lsood_runtime.offline import one_line
 
 
@@ -26,9 +27,11 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
         UsageError: the file cannot be read, is no mapping, or has an unknown option or a value of the wrong kind.
     """
     try:
-        values = load_yaml(path.read_text())
+        values = load_yaml(read_plain(path, LONGEST_TEXT * 4).decode())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"expected a YAML file, cannot read {path}: {one_line(error)}; correct it") from error
+        raise UsageError(
+            f"expected a YAML file, cannot read {path}: {one_line(reason_of(error))}; correct it"
+        ) from error
     if not isinstance(values, Mapping):
         raise UsageError(f"expected a mapping of options in {path}, got {type(values).__name__}: write option: value")
     known = {option.key: option for option in options}

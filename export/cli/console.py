@@ -13,7 +13,7 @@ from export.cli.next_command import next_command
 from export.errors import ExportError, refuse_exit
 from export.findings import Finding
 from export.option_table import flag
-from export.stop_signals import words_and_code
+from export.stop_signals import errors_told_as_the_stop, words_and_code
 from lsood_runtime import LsoodError
 from lsood_runtime.offline import keep_matplotlib_out_of_home, one_line, printable
 
@@ -79,7 +79,7 @@ def run_command(work: Callable[[ConsoleReporter], None], options: ConsoleOptions
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, stream=sys.stderr)
     keep_matplotlib_out_of_home()  # libraries of the export import it too
     try:
-        with refuse_exit(ExportError, "the code that a command runs"):
+        with errors_told_as_the_stop(), refuse_exit(ExportError, "the code that a command runs"):
             work(ConsoleReporter(options.quiet))
     except (ExportError, LsoodError) as error:
         if options.verbose:

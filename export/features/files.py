@@ -19,8 +19,10 @@ from export.errors import UsageError
 from export.features.folder import FeatureFolder, FolderRows, FrameTable
 from export.features.frames import Features
 from export.features.key import OUTPUT_SCORES, FeatureKey
+from export.plain_file import open_plain
 
 _NETWORK, _NAMES, _SCORE = "network_sha256", "names", "score"
+_ARCHIVE = b"PK\x03\x04"
 _OLD_MOMENTS, _OLD_SCORES = "moments", "output_scores"
 
 
@@ -136,7 +138,11 @@ def load_features(paths: Sequence[Path], network_sha256: str) -> Features:
 
 def _load(path: Path, network_sha256: str) -> Features:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        with open_plain(path) as file:
+            if file.read(len(_ARCHIVE)) != _ARCHIVE:  # before the memory for all of it is asked for
+                raise ValueError("it is no archive")
+            contents = _ARCHIVE + file.read()
+        with np.load(io.BytesIO(contents), allow_pickle=False) as arrays:
             values = {name: arrays[name] for name in arrays.files if name not in (_NETWORK, _NAMES, _SCORE)}
             names, score, network = arrays[_NAMES], arrays[_SCORE], str(arrays[_NETWORK])
         features = Features(names, score, _by_key(values))

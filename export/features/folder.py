@@ -21,12 +21,14 @@ from export.errors import UsageError
 from export.features.frames import Features
 from export.features.key import FeatureKey
 from export.features.rows import StoredFeatures
+from export.plain_file import open_plain, read_plain
 from lsood_runtime.offline import parse_json
 
 CHUNK = 128
 """Frames in a file."""
 
 HEADER = "features.json"
+_LARGEST_HEADER = 2**20
 _NAMES, _SCORE = "names", "score"
 
 
@@ -170,7 +172,7 @@ class FeatureFolder:
         """
         path = self._file(number)
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            with open_plain(path) as file, np.load(file, allow_pickle=False) as arrays:
                 found: NDArray[Any] = arrays[name]
         except (
             Exception
@@ -183,7 +185,7 @@ class FeatureFolder:
 
     def widths(self) -> dict[str, int]:
         """Columns of each feature, by name."""
-        with np.load(self._file(0), allow_pickle=False) as arrays:
+        with open_plain(self._file(0)) as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name].shape[1] for name in arrays.files if name not in (_NAMES, _SCORE)}
 
     def names(self) -> list[str]:
@@ -251,7 +253,7 @@ class FolderRows:
 
 def _read_contents(path: Path) -> FolderContents:
     try:
-        return FolderContents(**parse_json((path / HEADER).read_bytes()))
+        return FolderContents(**parse_json(read_plain(path / HEADER, _LARGEST_HEADER)))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UsageError(
             f"expected a folder of features with {HEADER}, cannot read {path} ({type(error).__name__}): name one that "

@@ -2,6 +2,7 @@
 """Assign frames to drives."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import CalibrationError, UsageError
+from export.plain_file import open_plain, read_plain, reason_of
+
+_LARGEST_TABLE = 2**28
+"""Bytes of a table of drives, at most: that of millions of frames has fewer."""
 
 
 def drive_names(paths: Sequence[Path], rule: str) -> tuple[str, ...]:
@@ -89,13 +94,14 @@ def _folder_names(paths: Sequence[Path]) -> tuple[str, ...]:
 
 def _read_table(path: Path) -> dict[str, str]:
     try:
-        with path.open(newline="") as file:
+        with io.TextIOWrapper(open_plain(path, _LARGEST_TABLE), newline="") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
             columns = reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(
-            f"expected none, folder, prefix or a CSV table to group by, cannot read {path}: {error}"
+            f"expected none, folder, prefix or a CSV table to group by, cannot read {path} "
+            f"({reason_of(error)}): write the path of a table"
         ) from error
     if not {"frame", "drive"} <= set(columns):
         raise UsageError(
@@ -120,9 +126,11 @@ def read_drive_names(path: Path) -> tuple[str, ...]:
         UsageError: the file cannot be read, names no drive, or names one twice.
     """
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in read_plain(path, _LARGEST_TABLE).decode().splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"expected a text file of drive names, one a line, cannot read {path}: {error}") from error
+        raise UsageError(
+            f"expected a text file of drive names, one a line, cannot read {path}: {reason_of(error)}"
+        ) from error
     names = [line for line in lines if line and not line.startswith("#")]
     if not names:
         raise UsageError(f"expected names of drives, one a line, in {path}, found none: name one or more")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from export.errors import UsageError
+from export.plain_file import open_plain, reason_of
 
 
 def read_label(path: Path) -> NDArray[np.uint8]:
@@ -17,10 +18,12 @@ def read_label(path: Path) -> NDArray[np.uint8]:
         UsageError: the file is missing or no image, or has colours or more than one byte a pixel.
     """
     try:
-        with Image.open(path) as image:
+        with open_plain(path) as file, Image.open(file) as image:
             label = np.asarray(image)
     except (UnidentifiedImageError, OSError) as error:
-        raise UsageError(f"expected a label image, could not read {path}: {error}; copy or convert it again") from error
+        raise UsageError(
+            f"expected a label image, could not read {path}: {reason_of(error)}; copy or convert it again"
+        ) from error
     if label.ndim != 2 or label.dtype != np.uint8:
         raise UsageError(
             f"expected one byte a pixel in the label {path}, got {label.shape} {label.dtype}: "

@@ -101,5 +101,7 @@ def _named(path: Path, read: Callable[[BinaryIO], T]) -> T:
     except ImportError as error:
         raise missing_extra(f"reading the image {path}", "media") from error
     except Exception as error:  # Pillow's decoders raise whatever a damaged file makes of them
-        what = "a format that Pillow does not know, or damaged" if "cannot identify" in str(error) else error
+        what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if "cannot identify" in what:
+            what = "a format that Pillow does not know, or damaged"
         raise MediaError(f"expected an image, cannot read {path}: {what}; copy or convert it") from error

@@ -3,6 +3,7 @@
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -34,6 +35,24 @@ def test_run_command_stopped_by_a_signal_cleans_up_and_gives_its_code_in_one_lin
     said = "interrupted" if number == signal.SIGINT else f"stopped by {number.name}"
     assert capsys.readouterr().err == f"export: {said}; nothing is half written\n"
     assert str(128 + number) in EXIT_CODES
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *NUMBERS])
+def test_run_command_in_which_a_signal_becomes_another_error_tells_of_the_signal(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the import of a module in C does."""
+
+    def work(_: ConsoleReporter) -> None:
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        raise ImportError("initialization failed")
+
+    with ended_as_by_interrupt():
+        assert run_command(work, ConsoleOptions()) == 128 + number
+    assert "nothing is half written" in capsys.readouterr().err
+    with ended_as_by_interrupt(), pytest.raises(ZeroDivisionError):
+        run_command(lambda _: print(1 // 0), ConsoleOptions())
 
 
 def test_ended_as_by_interrupt_leaves_signals_as_they_were() -> None:
