@@ -371,9 +371,9 @@ def of_alarms(
             if rule.startswith("cusum"):
                 alarms = cusum_alarms(layout, rule, known, worth, drive[:2].ravel()) * 5
             elif rule.startswith("hysteresis"):
-                policy = parse_policy(rule)
-                assert isinstance(policy, Hysteresis)
-                alarms = hysteresis_alarms(policy, known, drive)
+                hysteresis = parse_policy(rule)
+                assert isinstance(hysteresis, Hysteresis)
+                alarms = hysteresis_alarms(hysteresis, known, drive)
             else:
                 alarms = np.empty(repeats)
                 for policy in {s[0] for s in said}:

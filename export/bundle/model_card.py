@@ -228,8 +228,9 @@ def _hurting(figures: HurtingRecord | None) -> str:
         f"{figures.worst_kind} ({figures.worst_auroc:.3f})."
     )
     return (
-        f"\n{figures.rule} Of the {figures.frames} frames that hurt {_with_interval(*figures.missed)} were missed at "
-        f"the threshold, AUROC {figures.auroc:.3f}.{cells}\n"
+        f"\n{figures.rule} Of the {figures.frames} "
+        f"{'frame that hurts' if figures.frames == 1 else 'frames that hurt'} {_with_interval(*figures.missed)} "
+        f"were missed at the threshold, AUROC {figures.auroc:.3f}.{cells}\n"
     )
 
 

@@ -40,9 +40,9 @@ def limited_construction(sources: Sequence[StateDict]) -> Iterator[None]:
         yield
 
 
-class _Watched(TorchDispatchMode):
+class _Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, most: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._most, self._made, self._count = most, 0, 0
 
     def __torch_dispatch__(

@@ -106,13 +106,17 @@ def _hurting(result: Evaluation) -> Iterator[str]:
         yield f"No blind spots: no shift has more than {MISSED:.0%} of {counted} missed at the threshold."
 
 
+def _that_hurt(count: int) -> str:
+    return f"{count} {'frame that hurts' if count == 1 else 'frames that hurt'}"
+
+
 def _split(split: HurtingSplit) -> Iterator[str]:
     frames, cells = split.hurting_frames, split.hurting_cells
     if frames is None:
         yield "None of the frames hurts."
     else:
         yield (
-            f"Of the {frames.frames} frames that hurt {_percent(frames.missed)} are missed at the threshold, most of "
+            f"Of the {_that_hurt(frames.frames)} {_percent(frames.missed)} are missed at the threshold, most of "
             f"{frames.most_missed_kind} ({frames.most_missed:.0%}); AUROC {_figure(frames.auroc)}, lowest of "
             f"{frames.worst_kind} ({frames.worst_auroc:.3f})."
         )
@@ -123,8 +127,9 @@ def _split(split: HurtingSplit) -> Iterator[str]:
             f"({cells.most_missed:.0%})."
         )
     if split.harmless_frames is not None:
+        count = split.harmless_frames.frames
         yield (
-            f"Of the {split.harmless_frames.frames} shifted frames that do not hurt "
+            f"Of the {count} shifted {'frame that does' if count == 1 else 'frames that do'} not hurt "
             f"{1 - split.harmless_frames.missed.value:.1%} are flagged."
         )
 

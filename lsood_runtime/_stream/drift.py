@@ -99,7 +99,8 @@ class ScoreHistogram:
             return "withheld, no frame has a score"
         chance = self.index_by_chance()
         if chance > _LARGE:
-            return f"withheld, {counted(count, 'score')} tell no drift: {_WITHOUT} {chance:.2f}"
+            scores = counted(count, "score tells", plural="scores tell")
+            return f"withheld, {scores} no drift: {_WITHOUT} {chance:.2f}"
         return f"{self.population_stability_index:.2f}, {_WITHOUT} {chance:.2f}"
 
     def to_json(self) -> str:

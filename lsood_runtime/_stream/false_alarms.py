@@ -21,11 +21,12 @@ from lsood_runtime._stream.correlated_scores import (
 )
 from lsood_runtime._stream.policies import KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Evidence, Policy, check_policy
-from lsood_runtime._text.counted import counted
+from lsood_runtime._text.counted import counted, three_digits
 
 FEWEST_EFFECTIVE_FRAMES = 20
 """Calibrations worth fewer independent frames tell too little of a rate to state one."""
 
+_WHERE = "on drives like these and where frames resemble each other as these do"
 _NORMAL_95 = 1.959963984540054
 _MANY = 100
 _CHAIN, _MOST_FRAMES, _FASTEST = 8000, 100_000_000, 10_000.0
@@ -52,6 +53,8 @@ class FalseAlarms:
         frames_per_second: of the camera.
         calibration_frames: frames of the calibration.
         effective_frames: independent frames that these are worth.
+        hours_without: simulated hours in which an unlucky calibration had no alarm, so that ``high`` tells how long was
+            simulated; None where it had one.
     """
 
     per_hour: float
@@ -64,6 +67,7 @@ class FalseAlarms:
     frames_per_second: float
     calibration_frames: int
     effective_frames: float
+    hours_without: float | None = None
 
     @property
     def stated(self) -> bool:
@@ -76,9 +80,12 @@ class FalseAlarms:
         rate = f"false alarms an hour at {self.frames_per_second:g} frames/s"
         if not self.stated:
             return f"{rate} cannot be stated from {worth}, {FEWEST_EFFECTIVE_FRAMES} are the fewest"
+        known = f"at 90% confidence from {worth}, {_WHERE}"
+        if self.hours_without is None:
+            return f"at most {three_digits(self.high)} {rate}, {known}"
         return (
-            f"at most {self.high:.3g} {rate}, at 90% confidence from {worth}, on drives like these and where frames resemble "
-            "each other as these do"
+            f"no false alarm in {three_digits(self.hours_without)} simulated hours at {self.frames_per_second:g} frames/s, "
+            f"which tells at most {three_digits(self.high)} an hour, {known}"
         )
 
 
@@ -168,10 +175,13 @@ class Simulation:
         alarms, alarmed, frames = self._count(policy, self._together, None)
         hours = frames / self._frames_per_second / 3600
         low, high = alarms / hours, alarms / hours
+        most, shortest = alarms, hours
         for length in self._scores:
             for drawn in self._extremes(policy, length):
                 found, _, counted = self._count(policy, length, drawn)
-                ends = [end / (counted / self._frames_per_second / 3600) for end in _poisson_interval(found)]
+                simulated = counted / self._frames_per_second / 3600
+                most, shortest = max(most, found), min(shortest, simulated)
+                ends = [end / simulated for end in _poisson_interval(found)]
                 low, high = min(low, *ends), max(high, *ends)
         return FalseAlarms(
             per_hour=alarms / hours,
@@ -184,6 +194,7 @@ class Simulation:
             frames_per_second=self._frames_per_second,
             calibration_frames=len(self._calibration.scores),
             effective_frames=self._calibration.effective_frames,
+            hours_without=None if most else shortest,
         )
 
     def _extremes(self, policy: Policy, length: float) -> tuple[DrawnCalibration, DrawnCalibration]:

@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write counts with their noun: ``1 frame``, ``12,000 frames``."""
+"""Write counts with their noun: ``1 frame``, ``12,000 frames``, and figures without a power of ten."""
+
+
+def three_digits(value: float) -> str:
+    """A figure of at least 0 with its first three digits, and with all of its whole part.
+
+    Example:
+        >>> three_digits(0.01234), three_digits(9.956), three_digits(2150.4), three_digits(0)
+        ('0.0123', '9.96', '2,150', '0')
+    """
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
 
 
 def counted(count: float, noun: str, *, plural: str = "", comma: str = "") -> str:

@@ -55,7 +55,7 @@ SUFFIXES = {
     "--report": "",
     "--out": "",
 }
-NEEDS = {"--ood-frames": ("--detector", "kde-classifier")}
+NEEDS = {(command, "--ood-frames"): ("--detector", "kde-classifier") for command in ("export", "calibrate")}
 """What an option needs beside it, to be looked at."""
 
 
@@ -79,7 +79,7 @@ def _sparse(path: Path) -> None:
 def _within(make: Callable[[Path], None]) -> Callable[[Path], None]:
     def folder(path: Path) -> None:
         path.mkdir()
-        make(path / "frame_1.png")
+        make(path / "0000.png")  # the name of a frame, by which its label is found
 
     return folder
 
@@ -143,7 +143,7 @@ def words_of(command: str, case: Case, path: Path) -> list[str]:
     if option.name == "--features":  # in place of frames
         place = words.index("--frames")
         words = words[:place] + words[place + 2 :]
-    return [*words, *NEEDS.get(option.name, ())]
+    return [*words, *NEEDS.get((command, option.name), ())]
 
 
 def run(command: str, words: list[str]) -> tuple[object, str]:

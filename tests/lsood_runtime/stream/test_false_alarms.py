@@ -134,6 +134,26 @@ def test_false_alarms_sentence_says_what_the_rate_is_at_most() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("high", "digits"), [(2154.3, "2,154"), (999.7, "1,000"), (99.64, "99.6"), (0.0123456, "0.0123")]
+)
+def test_false_alarms_sentence_has_no_power_of_ten(high: float, digits: str) -> None:
+    assert str(FalseAlarms(2.0, 0.5, high, 10, 100, 2, 0.1, 30.0, 400, 200.0)).startswith(f"at most {digits} false")
+
+
+def test_expected_false_alarms_of_a_rule_that_never_alarms_tells_how_long_was_simulated() -> None:
+    found = expected_false_alarms(KOfN(100, 100), manifest_of(400, 400), frames_per_second=10, frames=36_000)
+    assert found.alarms == 0
+    assert found.hours_without is not None
+    assert f"no false alarm in {found.hours_without:.3g} simulated hours" in str(found)
+    assert f"at most {found.high:.3g} an hour" in str(found)
+    assert found.high == pytest.approx(
+        3.69 / found.hours_without, rel=0.01
+    )  # the 97.5 % limit of a mean without events
+    often = expected_false_alarms(KOfN(1, 2), manifest_of(400, 400), frames_per_second=10, frames=36_000)
+    assert often.hours_without is None
+
+
 def test_histogram_without_a_score_states_no_index() -> None:
     assert str(ScoreHistogram(manifest_of(400, 200).calibration)) == "withheld, no frame has a score"
 
