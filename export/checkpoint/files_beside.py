@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from export.errors import CheckpointError
-from export.strict_yaml import load_yaml
+from export.plain_file import read_plain, reason_of
+from export.strict_yaml import LONGEST_TEXT, load_yaml
 from lsood_runtime.offline import one_line
 
 
@@ -46,10 +47,10 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _read(file: Path) -> object:
     try:
-        return load_yaml(file.read_text())
+        return load_yaml(read_plain(file, 4 * LONGEST_TEXT).decode())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(
-            f"expected hyper-parameters in plain YAML in {file}, got {one_line(error)}: correct it, or move it away and give "
+            f"expected hyper-parameters in plain YAML in {file}, got {one_line(reason_of(error))}: correct it, or move it away and give "
             "them by --model-arg"
         ) from error
 
