@@ -50,8 +50,8 @@ def _read(file: Path) -> object:
         return load_yaml(read_plain(file, 4 * LONGEST_TEXT).decode())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(
-            f"expected hyper-parameters in plain YAML in {file}, got {one_line(reason_of(error))}: correct it, or move it away and give "
-            "them by --model-arg"
+            f"expected hyper-parameters in plain YAML in {file}, got {one_line(reason_of(error))}: correct it, or move it "
+            "away and give them by --model-arg"
         ) from error
 
 
