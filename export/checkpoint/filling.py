@@ -268,8 +268,9 @@ def _findings(chosen: _Trial, network: nn.Module, expected: Mapping[str, object]
         reason = f"the file lacks them and the module's strict_loading allows it, the first is {chosen.missing[0]}"
         yield Finding("weights", f"{len(chosen.missing)} as the constructor sets them", "guessed", reason)
     if chosen.unused:
-        reason = f"of a loss, or no tensors{_left_out(chosen.unused)}"
-        yield Finding("weights", f"without {printable(chosen.unused[0])}", "found", reason)
+        others = f" and {len(chosen.unused) - 1} more" if len(chosen.unused) > 1 else ""
+        reason = "of a loss, or no tensor: without part in what the network computes"
+        yield Finding("weights", f"without {printable(chosen.unused[0])}{others}", "found", reason)
     pairs = [(value, expected.get(key)) for key, value in renaming.weights.items()]
     types = Counter((_type(a), _type(b)) for a, b in pairs if isinstance(a, Tensor) and isinstance(b, Tensor))
     for (kept, used), count in types.items():
