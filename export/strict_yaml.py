@@ -17,8 +17,12 @@ MOST_VALUES = 100_000
 """Values, at most, each as often as aliases repeat it."""
 
 
-def load_yaml(text: str) -> Any:
+def load_yaml(text: str, *, tuples: bool = False) -> Any:
     """Parse YAML as ``yaml.safe_load`` does, within limits, and refuse a mapping in which a name stands twice.
+
+    Args:
+        text: of a file or a value.
+        tuples: take the tag with which PyYAML writes a tuple too, as Lightning's files of hyper-parameters have it.
 
     Raises:
         yaml.YAMLError: no YAML, values of other types, values nested too deeply, too many of them or too long a text, an
@@ -26,11 +30,12 @@ def load_yaml(text: str) -> Any:
     """
     if len(text) > LONGEST_TEXT:
         raise yaml.YAMLError(f"a text of {len(text):,} characters, at most {LONGEST_TEXT:,} are read")
+    loader = _TupleLoader if tuples else _StrictLoader
     try:
-        root = yaml.compose(text, Loader=_StrictLoader)
+        root = yaml.compose(text, Loader=loader)
         if root is not None:
             _count(root, {})
-        return yaml.load(text, Loader=_StrictLoader)
+        return yaml.load(text, Loader=loader)
     except RecursionError as error:
         raise yaml.YAMLError("values are nested too deeply") from error
     except ValueError as error:  # a date that is none, an integer of thousands of digits
@@ -72,3 +77,16 @@ class _StrictLoader(yaml.SafeLoader):
                 )
             names.add(name)
         return super().construct_mapping(node, deep=deep)
+
+
+class _TupleLoader(_StrictLoader):
+    """YAML of plain values and tuples."""
+
+    def construct_tuple(self, node: yaml.Node) -> tuple[Any, ...]:
+        """Build a tuple of plain values."""
+        if not isinstance(node, yaml.SequenceNode):
+            raise yaml.constructor.ConstructorError(None, None, "expected a sequence for a tuple", node.start_mark)
+        return tuple(self.construct_sequence(node, deep=True))
+
+
+_TupleLoader.add_constructor("tag:yaml.org,2002:python/tuple", _TupleLoader.construct_tuple)

@@ -47,7 +47,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 def _read(file: Path) -> object:
     try:
-        return load_yaml(read_plain(file, 4 * LONGEST_TEXT).decode())
+        return load_yaml(read_plain(file, 4 * LONGEST_TEXT).decode(), tuples=True)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CheckpointError(
             f"expected hyper-parameters in plain YAML in {file}, got {one_line(reason_of(error))}: correct it, or move it "

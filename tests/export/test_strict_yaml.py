@@ -85,3 +85,26 @@ def test_load_yaml_of_aliases_is_refused_exactly_where_it_stands_for_too_many_va
 def test_load_yaml_of_what_would_take_long_or_fail_is_refused(text: str, reason: str) -> None:
     with pytest.raises(yaml.YAMLError, match=reason):
         load_yaml(text)
+
+
+@given(st.recursive(st.integers(), lambda values: st.lists(values).map(tuple) | st.lists(values), max_leaves=8))
+def test_load_yaml_with_tuples_reads_what_pyyaml_writes(value: object) -> None:
+    text = yaml.dump({"sizes": value})
+    assert load_yaml(text, tuples=True) == {"sizes": value}
+    if "python/tuple" in text:
+        with pytest.raises(yaml.YAMLError, match="python/tuple"):
+            load_yaml(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/tuple 3",
+        "!!python/tuple {a: 1}",
+        "!!python/name:os.system",
+        "!!python/tuple [!!python/name:os.system]",
+    ],
+)
+def test_load_yaml_with_tuples_of_other_tags_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError):
+        load_yaml(text, tuples=True)

@@ -364,6 +364,8 @@ def test_load_checkpoint_without_hyper_parameters_takes_those_of_hparams_yaml(fo
     assert_equal(loaded.network.state_dict(), module.state_dict())
     assert any("hparams.yaml beside it has" in sentence for sentence in sentences)
     assert any("without git_sha" in sentence for sentence in sentences)
+    beside.write_text("width: 5\nclasses: 3\nsize: !!python/tuple [360, 480]\n")
+    assert load(path, "Sized")[0].hyper_parameters["size"] == (360, 480)
     beside.write_text("width: !!python/object/apply:os.system [x]")
     with pytest.raises(CheckpointError, match=r"plain YAML in .*hparams\.yaml, got .*os\.system"):
         load(path, "Sized")
