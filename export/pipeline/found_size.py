@@ -58,7 +58,8 @@ def find_size(
                 f"the checkpoint's {crop} is not taken as the input's size: random crops of a training are not a resize "
                 "(--input-size if it was one)"
             )
-        return FoundSize(*seen, _finding(*seen, "guessed", "what the network sees of a frame"), tuple(warnings))
+        finding = Finding("input size", f"{seen[1]}x{seen[0]}", "guessed", "what the network sees of a frame")
+        return FoundSize(*seen, finding, tuple(warnings))
     chosen, *others = sizes
     return FoundSize(
         chosen.height,

@@ -7,6 +7,7 @@ from types import ModuleType
 
 from torch import nn
 
+from export.checkpoint.chosen_output import whole_network
 from export.pipeline.hyper_parameters import stated_normalisations
 from export.pipeline.stated_preprocessing import StatedNormalisation
 from lsood_runtime.offline import printable
@@ -70,6 +71,6 @@ def _member(library: ModuleType, name: str) -> object:
 
 
 def imagenet_library(network: nn.Module) -> str | None:
-    """Name of the first library of a network's parts whose weights are usually of frames normalised as ImageNet's."""
-    packages = {type(module).__module__.partition(".")[0] for module in network.modules()}
-    return next((name for name in _OF_IMAGENET if name in packages), None)
+    """Name of the library of the outermost part whose weights are usually of frames normalised as ImageNet's."""
+    packages = (type(whole_network(module)).__module__.partition(".")[0] for module in network.modules())
+    return next((name for name in packages if name in _OF_IMAGENET), None)

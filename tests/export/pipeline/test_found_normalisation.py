@@ -180,6 +180,13 @@ def test_resolve_preprocessing_that_finds_nothing_suggests_what_the_library_uses
     assert plain.value.words == ("--mean", *["VALUE"] * 3, "--std", *["VALUE"] * 3)
 
 
+def test_resolve_preprocessing_that_finds_nothing_names_the_outermost_library() -> None:
+    block = type("Block", (nn.Identity,), {"__module__": "torchvision.models.resnet"})()
+    network = type("Unet", (nn.Sequential,), {"__module__": "segmentation_models_pytorch.x"})(block)
+    with pytest.raises(UsageError, match="published weights of segmentation_models_pytorch, of which"):
+        resolve(Checkpoint(network, {}, Path("x.ckpt")))
+
+
 def test_resolve_preprocessing_of_a_network_that_normalises_itself_leaves_its_input_alone() -> None:
     checkpoint = Checkpoint(Keeper(0.4, reads=True).eval(), {"mean": 0.4, "std": 0.2}, Path("x.ckpt"))
     reporter = Lines()
