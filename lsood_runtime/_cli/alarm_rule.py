@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._stream.alarm_choice import choose_alarm
+from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarms
 from lsood_runtime._stream.policies import KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Policy
@@ -27,7 +28,8 @@ class AlarmRule:
         policy: the rule.
         delay_frames: until the alarm, where all frames score above the calibration.
         expected: false alarms.
-        choice: why this rule, and whether it keeps the rate that was asked for; empty for a policy that was given.
+        choice: why this rule, and whether it keeps the rate that was asked for; of a policy that was given, that it is made
+            for another frame rate, else empty.
     """
 
     policy: Policy
@@ -63,7 +65,7 @@ def find_alarm_rule(
             )
             policy, expected = choice.policy, choice.expected
         else:
-            policy, words = asked, ""
+            policy, words = asked, _other_rate(asked, frames_per_second)
             expected = expected_false_alarms(
                 policy, manifest, frames_per_second=frames_per_second, operating_point=operating_point, frames=_FRAMES
             )
@@ -71,6 +73,17 @@ def find_alarm_rule(
     except ValueError as error:
         raise BundleError(f"this alarm cannot work with this bundle: {error}") from error
     return AlarmRule(policy, delay, expected, words)
+
+
+def _other_rate(policy: Policy, frames_per_second: float) -> str:
+    """Say that a rule states its own rate for another number of frames a second; empty where it does not."""
+    if not isinstance(policy, Cusum) or _is_near(policy.frames_per_second, frames_per_second):
+        return ""
+    return f"made for {policy.frames_per_second:g} frames/s, which are {frames_per_second:g} here (--fps)"
+
+
+def _is_near(rate: float, other: float) -> bool:
+    return 1 / _ANOTHER_RATE <= rate / other <= _ANOTHER_RATE
 
 
 def describe_short_drive(stream: Stream, rule: AlarmRule) -> str:
@@ -106,5 +119,5 @@ def describe_frame_rates(stream: Stream, rule: AlarmRule) -> list[str]:
         f"{camera}: {rate:.3g} frames/s came, the alarm and its false alarms are for {assumed:g}: "
         f"pass --fps {rate:.3g}, and the same behind an @ of --alarm"
         for camera, rate in rates.items()
-        if not 1 / _ANOTHER_RATE <= rate / assumed <= _ANOTHER_RATE
+        if not _is_near(rate, assumed)
     ]

@@ -57,7 +57,7 @@ def describe_oddities(summary: CameraSummary) -> str:
         "by another clock": summary.other_clock,
     }
     words = [f"{count} {what}" for what, count in counts.items() if count]
-    frames = f"{', '.join(words)} of {counted(summary.frames, 'frame')}" if words else ""
+    frames = f"of {counted(summary.frames, 'frame')} {', '.join(words)}" if words else ""
     silent = f"silent, reported {counted(summary.silent, 'time')}" if summary.silent else ""
     return "; ".join(part for part in (frames, silent) if part)
 

@@ -52,6 +52,10 @@ def test_inspect_alarm_prints_delay_and_false_alarm_rate(toy_bundle: Path, capsy
     assert run(["inspect", str(toy_bundle), "--alarm", "1/h"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
     assert re.match(r"alarm: \d+of\d+, chosen for 1 false alarm an hour, which is not sure, within \d+ frames", line)
+    for fps, made_for in (("10", ", made for 30 frames/s, which are 10 here (--fps), "), ("25", "")):
+        assert run(["inspect", str(toy_bundle), "--alarm", "cusum:0.01h@30", "--fps", fps]) == 0
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert line.startswith(f"alarm: {'cusum:0.01h@30' if made_for else ''}{made_for}within ")
     assert run(["inspect", str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2
     assert "this alarm cannot work with this bundle" in capsys.readouterr().err
     assert run(["watch", str(toy_bundle), str(toy_bundle), "--alarm", "hysteresis:0.001:0.5"]) == 2

@@ -379,7 +379,7 @@ def test_watch_frozen_camera_is_invalid_by_time_unless_switched_off(
         out, err = capsys.readouterr()
         reasons = [json.loads(line)["reason"] for line in out.splitlines()]
         assert sum("the camera is frozen" in reason for reason in reasons) == frozen
-        assert f"{frozen} frozen of 15 frames" in err if frozen else "frozen" not in err
+        assert f"of 15 frames {frozen} frozen" in err if frozen else "frozen" not in err
     for wrong in ("0", "off", "nan"):
         with pytest.raises(SystemExit) as caught:
             run(["watch", str(toy_bundle), str(path), "--frozen-after", wrong])
