@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from export.checkpoint.files import damaged_file, is_torchscript, read_folder, read_safetensors
+from export.checkpoint.files import check_checksums, damaged_file, is_torchscript, read_folder, read_safetensors
 from export.checkpoint.safe_types import safe_types
 from export.errors import CheckpointError
 from lsood_runtime.offline import printable
@@ -38,6 +38,7 @@ def read_contents(path: Path, *, trust: bool) -> object:
             f"{path} is a TorchScript file, which may run any code: save the network's state_dict(), or {_TRUST}",
             words=("--trust-checkpoint",),
         )
+    check_checksums(path)
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(safe_types()):
             warnings.simplefilter("ignore", UserWarning)  # of foreign pickles: what they hold is refused below

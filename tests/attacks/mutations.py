@@ -129,11 +129,15 @@ def mutate_graph(contents: bytes, rng: random.Random) -> bytes:
     return result
 
 
-def mutate_archive(path: Path, rng: random.Random) -> None:
-    """Change the bytes of a zip archive, or those of one of its entries, whose checksum is then right."""
+def mutate_archive(path: Path, rng: random.Random) -> bool:
+    """Change the bytes of a zip archive, or those of one of its entries, whose checksum is then right.
+
+    Returns:
+        Whether the checksums are right, so that nothing tells the change.
+    """
     if rng.random() < 0.5:
         path.write_bytes(mutate_bytes(path.read_bytes(), rng))
-        return
+        return False
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     name = rng.choice(list(entries))
@@ -154,6 +158,7 @@ def mutate_archive(path: Path, rng: random.Random) -> None:
     with zipfile.ZipFile(path, "w", rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as archive:
         for name, contents in entries.items():
             archive.writestr(name, contents)
+    return True
 
 
 def make_digests_anew(folder: Path) -> None:
