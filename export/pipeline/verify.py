@@ -2,7 +2,6 @@
 """Stage ``verify``: compare every form of the monitor with the PyTorch network."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,19 +110,26 @@ def verify_monitor(
     )
     every = evaluation_features(sampled.sampler.layers, segmented=inputs.logits_shape is not None)
     plain = FeatureReference(preprocess, network, _without_entropy(every), logits, channels_last)
-    _verify_features(plain, evaluation_form(graphs, sampled), unseen[:FEATURE_FRAMES], sampled.site_noise)
+    _verify_features(plain, evaluation_form(graphs, sampled), unseen[:FEATURE_FRAMES], sampled.site_noise, reporter)
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)
 
 
 def _verify_features(
-    reference: FeatureReference, evaluation: Form, frames: Sequence[NDArray[np.uint8]], noise: NoiseSource
+    reference: FeatureReference,
+    evaluation: Form,
+    frames: Sequence[NDArray[np.uint8]],
+    noise: NoiseSource,
+    reporter: Reporter,
 ) -> None:
     """Compare every feature; where one is above the usual tolerance, with what the network's own rounding leaves of it."""
     differences = measure_feature_parity(reference, evaluation, frames, noise)
     tolerances: dict[FeatureKey, float] = {}
     if max(differences.values(), default=0.0) > FEATURE_TOLERANCE:
-        with suppress(UnknownFloorError):  # the usual tolerances hold then
+        try:
             floors = [measure_feature_floor(reference, frame[None]) for frame in frames]
+        except UnknownFloorError as error:
+            reporter.stage(f"the network's own rounding is not known, the usual tolerances hold: {error}")
+        else:
             tolerances = {
                 key: raised(FEATURE_TOLERANCE, max(floor[key] for floor in floors)) for key in reference.features
             }

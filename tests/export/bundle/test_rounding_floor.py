@@ -17,7 +17,7 @@ from onnx import ModelProto, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from export.bundle.feature_parity import FeatureReference
+from export.bundle.feature_parity import FEATURE_TOLERANCE, FeatureReference, check_feature_parity
 from export.bundle.float64_network import in_float64
 from export.bundle.parity import Comparison, compare_forms
 from export.bundle.parity_causes import likely_causes
@@ -25,7 +25,7 @@ from export.bundle.parity_check import MOST, SEGMENTATION_TOLERANCE, Tolerances,
 from export.bundle.reference_monitor import ReferenceMonitor
 from export.bundle.rounding_floor import UnknownFloorError, measure_feature_floor, measure_floor
 from export.errors import ParityError
-from export.features.key import FeatureKey
+from export.features.key import FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, cpu_session, one_graph, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
@@ -262,3 +262,17 @@ def test_likely_causes_name_the_ways_of_resizing() -> None:
     monitored = MonitoredNetwork(PREPROCESSING, sampler.observe([FeatureKey.entropy()]))
     (cause,) = likely_causes(network, segmentation_graph(monitored, *SIZE))
     assert "resizing (align_corners, bicubic)" in cause
+
+
+@pytest.mark.parametrize("name", ["usual", "amplifying"])
+def test_measure_feature_floor_of_a_network_is_what_float64_changes_of_its_features(name: str) -> None:
+    reference, _ = exported(name)
+    keys = [FeatureKey.moments("drop_block1"), FeatureKey(FeatureKind.CLASS_SHARE)]
+    features = FeatureReference(PREPROCESSING, reference.features.network, keys)
+    frame = frames()[0][None]
+    floor = measure_feature_floor(features, frame)
+    assert floor[keys[0]] < 1e-5
+    assert (floor[keys[1]] > 0) == (name == "amplifying")
+    check_feature_parity({keys[1]: 2 * FEATURE_TOLERANCE}, {keys[1]: 3 * FEATURE_TOLERANCE})
+    with pytest.raises(ParityError, match=r"differences of at most 0\.0003, .* in the feature class_share by 0\.0004"):
+        check_feature_parity({keys[1]: 4 * FEATURE_TOLERANCE}, {keys[1]: 3 * FEATURE_TOLERANCE})
