@@ -70,6 +70,7 @@ class Findings:
         self._reporter = reporter
         self._found: list[Finding] = []
         self._settled: set[str] = set()
+        self._provisional: set[str] = set()
 
     def stage(self, text: str) -> None:
         """Hand the stage on."""
@@ -89,6 +90,10 @@ class Findings:
         """Put a finding in the place of the one of the same subject and origin, where there is one."""
         about = (finding.subject, finding.origin)
         self._found = [finding if (each.subject, each.origin) == about else each for each in self._found]
+
+    def leave_open(self, *subjects: str) -> None:
+        """Leave what is guessed of some subjects to the export itself: it may guess otherwise from what is not known yet."""
+        self._provisional |= {*subjects}
 
     def settle(self, finding: Finding) -> None:
         """Keep a finding, and none on its subject that come later: they are about what stands in."""
@@ -140,7 +145,8 @@ class Findings:
         stated = [
             finding.words
             for finding in self.all
-            if finding.origin in ("guessed", "missing") and not needs_consent(finding.words)
+            if (finding.origin == "missing" and not needs_consent(finding.words))
+            or (finding.origin == "guessed" and finding.subject not in self._provisional)
         ]
         return tuple(merged_command(type(given), words, stated))
 

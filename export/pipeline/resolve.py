@@ -101,6 +101,8 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         size = f"{frames.shape[1]}x{frames.shape[0]} here"
         reason = "nothing states it, an export takes the size of its frames"
         findings.amend(Finding("input size", size, "guessed", reason))
+        if any(each.subject == "input size" and each.origin == "guessed" for each in findings.all):
+            findings.leave_open("tap", "DropBlock")
     constants = findings.attempt("DropBlock", lambda options: resolve_drop_block(options, loaded))
     if preprocessing is None or constants is None or not all(checked):
         return None

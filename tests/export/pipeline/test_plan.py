@@ -220,3 +220,17 @@ def test_plan_export_without_frames_guesses_no_size_that_an_export_would_not_tak
     assert plan.command is not None
     assert "--input-size" not in plan.command
     assert plan.command[plan.command.index("--frames") + 1] == "VALUE"
+
+
+def test_plan_export_without_a_size_leaves_guesses_that_depend_on_it_to_the_export(unet: Path, tmp_path: Path) -> None:
+    given = options_of(
+        unet, tmp_path / "monitor", *STATED["arguments"], *STATED["mean and deviation"], *STATED["output"]
+    )
+    pinned = {"--tap", "--drop-prob", "--block-size"}
+    sized, sizeless = plan_export(given), plan_export(replace(given, input_size=None))
+    for plan in (sized, sizeless):
+        assert [f.origin for f in plan.findings if f.subject in ("tap", "DropBlock")] == ["guessed", "guessed"]
+    assert sized.command is not None
+    assert sizeless.command is not None
+    assert pinned <= {*sized.command}
+    assert pinned.isdisjoint(sizeless.command)
