@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find mean and deviation of a network's input: by the flags, or by the first source beside them that states them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -70,13 +70,14 @@ def find_normalisation(
     if mean is None and std is None:
         return _first_complete(sources, inner, count) or _refuse(checkpoint, inner, order)
     name = "mean" if std is None else "std"
+    lacking = "std" if std is None else "mean"
     for source in sources:
         mean, std = mean or source.mean, std or source.std
         if mean is not None and std is not None:
             mean, std = spread(mean, count), spread(std, count)
             other = "standard deviation" if name == "mean" else "mean"
             return FoundNormalisation(mean, std, _finding(mean, std, "found", f"{other} by {source.source}"))
-    return _refuse(checkpoint, inner, order)
+    return _refuse(checkpoint, inner, order, (lacking,))
 
 
 def _of_flag(values: tuple[float, ...] | None, count: int) -> tuple[float, ...] | None:
@@ -159,7 +160,12 @@ def _of_inner(inner: InnerNormalisation) -> str:
     )
 
 
-def _refuse(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: ChannelOrder) -> NoReturn:
+def _refuse(
+    checkpoint: Checkpoint,
+    inner: InnerNormalisation | None,
+    order: ChannelOrder,
+    lacking: tuple[str, ...] = ("mean", "std"),
+) -> NoReturn:
     text = (
         "expected --mean and --std, the checkpoint does not say how its frames were normalised "
         "(the guide: 0.287 0.325 0.284 and 0.187 0.190 0.187 on Cityscapes, ImageNet's on WoodScape)"
@@ -169,13 +175,17 @@ def _refuse(checkpoint: Checkpoint, inner: InnerNormalisation | None, order: Cha
             "expected --mean and --std, the network keeps constants of normalisation and does more with them than to "
             f"normalise its input ({inner.place}): give what its training did before it"
         )
-    flags = ["--mean", *[PLACEHOLDER] * 3, "--std", *[PLACEHOLDER] * 3]
+    values = dict.fromkeys(lacking, [PLACEHOLDER] * 3)
     library = imagenet_library(checkpoint.network)
     if library is not None and order.count == 3:
-        mean, std = (values[::-1] if order.order == "bgr" else values for values in _IMAGENET)
-        flags = ["--mean", *words(mean).split(), "--std", *words(std).split()]
+        mean, std = (each[::-1] if order.order == "bgr" else each for each in _IMAGENET)
+        values = {name: words({"mean": mean, "std": std}[name]).split() for name in lacking}
         text += (
             f"; published weights of {library}, of which this network has parts, are mostly of frames normalised as "
-            f"ImageNet's: if these are, give {' '.join(flags)}"
+            f"ImageNet's: if these are, give {' '.join(_flags(values))}"
         )
-    raise UsageError(text, words=flags)
+    raise UsageError(text, words=_flags(values))
+
+
+def _flags(values: Mapping[str, Sequence[str]]) -> list[str]:
+    return [word for name, numbers in values.items() for word in (f"--{name}", *numbers)]

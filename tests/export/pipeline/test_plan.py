@@ -234,3 +234,16 @@ def test_plan_export_without_a_size_leaves_guesses_that_depend_on_it_to_the_expo
     assert sizeless.command is not None
     assert pinned <= {*sized.command}
     assert pinned.isdisjoint(sizeless.command)
+
+
+@pytest.mark.parametrize("given", ["mean", "std"])
+def test_plan_export_with_one_of_mean_and_deviation_asks_for_the_other_alone(
+    given: str, unet: Path, tmp_path: Path
+) -> None:
+    words = [word for name in STATED if name != "mean and deviation" for word in STATED[name]]
+    plan = plan_export(options_of(unet, tmp_path / "monitor", *words, f"--{given}", "0.5", "0.5", "0.5"))
+    assert plan.command is not None
+    other = {"mean": "--std", "std": "--mean"}[given]
+    at = {flag: plan.command.index(flag) for flag in (f"--{given}", other)}
+    assert plan.command[at[f"--{given}"] + 1] == "0.5"
+    assert plan.command[at[other] + 1 : at[other] + 4] == ("VALUE",) * 3
