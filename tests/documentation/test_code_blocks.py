@@ -21,7 +21,14 @@ from tests.paths import ROOT
 from tests.zoo.table import NETWORKS
 
 RUNNABLE = [page for page in PAGES if any(block.language in ("bash", "python") for block in page.blocks)]
-LANGUAGES = {"bash", "python", "yaml", "text", "mermaid"}
+LANGUAGES = {
+    "bash",
+    "python",
+    "yaml",
+    "text",
+    "output",
+    "mermaid",
+}  # output: of the command before, with a test of its own
 # What a command in a `text` block needs that no test has; every other command stands in a `bash` block and runs.
 MISSING = (
     "CAMVID",
@@ -40,7 +47,9 @@ MISSING = (
     "cmake",
     "*.ppm",
 )
+DRY_RUN = "python -m export --ckpt runs/mine.ckpt --model my_network:SmallNetwork --dry-run"
 RUNS_ELSEWHERE = {
+    DRY_RUN: "tests/documentation/test_dry_run.py",
     "python examples/guide.py --out runs/guide": "tests/export/guide/test_guide_script.py",
     **{network.command(): "tests/zoo/test_zoo.py" for network in NETWORKS},
 }

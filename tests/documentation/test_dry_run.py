@@ -28,9 +28,9 @@ def test_dry_run_of_the_page_on_your_network_prints_what_the_page_shows(
             Path(block.title).write_text(block.text)
         elif block.language == "python":
             exec(compile(block.text, "<a page's block>", "exec"), {"__name__": "__main__"})
-    prompt, _, shown = block.text.partition("\n")
+    (command,), shown = block.commands, next(blocks)
     try:
-        assert main(shlex.split(prompt.removeprefix("$ python -m export "))) == 2
+        assert main(shlex.split(command.removeprefix("python -m export "))) == 2
     finally:
         sys.modules.pop("my_network", None)
-    assert capsys.readouterr().out == shown
+    assert (shown.language, shown.text) == ("output", capsys.readouterr().out)
