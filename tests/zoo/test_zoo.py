@@ -35,7 +35,8 @@ def _make_environment(folder: Path) -> None:
     ]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
-        (folder / "why.txt").write_text(done.stderr.strip().splitlines()[-1])
+        lines = done.stderr.strip().splitlines()
+        (folder / "why.txt").write_text(next((line for line in lines if line.startswith("ERROR")), lines[-1]))
 
 
 @pytest.fixture(scope="session")
