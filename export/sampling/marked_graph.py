@@ -18,8 +18,10 @@ import torch
 from sympy import Symbol
 from torch import Tensor, fx, nn
 
-from export.errors import ConversionError, first_line
+from export.errors import ConversionError
 from export.layers.stochastic import recognise
+from export.sampling.capture_errors import FixedBatch, capture_error
+from export.source_lines import noted_frame, place
 
 MarkRole = Literal["site", "tap", "layer"]
 
@@ -82,24 +84,23 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str], obser
     """
     frames = example[:1].expand(2, *example.shape[1:]).contiguous()  # torch.export takes a batch of 1 for a constant
     batch = torch.export.Dim("batch", min=1)
+    fixed = FixedBatch()
     try:
-        with _quiet(), torch.no_grad():
+        with _quiet(), torch.no_grad(), fixed.watched():
             marked = _Marked(network, taps, observed).eval()
             program = torch.export.export(marked, (frames,), strict=False, dynamic_shapes=({0: batch},))
             if any(_writes(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})
             module = program.module(check_guards=False)
     except Exception as error:  # torch.export raises errors of many types
-        raise ConversionError(
-            f"expected a network that torch.export can follow with a free batch, got {first_line(error)}: decide by "
-            "shapes and not by values (torch.where in place of `if`), and write x.shape[0] for the batch (not len(x))"
-        ) from error
+        raise capture_error(error, network, fixed) from error
     assert isinstance(module, fx.GraphModule)
     for node in module.graph.nodes:
         if _is_random(node):
+            where = place(noted_frame(node.stack_trace or ""))
             raise ConversionError(
-                f"expected a network without randomness in evaluation mode, it calls {node.target}: give a functional "
-                "dropout `training=self.training`, or use nn.Dropout"
+                f"expected a network without randomness in evaluation mode, it calls {node.target}{where}: "
+                "give a functional dropout `training=self.training`, use nn.Dropout, or draw no random numbers"
             )
     (placeholder,) = module.graph.find_nodes(op="placeholder")
     (returned,) = module.graph.find_nodes(op="output")

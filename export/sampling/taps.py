@@ -74,7 +74,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     handles = [
         module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
         for name, module in network.named_modules()
-        if name
+        if name and not isinstance(module, torch.jit.ScriptModule)  # which takes no hooks
     ]
     try:
         with torch.no_grad():
