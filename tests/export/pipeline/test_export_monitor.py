@@ -229,7 +229,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, frames: Pa
     [
         ({"--ckpt": "missing.ckpt"}, 3, "found none at"),
         ({"--ckpt": "cut.ckpt"}, 3, "cut off"),
-        ({"--ckpt": "normal.ckpt"}, 3, "DropBlock"),
+        ({"--ckpt": "normal.ckpt", "--tap": "nowhere"}, 3, "name of a layer"),
         ({"--ckpt": "guide.ckpt"}, 2, "--drop-prob and --block-size"),
         ({"--ckpt": "no_mean.ckpt"}, 2, "--mean and --std"),
         ({"--frames": "missing"}, 2, "found nothing"),
