@@ -2,13 +2,14 @@
 """The graphs from a camera frame: segmentation, latent samples and any other features."""
 
 import logging
+import re
 import warnings
 from collections.abc import Sequence
 
 import onnx
 import torch
 from onnx import ModelProto
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, first_line
 from export.features.key import PICTURE, FeatureKey
@@ -20,6 +21,7 @@ from export.graphs.output_forms import OutputForm
 from export.graphs.picture_features import PictureFeatures
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
 from export.layers.preprocessing import Preprocessing
+from export.source_lines import noted_frame, place
 from lsood_runtime.offline import noise_name
 
 
@@ -138,7 +140,8 @@ def segmentation_graph(
             )
     except torch.onnx.errors.OnnxExporterError as error:
         raise ConversionError(
-            f"the network has no ONNX form: {_cause(error)}; replace the operation that the message names"
+            f"the network has no ONNX form: {_cause(error)}{_layer_of(error, network)}; "
+            "replace the operation that the message names"
         ) from error
     if program is None:  # what the exporter's signature allows and dynamo=True never gives
         raise ConversionError(
@@ -149,6 +152,21 @@ def segmentation_graph(
         del node.metadata_props[:]  # the exporter's notes: source lines and paths of the machine it ran on
     onnx.checker.check_model(model)
     return model
+
+
+def _layer_of(error: BaseException, network: nn.Module) -> str:
+    """Layer and line of the operation that an error of the exporter names, where the network's graph notes them."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    operation = re.search(r"op='([\w.]+)'", str(error))
+    if operation is None:
+        return ""
+    graphs = [module.graph for module in network.modules() if isinstance(module, fx.GraphModule)]
+    for node in (node for graph in graphs for node in graph.nodes):
+        if str(node.target).startswith(f"{operation[1]}.") and (stack := node.meta.get("nn_module_stack")):
+            name, _ = list(stack.values())[-1]
+            return f", in the layer {name.removeprefix('network.')}{place(noted_frame(node.stack_trace or ''))}"
+    return ""
 
 
 def _cause(error: BaseException) -> str:
