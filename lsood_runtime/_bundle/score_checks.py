@@ -14,7 +14,7 @@ TOLERANCE_SHARES = {"cpu": 0.02, "gpu": 0.2}
 """Tolerance of a golden score by kind of provider: a share of the interquartile range of the calibration scores."""
 
 _TEN_BITS = frozenset({"fp16"})
-"""Precisions of ten bits, as TF32 on a GPU: which operators round so depends on the release of ONNX Runtime, on a CPU too."""
+"""Precisions that round to ten bits, as TF32 does on a GPU, whatever the provider."""
 
 SMALLEST_SPREAD = 1e-3
 """What counts as the interquartile range where it is smaller."""
