@@ -14,7 +14,7 @@ def in_float64(network: nn.Module) -> Iterator[None]:
     """Hold a network's float32 weights in float64 inside; afterwards it holds the very tensors that it held before."""
     weights = [
         tensor
-        for tensor in chain(network.parameters(), network.buffers())
+        for tensor in chain(nn.Module.parameters(network), nn.Module.buffers(network))
         if tensor.dtype in (torch.float32, torch.float16)
     ]
     kept = [tensor.data for tensor in weights]

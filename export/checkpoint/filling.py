@@ -127,7 +127,7 @@ def _give_own_memory(network: nn.Module, sources: Sequence[StateDict]) -> None:
     """Part a pickled network from the state dicts of its file, with which it may share memory, since trials write to it."""
     entries = (value for source in sources for value in source.weights.values())
     shared = {value.untyped_storage().data_ptr() for value in entries if _is_dense(value)}
-    for value in (*network.parameters(), *network.buffers()):
+    for value in (*nn.Module.parameters(network), *nn.Module.buffers(network)):
         if _is_dense(value) and value.untyped_storage().data_ptr() in shared:
             value.data = value.data.clone()
 

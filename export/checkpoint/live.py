@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from export.checkpoint.load import Checkpoint
+from export.checkpoint.method_names import check_method_names
 from export.checkpoint.unwrapped import without_wrapper
 from export.errors import CheckpointError, first_line
 from export.findings import Finding
@@ -23,7 +24,7 @@ def live_checkpoint(network: nn.Module, reporter: Reporter = SILENT) -> Checkpoi
         reporter: told what was taken.
 
     Raises:
-        CheckpointError: it is no module, or cannot be copied.
+        CheckpointError: it is no module, cannot be copied, or hides methods of torch behind attributes.
     """
     if not isinstance(network, nn.Module):
         raise CheckpointError(
@@ -37,10 +38,13 @@ def live_checkpoint(network: nn.Module, reporter: Reporter = SILENT) -> Checkpoi
             f"expected a network that copy.deepcopy can copy, got {first_line(error)}: save network.state_dict() and "
             "give its file and --model"
         ) from error
-    copied = copied.float().to("cpu").eval().requires_grad_(False)
+    check_method_names(copied, ("float", "to"))
+    copied = copied.float().to("cpu").eval()
+    for parameter in nn.Module.parameters(copied):
+        parameter.requires_grad_(False)
     stated = getattr(inside, "hparams", None)
     hyper_parameters = {str(name): value for name, value in stated.items()} if isinstance(stated, Mapping) else {}
-    weights = sum(parameter.numel() for parameter in copied.parameters())
+    weights = sum(parameter.numel() for parameter in nn.Module.parameters(copied))
     reporter.found(
         Finding("weights", f"{weights:,} parameters", "given", f"a copy of the live {type(inside).__name__}")
     )

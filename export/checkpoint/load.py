@@ -22,6 +22,7 @@ from export.checkpoint.lightning_module import (
     lightning_class,
     unused_found,
 )
+from export.checkpoint.method_names import check_method_names
 from export.checkpoint.module_file import class_of, importable_for
 from export.checkpoint.named_classes import refuse_named_classes
 from export.checkpoint.plain_values import plain_values
@@ -121,11 +122,14 @@ def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Fin
         with limited_construction(sources):
             built = _build(contents, sources, path, wanted)
         network, remedy = built.network, _remedy(built.network)
+        check_method_names(network)
         try:
             found = fill_network(network, built.sources, path, wanted.prefix, may_lack=built.may_lack, remedy=remedy)
         except CheckpointError as error:
             raise _with_other_arguments(error, built) from error.__cause__
-    loaded = Checkpoint(network.eval().requires_grad_(False), built.hyper_parameters, path)
+    for parameter in nn.Module.parameters(network):
+        parameter.requires_grad_(False)
+    loaded = Checkpoint(network.eval(), built.hyper_parameters, path)
     return loaded, built.findings + tuple(_by_the_user(finding, wanted) for finding in found)
 
 
@@ -243,7 +247,7 @@ def _by_the_user(finding: Finding, wanted: _Wanted) -> Finding:
 
 
 def _weights_found(loaded: Checkpoint, *, is_whole: bool) -> Finding:
-    weights = sum(parameter.numel() for parameter in loaded.network.parameters())
+    weights = sum(parameter.numel() for parameter in nn.Module.parameters(loaded.network))
     share = "all of them are" if is_whole else "those in the file are"
     reason = f"{share} those of {type(loaded.network).__name__}"
     return Finding("weights", f"{weights:,} parameters", "found", reason)
@@ -264,6 +268,7 @@ def _unpickled(source: StateDict) -> nn.Module:
         )
     if isinstance(network, nn.DataParallel | nn.parallel.DistributedDataParallel):
         network = network.module
+    check_method_names(network, ("float",))
     return network.float()
 
 

@@ -118,5 +118,5 @@ def _may_take_a_tensor(method: Callable[..., object]) -> bool:
 
 def _parts(network: nn.Module) -> Iterator[str]:
     """Direct parts with weights, the heaviest first: one of them may be the network itself."""
-    sizes = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
+    sizes = {name: sum(p.numel() for p in nn.Module.parameters(part)) for name, part in network.named_children()}
     return (name for name in sorted(sizes, key=lambda name: -sizes[name]) if sizes[name])

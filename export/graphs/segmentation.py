@@ -161,7 +161,7 @@ def _layer_of(error: BaseException, network: nn.Module) -> str:
     operation = re.search(r"op='([\w.]+)'", str(error))
     if operation is None:
         return ""
-    graphs = [module.graph for module in network.modules() if isinstance(module, fx.GraphModule)]
+    graphs = [module.graph for module in nn.Module.modules(network) if isinstance(module, fx.GraphModule)]
     for node in (node for graph in graphs for node in graph.nodes):
         if str(node.target).startswith(f"{operation[1]}.") and (stack := node.meta.get("nn_module_stack")):
             name, _ = list(stack.values())[-1]

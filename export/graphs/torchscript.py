@@ -186,7 +186,7 @@ def trace_monitor(monitor: TorchMonitor, example: Sequence[Tensor]) -> torch.jit
     Raises:
         ConversionError: the tracer cannot follow the network.
     """
-    for module in monitor.modules():
+    for module in nn.Module.modules(monitor):
         if isinstance(module, fx.GraphModule):
             _make_sizes_traceable(module)
     try:

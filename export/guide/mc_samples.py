@@ -129,7 +129,7 @@ def sampled_batches(
     if passes < 1:
         raise UsageError(f"expected at least 1 Monte-Carlo sample, got {passes}: the guide takes 10")
     _check_evaluation_mode(network)
-    device = next(network.parameters()).device
+    device = next(nn.Module.parameters(network)).device
     with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else [], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
@@ -151,7 +151,7 @@ def _hooked_means(
     hook: Hook,
     seed: int | None,
 ) -> Tensor:
-    if not any(module.training and recognise(module) for module in network.modules()):
+    if not any(module.training and recognise(module) for module in nn.Module.modules(network)):
         raise UsageError(
             "expected a dropout or DropBlock layer in training mode, got none, so that all samples would be equal: call "
             "network.apply(deeplabv3p_apply_dropout)"
@@ -171,7 +171,7 @@ def _hooked_means(
 
 def _check_evaluation_mode(network: nn.Module) -> None:
     for name, module in network.named_modules():
-        learns = any(True for _ in (*module.parameters(recurse=False), *module.buffers(recurse=False)))
+        learns = any(True for own in (nn.Module.parameters, nn.Module.buffers) for _ in own(module, recurse=False))
         if module.training and learns:
             raise UsageError(
                 f"expected a network in evaluation mode except its stochastic layers, {name or 'its root'} is in training "

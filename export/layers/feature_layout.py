@@ -63,7 +63,7 @@ def channel_dim(dimensions: int) -> int:
 
 
 def _works_on_the_last(module: nn.Module) -> bool:
-    parts = list(module.modules())
+    parts = list(nn.Module.modules(module))
     return any(isinstance(part, _CHANNELS_LAST) for part in parts) and not any(
         isinstance(part, _CHANNELS_FIRST) for part in parts
     )

@@ -95,6 +95,6 @@ def _one_channel(checkpoint: Checkpoint) -> str | None:
     if stated is not None:
         name, count = stated
         return f"the checkpoint's {name} of 1" if count == 1 else None
-    layers = (layer for layer in checkpoint.network.modules() if isinstance(layer, nn.Conv2d))
+    layers = (layer for layer in nn.Module.modules(checkpoint.network) if isinstance(layer, nn.Conv2d))
     first = next(layers, None)
     return "its first convolution, which takes one channel" if first is not None and first.in_channels == 1 else None

@@ -4,6 +4,8 @@
 A value given in the options comes before the checkpoint's.
 """
 
+from torch import nn
+
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
 from export.findings import PLACEHOLDER
@@ -105,7 +107,7 @@ def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[
     drop_prob, block_size = options.drop_prob, options.block_size
     if drop_prob is None and block_size is None:
         return None, None
-    own = {DropBlockRandomness.recognise(module) for module in checkpoint.network.modules()} - {None}
+    own = {DropBlockRandomness.recognise(module) for module in nn.Module.modules(checkpoint.network)} - {None}
     if drop_prob is None or block_size is None:
         if len(own) != 1:
             other = "--drop-prob" if drop_prob is None else "--block-size"

@@ -72,5 +72,5 @@ def _member(library: ModuleType, name: str) -> object:
 
 def imagenet_library(network: nn.Module) -> str | None:
     """Name of the library of the outermost part whose weights are usually of frames normalised as ImageNet's."""
-    packages = (type(whole_network(module)).__module__.partition(".")[0] for module in network.modules())
+    packages = (type(whole_network(module)).__module__.partition(".")[0] for module in nn.Module.modules(network))
     return next((name for name in packages if name in _OF_IMAGENET), None)

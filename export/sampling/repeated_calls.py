@@ -113,7 +113,7 @@ class RepeatedCalls:
         def replaced(layer: nn.Module, forward: Forward) -> Forward:
             return lambda *arguments, **options: run(layer, forward, arguments, options)
 
-        layers = [layer for layer in self._network.modules() if not isinstance(layer, torch.jit.ScriptModule)]
+        layers = [layer for layer in nn.Module.modules(self._network) if not isinstance(layer, torch.jit.ScriptModule)]
         own = {layer: layer.__dict__["forward"] for layer in layers if "forward" in layer.__dict__}
         for layer in layers:
             layer.__dict__["forward"] = replaced(layer, layer.forward)

@@ -64,7 +64,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     image = (example.shape[-2], example.shape[-1])
 
     def note(name: str, module: nn.Module, output: object) -> None:
-        counted.update((parameter, parameter.numel()) for parameter in module.parameters(recurse=False))
+        counted.update((parameter, parameter.numel()) for parameter in nn.Module.parameters(module, recurse=False))
         shape = tuple(output.shape) if isinstance(output, Tensor) else None
         usual = channel_dim(len(shape or ()))
         channels = usual if shape is None or len(shape) != 4 else map_layout(shape, image, module).channel_dim
