@@ -24,7 +24,8 @@ def timm_normalisations(network: nn.Module) -> Iterator[StatedNormalisation]:
     Raises:
         UsageError: a constant is no number and no three of them.
     """
-    for name, module in network.named_modules():
+    for name, layer in network.named_modules():
+        module = whole_network(layer)
         for attribute in _TIMM_NAMES:
             settings = getattr(module, attribute, None)
             settings = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", None)

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from export.checkpoint.chosen_output import network_name
 from export.findings import Finding, Origin
 from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.options import ExportOptions
@@ -23,8 +24,11 @@ def stated_by_inputs(given: ExportOptions, inputs: ExportInputs) -> Iterator[Fin
         inputs: of the export, with stand-ins for what is missing.
     """
     checkpoint, frames = inputs.checkpoint, inputs.frames
-    reason = "" if given.model else "without --model"
-    yield Finding("network", type(checkpoint.network).__name__, "given" if given.model else "guessed", reason)
+    reasons = [] if given.model else ["without --model"]
+    if given.method is not None:
+        reasons.append(f"called by --method {given.method}")
+    origin: Origin = "given" if given.model else "guessed"
+    yield Finding("network", network_name(checkpoint.network), origin, ", ".join(reasons))
     if checkpoint.hyper_parameters:
         found = [name for name in checkpoint.hyper_parameters if name not in given.model_args]
         value = _pairs(checkpoint.hyper_parameters)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
+from export.checkpoint.other_methods import with_method
 from export.cli.export import main
 from export.errors import UsageError
 from export.findings import Finding
@@ -141,6 +142,13 @@ def test_resolve_preprocessing_takes_the_first_source_and_names_what_contradicts
     assert (given_flags.mean, given_flags.std) == ((0.1,) * 3, (1.0,) * 3)
     one_flag = resolve(Checkpoint(network.eval(), known, folder / "x.ckpt"), std=(1.0,) * 3)
     assert (one_flag.mean, one_flag.std) == (found.mean, (1.0,) * 3)
+
+
+def test_resolve_preprocessing_of_a_network_called_by_a_method_finds_timms_settings_of_the_whole_network() -> None:
+    network = with_method(Backbone(0.4).eval(), "forward")
+    reporter = Lines()
+    assert resolve(Checkpoint(network, {}, Path("x.ckpt")), reporter).mean == pytest.approx((0.4,) * 3)
+    assert reporter.findings["mean and deviation"].reason == "by timm's default_cfg"
 
 
 @pytest.mark.parametrize("form", ["a name", "a name within its module"])

@@ -175,6 +175,38 @@ def test_plan_export_of_a_network_that_is_called_otherwise_completes_the_command
     assert command[command.index(words[0]) + 1] == words[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "given", "reason"),
+    [
+        ("Returning", {"container": "dict"}, {}, ""),
+        ("Returning", {"container": "tuple"}, {"output": "1"}, ""),
+        ("Returning", {"container": "list"}, {"segmentation": "none"}, ""),
+        ("Inner", {}, {"method": "predict"}, "called by --method predict"),
+        ("WithoutForward", {}, {"method": "model"}, "called by --method model"),
+        ("SqueezedInDict", {}, {"segmentation": "binary"}, ""),
+    ],
+)
+def test_plan_export_of_a_network_whose_output_is_chosen_names_the_users_class_and_the_method(
+    name: str, arguments: dict[str, object], given: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    saved(tmp_path, name, **arguments)
+    options = ExportOptions(
+        tmp_path / "network.pt",
+        (),
+        tmp_path / "bundle",
+        model=f"tests.returning_networks:{name}",
+        model_args=arguments,
+        mean=MEAN,
+        std=STD,
+        input_size=(32, 64),
+        **given,
+    )
+    plan = plan_export(options)
+    found = [(each.value, each.origin, each.reason) for each in plan.findings if each.subject == "network"]
+    assert found == [(name, "given", reason)]
+    assert not [each.sentence for each in plan.findings if "ChosenOutput" in each.sentence]
+
+
 def test_search_of_a_network_with_several_outputs_prints_the_export_that_takes_the_same_one(
     tmp_path: Path, own_size_frames: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
