@@ -222,7 +222,7 @@ def _is_unused(network: nn.Module, name: str, value: object) -> bool:
 
 def shortened_report(error: Exception) -> str:
     """Shorten torch's report to its first line that names a parameter."""
-    detail = next((line.strip() for line in str(error).splitlines()[1:]), str(error) or first_line(error))
+    detail = next((line.strip().rstrip(".") for line in str(error).splitlines()[1:]), str(error) or first_line(error))
     return detail if len(detail) < 200 else f"{detail[:200]} ..."
 
 
