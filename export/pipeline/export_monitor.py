@@ -19,6 +19,7 @@ from export.pipeline.torchscript import trace_torchscript
 from export.pipeline.verify import verify_monitor
 from export.pipeline.write import write_monitor
 from export.reporter import SILENT, Reporter
+from export.sampling.full_precision import without_autocast
 from lsood_runtime import Manifest
 from lsood_runtime.offline import ParityRecord
 
@@ -55,7 +56,11 @@ def export_monitor(
     Raises:
         ExportError: one of its classes for each cause; nothing is written then.
     """
-    with refuse_exit(ExportError, "the code of the network"), claimed(options.out, "choose another --out"):
+    with (
+        refuse_exit(ExportError, "the code of the network"),
+        claimed(options.out, "choose another --out"),
+        without_autocast(),
+    ):
         return _export(plan_export(options, reporter, network), reporter)
 
 

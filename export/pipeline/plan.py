@@ -15,6 +15,7 @@ from export.pipeline.resolve import ExportInputs, resolve_inputs
 from export.pipeline.sample import SampledNetwork, sample_network
 from export.pipeline.stated import stated_by_inputs, stated_by_network
 from export.reporter import SILENT, Reporter
+from export.sampling.full_precision import without_autocast
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
         network: a live one in place of the checkpoint.
     """
     findings = Findings(options, reporter)
-    with refuse_exit(ExportError, "the code of the network"):
+    with refuse_exit(ExportError, "the code of the network"), without_autocast() as autocasts:
         inputs = resolve_inputs(findings, network)
         sampled = None
         if inputs is not None:
@@ -87,6 +88,7 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
             _note_network(inputs, sampled, findings)
         else:
             _note_unseen(findings)
+        findings.found(*autocasts.findings)
     return ExportPlan(
         findings=findings.all,
         problems=tuple(findings.problems),

@@ -21,6 +21,7 @@ from torch import Tensor, fx, nn
 from export.errors import ConversionError
 from export.layers.stochastic import recognise
 from export.sampling.capture_errors import FixedBatch, capture_error
+from export.sampling.full_precision import refuse_bfloat16
 from export.source_lines import noted_frame, place
 
 MarkRole = Literal["site", "tap", "layer"]
@@ -80,7 +81,8 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str], obser
         observed: names of layers to read in the clean pass.
 
     Raises:
-        ConversionError: torch.export cannot follow the network with a free batch, or the network is random by itself.
+        ConversionError: torch.export cannot follow the network with a free batch, or the network is random by itself or
+            computes in bfloat16.
     """
     frames = example[:1].expand(2, *example.shape[1:]).contiguous()  # torch.export takes a batch of 1 for a constant
     batch = torch.export.Dim("batch", min=1)
@@ -95,6 +97,7 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str], obser
     except Exception as error:  # torch.export raises errors of many types
         raise capture_error(error, network, fixed) from error
     assert isinstance(module, fx.GraphModule)
+    refuse_bfloat16(module.graph)
     for node in module.graph.nodes:
         if _is_random(node):
             where = place(noted_frame(node.stack_trace or ""))

@@ -13,6 +13,7 @@ from export.detectors.registry import FUSED
 from export.evaluation.detector_ranking import CrossFit, Figures, joined_rows
 from export.option_table import command_words
 from export.reporter import SILENT, Reporter
+from export.sampling.full_precision import Autocasts, without_autocast
 from export.search.candidates import SearchCandidate, candidates, exported_key
 from export.search.features import SearchFeatures, collect
 from export.search.guide import guide_figures
@@ -67,8 +68,14 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
         CalibrationError: too few frames, or frames that a detector cannot be fitted on.
     """
     check_search(options)
+    with without_autocast() as autocasts:
+        return _search(options, reporter, autocasts)
+
+
+def _search(options: SearchOptions, reporter: Reporter, autocasts: Autocasts) -> SearchResult:
     reporter.stage(f"reading {options.ckpt}")
     inputs = read_inputs(options, reporter)
+    reporter.found(*autocasts.findings)
     if options.guide and inputs.guide_tap is None:
         reporter.stage(
             "without the guide's configuration: it takes one DropBlock layer, and its degradations and others as shifts"

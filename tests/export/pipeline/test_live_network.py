@@ -14,7 +14,7 @@ from export.calibration.options import CalibrationOptions
 from export.checkpoint.live import live_checkpoint
 from export.errors import CheckpointError, UsageError
 from export.frames.files import FrameFiles
-from export.pipeline.export_monitor import ExportOptions, export_monitor
+from export.pipeline.export_monitor import ExportOptions, export_monitor, plan_export
 from lsood_runtime import OoDMonitor
 from tests.networks import ColourClasses, settled
 
@@ -108,3 +108,27 @@ def test_export_monitor_of_no_network_or_of_two_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         export_monitor(options(own_size_frames, tmp_path / "m", **given), network=network)
+
+
+class InBfloat16(ColourClasses):
+    """Asks for fewer bits in its own forward."""
+
+    @torch.autocast("cpu", dtype=torch.bfloat16)
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).float()
+
+
+def test_export_monitor_of_a_network_with_autocast_exports_it_in_float32_and_says_so(
+    tmp_path: Path, own_size_frames: Path
+) -> None:
+    network = settled(InBfloat16())
+    plan = plan_export(options(own_size_frames, tmp_path / "bundle"), network=network)
+    (finding,) = (finding for finding in plan.findings if finding.subject == "number format")
+    assert (finding.value, "autocast" in finding.reason) == ("float32", True)
+    result = export_monitor(options(own_size_frames, tmp_path / "bundle"), network=network)
+    assert result.parity.latent_max_abs < 1e-3
+    frame = np.array(FrameFiles((own_size_frames,))[3])
+    x = torch.from_numpy(((frame / 255 - np.array(MEAN)) / np.array(STD)).transpose(2, 0, 1)[None]).float()
+    with torch.no_grad(), OoDMonitor(tmp_path / "bundle") as monitor:
+        wanted = ColourClasses.forward(network, x)[0].argmax(0).numpy()
+        assert np.mean(np.asarray(monitor.assess(frame).segmentation) != wanted) < 0.002
