@@ -53,7 +53,7 @@ def without_autocast() -> Iterator[Autocasts]:
 
     def entered(self: torch.autocast) -> object:
         if threading.get_ident() != thread:
-            return enter(self)
+            return enter(self)  # type: ignore[no-untyped-call]
         noted.note(self, own_frame(traceback.extract_stack()))
         return self
 

@@ -113,7 +113,7 @@ def test_export_monitor_of_no_network_or_of_two_is_refused(
 class InBfloat16(ColourClasses):
     """Asks for fewer bits in its own forward."""
 
-    @torch.autocast("cpu", dtype=torch.bfloat16)
+    @torch.autocast("cpu", dtype=torch.bfloat16)  # type: ignore[untyped-decorator]
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).float()
 

@@ -51,7 +51,7 @@ def in_nested_blocks(layer: nn.Module, x: Tensor) -> Tensor:
         return torch.relu(layer(x)).to(x.dtype)
 
 
-@torch.autocast("cpu", dtype=torch.bfloat16)
+@torch.autocast("cpu", dtype=torch.bfloat16)  # type: ignore[untyped-decorator]
 def by_a_decorator(layer: nn.Module, x: Tensor) -> Tensor:
     y: Tensor = layer(x)
     return torch.relu(y).float()
@@ -72,7 +72,7 @@ def product_in_bfloat16(layer: nn.Module, x: Tensor) -> Tensor:
 
 def stored_in_bfloat16(layer: nn.Module, x: Tensor) -> Tensor:
     flat = x.bfloat16().permute(0, 2, 3, 1).flatten(1, 2)
-    return torch.relu(layer(flat.transpose(1, 2).unflatten(2, x.shape[2:]).float()))
+    return torch.relu(layer(flat.transpose(1, 2).reshape(x.shape).float()))
 
 
 def check_graph(step: Step, reference: Step, tolerance: float) -> None:
