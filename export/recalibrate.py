@@ -271,7 +271,6 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         old.golden.noise,
         mode=manifest.masks.mode,
         scores=calibration.scores,
-        precision=manifest.precision.kind,
         pixel_changes={kind: pixel_tolerance(manifest.parity, manifest.precision, kind) for kind in TOLERANCE_SHARES},
     )
     given = {

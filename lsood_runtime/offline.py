@@ -50,7 +50,6 @@ from lsood_runtime._bundle.score_checks import (
     TOLERANCE_SHARES,
     pixel_tolerance,
     score_range,
-    tolerance_share,
 )
 from lsood_runtime._bundle.sentences import (
     detector_sentence,
@@ -140,6 +139,5 @@ __all__ = [
     "score_range",
     "session_options",
     "sha256_hex",
-    "tolerance_share",
     "visible",
 ]

@@ -20,7 +20,6 @@ from lsood_runtime.offline import (
     GoldenFrames,
     noise_name,
     score_range,
-    tolerance_share,
 )
 
 FRESH_DRAWS = 16
@@ -34,7 +33,6 @@ def score_golden_frames(
     *,
     mode: str,
     scores: NDArray[np.float64],
-    precision: str = "fp32",
     pixel_changes: Mapping[str, float] | None = None,
 ) -> GoldenFrames:
     """Score golden frames and set their tolerance; keep their class maps where the monitor gives a segmentation.
@@ -45,7 +43,6 @@ def score_golden_frames(
         noise: for the G frames; empty where the graph takes none.
         mode: of the masks; a frame is scored several times where they are drawn in the graph.
         scores: of the calibration frames.
-        precision: of the network.
         pixel_changes: allowed share of pixels of another class, for the providers ``cpu`` and ``gpu``; None keeps no class
             maps.
 
@@ -72,8 +69,7 @@ def score_golden_frames(
     quarter, three_quarters = np.quantile(scores, [0.25, 0.75])
     spread = max(float(three_quarters - quarter), SMALLEST_SPREAD)
     tolerance = {
-        provider: tolerance_share(provider, precision) * spread + FRESH_DEVIATIONS * by_chance
-        for provider in TOLERANCE_SHARES
+        provider: share * spread + FRESH_DEVIATIONS * by_chance for provider, share in TOLERANCE_SHARES.items()
     }
     return GoldenFrames(
         frames=frames,

@@ -32,7 +32,6 @@ def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: Verif
         sampled.graph_noise.draw(len(frames)),
         mode=sampled.sampler.mode,
         scores=monitor.calibration.scores,
-        precision=precision.kind,
         pixel_changes={kind: pixel_tolerance(verified.parity, precision, kind) for kind in TOLERANCE_SHARES},
     )
     network = monitor.evaluation.graph.SerializeToString(deterministic=True)

@@ -184,7 +184,7 @@ class Manifest:
             value_checks.of_files(self.files),
             value_checks.of_golden(self.golden),
             value_checks.of_pixels(self.pixels),
-            score_checks.of_tolerance(self.golden, self.calibration, self.masks.mode, self.precision.kind),
+            score_checks.of_tolerance(self.golden, self.calibration, self.masks.mode),
             score_checks.of_pixels(self.golden, self.parity, self.precision),
             score_checks.of_thresholds(self.operating_points, self.calibration),
         )

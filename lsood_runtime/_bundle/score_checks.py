@@ -13,9 +13,6 @@ from lsood_runtime._bundle.value_checks import Check
 TOLERANCE_SHARES = {"cpu": 0.02, "gpu": 0.2}
 """Tolerance of a golden score by kind of provider: a share of the interquartile range of the calibration scores."""
 
-_TEN_BITS = frozenset({"fp16"})
-"""Precisions that round to ten bits, as TF32 does on a GPU, whatever the provider."""
-
 SMALLEST_SPREAD = 1e-3
 """What counts as the interquartile range where it is smaller."""
 
@@ -29,23 +26,13 @@ measured against PyTorch and, for fewer bits, against float32, and at most."""
 _ROUNDING = 1e-8
 
 
-def tolerance_share(provider: str, precision: str) -> float:
-    """Tolerance of a golden score, as a share of the interquartile range of the calibration scores.
-
-    Args:
-        provider: ``cpu`` or ``gpu``.
-        precision: of the network.
-    """
-    return max(TOLERANCE_SHARES.values()) if precision in _TEN_BITS else TOLERANCE_SHARES[provider]
-
-
 def score_range(scores: NDArray[np.float64]) -> float:
     """How far calibration scores lie apart, and no less than counts as apart."""
     small = 2.0**-60  # a power of two rounds nothing, and differences of the largest numbers are finite
     return max((float(scores.max()) * small - float(scores.min()) * small) / small, SMALLEST_SPREAD)
 
 
-def largest_tolerance(scores: NDArray[np.float64], mode: str, provider: str, precision: str) -> float:
+def largest_tolerance(scores: NDArray[np.float64], mode: str, provider: str) -> float:
     """The largest tolerance that an export writes.
 
     With fresh masks chance moves the score of one frame: by no more than the calibration scores lie apart, or else the
@@ -55,20 +42,19 @@ def largest_tolerance(scores: NDArray[np.float64], mode: str, provider: str, pre
         scores: of the calibration frames.
         mode: of the masks.
         provider: ``cpu`` or ``gpu``.
-        precision: of the network.
     """
     small = 2.0**-60
     quarter, three_quarters = map(float, np.quantile(scores * small, [0.25, 0.75]))
     by_chance = score_range(scores) if mode == "fresh" else 0.0
     spread = max((three_quarters - quarter) / small, SMALLEST_SPREAD)
-    return tolerance_share(provider, precision) * spread + FRESH_DEVIATIONS * by_chance
+    return TOLERANCE_SHARES[provider] * spread + FRESH_DEVIATIONS * by_chance
 
 
-def of_tolerance(golden: GoldenRecord, calibration: CalibrationRecord, mode: str, precision: str) -> Iterator[Check]:
+def of_tolerance(golden: GoldenRecord, calibration: CalibrationRecord, mode: str) -> Iterator[Check]:
     """Check that no tolerance is above what an export writes for these calibration scores."""
     scores = np.array(calibration.scores)
     for provider in TOLERANCE_SHARES:
-        tolerance, largest = golden.tolerance[provider], largest_tolerance(scores, mode, provider, precision)
+        tolerance, largest = golden.tolerance[provider], largest_tolerance(scores, mode, provider)
         yield (
             f"golden.tolerance.{provider}",
             0 <= tolerance <= largest * (1 + _ROUNDING),

@@ -20,8 +20,9 @@ from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.providers import CPU, CUDA, TENSORRT, ResolvedProvider, captures_graph, check_available
 from lsood_runtime._inference.self_test import replay
-from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._inference.sessions import INTEGER_KERNELS, session_options
 from lsood_runtime._inference.signatures import signatures
+from lsood_runtime._ort_version import release
 
 _MOST_THREADS = 1024
 _SUITED = {"fp16": (CUDA, TENSORRT), "int8": (CPU,), "int8-tensorrt": (TENSORRT,)}
@@ -102,6 +103,13 @@ def _load(bundle: Bundle, providers: Sequence[ResolvedProvider], options: LoadOp
     if name not in suited:
         _LOG.warning(
             "a network in %s is made for %s, %s runs it slower than fp32", precision, " or ".join(suited), name
+        )
+    if name == CPU and precision in ("int8", "int8-tensorrt") and release(ort.__version__) < INTEGER_KERNELS:
+        _LOG.warning(
+            "ONNX Runtime %s rounds %s wrongly, the network runs in float32: for int8 kernels install %s or newer",
+            ort.__version__,
+            precision,
+            ".".join(map(str, INTEGER_KERNELS)),
         )
     captures = captures_graph(providers[0])
     if captures and options.batch is None:

@@ -11,6 +11,17 @@ BATCH = "batch"
 """Name of the free first dimension of every input and output of the exported graphs."""
 
 
+INTEGER_KERNELS = (1, 27)
+"""The first release whose integer kernels are used: older ones interpolate bytes in a bilinear Resize and cut off what is
+behind the point, half a step too little on average, and have no kernel at all for a bicubic one."""
+
+_FAULTY_OPTIMIZERS = {
+    "MatmulTransposeFusion": (1, 26),  # fuses products in float64 into an operator for which there is no kernel
+    "QDQSelectorActionTransformer": INTEGER_KERNELS,
+}
+"""What is switched off before the release in which it was mended."""
+
+
 def session_options(threads: int | None = None, batch: int | None = None) -> ort.SessionOptions:
     """Make the options of every session of a monitor; a session that is timed against a monitor should have them too.
 
@@ -26,11 +37,9 @@ def session_options(threads: int | None = None, batch: int | None = None) -> ort
     # A file that the graph itself names would escape the bundle's digests: no such file is ever found on the disk.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if release(ort.__version__) < (
-        1,
-        26,
-    ):  # these fuse products in float64 into an operator for which they have no kernel
-        options.add_session_config_entry("optimization.disable_specified_optimizers", "MatmulTransposeFusion")
+    faulty = [name for name, mended in _FAULTY_OPTIMIZERS.items() if release(ort.__version__) < mended]
+    if faulty:
+        options.add_session_config_entry("optimization.disable_specified_optimizers", ";".join(faulty))
     if batch is not None:
         options.add_free_dimension_override_by_name(BATCH, batch)
     return options

@@ -20,6 +20,7 @@ from lsood_runtime._inference.device_pass import DevicePass
 from lsood_runtime._inference.frame_pass import SORTED_FIRST, HostPass
 from lsood_runtime._inference.loading import LoadOptions, load_graphs
 from lsood_runtime._inference.providers import captures_graph, resolve_providers
+from lsood_runtime._inference.sessions import session_options
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 from tests.lsood_runtime.parts_bundle import (
     MOMENTS,
@@ -292,6 +293,45 @@ def test_provider_of_another_precision_is_logged(make_bundle: Any, caplog: pytes
     with OoDMonitor(make_bundle(precision=precision)) as monitor:
         assert monitor.provider == CPU
     assert f"a network in fp16 is made for {CUDA} or TensorrtExecutionProvider, {CPU} runs it slower" in caplog.text
+
+
+@pytest.mark.parametrize(("version", "wrong"), [("1.24.1", True), ("1.26.9", True), ("1.27.0", False), ("2.0", False)])
+def test_int8_on_a_release_that_rounds_it_wrongly_is_logged(
+    make_bundle: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, version: str, wrong: bool
+) -> None:
+    precision = {
+        "kind": "int8",
+        "float_layers": [],
+        "frames": 1,
+        "flips": 0.0,
+        "auroc_loss": 0.0,
+        "pixel_changes": 0.0,
+    }
+    monkeypatch.setattr(ort, "__version__", version)
+    with OoDMonitor(make_bundle(precision=precision)):
+        pass
+    said = f"ONNX Runtime {version} rounds int8 wrongly, the network runs in float32: for int8 kernels install 1.27 or newer"
+    assert (said in caplog.text) == wrong == ("int8" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("version", "disabled"),
+    [
+        ("1.24.1", "MatmulTransposeFusion;QDQSelectorActionTransformer"),
+        ("1.26.0", "QDQSelectorActionTransformer"),
+        ("1.27.0", None),
+    ],
+)
+def test_session_options_switch_off_the_optimizers_that_a_release_has_wrong(
+    monkeypatch: pytest.MonkeyPatch, version: str, disabled: str | None
+) -> None:
+    monkeypatch.setattr(ort, "__version__", version)
+    options = session_options()
+    if disabled is not None:
+        assert options.get_session_config_entry("optimization.disable_specified_optimizers") == disabled
+        return
+    with pytest.raises(RuntimeError):
+        options.get_session_config_entry("optimization.disable_specified_optimizers")
 
 
 def test_self_test_on_an_old_onnx_runtime_reports_no_placement(
