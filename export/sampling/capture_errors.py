@@ -22,6 +22,7 @@ _SYMBOLS = re.compile(r"\b(?:zu?f|zf|u|s)\d+\b")
 _BY_VALUE = "decide by shapes and not by values (torch.where in place of `if`)"
 _AS_TENSOR = "keep the value in a tensor (`x.amax().clamp(min=1e-6)` in place of `max(float(x.max()), 1e-6)`)"
 _OF_FRAMES: tuple[tuple[str, str], ...] = (
+    (r"\.tolist\(|\.item\(", _AS_TENSOR),
     (r"\blen\(", "write x.shape[0] for the batch (not len(x))"),
     (r"\brange\(|\bfor\b", "work on all frames at once in place of a loop over them"),
     (r"\bint\(", "write x.shape[0] for the batch, without int()"),
@@ -95,6 +96,8 @@ def _remedy(error: Exception, code: str, scripted: list[str]) -> tuple[str, str]
         return "a value of a tensor on which the code depends", _AS_TENSOR if by_number else _BY_VALUE
     if ".numpy()" in text or "numpy" in code:
         return "a computation by NumPy", "write it with torch's functions, on tensors"
+    if "unhashable type" in text and "SymInt" in text:
+        return "a number of frames in the key of a dict", "leave it out of the key: x.shape[1:] in place of x.shape"
     if "is invalid for input of size" in text:
         return "a shape for one frame", "write x.shape[0] or -1 for the batch, not 1"
     if isinstance(error, AssertionError):

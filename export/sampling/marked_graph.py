@@ -22,6 +22,7 @@ from export.errors import ConversionError
 from export.layers.stochastic import recognise
 from export.sampling.capture_errors import FixedBatch, capture_error
 from export.sampling.full_precision import refuse_bfloat16
+from export.sampling.python_state import state_put_back
 from export.source_lines import noted_frame, place
 
 MarkRole = Literal["site", "tap", "layer"]
@@ -88,7 +89,7 @@ def mark_network(network: nn.Module, example: Tensor, taps: Sequence[str], obser
     batch = torch.export.Dim("batch", min=1)
     fixed = FixedBatch()
     try:
-        with _quiet(), torch.no_grad(), fixed.watched():
+        with _quiet(), torch.no_grad(), state_put_back(network), fixed.watched():
             marked = _Marked(network, taps, observed).eval()
             program = torch.export.export(marked, (frames,), strict=False, dynamic_shapes=({0: batch},))
             if any(_writes(node) for node in program.graph.nodes):

@@ -89,9 +89,27 @@ def by_view(x: Tensor) -> Tensor:
     return x.view(-1, 4, x.shape[2], x.shape[3])
 
 
+def by_tolist(x: Tensor) -> Tensor:
+    return x * torch.tensor(x.mean(dim=(1, 2, 3)).tolist()).reshape(-1, 1, 1, 1)
+
+
+def by_mean(x: Tensor) -> Tensor:
+    return x * x.mean(dim=(1, 2, 3), keepdim=True)
+
+
+def by_key(x: Tensor) -> Tensor:
+    return x + {x.shape: 1.0}.get(x.shape, 0.0)
+
+
+def by_key_of_a_frame(x: Tensor) -> Tensor:
+    return x + {x.shape[1:]: 1.0}.get(x.shape[1:], 0.0)
+
+
 @pytest.mark.parametrize(
     ("broken", "remedy", "mended"),
     [
+        (by_tolist, "keep the value in a tensor", by_mean),
+        (by_key, r"leave it out of the key: x\.shape\[1:\]", by_key_of_a_frame),
         (by_len, r"x\.shape\[0\] for the batch \(not len\(x\)\)", by_shape),
         (by_int, r"x\.shape\[0\] for the batch, without int\(\)", by_shape),
         (by_loop, "work on all frames at once in place of a loop", at_once),
@@ -147,8 +165,12 @@ def under_a_gpus_autocast(x: Tensor) -> Tensor:
         return x * 2
 
 
+def by_item(x: Tensor) -> Tensor:
+    return x * x.mean().item()  # a value of the data, which stays one in the graph
+
+
 @pytest.mark.filterwarnings("ignore:.*CUDA is not available")
-@pytest.mark.parametrize("middle", [in_place_over_a_view, resized, under_a_gpus_autocast])
+@pytest.mark.parametrize("middle", [by_item, in_place_over_a_view, resized, under_a_gpus_autocast])
 def test_build_sampler_of_harmless_habits_works(middle: Middle) -> None:
     works(WithMiddle(middle))
 

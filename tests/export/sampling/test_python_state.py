@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks that keep something for their next call: capture leaves what is kept as it was, and the graph is right."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from export.sampling.reference_passes import sample_passes
+from export.sampling.sampler import build_sampler
+from tests.networks import CLASSES, HEIGHT, WIDTH, block, settled
+
+
+def grid(x: Tensor) -> Tensor:
+    """A row of positions for each frame."""
+    return torch.linspace(0, 1, x.shape[3]).expand(x.shape[0], 1, 1, -1).contiguous()
+
+
+class Store:
+    """Keeps a grid outside any layer."""
+
+    grid: Tensor | None = None
+
+
+class Keeping(nn.Module):
+    """Adds positions that it keeps in one of several ways; ``kept`` and ``store`` are for them to use."""
+
+    def __init__(self, keep: Callable[[Any, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.first, self.head, self.keep = block(3, 4), nn.Conv2d(4, CLASSES, 1), keep
+        self.kept: dict[str, Any] = {"seen": []}
+        self.store = Store()
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.first(x)
+        logits: Tensor = self.head(features + self.keep(self, features))
+        return logits
+
+
+def in_an_object(network: Keeping, x: Tensor) -> Tensor:
+    if network.store.grid is None or network.store.grid.shape[0] < x.shape[0]:
+        network.store.grid = grid(x)
+    return network.store.grid[: x.shape[0]]
+
+
+def in_an_attribute(network: Any, x: Tensor) -> Tensor:
+    if getattr(network, "grid", None) is None or network.grid.shape[0] < x.shape[0]:
+        network.grid = grid(x)
+    kept: Tensor = network.grid[: x.shape[0]]
+    return kept
+
+
+def in_a_buffer(network: Any, x: Tensor) -> Tensor:
+    if not hasattr(network, "positions"):
+        network.register_buffer("positions", torch.linspace(0, 1, x.shape[3]), persistent=False)
+    kept: Tensor = network.positions
+    return kept
+
+
+def in_a_dict(network: Keeping, x: Tensor) -> Tensor:
+    size = str(tuple(x.shape))
+    if size not in network.kept:
+        network.kept[size] = grid(x)
+    kept: Tensor = network.kept[size]
+    return kept
+
+
+def largest_in_a_dict(network: Keeping, x: Tensor) -> Tensor:
+    if "grid" not in network.kept or network.kept["grid"].shape[0] < x.shape[0]:
+        network.kept["grid"] = grid(x)
+    kept: Tensor = network.kept["grid"][: x.shape[0]]
+    return kept
+
+
+def in_a_list_beside_the_size(network: Any, x: Tensor) -> Tensor:
+    if getattr(network, "frames", 0) < x.shape[0]:
+        network.frames = x.shape[0]
+        network.kept["seen"].append(grid(x))
+    kept: Tensor = network.kept["seen"][-1][: x.shape[0]]
+    return kept
+
+
+@pytest.mark.parametrize(
+    "keep", [in_an_object, in_an_attribute, in_a_buffer, in_a_dict, largest_in_a_dict, in_a_list_beside_the_size]
+)
+def test_build_sampler_of_a_network_that_keeps_tensors_leaves_them_and_its_output_as_they_were(
+    keep: Callable[[Any, Tensor], Tensor],
+) -> None:
+    torch.manual_seed(1)
+    network = settled(Keeping(keep))
+    x = torch.randn(3, 3, HEIGHT, WIDTH)
+    with torch.no_grad():
+        wanted = network.head((first := network.first(x)) + grid(first))
+        sampler = build_sampler(network, x[:1], ["first"], mc_samples=4, drop_prob=0.6, block_size=2)
+        for frames in (1, 3, 2):
+            output, latent_samples = sampler.module(x[:frames])
+            torch.testing.assert_close(output, wanted[:frames], rtol=0, atol=1e-5)
+            torch.testing.assert_close(network(x[:frames]), wanted[:frames], rtol=0, atol=1e-5)
+            torch.testing.assert_close(latent_samples, sample_passes(network, x[:frames], sampler), rtol=0, atol=1e-5)
+    kept = [*network.kept.values(), *network.kept["seen"], *vars(network).values(), network.store.grid]
+    assert {type(value) for value in kept if isinstance(value, Tensor)} <= {Tensor}
+    assert not any(isinstance(value, torch.SymInt) for value in kept)
