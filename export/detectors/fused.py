@@ -17,13 +17,19 @@ from export.detectors.credibility import credibility
 from export.detectors.cross_fit import FOLDS, deal_folds
 from export.detectors.fitted import Part, PartOptions, fit_part, keys_of
 from export.detectors.registry import FUSED
+from export.detectors.rounding import RESOLUTION
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
 from export.features.rows import SelectedRows, StoredFeatures, select_rows
+from export.frames.evenly_spaced import evenly_spaced
 
 _HIGH = 0.95
 _SMALLEST_SCALE = 1e-9
 _RELATIVE_SCALE = 2e-3
+_ROUNDINGS = 16.0
+"""Scale of a part, at least, in units of what rounding of its features makes of its score."""
+
+_ROUNDED_FRAMES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +115,25 @@ def fit_fused(
     # A part that is the same for every frame has no spread: its noise, in float32 some millionths of its level behind a deep
     # network, must not be blown up to a verdict.
     floor = np.maximum(_RELATIVE_SCALE * np.abs(centres), _SMALLEST_SCALE)
-    scales = np.maximum(np.quantile(scores, _HIGH, axis=0) - centres, floor)
     fitted = tuple(fit_part(options, features, drives, seed=seed) for options in parts)
+    floor = np.maximum(floor, _ROUNDINGS * _rounding_of_scores(fitted, features, len(drives), seed))
+    scales = np.maximum(np.quantile(scores, _HIGH, axis=0) - centres, floor)
     return Fused(fitted, centres, scales, weight)
+
+
+def _rounding_of_scores(parts: Sequence[Part], features: StoredFeatures, count: int, seed: int) -> NDArray[np.float64]:
+    """How far the score of each part moves at most, ``(P,)``, where every feature of some frames is rounded otherwise."""
+    some = select_rows(features, evenly_spaced(np.arange(count), _ROUNDED_FRAMES))
+    rng = np.random.default_rng(seed)
+    moved: list[float] = []
+    for part in parts:
+        rows = {key: np.asarray(some[key][:], np.float64) for key in part.keys}
+        other = {
+            key: values + rng.choice((-1.0, 1.0), values.shape) * RESOLUTION * np.abs(values).max(axis=0)
+            for key, values in rows.items()
+        }
+        moved.append(float(np.abs(part.raw(other) - part.raw(rows)).max()))
+    return np.array(moved)
 
 
 def out_of_fold_scores(

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from export.detectors.leading_directions import covariance, leading_directions
 from export.detectors.onnx_operators import product, scalar, squared_norm
+from export.detectors.rounding import RESOLUTION
 from export.features.rows import RowBlocks
 
 EXACT_DIMENSIONS = 512
@@ -74,8 +75,10 @@ class MahalanobisDetector(BaseEstimator):  # type: ignore[misc]
         matrix *= 1 - self.shrinkage_
         matrix.flat[:: len(matrix) + 1] += self.shrinkage_ * trace / len(matrix)
         values, vectors = np.linalg.eigh(matrix)
-        # A direction without any spread, which no shrinkage has widened, would give infinite distances.
-        values = np.maximum(values, values[-1] * np.finfo(np.float64).eps * len(values))
+        # A direction without any spread, which no shrinkage has widened, would give infinite distances; one whose spread is
+        # that of float32's rounding would give other distances in another runtime.
+        rounding = (RESOLUTION * location) ** 2 @ vectors**2
+        values = np.maximum(values, np.maximum(rounding, values[-1] * np.finfo(np.float64).eps * len(values)))
         self.location_: NDArray[np.float64] = location
         self.directions_: NDArray[np.floating] = np.ascontiguousarray(vectors.T)
         self.weights_: NDArray[np.float64] = 1 / values

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from export.detectors.leading_directions import leading_directions
 from export.detectors.onnx_operators import COLUMN, product, scalar, squared_norm
 from export.detectors.penultimate import Span, columns_of, spans_of_means
+from export.detectors.rounding import RESOLUTION
 
 MOST_DIRECTIONS = 256
 _EXPLAINED = 0.9
@@ -41,7 +42,7 @@ class NeuralCollapseRatio(BaseEstimator):  # type: ignore[misc]
         spans_: columns of the channel means, and of the mean logits where there are any.
         is_maximum_: whether the second feature is minus the largest logit already.
         location_: ``(C,)`` float64, means of the channels.
-        scale_: ``(C,)`` float64, their standard deviations; 1 where a channel is constant.
+        scale_: ``(C,)`` float64, their standard deviations; 1 where a channel is constant up to float32's rounding.
         directions_: ``(r, C)`` float32, the principal directions.
         n_features_in_: D.
     """
@@ -63,7 +64,7 @@ class NeuralCollapseRatio(BaseEstimator):  # type: ignore[misc]
         means = rows[:, slice(*self.spans_[0])]
         self.location_: NDArray[np.float64] = means.mean(axis=0)
         deviation = means.std(axis=0)
-        constant = deviation <= np.finfo(np.float64).eps * (np.abs(self.location_) + np.abs(means).max(axis=0))
+        constant = deviation <= RESOLUTION * np.abs(means).max(axis=0)
         if constant.all():
             raise ValueError(f"expected frames that differ, got {len(rows)} of one mean in every channel: fit others")
         self.scale_: NDArray[np.float64] = np.where(constant, 1.0, deviation)
