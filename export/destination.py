@@ -13,6 +13,14 @@ from export.file_locks import is_still, lock
 from lsood_runtime.offline import no_room, objection
 
 
+def real_path(path: Path) -> Path:
+    """Follow all links of a path, to compare it with others; one with a loop of links is itself from the loop on.
+
+    ``Path.resolve`` raises RuntimeError for a loop up to Python 3.12.
+    """
+    return Path(os.path.realpath(path))
+
+
 def check_parent_folder(path: Path, remedy: str) -> None:
     """Refuse a file or a folder whose parent cannot hold it.
 

@@ -22,7 +22,7 @@ from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.calibration.measured_folder import MeasuringOptions, begin_folder, measure_into_folder
 from export.calibration.options import AUTO
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.destination import check_place, claimed
+from export.destination import check_place, claimed, real_path
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
 from export.evaluation.automatic_choice import FITTED_FRAMES, MeasuredFrame, choose_automatically, degraded_frames
@@ -96,7 +96,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
         check_destination(options.destination, options.overwrite)
         saved = options.save_features
         if saved:
-            if saved.resolve() == options.destination.resolve():
+            if real_path(saved) == real_path(options.destination):
                 raise UsageError(
                     f"expected features and bundle at two places, got {saved} for both: rename one of them"
                 )

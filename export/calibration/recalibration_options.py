@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.calibration.options import CalibrationOptions
+from export.destination import real_path
 from export.frames.reading_options import ReadingOptions
 from export.option_table import INPUT_AND_OUTPUT, flag
 
@@ -59,5 +60,5 @@ class RecalibrationOptions:
     @property
     def destination(self) -> Path:
         """Folder of the new bundle."""
-        bundle = self.bundle if self.bundle.name not in ("", "..") else self.bundle.resolve()
+        bundle = self.bundle if self.bundle.name not in ("", "..") else real_path(self.bundle)
         return self.out or bundle.with_name(f"{bundle.name}-recalibrated")

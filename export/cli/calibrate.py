@@ -7,6 +7,7 @@ from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
+from export.destination import real_path
 from export.detectors.registry import streaming_detectors
 
 _EPILOG = f"""\
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         if not console.quiet:
             print_calibrated(options.destination, result.manifest)
             print(digest_text(result.manifest))
-            replaced = options.destination.resolve() == options.bundle.resolve()
+            replaced = real_path(options.destination) == real_path(options.bundle)
             then = ("inspect", options.bundle) if replaced else ("diff", options.bundle, options.destination)
             print(next_command("python", "-m", "lsood_runtime", *then))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.anomalies.frame_set import FrameSource
+from export.destination import real_path
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
 from export.frames.files import FrameFiles
@@ -32,7 +33,7 @@ def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSo
     yield FrameSource("in distribution", ind, tuple(range(len(ind))))
     for name, paths in options.ood.items():
         files = FrameFiles(paths, channels, options.reading.rules)
-        same = {path.resolve() for path in files.paths} & {path.resolve() for path in ind.paths}
+        same = set(map(real_path, files.paths)) & set(map(real_path, ind.paths))
         if same:
             raise UsageError(
                 f"expected other frames as {name} than in distribution, {min(same).name} is in both: take it out of one"
@@ -70,10 +71,10 @@ def calibration_files(manifest: Manifest) -> tuple[set[Path], set[Path]]:
 def _files(paths: list[str]) -> set[Path]:
     found: set[Path] = set()
     for path in map(Path, paths):
-        found |= {inner.resolve() for inner in path.iterdir()} if path.is_dir() else {path.resolve()}
+        found |= set(map(real_path, path.iterdir())) if path.is_dir() else {real_path(path)}
     return found
 
 
 def count_known(source: FrameSource, files: set[Path]) -> int:
     """Count the files of a set that are among those given."""
-    return sum(path.resolve() in files for path in source.files.paths)
+    return sum(real_path(path) in files for path in source.files.paths)

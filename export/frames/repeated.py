@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from export.destination import real_path
 from export.errors import UsageError
 from export.frames.files import FrameFiles
 from export.reporter import Reporter
@@ -64,7 +65,7 @@ def check_each_file_once(paths: Sequence[Path]) -> None:
     Raises:
         UsageError: it names the first of them, and their number.
     """
-    resolved = [path.resolve() for path in paths]
+    resolved = [real_path(path) for path in paths]
     found = [path.stat() for path in resolved]
     _refuse_repeats(resolved, paths, "is")
     nodes = [(each.st_dev, each.st_ino) for each in found]

@@ -76,6 +76,10 @@ def _sparse(path: Path) -> None:
     os.truncate(path, SPARSE)
 
 
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
 def _within(make: Callable[[Path], None]) -> Callable[[Path], None]:
     def folder(path: Path) -> None:
         path.mkdir()
@@ -96,7 +100,8 @@ KINDS: Mapping[str, Callable[[Path], None]] = {
     "folder with a socket": _within(_socket),
     "folder with a device": _within(_device),
     "folder with a sparse file": _within(_sparse),
-    "loop of links": lambda path: path.symlink_to(path.name),
+    "folder with a loop of links": _within(_loop),
+    "loop of links": _loop,
 }
 WRITTEN = {"--out", "--save-features", "--report"}
 HARMLESS = {"nothing", "sparse file", "empty file", "empty folder"}
