@@ -49,8 +49,9 @@ Rng = np.random.Generator
 CHANCE = 1e-4
 """Probability of calling a promise broken that just holds."""
 
-LEAST_COVER = 0.87
-"""What an interval of an evaluation covers at least: 90 % are missed where the levels of drives depend on their length."""
+LEAST_COVER = 0.85
+"""What an interval of an evaluation covers at least, as judged on draws that it was not chosen on: 90 % are missed where the
+levels of drives depend on their length."""
 
 FRAMES_PER_SECOND = 10.0
 FEWEST_EFFECTIVE_FRAMES = 20

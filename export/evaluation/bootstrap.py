@@ -72,7 +72,7 @@ def drawn_interval(
 ) -> Interval:
     """Compute the interval of a figure from its values over resamples of whole drives; NaN ones are left out.
 
-    In simulations (docs/reference/promises.md) of 8 and more drives it covers 87 % and more, mostly 92 to 98 %, where
+    In simulations (docs/reference/promises.md) of 8 and more drives it covers 85 % and more, mostly 92 to 98 %, where
     95 % are nominal.
 
     Args:
