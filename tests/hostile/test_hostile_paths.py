@@ -50,7 +50,12 @@ def given(tmp_path: Path, bundle: Path, frames: Path, checkpoint: Path) -> Path:
 
 
 def test_hostile_path_of_an_option_of_calibrate_ends_in_one_line(given: Path, tmp_path: Path) -> None:
-    check("calibrate", ["pipe", "sparse file", "loop of links", "folder with a loop of links"], given, tmp_path / "scratch")
+    check(
+        "calibrate",
+        ["pipe", "sparse file", "loop of links", "folder with a loop of links"],
+        given,
+        tmp_path / "scratch",
+    )
 
 
 @pytest.mark.slow
