@@ -24,6 +24,13 @@ from export.layers.preprocessing import Preprocessing
 from export.source_lines import noted_frame, place
 from lsood_runtime.offline import noise_name
 
+_REPLACEMENTS = {
+    "aten.median": "write x.sort(dim)[0].narrow(dim, (n - 1) // 2, 1), with n = x.shape[dim], in its place",
+    "aten.kthvalue": "write x.sort(dim)[0].narrow(dim, k - 1, 1) in its place",
+    "aten._cdist_forward": "write (x[..., :, None, :] - y[..., None, :, :]).norm(dim=-1) in its place",
+}
+"""By operation of torch without an ONNX form, one that does the same and has one."""
+
 
 class MonitoredNetwork(nn.Module):
     """Preprocessing, the network with its sampled tap, the chosen form of segmentation, and features of the frame.
@@ -140,8 +147,7 @@ def segmentation_graph(
             )
     except torch.onnx.errors.OnnxExporterError as error:
         raise ConversionError(
-            f"the network has no ONNX form: {_cause(error)}{_layer_of(error, network)}; "
-            "replace the operation that the message names"
+            f"the network has no ONNX form: {_cause(error)}{_layer_of(error, network)}; {_replacement(error)}"
         ) from error
     if program is None:  # what the exporter's signature allows and dynamo=True never gives
         raise ConversionError(
@@ -154,16 +160,26 @@ def segmentation_graph(
     return model
 
 
-def _layer_of(error: BaseException, network: nn.Module) -> str:
-    """Layer and line of the operation that an error of the exporter names, where the network's graph notes them."""
+def _operation(error: BaseException) -> str:
+    """The operation that an error of the exporter names; empty where it names none."""
     while error.__cause__ is not None:
         error = error.__cause__
-    operation = re.search(r"op='([\w.]+)'", str(error))
-    if operation is None:
+    named = re.search(r"op='([\w.]+)'", str(error))
+    return named[1] if named else ""
+
+
+def _replacement(error: BaseException) -> str:
+    return _REPLACEMENTS.get(_operation(error), "replace the operation that the message names")
+
+
+def _layer_of(error: BaseException, network: nn.Module) -> str:
+    """Layer and line of the operation that an error of the exporter names, where the network's graph notes them."""
+    operation = _operation(error)
+    if not operation:
         return ""
     graphs = [module.graph for module in nn.Module.modules(network) if isinstance(module, fx.GraphModule)]
     for node in (node for graph in graphs for node in graph.nodes):
-        if str(node.target).startswith(f"{operation[1]}.") and (stack := node.meta.get("nn_module_stack")):
+        if str(node.target).startswith(f"{operation}.") and (stack := node.meta.get("nn_module_stack")):
             name, _ = list(stack.values())[-1]
             return f", in the layer {name.removeprefix('network.')}{place(noted_frame(node.stack_trace or ''))}"
     return ""

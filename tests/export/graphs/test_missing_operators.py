@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An operation without an ONNX form is named with its layer and line; another that does the same converts."""
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -49,3 +53,41 @@ def test_segmentation_graph_of_an_operation_without_onnx_form_names_layer_and_li
     features = torch.randn(2, 5, 4, 4)
     torch.testing.assert_close(SortedMedian()(features), Median()(features))
     convert(SortedMedian())
+
+
+class Applied(nn.Module):
+    def __init__(self, apply: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.apply_it = apply
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.apply_it(x).mean(dim=(1, 2, 3), keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("missing", "values"),
+    [
+        (lambda x: x.median(dim=1, keepdim=True)[0], {"dim": 1}),
+        (lambda x: x.median(dim=3, keepdim=True)[0], {"dim": 3}),
+        (lambda x: x.kthvalue(2, dim=2, keepdim=True)[0], {"dim": 2, "k": 2}),
+        (lambda x: torch.cdist(x, x), {}),
+    ],
+)
+def test_segmentation_graph_of_an_operation_with_a_replacement_names_one_that_agrees_and_converts(
+    missing: Callable[[Tensor], Tensor], values: dict[str, int]
+) -> None:
+    with pytest.raises(ConversionError, match="in its place") as raised:
+        convert(Applied(missing))
+    written = re.search(r"; write (.+?)(?:, with n = (.+?),)? in its place", str(raised.value))
+    assert written is not None
+
+    def replaced(x: Tensor) -> Tensor:
+        names: dict[str, Any] = {"x": x, "y": x, **values}
+        if written[2]:
+            names["n"] = eval(written[2], names)
+        output: Tensor = eval(written[1], names)
+        return output
+
+    features = torch.randn(2, 5, HEIGHT, WIDTH)
+    torch.testing.assert_close(replaced(features), missing(features), rtol=1e-4, atol=1e-2)
+    convert(Applied(replaced))
