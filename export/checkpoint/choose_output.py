@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose the tensor of a network's output that is its segmentation: what a user says, or the only one that it can be."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from export.checkpoint.chosen_output import ChosenOutput, network_name, output_choice, whole_network
 from export.checkpoint.other_methods import with_method
-from export.checkpoint.probe import check_logits, run_once
+from export.checkpoint.probe import check_channels_first, check_logits, run_once
 from export.checkpoint.returned import ReturnedTensor, describe, find_part, returned_tensors
 from export.checkpoint.unwrapped import refuse_scripted_layers
 from export.errors import ConversionError
@@ -16,6 +17,9 @@ from export.findings import PLACEHOLDER, Finding, Origin
 
 USUAL_NAMES = ("out", "logits")
 """Names under which libraries return the segmentation: torchvision's and transformers'."""
+
+_BESIDE = re.compile(r"aux|deep_?(supervision|outputs)|ds_?outputs|hidden_state|attentions|feature")
+"""Parts of the names under which libraries return what is beside the segmentation: auxiliary heads and inner maps."""
 
 _NONE = "leave the segmentation out by --segmentation none"
 _SHOWN = 12
@@ -41,8 +45,8 @@ def choose_output(
 ) -> NetworkOutput:
     """Run a network once, and choose the tensor that is its segmentation.
 
-    Without ``output`` it is the only tensor; of several the one named ``out`` or ``logits``; else the only
-    ``(B, K, h, w)`` one. Nothing is guessed between two.
+    Without ``output`` it is the only tensor; of several the one named ``out`` or ``logits``, where the others that could be
+    it have names of auxiliary outputs; else the only ``(B, K, h, w)`` one. Nothing is guessed between two.
 
     Args:
         network: in evaluation mode.
@@ -54,7 +58,7 @@ def choose_output(
 
     Raises:
         ConversionError: the network has no such method or output, raises an exception, or returns nothing that can be a
-            segmentation, or several that can.
+            segmentation, or several that can, or a map whose channels come last.
     """
     called = with_method(network, method)
     choice = output_choice(called)
@@ -85,6 +89,8 @@ def choose_output(
         )
     if squeezed:
         origin, why = "guessed", f"{why}, taken for one channel that was squeezed away"
+    if not squeezed:
+        check_channels_first(tensor, example)
     if found.names or squeezed:
         called = ChosenOutput(whole_network(network), replace(choice, names=found.names, squeezed=squeezed))
     words = ("--output", found.label) if found.names else ()
@@ -104,14 +110,35 @@ def _chosen(name: str, returned: object, kind: str, output: str | None) -> tuple
         return _named(name, returned, found, kind, output), "given", f"--output {output}"
     if isinstance(returned, Tensor):
         return found[0], "found", "the one tensor that the network returns"
-    usual = [item for item in found if not {*item.names}.isdisjoint(USUAL_NAMES)]
-    fitting = _fitting(usual or found, kind)
     if len(found) == 1:
         return found[0], "found", "the only tensor"
-    if len(fitting) != 1 or (not usual and _is_of_queries(fitting[0], found)):
-        raise _several(f"one (B, K, h, w) tensor of {name}", found, fitting)
+    usual = [item for item in found if not {*item.names}.isdisjoint(USUAL_NAMES)]
+    fitting = _fitting(usual or found, kind)
+    rivals = _rivals(usual, found, kind)
+    if len(fitting) != 1 or rivals or (not usual and _is_of_queries(fitting[0], found)):
+        raise _several(f"one (B, K, h, w) tensor of {name}", found, [*fitting, *rivals], kind)
     why = "by its name" if usual else "the only (B, K, h, w)"
     return fitting[0], "guessed", f"{why}, of {_labels(found)}"
+
+
+def _rivals(usual: Sequence[ReturnedTensor], found: Sequence[ReturnedTensor], kind: str) -> list[ReturnedTensor]:
+    """Those beside the ones of a usual name that could be the segmentation too: by their names nothing tells them apart.
+
+    One channel is no segmentation into classes, so it does not compete with many unless the segmentation is binary.
+    """
+    named = {item.label for item in usual}
+    rest = [item for item in found if named and item.label not in named]
+    others = [item for item in rest if not (_is_beside(item) or _is_of_queries(item, found))]
+    many = kind != "binary" and any(_channels(item) > 1 for item in _fitting(usual, kind))
+    return [item for item in _fitting(others, kind) if not many or _channels(item) > 1]
+
+
+def _is_beside(item: ReturnedTensor) -> bool:
+    return any(_BESIDE.search(name.lower()) for name in item.names)
+
+
+def _channels(item: ReturnedTensor) -> int:
+    return item.tensor.shape[1] if item.tensor.dim() == 4 else 1
 
 
 def _named(name: str, returned: object, found: Sequence[ReturnedTensor], kind: str, output: str) -> ReturnedTensor:
@@ -126,7 +153,7 @@ def _named(name: str, returned: object, found: Sequence[ReturnedTensor], kind: s
     if len(fitting) != 1:
         shown = inside or found
         which = f"one (B, K, h, w) tensor at --output {output}" if inside else f"an output {output}"
-        raise _several(f"{which} of {name}", shown, _fitting(shown, kind))
+        raise _several(f"{which} of {name}", shown, _fitting(shown, kind), kind)
     return fitting[0]
 
 
@@ -150,11 +177,13 @@ def _labels(found: Sequence[ReturnedTensor]) -> str:
     return ", ".join(labels[:_SHOWN]) + (f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")
 
 
-def _several(expected: str, found: Sequence[ReturnedTensor], fitting: Sequence[ReturnedTensor]) -> ConversionError:
+def _several(
+    expected: str, found: Sequence[ReturnedTensor], fitting: Sequence[ReturnedTensor], kind: str
+) -> ConversionError:
     """An error that lists all tensors with their shapes, and the flags that take one."""
     texts = [str(item) for item in found]
     listed = ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
-    ways = [f"--output {item.label}" for item in fitting[:_SHOWN]]
+    ways = [f"--output {item.label}{_kind_flag(item, kind)}" for item in fitting[:_SHOWN]]
     words: tuple[str, ...] = ("--output", fitting[0].label if len(fitting) == 1 else PLACEHOLDER) if fitting else ()
     remedy = f"give {' or '.join(ways)}" if ways else "wrap it in a module that returns its logits"
     squeezed = [item for item in found if item.tensor.dim() == 3 and item.tensor.is_floating_point()]
@@ -162,3 +191,9 @@ def _several(expected: str, found: Sequence[ReturnedTensor], fitting: Sequence[R
         words = ("--segmentation", "binary")
         remedy = f"give --segmentation binary if {squeezed[0].label} is one logit or probability a pixel, else {remedy}"
     return ConversionError(f"expected {expected}, it returned {listed}: {remedy}, or {_NONE}", words=words)
+
+
+def _kind_flag(item: ReturnedTensor, kind: str) -> str:
+    """The flag without which a tensor of its number of channels is refused; empty where none is needed."""
+    one = _channels(item) == 1
+    return "" if one == (kind == "binary") else f" --segmentation {'binary' if one else 'classes'}"

@@ -84,3 +84,35 @@ def check_logits(output: object, kind: str) -> tuple[int, int, int] | None:
             words=("--segmentation", "logits"),
         )
     return classes, height, width
+
+
+def check_channels_first(output: Tensor, example: Tensor) -> None:
+    """Check that the last two dimensions of a network's output are those of a map, not its width and its channels.
+
+    Args:
+        output: ``(B, K, h, w)``, as expected.
+        example: ``(B, C, H, W)``, what the network was given.
+
+    Raises:
+        ConversionError: dimensions 1 and 2 are height and width of the input, or a whole fraction or multiple of them, and
+            the last two have neither its aspect nor its width. A map of another aspect alone, such as a crop, passes.
+    """
+    height, width = example.shape[-2:]
+    first, second, third = output.shape[1:]
+    is_map = third == width or abs(second * width - third * height) <= max(height, width)
+    if not is_map and _is_scaled((first, second), (height, width)):
+        raise ConversionError(
+            f"expected (B, K, h, w) logits for an input of {height} x {width}, got (B, h, w, K) {tuple(output.shape)}: "
+            "return permute(0, 3, 1, 2) of it"
+        )
+
+
+def _is_scaled(size: tuple[int, int], original: tuple[int, int]) -> bool:
+    """Whether a size is the other's multiple, or its fraction by a whole number, both sides rounded up or both down."""
+    rows, columns = size
+    height, width = original
+    if rows >= height:
+        return rows * width == columns * height and rows % height == 0
+    strides = range(2, height + 1)
+    down = any(size == (height // stride, width // stride) for stride in strides)
+    return down or any(size == (-(-height // stride), -(-width // stride)) for stride in strides)

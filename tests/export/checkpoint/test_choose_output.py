@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tensor of a network's output is taken: by name, as the only one, by --output; and which are refused."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -209,6 +210,124 @@ def test_chosen_output_has_the_layers_and_weights_of_the_network_under_their_nam
     chosen.eval()
     assert not any(module.training for module in network.modules())
     assert "forward" not in vars(network)
+
+
+class Heads(nn.Module):
+    """Returns tensors of given numbers of channels by name, each filled with another value."""
+
+    def __init__(self, channels: dict[str, int]) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        values = enumerate(self.channels.items())
+        return {name: torch.full((len(x), count, *x.shape[2:]), float(i)) for i, (name, count) in values}
+
+
+rival_names = st.sampled_from(["semseg", "seg", "depth", "main", "instances", "pred"])
+usual_names = st.sampled_from(["out", "logits"])
+beside_names = st.sampled_from(["aux", "aux_out", "auxiliary", "deep_supervision", "aux_logits", "hidden_states"])
+counts = st.integers(1, 14)
+kinds = st.sampled_from(["classes", "binary", "logits"])
+
+
+@given(usual_names, rival_names, counts, counts, kinds)
+def test_choose_output_of_a_usual_name_beside_another_that_could_be_it_is_refused_with_flags_that_work(
+    usual: str, rival: str, count: int, rival_count: int, kind: str
+) -> None:
+    network = Heads({rival: rival_count, usual: count})
+    if kind != "binary" and count > 1 and rival_count == 1:
+        assert output_choice(choose_output(network, X, kind).network).names == (usual,)
+        return
+    with pytest.raises(ConversionError) as caught:
+        choose_output(network, X, kind)
+    message = str(caught.value)
+    assert caught.value.words[0] == "--output"
+    for name, channels in network.channels.items():
+        assert f"{name} (1, {channels}, 16, 24)" in message
+    ways = dict(re.findall(r"--output (\S+?)(?: --segmentation (\w+))?(?=,| or)", message))
+    assert ways.keys() == network.channels.keys()
+    for way, stated in ways.items():
+        assert output_choice(choose_output(network, X, stated or kind, output=way).network).names == (way,)
+
+
+@given(usual_names, beside_names, st.integers(2, 14), counts)
+def test_choose_output_of_a_usual_name_beside_an_auxiliary_one_takes_it(
+    usual: str, beside: str, count: int, beside_count: int
+) -> None:
+    found = choose_output(Heads({beside: beside_count, usual: count}), X, "classes")
+    assert output_choice(found.network).names == (usual,)
+
+
+def test_choose_output_of_squeezed_depth_named_out_beside_classes_is_refused_with_the_other() -> None:
+    class Depth(Heads):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"out": x[:, 0], **super().forward(x)}
+
+    for kind in ("classes", "binary"):
+        with pytest.raises(ConversionError, match="--output semseg") as caught:
+            choose_output(Depth({"semseg": 12}), X, kind)
+        assert caught.value.words[0] == "--output"
+
+
+def test_choose_output_of_logits_of_queries_does_not_offer_their_masks() -> None:
+    class Queries(Heads):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            return {"logits": torch.zeros(len(x), self.channels["pred_masks"], 6), **super().forward(x)}
+
+    with pytest.raises(ConversionError, match="wrap it in a module") as caught:
+        choose_output(Queries({"pred_masks": 10}), X, "classes")
+    assert "--output" not in caught.value.words
+
+
+class Shaped(nn.Module):
+    """Returns zeros of a shape, whose dimensions are put into another order."""
+
+    def __init__(self, shape: tuple[int, int, int], order: tuple[int, ...] = (0, 1, 2, 3)) -> None:
+        super().__init__()
+        self.shape, self.order = shape, order
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros(len(x), *self.shape).permute(self.order)
+
+
+LAST, BACK = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+@given(st.integers(32, 160), st.integers(32, 160), st.sampled_from([1, 2, 4, 8]), st.integers(2, 20), st.booleans())
+def test_choose_output_of_channels_last_is_refused_and_put_in_order_is_taken(
+    height: int, width: int, stride: int, classes: int, up: bool
+) -> None:
+    rows, columns = (-(-size // stride) if up else size // stride for size in (height, width))
+    example = torch.zeros(1, 3, height, width)
+    network = Shaped((classes, rows, columns), LAST)
+    if columns * width > 2 * classes * height >= 2 * width:  # far from the aspect of the input
+        with pytest.raises(ConversionError, match=re.escape("return permute(0, 3, 1, 2)")):
+            choose_output(network, example, "classes")
+    mended = nn.Sequential(network, Shuffled(BACK))
+    assert choose_output(mended, example, "classes").logits_shape == (classes, rows, columns)
+
+
+class Shuffled(nn.Module):
+    """Puts dimensions into another order."""
+
+    def __init__(self, order: tuple[int, ...]) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(self.order)
+
+
+def test_choose_output_of_twelve_channels_last_is_refused() -> None:
+    for count, kind in ((12, "classes"), (12, "logits"), (1, "binary")):
+        with pytest.raises(ConversionError, match=re.escape(f"got (B, h, w, K) (1, 64, 96, {count})")):
+            choose_output(Shaped((count, 64, 96), LAST), torch.zeros(1, 3, 64, 96), kind)
+
+
+@pytest.mark.parametrize("shape", [(12, 64, 64), (12, 40, 96), (12, 20, 96), (3, 1, 1), (19, 64, 12), (2, 16, 96)])
+def test_choose_output_of_a_map_of_another_aspect_is_taken(shape: tuple[int, int, int]) -> None:
+    assert choose_output(Shaped(shape), torch.zeros(1, 3, 64, 96), "classes").logits_shape == shape
 
 
 keys = st.text("abcdef", min_size=1, max_size=3)
