@@ -73,7 +73,7 @@ def _config(model: str, **arguments: object) -> Mapping[str, object]:
     return {"class_path": f"transformers.{model}Config", "init_args": arguments}
 
 
-def _monai(name: str, arguments: Mapping[str, object], tap: str) -> ZooNetwork:
+def _monai(name: str, arguments: Mapping[str, object], tap: str | None = None) -> ZooNetwork:
     sizes = {"spatial_dims": 2, "in_channels": 3, "out_channels": CLASSES}
     return ZooNetwork(
         name, "MONAI", f"monai.networks.nets:{name}", sizes | dict(arguments), options=(*_IMAGENET, *_at(tap))
@@ -94,7 +94,7 @@ NETWORKS = (
     _torchvision("deeplabv3_resnet50"),
     _torchvision("deeplabv3_mobilenet_v3_large", "backbone.16"),
     _torchvision("fcn_resnet50"),
-    _torchvision("lraspp_mobilenet_v3_large", "backbone.16"),
+    _torchvision("lraspp_mobilenet_v3_large"),
     _transformers("SegFormer-B0", "Segformer", {}),
     _transformers(
         "UPerNet (ConvNeXt)",
@@ -116,7 +116,7 @@ NETWORKS = (
         "of deviation 0.25 it is refused: the mean of the lowest 5 % of largest logits differs by 0.00019 from PyTorch's, "
         "where 0.0001 is allowed",
     ),
-    _transformers("MobileNetV2", "MobileNetV2", {"output_stride": 16}, "segmentation_head.conv_aspp"),
+    _transformers("MobileNetV2", "MobileNetV2", {"output_stride": 16}),
     _transformers(
         "BEiT",
         "Beit",
@@ -136,7 +136,7 @@ NETWORKS = (
         "neck.fusion_stage.layers.0",
         (128, 128),
     ),
-    _monai("UNet", _UNET | {"num_res_units": 2, "norm": "BATCH"}, "model.1.submodule.1.submodule.1.submodule"),
+    _monai("UNet", _UNET | {"num_res_units": 2, "norm": "BATCH"}),
     _monai("BasicUNet", {"features": [16, 16, 32, 64, 128, 16]}, "down_4"),
     _monai("SegResNet", {"init_filters": 16}, "down_layers.3"),
     _monai("SwinUNETR", {}, "encoder10"),
