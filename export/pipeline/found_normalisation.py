@@ -64,8 +64,8 @@ def find_normalisation(
     inner = inner_normalisation(checkpoint.network, (count, *size))
     mean, std = (_of_flag(values, count) for values in (options.mean, options.std))
     if mean is not None and std is not None:
-        twice = inner is not None and inner.use == "input" and any(mean)
-        return FoundNormalisation(mean, std, _finding(mean, std, "given"), (_twice(inner),) if twice and inner else ())
+        twice = _twice(inner, mean, std)
+        return FoundNormalisation(mean, std, _finding(mean, std, "given", twice), _warnings(twice))
     sources = [source for source in _sources(checkpoint, config, inner) if source.fits(count)]
     if mean is None and std is None:
         return _first_complete(sources, inner, count) or _refuse(checkpoint, inner, order)
@@ -76,7 +76,9 @@ def find_normalisation(
         if mean is not None and std is not None:
             mean, std = spread(mean, count), spread(std, count)
             other = "standard deviation" if name == "mean" else "mean"
-            return FoundNormalisation(mean, std, _finding(mean, std, "found", f"{other} by {source.source}"))
+            twice = _twice(inner, mean, std)
+            reason = f"{other} by {source.source}" + (f"; {twice}" if twice else "")
+            return FoundNormalisation(mean, std, _finding(mean, std, "found", reason), _warnings(twice))
     return _refuse(checkpoint, inner, order, (lacking,))
 
 
@@ -146,9 +148,20 @@ def _sources(
     yield from torchvision_normalisations(checkpoint.hyper_parameters)
 
 
-def _twice(inner: InnerNormalisation) -> str:
+def _twice(inner: InnerNormalisation | None, mean: Sequence[float], std: Sequence[float]) -> str:
+    """What is wrong with constants of a network that normalises its input itself; empty where they only scale it."""
+    if (
+        inner is None
+        or inner.use != "input"
+        or (not any(mean) and any(words(std) == words([1 / white] * len(std)) for white in (1, 255)))
+    ):
+        return ""
     neutral = f"--mean 0 0 0 --std {words([1 / inner.white] * 3)}"
-    return f"warning: the network normalises its input itself ({inner.place}), which makes it twice: {neutral} makes it once"
+    return f"the network normalises its input itself ({inner.place}), which makes it twice: {neutral} makes it once"
+
+
+def _warnings(text: str) -> tuple[str, ...]:
+    return (f"warning: {text}",) if text else ()
 
 
 def _of_inner(inner: InnerNormalisation) -> str:

@@ -301,3 +301,42 @@ def test_export_of_a_network_that_normalises_itself_segments_as_the_network_does
     assert (right.argmax(1) != twice.argmax(1)).float().mean() > 0.05  # the difference can be seen
     with OoDMonitor(tmp_path / "bundle") as monitor:
         assert np.mean(np.asarray(monitor.assess(frame).segmentation) != right.argmax(1)[0].numpy()) < 0.002
+
+
+@settings(max_examples=20)
+@given(st.floats(0, 0.9), st.floats(0.1, 0.9), st.sampled_from(["mean", "std", "both"]))
+def test_resolve_preprocessing_of_one_that_normalises_itself_warns_of_each_flag_that_does_so_again(
+    mean: float, std: float, which: str
+) -> None:
+    flags: dict[str, Any] = {"mean": (mean,) * 3, "std": (std,) * 3}
+    flags = flags if which == "both" else {which: flags[which]}
+    checkpoint = Checkpoint(Keeper(0.4, reads=True).eval(), {}, Path("x.ckpt"))
+    reporter = Lines()
+    found = resolve(checkpoint, reporter, **flags)
+    warnings = [line for line in reporter.lines if "which makes it twice" in line]
+    assert len(warnings) == (any(found.mean) or set(found.std) != {1.0})
+    reason = reporter.findings["mean and deviation"].reason
+    assert all(warning.removeprefix("warning: ") in reason for warning in warnings)
+
+
+@pytest.mark.parametrize("flags", [["--dry-run"], ["--mc-samples", "8"]])
+def test_export_and_dry_run_of_a_network_that_normalises_itself_warn_of_flags_that_do_so_again(
+    flags: list[str], tmp_path: Path, own_size_frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(settled(NormInside()).state_dict(), tmp_path / "network.pt")
+    where = [
+        "--ckpt",
+        str(tmp_path / "network.pt"),
+        "--frames",
+        str(own_size_frames),
+        "--out",
+        str(tmp_path / "bundle"),
+    ]
+    constants = ["--mean", "0.45", "0.45", "0.45", "--std", "0.25", "0.25", "0.25"]
+    tap = ["--tap", "encoder", "--drop-prob", "0.3", "--block-size", "2"]
+    assert main([*where, "--model", f"{__name__}:NormInside", *tap, *constants, *flags]) == 0
+    said = capsys.readouterr()
+    warning = "the network normalises its input itself (mean and std), which makes it twice: --mean 0 0 0 --std 1 1 1"
+    assert f"warning: {warning}" in " ".join(said.err.split())
+    if flags == ["--dry-run"]:
+        assert warning in " ".join(said.out.split())  # the table too, which is all that a redirected output holds
