@@ -63,7 +63,6 @@ def ended_as_by_interrupt() -> Iterator[None]:
                 signal.signal(each, signal.SIG_IGN)
         raise stop
 
-    _came.clear()
     try:
         for each in taken:
             signal.signal(each, end)
@@ -71,6 +70,7 @@ def ended_as_by_interrupt() -> Iterator[None]:
     finally:
         for each in taken:
             signal.signal(each, before[each])
+        _came.clear()
 
 
 def words_and_code(error: KeyboardInterrupt) -> tuple[str, int]:

@@ -45,13 +45,26 @@ def runs_command(words: list[str]) -> bool:
     return False
 
 
+def stop_behind(error: BaseException) -> KeyboardInterrupt | Stopped | None:
+    """The stop that an error comes from: Python and modules in C turn one into an error of their own while they import."""
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        if isinstance(link, KeyboardInterrupt | Stopped):
+            return link
+        seen.add(id(link))
+        link = link.__cause__ or link.__context__
+    return None
+
+
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if os.environ.get("LSOOD_TRACEBACK"):
         traceback.print_exception(kind, error, trace)
-    if issubclass(kind, KeyboardInterrupt):
+    stop = stop_behind(error)
+    if isinstance(stop, KeyboardInterrupt):
         words, code = "interrupted", _INTERRUPTED
-    elif isinstance(error, Stopped):
-        words, code = f"stopped by {error.name}", error.exit_code
+    elif stop is not None:
+        words, code = f"stopped by {stop.name}", stop.exit_code
     elif issubclass(kind, ImportError):
         words, code = f"error: {' '.join(str(error).split())}", _UNUSABLE
     else:

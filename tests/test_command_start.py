@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lsood_runtime._command_start import runs_command
+from lsood_runtime._command_start import Stopped, runs_command, stop_behind
 
 COMMANDS = {"lsood_runtime": ["inspect", "monitor"], "export": ["--list-layers", "--ckpt", "x.ckpt"]}
 SPOIL = """
@@ -96,3 +96,15 @@ def test_import_by_another_program_leaves_its_hook(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import sys; before = sys.excepthook; import lsood_runtime; assert sys.excepthook is before")
     subprocess.run([sys.executable, str(script)], check=True, cwd=Path.cwd(), env={"PYTHONPATH": str(Path.cwd())})
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Stopped(15)])
+def test_stop_behind_an_error_that_python_makes_of_a_stop_is_the_stop(stop: BaseException) -> None:
+    class Descriptor:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise stop
+
+    with pytest.raises(BaseException, match=r"__set_name__|^$|SIGTERM") as wrapped:
+        type("Owner", (), {"field": Descriptor()})
+    assert stop_behind(wrapped.value) is stop
+    assert stop_behind(ImportError("a package is missing")) is None

@@ -11,7 +11,7 @@ from lsood_runtime._cli import diff, inspect, score, selftest, sign, verify, wat
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
-from lsood_runtime._command_start import Stopped
+from lsood_runtime._command_start import Stopped, stop_behind
 from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._version import __version__
 
@@ -62,10 +62,6 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except LsoodError as error:
         return _end(f"error: {one_line(error)}", 2)
-    except KeyboardInterrupt:
-        return _end("interrupted", INTERRUPTED)
-    except Stopped as error:
-        return _end(f"stopped by {error.name}", error.exit_code)
     except BrokenPipeError:  # the reader of the pipe, such as `head`, has seen enough
         flush_or_send_nowhere(sys.stdout)
         return 141
@@ -74,6 +70,11 @@ def run(arguments: Sequence[str]) -> int:
         flush_or_send_nowhere(sys.stderr)
         raise
     except BaseException as error:  # Rust extensions raise panics that are no Exception
+        stop = stop_behind(error)
+        if isinstance(stop, Stopped):
+            return _end(f"stopped by {stop.name}", stop.exit_code)
+        if stop is not None:
+            return _end("interrupted", INTERRUPTED)
         return _end(describe_unexpected(error), EXIT_CODE)
     return code
 

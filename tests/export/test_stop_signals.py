@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
-from export.stop_signals import Terminated, ended_as_by_interrupt
+from export.stop_signals import Terminated, ended_as_by_interrupt, errors_told_as_the_stop
 
 pytestmark = pytest.mark.usefixtures("signals_that_stop")
 NUMBERS = (signal.SIGTERM, signal.SIGHUP)
@@ -66,3 +66,10 @@ def test_ended_as_by_interrupt_leaves_signals_as_they_were() -> None:
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_errors_told_as_the_stop_after_a_stop_has_ended_are_their_own() -> None:
+    with suppress(Terminated), ended_as_by_interrupt():
+        os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(ValueError, match="of its own"), errors_told_as_the_stop():
+        raise ValueError("of its own")
