@@ -114,12 +114,13 @@ def _first_complete(
         warnings, applied = (_of_inner(inner),), (inner.mean, inner.std)
     warnings += tuple(
         f"warning: {other.source} has mean {words(other.mean or ())} and standard deviation {words(other.std or ())}, which "
-        "is not taken: --mean and --std decide"
+        f"is not taken: {chosen.source} comes first; --mean and --std decide otherwise"
         for other in others
         if other.differs(*(spread(values, count) for values in applied))
     )
     origin: Origin = "found" if chosen.certain else "guessed"
-    return FoundNormalisation(mean, std, _finding(mean, std, origin, f"by {chosen.source}"), warnings)
+    reason = f"by {chosen.source}" + (f"; {chosen.remark}" if chosen.remark else "")
+    return FoundNormalisation(mean, std, _finding(mean, std, origin, reason), warnings)
 
 
 def _finding(mean: Sequence[float], std: Sequence[float], origin: Origin, reason: str = "") -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from export.findings import Finding, Origin
 from export.pipeline.hyper_parameters import stated_sizes, training_crop
 from export.pipeline.preprocessor_config import PreprocessorConfig
+from export.pipeline.stated_preprocessing import StatedSize
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,35 @@ def find_size(
         finding = Finding("input size", f"{seen[1]}x{seen[0]}", "guessed", "what the network sees of a frame")
         return FoundSize(*seen, finding, tuple(warnings))
     chosen, *others = sizes
+    if config is not None and chosen.source == config.source:
+        warnings += _changes(chosen, *seen)
     return FoundSize(
         chosen.height,
         chosen.width,
         _finding(chosen.height, chosen.width, "found", f"by {chosen.source}"),
         (
             *(
-                f"warning: {other.source} says {other.width}x{other.height}, which is not taken: --input-size decides"
+                f"warning: {other.source} says {other.width}x{other.height}, which is not taken: {chosen.source} comes "
+                "first; --input-size decides otherwise"
                 for other in others
                 if (other.height, other.width) != (chosen.height, chosen.width)
             ),
             *warnings,
         ),
     )
+
+
+def _changes(size: StatedSize, height: int, width: int) -> list[str]:
+    """What a file's size does to frames of another one, where it loses detail or shape: one warning, or none."""
+    smaller = size.height < height or size.width < width
+    turned = abs(size.height * width - size.width * height) > max(height, width)
+    if not smaller and not turned:
+        return []
+    does = " and ".join(word for word, true in (("smaller", smaller), ("of another aspect", turned)) if true)
+    return [
+        f"warning: {size.source} makes frames of {width}x{height} {does}, {size.width}x{size.height}: "
+        f"--input-size {height} {width} leaves them as they are"
+    ]
 
 
 def _finding(height: int, width: int, origin: Origin, reason: str = "") -> Finding:

@@ -43,12 +43,17 @@ class PreprocessorConfig:
         Raises:
             UsageError: a constant is no number and no three of them.
         """
-        settings = dict(self.settings)
+        settings, remark = dict(self.settings), ""
         # MobileViT's, which alone turns channels, does not normalise, though the library writes constants for it
         if settings.get("do_normalize", "do_flip_channel_order" not in settings) is False:
+            if settings.get("image_mean") is not None:
+                state = "is false" if "do_normalize" in settings else "is not set"
+                remark = f"image_mean in the file is not used: do_normalize {state}"
             settings |= {"image_mean": 0.0, "image_std": 1.0}
         found = next(stated_normalisations({name: settings.get(name) for name in _NORMALISATION}), None)
-        return None if found is None or not found.complete else StatedNormalisation(self.source, found.mean, found.std)
+        if found is None or not found.complete:
+            return None
+        return StatedNormalisation(self.source, found.mean, found.std, remark=remark)
 
     def order(self) -> StatedOrder | None:
         """BGR where ``do_flip_channel_order`` says so."""

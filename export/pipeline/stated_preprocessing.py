@@ -2,7 +2,7 @@
 """What a source beside the flags says of a network's input: normalisation, size, and order of channels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _SAME = 2e-3
 """Constants that differ by less come from rounding: half a grey level."""
@@ -17,12 +17,14 @@ class StatedNormalisation:
         mean: of pixels in [0, 1], one number for each channel or one for all; None where it is not stated.
         std: likewise.
         certain: False where the source states them of weights that need not be these.
+        remark: what else the source has and does not use, in words behind a semicolon; empty where nothing.
     """
 
     source: str
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     certain: bool = True
+    remark: str = field(default="", compare=False)
 
     @property
     def complete(self) -> bool:

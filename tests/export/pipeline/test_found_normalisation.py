@@ -238,7 +238,11 @@ def test_resolve_preprocessing_of_a_file_beside_the_checkpoint_takes_size_and_or
     assert reporter.findings["input size"] == Finding(
         "input size", "80x40", "found", by_file, ("--input-size", "40", "80")
     )
-    assert reporter.lines == [f"the network takes BGR, {by_file}"]
+    smaller = "preprocessor_config.json beside the checkpoint makes frames of 160x80 smaller, 80x40"
+    assert reporter.lines == [
+        f"the network takes BGR, {by_file}",
+        f"warning: {smaller}: --input-size 80 160 leaves them as they are",
+    ]
     first = Lines()
     known = {"data": {"img_size": [20, 40]}, "mean": 0.5, "std": 0.5}
     assert resolve(Checkpoint(nn.Identity(), known, tmp_path / "x.ckpt"), first).height == 20
@@ -340,3 +344,47 @@ def test_export_and_dry_run_of_a_network_that_normalises_itself_warn_of_flags_th
     assert f"warning: {warning}" in " ".join(said.err.split())
     if flags == ["--dry-run"]:
         assert warning in " ".join(said.out.split())  # the table too, which is all that a redirected output holds
+
+
+@settings(max_examples=30)
+@given(st.integers(40, 120), st.integers(80, 240))
+def test_resolve_preprocessing_of_a_files_size_warns_where_it_loses_detail_or_shape(
+    tmp_path_factory: pytest.TempPathFactory, height: int, width: int
+) -> None:
+    folder = tmp_path_factory.mktemp("size")
+    contents = {"size": {"height": height, "width": width}, "image_mean": 0.5, "image_std": 0.5}
+    (folder / "preprocessor_config.json").write_text(json.dumps(contents))
+    checkpoint = Checkpoint(nn.Identity(), {}, folder / "x.ckpt")
+    reporter = Lines()
+    resolve(checkpoint, reporter)
+    warnings = [line for line in reporter.lines if "makes frames of" in line]
+    rounds = abs(2 * height - width) * 80 <= 160  # the frame is 80 x 160
+    assert len(warnings) == (height < 80 or width < 160 or not rounds)
+    if warnings:
+        found = re.search(r"--input-size (\d+) (\d+)", warnings[0])
+        assert found is not None
+        silent = Lines()
+        resolve(checkpoint, silent, input_size=(int(found[1]), int(found[2])))
+        assert not [line for line in silent.lines if "makes frames of" in line]
+
+
+@pytest.mark.parametrize(
+    ("switch", "state"), [({"do_flip_channel_order": True}, "not set"), ({"do_normalize": False}, "false")]
+)
+def test_resolve_preprocessing_of_a_files_mean_that_is_not_used_says_so(
+    tmp_path: Path, switch: dict[str, bool], state: str
+) -> None:
+    contents = {"image_mean": [123.675, 116.28, 103.53], "image_std": [58.4, 57.1, 57.4], **switch}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(contents))
+    reporter = Lines()
+    assert resolve(Checkpoint(nn.Identity(), {}, tmp_path / "x.ckpt"), reporter).mean == (0.0,) * 3
+    reason = reporter.findings["mean and deviation"].reason
+    assert reason.endswith(f"; image_mean in the file is not used: do_normalize is {state}")
+
+
+def test_resolve_preprocessing_of_one_that_normalises_itself_says_that_it_comes_before_a_file(tmp_path: Path) -> None:
+    contents = {"image_mean": [0.3] * 3, "image_std": [0.2] * 3}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(contents))
+    reporter = Lines()
+    resolve(Checkpoint(Keeper(0.4, reads=True).eval(), {}, tmp_path / "x.ckpt"), reporter)
+    assert "not taken: the network, which normalises its input itself (mean and std) comes first" in reporter.lines[-1]
