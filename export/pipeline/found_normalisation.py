@@ -2,7 +2,7 @@
 """Find mean and deviation of a network's input: by the flags, or by the first source beside them that states them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from export.checkpoint.load import Checkpoint
@@ -28,12 +28,14 @@ class FoundNormalisation:
         std: likewise.
         finding: where they come from.
         warnings: what speaks against them, one line each.
+        inner_mean: the one by which the network normalises its input itself, in its own unit; empty where it does not.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     finding: Finding
     warnings: tuple[str, ...] = ()
+    inner_mean: tuple[float, ...] = ()
 
 
 def find_normalisation(
@@ -60,8 +62,19 @@ def find_normalisation(
         UsageError: no source states both, or one states them in a form that is not understood.
         ConversionError: the network keeps such constants, and raises an exception.
     """
+    inner = inner_normalisation(checkpoint.network, (order.count, *size))
+    found = _choose(options, checkpoint, config, inner, order)
+    return replace(found, inner_mean=inner.mean) if inner is not None and inner.use == "input" else found
+
+
+def _choose(
+    options: NetworkOptions,
+    checkpoint: Checkpoint,
+    config: PreprocessorConfig | None,
+    inner: InnerNormalisation | None,
+    order: ChannelOrder,
+) -> FoundNormalisation:
     count = order.count
-    inner = inner_normalisation(checkpoint.network, (count, *size))
     mean, std = (_of_flag(values, count) for values in (options.mean, options.std))
     if mean is not None and std is not None:
         twice = _twice(inner, mean, std)

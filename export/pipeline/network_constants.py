@@ -8,13 +8,14 @@ from torch import nn
 
 from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
-from export.findings import PLACEHOLDER
+from export.findings import PLACEHOLDER, Finding
 from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
 from export.pipeline.found_normalisation import find_normalisation
 from export.pipeline.found_size import find_size
+from export.pipeline.imagenet_order import contradiction
 from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.normalisation_scale import check_scale
 from export.pipeline.options import ExportOptions
@@ -72,6 +73,11 @@ def resolve_preprocessing(
     reporter.found(size.finding, found.finding)
     if order.source is not None:
         reporter.stage(f"the network takes {order.order.upper()}, by {order.source}")
+    said = [text for mean in (found.mean, found.inner_mean) if (text := contradiction(mean, order.order))]
+    if said and options.network_channels is None and order.source is None:
+        reporter.found(Finding("channels", order.order, "guessed", said[0]))
+    for text in said:
+        reporter.stage(f"warning: {text}")
     for line in (*size.warnings, *found.warnings):
         reporter.stage(line)
     return preprocessing
