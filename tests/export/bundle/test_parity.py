@@ -2,6 +2,7 @@
 """Differences between forms of a monitor and the PyTorch network, with forms whose errors are known."""
 
 import math
+import mmap
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -113,9 +114,10 @@ def test_measure_parity_of_a_form_that_mixes_a_batch_finds_it() -> None:
 
 def test_compare_forms_without_room_for_two_frames_says_so_and_leaves_the_pair_out() -> None:
     def mixed(outputs: MonitorOutputs) -> dict[str, NDArray[Any]]:
-        held = np.ones(2**22)  # 32 MB, to be seen among what the process takes
-        time.sleep(0.3)  # on a busy machine too
-        return {"score": outputs["score"][::-1] + np.arange(len(outputs["score"])) + 0 * held.mean()}
+        with mmap.mmap(-1, 2**25) as held:  # pages that the process did not have: an array may lie in what was freed
+            held.write(b"\1" * 2**25)
+            time.sleep(0.3)  # to be seen on a busy machine too
+        return {"score": outputs["score"][::-1] + np.arange(len(outputs["score"]))}
 
     ample = compare_forms(reference(), [form(change=mixed)], FRAMES, NOISE, lambda: 2**40)
     unknown = compare_forms(reference(), [form(change=mixed)], FRAMES, NOISE, lambda: None)

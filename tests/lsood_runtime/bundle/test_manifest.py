@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsood_runtime import SCHEMA, BundleError, Manifest
+from lsood_runtime._bundle.records import FloorRecord
 from tests.lsood_runtime.conftest import toy_manifest
 
 FILES = {name: {"sha256": "ab" * 32, "bytes": 3} for name in ("segmentation.onnx", "detector.onnx", "golden.npz")}
@@ -40,6 +41,7 @@ def test_manifest_written_and_read_is_equal() -> None:
     assert written["golden"].pop("pixel_changes") == {}
     assert written["input"].pop("network_channels") == "rgb"  # nor this
     assert written["input"].pop("pad") == [0, 0]  # nor that
+    assert written["parity"].pop("floor") == dataclasses.asdict(FloorRecord())  # nor what was not measured
     assert written.pop("pixels") == {"grey": False, "bits": None, "encodings": [], "yuv": None}  # nor what was stated
     later = {"folds": 0, "weigh": "", "proven_rate": None}
     later |= dict.fromkeys(("new_drives_expected", "new_drives_low", "new_drives_high"))
