@@ -9,14 +9,13 @@ from export.checkpoint.load import Checkpoint
 from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding, Origin
 from export.pipeline.hyper_parameters import stated_normalisations
+from export.pipeline.imagenet_order import IMAGENET_MEAN, IMAGENET_STD
 from export.pipeline.inner_normalisation import InnerNormalisation, inner_normalisation
 from export.pipeline.network_channels import ChannelOrder
 from export.pipeline.network_options import NetworkOptions
 from export.pipeline.network_settings import imagenet_library, timm_normalisations, torchvision_normalisations
 from export.pipeline.preprocessor_config import PreprocessorConfig
 from export.pipeline.stated_preprocessing import StatedNormalisation, spread, words
-
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ def _refuse(
     values = dict.fromkeys(lacking, [PLACEHOLDER] * 3)
     library = imagenet_library(checkpoint.network)
     if library is not None and order.count == 3:
-        mean, std = (each[::-1] if order.order == "bgr" else each for each in _IMAGENET)
+        mean, std = (each[::-1] if order.order == "bgr" else each for each in (IMAGENET_MEAN, IMAGENET_STD))
         values = {name: words({"mean": mean, "std": std}[name]).split() for name in lacking}
         text += (
             f"; published weights of {library}, of which this network has parts, are mostly of frames normalised as "

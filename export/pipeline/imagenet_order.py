@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from export.layers.preprocessing import GREY
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue, of pixels in [0, 1]."""
 
 _SHARE = 0.02

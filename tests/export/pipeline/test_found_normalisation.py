@@ -26,28 +26,14 @@ from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.options import ExportOptions
-from export.reporter import SilentReporter
 from lsood_runtime import OoDMonitor, read_manifest
+from tests.export.pipeline.told_reporter import ToldReporter
 from tests.networks import NoDropout, settled
 
 FRAMES: Any = SimpleNamespace(shape=(80, 160, 3))
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SOURCES = ("hyper-parameters", "file", "kept", "timm", "torchvision")
 """In the order in which they are asked."""
-
-
-class Lines(SilentReporter):
-    """A reporter that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.findings: dict[str, Finding] = {}
-
-    def stage(self, text: str) -> None:
-        self.lines.append(text)
-
-    def found(self, *findings: Finding) -> None:
-        self.findings |= {finding.subject: finding for finding in findings}
 
 
 class Backbone(nn.Conv2d):
@@ -91,9 +77,11 @@ def weights_of(**members: float) -> Any:
     return make("Net_Weights", members)
 
 
-def resolve(checkpoint: Checkpoint, reporter: Lines | None = None, frames: Any = FRAMES, **given: Any) -> Preprocessing:
+def resolve(
+    checkpoint: Checkpoint, reporter: ToldReporter | None = None, frames: Any = FRAMES, **given: Any
+) -> Preprocessing:
     options = ExportOptions(checkpoint.path, (Path("frames"),), Path("out"), **given)
-    return resolve_preprocessing(options, checkpoint, frames, reporter or Lines())
+    return resolve_preprocessing(options, checkpoint, frames, reporter or ToldReporter())
 
 
 def pasted(message: str) -> dict[str, Any]:
@@ -119,7 +107,7 @@ def test_resolve_preprocessing_takes_the_first_source_and_names_what_contradicts
         settings_ = {"image_mean": [value] * 3, "image_std": [0.2] * 3, "rescale_factor": 1 / 255}
         (folder / "preprocessor_config.json").write_text(json.dumps(settings_))
     network = Keeper(values.get("kept"), values.get("timm"))
-    reporter = Lines()
+    reporter = ToldReporter()
     found = resolve(Checkpoint(network.eval(), known, folder / "x.ckpt"), reporter)
     first, *others = (name for name in SOURCES if name in values)
     assert found.mean == pytest.approx((values[first],) * 3)
@@ -146,7 +134,7 @@ def test_resolve_preprocessing_takes_the_first_source_and_names_what_contradicts
 
 def test_resolve_preprocessing_of_a_network_called_by_a_method_finds_timms_settings_of_the_whole_network() -> None:
     network = with_method(Backbone(0.4).eval(), "forward")
-    reporter = Lines()
+    reporter = ToldReporter()
     assert resolve(Checkpoint(network, {}, Path("x.ckpt")), reporter).mean == pytest.approx((0.4,) * 3)
     assert reporter.findings["mean and deviation"].reason == "by timm's default_cfg"
 
@@ -197,7 +185,7 @@ def test_resolve_preprocessing_that_finds_nothing_names_the_outermost_library() 
 
 def test_resolve_preprocessing_of_a_network_that_normalises_itself_leaves_its_input_alone() -> None:
     checkpoint = Checkpoint(Keeper(0.4, reads=True).eval(), {"mean": 0.4, "std": 0.2}, Path("x.ckpt"))
-    reporter = Lines()
+    reporter = ToldReporter()
     found = resolve(checkpoint, reporter)
     assert (found.mean, found.std) == ((0.0,) * 3, (1.0,) * 3)
     finding = reporter.findings["mean and deviation"]
@@ -212,18 +200,18 @@ def test_resolve_preprocessing_of_a_network_that_normalises_itself_leaves_its_in
 
 def test_resolve_preprocessing_of_one_that_normalises_itself_warns_of_flags_that_do_so_again() -> None:
     checkpoint = Checkpoint(Keeper(0.4, reads=True).eval(), {}, Path("x.ckpt"))
-    reporter = Lines()
+    reporter = ToldReporter()
     assert resolve(checkpoint, reporter, mean=(0.4,) * 3, std=(0.2,) * 3).mean == (0.4,) * 3
     (warning,) = reporter.lines
     assert warning.startswith("warning: the network normalises its input itself (mean and std), which makes it twice")
-    silent = Lines()
+    silent = ToldReporter()
     resolve(checkpoint, silent, **pasted(warning))
     assert silent.lines == []
 
 
 def test_resolve_preprocessing_of_one_that_normalises_itself_by_others_constants_warns() -> None:
     checkpoint = Checkpoint(Keeper(0.4, reads=True).eval(), {"mean": 0.3, "std": 0.2}, Path("x.ckpt"))
-    reporter = Lines()
+    reporter = ToldReporter()
     resolve(checkpoint, reporter)
     assert reporter.lines[-1].startswith("warning: the checkpoint's mean and std has mean 0.3")
 
@@ -231,7 +219,7 @@ def test_resolve_preprocessing_of_one_that_normalises_itself_by_others_constants
 def test_resolve_preprocessing_of_a_file_beside_the_checkpoint_takes_size_and_order(tmp_path: Path) -> None:
     contents = {"do_flip_channel_order": True, "do_resize": True, "size": {"shortest_edge": 40}, "resample": 2}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(contents))
-    reporter = Lines()
+    reporter = ToldReporter()
     found = resolve(Checkpoint(nn.Identity(), {}, tmp_path / "x.ckpt"), reporter)
     assert (found.height, found.width, found.network_channels) == (40, 80, "bgr")
     by_file = "by preprocessor_config.json beside the checkpoint"
@@ -243,7 +231,7 @@ def test_resolve_preprocessing_of_a_file_beside_the_checkpoint_takes_size_and_or
         f"the network takes BGR, {by_file}",
         f"warning: {smaller}: --input-size 80 160 leaves them as they are",
     ]
-    first = Lines()
+    first = ToldReporter()
     known = {"data": {"img_size": [20, 40]}, "mean": 0.5, "std": 0.5}
     assert resolve(Checkpoint(nn.Identity(), known, tmp_path / "x.ckpt"), first).height == 20
     assert first.findings["input size"].reason == "by the checkpoint's data.img_size"
@@ -259,7 +247,7 @@ def test_resolve_preprocessing_of_mmlabs_configuration_is_divided_and_turned() -
 
 
 def test_resolve_preprocessing_of_a_trainings_crop_takes_the_frame_and_says_so() -> None:
-    reporter = Lines()
+    reporter = ToldReporter()
     found = resolve(Checkpoint(nn.Identity(), {"crop_size": 32, "mean": 0.5, "std": 0.5}, Path("x.ckpt")), reporter)
     assert (found.height, found.width) == (80, 160)
     assert "the checkpoint's crop_size is not taken" in reporter.lines[0]
@@ -315,7 +303,7 @@ def test_resolve_preprocessing_of_one_that_normalises_itself_warns_of_each_flag_
     flags: dict[str, Any] = {"mean": (mean,) * 3, "std": (std,) * 3}
     flags = flags if which == "both" else {which: flags[which]}
     checkpoint = Checkpoint(Keeper(0.4, reads=True).eval(), {}, Path("x.ckpt"))
-    reporter = Lines()
+    reporter = ToldReporter()
     found = resolve(checkpoint, reporter, **flags)
     warnings = [line for line in reporter.lines if "which makes it twice" in line]
     assert len(warnings) == (any(found.mean) or set(found.std) != {1.0})
@@ -355,7 +343,7 @@ def test_resolve_preprocessing_of_a_files_size_warns_where_it_loses_detail_or_sh
     contents = {"size": {"height": height, "width": width}, "image_mean": 0.5, "image_std": 0.5}
     (folder / "preprocessor_config.json").write_text(json.dumps(contents))
     checkpoint = Checkpoint(nn.Identity(), {}, folder / "x.ckpt")
-    reporter = Lines()
+    reporter = ToldReporter()
     resolve(checkpoint, reporter)
     warnings = [line for line in reporter.lines if "makes frames of" in line]
     rounds = abs(2 * height - width) * 80 <= 160  # the frame is 80 x 160
@@ -363,7 +351,7 @@ def test_resolve_preprocessing_of_a_files_size_warns_where_it_loses_detail_or_sh
     if warnings:
         found = re.search(r"--input-size (\d+) (\d+)", warnings[0])
         assert found is not None
-        silent = Lines()
+        silent = ToldReporter()
         resolve(checkpoint, silent, input_size=(int(found[1]), int(found[2])))
         assert not [line for line in silent.lines if "makes frames of" in line]
 
@@ -376,7 +364,7 @@ def test_resolve_preprocessing_of_a_files_mean_that_is_not_used_says_so(
 ) -> None:
     contents = {"image_mean": [123.675, 116.28, 103.53], "image_std": [58.4, 57.1, 57.4], **switch}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(contents))
-    reporter = Lines()
+    reporter = ToldReporter()
     assert resolve(Checkpoint(nn.Identity(), {}, tmp_path / "x.ckpt"), reporter).mean == (0.0,) * 3
     reason = reporter.findings["mean and deviation"].reason
     assert reason.endswith(f"; image_mean in the file is not used: do_normalize is {state}")
@@ -385,6 +373,6 @@ def test_resolve_preprocessing_of_a_files_mean_that_is_not_used_says_so(
 def test_resolve_preprocessing_of_one_that_normalises_itself_says_that_it_comes_before_a_file(tmp_path: Path) -> None:
     contents = {"image_mean": [0.3] * 3, "image_std": [0.2] * 3}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(contents))
-    reporter = Lines()
+    reporter = ToldReporter()
     resolve(Checkpoint(Keeper(0.4, reads=True).eval(), {}, tmp_path / "x.ckpt"), reporter)
     assert "not taken: the network, which normalises its input itself (mean and std) comes first" in reporter.lines[-1]

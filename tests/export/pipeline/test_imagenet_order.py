@@ -14,28 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
-from export.findings import Finding
 from export.pipeline.imagenet_order import contradiction, imagenet_order
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.options import ExportOptions
-from export.reporter import SilentReporter
+from tests.export.pipeline.told_reporter import ToldReporter
 
 RGB = np.array((0.485, 0.456, 0.406))
 ORDERS = {"rgb": RGB, "bgr": RGB[::-1]}
-
-
-class Told(SilentReporter):
-    """Keeps lines and findings."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.findings: dict[str, Finding] = {}
-
-    def stage(self, text: str) -> None:
-        self.lines.append(text)
-
-    def found(self, *findings: Finding) -> None:
-        self.findings |= {finding.subject: finding for finding in findings}
 
 
 class PixelMean(nn.Module):
@@ -56,8 +41,8 @@ class PixelMean(nn.Module):
         return out
 
 
-def told(network: nn.Module, **given: Any) -> Told:
-    reporter = Told()
+def told(network: nn.Module, **given: Any) -> ToldReporter:
+    reporter = ToldReporter()
     options = ExportOptions(Path("x.ckpt"), (Path("frames"),), Path("out"), **given)
     frames: Any = SimpleNamespace(shape=(16, 16, 3))
     resolve_preprocessing(options, Checkpoint(network.eval(), {}, Path("x.ckpt")), frames, reporter)
