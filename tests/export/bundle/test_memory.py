@@ -16,8 +16,9 @@ SIZE = 64 * 2**20
 
 def fresh_pages(size: int) -> mmap.mmap:
     """Memory that the process did not have before, every page of it in use; an array may lie in what was freed."""
-    pages = mmap.mmap(-1, size)
-    pages.write(b"\1" * size)
+    pages, chunk = mmap.mmap(-1, size), b"\1" * 2**16
+    for _ in range(size // len(chunk)):
+        pages.write(chunk)
     return pages
 
 
