@@ -4,13 +4,14 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from export.checkpoint.arguments import ready_arguments
+from export.checkpoint.arguments import SwitchedOff, ready_arguments
 from export.checkpoint.build_limit import limited_construction
 from export.checkpoint.download import download_error
 from export.checkpoint.filling import fill_network
@@ -28,15 +29,31 @@ from export.checkpoint.named_classes import refuse_named_classes
 from export.checkpoint.plain_values import plain_values
 from export.checkpoint.read import read_contents
 from export.checkpoint.state_dicts import StateDict, find_state_dicts
+from export.checkpoint.stood_in_downloads import stood_in_downloads
 from export.checkpoint.user_model import build_network, import_model, importable_working_directory, tried_to_download
 from export.errors import CheckpointError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.models import DeepLabV3PlusModule
 from export.reporter import SILENT, Reporter
+from lsood_runtime.offline import printable
 
 HyperParameters = dict[str, Any]
 """By name, as Lightning pickled them; the network's constructor alone knows their types."""
 _HYPER_PARAMETERS = "hyper_parameters"
+
+
+@dataclass(frozen=True, eq=False)
+class Unswitched:
+    """The same network, built with the arguments whose downloads were switched off for the other one.
+
+    Attributes:
+        switched: what was switched off.
+        build: builds it without a download, and fills it with the weights of the checkpoint; raises CheckpointError where it
+            needs the download, or where the weights are not its own.
+    """
+
+    switched: tuple[SwitchedOff, ...]
+    build: Callable[[], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -47,11 +64,14 @@ class Checkpoint:
         network: the network with its weights.
         hyper_parameters: constructor arguments from the checkpoint, and those that the user gave in their place.
         path: the file; None for a network that was given live.
+        unswitched: the network as it would be without the switches against downloads, until it is known whether that differs;
+            None where nothing was switched off.
     """
 
     network: nn.Module
     hyper_parameters: HyperParameters
     path: Path | None
+    unswitched: Unswitched | None = None
 
 
 def load_checkpoint(
@@ -100,6 +120,7 @@ class _Wanted:
     key: str | None
     prefix: str | None
     trust: bool
+    switch_off: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +134,7 @@ class _Built:
     findings: tuple[Finding, ...] = ()
     target: Callable[..., object] | None = None
     arguments: Mapping[str, object] = field(default_factory=dict)
+    switched: tuple[SwitchedOff, ...] = ()
 
 
 def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Finding, ...]]:
@@ -120,17 +142,65 @@ def _load_checkpoint(path: Path, wanted: _Wanted) -> tuple[Checkpoint, tuple[Fin
         contents = read_contents(path, trust=wanted.trust)
         sources = find_state_dicts(contents, wanted.key)
         with limited_construction(sources):
-            built = _build(contents, sources, path, wanted)
-        network, remedy = built.network, _remedy(built.network)
-        check_method_names(network)
-        try:
-            found = fill_network(network, built.sources, path, wanted.prefix, may_lack=built.may_lack, remedy=remedy)
-        except CheckpointError as error:
-            raise _with_other_arguments(error, built) from error.__cause__
+            built = _build_offline(contents, sources, path, wanted)
+        found = _fill(built, path, wanted)
+    unswitched = None
+    if built.switched:
+        build = partial(_build_unswitched, contents, sources, path, wanted)
+        unswitched = Unswitched(built.switched, build)
+    loaded = Checkpoint(_frozen(built.network), built.hyper_parameters, path, unswitched)
+    return loaded, built.findings + tuple(_by_the_user(finding, wanted) for finding in found)
+
+
+def _fill(built: _Built, path: Path, wanted: _Wanted) -> tuple[Finding, ...]:
+    network, remedy, may_lack = built.network, _remedy(built.network), built.may_lack
+    if may_lack and built.switched:
+        asked = " ".join(f"--model-arg {each.asked_value}" for each in built.switched if not each.place)
+        may_lack, remedy = (
+            False,
+            f"those that it lacks may be the ones that its constructor fetches: give {asked or remedy}",
+        )
+    check_method_names(network)
+    try:
+        return fill_network(network, built.sources, path, wanted.prefix, may_lack=may_lack, remedy=remedy)
+    except CheckpointError as error:
+        raise _with_other_arguments(error, built) from error.__cause__
+
+
+def _frozen(network: nn.Module) -> nn.Module:
     for parameter in nn.Module.parameters(network):
         parameter.requires_grad_(False)
-    loaded = Checkpoint(network.eval(), built.hyper_parameters, path)
-    return loaded, built.findings + tuple(_by_the_user(finding, wanted) for finding in found)
+    return network.eval()
+
+
+def _build_offline(contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted) -> _Built:
+    """Build a network; again without its download where that fails, since the weights come from the checkpoint."""
+    try:
+        return _build(contents, sources, path, wanted)
+    except CheckpointError as error:
+        if download_error(error) is None:
+            raise
+        try:
+            with stood_in_downloads() as asked:
+                built = _build(contents, sources, path, wanted)
+        except CheckpointError:
+            raise error from error.__cause__
+    reason = "no connection was made for it: all weights come from the checkpoint"
+    skipped = Finding("weights", f"without {printable(', '.join(asked))}", "found", reason)
+    return replace(built, may_lack=False, findings=(*built.findings, skipped))
+
+
+def _build_unswitched(contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted) -> nn.Module:
+    unswitched = replace(wanted, switch_off=False)
+    with importable_working_directory(), torch.random.fork_rng(devices=[]):
+        with (
+            refuse_exit(CheckpointError, "the code of the network"),
+            limited_construction(sources),
+            stood_in_downloads(),
+        ):
+            built = _build(contents, sources, path, unswitched)
+        _fill(replace(built, may_lack=False), path, unswitched)
+    return _frozen(built.network)
 
 
 def _build(contents: object, sources: tuple[StateDict, ...], path: Path, wanted: _Wanted) -> _Built:
@@ -165,7 +235,9 @@ def _build_plain(
         refuse_named_classes(
             {name: value for name, value in plain_values(carried).items() if name not in wanted.model_args}, path
         )
-    arguments, built = ready_arguments(target, {**carried, **wanted.model_args}, wanted.model_args, named=True)
+    arguments, switched = ready_arguments(
+        target, {**carried, **wanted.model_args}, wanted.model_args, named=True, switch_off=wanted.switch_off
+    )
     try:
         network = build_network(target, arguments)
     except CheckpointError as error:
@@ -175,7 +247,7 @@ def _build_plain(
     if lightning_class(type(network)) is not None and is_of_lightning(contents) and wanted.key is None:
         weights, may_lack = finish_module(network, contents)  # of a function that returns a LightningModule
         sources = (StateDict("state_dict", weights),)
-    return _Built(network, sources, known, may_lack, (*findings, *built), target, arguments)
+    return _Built(network, sources, known, may_lack, tuple(findings), target, arguments, switched)
 
 
 def _build_module(
@@ -189,9 +261,9 @@ def _build_module(
     taken = inspect.signature(module).parameters
     known = {**_hyper_parameters(contents), **wanted.model_args}
     known = {name: value for name, value in known.items() if name in taken or name in wanted.model_args}
-    ready, readied = ready_arguments(module, known, wanted.model_args)
-    switched = {name: value for name, value in ready.items() if name not in known or value is not known[name]}
-    own = {name: ready[name] for name in (*wanted.model_args, *switched)}
+    ready, switched = ready_arguments(module, known, wanted.model_args, switch_off=wanted.switch_off)
+    changed = {name: value for name, value in ready.items() if name not in known or value is not known[name]}
+    own = {name: ready[name] for name in (*wanted.model_args, *changed)}
     try:
         built = build_lightning_module(module, written, path, own, trust=wanted.trust)
     except CheckpointError as error:
@@ -199,7 +271,7 @@ def _build_module(
         if download is not None:
             raise tried_to_download(module, ready, download) from error.__cause__
         raise _with_fitting_arguments(error, module, ready, sources) from error.__cause__
-    findings = (*built.findings, *readied)
+    findings = built.findings
     if by_rule:
         others = [
             source.key for source in sources if source.key != "state_dict" and source.holds_as_many_as(built.weights)
@@ -208,7 +280,8 @@ def _build_module(
             reason = f"which Lightning loads; {', '.join(others)} may be weights too"
             findings += (Finding("weights", "key state_dict", "found", reason, ("--key", "state_dict")),)
         sources = (StateDict("state_dict", built.weights),)
-    return _Built(built.module, sources, {**built.hyper_parameters, **wanted.model_args}, built.may_lack, findings)
+    known = {**built.hyper_parameters, **wanted.model_args}
+    return _Built(built.module, sources, known, built.may_lack, findings, switched=switched)
 
 
 def _with_fitting_arguments(

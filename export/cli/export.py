@@ -177,6 +177,8 @@ def _list_layers(options: LayerListing) -> None:
     from export.cli.layer_table import example_input, layer_table, observed_layers  # here, since --help needs no torch
     from export.pipeline.load_network import load_network
     from export.pipeline.network_channels import resolve_network_channels
+    from export.pipeline.settle_downloads import settle_downloads_at
+    from export.reporter import SILENT
     from export.sampling.taps import list_layers
 
     checkpoint = load_network(options)
@@ -184,6 +186,7 @@ def _list_layers(options: LayerListing) -> None:
     example = example_input(
         checkpoint, options.input_size, options.frames, options.reading.rules, options.pad, channels
     )
+    checkpoint = settle_downloads_at((channels, *example.shape[2:]), checkpoint, SILENT)
     observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
     print(layer_table(list_layers(checkpoint.network, example), observed))
 

@@ -49,4 +49,8 @@ def load_network(options: NetworkOptions, reporter: Reporter = SILENT, network: 
         )
     inside, wrappers = unwrapped(checkpoint.network)
     reporter.found(*wrappers)
-    return replace(checkpoint, network=with_method(inside, options.method))
+    unswitched = checkpoint.unswitched
+    if unswitched is not None:
+        build = unswitched.build
+        unswitched = replace(unswitched, build=lambda: with_method(unwrapped(build())[0], options.method))
+    return replace(checkpoint, network=with_method(inside, options.method), unswitched=unswitched)

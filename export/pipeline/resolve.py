@@ -30,6 +30,7 @@ from export.pipeline.network_outputs import some_inputs
 from export.pipeline.options import ExportOptions
 from export.pipeline.output_choice import choose_network_output
 from export.pipeline.random_frames import RandomFrames, random_frames
+from export.pipeline.settle_downloads import settle_downloads
 from export.precision.options import FLOAT16, FLOAT32
 from export.reporter import Reporter
 from lsood_runtime.offline import PixelRules
@@ -93,7 +94,9 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         frames = findings.attempt("input size", lambda options: random_frames(options, loaded))
     if frames is None:
         return None
-    seen = frames
+    seen, unsettled = frames, loaded
+    settled = findings.attempt("arguments", lambda options: settle_downloads(options, unsettled, seen, findings))
+    loaded = settled or unsettled
     preprocessing = findings.attempt(
         "mean and deviation", lambda options: resolve_preprocessing(options, loaded, seen, findings)
     )

@@ -18,6 +18,7 @@ from export.pipeline.load_network import load_network
 from export.pipeline.network_constants import resolve_preprocessing
 from export.pipeline.output_choice import choose_network_output
 from export.pipeline.resolve import check_options
+from export.pipeline.settle_downloads import settle_downloads
 from export.reporter import SILENT, Reporter
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import resolve_taps
@@ -115,6 +116,7 @@ def read_inputs(options: SearchOptions, reporter: Reporter = SILENT) -> SearchIn
     drives = drive_names(files.paths, options.group_by)
     if len(files) < _FEWEST_FRAMES:
         raise CalibrationError(f"expected at least {_FEWEST_FRAMES} frames, got {len(files)}: search with more frames")
+    checkpoint = settle_downloads(options, checkpoint, files, reporter)
     preprocessing = resolve_preprocessing(plain, checkpoint, files, reporter)
     example = preprocessing(torch.from_numpy(np.array(files[0]))[None])
     taps = resolve_taps(checkpoint.network, options.taps)

@@ -105,8 +105,8 @@ def build_from(
     model: str, arguments: Mapping[str, object], given: Collection[str] = ()
 ) -> tuple[nn.Module, tuple[Finding, ...]]:
     target = import_model(model)
-    ready, findings = ready_arguments(target, arguments, given)
-    return build_network(target, ready), findings
+    ready, switched = ready_arguments(target, arguments, given)
+    return build_network(target, ready), tuple(each.finding for each in switched)
 
 
 class Holder(nn.Module):

@@ -11,11 +11,13 @@ class ToldReporter(SilentReporter):
     Attributes:
         lines: of its stages.
         findings: by subject, the last one of each.
+        told: all findings, in their order.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.findings: dict[str, Finding] = {}
+        self.told: list[Finding] = []
 
     def stage(self, text: str) -> None:
         """Keep the line."""
@@ -23,4 +25,5 @@ class ToldReporter(SilentReporter):
 
     def found(self, *findings: Finding) -> None:
         """Keep the findings."""
+        self.told += findings
         self.findings |= {finding.subject: finding for finding in findings}
