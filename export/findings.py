@@ -19,6 +19,7 @@ SUBJECTS = (
     "channels",
     "mean and deviation",
     "output",
+    "map",
     "tap",
     "DropBlock",
     "cost",

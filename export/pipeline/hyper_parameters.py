@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import SupportsFloat, SupportsIndex
 
 from export.errors import UsageError
-from export.pipeline.pixel_unit import MMLAB_SWITCHES, white_level
+from export.pipeline.pixel_unit import MMLAB_SWITCHES, in_shares_of_white, white_level
 from export.pipeline.stated_preprocessing import StatedNormalisation, StatedOrder, StatedSize
 from lsood_runtime.offline import printable
 
@@ -124,7 +124,7 @@ def stated_normalisations(hyper_parameters: Mapping[str, object]) -> Iterator[St
             ]
             white, neighbour = white_level(values, mean, std)
             by = f", in units of {neighbour}" if white != 1 else ""
-            mean, std = (None if value is None else tuple(v / white for v in value) for value in (mean, std))
+            mean, std = in_shares_of_white(mean, std, white)
             yield StatedNormalisation(f"the checkpoint's {' and '.join(stated)}{by}", mean, std)
 
 

@@ -93,6 +93,20 @@ def check_pad(multiple: int) -> None:
         raise UsageError(f"expected --pad from 1 to {_MOST_PAD}, got {multiple}: 32 is what most networks divide by")
 
 
+def with_pad(preprocessing: Preprocessing, multiple: int) -> Preprocessing:
+    """Preprocessing that pads to another multiple, all else as it is."""
+    return Preprocessing(
+        preprocessing.height,
+        preprocessing.width,
+        preprocessing.mean,
+        preprocessing.std,
+        preprocessing.channels,
+        preprocessing.crop,
+        preprocessing.network_channels,
+        (-preprocessing.height % multiple, -preprocessing.width % multiple),
+    )
+
+
 def resolve_drop_block(options: ExportOptions, checkpoint: Checkpoint) -> tuple[float | None, int | None]:
     """Choose DropBlock's constants by flags; None and None where the network's own layers have theirs.
 

@@ -18,6 +18,7 @@ def check_scale(mean: Sequence[float], std: Sequence[float]) -> None:
     A pixel of ``x`` in [0, 1] reaches it as ``(x - mean) / std``. Legitimate are [0, 1] itself, [-1, 1], the usual mean and
     deviation of frames, raw pixels from 0 to 255 (``std`` 1/255), those less a mean, and a deviation above 1 that leaves the
     network a range to see. What the frames show is not looked at: dark ones would be judged otherwise than bright ones.
+    What is told to give is judged number by number: a mean above 1, and a deviation above 1 beside it or in a narrow range.
 
     Args:
         mean: of each channel.
@@ -31,8 +32,8 @@ def check_scale(mean: Sequence[float], std: Sequence[float]) -> None:
     narrow = any(high - low < _NARROWEST for low, high in ranges)
     if not far and not narrow:
         return
-    right_mean = [m / 255 for m in mean] if far else mean
-    right_std = [s / 255 for s in std] if narrow or min(std) >= 1 else std
+    right_mean = [m / 255 if abs(m) > 1 else m for m in mean]
+    right_std = [s / 255 if s >= 1 and (narrow or abs(m) > 1) else s for m, s in zip(mean, std, strict=True)]
     (low, high) = max(ranges, key=lambda ends: abs(ends[0]))
     raise UsageError(
         f"expected mean and standard deviation of pixels in [0, 1], got {_words(mean)} and {_words(std)}: black to white "

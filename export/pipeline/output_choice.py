@@ -8,6 +8,7 @@ import torch
 
 from export.checkpoint.choose_output import choose_output
 from export.checkpoint.load import Checkpoint
+from export.checkpoint.output_grid import check_output_grid
 from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_options import NetworkOptions
@@ -35,13 +36,16 @@ def choose_network_output(
         None for kind ``none``.
 
     Raises:
-        ConversionError: the network cannot be run, or its output is no segmentation.
+        ConversionError: the network cannot be run, or its output is no segmentation, or the map of a larger input.
     """
     example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
     found = choose_output(checkpoint.network, example, options.segmentation, output=options.output)
     reporter.found(*found.findings)
     shape = found.logits_shape
     if shape is not None:
+        size = (preprocessing.height, preprocessing.width)
+        taken = check_output_grid(found.network, example, size, (shape[1], shape[2]))
+        reporter.found(*([] if taken is None else [taken]))
         classes, height, width = preprocessing.of_frame(torch.empty(1, *shape, device="meta")).shape[1:]
         shape = classes, height, width
     return replace(checkpoint, network=found.network), shape

@@ -3,6 +3,9 @@
 
 from collections.abc import Mapping, Sequence
 
+_LEVELS = 128
+"""Level of white from which constants count grey levels."""
+
 MMLAB_SWITCHES = ("to_rgb", "bgr_to_rgb")
 """Stand beside a mean in OpenMMLab's configurations, where frames are read as BGR from 0 to 255."""
 
@@ -39,6 +42,28 @@ def white_level(
         if level is not None:
             return level, "input_range"
     return 1.0, ""
+
+
+def in_shares_of_white(
+    mean: Sequence[float] | None, std: Sequence[float] | None, white: float
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Divide mean and deviation by the level of white, but for one that is a share of white already, beside the other.
+
+    A mean of frames in grey levels is above 1, and a deviation of 1 or more: where one of them is and the other is not, that
+    other is no number of levels.
+
+    Args:
+        mean: as it is stated; None where it is not.
+        std: likewise.
+        white: level of white in their unit, as it is stated.
+    """
+    levels = white >= _LEVELS and mean is not None and std is not None
+    mean_is_share = levels and max(mean or [0]) <= 1 < max(std or [0])
+    std_is_share = levels and max(std or [0]) < 1 < max(mean or [0])
+    return (
+        None if mean is None else tuple(value if mean_is_share else value / white for value in mean),
+        None if std is None else tuple(value if std_is_share else value / white for value in std),
+    )
 
 
 def _above_zero(value: object) -> float | None:

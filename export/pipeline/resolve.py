@@ -25,7 +25,7 @@ from export.pipeline.default_tap import choose_tap
 from export.pipeline.findings import Findings
 from export.pipeline.load_network import load_network
 from export.pipeline.many_frames import many_frames_advice
-from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing
+from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing, with_pad
 from export.pipeline.network_outputs import some_inputs
 from export.pipeline.options import ExportOptions
 from export.pipeline.output_choice import choose_network_output
@@ -109,10 +109,14 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     constants = findings.attempt("DropBlock", lambda options: resolve_drop_block(options, loaded))
     if preprocessing is None or constants is None or not all(checked):
         return None
-    prepare = preprocessing
-    chosen = findings.attempt("output", lambda options: choose_network_output(options, loaded, prepare, seen, findings))
+    unpadded = preprocessing
+    chosen = findings.attempt(
+        "output",
+        lambda options: choose_network_output(options, loaded, with_pad(unpadded, options.pad), seen, findings),
+    )
     if chosen is None:
         return None
+    prepare = with_pad(unpadded, findings.options.pad)
     checkpoint, logits_shape = chosen
     network = checkpoint.network
     sampled = findings.attempt(
@@ -125,7 +129,7 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         frames=frames,
         split=split or FrameSplit((), np.zeros(0, np.int64), refitted=True),
         ood=ood,
-        preprocessing=preprocessing,
+        preprocessing=prepare,
         logits_shape=logits_shape,
         warnings=(),
     )

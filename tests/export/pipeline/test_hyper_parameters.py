@@ -193,6 +193,24 @@ def test_stated_normalisations_of_shares_stay_as_they_are(neighbour: dict[str, o
     assert (found.mean, found.std) == ((0.485,), (0.229,))
 
 
+@given(
+    st.lists(st.floats(0.02, 0.98), min_size=3, max_size=3),
+    st.lists(st.floats(0.06, 0.5), min_size=3, max_size=3),
+    st.sampled_from(["mean", "std"]),
+    st.sampled_from(
+        [{"to_rgb": True}, {"bgr_to_rgb": False}, {"do_rescale": False}, {"rescale": False}, {"max_pixel_value": 1}]
+    ),
+)
+def test_stated_normalisations_of_which_one_is_in_grey_levels_divide_that_alone(
+    mean: list[float], std: list[float], in_levels: str, neighbour: dict[str, object]
+) -> None:
+    known: dict[str, object] = {"mean": mean, "std": std}
+    known[in_levels] = [255 * value for value in (mean if in_levels == "mean" else std)]
+    (found,) = stated_normalisations({**known, **neighbour})
+    assert found.mean == pytest.approx(mean)
+    assert found.std == pytest.approx(std)
+
+
 def test_stated_normalisations_in_grey_levels_without_a_neighbour_are_not_divided() -> None:
     (found,) = stated_normalisations({"mean": 123.675, "std": 58.395})
     assert (found.mean, found.std) == ((123.675,), (58.395,))

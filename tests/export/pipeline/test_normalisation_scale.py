@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -93,6 +93,20 @@ def test_check_scale_of_mixed_units_divides_what_counts_grey_levels(
     for got, expected in zip(pasted(str(caught.value)), right, strict=True):
         assert got == pytest.approx(expected, rel=1e-5)
     check_scale(*pasted(str(caught.value)))
+
+
+@given(MEANS, st.tuples(*[st.floats(0.07, 0.5)] * 3), st.lists(st.booleans(), min_size=6, max_size=6))
+def test_check_scale_of_some_numbers_in_grey_levels_divides_those_alone(
+    mean: tuple[float, ...], std: tuple[float, ...], in_levels: list[bool]
+) -> None:
+    assume(any(in_levels))
+    mixed = [value * 255 if level else value for value, level in zip((*mean, *std), in_levels, strict=True)]
+    with pytest.raises(UsageError) as caught:
+        check_scale(mixed[:3], mixed[3:])
+    got_mean, got_std = pasted(str(caught.value))
+    assert got_mean == pytest.approx(mean, rel=1e-5)
+    assert got_std == pytest.approx(std, rel=1e-5)
+    check_scale(got_mean, got_std)
 
 
 @pytest.mark.parametrize("source", ["flags", "hyper-parameters"])

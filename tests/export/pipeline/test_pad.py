@@ -2,6 +2,7 @@
 """Rows and columns that are added for a network are of the mean, and neither the class map nor a feature of it shows them."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,10 @@ from export.cli.export import main
 from export.errors import ConversionError, ParityError, UsageError
 from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
+from export.option_table import with_words
 from export.pipeline.input_contract import input_contract
+from export.pipeline.options import ExportOptions
+from export.pipeline.plan import plan_export
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import made_once, write_scenes
 from tests.networks import DropoutUNet, NoDropout, settled
@@ -227,3 +231,38 @@ def test_manifest_of_a_bundle_without_pad_has_none(bundle: Path) -> None:
     text = json.loads(manifest.to_json())
     assert text["input"].pop("pad") == [0, 0]
     assert type(manifest).from_json(json.dumps(text)).input.pad == (0, 0)
+
+
+class PadsItself(nn.Module):
+    """A U-Net that pads its input to a multiple of 32 itself, and returns the map of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = DropoutUNet()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.net(F.pad(x, (0, -x.shape[3] % 32, 0, -x.shape[2] % 32)))
+        return y
+
+
+def test_dry_run_of_a_network_that_pads_itself_completes_the_command_with_padding_that_gives_the_frames_own_map(
+    tmp_path: Path, odd_frames: Path
+) -> None:
+    save_network(tmp_path, PadsItself())
+    options = ExportOptions(
+        tmp_path / "network.pt",
+        (odd_frames,),
+        tmp_path / "bundle",
+        model=f"{__name__}:PadsItself",
+        mean=MEAN,
+        std=STD,
+        tap=("net.drop3",),
+    )
+    plan = plan_export(options)
+    assert isinstance(plan.error, ConversionError)
+    assert re.search(r"expected a map of the input's size, 38 x 74.*got 64 x 96: .*give --pad 32,", str(plan.error))
+    assert plan.is_complete
+    assert plan.command is not None
+    inputs, _ = plan_export(with_words(options, plan.command[plan.command.index("--pad") :][:2])).ready()
+    assert inputs.logits_shape is not None
+    assert inputs.logits_shape[1:] == SIZE
