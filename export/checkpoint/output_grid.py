@@ -27,10 +27,10 @@ def check_output_grid(
 ) -> Finding | None:
     """Check the size of a network's output against that of its input.
 
-    A class map is read as one of the whole input: cell ``i`` of ``h`` begins at row ``i * H / h``. That is so where ``h`` is H
-    divided by a whole number, rounded up or down, or a multiple of H, and likewise for columns. A network that pads inside, or
-    whose upsampling makes up for more rows than its downsampling took, gives a map of more rows than the input has. Padding
-    from without is the remedy; it is proposed where the network, run on such an input, gives a map of its size.
+    A class map is read as one of the whole input: cell ``i`` of ``h`` begins at row ``i * H / h``. That is so where ``h`` is
+    H divided by a whole number, rounded up or down, or a multiple of H, and likewise for columns. A network that pads inside,
+    or whose upsampling makes up for more rows than its downsampling took, gives a map of more rows than the input has.
+    Padding from without is the remedy; it is proposed where the network, run on such an input, gives a map of its size.
 
     Args:
         network: in evaluation mode; it returns one tensor.
@@ -51,8 +51,8 @@ def check_output_grid(
     if multiple is not None:
         raise ConversionError(
             f"expected a map of the input's size, {height} x {width}, or of it divided by a whole number, got {cells[0]} x "
-            f"{cells[1]}: the network pads or rounds inside, so that its map is not that of the frame; give --pad {multiple}, "
-            "which pads before it and cuts the map",
+            f"{cells[1]}: the network pads or rounds inside, so that its map is not that of the frame; give --pad "
+            f"{multiple}, which pads before it and cuts the map",
             words=("--pad", str(multiple)),
         )
     if abs(cells[0] * width - cells[1] * height) <= max(height, width):
@@ -67,7 +67,7 @@ def check_output_grid(
 
 
 def _strides(cells: tuple[int, int], size: tuple[int, int]) -> set[Fraction]:
-    """Pixels of a cell by which a size is divided, rounded up or down on each side, to give so many cells; 1/n is a multiple."""
+    """Whole numbers by which a size is divided, rounded up or down on each side, to give so many cells; 1/n is n times it."""
     factors = [count // length for count, length in zip(cells, size, strict=True)]
     if factors[0] == factors[1] > 0 and all(n * m == count for n, m, count in zip(factors, size, cells, strict=True)):
         return {Fraction(1, factors[0])}

@@ -145,7 +145,10 @@ def _sources(
 ) -> Iterator[StatedNormalisation]:
     if inner is not None and inner.use == "input":
         yield StatedNormalisation(
-            f"the network, which normalises its input itself ({inner.place})", (0.0,), (1 / inner.white,)
+            f"the network, which normalises its input itself ({inner.place})",
+            (0.0,),
+            (1 / inner.white,),
+            inner.certain,
         )
     yield from stated_normalisations(checkpoint.hyper_parameters)
     if config is not None and (stated := config.normalisation()) is not None:

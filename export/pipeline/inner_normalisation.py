@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find out whether a network normalises its input itself, by running it with its own mean and deviation taken out."""
+"""Find out whether a network normalises its input itself.
+
+By running it with the mean and deviation that it keeps taken out, and by watching what it computes of its input first.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from export.checkpoint.chosen_output import whole_network
 from export.checkpoint.probe import run_once
 from export.errors import UsageError
 from export.pipeline.hyper_parameters import NORMALISATION_NAMES
+from export.pipeline.inner_arithmetic import input_arithmetic
 from export.pipeline.normalisation_scale import check_scale
 from lsood_runtime.offline import printable
 
@@ -25,14 +29,15 @@ _SAME = 1e-3
 
 @dataclass(frozen=True)
 class InnerNormalisation:
-    """Mean and deviation that a module of the network keeps.
+    """Mean and deviation that a module of the network keeps, or that stand in its code.
 
     Attributes:
-        place: the module's and its attributes' names, for messages.
+        place: the module's and its attributes' names, or the arithmetic, for messages.
         mean: one number, or one for each channel.
         std: likewise.
         use: ``input`` where the network normalises its input by them, ``none`` where its forward reads neither, ``other``.
         white: level of white that the network takes, 1 or 255, where it normalises its input.
+        certain: False where arithmetic of the network's code is taken for a normalisation.
     """
 
     place: str
@@ -40,27 +45,37 @@ class InnerNormalisation:
     std: tuple[float, ...]
     use: Use
     white: float
+    certain: bool = True
 
 
 def inner_normalisation(network: nn.Module, shape: tuple[int, int, int]) -> InnerNormalisation | None:
     """Look for a module that keeps mean and deviation of the input, and measure what the network does with them.
 
     With mean 0 and deviation 1 in their place, a network that normalises its input gives for a normalised input what it
-    gave before, and one that never reads them gives for the same input what it gave before.
+    gave before, and one that never reads them gives for the same input what it gave before. Where no module's constants
+    normalise the input, the arithmetic before the network's first layer may: numbers in its code, tensors under other names.
 
     Args:
         network: in evaluation mode; it is as before afterwards.
         shape: ``(C, H, W)`` of its input.
 
     Returns:
-        The first that normalises the input, else the first of any use; None where no module keeps such constants, without
-        running the network.
+        The first that normalises the input, else the first of any use; None where there are no such constants.
 
     Raises:
         ConversionError: the network raises an exception.
     """
     found = [_measured(network, shape, *candidate) for candidate in _candidates(network, shape[0])]
-    return next((each for each in found if each.use == "input"), found[0] if found else None)
+    normalising = next((each for each in found if each.use == "input"), None) or _in_code(network, shape)
+    return normalising or (found[0] if found else None)
+
+
+def _in_code(network: nn.Module, shape: tuple[int, int, int]) -> InnerNormalisation | None:
+    arithmetic = input_arithmetic(network, torch.rand(1, *shape, generator=torch.Generator().manual_seed(0)))
+    if arithmetic is None or arithmetic.white is None:
+        return None
+    place = f"its code computes {arithmetic} of its input x first"
+    return InnerNormalisation(place, arithmetic.mean, arithmetic.std, "input", arithmetic.white, certain=False)
 
 
 def _candidates(network: nn.Module, channels: int) -> Iterator[tuple[nn.Module, str, tuple[str, str]]]:

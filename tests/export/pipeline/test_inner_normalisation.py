@@ -97,7 +97,7 @@ def test_inner_normalisation_of_several_modules_is_the_one_that_acts() -> None:
 
 
 @pytest.mark.parametrize("constants", [((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.0,) * 3), ((0.5,) * 5, (0.5,) * 5)])
-def test_inner_normalisation_of_constants_that_are_none_does_not_run_the_network(
+def test_inner_normalisation_of_constants_that_are_none_leaves_what_the_network_raises_to_others(
     constants: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> None:
     class Unrunnable(Keeps):
