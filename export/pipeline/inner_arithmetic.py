@@ -68,7 +68,7 @@ def input_arithmetic(network: nn.Module, image: Tensor) -> InputArithmetic | Non
     Returns:
         What is done with the input until then; None where it is taken as it is, or the network raises an exception before.
     """
-    watch = _Watch(image.clone())
+    watch = _FollowedInput(image.clone())
     # what a network raises is told where its output is looked at; a scripted part turns the end of the run into such an error
     with suppress(_SeenError, ConversionError), watch:
         run_once(network, watch.image)
@@ -85,7 +85,7 @@ class _SeenError(BaseException):
     """Ends the run of a network of which enough was seen; no ``except Exception`` of the network catches it."""
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _FollowedInput(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows the input of a network through arithmetic with constants, each channel as ``scale * x + offset``.
 
     Args:
