@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check that an ONNX graph has the operators alone that an export can write, before ONNX Runtime sees it.
 
-Loops, branches and functions are not among them: their cost does not show in the size of a file.
+Loops, branches, functions and sparse tensors are not among them: their cost does not show in the size of a file. Nor does
+that of nodes that make a tensor of a size that a constant states (:mod:`lsood_runtime._bundle.grown_tensors`).
 """
 
 from collections.abc import Iterator
 
+from lsood_runtime._bundle.grown_tensors import GrownTensors
 from lsood_runtime._bundle.protobuf_fields import Budget, walk
 from lsood_runtime._exceptions import BundleError
 
@@ -36,9 +38,9 @@ MOST_FIELDS = 2_000_000
 
 _DOMAINS = {"", "ai.onnx"}
 _GRAPH, _TRAINING, _FUNCTIONS = 7, 20, 25  # fields of ModelProto
-_NODE = 1  # of GraphProto
+_NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
 _TYPE, _ATTRIBUTE, _DOMAIN = 4, 5, 7  # of NodeProto
-_INNER_GRAPH, _INNER_GRAPHS = 6, 11  # of AttributeProto
+_INNER_GRAPH, _INNER_GRAPHS, _SPARSE, _SPARSES = 6, 11, 22, 23  # of AttributeProto
 
 
 def check_graph(name: str, contents: bytes) -> None:
@@ -50,7 +52,7 @@ def check_graph(name: str, contents: bytes) -> None:
 
     Raises:
         BundleError: no ONNX model (one in ORT's own format is none), or one with an operator that no export writes, a graph
-            inside of a node, functions, or too many fields.
+            inside of a node, functions, a sparse tensor, a node that makes too large a tensor, or too many fields.
     """
     try:
         fault = next(_faults(memoryview(contents), iter(range(MOST_FIELDS))), None)
@@ -65,7 +67,7 @@ def check_graph(name: str, contents: bytes) -> None:
 
 
 def _faults(model: memoryview, budget: Budget) -> Iterator[str]:
-    graphs = 0
+    graphs, grown = 0, GrownTensors()
     for field in walk(model, budget):
         if field.number == _FUNCTIONS:
             yield "functions of its own"
@@ -73,22 +75,40 @@ def _faults(model: memoryview, budget: Budget) -> Iterator[str]:
             yield "a training graph"
         if field.number == _GRAPH:
             graphs += 1
-            for node in _messages(field.contents, budget, _NODE):
-                yield from _faults_of_node(node, budget)
+            yield from _faults_of_graph(field.contents, budget, grown)
     if graphs == 0:
         raise ValueError("it has no graph")
+    yield from grown.faults()
+
+
+def _faults_of_graph(graph: memoryview | None, budget: Budget, grown: GrownTensors) -> Iterator[str]:
+    if graph is None:
+        raise ValueError("a message is a number")
+    for field in walk(graph, budget):
+        if field.number not in (_NODE, _INITIALIZER, _SPARSE_INITIALIZER):
+            continue
+        if field.contents is None:
+            raise ValueError("a message is a number")
+        if field.number == _SPARSE_INITIALIZER:
+            yield "a sparse tensor"
+        elif field.number == _INITIALIZER:
+            grown.add_initializer(field.contents, budget)
+        else:
+            yield from _faults_of_node(field.contents, budget)
+            grown.add_node(field.contents, budget)
 
 
 def _faults_of_node(node: memoryview, budget: Budget) -> Iterator[str]:
     types, domains = list[str](), list[str]()
-    for number, contents in walk(node, budget):
+    for number, contents, _ in walk(node, budget):
         if number in (_TYPE, _DOMAIN):
             if contents is None:
                 raise ValueError("the type or domain of a node is no text")
             (types if number == _TYPE else domains).append(bytes(contents[:200]).decode())
         elif number == _ATTRIBUTE:
-            for _ in _messages(contents, budget, _INNER_GRAPH, _INNER_GRAPHS):
-                yield f"a graph inside of a node {types[:1]}"
+            for inner in _fields(contents, budget, _INNER_GRAPH, _INNER_GRAPHS, _SPARSE, _SPARSES):
+                what = "a sparse tensor" if inner in (_SPARSE, _SPARSES) else "a graph"
+                yield f"{what} inside of a node {types[:1]}"
     unknown = [kind for kind in types if kind not in OPERATORS] + [
         domain for domain in domains if domain not in _DOMAINS
     ]
@@ -96,12 +116,12 @@ def _faults_of_node(node: memoryview, budget: Budget) -> Iterator[str]:
         yield repr(unknown[0]) if unknown else "a node without a type"
 
 
-def _messages(contents: memoryview | None, budget: Budget, *numbers: int) -> Iterator[memoryview]:
-    """Messages under these numbers in a message."""
+def _fields(contents: memoryview | None, budget: Budget, *numbers: int) -> Iterator[int]:
+    """Which of these fields a message has."""
     if contents is None:
         raise ValueError("a message is a number")
     for field in walk(contents, budget):
         if field.number in numbers:
             if field.contents is None:
                 raise ValueError("a message is a number")
-            yield field.contents
+            yield field.number

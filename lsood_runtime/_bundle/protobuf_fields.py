@@ -8,10 +8,14 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class Field(NamedTuple):
-    """One field of a message: its number, and its bytes where it holds any (a message, a text), else None."""
+    """One field of a message: its number, and its bytes where it holds any (a message, a text), else None.
+
+    ``value`` is that of a varint, or of a fixed number's bytes as a little-endian integer, 0 for others.
+    """
 
     number: int
     contents: memoryview | None
+    value: int = 0
 
 
 Budget = Iterator[int]
@@ -31,21 +35,24 @@ def walk(message: memoryview, budget: Budget) -> Iterator[Field]:
         key, place = _varint(message, place)
         number, wire = key >> 3, key & 7
         contents: memoryview | None = None
+        value = 0
         if number == 0:
             raise ValueError("a field has the number 0")
         if wire == _VARINT:
-            _, place = _varint(message, place)
+            value, place = _varint(message, place)
         elif wire == _BYTES:
             length, place = _varint(message, place)
             contents = message[place : place + length]
             place += length
         elif wire in (_FIXED64, _FIXED32):
-            place += 8 if wire == _FIXED64 else 4
+            size = 8 if wire == _FIXED64 else 4
+            value = int.from_bytes(message[place : place + size], "little")
+            place += size
         else:
             raise ValueError(f"a field has the wire type {wire}")
         if place > len(message):
             raise ValueError("a field ends behind its message")
-        yield Field(number, contents)
+        yield Field(number, contents, value)
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
@@ -59,3 +66,20 @@ def _varint(message: memoryview, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value & (2**64 - 1), place + i + 1
     raise ValueError("a number has more than ten bytes")
+
+
+def varints(packed: memoryview) -> Iterator[int]:
+    """Numbers of a packed field.
+
+    Raises:
+        ValueError: one is cut off or too long.
+    """
+    place = 0
+    while place < len(packed):
+        value, place = _varint(packed, place)
+        yield value
+
+
+def signed(value: int) -> int:
+    """An int64 as its varint states it."""
+    return value - 2**64 if value >= 2**63 else value

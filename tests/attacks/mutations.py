@@ -23,6 +23,11 @@ OPERATORS = [
     "Expand",
     "Tile",
     "ConstantOfShape",
+    "Resize",
+    "Pad",
+    "Range",
+    "OneHot",
+    "CumSum",
     "Loop",
     "If",
     "Scan",
@@ -127,6 +132,59 @@ def mutate_graph(contents: bytes, rng: random.Random) -> bytes:
             break
     result: bytes = model.SerializeToString()
     return result
+
+
+def grow_graph(contents: bytes, rng: random.Random) -> bytes:
+    """Let a node of a graph read what becomes large: by a constant size, by a computed one, or by steps that double it."""
+    model = onnx.load_model_from_string(contents)
+    graph = model.graph
+    node = rng.choice([node for node in graph.node if node.input and node.input[0]])
+    place, read = list(graph.node).index(node), node.input[0]
+    small, much = rng.choice([0, 1, 2, 31]), rng.choice([2**8, 2**20, 2**31, 2**40, 2**62])
+    number, made = len(graph.node), list[Any]()
+
+    def add(kind: str, inputs: list[str], **attributes: Any) -> str:
+        made.append(onnx.helper.make_node(kind, inputs, [f"grown{number}_{len(made)}"], **attributes))
+        return str(made[-1].output[0])
+
+    size = f"size{number}_{len(graph.initializer)}"
+    graph.initializer.append(onnx.helper.make_tensor(size, onnx.TensorProto.INT64, [1], [much]))
+    if rng.random() < 0.5:  # as a graph computes it
+        size = add("Mul", [size, add("Cast", [add("Size", [read])], to=onnx.TensorProto.INT64)])
+    kind = rng.choice(["Expand", "Tile", "ConstantOfShape", "OneHot", "Range", "CumSum", "Pad", "Concat", "Outer"])
+    if kind in ("Expand", "Tile"):
+        grown = add(kind, [add("Flatten", [read], axis=0), add("Concat", [size, size], axis=0)])
+    elif kind == "ConstantOfShape":
+        grown = add(kind, [size])
+    elif kind in ("OneHot", "Range"):
+        depth, one, zero = (add("Squeeze", [size]), add("Constant", [], value_int=1), add("Constant", [], value_int=0))
+        pair = add("Constant", [], value_floats=[0.0, 1.0])
+        grown = add("OneHot", [size, depth, pair]) if kind == "OneHot" else add("Range", [zero, depth, one])
+    elif kind == "CumSum":
+        grown = add("CumSum", [add("ConstantOfShape", [size]), add("Constant", [], value_int=0)])
+    elif kind == "Pad":
+        grown = add(
+            "Pad", [add("Reshape", [read, add("Constant", [], value_ints=[-1])]), add("Concat", [size, size], axis=0)]
+        )
+    else:
+        grown = add("Reshape", [read, add("Constant", [], value_ints=[-1])])
+        for _ in range(small):
+            column = add("Unsqueeze", [grown, add("Constant", [], value_ints=[1])])
+            doubled = (
+                add("Concat", [grown, grown], axis=0)
+                if kind == "Concat"
+                else add("MatMul", [column, add("Transpose", [column])])
+            )
+            grown = doubled if kind == "Concat" else add("Reshape", [doubled, add("Constant", [], value_ints=[-1])])
+    total = add("ReduceMax", [add("Cast", [grown], to=onnx.TensorProto.FLOAT)], keepdims=0)
+    node.input[0] = add(
+        "Add",
+        [add("Cast", [read], to=onnx.TensorProto.FLOAT), add("Mul", [total, add("Constant", [], value_float=0.0)])],
+    )
+    for each in reversed(made):
+        graph.node.insert(place, each)
+    grown_model: bytes = model.SerializeToString()
+    return grown_model
 
 
 def mutate_archive(path: Path, rng: random.Random) -> bool:

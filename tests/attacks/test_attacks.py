@@ -26,8 +26,8 @@ from tests.paths import ROOT
 SECONDS, MEMORY = 10, 2**30
 ENDS = {"our error", "refused", "loads"}
 BUNDLE = ROOT / "tests" / "data" / "bundles" / "schema-4"
-FAST = {"graph": 35, "manifest": 35, "archive": 15, "features": 15}
-SLOW = {"graph": 1000, "manifest": 1000, "archive": 500, "features": 400, "checkpoint": 300}
+FAST = {"graph": 35, "growth": 20, "manifest": 35, "archive": 15, "features": 15}
+SLOW = {"graph": 1000, "growth": 200, "manifest": 1000, "archive": 500, "features": 400, "checkpoint": 300}
 SLOWEST_START = 300
 
 
@@ -101,7 +101,7 @@ def attack(kind: str, original: Path, scratch: Path, count: int) -> None:
     assert counts["our error"] + counts["refused"] > count / 2, counts
 
 
-@pytest.mark.parametrize("kind", ["graph", "manifest", "archive"])
+@pytest.mark.parametrize("kind", ["graph", "growth", "manifest", "archive"])
 def test_attacked_bundles_end_in_our_error_or_load(tmp_path: Path, kind: str) -> None:
     attack(kind, BUNDLE, tmp_path, FAST[kind])
 
@@ -112,7 +112,7 @@ def test_attacked_feature_files_end_in_our_error_or_load(tmp_path: Path, feature
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("kind", ["graph", "manifest", "archive"])
+@pytest.mark.parametrize("kind", ["graph", "growth", "manifest", "archive"])
 def test_many_attacked_bundles_end_in_our_error_or_load(tmp_path: Path, kind: str) -> None:
     attack(kind, BUNDLE, tmp_path, SLOW[kind])
 

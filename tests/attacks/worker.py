@@ -18,6 +18,7 @@ import numpy as np
 
 from lsood_runtime import BundleError, LsoodError, OoDMonitor
 from tests.attacks.mutations import (
+    grow_graph,
     make_digests_anew,
     mutate_archive,
     mutate_bytes,
@@ -34,7 +35,7 @@ SECONDS = 5.0
 
 
 class Bundles:
-    """Attacks on a bundle: on its graphs, its manifest, or its golden frames and weights."""
+    """Attacks on a bundle: on its graphs, what they hold in memory, its manifest, or its golden frames and weights."""
 
     def __init__(self, kind: str, original: Path, scratch: Path) -> None:
         self.kind, self.original, self.folder = kind, original, scratch / "monitor"
@@ -56,10 +57,10 @@ class Bundles:
             path.write_bytes(changed)
             if anew:
                 write_manifest_bytes(self.folder, changed)
-        elif self.kind == "graph":
+        elif self.kind in ("graph", "growth"):
             path = self.folder / rng.choice(["segmentation.onnx", "detector.onnx", "evaluation.onnx"])
             before = path.read_bytes()
-            path.write_bytes(mutate_graph(before, rng))
+            path.write_bytes((mutate_graph if self.kind == "graph" else grow_graph)(before, rng))
         else:
             path = self.folder / rng.choice(["golden.npz", "golden.npz", "weights.bin", "README.md", "manifest.sha256"])
             before = path.read_bytes()
