@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.conftest import SMALL, Record
 from benchmarks.measure import latency, loss, ratio, take_turns
 from benchmarks.networks import REDUCED, Placement, alone, monitored, subject
-from export.anomalies import ANOMALIES
+from export.anomalies import COMMON_KINDS
 from export.data.synthetic import SyntheticRoads
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
@@ -77,7 +77,7 @@ def test_what_it_costs(benchmark: BenchmarkFixture, record: Record, tmp_path: Pa
 
     before, after = evaluated(FLOAT32), evaluated(INT8)
     aurocs = [np.array([shift.figures["auroc"].value for shift in result.shifts]) for result in (before, after)]
-    assert len(aurocs[0]) == 3 * len(ANOMALIES)
+    assert len(aurocs[0]) == 3 * len(COMMON_KINDS)
     record(f"{INT8}: AUROC lost, demo network, a pair for each shift", loss(*aurocs), what="auroc")
     assert before.ind.iou is not None
     assert after.ind.iou is not None

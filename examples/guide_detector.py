@@ -23,8 +23,9 @@ from sklearn.neighbors import KernelDensity
 from torch.utils.data import Subset
 from tqdm import tqdm
 
+from export.anomalies import COMMON_KINDS
 from export.checkpoint.load import load_checkpoint
-from export.data import ANOMALIES, AnomalousFrames, CamVid
+from export.data import AnomalousFrames, CamVid
 from export.data.anomalous import GUIDE_ANOMALIES
 from export.data.dataset import LabelledFrames
 from export.detectors.entropy import latent_entropy
@@ -107,7 +108,7 @@ def main() -> None:
     }
     sets |= {
         kind: AnomalousFrames(test, (kind,), SEVERITY, SEED, stream=2)
-        for kind in ANOMALIES
+        for kind in COMMON_KINDS
         if kind not in GUIDE_ANOMALIES
     }
 

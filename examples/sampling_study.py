@@ -37,7 +37,7 @@ from sampling_features import LayerReader, Masks, Reading
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from export.anomalies import ANOMALIES
+from export.anomalies import ANOMALIES, COMMON_KINDS
 from export.anomalies.frame_set import FrameSource
 from export.checkpoint.load import load_checkpoint
 from export.detectors.auroc import auroc
@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--samples", type=int, nargs="+", default=[2, 4, 8, 16, 32, 64], help="numbers of samples")
     parser.add_argument("--outputs", action="store_true", help="judge scores of sampled outputs too, S whole passes")
-    parser.add_argument("--shifts", nargs="+", choices=list(ANOMALIES), default=list(ANOMALIES), metavar="KIND")
+    parser.add_argument("--shifts", nargs="+", choices=list(ANOMALIES), default=list(COMMON_KINDS), metavar="KIND")
     parser.add_argument("--severities", type=int, nargs="+", default=[1, 3, 5])
     parser.add_argument("--every", type=int, default=4, help="degrade every N-th frame to judge (default: 4)")
     parser.add_argument("--seed", type=int, default=0, help="of masks, degradations and resamples")

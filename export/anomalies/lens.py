@@ -4,29 +4,31 @@
 import cv2
 import numpy as np
 
-from export.anomalies.patterns import Floats, blend, columns, pattern, rows
+from export.anomalies.patterns import Floats, LocalChange, blend, columns, level, pattern, rows
 
 
-def mud(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+def mud(frame: Floats, severity: float, rng: np.random.Generator) -> LocalChange:
     """Put mud on the lens: out-of-focus brown splashes, more of them and denser with severity."""
     height, width = frame.shape[:2]
     grid_rows, grid_columns, count = 128, 256, 64
     x, y = rng.uniform(0, grid_columns, count), rng.uniform(0, grid_rows, count)
     radius = np.minimum(3 + 5 * rng.pareto(1.6, count), 26)
     splash = np.zeros((grid_rows, grid_columns), dtype=np.float32)
-    for centre_x, centre_y, r in list(zip(x, y, radius, strict=True))[: (6, 13, 24, 40, 64)[severity - 1]]:
+    splashes = round(level(severity, 0, 6, 13, 24, 40, count))
+    for centre_x, centre_y, r in list(zip(x, y, radius, strict=True))[:splashes]:
         cv2.circle(splash, (round(centre_x), round(centre_y)), round(r), 1.0, -1)
     edge = pattern(rng, (12, 24), grid_rows, grid_columns)
     ragged = np.clip((cv2.GaussianBlur(splash, (0, 0), 4) + 0.9 * (edge - 0.5) - 0.4) * 4, 0, 1)
     soft = cv2.resize(cv2.GaussianBlur(ragged, (0, 0), 1.6), (width, height), interpolation=cv2.INTER_LINEAR)
     tone = 0.7 + 0.6 * pattern(rng, (20, 40), height, width)[..., None]
-    return blend(frame, soft * np.float32(0.72 + 0.05 * severity), np.array([84, 66, 48], dtype=np.float32) * tone)
+    opacity = soft * np.float32(0.72 + 0.05 * severity)
+    return LocalChange(blend(frame, opacity, np.array([84, 66, 48], dtype=np.float32) * tone), opacity)
 
 
-def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+def occlusion(frame: Floats, severity: float, rng: np.random.Generator) -> LocalChange:
     """Cover 5 to 45 % of the picture with something dark at the edge of the lens; outside its outline nothing changes."""
     height, width = frame.shape[:2]
-    area = (0.05, 0.11, 0.19, 0.3, 0.45)[severity - 1]
+    area = level(severity, 0, 0.05, 0.11, 0.19, 0.3, 0.45)
     where, lobes = rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi, 4).tolist()
     strengths = (rng.uniform(0.3, 1.0, 4) * (0.16, 0.14, 0.08, 0.05)).tolist()
     colour = rng.uniform(12, 45) + rng.uniform(-4, 4, 3)
@@ -42,12 +44,12 @@ def occlusion(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
     rim = np.quantile(distance(rows(128), columns(128)), area)
     alpha = np.clip((rim - distance(rows(height), columns(width))) / 0.04, 0, 1)
     texture = 0.85 + 0.3 * pattern(rng, (8, 16), height, width)[..., None]
-    return blend(frame, alpha, colour.astype(np.float32) * texture)
+    return LocalChange(blend(frame, alpha, colour.astype(np.float32) * texture), alpha)
 
 
-def defocus(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+def defocus(frame: Floats, severity: float, _rng: np.random.Generator) -> Floats:
     """Put the lens out of focus: every point becomes a disc whose size follows the width of the frame."""
-    radius = (0.004, 0.007, 0.011, 0.016, 0.023)[severity - 1] * frame.shape[1]
+    radius = level(severity, 0, 0.004, 0.007, 0.011, 0.016, 0.023) * frame.shape[1]
     reach = int(np.ceil(radius + 1))
     axis = np.arange(-reach, reach + 1)
     disc = np.clip(radius + 0.5 - np.hypot(axis[:, None], axis[None, :]), 0, 1)
@@ -55,9 +57,9 @@ def defocus(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
     return blurred
 
 
-def motion_blur(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+def motion_blur(frame: Floats, severity: float, rng: np.random.Generator) -> Floats:
     """Move the camera while the shutter is open: every point becomes a line of 1 to 8 % of the width, in one direction."""
-    length_px = (0.01, 0.02, 0.035, 0.055, 0.08)[severity - 1] * frame.shape[1]
+    length_px = level(severity, 0, 0.01, 0.02, 0.035, 0.055, 0.08) * frame.shape[1]
     kernel = line_kernel(length_px, float(rng.uniform(0, np.pi)))
     blurred: Floats = cv2.filter2D(frame, -1, kernel, borderType=cv2.BORDER_REFLECT)
     return blurred

@@ -3,15 +3,16 @@
 
 import numpy as np
 
-from export.anomalies.patterns import Floats, columns, rows
+from export.anomalies.patterns import Floats, columns, level, rows
 
 _GAMMA = 2.2
 """Exponent between the camera's values and the light that fell on the sensor."""
 
 
-def night(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+def night(frame: Floats, severity: float, rng: np.random.Generator) -> Floats:
     """Take light away: darker, bluer, flatter in colour, with the noise of a raised gain."""
-    gain, sigma = ((0.62, 3.0), (0.48, 4.5), (0.36, 6.0), (0.27, 7.5), (0.2, 9.0))[severity - 1]
+    gain = level(severity, 1, 0.62, 0.48, 0.36, 0.27, 0.2)
+    sigma = level(severity, 0, 3.0, 4.5, 6.0, 7.5, 9.0)
     grey = frame.mean(axis=2, keepdims=True)
     faded = frame + (grey - frame) * np.float32(0.12 * severity)
     cold = np.array([1.0 - 0.05 * severity, 1.0 - 0.02 * severity, 1.0 + 0.04 * severity], dtype=np.float32)
@@ -20,10 +21,10 @@ def night(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
     return dark
 
 
-def sun_flare(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+def sun_flare(frame: Floats, severity: float, rng: np.random.Generator) -> Floats:
     """Put a low sun into the upper half: a bloom that saturates, faint rays, and a chain of ghosts through the middle."""
     height, width = frame.shape[:2]
-    strength = (0.35, 0.55, 0.8, 1.1, 1.5)[severity - 1]
+    strength = level(severity, 0, 0.35, 0.55, 0.8, 1.1, 1.5)
     sun_u, sun_v = rng.uniform(0.25, 0.75), rng.uniform(0.08, 0.42)
     u = columns(width) - np.float32(sun_u)
     v = (rows(height) - np.float32(sun_v)) * np.float32(height / width)
@@ -42,14 +43,14 @@ def sun_flare(frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
     return glaring
 
 
-def over_exposure(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+def over_exposure(frame: Floats, severity: float, _rng: np.random.Generator) -> Floats:
     """Expose too long: 0.6 to 4 stops more light, ``255 min(1, 2^stops (x/255)^2.2)^(1/2.2)``."""
-    return _exposed(frame, (0.6, 1.2, 2.0, 2.9, 4.0)[severity - 1])
+    return _exposed(frame, level(severity, 0, 0.6, 1.2, 2.0, 2.9, 4.0))
 
 
-def under_exposure(frame: Floats, severity: int, _rng: np.random.Generator) -> Floats:
+def under_exposure(frame: Floats, severity: float, _rng: np.random.Generator) -> Floats:
     """Expose too briefly: 0.8 to 6 stops less light, by the same formula; dark tones can no longer be told apart."""
-    return _exposed(frame, -(0.8, 1.6, 2.7, 4.2, 6.0)[severity - 1])
+    return _exposed(frame, -level(severity, 0, 0.8, 1.6, 2.7, 4.2, 6.0))
 
 
 def _exposed(frame: Floats, stops: float) -> Floats:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from export.anomalies.patterns import Bytes, Degradation, Floats
+from export.anomalies.patterns import Bytes, Degradation, Floats, LocalChange, level
 from export.errors import UsageError
 from export.plain_file import open_plain, reason_of
 from lsood_runtime.offline import natural_order, visible
@@ -51,7 +51,7 @@ def _read(path: Path) -> Bytes:
     return overlay
 
 
-def _lay_over(pictures: tuple[Bytes, ...], frame: Floats, severity: int, rng: np.random.Generator) -> Floats:
+def _lay_over(pictures: tuple[Bytes, ...], frame: Floats, severity: float, rng: np.random.Generator) -> LocalChange:
     """Lay one of the pictures over a frame; premultiplied alpha keeps the colour of clear pixels out of the edges."""
     import torch  # here, since the other degradations, and commands that only name them, do without it
 
@@ -63,6 +63,6 @@ def _lay_over(pictures: tuple[Bytes, ...], frame: Floats, severity: int, rng: np
     alpha = picture[..., 3:] / 255
     premultiplied = np.concatenate([picture[..., :3] * alpha, alpha], axis=2).transpose(2, 0, 1)
     layer = resize(torch.from_numpy(premultiplied.copy())[None], *frame.shape[:2])[0].permute(1, 2, 0).numpy()
-    opacity = np.float32((0.3, 0.5, 0.7, 0.85, 1.0)[severity - 1])
+    opacity = np.float32(level(severity, 0, 0.3, 0.5, 0.7, 0.85, 1.0))
     dirty: Floats = frame * (1 - opacity * layer[..., 3:]) + opacity * layer[..., :3]
-    return dirty
+    return LocalChange(dirty, opacity * layer[..., 3])

@@ -5,6 +5,7 @@ Nothing random here depends on the size of the frame, so that a seed degrades th
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,8 +13,27 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating]
-Degradation = Callable[[Floats, int, np.random.Generator], Floats]
-"""``(frame, severity, rng) -> frame``: ``(H, W, 3)`` float32 RGB in [0, 255], not modified; a severity from 1 to 5."""
+
+
+class LocalChange(NamedTuple):
+    """What a degradation gives that acts on a part of the picture.
+
+    Attributes:
+        frame: ``(H, W, 3)`` float32 RGB, as a degradation of the whole picture gives it.
+        cover: ``(H, W)`` float32 in [0, 1], how far the degradation covers each pixel; where it is 0 the frame is as before.
+    """
+
+    frame: Floats
+    cover: Floats
+
+
+Degradation = Callable[[Floats, float, np.random.Generator], Floats | LocalChange]
+"""``(frame, severity, rng) -> frame``: ``(H, W, 3)`` float32 RGB in [0, 255], not modified; a severity above 0 and to 5."""
+
+
+def level(severity: float, *values: float) -> float:
+    """Value of a parameter at a severity: its values at the severities 0, 1, ... 5, and straight lines between them."""
+    return float(np.interp(severity, range(len(values)), values))
 
 
 def rows(height: int) -> Floats:
@@ -49,3 +69,31 @@ def blend(frame: Floats, alpha: Floats, colour: Floats | tuple[float, float, flo
     share = np.clip(alpha, 0, 1)[..., None]
     veiled: Floats = frame * (1 - share) + np.asarray(colour, dtype=np.float32) * share
     return veiled
+
+
+def blurred(frame: Floats, sigma: float) -> Floats:
+    """Blur a frame by a Gaussian whose sigma is a share of the frame's width; 0 keeps it."""
+    sigma_px = sigma * frame.shape[1]
+    if sigma_px < 0.05:
+        return frame
+    soft: Floats = cv2.GaussianBlur(frame, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT)
+    return soft
+
+
+def scattered(frame: Floats, colour: tuple[float, float, float], own: float) -> Floats:
+    """Light that a thin layer on the glass scatters: its colour by the light of the scene behind, smoothed far out.
+
+    Args:
+        frame: ``(H, W, 3)`` float32 RGB.
+        colour: of the layer in daylight, where the scene's mean is half of the range.
+        own: share of the light that comes from the scene as a whole, in [0, 1]; the rest comes from behind each place.
+
+    Returns:
+        ``(H, W, 3)`` float32 in [0, 255]: a layer is dark at night, and nowhere whiter than its colour.
+    """
+    height, width = frame.shape[:2]
+    coarse = cv2.resize(frame, (16, 8), interpolation=cv2.INTER_AREA).mean(axis=2)
+    near = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), 1.5), (width, height), interpolation=cv2.INTER_CUBIC)
+    light = np.clip((own * coarse.mean() + (1 - own) * near) / 128, 0.04, 1)
+    layer: Floats = light[..., None] * np.array(colour, dtype=np.float32)
+    return layer

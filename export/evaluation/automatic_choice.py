@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.anomalies import ANOMALIES
+from export.anomalies import COMMON_KINDS
 from export.anomalies.frame_set import FrameSource
 from export.calibration.detector_choice import DetectorChoice
 from export.detectors.fitted import FeatureRows, PartOptions
@@ -84,7 +84,7 @@ def degraded_frames(
         ]
         return ShiftedFrames(source.name, kind, values, places, np.array(agreement) if segmented else None)
 
-    cells = [(kind, severity) for kind in ANOMALIES for severity in CHOICE_SEVERITIES]
+    cells = [(kind, severity) for kind in COMMON_KINDS for severity in CHOICE_SEVERITIES]
     return tuple(cell(kind, severity) for kind, severity in reporter.progress(cells, "degrading", len(cells)))
 
 

@@ -5,7 +5,7 @@ import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from export.anomalies import ANOMALIES
+from export.anomalies import ANOMALIES, COMMON_KINDS
 from export.errors import UsageError
 
 
@@ -53,14 +53,12 @@ def _expand(pattern: str) -> list[Path]:
 
 
 def read_kinds(words: Sequence[str]) -> tuple[str, ...]:
-    """Read ``all``, ``none``, or names of degradations."""
-    if list(words) == ["all"]:
-        return tuple(ANOMALIES)
-    return () if list(words) == ["none"] else tuple(words)
+    """Read ``common``, ``all``, ``none``, or names of degradations."""
+    sets = {"common": COMMON_KINDS, "all": tuple(ANOMALIES), "none": ()}
+    return sets[words[0]] if len(words) == 1 and words[0] in sets else tuple(words)
 
 
 def kind_words(kinds: Sequence[str]) -> list[str]:
     """The words from which :func:`read_kinds` reads these kinds."""
-    if tuple(kinds) == tuple(ANOMALIES):
-        return ["all"]
-    return list(kinds) or ["none"]
+    sets = {COMMON_KINDS: "common", tuple(ANOMALIES): "all", (): "none"}
+    return [sets[tuple(kinds)]] if tuple(kinds) in sets else list(kinds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from export.anomalies import ANOMALIES, SEVERITIES
+from export.anomalies import ANOMALIES, COMMON_KINDS, SEVERITIES
 from export.evaluation.named_sets import kind_words, named_set_words, read_kinds, read_named_sets
 from export.frames.reading_options import ReadingOptions
 from export.option_table import Words, flag
@@ -46,9 +46,10 @@ class EvaluationOptions:
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     kinds: tuple[str, ...] = field(
-        default=tuple(ANOMALIES),
+        default=COMMON_KINDS,
         metadata=flag(
-            f"degradations to make of the in-distribution frames: all, none, or some of {', '.join(ANOMALIES)}",
+            f"degradations to make of the in-distribution frames: common, the first {len(COMMON_KINDS)} of the list; all; "
+            f"none; or some of {', '.join(ANOMALIES)}",
             _FRAMES,
             name="--synthetic",
             metavar="KIND",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 
-from export.anomalies import ANOMALIES, SEVERITIES
+from export.anomalies import ANOMALIES, COMMON_KINDS, SEVERITIES
 from export.calibration.options import CalibrationOptions
 from export.detectors.registry import DETECTORS, FUSED, detectors_on_ind_frames
 from export.errors import UsageError
@@ -95,9 +95,10 @@ class SearchOptions(NetworkOptions):
         ),
     )
     kinds: tuple[str, ...] = field(
-        default=tuple(ANOMALIES),
+        default=COMMON_KINDS,
         metadata=flag(
-            f"degradations, where no out-of-distribution frames are given: of {', '.join(ANOMALIES)} (default: all)",
+            f"degradations, where no out-of-distribution frames are given: of {', '.join(ANOMALIES)} "
+            f"(default: the first {len(COMMON_KINDS)})",
             _TEST,
             name="--shifts",
             metavar="KIND",

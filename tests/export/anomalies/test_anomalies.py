@@ -96,7 +96,7 @@ def test_degrade_of_any_size_keeps_the_size(kind: str, size: tuple[int, int], se
 
 
 def test_degrade_with_a_function_applies_it(frame: Bytes) -> None:
-    def negative(image: Floats, severity: int, rng: np.random.Generator) -> Floats:
+    def negative(image: Floats, severity: float, rng: np.random.Generator) -> Floats:
         return severity * rng.integers(1, 2) * (255 - image)
 
     np.testing.assert_array_equal(degrade(frame, negative, 1, seed=0), 255 - frame)
@@ -139,12 +139,15 @@ def test_night_and_fog_of_a_frame_darken_and_flatten_it(frame: Bytes) -> None:
     ("kind", "severity", "seed", "message"),
     [
         ("hail", 1, 0, "expected a kind of anomaly from fog, .*, got 'hail'"),
-        ("fog", 0, 0, "expected a severity from 1 to 5, got 0"),
-        ("fog", 6, 0, "expected a severity from 1 to 5, got 6"),
+        ("fog", -0.1, 0, "expected a severity from 0 to 5, got -0.1"),
+        ("fog", 6, 0, "expected a severity from 0 to 5, got 6"),
+        ("fog", float("nan"), 0, "expected a severity from 0 to 5, got nan"),
         ("fog", 1, -1, "expected a seed of 0 or more, got -1"),
     ],
 )
-def test_degrade_with_bad_arguments_is_refused(kind: str, severity: int, seed: int, message: str, frame: Bytes) -> None:
+def test_degrade_with_bad_arguments_is_refused(
+    kind: str, severity: float, seed: int, message: str, frame: Bytes
+) -> None:
     with pytest.raises(UsageError, match=message):
         degrade(frame, kind, severity, seed)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from export.anomalies import ANOMALIES
+from export.anomalies import ANOMALIES, COMMON_KINDS
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate, evaluate, export, search
 from export.cli.console import ConsoleOptions
@@ -208,7 +208,14 @@ def test_options_from_named_sets_expand_patterns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "kinds"), [(["all"], tuple(ANOMALIES)), (["none"], ()), (["mud", "fog"], ("mud", "fog"))]
+    ("words", "kinds"),
+    [
+        (["common"], COMMON_KINDS),
+        (["all"], tuple(ANOMALIES)),
+        (["none"], ()),
+        (["mud", "fog"], ("mud", "fog")),
+        (["frost"], ("frost",)),
+    ],
 )
 def test_options_from_kinds_of_degradations_are_these(words: list[str], kinds: tuple[str, ...]) -> None:
     flags = evaluate.build_parser().parse([*NEEDED[evaluate], "--synthetic", *words])
@@ -223,7 +230,7 @@ DEFAULTS = {
         --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
         --false-alarm-rate 0.05 --seed 0 --workers 1""",
-    evaluate: "--synthetic all --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
+    evaluate: "--synthetic common --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
     search: """--segmentation classes --samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0
         --severity 3 5 --every 4 --timed 3 --group-by none
         --pad 1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.anomalies import ANOMALIES, degrade
+from export.anomalies import COMMON_KINDS, degrade
 from export.calibration.detector_choice import DetectorChoice
 from export.detectors.fitted import PartOptions
 from export.detectors.part_choice import fused_parts
@@ -129,7 +129,7 @@ def test_degraded_frames_are_measured_in_every_way_and_compared_with_the_clean_c
     chosen = np.array([3, 17, 40])
     shifts = degraded_frames(files, chosen, measure, 5, SILENT)
     assert [(one.name, one.kind) for one in shifts] == [
-        (f"{kind} {severity}", kind) for kind in ANOMALIES for severity in CHOICE_SEVERITIES
+        (f"{kind} {severity}", kind) for kind in COMMON_KINDS for severity in CHOICE_SEVERITIES
     ]
     fog = next(one for one in shifts if one.name == "fog 5")
     degraded = [degrade(files[int(i)], "fog", 5, int(5 + i)) for i in chosen]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.anomalies import ANOMALIES
+from export.anomalies import COMMON_KINDS
 from export.anomalies.frame_set import FrameSource
 from export.calibration.calibrate import CalibrationResult, calibrate
 from export.calibration.detector_choice import choose_parts
@@ -87,7 +87,7 @@ def measure(graphs: EvaluationGraphs, paths: list[Path]) -> Features:
         classes.append(measured.segmentation)
     hurting: list[Rows] = []
     made_of: list[int] = []
-    for kind in ANOMALIES:
+    for kind in COMMON_KINDS:
         chosen = tuple(range(0, len(files), EVERY))
         source = FrameSource(kind, files, chosen, kind, SEVERITY, 0)
         for i, index in enumerate(chosen):

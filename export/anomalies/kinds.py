@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of the kinds of degradation: name, group, and whether it is local and stays in place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from export.anomalies.glass import dirt_film, frost
+from export.anomalies.lens import defocus, motion_blur, mud, occlusion
+from export.anomalies.light import night, over_exposure, sun_flare, under_exposure
+from export.anomalies.patterns import Degradation
+from export.anomalies.sensor import dead_lines, jpeg, sensor_noise
+from export.anomalies.water import condensation, drops, water_streaks
+from export.anomalies.weather import fog, rain, snow
+
+AnomalyGroup = Literal["weather", "light", "lens", "sensor", "coding"]
+"""Where on its way from the scene to the file the picture is degraded, in this order."""
+
+
+@dataclass(frozen=True)
+class AnomalyKind:
+    """One kind of degradation.
+
+    Attributes:
+        degradation: the function.
+        group: where the picture is degraded.
+        local: whether it acts on a part of the picture, and its mask says on which.
+        lasting: whether its pattern stays in place from frame to frame, as mud does and noise does not.
+    """
+
+    degradation: Degradation
+    group: AnomalyGroup
+    local: bool = False
+    lasting: bool = True
+
+
+KINDS: Mapping[str, AnomalyKind] = MappingProxyType(
+    {
+        "fog": AnomalyKind(fog, "weather"),
+        "night": AnomalyKind(night, "light", lasting=False),
+        "sun_flare": AnomalyKind(sun_flare, "light"),
+        "mud": AnomalyKind(mud, "lens", local=True),
+        "sensor_noise": AnomalyKind(sensor_noise, "sensor", lasting=False),
+        "defocus": AnomalyKind(defocus, "lens"),
+        "rain": AnomalyKind(rain, "weather", lasting=False),
+        "snow": AnomalyKind(snow, "weather", lasting=False),
+        "motion_blur": AnomalyKind(motion_blur, "lens"),
+        "jpeg": AnomalyKind(jpeg, "coding"),
+        "over_exposure": AnomalyKind(over_exposure, "light"),
+        "under_exposure": AnomalyKind(under_exposure, "light"),
+        "dead_lines": AnomalyKind(dead_lines, "sensor", local=True),
+        "occlusion": AnomalyKind(occlusion, "lens", local=True),
+        "drops": AnomalyKind(drops, "lens", local=True),
+        "water_streaks": AnomalyKind(water_streaks, "lens", local=True),
+        "condensation": AnomalyKind(condensation, "lens", local=True),
+        "dirt_film": AnomalyKind(dirt_film, "lens"),
+        "frost": AnomalyKind(frost, "lens", local=True),
+    }
+)
+"""Every kind of degradation that needs no files, by name; kinds are added at the end."""
+
+ANOMALIES: Mapping[str, Degradation] = MappingProxyType({name: kind.degradation for name, kind in KINDS.items()})
+"""Function of every kind, by name."""
+
+COMMON_KINDS: tuple[str, ...] = tuple(KINDS)[:14]
+"""The kinds by which detectors are chosen, bundles evaluated and the published results measured unless others are named."""
+
+
+def kinds_in(*groups: AnomalyGroup) -> tuple[str, ...]:
+    """Names of the kinds of some groups, in the order of the table; of all groups where none is named."""
+    chosen = groups or get_args(AnomalyGroup)
+    return tuple(name for name, kind in KINDS.items() if kind.group in chosen)
