@@ -127,15 +127,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(reporter: ConsoleReporter) -> None:
         if list_layers:
-            _list_layers(options_from(flags, LayerListing))
+            _list_layers(_with_places(flags))
         elif interactive:
             options = _ask(flags, reporter)
             if not dry_run:
                 _export(options, reporter, quiet=console.quiet)
         elif dry_run:
             from export.cli.plan_table import print_plan
+            from export.pipeline.plan import plan_export
 
-            print_plan(_with_places(flags), reporter)
+            print_plan(plan_export(_with_places(flags), reporter), reporter)
         else:
             _export(options_from(flags, ExportOptions), reporter, quiet=console.quiet)
 
@@ -173,8 +174,9 @@ def _new_folder() -> Path:
     return next(path for path in map(Path, names) if not path.exists())
 
 
-def _list_layers(options: LayerListing) -> None:
+def _list_layers(options: ExportOptions) -> None:
     from export.cli.layer_table import example_input, layer_table, observed_layers  # here, since --help needs no torch
+    from export.pipeline.listed_tap import listed_taps
     from export.pipeline.load_network import load_network
     from export.pipeline.network_channels import resolve_network_channels
     from export.pipeline.settle_downloads import settle_downloads_at
@@ -187,8 +189,9 @@ def _list_layers(options: LayerListing) -> None:
         checkpoint, options.input_size, options.frames, options.reading.rules, options.pad, channels
     )
     checkpoint = settle_downloads_at((channels, *example.shape[2:]), checkpoint, SILENT)
-    observed = observed_layers(checkpoint.network, example, options.tap, options.feature_layers)
-    print(layer_table(list_layers(checkpoint.network, example), observed))
+    taps = listed_taps(options, checkpoint)
+    observed = observed_layers(checkpoint.network, example, [*taps], options.feature_layers)
+    print(layer_table(list_layers(checkpoint.network, example), taps, observed))
 
 
 def _export(options: ExportOptions, reporter: ConsoleReporter, *, quiet: bool) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """List the layers of a network for ``--list-layers``, so that a user can choose a tap."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -9,15 +9,16 @@ from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.probe import run_once
-from export.errors import TapError, UsageError
+from export.errors import UsageError
+from export.findings import Finding
 from export.frames.files import FrameFiles
 from export.pipeline.hyper_parameters import known_input_size
 from export.pipeline.network_constants import check_pad
 from export.sampling.feature_layers import resolve_feature_layers
-from export.sampling.taps import LayerInfo, resolve_taps
+from export.sampling.taps import LayerInfo
 from lsood_runtime.offline import AS_STATED, PixelRules, printable
 
-_HEADER = ("layer", "class", "output", "parameters so far", "moments", "stochastic")
+_HEADER = ("layer", "class", "output", "parameters so far", "tap", "moments", "stochastic")
 
 
 def example_input(
@@ -66,39 +67,43 @@ def observed_layers(
     Args:
         network: in evaluation mode.
         example: an input of it.
-        taps: names that the user gave; none for the one DropBlock layer, where there is just one.
+        taps: that the export samples; none where the network has no default.
         feature_layers: names that the user gave; none for the default.
 
     Raises:
         TapError: a name that the network does not have.
     """
-    try:
-        sampled = resolve_taps(network, taps)
-    except TapError:
-        if taps:
-            raise
-        sampled = ()  # the table is what a tap is chosen by
-    return frozenset((*sampled, *resolve_feature_layers(network, example, feature_layers, sampled)))
+    return frozenset((*taps, *resolve_feature_layers(network, example, feature_layers, taps)))
 
 
-def layer_table(layers: Sequence[LayerInfo], observed: Collection[str]) -> str:
-    """Format one line for each call of a layer, in columns; ``observed`` are the layers whose moments are features."""
+def layer_table(layers: Sequence[LayerInfo], taps: Mapping[str, Finding], observed: Collection[str]) -> str:
+    """Format one line for each call of a layer, in columns, and one for why the default tap is what it is.
+
+    Args:
+        layers: in the order of execution.
+        taps: layers that an export samples, each with where it comes from.
+        observed: layers whose moments are features.
+    """
+    marks = {tap: "given" if finding.origin == "given" else "default" for tap, finding in taps.items()}
     rows = [_HEADER] + [
         (
             printable(layer.name),
             printable(layer.class_name),
             "no tensor" if layer.output_shape is None else " x ".join(map(str, layer.output_shape)),
             f"{layer.parameters_so_far:,}",
+            marks.get(layer.name, ""),
             "taken" if layer.name in observed else "",
             layer.stochastic or "",
         )
         for layer in layers
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADER))]
-    return "\n".join(
+    lines = [
         "  ".join(
             cell.rjust(width) if column == 3 else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
-    )
+    ]
+    reasons = dict.fromkeys(f"default {finding.sentence}" for finding in taps.values() if finding.origin != "given")
+    return "\n".join([*lines, *map(printable, reasons)])

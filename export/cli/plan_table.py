@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print the plan of an export: the table of what is given, found, guessed and missing, and the completed command."""
+"""Print the plan of an export or a search: what is given, found, guessed and missing, and the completed command."""
 
 import shutil
 
@@ -8,21 +8,19 @@ from export.cli.findings_table import findings_table
 from export.cli.next_command import next_command
 from export.errors import UsageError
 from export.findings import PLACEHOLDER
-from export.pipeline.options import ExportOptions
-from export.pipeline.plan import plan_export
+from export.pipeline.plan import ExportPlan
 
 
-def print_plan(options: ExportOptions, reporter: ConsoleReporter) -> None:
-    """Plan an export, print the table and the completed command, and begin nothing.
+def print_plan(plan: ExportPlan, reporter: ConsoleReporter) -> None:
+    """Print the table of a plan and the completed command.
 
     Args:
-        options: of the export; its ``frames`` may be empty.
-        reporter: told each stage as it begins.
+        plan: of an export or a search.
+        reporter: may be quiet.
 
     Raises:
         UsageError: something is missing, which the table names.
     """
-    plan = plan_export(options, reporter)
     if not reporter.quiet:
         print(findings_table(plan.findings, shutil.get_terminal_size().columns))
         print(next_command("python", "-m", "export", *(plan.command or ())))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m export search``: compare layers, features, numbers of samples and detectors."""
 
+import argparse
 import io
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_
 from export.cli.flags import CommandParser, options_from
 from export.destination import claimed
 from export.option_table import INPUT_AND_OUTPUT, flag
+from export.pipeline.network_options import NetworkOptions
 from export.search.options import SearchOptions
 
 _EPILOG = f"""\
@@ -20,6 +22,7 @@ examples:
   python -m export search --ckpt runs/best.ckpt --frames day1/ day2/ --group-by folder --samples 8 16 64
   python -m export search --ckpt runs/best.ckpt --frames day/ --ood-frames dusk/ --taps layer3 drop_block1 --block-size 6 \\
       --drop-prob 0.5
+  python -m export search --ckpt runs/best.ckpt --dry-run   # what is found, guessed and missing, and the command to paste
   python -m export --ckpt runs/best.ckpt --frames day/ --list-layers     # the layers to choose from
 
 Drives are dealt to five folds at random, contiguous blocks where --group-by tells no drives apart; each fold is scored by
@@ -28,6 +31,8 @@ less than 85 % of the pixels, or your own --ood-frames. Added milliseconds are m
 and without the monitor.
 
 {EXIT_CODES}"""
+
+_DRY_RUN = "--dry-run"
 
 
 @dataclass(frozen=True)
@@ -42,24 +47,44 @@ class SearchOutput:
     )
 
 
-def build_parser() -> CommandParser:
-    """Build the parser of the command."""
+@dataclass(frozen=True)
+class SearchPlanning:
+    """Option of a dry run; its text is what ``--help`` says of its flag."""
+
+    dry_run: bool = field(
+        default=False,
+        metadata=flag(
+            "print what is found, guessed and missing, and the completed command, in place of a search; needs no --frames",
+            INPUT_AND_OUTPUT,
+        ),
+    )
+
+
+def build_parser(*, dry_run: bool = False) -> CommandParser:
+    """Build the parser of the command; for a dry run the flags are the same and fewer are required."""
     parser = CommandParser(
         "search",
         "Test every combination of feature, number of samples and detector in one pass over the frames, best first.",
         _EPILOG,
     )
-    for table in (SearchOptions, SearchOutput, ConsoleOptions):
+    if dry_run:
+        parser.add_options(NetworkOptions)
+    parser.add_options(SearchOptions, all_required=not dry_run)
+    for table in (SearchOutput, SearchPlanning, ConsoleOptions):
         parser.add_options(table)
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command and give the exit code."""
-    flags = build_parser().parse(arguments)
+    dry_run = _DRY_RUN in arguments
+    flags = build_parser(dry_run=dry_run).parse(arguments)
     console, output = options_from(flags, ConsoleOptions), options_from(flags, SearchOutput)
 
     def work(reporter: ConsoleReporter) -> None:
+        if dry_run:
+            _print_plan(flags, reporter)
+            return
         from export.cli.search_table import print_search, write_csv, write_json  # here, since --help needs no torch
         from export.search.search import search
 
@@ -76,6 +101,14 @@ def main(arguments: Sequence[str]) -> int:
         if output.json:
             write_json(result, sys.stdout)
         elif not console.quiet:
-            print_search(result, options)
+            print_search(result)
 
     return run_command(work, console)
+
+
+def _print_plan(flags: argparse.Namespace, reporter: ConsoleReporter) -> None:
+    from export.cli.plan_table import print_plan
+    from export.search.plan import plan_search
+
+    options = options_from(argparse.Namespace(**({"frames": []} | vars(flags))), SearchOptions)
+    print_plan(plan_search(options, reporter), reporter)

@@ -13,7 +13,6 @@ from export.cli.next_command import next_command
 from export.evaluation.detector_ranking import Figures
 from export.evaluation.hurting import AGREEMENT
 from export.search.candidates import SearchCandidate
-from export.search.options import SearchOptions
 from export.search.search import RankedCandidate, SearchResult, export_command
 from lsood_runtime.offline import CsvTable, printable
 
@@ -49,7 +48,7 @@ def write_csv(result: SearchResult, file: TextIO) -> None:
         table.write(_fields(one))
 
 
-def print_search(result: SearchResult, options: SearchOptions) -> None:
+def print_search(result: SearchResult) -> None:
     """Print the best candidates, and the command that exports the first of them."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     table = Table(title="best first; AUROC over shifts of drives that no detector was fitted on")
@@ -78,7 +77,7 @@ def print_search(result: SearchResult, options: SearchOptions) -> None:
     if result.best is not None:
         best = result.best.candidate
         console.print(f"best that an export can make: {printable(best.words())}, {best.detector}")
-        print(next_command("python", "-m", "export", *export_command(best, options)))
+        print(next_command("python", "-m", "export", *export_command(best, result.options)))
 
 
 def _short_names(listed: Sequence[SearchCandidate]) -> bool:

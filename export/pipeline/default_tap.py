@@ -14,7 +14,13 @@ from export.reporter import Reporter
 from export.sampling.default_tap import DROP_PROB, default_block_size, tap_candidates
 from export.sampling.taps import LayerInfo, list_layers, resolve_taps
 
+LOOKED_AT = 4
+"""Frames of which a tap has to tell the difference."""
+
+ONE_DROP_BLOCK = "the network's one DropBlock layer"
+
 _MOST_LOOKED_AT = 4
+"""Candidates of which that is seen."""
 
 
 def choose_tap(

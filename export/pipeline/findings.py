@@ -4,13 +4,16 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from export.errors import ExportError, UsageError
 from export.findings import PLACEHOLDER, Finding, in_order
 from export.option_table import command_words, merged_command, with_words, words_by_flag
 from export.pipeline.options import ExportOptions
 from export.reporter import Reporter
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance as OptionTable
 
 T = TypeVar("T")
 
@@ -47,6 +50,15 @@ _CONSENT = {"--trust-checkpoint", "--force", "--overwrite"}
 def needs_consent(words: Sequence[str]) -> bool:
     """Whether words have a switch that the user alone may throw, as the one that trusts a checkpoint."""
     return not _CONSENT.isdisjoint(words)
+
+
+def completed_command(options: "OptionTable", stated: Iterable[Sequence[str]]) -> tuple[str, ...] | None:
+    """Words of the command that gives these options, changed by words that state more; None where no command line can."""
+    try:
+        words = command_words(options)
+    except UsageError:
+        return None
+    return tuple(merged_command(type(options), words, stated))
 
 
 class Findings:
@@ -132,23 +144,24 @@ class Findings:
         self._found += [finding for finding in findings if finding.subject not in known]
 
     @property
+    def stated(self) -> tuple[tuple[str, ...], ...]:
+        """The words that state what is missing or guessed, with placeholders for what the user alone knows."""
+        return tuple(
+            finding.words
+            for finding in self.all
+            if (finding.origin == "missing" and not needs_consent(finding.words))
+            or (finding.origin == "guessed" and finding.subject not in self._provisional)
+        )
+
+    @property
     def command(self) -> tuple[str, ...] | None:
         """Words of the completed command behind ``python -m export``, with placeholders for what the user alone knows.
 
         None for options that no command line can give, as two different seeds.
         """
-        given = self.given if self.given.frames else replace(self.given, frames=(Path(PLACEHOLDER),))
-        try:
-            words = command_words(given)
-        except UsageError:
-            return None
-        stated = [
-            finding.words
-            for finding in self.all
-            if (finding.origin == "missing" and not needs_consent(finding.words))
-            or (finding.origin == "guessed" and finding.subject not in self._provisional)
-        ]
-        return tuple(merged_command(type(given), words, stated))
+        return completed_command(
+            self.given if self.given.frames else replace(self.given, frames=(Path(PLACEHOLDER),)), self.stated
+        )
 
     def error(self) -> ExportError:
         """The one problem, or one error that lists all of them, of the first one's class."""

@@ -34,9 +34,7 @@ def load_network(options: NetworkOptions, reporter: Reporter = SILENT, network: 
             )
         checkpoint = live_checkpoint(network, reporter)
     elif options.ckpt is None:
-        raise UsageError(
-            "expected a checkpoint, got none: give ckpt, or a live network by export_monitor(..., network=)"
-        )
+        raise UsageError("expected a checkpoint, got none: give ckpt, or a live network by the argument network")
     else:
         checkpoint = load_checkpoint(
             options.ckpt,

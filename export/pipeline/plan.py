@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan an export: everything that it finds, guesses and misses, before frames are read and anything is written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import nn
 
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
+from export.pipeline.bundle_place import check_out, check_room
 from export.pipeline.cost import DEAR, report_expected_cost
 from export.pipeline.findings import Findings, needs_consent
+from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.mask_size import report_mask_size
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs, resolve_inputs
@@ -20,7 +24,7 @@ from export.sampling.full_precision import without_autocast
 
 @dataclass(frozen=True, eq=False)
 class ExportPlan:
-    """What an export would do, and what it misses.
+    """What an export, or a search before it, would do, and what it misses.
 
     Attributes:
         findings: in the order of the table.
@@ -77,18 +81,18 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
         network: a live one in place of the checkpoint.
     """
     findings = Findings(options, reporter)
-    with refuse_exit(ExportError, "the code of the network"), without_autocast() as autocasts:
-        inputs = resolve_inputs(findings, network)
-        sampled = None
+    with watched_code(findings):
+        findings.attempt("destination", check_out)
+        inputs, sampled = look_at_network(findings, network)
         if inputs is not None:
-            findings.complete(stated_by_inputs(options, inputs))
-            findings.stage("sampling the tap")
-            sampled = sample_network(inputs, findings)
+            checkpoint = inputs.checkpoint
+            findings.attempt("destination", lambda options: check_room(options, checkpoint))
+            advice = many_frames_advice(len(inputs.frames), options.frames, options.out)
+            if advice is not None:
+                findings.stage(advice)
         if inputs is not None and sampled is not None:
-            _note_network(inputs, sampled, findings)
-        else:
-            _note_unseen(findings)
-        findings.found(*autocasts.findings)
+            report_mask_size(sampled, findings)
+            _note_cost(inputs, sampled, findings)
     return ExportPlan(
         findings=findings.all,
         problems=tuple(findings.problems),
@@ -99,13 +103,47 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
     )
 
 
-def _note_network(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings) -> None:
-    """Note tap, masks, output and cost."""
+@contextmanager
+def watched_code(findings: Findings) -> Iterator[None]:
+    """Run code of a user's network: without autocast, which becomes a finding, and with ``sys.exit`` turned into an error.
+
+    Raises:
+        ExportError: the code calls ``sys.exit``.
+    """
+    with refuse_exit(ExportError, "the code of the network"), without_autocast() as autocasts:
+        yield
+        findings.found(*autocasts.findings)
+
+
+def look_at_network(
+    findings: Findings, network: nn.Module | None = None
+) -> tuple[ExportInputs | None, SampledNetwork | None]:
+    """Load the network, run it, and choose tap and masks; write nothing.
+
+    Args:
+        findings: hold the options, and gain what is found and the problems.
+        network: a live one in place of the checkpoint.
+
+    Returns:
+        Inputs, with stand-ins where there are problems, and the sampled network; None for what cannot be had.
+    """
+    inputs = resolve_inputs(findings, network)
+    sampled = None
+    if inputs is not None:
+        findings.complete(stated_by_inputs(findings.given, inputs))
+        findings.stage("sampling the tap")
+        sampled = sample_network(inputs, findings)
+    if sampled is None:
+        _note_unseen(findings)
+        return inputs, None
     findings.complete(stated_by_network(findings.given, sampled))
     findings.found(*sampled.sampler.findings)
     for warning in sampled.warnings:
         findings.stage(f"warning: {warning}")
-    report_mask_size(sampled, findings)
+    return inputs, sampled
+
+
+def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings) -> None:
     ratio = report_expected_cost(inputs, sampled, findings)
     if ratio is not None:
         reason = f"more than {DEAR:g}" if ratio > DEAR else ""

@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from export.bundle.writer import check_destination
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.checkpoint.load import Checkpoint
-from export.destination import check_place
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding
@@ -21,22 +19,17 @@ from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.capabilities import check_combination, wanted_formats
-from export.pipeline.default_tap import choose_tap
+from export.pipeline.default_tap import LOOKED_AT, choose_tap
 from export.pipeline.findings import Findings
 from export.pipeline.load_network import load_network
-from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.network_constants import resolve_drop_block, resolve_preprocessing, with_pad
 from export.pipeline.network_outputs import some_inputs
 from export.pipeline.options import ExportOptions
 from export.pipeline.output_choice import choose_network_output
 from export.pipeline.random_frames import RandomFrames, random_frames
 from export.pipeline.settle_downloads import settle_downloads
-from export.precision.options import FLOAT16, FLOAT32
 from export.reporter import Reporter
 from lsood_runtime.offline import PixelRules
-
-_LOOKED_AT = 4
-"""Frames of which a tap has to tell the difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +71,6 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         The inputs; None where the network cannot be loaded, or an option has no stand-in.
     """
     given = findings.given
-    findings.attempt("destination", _check_destination)
     checked = [findings.attempt("options", partial(_passes, check)) for check in OPTION_CHECKS]
     findings.stage(f"reading {given.ckpt}" if network is None else "copying the network")
     checkpoint = findings.attempt("weights", lambda options: load_network(options, findings, network))
@@ -86,10 +78,6 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     if checkpoint is None:
         return None
     loaded = checkpoint
-    findings.attempt(
-        "destination",
-        lambda options: check_place(options.out, "choose another --out", size=_smallest_size(options, loaded)),
-    )
     if frames is None:
         frames = findings.attempt("input size", lambda options: random_frames(options, loaded))
     if frames is None:
@@ -120,7 +108,7 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     checkpoint, logits_shape = chosen
     network = checkpoint.network
     sampled = findings.attempt(
-        "tap", lambda options: choose_tap(network, list(some_inputs(prepare, seen, _LOOKED_AT)), options, findings)
+        "tap", lambda options: choose_tap(network, list(some_inputs(prepare, seen, LOOKED_AT)), options, findings)
     )
     findings.options = sampled or findings.options
     return ExportInputs(
@@ -133,13 +121,6 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         logits_shape=logits_shape,
         warnings=(),
     )
-
-
-def _check_destination(options: ExportOptions) -> None:
-    try:
-        check_destination(options.out, options.overwrite)
-    except UsageError as error:
-        raise UsageError(str(error), words=("--out", PLACEHOLDER)) from error
 
 
 def _passes(check: Callable[[ExportOptions], None], options: ExportOptions) -> bool:
@@ -160,9 +141,6 @@ def _resolve_frames(findings: Findings) -> tuple[FrameFiles | None, FrameSplit |
         return None, None, ood
     paths = frames.paths
     split = findings.attempt("frames", lambda options: split_frames(paths, options.calibration))
-    advice = many_frames_advice(len(paths), findings.given.frames, findings.given.out)
-    if advice is not None:
-        findings.stage(advice)
     return frames, split, ood
 
 
@@ -193,14 +171,6 @@ def see_inputs(inputs: ExportInputs, reporter: Reporter) -> ExportInputs:
         read_each_once(inputs.ood, reporter)
     overlap = check_overlap(inputs.frames, chosen.train_frames, chosen.group_by, reporter)
     return replace(inputs, split=split, warnings=(*still, *overlap))
-
-
-def _smallest_size(options: ExportOptions, checkpoint: Checkpoint) -> int:
-    """Bytes of the network's weights in the files of the bundle; what it holds besides is small beside them."""
-    weights = sum(tensor.nbytes for tensor in checkpoint.network.state_dict().values())
-    shares = {FLOAT32: 1.0, FLOAT16: 0.5}
-    copies = shares.get(options.precision.kind, 0.25) + (options.format == "torchscript")
-    return int(weights * copies)
 
 
 def check_options(options: ExportOptions) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from export.checkpoint.chosen_output import network_name
 from export.findings import Finding, Origin
+from export.pipeline.default_tap import ONE_DROP_BLOCK
 from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.options import ExportOptions
 from export.pipeline.preprocessor_config import read_preprocessor_config
@@ -55,7 +56,7 @@ def stated_by_network(given: ExportOptions, sampled: SampledNetwork) -> Iterator
     """
     sampler = sampled.sampler
     taps = f"{', '.join(sampler.taps)}, {sampler.channels} channels"
-    yield Finding("tap", taps, _given(bool(given.tap)), "" if given.tap else "the network's one DropBlock layer")
+    yield Finding("tap", taps, _given(bool(given.tap)), "" if given.tap else ONE_DROP_BLOCK)
     added = [site for site in sampler.sites if site.added]
     kinds = list(dict.fromkeys(str(site.randomness) for site in sampler.sites))
     value = f"{sampler.samples} masks of {' and '.join(kinds[:2])}" + (" and others" if len(kinds) > 2 else "")

@@ -9,17 +9,15 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from export.checkpoint.load import Checkpoint
-from export.checkpoint.output_form import check_output_form
 from export.features.key import FeatureKey
-from export.frames.files import FrameFiles
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.monitor_forms import cpu_session
 from export.graphs.noise import seed_noise
+from export.graphs.output_forms import OutputForm
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.dropblock import is_drop_block
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_constants import resolve_drop_block
-from export.pipeline.network_outputs import outputs_of
 from export.pipeline.options import ExportOptions
 from export.sampling.sampler import Sampler, build_sampler
 from export.sampling.taps import list_layers
@@ -84,11 +82,11 @@ class SearchNetwork:
         options: constants of the masks, seed, k.
         checkpoint: the network; it returns one tensor of logits.
         preprocessing: frames to its input.
-        example: an input of the network.
-        frames: in-distribution ones.
+        example: an input of the network, for a whole frame.
+        frame_size: rows and columns of a frame.
+        output: what the network returns.
 
     Raises:
-        ConversionError: the network's output is not what it is said to be.
         UsageError: DropBlock's constants are missing or out of range.
     """
 
@@ -98,11 +96,11 @@ class SearchNetwork:
         checkpoint: Checkpoint,
         preprocessing: Preprocessing,
         example: Tensor,
-        frames: FrameFiles,
+        frame_size: tuple[int, int],
+        output: OutputForm,
     ) -> None:
         self._options, self._checkpoint, self._preprocessing = options, checkpoint, preprocessing
-        self._example, (self._height, self._width) = example, frames.shape[:2]
-        self._output = check_output_form(outputs_of(checkpoint.network, preprocessing, frames), options.network_output)
+        self._example, (self._height, self._width), self._output = example, frame_size, output
         self._constants = resolve_drop_block(options, checkpoint)
 
     def sampler(

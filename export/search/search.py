@@ -5,20 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import nn
 
 from export.anomalies.frame_set import FrameSource
 from export.detectors.fitted import FittedDetector, OnePart, fit_part
 from export.detectors.fused import fit_fused
 from export.detectors.registry import FUSED
+from export.errors import ExportError, refuse_exit
 from export.evaluation.detector_ranking import CrossFit, Figures, joined_rows
 from export.option_table import command_words
 from export.reporter import SILENT, Reporter
-from export.sampling.full_precision import Autocasts, without_autocast
+from export.sampling.full_precision import without_autocast
 from export.search.candidates import SearchCandidate, candidates, exported_key
 from export.search.features import SearchFeatures, collect
+from export.search.flag_names import SearchReporter, told_as_of_search
 from export.search.guide import guide_figures
-from export.search.inputs import SearchInputs, check_search, read_inputs
+from export.search.inputs import SearchInputs, search_inputs
 from export.search.options import SearchOptions
+from export.search.plan import plan_search
 from export.search.timing import added_ms
 
 PAIRS = 15
@@ -49,16 +53,24 @@ class SearchResult:
         best: the first that an export can make a bundle of; one that learns from degraded frames needs ``--ood-frames``.
         guide: of the guide's own configuration, on shifts that it was not fitted on; None where it was left out.
         best_beside_guide: of the best one on the same shifts.
+        options: of the search, with the tap and the masks that were chosen where it names none.
     """
 
     ranked: tuple[RankedCandidate, ...]
     best: RankedCandidate | None
     guide: Figures | None
     best_beside_guide: Figures | None
+    options: SearchOptions
 
 
-def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
+def search(options: SearchOptions, reporter: Reporter = SILENT, network: nn.Module | None = None) -> SearchResult:
     """Test every combination of feature, number of samples and detector, and time the best.
+
+    Args:
+        options: what to search among, and on which frames.
+        reporter: told each stage as it begins, and how far the loops over frames have come.
+        network: any module with its weights, in place of a checkpoint: then ``options.ckpt`` is None. A copy is searched, and
+            the module is left as it is.
 
     Raises:
         UsageError: options, frames or a layer's constants that cannot be used.
@@ -67,15 +79,16 @@ def search(options: SearchOptions, reporter: Reporter = SILENT) -> SearchResult:
         ConversionError: a network that has no ONNX form.
         CalibrationError: too few frames, or frames that a detector cannot be fitted on.
     """
-    check_search(options)
-    with without_autocast() as autocasts:
-        return _search(options, reporter, autocasts)
+    with told_as_of_search(), refuse_exit(ExportError, "the code of the network"), without_autocast():
+        return _search(options, SearchReporter(reporter), network)
 
 
-def _search(options: SearchOptions, reporter: Reporter, autocasts: Autocasts) -> SearchResult:
-    reporter.stage(f"reading {options.ckpt}")
-    inputs = read_inputs(options, reporter)
-    reporter.found(*autocasts.findings)
+def _search(options: SearchOptions, reporter: Reporter, network: nn.Module | None) -> SearchResult:
+    plan = plan_search(options, reporter, network)
+    reporter.found(*plan.findings)
+    if plan.problems and plan.command is not None:
+        reporter.completed(plan.command)
+    inputs = search_inputs(options, plan, reporter)
     if options.guide and inputs.guide_tap is None:
         reporter.stage(
             "without the guide's configuration: it takes one DropBlock layer, and its degradations and others as shifts"
@@ -102,7 +115,7 @@ def _search(options: SearchOptions, reporter: Reporter, autocasts: Autocasts) ->
     guide = None if graphs.guide is None else guide_figures(cross_fit, features, graphs.guide.key)
     # Of the best, too, only shifts that the guide's classifier was not fitted on.
     beside = best.figures.over(cell.kind for cell in guide.cells) if best and guide else None
-    return SearchResult(tuple(ranked), best, guide, beside)
+    return SearchResult(tuple(ranked), best, guide, beside, inputs.options)
 
 
 def _timed(

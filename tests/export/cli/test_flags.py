@@ -42,7 +42,7 @@ FLAGS = {
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --grey --bits --operating-point --hurting --seed --threads --report --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
-        --severity --every --group-by --timed --no-guide --seed""",
+        --severity --every --group-by --timed --no-guide --seed --dry-run""",
 }
 """A flag that is listed here is promised to users: it may gain values, and never goes."""
 

@@ -37,11 +37,11 @@ BEST = RankedCandidate(
     1.5,
 )
 GUIDE = figures(mud=(0.625, True))
-RESULT = SearchResult((BEST, ENERGY), BEST, GUIDE, BEST.figures.over(["mud"]))
+RESULT = SearchResult((BEST, ENERGY), BEST, GUIDE, BEST.figures.over(["mud"]), OPTIONS)
 
 
 def test_print_search_with_the_guide_compares_it_with_the_best(capsys: pytest.CaptureFixture[str]) -> None:
-    print_search(RESULT, OPTIONS)
+    print_search(RESULT)
     lines = capsys.readouterr().out.splitlines()
     cells = [[cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in lines if "│" in line]
     assert ["layer3, S = 16", "kde", "4", "0.750", "mud 0.50", "0.750", "0.250", "1.5"] in cells
@@ -54,7 +54,7 @@ def test_print_search_with_the_guide_compares_it_with_the_best(capsys: pytest.Ca
 
 
 def test_print_search_without_an_exportable_candidate_names_none(capsys: pytest.CaptureFixture[str]) -> None:
-    print_search(SearchResult((ENERGY,), None, None, None), OPTIONS)
+    print_search(SearchResult((ENERGY,), None, None, None, OPTIONS))
     out = capsys.readouterr().out
     assert "energy" in out
     assert "next:" not in out
@@ -62,14 +62,14 @@ def test_print_search_without_an_exportable_candidate_names_none(capsys: pytest.
 
 def test_print_search_without_a_cell_that_hurts_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     harmless = RankedCandidate(BEST.candidate, figures(fog=(0.5, False), mud=(0.25, False)))
-    print_search(SearchResult((harmless,), harmless, None, None), OPTIONS)
+    print_search(SearchResult((harmless,), harmless, None, None, OPTIONS))
     out = capsys.readouterr().out
     assert "none of the 2 cells" in out
     assert "mud 0.25" in out
 
 
 def test_print_search_of_many_candidates_shows_the_best(capsys: pytest.CaptureFixture[str]) -> None:
-    print_search(SearchResult((BEST, *[ENERGY] * 29), BEST, None, None), OPTIONS)
+    print_search(SearchResult((BEST, *[ENERGY] * 29), BEST, None, None, OPTIONS))
     out = capsys.readouterr().out
     assert out.count("energy") == 24
     assert "5 more candidates: --out or --json gives them all" in out
@@ -77,7 +77,7 @@ def test_print_search_of_many_candidates_shows_the_best(capsys: pytest.CaptureFi
 
 def test_print_search_of_taps_with_one_last_name_writes_them_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     other = RankedCandidate(of_one_part(FeatureKey.entropy("head.layer3", 16), "kde"), figures(fog=(0.5, True)))
-    print_search(SearchResult((BEST, other), BEST, None, None), OPTIONS)
+    print_search(SearchResult((BEST, other), BEST, None, None, OPTIONS))
     out = capsys.readouterr().out
     assert "net.layer3, S = 16" in out
     assert "head.layer3, S = 16" in out
