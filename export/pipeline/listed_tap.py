@@ -33,7 +33,7 @@ def listed_taps(options: ExportOptions, checkpoint: Checkpoint) -> Mapping[str, 
     network, findings = checkpoint.network, Findings(options, SILENT)
     if options.tap:
         return {tap: Finding("tap", tap, "given") for tap in resolve_taps(network, options.tap)}
-    frames = random_frames(options, checkpoint)
+    frames: FrameFiles = random_frames(options, checkpoint)
     if options.frames:
         frames = FrameFiles(options.frames, options.channels, options.reading.rules)
     preprocessing = findings.attempt(

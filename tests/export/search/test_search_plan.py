@@ -6,6 +6,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,9 +41,9 @@ class PlainColours(nn.Module):
 
 
 MODEL = f"{__name__}:PlainColours"
-STATED = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.2, 0.25), "input_size": (24, 32)}
+STATED: dict[str, Any] = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.2, 0.25), "input_size": (24, 32)}
 FLAGS = {option.name for option in options_of(SearchOptions)}
-SMALL = {
+SMALL: dict[str, Any] = {
     "samples": (8,),
     "detectors": ("kde",),
     "kinds": ("night",),
@@ -110,7 +111,7 @@ def test_plan_search_finds_what_the_plan_of_an_export_finds(plain: Path, frames:
 def test_search_without_taps_exports_the_default_tap_as_an_export_would_choose_it(
     plain: Path, frames: Path, tmp_path: Path
 ) -> None:
-    options = SearchOptions(plain, (frames,), model=MODEL, **STATED, **SMALL)  # type: ignore[arg-type]
+    options = SearchOptions(plain, (frames,), model=MODEL, **STATED, **SMALL)
     result = search(options)
     assert result.best is not None
     assert result.options.taps == (result.best.candidate.tap,)
@@ -118,7 +119,7 @@ def test_search_without_taps_exports_the_default_tap_as_an_export_would_choose_i
         export_command.build_parser().parse(words_of_export(result.best.candidate, result.options)), ExportOptions
     )
     assert plan_export(replace(typed, out=tmp_path / "m")).problems == ()
-    plan = plan_export(ExportOptions(plain, (frames,), tmp_path / "m", model=MODEL, **STATED))  # type: ignore[arg-type]
+    plan = plan_export(ExportOptions(plain, (frames,), tmp_path / "m", model=MODEL, **STATED))
     assert plan.inputs is not None
     chosen = plan.inputs.options
     assert (typed.tap, typed.only_tap, typed.drop_prob, typed.block_size) == (
@@ -134,7 +135,7 @@ def test_search_of_a_live_network_ranks_as_that_of_its_checkpoint_and_leaves_it_
 ) -> None:
     options = SearchOptions(
         plain, (frames,), model=MODEL, taps=("encoder",), drop_prob=0.5, block_size=2, **STATED, **SMALL
-    )  # type: ignore[arg-type]
+    )
     before = copy.deepcopy(network.state_dict())
     network.train()
     live = search(replace(options, ckpt=None, model=None), network=network)
@@ -159,13 +160,13 @@ def test_search_of_a_live_network_ranks_as_that_of_its_checkpoint_and_leaves_it_
     ],
 )
 def test_search_that_is_refused_names_flags_of_a_search_alone(
-    wrong: dict[str, object], error: type[ExportError], plain: Path, frames: Path
+    wrong: dict[str, Any], error: type[ExportError], plain: Path, frames: Path
 ) -> None:
     if "few" in wrong:
         wrong = {"frames": tuple(sorted(frames.iterdir())[:39])}
-    given = {"frames": (frames,), "model": MODEL, **STATED, **SMALL} | wrong
+    given: dict[str, Any] = {"frames": (frames,), "model": MODEL, **STATED, **SMALL} | wrong
     with pytest.raises(error) as caught:
-        search(SearchOptions(plain, **given))  # type: ignore[arg-type]
+        search(SearchOptions(plain, **given))
     named = re.findall(r"(?<![\w-])--[a-z][a-z-]*", f"{caught.value} {' '.join(caught.value.words)}")
     assert {*named} <= FLAGS | {"--list-layers"}
 
