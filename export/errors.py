@@ -21,13 +21,22 @@ class ExportError(Exception):
         message: one line.
         words: the remedy as words of a command line, where it is one: ``("--mean", "VALUE", "VALUE", "VALUE")``, with
             :data:`export.findings.PLACEHOLDER` for what the user alone knows.
+        without: flags that the remedy leaves out.
+        subject: what it is about, one of :data:`export.findings.SUBJECTS`; None where the flags tell it, or the step.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, words: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, words: Sequence[str] = (), without: Sequence[str] = (), subject: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.words = tuple(words)
+        self.words, self.without, self.subject = tuple(words), tuple(without), subject
+
+    @property
+    def has_remedy(self) -> bool:
+        """Whether a command line remedies it."""
+        return bool(self.words or self.without)
 
 
 class UsageError(ExportError):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -284,6 +284,19 @@ def _with_groups(options: Table, groups: Mapping[str, Sequence[str]]) -> Table:
             changed[name] = _with_groups(value, groups)
         elif row.name in groups:
             changed[name] = row.read(groups[row.name], value)
+    return replace(options, **changed)
+
+
+def without_flags(options: Table, flags: Collection[str]) -> Table:
+    """Options of which some have their default, as if their flags had not been typed; of ``--flag=key`` without that key."""
+    changed: dict[str, object] = {}
+    for name, row in rows_of(type(options)).items():
+        if not isinstance(row, Option):
+            changed[name] = without_flags(getattr(options, name), flags)
+        elif row.name in flags and not row.is_required:
+            changed[name] = row.default
+        elif isinstance(keyed := getattr(options, name), Mapping):
+            changed[name] = {key: value for key, value in keyed.items() if f"{row.name}={key}" not in flags}
     return replace(options, **changed)
 
 

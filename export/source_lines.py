@@ -3,6 +3,8 @@
 
 import importlib.util
 import re
+import sysconfig
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from traceback import FrameSummary
@@ -10,6 +12,10 @@ from traceback import FrameSummary
 _LIBRARIES = [
     Path(spec.origin).parent for spec in (importlib.util.find_spec("torch"),) if spec is not None and spec.origin
 ] + [Path(__file__).parent / "sampling"]
+_INSTALLED = [
+    Path(__file__).parent,
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+]
 _NOTED = re.compile(r'File "([^"]+)", line (\d+), in (\S+)\n\s*(.*)')
 
 
@@ -21,6 +27,27 @@ def own_frame(stack: Iterable[FrameSummary]) -> FrameSummary | None:
         if not frame.filename.startswith("<") and not any(path in Path(frame.filename).parents for path in _LIBRARIES)
     ]
     return own[-1] if own else None
+
+
+def raised_at(error: BaseException | None) -> str:
+    """Where an error came from in the code that a user brings, as :func:`place` has it.
+
+    It is the innermost line of a file that is neither Python's, an installed package's nor this package's; of a file that is
+    no Python it is the line that is wrong.
+    """
+    while error is not None:
+        if isinstance(error, SyntaxError) and error.filename is not None:
+            return place(FrameSummary(error.filename, error.lineno or 1, "", line=error.text or "", lookup_line=False))
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of_the_user(frame.filename)]
+        if own:
+            return place(own[-1])
+        error = error.__cause__
+    return ""
+
+
+def _is_of_the_user(file: str) -> bool:
+    path = Path(file)
+    return not (file.startswith("<") or any(folder in path.parents for folder in _INSTALLED))
 
 
 def noted_frame(stack_trace: str) -> FrameSummary | None:

@@ -66,7 +66,10 @@ def choose_output(
         returned = run_once(called, example)
     if kind == "none":
         if output is not None:
-            raise ConversionError(f"expected no --output with --segmentation none, got {output}: leave one of them out")
+            raise ConversionError(
+                f"expected no --output with --segmentation none, got {output}: leave one of them out",
+                without=("--output",),
+            )
         whole = (
             called
             if isinstance(returned, Tensor)
@@ -145,7 +148,8 @@ def _named(name: str, returned: object, found: Sequence[ReturnedTensor], kind: s
     if isinstance(returned, Tensor):
         raise ConversionError(
             f"expected a network with several outputs for --output {output}, {name} returns one tensor "
-            f"{describe(returned)}: leave --output out"
+            f"{describe(returned)}: leave --output out",
+            without=("--output",),
         )
     part = find_part(returned, output)
     inside = [] if part is None else list(returned_tensors(part[1], part[0]))

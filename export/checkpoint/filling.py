@@ -20,6 +20,9 @@ from export.errors import CheckpointError, first_line
 from export.findings import PLACEHOLDER, Finding
 from lsood_runtime.offline import printable
 
+OF_ANOTHER_NETWORK = "are another network's"
+"""What an error says of weights that do not fit."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
@@ -116,7 +119,7 @@ def fill_network(
         chosen = closest = min(partial, key=lambda trial: trial.distance)
     elif not closest.fits:
         raise CheckpointError(
-            f"expected weights of {type(network).__name__}, those in {path} are another network's: "
+            f"expected weights of {type(network).__name__}, those in {path} {OF_ANOTHER_NETWORK}: "
             f"{closest.details}; {remedy}"
         )
     network.load_state_dict(chosen.renaming.weights, strict=False)

@@ -157,14 +157,16 @@ def with_other_arguments(
     build: Callable[[Mapping[str, int]], nn.Module],
     defaults: Mapping[str, int],
     weights: Iterable[WeightShape],
+    had: str = "the default",
 ) -> CheckpointError:
-    """The error of weights that do not fit with the arguments under which they do; as it is where there are no such.
+    """The error of weights that do not fit, with the arguments under which they do; as it is where there are no such.
 
     Args:
         error: of weights that are another network's.
-        build: makes the network with arguments in place of their defaults.
-        defaults: of the arguments that nobody has given.
+        build: makes the network with other values of the arguments.
+        defaults: the values that they had.
         weights: shapes of the checkpoint's, in the order of its entries.
+        had: those values in words.
     """
     found = fitting_arguments(list(defaults), build, weights, defaults)
     words = [f"{name}={value}" for name, value in found.items() if value != defaults[name]]
@@ -172,5 +174,5 @@ def with_other_arguments(
         return error
     shown = " ".join(words)
     return CheckpointError(
-        f"{error}; they fit with --model-arg {shown} in place of the default", words=("--model-arg", *words)
+        f"{error}; they fit with --model-arg {shown} in place of {had}", words=("--model-arg", *words)
     )

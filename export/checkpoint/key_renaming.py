@@ -4,12 +4,14 @@
 What fits is for torch to say; this module lists the renamings that are worth a try, the plainest first.
 """
 
+import difflib
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from export.checkpoint.state_dicts import StateEntries
 from export.errors import CheckpointError
+from export.findings import PLACEHOLDER
 from lsood_runtime.offline import printable
 
 _WRAPPERS = ((), ("_orig_mod",), ("_orig_mod", "module"))
@@ -66,9 +68,13 @@ def without_prefix(weights: StateEntries, prefix: str) -> Renaming:
     start = prefix if prefix.endswith(".") or not prefix else f"{prefix}."
     names = {name: name.removeprefix(start) for name in weights if name.startswith(start)}
     if not names:
-        heads = ", ".join(dict.fromkeys(name.split(".")[0] + "." for name in weights if "." in name)) or "no prefix"
+        heads = list(dict.fromkeys(name.split(".")[0] + "." for name in weights if "." in name))
+        near = heads if len(heads) == 1 else difflib.get_close_matches(start, heads, n=2, cutoff=0.8)
         raise CheckpointError(
-            f"expected names that begin with --prefix {start}, found none: they begin with {printable(heads)}"
+            f"expected names that begin with --prefix {start}, found none: they begin with "
+            f"{printable(', '.join(heads) or 'no prefix')}",
+            words=("--prefix", near[0] if len(near) == 1 else PLACEHOLDER) if heads else (),
+            without=() if heads else ("--prefix",),
         )
     return Renaming(_under(weights, names), tuple(name for name in weights if name not in names), start)
 

@@ -21,13 +21,14 @@ import torch
 from torch import nn
 
 from export.checkpoint.files_beside import hyper_parameters_beside
-from export.checkpoint.filling import shortened_report
+from export.checkpoint.filling import OF_ANOTHER_NETWORK, shortened_report
 from export.checkpoint.named_classes import refuse_named_classes
 from export.checkpoint.plain_values import plain_values
 from export.checkpoint.safe_types import safe_types
 from export.checkpoint.user_model import check_arguments
 from export.errors import CheckpointError, first_line, refuse_exit
 from export.findings import Finding
+from export.source_lines import raised_at
 from lsood_runtime.offline import printable
 
 _PACKAGES = {"pytorch_lightning": "pytorch_lightning.cli", "lightning": "lightning.pytorch.cli"}
@@ -178,7 +179,7 @@ def _with_arguments(
         checkpoint.pop(_NAME)
         name = None
     carried = set(known) if name is None else {name}
-    check_arguments(target.__name__, inspect.signature(target), model_args if name is None else (), carried)
+    check_arguments(target.__name__, inspect.signature(target), model_args if name is None else {}, carried)
     if _CLI in known:
         _settle_instantiator(target, known, path)
     if not trust:
@@ -281,7 +282,7 @@ def _without_names(
             raise
         found = error if _is_of_weights(error) else misfit
         raise CheckpointError(
-            f"expected weights of {target.__name__}, those of the checkpoint are another network's: "
+            f"expected weights of {target.__name__}, those of the checkpoint {OF_ANOTHER_NETWORK}: "
             f"{shortened_report(found)}; check --model and --model-arg"
         ) from error
 
@@ -305,6 +306,7 @@ def _failed(target: type, error: Exception) -> CheckpointError:
             "pip install 'jsonargparse[signatures]'"
         )
     return CheckpointError(
-        f"expected hyper-parameters that {target.__name__} can be built with, got {first_line(error)}: "
-        "correct them by --model-arg key=value"
+        f"expected hyper-parameters that {target.__name__} can be built with, got {first_line(error)}{raised_at(error)}: "
+        "correct them by --model-arg key=value",
+        subject="arguments",
     )

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from export.checkpoint.argument_remedies import with_better_arguments, with_missing_arguments
 from export.checkpoint.arguments import SwitchedOff, ready_arguments
 from export.checkpoint.build_limit import limited_construction
 from export.checkpoint.download import download_error
-from export.checkpoint.filling import fill_network
-from export.checkpoint.fitting_arguments import with_fitting_arguments, with_other_arguments
+from export.checkpoint.filling import OF_ANOTHER_NETWORK, fill_network
 from export.checkpoint.lightning_module import (
     build_lightning_module,
     finish_module,
@@ -164,7 +164,8 @@ def _fill(built: _Built, path: Path, wanted: _Wanted) -> tuple[Finding, ...]:
     try:
         return fill_network(network, built.sources, path, wanted.prefix, may_lack=may_lack, remedy=remedy)
     except CheckpointError as error:
-        raise _with_other_arguments(error, built) from error.__cause__
+        other = with_better_arguments(error, built.target, built.arguments, built.sources, wanted.model_args)
+        raise other from error.__cause__
 
 
 def _frozen(network: nn.Module) -> nn.Module:
@@ -241,7 +242,7 @@ def _build_plain(
     try:
         network = build_network(target, arguments)
     except CheckpointError as error:
-        raise _with_fitting_arguments(error, target, arguments, sources) from error.__cause__
+        raise with_missing_arguments(error, target, arguments, sources) from error.__cause__
     known = {**plain_values(_hyper_parameters(contents)), **wanted.model_args}
     may_lack = False
     if lightning_class(type(network)) is not None and is_of_lightning(contents) and wanted.key is None:
@@ -270,7 +271,9 @@ def _build_module(
         download = download_error(error.__cause__)
         if download is not None:
             raise tried_to_download(module, ready, download) from error.__cause__
-        raise _with_fitting_arguments(error, module, ready, sources) from error.__cause__
+        if OF_ANOTHER_NETWORK in str(error):
+            raise with_better_arguments(error, module, ready, sources, wanted.model_args) from error.__cause__
+        raise with_missing_arguments(error, module, ready, sources) from error.__cause__
     findings = built.findings
     if by_rule:
         others = [
@@ -281,35 +284,7 @@ def _build_module(
             findings += (Finding("weights", "key state_dict", "found", reason, ("--key", "state_dict")),)
         sources = (StateDict("state_dict", built.weights),)
     known = {**built.hyper_parameters, **wanted.model_args}
-    return _Built(built.module, sources, known, built.may_lack, findings, switched=switched)
-
-
-def _with_fitting_arguments(
-    error: CheckpointError,
-    target: Callable[..., object],
-    known: Mapping[str, object],
-    sources: Sequence[StateDict],
-) -> CheckpointError:
-    """The error, which names those of the missing arguments that the weights tell."""
-    return with_fitting_arguments(error, lambda more: build_network(target, {**known, **more}), _shapes(sources))
-
-
-def _with_other_arguments(error: CheckpointError, built: _Built) -> CheckpointError:
-    """The error of weights that do not fit, which names the arguments under which they would."""
-    if built.target is None:
-        return error
-    target, known = built.target, built.arguments
-    parameters = inspect.signature(target).parameters.values()
-    defaults = {p.name: p.default for p in parameters if type(p.default) is int and p.name not in known}
-    return with_other_arguments(
-        error, lambda more: build_network(target, {**known, **more}), defaults, _shapes(built.sources)
-    )
-
-
-def _shapes(sources: Sequence[StateDict]) -> list[tuple[int, ...]]:
-    """Shapes of the largest state dict's tensors."""
-    entries = max((source.weights for source in sources), key=len)
-    return [tuple(value.shape) for value in entries.values() if isinstance(value, Tensor)]
+    return _Built(built.module, sources, known, built.may_lack, findings, module, ready, switched)
 
 
 def _by_the_user(finding: Finding, wanted: _Wanted) -> Finding:

@@ -8,6 +8,7 @@ from export.checkpoint.chosen_output import network_name
 from export.checkpoint.input_remedy import input_remedy
 from export.checkpoint.other_methods import name_others, other_words
 from export.errors import ConversionError, first_line, refuse_exit
+from export.source_lines import raised_at
 
 _OF_ANOTHER_INPUT = (TypeError, KeyError, IndexError, AttributeError, NotImplementedError)
 """What a ``forward`` raises that takes something else than a tensor of frames, or that is not there."""
@@ -35,7 +36,7 @@ def run_once(network: nn.Module, example: Tensor) -> object:
         others = f", or {name_others(network)}" if is_other else ""
         words = other_words(network) if is_other else ()
         raise ConversionError(
-            f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}; "
+            f"expected a network that takes {tuple(example.shape)} float32, it raised {first_line(error)}{raised_at(error)}; "
             f"{remedy} --input-size, or wrap it in a module that takes a batch of RGB images{others}",
             words=words if found is None else found.words,
         ) from error

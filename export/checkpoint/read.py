@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a checkpoint file without running code from it."""
 
+import difflib
 import importlib.util
 import pickle
 import re
@@ -12,6 +13,8 @@ import torch
 from export.checkpoint.files import check_checksums, damaged_file, is_torchscript, read_folder, read_safetensors
 from export.checkpoint.safe_types import safe_types
 from export.errors import CheckpointError
+from export.findings import PLACEHOLDER
+from export.option_table import plain_word
 from lsood_runtime.offline import printable
 
 _TRUST = "give --trust-checkpoint if you know where it comes from"
@@ -30,7 +33,12 @@ def read_contents(path: Path, *, trust: bool) -> object:
     if path.is_dir():
         return read_folder(path, lambda part: read_contents(part, trust=trust))
     if not path.is_file():
-        raise CheckpointError(f"expected a checkpoint file, found none at {path}: check --ckpt")
+        near = _near_file(path)
+        others = "" if near is None else f", beside it is {printable(near.name)}"
+        raise CheckpointError(
+            f"expected a checkpoint file, found none at {path}{others}: check --ckpt",
+            words=("--ckpt", PLACEHOLDER if near is None else plain_word(near)),
+        )
     if path.suffix == ".safetensors":
         return read_safetensors(path)
     if not trust and is_torchscript(path):
@@ -55,6 +63,13 @@ def read_contents(path: Path, *, trust: bool) -> object:
         ) from error
     except Exception as error:  # of torch, or of the types that are built
         raise damaged_file(path, error) from error
+
+
+def _near_file(path: Path) -> Path | None:
+    """The one file beside a path whose name is nearly the same."""
+    beside = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=2, cutoff=0.8)
+    return path.with_name(near[0]) if len(near) == 1 else None
 
 
 def _untrusted(path: Path, error: Exception) -> CheckpointError:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the state dicts in what a checkpoint file holds: alone, in a dict under any name, or as a pickled module."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from export.errors import CheckpointError
+from export.findings import PLACEHOLDER
 from lsood_runtime.offline import printable
 
 StateEntries = Mapping[str, object]
@@ -49,8 +51,13 @@ def find_state_dicts(contents: object, key: str | None = None) -> tuple[StateDic
         return tuple(each for each in found if each.key.partition(".")[0] != "hyper_parameters")
     chosen = tuple(each for each in found if each.key == key)
     if not chosen:
-        known = printable(", ".join(each.key for each in found if each.key) or "none")
-        raise CheckpointError(f"expected a state dict under --key {key}, found none: the file has {known}")
+        known = [each.key for each in found if each.key]
+        near = known if len(known) == 1 else difflib.get_close_matches(key, known, n=2, cutoff=0.8)
+        raise CheckpointError(
+            f"expected a state dict under --key {key}, found none: the file has {printable(', '.join(known) or 'none')}",
+            words=("--key", near[0] if len(near) == 1 else PLACEHOLDER) if known else (),
+            without=() if known else ("--key",),
+        )
     return chosen
 
 

@@ -4,6 +4,7 @@
 import difflib
 import importlib
 import inspect
+import json
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from export.checkpoint.download import download_error, without_downloads
 from export.checkpoint.module_file import called_in_folder, import_file, importable_folder, root_of
 from export.errors import CheckpointError, UsageError, first_line, refuse_exit
 from export.findings import PLACEHOLDER
+from export.source_lines import raised_at
 
 _FORMS = "package.module:Class, package.module.Class or path/to/file.py:Class"
 
@@ -49,7 +51,10 @@ def import_model(spec: str) -> Callable[..., object]:
         return _member(_imported(module_name, lambda: importlib.import_module(module_name)), name, module_name)
     path = Path(module_name)
     if not path.is_file():
-        raise CheckpointError(f"expected a Python file at {module_name}, found none: check the path before the colon")
+        raise CheckpointError(
+            f"expected a Python file at {module_name}, found none: check the path before the colon of --model",
+            words=("--model", PLACEHOLDER),
+        )
     folder = root_of(path)
     with importable_folder(folder):
         module = _imported(module_name, lambda: import_file(path))
@@ -63,8 +68,18 @@ def _imported(name: str, do_import: Callable[[], ModuleType]) -> ModuleType:
     except CheckpointError:
         raise
     except Exception as error:  # the user's module may raise anything while it is imported
+        missing = error.name if isinstance(error, ModuleNotFoundError) and error.name else None
+        is_itself = missing is not None and f"{name}.".startswith(f"{missing}.")
+        if is_itself:
+            remedy = "run from the folder that holds it, or install it"
+        elif missing is not None:
+            remedy = f"install what holds {missing}, or run from the folder that does"
+        else:
+            remedy = "correct it there"
         raise CheckpointError(
-            f"expected to import {name}, got {first_line(error)}: run from the folder that holds it, or install it"
+            f"expected to import {name}, got {first_line(error)}{raised_at(error)}: {remedy}",
+            words=("--model", PLACEHOLDER) if is_itself else (),
+            subject="network",
         ) from error
 
 
@@ -75,8 +90,12 @@ def _member(module: ModuleType, name: str, where: str) -> Callable[..., object]:
     if not callable(target):
         known = [other for other, value in vars(module).items() if callable(value) and not other.startswith("_")]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:5]
+        right = (
+            f"{where}:{near[0]}" if len(difflib.get_close_matches(name, known, n=2, cutoff=0.8)) == 1 else PLACEHOLDER
+        )
         raise CheckpointError(
-            f"expected a class or a function {name} in {where}, found none: it has {', '.join(near) or 'neither'}"
+            f"expected a class or a function {name} in {where}, found none: it has {', '.join(near) or 'neither'}",
+            words=("--model", right),
         )
     return target
 
@@ -118,8 +137,9 @@ def call_target(target: Callable[..., object], arguments: Mapping[str, object], 
         if download is not None:
             raise tried_to_download(target, arguments, download, inside=inside) from error
         raise CheckpointError(
-            f"expected hyper-parameters that {name} can be built with, got {first_line(error)}: "
-            "correct them by --model-arg key=value"
+            f"expected hyper-parameters that {name} can be built with, got {first_line(error)}{raised_at(error)}: "
+            "correct them by --model-arg key=value",
+            subject="arguments",
         ) from error
 
 
@@ -145,7 +165,7 @@ def _signature(target: Callable[..., object]) -> inspect.Signature:
 def check_arguments(
     name: str,
     signature: inspect.Signature,
-    arguments: Collection[str],
+    arguments: Mapping[str, object],
     carried: Collection[str] = (),
     *,
     inside: bool = False,
@@ -155,7 +175,7 @@ def check_arguments(
     Args:
         name: of the class or function.
         signature: of it.
-        arguments: names of the arguments, all of which it must take.
+        arguments: those that it must take.
         carried: names of others, which may be left out of the call.
         inside: the call makes an argument of another one, as ``init_args`` says.
 
@@ -166,12 +186,15 @@ def check_arguments(
     by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     known = [p.name for p in by_name]
     unknown = [argument for argument in arguments if argument not in known]
+    missing = [p.name for p in by_name if p.default is p.empty and p.name not in {*arguments, *carried}]
+    meant = _meant(unknown, missing or [name for name in known if name not in {*arguments, *carried}])
+    if meant:
+        raise _misspelt(name, arguments, meant, [name for name in missing if name not in meant.values()], inside=inside)
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
         raise CheckpointError(
             f"expected hyper-parameters and --model-arg that {name} takes ({', '.join(known) or 'none'}), got "
             f"{', '.join(unknown)} beside them: name a factory function that takes them too"
         )
-    missing = [p.name for p in by_name if p.default is p.empty and p.name not in {*arguments, *carried}]
     if missing and inside:
         raise CheckpointError(
             f"expected the arguments {', '.join(missing)} of {name}, its init_args do not have them: add {missing[0]}: VALUE"
@@ -182,6 +205,35 @@ def check_arguments(
             f"give --model-arg {missing[0]}=VALUE",
             words=("--model-arg", *(f"{name}={PLACEHOLDER}" for name in missing)),
         )
+
+
+def _meant(unknown: Collection[str], free: Collection[str]) -> dict[str, str]:
+    """By name of an unknown argument, the one free name that is spelt nearly so."""
+    near = {name: difflib.get_close_matches(name, free, n=2, cutoff=0.75) for name in unknown}
+    return {name: names[0] for name, names in near.items() if len(names) == 1}
+
+
+def _misspelt(
+    owner: str, arguments: Mapping[str, object], meant: Mapping[str, str], missing: Collection[str], *, inside: bool
+) -> CheckpointError:
+    said = ", ".join(f"{name} (did you mean {right}?)" for name, right in meant.items())
+    others = f", and not {', '.join(missing)}" if missing else ""
+    values = {right: _word(arguments[name]) for name, right in meant.items()} | dict.fromkeys(missing, PLACEHOLDER)
+    words = () if inside else ("--model-arg", *(f"{name}={value}" for name, value in values.items()))
+    remedy = "correct its init_args" if inside else f"give {' '.join(words)}"
+    return CheckpointError(
+        f"expected arguments that {owner} takes, got {said}{others}: {remedy}",
+        words=words,
+        without=() if inside else [f"--model-arg={name}" for name in meant],
+    )
+
+
+def _word(value: object) -> str:
+    """A value as ``--model-arg`` takes it, which reads JSON too."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return PLACEHOLDER
 
 
 def tried_to_download(

@@ -11,7 +11,7 @@ from typing import TypeVar
 from export.cli.findings_table import findings_table
 from export.cli.next_command import next_command
 from export.errors import ExportError, refuse_exit
-from export.findings import Finding
+from export.findings import PLACEHOLDER, Finding
 from export.option_table import flag
 from export.stop_signals import errors_told_as_the_stop, words_and_code
 from lsood_runtime import LsoodError
@@ -62,8 +62,11 @@ class ConsoleReporter:
             self.console.print(findings_table(findings, self.console.width), soft_wrap=True)
 
     def completed(self, words: Iterable[str]) -> None:
-        """Print the command."""
-        self.console.print(next_command("python", "-m", "export", *words), soft_wrap=True)
+        """Print the command, and that something in it is to be replaced where it is so."""
+        typed = [*words]
+        self.console.print(next_command("python", "-m", "export", *typed), soft_wrap=True)
+        if any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in typed):
+            self.stage(f"put what you know in place of {PLACEHOLDER} in the command above")
 
     def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:
         """Give the items one by one, with a bar."""

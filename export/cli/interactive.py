@@ -10,7 +10,7 @@ from export.cli.console import ConsoleReporter
 from export.cli.next_command import next_command
 from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding
-from export.option_table import command_words, with_words, words_by_flag
+from export.option_table import command_words, with_words, without_flags, words_by_flag
 from export.pipeline.options import ExportOptions
 from export.pipeline.plan import plan_export
 from lsood_runtime.offline import printable
@@ -53,9 +53,13 @@ def complete_options(options: ExportOptions, reporter: ConsoleReporter) -> Expor
     while True:
         plan = plan_export(options, reporter)
         reporter.found(*plan.findings)
-        beyond = [problem for problem in plan.problems if not problem.words]
+        beyond = [problem for problem in plan.problems if not problem.has_remedy]
         if beyond:
             raise beyond[0]
+        for problem in plan.problems:
+            if problem.without:
+                _say(f"{problem}; {' and '.join(problem.without).replace('=', ' ')} left out")
+                options = without_flags(options, problem.without)
         for finding in plan.findings:
             if finding.origin == "missing" and finding.words:
                 options = _ask(finding, options)

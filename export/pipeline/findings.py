@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collect what the steps of an export find, and the problems of steps that others need not wait for."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from export.errors import ExportError, UsageError
 from export.findings import PLACEHOLDER, Finding, in_order
-from export.option_table import command_words, merged_command, with_words, words_by_flag
+from export.option_table import command_words, merged_command, with_words, without_flags, words_by_flag
+from export.pipeline.culprits import culprit_words
 from export.pipeline.options import ExportOptions
 from export.reporter import Reporter
 
@@ -28,17 +29,30 @@ _STAND_INS = {
 """By flag, the value with which later steps are looked at where the user alone knows it."""
 
 _SUBJECTS = {
+    "--ckpt": "checkpoint",
+    "--model": "network",
     "--model-arg": "arguments",
+    "--key": "weights",
+    "--prefix": "weights",
+    "--trust-checkpoint": "weights",
+    "--out": "destination",
     "--frames": "frames",
     "--input-size": "input size",
+    "--crop": "input size",
+    "--resize": "input size",
+    "--pad": "input size",
     "--network-channels": "channels",
     "--mean": "mean and deviation",
     "--std": "mean and deviation",
     "--network-output": "output",
     "--segmentation": "output",
+    "--output": "output",
+    "--method": "output",
     "--tap": "tap",
+    "--feature-layers": "tap",
     "--drop-prob": "DropBlock",
     "--block-size": "DropBlock",
+    "--token-grid": "DropBlock",
 }
 """By flag, what a remedy with it is about."""
 
@@ -52,10 +66,18 @@ def needs_consent(words: Sequence[str]) -> bool:
     return not _CONSENT.isdisjoint(words)
 
 
-def completed_command(options: "OptionTable", stated: Iterable[Sequence[str]]) -> tuple[str, ...] | None:
-    """Words of the command that gives these options, changed by words that state more; None where no command line can."""
+def completed_command(
+    options: "OptionTable", stated: Iterable[Sequence[str]], without: Collection[str] = ()
+) -> tuple[str, ...] | None:
+    """Words of the command that gives these options, changed by words that state more; None where no command line can.
+
+    Args:
+        options: as the user gave them.
+        stated: words that state more.
+        without: flags to leave out, or keys of them, as ``--flag=key``.
+    """
     try:
-        words = command_words(options)
+        words = command_words(without_flags(options, without))
     except UsageError:
         return None
     return tuple(merged_command(type(options), words, stated))
@@ -127,6 +149,8 @@ class Findings:
             try:
                 return step(self.options)
             except ExportError as error:
+                if not error.has_remedy:
+                    error.words = culprit_words(error, self.given)
                 self._note(subject, error)
                 remedied = self._remedied(error)
                 if remedied == self.options:
@@ -154,14 +178,18 @@ class Findings:
         )
 
     @property
+    def without(self) -> tuple[str, ...]:
+        """Flags that the problems' remedies leave out."""
+        return tuple(flag for problem in self.problems for flag in problem.without)
+
+    @property
     def command(self) -> tuple[str, ...] | None:
         """Words of the completed command behind ``python -m export``, with placeholders for what the user alone knows.
 
         None for options that no command line can give, as two different seeds.
         """
-        return completed_command(
-            self.given if self.given.frames else replace(self.given, frames=(Path(PLACEHOLDER),)), self.stated
-        )
+        given = self.given if self.given.frames else replace(self.given, frames=(Path(PLACEHOLDER),))
+        return completed_command(given, self.stated, self.without)
 
     def error(self) -> ExportError:
         """The one problem, or one error that lists all of them, of the first one's class."""
@@ -174,7 +202,8 @@ class Findings:
     def _note(self, subject: str, error: ExportError) -> None:
         if str(error) not in map(str, self.problems):
             self.problems.append(error)
-            about = next((_SUBJECTS[word] for word in error.words if word in _SUBJECTS), subject)
+            flags = (word for word in (*error.words, *error.without) if word in _SUBJECTS)
+            about = error.subject or next((_SUBJECTS[flag] for flag in flags), subject)
             values = [word for word in error.words if not word.startswith("--") and PLACEHOLDER not in word]
             self._settled.discard(about)
             self.settle(Finding(about, " ".join(values), "missing", str(error), error.words))
@@ -186,9 +215,10 @@ class Findings:
         """
         if needs_consent(error.words):
             return self.options
+        options = without_flags(self.options, error.without)
         words: list[str] = []
-        for flag, values in words_by_flag(type(self.options), error.words).items():
+        for flag, values in words_by_flag(type(options), error.words).items():
             words += [flag, *(_STAND_INS.get(flag, value) if value == PLACEHOLDER else value for value in values)]
         if any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words):
             return self.options
-        return with_words(self.options, words)
+        return with_words(options, words)

@@ -4,6 +4,8 @@
 A value given in the options comes before the checkpoint's.
 """
 
+import math
+
 from torch import nn
 
 from export.checkpoint.load import Checkpoint
@@ -13,7 +15,7 @@ from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
-from export.pipeline.found_normalisation import find_normalisation
+from export.pipeline.found_normalisation import FoundNormalisation, find_normalisation
 from export.pipeline.found_size import find_size
 from export.pipeline.imagenet_order import contradiction
 from export.pipeline.network_channels import resolve_network_channels
@@ -55,7 +57,8 @@ def resolve_preprocessing(
     if options.resize == "refuse" and (size.height, size.width) != (crop_height, crop_width):
         raise UsageError(
             f"expected what the network sees of a frame to have its input size {size.width}x{size.height}, got "
-            f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear"
+            f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear",
+            words=("--resize", "bilinear"),
         )
     check_pad(options.pad)
     order = resolve_network_channels(options, checkpoint, config)
@@ -67,7 +70,7 @@ def resolve_preprocessing(
             size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order, pad
         )
     except ValueError as error:
-        raise UsageError(f"{error}: check --mean, --std and --crop") from error
+        raise UsageError(f"{error}: check --mean, --std and --crop", words=_unusable(options, found)) from error
     if not options.force:
         check_scale(found.mean, found.std)
     reporter.found(size.finding, found.finding)
@@ -81,6 +84,15 @@ def resolve_preprocessing(
     for line in (*size.warnings, *found.warnings):
         reporter.stage(line)
     return preprocessing
+
+
+def _unusable(options: ExportOptions, found: FoundNormalisation) -> tuple[str, ...]:
+    """The flags whose values no preprocessing can have, with placeholders."""
+    wrong = [] if all(map(math.isfinite, found.mean)) else ["--mean"]
+    wrong += [] if all(math.isfinite(value) and value > 0 for value in found.std) else ["--std"]
+    words = [word for name in wrong for word in (name, *[PLACEHOLDER] * 3)]
+    outside = options.crop is not None and (min(options.crop[:2]) < 0 or min(options.crop[2:]) < 1)
+    return (*words, *(["--crop", *[PLACEHOLDER] * 4] if outside else []))
 
 
 def check_pad(multiple: int) -> None:

@@ -17,7 +17,7 @@ from export.pipeline.mask_size import report_mask_size
 from export.pipeline.options import ExportOptions
 from export.pipeline.resolve import ExportInputs, resolve_inputs
 from export.pipeline.sample import SampledNetwork, sample_network
-from export.pipeline.stated import stated_by_inputs, stated_by_network
+from export.pipeline.stated import stated_arguments, stated_by_inputs, stated_by_network
 from export.reporter import SILENT, Reporter
 from export.sampling.full_precision import without_autocast
 
@@ -47,7 +47,7 @@ class ExportPlan:
     def is_stated(self) -> bool:
         """Whether the command remedies every problem, once its placeholders have values."""
         return self.command is not None and all(
-            problem.words and not needs_consent(problem.words) for problem in self.problems
+            problem.has_remedy and not needs_consent(problem.words) for problem in self.problems
         )
 
     @property
@@ -131,6 +131,7 @@ def look_at_network(
     sampled = None
     if inputs is not None:
         findings.complete(stated_by_inputs(findings.given, inputs))
+        findings.found(*stated_arguments(findings.given, inputs))
         findings.stage("sampling the tap")
         sampled = sample_network(inputs, findings)
     if sampled is None:

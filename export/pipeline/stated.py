@@ -18,7 +18,7 @@ _LONGEST = 24
 
 
 def stated_by_inputs(given: ExportOptions, inputs: ExportInputs) -> Iterator[Finding]:
-    """Yield findings on the network, its arguments and its input.
+    """Yield findings on the network and its input.
 
     Args:
         given: options as the user gave them.
@@ -30,10 +30,6 @@ def stated_by_inputs(given: ExportOptions, inputs: ExportInputs) -> Iterator[Fin
         reasons.append(f"called by --method {given.method}")
     origin: Origin = "given" if given.model else "guessed"
     yield Finding("network", network_name(checkpoint.network), origin, ", ".join(reasons))
-    if checkpoint.hyper_parameters:
-        found = [name for name in checkpoint.hyper_parameters if name not in given.model_args]
-        value = _pairs(checkpoint.hyper_parameters)
-        yield Finding("arguments", value, "found" if found else "given", "the checkpoint's" if found else "")
     if not isinstance(frames, RandomFrames):
         drives = len(set(inputs.split.drives))
         value = f"{len(frames)} of {frames.shape[0]} x {frames.shape[1]}"
@@ -45,6 +41,16 @@ def stated_by_inputs(given: ExportOptions, inputs: ExportInputs) -> Iterator[Fin
         source = resolve_network_channels(inputs.options, checkpoint, read_preprocessor_config(checkpoint.path)).source
         reason = "nothing states another order" if source is None else f"by {source}"
         yield Finding("channels", order, "guessed" if source is None else "found", reason)
+
+
+def stated_arguments(given: ExportOptions, inputs: ExportInputs) -> Iterator[Finding]:
+    """Yield findings on the arguments that the user typed, and on the checkpoint's own; as :func:`stated_by_inputs`."""
+    typed = given.model_args
+    if typed:
+        yield Finding("arguments", _pairs(typed), "given")
+    found = {name: value for name, value in inputs.checkpoint.hyper_parameters.items() if name not in typed}
+    if found:
+        yield Finding("arguments", _pairs(found), "found", "the checkpoint's")
 
 
 def stated_by_network(given: ExportOptions, sampled: SampledNetwork) -> Iterator[Finding]:

@@ -81,7 +81,8 @@ def capture_error(error: Exception, network: nn.Module, fixed: FixedBatch) -> Co
     code = "" if own is None else (own.line or "").strip()
     what, remedy = _remedy(error, code, scripted)
     return ConversionError(
-        f"expected a network that torch.export can follow with a free batch, got {what}{place(own)}: {remedy}"
+        f"expected a network that torch.export can follow with a free batch, got {what}{place(own)}: {remedy}",
+        subject="network",
     )
 
 

@@ -34,7 +34,7 @@ def resolve_feature_layers(
         TapError: there is no such layer, or a layer is named twice.
     """
     if names:
-        check_names(network, names)
+        check_names(network, names, "--feature-layers")
         return tuple(names)
     layers = list_layers(network, example[:1].repeat(2, 1, 1, 1))
     ends = [i for i, layer in enumerate(layers) if layer.name in taps]

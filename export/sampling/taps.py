@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from export.errors import TapError
+from export.findings import PLACEHOLDER
 from export.layers.dropblock import is_drop_block
 from export.layers.feature_layout import channel_dim, map_layout
 from export.layers.randomness import MaskedRandomness
@@ -118,12 +119,17 @@ def resolve_taps(network: nn.Module, names: Sequence[str] | None) -> tuple[str, 
     """
     if not names:
         return (_only_drop_block(network),)
-    check_names(network, names)
+    check_names(network, names, "--tap")
     return tuple(names)
 
 
-def check_names(network: nn.Module, names: Sequence[str]) -> None:
+def check_names(network: nn.Module, names: Sequence[str], flag: str) -> None:
     """Refuse names of layers that a network does not have.
+
+    Args:
+        network: holds the layers.
+        names: of layers.
+        flag: that they were typed behind.
 
     Raises:
         TapError: there is no such layer, or a layer is named twice.
@@ -131,10 +137,17 @@ def check_names(network: nn.Module, names: Sequence[str]) -> None:
     known = [name for name, _ in network.named_modules() if name]
     for name in names:
         if name not in known:
-            raise TapError(f"expected the name of a layer, got {name!r}: {_nearest(name, known)}")
+            near = _near(name, known)
+            right = _meant(name, known) or PLACEHOLDER
+            raise TapError(
+                f"expected the name of a layer, got {name!r}: {_in_words_near(near, known)}",
+                words=(flag, *(right if each == name else each for each in names)),
+            )
     repeated = [name for name in names if list(names).count(name) > 1]
     if repeated:
-        raise TapError(f"expected each layer once, got {repeated[0]!r} twice: remove one")
+        raise TapError(
+            f"expected each layer once, got {repeated[0]!r} twice: remove one", words=(flag, *dict.fromkeys(names))
+        )
 
 
 def _only_drop_block(network: nn.Module) -> str:
@@ -155,10 +168,20 @@ def _only_drop_block(network: nn.Module) -> str:
     )
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def _near(name: str, known: Sequence[str]) -> list[str]:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     last_parts = [other for other in known if other.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]]
-    near = list(dict.fromkeys(last_parts + near))  # users often type the last part alone
+    return list(dict.fromkeys(last_parts + near))  # users often type the last part alone
+
+
+def _meant(name: str, known: Sequence[str]) -> str | None:
+    """The one layer whose last parts were typed, or whose name was misspelt; layers inside it do not count beside it."""
+    near = [other for other in known if other.endswith(f".{name}")] or difflib.get_close_matches(name, known, 4, 0.75)
+    others = [other for other in near[1:] if not other.startswith(f"{near[0]}.")]
+    return near[0] if near and not others else None
+
+
+def _in_words_near(near: Sequence[str], known: Sequence[str]) -> str:
     return (
         f"the nearest are {_some(near)}" if near else f"the network has {len(known)} layers, --list-layers shows them"
     )

@@ -31,7 +31,12 @@ def finding_of_search(finding: Finding) -> Finding:
 
 def error_of_search(error: ExportError) -> ExportError:
     """An error of the same class whose message and words have the flags of a search."""
-    return type(error)(flags_of_search(str(error)), words=[flags_of_search(word) for word in error.words])
+    return type(error)(
+        flags_of_search(str(error)),
+        words=[flags_of_search(word) for word in error.words],
+        without=[flags_of_search(word) for word in error.without],
+        subject=error.subject,
+    )
 
 
 @contextmanager

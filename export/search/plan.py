@@ -56,7 +56,11 @@ def plan_search(options: SearchOptions, reporter: Reporter = SILENT, network: nn
                 files = inputs.frames
                 findings.attempt("frames", lambda _: _check_count(files))
     given = options if options.frames else replace(options, frames=(Path(PLACEHOLDER),))
-    command = completed_command(given, [[flags_of_search(word) for word in words] for words in findings.stated])
+    command = completed_command(
+        given,
+        [[flags_of_search(word) for word in words] for words in findings.stated],
+        [flags_of_search(flag) for flag in findings.without],
+    )
     return ExportPlan(
         findings=tuple(map(finding_of_search, findings.all)),
         problems=tuple(map(error_of_search, findings.problems)),
