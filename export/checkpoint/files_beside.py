@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hyper-parameters in the files that Lightning writes beside a checkpoint: ``hparams.yaml`` and ``config.yaml``."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def hyper_parameters_beside(path: Path, class_names: Collection[str]) -> tuple[P
         The file and its values; None where there are none.
 
     Raises:
-        CheckpointError: a file holds Python objects, or is no YAML.
+        CheckpointError: a file holds Python objects, or is no YAML; or a pipe, a device or a folder has its name.
     """
     for file in _files(path):
         values = _read(file)
@@ -41,7 +42,7 @@ def _files(path: Path) -> Iterator[Path]:
     folders = [path.parent, path.parent.parent] if path.parent.name == "checkpoints" else [path.parent]
     for name in ("hparams.yaml", "config.yaml"):
         for folder in folders:
-            if (folder / name).is_file():
+            if os.path.lexists(folder / name):  # what is no file is refused where it is read
                 yield folder / name
 
 

@@ -3,6 +3,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TypeGuard
 from export.errors import UsageError, first_line
 from export.pipeline.hyper_parameters import stated_normalisations
 from export.pipeline.stated_preprocessing import StatedNormalisation, StatedOrder, StatedSize
+from export.plain_file import read_plain, reason_of
 
 _NAMES = ("preprocessor_config.json", "processor_config.json")
 _MOST_BYTES = 1 << 20
@@ -118,17 +120,14 @@ def read_preprocessor_config(checkpoint: Path | None) -> PreprocessorConfig | No
         return None
     for name in _NAMES:
         path = checkpoint.parent / name
-        if not path.is_file():
+        if not os.path.lexists(path):
             continue
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(
-                f"expected the settings of an image processor in {path}, got {path.stat().st_size} bytes: move it"
-            )
         try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
+            settings = json.loads(read_plain(path, _MOST_BYTES))
         except (ValueError, RecursionError, OSError) as error:
+            got = reason_of(error) if isinstance(error, OSError) else first_line(error)
             raise UsageError(
-                f"expected the settings of an image processor in {path}, got {first_line(error)}: mend it, or move it"
+                f"expected the settings of an image processor in {path}, got {got}: mend it, or move it"
             ) from error
         settings = settings.get("image_processor", settings) if isinstance(settings, dict) else settings
         if not isinstance(settings, dict):

@@ -8,6 +8,7 @@ import pytest
 
 from export.checkpoint.files_beside import hyper_parameters_beside
 from export.errors import CheckpointError
+from tests.unreadable_files import UNREADABLE, make_unreadable
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
 
@@ -40,6 +41,13 @@ def test_hyper_parameters_beside_a_checkpoint_that_stand_for_too_much_are_refuse
         hyper_parameters_beside(tmp_path / "last.ckpt", ())
 
 
-def test_hyper_parameters_beside_a_checkpoint_in_a_pipe_are_none(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "hparams.yaml")
-    assert hyper_parameters_beside(tmp_path / "last.ckpt", ()) is None
+@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize("name", ["hparams.yaml", "config.yaml", "../hparams.yaml"])
+def test_hyper_parameters_beside_a_checkpoint_in_what_is_no_file_are_refused(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    make_unreadable(folder / name, kind)
+    with pytest.raises(CheckpointError, match=r"\.yaml, got .*or move it away and give them by --model-arg"):
+        hyper_parameters_beside(folder / "last.ckpt", ())

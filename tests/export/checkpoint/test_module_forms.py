@@ -149,7 +149,8 @@ def test_ready_arguments_of_a_checkpoint_that_names_classes_build_modules_where_
     ("argument", "message"),
     [
         ({"class_path": 3}, "expected class_path as text and init_args as a mapping at net"),
-        ({"class_path": HERE, "init_args": {"nett": 1}}, "got nett beside"),
+        ({"class_path": HERE, "init_args": {"net": 1, "zzz": 1}}, "got zzz beside"),
+        ({"class_path": HERE, "init_args": {"nett": 1}}, r"got nett \(did you mean net\?\)"),
         ({"class_path": "tests.networks.Nothing"}, "expected a class or a function Nothing"),
         ({"class_path": HERE}, "the arguments net of Holder, its init_args do not have them"),
     ],

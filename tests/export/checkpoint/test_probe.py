@@ -19,7 +19,14 @@ class Raising(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("message", "shown"), [("no such scale\nmore", "LookupError: no such scale;"), ("", "LookupError")]
+    ("message", "shown"),
+    [
+        (
+            "no such scale\nmore",
+            r"LookupError: no such scale at \S+test_probe\.py:18 \(`raise LookupError\(self\.message\)`\);",
+        ),
+        ("", "LookupError"),
+    ],
 )
 def test_run_once_of_a_network_that_raises_is_refused_with_its_first_line(message: str, shown: str) -> None:
     with pytest.raises(ConversionError, match=shown) as caught:

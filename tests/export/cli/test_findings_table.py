@@ -95,6 +95,8 @@ def test_export_command_that_misses_something_prints_the_table_and_the_command_o
     assert printed.out == ""
     table, _, rest = printed.err.partition("\nnext: python -m export ")
     assert "options" in table
-    command, error = rest.splitlines()
+    command, note, error = rest.splitlines()
     assert "--seed 0" in command
+    assert "--tap VALUE" in command
+    assert note == "· put what you know in place of VALUE in the command above"
     assert error.startswith("export: error: expected nothing to be missing, got 2 problems: (1) expected a --seed")

@@ -41,7 +41,8 @@ def broken(classes=4):
     return table["encoder"]
 """
 
-STATED = "--model net.py:Net --mean 0.4 0.5 0.6 --std 0.2 0.2 0.2 --input-size 32 32 --dry-run".split()
+STATED = ["--model", "net.py:Net", "--input-size", "32", "32", "--dry-run"]
+STATED += ["--mean", "0.4", "0.5", "0.6", "--std", "0.2", "0.2", "0.2"]
 
 
 @pytest.fixture

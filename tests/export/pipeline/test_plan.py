@@ -151,7 +151,7 @@ def test_export_monitor_with_one_problem_raises_it_as_it_is(unet: Path, frames: 
 def test_plan_export_without_a_network_says_what_cannot_be_looked_at(unet: Path, tmp_path: Path) -> None:
     plan = plan_export(replace(options_of(unet, tmp_path / "monitor"), model="nowhere_at_all:Net"))
     assert isinstance(plan.problems[0], CheckpointError)
-    assert missing(plan) == ["weights", "frames", "later"]
+    assert missing(plan) == ["network", "frames", "later"]
     assert (plan.inputs, plan.sampled) == (None, None)
     assert plan.findings[-1].value == "mean and deviation, output, tap, DropBlock"
     with pytest.raises(CheckpointError):
@@ -209,7 +209,8 @@ def test_plan_export_with_one_wrong_option_has_that_problem_alone(
     ] == [value]
     errors: list[ExportError] = list(plan.problems)
     assert len(errors) == 1
-    assert plan.is_complete == all(error.words for error in errors)
+    assert all(error.words for error in errors)
+    assert plan.is_complete == all("VALUE" not in error.words for error in errors)
 
 
 def test_plan_export_without_frames_guesses_no_size_that_an_export_would_not_take(unet: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from export.errors import UsageError
 from export.pipeline.preprocessor_config import PreprocessorConfig, read_preprocessor_config
 from export.pipeline.stated_preprocessing import StatedNormalisation, StatedSize
+from tests.unreadable_files import UNREADABLE, make_unreadable
 
 SEGFORMER = {
     "do_normalize": True,
@@ -143,5 +144,12 @@ def test_read_preprocessor_config_of_something_else_is_refused(tmp_path: Path, t
 
 
 def test_read_preprocessor_config_of_no_file_is_none(tmp_path: Path) -> None:
-    (tmp_path / "preprocessor_config.json").mkdir()
     assert read_preprocessor_config(tmp_path / "x.ckpt") is None
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "processor_config.json"])
+def test_read_preprocessor_config_of_what_is_no_file_is_refused(tmp_path: Path, name: str, kind: str) -> None:
+    make_unreadable(tmp_path / name, kind)
+    with pytest.raises(UsageError, match=f"{name}, got .*: mend it, or move it"):
+        read_preprocessor_config(tmp_path / "x.ckpt")
