@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Table = TypeVar("Table", bound="OptionTable")
 
+MOST_SEED = 2**32 - 1
+"""Greatest seed that every library takes."""
+
 INPUT_AND_OUTPUT = "input and output"
 """Title of the flags that name what a command reads and writes."""
 
@@ -59,6 +62,7 @@ class Flag:
     words: Words | None
     adds_up: bool
     excludes_others: bool
+    most: int | None
 
 
 def flag(
@@ -71,6 +75,7 @@ def flag(
     words: Words | None = None,
     adds_up: bool = False,
     excludes_others: bool = False,
+    most: int | None = None,
 ) -> Mapping[str, Flag]:
     """Metadata of a dataclass field that can be typed as a flag.
 
@@ -83,8 +88,9 @@ def flag(
         words: reads and writes values that are no tuple of plain ones.
         adds_up: each time that the flag is typed adds to the value, rather than replaces it.
         excludes_others: flags of the table with this mark exclude one another.
+        most: greatest number that :func:`check_limits` accepts, for a flag of whole numbers.
     """
-    return {_KEY: Flag(help_text, group, name, metavar, choices, words, adds_up, excludes_others)}
+    return {_KEY: Flag(help_text, group, name, metavar, choices, words, adds_up, excludes_others, most)}
 
 
 _KEY = "flag"
@@ -242,6 +248,19 @@ def rows_of(table: type[OptionTable]) -> dict[str, Option | type[OptionTable]]:
             default = item.default if item.default_factory is MISSING else item.default_factory()
             rows[item.name] = Option(item.name, item.metadata[_KEY], _without_none(hint), default)
     return rows
+
+
+def check_limits(options: OptionTable) -> None:
+    """Refuse whole numbers that are greater than their flags allow, before anything of that size is computed or allocated.
+
+    Raises:
+        UsageError: there is such a number.
+    """
+    for option, value in _values(options):
+        most, numbers = option.flag.most, value if isinstance(value, tuple) else (value,)
+        too_great = [number for number in numbers if isinstance(number, int) and most is not None and number > most]
+        if too_great:
+            raise UsageError(f"expected {option.name} of at most {most}, got {too_great[0]}: give a smaller number")
 
 
 def command_words(options: OptionTable) -> list[str]:

@@ -14,7 +14,7 @@ from export.detectors.registry import (
     detectors_on_ood_frames,
 )
 from export.errors import UsageError
-from export.option_table import Words, flag
+from export.option_table import MOST_SEED, Words, flag
 
 AUTO = "auto"
 UNITS = ("frames", "drives")
@@ -68,7 +68,10 @@ class CalibrationOptions:
     pca: int | None = field(
         default=None,
         metadata=flag(
-            "whitened principal components (default: none, the features as they are)", _DETECTOR, metavar="N"
+            "whitened principal components (default: none, the features as they are)",
+            _DETECTOR,
+            metavar="N",
+            most=100_000,
         ),
     )
     ood_frames: tuple[Path, ...] = field(
@@ -107,6 +110,7 @@ class CalibrationOptions:
             "blocks of a single drive",
             _THRESHOLDS,
             metavar="N",
+            most=100_000,
         ),
     )
     rates: Mapping[str, float] = field(
@@ -146,7 +150,7 @@ class CalibrationOptions:
             metavar="PATH",
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of the PCA and of the folds"))
+    seed: int = field(default=0, metadata=flag("seed of the PCA and of the folds", most=MOST_SEED))
 
     def __post_init__(self) -> None:
         outside = [f"{name}={rate}" for name, rate in self.rates.items() if not is_rate(rate)]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from export.option_table import Option, options_of, rows_of
+from export.option_table import Option, check_limits, options_of, rows_of
 from lsood_runtime.offline import one_line
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def options_from(flags: argparse.Namespace, table: type[Table]) -> Table:
     """Make the options from what was typed, and from the defaults of the others.
 
     Raises:
-        UsageError: words that cannot be read.
+        UsageError: words that cannot be read, or a number that is greater than its flag allows.
     """
     typed = vars(flags)
     values: dict[str, Any] = {}
@@ -93,7 +93,9 @@ def options_from(flags: argparse.Namespace, table: type[Table]) -> Table:
             values[field] = options_from(flags, row)
         elif _destination(row) in typed:
             values[field] = row.value_of(typed[_destination(row)])
-    return table(**values)
+    options = table(**values)
+    check_limits(options)
+    return options
 
 
 def _destination(option: Option) -> str:

@@ -12,6 +12,7 @@ from export.checkpoint.probe import run_once
 from export.errors import UsageError
 from export.findings import Finding
 from export.frames.files import FrameFiles
+from export.pipeline.found_size import check_size
 from export.pipeline.hyper_parameters import known_input_size
 from export.pipeline.network_constants import check_pad
 from export.sampling.feature_layers import resolve_feature_layers
@@ -51,8 +52,7 @@ def example_input(
             )
         size = FrameFiles(frames, rules=rules).shape[:2]
     height, width = size
-    if min(height, width) < 1:
-        raise UsageError(f"expected --input-size of at least 1 x 1, got {height} x {width}: give rows and columns")
+    check_size(height, width)
     check_pad(pad)
     example = torch.zeros(1, channels, height + -height % pad, width + -width % pad)
     run_once(checkpoint.network, example)

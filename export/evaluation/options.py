@@ -9,7 +9,7 @@ from typing import Literal
 from export.anomalies import ANOMALIES, COMMON_KINDS, SEVERITIES
 from export.evaluation.named_sets import kind_words, named_set_words, read_kinds, read_named_sets
 from export.frames.reading_options import ReadingOptions
-from export.option_table import Words, flag
+from export.option_table import MOST_SEED, Words, flag
 
 _FRAMES, _FIGURES = "frames", "figures"
 
@@ -42,7 +42,7 @@ class EvaluationOptions:
     )
     ignored_labels: tuple[int, ...] = field(
         default=(255,),
-        metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID"),
+        metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID", most=65535),
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     kinds: tuple[str, ...] = field(
@@ -59,7 +59,9 @@ class EvaluationOptions:
     severities: tuple[int, ...] = field(
         default=SEVERITIES, metadata=flag("severities of the degradations, from 1 to 5", _FRAMES, metavar="S")
     )
-    every: int = field(default=1, metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N"))
+    every: int = field(
+        default=1, metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N", most=1_000_000)
+    )
     group_by: str = field(
         default="none",
         metadata=flag(
@@ -85,7 +87,7 @@ class EvaluationOptions:
             _FIGURES,
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of degradations and intervals", _FIGURES))
+    seed: int = field(default=0, metadata=flag("seed of degradations and intervals", _FIGURES, most=MOST_SEED))
     threads: int | None = field(
-        default=None, metadata=flag("CPU threads (default: one for each core)", _FIGURES, metavar="N")
+        default=None, metadata=flag("CPU threads (default: one for each core)", _FIGURES, metavar="N", most=1024)
     )

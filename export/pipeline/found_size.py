@@ -4,10 +4,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from export.errors import UsageError
 from export.findings import Finding, Origin
 from export.pipeline.hyper_parameters import stated_sizes, training_crop
 from export.pipeline.preprocessor_config import PreprocessorConfig
 from export.pipeline.stated_preprocessing import StatedSize
+
+_MOST_PIXELS = 1 << 26
+"""Pixels of the largest picture that a network is given: 8192 x 8192."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,39 @@ def find_size(
             *warnings,
         ),
     )
+
+
+def check_size(height: int, width: int, flag: str = "--input-size") -> None:
+    """Refuse a size of which no picture fits in memory, or is none.
+
+    Args:
+        height: rows.
+        width: columns.
+        flag: that states it, for the message.
+
+    Raises:
+        UsageError: there is no pixel, or there are more than 2^26.
+    """
+    if min(height, width) < 1:
+        raise UsageError(f"expected {flag} of at least 1 x 1, got {height} x {width}: give rows and columns")
+    if height * width > _MOST_PIXELS:
+        raise UsageError(
+            f"expected {flag} of at most {_MOST_PIXELS} pixels, got {height} x {width}: give the rows and columns that the "
+            "network takes"
+        )
+
+
+def check_crop(crop: tuple[int, int, int, int]) -> None:
+    """Refuse a part of a frame that lies in no frame.
+
+    Raises:
+        UsageError: it begins outside, has no pixel, or more than any picture.
+    """
+    top, left, height, width = crop
+    if min(top, left) < 0:
+        raise UsageError(f"expected --crop to begin at 0 or behind, got {top} and {left}: give top and left in pixels")
+    check_size(height, width, "--crop")
+    check_size(top + height, left + width, "frames, by --crop,")
 
 
 def _changes(size: StatedSize, height: int, width: int) -> list[str]:

@@ -16,7 +16,7 @@ from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
 from export.pipeline.found_normalisation import FoundNormalisation, find_normalisation
-from export.pipeline.found_size import find_size
+from export.pipeline.found_size import check_crop, check_size, find_size
 from export.pipeline.imagenet_order import contradiction
 from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.normalisation_scale import check_scale
@@ -42,6 +42,8 @@ def resolve_preprocessing(
         UsageError: the normalisation is not known or in another unit, or crop, frame and input do not fit together.
         ConversionError: the network keeps constants of normalisation, and raises an exception.
     """
+    if options.crop is not None:
+        check_crop(options.crop)
     top, left, crop_height, crop_width = options.crop or (0, 0, *frames.shape[:2])
     if top + crop_height > frames.shape[0] or left + crop_width > frames.shape[1]:
         raise UsageError(
@@ -50,10 +52,7 @@ def resolve_preprocessing(
         )
     config = read_preprocessor_config(checkpoint.path)
     size = find_size(options.input_size, checkpoint.hyper_parameters, config, (crop_height, crop_width))
-    if min(size.height, size.width) < 1:
-        raise UsageError(
-            f"expected --input-size of at least 1 x 1, got {size.height} x {size.width}: give rows and columns"
-        )
+    check_size(size.height, size.width)
     if options.resize == "refuse" and (size.height, size.width) != (crop_height, crop_width):
         raise UsageError(
             f"expected what the network sees of a frame to have its input size {size.width}x{size.height}, got "

@@ -16,6 +16,12 @@ CHANNELS = ("rgb", "bgr")
 NETWORK_CHANNELS = (*CHANNELS, "grey")
 RESIZES = ("bilinear", "refuse")
 
+MOST_SIDE = 32768
+"""Rows or columns of the largest picture that is thought of."""
+
+MOST_SAMPLES = 16384
+"""Monte-Carlo samples of a frame, at most."""
+
 NETWORK = "network (default: as the checkpoint says)"
 _MASKS = "masks and entropy"
 
@@ -75,7 +81,8 @@ class NetworkOptions:
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     input_size: tuple[int, int] | None = field(
-        default=None, metadata=flag("rows and columns of the network's input", NETWORK, metavar=("H", "W"))
+        default=None,
+        metadata=flag("rows and columns of the network's input", NETWORK, metavar=("H", "W"), most=MOST_SIDE),
     )
     crop: tuple[int, int, int, int] | None = field(
         default=None,
@@ -83,6 +90,7 @@ class NetworkOptions:
             "the part of a frame that the network sees, in pixels, before the resize (default: all of it)",
             NETWORK,
             metavar=("TOP", "LEFT", "H", "W"),
+            most=MOST_SIDE,
         ),
     )
     resize: str = field(
@@ -98,6 +106,7 @@ class NetworkOptions:
             "segmentation is that of the frame alone (default 1: none)",
             NETWORK,
             metavar="N",
+            most=1024,
         ),
     )
     channels: str = field(
@@ -166,11 +175,13 @@ class NetworkOptions:
     )
     neighbors: int = field(
         default=DEFAULT_NEIGHBORS,
-        metadata=flag("k of the entropy estimate, below the number of samples S", _MASKS, metavar="K"),
+        metadata=flag(
+            "k of the entropy estimate, below the number of samples S", _MASKS, metavar="K", most=MOST_SAMPLES
+        ),
     )
     drop_prob: float | None = field(default=None, metadata=flag("DropBlock's drop probability", _MASKS, metavar="P"))
     block_size: int | None = field(
-        default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B")
+        default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B", most=4096)
     )
     token_grid: tuple[int, int] | None = field(
         default=None,
@@ -178,6 +189,7 @@ class NetworkOptions:
             "rows and columns of a tap's tokens, for DropBlock (default: found from the network and its input's size)",
             _MASKS,
             metavar=("H", "W"),
+            most=4096,
         ),
     )
     force: bool = field(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from export.calibration.options import CalibrationOptions
 from export.layers.mask_mode import Mode
-from export.option_table import INPUT_AND_OUTPUT, flag
+from export.option_table import INPUT_AND_OUTPUT, MOST_SEED, flag
 from export.pipeline.capabilities import format_help, format_names
-from export.pipeline.network_options import NetworkOptions
+from export.pipeline.network_options import MOST_SAMPLES, NetworkOptions
 from export.precision.options import PrecisionOptions
 
 _SAMPLING = "sampling"
@@ -48,7 +48,9 @@ class ExportOptions(NetworkOptions):
     )
     tap: tuple[str, ...] = field(default=(), metadata=TAP)
     feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
-    mc_samples: int = field(default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S"))
+    mc_samples: int = field(
+        default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S", most=MOST_SAMPLES)
+    )
     masks: Mode = field(
         default="fixed",
         metadata=flag(
@@ -57,7 +59,7 @@ class ExportOptions(NetworkOptions):
             _SAMPLING,
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING))
+    seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING, most=MOST_SEED))
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     fuse: bool = field(
         default=False,

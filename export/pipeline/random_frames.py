@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from export.checkpoint.load import Checkpoint
 from export.frames.files import FrameFiles
+from export.pipeline.found_size import check_crop, check_size
 from export.pipeline.hyper_parameters import known_input_size
 from export.pipeline.network_options import NetworkOptions
 from lsood_runtime.offline import AS_STATED
@@ -40,10 +41,12 @@ def random_frames(options: NetworkOptions, checkpoint: Checkpoint) -> RandomFram
     """Random pictures of the size that a camera may have: the crop and what lies above and left of it, else the input's.
 
     Raises:
-        UsageError: the checkpoint's input size is of a form that is not understood.
+        UsageError: the checkpoint's input size is of a form that is not understood, or there is no picture of the size.
     """
     if options.crop is not None:
+        check_crop(options.crop)
         top, left, height, width = options.crop
         return RandomFrames(top + height, left + width)
     height, width = options.input_size or known_input_size(checkpoint.hyper_parameters) or _UNSTATED
-    return RandomFrames(max(height, 1), max(width, 1))
+    check_size(height, width)
+    return RandomFrames(height, width)

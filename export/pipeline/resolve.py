@@ -18,6 +18,7 @@ from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
 from export.layers.preprocessing import Preprocessing
+from export.option_table import check_limits
 from export.pipeline.capabilities import check_combination, wanted_formats
 from export.pipeline.default_tap import LOOKED_AT, choose_tap
 from export.pipeline.findings import Findings
@@ -210,6 +211,7 @@ def _check_limits(options: ExportOptions) -> None:
 
 
 OPTION_CHECKS: tuple[Callable[[ExportOptions], None], ...] = (
+    check_limits,
     _check_neighbors,
     _check_seed,
     _check_combinations,

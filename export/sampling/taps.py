@@ -14,6 +14,7 @@ from export.layers.dropblock import is_drop_block
 from export.layers.feature_layout import channel_dim, map_layout
 from export.layers.randomness import MaskedRandomness
 from export.layers.stochastic import recognise
+from export.sampling.capture_errors import FixedBatch, capture_error
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
 
     Raises:
         ValueError: the network, or a part of it, is in training mode.
+        ConversionError: the network raises an exception; the message has the line of its code, and the remedy.
     """
     check_evaluation_mode(network)
     layers: list[LayerInfo] = []
@@ -80,6 +82,8 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     try:
         with torch.no_grad():
             network(example)
+    except Exception as error:  # a user's network, which ran on one frame, may raise anything for two
+        raise capture_error(error, network, FixedBatch()) from error
     finally:
         for handle in handles:
             handle.remove()

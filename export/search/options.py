@@ -9,8 +9,8 @@ from export.anomalies import ANOMALIES, COMMON_KINDS, SEVERITIES
 from export.calibration.options import CalibrationOptions
 from export.detectors.registry import DETECTORS, FUSED, detectors_on_ind_frames
 from export.errors import UsageError
-from export.option_table import INPUT_AND_OUTPUT, Words, flag
-from export.pipeline.network_options import NetworkOptions
+from export.option_table import INPUT_AND_OUTPUT, MOST_SEED, Words, flag
+from export.pipeline.network_options import MOST_SAMPLES, NetworkOptions
 from export.pipeline.options import ExportOptions
 
 _CANDIDATES, _TEST = "candidates", "test"
@@ -71,7 +71,7 @@ class SearchOptions(NetworkOptions):
         ),
     )
     samples: tuple[int, ...] = field(
-        default=(8, 16, 64), metadata=flag("numbers of samples a frame", _CANDIDATES, metavar="S")
+        default=(8, 16, 64), metadata=flag("numbers of samples a frame", _CANDIDATES, metavar="S", most=MOST_SAMPLES)
     )
     detectors: tuple[str, ...] = field(
         default_factory=detectors_on_ind_frames,
@@ -92,6 +92,7 @@ class SearchOptions(NetworkOptions):
             _CANDIDATES,
             name="--pca",
             metavar="N",
+            most=100_000,
         ),
     )
     kinds: tuple[str, ...] = field(
@@ -109,7 +110,7 @@ class SearchOptions(NetworkOptions):
         default=(3, 5),
         metadata=flag("severities of the degradations", _TEST, metavar="N", choices=SEVERITIES),
     )
-    every: int = field(default=4, metadata=flag("degrade every N-th frame", _TEST, metavar="N"))
+    every: int = field(default=4, metadata=flag("degrade every N-th frame", _TEST, metavar="N", most=1_000_000))
     group_by: str = field(
         default="none",
         metadata=flag(
@@ -119,12 +120,12 @@ class SearchOptions(NetworkOptions):
         ),
     )
     timed: int = field(
-        default=3, metadata=flag("measure what the best N add to the network's time", _TEST, metavar="N")
+        default=3, metadata=flag("measure what the best N add to the network's time", _TEST, metavar="N", most=1000)
     )
     guide: bool = field(
         default=True, metadata=flag("leave the guide's own configuration out", _TEST, name="--no-guide")
     )
-    seed: int = field(default=0, metadata=flag("seed of masks, degradations and PCA", _TEST))
+    seed: int = field(default=0, metadata=flag("seed of masks, degradations and PCA", _TEST, most=MOST_SEED))
 
     def export_options(
         self,
