@@ -91,6 +91,11 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
         raise UsageError(
             "expected --save-features together with --frames, got it with --features: these are in files already"
         )
+    if options.features and options.workers != 1:
+        raise UsageError(
+            f"expected --workers with --frames alone, got {options.workers} with --features: no frame is measured; leave it "
+            "out"
+        )
     with ExitStack() as claims:
         claims.enter_context(claimed(options.destination, "choose another --out"))
         check_destination(options.destination, options.overwrite)

@@ -32,7 +32,12 @@ class ConsoleOptions:
     verbose: bool = field(
         default=False, metadata=flag("log every library's messages, and tracebacks", excludes_others=True)
     )
-    quiet: bool = field(default=False, metadata=flag("print nothing but errors", excludes_others=True))
+    quiet: bool = field(
+        default=False,
+        metadata=flag(
+            "print no stages and no summary, nothing but errors and what was asked for", excludes_others=True
+        ),
+    )
 
 
 class ConsoleReporter:

@@ -9,6 +9,7 @@ import torch
 from export.checkpoint.choose_output import choose_output
 from export.checkpoint.load import Checkpoint
 from export.checkpoint.output_grid import check_output_grid
+from export.errors import UsageError
 from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.network_options import NetworkOptions
@@ -36,8 +37,13 @@ def choose_network_output(
         None for kind ``none``.
 
     Raises:
+        UsageError: what is returned for each class is stated, and there is to be no segmentation.
         ConversionError: the network cannot be run, or its output is no segmentation, or the map of a larger input.
     """
+    if options.segmentation == "none" and options.network_output is not None:
+        raise UsageError(
+            f"expected no --network-output with --segmentation none, got {options.network_output}: leave one of them out"
+        )
     example = preprocessing(torch.from_numpy(np.array(frames[0]))[None])
     found = choose_output(checkpoint.network, example, options.segmentation, output=options.output)
     reporter.found(*found.findings)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
+from export.errors import TapError
 from export.graphs.evaluation_outputs import evaluation_features
 from export.graphs.noise import NoiseSource
 from export.graphs.output_forms import OutputForm
@@ -90,6 +91,7 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
         only_tap=options.only_tap,
         token_grid=options.token_grid,
     )
+    _check_token_grid(options, sampler)
     drawn = sampler.sites if sampler.mode != "fixed" else ()
     site_noise = NoiseSource([site.noise_shape for site in drawn], sampler.samples, options.seed)
     graph_noise = site_noise if sampler.mode == "input" else NoiseSource()
@@ -107,6 +109,22 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
         site_noise=site_noise,
         graph_noise=graph_noise,
     )
+
+
+def _check_token_grid(options: ExportOptions, sampler: Sampler) -> None:
+    """Refuse a grid by the user that is the grid of no tap's tokens."""
+    used = (finding.origin == "given" for finding in sampler.findings if "--token-grid" in finding.words)
+    if options.token_grid is not None and not any(used):
+        found = next((finding for finding in sampler.findings if "--token-grid" in finding.words), None)
+        why = (
+            f"DropBlock at {' and '.join(sampler.taps)} works on no tokens"
+            if found is None
+            else f"there are {found.value}, {found.reason}"
+        )
+        rows, columns = options.token_grid
+        raise TapError(
+            f"expected --token-grid of the tokens on which DropBlock works, got {rows} {columns}: {why}; leave the flag out"
+        )
 
 
 def _example(inputs: ExportInputs) -> Tensor:

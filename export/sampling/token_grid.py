@@ -51,7 +51,7 @@ def find_token_grid(layer: str, node: fx.Node, graph: fx.Graph, image: Grid, giv
         TapError: no grid, or several, and none is given.
     """
     count = int(node.meta["val"].shape[1])
-    if given is not None and 0 <= count - given[0] * given[1] <= _MOST_OTHERS:
+    if given is not None and min(given) > 0 and 0 <= count - given[0] * given[1] <= _MOST_OTHERS:
         return TokenGrid(given, _others(count, given), "given", "--token-grid")
     found = next(
         (grid for grid in _maps_upstream(node, graph, image) if 0 <= _others(count, grid) <= _MOST_OTHERS), None

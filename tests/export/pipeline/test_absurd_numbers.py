@@ -85,10 +85,11 @@ def test_check_limits_of_options_of_a_library_call_refuses_them_too() -> None:
 @pytest.mark.parametrize("place", ["input_size", "hyper-parameter", "crop", "frames"])
 def test_resolve_preprocessing_of_more_pixels_than_fit_in_memory_is_refused(number: int, place: str) -> None:
     number = min(number, 10**12) if place == "hyper-parameter" else number  # of which a float holds every digit
-    flags: dict[str, Any] = {
+    by_place: dict[str, dict[str, Any]] = {
         "input_size": {"input_size": (number, number)},
         "crop": {"crop": (0, 0, number, number)},
-    }.get(place, {})
+    }
+    flags = by_place.get(place, {})
     known = {"input_size": number} if place == "hyper-parameter" else {}
     frames: Any = SimpleNamespace(shape=(number, number, 3) if place in ("frames", "crop") else (32, 64, 3))
     options = ExportOptions(Path("x.pt"), (Path("day"),), Path("monitor"), **CONSTANTS, **flags)
