@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from export.cli.plan_table import print_plan
             from export.pipeline.plan import plan_export
 
-            print_plan(plan_export(_with_places(flags), reporter), reporter)
+            print_plan(plan_export(_with_places(flags), reporter))
         else:
             _export(options_from(flags, ExportOptions), reporter, quiet=console.quiet)
 

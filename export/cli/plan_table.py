@@ -3,7 +3,6 @@
 
 import shutil
 
-from export.cli.console import ConsoleReporter
 from export.cli.findings_table import findings_table
 from export.cli.next_command import next_command
 from export.errors import UsageError
@@ -11,30 +10,17 @@ from export.findings import PLACEHOLDER
 from export.pipeline.plan import ExportPlan
 
 
-def print_plan(plan: ExportPlan, reporter: ConsoleReporter) -> None:
-    """Print the table of a plan and the completed command.
+def print_plan(plan: ExportPlan) -> None:
+    """Print the table of a plan and the completed command: the result of a dry run, also of a quiet one.
 
     Args:
-<<<<<<< HEAD
         plan: of an export or a search.
-        reporter: may be quiet.
-=======
-        options: of the export; its ``frames`` may be empty.
-        reporter: told each stage as it begins; a quiet one leaves table and command, which are the result, as they are.
->>>>>>> d560d99 (Options without an effect are refused; a quiet dry run prints its table)
 
     Raises:
         UsageError: something is missing, which the table names.
     """
-<<<<<<< HEAD
-    if not reporter.quiet:
-        print(findings_table(plan.findings, shutil.get_terminal_size().columns))
-        print(next_command("python", "-m", "export", *(plan.command or ())))
-=======
-    plan = plan_export(options, reporter)
     print(findings_table(plan.findings, shutil.get_terminal_size().columns))
     print(next_command("python", "-m", "export", *(plan.command or ())))
->>>>>>> d560d99 (Options without an effect are refused; a quiet dry run prints its table)
     if plan.problems:
         count = len(plan.problems)
         things = "one thing is" if count == 1 else f"{count} things are"

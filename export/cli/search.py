@@ -111,4 +111,4 @@ def _print_plan(flags: argparse.Namespace, reporter: ConsoleReporter) -> None:
     from export.search.plan import plan_search
 
     options = options_from(argparse.Namespace(**({"frames": []} | vars(flags))), SearchOptions)
-    print_plan(plan_search(options, reporter), reporter)
+    print_plan(plan_search(options, reporter))
