@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from export.errors import UsageError
-from export.findings import Finding, Origin
+from export.findings import PLACEHOLDER, Finding, Origin
 from export.pipeline.hyper_parameters import stated_sizes, training_crop
 from export.pipeline.preprocessor_config import PreprocessorConfig
 from export.pipeline.stated_preprocessing import StatedSize
@@ -111,8 +111,12 @@ def check_crop(crop: tuple[int, int, int, int]) -> None:
         UsageError: it begins outside, has no pixel, or more than any picture.
     """
     top, left, height, width = crop
-    if min(top, left) < 0:
-        raise UsageError(f"expected --crop to begin at 0 or behind, got {top} and {left}: give top and left in pixels")
+    if min(top, left) < 0 or min(height, width) < 1:
+        raise UsageError(
+            f"expected a --crop of at least 1 x 1 that starts inside the frame, got {crop}: give top, left, height and width "
+            "in pixels",
+            words=("--crop", *[PLACEHOLDER] * 4),
+        )
     check_size(height, width, "--crop")
     check_size(top + height, left + width, "frames, by --crop,")
 

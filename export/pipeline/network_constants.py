@@ -69,7 +69,7 @@ def resolve_preprocessing(
             size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order, pad
         )
     except ValueError as error:
-        raise UsageError(f"{error}: check --mean, --std and --crop", words=_unusable(options, found)) from error
+        raise UsageError(f"{error}: check --mean, --std and --crop", words=_unusable(found)) from error
     if not options.force:
         check_scale(found.mean, found.std)
     reporter.found(size.finding, found.finding)
@@ -85,13 +85,11 @@ def resolve_preprocessing(
     return preprocessing
 
 
-def _unusable(options: ExportOptions, found: FoundNormalisation) -> tuple[str, ...]:
+def _unusable(found: FoundNormalisation) -> tuple[str, ...]:
     """The flags whose values no preprocessing can have, with placeholders."""
     wrong = [] if all(map(math.isfinite, found.mean)) else ["--mean"]
     wrong += [] if all(math.isfinite(value) and value > 0 for value in found.std) else ["--std"]
-    words = [word for name in wrong for word in (name, *[PLACEHOLDER] * 3)]
-    outside = options.crop is not None and (min(options.crop[:2]) < 0 or min(options.crop[2:]) < 1)
-    return (*words, *(["--crop", *[PLACEHOLDER] * 4] if outside else []))
+    return tuple(word for name in wrong for word in (name, *[PLACEHOLDER] * 3))
 
 
 def check_pad(multiple: int) -> None:
