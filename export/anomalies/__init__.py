@@ -7,6 +7,7 @@ at every size, except for noise and blocks, which live on the frame's own pixels
 shows every kind at every severity.
 """
 
+from export.anomalies.composition import DegradedMoment, composed, draw_pair, rising
 from export.anomalies.degrading import SEVERITIES, degrade, degrade_with_mask
 from export.anomalies.kinds import ANOMALIES, COMMON_KINDS, KINDS, AnomalyGroup, AnomalyKind, kinds_in
 from export.anomalies.overlay_folder import overlays
@@ -21,10 +22,14 @@ __all__ = [
     "AnomalyKind",
     "Bytes",
     "Degradation",
+    "DegradedMoment",
     "Floats",
     "LocalChange",
+    "composed",
     "degrade",
     "degrade_with_mask",
+    "draw_pair",
     "kinds_in",
     "overlays",
+    "rising",
 ]

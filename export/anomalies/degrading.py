@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from export.anomalies.kinds import ANOMALIES
+from export.anomalies.kinds import ANOMALIES, check_kinds
 from export.anomalies.patterns import Bytes, Degradation, LocalChange
 from export.errors import UsageError
 
@@ -49,8 +49,8 @@ def degrade_with_mask(
     Raises:
         UsageError: as for :func:`degrade`.
     """
-    if isinstance(kind, str) and kind not in ANOMALIES:
-        raise UsageError(f"expected a kind of anomaly from {', '.join(ANOMALIES)}, got {kind!r}: choose one of them")
+    if isinstance(kind, str):
+        check_kinds([kind])
     if not 0 <= severity <= SEVERITIES[-1]:
         raise UsageError(f"expected a severity from 0 to 5, got {severity!r}: choose one from 1, just visible, to 5")
     if seed < 0:

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Degradations of the light: night, sun flare, over-exposure, under-exposure."""
+"""Degradations of the light: night, sun flare, over- and under-exposure."""
 
 import numpy as np
 
-from export.anomalies.patterns import Floats, columns, level, rows
-
-_GAMMA = 2.2
-"""Exponent between the camera's values and the light that fell on the sensor."""
+from export.anomalies.patterns import GAMMA, Floats, columns, level, rows
 
 
 def night(frame: Floats, severity: float, rng: np.random.Generator) -> Floats:
@@ -55,5 +52,5 @@ def under_exposure(frame: Floats, severity: float, _rng: np.random.Generator) ->
 
 def _exposed(frame: Floats, stops: float) -> Floats:
     """Multiply the light by ``2^stops``: a factor on the gamma-coded values, cut off where the sensor saturates."""
-    exposed: Floats = np.minimum(frame * np.float32(2 ** (stops / _GAMMA)), 255)
+    exposed: Floats = np.minimum(frame * np.float32(2 ** (stops / GAMMA)), 255)
     return exposed

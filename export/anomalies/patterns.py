@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating]
+GAMMA = 2.2
+"""Exponent between the camera's values and the light that fell on the sensor."""
 
 
 class LocalChange(NamedTuple):
@@ -97,3 +99,15 @@ def scattered(frame: Floats, colour: tuple[float, float, float], own: float) -> 
     light = np.clip((own * coarse.mean() + (1 - own) * near) / 128, 0.04, 1)
     layer: Floats = light[..., None] * np.array(colour, dtype=np.float32)
     return layer
+
+
+def as_light(frame: Floats) -> Floats:
+    """Light that fell on the sensor, float32, 1 where a value of the camera is 255."""
+    light: Floats = np.power(np.clip(frame, 0, 255) / np.float32(255), np.float32(GAMMA))
+    return light
+
+
+def as_values(light: Floats) -> Floats:
+    """Values of the camera in [0, 255] for the light that fell on it, cut off where the sensor saturates."""
+    values: Floats = 255 * np.power(np.clip(light, 0, 1), np.float32(1 / GAMMA))
+    return values

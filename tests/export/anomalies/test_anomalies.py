@@ -16,8 +16,8 @@ from export.data.synthetic import render_scene
 from export.errors import UsageError
 from tests.paths import EXAMPLES
 
-ON_THE_PIXELS = {"night", "sensor_noise", "jpeg"}
-"""Kinds whose noise or blocks belong to the frame's own pixels and so do not scale with it."""
+ON_THE_PIXELS = {"night", "sensor_noise", "jpeg", "bayer_phase", "video_compression"}
+"""Kinds whose noise, mosaic or blocks belong to the frame's own pixels and so do not scale with it."""
 SEEDLESS = {"defocus", "jpeg", "over_exposure", "under_exposure"}
 """Kinds without anything random."""
 SHEET = EXAMPLES / "anomaly_sheet.py"
