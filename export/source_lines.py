@@ -38,14 +38,15 @@ def raised_at(error: BaseException | None) -> str:
     while error is not None:
         if isinstance(error, SyntaxError) and error.filename is not None:
             return place(FrameSummary(error.filename, error.lineno or 1, "", line=error.text or "", lookup_line=False))
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_of_the_user(frame.filename)]
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_of_the_user(frame.filename)]
         if own:
             return place(own[-1])
         error = error.__cause__
     return ""
 
 
-def _is_of_the_user(file: str) -> bool:
+def is_of_the_user(file: str) -> bool:
+    """Whether a file of Python code belongs neither to Python, nor to an installed package, nor to this one."""
     path = Path(file)
     return not (file.startswith("<") or any(folder in path.parents for folder in _INSTALLED))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that keep something for their next call: capture leaves what is kept as it was, and the graph is right."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
+from tests.export.sampling import keeping_module
 from tests.networks import CLASSES, HEIGHT, WIDTH, block, settled
 
 
@@ -82,8 +84,67 @@ def in_a_list_beside_the_size(network: Any, x: Tensor) -> Tensor:
     return kept
 
 
+GRIDS: dict[str, Tensor] = {}
+LATEST: Tensor | None = None
+
+
+def in_a_dict_of_the_module(_: Keeping, x: Tensor) -> Tensor:
+    if "grid" not in GRIDS or GRIDS["grid"].shape[0] < x.shape[0]:
+        GRIDS["grid"] = grid(x)
+    return GRIDS["grid"][: x.shape[0]]
+
+
+def in_a_global(_: Keeping, x: Tensor) -> Tensor:
+    global LATEST
+    if LATEST is None or LATEST.shape[0] < x.shape[0]:
+        LATEST = grid(x)
+    return LATEST[: x.shape[0]]
+
+
+class Shared:
+    """Keeps a grid in the class itself."""
+
+    grid: Tensor | None = None
+
+    @classmethod
+    def of(cls, x: Tensor) -> Tensor:
+        if cls.grid is None or cls.grid.shape[0] < x.shape[0]:
+            cls.grid = grid(x)
+        return cls.grid[: x.shape[0]]
+
+
+def in_a_class(_: Keeping, x: Tensor) -> Tensor:
+    return Shared.of(x)
+
+
+@functools.lru_cache
+def row(width: int) -> Tensor:
+    return torch.linspace(0, 1, width)
+
+
+def in_a_cache(_: Keeping, x: Tensor) -> Tensor:
+    return row(x.shape[3])
+
+
+def in_another_file(_: Keeping, x: Tensor) -> Tensor:
+    return keeping_module.grid_of(x)
+
+
 @pytest.mark.parametrize(
-    "keep", [in_an_object, in_an_attribute, in_a_buffer, in_a_dict, largest_in_a_dict, in_a_list_beside_the_size]
+    "keep",
+    [
+        in_an_object,
+        in_an_attribute,
+        in_a_buffer,
+        in_a_dict,
+        largest_in_a_dict,
+        in_a_list_beside_the_size,
+        in_a_dict_of_the_module,
+        in_a_global,
+        in_a_class,
+        in_a_cache,
+        in_another_file,
+    ],
 )
 def test_build_sampler_of_a_network_that_keeps_tensors_leaves_them_and_its_output_as_they_were(
     keep: Callable[[Any, Tensor], Tensor],
@@ -100,5 +161,6 @@ def test_build_sampler_of_a_network_that_keeps_tensors_leaves_them_and_its_outpu
             torch.testing.assert_close(network(x[:frames]), wanted[:frames], rtol=0, atol=1e-5)
             torch.testing.assert_close(latent_samples, sample_passes(network, x[:frames], sampler), rtol=0, atol=1e-5)
     kept = [*network.kept.values(), *network.kept["seen"], *vars(network).values(), network.store.grid]
+    kept += [*GRIDS.values(), *keeping_module.GRIDS.values(), LATEST, Shared.grid, row(WIDTH)]
     assert {type(value) for value in kept if isinstance(value, Tensor)} <= {Tensor}
     assert not any(isinstance(value, torch.SymInt) for value in kept)
