@@ -4,7 +4,7 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from export.errors import CheckpointError, first_line
@@ -41,6 +41,8 @@ def is_torchscript(path: Path) -> bool:
 def check_checksums(path: Path) -> None:
     """Compare what an archive of ``torch.save`` holds with its checksums, which ``torch.load`` does not look at.
 
+    :class:`export.checkpoint.checked_archive.CheckedArchive` does so while it is loaded.
+
     A file none of whose checksums is right was saved without them (``torch.serialization.set_crc32_options``), and passes.
 
     Raises:
@@ -58,6 +60,20 @@ def check_checksums(path: Path) -> None:
                     wrong.append(entry.filename)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise damaged_file(path, error) from error
+    refuse_changed(path, wrong, right)
+
+
+def refuse_changed(path: Path, wrong: Sequence[str], right: int) -> None:
+    """Refuse an archive in which some checksums are right and others are not.
+
+    Args:
+        path: of the archive.
+        wrong: names of the entries whose checksum is another.
+        right: number of the others.
+
+    Raises:
+        CheckpointError: there are both.
+    """
     if wrong and right:
         raise CheckpointError(
             f"expected a checkpoint as it was saved, {path} was changed since: the checksum of {printable(wrong[0])} is "

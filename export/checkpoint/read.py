@@ -6,11 +6,21 @@ import importlib.util
 import pickle
 import re
 import warnings
+import zipfile
 from pathlib import Path
+from typing import IO
 
 import torch
 
-from export.checkpoint.files import check_checksums, damaged_file, is_torchscript, read_folder, read_safetensors
+from export.checkpoint.checked_archive import CheckedArchive
+from export.checkpoint.files import (
+    check_checksums,
+    damaged_file,
+    is_torchscript,
+    read_folder,
+    read_safetensors,
+    refuse_changed,
+)
 from export.checkpoint.safe_types import safe_types
 from export.errors import CheckpointError
 from export.findings import PLACEHOLDER
@@ -46,11 +56,33 @@ def read_contents(path: Path, *, trust: bool) -> object:
             f"{path} is a TorchScript file, which may run any code: save the network's state_dict(), or {_TRUST}",
             words=("--trust-checkpoint",),
         )
-    check_checksums(path)
+    if trust or not zipfile.is_zipfile(path):
+        check_checksums(path)  # before any code runs that it may hold
+        return _unpickled(path, path, trust=trust)
+    try:
+        with CheckedArchive(path) as archive:
+            contents = _unpickled(path, archive.file, trust=False)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise damaged_file(path, error) from error
+    except CheckpointError:
+        check_checksums(path)  # a byte that was changed is the reason, where there is one
+        raise
+    if not archive.is_judged:
+        check_checksums(path)
+    refuse_changed(path, sorted(archive.wrong), len(archive.right))
+    return contents
+
+
+def _unpickled(path: Path, file: Path | IO[bytes], *, trust: bool) -> object:
+    """Unpickle a file, or what is read from it.
+
+    Raises:
+        CheckpointError: it is cut off or of another kind, or has objects that need trust.
+    """
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(safe_types()):
             warnings.simplefilter("ignore", UserWarning)  # of foreign pickles: what they hold is refused below
-            return torch.load(path, map_location="cpu", weights_only=not trust)
+            return torch.load(file, map_location="cpu", weights_only=not trust)
     except pickle.UnpicklingError as error:
         if trust:
             raise damaged_file(path, error) from error
