@@ -13,10 +13,9 @@ from export.frames.files import FrameFiles
 from export.layers.preprocessing import Preprocessing
 
 _COUNT = 4
-_IMAGES = 8
 
 
-def some_inputs(preprocessing: Preprocessing, frames: FrameFiles, count: int = _IMAGES) -> Iterator[Tensor]:
+def some_inputs(preprocessing: Preprocessing, frames: FrameFiles, count: int = _COUNT) -> Iterator[Tensor]:
     """Yield the network's input for evenly spaced frames, one at a time."""
     for index in evenly_spaced(np.arange(len(frames)), count):
         yield preprocessing(torch.from_numpy(np.array(frames[int(index)]))[None])
@@ -33,7 +32,7 @@ def outputs_of(network: nn.Module, preprocessing: Preprocessing, frames: FrameFi
     Raises:
         ConversionError: the network raises an exception.
     """
-    for image in some_inputs(preprocessing, frames, _COUNT):
+    for image in some_inputs(preprocessing, frames):
         output = run_once(network, image)
         assert isinstance(output, Tensor)  # check_logits has seen to it
         yield output

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from export.errors import TapError
 from export.findings import PLACEHOLDER
@@ -15,6 +16,7 @@ from export.layers.feature_layout import channel_dim, map_layout
 from export.layers.randomness import MaskedRandomness
 from export.layers.stochastic import recognise
 from export.sampling.capture_errors import FixedBatch, capture_error
+from export.sampling.python_state import state_put_back
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class LayerInfo:
 def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     """Run the network once and note every layer as it ends: inner layers before the ones that hold them.
 
+    It runs on tensors that have a shape and no values, which takes next to no time and memory; a network that asks for
+    values is run on the example itself.
+
     Args:
         network: in evaluation mode.
         example: ``(B, 3, H, W)`` float, an input of the network.
@@ -62,6 +67,15 @@ def list_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
         ConversionError: the network raises an exception; the message has the line of its code, and the remedy.
     """
     check_evaluation_mode(network)
+    shapes = FakeTensorMode(allow_non_fake_inputs=True)
+    try:
+        with state_put_back(network), shapes:
+            return _noted_layers(network, shapes.from_tensor(example))
+    except Exception:  # of whatever cannot be done without values; what fails with them is told by the run below
+        return _noted_layers(network, example)
+
+
+def _noted_layers(network: nn.Module, example: Tensor) -> list[LayerInfo]:
     layers: list[LayerInfo] = []
     counted: dict[nn.Parameter, int] = {}
     image = (example.shape[-2], example.shape[-1])

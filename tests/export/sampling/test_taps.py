@@ -50,6 +50,67 @@ def test_list_layers_of_torchs_attention_dropout_marks_it_not_sampled() -> None:
     assert layer.output_shape is None
 
 
+class AsksForValues(nn.Module):
+    """Goes another way where the picture is dark, and keeps the grid of the last frame."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bright, self.dark = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 8, 3)
+        self.grid: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.grid = torch.arange(x.shape[-1])
+        output: torch.Tensor = self.bright(x) if float(x.mean()) > 0.5 else self.dark(x)
+        return output + self.grid[: output.shape[-1]]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("make", [DropBlockAtTap, DropoutUNet, NoDropout, TransformerSegmenter, AsksForValues])
+def test_list_layers_gives_the_layers_and_shapes_of_a_run(make: type[nn.Module], batch: int) -> None:
+    network, ran = make().eval(), list[tuple[str, object]]()
+    for name, module in network.named_modules():
+        if name:
+            module.register_forward_hook(
+                lambda _, __, output, name=name: ran.append(
+                    (name, tuple(output.shape) if isinstance(output, torch.Tensor) else None)
+                )
+            )
+    frames = torch.rand(batch, 3, HEIGHT, WIDTH)
+    with torch.no_grad():
+        network(frames)
+    expected = ran.copy()
+    listed = list_layers(network, frames)
+    assert [(layer.name, layer.output_shape) for layer in listed] == expected
+
+
+def test_list_layers_of_a_network_that_asks_for_values_goes_the_way_of_the_example() -> None:
+    network = AsksForValues().eval()
+    assert [layer.name for layer in list_layers(network, torch.zeros(1, 3, HEIGHT, WIDTH))] == ["dark"]
+    assert [layer.name for layer in list_layers(network, torch.ones(1, 3, HEIGHT, WIDTH))] == ["bright"]
+
+
+class KeepsItsGrid(nn.Module):
+    """Makes a grid for the first frame and takes it for the next ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3, padding=1)
+        self.grids: dict[int, torch.Tensor] = {}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        grid = self.grids.setdefault(x.shape[-1], torch.arange(x.shape[-1]))
+        output: torch.Tensor = self.layer(x) + grid
+        return output
+
+
+def test_list_layers_of_a_network_that_keeps_tensors_leaves_it_as_it_was() -> None:
+    network = KeepsItsGrid().eval()
+    list_layers(network, EXAMPLE)
+    assert network.grids == {}
+    with torch.no_grad():
+        assert torch.isfinite(network(EXAMPLE)).all()
+
+
 def test_list_layers_in_training_mode_is_refused_and_else_leaves_no_hook() -> None:
     network = NoDropout().eval()
     list_layers(network, EXAMPLE)
