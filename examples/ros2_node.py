@@ -11,6 +11,9 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/score, ~/p_value              Float64Stamped
     ~/state                         StringStamped: ok, late, out_of_distribution, invalid
     ~/is_ood, ~/alarm               BoolStamped
+    ~/expected_quality              Float64Stamped: of the segmentation, NaN where it is unknown; in /diagnostics its measure
+                                    and interval; where the bundle tells it, as the next one
+    ~/cause                         StringStamped: kind of degradation, none, or unknown
     ~/segmentation                  sensor_msgs/Image of class numbers (mono8), while somebody listens
     ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
 
@@ -92,6 +95,8 @@ def make_node() -> Any:
             }
             self._flags = {name: self.create_publisher(BoolStamped, f"~/{name}", 1) for name in ("is_ood", "alarm")}
             self._state = self.create_publisher(StringStamped, "~/state", 1)
+            self._quality = self.create_publisher(Float64Stamped, "~/expected_quality", 1)
+            self._cause = self.create_publisher(StringStamped, "~/cause", 1)
             self._segmentation = self.create_publisher(Image, "~/segmentation", 1)
             self._processing_time = self.create_publisher(Float64Stamped, "~/debug/processing_time_ms", 1)
             compressed = self._parameter("image_transport", "raw") == "compressed"
@@ -136,6 +141,10 @@ def make_node() -> Any:
             for name, flag in (("is_ood", verdict.is_ood), ("alarm", result.alarm)):
                 self._flags[name].publish(BoolStamped(stamp=stamp, data=flag))
             self._state.publish(StringStamped(stamp=stamp, data=verdict.state.value))
+            if verdict.expected_quality is not None:
+                self._quality.publish(Float64Stamped(stamp=stamp, data=verdict.expected_quality))
+            if verdict.cause is not None:
+                self._cause.publish(StringStamped(stamp=stamp, data=verdict.cause))
             self._processing_time.publish(Float64Stamped(stamp=stamp, data=verdict.latency_ms))
             classes = verdict.segmentation
             if classes is not None and classes.ndim == 2 and self._segmentation.get_subscription_count():

@@ -23,6 +23,7 @@ SUBJECTS = (
     "tap",
     "DropBlock",
     "cost",
+    "answers",
 )
 """Subjects in the order in which a table shows them; others come behind."""
 

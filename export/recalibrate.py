@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from export.atomic_write import atomic_folder, scratch_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
+from export.bundle.renewed_answers import check_answer_options, renewed_answers
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate
@@ -130,6 +131,7 @@ def _recalibrate(options: RecalibrationOptions, reporter: Reporter) -> Recalibra
             f"expected a bundle that gives several features for --detector {FUSED}, {options.bundle} gives entropies alone: "
             "export it again, or name --detector kde"
         )
+    check_answer_options(options, graphs)
     with _frames(graphs, options, measuring, reporter) as measured:
         ood = None if ood_files is None else _features(graphs, ood_files, reporter, "out of distribution").values
         reporter.stage("fitting detector and thresholds")
@@ -139,6 +141,8 @@ def _recalibrate(options: RecalibrationOptions, reporter: Reporter) -> Recalibra
         calibration = calibrate(features, measured.split, chosen, choice, ood, measured.warnings)
         monitor = _monitor(graphs.contents, calibration)
         _check_agreement(monitor, features)
+        answers = renewed_answers(options, graphs, measured.split, reporter)
+        monitor = monitor if answers is None else monitor.answering(answers)
 
         reporter.stage(f"writing {options.destination}")
         return _write(options, graphs.contents, monitor)
@@ -277,11 +281,13 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         mode=manifest.masks.mode,
         scores=calibration.scores,
         pixel_changes={kind: pixel_tolerance(manifest.parity, manifest.precision, kind) for kind in TOLERANCE_SHARES},
+        answers=None if monitor.answers is None else monitor.answers.record,
     )
     given = {
         "frames": [str(path) for path in options.frames],
         "features": [str(path) for path in options.features],
         "calibration": options.calibration.asdict(),
+        "answers": options.answers.asdict(),
     }
     renewed = replace(
         manifest,
@@ -292,7 +298,8 @@ def _write(options: RecalibrationOptions, old: Bundle, monitor: CalibratedMonito
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
         pixels=options.reading.record(manifest.pixels),
-        golden=GoldenRecord(golden.tolerance, golden.pixel_changes),
+        golden=GoldenRecord(golden.tolerance, golden.pixel_changes, golden.answer_tolerance),
+        answers=None if monitor.answers is None else monitor.answers.record,
         versions=manifest.versions | versions(),
         config=manifest.config | {"recalibration": given},
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._answers import ANSWER_FIELDS, answer_values, answer_words
 from lsood_runtime._parts import NO_PARTS
 from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 
@@ -19,6 +20,8 @@ class State(StrEnum):
     """In distribution."""
     LATE = "late"
     """In distribution, but the verdict came after the deadline; score and p-value still hold."""
+    LOW_QUALITY = "low_quality"
+    """In distribution, but the lower end of the expected quality is below the smallest one that was asked for."""
     OUT_OF_DISTRIBUTION = "out_of_distribution"
     """The score is above the threshold; where the verdict was late as well, the reason and ``is_late`` say so."""
     INVALID = "invalid"
@@ -26,7 +29,7 @@ class State(StrEnum):
 
     @property
     def gravity(self) -> int:
-        """Place in the order by gravity, from 0 for OK to 3 for INVALID."""
+        """Place in the order by gravity, from 0 for OK to 4 for INVALID."""
         return list(State).index(self)
 
 
@@ -42,7 +45,7 @@ class Assessment:
         threshold: in the unit of the score.
         segmentation: ``(h, w)`` uint8 classes or ``(K, h, w)`` float32 logits; None where the bundle has none, or the graphs
             did not run.
-        state: the gravest that applies: INVALID before OUT_OF_DISTRIBUTION, that before LATE.
+        state: the gravest that applies: INVALID before OUT_OF_DISTRIBUTION, that before LOW_QUALITY, that before LATE.
         reason: why the state is not OK, in one sentence; empty where it is OK.
         provider: the execution provider that ran.
         latency_ms: from the call to the verdict, milliseconds.
@@ -50,6 +53,19 @@ class Assessment:
         parts: each part's share of the score by its name, in the unit of the score, which is their sum; empty for a detector
             of one part. One that is not finite makes the state INVALID; all are NaN where the graphs did not run.
         is_late: the verdict came after the deadline, whatever the state.
+        quality_measure: what the expected quality is of: ``miou``, fitted with labels, or ``agreement`` with the class map of
+            the clean frame; None where the bundle does not tell the quality of its segmentation.
+        expected_quality: in [0, 1]; NaN where it is unknown: the graphs did not run, or the frame is far from everything that
+            the bundle was fitted on. None where the bundle does not tell it, as for the next two.
+        quality_low: lower end of the interval, whose coverage the manifest states; NaN where the quality is unknown.
+        quality_high: upper end; where the quality is unknown, the most that is said of such frames, and NaN where the graphs
+            did not run.
+        cause: kind of degradation that the frame shows, ``none``, or ``unknown``; None where the bundle does not tell it.
+        cause_probability: of the cause; NaN where it is unknown, None where the bundle does not tell it.
+        cause_set: every cause that is probable enough for the coverage in the manifest, the most probable first; empty where
+            the cause is unknown.
+        severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, None where the bundle
+            does not tell it.
     """
 
     score: float
@@ -64,21 +80,35 @@ class Assessment:
     stamp_ns: int
     parts: Mapping[str, float] = NO_PARTS
     is_late: bool = False
+    quality_measure: str | None = None
+    expected_quality: float | None = None
+    quality_low: float | None = None
+    quality_high: float | None = None
+    cause: str | None = None
+    cause_probability: float | None = None
+    cause_set: tuple[str, ...] = ()
+    severity: float | None = None
 
     def asdict(self) -> dict[str, JsonValue]:
-        """JSON-ready values, the segmentation left out; numbers that are not finite become None."""
+        """JSON-ready values, the segmentation left out, and what the bundle does not answer.
+
+        Numbers that are not finite become None, and the set of causes one text with spaces between the names.
+        """
+        answers = answer_values(self)
         values = {
             field.name: python_scalar(getattr(self, field.name))
             for field in fields(self)
-            if field.name != "segmentation"
+            if field.name != "segmentation" and field.name not in ANSWER_FIELDS
         }
         finite = {name: finite_or_none(getattr(self, name)) for name in ("score", "p_value", "threshold", "latency_ms")}
         parts = {name: finite_or_none(share) for name, share in self.parts.items()}
-        return values | finite | {"state": self.state.value, "parts": parts}
+        return values | finite | {"state": self.state.value, "parts": parts} | answers
 
     def __str__(self) -> str:
         """One line for a log."""
         return (
             f"{self.state.value} score={self.score:.3f} threshold={self.threshold:.3f} p={self.p_value:.4f} "
-            f"{self.latency_ms:.1f} ms {self.provider}" + (f": {self.reason}" if self.reason else "")
+            f"{self.latency_ms:.1f} ms {self.provider}"
+            + (f" {words}" if (words := answer_words(self)) else "")
+            + (f": {self.reason}" if self.reason else "")
         )

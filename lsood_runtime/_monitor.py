@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from lsood_runtime._answers import AnswerRule
 from lsood_runtime._arguments import check_flag, check_text
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
@@ -21,19 +22,18 @@ from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._exceptions import FrameError, one_line
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.frame_check import check_batch, check_channels, check_each, check_frame, trusted_frame
-from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loading import LoadOptions
 from lsood_runtime._inference.noise import FrameNoise
 from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
-from lsood_runtime._inference.stamps import Stamp, received_stamp, received_stamps, start_time
+from lsood_runtime._inference.stamps import received_stamp, received_stamps, start_time
 from lsood_runtime._stream.alarm_choice import choose_policy
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
-from lsood_runtime._verdict import VerdictRule, check_deadline, finite_score, frame_fault
+from lsood_runtime._verdict import VerdictRule, check_deadline, check_min_quality, finite_score
 
 
 class OoDMonitor:
@@ -62,6 +62,8 @@ class OoDMonitor:
             ``grey``: frames ``(H, W)`` or ``(H, W, 1)``, which become three equal channels; ``rgba``, ``bgra``: frames
             ``(H, W, 4)``, whose fourth is left out. Such frames are refused otherwise.
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
+        min_quality: a frame is of LOW_QUALITY where the lower end of its expected quality is below it, or not known; above 0
+            and at most 1, in the measure of the bundle; None for no such rule.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
         self_test: replay the golden frames, which warms the provider up as well.
@@ -74,7 +76,7 @@ class OoDMonitor:
     Raises:
         TypeError: an argument of another type; ValueError: a number or an order of channels that cannot be.
         BundleError: the bundle is incomplete, damaged, another than expected, not signed with the key or of another schema,
-            or has no such operating point.
+            has no such operating point, or does not tell the quality that ``min_quality`` is about.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back, or they take too long.
 
@@ -94,6 +96,7 @@ class OoDMonitor:
         session_options: Callable[[ort.SessionOptions], None] | None = None,
         channels: str | None = None,
         operating_point: str | None = None,
+        min_quality: float | None = None,
         deadline_ms: float | None = None,
         validate: bool = True,
         self_test: bool = True,
@@ -124,6 +127,7 @@ class OoDMonitor:
             session_options=session_options,
             channels=channels,
             operating_point=operating_point,
+            min_quality=min_quality,
             deadline_ms=deadline_ms,
             validate=validate,
             self_test=self_test,
@@ -136,7 +140,9 @@ class OoDMonitor:
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
         part_names = tuple(part.name for part in self._manifest.detector.parts)
-        self._rule = VerdictRule(threshold, self._manifest.calibration.scores, deadline_ms, part_names)
+        scores, answers = self._manifest.calibration.scores, AnswerRule(self._manifest.answers)
+        check_min_quality(min_quality, self._manifest.answers)
+        self._rule = VerdictRule(threshold, scores, deadline_ms, part_names, answers, min_quality)
         self._scorer = Scorer(contents, load_options)
 
     def score(self, frame: object, noise: FrameNoise | None = None) -> float:
@@ -219,7 +225,9 @@ class OoDMonitor:
                 str(error), provider=provider, latency_ms=1e3 * (time.perf_counter() - start), stamp_ns=stamp[0]
             )
         outcome = self._scorer.run(checked, noise)
-        return self._verdict(outcome, 0, checked, provider, stamp, start)
+        return self._rule.frame_verdict(
+            outcome, 0, checked, validate=self._validate, provider=provider, stamp=stamp, start=start
+        )
 
     def assess_batch(
         self, frames: object, *, stamps_ns: Sequence[SupportsIndex | None] | None = None
@@ -255,7 +263,17 @@ class OoDMonitor:
                     self._rule.invalid(str(frame), provider=provider, latency_ms=latency_ms, stamp_ns=stamp[0])
                 )
             else:
-                verdicts.append(self._verdict(outcome, next(places), frame, provider, stamp, start))
+                verdicts.append(
+                    self._rule.frame_verdict(
+                        outcome,
+                        next(places),
+                        frame,
+                        validate=self._validate,
+                        provider=provider,
+                        stamp=stamp,
+                        start=start,
+                    )
+                )
         return verdicts
 
     def report_invalid(self, reason: str, *, stamp_ns: SupportsIndex | None = None) -> Assessment:
@@ -278,23 +296,6 @@ class OoDMonitor:
             raise ValueError("expected a reason, got an empty text: say why there is no image")
         provider, (stamp, _) = self._scorer.graphs.provider, received_stamp(stamp_ns)
         return self._rule.invalid(words, provider=provider, latency_ms=0.0, stamp_ns=stamp)
-
-    def _verdict(
-        self, outcome: Outcome, place: int, frame: Frame | DeviceFrame, provider: str, stamp: Stamp, start: float
-    ) -> Assessment:
-        """The verdict on the frame at a place of a pass."""
-        parts = self._rule.parts(outcome.parts, place)
-        score = finite_score(outcome.scores[place], parts.values())
-        fault = frame_fault(frame, score, parts, self._validate)
-        return self._rule.verdict(
-            score=score,
-            segmentation=None if outcome.segmentation is None else outcome.segmentation[place],
-            fault=fault or stamp[1],
-            provider=provider,
-            latency_ms=1e3 * (time.perf_counter() - start),
-            stamp_ns=stamp[0],
-            parts=parts,
-        )
 
     def _checked(self, frame: object) -> Frame | DeviceFrame:
         if self._validate:

@@ -2,15 +2,21 @@
 """Decide the verdict on a frame from its score: threshold, p-value, deadline."""
 
 import math
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name, quality_words
 from lsood_runtime._arguments import check_number
 from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._bundle.answers_records import AnswersRecord
+from lsood_runtime._exceptions import BundleError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.camera_faults import camera_fault
+from lsood_runtime._inference.frame_pass import Outcome
+from lsood_runtime._inference.stamps import Stamp
 from lsood_runtime._parts import NO_PARTS, Parts
 
 
@@ -22,6 +28,9 @@ class VerdictRule:
         calibration_scores: ascending.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         part_names: of the detector's parts.
+        answers: rule of the answers beside the score.
+        min_quality: a frame the lower end of whose expected quality is below it, or unknown, is of LOW_QUALITY; None for no
+            such rule.
     """
 
     def __init__(
@@ -30,8 +39,11 @@ class VerdictRule:
         calibration_scores: Sequence[float],
         deadline_ms: float | None,
         part_names: Sequence[str] = (),
+        answers: AnswerRule | None = None,
+        min_quality: float | None = None,
     ) -> None:
-        self.threshold = threshold
+        self.threshold, self.answers = threshold, answers or AnswerRule(None)
+        self._min_quality = min_quality
         self._calibration_scores = np.array(calibration_scores)
         self._deadline_ms = deadline_ms
         self._no_parts = Parts(dict.fromkeys(part_names, math.nan))
@@ -59,6 +71,7 @@ class VerdictRule:
         latency_ms: float,
         stamp_ns: int,
         parts: Parts = NO_PARTS,
+        answers: Answers = NO_ANSWERS,
     ) -> Assessment:
         """Make the verdict on one frame.
 
@@ -70,12 +83,16 @@ class VerdictRule:
             latency_ms: from the call until now.
             stamp_ns: of the frame.
             parts: shares of the score.
+            answers: beside the score.
         """
         above = score > self.threshold
         late = self._deadline_ms is not None and latency_ms > self._deadline_ms
         state, reasons = State.OK, list[str]()
         if late:
             state, reasons = State.LATE, [f"it took {latency_ms:.1f} ms, the deadline is {self._deadline_ms:g} ms"]
+        if (low := self._low_quality(answers)) is not None:
+            state = State.LOW_QUALITY
+            reasons.insert(0, low)
         if above:
             state = State.OUT_OF_DISTRIBUTION
             reasons.insert(0, f"the score is above {self.threshold:.6g}{_largest(parts)}")
@@ -94,10 +111,63 @@ class VerdictRule:
             stamp_ns=stamp_ns,
             parts=parts,
             is_late=late,
+            quality_measure=answers.quality_measure,
+            expected_quality=answers.expected_quality,
+            quality_low=answers.quality_low,
+            quality_high=answers.quality_high,
+            cause=answers.cause,
+            cause_probability=answers.cause_probability,
+            cause_set=answers.cause_set,
+            severity=answers.severity,
+        )
+
+    def _low_quality(self, answers: Answers) -> str | None:
+        """Say why the quality of the segmentation is not known to be what was asked for; None where it is."""
+        asked, low = self._min_quality, answers.quality_low
+        if asked is None or low is None or low >= asked:
+            return None
+        if math.isfinite(low):
+            return f"the {measure_name(answers.quality_measure)} may be as low as {low:.3g}, below {asked:g}"
+        return f"the {quality_words(answers)}, and so not known to be {asked:g} or more"
+
+    def frame_verdict(
+        self,
+        outcome: Outcome,
+        place: int,
+        frame: Frame | DeviceFrame,
+        *,
+        validate: bool,
+        provider: str,
+        stamp: Stamp,
+        start: float,
+    ) -> Assessment:
+        """Make the verdict on the frame at a place of a pass.
+
+        Args:
+            outcome: of the pass.
+            place: of the frame in it.
+            frame: itself.
+            validate: look at the frame as a camera's image.
+            provider: that ran.
+            stamp: of the frame.
+            start: of the call, of ``time.perf_counter()``.
+        """
+        parts = self.parts(outcome.parts, place)
+        score = finite_score(outcome.scores[place], parts.values())
+        fault = frame_fault(frame, score, parts, validate)
+        return self.verdict(
+            score=score,
+            segmentation=None if outcome.segmentation is None else outcome.segmentation[place],
+            fault=fault or stamp[1],
+            provider=provider,
+            latency_ms=1e3 * (time.perf_counter() - start),
+            stamp_ns=stamp[0],
+            parts=parts,
+            answers=self.answers.answers(outcome.answers, place),
         )
 
     def invalid(self, fault: str, *, provider: str, latency_ms: float, stamp_ns: int) -> Assessment:
-        """Make the verdict on a frame that no graph has seen: no score, no segmentation, and every part NaN."""
+        """Make the verdict on a frame that no graph has seen: no score, no segmentation, every part NaN, no answer."""
         return self.verdict(
             score=math.inf,
             segmentation=None,
@@ -106,6 +176,7 @@ class VerdictRule:
             latency_ms=latency_ms,
             stamp_ns=stamp_ns,
             parts=self._no_parts,
+            answers=self.answers.not_run,
         )
 
 
@@ -118,6 +189,24 @@ def check_deadline(deadline_ms: float | None) -> None:
     """
     if deadline_ms is not None:
         check_number(deadline_ms, "a deadline above 0 ms", "pass None for no deadline", lambda ms: ms > 0)
+
+
+def check_min_quality(min_quality: float | None, answers: AnswersRecord | None) -> None:
+    """Refuse a smallest quality that is not above 0 and at most 1, or of a bundle that tells none; None stands for none.
+
+    Raises:
+        TypeError: no number.
+        ValueError: it is out of range.
+        BundleError: the bundle does not tell the quality.
+    """
+    if min_quality is None:
+        return
+    check_number(min_quality, "a min_quality above 0 and at most 1", "pass None for no such rule", lambda q: 0 < q <= 1)
+    if answers is None or answers.quality is None:
+        raise BundleError(
+            f"expected a bundle that tells the quality of its segmentation with min_quality {min_quality:g}, this one does "
+            "not: calibrate it with --answers quality, or leave it out"
+        )
 
 
 def finite_score(score: float, parts: Iterable[float] = ()) -> float:

@@ -20,10 +20,24 @@ text                   sentences for reports, :func:`one_line`, :func:`printable
 =====================  ==============================================================================================
 """
 
+from lsood_runtime._bundle.answer_sentences import answer_sentences
+from lsood_runtime._bundle.answers_checks import ANSWER_SHARES
+from lsood_runtime._bundle.answers_records import (
+    ANSWER_OUTPUTS,
+    CAUSES,
+    LARGEST_SEVERITY,
+    NO_CAUSE,
+    NOVELTY,
+    QUALITY,
+    SEVERITY,
+    AnswersRecord,
+    CauseRecord,
+    QualityRecord,
+)
 from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
 from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
 from lsood_runtime._bundle.golden import CLASSES, GoldenFrames
-from lsood_runtime._bundle.manifest import SCHEMA, Manifest
+from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, SCHEMA, Manifest
 from lsood_runtime._bundle.reader import Bundle, open_bundle
 from lsood_runtime._bundle.records import (
     PRECISIONS,
@@ -75,22 +89,33 @@ from lsood_runtime._text.json_values import finite_or_none, parse_json
 from lsood_runtime._text.printable import printable
 
 __all__ = [
+    "ANSWER_OUTPUTS",
+    "ANSWER_SHARES",
     "AS_STATED",
+    "CAUSES",
     "CLASSES",
     "DETECTOR_FILE",
     "DIGEST_FILE",
+    "FIRST_WITH_DIGEST",
     "FRESH_DEVIATIONS",
     "GOLDEN_FILE",
     "IMAGE_SUFFIXES",
+    "LARGEST_SEVERITY",
     "MANIFEST_FILE",
+    "NOVELTY",
+    "NO_CAUSE",
     "PRECISIONS",
+    "QUALITY",
     "SCHEMA",
     "SEGMENTATION_FILE",
+    "SEVERITY",
     "SMALLEST_SPREAD",
     "TOLERANCE_SHARES",
     "WEIGHTS_FILE",
+    "AnswersRecord",
     "Bundle",
     "CalibrationRecord",
+    "CauseRecord",
     "CsvTable",
     "DetectorRecord",
     "EntropyRecord",
@@ -107,8 +132,10 @@ __all__ = [
     "PixelRules",
     "PixelsRecord",
     "PrecisionRecord",
+    "QualityRecord",
     "SegmentationRecord",
     "TapRecord",
+    "answer_sentences",
     "colour_classes",
     "detector_sentence",
     "digest_line",

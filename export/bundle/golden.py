@@ -12,11 +12,13 @@ from export.errors import CalibrationError
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseBatch
 from lsood_runtime.offline import (
+    ANSWER_SHARES,
     CLASSES,
     FRESH_DEVIATIONS,
     GOLDEN_FILE,
     SMALLEST_SPREAD,
     TOLERANCE_SHARES,
+    AnswersRecord,
     GoldenFrames,
     noise_name,
     score_range,
@@ -34,6 +36,7 @@ def score_golden_frames(
     mode: str,
     scores: NDArray[np.float64],
     pixel_changes: Mapping[str, float] | None = None,
+    answers: AnswersRecord | None = None,
 ) -> GoldenFrames:
     """Score golden frames and set their tolerance; keep their class maps where the monitor gives a segmentation.
 
@@ -45,6 +48,7 @@ def score_golden_frames(
         scores: of the calibration frames.
         pixel_changes: allowed share of pixels of another class, for the providers ``cpu`` and ``gpu``; None keeps no class
             maps.
+        answers: of the monitor beside the score, which are kept as well; None where it gives none.
 
     Raises:
         CalibrationError: for fresh masks, chance moves the score of one frame further than the calibration scores lie apart.
@@ -71,6 +75,11 @@ def score_golden_frames(
     tolerance = {
         provider: share * spread + FRESH_DEVIATIONS * by_chance for provider, share in TOLERANCE_SHARES.items()
     }
+    ranges = {} if answers is None else answers.ranges()
+    kept = {
+        name: np.array([[drawn[name][0] for drawn in of_frame] for of_frame in outputs], np.float64) for name in ranges
+    }
+    answers_by_chance = max((float(kept[name].std(axis=1).max()) / size for name, size in ranges.items()), default=0.0)
     return GoldenFrames(
         frames=frames,
         scores=np.mean(drawn_scores, axis=1),
@@ -78,6 +87,12 @@ def score_golden_frames(
         tolerance=tolerance,
         classes=classes,
         pixel_changes={} if classes is None or pixel_changes is None else dict(pixel_changes),
+        answers={name: values.mean(axis=1) for name, values in kept.items()},
+        answer_ranges=ranges,
+        answer_tolerance={
+            provider: min(share + FRESH_DEVIATIONS * answers_by_chance, 1.0)
+            for provider, share in (ANSWER_SHARES if ranges else {}).items()
+        },
     )
 
 
@@ -85,4 +100,5 @@ def save_golden_frames(folder: Path, golden: GoldenFrames) -> None:
     """Write golden frames into the folder of a bundle."""
     noise: dict[str, Any] = {noise_name(i): values for i, values in enumerate(golden.noise)}
     classes: dict[str, Any] = {} if golden.classes is None else {CLASSES: golden.classes}
-    np.savez_compressed(folder / GOLDEN_FILE, frames=golden.frames, scores=golden.scores, **noise, **classes)
+    answers: dict[str, Any] = dict(golden.answers)
+    np.savez_compressed(folder / GOLDEN_FILE, frames=golden.frames, scores=golden.scores, **noise, **classes, **answers)

@@ -8,6 +8,7 @@ from lsood_runtime import Manifest
 from lsood_runtime.offline import (
     OperatingPoint,
     PartRecord,
+    answer_sentences,
     detector_sentence,
     floor_sentence,
     part_sentence,
@@ -50,7 +51,7 @@ expected on new drives | proven there |
 
 {meaning} The interval on known drives is that of the rate which this very threshold has over further frames of the drives in
 the calibration; the one on new drives includes the spread between drives. None of this covers another camera, season or town.
-{warnings}
+{warnings}{answers}
 ## Known blind spots
 
 - A shift that leaves these features as they are goes unseen; weak glare is the usual one.
@@ -92,12 +93,22 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
         meaning=_meaning(manifest),
         warnings="".join(f"\n**Warning:** {warning}.\n" for warning in manifest.calibration.warnings)
         + "".join(f"\n{advice}.\n" for advice in manifest.calibration.advice),
+        answers=_answers(manifest),
         evaluation=_UNTESTED if evaluation is None else _evaluation(evaluation),
         detector=f"{detector_sentence(manifest.detector, noun)}; chosen because: {manifest.detector.reason}",
         precision=precision_sentence(manifest.precision),
         pixels=pixels_sentence(manifest.pixels),
         parts="".join(_part(part) for part in manifest.detector.parts),
     )
+
+
+def _answers(manifest: Manifest) -> str:
+    """What the bundle answers beside the score; nothing where it answers nothing."""
+    sentences = answer_sentences(manifest.answers)
+    if not sentences:
+        return ""
+    rows = "".join(f"| {subject} | {sentence} |\n" for subject, sentence in sentences.items())
+    return f"\n## What it answers beside the score\n\n| | |\n|---|---|\n{rows}"
 
 
 def _features(manifest: Manifest) -> list[str]:

@@ -19,6 +19,7 @@ from export.graphs.shared_weights import share_weights
 from lsood_runtime import SCHEMA, Manifest
 from lsood_runtime.offline import (
     DIGEST_FILE,
+    FIRST_WITH_DIGEST,
     MANIFEST_FILE,
     WEIGHTS_FILE,
     FileRecord,
@@ -104,7 +105,7 @@ def seal_bundle(folder: Path, manifest: Manifest, evaluation: EvaluationRecord |
     )
     contents = sealed.to_json().encode()
     (folder / MANIFEST_FILE).write_bytes(contents)
-    if sealed.schema >= SCHEMA:
+    if sealed.schema >= FIRST_WITH_DIGEST:
         (folder / DIGEST_FILE).write_bytes(digest_line(contents))
     return open_bundle(folder, expected_sha256=sha256_hex(contents)).manifest
 

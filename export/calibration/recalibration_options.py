@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from export.calibration.answer_options import AnswerOptions
 from export.calibration.options import CalibrationOptions
 from export.destination import real_path
 from export.frames.reading_options import ReadingOptions
@@ -45,6 +46,7 @@ class RecalibrationOptions:
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    answers: AnswerOptions = field(default_factory=AnswerOptions)
     overwrite: bool = field(
         default=False,
         metadata=flag("replace a bundle at --out once the new one is complete", INPUT_AND_OUTPUT),

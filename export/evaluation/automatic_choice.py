@@ -19,8 +19,8 @@ from export.detectors.part_weights import LearntWeights, learn_weights
 from export.detectors.registry import FUSED
 from export.errors import CalibrationError
 from export.evaluation.detector_ranking import Candidate, CrossFit, Figures, ShiftedFrames
-from export.evaluation.hurting import CleanFrames
 from export.features.key import FeatureKey, FeatureKind
+from export.frames.clean_frames import CleanFrames
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.reporter import Reporter

@@ -20,11 +20,12 @@ from export.evaluation.ood_metrics import RESAMPLES, shift_figures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.peers import OtherScores
 from export.evaluation.result import Evaluation
-from export.evaluation.scored_sets import FrameSet, SetScorer, fit_on, label_files
+from export.evaluation.scored_sets import FrameSet, SetScorer, fit_on
 from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import shown_frames
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
+from export.frames.labels import label_files
 from export.frames.repeated import read_each_once
 from export.reporter import SILENT, Reporter
 

@@ -12,14 +12,14 @@ shift has no clean frames. With labels it is compared as a whole with the in-dis
 together or not at all; without labels it is not known whether it hurts.
 """
 
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.failure_prediction import Overlaps, mean_iou
 from export.evaluation.options import HurtingRule
+from export.frames.clean_frames import CleanFrames
+from export.frames.overlaps import Overlaps, mean_iou
 
 AGREEMENT = 0.85
 """Share of pixels of the clean frame's class map; below it a frame hurts."""
@@ -89,41 +89,22 @@ def harm_of_real_shift(frames: int, mean_iou: float | None, ind_mean_iou: float 
     return Harm(np.full(frames, hurts), hurts)
 
 
-class CleanFrames:
-    """Class maps and overlaps with labels of the clean frames, for the frames that are made of them.
+def losses_against(
+    clean: CleanFrames, indices: tuple[int, ...], agreement: list[float], overlaps: list[Overlaps]
+) -> Losses:
+    """Compare a degraded set with the clean frames.
 
-    The maps are held compressed: some tens of KiB for a map of 1024x2048.
+    Args:
+        clean: the clean frames.
+        indices: of those that the set was made of.
+        agreement: of each frame; empty without a segmentation.
+        overlaps: of each frame with its label; empty without labels.
     """
-
-    def __init__(self) -> None:
-        self._maps: dict[int, bytes] = {}
-        self._overlaps: dict[int, Overlaps] = {}
-
-    def add(self, index: int, classes: NDArray[np.uint8] | None, overlap: Overlaps | None) -> None:
-        """Keep what is known of a clean frame: its ``(h, w)`` class map, and its overlaps with the label."""
-        if classes is not None:
-            self._maps[index] = zlib.compress(np.ascontiguousarray(classes).tobytes(), level=1)
-        if overlap is not None:
-            self._overlaps[index] = overlap
-
-    def agreement(self, index: int, classes: NDArray[np.uint8]) -> float:
-        """Share of the pixels of a class map that have the clean frame's class."""
-        clean = np.frombuffer(zlib.decompress(self._maps[index]), np.uint8)
-        return float((clean == classes.ravel()).mean())
-
-    def losses(self, indices: tuple[int, ...], agreement: list[float], overlaps: list[Overlaps]) -> Losses:
-        """Compare a degraded set with the clean frames.
-
-        Args:
-            indices: of the clean frames.
-            agreement: of each frame; empty without a segmentation.
-            overlaps: of each frame with its label; empty without labels.
-        """
-        clean = [self._overlaps[i] for i in indices] if overlaps else []
-        return Losses(
-            np.array(agreement) if agreement else None,
-            np.array([mean_iou([before]) - mean_iou([after]) for before, after in zip(clean, overlaps, strict=True)])
-            if overlaps
-            else None,
-            mean_iou(clean) - mean_iou(overlaps) if overlaps else None,
-        )
+    before = [clean.overlap(i) for i in indices] if overlaps else []
+    return Losses(
+        np.array(agreement) if agreement else None,
+        np.array([mean_iou([one]) - mean_iou([after]) for one, after in zip(before, overlaps, strict=True)])
+        if overlaps
+        else None,
+        mean_iou(before) - mean_iou(overlaps) if overlaps else None,
+    )

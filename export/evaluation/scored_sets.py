@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score sets of frames, degraded where asked for, and compare class maps with labels, one frame at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from export.anomalies.frame_set import FrameSource
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.errors import UsageError
-from export.evaluation.failure_prediction import Overlaps, mean_iou, overlaps
-from export.evaluation.hurting import CleanFrames, Losses
+from export.evaluation.hurting import Losses, losses_against
 from export.evaluation.peers import OtherScores, fit_other_scores
 from export.evaluation.picture_baseline import picture_numbers
 from export.features.frames import Features, FrameFeatures
 from export.features.key import FeatureKey
+from export.frames.clean_frames import CleanFrames
 from export.frames.drives import drive_names
 from export.frames.labels import read_label
+from export.frames.overlaps import Overlaps, mean_iou, overlaps
 from export.reporter import SILENT, Reporter
 
 Bytes = NDArray[np.uint8]
@@ -53,24 +54,6 @@ class FrameSet:
 
     def __len__(self) -> int:
         return len(self.names)
-
-
-def label_files(folders: Sequence[Path]) -> dict[str, Path]:
-    """Label files by the stem of their names.
-
-    Raises:
-        UsageError: a folder is missing, or none holds a label.
-    """
-    found: dict[str, Path] = {}
-    for folder in folders:
-        if not folder.is_dir():
-            raise UsageError(f"expected a folder of labels, found none at {folder}: check --labels")
-        found |= {path.stem: path for path in sorted(folder.glob("*.png"))}
-    if not found and folders:
-        raise UsageError(
-            "expected PNG labels in the folders given by --labels, found none: name the folder that holds the files"
-        )
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +128,7 @@ class SetScorer:
             measured.rows(FeatureKey.entropy()),
             np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
             mean_iou(per_frame) if per_frame else None,
-            None if source.kind is None else self.clean.losses(source.indices, agreement, per_frame),
+            None if source.kind is None else losses_against(self.clean, source.indices, agreement, per_frame),
         )
 
     def _features(self, path: Path, frame: Bytes) -> FrameFeatures:

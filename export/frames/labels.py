@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read label files of a segmentation: one class id for each pixel."""
+"""Find and read label files of a segmentation: one class id for each pixel."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,24 @@ from PIL import Image, UnidentifiedImageError
 
 from export.errors import UsageError
 from export.plain_file import open_plain, reason_of
+
+
+def label_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """Label files by the stem of their names.
+
+    Raises:
+        UsageError: a folder is missing, or none holds a label.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"expected a folder of labels, found none at {folder}: check --labels")
+        found |= {path.stem: path for path in sorted(folder.glob("*.png"))}
+    if not found and folders:
+        raise UsageError(
+            "expected PNG labels in the folders given by --labels, found none: name the folder that holds the files"
+        )
+    return found
 
 
 def read_label(path: Path) -> NDArray[np.uint8]:

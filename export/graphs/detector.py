@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnx.compose
 import onnx.parser
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.pipeline import Pipeline
@@ -17,6 +17,7 @@ from export.detectors.entropy_constants import DEFAULT_NEIGHBORS, MIN_DIST
 from export.detectors.fitted import FittedDetector, Part
 from export.detectors.fused import Fused
 from export.features.key import LATENT_SAMPLES, FeatureKey
+from export.graphs.node_list import NodeList
 from export.graphs.sklearn_converters import register_detector
 
 OPSET = 20
@@ -181,7 +182,7 @@ def scores_graph(detector: FittedDetector, widths: Mapping[FeatureKey, int]) -> 
         detector: fitted.
         widths: numbers a frame of each feature that it reads.
     """
-    graph = _Lines()
+    graph = NodeList()
     for key in detector.keys:
         graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
     raw = [_part(graph, part, f"part_{i}", widths) for i, part in enumerate(detector.parts)]
@@ -211,32 +212,7 @@ def scores_graph(detector: FittedDetector, widths: Mapping[FeatureKey, int]) -> 
     return model
 
 
-class _Lines:
-    """Nodes and constants of a graph that is being built."""
-
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.constants: list[TensorProto] = []
-
-    def take(self, model: ModelProto) -> None:
-        """Append the nodes and constants of a model."""
-        self.nodes += model.graph.node
-        self.constants += model.graph.initializer
-
-    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: int) -> str:
-        """Append a node; the name of its output."""
-        node = helper.make_node(operator, list(inputs), [output], name=f"{output}:{operator}")
-        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
-        self.nodes.append(node)
-        return output
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        """Append a constant; its name."""
-        self.constants.append(numpy_helper.from_array(value, name))
-        return name
-
-
-def _part(graph: _Lines, part: Part, name: str, widths: Mapping[FeatureKey, int]) -> str:
+def _part(graph: NodeList, part: Part, name: str, widths: Mapping[FeatureKey, int]) -> str:
     """The part's score ``(B, 1)``, NaN wherever one of its features is not finite."""
     doubles = [f"double/{key}" for key in part.keys]
     if len(doubles) > 1:
@@ -252,13 +228,9 @@ def _part(graph: _Lines, part: Part, name: str, widths: Mapping[FeatureKey, int]
     return graph.add("Sub", [nothing, f"{name}/log_density"], f"{name}/raw")
 
 
-def _shares(graph: _Lines, detector: Fused, raw: str) -> str:
+def _shares(graph: NodeList, detector: Fused, raw: str) -> str:
     """Shares ``(B, P)`` of the parts' scores ``(B, P)``: ``export.detectors.fused.compress`` and the weights."""
     centred = graph.add("Sub", [raw, graph.constant("centres", detector.centres[None])], "centred")
     standardised = graph.add("Div", [centred, graph.constant("scales", detector.scales[None])], "standardised")
-    size = graph.add("Abs", [standardised], "size")
-    square = graph.add("Mul", [size, size], "square")
-    root = graph.add("Sqrt", [graph.add("Add", [square, graph.constant("one", np.array(1.0))], "one_more")], "root")
-    logarithm = graph.add("Log", [graph.add("Add", [size, root], "argument")], "logarithm")
-    compressed = graph.add("Mul", [logarithm, graph.add("Sign", [standardised], "sign")], "compressed")
+    compressed = graph.asinh(standardised, graph.constant("one", np.array(1.0)))
     return graph.add("Mul", [compressed, graph.constant("weights", detector.weights[None])], "parts")

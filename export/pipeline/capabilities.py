@@ -4,10 +4,11 @@
 ``check_combination`` refuses by it, ``--help`` and the documentation are written from it. A new format is one row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from export.calibration.answer_options import CAUSE, NOTHING, QUALITY
 from export.calibration.options import detector_choices
 from export.detectors.registry import FUSED, detector_names, detector_spec
 from export.errors import UsageError
@@ -43,6 +44,7 @@ class Format:
         detectors: that it can hold, ``auto`` among them where the choice may fall on any of its candidates.
         precisions: of the network.
         masks: modes of the masks.
+        answers: beside the score that it can give.
         renewed: whether ``calibrate`` makes it anew; else only an export can.
     """
 
@@ -53,6 +55,7 @@ class Format:
     detectors: Support
     precisions: Support
     masks: Support
+    answers: Support
     renewed: bool
 
 
@@ -63,6 +66,7 @@ def _detectors_in_torch() -> Names:
 _EVERY_DETECTOR = Support(detector_choices)
 _EVERY_PRECISION = Support(lambda: tuple(PRECISIONS))
 _EVERY_MODE = Support(lambda: get_args(Mode))
+_EVERY_ANSWER = Support(lambda: (QUALITY, CAUSE, NOTHING))
 
 FORMATS = (
     Format(
@@ -73,6 +77,7 @@ FORMATS = (
         detectors=_EVERY_DETECTOR,
         precisions=_EVERY_PRECISION,
         masks=_EVERY_MODE,
+        answers=_EVERY_ANSWER,
         renewed=True,
     ),
     Format(
@@ -83,6 +88,7 @@ FORMATS = (
         detectors=_EVERY_DETECTOR,
         precisions=_EVERY_PRECISION,
         masks=_EVERY_MODE,
+        answers=_EVERY_ANSWER,
         renewed=True,
     ),
     Format(
@@ -96,6 +102,7 @@ FORMATS = (
             lambda: ("fixed", "input"),
             "a traced module that draws its own masks cannot be compared with PyTorch",
         ),
+        answers=Support(lambda: (NOTHING,), "a TorchScript module has the score alone; leave --answers out"),
         renewed=False,
     ),
 )
@@ -123,16 +130,17 @@ def wanted_formats(name: str, fuse: bool) -> tuple[Format, ...]:
     return tuple(row for row in FORMATS if row.name in wanted)
 
 
-def check_combination(row: Format, detector: str, precision: str, masks: str) -> None:
+def check_combination(row: Format, detector: str, precision: str, masks: str, answers: Sequence[str] = ()) -> None:
     """Refuse what a format cannot hold.
 
     Raises:
-        UsageError: a detector, a precision or a mode of masks that does not go together with it.
+        UsageError: a detector, a precision, a mode of masks or an answer that does not go together with it.
     """
     for flag, value, support in (
         ("--detector", detector, row.detectors),
         ("--precision", precision, row.precisions),
         ("--masks", masks, row.masks),
+        *(("--answers", answer, row.answers) for answer in answers),
     ):
         if value not in support.names():
             raise UsageError(
@@ -150,7 +158,8 @@ def format_help() -> str:
     added = (row for row in FORMATS[1:] if row.name in format_names())
     return "; ".join(
         f"{row.name}: {', '.join(row.files)} as well, for {row.runs_in}, with --detector {_either(row.detectors.names())}, "
-        f"--precision {_either(row.precisions.names())} and --masks {_either(row.masks.names())}"
+        f"--precision {_either(row.precisions.names())}, --masks {_either(row.masks.names())} and --answers "
+        f"{_either(row.answers.names())}"
         for row in added
     )
 
@@ -158,11 +167,11 @@ def format_help() -> str:
 def capability_table() -> str:
     """Format the table in Markdown, for the documentation."""
     lines = [
-        "| form | files | runs in | `--masks` | `--precision` | `--detector` | made anew by `calibrate` |",
-        "|---|---|---|---|---|---|---|",
+        "| form | files | runs in | `--masks` | `--precision` | `--answers` | `--detector` | made anew by `calibrate` |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in FORMATS:
-        supports = (row.masks, row.precisions, row.detectors)
+        supports = (row.masks, row.precisions, row.answers, row.detectors)
         cells = [
             f"`{row.flag}`",
             _code(row.files),

@@ -7,6 +7,7 @@ from torch import nn
 
 from export.destination import claimed
 from export.errors import ExportError, refuse_exit
+from export.pipeline.answer import answer_labels, answer_monitor
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
@@ -18,6 +19,7 @@ from export.pipeline.resolve import see_inputs
 from export.pipeline.torchscript import trace_torchscript
 from export.pipeline.verify import verify_monitor
 from export.pipeline.write import write_monitor
+from export.precision.options import FLOAT32
 from export.reporter import SILENT, Reporter
 from export.sampling.full_precision import without_autocast
 from lsood_runtime import Manifest
@@ -70,11 +72,14 @@ def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:
         reporter.completed(plan.command)
     inputs, sampled = plan.ready()
     inputs = see_inputs(inputs, reporter)
+    answer_labels(inputs)
     reporter.stage("converting to ONNX")
     converted = convert_network(inputs, sampled)
     sampled = choose_detector(inputs, sampled, converted, reporter)
     reporter.stage("fitting detector and thresholds")
     monitor = calibrate_monitor(inputs, sampled, converted, reporter)
+    if inputs.options.precision.kind == FLOAT32:  # else the network of fewer bits is what answers are fitted to
+        monitor = answer_monitor(inputs, sampled, monitor, reporter)
     traced = trace_torchscript(inputs, sampled, monitor, reporter)
     verified = verify_monitor(inputs, sampled, monitor, traced, reporter)
     report_measured_cost(inputs, sampled, verified.monitor, reporter)

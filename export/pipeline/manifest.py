@@ -66,7 +66,7 @@ def new_manifest(
         operating_points=dict(calibration.points),
         calibration=calibration.calibration_record,
         parity=verified.parity,
-        golden=GoldenRecord(golden.tolerance, golden.pixel_changes),
+        golden=GoldenRecord(golden.tolerance, golden.pixel_changes, golden.answer_tolerance),
         evaluation={},
         versions={"torch": version("torch"), "onnxscript": version("onnxscript"), **versions()},
         config=options.asdict()
@@ -75,6 +75,7 @@ def new_manifest(
         files={},
         pixels=options.reading.record(),
         precision=precision_record(options.precision.kind, verified.reduction),
+        answers=None if verified.monitor.answers is None else verified.monitor.answers.record,
     )
 
 

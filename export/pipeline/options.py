@@ -4,6 +4,7 @@
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 
+from export.calibration.answer_options import AnswerOptions
 from export.calibration.options import CalibrationOptions
 from export.layers.mask_mode import Mode
 from export.option_table import INPUT_AND_OUTPUT, MOST_SEED, flag
@@ -61,6 +62,7 @@ class ExportOptions(NetworkOptions):
     )
     seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING, most=MOST_SEED))
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
+    answers: AnswerOptions = field(default_factory=AnswerOptions)
     fuse: bool = field(
         default=False,
         metadata=flag(
@@ -81,4 +83,4 @@ class ExportOptions(NetworkOptions):
             "out": str(self.out),
             "frames": [str(path) for path in self.frames],
         }
-        return values | paths | {"calibration": self.calibration.asdict()}
+        return values | paths | {"calibration": self.calibration.asdict(), "answers": self.answers.asdict()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from export.calibration.degraded_rows import CLEAN, passes
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
 from export.pipeline.bundle_place import check_out, check_room
@@ -15,6 +16,7 @@ from export.pipeline.findings import Findings, needs_consent
 from export.pipeline.many_frames import many_frames_advice
 from export.pipeline.mask_size import report_mask_size
 from export.pipeline.options import ExportOptions
+from export.pipeline.random_frames import RandomFrames
 from export.pipeline.resolve import ExportInputs, resolve_inputs
 from export.pipeline.sample import SampledNetwork, sample_network
 from export.pipeline.stated import stated_arguments, stated_by_inputs, stated_by_network
@@ -149,6 +151,18 @@ def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings
     if ratio is not None:
         reason = f"more than {DEAR:g}" if ratio > DEAR else ""
         findings.found(Finding("cost", f"{ratio:.2f} of the bare network's operations", "found", reason))
+    wanted = sorted(inputs.options.answers.wanted)
+    if wanted:
+        count = (
+            f"{'at most ' * isinstance(inputs.frames, RandomFrames)}{passes(_frames(inputs)):,} passes of the network"
+        )
+        reason = f"{count} over degraded calibration frames"
+        findings.found(Finding("answers", " and ".join(wanted), "given", reason, ("--answers", *wanted)))
+
+
+def _frames(inputs: ExportInputs) -> int:
+    """Calibration frames that answers are fitted to; as many as there can be where no frame is known."""
+    return CLEAN if isinstance(inputs.frames, RandomFrames) else len(inputs.split.fitted)
 
 
 def _note_unseen(findings: Findings) -> None:

@@ -12,12 +12,13 @@ from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.graphs.detector import features_graph
 from export.graphs.evaluation_outputs import output_shapes
 from export.graphs.monitor_forms import Form
+from export.pipeline.answer import answer_monitor
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.forms import runnable_forms
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
-from export.pipeline.verify import VerifiedMonitor
+from export.pipeline.verify import VerifiedMonitor, check_answers
 from export.precision.gate import PrecisionGate
 from export.precision.options import FLOAT32
 from export.precision.reduce import reduce_precision
@@ -63,7 +64,9 @@ def reduce_monitor(
         noise=sampled.graph_noise,
         reporter=reporter,
     )
-    graphs = reduction.monitor.graphs(fuse=options.fuse)
+    monitor = answer_monitor(inputs, sampled, reduction.monitor, reporter)
+    graphs = monitor.graphs(fuse=options.fuse)
     forms = runnable_forms(graphs, sampled)
-    check_agreement(forms, frames[0], sampled.site_noise.draw(), reduction.monitor.calibration.tolerance)
-    return replace(verified, monitor=reduction.monitor, graphs=graphs, reduction=reduction)
+    check_agreement(forms, frames[0], sampled.site_noise.draw(), monitor.calibration.tolerance)
+    check_answers(monitor, graphs, inputs, sampled)
+    return replace(verified, monitor=monitor, graphs=graphs, reduction=reduction)

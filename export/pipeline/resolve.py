@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from export.calibration.answer_options import CAUSE, QUALITY
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.checkpoint.load import Checkpoint
 from export.detectors.entropy import check_neighbors
@@ -17,6 +18,7 @@ from export.findings import PLACEHOLDER, Finding
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.frames.repeated import read_each_once
+from export.graphs.segmentation_kinds import bundle_kind
 from export.layers.preprocessing import Preprocessing
 from export.option_table import check_limits
 from export.pipeline.capabilities import check_combination, wanted_formats
@@ -198,7 +200,8 @@ def _check_seed(options: ExportOptions) -> None:
 
 def _check_combinations(options: ExportOptions) -> None:
     for row in wanted_formats(options.format, options.fuse):
-        check_combination(row, options.calibration.detector, options.precision.kind, options.masks)
+        chosen = options.calibration.detector, options.precision.kind, options.masks, options.answers.answers
+        check_combination(row, *chosen)
 
 
 def _check_limits(options: ExportOptions) -> None:
@@ -210,11 +213,22 @@ def _check_limits(options: ExportOptions) -> None:
         )
 
 
+def _check_answers(options: ExportOptions) -> None:
+    if QUALITY in options.answers.wanted and bundle_kind(options.segmentation) == "none":
+        raise UsageError(
+            f"expected a segmentation with --answers {QUALITY}, got --segmentation none: name --answers {CAUSE} alone, or "
+            "keep the segmentation"
+        )
+    if options.answers.labels and QUALITY not in options.answers.wanted:
+        raise UsageError(f"expected --labels with --answers {QUALITY}, got them alone: add it, or drop --labels")
+
+
 OPTION_CHECKS: tuple[Callable[[ExportOptions], None], ...] = (
     check_limits,
     _check_neighbors,
     _check_seed,
     _check_combinations,
     _check_limits,
+    _check_answers,
 )
 """What can be wrong with options for every checkpoint."""

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from export.bundle.answer_parity import check_answers_agree
 from export.bundle.feature_parity import (
     FEATURE_TOLERANCE,
     FeatureReference,
@@ -17,7 +18,7 @@ from export.bundle.feature_parity import (
 )
 from export.bundle.input_reference import InputReference
 from export.bundle.logits_reference import LogitsReference
-from export.bundle.parity import compare_forms
+from export.bundle.parity import PAIR, compare_forms
 from export.bundle.parity_causes import likely_causes
 from export.bundle.parity_check import Tolerances, check_parity, raised
 from export.bundle.reference_monitor import ReferenceMonitor
@@ -111,7 +112,23 @@ def verify_monitor(
     every = evaluation_features(sampled.sampler.layers, segmented=inputs.logits_shape is not None)
     plain = FeatureReference(preprocess, network, _without_entropy(every), logits, channels_last)
     _verify_features(plain, evaluation_form(graphs, sampled), unseen[:FEATURE_FRAMES], sampled.site_noise, reporter)
+    check_answers(monitor, graphs, inputs, sampled)
     return VerifiedMonitor(monitor=monitor, graphs=graphs, traced=traced, parity=parity)
+
+
+def check_answers(
+    monitor: CalibratedMonitor, graphs: Mapping[str, ModelProto], inputs: ExportInputs, sampled: SampledNetwork
+) -> None:
+    """Check that every form of a monitor gives the same answers beside the score, where it gives any.
+
+    Raises:
+        ParityError: two forms answer differently.
+    """
+    if monitor.answers is None:
+        return
+    frames = np.stack(list(unseen_frames(inputs.frames, inputs.split, PAIR)))
+    noise = sampled.site_noise.draw(len(frames))
+    check_answers_agree(runnable_forms(graphs, sampled), frames, noise, monitor.answers.record.ranges())
 
 
 def _verify_features(

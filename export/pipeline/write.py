@@ -33,6 +33,7 @@ def write_monitor(inputs: ExportInputs, sampled: SampledNetwork, verified: Verif
         mode=sampled.sampler.mode,
         scores=monitor.calibration.scores,
         pixel_changes={kind: pixel_tolerance(verified.parity, precision, kind) for kind in TOLERANCE_SHARES},
+        answers=None if monitor.answers is None else monitor.answers.record,
     )
     network = monitor.evaluation.graph.SerializeToString(deterministic=True)
     manifest = new_manifest(

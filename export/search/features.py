@@ -17,8 +17,8 @@ from export.anomalies.frame_set import FrameSource
 from export.detectors.entropy import latent_entropy
 from export.detectors.entropy_constants import DEFAULT_NEIGHBORS
 from export.evaluation.detector_ranking import ShiftedFrames
-from export.evaluation.hurting import CleanFrames
 from export.features.key import FeatureKey
+from export.frames.clean_frames import CleanFrames
 from export.graphs.evaluation_outputs import SEGMENTATION
 from export.graphs.monitor_forms import run_graph
 from export.reporter import Reporter

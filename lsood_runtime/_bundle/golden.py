@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden frames: a few frames with the scores that they had at export, to replay on the machine that runs the bundle."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,9 @@ class GoldenFrames:
         tolerance: largest allowed difference of a score, for the providers ``cpu`` and ``gpu``.
         classes: ``(G, h, w)`` uint8 or uint16 class of each pixel at export; None where the bundle does not keep them.
         pixel_changes: largest allowed share of pixels of another class, for the same providers; empty without class maps.
+        answers: of the frames at export, by the names of the graph's outputs; empty where the bundle answers nothing.
+        answer_ranges: what each answer ranges over.
+        answer_tolerance: largest allowed difference of an answer, as a share of its range, for the same providers.
     """
 
     frames: NDArray[np.uint8]
@@ -37,6 +41,9 @@ class GoldenFrames:
     tolerance: dict[str, float]
     classes: NDArray[np.uint8] | NDArray[np.uint16] | None = None
     pixel_changes: dict[str, float] = field(default_factory=dict)
+    answers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    answer_ranges: Mapping[str, float] = field(default_factory=dict)
+    answer_tolerance: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -48,11 +55,10 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
     Raises:
         BundleError: no archive of arrays, or arrays that do not fit the manifest.
     """
+    widths = {} if manifest.answers is None else manifest.answers.widths()
+    maps_kept = [CLASSES] if manifest.golden.pixel_changes else []
     try:
-        arrays = read_arrays(
-            contents,
-            ["frames", "scores", *manifest.masks.noise_names, *([CLASSES] if manifest.golden.pixel_changes else [])],
-        )
+        arrays = read_arrays(contents, ["frames", "scores", *manifest.masks.noise_names, *maps_kept, *widths])
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise BundleError(
             f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {one_line(error)}"
@@ -89,6 +95,13 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
                 f"expected class maps {maps} in {GOLDEN_FILE}, got {classes.shape} {classes.dtype}: "
                 "export the bundle again"
             )
+    for name, width in widths.items():
+        wanted = (len(frames), *(() if width is None else (width,)))
+        if arrays[name].dtype != np.float64 or arrays[name].shape != wanted or not np.isfinite(arrays[name]).all():
+            raise BundleError(
+                f"expected {name} {wanted} float64, finite, in {GOLDEN_FILE}, got {arrays[name].shape} "
+                f"{arrays[name].dtype}: export the bundle again"
+            )
     return GoldenFrames(
         frames=frames,
         scores=scores,
@@ -96,4 +109,7 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         tolerance=manifest.golden.tolerance,
         classes=classes,
         pixel_changes=manifest.golden.pixel_changes,
+        answers={name: arrays[name] for name in widths},
+        answer_ranges={} if manifest.answers is None else manifest.answers.ranges(),
+        answer_tolerance=manifest.golden.answers,
     )

@@ -8,6 +8,7 @@ them; whoever counts the schema up makes the reader take the older ones too, sin
 
 - Schema 3 added ``features`` and ``detector.parts``. A bundle of schema 2 has one feature, the latent samples, and no parts.
 - Schema 4 added ``manifest.sha256`` beside the manifest, and allows no file that the manifest does not record.
+- Schema 5 added ``answers``, by which ``detector.onnx`` has further outputs.
 """
 
 import dataclasses
@@ -17,7 +18,8 @@ from itertools import chain
 from reprlib import repr as short_repr
 from typing import Any, Self
 
-from lsood_runtime._bundle import score_checks, value_checks
+from lsood_runtime._bundle import answers_checks, score_checks, value_checks
+from lsood_runtime._bundle.answers_records import AnswersRecord
 from lsood_runtime._bundle.record_parser import field_error, parse_record
 from lsood_runtime._bundle.records import (
     LATENT_SAMPLES,
@@ -38,14 +40,18 @@ from lsood_runtime._bundle.records import (
 from lsood_runtime._exceptions import BundleError, one_line
 from lsood_runtime._text.json_values import parse_json
 
-SCHEMA = 4
+SCHEMA = 5
 """The schema of the bundles that this version makes."""
 
-READABLE = (2, 3, SCHEMA)
+READABLE = (2, 3, 4, SCHEMA)
 """The schemas that it reads."""
 
 FIRST_WITH_DIGEST = 4
 """The first schema whose manifests have their digest beside them."""
+
+
+def no_answers() -> None:
+    """The answers of a bundle that gives none, as all older ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Manifest:
         files: digest and length of every other file of the bundle, by name.
         precision: of the network's numbers.
         pixels: what was stated of the calibration frames; nothing where a bundle does not record it.
+        answers: what the bundle answers beside the score; None where it answers nothing.
     """
 
     schema: int
@@ -100,6 +107,7 @@ class Manifest:
     files: dict[str, FileRecord]
     precision: PrecisionRecord = field(default_factory=PrecisionRecord)
     pixels: PixelsRecord = field(default_factory=PixelsRecord)
+    answers: AnswersRecord | None = field(default_factory=no_answers)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -184,6 +192,8 @@ class Manifest:
             value_checks.of_files(self.files),
             value_checks.of_golden(self.golden),
             value_checks.of_pixels(self.pixels),
+            answers_checks.of_answers(self.answers, self.segmentation),
+            answers_checks.of_golden(self.golden, self.answers, self.masks.mode),
             score_checks.of_tolerance(self.golden, self.calibration, self.masks.mode),
             score_checks.of_pixels(self.golden, self.parity, self.precision),
             score_checks.of_thresholds(self.operating_points, self.calibration),

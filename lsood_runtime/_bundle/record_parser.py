@@ -91,6 +91,8 @@ def _matches(kind: type, value: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if typing.get_origin(kind) is tuple:
         return isinstance(value, list)
+    if dataclasses.is_dataclass(kind):
+        return isinstance(value, dict)
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 

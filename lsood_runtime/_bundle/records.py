@@ -333,10 +333,13 @@ class GoldenRecord:
         tolerance: of the score, in its unit.
         pixel_changes: share of the pixels of a frame that may get another class than at export; empty without a segmentation,
             and in bundles that do not keep the class maps.
+        answers: how far an answer beside the score may be off, as a share of what it ranges over: 1 for quality and
+            probabilities, 5 for the severity, the limit for the novelty; empty in bundles that answer nothing.
     """
 
     tolerance: dict[str, float]
     pixel_changes: dict[str, float] = field(default_factory=dict)
+    answers: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

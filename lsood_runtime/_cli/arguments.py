@@ -215,11 +215,17 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decision(parser: argparse.ArgumentParser) -> None:
-    """Add the operating point and the deadline."""
+    """Add the operating point, the smallest quality and the deadline."""
     parser.add_argument(
         "--operating-point",
         metavar="NAME",
         help="threshold to apply, as `lsood inspect` names it (default: the bundle's)",
+    )
+    parser.add_argument(
+        "--min-quality",
+        type=share,
+        metavar="Q",
+        help="a frame is of low quality where its expected mIoU or agreement may be below Q, or is not known",
     )
     parser.add_argument("--deadline-ms", type=positive_number, metavar="MS", help="a verdict that takes longer is late")
 
@@ -229,7 +235,7 @@ def open_monitor(options: argparse.Namespace) -> OoDMonitor:
     :func:`add_decision` describe.
 
     Raises:
-        BundleError: the bundle cannot be loaded, or has no such operating point.
+        BundleError: the bundle cannot be loaded, has no such operating point, or does not tell its quality.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back.
     """
@@ -239,6 +245,7 @@ def open_monitor(options: argparse.Namespace) -> OoDMonitor:
         allow_fallback=options.allow_fallback,
         threads=options.threads,
         operating_point=options.operating_point,
+        min_quality=options.min_quality,
         deadline_ms=options.deadline_ms,
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
@@ -268,6 +275,17 @@ def positive_number(text: str) -> float:
         number = math.nan
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
+def share(text: str) -> float:
+    """Parse a number above 0 and at most 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text!r}")
     return number
 
 

@@ -18,6 +18,8 @@ from lsood_runtime._text.counted import counted
 
 _MISSING = "-"
 _DIGEST = ("sha256", "bytes")
+_COUNTED = {"calibration.scores": "score", "answers.quality.clean_low": "lower end"}
+"""Long lists, which are shown by their number, with the word for one of them."""
 
 Changes = dict[str, tuple[object, object]]
 """Dotted name of a field to its value in the old and in the new manifest, ``-`` where one has no such field."""
@@ -48,8 +50,8 @@ def compare_manifests(old: Manifest, new: Manifest) -> Changes:
             changes[path] = _part_text(left, path), _part_text(right, path)
         elif path.startswith("files.") and last in _DIGEST:
             changes[path] = _file_text(left, path), _file_text(right, path)
-        elif isinstance(before, tuple) and isinstance(after, tuple) and name == "calibration.scores":
-            changes[name] = counted(len(before), "score"), counted(len(after), "score")
+        elif isinstance(before, tuple) and isinstance(after, tuple) and name in _COUNTED:
+            changes[name] = counted(len(before), _COUNTED[name]), counted(len(after), _COUNTED[name])
         else:
             changes[name] = before, after
     return changes

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 
+from lsood_runtime._bundle.answer_sentences import answer_sentences
 from lsood_runtime._bundle.digests import DIGEST_FILE
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.reader import SealedManifest
@@ -46,6 +47,7 @@ def describe(sealed: SealedManifest) -> str:
         "detector": detector_sentence(manifest.detector),
         **{f"part {part.name}": part_sentence(part) for part in manifest.detector.parts},
         "chosen because": manifest.detector.reason,
+        **answer_sentences(manifest.answers),
         **{
             f"threshold {name}": operating_point_sentence(point)
             + (" [default]" if name == manifest.operating_point else "")
@@ -60,7 +62,7 @@ def describe(sealed: SealedManifest) -> str:
         + floor_sentence(parity.floor),
         "precision": precision_sentence(manifest.precision),
         "golden frames": ", ".join(
-            f"{name} within {allowed:.3g}" + _pixels_text(manifest, name)
+            f"{name} within {allowed:.3g}" + _pixels_text(manifest, name) + _answers_text(manifest, name)
             for name, allowed in manifest.golden.tolerance.items()
         ),
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
@@ -86,6 +88,11 @@ def _of_sampling(manifest: Manifest) -> dict[str, str]:
 def _pixels_text(manifest: Manifest, provider: str) -> str:
     share = manifest.golden.pixel_changes.get(provider)
     return "" if share is None else f" and {share:.2%} of pixels"
+
+
+def _answers_text(manifest: Manifest, provider: str) -> str:
+    share = manifest.golden.answers.get(provider)
+    return "" if share is None else f" and {share:.2%} of the range of an answer"
 
 
 def _numbers(values: Iterable[float]) -> str:

@@ -2,6 +2,7 @@
 """Write files and pictures of a run beside the terminal."""
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._answers import quality_name
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.destinations import check_destinations
 from lsood_runtime._cli.matplotlib_figure import check_picture
@@ -61,7 +63,9 @@ class Outputs:
         self._bgr = monitor.manifest.input.channels == "bgr"
         heading = _heading(options.bundle, monitor)
         self._timeline = (
-            Timeline(monitor.threshold, monitor.manifest.calibration, heading) if options.timeline else None
+            Timeline(monitor.threshold, monitor.manifest.calibration, heading, quality_name(monitor.manifest.answers))
+            if options.timeline
+            else None
         )
         crop = monitor.manifest.input.crop
         self._thumbnails = Thumbnails(options.strangest, crop, heading) if options.thumbnails else None
@@ -105,7 +109,7 @@ class Outputs:
             self._files = [file for file in self._files if self._attempt(file.write, columns)]
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
             if self._timeline is not None:
-                point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late)
+                point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late, _quality(verdict))
                 self._timeline.add(source.camera, point)
             if source.image is None:
                 return
@@ -144,6 +148,10 @@ class Outputs:
             say(f"lsood: error: {words}")
             return False
         return True
+
+
+def _quality(verdict: Assessment) -> float:
+    return math.nan if verdict.expected_quality is None else verdict.expected_quality
 
 
 def _heading(bundle: str, monitor: OoDMonitor) -> str:

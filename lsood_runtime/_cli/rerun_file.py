@@ -54,6 +54,11 @@ class RerunFile:
         if np.isfinite(verdict.score):
             recording.log(f"{where}/score", rerun.Scalars(verdict.score))
         recording.log(f"{where}/threshold", rerun.Scalars(self._threshold))
+        measured = verdict.quality_measure is not None
+        numbers = {f"expected_{verdict.quality_measure}": verdict.expected_quality} if measured else {}
+        for name, number in {**numbers, "severity": verdict.severity}.items():
+            if number is not None and np.isfinite(number):
+                recording.log(f"{where}/{name}", rerun.Scalars(number))
         if onset or verdict.reason:
             level = "ERROR" if onset else "WARN"
             recording.log(f"{where}/log", rerun.TextLog(f"ALARM {verdict}" if onset else str(verdict), level=level))

@@ -5,6 +5,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from lsood_runtime._answers import answer_names
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._cli.arguments import (
     Commands,
@@ -36,11 +37,14 @@ _EPILOG = """\
 Higher scores are further from the training distribution (nats for densities); above the threshold a frame is out of
 distribution. The p-value is the share of in-distribution frames that score at least as high.
 
+Where the bundle answers more than the score, each frame has its expected mIoU, or its expected agreement with the class map
+of the clean frame, with an interval, and the cause and severity of a degradation; --json, --csv and --out hold them too.
+
 A frame that cannot be read, or has another size than the bundle's, is invalid, with the reason. Whatever ends the run, what
 was scored until then is kept in the files of --out.
 
-exit codes: 0 all frames in distribution, 1 at least one out of distribution or invalid, 2 bad usage, input or bundle,
-3 unexpected error, 4 an output could not be written (a full disk; the others go on), 129 or 143 SIGHUP or SIGTERM,
+exit codes: 0 all frames in distribution, 1 at least one out of distribution, of low quality or invalid, 2 bad usage, input or
+bundle, 3 unexpected error, 4 an output could not be written (a full disk; the others go on), 129 or 143 SIGHUP or SIGTERM,
 130 Ctrl-C
 
 examples:
@@ -67,7 +71,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score each frame and print its verdict; 1 where one is out of distribution or invalid."""
+    """Score each frame and print its verdict; 1 where one is out of distribution, of low quality or invalid."""
     sources = find_sources(options.files)
     tally, stop = Tally(), None
     with StopSignals() as signals, open_monitor(options) as monitor:
@@ -91,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     report_outputs(outputs, tally)
     if stop is not None:
         return end_code(stop, tally)
-    found = bool(tally.out_of_distribution or tally.states[State.INVALID])
+    found = bool(tally.out_of_distribution or tally.states[State.INVALID] or tally.states[State.LOW_QUALITY])
     return exit_code(found, bool(reader.failures), outputs.failed)
 
 
@@ -110,9 +114,10 @@ def _print_verdicts(
             write_json(verdicts, outputs.stdout, parts=options.parts)
         elif options.csv:
             names = [part.name for part in monitor.manifest.detector.parts]
-            write_csv(verdicts, outputs.stdout, names if options.parts else ())
+            write_csv(verdicts, outputs.stdout, names if options.parts else (), answer_names(monitor.manifest.answers))
         else:
-            write_table(verdicts, outputs.stdout, name_width, parts=options.parts)
+            answers = monitor.manifest.answers is not None
+            write_table(verdicts, outputs.stdout, name_width, parts=options.parts, answers=answers)
     finally:
         counter.clear()
 

@@ -12,7 +12,7 @@ from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
 
 _EPILOG = """\
-exit codes: 0 every golden frame gets its score and its classes back, 1 one does not, 2 bad usage, or nothing runs at all
+exit codes: 0 every golden frame gets its score, classes and answers back, 1 one does not, 2 bad usage, or nothing runs at all
 
 example:
   lsood selftest monitor/ --provider cuda
@@ -29,7 +29,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Replay the golden frames and print how far off each score is; 1 where one is too far off, or a class map."""
+    """Replay the golden frames and print how far off each score is; 1 where one is too far off, a class map or an answer."""
     report_idle_flags(options)
     with OoDMonitor(
         options.bundle,
@@ -65,4 +65,7 @@ def _lines(result: SelfTest, files: int, latency_ms: float) -> list[str]:
     for i, share in enumerate(result.pixel_changes):
         verdict = "ok" if share <= result.pixel_tolerance else "WRONG"
         lines.append(f"classes {i} {share:.2%} of pixels of another class, of {result.pixel_tolerance:.2%}: {verdict}")
+    for i, share in enumerate(result.answer_errors):
+        verdict = "ok" if share <= result.answer_tolerance else "WRONG"
+        lines.append(f"answers {i} off by {share:.2%} of their ranges, of {result.answer_tolerance:.2%}: {verdict}")
     return [*lines, "passed" if result.passed else "FAILED: do not rely on this bundle on this machine"]

@@ -2,6 +2,7 @@
 """Keep the scores of a camera in memory that does not grow: neighbouring frames are merged into stretches of the drive."""
 
 import heapq
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ _SAMPLES, _GAPS = 8, 64
 class Point:
     """One frame of a timeline.
 
-    ``late`` is true of a late frame whatever its state.
+    ``late`` is true of a late frame whatever its state; ``quality`` is the expected quality, NaN where there is none.
     """
 
     stamp_ns: int
@@ -22,6 +23,7 @@ class Point:
     state: State
     alarm: bool
     late: bool = False
+    quality: float = math.nan
 
 
 @dataclass(slots=True)
@@ -36,6 +38,8 @@ class Stretch:
         alarm: whether any of them has an alarm.
         late: whether any of them is late.
         sample: scores of at most 8 of the frames, evenly spaced, the first among them.
+        quality_sum: of the expected qualities that are known.
+        quality_frames: how many are.
     """
 
     first_ns: int
@@ -45,6 +49,8 @@ class Stretch:
     alarm: bool
     late: bool
     sample: tuple[float, ...]
+    quality_sum: float = 0.0
+    quality_frames: int = 0
 
     def absorb(self, later: "Stretch") -> None:
         """Take in the stretch that follows."""
@@ -55,6 +61,8 @@ class Stretch:
             self.ranges[state] = min(low, known[0]), max(high, known[1])
         self.alarm |= later.alarm
         self.late |= later.late
+        self.quality_sum += later.quality_sum
+        self.quality_frames += later.quality_frames
         both = self.sample + later.sample
         self.sample = both if len(both) <= _SAMPLES else both[::2]
 
@@ -88,6 +96,8 @@ class Stretches:
             point.alarm,
             point.late or point.state is State.LATE,
             (point.score,),
+            point.quality if math.isfinite(point.quality) else 0.0,
+            int(math.isfinite(point.quality)),
         )
         if self._stretches and self._stretches[-1].frames < self._length:
             self._absorb_one(self._stretches[-1], new)

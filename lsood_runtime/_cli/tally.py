@@ -47,6 +47,7 @@ class Tally:
     def __str__(self) -> str:
         """The counts in one line."""
         parts = [counted(self.count, "frame"), f"{self.out_of_distribution} out of distribution"]
-        counts = {"invalid": self.states[State.INVALID], "late": self.late}
+        states = self.states
+        counts = {"of low quality": states[State.LOW_QUALITY], "invalid": states[State.INVALID], "late": self.late}
         parts += [f"{count} {word}" for word, count in counts.items() if count]
         return ", ".join(parts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._answers import answer_words
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
@@ -28,6 +29,7 @@ _PAPER = np.uint8(235)
 class _Tile:
     name: str
     state: str
+    answers: str
     image: NDArray[np.uint8]
     classes: NDArray[np.int16] | None
 
@@ -62,6 +64,7 @@ class Thumbnails:
         tile = _Tile(
             Path(source.name).name,
             verdict.state.value.replace("_", " "),
+            answer_words(verdict),
             small,
             None if classes is None else _spread(classes, image.shape[:2], small.shape[:2], self._crop),
         )
@@ -102,7 +105,8 @@ class Thumbnails:
         when = elapsed((moment.stamp_ns - self._first_ns[is_dated(moment.stamp_ns)]) / 1e9, 3)
         where = f"{shorten(moment.camera, 30)} at {when}"
         score = f"score {moment.score:.4g}" if np.isfinite(moment.score) else "no score"
-        return f"{shorten(moment.picture.name, _LETTERS)}\n{where}\n{score}, {moment.picture.state}"
+        lines = [shorten(moment.picture.name, _LETTERS), where, f"{score}, {moment.picture.state}"]
+        return "\n".join([*lines, *moment.picture.answers.split("; ")[: 2 * bool(moment.picture.answers)]])
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -21,6 +21,7 @@ from lsood_runtime._text.counted import counted
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _TALLEST_IN = 200
@@ -56,6 +57,7 @@ class _Camera:
     def __str__(self) -> str:
         counts = {
             "out of distribution": self.states[State.OUT_OF_DISTRIBUTION],
+            "of low quality": self.states[State.LOW_QUALITY],
             "invalid": self.states[State.INVALID],
             "late": self.late,
         }
@@ -75,14 +77,19 @@ class Timeline:
         calibration: whose median score sets the scale: scores further from the threshold than four times the distance between
             both are drawn at the edge, as triangles.
         heading: the bundle and the operating point.
+        quality_name: of the expected quality by its measure, such as ``expected mIoU``, which is drawn as well; empty where
+            the bundle does not tell it.
 
     Attributes:
         rule: the alarm rule, for the title; empty where frames are scored each on its own.
     """
 
-    def __init__(self, threshold: float, calibration: CalibrationRecord, heading: str = "") -> None:
+    def __init__(
+        self, threshold: float, calibration: CalibrationRecord, heading: str = "", quality_name: str = ""
+    ) -> None:
         figure_class()
         self._threshold, self._heading, self.rule = threshold, heading, ""
+        self._quality_name = quality_name
         self._median = calibration.scores[len(calibration.scores) // 2]
         self._cameras: dict[str, _Camera] = {}
 
@@ -115,13 +122,13 @@ class Timeline:
         axes = figure.subplots(len(self._cameras), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
         handles: dict[str, Artist] = {}
         for axis, name, camera, own, time in zip(axes, names, cameras, columns, times, strict=True):
-            panel = Panel(f"{shorten(name, 60)}: {camera}", own, camera.stretches, time)
+            panel = Panel(f"{shorten(name, 60)}: {camera}", own, camera.stretches, time, self._quality_name)
             handles |= draw_panel(axis, panel, scores)
-        self._finish(figure, times, handles)
+        self._finish(figure, axes[-1], times, handles)
         return figure
 
-    def _finish(self, figure: "Figure", times: Sequence[DriveTime], handles: "dict[str, Artist]") -> None:
-        axis, time = figure.axes[-1], max(times, key=lambda time: time.first_ns)
+    def _finish(self, figure: "Figure", axis: "Axes", times: Sequence[DriveTime], handles: "dict[str, Artist]") -> None:
+        time = max(times, key=lambda time: time.first_ns)
         places, texts = time.ticks()
         axis.set_xticks(places, texts)
         margin = time.end * 0.01 or 1.0

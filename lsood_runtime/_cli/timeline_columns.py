@@ -29,6 +29,9 @@ class Column:
         worst: highest finite score of the frames that are out of distribution; NaN without one.
         invalid: whether there is a frame that is invalid.
         late: whether there is a late one.
+        low_quality: whether there is one of low quality.
+        quality_sum: of the expected qualities that are known.
+        quality_frames: how many are.
         sample: finite scores of frames that are evenly spaced among these, all of them while they are few.
     """
 
@@ -41,6 +44,9 @@ class Column:
     worst: float = math.nan
     invalid: bool = False
     late: bool = False
+    low_quality: bool = False
+    quality_sum: float = 0.0
+    quality_frames: int = 0
     sample: list[float] = field(default_factory=list)
 
     @property
@@ -53,6 +59,11 @@ class Column:
         """Median of the sample; NaN without a finite score."""
         return median(self.sample) if self.sample else math.nan
 
+    @property
+    def quality(self) -> float:
+        """Mean of the expected qualities that are known; NaN where none is."""
+        return self.quality_sum / self.quality_frames if self.quality_frames else math.nan
+
     def take(self, stretch: Stretch) -> None:
         """Take in a stretch."""
         self.frames += stretch.frames
@@ -63,7 +74,10 @@ class Column:
         if above:
             self.worst = float(np.fmax(self.worst, max(above)))
         self.invalid |= State.INVALID in stretch.ranges
+        self.low_quality |= State.LOW_QUALITY in stretch.ranges
         self.late |= stretch.late
+        self.quality_sum += stretch.quality_sum
+        self.quality_frames += stretch.quality_frames
         self.sample += [score for score in stretch.sample if math.isfinite(score)]
 
 

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _HEADROOM = 4
-_BLUE, _BAND, _RED, _BLACK, _AMBER = "#2a6fbb", "#b9cfe6", "#d1495b", "#111111", "#e3a008"
+_BLUE, _BAND, _RED, _BLACK, _AMBER, _VIOLET, _GREEN = (
+    "#2a6fbb",
+    "#b9cfe6",
+    "#d1495b",
+    "#111111",
+    "#e3a008",
+    "#7b3fa0",
+    "#2f7d4f",
+)
 _NARROWEST = 0.002
 
 
@@ -29,7 +37,7 @@ class ScoreRange:
         bottom: lowest score that is drawn at its place.
         top: highest one.
         threshold: between both.
-        marks: whether there are invalid or late frames, whose marks lie below the scores.
+        marks: whether there are frames that are invalid, late or of low quality, whose marks lie below the scores.
     """
 
     bottom: float
@@ -48,12 +56,12 @@ class ScoreRange:
             bottom=min(low - unit / 2, max(min(lows, default=low), low - _HEADROOM * unit)),
             top=max(high + unit / 2, min(max(highs, default=high), high + _HEADROOM * unit)),
             threshold=threshold,
-            marks=any(column.invalid or column.late for columns in cameras for column in columns),
+            marks=any(column.invalid or column.late or column.low_quality for columns in cameras for column in columns),
         )
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Ends of the axis: room for triangles above, and for the marks of invalid and late frames below."""
+        """Ends of the axis: room for triangles above, and for the marks of such frames below."""
         height = self.top - self.bottom
         return self.bottom - (0.25 if self.marks else 0.06) * height, self.top + 0.06 * height
 
@@ -71,12 +79,14 @@ class Panel:
         columns: its scores.
         stretches: its alarms.
         time: of the drive.
+        quality_name: of the expected quality by its measure; empty where the bundle does not tell it.
     """
 
     title: str
     columns: Sequence[Column]
     stretches: Stretches
     time: DriveTime
+    quality_name: str = ""
 
 
 def draw_panel(axis: "Axes", panel: Panel, scores: ScoreRange) -> "dict[str, Artist]":
@@ -89,6 +99,8 @@ def draw_panel(axis: "Axes", panel: Panel, scores: ScoreRange) -> "dict[str, Art
     axis.set_title(panel.title, loc="left", fontsize=9, parse_math=False)
     axis.axhline(scores.threshold, color=_RED, linewidth=1, linestyle="--", zorder=3)
     handles = _draw_alarms(axis, panel) | _draw_scores(axis, panel.columns, scores) | _draw_marks(axis, panel, scores)
+    if panel.quality_name:
+        handles |= _draw_quality(axis, panel)
     (threshold,) = axis.plot([], [], color=_RED, linewidth=1, linestyle="--")
     return {f"threshold {scores.threshold:.4g}": threshold} | handles
 
@@ -135,6 +147,17 @@ def _draw_scores(axis: "Axes", columns: Sequence[Column], scores: ScoreRange) ->
     return handles
 
 
+def _draw_quality(axis: "Axes", panel: Panel) -> "dict[str, Artist]":
+    """Draw the expected quality on an axis of its own, from 0 to 1 at the right; a line breaks where it is unknown."""
+    right = axis.twinx()
+    right.set_ylim(0, 1)
+    right.tick_params(labelsize=7, colors=_GREEN)
+    places = _broken(panel.columns, [column.place for column in panel.columns])
+    means = _broken(panel.columns, [column.quality for column in panel.columns])
+    (line,) = right.plot(places, means, color=_GREEN, linewidth=1, marker=".", markersize=2, zorder=2)
+    return {f"{panel.quality_name} (right)": line}
+
+
 def _draw_marks(axis: "Axes", panel: Panel, scores: ScoreRange) -> "dict[str, Artist]":
     columns = panel.columns
     handles: dict[str, Artist] = {}
@@ -143,6 +166,7 @@ def _draw_marks(axis: "Axes", panel: Panel, scores: ScoreRange) -> "dict[str, Ar
         ("above what is drawn", [c for c in columns if c.high > scores.top], scores.top, "^", _RED, 6.0),
         ("below what is drawn", [c for c in columns if c.low < scores.bottom], scores.bottom, "v", _BLUE, 6.0),
         ("invalid", [c for c in columns if c.invalid], scores.lane(1), "|", _BLACK, 6.0),
+        ("low quality", [c for c in columns if c.low_quality], scores.lane(2), "|", _VIOLET, 6.0),
         ("late", [c for c in columns if c.late], scores.lane(0), "|", _AMBER, 6.0),
     )
     for label, shown, height, marker, colour, size in marks:

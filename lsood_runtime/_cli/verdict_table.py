@@ -7,22 +7,28 @@ import math
 from collections.abc import Iterable, Sequence
 from textwrap import indent
 
+from lsood_runtime._answers import ANSWER_FIELDS, answer_words
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._cli.verdict_row import Row, in_columns, without_parts
 from lsood_runtime._text.csv_table import CsvTable, Text
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name not in ("segmentation", "parts"))
+_NO_COLUMNS = {"segmentation", "parts", *ANSWER_FIELDS}
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name not in _NO_COLUMNS)
 Verdicts = Iterable[tuple[str, Assessment]]
+
+_ANSWERS_WIDTH = 72
+"""Of the answers in the table, where anything comes behind them."""
 
 _WORDS = {
     State.OK: "ok",
     State.OUT_OF_DISTRIBUTION: "OUT OF DISTRIBUTION",
     State.INVALID: "INVALID",
     State.LATE: "LATE",
+    State.LOW_QUALITY: "LOW QUALITY",
 }
 
 
-def write_table(verdicts: Verdicts, out: Text, name_width: int, *, parts: bool) -> None:
+def write_table(verdicts: Verdicts, out: Text, name_width: int, *, parts: bool, answers: bool = False) -> None:
     """Write a line for each frame as its verdict comes.
 
     Args:
@@ -30,24 +36,29 @@ def write_table(verdicts: Verdicts, out: Text, name_width: int, *, parts: bool) 
         out: what to write to.
         name_width: of the longest frame name to come.
         parts: end each line with the parts of its score, the largest first.
+        answers: put the answers beside the score before them.
     """
-    row = f"{{:<{name_width}}}  {{:>10}}  {{:>10}}  {{:>7}}  {{:<19}}  {{:>8}}{{}}\n"
-    out.write(row.format("frame", "score", "threshold", "p-value", "verdict", "ms", "  parts" if parts else ""))
+    row = f"{{:<{name_width}}}  {{:>10}}  {{:>10}}  {{:>7}}  {{:<19}}  {{:>8}}{{}}{{}}\n"
+    more = f"  {'answers':<{_ANSWERS_WIDTH * parts}}" if answers else ""
+    out.write(row.format("frame", "score", "threshold", "p-value", "verdict", "ms", more, "  parts" if parts else ""))
     for name, verdict in verdicts:
         score, threshold, p_value = f"{verdict.score:.3f}", f"{verdict.threshold:.3f}", f"{verdict.p_value:.4f}"
         words, latency = _WORDS[verdict.state], f"{verdict.latency_ms:.1f}"
-        out.write(row.format(name, score, threshold, p_value, words, latency, _part_words(verdict) if parts else ""))
+        shares = _part_words(verdict) if parts else ""
+        more = f"  {answer_words(verdict):<{_ANSWERS_WIDTH * parts}}" if answers else ""
+        out.write(row.format(name, score, threshold, p_value, words, latency, more, shares))
 
 
-def write_csv(verdicts: Verdicts, out: Text, parts: Sequence[str]) -> None:
+def write_csv(verdicts: Verdicts, out: Text, parts: Sequence[str], answers: Sequence[str] = ()) -> None:
     """Write a header and a line for each frame, numbers to the last digit; one that is not finite stays empty.
 
     Args:
         verdicts: by the frame's name.
         out: what to write to.
         parts: names of those that get a column.
+        answers: names of the answers beside the score, a column each.
     """
-    table = CsvTable(out, ["frame", *_COLUMNS, *(f"parts.{part}" for part in parts)])
+    table = CsvTable(out, ["frame", *_COLUMNS, *answers, *(f"parts.{part}" for part in parts)])
     for name, verdict in verdicts:
         table.write({"frame": name, **in_columns(verdict.asdict())})
 

@@ -6,6 +6,8 @@ import json
 import sys
 import time
 
+from lsood_runtime._answers import answer_words
+from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._cli.alarm_rule import AlarmRule, describe_frame_rates, describe_short_drive, find_alarm_rule
 from lsood_runtime._cli.arguments import (
@@ -115,6 +117,8 @@ def run(options: argparse.Namespace) -> int:
         try:
             with outputs:
                 say(_describe_start(len(sources), rule))
+                if options.min_quality is not None:
+                    say(_describe_min_quality(options.min_quality, monitor.manifest))
                 watch.follow(reader, contract)
         except BrokenPipeError:
             raise
@@ -152,6 +156,16 @@ def _describe_start(sources: int, rule: AlarmRule) -> str:
         f"watching {counted(sources, 'source')}; an alarm comes at most "
         f"{counted(rule.delay_frames, 'out-of-distribution frame')} after a shift ({rule.delay_s:.2g} s)\n"
         f"alarm {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}"
+    )
+
+
+def _describe_min_quality(smallest: float, manifest: Manifest) -> str:
+    if manifest.answers is None or manifest.answers.quality is None:
+        raise ValueError(f"expected a bundle that tells the quality with a smallest one of {smallest:g}")
+    rate = manifest.answers.quality.false_alarm_rate(smallest)
+    return (
+        f"low quality below {smallest:g}: at most {rate:.1%} of clean frames are expected to be; their alarms come on top of "
+        "those by the score"
     )
 
 
@@ -225,4 +239,5 @@ def _event(source: SourceFrame, result: StreamAssessment) -> str:
     event = "ALARM" if result.alarm else "clear"
     reason = f": {result.verdict.reason}" if result.verdict.reason else ""
     where = f"{source.camera} at {source.stamp_ns / 1e9:.3f} s ({source.name})"
-    return f"{event} {where}, score {result.verdict.score:.3f}{reason}"
+    answers = f", {words}" if (words := answer_words(result.verdict)) else ""
+    return f"{event} {where}, score {result.verdict.score:.3f}{answers}{reason}"

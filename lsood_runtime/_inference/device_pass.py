@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.answers_records import ANSWER_OUTPUTS
 from lsood_runtime._bundle.records import ENTROPY
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
@@ -38,7 +39,8 @@ class _Buffers:
 
 
 class DevicePass:
-    """Runs both graphs over buffers on the device: the frame is copied to it, score, parts and segmentation from it.
+    """Runs both graphs over buffers on the device: the frame is copied to it; score, parts, answers and segmentation
+    from it.
 
     The features stay there between the graphs.
 
@@ -97,6 +99,11 @@ class DevicePass:
             scores=np.array(self._detector.guard(buffers.values["score"].numpy)),
             segmentation=None if segmentation is None else np.array(self._network.guard(segmentation.numpy)),
             parts=None if parts is None else np.array(self._detector.guard(parts.numpy)),
+            answers={
+                name: np.array(self._detector.guard(buffers.values[name].numpy))
+                for name in ANSWER_OUTPUTS
+                if name in self._detector.outputs
+            },
         )
 
     def _bind(self, frames: DeviceFrame, binding: ort.IOBinding) -> None:

@@ -2,13 +2,15 @@
 """Run frames through both graphs of a bundle, over host memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from lsood_runtime._answers import AnswerRows
+from lsood_runtime._bundle.answers_records import ANSWER_OUTPUTS
 from lsood_runtime._bundle.records import ENTROPY, LATENT_SAMPLES
 from lsood_runtime._exceptions import FrameError, ProviderError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
@@ -29,11 +31,13 @@ class Outcome:
         scores: ``(B,)`` float64.
         segmentation: ``(B, h, w)`` classes or ``(B, K, h, w)`` logits; None where the graph gives none.
         parts: ``(B, P)`` float64, each part's share of the score; None for a detector of one part.
+        answers: what the detector's graph gives beside the score; empty where the bundle answers nothing.
     """
 
     scores: NDArray[np.float64]
     segmentation: Segmentation | None
     parts: NDArray[np.float64] | None = None
+    answers: AnswerRows = field(default_factory=dict)
 
 
 class FramePass(Protocol):
@@ -96,4 +100,9 @@ class HostPass:
                     f"expected {name} of shape {(frames.shape[0], *shape)}, {self._detector.name} gave "
                     f"{scored[name].shape}: export the bundle again"
                 )
-        return Outcome(scores=scored["score"], segmentation=segmentation, parts=scored.get("parts"))
+        return Outcome(
+            scores=scored["score"],
+            segmentation=segmentation,
+            parts=scored.get("parts"),
+            answers={name: scored[name] for name in ANSWER_OUTPUTS if name in scored},
+        )

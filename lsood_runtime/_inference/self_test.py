@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replay golden frames on the machine that runs them, and compare scores and class maps with those at export."""
+"""Replay golden frames on the machine that runs them, and compare scores, class maps and answers with those at export."""
 
 import math
 from collections.abc import Sequence
@@ -34,6 +34,9 @@ class SelfTest:
         pixel_changes: share of the pixels of each golden frame that get another class than at export; empty where the bundle
             does not keep its class maps.
         pixel_tolerance: how large such a share may be.
+        answer_errors: largest distance of an answer on each golden frame from the one at export, as a share of what the
+            answer ranges over; NaN where it is no number; empty where the bundle answers nothing beside the score.
+        answer_tolerance: how large such a share may be.
     """
 
     provider: str
@@ -43,6 +46,8 @@ class SelfTest:
     placement: dict[str, int]
     pixel_changes: tuple[float, ...] = ()
     pixel_tolerance: float = 0.0
+    answer_errors: tuple[float, ...] = ()
+    answer_tolerance: float = 0.0
 
     @property
     def errors(self) -> tuple[float, ...]:
@@ -51,16 +56,18 @@ class SelfTest:
 
     @property
     def passed(self) -> bool:
-        """Whether every score and every class map lies within its tolerance."""
-        return all(error <= self.tolerance for error in self.errors) and all(
-            share <= self.pixel_tolerance for share in self.pixel_changes
+        """Whether every score, every class map and every answer lies within its tolerance."""
+        return (
+            all(error <= self.tolerance for error in self.errors)
+            and all(share <= self.pixel_tolerance for share in self.pixel_changes)
+            and all(share <= self.answer_tolerance for share in self.answer_errors)
         )
 
     def require(self) -> None:
         """Raise where the test has failed.
 
         Raises:
-            SelfTestError: a score or a class map lies outside its tolerance.
+            SelfTestError: a score, a class map or an answer lies outside its tolerance.
         """
         for i, error in enumerate(self.errors):
             if not error <= self.tolerance:
@@ -75,6 +82,13 @@ class SelfTest:
                     f"expected golden frame {i} to have its classes but for {self.pixel_tolerance:.2%} of its pixels, got "
                     f"{share:.2%} of another class on {self.provider}: this machine computes another segmentation than "
                     "the exporter; do not rely on it, try another provider or export the bundle again"
+                )
+        for i, share in enumerate(self.answer_errors):
+            if not share <= self.answer_tolerance:
+                raise SelfTestError(
+                    f"expected the answers on golden frame {i} within {self.answer_tolerance:.2%} of their ranges, got "
+                    f"{share:.2%} on {self.provider}: this machine computes other answers than the exporter; do not rely on "
+                    "it, try another provider or export the bundle again"
                 )
 
 
@@ -115,6 +129,8 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, second
         placement=graphs.placement,
         pixel_changes=_pixel_changes(outcomes, golden),
         pixel_tolerance=golden.pixel_changes.get(kind, 0.0),
+        answer_errors=_answer_errors(outcomes, golden),
+        answer_tolerance=golden.answer_tolerance.get(kind, 0.0),
     )
 
 
@@ -154,6 +170,20 @@ def _pixel_changes(outcomes: Sequence[Outcome], golden: GoldenFrames) -> tuple[f
         if got is not None and got.ndim == 3:
             got = got.argmax(axis=0)
         shares.append(1.0 if got is None or got.shape != expected.shape else float((got != expected).mean()))
+    return tuple(shares)
+
+
+def _answer_errors(outcomes: Sequence[Outcome], golden: GoldenFrames) -> tuple[float, ...]:
+    """Largest distance of an answer from that at export, frame by frame, as a share of its range; NaN where one is none."""
+    if not golden.answers:
+        return ()
+    shares = []
+    for i, outcome in enumerate(outcomes):
+        errors = [
+            np.abs(outcome.answers[name][0] - expected[i]).max() / golden.answer_ranges[name]
+            for name, expected in golden.answers.items()
+        ]
+        shares.append(float(np.max(errors)))
     return tuple(shares)
 
 

@@ -16,7 +16,8 @@ class Signatures:
         frame: inputs of the network: the frame, and noise.
         network: its outputs: segmentation and features.
         features: inputs of the detector.
-        detector: its outputs: the score, the entropy where latent samples are read, the parts where the score has any.
+        detector: its outputs: the score, the entropy where latent samples are read, the parts where the score has any, and
+            what the bundle answers beside it.
     """
 
     frame: Signature
@@ -42,9 +43,11 @@ def signatures(manifest: Manifest) -> Signatures:
     entropy: Signature = {ENTROPY: ("tensor(float)", (manifest.tap.channels,))} if LATENT_SAMPLES in features else {}
     count = len(manifest.detector.parts)
     parts: Signature = {"parts": ("tensor(double)", (count,))} if count else {}
+    widths = {} if manifest.answers is None else manifest.answers.widths()
+    answers: Signature = {name: ("tensor(double)", () if width is None else (width,)) for name, width in widths.items()}
     return Signatures(
         frame={"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3)), **noise},
         network={**of_kind[segmentation.kind], **features},
         features=features,
-        detector={**entropy, "score": ("tensor(double)", ()), **parts},
+        detector={**entropy, "score": ("tensor(double)", ()), **parts, **answers},
     )

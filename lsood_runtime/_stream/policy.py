@@ -16,7 +16,7 @@ class Evidence:
     """Evidence of one frame for a policy.
 
     Attributes:
-        is_ood: out of distribution, or no valid frame.
+        is_ood: out of distribution, no valid frame, or of LOW_QUALITY; the p-value is that of the score alone.
         p_value: in (0, 1]; the smallest that the calibration can give where there is no valid frame.
         stamp_ns: observed time, nanoseconds, never falling: the stamp of the frame, less the gaps and the steps of its clock.
     """

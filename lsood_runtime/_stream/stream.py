@@ -257,7 +257,8 @@ class Stream:
             p_value = smallest_p_value(self._monitor.manifest.calibration) if unknown else verdict.p_value
             if math.isfinite(verdict.score):
                 state.drift.add(verdict.score)
-            sequence.alarmed = sequence.alarm.update(Evidence(verdict.is_ood, p_value, sequence.time_ns))
+            counts = verdict.is_ood or verdict.state is State.LOW_QUALITY
+            sequence.alarmed = sequence.alarm.update(Evidence(counts, p_value, sequence.time_ns))
         alarm = state.clock.alarmed
         onset = alarm and state.since_ns is None
         state.since_ns = (verdict.stamp_ns if onset else state.since_ns) if alarm else None

@@ -25,7 +25,7 @@ from tests.paths import ROOT
 
 SECONDS, MEMORY = 10, 2**30
 ENDS = {"our error", "refused", "loads"}
-BUNDLE = ROOT / "tests" / "data" / "bundles" / "schema-4"
+BUNDLE = ROOT / "tests" / "data" / "bundles" / "schema-5"
 FAST = {"graph": 35, "growth": 20, "manifest": 35, "archive": 15, "features": 15}
 SLOW = {"graph": 1000, "growth": 200, "manifest": 1000, "archive": 500, "features": 400, "checkpoint": 300}
 SLOWEST_START = 300

@@ -81,6 +81,7 @@ def test_state_gravity_late_never_hides_something_graver() -> None:
     assert [state.name for state in sorted(State, key=lambda state: state.gravity)] == [
         "OK",
         "LATE",
+        "LOW_QUALITY",
         "OUT_OF_DISTRIBUTION",
         "INVALID",
     ]

@@ -32,13 +32,15 @@ NETWORK = """
 --channels --network-channels --segmentation --method --output --only-tap --mean --std --neighbors
 --drop-prob --block-size --token-grid --force --grey --bits
 """
+ANSWERS = "--answers --labels --ignore-label"
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} --config --out --overwrite --dry-run --interactive --list-layers --tap
-        --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss --max-pixel-changes""",
-    calibrate: f"""{ALWAYS} {CALIBRATION} --frames --grey --bits --features --save-features --out --overwrite --workers
-        --threads""",
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --config --out --overwrite --dry-run --interactive --list-layers
+        --tap --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss
+        --max-pixel-changes""",
+    calibrate: f"""{ALWAYS} {CALIBRATION} {ANSWERS} --frames --grey --bits --features --save-features --out --overwrite
+        --workers --threads""",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --grey --bits --operating-point --hurting --seed --threads --report --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
@@ -227,9 +229,9 @@ DEFAULTS = {
         --neighbors 5 --seed 0
         --detector fused --group-by none --folds 5 --guarantee frames --weigh frames --false-alarm-rate 0.05 --format onnx
         --precision fp32
-        --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02""",
+        --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02 --ignore-label 255""",
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
-        --false-alarm-rate 0.05 --seed 0 --workers 1""",
+        --false-alarm-rate 0.05 --seed 0 --workers 1 --ignore-label 255""",
     evaluate: "--synthetic common --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
     search: """--segmentation classes --samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0
         --severity 3 5 --every 4 --timed 3 --group-by none

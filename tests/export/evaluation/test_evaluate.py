@@ -22,9 +22,9 @@ from export.errors import UsageError
 from export.evaluation.evaluate import evaluate as run_evaluation
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.peers import OtherScores
-from export.evaluation.scored_sets import label_files
 from export.features.frames import Features
 from export.frames.files import FrameFiles
+from export.frames.labels import label_files
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import FRAME_SIZE, write_scenes
 

@@ -13,7 +13,8 @@ from sklearn.metrics import jaccard_score, roc_auc_score
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from export.errors import UsageError
-from export.evaluation.failure_prediction import failure_prediction, mean_iou, overlaps
+from export.evaluation.failure_prediction import failure_prediction
+from export.frames.overlaps import mean_iou, overlaps
 
 
 @settings(max_examples=25, deadline=None)

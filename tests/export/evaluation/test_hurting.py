@@ -14,10 +14,11 @@ from sklearn.metrics import roc_auc_score
 from export.evaluation.blind_spots import blind_spots
 from export.evaluation.bootstrap import DriveCount, Interval, drawn_interval
 from export.evaluation.draws import Draws
-from export.evaluation.failure_prediction import overlaps
-from export.evaluation.hurting import CleanFrames, Harm, Losses, harm_of_real_shift, rule_sentence
+from export.evaluation.hurting import Harm, Losses, harm_of_real_shift, losses_against, rule_sentence
 from export.evaluation.hurting_split import Cell, HurtingSplit, areas, hurting_split
 from export.evaluation.shift import Shift
+from export.frames.clean_frames import CleanFrames
+from export.frames.overlaps import overlaps
 
 
 def auroc(ind: np.ndarray, ood: np.ndarray) -> float:
@@ -33,7 +34,7 @@ def test_clean_frames_compare_class_maps_and_overlaps_of_the_same_index() -> Non
     kept.add(4, clean, overlaps(clean, label, 3, []))
     agreement = kept.agreement(4, worse)
     assert agreement == pytest.approx((worse == clean).mean())
-    losses = kept.losses((4,), [agreement], [overlaps(worse, label, 3, [])])
+    losses = losses_against(kept, (4,), [agreement], [overlaps(worse, label, 3, [])])
 
     def iou(guess: np.ndarray) -> float:
         return float(
@@ -42,7 +43,7 @@ def test_clean_frames_compare_class_maps_and_overlaps_of_the_same_index() -> Non
 
     assert losses.iou_lost == pytest.approx([iou(clean) - iou(worse)])
     assert losses.mean_iou_lost == pytest.approx(iou(clean) - iou(worse))
-    bare = kept.losses((4,), [], [])
+    bare = losses_against(kept, (4,), [], [])
     assert (bare.agreement, bare.iou_lost, bare.mean_iou_lost) == (None, None, None)
 
 

@@ -3,11 +3,13 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from export.calibration.answer_options import AnswerOptions
 from export.calibration.options import CalibrationOptions, detector_choices
 from export.errors import UsageError
 from export.layers.mask_mode import Mode
@@ -83,9 +85,24 @@ def test_capability_table_over_the_whole_product_says_what_is_refused() -> None:
         accepted = all(
             value in cell
             for flag in wanted
-            for value, cell in zip((masks, precision, detector), rows[flag], strict=True)
+            for value, cell in zip((masks, precision, "none", detector), rows[flag], strict=True)
         )
         assert accepted == (refusal(format_, masks, precision, detector) is None)
+
+
+@pytest.mark.parametrize("answer", ["quality", "cause", "none"])
+def test_capability_table_says_which_forms_have_answers(answer: str) -> None:
+    for row in FORMATS:
+        refused = row.name == "torchscript" and answer != "none"
+        assert (answer in row.answers.names()) == (not refused)
+        format_ = row.name if row.name == "torchscript" else "onnx"
+        options = options_of(format_, row.name == "fused", "fixed", "fp32", "kde")
+        asked = replace(options, answers=AnswerOptions((answer,)))
+        if refused:
+            with pytest.raises(UsageError, match=r"expected --answers none with --format torchscript"):
+                check_options(asked)
+        else:
+            check_options(asked)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lsood_runtime import BundleError, Manifest, OoDMonitor, ScoreHistogram, read_manifest
+from lsood_runtime import SCHEMA, BundleError, Manifest, OoDMonitor, ScoreHistogram, read_manifest
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import edit_manifest, random_frames, seal, toy_manifest
 from tests.paths import FROZEN_FUSED_BUNDLE, ROOT
 
-FROZEN_TODAY = ROOT / "tests" / "data" / "bundles" / "schema-4"
+FROZEN_TODAY = ROOT / "tests" / "data" / "bundles" / f"schema-{SCHEMA}"
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.sha256"])
@@ -131,7 +131,7 @@ def test_bundle_with_a_file_that_the_manifest_does_not_record_is_refused(toy_bun
 
 def test_bundle_of_today_that_says_it_is_an_old_one_is_still_compared_with_its_digest(toy_bundle: Path) -> None:
     text = (toy_bundle / "manifest.json").read_text()
-    (toy_bundle / "manifest.json").write_text(text.replace('"schema": 4', '"schema": 3'))
+    (toy_bundle / "manifest.json").write_text(text.replace(f'"schema": {SCHEMA}', '"schema": 3'))
     with pytest.raises(BundleError, match=r"expected manifest\.sha256 to be the line that sha256sum prints"):
         OoDMonitor(toy_bundle)
 

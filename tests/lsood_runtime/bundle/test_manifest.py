@@ -39,6 +39,8 @@ def test_manifest_written_and_read_is_equal() -> None:
     assert written.pop("precision")["kind"] == "fp32"  # schema 2 began without it
     assert written["calibration"].pop("advice") == []  # nor did it state these
     assert written["golden"].pop("pixel_changes") == {}
+    assert written["golden"].pop("answers") == {}
+    assert written.pop("answers") is None  # nor did it answer anything beside the score
     assert written["input"].pop("network_channels") == "rgb"  # nor this
     assert written["input"].pop("pad") == [0, 0]  # nor that
     assert written["parity"].pop("floor") == dataclasses.asdict(FloorRecord())  # nor what was not measured
@@ -104,9 +106,9 @@ def test_manifest_crop_that_does_not_fit_is_refused(crop: object) -> None:
         Manifest.from_json(text_with("input.crop", crop))
 
 
-@pytest.mark.parametrize("schema", [0, 1, 5, -1, True, "1", "2", None, [1], {"2": 3}])
+@pytest.mark.parametrize("schema", [0, 1, 6, -1, True, "1", "2", None, [1], {"2": 3}])
 def test_manifest_unknown_schema_is_refused_first(schema: Any) -> None:
-    message = r"expected a manifest of schema 2, 3 or 4, got .*install the version that wrote it"
+    message = r"expected a manifest of schema 2, 3, 4 or 5, got .*install the version that wrote it"
     with pytest.raises(BundleError, match=message):
         Manifest.from_json(json.dumps({"schema": schema}))
 

@@ -119,3 +119,21 @@ def test_manifest_fields_of_a_newer_exporter_are_ignored(tmp_path: Path) -> None
     edit_manifest(tmp_path / "monitor", add)
     with OoDMonitor(tmp_path / "monitor") as monitor:
         assert monitor.self_test().passed
+
+
+def test_frozen_bundle_of_schema_5_answers_beside_the_score() -> None:
+    with OoDMonitor(FROZEN[3]) as monitor:
+        manifest = monitor.manifest
+        noise = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+        verdict = monitor.assess(noise)
+        assert len(monitor.self_test().answer_errors) == len(monitor.self_test().scores)
+    assert manifest.schema == 5
+    assert manifest.answers is not None
+    assert manifest.answers.quality is not None
+    assert manifest.answers.cause is not None
+    assert (verdict.quality_measure, verdict.cause in (*manifest.answers.cause.names, "unknown")) == ("agreement", True)
+
+
+@pytest.mark.parametrize("folder", FROZEN[:3], ids=lambda folder: folder.name)
+def test_frozen_bundle_of_a_schema_before_5_answers_nothing_beside_the_score(folder: Path) -> None:
+    assert read_manifest(folder).answers is None

@@ -36,7 +36,15 @@ ALWAYS = {
         "--provider",
         "--threads",
     ),
-    *("--operating-point", "--deadline-ms", "--alarm", "--frozen-after", "--expected-sha256", "--public-key"),
+    *(
+        "--operating-point",
+        "--deadline-ms",
+        "--min-quality",
+        "--alarm",
+        "--frozen-after",
+        "--expected-sha256",
+        "--public-key",
+    ),
 }
 WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts"}
 

@@ -217,7 +217,7 @@ def break_detector(bundle: Path, drive: Path) -> None:
 
 
 def raise_schema(bundle: Path, drive: Path) -> None:
-    seal(bundle, toy_manifest() | {"schema": 5})
+    seal(bundle, toy_manifest() | {"schema": 6})
 
 
 def break_golden(bundle: Path, drive: Path) -> None:
@@ -246,7 +246,7 @@ def remove_bundle(bundle: Path, drive: Path) -> None:
     ("damage", "message"),
     [
         (break_detector, "expected detector.onnx to have"),
-        (raise_schema, "expected a manifest of schema 2, 3 or 4, got 5"),
+        (raise_schema, "expected a manifest of schema 2, 3, 4 or 5, got 6"),
         (break_golden, "expected golden frame 0 to score 99"),
         (cut_image, "a_clean.png"),
         (grow_image, "a_clean.png: expected an image of 8x6 pixels, got 9x9"),

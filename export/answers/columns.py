@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features side by side, each number standardised by clean frames and compressed.
+
+``x = asinh((feature - centre) / scale)``, with the median of the clean frames and half the distance between their
+quantiles 0.16 and 0.84. Degradations move features by tens of such units; asinh is linear below one and logarithmic
+above.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.features.key import FeatureKey
+
+Rows = NDArray[np.float64]
+RowMask = NDArray[np.bool_]
+Values = Mapping[FeatureKey, NDArray[np.floating]]
+"""``(N, D)`` of each feature of N frames."""
+
+_LOW, _HIGH = 0.16, 0.84
+_RELATIVE_SCALE = 1e-3
+"""Least scale, in units of the largest magnitude: rounding of a number that is the same for all must not be blown up."""
+
+_SMALLEST_SCALE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class StandardisedColumns:
+    """Numbers of features, standardised and compressed.
+
+    Attributes:
+        keys: of the features, side by side in this order.
+        centre: ``(D,)`` float64.
+        scale: ``(D,)`` float64, above 0.
+    """
+
+    keys: tuple[FeatureKey, ...]
+    centre: Rows
+    scale: Rows
+
+    def __call__(self, values: Values) -> Rows:
+        """Columns ``(N, D)`` of N frames; NaN where a number is NaN or infinite."""
+        rows = side_by_side(values, self.keys)
+        columns: Rows = np.arcsinh((rows - self.centre) / self.scale)
+        return np.where(np.isfinite(columns), columns, np.nan)
+
+
+def side_by_side(values: Values, keys: Sequence[FeatureKey]) -> Rows:
+    """Features ``(N, D)`` float64 as they are."""
+    return np.concatenate([np.asarray(values[key], np.float64) for key in keys], axis=1)
+
+
+def fit_columns(values: Values, keys: Sequence[FeatureKey], clean: RowMask) -> StandardisedColumns:
+    """Take centre and scale of each number from the clean frames.
+
+    Args:
+        values: of N frames, finite.
+        keys: of the features that are wanted.
+        clean: ``(N,)``, which frames are clean; at least one.
+    """
+    rows = side_by_side(values, keys)
+    low, centre, high = np.quantile(rows[clean], [_LOW, 0.5, _HIGH], axis=0)
+    floor = np.maximum(_RELATIVE_SCALE * np.abs(rows).max(axis=0), _SMALLEST_SCALE)
+    return StandardisedColumns(tuple(keys), centre, np.maximum((high - low) / 2, floor))

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit the answers beside the score: expected quality, cause, severity and novelty.
+
+The layers before the tap, and the picture itself, tell what is wrong with a frame: they see its texture and light
+before the network makes classes of it. The tap and the network's output tell how good the classes are: they react to
+much the same whatever is wrong, so that the quality holds for kinds of degradation that no fit has seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.answers.cells import FittedCells
+from export.answers.columns import StandardisedColumns, Values, fit_columns
+from export.answers.fit_causes import fit_causes
+from export.answers.fit_quality import fit_quality, judge_quality
+from export.answers.left_out import drive_folds
+from export.answers.quality import FittedQuality
+from export.answers.rows import DegradedRows
+from export.errors import CalibrationError
+from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
+from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, AnswersRecord
+
+QUALITY_ANSWER, CAUSE_ANSWER = "quality", "cause"
+FEWEST_FRAMES, FEWEST_KINDS = 8, 2
+_OUTPUT_KINDS = (FeatureKind.CLASS_SHARE, FeatureKind.LOGIT_MOMENTS)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedAnswers:
+    """All answers of a bundle.
+
+    Attributes:
+        keys: features that are read.
+        cell_columns: of which cause, severity and novelty are told.
+        cells: tell them.
+        quality_columns: of which the quality is told; None where it is not.
+        quality: tells it; None where it is not.
+        record: for the manifest.
+    """
+
+    keys: tuple[FeatureKey, ...]
+    cell_columns: StandardisedColumns
+    cells: FittedCells
+    quality_columns: StandardisedColumns | None
+    quality: FittedQuality | None
+    record: AnswersRecord
+
+    def outputs(self, values: Values) -> dict[str, NDArray[np.float64]]:
+        """Answers on N frames, under the names of the graph's outputs; NaN where a feature that is read is not finite.
+
+        Args:
+            values: ``(N, D)`` of each of the keys.
+        """
+        columns = self.cell_columns(values)
+        novelty = self.cells.novelty(columns)
+        answers: dict[str, NDArray[np.float64]] = {}
+        if self.quality is not None and self.quality_columns is not None:
+            answers[QUALITY] = self.quality(self.quality_columns(values), novelty)
+        if self.record.cause is not None:
+            answers[CAUSES] = self.cells.causes(columns)
+            answers[SEVERITY] = self.cells.severities(columns)
+        return answers | {NOVELTY: novelty}
+
+
+def answer_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
+    """Choose the features that answers read, of those that a graph gives.
+
+    Args:
+        available: features of the graph, layers in the order of the network.
+        tap_layers: names of the taps.
+    """
+    wanted = (*_cause_keys(available, tap_layers), *_quality_keys(available, tap_layers))
+    return tuple(dict.fromkeys(wanted))
+
+
+def _cause_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
+    moments = [key for key in available if key.kind is FeatureKind.MOMENTS]
+    early = [key for key in moments if key.layer not in tap_layers]
+    return (*(early or moments), *(key for key in available if key == PICTURE))
+
+
+def _quality_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
+    return tuple(
+        key
+        for key in available
+        if (key.kind is FeatureKind.MOMENTS and key.layer in tap_layers)
+        or key.kind in _OUTPUT_KINDS
+        or key.aggregate is Aggregate.MEAN
+    )
+
+
+def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers: Sequence[str]) -> FittedAnswers:
+    """Fit the answers on clean and degraded frames, and judge them on drives and kinds that were left out.
+
+    Args:
+        rows: features of :func:`answer_keys`, of each frame clean and degraded.
+        which: of ``quality`` and ``cause``.
+        seed: of the deal of drives to folds.
+        tap_layers: names of the taps.
+
+    Raises:
+        CalibrationError: too few frames or kinds, or too few rows for an interval.
+    """
+    kinds = tuple(sorted(set(rows.kind.tolist()) - {NO_CAUSE}))
+    clean = rows.kind == NO_CAUSE
+    if clean.sum() < FEWEST_FRAMES or len(kinds) < FEWEST_KINDS:
+        raise CalibrationError(
+            f"expected {FEWEST_FRAMES} or more clean frames and {FEWEST_KINDS} kinds of degradation to fit answers, got "
+            f"{clean.sum()} and {len(kinds)}: calibrate on more, or leave --answers out"
+        )
+    names, fold, keys = (NO_CAUSE, *kinds), drive_folds(rows, seed), tuple(rows.values)
+    cell_columns = fit_columns(rows.values, _cause_keys(keys, tap_layers), clean)
+    inner = cell_columns(rows.values)
+    causes = fit_causes(rows, inner, names, fold)
+    quality_columns = quality = quality_record = None
+    if QUALITY_ANSWER in which:
+        quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean)
+        outer = quality_columns(rows.values)
+        widths = [rows.values[key].shape[1] for key in quality_columns.keys]
+        judged = judge_quality(rows, outer, widths, inner, names, fold)
+        quality, quality_record = fit_quality(rows, outer, widths, judged, causes.novelty_limit)
+    record = AnswersRecord(
+        causes.novelty_limit,
+        kinds,
+        int(clean.sum()),
+        len(set(rows.drive.tolist())),
+        len(rows),
+        quality_record,
+        causes.record if CAUSE_ANSWER in which else None,
+    )
+    read = (*cell_columns.keys, *(() if quality_columns is None else quality_columns.keys))
+    return FittedAnswers(tuple(dict.fromkeys(read)), cell_columns, causes.cells, quality_columns, quality, record)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit the expected quality, its interval by drives and kinds left out together, and judge both there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from export.answers.cells import fit_cells
+from export.answers.columns import Rows
+from export.answers.left_out import left_out_kinds
+from export.answers.quality import (
+    FittedQuality,
+    conformal_factor,
+    error_size,
+    expected_quality,
+    fit_error,
+    fit_factors,
+    fit_linear,
+    inside,
+)
+from export.answers.rows import DegradedRows
+from export.errors import CalibrationError
+from lsood_runtime.offline import NO_CAUSE, QualityRecord
+
+COVERAGE = 0.9
+"""Share of all frames whose quality the interval is to hold."""
+
+OF_A_KIND = 0.85
+"""The same of the frames of each single kind that was left out of the fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedQuality:
+    """What is told of frames by models that were fitted without their drives and without their kind.
+
+    Attributes:
+        expected: ``(N,)``.
+        novelty: ``(N,)``.
+    """
+
+    expected: Rows
+    novelty: Rows
+
+
+def judge_quality(
+    rows: DegradedRows,
+    columns: Rows,
+    widths: list[int],
+    cell_columns: Rows,
+    names: tuple[str, ...],
+    fold: NDArray[np.int64],
+) -> JudgedQuality:
+    """Tell quality and novelty of every row by models that have seen neither its drive nor its kind.
+
+    Args:
+        rows: clean and degraded frames, with their quality.
+        columns: ``(N, D)``, of which the quality is told.
+        widths: columns of each feature.
+        cell_columns: ``(N, E)``, of which the novelty is told.
+        names: of the causes.
+        fold: ``(N,)`` of the drives.
+    """
+    quality = _quality_of(rows)
+    expected, novelty = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    for split in left_out_kinds(fold, rows.kind):
+        if not split.judged.any():
+            continue
+        linear = fit_linear(columns[split.fitted], quality[split.fitted], widths)
+        cells = fit_cells(cell_columns[split.fitted], rows.kind[split.fitted], rows.severity[split.fitted], names)
+        expected[split.judged] = expected_quality(columns[split.judged], *linear)
+        novelty[split.judged] = cells.novelty(cell_columns[split.judged])
+    return JudgedQuality(expected, novelty)
+
+
+def fit_quality(
+    rows: DegradedRows, columns: Rows, widths: list[int], judged: JudgedQuality, novelty_limit: float
+) -> tuple[FittedQuality, QualityRecord]:
+    """Fit the quality on all rows, its interval on what was judged.
+
+    Args:
+        rows: as for :func:`judge_quality`.
+        columns: as there.
+        widths: as there.
+        judged: by it.
+        novelty_limit: above which nothing is known.
+
+    Raises:
+        CalibrationError: too few frames for the coverage.
+    """
+    truth = _quality_of(rows)
+    error = fit_error(judged.expected, judged.novelty, truth)
+    size = error_size(judged.expected, judged.novelty, error)
+    try:
+        below, above = fit_factors(judged.expected, size, truth, rows.kind, COVERAGE, OF_A_KIND)
+    except ValueError as fault:
+        raise CalibrationError(f"{fault}, to cover {COVERAGE:.0%}: calibrate on more") from fault
+    fitted = FittedQuality(*fit_linear(columns, truth, widths), error, below, above)
+    held = inside((truth - judged.expected) / size, below, above)
+    width = np.minimum(judged.expected + above * size, 1) - np.maximum(judged.expected - below * size, 0)
+    covered = {str(name): float(held[rows.kind == name].mean()) for name in np.unique(rows.kind)}
+    worst = min(covered, key=lambda name: covered[name])
+    low = np.clip(judged.expected - below * size, 0, 1)[rows.kind == NO_CAUSE]
+    varied = np.ptp(judged.expected) > 0 and np.ptp(truth) > 0
+    far = truth[judged.novelty > novelty_limit]
+    at_most = conformal_factor(far, (1 - COVERAGE) / 2)
+    record = QualityRecord(
+        measure=str(rows.measure),
+        coverage=COVERAGE,
+        covered=float(held.mean()),
+        worst_kind=worst,
+        worst_kind_covered=covered[worst],
+        median_width=float(np.median(width)),
+        constant_width=float(np.diff(np.quantile(truth, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]))[0]),
+        mean_absolute_error=float(np.abs(truth - judged.expected).mean()),
+        constant_error=float(np.abs(truth - np.median(truth)).mean()),
+        spearman=float(spearmanr(judged.expected, truth).statistic) if varied else None,
+        at_most=min(at_most, 1.0),
+        clean_low=tuple(np.sort(low).tolist()),
+    )
+    return fitted, record
+
+
+def _quality_of(rows: DegradedRows) -> Rows:
+    if rows.quality is None:
+        raise CalibrationError("expected frames with a segmentation to tell its quality, got none: leave quality out")
+    return np.asarray(rows.quality, np.float64)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leave out drives, and kinds of degradation with them, so that answers are judged on what they were not fitted on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.answers.rows import DegradedRows
+from export.detectors.cross_fit import fold_numbers
+from lsood_runtime.offline import NO_CAUSE
+
+FOLDS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """One split of the rows.
+
+    Attributes:
+        fitted: ``(N,)`` rows that fit.
+        judged: ``(N,)`` rows that are judged.
+        kind: of degradation that no fitted row has; None where drives alone are left out.
+    """
+
+    fitted: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+    kind: str | None
+
+
+def drive_folds(rows: DegradedRows, seed: int) -> NDArray[np.int64]:
+    """Fold ``(N,)`` of each row: whole drives, or contiguous blocks of frames where there is one drive alone."""
+    frames, place = np.unique(rows.frame, return_inverse=True)
+    drive = np.empty(len(frames), rows.drive.dtype)
+    drive[place] = rows.drive
+    return fold_numbers(drive.tolist(), FOLDS, seed)[place]
+
+
+def left_out_drives(fold: NDArray[np.int64]) -> Iterator[LeftOut]:
+    """Leave out each fold in turn."""
+    for number in np.unique(fold):
+        yield LeftOut(fold != number, fold == number, None)
+
+
+def left_out_kinds(fold: NDArray[np.int64], kind: NDArray[np.str_]) -> Iterator[LeftOut]:
+    """Leave out each fold together with each kind: the rows of the kind in the fold are judged by neither.
+
+    Clean rows are judged where no kind is left out, once for each fold.
+    """
+    for number in np.unique(fold):
+        others, own = fold != number, fold == number
+        yield LeftOut(others, own & (kind == NO_CAUSE), None)
+        for name in np.unique(kind[kind != NO_CAUSE]):
+            yield LeftOut(others & (kind != name), own & (kind == name), str(name))

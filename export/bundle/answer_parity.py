@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare the graph of the answers beside the score with the fitted answers, and the forms of a monitor with one another."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.answers.fit import FittedAnswers, fit_answers
+from export.answers.rows import DegradedRows
+from export.calibration.bundle_answers import BundleAnswers
+from export.errors import ParityError
+from export.frames.evenly_spaced import evenly_spaced
+from export.graphs.monitor_forms import Form, cpu_session
+from export.graphs.noise import NoiseBatch
+from lsood_runtime.offline import ANSWER_SHARES
+
+GRAPH_TOLERANCE = 1e-6
+"""Largest difference between graph and fitted answers, as a share of what an answer ranges over."""
+
+_COMPARED = 512
+
+
+def checked_answers(rows: DegradedRows, wanted: frozenset[str], seed: int, tap_layers: Sequence[str]) -> BundleAnswers:
+    """Fit answers, build their graph, and compare both.
+
+    Args:
+        rows: measured frames, clean and degraded.
+        wanted: ``quality``, ``cause`` or both.
+        seed: of the deal of drives and kinds to folds.
+        tap_layers: names of the taps.
+
+    Raises:
+        CalibrationError: rows that no answer can be fitted on.
+        ParityError: the graph disagrees with the fitted answers.
+    """
+    fitted = fit_answers(rows, wanted, seed, tap_layers)
+    answers = BundleAnswers.of(fitted, {key: rows.values[key].shape[1] for key in fitted.keys})
+    check_answers_graph(answers, fitted, rows)
+    return answers
+
+
+def check_answers_graph(answers: BundleAnswers, fitted: FittedAnswers, rows: DegradedRows) -> None:
+    """Compare graph and fitted answers on measured rows and halfway between neighbours, one row at a time.
+
+    Raises:
+        ParityError: an answer is further apart than the tolerance.
+    """
+    picked = evenly_spaced(np.arange(len(rows)), _COMPARED)
+    values = {key: _with_midpoints(rows.values[key][picked]) for key in answers.keys}
+    expected, session = fitted.outputs(values), cpu_session(answers.graph)
+    names = [value.name for value in session.get_outputs()]
+    count, ranges = len(next(iter(values.values()))), answers.record.ranges()
+    worst = 0.0
+    for i in range(count):
+        given = session.run(names, {str(key): rows[i : i + 1] for key, rows in values.items()})
+        for name, got in zip(names, given, strict=True):
+            apart = float(np.abs(got[0] - expected[name][i]).max()) / ranges[name]
+            worst = max(worst, apart if np.isfinite(apart) else np.inf)
+    if not worst <= GRAPH_TOLERANCE:
+        raise ParityError(
+            f"expected the graph of the answers within {GRAPH_TOLERANCE:g} of their ranges, got a difference of {worst:.3g}; "
+            "no bundle was written: leave --answers out, and report it as a defect"
+        )
+
+
+def check_answers_agree(
+    forms: Iterable[Form], frames: NDArray[np.uint8], noise: NoiseBatch, ranges: Mapping[str, float]
+) -> None:
+    """Check that all forms of a monitor answer alike, for frames alone and in one batch.
+
+    Args:
+        forms: of the monitor; each is let go before the next is asked for.
+        frames: ``(B, H, W, 3)``.
+        noise: of the frames.
+        ranges: of the answers, by name.
+
+    Raises:
+        ParityError: two forms, or a frame alone and in a batch, answer differently.
+    """
+    tolerance, first = ANSWER_SHARES["cpu"], dict[str, NDArray[np.float64]]()
+    for form in forms:
+        alone = [form(frames[i : i + 1], [values[i : i + 1] for values in noise]) for i in range(len(frames))]
+        first = first or {name: np.concatenate([one[name] for one in alone]) for name in ranges}
+        for got in (form(frames, noise), {name: np.concatenate([one[name] for one in alone]) for name in ranges}):
+            apart = max(float(np.abs(got[name] - first[name]).max()) / size for name, size in ranges.items())
+            if not apart <= tolerance:
+                raise ParityError(
+                    f"expected the same answers of every form of the monitor, got a difference of {apart:.3g} of their "
+                    f"ranges, allowed is {tolerance:g}; no bundle was written: leave --answers out"
+                )
+        del form
+
+
+def _with_midpoints(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    rows = np.asarray(values, np.float32)
+    return np.concatenate([rows, (rows[1:] + rows[:-1]) / 2])

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answers of a recalibrated bundle: fitted to its new frames, or kept as the old bundle has them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.answers.fit import answer_keys
+from export.bundle.answer_parity import checked_answers
+from export.calibration.answer_options import CAUSE, QUALITY
+from export.calibration.bundle_answers import BundleAnswers
+from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
+from export.calibration.evaluation_graphs import EvaluationGraphs
+from export.calibration.frame_split import FrameSplit
+from export.calibration.recalibration_options import RecalibrationOptions
+from export.errors import UsageError
+from export.features.key import LATENT_SAMPLES
+from export.frames.files import FrameFiles
+from export.frames.labels import label_files
+from export.graphs.shared_weights import load_graph
+from export.reporter import Reporter
+from lsood_runtime.offline import DETECTOR_FILE, AnswersRecord
+
+
+def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs) -> None:
+    """Refuse, before the long work begins, answers that cannot be fitted, and labels that no answer is fitted to.
+
+    Raises:
+        UsageError: answers without frames, without features, or of a quality without a segmentation; labels without them.
+    """
+    asked, wanted = options.answers.wanted, _wanted(options, graphs.manifest.answers)
+    if asked and not options.frames:
+        raise UsageError(
+            "expected --frames with --answers, got --features: it degrades frames; give frames, or drop --answers to keep "
+            "those of the bundle"
+        )
+    if asked and len(graphs.available) == 1:
+        raise UsageError(
+            f"expected a bundle that gives several features for --answers, {options.bundle} gives entropies alone: export it "
+            "again"
+        )
+    if QUALITY in asked and graphs.manifest.segmentation.kind == "none":
+        raise UsageError(
+            f"expected a bundle with a segmentation for --answers {QUALITY}, got one without: name --answers {CAUSE} alone"
+        )
+    if options.answers.labels and (QUALITY not in wanted or not options.frames):
+        raise UsageError(
+            f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
+            "or drop --labels"
+        )
+    _labels(options, graphs)
+
+
+def renewed_answers(
+    options: RecalibrationOptions, graphs: EvaluationGraphs, split: FrameSplit, reporter: Reporter
+) -> BundleAnswers | None:
+    """Fit the answers that are asked for, or else those of the old bundle, anew; without frames keep them as they are.
+
+    Args:
+        options: of the recalibration.
+        graphs: of the old bundle.
+        split: of the new frames.
+        reporter: told how far the passes have come.
+
+    Raises:
+        UsageError: labels that cannot be used.
+        CalibrationError: frames that no answer can be fitted on.
+        ParityError: the graph of the answers disagrees with them.
+    """
+    old, wanted = graphs.manifest.answers, _wanted(options, graphs.manifest.answers)
+    if not wanted:
+        return None
+    if not options.frames and old is not None:
+        reporter.stage("keeping the answers beside the score as they are: features are given, and no frames to degrade")
+        return BundleAnswers.kept(load_graph(graphs.contents.files[DETECTOR_FILE], graphs.contents.weights), old)
+    files = FrameFiles(options.frames, graphs.manifest.input.channels, options.reading.rules)
+    labels, seed = _labels(options, graphs), options.calibration.seed
+    check_labelled(files, split.fitted, labels)
+    keys = answer_keys([key for key in graphs.available if key.output != LATENT_SAMPLES], graphs.tap_layers)
+
+    def measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
+        features = graphs(frame)
+        return {key: features.values[key] for key in keys}, features.segmentation
+
+    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
+    rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter)
+    return checked_answers(rows, wanted, seed, graphs.tap_layers)
+
+
+def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozenset[str]:
+    """The answers that are asked for; where the option is not given, those of the old bundle, by the option's names."""
+    if options.answers.answers:
+        return options.answers.wanted
+    if old is None:
+        return frozenset()
+    return frozenset([QUALITY] * (old.quality is not None) + [CAUSE] * (old.cause is not None))
+
+
+def _labels(options: RecalibrationOptions, graphs: EvaluationGraphs) -> Labels:
+    given = options.answers
+    return Labels(label_files(given.labels), given.ignored_labels, graphs.manifest.segmentation.num_classes)

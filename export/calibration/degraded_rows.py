@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure calibration frames clean and degraded, and how good their segmentation is, to fit answers on.
+
+Each frame is degraded in a few kinds and severities, drawn so that over all frames each kind at each severity comes equally
+often. The number of passes is bounded, and with it the memory: the rows stay in it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.anomalies import COMMON_KINDS, SEVERITIES
+from export.anomalies.frame_set import FrameSource
+from export.answers.rows import DegradedRows
+from export.errors import CalibrationError, UsageError
+from export.features.key import FeatureKey
+from export.frames.clean_frames import CleanFrames
+from export.frames.evenly_spaced import evenly_spaced
+from export.frames.files import FrameFiles
+from export.frames.labels import read_label
+from export.frames.overlaps import mean_iou, overlaps
+from export.reporter import Reporter
+from lsood_runtime.offline import NO_CAUSE
+
+CLEAN, ROWS, MOST_EACH = 300, 3300, 14
+"""Clean frames, and rows in all, at most; degradations of each frame, at most."""
+
+MeasuredFrame = tuple[Mapping[FeatureKey, NDArray[np.floating]], NDArray[np.uint8] | None]
+"""``(D,)`` of each feature, and the class map where there is one."""
+
+Measure = Callable[[NDArray[np.uint8]], MeasuredFrame]
+
+DegradationCell = tuple[str, int]
+"""A kind of degradation and a severity."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of frames.
+
+    Attributes:
+        files: by the stem of their names; empty where the quality is the agreement with the clean frame.
+        ignored: ids that are no class.
+        num_classes: of the segmentation; None without one.
+    """
+
+    files: Mapping[str, Path] = field(default_factory=dict)
+    ignored: tuple[int, ...] = ()
+    num_classes: int | None = None
+
+
+def degradations_each(frames: int) -> int:
+    """How many degradations each of so many clean frames gets."""
+    return min(MOST_EACH, max(ROWS // max(frames, 1) - 1, 1))
+
+
+def passes(frames: int) -> int:
+    """Passes of the network for so many calibration frames."""
+    clean = min(frames, CLEAN)
+    return clean * (1 + degradations_each(clean))
+
+
+def draw_cells(frames: int, kinds: Sequence[str], seed: int) -> list[tuple[DegradationCell, ...]]:
+    """Draw kinds and severities for each frame, so that every one of them comes equally often, but for one.
+
+    Args:
+        frames: how many.
+        kinds: of degradation.
+        seed: of the draw.
+    """
+    cells, each = [(kind, severity) for kind in kinds for severity in SEVERITIES], degradations_each(frames)
+    rng, rounds = np.random.default_rng(seed), -(-frames * each // len(cells))
+    drawn = list(chain.from_iterable(rng.permutation(len(cells)).tolist() for _ in range(rounds)))
+    return [tuple(cells[place] for place in drawn[i * each : (i + 1) * each]) for i in range(frames)]
+
+
+def measure_degraded(
+    files: FrameFiles,
+    fitted: NDArray[np.int64],
+    drives: Callable[[NDArray[np.int64]], Sequence[str]],
+    measure: Measure,
+    labels: Labels,
+    seed: int,
+    reporter: Reporter,
+) -> DegradedRows:
+    """Measure evenly spaced frames, clean and degraded.
+
+    Args:
+        files: the calibration frames.
+        fitted: indices of those that detectors are fitted on.
+        drives: names of the drives of frames, by their indices.
+        measure: gives the features of a frame, and its class map where there is a segmentation.
+        labels: of the frames; where there are none, the quality is the agreement with the clean frame's class map.
+        seed: of the draw and of the degradations.
+        reporter: told how far this has come.
+
+    Raises:
+        UsageError: a frame without a label where others have one, or a label that cannot be used.
+        CalibrationError: a feature that is not finite, or no frame whose label has a pixel that counts.
+    """
+    check_labelled(files, fitted, labels)
+    chosen = evenly_spaced(fitted, CLEAN)
+    cells = draw_cells(len(chosen), COMMON_KINDS, seed)
+    todo = [(int(index), cell) for index, own in zip(chosen, cells, strict=True) for cell in ((NO_CAUSE, 0), *own)]
+    rows = _Rows(files, measure, labels, seed)
+    for index, cell in reporter.progress(todo, "degrading", len(todo)):
+        rows.add(index, cell)
+    return rows.collected(drives)
+
+
+class _Rows:
+    """Gathers rows; the clean frame comes before those that are made of it."""
+
+    def __init__(self, files: FrameFiles, measure: Measure, labels: Labels, seed: int) -> None:
+        self._files, self._measure, self._labels, self._seed = files, measure, labels, seed
+        self._clean = CleanFrames()
+        self._values: dict[FeatureKey, list[NDArray[np.float32]]] = {}
+        self._cells: list[DegradationCell] = []
+        self._frames: list[int] = []
+        self._quality: list[float] = []
+        self._segmented = True
+
+    def add(self, index: int, cell: DegradationCell) -> None:
+        """Measure one frame in one degradation."""
+        kind, severity = cell
+        frame = self._frame(index, kind, severity)
+        values, classes = self._measure(frame)
+        for key, numbers in values.items():
+            if not np.isfinite(numbers).all():
+                how = "" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
+                raise CalibrationError(
+                    f"expected finite features, {self._files.paths[index]}{how} gives NaN or infinity in {key}: look at it, "
+                    "or leave --answers out"
+                )
+        self._segmented = self._segmented and classes is not None
+        quality = 1.0 if classes is None else self._quality_of(index, kind, classes)
+        if np.isnan(quality):
+            return  # the label has no pixel that counts
+        self._quality.append(quality)
+        self._cells.append(cell)
+        self._frames.append(index)
+        for key, numbers in values.items():
+            self._values.setdefault(key, []).append(np.asarray(numbers, np.float32))
+
+    def _frame(self, index: int, kind: str, severity: int) -> NDArray[np.uint8]:
+        if kind == NO_CAUSE:
+            return self._files[index]
+        return FrameSource(kind, self._files, (index,), kind, severity, self._seed)[0]
+
+    def _quality_of(self, index: int, kind: str, classes: NDArray[np.uint8]) -> float:
+        labels = self._labels
+        if labels.files and labels.num_classes is not None:
+            file = labels.files[self._files.paths[index].stem]
+            try:
+                return mean_iou([overlaps(classes, read_label(file), labels.num_classes, labels.ignored)])
+            except UsageError as error:
+                raise UsageError(f"{file}: {error}") from error
+        if kind == NO_CAUSE:
+            self._clean = CleanFrames()
+            self._clean.add(index, classes, None)
+        return self._clean.agreement(index, classes)
+
+    def collected(self, drives: Callable[[NDArray[np.int64]], Sequence[str]]) -> DegradedRows:
+        """All rows."""
+        if not self._cells:
+            raise CalibrationError(
+                "expected labels with pixels that count, got none: check --labels and --ignore-label, or leave --labels out"
+            )
+        frames = np.array(self._frames, np.int64)
+        return DegradedRows(
+            values={key: np.stack(rows) for key, rows in self._values.items()},
+            kind=np.array([kind for kind, _ in self._cells]),
+            severity=np.array([severity for _, severity in self._cells], np.int64),
+            drive=np.array(drives(frames)),
+            frame=frames,
+            quality=np.array(self._quality) if self._segmented else None,
+            measure=None if not self._segmented else "miou" if self._labels.files else "agreement",
+        )
+
+
+def check_labelled(files: FrameFiles, fitted: NDArray[np.int64], labels: Labels) -> None:
+    """Refuse labels that some of the frames have, and others that :func:`measure_degraded` would measure have not.
+
+    Raises:
+        UsageError: it names the first frame without one.
+    """
+    paths = [files.paths[int(index)] for index in evenly_spaced(fitted, CLEAN)]
+    missing = [path for path in paths if path.stem not in labels.files]
+    if labels.files and missing:
+        raise UsageError(
+            f"expected a label for every calibration frame, {missing[0].name} has none: add it, or leave --labels out"
+        )

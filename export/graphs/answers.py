@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph of fitted answers: features of a frame to ``quality``, ``causes``, ``severity`` and ``novelty``, all float64."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import ModelProto, TensorProto, helper
+
+from export.answers.cells import FittedCells
+from export.answers.columns import Rows, StandardisedColumns
+from export.answers.fit import FittedAnswers
+from export.answers.quality import FittedQuality
+from export.features.key import FeatureKey
+from export.graphs.detector import IR_VERSION, OPSET
+from export.graphs.node_list import NodeList
+from lsood_runtime.offline import CAUSES, LARGEST_SEVERITY, NOVELTY, QUALITY, SEVERITY
+
+_AXIS, _NOUGHT, _ONE = "axis", "nought", "one"
+"""Constants that several parts of the graph read."""
+
+_LANES = 8
+"""Every row begins at a multiple of so many numbers. ONNX Runtime sums and takes logarithms several numbers at a time, and
+the rest of a tensor one by one, with other last bits: a frame in a batch would get other bits than alone."""
+
+_FAR = 1e30
+"""Squared distance to a cell that only fills a row up."""
+
+
+def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> ModelProto:
+    """Build the graph from features ``(B, D)`` float32, by name, to the answers of :meth:`FittedAnswers.outputs`.
+
+    NaN or infinity in a feature makes every answer that reads it NaN: Clip, Max and Softmax alone could lose it.
+
+    Args:
+        fitted: all answers.
+        widths: numbers a frame of each feature that is read.
+    """
+    graph = NodeList()
+    graph.constant(_AXIS, np.array([1], np.int64))
+    graph.constant(_NOUGHT, np.array(0.0))
+    graph.constant(_ONE, np.array(1.0))
+    for key in fitted.keys:
+        graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
+    columns, finite = _columns(graph, fitted.cell_columns, "inner")
+    common, linear = _distances(graph, fitted.cells, columns)
+    novelty = _novelty(graph, len(fitted.cells.spread), common, linear, finite)
+    outputs: dict[str, list[str | int]] = {}
+    if fitted.quality is not None and fitted.quality_columns is not None:
+        _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, "outer"), novelty)
+        outputs[QUALITY] = ["batch", 3]
+    if fitted.record.cause is not None:
+        _causes(graph, fitted.cells, linear, finite)
+        outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}
+    graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "answers",
+            [helper.make_tensor_value_info(str(key), TensorProto.FLOAT, ["batch", widths[key]]) for key in fitted.keys],
+            [
+                helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape)
+                for name, shape in (outputs | {NOVELTY: ["batch"]}).items()
+            ],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _filled(rows: Rows, value: float = 0.0) -> Rows:
+    """Rows ``(N, D)`` that are filled up to a multiple of the lanes."""
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % _LANES)), constant_values=value)
+
+
+def _columns(graph: NodeList, columns: StandardisedColumns, name: str) -> tuple[str, str]:
+    """Columns ``(B, D)``, and a column ``(B, 1)`` that is 0 where all of them are finite, else NaN."""
+    doubles = [f"double/{key}" for key in columns.keys]
+    rows = graph.add("Concat", doubles, f"{name}/rows", axis=1)
+    pads = graph.constant(f"{name}/pads", np.array([0, 0, 0, -len(columns.scale) % _LANES], np.int64))
+    rows = graph.add("Pad", [rows, pads, _NOUGHT], f"{name}/padded")
+    nothing = graph.add("Mul", [rows, _NOUGHT], f"{name}/noughts")
+    finite = graph.add("ReduceSum", [nothing, _AXIS], f"{name}/finite", keepdims=1)
+    centred = graph.add(
+        "Sub", [rows, graph.constant(f"{name}/centre", _filled(columns.centre[None]))], f"{name}/centred"
+    )
+    scaled = graph.add(
+        "Div", [centred, graph.constant(f"{name}/scale", _filled(columns.scale[None], 1.0))], f"{name}/scaled"
+    )
+    return graph.asinh(scaled, _ONE), finite
+
+
+def _distances(graph: NodeList, cells: FittedCells, columns: str) -> tuple[str, str]:
+    """What the squared distances to all cells have in common ``(B, 1)``, and the rest of each ``(B, C)``."""
+    y = graph.add("Div", [columns, graph.constant("cells/spread", _filled(cells.spread[None], 1.0))], "cells/y")
+    length = graph.add("ReduceSumSquare", [y, _AXIS], "cells/length", keepdims=1)
+    length = graph.add("Mul", [length, graph.constant("cells/precision", np.array(cells.precision))], "cells/precise")
+    along = graph.product(y, _filled(_filled(cells.directions.T).T), "cells/along")
+    along = graph.add("ReduceSumSquare", [along, _AXIS], "cells/along_length", keepdims=1)
+    linear = graph.product(y, _filled(_filled(cells.slopes.T).T), "cells/linear")
+    return (
+        graph.add("Sub", [length, along], "cells/common"),
+        graph.add("Add", [linear, graph.constant("cells/offsets", _filled(cells.offsets[None], _FAR))], "cells/rest"),
+    )
+
+
+def _novelty(graph: NodeList, columns: int, common: str, linear: str, finite: str) -> str:
+    """Distance to the nearest cell, ``(B, 1)``."""
+    squared = graph.add(
+        "Add", [graph.add("ReduceMin", [linear, _AXIS], "novelty/least", keepdims=1), common], "novelty/sum"
+    )
+    squared = graph.add("Max", [squared, _NOUGHT], "novelty/squared")
+    mean = graph.add("Div", [squared, graph.constant("novelty/columns", np.array(float(columns)))], "novelty/mean")
+    return graph.add("Add", [graph.add("Sqrt", [mean], "novelty/root"), finite], "novelty/column")
+
+
+def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> None:
+    """Probabilities of the causes, and the severity."""
+    halves = graph.constant("causes/halves", np.array(-0.5 / cells.temperature))
+    logits = graph.add("Mul", [linear, halves], "causes/halved")
+    logits = graph.add(
+        "Add", [logits, graph.constant("causes/log_prior", _filled(cells.log_prior[None]))], "causes/logits"
+    )
+    shares = graph.add("Softmax", [logits], "causes/cells", axis=1)
+    shares = graph.add("Add", [shares, finite], "causes/shares")
+    graph.product(shares, _filled(cells.causes_of_cells.T).T, CAUSES)
+    severity = graph.product(shares, _filled(cells.severity[None]).T, "severity/mean")
+    worst = graph.constant("severity/worst", np.array(LARGEST_SEVERITY))
+    severity = graph.add("Clip", [severity, _NOUGHT, worst], "severity/clipped")
+    graph.add("Squeeze", [graph.add("Add", [severity, finite], "severity/column"), _AXIS], SEVERITY)
+
+
+def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, novelty: str) -> None:
+    """Expected quality and both ends of its interval."""
+    linear = graph.product(columns, _filled(fitted.weights[None]).T, "quality/linear")
+    linear = graph.add("Add", [linear, graph.constant("quality/intercept", np.array(fitted.intercept))], "quality/line")
+    expected = graph.add("Clip", [linear, _NOUGHT, _ONE], "quality/expected")
+    constant, lost, far = (
+        graph.constant(f"quality/error_{i}", np.array(value)) for i, value in enumerate(fitted.error)
+    )
+    worse = graph.add("Mul", [graph.add("Sub", [_ONE, expected], "quality/lost"), lost], "quality/lost_error")
+    further = graph.add("Mul", [novelty, far], "quality/far_error")
+    size = graph.add("Add", [graph.add("Add", [worse, constant], "quality/near_error"), further], "quality/error")
+    ends = [expected]
+    for side, operator, factor in (("low", "Sub", fitted.below), ("high", "Add", fitted.above)):
+        reach = graph.add(
+            "Mul", [size, graph.constant(f"quality/{side}_factor", np.array(factor))], f"quality/{side}_reach"
+        )
+        ends.append(graph.add(operator, [expected, reach], f"quality/{side}"))
+    clipped = graph.add("Clip", [graph.add("Concat", ends, "quality/ends", axis=1), _NOUGHT, _ONE], "quality/clipped")
+    finite = graph.add("Add", [finite, graph.add("Mul", [novelty, _NOUGHT], "quality/noughts")], "quality/finite")
+    graph.add("Add", [clipped, finite], QUALITY)

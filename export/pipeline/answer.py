@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage ``answer``: fit what the options ask for beside the score, to calibration frames clean and degraded."""
+
+from export.answers.fit import answer_keys
+from export.bundle.answer_parity import checked_answers
+from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.calibration.degraded_rows import Labels, check_labelled, measure_degraded
+from export.features.key import LATENT_SAMPLES, FeatureKey
+from export.frames.labels import label_files
+from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
+from export.pipeline.convert import ConvertedNetwork
+from export.pipeline.measure import NetworkFeatures
+from export.pipeline.resolve import ExportInputs
+from export.pipeline.sample import SampledNetwork
+from export.reporter import Reporter
+
+
+def answer_labels(inputs: ExportInputs) -> Labels:
+    """Find the labels of the calibration frames, before the long work begins; none where none are given.
+
+    Raises:
+        UsageError: a folder without labels, or frames without one.
+    """
+    given, shape = inputs.options.answers, inputs.logits_shape
+    labels = Labels(label_files(given.labels), given.ignored_labels, None if shape is None else shape[0])
+    check_labelled(inputs.frames, inputs.split.fitted, labels)
+    return labels
+
+
+def answer_monitor(
+    inputs: ExportInputs, sampled: SampledNetwork, monitor: CalibratedMonitor, reporter: Reporter
+) -> CalibratedMonitor:
+    """Fit the answers that the options ask for, and make a monitor that gives them; the same one where they ask for none.
+
+    Args:
+        inputs: frames and options.
+        sampled: the network and its noise.
+        monitor: calibrated, in any precision.
+        reporter: told how far the passes have come.
+
+    Raises:
+        UsageError: labels that cannot be used.
+        CalibrationError: frames that no answer can be fitted on.
+        ParityError: the graph of the answers disagrees with them.
+    """
+    options, wanted = inputs.options, inputs.options.answers.wanted
+    if not wanted:
+        return monitor
+    shapes = output_shapes(monitor.evaluation)
+    available = [FeatureKey.parse(name) for name in shapes if name not in (SEGMENTATION, LATENT_SAMPLES)]
+    keys = answer_keys(available, sampled.sampler.taps)
+    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
+    measure = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), keys, options.neighbors, segmented=True)
+    frames, split, labels = inputs.frames, inputs.split, answer_labels(inputs)
+    rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter)
+    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps))

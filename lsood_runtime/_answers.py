@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answers beside the score: expected quality of the segmentation, cause and severity of a degradation."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._bundle.answers_records import (
+    CAUSES,
+    LARGEST_SEVERITY,
+    MEASURES,
+    NO_CAUSE,
+    NOVELTY,
+    QUALITY,
+    SEVERITY,
+    UNKNOWN,
+    AnswersRecord,
+)
+from lsood_runtime._text.json_values import JsonValue, finite_or_none
+
+AnswerRows = Mapping[str, NDArray[np.float64]]
+"""Outputs of ``detector.onnx`` that answer, by name, a row for each frame; empty where the bundle answers nothing."""
+
+_QUALITY_FIELDS = ("quality_measure", "expected_quality", "quality_low", "quality_high")
+_CAUSE_FIELDS = ("cause", "cause_probability", "cause_set", "severity")
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers on one frame; the attributes are those of :class:`lsood_runtime.Assessment`."""
+
+    quality_measure: str | None = None
+    expected_quality: float | None = None
+    quality_low: float | None = None
+    quality_high: float | None = None
+    cause: str | None = None
+    cause_probability: float | None = None
+    cause_set: tuple[str, ...] = ()
+    severity: float | None = None
+
+
+NO_ANSWERS = Answers()
+"""Of a bundle that answers nothing beside the score."""
+
+
+class AnswerRule:
+    """Turns the numbers that the graph gives for a frame into answers, and into ``unknown`` where they cannot be relied on.
+
+    Quality and cause are unknown where the frame is further from everything seen than the bundle's limit, or where a number
+    is none that the answer can have. A cause is unknown too where no cause is probable enough for the set of causes.
+
+    Args:
+        record: of the manifest; None where the bundle answers nothing.
+    """
+
+    def __init__(self, record: AnswersRecord | None) -> None:
+        self._record = record
+
+    def answers(self, rows: AnswerRows, place: int) -> Answers:
+        """The answers on the frame at a place of a pass."""
+        record = self._record
+        if record is None:
+            return NO_ANSWERS
+        novelty = float(rows[NOVELTY][place])
+        is_known = math.isfinite(novelty) and novelty <= record.novelty_limit
+        expected, low, high = self._quality(rows, place, is_known)
+        cause, probability, names, severity = self._cause(rows, place, is_known)
+        return Answers(
+            quality_measure=None if record.quality is None else record.quality.measure,
+            expected_quality=expected,
+            quality_low=low,
+            quality_high=high,
+            cause=cause,
+            cause_probability=probability,
+            cause_set=names,
+            severity=severity,
+        )
+
+    @property
+    def not_run(self) -> Answers:
+        """The answers on a frame that no graph has seen: all unknown."""
+        record = self._record
+        if record is None:
+            return NO_ANSWERS
+        nothing = None if record.quality is None else math.nan
+        no_cause = None if record.cause is None else math.nan
+        return Answers(
+            quality_measure=None if record.quality is None else record.quality.measure,
+            expected_quality=nothing,
+            quality_low=nothing,
+            quality_high=nothing,
+            cause=None if record.cause is None else UNKNOWN,
+            cause_probability=no_cause,
+            severity=no_cause,
+        )
+
+    def _quality(self, rows: AnswerRows, place: int, is_known: bool) -> tuple[float | None, float | None, float | None]:
+        """Expected value and both ends of its interval."""
+        if self._record is None or self._record.quality is None:
+            return None, None, None
+        expected, low, high = map(float, rows[QUALITY][place])
+        if is_known and 0 <= low <= expected <= high <= 1:
+            return expected, low, high
+        return math.nan, math.nan, self._record.quality.at_most
+
+    def _cause(
+        self, rows: AnswerRows, place: int, is_known: bool
+    ) -> tuple[str | None, float | None, tuple[str, ...], float | None]:
+        """The most probable cause, its probability, all causes that are probable enough, and the severity."""
+        if self._record is None or self._record.cause is None:
+            return None, None, (), None
+        record, shares, severity = self._record.cause, rows[CAUSES][place], float(rows[SEVERITY][place])
+        is_known = is_known and bool(np.all(shares >= 0)) and abs(float(shares.sum()) - 1) <= _ROUNDING
+        is_known = is_known and 0 <= severity <= LARGEST_SEVERITY
+        order = np.argsort(-shares, kind="stable") if is_known else np.empty(0, np.int64)
+        names = tuple(record.names[i] for i in order if shares[i] >= record.set_threshold)
+        if not names:
+            return UNKNOWN, math.nan, (), math.nan
+        cause, probability = names[0], float(shares[order[0]])
+        return cause, probability, names, 0.0 if cause == NO_CAUSE else severity
+
+
+ANSWER_FIELDS = tuple(field.name for field in fields(Answers))
+"""Names of the answers on a frame."""
+
+
+class AnswerFields(Protocol):
+    """What has the attributes of :class:`Answers`."""
+
+    @property
+    def quality_measure(self) -> str | None: ...
+    @property
+    def expected_quality(self) -> float | None: ...
+    @property
+    def quality_low(self) -> float | None: ...
+    @property
+    def quality_high(self) -> float | None: ...
+    @property
+    def cause(self) -> str | None: ...
+    @property
+    def cause_probability(self) -> float | None: ...
+    @property
+    def cause_set(self) -> tuple[str, ...]: ...
+    @property
+    def severity(self) -> float | None: ...
+
+
+def answer_names(record: AnswersRecord | None) -> tuple[str, ...]:
+    """Names of what :func:`answer_values` gives for a bundle."""
+    if record is None:
+        return ()
+    quality = () if record.quality is None else _QUALITY_FIELDS
+    return quality + (() if record.cause is None else _CAUSE_FIELDS)
+
+
+def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
+    """JSON-ready answers that the bundle gives; numbers that are not finite become None."""
+    values: dict[str, JsonValue] = {}
+    if answers.quality_measure is not None:
+        numbers = (answers.expected_quality, answers.quality_low, answers.quality_high)
+        values |= zip(_QUALITY_FIELDS, (answers.quality_measure, *map(finite_or_none, numbers)), strict=True)
+    if answers.cause is not None:
+        probability, severity = finite_or_none(answers.cause_probability), finite_or_none(answers.severity)
+        texts = (answers.cause, probability, " ".join(answers.cause_set), severity)
+        values |= zip(_CAUSE_FIELDS, texts, strict=True)
+    return values
+
+
+def quality_name(record: AnswersRecord | None) -> str:
+    """Name of a bundle's expected quality by its measure, such as ``expected mIoU``; empty where it does not tell it."""
+    return "" if record is None or record.quality is None else measure_name(record.quality.measure)
+
+
+def measure_name(measure: str | None) -> str:
+    """Name of an expected quality by its measure; empty for None."""
+    return "" if measure is None else f"expected {MEASURES[measure]}"
+
+
+def quality_words(answers: AnswerFields) -> str:
+    """Describe the expected quality by its measure; empty where the bundle does not answer it."""
+    if answers.quality_measure is None or answers.expected_quality is None:
+        return ""
+    name, low, high = measure_name(answers.quality_measure), answers.quality_low, answers.quality_high
+    if math.isfinite(answers.expected_quality):
+        return f"{name} {answers.expected_quality:.2f} ({low:.2f} to {high:.2f})"
+    return f"{name} unknown" + (f", at most {high:.2f}" if high is not None and math.isfinite(high) else "")
+
+
+def cause_words(answers: AnswerFields) -> str:
+    """Describe cause and severity; empty where the bundle does not answer them."""
+    if answers.cause is None:
+        return ""
+    if answers.cause == UNKNOWN:
+        return f"cause: {UNKNOWN}"
+    others = f"; or {', '.join(answers.cause_set[1:])}" if len(answers.cause_set) > 1 else ""
+    severe = "" if answers.cause == NO_CAUSE else f", severity {answers.severity:.1f}"
+    return f"cause: {answers.cause} ({answers.cause_probability:.2f}{others}){severe}"
+
+
+def answer_words(answers: AnswerFields) -> str:
+    """Describe all answers in one line; empty where the bundle gives none."""
+    return "; ".join(filter(None, (quality_words(answers), cause_words(answers))))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Describe in one line each what a bundle answers beside the score, for reports, model cards and terminals."""
+
+from lsood_runtime._bundle.answers_records import MEASURES, AnswersRecord, CauseRecord, QualityRecord
+from lsood_runtime._text.counted import counted
+
+_RATE = 0.05
+
+_OF = {
+    "miou": "mean intersection over union, fitted with labels",
+    "agreement": "share of pixels of the clean frame's class, fitted without labels",
+}
+
+
+def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
+    """A sentence for each answer by its subject, such as ``expected mIoU``; nothing where the bundle answers nothing."""
+    if answers is None:
+        return {}
+    found = {}
+    if answers.quality is not None:
+        found[f"expected {MEASURES[answers.quality.measure]}"] = _quality_sentence(answers.quality)
+    if answers.cause is not None:
+        found["cause"] = _cause_sentence(answers.cause)
+    found["answers from"] = (
+        f"{counted(answers.rows, 'frame')}, clean and with {counted(len(answers.kinds), 'kind')} of degradation, made of "
+        f"{counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}; unknown where the novelty is above "
+        f"{answers.novelty_limit:.4g}"
+    )
+    return found
+
+
+def _quality_sentence(quality: QualityRecord) -> str:
+    correlation = "" if quality.spearman is None else f", Spearman {quality.spearman:.2f}"
+    return (
+        f"{_OF[quality.measure]}; on drives and kinds left out together: {quality.coverage:.0%} interval holds "
+        f"{quality.covered:.1%}, worst kind {quality.worst_kind} {quality.worst_kind_covered:.1%}; median width "
+        f"{quality.median_width:.2f} (the same for every frame {quality.constant_width:.2f}); mean absolute error "
+        f"{quality.mean_absolute_error:.3f} (of a constant {quality.constant_error:.3f}){correlation}; far from everything "
+        f"seen: unknown, at most {quality.at_most:.2f}{_smallest(quality)}"
+    )
+
+
+def _smallest(quality: QualityRecord) -> str:
+    """The smallest quality that few clean frames may be below; nothing where there are too few for the rate."""
+    smallest = quality.min_quality(_RATE)
+    if not smallest:
+        return ""
+    return f"; of clean frames at most {_RATE:.0%} are expected below --min-quality {smallest:.3g}"
+
+
+def _cause_sentence(cause: CauseRecord) -> str:
+    by_severity = ", ".join(f"severity {name} {share:.0%}" for name, share in sorted(cause.right.items()))
+    return (
+        f"{', '.join(cause.names[1:])}, or {cause.names[0]}; on drives left out: clean frames called {cause.names[0]} "
+        f"{cause.clean_kept:.1%}, degraded ones by their kind: {by_severity or 'not measured'}; severity off by "
+        f"{cause.severity_error:.2f}; the set of causes is made to hold the right one for {cause.coverage:.0%}"
+    )

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check what a manifest states of the answers beside the score."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from lsood_runtime._bundle.answers_records import (
+    LARGEST_SEVERITY,
+    MEASURES,
+    NO_CAUSE,
+    UNKNOWN,
+    AnswersRecord,
+    CauseRecord,
+    QualityRecord,
+)
+from lsood_runtime._bundle.records import GoldenRecord, SegmentationRecord
+from lsood_runtime._bundle.value_checks import Check
+
+ANSWER_SHARES = {"cpu": 0.005, "gpu": 0.05}
+"""How far an answer on a golden frame may be off, by kind of provider, as a share of what the answer ranges over."""
+
+LARGEST_SHARE = {"fixed": ANSWER_SHARES, "input": ANSWER_SHARES, "fresh": {"cpu": 1.0, "gpu": 1.0}}
+"""The largest such share by mode of the masks: with fresh ones chance moves an answer as well."""
+
+_SEVERITIES = {"1", "2", "3", "4", "5"}
+
+
+def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) -> Iterator[Check]:
+    """Check that kinds have names of their own, counts and shares are in range, and quality is told of a segmentation."""
+    if answers is None:
+        return
+    kinds, counts = answers.kinds, (answers.frames, answers.drives, answers.rows)
+    yield "answers", answers.quality is not None or answers.cause is not None, "an answer, or null", answers
+    yield "answers.novelty_limit", answers.novelty_limit > 0, "above 0", answers.novelty_limit
+    named = all(map(_is_kind, kinds)) and 0 < len(kinds) == len(set(kinds))
+    yield "answers.kinds", named, "one or more kinds with names of their own", kinds
+    yield "answers.frames", min(counts) >= 1 and answers.rows >= answers.frames >= answers.drives, "counts", counts
+    if answers.quality is not None:
+        yield "answers.quality", segmentation.kind != "none", "null without a segmentation", answers.quality
+        yield from _of_quality(answers.quality, kinds)
+    if answers.cause is not None:
+        yield from _of_cause(answers.cause, kinds)
+
+
+def of_golden(golden: GoldenRecord, answers: AnswersRecord | None, mode: str) -> Iterator[Check]:
+    """Check that golden frames have tolerances for answers where there are any, none above what an export writes."""
+    shares, providers = golden.answers, set() if answers is None else {"cpu", "gpu"}
+    yield "golden.answers", shares.keys() == providers, " and ".join(sorted(providers)) or "nothing", shares
+    for provider, share in shares.items():
+        largest = LARGEST_SHARE[mode][provider]
+        yield f"golden.answers.{provider}", 0 <= share <= largest, f"from 0 to {largest:g}", share
+
+
+def _is_kind(name: str) -> bool:
+    """Whether a name can stand for a kind of degradation: a word, and not one of those for no kind."""
+    return name not in ("", NO_CAUSE, UNKNOWN) and not any(character.isspace() for character in name)
+
+
+def _of_quality(quality: QualityRecord, kinds: tuple[str, ...]) -> Iterator[Check]:
+    where = "answers.quality"
+    yield f"{where}.measure", quality.measure in MEASURES, " or ".join(MEASURES), quality.measure
+    yield f"{where}.coverage", 0 < quality.coverage < 1, "between 0 and 1", quality.coverage
+    worst = quality.worst_kind
+    yield f"{where}.worst_kind", worst in (NO_CAUSE, *kinds), "one of answers.kinds", worst
+    for name in (
+        "covered",
+        "worst_kind_covered",
+        "median_width",
+        "constant_width",
+        "mean_absolute_error",
+        "constant_error",
+        "at_most",
+    ):
+        value = getattr(quality, name)
+        yield f"{where}.{name}", 0 <= value <= 1, "from 0 to 1", value
+    lows = quality.clean_low
+    ascending = len(lows) > 0 and all(0 <= a <= b <= 1 for a, b in pairwise((*lows, 1.0)))
+    yield f"{where}.clean_low", ascending, "one or more ascending numbers from 0 to 1", lows
+    correlation = quality.spearman
+    yield f"{where}.spearman", correlation is None or -1 <= correlation <= 1, "from -1 to 1, or null", correlation
+
+
+def _of_cause(cause: CauseRecord, kinds: tuple[str, ...]) -> Iterator[Check]:
+    where = "answers.cause"
+    yield f"{where}.names", cause.names == (NO_CAUSE, *kinds), f"{NO_CAUSE}, then answers.kinds", cause.names
+    yield f"{where}.coverage", 0 < cause.coverage < 1, "between 0 and 1", cause.coverage
+    yield f"{where}.right", cause.right.keys() <= _SEVERITIES, "shares by severity, 1 to 5", cause.right
+    shares = {"set_threshold": cause.set_threshold, "clean_kept": cause.clean_kept, **cause.right}
+    yield where, all(0 <= share <= 1 for share in shares.values()), "shares from 0 to 1", shares
+    error = cause.severity_error
+    yield f"{where}.severity_error", 0 <= error <= LARGEST_SEVERITY, f"from 0 to {LARGEST_SEVERITY:g}", error

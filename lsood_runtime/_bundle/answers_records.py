@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a manifest about the answers beside the score: expected quality, cause and severity."""
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+
+NOVELTY, QUALITY, CAUSES, SEVERITY = "novelty", "quality", "causes", "severity"
+"""Outputs of ``detector.onnx`` that answer: ``(B,)``, ``(B, 3)``, ``(B, 1 + K)`` and ``(B,)``, float64."""
+
+ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, NOVELTY)
+
+NO_CAUSE, UNKNOWN = "none", "unknown"
+"""Names that are no kind of degradation: nothing is wrong, and it cannot be told."""
+
+MEASURES = {"miou": "mIoU", "agreement": "agreement"}
+"""Measures of quality, with the word that stands for each in texts behind ``expected``."""
+
+LARGEST_SEVERITY = 5.0
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRecord:
+    """The expected quality of the segmentation of a frame, judged on drives and kinds that were left out of the fit together.
+
+    Attributes:
+        measure: ``miou``: mean intersection over union with the frame's label; ``agreement``: share of pixels that have the
+            class of the clean frame's map, where no labels were given.
+        coverage: share of frames whose quality the interval is meant to hold.
+        covered: share of the frames left out whose quality it held.
+        worst_kind: kind of degradation of which it held the fewest.
+        worst_kind_covered: share of the frames of that kind.
+        median_width: of the intervals of the frames left out.
+        constant_width: of the interval that is the same for every frame and covers as many.
+        mean_absolute_error: of the expected quality.
+        constant_error: of the median quality, told for every frame.
+        spearman: rank correlation between expected and true quality; None where either is the same for all frames.
+        at_most: upper end of what is said of a frame far from everything seen.
+        clean_low: lower ends of the intervals of clean frames, ascending, each by answers that were fitted without its drive.
+    """
+
+    measure: str
+    coverage: float
+    covered: float
+    worst_kind: str
+    worst_kind_covered: float
+    median_width: float
+    constant_width: float
+    mean_absolute_error: float
+    constant_error: float
+    spearman: float | None
+    at_most: float
+    clean_low: tuple[float, ...]
+
+    def false_alarm_rate(self, min_quality: float) -> float:
+        """Expected share of new clean frames, like those of the calibration, whose lower end is below a smallest quality.
+
+        It is ``(1 + m) / (n + 1)`` where that of m of n clean frames is: at most this is expected where frames are
+        exchangeable with these.
+        """
+        return (1 + bisect_left(self.clean_low, min_quality)) / (len(self.clean_low) + 1)
+
+    def min_quality(self, rate: float) -> float | None:
+        """The largest smallest quality with at most this expected share; None where the clean frames are too few."""
+        rank = math.floor(rate * (len(self.clean_low) + 1) + _ROUNDING)
+        return self.clean_low[rank - 1] if rank else None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRecord:
+    """The cause of a frame's degradation, judged on drives that were left out of the fit.
+
+    Attributes:
+        names: of the probabilities: ``none``, then the kinds of degradation.
+        coverage: share of frames whose cause is meant to be in the set of causes.
+        set_threshold: probability from which on a cause is in that set.
+        clean_kept: share of clean frames called ``none``.
+        right: share of degraded frames called by their kind, by severity, ``1`` to ``5``.
+        severity_error: mean absolute error of the severity.
+    """
+
+    names: tuple[str, ...]
+    coverage: float
+    set_threshold: float
+    clean_kept: float
+    right: dict[str, float]
+    severity_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersRecord:
+    """What the bundle answers beside the score, and what the answers were fitted on.
+
+    Attributes:
+        novelty_limit: distance from all that was seen above which cause and quality are unknown.
+        kinds: of the degradations that were made of the calibration frames.
+        frames: clean ones.
+        drives: that they come from.
+        rows: clean and degraded frames together.
+        quality: of the segmentation; None where the bundle does not answer it.
+        cause: None where the bundle does not answer it.
+    """
+
+    novelty_limit: float
+    kinds: tuple[str, ...]
+    frames: int
+    drives: int
+    rows: int
+    quality: QualityRecord | None
+    cause: CauseRecord | None
+
+    def widths(self) -> dict[str, int | None]:
+        """The outputs of ``detector.onnx`` that answer, with the numbers a frame; None for a number without an axis."""
+        found: dict[str, int | None] = {} if self.quality is None else {QUALITY: 3}
+        if self.cause is not None:
+            found |= {CAUSES: len(self.cause.names), SEVERITY: None}
+        return found | {NOVELTY: None}
+
+    def ranges(self) -> dict[str, float]:
+        """What each output ranges over, the unit of its tolerance; for the distance the limit."""
+        sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY, NOVELTY: self.novelty_limit}
+        return {name: sizes[name] for name in self.widths()}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features of clean and degraded frames, drawn at random, whose quality and cause are known."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from export.answers.rows import DegradedRows
+from export.features.key import OUTPUT_SCORES, PICTURE, FeatureKey, FeatureKind
+
+TAP = "decoder"
+KINDS = ("fog", "mud", "noise")
+WIDTHS = {
+    FeatureKey.moments("layer1"): 12,
+    FeatureKey.moments("layer2"): 8,
+    FeatureKey.moments(TAP): 10,
+    PICTURE: 6,
+    FeatureKey(FeatureKind.LOGIT_MOMENTS): 6,
+    FeatureKey(FeatureKind.CLASS_SHARE): 3,
+    **{FeatureKey.output_score(kind): 1 for kind in OUTPUT_SCORES},
+}
+
+
+def draw_rows(
+    seed: int,
+    drives: int = 8,
+    frames: int = 5,
+    kinds: Sequence[str] = KINDS,
+    *,
+    world: int = 0,
+    noise: float = 0.05,
+    segmented: bool = True,
+) -> DegradedRows:
+    """Every frame clean, and in every kind at two severities.
+
+    Args:
+        seed: of frames and drives.
+        drives: how many.
+        frames: of each drive.
+        kinds: of degradation.
+        world: seed of what kinds do to features, the same for sets that are to be compared.
+        noise: deviation of the quality around what the features tell.
+        segmented: whether the rows have a quality.
+    """
+    rng, laws = np.random.default_rng(seed), np.random.default_rng(world)
+    total = sum(WIDTHS.values())
+    scale, harm, moves = laws.uniform(0.5, 2, total), laws.normal(size=total), laws.normal(size=(9, total))
+    harm[:26] = 0  # layers and picture but for the tap tell nothing of the quality
+    columns, kind, severity, drive, frame, quality = [], [], [], [], [], []
+    for d in range(drives):
+        of_drive = rng.normal(0, 0.5, total)
+        for f in range(frames):
+            own = of_drive + rng.normal(0, 1, total)
+            cells = [("none", 0)] + [(name, int(s)) for name in kinds for s in rng.choice((1, 2, 3, 4, 5), 2, False)]
+            for name, level in cells:
+                place = 0 if name == "none" else 1 + KINDS.index(name)
+                hurt = level / 5
+                columns.append((own + 8 * hurt * moves[place] + 6 * hurt * np.sign(harm)) * scale)
+                quality.append(0.9 - 0.6 * hurt + rng.normal(0, noise))
+                kind.append(name)
+                severity.append(level)
+                drive.append(f"d{d}")
+                frame.append(d * frames + f)
+    ends = np.cumsum(list(WIDTHS.values()))
+    parts = np.split(np.array(columns, np.float32), ends[:-1], axis=1)
+    return DegradedRows(
+        values=dict(zip(WIDTHS, parts, strict=True)),
+        kind=np.array(kind),
+        severity=np.array(severity, np.int64),
+        drive=np.array(drive),
+        frame=np.array(frame, np.int64),
+        quality=np.clip(quality, 0, 1) if segmented else None,
+        measure="agreement" if segmented else None,
+    )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames are degraded how, and how good their segmentation is."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from export.anomalies import COMMON_KINDS, SEVERITIES, degrade
+from export.calibration.degraded_rows import (
+    CLEAN,
+    MOST_EACH,
+    ROWS,
+    Labels,
+    MeasuredFrame,
+    degradations_each,
+    draw_cells,
+    measure_degraded,
+    passes,
+)
+from export.errors import CalibrationError, UsageError
+from export.features.key import PICTURE
+from export.frames.files import FrameFiles
+from export.reporter import SILENT
+
+
+def _classes(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A class map: the largest channel of each pixel."""
+    classes: NDArray[np.uint8] = frame.argmax(axis=2).astype(np.uint8)
+    return classes
+
+
+def _measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
+    return {PICTURE: frame.reshape(-1, 3).mean(axis=0).astype(np.float32)}, _classes(frame)
+
+
+def _drives(indices: NDArray[np.int64]) -> list[str]:
+    return [f"drive {index // 4}" for index in indices]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FrameFiles:
+    """Ten frames of noise."""
+    rng = np.random.default_rng(5)
+    for i in range(10):
+        Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    return FrameFiles((tmp_path,))
+
+
+@given(st.integers(1, 500), st.integers(1, 20), st.integers(0, 9))
+def test_draw_cells_of_any_frames_is_balanced_and_the_same_each_time(frames: int, kinds: int, seed: int) -> None:
+    names = tuple(f"kind{i}" for i in range(kinds))
+    drawn = draw_cells(frames, names, seed)
+    assert drawn == draw_cells(frames, names, seed)
+    assert [len(own) for own in drawn] == [degradations_each(frames)] * frames
+    counts = Counter(cell for own in drawn for cell in own)
+    assert len(counts) == min(kinds * len(SEVERITIES), frames * degradations_each(frames))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@given(st.integers(1, 10_000))
+def test_passes_of_any_number_of_frames_are_bounded(frames: int) -> None:
+    clean = min(frames, CLEAN)
+    assert passes(frames) <= max(ROWS, 2 * clean)
+    assert passes(frames) <= clean * (1 + MOST_EACH)
+
+
+def test_measure_degraded_without_labels_measures_agreement_with_the_clean_frame(files: FrameFiles) -> None:
+    fitted = np.arange(1, 10)
+    rows = measure_degraded(files, fitted, _drives, _measure, Labels(), 3, SILENT)
+    assert len(rows) == passes(9)
+    assert rows.measure == "agreement"
+    assert rows.quality is not None
+    assert set(rows.frame) == set(fitted)
+    assert list(rows.drive) == _drives(rows.frame)
+    for i in range(len(rows)):
+        clean = np.array(files[int(rows.frame[i])])
+        kind, severity = str(rows.kind[i]), int(rows.severity[i])
+        assert (kind == "none") == (severity == 0)
+        frame = clean if kind == "none" else degrade(clean, kind, severity, 3 + int(rows.frame[i]))
+        assert rows.quality[i] == pytest.approx(np.mean(_classes(frame) == _classes(clean)))
+        np.testing.assert_allclose(rows.values[PICTURE][i], frame.reshape(-1, 3).mean(axis=0), rtol=1e-5)
+    assert set(rows.kind) == {"none", *COMMON_KINDS}
+
+
+def _mean_iou(classes: NDArray[np.uint8], label: NDArray[np.uint8]) -> float:
+    counted = label != 9
+    shares = []
+    for number in range(3):
+        guess, truth = (classes == number) & counted, (label == number) & counted
+        if (guess | truth).any():
+            shares.append((guess & truth).sum() / (guess | truth).sum())
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def test_measure_degraded_with_labels_measures_miou_and_leaves_out_labels_that_say_nothing(
+    files: FrameFiles, tmp_path: Path
+) -> None:
+    rng, labels = np.random.default_rng(8), tmp_path / "labels"
+    labels.mkdir()
+    maps = [rng.choice([0, 1, 2, 9], size=(12, 16)).astype(np.uint8) for _ in range(10)]
+    maps[4][:] = 9
+    for i, label in enumerate(maps):
+        Image.fromarray(label).save(labels / f"{i}.png")
+    found = Labels({str(i): labels / f"{i}.png" for i in range(10)}, (9,), 3)
+    rows = measure_degraded(files, np.arange(10), _drives, _measure, found, 3, SILENT)
+    assert rows.measure == "miou"
+    assert rows.quality is not None
+    assert set(rows.frame) == set(range(10)) - {4}
+    for i in range(0, len(rows), 7):
+        frame, kind = np.array(files[int(rows.frame[i])]), str(rows.kind[i])
+        if kind != "none":
+            frame = degrade(frame, kind, int(rows.severity[i]), 3 + int(rows.frame[i]))
+        assert rows.quality[i] == pytest.approx(_mean_iou(_classes(frame), maps[rows.frame[i]]))
+
+
+def test_measure_degraded_without_a_segmentation_has_no_quality(files: FrameFiles) -> None:
+    rows = measure_degraded(
+        files, np.arange(10), _drives, lambda frame: (_measure(frame)[0], None), Labels(), 3, SILENT
+    )
+    assert (rows.quality, rows.measure) == (None, None)
+
+
+def test_measure_degraded_feature_that_is_not_finite_is_refused_by_name(files: FrameFiles) -> None:
+    def broken(frame: NDArray[np.uint8]) -> MeasuredFrame:
+        return {PICTURE: np.full(3, np.nan, np.float32)}, None
+
+    with pytest.raises(CalibrationError, match=r"expected finite features, .*0\.png gives NaN or infinity in picture"):
+        measure_degraded(files, np.arange(10), _drives, broken, Labels(), 3, SILENT)
+
+
+def test_measure_degraded_frame_without_a_label_is_refused(files: FrameFiles, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"expected a label for every calibration frame, 1\.png has none"):
+        measure_degraded(files, np.arange(10), _drives, _measure, Labels({"0": tmp_path / "0.png"}, (), 3), 3, SILENT)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph of fitted answers against their numpy form, and what it makes of NaN, infinity, batches and far frames."""
+
+import itertools
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from export.answers.fit import FittedAnswers, fit_answers
+from export.answers.rows import DegradedRows
+from export.features.key import FeatureKey
+from export.graphs.answers import answers_graph
+from tests.cuda.kernels import KernelTable, off_cuda
+from tests.export.answers.drawn_rows import TAP, WIDTHS, draw_rows
+
+BOTH = frozenset({"quality", "cause"})
+
+
+def session_of(fitted: FittedAnswers) -> ort.InferenceSession:
+    model = answers_graph(fitted, WIDTHS)
+    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def run(
+    session: ort.InferenceSession, fitted: FittedAnswers, values: dict[FeatureKey, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float64]]:
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {str(key): values[key] for key in fitted.keys}), strict=True))
+
+
+def scaled(rows: DegradedRows, factor: float) -> dict[FeatureKey, NDArray[np.float32]]:
+    return {key: np.asarray(values * np.float32(factor), np.float32) for key, values in rows.values.items()}
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([BOTH, frozenset({"quality"}), frozenset({"cause"})]),
+    st.sampled_from([0.0, 1.0, 30.0, 1e6]),
+    st.booleans(),
+)
+def test_answers_graph_of_drawn_rows_equals_the_numpy_form(
+    seed: int, which: frozenset[str], factor: float, segmented: bool
+) -> None:
+    which = which if segmented else frozenset({"cause"})
+    fitted = fit_answers(draw_rows(seed, segmented=segmented), which, 0, (TAP,))
+    values = scaled(draw_rows(seed ^ 1, 3), factor)
+    outputs, expected = run(session_of(fitted), fitted, values), fitted.outputs(values)
+    assert outputs.keys() == expected.keys() == fitted.record.widths().keys()
+    for name, numbers in expected.items():
+        assert outputs[name].shape == numbers.shape
+        assert outputs[name].dtype == np.float64
+        np.testing.assert_allclose(outputs[name], numbers, rtol=1e-6, atol=1e-8, err_msg=name)
+    if "quality" in outputs:
+        middle, low, high = outputs["quality"].T
+        assert ((low >= 0) & (low <= middle) & (middle <= high) & (high <= 1)).all()
+    if "causes" in outputs:
+        np.testing.assert_allclose(outputs["causes"].sum(axis=1), 1, atol=1e-12)
+        assert ((outputs["severity"] >= 0) & (outputs["severity"] <= 5)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("key", WIDTHS, ids=str)
+def test_answers_graph_of_a_feature_that_is_not_finite_gives_nan_in_that_row_alone(
+    key: FeatureKey, value: float
+) -> None:
+    fitted = fit_answers(draw_rows(0), BOTH, 0, (TAP,))
+    values = scaled(draw_rows(1, 2, 2), 1.0)
+    session = session_of(fitted)
+    before = run(session, fitted, values)
+    values[key][2, -1] = value
+    after, expected = run(session, fitted, values), fitted.outputs(values)
+    reads_inside = key in fitted.cell_columns.keys
+    for name, numbers in after.items():
+        np.testing.assert_array_equal(np.delete(numbers, 2, 0), np.delete(before[name], 2, 0))
+        hit = reads_inside or name == "quality"
+        assert np.isnan(numbers[2]).all() == hit, name
+        np.testing.assert_array_equal(np.isnan(numbers), np.isnan(expected[name]))
+
+
+@pytest.mark.parametrize("batch", [2, 3, 5, 8, 17])
+def test_answers_graph_of_a_batch_gives_the_bits_of_single_frames(batch: int) -> None:
+    fitted = fit_answers(draw_rows(2), BOTH, 0, (TAP,))
+    values = {key: rows[:batch] for key, rows in scaled(draw_rows(3), 1.0).items()}
+    session = session_of(fitted)
+    together = run(session, fitted, values)
+    for i in range(batch):
+        alone = run(session, fitted, {key: rows[i : i + 1] for key, rows in values.items()})
+        for name, numbers in together.items():
+            np.testing.assert_array_equal(numbers[i], alone[name][0], err_msg=name)
+
+
+def test_answers_graph_has_a_cuda_kernel_for_every_node() -> None:
+    table = KernelTable.read()
+    for seed, which in itertools.product((4, 5), (BOTH, frozenset({"cause"}))):
+        assert off_cuda(answers_graph(fit_answers(draw_rows(seed), which, 0, (TAP,)), WIDTHS), table) == []

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers beside the score, from the options of an export to the runtime, and through a recalibration."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from PIL import Image
+
+from export.anomalies import COMMON_KINDS
+from export.calibration.answer_options import AnswerOptions
+from export.calibration.degraded_rows import passes
+from export.calibration.options import CalibrationOptions
+from export.calibration.recalibration_options import RecalibrationOptions
+from export.errors import UsageError
+from export.evaluation.evaluate import evaluate
+from export.evaluation.options import EvaluationOptions
+from export.frames.files import FrameFiles
+from export.pipeline.export_monitor import ExportOptions, plan_export
+from export.pipeline.resolve import check_options
+from export.precision.options import PrecisionOptions
+from export.recalibrate import recalibrate
+from lsood_runtime import OoDMonitor, read_manifest
+from lsood_runtime.offline import SCHEMA
+from tests.conftest import made_once, write_scenes
+from tests.export.pipeline.told_reporter import ToldReporter
+
+BOTH = AnswerOptions(("quality", "cause"))
+CALIBRATION = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
+ExportSmall = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def drives(shared_folder: Path) -> Path:
+    """Four drives of 12 frames."""
+
+    def write(folder: Path) -> None:
+        for i, name in enumerate("abcd"):
+            write_scenes(folder / name, 12, seed=30 + i)
+            for path in sorted((folder / name).iterdir()):
+                path.rename(folder / f"{name}_{path.name}")
+            (folder / name).rmdir()
+
+    return made_once(shared_folder / "frames" / "answered", write)
+
+
+@pytest.fixture(scope="session")
+def answered(export_small: ExportSmall, drives: Path) -> Path:
+    """A bundle that answers both, with the fused graph."""
+    return export_small(frames=(drives,), calibration=CALIBRATION, answers=BOTH, fuse=True)
+
+
+def _verdicts(bundle: Path, frames: Path) -> list[dict[str, Any]]:
+    """Answers on a few frames, without times."""
+    names = ("expected_quality", "quality_low", "quality_high", "cause", "cause_probability", "cause_set", "severity")
+    with OoDMonitor(bundle) as monitor:
+        return [
+            {name: getattr(monitor.assess(np.array(frame)), name) for name in names}
+            for frame in list(FrameFiles((frames,)))[::9]
+        ]
+
+
+def _same_answers(one: list[dict[str, Any]], other: list[dict[str, Any]], tolerance: float = 0.0) -> None:
+    for first, second in zip(one, other, strict=True):
+        for name, value in first.items():
+            if isinstance(value, float):
+                np.testing.assert_allclose(second[name], value, atol=tolerance, rtol=0, equal_nan=True)
+            else:
+                assert second[name] == value
+
+
+def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: Path) -> None:
+    manifest = read_manifest(answered)
+    assert manifest.schema == SCHEMA
+    assert manifest.answers is not None
+    assert (manifest.answers.frames, manifest.answers.drives, manifest.answers.rows) == (48, 4, passes(48))
+    assert manifest.answers.quality is not None
+    assert manifest.answers.quality.measure == "agreement"
+    assert manifest.answers.cause is not None
+    assert set(manifest.answers.cause.names) == {"none", *COMMON_KINDS}
+    assert "| expected agreement | share of pixels of the clean frame's class" in (answered / "README.md").read_text()
+    with OoDMonitor(answered) as monitor:
+        result = monitor.self_test()
+        assert result.passed
+        assert len(result.answer_errors) == len(result.scores)
+        for frame in list(FrameFiles((drives,)))[::12]:
+            verdict = monitor.assess(np.array(frame))
+            assert verdict.expected_quality is not None
+            assert verdict.cause in ("none", "unknown", *COMMON_KINDS)
+
+
+def test_export_with_answers_gives_the_same_in_the_fused_graph(answered: Path, drives: Path) -> None:
+    session = ort.InferenceSession(str(answered / "monitor.onnx"), providers=["CPUExecutionProvider"])
+    record = read_manifest(answered).answers
+    assert record is not None
+    frame = np.array(FrameFiles((drives,))[3])
+    names = [value.name for value in session.get_outputs()]
+    given = dict(zip(names, session.run(None, {"frame": frame[None]}), strict=True))
+    with OoDMonitor(answered) as monitor:
+        verdict = monitor.assess(frame)
+    if float(given["novelty"][0]) <= record.novelty_limit:
+        assert verdict.expected_quality == pytest.approx(float(given["quality"][0, 0]), abs=1e-6)
+    assert given["causes"].sum() == pytest.approx(1)
+
+
+def test_export_without_answers_has_none(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    assert manifest.answers is None
+    assert manifest.golden.answers == {}
+
+
+def test_recalibrate_on_frames_fits_the_answers_of_the_bundle_anew(
+    answered: Path, drives: Path, tmp_path: Path
+) -> None:
+    options = RecalibrationOptions(answered, tmp_path / "new", frames=(drives,), calibration=CALIBRATION)
+    recalibrate(options)
+    _same_answers(_verdicts(answered, drives), _verdicts(tmp_path / "new", drives), 1e-6)
+
+
+def test_recalibrate_on_features_keeps_the_answers_as_they_are(answered: Path, drives: Path, tmp_path: Path) -> None:
+    saved, told = tmp_path / "features.npz", ToldReporter()
+    none = AnswerOptions(("none",))
+    first = RecalibrationOptions(
+        answered, tmp_path / "a", frames=(drives,), save_features=saved, calibration=CALIBRATION, answers=none
+    )
+    recalibrate(first)
+    assert read_manifest(tmp_path / "a").answers is None
+    chosen = CalibrationOptions(detector="mahalanobis", group_by="prefix", rates={"10%": 0.1})
+    second = RecalibrationOptions(answered, tmp_path / "b", features=(saved,), calibration=chosen)
+    recalibrate(second, told)
+    assert any("keeping the answers beside the score as they are" in stage for stage in told.lines)
+    assert read_manifest(tmp_path / "b").answers == read_manifest(answered).answers
+    _same_answers(_verdicts(answered, drives), _verdicts(tmp_path / "b", drives))
+
+
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
+def test_export_with_answers_in_fewer_bits_answers_by_that_network(
+    kind: str, export_small: ExportSmall, drives: Path
+) -> None:
+    loose = PrecisionOptions(kind, max_flips=1.0, max_auroc_loss=1.0, max_pixel_changes=1.0)
+    folder = export_small(frames=(drives,), calibration=CALIBRATION, answers=BOTH, precision=loose)
+    with OoDMonitor(folder) as monitor:
+        assert monitor.self_test().passed
+        assert monitor.manifest.answers is not None
+
+
+def test_export_with_labels_measures_miou(export_small: ExportSmall, drives: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for path in sorted(drives.iterdir()):
+        with Image.open(path) as image:
+            grey = np.asarray(image.convert("L"))
+        Image.fromarray((grey // 64).astype(np.uint8)).save(labels / path.name)
+    out = export_small(
+        frames=(drives,),
+        calibration=CALIBRATION,
+        answers=AnswerOptions(("quality",), labels=(labels,)),
+        out=tmp_path / "monitor",
+    )
+    record = read_manifest(out).answers
+    assert record is not None
+    assert record.quality is not None
+    assert (record.quality.measure, record.cause) == ("miou", None)
+    (labels / "a_0000.png").unlink()
+    with pytest.raises(UsageError, match=r"expected a label for every calibration frame, a_0000\.png has none"):
+        export_small(
+            frames=(drives,),
+            calibration=CALIBRATION,
+            answers=AnswerOptions(("quality",), labels=(labels,)),
+            out=tmp_path / "other",
+        )
+
+
+def test_evaluate_of_a_bundle_with_answers_scores_as_before(answered: Path, drives: Path) -> None:
+    result = evaluate(EvaluationOptions(answered, (drives,), kinds=("fog",), severities=(3,), every=6))
+    assert len(result.shifts) == 1
+    with OoDMonitor(answered) as monitor:
+        assert result.ind.score[5] == monitor.score(np.array(FrameFiles((drives,))[5]))
+
+
+def test_answers_that_are_asked_for_are_in_the_plan_with_their_passes(checkpoint: Path, drives: Path) -> None:
+    options = ExportOptions(checkpoint, (drives,), Path("monitor-of-answers"), answers=BOTH, calibration=CALIBRATION)
+    (finding,) = (each for each in plan_export(options).findings if each.subject == "answers")
+    assert (finding.value, finding.words) == ("cause and quality", ("--answers", "cause", "quality"))
+    assert f"{passes(48):,} passes" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"answers": BOTH, "segmentation": "none"}, "expected a segmentation with --answers quality"),
+        ({"answers": BOTH, "format": "torchscript"}, "expected --answers none with --format torchscript"),
+        ({"answers": AnswerOptions(labels=(Path("labels"),))}, "expected --labels with --answers quality"),
+    ],
+)
+def test_answers_that_a_form_cannot_give_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_options(ExportOptions(Path("x.ckpt"), (Path("frames"),), Path("monitor"), **given))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"answers": ("none", "cause")}, "expected --answers none alone"),
+        ({"answers": ("cause",), "labels": (Path("labels"),)}, "expected --labels with --answers quality"),
+    ],
+)
+def test_answer_options_that_contradict_each_other_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        AnswerOptions(**given)
+
+
+def test_config_of_a_bundle_with_answers_has_them_in_json(answered: Path) -> None:
+    config = json.loads((answered / "manifest.json").read_bytes())["config"]
+    assert config["answers"] == {"answers": ["quality", "cause"], "labels": [], "ignored_labels": [255]}

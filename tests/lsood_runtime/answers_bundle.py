@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A toy bundle that answers beside the score, with arithmetic that fits on a page, and the same arithmetic in NumPy.
+
+Of the means of the three channels over the samples: the causes are a softmax of eight times them, and their mean is the
+expected quality, a fifth of the severity, and by its distance from a half the novelty.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.parser
+from numpy.typing import NDArray
+
+from tests.lsood_runtime.conftest import (
+    CENTRE,
+    HEIGHT,
+    MASKS,
+    SAMPLES,
+    WIDTH,
+    random_frames,
+    score_by_hand,
+    seal,
+    segmentation_graph,
+    toy_manifest,
+)
+
+KINDS = ("fog", "noise")
+NOVELTY_LIMIT, SET_THRESHOLD, AT_MOST = 1.5, 0.3, 0.375
+
+_ANSWERS = {
+    "quality": (
+        "double[batch, 3] quality",
+        "low = Mul(level, three_quarters)\nhigh = Add(low, quarter)\nquality = Concat<axis = 1>(level, low, high)",
+    ),
+    "causes": ("double[batch, 3] causes", "logits = Mul(means, eight)\ncauses = Softmax<axis = 1>(logits)"),
+    "severity": ("double[batch] severity", "severe = Mul(level, five)\nseverity = Squeeze(severe, samples)"),
+    "novelty": (
+        "double[batch] novelty",
+        "apart = Sub(level, half)\nfar = Abs(apart)\nfarther = Mul(far, ten)\nnovelty = Squeeze(farther, samples)",
+    ),
+}
+
+
+def answers_graph(outputs: tuple[str, ...] = tuple(_ANSWERS), scale: float = 1.0) -> bytes:
+    """Latent samples to entropy, score and some of the answers, whose level is multiplied by ``scale``."""
+    given = ", ".join(["float[batch, 3] entropy", "double[batch] score", *(_ANSWERS[name][0] for name in outputs)])
+    steps = "\n".join(_ANSWERS[name][1] for name in outputs)
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 10, opset_import: ["": 20]>
+        toy (float[batch, {SAMPLES}, 3] latent_samples) => ({given}) {{
+            logarithm = Log(latent_samples)
+            mean = ReduceMean<keepdims = 0>(logarithm, samples)
+            top = ReduceMax<keepdims = 1>(logarithm, both)
+            top_row = Squeeze(top, samples)
+            entropy = Sub(mean, top_row)
+            exact = Cast<to = 11>(entropy)
+            away = Sub(exact, centre)
+            squared = Mul(away, away)
+            score = ReduceSum<keepdims = 0>(squared, samples)
+            exact_samples = Cast<to = 11>(latent_samples)
+            means = ReduceMean<keepdims = 0>(exact_samples, samples)
+            plain_level = ReduceMean<keepdims = 1>(means, samples)
+            level = Mul(plain_level, scale)
+            {steps}
+        }}"""
+    )
+    constants: dict[str, Any] = {
+        "samples": np.array([1]), "both": np.array([1, 2]), "centre": np.array(CENTRE), "scale": np.array(scale),
+        "three_quarters": np.array(0.75), "quarter": np.array(0.25), "eight": np.array(8.0), "five": np.array(5.0),
+        "half": np.array(0.5), "ten": np.array(10.0),
+    }  # fmt: skip
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
+    onnx.checker.check_model(model, full_check=True)
+    contents: bytes = model.SerializeToString()
+    return contents
+
+
+def answers_by_hand(frame: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
+    """What the graph gives for a frame, by name."""
+    means = (MASKS.astype(np.float64) @ (frame.reshape(-1, 3) / 255)).mean(axis=0)
+    level, powers = means.mean(), np.exp(8 * means)
+    return {
+        "quality": np.array([level, 0.75 * level, 0.75 * level + 0.25]),
+        "causes": powers / powers.sum(),
+        "severity": np.array(5 * level),
+        "novelty": np.array(10 * abs(level - 0.5)),
+    }
+
+
+def frame_of_level(level: float, seed: int = 0) -> NDArray[np.uint8]:
+    """A frame of noise around a brightness from 0 to 1."""
+    noise = np.random.default_rng(seed).normal(0, 0.08, (HEIGHT, WIDTH, 3))
+    frame: NDArray[np.uint8] = (255 * np.clip(level + noise, 0.004, 1)).round().astype(np.uint8)
+    return frame
+
+
+def answers_record(*, quality: bool = True, cause: bool = True) -> dict[str, Any]:
+    """What the manifest states of the answers."""
+    return {
+        "novelty_limit": NOVELTY_LIMIT,
+        "kinds": list(KINDS),
+        "frames": 10,
+        "drives": 2,
+        "rows": 40,
+        "quality": {
+            "measure": "miou",
+            "coverage": 0.9,
+            "covered": 0.885,
+            "worst_kind": "fog",
+            "worst_kind_covered": 0.8,
+            "median_width": 0.2,
+            "constant_width": 0.6,
+            "mean_absolute_error": 0.05,
+            "constant_error": 0.12,
+            "spearman": 0.83,
+            "at_most": AT_MOST,
+            "clean_low": [0.1, 0.2, 0.3, 0.5, 0.5, 0.6, 0.7, 0.8, 0.9],
+        }
+        if quality
+        else None,
+        "cause": {
+            "names": ["none", *KINDS],
+            "coverage": 0.9,
+            "set_threshold": SET_THRESHOLD,
+            "clean_kept": 0.95,
+            "right": {"1": 0.77, "3": 0.98},
+            "severity_error": 0.35,
+        }
+        if cause
+        else None,
+    }
+
+
+def answers_manifest(*, quality: bool = True, cause: bool = True) -> dict[str, Any]:
+    """The manifest of the toy bundle."""
+    manifest = toy_manifest() | {"answers": answers_record(quality=quality, cause=cause)}
+    manifest["golden"]["answers"] = {"cpu": 0.005, "gpu": 0.05}
+    return manifest
+
+
+def write_answers_bundle(
+    folder: Path, *, quality: bool = True, cause: bool = True, off: float = 0.0, **fields: Any
+) -> Path:
+    """A toy bundle that answers, in a folder that is there.
+
+    Args:
+        folder: of the bundle.
+        quality: whether it tells the quality.
+        cause: whether it tells the cause.
+        off: how far the golden answers are from what the graph gives.
+        fields: that replace those of the manifest.
+    """
+    outputs = (("quality",) if quality else ()) + (("causes", "severity") if cause else ()) + ("novelty",)
+    (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
+    (folder / "detector.onnx").write_bytes(answers_graph(outputs))
+    frames = random_frames(2, seed=2)
+    golden: dict[str, Any] = {
+        name: np.stack([answers_by_hand(frame)[name] for frame in frames]) + off for name in outputs
+    }
+    scores = np.array([score_by_hand(frame) for frame in frames])
+    np.savez(folder / "golden.npz", frames=frames, scores=scores, **golden)
+    return seal(folder, answers_manifest(quality=quality, cause=cause) | fields)

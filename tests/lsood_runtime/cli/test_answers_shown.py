@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the commands show the answers beside the score: table, CSV, JSON, files, alarms, metadata, self-test."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lsood_runtime import OoDMonitor
+from lsood_runtime._cli.main import run
+from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
+from tests.lsood_runtime.conftest import random_frames, score_by_hand
+
+pytest.importorskip("PIL")
+LEVELS = (0.4, 0.5, 0.95)
+
+
+@pytest.fixture
+def answered(tmp_path: Path) -> Path:
+    (folder := tmp_path / "monitor").mkdir()
+    return write_answers_bundle(folder)
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    (folder := tmp_path / "drive").mkdir()
+    for place, level in enumerate(LEVELS):
+        Image.fromarray(frame_of_level(level, seed=place)).save(folder / f"{place}.png")
+    return folder
+
+
+def _verdicts(bundle: Path) -> list[Any]:
+    with OoDMonitor(bundle) as monitor:
+        return [monitor.assess(frame_of_level(level, seed=place)) for place, level in enumerate(LEVELS)]
+
+
+def test_score_table_of_a_bundle_that_answers_has_them_by_their_measure(
+    answered: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["score", str(answered), str(drive)])
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.endswith("answers")
+    for line, verdict in zip(lines, _verdicts(answered), strict=True):
+        if verdict.cause == "unknown":
+            assert line.endswith("expected mIoU unknown, at most 0.38; cause: unknown")
+        else:
+            low, high = f"{verdict.quality_low:.2f}", f"{verdict.quality_high:.2f}"
+            assert f"expected mIoU {verdict.expected_quality:.2f} ({low} to {high}); cause: {verdict.cause} (" in line
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_score_in_other_forms_has_the_answers_of_each_frame(
+    answered: Path, drive: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["score", str(answered), str(drive), form])
+    text = capsys.readouterr().out
+    rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(text))) if form == "--csv" else json.loads(text)
+    for row, verdict in zip(rows, _verdicts(answered), strict=True):
+        expected = {name: value for name, value in verdict.asdict().items() if "quality" in name or "caus" in name}
+        shown = {name: row[name] for name in expected}
+        if form == "--csv":
+            expected = {name: "" if value is None else str(value) for name, value in expected.items()}
+        assert shown == expected
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".mcap"])
+def test_score_files_hold_the_answers_of_each_frame(
+    answered: Path, drive: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / f"verdicts{suffix}"
+    run(["score", str(answered), str(drive), "--out", str(out)])
+    if suffix == ".parquet":
+        rows = pytest.importorskip("pyarrow.parquet").read_table(out).to_pylist()
+    elif suffix == ".mcap":
+        reader = pytest.importorskip("mcap.reader")
+        with out.open("rb") as file:
+            rows = [json.loads(message.data) for _, _, message in reader.make_reader(file).iter_messages()]
+    elif suffix == ".jsonl":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+    else:
+        rows = list(csv.DictReader(io.StringIO(out.read_text())))
+    causes = [verdict.cause for verdict in _verdicts(answered)]
+    assert [row["cause"] for row in rows] == causes
+    severities = [row["severity"] for row in rows]
+    assert severities[-1] in (None, "")
+    assert [float(value) for value in severities[:-1]] == pytest.approx(
+        [verdict.severity for verdict in _verdicts(answered)[:-1]]
+    )
+
+
+def test_score_of_a_bundle_without_answers_has_no_columns_for_them(
+    toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(["score", str(toy_bundle), str(drive), "--csv"])
+    assert not {"cause", "expected_quality"} & set(capsys.readouterr().out.splitlines()[0].split(","))
+    run(["score", str(toy_bundle), str(drive)])
+    assert "answers" not in capsys.readouterr().out
+
+
+def test_watch_alarm_tells_the_answers(answered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    strange = max(random_frames(19, seed=1), key=score_by_hand)
+    Image.fromarray(strange).save(tmp_path / "strange.png")
+    run(["watch", str(answered), str(tmp_path / "strange.png"), "--alarm", "1of1", "--operating-point", "half"])
+    (alarm,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("ALARM"))
+    assert "expected mIoU" in alarm
+    assert "cause: " in alarm
+
+
+def test_inspect_tells_what_a_bundle_answers(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", str(answered)]) == 0
+    text = capsys.readouterr().out
+    assert "expected mIoU" in text
+    assert "worst kind fog 80.0%" in text
+    assert "fog, noise, or none" in text
+    assert "of the range of an answer" in text
+
+
+def test_selftest_tells_how_far_answers_are_off(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["selftest", str(answered)]) == 0
+    assert "answers 1 off by 0.00% of their ranges, of 0.50%: ok" in capsys.readouterr().out
+
+
+def test_selftest_of_answers_that_are_off_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_answers_bundle(tmp_path, off=0.02)
+    assert run(["selftest", str(tmp_path)]) == 1
+    assert "answers 0 off by 2.00% of their ranges, of 0.50%: WRONG" in capsys.readouterr().out
+
+
+def test_diff_tells_answers_that_differ(answered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (other := tmp_path / "other").mkdir()
+    write_answers_bundle(other, cause=False)
+    assert run(["diff", str(answered), str(other)]) == 1
+    assert "answers.cause" in capsys.readouterr().out
+
+
+def test_rerun_file_and_thumbnails_take_a_bundle_with_answers(
+    answered: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rerun")
+    picture, recording = tmp_path / "highest.png", tmp_path / "drive.rrd"
+    code = run(["score", str(answered), str(drive), "--thumbnails", str(picture), "--rerun", str(recording)])
+    assert code in (0, 1)
+    assert np.asarray(Image.open(picture)).size > 0
+    assert recording.stat().st_size > 0
