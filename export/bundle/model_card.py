@@ -32,8 +32,8 @@ with OoDMonitor("path/to/this/folder") as monitor:
 | | |
 |---|---|
 | created | {manifest.created} |
-| frames | {input.frame_width}x{input.frame_height} {input.channels}, \
-resized to {input.network_width}x{input.network_height} in the graph{padded}; the network takes {input.network_channels} |
+| frames | {input.frame_height} x {input.frame_width} (height x width) {input.channels}, \
+resized to {input.network_height} x {input.network_width} in the graph{padded}; the network takes {input.network_channels} |
 {sampling}| features | {features} |
 | detector | {detector} |
 {parts}| calibration | {calibration.source}, equivalent to {calibration.effective_frames:.0f} independent frames |

@@ -92,8 +92,8 @@ class EvaluationGraphs:
         contract = self.manifest.input
         if frame.shape != (contract.frame_height, contract.frame_width, 3):
             raise UsageError(
-                f"expected frames of {contract.frame_width}x{contract.frame_height}, as the bundle takes them, "
-                f"got {frame.shape[1]}x{frame.shape[0]}: one bundle is for one camera"
+                f"expected frames of {contract.frame_height} x {contract.frame_width} (height x width), as the "
+                f"bundle takes them, got {frame.shape[0]} x {frame.shape[1]}: one bundle is for one camera"
             )
         outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
         fed = {name: outputs[name] for name in self._detector_inputs}

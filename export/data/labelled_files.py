@@ -77,7 +77,8 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         for path, got in ((self.paths[index], frame.shape), (self.label_paths[index], label.shape)):
             if got[:2] != expected[:2]:
                 raise UsageError(
-                    f"expected {expected[1]}x{expected[0]} as in {like.name}, got {got[1]}x{got[0]} in {path}: {rule}"
+                    f"expected {expected[0]} x {expected[1]} (height x width) as in {like.name}, "
+                    f"got {got[0]} x {got[1]} in {path}: {rule}"
                 )
         return frame, label
 

@@ -79,8 +79,8 @@ class FrameFiles:
             raise UsageError(in_flags(str(error))) from error
         if (rows, columns) != self.shape[:2]:
             raise UsageError(
-                f"expected frames of one size, {self.shape[1]}x{self.shape[0]} as in {self.paths[0].name}, "
-                f"got {columns}x{rows} in {self.paths[index].name}: calibrate one camera at a time"
+                f"expected frames of one size, {self.shape[0]} x {self.shape[1]} (height x width) as in "
+                f"{self.paths[0].name}, got {rows} x {columns} in {self.paths[index].name}: calibrate one camera at a time"
             )
         return self.read(index)
 

@@ -129,6 +129,10 @@ class Findings:
         """Leave what is guessed of some subjects to the export itself: it may guess otherwise from what is not known yet."""
         self._provisional |= {*subjects}
 
+    def is_open(self, subject: str) -> bool:
+        """Whether what is guessed of a subject is left to the export."""
+        return subject in self._provisional
+
     def settle(self, finding: Finding) -> None:
         """Keep a finding, and none on its subject that come later: they are about what stands in."""
         self.found(finding)

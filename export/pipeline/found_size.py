@@ -63,7 +63,9 @@ def find_size(
                 f"the checkpoint's {crop} is not taken as the input's size: random crops of a training are not a resize "
                 "(--input-size if it was one)"
             )
-        finding = Finding("input size", f"{seen[1]}x{seen[0]}", "guessed", "what the network sees of a frame")
+        finding = Finding(
+            "input size", f"{seen[0]} x {seen[1]} (height x width)", "guessed", "what the network sees of a frame"
+        )
         return FoundSize(*seen, finding, tuple(warnings))
     chosen, *others = sizes
     if config is not None and chosen.source == config.source:
@@ -74,8 +76,8 @@ def find_size(
         _finding(chosen.height, chosen.width, "found", f"by {chosen.source}"),
         (
             *(
-                f"warning: {other.source} says {other.width}x{other.height}, which is not taken: {chosen.source} comes "
-                "first; --input-size decides otherwise"
+                f"warning: {other.source} says {other.height} x {other.width} (height x width), which is not taken: "
+                f"{chosen.source} comes first; --input-size decides otherwise"
                 for other in others
                 if (other.height, other.width) != (chosen.height, chosen.width)
             ),
@@ -129,10 +131,12 @@ def _changes(size: StatedSize, height: int, width: int) -> list[str]:
         return []
     does = " and ".join(word for word, true in (("smaller", smaller), ("of another aspect", turned)) if true)
     return [
-        f"warning: {size.source} makes frames of {width}x{height} {does}, {size.width}x{size.height}: "
+        f"warning: {size.source} makes frames of {height} x {width} (height x width) {does}, {size.height} x {size.width}: "
         f"--input-size {height} {width} leaves them as they are"
     ]
 
 
 def _finding(height: int, width: int, origin: Origin, reason: str = "") -> Finding:
-    return Finding("input size", f"{width}x{height}", origin, reason, ("--input-size", str(height), str(width)))
+    return Finding(
+        "input size", f"{height} x {width} (height x width)", origin, reason, ("--input-size", str(height), str(width))
+    )

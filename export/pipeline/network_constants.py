@@ -47,16 +47,17 @@ def resolve_preprocessing(
     top, left, crop_height, crop_width = options.crop or (0, 0, *frames.shape[:2])
     if top + crop_height > frames.shape[0] or left + crop_width > frames.shape[1]:
         raise UsageError(
-            f"expected --crop inside frames of {frames.shape[1]}x{frames.shape[0]}, got rows {top} to {top + crop_height}, "
-            f"columns {left} to {left + crop_width}: move or shrink it"
+            f"expected --crop inside frames of {frames.shape[0]} x {frames.shape[1]} (height x width), got rows {top} to "
+            f"{top + crop_height}, columns {left} to {left + crop_width}: move or shrink it"
         )
     config = read_preprocessor_config(checkpoint.path)
     size = find_size(options.input_size, checkpoint.hyper_parameters, config, (crop_height, crop_width))
     check_size(size.height, size.width)
     if options.resize == "refuse" and (size.height, size.width) != (crop_height, crop_width):
         raise UsageError(
-            f"expected what the network sees of a frame to have its input size {size.width}x{size.height}, got "
-            f"{crop_width}x{crop_height}: choose --crop or --input-size so that they agree, or allow --resize bilinear",
+            f"expected what the network sees of a frame to have its input size {size.height} x {size.width} (height x "
+            f"width), got {crop_height} x {crop_width}: choose --crop or --input-size so that they agree, or allow "
+            "--resize bilinear",
             words=("--resize", "bilinear"),
         )
     check_pad(options.pad)

@@ -32,6 +32,7 @@ from export.pipeline.output_choice import choose_network_output
 from export.pipeline.random_frames import RandomFrames, random_frames
 from export.pipeline.settle_downloads import settle_downloads
 from export.reporter import Reporter
+from export.sampling.default_tap import DROP_PROB
 from lsood_runtime.offline import PixelRules
 
 
@@ -92,7 +93,7 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         "mean and deviation", lambda options: resolve_preprocessing(options, loaded, seen, findings)
     )
     if isinstance(frames, RandomFrames) and given.crop is None:
-        size = f"{frames.shape[1]}x{frames.shape[0]} here"
+        size = f"{frames.shape[0]} x {frames.shape[1]} (height x width) here"
         reason = "nothing states it, an export takes the size of its frames"
         findings.amend(Finding("input size", size, "guessed", reason))
         if any(each.subject == "input size" and each.origin == "guessed" for each in findings.all):
@@ -114,6 +115,12 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         "tap", lambda options: choose_tap(network, list(some_inputs(prepare, seen, LOOKED_AT)), options, findings)
     )
     findings.options = sampled or findings.options
+    if findings.is_open("DropBlock") and sampled is not None:
+        reason = "b is chosen for the map at the tap, whose size is not known before that of the frames"
+        findings.amend(Finding("DropBlock", f"p = {DROP_PROB:g}, b left open", "guessed", reason))
+        for each in findings.all:
+            if (each.subject, each.origin) == ("tap", "guessed"):
+                findings.amend(replace(each, value=", ".join(sampled.tap), words=()))
     return ExportInputs(
         options=findings.options,
         checkpoint=checkpoint,

@@ -93,7 +93,7 @@ def test_measure_of_a_folder_gives_features_in_order(bundle: Path, frames: Path)
 
 def test_measure_of_bad_frames_names_them(bundle: Path, frames: Path) -> None:
     graphs = EvaluationGraphs(bundle)
-    with pytest.raises(UsageError, match=r"front/3\.png: expected frames of 160x80"):
+    with pytest.raises(UsageError, match=r"front/3\.png: expected frames of 80 x 160 \(height x width\)"):
         list(measure(graphs, [("front/3.png", np.zeros((10, 20, 3), np.uint8))]))
 
 

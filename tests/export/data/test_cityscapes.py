@@ -288,7 +288,10 @@ def test_cityscapes_frames_of_a_damaged_tree_are_refused(own_tree: Path) -> None
     for array, message in (
         (np.full(MINIATURE_SIZE, 34, np.uint8), rf"ids from 0 to 33 in .*{label.name}, got 34"),
         (np.array([[255, 40] * (width // 2)] * height, np.uint8), "got 40, 255"),
-        (np.zeros((height, width + 2), np.uint8), rf"expected 96x48 as in {frame.name}, got 98x48 in .*{label.name}"),
+        (
+            np.zeros((height, width + 2), np.uint8),
+            rf"expected 48 x 96 \(height x width\) as in {frame.name}, got 48 x 98 in .*{label.name}",
+        ),
         (np.zeros((height, width, 3), np.uint8), "one byte a pixel"),
         (np.zeros(MINIATURE_SIZE, np.uint16), "one byte a pixel"),
     ):
@@ -302,7 +305,9 @@ def test_cityscapes_frames_of_a_damaged_tree_are_refused(own_tree: Path) -> None
 
     other = frame.with_name("aachen_000002_000019_leftImg8bit.png")
     write_image(other, np.zeros((height // 2, width, 3), np.uint8))
-    with pytest.raises(UsageError, match=rf"expected 96x48 as in {frame.name}, got 96x24 in .*{other.name}"):
+    with pytest.raises(
+        UsageError, match=rf"expected 48 x 96 \(height x width\) as in {frame.name}, got 24 x 96 in .*{other.name}"
+    ):
         Cityscapes(own_tree, "val")[1]
 
     label.unlink()

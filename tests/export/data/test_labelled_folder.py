@@ -190,7 +190,10 @@ def test_labelled_folder_that_is_incomplete_is_refused(root: Path, damage: str, 
     ("label", "message"),
     [
         (np.full((12, 16), 5, np.uint8), r"ids from 0 to 4, 255 in .*labels.*a_0\.png, got 5"),
-        (np.zeros((12, 17), np.uint8), r"16x12 as in a_0\.png, got 17x12 in .*labels.*a_0\.png: a label has the size"),
+        (
+            np.zeros((12, 17), np.uint8),
+            r"12 x 16 \(height x width\) as in a_0\.png, got 12 x 17 in .*labels.*a_0\.png: a label has the size",
+        ),
         (np.zeros((12, 16), np.uint16), r"one byte a pixel in the label .*a_0\.png"),
         (np.zeros((12, 16, 3), np.uint8), r"one byte a pixel in the label .*a_0\.png"),
     ],

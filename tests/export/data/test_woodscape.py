@@ -182,7 +182,10 @@ def test_woodscape_frames_of_a_damaged_tree_are_refused(tree: Path, soiling: Pat
     with pytest.raises(UsageError, match=r"ids from 0 to 9 in .*00000_FV.png, got 10"):
         frames[0]
     write_image(labels / "00001_MVL.png", np.zeros((24, 96), np.uint8))
-    with pytest.raises(UsageError, match=r"expected 96x48 as in 00000_FV.png, got 96x24 in .*gtLabels/00001_MVL.png"):
+    with pytest.raises(
+        UsageError,
+        match=r"expected 48 x 96 \(height x width\) as in 00000_FV.png, got 24 x 96 in .*gtLabels/00001_MVL.png",
+    ):
         frames[1]
     (labels / "00003_RV.png").unlink()
     (labels / "00002_MVR.png").unlink()

@@ -253,7 +253,7 @@ def test_evaluate_of_frames_of_another_size_names_the_file(
 ) -> None:
     write_scenes(tmp_path / "small", 2, seed=3, size=(40, 80))
     assert run("--ood", f"small={tmp_path / 'small'}", synthetic="none") == 2
-    assert f"{tmp_path / 'small' / '0000.png'}: expected frames of 160x80" in capsys.readouterr().err
+    assert f"{tmp_path / 'small' / '0000.png'}: expected frames of 80 x 160 (height x width)" in capsys.readouterr().err
 
 
 def test_evaluate_of_a_score_that_is_not_finite_names_the_frame_and_the_score(

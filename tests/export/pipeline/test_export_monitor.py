@@ -250,7 +250,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, frames: Pa
         ({"--seed": "-1"}, 2, "--seed of 0 or more"),
         ({"--crop": "20 0 64 128"}, 2, "got rows 20 to 84"),
         ({"--crop": "-1 0 64 128"}, 2, "starts inside the frame"),
-        ({"--resize": "refuse"}, 2, "input size 128x64, got 160x80"),
+        ({"--resize": "refuse"}, 2, "input size 64 x 128 (height x width), got 80 x 160"),
         ({"--format": "torchscript", "--masks": "fresh"}, 2, "fixed or input"),
         ({"--format": "torchscript", "--detector": "auto"}, 2, "output-score with --format torchscript, got auto"),
         ({"--detector": "kde-classifier"}, 2, "expected --ood-frames"),

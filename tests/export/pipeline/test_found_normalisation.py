@@ -224,9 +224,11 @@ def test_resolve_preprocessing_of_a_file_beside_the_checkpoint_takes_size_and_or
     assert (found.height, found.width, found.network_channels) == (40, 80, "bgr")
     by_file = "by preprocessor_config.json beside the checkpoint"
     assert reporter.findings["input size"] == Finding(
-        "input size", "80x40", "found", by_file, ("--input-size", "40", "80")
+        "input size", "40 x 80 (height x width)", "found", by_file, ("--input-size", "40", "80")
     )
-    smaller = "preprocessor_config.json beside the checkpoint makes frames of 160x80 smaller, 80x40"
+    smaller = (
+        "preprocessor_config.json beside the checkpoint makes frames of 80 x 160 (height x width) smaller, 40 x 80"
+    )
     assert reporter.lines == [
         f"the network takes BGR, {by_file}",
         f"warning: {smaller}: --input-size 80 160 leaves them as they are",
@@ -235,7 +237,9 @@ def test_resolve_preprocessing_of_a_file_beside_the_checkpoint_takes_size_and_or
     known = {"data": {"img_size": [20, 40]}, "mean": 0.5, "std": 0.5}
     assert resolve(Checkpoint(nn.Identity(), known, tmp_path / "x.ckpt"), first).height == 20
     assert first.findings["input size"].reason == "by the checkpoint's data.img_size"
-    assert first.lines[1].startswith("warning: preprocessor_config.json beside the checkpoint says 80x40")
+    assert first.lines[1].startswith(
+        "warning: preprocessor_config.json beside the checkpoint says 40 x 80 (height x width)"
+    )
 
 
 def test_resolve_preprocessing_of_mmlabs_configuration_is_divided_and_turned() -> None:

@@ -51,7 +51,7 @@ def test_resolve_preprocessing_of_a_network_of_any_size_takes_the_crop() -> None
         ({}, {}, "--mean and --std"),
         ({"crop": (40, 0, 64, 128)}, KNOWN, "got rows 40 to 104"),
         ({"input_size": (0, 80)}, KNOWN, "at least 1 x 1"),
-        ({"resize": "refuse"}, KNOWN, "input size 80x40, got 160x80"),
+        ({"resize": "refuse"}, KNOWN, r"input size 40 x 80 \(height x width\), got 80 x 160"),
         ({"std": (0.0, 1.0, 1.0)}, KNOWN, "above zero.*check --mean, --std and --crop"),
         ({"crop": (-1, 0, 64, 128)}, KNOWN, "starts inside the frame"),
     ],

@@ -217,7 +217,7 @@ def test_plan_export_without_frames_guesses_no_size_that_an_export_would_not_tak
     words = [word for name in STATED for word in STATED[name]]
     plan = plan_export(replace(options_of(unet, tmp_path / "monitor", *words), input_size=None))
     (size,) = [finding for finding in plan.findings if finding.subject == "input size"]
-    assert size == Finding("input size", "512x256 here", "guessed", size.reason)
+    assert size == Finding("input size", "256 x 512 (height x width) here", "guessed", size.reason)
     assert plan.command is not None
     assert "--input-size" not in plan.command
     assert plan.command[plan.command.index("--frames") + 1] == "VALUE"
@@ -228,6 +228,9 @@ def test_plan_export_without_a_size_leaves_guesses_that_depend_on_it_to_the_expo
         unet, tmp_path / "monitor", *STATED["arguments"], *STATED["mean and deviation"], *STATED["output"]
     )
     pinned = {"--tap", "--drop-prob", "--block-size"}
+    shown = {finding.subject: finding.value for finding in plan_export(replace(given, input_size=None)).findings}
+    assert shown["DropBlock"] == "p = 0.5, b left open"
+    assert " x " not in shown["tap"], "cells of a size that nothing states"
     sized, sizeless = plan_export(given), plan_export(replace(given, input_size=None))
     for plan in (sized, sizeless):
         assert [f.origin for f in plan.findings if f.subject in ("tap", "DropBlock")] == ["guessed", "guessed"]
