@@ -29,8 +29,6 @@ from export.calibration.drive_warning import drive_warning
 from export.calibration.few_frames import mean_rate
 from export.calibration.proven_bounds import proven_bound
 from export.calibration.rate_intervals import known_drives_interval, new_drives_interval
-from export.evaluation.draws import Draws
-from export.evaluation.ood_metrics import shift_figures
 from lsood_runtime import (
     Hysteresis,
     KOfN,
@@ -48,10 +46,6 @@ Rng = np.random.Generator
 
 CHANCE = 1e-4
 """Probability of calling a promise broken that just holds."""
-
-LEAST_COVER = 0.85
-"""What an interval of an evaluation covers at least, as judged on draws that it was not chosen on: 90 % are missed where the
-levels of drives depend on their length."""
 
 FRAMES_PER_SECOND = 10.0
 FEWEST_EFFECTIVE_FRAMES = 20
@@ -248,29 +242,6 @@ def of_drive_warnings(repeats: int, rng: Rng) -> Iterator[Row]:
         yield Row("chance of a warning that drives differ", setting, "at most 1 %", f"{warned.mean():.2%}", broken)
 
 
-def of_evaluations(repeats: int, rng: Rng) -> Iterator[Row]:
-    """Intervals of an evaluation over drives."""
-    shown = {"auroc": "AUROC", "aupr_ood_positive": "AUPR", "ind_flagged@95_ood_caught": "FPR at 95 %"}
-    shown |= {"false_alarm_rate": "false alarms", "miss_rate": "missed", "mcc": "MCC"}
-    for lengths, words in LENGTHS.items():
-        world = draw_drives(6000, lengths, 0.0, rng)
-        for rho, count in ((0.0, 8), (0.95, 8), (0.5, 20), (0.9, 40)):
-            shift = 2.5
-            other = world.scores + shift + 0.5 * rng.normal(size=len(world.scores))
-            truth = shift_figures(world.scores, other, 2.0)
-            held: dict[str, list[bool]] = {name: [] for name in shown}
-            for _ in range(repeats):
-                own = draw_drives(count, lengths, rho, rng)
-                draws = Draws.of_drives(own.names, 200, rng)
-                shifted = own.scores + shift + 0.5 * rng.normal(size=len(own.scores))
-                found = shift_figures(own.scores, shifted, 2.0, draws=(draws, draws))
-                for name in shown:
-                    held[name].append(found[name].low <= truth[name].value <= found[name].high)
-            for name, title in shown.items():
-                setting = f"{count} drives of {words}, correlation {rho:g}"
-                yield share_row(f"interval of {title}", setting, LEAST_COVER, "95 %", np.array(held[name]))
-
-
 def manifest_of(layout: Manifest, known: Scores, effective: float) -> Manifest:
     """A manifest with these calibration scores and their threshold for 5 %."""
     point = dataclasses.replace(layout.threshold, value=conformal_threshold(known, 0.05), false_alarm_rate=0.05)
@@ -411,7 +382,7 @@ def of_drift(layout: Manifest, repeats: int, rng: Rng) -> Iterator[Row]:
         yield share_row("drift index of a drive without drift", setting, 0.9, "95 % below", np.array(below))
 
 
-PARTS = ("one-drive", "new-drives", "warnings", "evaluations", "drift", "alarms", "proven")
+PARTS = ("one-drive", "new-drives", "warnings", "drift", "alarms", "proven")
 
 
 def main() -> int:
@@ -429,7 +400,6 @@ def main() -> int:
         "new-drives": lambda rng: of_new_drives(repeats, rng),
         "proven": lambda rng: of_proven_bounds(repeats, rng),
         "warnings": lambda rng: of_drive_warnings(repeats, rng),
-        "evaluations": lambda rng: of_evaluations(repeats, rng),
         "drift": lambda rng: of_drift(layout, repeats, rng),
         "alarms": lambda rng: of_alarms(layout, repeats, options.hours, rng),
     }

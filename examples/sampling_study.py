@@ -43,7 +43,6 @@ from export.checkpoint.load import load_checkpoint
 from export.detectors.auroc import auroc
 from export.detectors.fit import fit_detector
 from export.errors import ExportError, UsageError
-from export.evaluation.draws import Draws
 from export.evaluation.hurting import AGREEMENT
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
@@ -92,7 +91,7 @@ class Judged:
         shifted: of degraded ones.
         cell: ``(M,)`` number of the cell, a kind at a severity, of each degraded frame.
         agreement: ``(M,)`` share of its pixels of the clean frame's class.
-        draws: resamples of the drives of the clean frames, and of the degraded ones.
+        drawn: ``(R, n)`` how often each clean frame is drawn, in resamples of whole drives; and each degraded one.
     """
 
     fit: dict[Reading, Floats]
@@ -100,7 +99,7 @@ class Judged:
     shifted: dict[Reading, Floats]
     cell: NDArray[np.int64]
     agreement: Scores
-    draws: tuple[Draws, Draws]
+    drawn: tuple[Scores, Scores]
 
     @property
     def hurting(self) -> NDArray[np.bool_]:
@@ -164,8 +163,7 @@ def score(judged: Judged, readings: Sequence[Reading]) -> tuple[Scores, Scores]:
 def table(judged: Judged, tap: str, masks: Masks, samples: Sequence[int]) -> Iterator[Row]:
     """Judge everything that is read of a tap under some masks; the moments come first, of outputs the energy."""
     hurting = judged.hurting
-    clean_draws, draws = judged.draws
-    clean_counts, counts = clean_draws.counts, draws.take(hurting).counts
+    clean_counts, counts = judged.drawn[0], judged.drawn[1][:, hurting]
     first: Scores | None = None
     for name, count, readings in rows(tap, masks, samples):
         if not all(reading in judged.fit for reading in readings):
@@ -213,6 +211,14 @@ def read_frames(reader: LayerReader, frames: FrameSource) -> FrameSet:
     return FrameSet(values, np.stack([classes for classes, _ in read]))
 
 
+def draw_drives(drives: Sequence[str], resamples: int, rng: np.random.Generator) -> Scores:
+    """Draw as many drives as there are, with replacement: ``(R, n)``, how often each frame is drawn."""
+    names, units = np.unique(np.asarray(drives), return_inverse=True)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
+    counts: Scores = drawn[:, units].astype(np.float64)
+    return counts
+
+
 def judge(options: argparse.Namespace, reader: LayerReader, fit: FrameFiles, clean: FrameFiles) -> Judged:
     """Read all frames, and say on the way how many hurt."""
     drives = drive_names(clean.paths, options.group_by)
@@ -228,14 +234,14 @@ def judge(options: argparse.Namespace, reader: LayerReader, fit: FrameFiles, cle
         for severity in options.severities
     ]
     agreement = [(one.classes == whole.classes[list(some)]).mean(axis=(1, 2)) for one in cells]
-    draws = Draws.of_drives(drives, RESAMPLES, np.random.default_rng(options.seed))
+    drawn = draw_drives(drives, RESAMPLES, np.random.default_rng(options.seed))
     judged = Judged(
         fitted.values,
         whole.values,
         {key: np.concatenate([one.values[key] for one in cells]) for key in whole.values},
         np.repeat(np.arange(len(cells)), len(some)),
         np.concatenate(agreement),
-        (draws, draws.take(list(some) * len(cells))),
+        (drawn, drawn[:, list(some) * len(cells)]),
     )
     if not judged.hurting.any():
         raise UsageError("expected degraded frames that hurt, none does: raise --severities")

@@ -39,8 +39,8 @@ def recover_claimed(out: Path) -> None:
 
 
 def recover_partial(out: Path) -> None:
-    """As the next run of ``lsood`` with this output."""
-    PartialFile(out).discard()
+    """As the next run of ``lsood`` with this output, or the next one that signs this bundle."""
+    PartialFile(out / "model.sig" if out.is_dir() else out).discard()
 
 
 @dataclass

@@ -4,6 +4,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.signing_keys import write_keys
+
 _LSOOD = ("--out", "OUT/r.csv", "--out", "OUT/r.jsonl", "--out", "OUT/r.parquet", "--out", "OUT/r.mcap")
 _PICTURES = ("--timeline", "OUT/t.png", "--thumbnails", "OUT/h.png")
 _ROWS = ("r.csv", "r.jsonl", "r.parquet", "r.mcap", "t.png", "h.png")
@@ -29,7 +31,7 @@ class WritingCommand:
     """A command that writes.
 
     Attributes:
-        words: behind ``python -m``; ``OUT``, ``BUNDLE``, ``FRAMES`` and ``CKPT`` stand for paths.
+        words: behind ``python -m``; ``OUT``, ``BUNDLE``, ``FRAMES``, ``CKPT`` and ``KEY`` stand for paths.
         outs: names of its outputs in ``OUT``.
     """
 
@@ -39,6 +41,8 @@ class WritingCommand:
     def with_inputs(self, bundle: Path, frames: Path, checkpoint: Path) -> list[str]:
         """The words behind ``python -m`` with the paths of the inputs; ``OUT`` is left in them."""
         places = {"BUNDLE": str(bundle), "FRAMES": str(frames), "CKPT": str(checkpoint)}
+        if "KEY" in self.words:
+            places["KEY"] = str(write_keys(bundle.parent)[0])
         return [places.get(word, word) for word in self.words]
 
 
@@ -57,5 +61,6 @@ WRITING_COMMANDS = {
     ),
     "score": WritingCommand(("lsood_runtime", "score", "BUNDLE", "FRAMES", *_LSOOD, *_PICTURES), _ROWS),
     "watch": WritingCommand(("lsood_runtime", "watch", "BUNDLE", "FRAMES", *_LSOOD, *_PICTURES), _ROWS),
+    "sign": WritingCommand(("lsood_runtime", "sign", "OUT/monitor", "--key", "KEY"), ("monitor",)),
 }
 """By name; ``OUT/monitor`` is a bundle before the command."""

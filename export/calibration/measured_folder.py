@@ -6,6 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,9 +145,15 @@ def _in_processes(
     threads = options.threads or max((os.cpu_count() or 1) // workers, 1)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _set_up, (folder, options, threads))
     with pool:
-        futures = [pool.submit(_measure_file, number) for number in missing]
         try:
+            futures = [pool.submit(_measure_file, number) for number in missing]
             for future in as_completed(futures):
                 yield from range(future.result())
+        except BrokenProcessPool as error:
+            raise UsageError(
+                f"expected {workers} processes that measure to the end, one was killed, as where memory runs out, or could "
+                f"not begin: what is measured stays in {folder.path}, type the same command with fewer --workers",
+                words=("--workers", str(workers // 2)),
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

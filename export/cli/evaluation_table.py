@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from export.evaluation.bootstrap import Interval
+from export.evaluation.interval import Interval
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
@@ -90,7 +90,7 @@ def _score_table(result: Evaluation) -> Table:
 def _failure_table(result: Evaluation) -> Table:
     """Failure prediction of every score, between the oracle and frames in random order."""
     first, *others = result.failures
-    ranked = sorted(others, key=lambda failure: failure.augrc)
+    ranked = sorted(others, key=lambda failure: failure.augrc.value)
     shown = ranked[:_SHOWN_SCORES] + [one for one in ranked[_SHOWN_SCORES:] if one.score_name == BASELINE]
     table = Table(title="how well a score ranks the labelled frames by mIoU; AURC and AUGRC: the lower, the better")
     for column in ("score", "Spearman with mIoU", "AURC", "AUGRC"):
@@ -98,7 +98,10 @@ def _failure_table(result: Evaluation) -> Table:
     table.add_row("oracle", "-1.00", f"{first.oracle_aurc:.3f}", f"{first.oracle_augrc:.4f}")
     for failure in (first, *shown):
         table.add_row(
-            printable(failure.score_name), f"{failure.spearman:+.2f}", f"{failure.aurc:.3f}", f"{failure.augrc:.4f}"
+            printable(failure.score_name),
+            failure.spearman.text("+.2f", "+.2f"),
+            failure.aurc.text(".3f", ".3f"),
+            failure.augrc.text(".4f", ".3f"),
         )
     table.add_row("random order", "+0.00", f"{first.random_aurc:.3f}", f"{first.random_augrc:.4f}")
     return table

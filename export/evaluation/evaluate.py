@@ -10,17 +10,18 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.detectors.auroc import auroc
 from export.errors import UsageError
-from export.evaluation.draws import Draws
 from export.evaluation.drive_alarms import drive_alarms
-from export.evaluation.failure_prediction import FailurePrediction, failure_prediction
+from export.evaluation.failure_prediction import FailurePrediction, failure_prediction, mean_iou_interval
 from export.evaluation.frame_sources import calibration_files, count_known, frame_sources, look_at_sets
 from export.evaluation.hurting import Harm, harm_of_real_shift
 from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
-from export.evaluation.ood_metrics import RESAMPLES, shift_figures
+from export.evaluation.interval import Interval
+from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.peers import OtherScores
 from export.evaluation.result import Evaluation
 from export.evaluation.scored_sets import FrameSet, SetScorer, fit_on
+from export.evaluation.set_drives import SetDrives
 from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import shown_frames
 from export.frames.drives import drive_names
@@ -70,19 +71,20 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     reporter.stage("figures and intervals")
     threshold = manifest.operating_points[point].value
     calibrated, fitted_ood = calibration_files(manifest)
-    draws = _draws(sets, options.seed)
+    drives = _drives(sets, options.seed)
     shifts = tuple(
         Shift(
             frames,
-            shift_figures(ind.score, frames.score, threshold, draws=(draws[0], drawn)),
+            shift_figures(ind.score, frames.score, threshold, drives=(drives[0], own)),
             {name: auroc(ind.peers[name], scores) for name, scores in frames.peers.items()},
+            _mean_iou(frames, own),
             frames.source.kind is None and count_known(frames.source, fitted_ood) > 0,
             _harm(frames, ind, rule),
         )
-        for frames, drawn in zip(sets[1:], draws[1:], strict=True)
+        for frames, own in zip(sets[1:], drives[1:], strict=True)
     )
     flagged = ind.score > threshold
-    failures, accepted = _failures([frames for frames in sets if frames.iou is not None], threshold)
+    failures, accepted = _failures(sets, drives, threshold)
     highest, lowest = shown_frames(graphs, sets)
     return Evaluation(
         options,
@@ -90,12 +92,13 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         point,
         dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         ind,
-        draws[0].share(flagged),
+        drives[0].share(flagged),
+        _mean_iou(ind, drives[0]),
         drive_alarms(ind.drives, flagged),
         count_known(ind.source, calibrated),
         shifts,
         rule,
-        _split(rule, ind, shifts, draws, threshold, manifest.operating_points[point].false_alarm_rate),
+        _split(rule, ind, shifts, drives, threshold, manifest.operating_points[point].false_alarm_rate),
         failures,
         accepted,
         highest,
@@ -103,16 +106,20 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     )
 
 
-def _draws(sets: list[FrameSet], seed: int) -> list[Draws]:
-    """Resamples of every set; degraded frames are drawn with the in-distribution drives that they were made of."""
+def _drives(sets: list[FrameSet], seed: int) -> list[SetDrives]:
+    """The drives of every set; degraded frames are of the in-distribution drives that they were made of."""
     rng = np.random.default_rng(seed)
-    ind = Draws.of_drives(sets[0].drives, RESAMPLES, rng)
+    ind = SetDrives.of_names(sets[0].drives, rng)
     return [ind] + [
         ind.take(other.source.indices)
         if other.source.kind is not None
-        else Draws.of_drives(other.drives, RESAMPLES, rng)
-        for other in sets[1:]
+        else SetDrives.of_names(other.drives, rng, sample)
+        for sample, other in enumerate(sets[1:], 1)
     ]
+
+
+def _mean_iou(frames: FrameSet, drives: SetDrives) -> Interval | None:
+    return mean_iou_interval(frames.overlaps, drives) if frames.overlaps else None
 
 
 def _harm(frames: FrameSet, ind: FrameSet, rule: HurtingRule) -> Harm | None:
@@ -123,7 +130,7 @@ def _harm(frames: FrameSet, ind: FrameSet, rule: HurtingRule) -> Harm | None:
 
 
 def _split(
-    rule: HurtingRule, ind: FrameSet, shifts: tuple[Shift, ...], draws: list[Draws], threshold: float, rate: float
+    rule: HurtingRule, ind: FrameSet, shifts: tuple[Shift, ...], drives: list[SetDrives], threshold: float, rate: float
 ) -> HurtingSplit | None:
     """Figures of what hurts and what does not, of shifts that the detector was not fitted on; None where no harm is known."""
     cells = [
@@ -133,28 +140,32 @@ def _split(
             shift.frames.score,
             shift.frames.peers,
             shift.harm,
-            drawn,
+            own,
         )
-        for shift, drawn in zip(shifts, draws[1:], strict=True)
+        for shift, own in zip(shifts, drives[1:], strict=True)
         if not shift.fitted_on
     ]
     if all(cell.harm is None for cell in cells):
         return None
-    return hurting_split(rule, ind.score, ind.peers, draws[0], cells, threshold, rate)
+    return hurting_split(rule, ind.score, ind.peers, drives[0], cells, threshold, rate)
 
 
-def _failures(sets: list[FrameSet], threshold: float) -> tuple[tuple[FailurePrediction, ...], float | None]:
+def _failures(
+    sets: list[FrameSet], drives: list[SetDrives], threshold: float
+) -> tuple[tuple[FailurePrediction, ...], float | None]:
     """Failure prediction over all labelled frames by each score, and the mean mIoU of the frames that the bundle accepts."""
-    if not sets:
+    labelled = [(frames, frames.iou, own) for frames, own in zip(sets, drives, strict=True) if frames.iou is not None]
+    if not labelled:
         return (), None
-    iou = np.concatenate([frames.iou for frames in sets if frames.iou is not None])
+    iou = np.concatenate([values for _, values, _ in labelled])
     known = np.isfinite(iou)
-    score = np.concatenate([frames.score for frames in sets])
+    score = np.concatenate([frames.score for frames, _, _ in labelled])
     scores = {"this monitor": score} | {
-        name: np.concatenate([frames.peers[name] for frames in sets]) for name in sets[0].peers
+        name: np.concatenate([frames.peers[name] for frames, _, _ in labelled]) for name in labelled[0][0].peers
     }
     if known.sum() < 2:
         return (), None
-    predictions = tuple(failure_prediction(name, values[known], iou[known]) for name, values in scores.items())
+    counted = [own.take(np.isfinite(values)) for _, values, own in labelled if np.isfinite(values).any()]
+    predictions = tuple(failure_prediction(name, values[known], iou[known], counted) for name, values in scores.items())
     accepted = iou[known & (score <= threshold)]
     return predictions, float(accepted.mean()) if len(accepted) else None

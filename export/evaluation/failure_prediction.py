@@ -1,15 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Failure prediction: measure how well a score ranks frames by the network's mean IoU (risk-coverage curves)."""
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from export.errors import UsageError
+from export.evaluation.interval import Interval, without_interval
+from export.evaluation.kept_figures import kept_generalised_risk, kept_risk, kept_spearman
+from export.evaluation.set_drives import SetDrives, figure_interval
+from export.frames.overlaps import Overlaps, mean_iou
 
 Scores = NDArray[np.float64]
+
+
+def mean_iou_interval(frames: Sequence[Overlaps], drives: SetDrives) -> Interval:
+    """The mean IoU of the classes that occur, with its interval over drives; a class may occur in some of them alone."""
+    intersection, union = (
+        np.array([getattr(frame, name) for frame in frames], np.float64) for name in ("intersection", "union")
+    )
+
+    def without(kept: Sequence[Scores]) -> Scores:
+        pixels, either = kept[0] @ intersection, kept[0] @ union
+        occurs = either > 0
+        result: Scores = (pixels / np.where(occurs, either, 1)).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1)
+        return result
+
+    return figure_interval([drives], [[drives]], without, mean_iou(frames), math.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,19 +52,21 @@ class FailurePrediction:
     """
 
     score_name: str
-    spearman: float
+    spearman: Interval
     risk: Scores
     oracle_risk: Scores
-    aurc: float
+    aurc: Interval
     oracle_aurc: float
     random_aurc: float
-    augrc: float
+    augrc: Interval
     oracle_augrc: float
     random_augrc: float
 
 
-def failure_prediction(score_name: str, scores: Scores, iou: Scores) -> FailurePrediction:
-    """Relate ``(N,)`` scores to ``(N,)`` mean IoU of the same frames.
+def failure_prediction(
+    score_name: str, scores: Scores, iou: Scores, drives: Sequence[SetDrives] = ()
+) -> FailurePrediction:
+    """Relate ``(N,)`` scores to ``(N,)`` mean IoU of the same frames, which are those of the sets of ``drives``, if any.
 
     Of equal scores the earlier frame is accepted first. Spearman is NaN where all scores or all frames are equal.
 
@@ -56,18 +80,34 @@ def failure_prediction(score_name: str, scores: Scores, iou: Scores) -> FailureP
         )
     varied = np.ptp(scores) > 0 and np.ptp(iou) > 0
     risk, oracle_risk = risk_coverage(scores, iou), risk_coverage(-iou, iou)
+    spearman, aurc, augrc = (
+        figure_interval(drives, [drives], partial(_together, figure, scores, iou), value, math.inf, lowest)
+        if drives
+        else without_interval(value)
+        for figure, value, lowest in (
+            (kept_spearman, float(spearmanr(scores, iou).statistic) if varied else float("nan"), -1.0),
+            (kept_risk, float(risk.mean()), 0.0),
+            (kept_generalised_risk, generalised_risk(scores, iou), 0.0),
+        )
+    )
     return FailurePrediction(
         score_name,
-        float(spearmanr(scores, iou).statistic) if varied else float("nan"),
+        spearman,
         risk,
         oracle_risk,
-        float(risk.mean()),
+        aurc,
         float(oracle_risk.mean()),
         float(1 - iou.mean()),
-        generalised_risk(scores, iou),
+        augrc,
         generalised_risk(-iou, iou),
         float((1 - iou).mean() / 2),
     )
+
+
+def _together(
+    figure: Callable[[Scores, Scores, Scores], Scores], scores: Scores, iou: Scores, kept: Sequence[Scores]
+) -> Scores:
+    return figure(scores, iou, np.concatenate(kept, axis=1))
 
 
 def risk_coverage(scores: Scores, iou: Scores) -> Scores:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.evaluation.bootstrap import DriveCount, Interval, drawn_interval
-from export.evaluation.draws import Draws, count_drives, fewer
 from export.evaluation.hurting import Harm
+from export.evaluation.interval import DriveCount, Interval, jackknife_interval, without_interval
 from export.evaluation.options import HurtingRule
+from export.evaluation.set_drives import LeftOut, SetDrives, count_sides
 
 Scores = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Cell:
         score: ``(N,)`` of the bundle.
         peers: ``(N,)`` of every other score, by name.
         harm: which frames hurt; None where that is not known.
-        draws: of the frames.
+        drives: of the frames.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Cell:
     score: Scores
     peers: Mapping[str, Scores]
     harm: Harm | None
-    draws: Draws
+    drives: SetDrives
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def hurting_split(
     rule: HurtingRule,
     ind: Scores,
     ind_peers: Mapping[str, Scores],
-    draws: Draws,
+    drives: SetDrives,
     cells: Sequence[Cell],
     threshold: float,
     false_alarm_rate: float,
@@ -142,19 +142,18 @@ def hurting_split(
         rule: by which ``cells`` were split.
         ind: ``(n,)`` scores of the in-distribution frames.
         ind_peers: ``(n,)`` of every other score.
-        draws: of the in-distribution frames.
+        drives: of the in-distribution frames.
         cells: the shifts on which the detector was not fitted; it is known of one at least whether it hurts.
         threshold: of the operating point.
         false_alarm_rate: at which the scores are compared.
     """
-    weights, drives = _below(ind, draws), count_drives([draws])
     known = [(cell, cell.harm) for cell in cells if cell.harm is not None]
     return HurtingSplit(
         rule,
-        _frames(ind, drives, weights, [(cell, harm.frames) for cell, harm in known], threshold),
-        _frames(ind, drives, weights, [(cell, ~harm.frames) for cell, harm in known], threshold),
-        _cells(ind, drives, weights, [cell for cell, harm in known if harm.cell], threshold),
-        _cells(ind, drives, weights, [cell for cell, harm in known if not harm.cell], threshold),
+        _frames(ind, drives, [(cell, harm.frames) for cell, harm in known], threshold),
+        _frames(ind, drives, [(cell, ~harm.frames) for cell, harm in known], threshold),
+        _cells(ind, drives, [cell for cell, harm in known if harm.cell], threshold),
+        _cells(ind, drives, [cell for cell, harm in known if not harm.cell], threshold),
         (
             _score("this monitor", ind, [cell.score for cell in cells], cells, false_alarm_rate),
             *(
@@ -173,48 +172,59 @@ def areas(ind: Scores, ood: Scores) -> Scores:
     return result
 
 
-def _below(ind: Scores, draws: Draws) -> Scores:
-    """``(R, n + 1)``: share of the drawn in-distribution frames among the k lowest scores, k = 0..n."""
-    counts = draws.counts[:, np.argsort(ind, kind="stable")]
-    shares: Scores = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0))) / counts.sum(axis=1, keepdims=True)
-    return shares
-
-
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """``(R,)`` sums over drawn frames: of their shares of in-distribution frames below, missed ones, all of them."""
+    """``(R,)`` sums over frames that are kept: of their shares of in-distribution frames below, missed ones, all of them."""
 
     areas: Scores
     missed: Scores
     frames: Scores
 
 
-def _sums(ind: Scores, weights: Scores, cell: Cell, chosen: NDArray[np.bool_], threshold: float) -> _Sums:
-    ordered, score = np.sort(ind), cell.score[chosen]
-    counts = cell.draws.take(chosen).counts
-    below = weights[:, np.searchsorted(ordered, score, side="left")]
-    at_most = weights[:, np.searchsorted(ordered, score, side="right")]
-    return _Sums(
-        (counts * (below + at_most)).sum(axis=1) / 2, counts @ (score <= threshold), np.asarray(counts.sum(axis=1))
-    )
+def _below(ind: Scores, kept: Scores) -> Scores:
+    """``(R, n + 1)``: share of the in-distribution frames that are kept among the k lowest scores, k = 0..n."""
+    ordered = kept[:, np.argsort(ind, kind="stable")]
+    shares: Scores = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0))) / ordered.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _sums(ind: Scores, below: Scores, score: Scores, kept: Scores, threshold: float) -> _Sums:
+    ordered = np.sort(ind)
+    lower = below[:, np.searchsorted(ordered, score, side="left")]
+    at_most = below[:, np.searchsorted(ordered, score, side="right")]
+    return _Sums((kept * (lower + at_most)).sum(axis=1) / 2, kept @ (score <= threshold), np.asarray(kept.sum(axis=1)))
+
+
+def _sums_without_drives(
+    ind: Scores, drives: SetDrives, sets: Sequence[tuple[Scores, SetDrives]], threshold: float
+) -> tuple[LeftOut, list[_Sums]]:
+    """The sums of each set of scores without one drive after the other."""
+    left_out = LeftOut.of_sets([drives, *(own for _, own in sets)])
+    below = _below(ind, left_out.kept[0])
+    return left_out, [
+        _sums(ind, below, score, kept, threshold) for (score, _), kept in zip(sets, left_out.kept[1:], strict=True)
+    ]
 
 
 def _frames(
-    ind: Scores,
-    known: DriveCount,
-    weights: Scores,
-    chosen: Sequence[tuple[Cell, NDArray[np.bool_]]],
-    threshold: float,
+    ind: Scores, drives: SetDrives, chosen: Sequence[tuple[Cell, NDArray[np.bool_]]], threshold: float
 ) -> FrameGroup | None:
     score = np.concatenate([cell.score[frames] for cell, frames in chosen])
     if not len(score):
         return None
-    sums = [_sums(ind, weights, cell, frames, threshold) for cell, frames in chosen if frames.any()]
-    drawn_areas, missed, frames = (
-        np.sum([getattr(one, name) for one in sums], axis=0) for name in ("areas", "missed", "frames")
+    sets = [(cell.score[places], cell.drives.take(places)) for cell, places in chosen if places.any()]
+    auroc, missed = (
+        without_interval(float(areas(ind, score).mean())),
+        without_interval(float((score <= threshold).mean())),
     )
-    some = frames > 0
-    shifted = count_drives([cell.draws.take(places) for cell, places in chosen])
+    of_shifted, of_both = _counts(drives, [own for _, own in sets])
+    if of_shifted.enough:
+        left_out, sums = _sums_without_drives(ind, drives, sets, threshold)
+        all_areas, all_missed, frames = (
+            np.sum([getattr(one, name) for one in sums], axis=0) for name in ("areas", "missed", "frames")
+        )
+        auroc = jackknife_interval(auroc.value, all_areas / frames, left_out.samples, of_both, len(ind) + len(score))
+        missed = jackknife_interval(missed.value, all_missed / frames, left_out.samples, of_shifted, len(score))
     by_kind: dict[str, Scores] = {}
     for cell, places in chosen:
         by_kind[cell.kind] = np.append(by_kind.get(cell.kind, []), cell.score[places])
@@ -223,54 +233,32 @@ def _frames(
     aurocs = {kind: float(areas(ind, values).mean()) for kind, values in kinds.items()}
     shares = {kind: float((values <= threshold).mean()) for kind, values in kinds.items()}
     worst, most = min(aurocs, key=aurocs.__getitem__), max(shares, key=shares.__getitem__)
-    return FrameGroup(
-        len(score),
-        drawn_interval(
-            float(areas(ind, score).mean()),
-            drawn_areas[some] / frames[some],
-            fewer(known, shifted),
-            len(ind) + len(score),
-        ),
-        drawn_interval(float((score <= threshold).mean()), missed[some] / frames[some], shifted, len(score)),
-        worst,
-        aurocs[worst],
-        most,
-        shares[most],
-    )
+    return FrameGroup(len(score), auroc, missed, worst, aurocs[worst], most, shares[most])
 
 
-def _cells(
-    ind: Scores, known: DriveCount, weights: Scores, cells: Sequence[Cell], threshold: float
-) -> CellGroup | None:
+def _counts(drives: SetDrives, shifted: Sequence[SetDrives]) -> tuple[DriveCount, DriveCount]:
+    """What the shifted frames tell, and what they and the in-distribution frames tell together."""
+    return count_sides([shifted]), count_sides([[drives], shifted])
+
+
+def _cells(ind: Scores, drives: SetDrives, cells: Sequence[Cell], threshold: float) -> CellGroup | None:
     if not cells:
         return None
-    sums = [_sums(ind, weights, cell, np.ones(len(cell.score), np.bool_), threshold) for cell in cells]
-    some = np.all([one.frames > 0 for one in sums], axis=0)
     aurocs = [float(areas(ind, cell.score).mean()) for cell in cells]
-    missed = [float((cell.score <= threshold).mean()) for cell in cells]
-    shifted, frames = count_drives([cell.draws for cell in cells]), sum(len(cell.score) for cell in cells)
+    shares = [float((cell.score <= threshold).mean()) for cell in cells]
+    auroc, missed = without_interval(float(np.mean(aurocs))), without_interval(float(np.mean(shares)))
+    of_shifted, of_both = _counts(drives, [cell.drives for cell in cells])
+    if of_shifted.enough:
+        left_out, sums = _sums_without_drives(ind, drives, [(cell.score, cell.drives) for cell in cells], threshold)
+        frames = sum(len(cell.score) for cell in cells)
+        mean_areas = np.mean([one.areas / one.frames for one in sums], axis=0)
+        mean_missed = np.mean([one.missed / one.frames for one in sums], axis=0)
+        auroc = jackknife_interval(auroc.value, mean_areas, left_out.samples, of_both, len(ind) + frames)
+        missed = jackknife_interval(missed.value, mean_missed, left_out.samples, of_shifted, frames)
     by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, aurocs, strict=True))
-    missed_by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, missed, strict=True))
+    missed_by_kind = _by_kind((cell.kind, value) for cell, value in zip(cells, shares, strict=True))
     worst, most = min(by_kind, key=by_kind.__getitem__), max(missed_by_kind, key=missed_by_kind.__getitem__)
-    return CellGroup(
-        len(cells),
-        drawn_interval(
-            float(np.mean(aurocs)),
-            np.mean([one.areas[some] / one.frames[some] for one in sums], axis=0),
-            fewer(known, shifted),
-            len(ind) + frames,
-        ),
-        drawn_interval(
-            float(np.mean(missed)),
-            np.mean([one.missed[some] / one.frames[some] for one in sums], axis=0),
-            shifted,
-            frames,
-        ),
-        worst,
-        by_kind[worst],
-        most,
-        missed_by_kind[most],
-    )
+    return CellGroup(len(cells), auroc, missed, worst, by_kind[worst], most, missed_by_kind[most])
 
 
 def _score(

@@ -5,7 +5,6 @@
 :func:`ind_flagged` and :func:`ood_missed` give one figure each, of labelled scores.
 """
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,15 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_curve
 
 from export.errors import UsageError
-from export.evaluation.bootstrap import Interval, drawn_interval
-from export.evaluation.draws import Draws, count_drives, fewer
+from export.evaluation.interval import Interval, jackknife_interval, without_interval
+from export.evaluation.set_drives import LeftOut, SetDrives, count_sides
 
 Scores = NDArray[np.float64]
 
 IND, OOD = 0, 1
 """Labels, as in the guide of 2023-04. Its code has had them the other way round since 2023-05-22."""
 
-RESAMPLES = 500
 RATE = 0.95
 FIGURES = (
     "auroc",
@@ -37,20 +35,23 @@ FIGURES = (
 )
 """The last five are at the threshold."""
 
+ALONE = ("aupr_ood_positive", "aupr_ind_positive")
+"""Figures without an interval: rare drives far from all others decide them, which the drives at hand do not show."""
+
 LOWEST = {"mcc": -1.0}
 """Lowest value of the figures that can be below 0."""
 
 
 def shift_figures(
-    ind: Scores, ood: Scores, threshold: float, *, draws: tuple[Draws, Draws] | None = None
+    ind: Scores, ood: Scores, threshold: float, *, drives: tuple[SetDrives, SetDrives] | None = None
 ) -> dict[str, Interval]:
-    """Compute all of ``FIGURES``, with 95 % intervals where there are enough drives on both sides.
+    """Compute all of ``FIGURES``; all but those ``ALONE`` have 95 % intervals where there are enough drives on both sides.
 
     Args:
         ind: ``(n,)`` finite scores of in-distribution frames.
         ood: ``(m,)`` finite scores of out-of-distribution frames.
         threshold: of the operating point.
-        draws: resamples of the drives of the two sides, of equal number; None for no intervals.
+        drives: of the frames of the two sides; None for no intervals.
 
     Raises:
         UsageError: no frame on one side, or a score that is not finite.
@@ -61,21 +62,23 @@ def shift_figures(
             "leave out frames without a score"
         )
     whole = _figures(ind, ood, threshold, np.ones((1, len(ind))), np.ones((1, len(ood))))
-    if draws is None:
-        figures = {name: Interval(float(value[0]), math.nan, math.nan) for name, value in whole.items()}
-        figures["false_alarm_rate"] = Interval(float((ind > threshold).mean()), math.nan, math.nan)
-        figures["miss_rate"] = Interval(float((ood <= threshold).mean()), math.nan, math.nan)
-        return {name: figures[name] for name in FIGURES}
-    counts = [side.counts for side in draws]
-    some = (counts[0].sum(axis=1) > 0) & (counts[1].sum(axis=1) > 0)  # a set of few drives may not be drawn at all
-    drawn = _figures(ind, ood, threshold, counts[0][some], counts[1][some])
-    drives, frames = fewer(*(count_drives([side]) for side in draws)), len(ind) + len(ood)
-    figures = {
-        name: drawn_interval(float(whole[name][0]), drawn[name], drives, frames, LOWEST.get(name, 0.0))
-        for name in whole
-    }
-    figures["false_alarm_rate"] = draws[0].share(ind > threshold)
-    figures["miss_rate"] = draws[1].share(ood <= threshold)
+    figures = {name: without_interval(float(value[0])) for name, value in whole.items()}
+    figures["false_alarm_rate"] = without_interval(float((ind > threshold).mean()))
+    figures["miss_rate"] = without_interval(float((ood <= threshold).mean()))
+    if drives is not None:
+        counted = count_sides([drives[:1], drives[1:]])
+        if counted.enough:
+            left_out, frames = LeftOut.of_sets(drives), len(ind) + len(ood)
+            without = _figures(ind, ood, threshold, *left_out.kept)
+            figures |= {
+                name: jackknife_interval(
+                    float(whole[name][0]), values, left_out.samples, counted, frames, LOWEST.get(name, 0.0)
+                )
+                for name, values in without.items()
+                if name not in ALONE
+            }
+        figures["false_alarm_rate"] = drives[0].share(ind > threshold)
+        figures["miss_rate"] = drives[1].share(ood <= threshold)
     return {name: figures[name] for name in FIGURES}
 
 

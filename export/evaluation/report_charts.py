@@ -131,7 +131,7 @@ def risk_chart(result: Evaluation) -> str:
 
     def draw(axes: Axes) -> None:
         own, *others = result.failures
-        best = sorted((other for other in others if other.score_name != BASELINE), key=lambda other: other.augrc)
+        best = sorted((other for other in others if other.score_name != BASELINE), key=lambda other: other.augrc.value)
         baseline = [other for other in others if other.score_name == BASELINE]
         for failure in (own, *best[:_OTHERS], *baseline):
             coverage = np.arange(1, len(failure.risk) + 1) / len(failure.risk)

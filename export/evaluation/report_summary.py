@@ -3,10 +3,12 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from export.evaluation.blind_spots import FEW_HURT, MISSED
-from export.evaluation.bootstrap import FEWEST_DRIVES, Interval
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.hurting_split import HurtingSplit
+from export.evaluation.interval import FEWEST_DRIVES, DriveCount, Interval
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.result import Evaluation
 
@@ -22,16 +24,19 @@ def summary(result: Evaluation) -> list[str]:
 def interval_basis(result: Evaluation) -> str:
     """Say what the intervals were computed from, and so what they hold for; or why there are none."""
     count, options = len(result.drive_alarms), result.options
-    if count < FEWEST_DRIVES:
+    needed = f"an interval needs at least {FEWEST_DRIVES} drives of comparable size"
+    if not count:
         told = "no --group-by tells drives apart" if options.group_by == "none" else "a single drive"
-        told = f"{count} drives" if count else told
+        return f"No intervals ({told}): {needed}, since frames of a drive resemble each other."
+    drives = DriveCount.of_sizes(np.array([row.frames for row in result.drive_alarms], np.int64))
+    if not drives.enough:
         return (
-            f"No intervals ({told}): frames of a drive resemble each other, and {FEWEST_DRIVES} drives are the fewest that "
-            "show how drives differ."
+            f"No intervals ({count} drives, which tell as much as {drives.effective:.1f} of equal size): {needed}, since "
+            "fewer do not show how drives differ."
         )
     return (
-        f"Intervals from resampling the {count} in-distribution drives whole: they hold for new drives of this kind; of "
-        f"fewer than {FEWEST_DRIVES} shifted drives there are none."
+        f"Intervals by leaving out the {count} in-distribution drives one at a time: they hold for new drives of this kind. "
+        f"Where one is missing, {needed} on either side."
     )
 
 
@@ -68,8 +73,8 @@ def _false_alarms(result: Evaluation) -> Iterator[str]:
 
 
 def _network(result: Evaluation) -> Iterator[str]:
-    if result.ind.mean_iou is not None:
-        yield f"The network's mIoU there is {result.ind.mean_iou:.3f}."
+    if result.ind_iou is not None:
+        yield f"The network's mIoU there is {_figure(result.ind_iou)}."
     if result.accepted_iou is not None:
         yield f"The frames that the monitor accepts, of all sets, have a mean mIoU of {result.accepted_iou:.3f}."
 

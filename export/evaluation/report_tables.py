@@ -8,9 +8,9 @@ from html import escape
 from textwrap import shorten
 
 from export.evaluation.blind_spots import FEW_HURT
-from export.evaluation.bootstrap import Interval
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.hurting_split import ENOUGH, CellGroup, FrameGroup
+from export.evaluation.interval import Interval
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import blind_rule, interval_basis, missing_baseline
 from export.evaluation.result import Evaluation
@@ -119,7 +119,7 @@ def shift_table(result: Evaluation) -> str:
             *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
             *(_interval(shift.figures[name]) for name in columns.values()),
             _share(shift.mean_agreement),
-            _iou(shift.frames.mean_iou),
+            "no labels" if shift.mean_iou is None else _interval(shift.mean_iou),
         ]
 
     note = "" if baseline else f" {missing_baseline()}"
@@ -128,7 +128,7 @@ def shift_table(result: Evaluation) -> str:
         [*header, "agreement with the clean class map", "network's mIoU"],
         map(cells, result.shifts),
         f"Every shift against {len(result.ind)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with 95 % "
-        f"intervals where there are any. {interval_basis(result)}{note}",
+        f"intervals where there are any; AUPR has none. {interval_basis(result)}{note}",
     )
 
 
@@ -151,9 +151,9 @@ def failure_table(result: Evaluation) -> str:
     rows = [
         [
             failure.score_name,
-            f"{failure.spearman:+.2f}",
-            f"{failure.aurc:.4f}",
-            f"{failure.augrc:.4f}",
+            failure.spearman.text("+.2f", "+.2f"),
+            failure.aurc.text(".4f", ".3f"),
+            failure.augrc.text(".4f", ".3f"),
         ]
         for failure in result.failures
     ]
@@ -162,7 +162,8 @@ def failure_table(result: Evaluation) -> str:
     rows.append(["random order", "+0.00", f"{first.random_aurc:.4f}", f"{first.random_augrc:.4f}"])
     caption = (
         "All labelled frames together; AURC: mean error of the accepted frames over all shares accepted; AUGRC: the same of "
-        "the errors that pass unnoticed, a share of all frames; both the lower, the better"
+        "the errors that pass unnoticed, a share of all frames; both the lower, the better. With 95 % intervals where there "
+        f"are any; frames of every set belong to the drives of it. {interval_basis(result)}"
     )
     return table(["score", "Spearman with a frame's mIoU", "AURC", "AUGRC"], rows, caption)
 

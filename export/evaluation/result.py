@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from export.evaluation.blind_spots import BlindSpot, blind_spots
-from export.evaluation.bootstrap import Interval
 from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.hurting_split import CellGroup, FrameGroup, HurtingSplit
+from export.evaluation.interval import Interval
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.scored_sets import FrameSet
 from export.evaluation.shift import Shift
@@ -26,8 +26,9 @@ class Evaluation:
     """Result of an evaluation, as a report shows it.
 
     ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: their figures are
-    better than those of new frames. ``drive_alarms`` are those of the in-distribution drives; none of a single one.
-    ``split`` tells what hurts from what does not by ``hurting_rule``; None where that is not known of any shift.
+    better than those of new frames. ``ind_iou`` is the mIoU of the in-distribution frames; None without labels.
+    ``drive_alarms`` are those of the in-distribution drives; none of a single one. ``split`` tells what hurts from what does
+    not by ``hurting_rule``; None where that is not known of any shift.
     """
 
     options: EvaluationOptions
@@ -36,6 +37,7 @@ class Evaluation:
     created: str
     ind: FrameSet
     false_alarm_rate: Interval
+    ind_iou: Interval | None
     drive_alarms: tuple[DriveAlarms, ...]
     calibration_frames: int
     shifts: tuple[Shift, ...]
@@ -87,6 +89,7 @@ class Evaluation:
                 "frames": len(self.ind),
                 "calibration_frames": self.calibration_frames,
                 "mean_iou": finite_or_none(self.ind.mean_iou),
+                "mean_iou_interval": _ends(self.ind_iou),
                 "false_alarm_rate": _triple(self.false_alarm_rate),
                 "drives": [
                     {"drive": row.drive, "frames": row.frames, "flagged": row.flagged} for row in self.drive_alarms
@@ -101,6 +104,7 @@ class Evaluation:
                     "frames": len(shift.frames),
                     "fitted_on": shift.fitted_on,
                     "mean_iou": finite_or_none(shift.frames.mean_iou),
+                    "mean_iou_interval": _ends(shift.mean_iou),
                     "agreement": shift.mean_agreement,
                     "hurts": None if shift.harm is None else shift.harm.cell,
                     "hurting_share": shift.hurting_share,
@@ -114,11 +118,14 @@ class Evaluation:
             "failures": [
                 {
                     "score": failure.score_name,
-                    "spearman": finite_or_none(failure.spearman),
-                    "aurc": failure.aurc,
+                    "spearman": finite_or_none(failure.spearman.value),
+                    "spearman_interval": _ends(failure.spearman),
+                    "aurc": failure.aurc.value,
+                    "aurc_interval": _ends(failure.aurc),
                     "oracle_aurc": failure.oracle_aurc,
                     "random_aurc": failure.random_aurc,
-                    "augrc": failure.augrc,
+                    "augrc": failure.augrc.value,
+                    "augrc_interval": _ends(failure.augrc),
                     "oracle_augrc": failure.oracle_augrc,
                     "random_augrc": failure.random_augrc,
                 }
@@ -130,6 +137,10 @@ class Evaluation:
 
 def _triple(figure: Interval) -> list[float | None]:
     return [finite_or_none(figure.value), finite_or_none(figure.low), finite_or_none(figure.high)]
+
+
+def _ends(figure: Interval | None) -> list[float] | None:
+    return [figure.low, figure.high] if figure is not None and figure.known else None
 
 
 def _group(group: FrameGroup | CellGroup | None) -> dict[str, object] | None:

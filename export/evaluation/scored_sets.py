@@ -38,6 +38,7 @@ class FrameSet:
         peers: ``(N,)`` of every other score, by name.
         entropy: ``(N, C)`` float32, nats.
         iou: ``(N,)`` mean IoU of each frame; None without labels.
+        overlaps: of each frame with its label; none without labels.
         mean_iou: of the whole set; None without labels.
         losses: of degraded frames against the clean ones; None for clean frames.
     """
@@ -49,6 +50,7 @@ class FrameSet:
     peers: Mapping[str, Scores]
     entropy: NDArray[np.float32]
     iou: Scores | None
+    overlaps: tuple[Overlaps, ...]
     mean_iou: float | None
     losses: Losses | None
 
@@ -127,6 +129,7 @@ class SetScorer:
             peers,
             measured.rows(FeatureKey.entropy()),
             np.array([mean_iou([frame]) for frame in per_frame]) if per_frame else None,
+            tuple(per_frame),
             mean_iou(per_frame) if per_frame else None,
             None if source.kind is None else losses_against(self.clean, source.indices, agreement, per_frame),
         )

@@ -4,8 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from export.evaluation.bootstrap import Interval
 from export.evaluation.hurting import Harm
+from export.evaluation.interval import Interval
 from export.evaluation.scored_sets import FrameSet
 
 
@@ -17,6 +17,7 @@ class Shift:
         frames: the set.
         figures: of the bundle's own score, by ``export.evaluation.ood_metrics.FIGURES``.
         peers: AUROC of other scores on the same frames, by name.
+        mean_iou: of the segmentation on its frames; None without labels.
         fitted_on: whether the detector was fitted on frames of the set, so that its figures are no evidence.
         harm: which frames hurt; None where that is not known.
     """
@@ -24,6 +25,7 @@ class Shift:
     frames: FrameSet
     figures: Mapping[str, Interval]
     peers: Mapping[str, float]
+    mean_iou: Interval | None
     fitted_on: bool
     harm: Harm | None
 

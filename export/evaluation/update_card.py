@@ -6,8 +6,8 @@ from pathlib import Path
 from export.atomic_write import atomic_folder
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.writer import CARD_FILE, seal_bundle
-from export.evaluation.bootstrap import Interval
 from export.evaluation.hurting import rule_sentence
+from export.evaluation.interval import Interval
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
 from lsood_runtime.offline import open_bundle

@@ -12,6 +12,7 @@ from tests.examples.loading import load_example
 from tests.paths import FROZEN_BUNDLE
 
 promises: Any = load_example("promises")
+evaluation: Any = load_example("evaluation_intervals")
 LAYOUT = read_manifest(FROZEN_BUNDLE)
 
 PARTS: dict[str, Callable[[np.random.Generator], Iterator[Any]]] = {
@@ -19,7 +20,7 @@ PARTS: dict[str, Callable[[np.random.Generator], Iterator[Any]]] = {
     "new drives": lambda rng: promises.of_new_drives(25, rng),
     "proven": lambda rng: promises.of_proven_bounds(25, rng),
     "warnings": lambda rng: promises.of_drive_warnings(40, rng),
-    "evaluations": lambda rng: promises.of_evaluations(25, rng),
+    "evaluations": lambda rng: evaluation.of_evaluations(25, rng, evaluation.SETTINGS[1::9], 4000),
     "drift": lambda rng: promises.of_drift(LAYOUT, 40, rng),
     "alarms": lambda rng: promises.of_alarms(LAYOUT, 60, 2.0, rng, [(60, 0.0), (400, 0.9)]),
 }
@@ -30,6 +31,18 @@ def test_promises_of_few_calibrations_hold_up_to_chance(part: str) -> None:
     rows = list(PARTS[part](np.random.default_rng(7)))
     assert rows
     assert [str(row) for row in rows if row.broken] == []
+
+
+def test_evaluations_of_drives_that_hardly_get_an_interval_state_nothing() -> None:
+    few = evaluation.Setting(12, "heavy-tailed lengths", "uniform")
+    assert list(evaluation.of_evaluations(8, np.random.default_rng(0), [few], 400)) == []
+
+
+@pytest.mark.parametrize("kind", ["long-tailed", "uniform", "two kinds of", "skewed"])
+def test_levels_of_drives_have_mean_zero_and_variance_one(kind: str) -> None:
+    levels = evaluation.levels_of(kind, 200_000, np.random.default_rng(0))
+    assert abs(levels.mean()) < 0.02
+    assert abs(levels.var() - 1) < 0.05
 
 
 def test_promise_rows_that_are_broken_are_called_so() -> None:

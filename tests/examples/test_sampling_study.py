@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from export.checkpoint.load import load_checkpoint
-from export.evaluation.draws import Draws
 from export.layers.preprocessing import Preprocessing
 from tests.conftest import FRAME_SIZE, INPUT_SIZE, save_checkpoint, small_network, write_scenes
 from tests.paths import EXAMPLES
@@ -159,9 +158,11 @@ def test_table_of_a_layer_of_one_cell_has_no_row_of_its_deviations(
         | {features.Reading("latent", "deviation"): np.full((count, 3), -11.5)}
         for count in (40, 20, 30)
     ]
-    draws = Draws.of_drives([str(i // 5) for i in range(20)], 50, rng)
-    degraded = draws.take(np.arange(30) % 20)
-    judged = study.Judged(*sets, np.repeat([0, 1], 15), rng.random(30), (draws, degraded))
+    drawn = study.draw_drives([str(i // 5) for i in range(20)], 50, rng)
+    assert (drawn[:, 0] == drawn[:, 4]).all(), "frames of a drive are drawn together"
+    np.testing.assert_array_equal(drawn.sum(axis=1), 20)
+    degraded = drawn[:, np.arange(30) % 20]
+    judged = study.Judged(*sets, np.repeat([0, 1], 15), rng.random(30), (drawn, degraded))
     found = list(study.table(judged, "latent", own, [8]))
     names = [row.name for row in found]
     assert names == ["moments", "means alone", *study.SAMPLED]

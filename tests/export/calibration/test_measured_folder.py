@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measuring into a folder: after a cut, by several processes, and killed at any time, the features are those of one run."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -95,6 +96,27 @@ def test_measure_into_folder_by_several_processes_gives_the_bits_of_one(
 ) -> None:
     whole = run(any_bundle, frames, tmp_path / "whole", SilentReporter())
     check_same_bits(run(any_bundle, frames, tmp_path / "two", SilentReporter(), workers=2), whole)
+
+
+class _Killing(SilentReporter):
+    """Kills the processes that measure once the first frames are done."""
+
+    def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:  # noqa: ARG002  as the protocol
+        for i, item in enumerate(items):
+            for child in multiprocessing.active_children() if i == 0 else ():
+                child.kill()
+            yield item
+
+
+def test_measure_into_folder_whose_processes_are_killed_ends_in_one_line_and_goes_on(
+    bundle: Path, frames: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"one was killed.* type the same command with fewer --workers$") as raised:
+        run(bundle, frames, tmp_path / "killed", _Killing(), workers=2)
+    assert raised.value.words == ("--workers", "1")
+    assert "\n" not in str(raised.value)
+    whole = run(bundle, frames, tmp_path / "whole", SilentReporter())
+    check_same_bits(run(bundle, frames, tmp_path / "killed", SilentReporter()), whole)
 
 
 def test_measure_into_folder_of_changed_frames_is_refused(bundle: Path, tmp_path: Path) -> None:

@@ -134,12 +134,12 @@ def test_evaluate_with_fit_frames_compares_every_detector_and_feature(
     assert all(0 <= value <= 1 for value in peers.values())
 
 
-def test_evaluate_by_drives_of_a_table_resamples_them_and_counts_their_alarms(
+def test_evaluate_by_drives_of_a_table_leaves_them_out_and_counts_their_alarms(
     run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = tmp_path / "drives.csv"
     names = [f"{i:02d}.png" for i in range(14)] + [f"d{i:02d}.png" for i in range(14)]
-    table.write_text("frame,drive\n" + "".join(f"{name},{name[-6]}{i % 7}\n" for i, name in enumerate(names)))
+    table.write_text("frame,drive\n" + "".join(f"{name},{name[-6]}{i % 10}\n" for i, name in enumerate(names)))
     assert run("--ood", f"dark={sets / 'dark'}", "--group-by", str(table), "--json", synthetic="fog") == 0
     got = json.loads(capsys.readouterr().out)
     with OoDMonitor(tmp_path / "monitor") as monitor:
@@ -148,7 +148,14 @@ def test_evaluate_by_drives_of_a_table_resamples_them_and_counts_their_alarms(
     assert sum(row["frames"] for row in drives.values()) == 14
     assert sum(row["flagged"] for row in drives.values()) == sum(flagged)
     assert run("--group-by", str(table), synthetic="none") == 0
-    assert f"resampling the {len(drives)} in-distribution drives whole" in " ".join(capsys.readouterr().out.split())
+    assert f"by leaving out the {len(drives)} in-distribution drives one at a time" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    unequal = {name: f"{name[-6]}{i % 7}" for i, name in enumerate(names)}
+    table.write_text("frame,drive\n" + "".join(f"{name},{drive}\n" for name, drive in unequal.items()))
+    assert run("--group-by", str(table), synthetic="none") == 0
+    why = "No intervals (11 drives, which tell as much as 9.8 of equal size): an interval needs at least 10 drives of"
+    assert why in " ".join(capsys.readouterr().out.split())
     table.write_text("frame,drive\n00.png,a\n")
     assert run("--group-by", str(table)) == 2
     assert "expected a drive for every frame" in capsys.readouterr().err

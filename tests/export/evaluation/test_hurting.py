@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from export.evaluation.blind_spots import blind_spots
-from export.evaluation.bootstrap import DriveCount, Interval, drawn_interval
-from export.evaluation.draws import Draws
 from export.evaluation.hurting import Harm, Losses, harm_of_real_shift, losses_against, rule_sentence
 from export.evaluation.hurting_split import Cell, HurtingSplit, areas, hurting_split
+from export.evaluation.interval import DriveCount, Interval, fewest, jackknife_interval
+from export.evaluation.set_drives import SetDrives
 from export.evaluation.shift import Shift
 from export.frames.clean_frames import CleanFrames
 from export.frames.overlaps import overlaps
@@ -85,14 +85,14 @@ def of_side(cell: Cell, hurting: bool) -> np.ndarray:
     return chosen
 
 
-def cells_of(rng: np.random.Generator, count: int, draws: Draws) -> list[Cell]:
+def cells_of(rng: np.random.Generator, count: int, drives: SetDrives) -> list[Cell]:
     """Two kinds at two severities, made of the same frames."""
     made = []
     for kind, severity, gain in (("fog", 1, 0.3), ("fog", 5, 2.5), ("mud", 1, 0.2), ("mud", 5, 1.2)):
         score = rng.normal(gain, size=count).round(1)
         hurt = rng.random(count) < severity / 6
         peers = {"other": rng.normal(gain / 2, size=count)}
-        made.append(Cell(f"{kind} {severity}", kind, score, peers, Harm(hurt, severity == 5), draws))
+        made.append(Cell(f"{kind} {severity}", kind, score, peers, Harm(hurt, severity == 5), drives))
     return made
 
 
@@ -101,9 +101,9 @@ def cells_of(rng: np.random.Generator, count: int, draws: Draws) -> list[Cell]:
 def test_hurting_split_of_any_cells_equals_scikit_learn_over_the_frames(seed: int) -> None:
     rng = np.random.default_rng(seed)
     ind, other = rng.normal(size=30).round(1), rng.normal(size=30)
-    draws = Draws.of_drives([f"d{i // 3}" for i in range(30)], 40, rng)
-    cells = cells_of(rng, 30, draws)
-    got = hurting_split("agreement", ind, {"other": other}, draws, cells, 1.0, 0.1)
+    drives = SetDrives(np.arange(30) // 3)
+    cells = cells_of(rng, 30, drives)
+    got = hurting_split("agreement", ind, {"other": other}, drives, cells, 1.0, 0.1)
     hurt = np.concatenate([cell.score[harm_of(cell).frames] for cell in cells])
     harmless = np.concatenate([cell.score[~harm_of(cell).frames] for cell in cells])
     for group, scores in ((got.hurting_frames, hurt), (got.harmless_frames, harmless)):
@@ -111,8 +111,8 @@ def test_hurting_split_of_any_cells_equals_scikit_learn_over_the_frames(seed: in
         assert group.frames == len(scores)
         assert group.auroc.value == pytest.approx(auroc(ind, scores))
         assert group.missed.value == pytest.approx((scores <= 1.0).mean())
-        assert group.auroc.low <= group.auroc.high
-        assert group.missed.low <= group.missed.value <= group.missed.high
+        assert not group.auroc.known or group.auroc.low <= group.auroc.value <= group.auroc.high
+        assert not group.missed.known or group.missed.low <= group.missed.value <= group.missed.high
         of_kinds = {
             kind: np.concatenate([of_side(cell, group is got.hurting_frames) for cell in cells if cell.kind == kind])
             for kind in ("fog", "mud")
@@ -145,29 +145,37 @@ def test_hurting_split_of_any_cells_equals_scikit_learn_over_the_frames(seed: in
 
 def test_hurting_split_over_drives_has_the_interval_of_a_plain_loop() -> None:
     rng = np.random.default_rng(1)
-    ind = rng.normal(size=40)
-    draws = Draws.of_drives([f"d{i // 4}" for i in range(40)], 300, rng)
-    cells = cells_of(rng, 40, draws)
-    got = hurting_split("agreement", ind, {}, draws, [replace(cell, peers={}) for cell in cells], 1.0, 0.1)
-    drawn = []
-    for counts in draws.counts.astype(int):
-        scores = np.concatenate([np.repeat(cell.score, counts * harm_of(cell).frames) for cell in cells])
-        drawn.append(auroc(np.repeat(ind, counts), scores))
+    ind = rng.normal(size=60)
+    units = np.arange(60) // 4
+    cells = cells_of(rng, 60, SetDrives(units))
+    got = hurting_split("agreement", ind, {}, SetDrives(units), [replace(cell, peers={}) for cell in cells], 1.0, 0.1)
     assert got.hurting_frames is not None
-    sizes = np.bincount(np.arange(40) // 4, sum(harm_of(cell).frames.astype(int) for cell in cells))
-    shifted = DriveCount.of_sizes(sizes[sizes > 0].astype(np.int64))
-    drives = DriveCount(min(10, shifted.drives), min(9.0, shifted.degrees))
-    value, frames = got.hurting_frames.auroc.value, 40 + got.hurting_frames.frames
-    expected = drawn_interval(value, np.array(drawn), drives, frames)
-    found = got.hurting_frames.auroc
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert got.hurting_cells is not None
+    sizes = np.bincount(units, sum(harm_of(cell).frames.astype(int) for cell in cells))
+    both = fewest([DriveCount.of_sizes(np.full(15, 4)), DriveCount.of_sizes(sizes[sizes > 0].astype(np.int64))])
+    severe = [cells[1], cells[3]]
+    without: dict[str, list[float]] = {"frames": [], "cells": [], "missed": []}
+    for unit in range(15):
+        kept = units != unit
+        hurt = [cell.score[kept & harm_of(cell).frames] for cell in cells]
+        without["frames"].append(auroc(ind[kept], np.concatenate(hurt)))
+        without["missed"].append(float((np.concatenate(hurt) <= 1.0).mean()))
+        without["cells"].append(float(np.mean([auroc(ind[kept], cell.score[kept]) for cell in severe])))
+    for name, found, frames, drives in (
+        ("frames", got.hurting_frames.auroc, 60 + got.hurting_frames.frames, both),
+        ("missed", got.hurting_frames.missed, got.hurting_frames.frames, both),
+        ("cells", got.hurting_cells.auroc, 60 + 120, DriveCount.of_sizes(np.full(15, 8))),
+    ):
+        expected = jackknife_interval(found.value, np.array(without[name]), np.zeros(15, np.int64), drives, frames)
+        assert found.known
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_hurting_split_where_nothing_hurts_has_no_hurting_side() -> None:
     rng = np.random.default_rng(0)
-    draws = Draws.of_drives(["d"] * 20, 30, rng)
-    cells = [Cell("fog 1", "fog", rng.normal(size=20), {}, Harm(np.zeros(20, bool), False), draws)]
-    got: HurtingSplit = hurting_split("labels", rng.normal(size=20), {}, draws, cells, 0.0, 0.05)
+    drives = SetDrives(np.zeros(20, np.int64))
+    cells = [Cell("fog 1", "fog", rng.normal(size=20), {}, Harm(np.zeros(20, bool), False), drives)]
+    got: HurtingSplit = hurting_split("labels", rng.normal(size=20), {}, drives, cells, 0.0, 0.05)
     assert got.hurting_frames is None
     assert got.hurting_cells is None
     assert got.scores[0].worst_kind == ""
@@ -179,10 +187,10 @@ def test_hurting_split_where_nothing_hurts_has_no_hurting_side() -> None:
 def test_hurting_split_with_a_shift_of_unknown_harm_counts_it_among_all_cells_alone() -> None:
     rng = np.random.default_rng(0)
     ind = rng.normal(size=20)
-    draws = Draws.of_drives(["d"] * 20, 30, rng)
-    fog = Cell("fog 5", "fog", rng.normal(1, size=20), {}, Harm(np.ones(20, bool), True), draws)
-    town = Cell("town", "town", rng.normal(2, size=9), {}, None, Draws.of_drives(["t"] * 9, 30, rng))
-    got = hurting_split("agreement", ind, {}, draws, [fog, town], 0.0, 0.05)
+    drives = SetDrives(np.zeros(20, np.int64))
+    fog = Cell("fog 5", "fog", rng.normal(1, size=20), {}, Harm(np.ones(20, bool), True), drives)
+    town = Cell("town", "town", rng.normal(2, size=9), {}, None, SetDrives(np.zeros(9, np.int64), 1))
+    got = hurting_split("agreement", ind, {}, drives, [fog, town], 0.0, 0.05)
     (own,) = got.scores
     assert got.hurting_frames is not None
     assert got.hurting_frames.frames == 20
@@ -202,7 +210,7 @@ def shift(name: str, score: np.ndarray, harm: Harm | None, kind: str | None = No
         source=SimpleNamespace(name=name, kind=kind, severity=None if kind is None else 3), score=score, mean_iou=None
     )
     figure = Interval(0.5, 0.4, 0.6)
-    return Shift(frames, {"auroc": figure}, {}, False, harm)
+    return Shift(frames, {"auroc": figure}, {}, None, False, harm)
 
 
 def test_blind_spots_are_shifts_that_hurt_and_are_missed_those_known_to_hurt_first() -> None:

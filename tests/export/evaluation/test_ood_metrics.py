@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every figure against scikit-learn, and the intervals against what a simulation knows."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,9 @@ from scipy.stats import binomtest, norm, t
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
 
 from export.errors import UsageError
-from export.evaluation.bootstrap import DriveCount, binomial_interval, drawn_interval
-from export.evaluation.draws import Draws
-from export.evaluation.ood_metrics import FIGURES, ind_flagged, ood_missed, shift_figures
+from export.evaluation.interval import DriveCount, binomial_interval, jackknife_interval
+from export.evaluation.ood_metrics import ALONE, FIGURES, ind_flagged, ood_missed, shift_figures
+from export.evaluation.set_drives import SetDrives
 from tests.export.calibration.test_conformal import video
 
 
@@ -39,19 +41,19 @@ def test_shift_figures_of_any_scores_equal_scikit_learns(
         "false_alarm_rate": called[:n].mean(),
         "miss_rate": 1 - called[n:].mean(),
     }
-    draws = [Draws.of_drives([f"{i}" for i in range(count)], 20, rng) for count in (n, m)]
-    got = shift_figures(ind, ood, threshold, draws=(draws[0], draws[1]))
-    assert got["auroc"].known == (min(n, m) >= 8)
+    drives = SetDrives(np.arange(n)), SetDrives(np.arange(m), 1)
+    got = shift_figures(ind, ood, threshold, drives=drives)
+    assert got["auroc"].known == (min(n, m) >= 10)
     assert tuple(got) == FIGURES
     for name, value in expected.items():
         assert got[name].value == pytest.approx(value, abs=1e-12), name
-        drives = {"false_alarm_rate": n, "miss_rate": m}.get(name, min(n, m))
-        assert got[name].low <= got[name].value + 1e-12 if drives >= 8 else np.isnan(got[name].low)
-        assert got[name].high >= got[name].value - 1e-12 if drives >= 8 else np.isnan(got[name].high)
+        known = {"false_alarm_rate": n, "miss_rate": m}.get(name, min(n, m)) >= 10 and name not in ALONE
+        assert got[name].low <= got[name].value + 1e-12 if known else np.isnan(got[name].low)
+        assert got[name].high >= got[name].value - 1e-12 if known else np.isnan(got[name].high)
         assert shift_figures(ind, ood, threshold)[name].value == got[name].value
 
 
-@pytest.mark.parametrize(("correlation", "drives"), [(0.0, 8), (0.9, 20)])
+@pytest.mark.parametrize(("correlation", "drives"), [(0.0, 10), (0.9, 20)])
 def test_shift_figures_of_many_draws_cover_the_true_auroc(correlation: float, drives: int) -> None:
     """Of 120 simulated pairs of sets of drives, whose levels differ as much as their frames."""
     rng, names = np.random.default_rng(0), [f"d{i // 15}" for i in range(15 * drives)]
@@ -61,43 +63,67 @@ def test_shift_figures_of_many_draws_cover_the_true_auroc(correlation: float, dr
             level + np.concatenate([video(rng, 15, correlation) + rng.normal() for _ in range(drives)])
             for level in (0, 2)
         )
-        draws = Draws.of_drives(names, 200, rng), Draws.of_drives(names, 200, rng)
-        got = shift_figures(ind, ood, 1.0, draws=draws)["auroc"]
+        sides = SetDrives.of_names(names, rng), SetDrives.of_names(names, rng, 1)
+        got = shift_figures(ind, ood, 1.0, drives=sides)["auroc"]
         inside += got.low <= true <= got.high
     assert inside / 120 > 0.88
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(8, 60), st.floats(0.1, 0.9), st.floats(0.01, 0.1), st.sampled_from([0.0, -1.0]))
-def test_drawn_interval_is_clopper_and_pearsons_of_the_frames_that_the_variance_is_worth(
-    drives: int, share: float, deviation: float, lowest: float
+@given(st.integers(10, 60), st.floats(0.1, 0.9), st.floats(0.001, 0.01), st.sampled_from([0.0, -1.0]))
+def test_jackknife_interval_is_clopper_and_pearsons_of_the_frames_that_the_variance_is_worth(
+    half: int, share: float, deviation: float, lowest: float
 ) -> None:
-    """Frames of equal drives; the ends are those at which the tails of a binomial hold 2.5 %, by its own distribution."""
+    """Equal drives; the ends are those at which the tails of a binomial hold 2.5 %, by its own distribution."""
+    drives = 2 * half
     span, few = 1 - lowest, (norm.ppf(0.975) / t.ppf(0.975, drives - 1)) ** 2
-    resampled = lowest + span * (share + deviation * np.tile([-1.0, 1.0], 50))
-    got = drawn_interval(
-        lowest + span * share, np.append(resampled, np.nan), DriveCount.of_sizes(np.full(drives, 7)), 10**6, lowest
+    left_out = lowest + span * (share + deviation * np.tile([-1.0, 1.0], half))
+    got = jackknife_interval(
+        lowest + span * share,
+        left_out,
+        np.zeros(drives, np.int64),
+        DriveCount.of_sizes(np.full(drives, 7)),
+        10**9,
+        lowest,
     )
-    worth = max(share * (1 - share) / (deviation**2 * drives / (drives - 1)), 1) * few
+    worth = max(share * (1 - share) / (deviation**2 * (drives - 1)), 1) * few
     low, high = (got.low - lowest) / span, (got.high - lowest) / span
     assert betainc(share * worth, (1 - share) * worth + 1, low) == pytest.approx(0.025, abs=1e-6)
     assert betainc(share * worth + 1, (1 - share) * worth, high) == pytest.approx(0.975, abs=1e-6)
 
 
-@pytest.mark.parametrize("drives", [1, 2, 7])
-def test_drawn_interval_of_few_drives_or_no_figure_is_unknown(drives: int) -> None:
-    few, many = DriveCount.of_sizes(np.full(drives, 100)), DriveCount.of_sizes(np.full(9, 100))
-    assert not drawn_interval(0.5, np.linspace(0, 1, 50), few, 800).known
-    assert not drawn_interval(0.5, np.array([np.nan]), many, 800).known
-    assert not drawn_interval(float("nan"), np.linspace(0, 1, 50), many, 800).known
-    assert drawn_interval(0.5, np.linspace(0, 1, 50), few, 800).text(".2f", ".1f") == "0.50"
-    assert drawn_interval(1.0, np.ones(9), many, 9).text(".2f", ".1f", "-").startswith("1.00 (0.6-1.0)")
+@pytest.mark.parametrize("drives", [1, 2, 9])
+def test_jackknife_interval_of_few_drives_or_no_figure_is_unknown(drives: int) -> None:
+    few, many = DriveCount.of_sizes(np.full(drives, 100)), DriveCount.of_sizes(np.full(10, 100))
+    sample, left_out = np.zeros(10, np.int64), np.linspace(0.4, 0.6, 10)
+    assert not jackknife_interval(0.5, left_out[:drives], sample[:drives], few, 800).known
+    assert not jackknife_interval(0.5, np.append(left_out[1:], np.nan), sample, many, 800).known
+    assert not jackknife_interval(float("nan"), left_out, sample, many, 800).known
+    assert jackknife_interval(0.5, left_out[:drives], sample[:drives], few, 800).text(".2f", ".1f") == "0.50"
+    assert jackknife_interval(1.0, np.ones(10), sample, many, 9).text(".2f", ".1f", "-").startswith("1.00 (0.6-1.0)")
 
 
-def test_drive_count_of_unequal_drives_has_fewer_degrees_of_freedom() -> None:
-    assert DriveCount.of_sizes(np.full(10, 30)) == DriveCount(10, 9.0)
-    assert DriveCount.of_sizes(np.array([1] * 9 + [1000])).degrees == 1.5
-    assert 1.5 < DriveCount.of_sizes(np.array([10, 20] * 5)).degrees < 9
+def test_drive_count_of_unequal_drives_is_of_fewer_that_are_equal() -> None:
+    assert DriveCount.of_sizes(np.full(10, 30)) == DriveCount(10, 10.0, 9.0)
+    assert DriveCount.of_sizes(np.full(10, 30)).enough
+    long = DriveCount.of_sizes(np.array([1] * 29 + [1000]))
+    assert (long.effective < 1.1, long.degrees < 0.1, long.enough) == (True, True, False)
+    mild = DriveCount.of_sizes(np.array([10, 20] * 5))
+    assert 1.5 < mild.degrees < mild.effective - 1 < 9
+
+
+def test_jackknife_interval_of_unequal_drives_or_few_that_decide_is_wider() -> None:
+    sample, left_out = np.zeros(20, np.int64), 0.5 + 0.01 * np.tile([-1.0, 1.0], 10)
+    few = np.full(20, 0.5)
+    few[:2] += np.array([-1.0, 1.0]) * math.sqrt(10) * 0.01  # as much variance, from two drives
+    equal, unequal = DriveCount.of_sizes(np.full(20, 9)), DriveCount.of_sizes(np.array([5, 20] * 10))
+
+    def width(values: np.ndarray, drives: DriveCount) -> float:
+        got = jackknife_interval(0.5, values, sample, drives, 10**6)
+        return got.high - got.low
+
+    assert width(left_out, unequal) > width(left_out, equal)
+    assert width(few, equal) > width(left_out, equal)
 
 
 @pytest.mark.parametrize(("ind", "ood"), [([], [1.0]), ([1.0], []), ([np.nan], [1.0]), ([1.0], [np.inf])])

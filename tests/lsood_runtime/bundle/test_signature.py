@@ -22,19 +22,9 @@ from lsood_runtime._bundle.signature import sign_files, signed_digests
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import edit_manifest, seal, toy_manifest
 from tests.paths import FROZEN_BUNDLE
+from tests.signing_keys import write_keys
 
 CURVES = [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()]
-
-
-def write_keys(folder: Path, name: str = "key", curve: ec.EllipticCurve | None = None) -> tuple[Path, Path]:
-    """A new private key and its public one, in PEM."""
-    key = ec.generate_private_key(curve or ec.SECP256R1())
-    private, public = folder / f"{name}.pem", folder / f"{name}.pub.pem"
-    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain))
-    info = serialization.PublicFormat.SubjectPublicKeyInfo
-    public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, info))
-    return private, public
 
 
 def digests_of(folder: Path) -> dict[str, str]:
