@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.evaluation.hurting import Harm
 from export.evaluation.interval import DriveCount, Interval, jackknife_interval, without_interval
 from export.evaluation.options import HurtingRule
-from export.evaluation.set_drives import LeftOut, SetDrives, count_sides
+from export.evaluation.set_drives import LeftOutDrives, SetDrives, count_sides
 
 Scores = NDArray[np.float64]
 
@@ -197,9 +197,9 @@ def _sums(ind: Scores, below: Scores, score: Scores, kept: Scores, threshold: fl
 
 def _sums_without_drives(
     ind: Scores, drives: SetDrives, sets: Sequence[tuple[Scores, SetDrives]], threshold: float
-) -> tuple[LeftOut, list[_Sums]]:
+) -> tuple[LeftOutDrives, list[_Sums]]:
     """The sums of each set of scores without one drive after the other."""
-    left_out = LeftOut.of_sets([drives, *(own for _, own in sets)])
+    left_out = LeftOutDrives.of_sets([drives, *(own for _, own in sets)])
     below = _below(ind, left_out.kept[0])
     return left_out, [
         _sums(ind, below, score, kept, threshold) for (score, _), kept in zip(sets, left_out.kept[1:], strict=True)

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 
 from export.errors import UsageError
 from export.evaluation.interval import Interval, jackknife_interval, without_interval
-from export.evaluation.set_drives import LeftOut, SetDrives, count_sides
+from export.evaluation.set_drives import LeftOutDrives, SetDrives, count_sides
 
 Scores = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def shift_figures(
     if drives is not None:
         counted = count_sides([drives[:1], drives[1:]])
         if counted.enough:
-            left_out, frames = LeftOut.of_sets(drives), len(ind) + len(ood)
+            left_out, frames = LeftOutDrives.of_sets(drives), len(ind) + len(ood)
             without = _figures(ind, ood, threshold, *left_out.kept)
             figures |= {
                 name: jackknife_interval(

@@ -72,12 +72,12 @@ def figure_interval(
     drives = count_sides(sides)
     if not drives.enough:
         return without_interval(value)
-    left_out = LeftOut.of_sets(sets)
+    left_out = LeftOutDrives.of_sets(sets)
     return jackknife_interval(value, figure(left_out.kept), left_out.samples, drives, frames, lowest)
 
 
 @dataclass(frozen=True, eq=False)
-class LeftOut:
+class LeftOutDrives:
     """Frames of sets without one drive each.
 
     Attributes:

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from export.evaluation.drive_alarms import DriveAlarms, drive_alarms
 from export.evaluation.interval import DriveCount, fewest
 from export.evaluation.ood_metrics import ALONE, shift_figures
-from export.evaluation.set_drives import LeftOut, SetDrives, count_sides
+from export.evaluation.set_drives import LeftOutDrives, SetDrives, count_sides
 
 
 def drives_of(rng: np.random.Generator, count: int) -> tuple[list[str], np.ndarray]:
@@ -28,7 +28,7 @@ def test_left_out_of_sets_leaves_out_each_drive_in_all_sets_of_its_sample() -> N
     rng = np.random.default_rng(0)
     own, elsewhere = SetDrives.of_names(names, rng), SetDrives.of_names(others, rng, 1)
     degraded = own.take([3, 0])
-    found = LeftOut.of_sets([own, degraded, elsewhere])
+    found = LeftOutDrives.of_sets([own, degraded, elsewhere])
     assert found.samples.tolist() == [0, 0, 0, 1, 1]
     for row, name in enumerate("abc"):
         kept = kept_by_name(names, name)
