@@ -20,6 +20,8 @@ for path in sys.argv[2:]:
     picture = Image.open(path)
     if picture.mode.split(";")[0] in ("I", "F"):
         sys.exit(f"expected an image of 8 bits a channel, {path} has mode {picture.mode}: convert it first")
+    if picture.mode in ("1", "L", "LA", "La") and not manifest["pixels"]["grey"]:
+        sys.exit(f"expected an image in colour, {path} is grey: export the bundle with --grey for a grey camera")
     frame = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     frame = frame[..., ::-1] if reverse else frame
     (score,) = session.run(["score"], {"frame": np.ascontiguousarray(frame)[None]})
