@@ -19,6 +19,7 @@ from export.frames.repeated import copies, copies_warning, read_each_once, still
 from export.reporter import Reporter
 
 _NAMED_AT_MOST = 8
+_HARM = "they score themselves, and the threshold is far too low"
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,8 @@ def see_frames(files: FrameFiles, split: FrameSplit, reporter: Reporter) -> tupl
     """
     seen = read_each_once(files, reporter)
     still = still_frames(seen.grey, split.drives)
-    warnings = [still_warning(still), copies_warning(copies(seen.grey, still), seen.paths)]
+    again = copies(seen.grey, still, split.drives)
+    warnings = [still_warning(still), copies_warning(again, seen.paths, _HARM)]
     return replace(split, still=still), [
         *(warning for warning in warnings if warning),
         *drive_doubts(seen.paths, split.drives),

@@ -58,7 +58,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     fit_files = FrameFiles(options.fit_frames, channels, rules) if options.fit_frames else None
     drive_names(fit_files.paths if fit_files is not None else [], options.group_by)
     others = OtherScores()
-    look_at_sets(sources, reporter)
+    look_at_sets(sources, options.group_by, reporter)
     if fit_files is not None:
         read_each_once(fit_files, reporter)
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))

@@ -9,8 +9,17 @@ from export.anomalies.frame_set import FrameSource
 from export.destination import real_path
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
+from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
-from export.frames.repeated import check_sets_apart, read_each_once
+from export.frames.repeated import (
+    SeenFrames,
+    check_sets_apart,
+    copies,
+    copies_warning,
+    read_each_once,
+    shared_warning,
+    still_frames,
+)
 from export.reporter import Reporter
 from lsood_runtime import Manifest
 
@@ -45,8 +54,15 @@ def frame_sources(options: EvaluationOptions, channels: str) -> Iterator[FrameSo
             yield FrameSource(f"{kind} {severity}", ind, indices, kind, severity, options.seed)
 
 
-def look_at_sets(sources: Sequence[FrameSource], reporter: Reporter) -> None:
+def look_at_sets(sources: Sequence[FrameSource], group_by: str, reporter: Reporter) -> None:
     """Look at the frames of all sets before one is scored: none may come twice, or in the first set and in another.
+
+    Of frames that show nearly the same picture, such as copies that were encoded again, a warning is given.
+
+    Args:
+        sources: of the sets.
+        group_by: rule that assigns frames to drives.
+        reporter: told how many frames are read, and the warnings.
 
     Raises:
         UsageError: a frame that does, of another size than the first of its set, or that cannot be read.
@@ -56,8 +72,20 @@ def look_at_sets(sources: Sequence[FrameSource], reporter: Reporter) -> None:
         names.setdefault(source.files, source.name)
     first, *others = names.items()
     known = read_each_once(first[0], reporter)
+    warnings = [_warning_within(known, first[1], group_by)]
     for files, name in others:
-        check_sets_apart(known, read_each_once(files, reporter), (first[1], name))
+        seen = read_each_once(files, reporter)
+        check_sets_apart(known, seen, (first[1], name))
+        warnings += [_warning_within(seen, name, group_by), shared_warning(known, seen, (first[1], name))]
+    for warning in filter(None, warnings):
+        reporter.stage(f"warning: {warning}")
+
+
+def _warning_within(seen: SeenFrames, name: str, group_by: str) -> str | None:
+    drives = drive_names(seen.paths, group_by)
+    again = copies(seen.grey, still_frames(seen.grey, drives), drives)
+    warning = copies_warning(again, seen.paths, "each counts as a frame of its own, and the intervals are too narrow")
+    return f"{name}: {warning}" if warning else None
 
 
 def calibration_files(manifest: Manifest) -> tuple[set[Path], set[Path]]:

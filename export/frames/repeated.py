@@ -23,6 +23,15 @@ from export.reporter import Reporter
 
 _SIDE = 16
 _STILL = 0.5
+_COPY = 1.25
+"""Grey levels, root mean square over the squares, below which two frames show one picture: JPEG copies down to quality 20.
+
+Different frames of IDD-lite, of every drive, are at least 1.7 apart, those of CamVid, at up to 15 a second, 2.0.
+"""
+
+_SOON = 60
+"""Frames of a drive that follow one another within so many may be a slow car's, so that less than _STILL tells copies."""
+
 _SHOWN = 3
 _READ_AT_A_TIME = 64
 
@@ -108,38 +117,71 @@ def still_frames(grey: NDArray[np.float32], drives: Sequence[str]) -> NDArray[np
     return still
 
 
-def copies(grey: NDArray[np.float32], still: NDArray[np.bool_]) -> NDArray[np.int64]:
+def copies(grey: NDArray[np.float32], still: NDArray[np.bool_], drives: Sequence[str]) -> NDArray[np.int64]:
     """For each frame the first one that shows nearly the same picture, wherever it stands; -1 where none does.
 
-    Such are copies in another format or size. Frames that are still are left out: they count as another one already.
+    Such are copies in another format, quality or size. Frames that are still are left out: they count as another one already.
 
     Args:
-        grey: ``(N, 256)`` of :class:`SeenFrames`.
+        grey: ``(N, 256)`` of :class:`SeenFrames`, in the order of recording within each drive.
         still: ``(N,)`` of :func:`still_frames`.
+        drives: ``(N,)`` names.
     """
     first = np.full(len(grey), -1)
     moving = np.flatnonzero(~still)
     squares = grey[moving].astype(np.float64)
-    # Means over 4 x 4 squares lie no further apart, root mean square, than the squares themselves: few pairs are left.
-    coarse = squares.reshape(-1, 4, 4, 4, 4).mean(axis=(2, 4)).reshape(len(moving), 16)
-    pairs = cKDTree(coarse).query_pairs(_STILL * 4, output_type="ndarray") if len(moving) else np.empty((0, 2), int)
+    of_drive = np.unique(np.asarray(drives, dtype=object).astype(str), return_inverse=True)[1]
+    pairs = cKDTree(_coarse(squares)).query_pairs(_COPY * 4, output_type="ndarray") if len(moving) else _NO_PAIRS
     for block in np.array_split(pairs, max(1, len(pairs) // 10_000)):
         apart = np.sqrt(((squares[block[:, 0]] - squares[block[:, 1]]) ** 2).mean(axis=1))
-        for a, b in np.sort(block[apart < _STILL], axis=1):
-            if first[moving[b]] < 0 or moving[a] < first[moving[b]]:
-                first[moving[b]] = moving[a]
+        frames = np.sort(moving[block], axis=1)
+        soon = (of_drive[frames[:, 0]] == of_drive[frames[:, 1]]) & (frames[:, 1] - frames[:, 0] <= _SOON)
+        for a, b in frames[apart < np.where(soon, _STILL, _COPY)]:
+            if first[b] < 0 or a < first[b]:
+                first[b] = a
     return first
 
 
-def copies_warning(first: NDArray[np.int64], paths: Sequence[Path]) -> str | None:
-    """Warn of frames that show nearly the same picture as another one, in words; None where none does."""
+def copies_of(known: NDArray[np.float32], grey: NDArray[np.float32]) -> NDArray[np.int64]:
+    """For each frame of a set the nearest one of another set, where both show nearly the same picture; -1 elsewhere.
+
+    Args:
+        known: ``(M, 256)`` of :class:`SeenFrames`, of the other set.
+        grey: ``(N, 256)`` of the set.
+    """
+    tree = cKDTree(known.astype(np.float64))
+    apart, nearest = tree.query(grey.astype(np.float64), distance_upper_bound=_COPY * _SIDE)
+    return np.where(np.isfinite(apart), nearest, -1)
+
+
+def copies_warning(first: NDArray[np.int64], paths: Sequence[Path], harm: str) -> str | None:
+    """Warn of frames that show nearly the same picture as another one, in words; None where none does.
+
+    Args:
+        first: of :func:`copies`.
+        paths: of the frames.
+        harm: what copies do, behind "if they are copies,".
+    """
     again = np.flatnonzero(first >= 0)
     if not len(again):
         return None
     copy, original = paths[again[0]], paths[first[again[0]]]
     return (
         f"{len(again)} of {len(paths)} frames show nearly the same picture as a frame elsewhere in the set, such as "
-        f"{copy} as {original}: if they are copies, they score themselves, and the threshold is far too low; take them out"
+        f"{copy} as {original}: if they are copies, {harm}; take them out"
+    )
+
+
+def shared_warning(first: SeenFrames, second: SeenFrames, names: tuple[str, str]) -> str | None:
+    """Warn of frames of a set that show nearly the same picture as one of another set, in words; None where none does."""
+    nearest = copies_of(first.grey, second.grey)
+    again = np.flatnonzero(nearest >= 0)
+    if not len(again):
+        return None
+    copy, original = second.paths[again[0]], first.paths[nearest[again[0]]]
+    return (
+        f"{len(again)} of {len(second.paths)} frames of {names[1]} show nearly the same picture as one of {names[0]}, such "
+        f"as {copy} as {original}: if they are copies, the sets cannot be told apart by them; take them out of one"
     )
 
 
@@ -151,6 +193,14 @@ def still_warning(still: NDArray[np.bool_]) -> str | None:
         f"{still.sum()} of {len(still)} frames show nearly the same picture as the frame before them, as from a parked car: "
         "they count as that one frame"
     )
+
+
+_NO_PAIRS = np.empty((0, 2), int)
+
+
+def _coarse(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(N, 16)``: means over 4 x 4 squares lie no further apart, root mean square, than the squares themselves."""
+    return squares.reshape(-1, 4, 4, 4, 4).mean(axis=(2, 4)).reshape(len(squares), 16)
 
 
 def _see(frame: NDArray[np.uint8]) -> tuple[bytes, NDArray[np.float32]]:

@@ -297,6 +297,17 @@ def seconds_or_never(text: str) -> float | None:
         raise argparse.ArgumentTypeError(f"expected seconds above 0, or never, got {text!r}") from error
 
 
+def tile_share(text: str) -> float:
+    """Parse a share of a picture's tiles, from 0 to 0.5."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 0.5:
+        raise argparse.ArgumentTypeError(f"expected a share of tiles from 0 to 0.5, got {text!r}")
+    return share
+
+
 def positive_count(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or int(text) == 0:

@@ -2,15 +2,17 @@
 """A file that grows under a name of its own and takes its place at the end, whole.
 
 Until then it is ``.NAME.PID.partial`` beside its place, where an older file stays as it was. A kill that no process can catch
-(SIGKILL, a loss of power) leaves it there with what was written; the next run that writes to the same place removes it,
-unless the process that holds its lock still lives. Rows that become a file of another format at the end are
-``.NAME.PID.partial.jsonl`` until then.
+(SIGKILL, a loss of power) leaves it there with what was written; the next run that writes to the same place removes it. Where
+the process that holds its lock still lives, the place is that run's, and the next one is refused. Rows that become a file of
+another format at the end are ``.NAME.PID.partial.jsonl`` until then.
 """
 
 import errno
 import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -27,14 +29,15 @@ class PartialFile:
         file: open for writing, without a buffer.
 
     Raises:
-        OSError: nothing can be written there.
+        OSError: nothing can be written there, or another process writes there.
     """
 
     def __init__(self, place: Path, suffix: str = "") -> None:
         self._place = place.resolve()
-        _remove_leftovers(self._place)
         self.path = self._place.with_name(f".{self._place.name}.{os.getpid()}.partial{suffix}")
-        self.file = _create(self.path)
+        with _alone_in(self._place.parent):
+            _remove_leftovers(self._place)
+            self.file = _create(self.path)
 
     def move_into_place(self) -> None:
         """Flush the file to the disk and give it its place.
@@ -56,6 +59,18 @@ class PartialFile:
         """Remove the file; what was in its place stays."""
         self.file.close()
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time look for files in a folder and create one: of two that begin at once one sees the other's."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _create(path: Path) -> FileIO:
@@ -93,9 +108,22 @@ def _flush_folder(path: Path) -> None:
 
 
 def _remove_leftovers(place: Path) -> None:
-    """Remove what killed runs left beside a place; one whose process still lives holds its lock."""
-    ours = re.compile(rf"\.{re.escape(place.name)}\.[0-9]+\.partial(\.jsonl)?")
-    for path in [path for path in place.parent.iterdir() if ours.fullmatch(path.name)]:
+    """Remove what killed runs left beside a place.
+
+    Raises:
+        OSError: one of another process, which still lives and holds its lock.
+    """
+    ours = re.compile(rf"\.{re.escape(place.name)}\.([0-9]+)\.partial(\.jsonl)?")
+    for path, found in [(path, ours.fullmatch(path.name)) for path in place.parent.iterdir()]:
+        if found is None:
+            continue
         with FileIO(path) as file:
-            if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if int(found[1]) != os.getpid():
+                    raise OSError(errno.EBUSY, f"another run, process {found[1]}, writes it") from None
+            except OSError:
+                pass  # a file system without locks: nothing tells whether its process lives
+            else:
                 path.unlink(missing_ok=True)

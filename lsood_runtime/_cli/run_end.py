@@ -64,15 +64,22 @@ def describe_oddities(summary: CameraSummary) -> str:
 
 def end_code(stop: BaseException, tally: Tally) -> int:
     """Exit code of a run that was stopped from outside, which is said on stderr; an error goes on to whoever reports it."""
+    report_stop(stop, tally)
     if not isinstance(stop, KeyboardInterrupt | Stopped):
         raise stop
-    report_stop(stop, tally)
     return stop.exit_code if isinstance(stop, Stopped) else INTERRUPTED
 
 
-def report_stop(stop: KeyboardInterrupt | Stopped, tally: Tally) -> None:
-    """Say on stderr what stopped the run from outside."""
-    words = f"stopped by {stop.name}" if isinstance(stop, Stopped) else "interrupted"
+def report_stop(stop: BaseException, tally: Tally) -> None:
+    """Say on stderr what stopped the run from outside; nothing of an error, which goes on to whoever reports it."""
+    if isinstance(stop, BrokenPipeError):
+        words = "nobody reads the standard output any more"
+    elif isinstance(stop, Stopped):
+        words = f"stopped by {stop.name}"
+    elif isinstance(stop, KeyboardInterrupt):
+        words = "interrupted"
+    else:
+        return
     kept = "; the results so far are kept" if tally.count else ""
     say(f"lsood: {words}{kept}")
 

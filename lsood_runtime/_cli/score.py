@@ -81,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             with outputs:
                 _print_verdicts(options, max(map(name_width, sources)), monitor, reader, outputs, tally)
-        except BrokenPipeError:
-            raise
+            outputs.stdout.flush()
         except BaseException as error:  # whatever it is, the summary of what was scored comes before it
             if not tally.count and not isinstance(error, KeyboardInterrupt | Stopped):
                 raise

@@ -53,6 +53,7 @@ class VerdictStream:
         try:
             sys.stdout.write(text)
         except BrokenPipeError:
+            send_nowhere(sys.stdout)
             raise
         except OSError as error:
             self._fail(error)
@@ -68,6 +69,7 @@ class VerdictStream:
         try:
             sys.stdout.flush()
         except BrokenPipeError:
+            send_nowhere(sys.stdout)
             raise
         except OSError as error:
             self._fail(error)

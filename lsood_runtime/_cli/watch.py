@@ -26,6 +26,7 @@ from lsood_runtime._cli.arguments import (
     positive_number,
     read_sources,
     seconds_or_never,
+    tile_share,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
@@ -41,6 +42,7 @@ from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._stream.policy_text import FORMS
+from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._text.counted import counted
@@ -95,6 +97,14 @@ def add_parser(commands: Commands) -> None:
         metavar="SECONDS",
         help="a camera that sends the same image for as long is invalid; never switches this off (default: 1)",
     )
+    parser.add_argument(
+        "--frozen-tolerance",
+        type=tile_share,
+        default=FROZEN_TOLERANCE,
+        metavar="SHARE",
+        help=f"share of a picture's 256 tiles that may change in one that is not new; 0 for the same bytes alone, as for a "
+        f"camera whose noise is below a grey level (default: {FROZEN_TOLERANCE:g})",
+    )
     add_outputs(parser)
     add_pixels(parser)
     add_providers(parser)
@@ -108,7 +118,9 @@ def run(options: argparse.Namespace) -> int:
     with StopSignals() as signals, open_monitor(options) as monitor:
         report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
-        stream = monitor.stream(rule.policy, frozen_after_s=options.frozen_after)
+        stream = monitor.stream(
+            rule.policy, frozen_after_s=options.frozen_after, frozen_tolerance=options.frozen_tolerance
+        )
         contract = monitor.manifest.input
         reader = read_sources(options, sources, monitor.manifest, lambda: watch.wait(reader.current))
         outputs = Outputs(options, sources, monitor, signals)
@@ -120,8 +132,7 @@ def run(options: argparse.Namespace) -> int:
                 if options.min_quality is not None:
                     say(_describe_min_quality(options.min_quality, monitor.manifest))
                 watch.follow(reader, contract)
-        except BrokenPipeError:
-            raise
+            outputs.stdout.flush()
         except BaseException as error:  # whatever it is, the summary of what was scored comes before it
             if not watch.tally.count and not isinstance(error, KeyboardInterrupt | Stopped):
                 raise
@@ -135,7 +146,7 @@ def run(options: argparse.Namespace) -> int:
         ]
         outputs.stdout.flush()
     tally = watch.tally
-    if isinstance(stop, KeyboardInterrupt | Stopped):
+    if stop is not None:
         report_stop(stop, tally)
     if tally.count or stop is not None or not reader.failures:
         say(f"{tally}, {counted(watch.onsets, 'alarm')}; {tally.describe_latency(provider)}")

@@ -21,7 +21,7 @@ from tests.conftest import write_scenes
 from tests.export.pipeline.conftest import SIZE
 from tests.networks import ColourClasses, settled
 
-FAST = ("auto", "vim")
+FAST = ("vim",)
 OTHERS = [name for name in detector_choices() if name not in FAST]
 
 
@@ -109,6 +109,6 @@ def test_detector_that_reads_what_no_output_gives_is_refused_by_its_flag(
         calibration=CalibrationOptions(detector=detector),
     )
     problems: tuple[ExportError, ...] = plan_export(options).problems
-    reads_output = detector in ("vim", "neco", "output-score")
+    reads_output = detector in ("vim", "output-score")
     assert len(problems) == reads_output
     assert all("--reads" in str(problem) or "--segmentation" in str(problem) for problem in problems)

@@ -4,6 +4,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,6 +177,32 @@ def test_run_that_is_ended_keeps_what_was_scored(
         assert names == sorted([*(out.name for out in outs.values()), "t.png"])
         assert len(rows(outs["jsonl"])) == at
         assert pyarrow.parquet.read_table(outs["parquet"]).num_rows == at
+
+
+@pytest.mark.parametrize("words", [["score"], ["score", "--json"], ["watch", "--alarm", "3of5", "--json"]])
+@pytest.mark.parametrize("read", [0, 1, 5])
+def test_run_into_a_pipe_that_is_closed_says_what_was_scored(
+    toy_bundle: Path, tmp_path: Path, words: list[str], read: int
+) -> None:
+    """As `| head` does; with ``--out`` what was scored is kept."""
+    command, *flags = words
+    drive, out = write_drive(tmp_path / "drive"), tmp_path / "kept.jsonl"
+    typed = [sys.executable, "-m", "lsood_runtime", command, str(toy_bundle), str(drive), *flags, "--out", str(out)]
+    with subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for _ in range(read):
+            process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 141
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    scored = len(rows(out)) if out.exists() else 0
+    assert scored >= min(read - 1, 1), "a table begins with its head"
+    if scored:
+        assert re.search(rf"^{scored} frames?, ", said, re.MULTILINE)
+        assert "lsood: nobody reads the standard output any more; the results so far are kept" in said
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])

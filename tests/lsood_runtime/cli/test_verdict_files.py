@@ -3,9 +3,11 @@
 
 import csv
 import json
+import os
 import resource
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -139,7 +141,7 @@ def test_verdict_file_over_a_link_writes_where_it_points(tmp_path: Path) -> None
     assert (tmp_path / "scores.csv").is_symlink()
 
 
-def test_partial_file_of_a_killed_process_is_removed_and_of_a_living_one_stays(tmp_path: Path) -> None:
+def test_partial_file_of_a_killed_process_is_removed_and_of_a_living_one_keeps_the_place(tmp_path: Path) -> None:
     place = tmp_path / "scores.csv"
     killed, other = tmp_path / ".scores.csv.99999.partial", tmp_path / ".other.csv.1.partial"
     for path in (killed, other):
@@ -148,11 +150,46 @@ def test_partial_file_of_a_killed_process_is_removed_and_of_a_living_one_stays(t
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, living.path.name])
     command = "import sys; from pathlib import Path; from lsood_runtime._cli.partial_file import PartialFile\n"
     command += "partial = PartialFile(Path(sys.argv[1])); partial.file.write(b'theirs'); partial.move_into_place()"
-    subprocess.run([sys.executable, "-c", command, str(place)], check=True)
-    assert place.read_bytes() == b"theirs"
+    refused = subprocess.run([sys.executable, "-c", command, str(place)], check=False, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert f"another run, process {os.getpid()}, writes it" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, living.path.name])
     living.file.write(b"ours")
     living.move_into_place()
     assert place.read_bytes() == b"ours"
+    subprocess.run([sys.executable, "-c", command, str(place)], check=True)
+    assert place.read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_verdict_files_of_runs_that_begin_at_once_are_of_one_of_them(tmp_path: Path, suffix: str) -> None:
+    """Whoever opens the place first keeps it until its end; all others are told so, and leave nothing."""
+    place, ready = tmp_path / f"scores.{suffix}", tmp_path / "go"
+    command = (
+        "import sys, time; from pathlib import Path; from lsood_runtime._cli.verdict_files import VerdictFile\n"
+        "while not Path(sys.argv[2]).exists(): time.sleep(0.001)\n"
+        "with VerdictFile(Path(sys.argv[1])) as file:\n"
+        "    file.write({'frame': sys.argv[3], 'camera': 'a', 'stamp_ns': 0})\n"
+        "    print('open', flush=True); input()"
+    )
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", command, str(place), str(ready), str(i)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for i in range(4)
+    ]
+    time.sleep(1)
+    ready.touch()
+    opened = [run.stdout.readline() for run in runs if run.stdout is not None]
+    assert sorted(opened) == ["", "", "", "open\n"]
+    said = [run.communicate("\n")[1] for run in runs]
+    assert [run.returncode for run in runs] == [0 if line else 1 for line in opened]
+    assert all(f"cannot write {place}: another run, process" in said[i] for i in range(4) if not opened[i])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["go", place.name]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "mcap"])
