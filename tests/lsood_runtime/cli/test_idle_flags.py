@@ -39,15 +39,10 @@ ALWAYS = {
     *(
         "--operating-point",
         "--deadline-ms",
-<<<<<<< HEAD
         "--min-quality",
         "--alarm",
         "--frozen-after",
-=======
-        "--alarm",
-        "--frozen-after",
         "--frozen-tolerance",
->>>>>>> 2b29ef3 (Pictures that were encoded again are warned of in evaluations; a run into a closed pipe says what it scored; two runs cannot write one file; watch takes --frozen-tolerance)
         "--expected-sha256",
         "--public-key",
     ),
