@@ -200,7 +200,8 @@ _NO_PAIRS = np.empty((0, 2), int)
 
 def _coarse(squares: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(N, 16)``: means over 4 x 4 squares lie no further apart, root mean square, than the squares themselves."""
-    return squares.reshape(-1, 4, 4, 4, 4).mean(axis=(2, 4)).reshape(len(squares), 16)
+    means: NDArray[np.float64] = squares.reshape(-1, 4, 4, 4, 4).mean(axis=(2, 4)).reshape(len(squares), 16)
+    return means
 
 
 def _see(frame: NDArray[np.uint8]) -> tuple[bytes, NDArray[np.float32]]:

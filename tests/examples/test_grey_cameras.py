@@ -30,7 +30,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not shutil.which("c++"):
         pytest.skip("a C++ compiler is missing")
     path = tmp_path_factory.mktemp("cpp") / "monitor"
-    command = ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-isystem", STAND_IN]
+    command = ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-isystem", str(STAND_IN)]
     subprocess.run([*command, EXAMPLES / "cpp" / "monitor.cpp", "-o", path], check=True)
     return path
 

@@ -190,14 +190,14 @@ def test_shared_warning_names_frames_that_were_encoded_again_and_no_others(quali
     """
     first = write_scenes(tmp_path / "first", 8, seed=1, size=(192, 384))
     second = write_scenes(tmp_path / "second", 8, seed=2, size=(192, 384))
-    sets = [read_each_once(FrameFiles([folder]), SILENT) for folder in (first, second)]
-    assert shared_warning(*sets, ("ind", "fog")) is None
+    known, before = (read_each_once(FrameFiles([folder]), SILENT) for folder in (first, second))
+    assert shared_warning(known, before, ("ind", "fog")) is None
     copied = sorted(first.iterdir())[2:5]
     for path in copied:
         Image.open(path).convert("RGB").save(second / f"z{path.stem}.jpg", quality=quality)
     seen = read_each_once(FrameFiles([second]), SILENT)
-    assert copies_of(sets[0].grey, seen.grey).tolist() == [-1] * 8 + [2, 3, 4]
-    warning = shared_warning(sets[0], seen, ("ind", "fog"))
+    assert copies_of(known.grey, seen.grey).tolist() == [-1] * 8 + [2, 3, 4]
+    warning = shared_warning(known, seen, ("ind", "fog"))
     assert warning is not None
     assert warning.startswith("3 of 11 frames of fog show nearly the same picture as one of ind, such as ")
     assert f"{second / 'z0002.jpg'} as {first / '0002.png'}" in warning
