@@ -16,6 +16,7 @@ from export.features.key import PICTURE, FeatureKey
 from export.graphs.detector import OPSET
 from export.graphs.network_output import as_logits
 from export.graphs.noise import NoiseSource
+from export.graphs.operator_replacements import ORIGINS, REPLACEMENTS
 from export.graphs.output_features import OutputFeatures
 from export.graphs.output_forms import OutputForm
 from export.graphs.picture_features import PictureFeatures
@@ -23,13 +24,6 @@ from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
 from export.layers.preprocessing import Preprocessing
 from export.source_lines import noted_frame, place
 from lsood_runtime.offline import noise_name
-
-_REPLACEMENTS = {
-    "aten.median": "write x.sort(dim)[0].narrow(dim, (n - 1) // 2, 1), with n = x.shape[dim], in its place",
-    "aten.kthvalue": "write x.sort(dim)[0].narrow(dim, k - 1, 1) in its place",
-    "aten._cdist_forward": "write (x[..., :, None, :] - y[..., None, :, :]).norm(dim=-1) in its place",
-}
-"""By operation of torch without an ONNX form, one that does the same and has one."""
 
 
 class MonitoredNetwork(nn.Module):
@@ -146,9 +140,9 @@ def segmentation_graph(
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:
-        raise ConversionError(
-            f"the network has no ONNX form: {_cause(error)}{_layer_of(error, network)}; {_replacement(error)}"
-        ) from error
+        operation, node = _origin(_operation(error), network)
+        remedy = REPLACEMENTS.get(operation, "replace the operation that the message names")
+        raise ConversionError(f"the network has no ONNX form: {_cause(error)}{_layer_of(node)}; {remedy}") from error
     if program is None:  # what the exporter's signature allows and dynamo=True never gives
         raise ConversionError(
             "expected a graph of torch.onnx.export, got none: install the version of torch in constraints.txt"
@@ -168,21 +162,23 @@ def _operation(error: BaseException) -> str:
     return named[1] if named else ""
 
 
-def _replacement(error: BaseException) -> str:
-    return _REPLACEMENTS.get(_operation(error), "replace the operation that the message names")
-
-
-def _layer_of(error: BaseException, network: nn.Module) -> str:
-    """Layer and line of the operation that an error of the exporter names, where the network's graph notes them."""
-    operation = _operation(error)
-    if not operation:
-        return ""
+def _origin(operation: str, network: nn.Module) -> tuple[str, fx.Node | None]:
+    """The operation of the network's own graph that stands behind one that the exporter names, with its node."""
     graphs = [module.graph for module in nn.Module.modules(network) if isinstance(module, fx.GraphModule)]
-    for node in (node for graph in graphs for node in graph.nodes):
-        if str(node.target).startswith(f"{operation}.") and (stack := node.meta.get("nn_module_stack")):
-            name, _ = list(stack.values())[-1]
-            return f", in the layer {name.removeprefix('network.')}{place(noted_frame(node.stack_trace or ''))}"
-    return ""
+    nodes = [node for graph in graphs for node in graph.nodes if node.meta.get("nn_module_stack")]
+    for name in ORIGINS.get(operation, (operation,)) if operation else ():
+        for node in nodes:
+            if str(node.target).startswith(f"{name}."):
+                return name, node
+    return operation, None
+
+
+def _layer_of(node: fx.Node | None) -> str:
+    """Layer and line of a node of the network's graph, to stand behind words; empty for None."""
+    if node is None:
+        return ""
+    name, _ = list(node.meta["nn_module_stack"].values())[-1]
+    return f", in the layer {name.removeprefix('network.')}{place(noted_frame(node.stack_trace or ''))}"
 
 
 def _cause(error: BaseException) -> str:

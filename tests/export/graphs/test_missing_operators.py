@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from export.errors import ConversionError
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
@@ -55,13 +56,16 @@ def test_segmentation_graph_of_an_operation_without_onnx_form_names_layer_and_li
     convert(SortedMedian())
 
 
+EDGES = torch.linspace(-1, 1, 5)
+
+
 class Applied(nn.Module):
     def __init__(self, apply: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.apply_it = apply
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.apply_it(x).mean(dim=(1, 2, 3), keepdim=True)
+        return x * self.apply_it(x).float().mean(dim=(1, 2, 3), keepdim=True)
 
 
 @pytest.mark.parametrize(
@@ -71,23 +75,66 @@ class Applied(nn.Module):
         (lambda x: x.median(dim=3, keepdim=True)[0], {"dim": 3}),
         (lambda x: x.kthvalue(2, dim=2, keepdim=True)[0], {"dim": 2, "k": 2}),
         (lambda x: torch.cdist(x, x), {}),
+        (lambda x: functional.adaptive_max_pool2d(x, 3), {"rows": 3, "columns": 3}),
+        (lambda x: functional.adaptive_max_pool2d(x, (5, 7)), {"rows": 5, "columns": 7}),
+        (lambda x: x.cummax(2)[0], {"dim": 2}),
+        (lambda x: x.cummin(1)[0], {"dim": 1}),
+        (lambda x: x.cumprod(1), {"dim": 1}),
+        (lambda x: torch.searchsorted(EDGES, x), {"s": EDGES}),
+        (lambda x: torch.isin(x, EDGES), {"s": EDGES}),
+        (lambda x: torch.hypot(x, x), {}),
     ],
 )
 def test_segmentation_graph_of_an_operation_with_a_replacement_names_one_that_agrees_and_converts(
-    missing: Callable[[Tensor], Tensor], values: dict[str, int]
+    missing: Callable[[Tensor], Tensor], values: dict[str, Any]
 ) -> None:
     with pytest.raises(ConversionError, match="in its place") as raised:
         convert(Applied(missing))
-    written = re.search(r"; write (.+?)(?:, with n = (.+?),)? in its place", str(raised.value))
+    written = re.search(r"; write (.+?)(?:, with n = (.+?),|, with s = the values,)? in its place", str(raised.value))
     assert written is not None
 
     def replaced(x: Tensor) -> Tensor:
-        names: dict[str, Any] = {"x": x, "y": x, **values}
+        names: dict[str, Any] = {"torch": torch, "x": x, "y": x, **values}
         if written[2]:
             names["n"] = eval(written[2], names)
         output: Tensor = eval(written[1], names)
         return output
 
     features = torch.randn(2, 5, HEIGHT, WIDTH)
+    features[0] = (2 * features[0]).round() / 2  # some are the edges
     torch.testing.assert_close(replaced(features), missing(features), rtol=1e-4, atol=1e-2)
     convert(Applied(replaced))
+
+
+class Rotated(nn.Module):
+    """Mixes channels by a matrix made of a constant one, in each call or once."""
+
+    def __init__(self, make: Callable[[Tensor], Tensor], once: bool) -> None:
+        super().__init__()
+        constant = torch.randn(5, 5, generator=torch.Generator().manual_seed(0)) + 4 * torch.eye(5)
+        self.make, self.once = make, once
+        self.register_buffer("mix", make(constant @ constant.T) if once else constant @ constant.T)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mix: Any = self.mix
+        mixed: Tensor = torch.einsum("dc,bchw->bdhw", mix if self.once else self.make(mix), x)
+        return mixed
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        torch.linalg.inv,
+        torch.linalg.cholesky,
+        torch.linalg.matrix_exp,
+        lambda x: torch.linalg.solve(x, x + 1),
+        lambda x: torch.linalg.qr(x)[0],
+        lambda x: torch.linalg.svd(x)[0],
+    ],
+)
+def test_segmentation_graph_of_linear_algebra_on_constants_asks_for_a_buffer_which_converts(
+    make: Callable[[Tensor], Tensor],
+) -> None:
+    with pytest.raises(ConversionError, match="compute it once, in __init__, and keep it in a buffer"):
+        convert(Rotated(make, once=False))
+    convert(Rotated(make, once=True))
