@@ -107,9 +107,10 @@ def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> Se
     Raises:
         BundleError: as for :func:`read_manifest`.
     """
-    if not folder.is_dir():
+    # Of a name that no file system takes these are False, where those of pathlib raise.
+    if not os.path.isdir(folder):  # noqa: PTH112
         raise BundleError(f"expected a bundle folder, found none at {folder}: check the path")
-    if not (folder / MANIFEST_FILE).is_file():
+    if not os.path.isfile(folder / MANIFEST_FILE):  # noqa: PTH113
         raise BundleError(f"expected a bundle, found no {MANIFEST_FILE} in {folder}: give the folder that export wrote")
     contents = read_file(folder / MANIFEST_FILE, LARGEST_MANIFEST, follow_link=True)
     if contents.count(b",") > MOST_VALUES:

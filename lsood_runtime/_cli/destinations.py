@@ -25,9 +25,9 @@ def check_destinations(outputs: Sequence[Path], sources: Iterable[str]) -> None:
         if place in taken:
             raise MediaError(f"expected a file for each output, got {path} twice: name another one")
         taken.add(place)
+        _check_place(path, place)
         if place.exists() and _is_read(place, sources):
             raise MediaError(f"expected another file than those that are read, got {path}: it would be lost")
-        _check_place(path, place)
 
 
 def _resolved(path: Path) -> Path:
@@ -41,17 +41,21 @@ def _resolved(path: Path) -> Path:
 
 def _is_read(place: Path, sources: Iterable[str]) -> bool:
     """Whether a file is a source, by whatever name or link, or lies in one that is a folder."""
-    ours = {_identity(path) for path in (place, *place.parents)}
-    return any(_identity(path) in ours for path in map(Path, sources) if path.exists())
+    ours = {_identity(path) for path in (place, *place.parents)} - {None}
+    return any(_identity(Path(source)) in ours for source in sources)
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of what stands at a path; None where nothing does, or no file system takes the name."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
     return status.st_dev, status.st_ino
 
 
 def _check_place(path: Path, place: Path) -> None:
-    if not place.parent.is_dir():
+    if not os.path.isdir(place.parent):  # noqa: PTH112  of a name that no file system takes it is False as well
         raise MediaError(
             f"cannot write {path}: expected the folder {place.parent} to exist; make it, or choose another file"
         )
