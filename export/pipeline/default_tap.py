@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose the tap of an export that names none, with the masks that are drawn there."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,10 +29,11 @@ def choose_tap(
 ) -> ExportOptions:
     """Choose what an export samples where its options do not, and tell the reporter what was chosen and why.
 
-    The options stay as they are where they name taps, and where the network has one DropBlock layer. Else the rule of
-    :func:`export.sampling.default_tap.tap_candidates` chooses a layer whose channel means vary over the frames; of several
-    DropBlock layers it chooses one. Masks are drawn at this layer alone, so that it costs next to nothing whatever dropout
-    lies upstream of it: those of its own DropBlock, or of one that is added with p = 0.5 and a block that suits the map.
+    The options stay as they are where they name taps, and where the network has one DropBlock layer, which runs once. Else
+    the rule of :func:`export.sampling.default_tap.tap_candidates` chooses a layer whose channel means vary over the frames;
+    of several DropBlock layers it chooses one that runs once, if there is any. Masks are drawn at this layer alone, so that
+    it costs next to nothing whatever dropout lies upstream of it: those of its own DropBlock, or of one that is added with
+    p = 0.5 and a block that suits the map.
 
     Args:
         network: in evaluation mode.
@@ -42,8 +44,12 @@ def choose_tap(
     Raises:
         TapError: no tap is named and no layer gives a map.
     """
-    blocks = [name for name, module in network.named_modules() if is_drop_block(module)]
-    if options.tap or len(blocks) == 1:
+    if options.tap:
+        return options
+    named = [name for name, module in network.named_modules() if is_drop_block(module)]
+    calls = Counter(layer.name for layer in (list_layers(network, images[0][:1]) if named else []))
+    blocks = [name for name in named if calls[name] == 1]
+    if len(named) == len(blocks) == 1:
         return options
     layers = list_layers(network, images[0][:1].repeat(2, 1, 1, 1))
     candidates = tap_candidates(layers, (images[0].shape[2], images[0].shape[3]), blocks)

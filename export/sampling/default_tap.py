@@ -25,7 +25,8 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: C
     """Sort the layers that may be sampled, the best first.
 
     The resolution is the lowest at which a twentieth of the network's weights or more works, on 32 cells or more: encoders
-    end there, pooled branches and the heads of pyramids do not count. Of its layers, those inside another one of the same
+    end there, pooled branches and the heads of pyramids do not count. Where all of its layers run several times in a pass,
+    it is the lowest other one on 32 cells or more. Of its layers, those inside another one of the same
     resolution are passed over, and those that hold the network from its first layer to its last. The last
     one comes first that has two thirds of the most channels, up to 2048: behind an encoder heads have fewer. Parts of a block
     that begins and ends at a higher resolution, as the reduced keys of an attention, come behind all others.
@@ -42,7 +43,9 @@ def tap_candidates(layers: Sequence[LayerInfo], image: tuple[int, int], among: C
     chosen = min(cells.values(), default=0) if among else _lowest_resolution(layers, cells)
     first, last = _first_and_last(layers)
     wrappers = {layer.name for layer in layers if _is_inside(first, {layer.name}) and _is_inside(last, {layer.name})}
-    fitting = [i for i in cells if cells[i] == chosen and calls[layers[i].name] == 1 and layers[i].name not in wrappers]
+    once = [i for i in cells if calls[layers[i].name] == 1 and layers[i].name not in wrappers]
+    chosen = min({cells[i] for i in once}, key=lambda count: (count != chosen, count < _FEWEST_CELLS, count), default=0)
+    fitting = [i for i in once if cells[i] == chosen]
     names = {layers[i].name for i in fitting}
     outer = [layers[i] for i in reversed(fitting) if not _is_inside(layers[i].name, names)]
     higher = {layers[i].name for i in cells if cells[i] > chosen and not _is_inside(first, {layers[i].name})}

@@ -70,7 +70,8 @@ def images(size: tuple[int, int] = (24, 32)) -> list[Tensor]:
 
 
 def options(**more: object) -> ExportOptions:
-    return ExportOptions(Path("network.pt"), (Path("frames"),), Path("bundle"), **more)  # type: ignore[arg-type]
+    places = {"ckpt": Path("network.pt"), "frames": (Path("frames"),), "out": Path("bundle")}
+    return ExportOptions(**places | more)  # type: ignore[arg-type]
 
 
 def test_choose_tap_where_taps_are_named_or_there_is_one_dropblock_leaves_the_options() -> None:
@@ -97,6 +98,35 @@ def test_choose_tap_of_several_dropblocks_takes_one_with_its_own_constants() -> 
     got = choose_tap(settled(TwoBlocks()), images(), options(), reporter)
     assert (got.tap, got.only_tap, got.drop_prob, got.block_size) == (("drop2",), True, None, None)
     assert [finding.subject for finding in reporter.kept] == ["tap"]
+
+
+class DropsAgain(nn.Module):
+    """One module of dropout, which runs at every stage of the decoder; beside it, maybe, a DropBlock that runs once."""
+
+    def __init__(self, dropout: nn.Module, deepest: nn.Module | None = None) -> None:
+        super().__init__()
+        self.encoder, self.deepest = nn.Sequential(block(3, 8, stride=2), block(8, 16, stride=2)), deepest
+        self.up1, self.up2, self.dropout, self.head = block(16, 8), block(8, 8), dropout, nn.Conv2d(8, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.encoder(x) if self.deepest is None else self.deepest(self.encoder(x))
+        y = nn.functional.interpolate(self.dropout(self.up1(y)), scale_factor=2.0)
+        return torch.as_tensor(self.head(nn.functional.interpolate(self.dropout(self.up2(y)), scale_factor=2.0)))
+
+
+@pytest.mark.parametrize("dropout", [nn.Dropout(0.3), nn.Dropout2d(0.3), DropBlock2D(0.7, 2)], ids=str)
+def test_choose_tap_of_one_dropout_that_runs_again_and_again_in_the_decoder_is_a_layer_that_runs_once(
+    dropout: nn.Module,
+) -> None:
+    got = choose_tap(settled(DropsAgain(dropout)), images(), options(), SILENT)
+    assert (got.tap, got.only_tap, got.drop_prob) == (("encoder",), True, 0.5)
+    got = choose_tap(settled(DropsAgain(dropout, DropBlock2D(0.6, 2))), images(), options(), SILENT)
+    assert got.tap in ((), ("deepest",))
+    plan = plan_export(
+        options(ckpt=None, frames=(), input_size=(24, 32), mean=(0.5,) * 3, std=(0.25,) * 3),
+        network=DropsAgain(dropout).eval(),
+    )
+    assert [str(error) for error in plan.problems if "--frames" not in str(error)] == []
 
 
 def test_choose_tap_passes_over_a_layer_that_cannot_see() -> None:

@@ -149,6 +149,25 @@ def test_default_of_a_deeplab_without_dropblock_is_the_guides_tap_and_constants(
     assert (DROP_PROB, default_block_size((16, 32))) == (0.5, 8)
 
 
+class Refining(nn.Module):
+    """All that works at the lowest resolution runs three times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.step, self.head = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 32, 3, 2, 1), nn.Conv2d(8, 5, 1)
+        self.up = nn.ConvTranspose2d(32, 8, 2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        fine = self.first(x)
+        for _ in range(3):
+            fine = fine + self.up(torch.relu(self.step(fine)))
+        return torch.as_tensor(self.head(fine))
+
+
+def test_tap_candidates_where_the_lowest_resolution_runs_again_are_of_another_one() -> None:
+    assert chosen(Refining()) == "first"
+
+
 def test_tap_candidates_among_some_are_no_others() -> None:
     layers = list_layers(DropoutUNet().eval(), torch.randn(2, 3, 24, 32))
     got = tap_candidates(layers, (24, 32), ["drop1", "drop2", "drop3"])
