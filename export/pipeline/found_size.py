@@ -14,6 +14,13 @@ _MOST_PIXELS = 1 << 26
 """Pixels of the largest picture that a network is given: 8192 x 8192."""
 
 
+_MUCH_SMALLER = 5.0
+"""Factor on one side by which networks for roads seldom make frames smaller."""
+
+_TURNED = 2.0
+"""Factor of the aspect beyond that of a frame of 16:9 that is made square."""
+
+
 @dataclass(frozen=True)
 class FoundSize:
     """Size of a network's input.
@@ -68,12 +75,20 @@ def find_size(
         )
         return FoundSize(*seen, finding, tuple(warnings))
     chosen, *others = sizes
+    doubt = ""
     if config is not None and chosen.source == config.source:
         warnings += _changes(chosen, *seen)
+    elif doubt := _doubt(chosen, *seen):
+        warnings.append(f"warning: {chosen.source} {doubt}")
     return FoundSize(
         chosen.height,
         chosen.width,
-        _finding(chosen.height, chosen.width, "found", f"by {chosen.source}"),
+        _finding(
+            chosen.height,
+            chosen.width,
+            "guessed" if doubt else "found",
+            f"by {chosen.source}" + (f", which {doubt}" if doubt else ""),
+        ),
         (
             *(
                 f"warning: {other.source} says {other.height} x {other.width} (height x width), which is not taken: "
@@ -134,6 +149,23 @@ def _changes(size: StatedSize, height: int, width: int) -> list[str]:
         f"warning: {size.source} makes frames of {height} x {width} (height x width) {does}, {size.height} x {size.width}: "
         f"--input-size {height} {width} leaves them as they are"
     ]
+
+
+def _doubt(size: StatedSize, height: int, width: int) -> str:
+    """What makes it doubtful that a hyper-parameter's size is that to which frames are resized; empty where nothing does."""
+    smaller = max(height / size.height, width / size.width)
+    turned = max(height * size.width / (size.height * width), size.height * width / (height * size.width))
+    if smaller <= _MUCH_SMALLER and turned <= _TURNED:
+        return ""
+    does = (
+        f"{smaller:.3g} times smaller"
+        if smaller > _MUCH_SMALLER
+        else f"{turned:.3g} times higher or wider for their size"
+    )
+    return (
+        f"makes frames of {height} x {width} (height x width) {does}, {size.height} x {size.width}: it may be the size of a "
+        f"training's crops; --input-size {height} {width} leaves them as they are"
+    )
 
 
 def _finding(height: int, width: int, origin: Origin, reason: str = "") -> Finding:
