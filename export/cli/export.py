@@ -16,6 +16,7 @@ from export.errors import UsageError
 from export.option_table import INPUT_AND_OUTPUT, flag, options_of
 from export.pipeline.network_options import NETWORK, NetworkOptions
 from export.pipeline.options import FEATURE_LAYERS, TAP, ExportOptions
+from export.reporter import SILENT
 
 _EPILOG = f"""\
 commands on what an export has written, or before one (each has its own --help):
@@ -130,7 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _list_layers(_with_places(flags))
         elif interactive:
             options = _ask(flags, reporter)
-            if not dry_run:
+            if dry_run:
+                from export.pipeline.plan import plan_export
+
+                reporter.found(*plan_export(options, SILENT).findings)
+            else:
                 _export(options, reporter, quiet=console.quiet)
         elif dry_run:
             from export.cli.plan_table import print_plan
@@ -159,13 +164,13 @@ def _with_places(flags: argparse.Namespace) -> ExportOptions:
 
 
 def _ask(flags: argparse.Namespace, reporter: ConsoleReporter) -> ExportOptions:
-    """Options of an export, after the user has been asked for what is missing."""
+    """Options of an export, after the user has been asked for what is missing, and about what is guessed."""
     from export.cli.interactive import ask_for_checkpoint, check_terminal, complete_options
 
     check_terminal()
     if not hasattr(flags, "ckpt"):
         flags.ckpt = ask_for_checkpoint()
-    return complete_options(_with_places(flags), reporter)
+    return complete_options(_with_places(flags), reporter, asks_out=not hasattr(flags, "out"))
 
 
 def _new_folder() -> Path:
@@ -180,7 +185,6 @@ def _list_layers(options: ExportOptions) -> None:
     from export.pipeline.load_network import load_network
     from export.pipeline.network_channels import resolve_network_channels
     from export.pipeline.settle_downloads import settle_downloads_at
-    from export.reporter import SILENT
     from export.sampling.taps import list_layers
 
     checkpoint = load_network(options)

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ask on the terminal for what an export misses."""
+"""Ask on the terminal for what an export misses, and whether its guesses are right."""
 
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.bundle.writer import check_destination
 from export.cli.console import ConsoleReporter
 from export.cli.next_command import next_command
 from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding
 from export.option_table import command_words, with_words, without_flags, words_by_flag
+from export.pipeline.findings import needs_consent
 from export.pipeline.options import ExportOptions
 from export.pipeline.plan import plan_export
 from lsood_runtime.offline import printable
@@ -39,20 +41,27 @@ def ask_for_checkpoint() -> Path:
         _say(f"expected one file that exists, got {' '.join(words) or 'none'}")
 
 
-def complete_options(options: ExportOptions, reporter: ConsoleReporter) -> ExportOptions:
-    """Plan an export, ask for what is missing, and plan again until nothing is; then show the command.
+def complete_options(options: ExportOptions, reporter: ConsoleReporter, *, asks_out: bool = False) -> ExportOptions:
+    """Plan an export, ask for what is missing until nothing is, then for what is guessed; then show the command.
+
+    The table is printed once, before the questions. A guess is the default of its question; one that is confirmed is stated
+    by the command.
 
     Args:
         options: of the export; its ``frames`` may be empty.
-        reporter: prints the tables, the questions and, in the end, the completed command.
+        reporter: prints the table, the questions and, in the end, the completed command.
+        asks_out: ask for the bundle's folder too, for which ``options`` have a proposal.
 
     Raises:
         ExportError: something is wrong that no flag can mend, or that the user does not want to mend by a switch.
         KeyboardInterrupt: the input has ended.
     """
+    shown, asked = False, set[str]()
     while True:
         plan = plan_export(options, reporter)
-        reporter.found(*plan.findings)
+        if not shown:
+            reporter.found(*plan.findings)
+        shown = True
         beyond = [problem for problem in plan.problems if not problem.has_remedy]
         if beyond:
             raise beyond[0]
@@ -63,9 +72,52 @@ def complete_options(options: ExportOptions, reporter: ConsoleReporter) -> Expor
         for finding in plan.findings:
             if finding.origin == "missing" and finding.words:
                 options = _ask(finding, options)
-        if not plan.problems:
-            _say(next_command("python", "-m", "export", *command_words(options)).replace("next:", "command:", 1))
-            return options
+        if plan.problems:
+            continue
+        guessed = [
+            finding
+            for finding in plan.findings
+            if finding.origin == "guessed"
+            and not needs_consent(finding.words)
+            and asked.isdisjoint(_flags(finding, options))
+        ]
+        if not any(finding.words for finding in guessed):
+            break
+        for finding in guessed:
+            asked |= _flags(finding, options)
+            options = _confirm(finding, options)
+    if asks_out:
+        options = _ask_for_folder(options)
+    _say(next_command("python", "-m", "export", *command_words(options)).replace("next:", "command:", 1))
+    return options
+
+
+def _flags(finding: Finding, options: ExportOptions) -> set[str]:
+    return {*words_by_flag(type(options), finding.words)}
+
+
+def _confirm(finding: Finding, options: ExportOptions) -> ExportOptions:
+    """Options with the flags of a guess, each as the user says or, for an empty answer, as it is guessed."""
+    if finding.words:
+        _say("")
+        _say(f"{finding.subject}: {finding.value} is a guess: {finding.reason}")
+    for flag, values in words_by_flag(type(options), finding.words).items():
+        if values:
+            options = _ask_for_values(flag, values, options)
+        elif _line(f"{flag}? y or n", "y") in ("y", "yes", ""):
+            options = with_words(options, [flag])
+    return options
+
+
+def _ask_for_folder(options: ExportOptions) -> ExportOptions:
+    while True:
+        chosen = _ask_for_values("--out", [str(options.out)], options)
+        try:
+            check_destination(chosen.out, chosen.overwrite)
+        except UsageError as error:
+            _say(str(error))
+        else:
+            return chosen
 
 
 def _ask(finding: Finding, options: ExportOptions) -> ExportOptions:

@@ -34,18 +34,26 @@ class Terminal(io.StringIO):
         return True
 
 
-def plans(*problems: Sequence[ExportError]) -> Iterator[SimpleNamespace]:
-    """One plan after the other, each with its problems."""
+def plans(*problems: Sequence[ExportError], guesses: Sequence[Finding] = ()) -> Iterator[SimpleNamespace]:
+    """One plan after the other, each with its problems, then one with guesses and one without."""
     for each in problems:
         findings = tuple(Finding("subject", "", "missing", str(error), error.words) for error in each)
         yield SimpleNamespace(findings=findings, problems=tuple(each))
+    for left in (guesses, ()):
+        yield SimpleNamespace(findings=tuple(left), problems=())
 
 
-def ask(monkeypatch: pytest.MonkeyPatch, answers: str, *problems: Sequence[ExportError]) -> ExportOptions:
-    rounds = plans(*problems, ())
+def ask(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: str,
+    *problems: Sequence[ExportError],
+    guesses: Sequence[Finding] = (),
+    asks_out: bool = False,
+) -> ExportOptions:
+    rounds = plans(*problems, guesses=guesses)
     monkeypatch.setattr(interactive, "plan_export", lambda *_: next(rounds))
     monkeypatch.setattr(sys, "stdin", Terminal(answers))
-    return interactive.complete_options(OPTIONS, ConsoleReporter(quiet=False))
+    return interactive.complete_options(OPTIONS, ConsoleReporter(quiet=False), asks_out=asks_out)
 
 
 def test_complete_options_asks_for_each_flag_until_its_answer_can_be_read(
@@ -73,6 +81,53 @@ def test_complete_options_asks_again_for_what_a_plan_refuses(monkeypatch: pytest
     tap = TapError("expected the name of a layer", words=["--tap", "VALUE"])
     options = ask(monkeypatch, "deeep\n'my deep' low\n", [tap], [tap])
     assert options.tap == ("my deep", "low")
+
+
+GUESSES = [
+    Finding("tap", "deep, 4 x 4 cells", "guessed", "by a rule", ("--tap", "deep", "--only-tap")),
+    Finding("DropBlock", "p = 0.5, b = 2", "guessed", "fits", ("--drop-prob", "0.5", "--block-size", "2")),
+    Finding("channels", "rgb", "guessed", "nothing states another order"),
+    Finding("weights", "all", "guessed", "harmless", ("--trust-checkpoint",)),
+]
+
+
+def test_complete_options_asks_for_guesses_with_the_guess_as_default_and_states_what_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ask(monkeypatch, "\n\n0.3\n\n", guesses=GUESSES)
+    assert (options.tap, options.only_tap, options.drop_prob, options.block_size) == (("deep",), True, 0.3, 2)
+    assert not options.trust_checkpoint, "what needs consent is no guess to confirm"
+    printed = capsys.readouterr().err
+    for question in ("--tap [deep] ", "--only-tap? y or n [y] ", "--drop-prob [0.5] ", "--block-size [2] "):
+        assert printed.count(question) == 1
+    assert "command: python -m export --ckpt x.ckpt --only-tap --drop-prob 0.3 --block-size 2" in printed
+
+
+def test_complete_options_leaves_a_guessed_switch_off_for_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ask(monkeypatch, "head\nn\n\n\n", guesses=GUESSES[:2])
+    assert (options.tap, options.only_tap) == (("head",), False)
+
+
+def test_complete_options_asks_for_a_folder_that_can_be_written_and_proposes_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    assert ask(monkeypatch, "\n", asks_out=True).out == Path("monitor")
+    assert ask(monkeypatch, "full\nfree\n", asks_out=True).out == Path("free")
+    printed = capsys.readouterr().err
+    assert printed.count("--out [monitor] ") == 3
+    assert "full" in printed
+
+
+def test_complete_options_prints_its_table_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tap = TapError("expected the name of a layer", words=["--tap", "VALUE"])
+    missing = UsageError("expected a mean", words=["--mean", "VALUE", "VALUE", "VALUE"])
+    ask(monkeypatch, "deep\n1 1 1\n\n\n", [tap, missing], guesses=GUESSES[1:2])
+    assert len(re.findall(r"^subject +missing", capsys.readouterr().err, flags=re.MULTILINE)) == 2, "two rows, once"
 
 
 @pytest.mark.parametrize(("answer", "thrown"), [("y\n", True), ("\n", False), ("n\n", False)])
@@ -179,11 +234,15 @@ def test_export_command_interactive_on_a_terminal_asks_and_prints_a_command_that
     typist.answer("--block-size ", "2\n")
     typist.answer("--mean [", "\n")
     typist.answer("--std [", "\n")
+    typist.answer("--out [monitor] ", "weights.pt\n")
+    typist.answer("--out [monitor] ", "mine\n")
     assert typist.leave() == 0, typist.shown
+    assert len(re.findall(r"^weights +found", typist.shown, flags=re.MULTILINE)) <= 2, "a table before, one behind"
     (command,) = re.findall(r"^command: python -m export (.*?)\r$", typist.shown, flags=re.MULTILINE)
     options = options_from(export.build_parser().parse(shlex.split(command)), ExportOptions)
     assert options.frames == (frames,)
     assert options.std == (0.2, 0.2, 0.2)
+    assert options.out == Path("mine")
     assert {path for path in plain.rglob("*") if "__pycache__" not in path.parts} == {*before}
 
 
