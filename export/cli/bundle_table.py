@@ -11,6 +11,7 @@ from export.pipeline.capabilities import FORMATS
 from export.precision.options import FLOAT32
 from lsood_runtime import Manifest
 from lsood_runtime.offline import (
+    answer_sentences,
     detector_sentence,
     floor_sentence,
     operating_point_sentence,
@@ -58,6 +59,7 @@ def _calibration_rows(manifest: Manifest) -> dict[str, str]:
         "detector": f"{detector_sentence(manifest.detector)}; {manifest.detector.reason}",
         **{f"part {part.name}": part_sentence(part) for part in manifest.detector.parts},
         **{f"threshold {name}": operating_point_sentence(point) for name, point in manifest.operating_points.items()},
+        **answer_sentences(manifest.answers),
         "calibration": f"{manifest.calibration.source}, "
         f"equivalent to {manifest.calibration.effective_frames:.0f} independent frames",
         **{f"warning {i}": warning for i, warning in enumerate(manifest.calibration.warnings, 1)},

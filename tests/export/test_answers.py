@@ -16,6 +16,7 @@ from export.calibration.answer_options import AnswerOptions
 from export.calibration.degraded_rows import passes
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
+from export.cli.bundle_table import print_exported
 from export.errors import UsageError
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
@@ -105,6 +106,15 @@ def test_export_with_answers_gives_the_same_in_the_fused_graph(answered: Path, d
     if float(given["novelty"][0]) <= record.novelty_limit:
         assert verdict.expected_quality == pytest.approx(float(given["quality"][0, 0]), abs=1e-6)
     assert given["causes"].sum() == pytest.approx(1)
+
+
+def test_print_exported_of_a_bundle_with_answers_says_what_it_answers(
+    answered: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_exported(answered, read_manifest(answered))
+    shown = capsys.readouterr().out
+    assert "expected agreement" in shown
+    assert "cause" in shown
 
 
 def test_export_without_answers_has_none(bundle: Path) -> None:
