@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._answers import answer_words
+from lsood_runtime._answers import cause_words, quality_words
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 _PIXELS, _COLUMNS, _LETTERS = 440, 4, 46
 _PAPER = np.uint8(235)
+_TITLE_LINES, _LINE_IN = 3, 0.18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tile:
     name: str
     state: str
-    answers: str
+    answers: tuple[str, ...]
     image: NDArray[np.uint8]
     classes: NDArray[np.int16] | None
 
@@ -64,7 +65,7 @@ class Thumbnails:
         tile = _Tile(
             Path(source.name).name,
             verdict.state.value.replace("_", " "),
-            answer_words(verdict),
+            tuple(filter(None, (quality_words(verdict), cause_words(verdict)))),
             small,
             None if classes is None else _spread(classes, image.shape[:2], small.shape[:2], self._crop),
         )
@@ -79,7 +80,8 @@ class Thumbnails:
         rows = -(-max(1, len(tiles)) // columns)
         width = 4.8 if wide else 3.6
         aspect = max((_panes(tile).shape[0] / _panes(tile).shape[1] for tile in tiles), default=0.5)
-        size = width * columns, 1.0 + rows * (min(width * aspect, 6.0) + 0.65)
+        lines = _TITLE_LINES + max((len(tile.answers) for tile in tiles), default=0)
+        size = width * columns, 1.0 + rows * (min(width * aspect, 6.0) + _LINE_IN * lines + 0.1)
         figure = figure_class()(figsize=size, layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis in axes:
@@ -106,7 +108,7 @@ class Thumbnails:
         where = f"{shorten(moment.camera, 30)} at {when}"
         score = f"score {moment.score:.4g}" if np.isfinite(moment.score) else "no score"
         lines = [shorten(moment.picture.name, _LETTERS), where, f"{score}, {moment.picture.state}"]
-        return "\n".join([*lines, *moment.picture.answers.split("; ")[: 2 * bool(moment.picture.answers)]])
+        return "\n".join([*lines, *moment.picture.answers])
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

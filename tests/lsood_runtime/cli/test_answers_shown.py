@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 
 from lsood_runtime import OoDMonitor
+from lsood_runtime._answers import cause_words, quality_words
 from lsood_runtime._cli.main import run
+from lsood_runtime._cli.thumbnails import Thumbnails
+from lsood_runtime._media.source_frame import SourceFrame
 from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
 from tests.lsood_runtime.conftest import random_frames, score_by_hand
 
@@ -138,12 +141,18 @@ def test_diff_tells_answers_that_differ(answered: Path, tmp_path: Path, capsys: 
     assert "answers.cause" in capsys.readouterr().out
 
 
-def test_rerun_file_and_thumbnails_take_a_bundle_with_answers(
-    answered: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_thumbnails_have_the_answers_of_each_frame_in_lines_of_their_own(answered: Path) -> None:
+    pytest.importorskip("matplotlib")
+    thumbnails = Thumbnails(len(LEVELS))
+    for place, verdict in enumerate(_verdicts(answered)):
+        source = SourceFrame(f"{place}.png", "camera", place * 10**10, None, "")
+        thumbnails.add(source, np.zeros((6, 8, 3), np.uint8), verdict)
+    titles = {tuple(axis.get_title().splitlines()[3:]) for axis in thumbnails.figure().axes}
+    assert titles == {(quality_words(verdict), cause_words(verdict)) for verdict in _verdicts(answered)}
+
+
+def test_rerun_file_takes_a_bundle_with_answers(answered: Path, drive: Path, tmp_path: Path) -> None:
     pytest.importorskip("rerun")
-    picture, recording = tmp_path / "highest.png", tmp_path / "drive.rrd"
-    code = run(["score", str(answered), str(drive), "--thumbnails", str(picture), "--rerun", str(recording)])
-    assert code in (0, 1)
-    assert np.asarray(Image.open(picture)).size > 0
+    recording = tmp_path / "drive.rrd"
+    assert run(["score", str(answered), str(drive), "--rerun", str(recording)]) in (0, 1)
     assert recording.stat().st_size > 0
