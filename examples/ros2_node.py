@@ -6,10 +6,11 @@
 Subscribes to `image` (sensor_msgs/Image), or to `image/compressed` with `-p image_transport:=compressed`; several cameras on
 one topic are told apart by their frame_id. Publishes, with the stamp of the image:
 
-    /diagnostics                    one status a camera: OK, WARN for a frame that is out of distribution or late, ERROR for
-                                    an alarm, an invalid frame, a camera that went silent, or a provider that failed
+    /diagnostics                    one status a camera: OK, WARN for a frame that is out of distribution, of low quality or
+                                    late, ERROR for an alarm, an invalid frame, a camera that went silent, or a provider that
+                                    failed
     ~/score, ~/p_value              Float64Stamped
-    ~/state                         StringStamped: ok, late, out_of_distribution, invalid
+    ~/state                         StringStamped: ok, late, low_quality, out_of_distribution, invalid
     ~/is_ood, ~/alarm               BoolStamped
     ~/expected_quality              Float64Stamped: of the segmentation, NaN where it is unknown; in /diagnostics its measure
                                     and interval; where the bundle tells it, as the next one
@@ -17,11 +18,11 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/segmentation                  sensor_msgs/Image of class numbers (mono8), while somebody listens
     ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
 
-Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` (0 for none), `max_age_s` after which a
-camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not say themselves: `encodings`,
-`grey`, `bits`, `yuv`. `alarm` is `1/h` unless it is set: the rule by the bundle's calibration for one false alarm an hour, of
-a camera with `frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, as `3of5`.
-Older images are dropped while one is scored.
+Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` and `min_quality` (0 for none),
+`max_age_s` after which a camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not
+say themselves: `encodings`, `grey`, `bits`, `yuv`. `alarm` is `1/h` unless it is set: the rule by the bundle's
+calibration for one false alarm an hour, of a camera with `frames_per_second` (10.0), chosen within seconds at the start
+and logged; or a rule by its text, as `3of5`. Older images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
 lsood-runtime[cpu,media] or [gpu,media].
@@ -86,6 +87,7 @@ def make_node() -> Any:
                 providers=[self._parameter("provider", "cpu")],
                 operating_point=self._parameter("operating_point", "") or None,
                 deadline_ms=self._parameter("deadline_ms", 0.0) or None,
+                min_quality=self._parameter("min_quality", 0.0) or None,
             )
             asked, rate = self._parameter("alarm", "1/h"), self._parameter("frames_per_second", 10.0)
             self.stream = self.monitor.stream(alarm_text(asked, rate))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lsood_runtime import OoDMonitor, ProviderError, choose_alarm, read_manifest
 from tests.examples.loading import load_example
 from tests.examples.ros_stand_in import MESSAGES, ExternalShutdownException, StandInNode, install
+from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, write_toy_bundle
 from tests.lsood_runtime.stream.test_stream import shifted_frame
 
@@ -130,6 +131,29 @@ def test_ros_node_alarm_is_chosen_by_the_calibration_unless_a_rule_is_named(
 def test_ros_node_without_a_rule_has_that_of_one_false_alarm_an_hour(start: Any, toy: Path) -> None:
     node = start(alarm="1/h")
     assert node.stream.policy == choose_alarm(read_manifest(toy), frames_per_second=10).policy
+
+
+def test_ros_node_of_a_bundle_that_answers_publishes_quality_and_cause(start: Any, tmp_path: Path) -> None:
+    (folder := tmp_path / "answering").mkdir()
+    node = start(bundle=str(write_answers_bundle(folder)), min_quality=0.9)
+    ((_, _, callback, _),) = node.subscriptions
+    frames = [frame_of_level(0.5), frame_of_level(0.95)]
+    for number, frame in enumerate(frames):
+        callback(image(frame, number, "rgb8"))
+    with OoDMonitor(folder, min_quality=0.9) as monitor:
+        expected = [monitor.assess(frame) for frame in frames]
+    np.testing.assert_array_equal(published(node, "~/expected_quality"), [each.expected_quality for each in expected])
+    assert published(node, "~/cause") == [each.cause for each in expected]
+    assert published(node, "~/state") == ["low_quality", "low_quality"]
+    values = {value.key: value.value for value in statuses(node)[0].values}
+    assert (values["quality_measure"], values["cause"]) == ("miou", expected[0].cause)
+
+
+def test_ros_node_of_a_bundle_without_answers_publishes_none(start: Any) -> None:
+    node = start()
+    ((_, _, callback, _),) = node.subscriptions
+    callback(image(random_frames(1, seed=1)[0], 0, "rgb8"))
+    assert published(node, "~/expected_quality") == published(node, "~/cause") == []
 
 
 def test_ros_node_with_a_listener_publishes_the_class_map(start: Any, toy: Path) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lsood_runtime import CalibrationRecord, MediaError, State
-from lsood_runtime._cli.stretches import Point
+from lsood_runtime._cli.stretches import Point, Stretches
 from lsood_runtime._cli.timeline import Timeline
 from lsood_runtime._cli.timeline_panel import alarm_spans
 
@@ -292,3 +292,33 @@ def test_timeline_of_a_calibration_without_a_scale_is_drawn(middle: float) -> No
     timeline.add("front", Point(0, middle, State.OK, False))
     low, high = timeline.figure().axes[0].get_ylim()
     assert low < middle < high
+
+
+@given(st.lists(st.floats(0, 1) | st.just(math.nan), min_size=2, max_size=60), st.lists(st.booleans(), min_size=60))
+@settings(max_examples=15, deadline=None)
+def test_timeline_of_a_bundle_that_tells_the_quality_draws_it_at_the_right(
+    qualities: list[float], low: list[bool]
+) -> None:
+    timeline = Timeline(THRESHOLD, CALIBRATION, "", "expected mIoU")
+    for i, quality in enumerate(qualities):
+        state = State.LOW_QUALITY if low[i] else State.OK
+        timeline.add("front", Point(i * TENTH, 10.0, state, False, quality=quality))
+    figure = timeline.figure()
+    left, right = figure.axes
+    assert (right.get_ylim(), right.get_xlim()) == ((0, 1), left.get_xlim())
+    (line,) = right.get_lines()
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), qualities)
+    words = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert "expected mIoU (right)" in words
+    assert ("low quality" in words) == any(low[: len(qualities)])
+    assert (f"{sum(low[: len(qualities)])} of low quality" in left.get_title("left")) == any(low[: len(qualities)])
+
+
+@given(st.lists(st.floats(0, 1) | st.just(math.nan), min_size=1, max_size=300), st.sampled_from([2, 4, 16]))
+def test_stretches_that_merge_keep_the_sum_of_the_known_qualities(qualities: list[float], limit: int) -> None:
+    stretches = Stretches(limit)
+    for i, quality in enumerate(qualities):
+        stretches.add(Point(i * TENTH, 10.0, State.OK, False, quality=quality))
+    known = [quality for quality in qualities if not math.isnan(quality)]
+    assert sum(stretch.quality_frames for stretch in stretches) == len(known)
+    assert sum(stretch.quality_sum for stretch in stretches) == pytest.approx(sum(known))
