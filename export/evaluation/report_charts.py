@@ -80,7 +80,8 @@ def severity_chart(result: Evaluation) -> str:
                 hurts[source.kind].append(shift.harm is not None and shift.harm.cell)
         ends = sorted(((points[-1][1], kind) for kind, points in lines.items()), reverse=True)
         lowest = min(value for points in lines.values() for _, value in points)
-        gap, place = (1 - min(lowest, 0.5)) / 22, 2.0
+        names = max(22, len(ends) + 1)  # that fit beside the axes, one under the other
+        gap, place = (1 - min(lowest, 0.5)) / names, 2.0
         for end, kind in ends:
             (line,) = axes.plot(*zip(*lines[kind], strict=True), linewidth=1.2)
             dots = [point for point, cell in zip(lines[kind], hurts[kind], strict=True) if cell]
