@@ -38,8 +38,14 @@ def _mosaic(height: int, width: int, down: int, across: int) -> Floats:
 
 
 def white_balance(frame: Floats, severity: float, rng: np.random.Generator) -> Floats:
-    """Balance for another light: red and blue are amplified by up to 0.95 stops against each other, green by less."""
+    """Balance for another light: red and blue are amplified by up to 0.95 stops against each other, green by less.
+
+    What saturated the sensor in all colours stays white, as cameras show it.
+    """
     stops = level(severity, 0, 0.14, 0.3, 0.48, 0.7, 0.95)
     warm, tint = (1 if rng.random() < 0.5 else -1), rng.uniform(-0.35, 0.35)
     gains = np.power(np.float32(2), stops * np.array([warm, tint, -warm], dtype=np.float32))
-    return as_values(as_light(frame) * gains)
+    clipped = np.clip((frame.min(axis=2, keepdims=True) - 238) / 12, 0, 1)
+    balanced: Floats = as_values(as_light(frame) * gains)
+    kept: Floats = balanced + (frame - balanced) * clipped
+    return kept
