@@ -64,7 +64,13 @@ def water_streaks(frame: Floats, severity: float, rng: np.random.Generator) -> L
         course = start[i] + slant * (v - top[i])
         course = course + sum(0.011 / n * np.sin(4.5 * n * v + waves[i, n - 1]) for n in (1, 2, 3))
         along = (v - top[i]) / length[i]
-        half = thick[i] * (0.45 + 0.55 * np.clip(along, 0, 1)) * np.clip((1 - along) * 14, 0, 1) ** 0.5 * (along > 0)
+        half = (
+            thick[i]
+            * (0.7 + 0.1 * severity)
+            * (0.45 + 0.55 * np.clip(along, 0, 1))
+            * np.clip((1 - along) * 14, 0, 1) ** 0.5
+            * (along > 0)
+        )
         water = np.maximum(
             water, np.sqrt(np.clip(1 - ((u - course) / np.maximum(half, 1e-6)) ** 2, 0, 1)) * (half / 0.022)
         )
