@@ -3,6 +3,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
 
 from export.anomalies.patterns import Floats, level
@@ -17,6 +18,8 @@ _VANISHING = (0.45, 0.5)
 """Row and column, as shares of the frame, from which the scene moves outwards as the car drives."""
 _MOVES = [(down, across) for down in (-4, -2, -1, 0, 1, 2, 4) for across in (-4, -2, 0, 2, 4)]
 """Motion vectors that the coder tries, pixels."""
+_REACH = 4
+"""Longest way of a motion vector down or across, pixels."""
 
 
 def video_compression(frame: Floats, severity: float, rng: np.random.Generator) -> Floats:
@@ -67,29 +70,33 @@ def _coded(planes: list[Floats], before: list[Floats] | None, step: float) -> li
     if before is None:
         return [_quantised(plane - np.float32(128), step, 0.5) + np.float32(128) for plane in planes]
     rows, columns = (size // _BLOCK for size in planes[0].shape)
-    errors = []
-    for move in _MOVES:
-        differences = np.abs(planes[0] - _moved(before[0], move)).reshape(rows, _BLOCK, columns, _BLOCK)
-        errors.append(differences.sum(axis=(1, 3)))
-    best = np.argmin(errors, axis=0)
+    around = np.pad(before[0], _REACH, mode="edge")
+    errors: list[Floats] = []
+    for down, across in _MOVES:
+        top, left = _REACH + down, _REACH + across
+        moved = around[top : top + planes[0].shape[0], left : left + planes[0].shape[1]]
+        errors.append(np.abs(planes[0] - moved).reshape(rows, _BLOCK, columns, _BLOCK).sum(axis=(1, 3)))
+    best = np.array(_MOVES)[np.argmin(errors, axis=0)]
     coded: list[Floats] = []
     for plane, old in zip(planes, before, strict=True):
-        size = plane.shape[0] // rows
-        chosen = np.kron(best, np.ones((size, size), dtype=best.dtype))
-        predicted = np.zeros_like(plane)
-        for number, (down, across) in enumerate(_MOVES):
-            place = chosen == number
-            if place.any():
-                predicted[place] = _moved(old, (down * size // _BLOCK, across * size // _BLOCK))[place]
+        predicted = _moved(old, best, plane.shape[0] // rows)
         coded.append(predicted + _quantised(plane - predicted, step, 1 / 6))
     return coded
 
 
-def _moved(plane: Floats, move: tuple[int, int]) -> Floats:
-    """Plane whose pixel at a place is that of the given one farther down and to the right; its border is continued."""
-    rows = np.clip(np.arange(plane.shape[0]) + move[0], 0, plane.shape[0] - 1)
-    columns = np.clip(np.arange(plane.shape[1]) + move[1], 0, plane.shape[1] - 1)
-    return plane[rows][:, columns]
+def _moved(plane: Floats, moves: NDArray[np.int64], size: int) -> Floats:
+    """Put a plane together of its own blocks, each from a place farther down and to the right; its border is continued.
+
+    Args:
+        plane: ``(H, W)``.
+        moves: ``(H / size, W / size, 2)``, down and across, in pixels of a plane whose blocks have ``_BLOCK`` rows.
+        size: rows and columns of a block of this plane.
+    """
+    steps = np.repeat(np.repeat(moves * size // _BLOCK, size, axis=0), size, axis=1)
+    rows = np.clip(np.arange(plane.shape[0])[:, None] + steps[..., 0], 0, plane.shape[0] - 1)
+    columns = np.clip(np.arange(plane.shape[1])[None, :] + steps[..., 1], 0, plane.shape[1] - 1)
+    moved: Floats = plane[rows, columns]
+    return moved
 
 
 def _quantised(plane: Floats, step: float, rounding: float) -> Floats:
