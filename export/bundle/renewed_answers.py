@@ -10,7 +10,7 @@ from export.calibration.answer_options import CAUSE, QUALITY
 from export.calibration.bundle_answers import BundleAnswers
 from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
-from export.calibration.frame_split import FrameSplit
+from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import UsageError
 from export.features.key import LATENT_SAMPLES
@@ -25,7 +25,8 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
     """Refuse, before the long work begins, answers that cannot be fitted, and labels that no answer is fitted to.
 
     Raises:
-        UsageError: answers without frames, without features, or of a quality without a segmentation; labels without them.
+        UsageError: answers without frames, without features, or of a quality without a segmentation; labels without them, or
+            frames without a label.
     """
     asked, wanted = options.answers.wanted, _wanted(options, graphs.manifest.answers)
     if asked and not options.frames:
@@ -47,7 +48,9 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
             f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
             "or drop --labels"
         )
-    _labels(options, graphs)
+    if options.answers.labels:
+        files = _files(options, graphs)
+        check_labelled(files, split_frames(files.paths, options.calibration).fitted, _labels(options, graphs))
 
 
 def renewed_answers(
@@ -72,9 +75,7 @@ def renewed_answers(
     if not options.frames and old is not None:
         reporter.stage("keeping the answers beside the score as they are: features are given, and no frames to degrade")
         return BundleAnswers.kept(load_graph(graphs.contents.files[DETECTOR_FILE], graphs.contents.weights), old)
-    files = FrameFiles(options.frames, graphs.manifest.input.channels, options.reading.rules)
-    labels, seed = _labels(options, graphs), options.calibration.seed
-    check_labelled(files, split.fitted, labels)
+    files, labels, seed = _files(options, graphs), _labels(options, graphs), options.calibration.seed
     keys = answer_keys([key for key in graphs.available if key.output != LATENT_SAMPLES], graphs.tap_layers)
 
     def measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
@@ -93,6 +94,10 @@ def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozens
     if old is None:
         return frozenset()
     return frozenset([QUALITY] * (old.quality is not None) + [CAUSE] * (old.cause is not None))
+
+
+def _files(options: RecalibrationOptions, graphs: EvaluationGraphs) -> FrameFiles:
+    return FrameFiles(options.frames, graphs.manifest.input.channels, options.reading.rules)
 
 
 def _labels(options: RecalibrationOptions, graphs: EvaluationGraphs) -> Labels:

@@ -71,8 +71,8 @@ def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:
     if plan.problems and plan.command is not None:
         reporter.completed(plan.command)
     inputs, sampled = plan.ready()
-    inputs = see_inputs(inputs, reporter)
     answer_labels(inputs)
+    inputs = see_inputs(inputs, reporter)
     reporter.stage("converting to ONNX")
     converted = convert_network(inputs, sampled)
     sampled = choose_detector(inputs, sampled, converted, reporter)

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from export.anomalies import COMMON_KINDS
+from export.bundle.renewed_answers import check_answer_options
 from export.calibration.answer_options import AnswerOptions
 from export.calibration.degraded_rows import passes
+from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.bundle_table import print_exported
@@ -129,6 +131,38 @@ def test_recalibrate_on_frames_fits_the_answers_of_the_bundle_anew(
     options = RecalibrationOptions(answered, tmp_path / "new", frames=(drives,), calibration=CALIBRATION)
     recalibrate(options)
     _same_answers(_verdicts(answered, drives), _verdicts(tmp_path / "new", drives), 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"answers": BOTH, "frames": (), "features": (Path("features.npz"),)}, "expected --frames with --answers"),
+        ({"answers": AnswerOptions(labels=(Path(),))}, "expected PNG labels in the folders given by --labels"),
+        ({"answers": AnswerOptions(("none",))}, ""),
+    ],
+)
+def test_recalibrate_refuses_answers_that_cannot_be_fitted_before_it_measures(
+    given: dict[str, Any], message: str, answered: Path, drives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen: dict[str, Any] = {"frames": (drives,), "calibration": CALIBRATION} | given
+    options = RecalibrationOptions(answered, **chosen)
+    if not message:
+        check_answer_options(options, EvaluationGraphs(answered))
+        return
+    with pytest.raises(UsageError, match=message):
+        check_answer_options(options, EvaluationGraphs(answered))
+
+
+def test_recalibrate_with_labels_of_some_frames_is_refused_before_it_measures(
+    answered: Path, drives: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(np.zeros((80, 160), np.uint8)).save(tmp_path / "a_0000.png")
+    options = RecalibrationOptions(
+        answered, frames=(drives,), calibration=CALIBRATION, answers=AnswerOptions(labels=(tmp_path,))
+    )
+    with pytest.raises(UsageError, match=r"expected a label for every calibration frame, a_0001\.png has none"):
+        check_answer_options(options, EvaluationGraphs(answered))
 
 
 def test_recalibrate_on_features_keeps_the_answers_as_they_are(answered: Path, drives: Path, tmp_path: Path) -> None:
