@@ -20,9 +20,10 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
 
 Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` and `min_quality` (0 for none),
 `max_age_s` after which a camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not
-say themselves: `encodings`, `grey`, `bits`, `yuv`. `alarm` is `1/h` unless it is set: the rule by the bundle's
-calibration for one false alarm an hour, of a camera with `frames_per_second` (10.0), chosen within seconds at the start
-and logged; or a rule by its text, as `3of5`. Older images are dropped while one is scored.
+say themselves: `encodings`, `grey`, `bits`, `yuv`, by default as the bundle's calibration read its own. `alarm` is
+`1/h` unless it is set: the rule by the bundle's calibration for one false alarm an hour, of a camera with
+`frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, as `3of5`. Older
+images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
 lsood-runtime[cpu,media] or [gpu,media].
@@ -76,18 +77,19 @@ def make_node() -> Any:
             bundle = self._parameter("bundle", "monitor/")
             self._max_age_s: float = self._parameter("max_age_s", 1.0)
             self._expected = [name for name in self._parameter("cameras", [""]) if name]
-            self._rules = PixelRules(
-                encodings=tuple(name for name in self._parameter("encodings", [""]) if name),
-                grey=self._parameter("grey", False),
-                bits=self._parameter("bits", 0) or None,
-                yuv=self._parameter("yuv", "") or None,
-            )
             self.monitor = OoDMonitor(
                 bundle,
                 providers=[self._parameter("provider", "cpu")],
                 operating_point=self._parameter("operating_point", "") or None,
                 deadline_ms=self._parameter("deadline_ms", 0.0) or None,
                 min_quality=self._parameter("min_quality", 0.0) or None,
+            )
+            stated = self.monitor.manifest.pixels  # at export and calibration: what no parameter says
+            self._rules = PixelRules(
+                encodings=(*(name for name in self._parameter("encodings", [""]) if name), *stated.encodings),
+                grey=self._parameter("grey", False) or stated.grey,
+                bits=self._parameter("bits", 0) or stated.bits,
+                yuv=self._parameter("yuv", "") or stated.yuv,
             )
             asked, rate = self._parameter("alarm", "1/h"), self._parameter("frames_per_second", 10.0)
             self.stream = self.monitor.stream(alarm_text(asked, rate))

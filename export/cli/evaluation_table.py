@@ -21,7 +21,7 @@ def print_evaluation(result: Evaluation) -> None:
     """Print figures by shift, every score on what hurts and on failures, and a summary."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     console.print(_shift_table(result))
-    if result.shifts:
+    if result.judged:
         console.print(_score_table(result))
     if result.failures:
         console.print(_failure_table(result))
@@ -45,14 +45,20 @@ def _shift_table(result: Evaluation) -> Table:
             shift.name + (" *" if shift.name in blind else ""),
             str(len(shift.frames)),
             _hurts(shift),
-            f"{shift.figures['miss_rate'].value:.3f}",
-            _figure(shift.figures["auroc"]),
-            f"{shift.figures['ind_flagged@95_ood_caught'].value:.3f}",
-            f"{shift.figures['ood_missed@95_ind_kept'].value:.3f}",
-            *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
+            *(_shown(shift, baseline=baseline) if result.is_stated(shift) else ["-"] * (4 + baseline)),
             *iou,
         )
     return table
+
+
+def _shown(shift: Shift, *, baseline: bool) -> list[str]:
+    return [
+        f"{shift.figures['miss_rate'].value:.3f}",
+        _figure(shift.figures["auroc"]),
+        f"{shift.figures['ind_flagged@95_ood_caught'].value:.3f}",
+        f"{shift.figures['ood_missed@95_ind_kept'].value:.3f}",
+        *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
+    ]
 
 
 def _score_table(result: Evaluation) -> Table:

@@ -55,6 +55,13 @@ def missing_baseline() -> str:
 
 def _false_alarms(result: Evaluation) -> Iterator[str]:
     rate, point = result.false_alarm_rate, result.manifest.operating_points[result.operating_point]
+    if len(result.ind) == 1:
+        flagged_or_not = "flagged" if rate.value else "not flagged"
+        yield (
+            f"The one in-distribution frame is {flagged_or_not}; of one frame no rate can be stated, and no figure against "
+            "it: give the frames of a drive."
+        )
+        return
     yield (
         f"False alarms: {_percent(rate)} of {len(result.ind)} in-distribution frames, "
         f"target {point.false_alarm_rate:.1%}."
@@ -85,6 +92,9 @@ def _caveats(result: Evaluation) -> Iterator[str]:
             f"Careful: {result.calibration_frames} of these frames fitted the detector or set its thresholds, so the figures "
             "are better than on new frames."
         )
+    single = [shift.frames.source.name for shift in result.shifts if len(shift.frames) == 1]
+    if single:
+        yield f"No AUROC and no rate can be stated of one frame, and none is shown, of {_list(single)}: give more frames."
     fitted = [shift.frames.source.name for shift in result.shifts if shift.fitted_on]
     if fitted:
         yield f"The detector was fitted on {', '.join(fitted)}: left out of the means."
@@ -96,7 +106,8 @@ def _hurting(result: Evaluation) -> Iterator[str]:
     split = result.split
     if split is not None:
         yield rule_sentence(split.rule)
-        yield from _split(split)
+        if result.judged:
+            yield from _split(split)
     elif result.shifts:
         yield "It is not known which shifts hurt the segmentation: that takes degraded frames, or labels."
     if result.blind_spots:
@@ -140,7 +151,7 @@ def _split(split: HurtingSplit) -> Iterator[str]:
 
 
 def _baseline(result: Evaluation) -> Iterator[str]:
-    if not result.shifts:
+    if not result.judged:
         return
     if BASELINE not in result.ind.peers:
         yield missing_baseline()
@@ -154,7 +165,7 @@ def _baseline(result: Evaluation) -> Iterator[str]:
         own = result.split.scores[0].hurting_cells
         sentence += f", and of {hurting[BASELINE]:.3f} over the cells that hurt (this monitor {own:.3f})"
     yield sentence + "."
-    real = [shift for shift in result.shifts if shift.frames.source.kind is None]
+    real = [shift for shift in result.shifts if shift.frames.source.kind is None and result.is_stated(shift)]
     if real:
         named = _list(
             [

@@ -111,13 +111,14 @@ def shift_table(result: Evaluation) -> str:
     blind = {spot.name for spot in result.blind_spots}
     baseline = BASELINE in result.ind.peers
 
+    unstated = ["-"] * (len(columns) + baseline)
+
     def cells(shift: Shift) -> list[str]:
         return [
             shift.name + (" (blind spot)" if shift.name in blind else ""),
             str(len(shift.frames)),
             _hurts(shift),
-            *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
-            *(_interval(shift.figures[name]) for name in columns.values()),
+            *(_shown(shift, [*columns.values()], baseline=baseline) if result.is_stated(shift) else unstated),
             _share(shift.mean_agreement),
             "no labels" if shift.mean_iou is None else _interval(shift.mean_iou),
         ]
@@ -130,6 +131,13 @@ def shift_table(result: Evaluation) -> str:
         f"Every shift against {len(result.ind)} in-distribution frames (mIoU {_iou(result.ind.mean_iou)}), with 95 % "
         f"intervals where there are any; AUPR has none. {interval_basis(result)}{note}",
     )
+
+
+def _shown(shift: Shift, names: Sequence[str], *, baseline: bool) -> list[str]:
+    return [
+        *([f"{shift.peers[BASELINE]:.3f}"] if baseline else []),
+        *(_interval(shift.figures[name]) for name in names),
+    ]
 
 
 def drive_table(result: Evaluation) -> str:
@@ -170,6 +178,8 @@ def failure_table(result: Evaluation) -> str:
 
 def score_table(result: Evaluation) -> str:
     """Every score on what hurts, the best first behind the bundle's own."""
+    if result.shifts and not result.judged:
+        return "<p>No mean can be stated: it takes shifts of several frames, and several in-distribution ones.</p>"
     if result.split is None:
         return _peer_means(result)
     own, *others = result.split.scores

@@ -63,14 +63,23 @@ class Evaluation:
         """Shifts that the detector was not fitted on."""
         return tuple(shift for shift in self.shifts if not shift.fitted_on)
 
+    def is_stated(self, shift: Shift) -> bool:
+        """Whether its figures can be stated: not of one frame, nor against one."""
+        return min(len(shift.frames), len(self.ind)) > 1
+
+    @property
+    def judged(self) -> tuple[Shift, ...]:
+        """Shifts over which means are taken: whose figures can be stated, and that the detector was not fitted on."""
+        return tuple(shift for shift in self.not_fitted if self.is_stated(shift))
+
     @property
     def mean_auroc(self) -> float:
-        """Mean AUROC over the shifts that the detector was not fitted on; NaN without any."""
-        return _mean([shift.figures["auroc"].value for shift in self.not_fitted])
+        """Mean AUROC over the judged shifts; NaN without any."""
+        return _mean([shift.figures["auroc"].value for shift in self.judged])
 
     def mean_peer(self, name: str) -> float:
         """Mean AUROC of another score over the same shifts."""
-        return _mean([shift.peers[name] for shift in self.not_fitted])
+        return _mean([shift.peers[name] for shift in self.judged])
 
     @cached_property
     def blind_spots(self) -> tuple[BlindSpot, ...]:

@@ -45,7 +45,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         operating_point=evaluation.operating_point,
         ind_frames=len(evaluation.ind),
         false_alarm_rate=_share(rate),
-        mean_auroc=evaluation.mean_auroc if evaluation.not_fitted else None,
+        mean_auroc=evaluation.mean_auroc if evaluation.judged else None,
         shifts=tuple(
             ShiftRecord(
                 name=shift.name,

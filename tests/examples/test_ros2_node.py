@@ -17,7 +17,7 @@ from lsood_runtime import OoDMonitor, ProviderError, choose_alarm, read_manifest
 from tests.examples.loading import load_example
 from tests.examples.ros_stand_in import MESSAGES, ExternalShutdownException, StandInNode, install
 from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
-from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, write_toy_bundle
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, edit_manifest, random_frames, write_toy_bundle
 from tests.lsood_runtime.stream.test_stream import shifted_frame
 
 
@@ -182,6 +182,31 @@ def test_ros_node_reads_what_parameters_say_of_an_encoding(
     node.on_image(image(make(frame), 0, encoding, padding=3 if encoding != "rgb16" else 4))
     with OoDMonitor(toy) as monitor:
         assert published(node, "~/score") == [monitor.score(frame)]
+
+
+@pytest.mark.parametrize(
+    ("stated", "encoding", "make"),
+    [
+        ({"grey": True}, "mono8", lambda frame: frame[..., 0]),
+        ({"bits": 12}, "rgb16", lambda frame: np.round(frame * (4095 / 255)).astype("<u2")),
+        ({"encodings": ["bgr8"]}, "8UC3", lambda frame: frame[..., ::-1]),
+    ],
+)
+def test_ros_node_reads_images_as_the_bundle_states_unless_a_parameter_does(
+    start: Any, toy: Path, stated: dict[str, Any], encoding: str, make: Any
+) -> None:
+    nothing = {"encodings": [], "grey": False, "bits": None, "yuv": None}
+    edit_manifest(toy, lambda manifest: manifest.update(pixels=nothing | stated))
+    (frame,) = random_frames(1, seed=5)
+    if "grey" in stated:
+        frame = np.repeat(frame[..., :1], 3, axis=2)
+    node = start()
+    node.on_image(image(make(frame), 0, encoding, padding=3 if encoding != "rgb16" else 4))
+    with OoDMonitor(toy) as monitor:
+        assert published(node, "~/score") == [monitor.score(frame)]
+    other = start(**({"bits": 16} if "bits" in stated else {}))
+    other.on_image(image(make(frame), 1, encoding, padding=3 if encoding != "rgb16" else 4))
+    assert (published(other, "~/score") == published(node, "~/score")) == ("bits" not in stated)
 
 
 def test_ros_node_of_compressed_images_scores_what_opencv_decodes(start: Any, toy: Path) -> None:
