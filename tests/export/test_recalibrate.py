@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m export calibrate``: a new detector around an old network, without torch."""
 
-import copy
 import json
 import shutil
 import subprocess
@@ -16,26 +15,21 @@ import onnxruntime as ort
 import pytest
 from onnx import numpy_helper
 
-from export import recalibrate as module
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate
-from export.detectors.fitted import OnePart
-from export.detectors.fused import Fused
-from export.errors import CalibrationError, ParityError, UsageError
+from export.errors import CalibrationError, UsageError
 from export.features.files import load_features, save_features
 from export.features.frames import Features
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.frames.reading_options import ReadingOptions
-from export.graphs.detector import scores_graph
 from export.recalibrate import recalibrate
-from export.reporter import SilentReporter
-from lsood_runtime import SCHEMA, BundleError, OoDMonitor, read_manifest
+from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from lsood_runtime.offline import PixelsRecord
 from tests.conftest import write_scenes
-from tests.paths import FROZEN_BUNDLE, FROZEN_FUSED_BUNDLE
+from tests.paths import FROZEN_FUSED_BUNDLE
 
 Recalibrate = Callable[..., Path]
 
@@ -237,51 +231,6 @@ def test_recalibrate_of_wrong_options_is_refused_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_recalibrate_whose_detector_graph_is_wrong_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The graph is made of another estimator, as a converter's fault would make it."""
-    frames = write_scenes(tmp_path / "frames", 40, seed=3, size=(32, 64))
-
-    def shifted(detector: OnePart, widths: dict[FeatureKey, int]) -> onnx.ModelProto:
-        other = copy.deepcopy(detector)
-        other.part.pipeline[-1].bandwidth_ *= 2
-        return scores_graph(other, widths)
-
-    monkeypatch.setattr(module, "scores_graph", shifted)
-    calibration = CalibrationOptions(detector="kde", rates={"10%": 0.1})
-    with pytest.raises(ParityError, match="detector's graph within"):
-        recalibrate(RecalibrationOptions(FROZEN_BUNDLE, tmp_path / "new", (frames,), calibration=calibration))
-    assert not (tmp_path / "new").exists()
-
-
-def test_recalibrate_whose_graph_mixes_up_the_parts_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The sum is right, the shares stand under each other's names."""
-    frames = write_scenes(tmp_path / "frames", 40, seed=3, size=(32, 64))
-
-    def exchanged(detector: Fused, widths: dict[FeatureKey, int]) -> onnx.ModelProto:
-        order = [1, 0]
-        parts = tuple(detector.parts[i] for i in order)
-        return scores_graph(
-            Fused(parts, detector.centres[order], detector.scales[order], detector.weights[order]), widths
-        )
-
-    monkeypatch.setattr(module, "scores_graph", exchanged)
-    calibration = CalibrationOptions(parts=("mahalanobis@entropy", "knn@entropy"), rates={"10%": 0.1})
-    options = RecalibrationOptions(FROZEN_BUNDLE, tmp_path / "new", (frames,), calibration=calibration)
-    with pytest.raises(ParityError, match="detector's graph within"):
-        recalibrate(options)
-    assert not (tmp_path / "new").exists()
-    monkeypatch.undo()
-    recalibrate(options)
-    with OoDMonitor(tmp_path / "new") as monitor:
-        verdict = monitor.assess(FrameFiles([frames])[0])
-    assert list(verdict.parts) == ["entropy, mahalanobis", "entropy, knn"]
-    assert sum(verdict.parts.values()) == pytest.approx(verdict.score)
-
-
 def test_load_features_of_wrong_files_is_refused(bundle: Path, drives: Path, tmp_path: Path) -> None:
     network = read_manifest(bundle).network_sha256
     files = FrameFiles([drives])
@@ -377,34 +326,3 @@ def test_recalibrate_of_every_form_with_noise_inputs_renews_the_graphs(
     fused = ort.InferenceSession((tmp_path / "new" / "monitor.onnx").read_bytes(), options)
     feed = {"frame": frame[None]} | {f"noise_{i}": values[None] for i, values in enumerate(noise)}
     assert fused.run(["score"], feed)[0][0] == pytest.approx(expected, rel=1e-4)
-
-
-def test_recalibrate_whose_bundle_disappears_after_verification_writes_the_verified_network(tmp_path: Path) -> None:
-    folder, frames = tmp_path / "monitor", tmp_path / "frames"
-    shutil.copytree(FROZEN_BUNDLE, folder)
-    write_scenes(frames, 40, seed=3, size=(32, 64))
-    calibration = CalibrationOptions(detector="kde", rates={"10%": 0.1})
-    stages: list[str] = []
-
-    class DeleteOnceVerified(SilentReporter):
-        def stage(self, text: str) -> None:
-            stages.append(text)
-            if text.startswith("fitting"):
-                shutil.rmtree(folder)
-
-    recalibrate(RecalibrationOptions(folder, tmp_path / "new", (frames,), calibration=calibration))
-    options = RecalibrationOptions(folder, tmp_path / "late", (frames,), calibration=calibration)
-    recalibrate(options, DeleteOnceVerified())
-    assert not folder.exists()
-    assert [stage.partition(" ")[0] for stage in stages] == ["verifying", "fitting", "writing"]
-    for name in ("weights.bin", "golden.npz"):
-        assert (tmp_path / "late" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
-    old, new = (onnx.load(path / "segmentation.onnx").graph for path in (FROZEN_BUNDLE, tmp_path / "late"))
-    assert new.node == old.node
-    for a, b in zip(old.initializer, new.initializer, strict=True):
-        np.testing.assert_array_equal(numpy_helper.to_array(a), numpy_helper.to_array(b))
-    with OoDMonitor(tmp_path / "late") as monitor:  # replays the golden frames
-        assert monitor.manifest.network_sha256 == read_manifest(FROZEN_BUNDLE).network_sha256
-        old_manifest, new_manifest = read_manifest(FROZEN_BUNDLE), monitor.manifest
-    assert (old_manifest.schema, new_manifest.schema) == (2, SCHEMA)
-    assert new_manifest.features == old_manifest.features
