@@ -16,6 +16,7 @@ SUBJECTS = (
     "weights",
     "frames",
     "input size",
+    "padding",
     "channels",
     "mean and deviation",
     "output",

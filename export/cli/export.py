@@ -190,7 +190,12 @@ def _list_layers(options: ExportOptions) -> None:
     checkpoint = load_network(options)
     channels = resolve_network_channels(options, checkpoint).count
     example = example_input(
-        checkpoint, options.input_size, options.frames, options.reading.rules, options.pad, channels
+        checkpoint,
+        options.input_size,
+        options.frames,
+        options.reading.rules,
+        1 if options.pad is None else options.pad,
+        channels,
     )
     checkpoint = settle_downloads_at((channels, *example.shape[2:]), checkpoint, SILENT)
     taps = listed_taps(options, checkpoint)

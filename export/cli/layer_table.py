@@ -12,9 +12,9 @@ from export.checkpoint.probe import run_once
 from export.errors import UsageError
 from export.findings import Finding
 from export.frames.files import FrameFiles
+from export.pipeline.found_pad import check_pad
 from export.pipeline.found_size import check_size
 from export.pipeline.hyper_parameters import known_input_size
-from export.pipeline.network_constants import check_pad
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import LayerInfo
 from lsood_runtime.offline import AS_STATED, PixelRules, printable

@@ -16,6 +16,7 @@ from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
 from export.pipeline.found_normalisation import FoundNormalisation, find_normalisation
+from export.pipeline.found_pad import find_pad
 from export.pipeline.found_size import check_crop, check_size, find_size
 from export.pipeline.imagenet_order import contradiction
 from export.pipeline.network_channels import resolve_network_channels
@@ -23,8 +24,6 @@ from export.pipeline.normalisation_scale import check_scale
 from export.pipeline.options import ExportOptions
 from export.pipeline.preprocessor_config import read_preprocessor_config
 from export.reporter import SILENT, Reporter
-
-_MOST_PAD = 1024
 
 
 def resolve_preprocessing(
@@ -60,9 +59,9 @@ def resolve_preprocessing(
             "--resize bilinear",
             words=("--resize", "bilinear"),
         )
-    check_pad(options.pad)
+    padding = find_pad(options.pad, config, (size.height, size.width))
     order = resolve_network_channels(options, checkpoint, config)
-    pad = (-size.height % options.pad, -size.width % options.pad)
+    pad = (-size.height % padding.multiple, -size.width % padding.multiple)
     padded = (size.height + pad[0], size.width + pad[1])
     found = find_normalisation(options, checkpoint, config, padded, order)
     try:
@@ -73,7 +72,7 @@ def resolve_preprocessing(
         raise UsageError(f"{error}: check --mean, --std and --crop", words=_unusable(found)) from error
     if not options.force:
         check_scale(found.mean, found.std)
-    reporter.found(size.finding, found.finding)
+    reporter.found(size.finding, found.finding, *padding.findings)
     if order.source is not None:
         reporter.stage(f"the network takes {order.order.upper()}, by {order.source}")
     said = [text for mean in (found.mean, found.inner_mean) if (text := contradiction(mean, order.order))]
@@ -81,7 +80,7 @@ def resolve_preprocessing(
         reporter.found(Finding("channels", order.order, "guessed", said[0]))
     for text in said:
         reporter.stage(f"warning: {text}")
-    for line in (*size.warnings, *found.warnings):
+    for line in (*size.warnings, *padding.warnings, *found.warnings):
         reporter.stage(line)
     return preprocessing
 
@@ -93,18 +92,10 @@ def _unusable(found: FoundNormalisation) -> tuple[str, ...]:
     return tuple(word for name in wrong for word in (name, *[PLACEHOLDER] * 3))
 
 
-def check_pad(multiple: int) -> None:
-    """Refuse a multiple that no network asks for.
-
-    Raises:
-        UsageError: it is out of range.
-    """
-    if not 1 <= multiple <= _MOST_PAD:
-        raise UsageError(f"expected --pad from 1 to {_MOST_PAD}, got {multiple}: 32 is what most networks divide by")
-
-
-def with_pad(preprocessing: Preprocessing, multiple: int) -> Preprocessing:
-    """Preprocessing that pads to another multiple, all else as it is."""
+def with_pad(preprocessing: Preprocessing, multiple: int | None) -> Preprocessing:
+    """Preprocessing that pads to a multiple that was given since, all else as it is; None for as it is."""
+    if multiple is None:
+        return preprocessing
     return Preprocessing(
         preprocessing.height,
         preprocessing.width,

@@ -99,11 +99,12 @@ class NetworkOptions:
             "bilinear with antialiasing, in the graph; refuse: an error where sizes differ", NETWORK, choices=RESIZES
         ),
     )
-    pad: int = field(
-        default=1,
+    pad: int | None = field(
+        default=None,
         metadata=flag(
             "after the resize, add rows at the bottom and columns at the right up to a multiple of N, of the mean; the "
-            "segmentation is that of the frame alone (default 1: none)",
+            "segmentation is that of the frame alone (default: as an image processor's file beside the checkpoint pads, else "
+            "none, as 1)",
             NETWORK,
             metavar="N",
             most=1024,

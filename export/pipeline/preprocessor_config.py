@@ -18,6 +18,9 @@ _NAMES = ("preprocessor_config.json", "processor_config.json")
 _MOST_BYTES = 1 << 20
 _SQUARE = ("Segformer", "Beit")
 """Image processors whose ``size`` of one number is a square; it is the shorter edge of most others."""
+_CENTRED = ("DPT",)
+"""Image processors that pad on all sides."""
+
 _BILINEAR = 2
 """Pillow's number of it, as ``resample`` has it."""
 
@@ -87,8 +90,36 @@ class PreprocessorConfig:
             yield f"{self.name} resizes by Pillow's filter {resample!r}, the graph does so by 2, bilinear"
         if self.settings.get("do_center_crop") is True:
             yield f"{self.name} crops the centre of a resized frame, the graph does not: --crop crops before it is resized"
-        if self.settings.get("do_pad") is True:
-            yield f"{self.name} pads, which is not taken from it"
+
+    @property
+    def pads(self) -> bool:
+        """Whether the file pads a picture."""
+        return self.settings.get("do_pad") is True
+
+    def padding_multiple(self, height: int, width: int, most: int) -> int | None:
+        """Multiple up to which a resized picture is padded at the bottom and at the right; None for other ways of padding.
+
+        Understood are ``size_divisor``, ``size_divisibility`` and ``pad_size`` of one number, and a ``pad_size`` of height
+        and width that is the next multiple of one number on both sides. DPT's processor pads on all sides.
+
+        Args:
+            height: rows of the resized picture.
+            width: columns of it.
+            most: greatest multiple that is looked at.
+        """
+        if self._kind.startswith(_CENTRED):
+            return None
+        size = self.settings.get("pad_size")
+        if isinstance(size, Mapping):
+            rows, columns = size.get("height"), size.get("width")
+            multiples = range(1, most + 1)
+            return next((n for n in multiples if (height + -height % n, width + -width % n) == (rows, columns)), None)
+        stated = (size, self.settings.get("size_divisor"), self.settings.get("size_divisibility"))
+        return next((number for number in stated if _is_count(number) and number <= most), None)
+
+    @property
+    def _kind(self) -> str:
+        return str(self.settings.get("image_processor_type") or self.settings.get("feature_extractor_type"))
 
     def _resized(self, size: object, height: int, width: int) -> tuple[int, int]:
         if isinstance(size, Mapping):
@@ -98,8 +129,7 @@ class PreprocessorConfig:
             shorter, longest = size.get("shortest_edge"), size.get("longest_edge")
             if _is_count(shorter):
                 return _by_shorter_edge(height, width, shorter, longest if _is_count(longest) else None)
-        kind = str(self.settings.get("image_processor_type") or self.settings.get("feature_extractor_type"))
-        if _is_count(size) and kind.startswith(_SQUARE):
+        if _is_count(size) and self._kind.startswith(_SQUARE):
             return size, size
         raise UsageError(
             f"expected height and width, or shortest_edge, as the size in {self.name} beside the checkpoint, got {size!r}: "

@@ -101,14 +101,14 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     constants = findings.attempt("DropBlock", lambda options: resolve_drop_block(options, loaded))
     if preprocessing is None or constants is None or not all(checked):
         return None
-    unpadded = preprocessing
+    as_found = preprocessing
     chosen = findings.attempt(
         "output",
-        lambda options: choose_network_output(options, loaded, with_pad(unpadded, options.pad), seen, findings),
+        lambda options: choose_network_output(options, loaded, with_pad(as_found, options.pad), seen, findings),
     )
     if chosen is None:
         return None
-    prepare = with_pad(unpadded, findings.options.pad)
+    prepare = with_pad(as_found, findings.options.pad)
     checkpoint, logits_shape = chosen
     network = checkpoint.network
     sampled = findings.attempt(

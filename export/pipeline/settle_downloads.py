@@ -116,7 +116,7 @@ def _input_shape(options: NetworkOptions, checkpoint: Checkpoint, frames: FrameF
     seen = frames.shape[:2] if options.crop is None else options.crop[2:]
     size = find_size(options.input_size, checkpoint.hyper_parameters, config, (seen[0], seen[1]))
     channels = resolve_network_channels(options, checkpoint, config).count
-    pad = max(options.pad, 1)
+    pad = max(options.pad or 1, 1)
     height, width = (max(side, 1) + -max(side, 1) % pad for side in (size.height, size.width))
     return channels, height, width
 

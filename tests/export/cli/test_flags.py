@@ -225,7 +225,7 @@ def test_options_from_kinds_of_degradations_are_these(words: list[str], kinds: t
 
 
 DEFAULTS = {
-    export: """--resize bilinear --pad 1 --channels rgb --segmentation classes --mc-samples 16 --masks fixed
+    export: """--resize bilinear --channels rgb --segmentation classes --mc-samples 16 --masks fixed
         --neighbors 5 --seed 0
         --detector fused --group-by none --folds 5 --guarantee frames --weigh frames --false-alarm-rate 0.05 --format onnx
         --precision fp32
@@ -235,7 +235,6 @@ DEFAULTS = {
     evaluate: "--synthetic common --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
     search: """--segmentation classes --samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0
         --severity 3 5 --every 4 --timed 3 --group-by none
-        --pad 1
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
 }

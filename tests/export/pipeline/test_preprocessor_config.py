@@ -118,9 +118,8 @@ def test_preprocessor_config_of_a_divisor_rounds_up_unless_it_pads(
     assert size is not None
     step = divisor if divisor and not pads else 1
     assert (size.height, size.width) == (math.ceil(height / step) * step, math.ceil(width / step) * step)
-    assert [text for text in found.warnings() if "pads" in text] == (
-        ["preprocessor_config.json pads, which is not taken from it"] if pads else []
-    )
+    assert found.pads == pads
+    assert found.padding_multiple(height, width, 1024) == (divisor or None)
 
 
 def test_preprocessor_config_that_does_not_resize_has_no_size() -> None:

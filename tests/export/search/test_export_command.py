@@ -84,16 +84,16 @@ def search_words(draw: st.DrawFn) -> tuple[list[str], dict[str, object]]:
         "key": WORDS,
         "prefix": WORDS,
         "drop_prob": POSITIVE,
-        "block_size": st.integers(0),
-        "neighbors": st.integers(0),
+        "block_size": st.integers(0, 4096),
+        "neighbors": st.integers(0, 16384),
         "channels": st.sampled_from(["rgb", "bgr"]),
         "network_channels": st.sampled_from(["rgb", "bgr"]),
         "network_output": st.sampled_from(["logits", "probabilities", "log-probabilities"]),
         "resize": st.sampled_from(["bilinear", "refuse"]),
-        "seed": st.integers(0),
+        "seed": st.integers(0, 2**32 - 1),
         "feature_layers": st.lists(WORDS, min_size=1, max_size=3).map(tuple),
-        "input_size": st.tuples(*[st.integers(0)] * 2),
-        "crop": st.tuples(*[st.integers(0)] * 4),
+        "input_size": st.tuples(*[st.integers(0, 32768)] * 2),
+        "crop": st.tuples(*[st.integers(0, 32768)] * 4),
         "mean": st.tuples(*[POSITIVE] * 3),
         "std": st.tuples(*[POSITIVE] * 3),
         "trust_checkpoint": st.just(True),
@@ -127,7 +127,7 @@ def fused(tap: str, samples: int, layers: Sequence[str]) -> SearchCandidate:
 
 @st.composite
 def any_candidate(draw: st.DrawFn) -> SearchCandidate:
-    tap, samples = draw(WORDS), draw(st.integers(0))
+    tap, samples = draw(WORDS), draw(st.integers(0, 16384))
     moments = WORDS.map(FeatureKey.moments)
     of_output = st.sampled_from([PICTURE, *OUTPUT_FEATURES])
     key = draw(st.just(FeatureKey.entropy(tap, samples)) | moments | of_output | st.none())
@@ -136,7 +136,7 @@ def any_candidate(draw: st.DrawFn) -> SearchCandidate:
     if key.kind.is_output_score:
         return of_one_part(key, "output-score", tap, samples)
     detector = draw(st.sampled_from(["kde", "mahalanobis", "mahalanobis-l2", "knn"]))
-    return of_one_part(key, detector, tap, samples, draw(st.none() | st.integers(1)))
+    return of_one_part(key, detector, tap, samples, draw(st.none() | st.integers(1, 100_000)))
 
 
 CANDIDATES = any_candidate()
