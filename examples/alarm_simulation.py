@@ -68,14 +68,21 @@ class ScoreReader:
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest
+        self.tile_check = None
         self._known = np.array(manifest.calibration.scores)
         self._threshold = manifest.operating_points[manifest.operating_point].value
 
     def assess_since(
-        self, start: float, frame: object, noise: object = None, *, stamp_ns: int | None = None
+        self,
+        start: float,
+        frame: object,
+        noise: object = None,
+        *,
+        stamp_ns: int | None = None,
+        judge_tiles: bool = True,
     ) -> Assessment:
-        """The verdict on a frame; ``start`` and ``noise`` change nothing."""
-        del start, noise
+        """The verdict on a frame; ``start``, ``noise`` and ``judge_tiles`` change nothing."""
+        del start, noise, judge_tiles
         score = float(np.asarray(frame)[0])
         return self._verdict(score, State.OUT_OF_DISTRIBUTION if score > self._threshold else State.OK, stamp_ns)
 

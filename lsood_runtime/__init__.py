@@ -49,6 +49,7 @@ from lsood_runtime._stream.policy import AlarmState, Evidence, Policy
 from lsood_runtime._stream.policy_text import parse_policy
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
+from lsood_runtime._tiles.check import TileCheck
 from lsood_runtime._version import __version__
 
 _check_ort_version(_onnxruntime.__version__)
@@ -87,6 +88,7 @@ __all__ = [
     "State",
     "Stream",
     "StreamAssessment",
+    "TileCheck",
     "__version__",
     "choose_alarm",
     "decode_message",

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from lsood_runtime._answers import ANSWER_FIELDS, answer_values, answer_words
 from lsood_runtime._parts import NO_PARTS
 from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
+from lsood_runtime._tiles.grid import TileMask
+from lsood_runtime._tiles.region_words import tile_text
 
 
 class State(StrEnum):
@@ -66,6 +68,10 @@ class Assessment:
             the cause is unknown.
         severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, None where the bundle
             does not tell it.
+        faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
+            are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
+            looked at.
+        tile_faults: which tiles these are, in words, ``black: left half (16 of 32 tiles)``; empty where there are none.
     """
 
     score: float
@@ -88,21 +94,26 @@ class Assessment:
     cause_probability: float | None = None
     cause_set: tuple[str, ...] = ()
     severity: float | None = None
+    faulty_tiles: TileMask | None = None
+    tile_faults: str = ""
 
     def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values, the segmentation left out, and what the bundle does not answer.
 
-        Numbers that are not finite become None, and the set of causes one text with spaces between the names.
+        Numbers that are not finite become None, and the set of causes one text with spaces between the names. Faulty tiles
+        become text, a group of digits a row of tiles, 1 for a faulty one; empty where they were not looked at.
         """
         answers = answer_values(self)
         values = {
             field.name: python_scalar(getattr(self, field.name))
             for field in fields(self)
-            if field.name != "segmentation" and field.name not in ANSWER_FIELDS
+            if field.name not in ("segmentation", "faulty_tiles") and field.name not in ANSWER_FIELDS
         }
         finite = {name: finite_or_none(getattr(self, name)) for name in ("score", "p_value", "threshold", "latency_ms")}
         parts = {name: finite_or_none(share) for name, share in self.parts.items()}
-        return values | finite | {"state": self.state.value, "parts": parts} | answers
+        tiles = "" if self.faulty_tiles is None else tile_text(self.faulty_tiles)
+        own = {"state": self.state.value, "parts": parts, "faulty_tiles": tiles}
+        return values | finite | own | answers
 
     def __str__(self) -> str:
         """One line for a log."""

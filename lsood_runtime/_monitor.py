@@ -24,6 +24,7 @@ from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.frame_check import check_batch, check_channels, check_each, check_frame, trusted_frame
 from lsood_runtime._inference.loading import LoadOptions
 from lsood_runtime._inference.noise import FrameNoise
+from lsood_runtime._inference.picture_check import PictureChecker
 from lsood_runtime._inference.providers import Provider, resolve_providers
 from lsood_runtime._inference.scorer import Scorer
 from lsood_runtime._inference.self_test import SelfTest
@@ -33,6 +34,7 @@ from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
+from lsood_runtime._tiles.check import DEFAULT_TILE_CHECK, TileCheck
 from lsood_runtime._verdict import VerdictRule, check_deadline, check_min_quality, finite_score
 
 
@@ -66,6 +68,7 @@ class OoDMonitor:
             and at most 1, in the measure of the bundle; None for no such rule.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
+        tile_check: how raw frames are checked tile by tile, where ``validate`` is on; None for whole frames alone.
         self_test: replay the golden frames, which warms the provider up as well.
         self_test_seconds: that the golden frames may take together; None for 60 on the CPU, and 1,800 elsewhere, where the
             first run may build engines.
@@ -99,6 +102,7 @@ class OoDMonitor:
         min_quality: float | None = None,
         deadline_ms: float | None = None,
         validate: bool = True,
+        tile_check: TileCheck | None = DEFAULT_TILE_CHECK,
         self_test: bool = True,
         self_test_seconds: float | None = None,
         expected_sha256: str | None = None,
@@ -130,12 +134,14 @@ class OoDMonitor:
             min_quality=min_quality,
             deadline_ms=deadline_ms,
             validate=validate,
+            tile_check=tile_check,
             self_test=self_test,
             self_test_seconds=self_test_seconds,
             expected_sha256=contents.sealed.sha256,
             public_key=None if public_key is None else Path(public_key).absolute(),
         )
-        self._manifest, self._validate = contents.manifest, validate
+        self._manifest, self._validate, self._tile_check = contents.manifest, validate, tile_check
+        self._pictures = PictureChecker(validate, tile_check, contents.golden.frames)
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
@@ -193,7 +199,8 @@ class OoDMonitor:
         """Score one camera frame and decide its state; no defect of the frame raises an exception.
 
         Args:
-            frame: as for :meth:`score`. One that breaks the contract, or is black, saturated or of one colour, is INVALID.
+            frame: as for :meth:`score`. One that breaks the contract, or is black, saturated or of one colour, as a whole
+                or in the share of its tiles that ``tile_check`` states, is INVALID.
             noise: as for :meth:`score`.
             stamp_ns: of the frame, nanoseconds on any clock, an integer; None for now. Outside of 0 to 2**63 - 1 the frame is
                 INVALID, with the time of receipt.
@@ -210,24 +217,28 @@ class OoDMonitor:
         return self.assess_since(time.perf_counter(), frame, noise, stamp_ns=stamp_ns)
 
     def assess_since(
-        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: SupportsIndex | None = None
+        self,
+        start: float,
+        frame: object,
+        noise: FrameNoise | None = None,
+        *,
+        stamp_ns: SupportsIndex | None = None,
+        judge_tiles: bool = True,
     ) -> Assessment:
         """Assess a frame that has waited: latency and deadline count from ``start``, of ``time.perf_counter()``.
 
-        The other arguments, the result and the errors are those of :meth:`assess`.
+        Without ``judge_tiles`` faulty tiles leave the state alone: a stream counts frames. All else is as for :meth:`assess`.
         """
+        check_flag(judge_tiles, "judge_tiles")
         stamp, start = received_stamp(stamp_ns), start_time(start)
         provider = self._scorer.graphs.provider
         try:
             checked = self._checked(frame)
         except FrameError as error:
-            return self._rule.invalid(
-                str(error), provider=provider, latency_ms=1e3 * (time.perf_counter() - start), stamp_ns=stamp[0]
-            )
+            return self._rule.refused(error, provider, stamp, start)
         outcome = self._scorer.run(checked, noise)
-        return self._rule.frame_verdict(
-            outcome, 0, checked, validate=self._validate, provider=provider, stamp=stamp, start=start
-        )
+        picture = self._pictures.look(checked)
+        return self._rule.frame_verdict(outcome, 0, picture, provider, stamp, start, judge_tiles=judge_tiles)
 
     def assess_batch(
         self, frames: object, *, stamps_ns: Sequence[SupportsIndex | None] | None = None
@@ -257,23 +268,11 @@ class OoDMonitor:
         outcome = self._scorer.run_some(sound, len(checked)) if sound else None
         verdicts, places = [], count()
         for frame, stamp in zip(checked, stamps, strict=True):
-            if isinstance(frame, FrameError) or outcome is None:
-                latency_ms = 1e3 * (time.perf_counter() - start)
-                verdicts.append(
-                    self._rule.invalid(str(frame), provider=provider, latency_ms=latency_ms, stamp_ns=stamp[0])
-                )
-            else:
-                verdicts.append(
-                    self._rule.frame_verdict(
-                        outcome,
-                        next(places),
-                        frame,
-                        validate=self._validate,
-                        provider=provider,
-                        stamp=stamp,
-                        start=start,
-                    )
-                )
+            if isinstance(frame, FrameError):
+                verdicts.append(self._rule.refused(frame, provider, stamp, start))
+            elif outcome is not None:  # as it is where any frame is sound
+                picture = self._pictures.look(frame)
+                verdicts.append(self._rule.frame_verdict(outcome, next(places), picture, provider, stamp, start))
         return verdicts
 
     def report_invalid(self, reason: str, *, stamp_ns: SupportsIndex | None = None) -> Assessment:
@@ -354,6 +353,11 @@ class OoDMonitor:
     def manifest(self) -> Manifest:
         """Metadata of the bundle."""
         return self._manifest
+
+    @property
+    def tile_check(self) -> TileCheck | None:
+        """How raw frames are checked tile by tile; None where they are not."""
+        return self._tile_check
 
     @property
     def threshold(self) -> float:

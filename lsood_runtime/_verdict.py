@@ -12,10 +12,9 @@ from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name
 from lsood_runtime._arguments import check_number
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle.answers_records import AnswersRecord
-from lsood_runtime._exceptions import BundleError
-from lsood_runtime._inference.arrays import DeviceFrame, Frame
-from lsood_runtime._inference.camera_faults import camera_fault
+from lsood_runtime._exceptions import BundleError, FrameError
 from lsood_runtime._inference.frame_pass import Outcome
+from lsood_runtime._inference.picture_check import NOT_LOOKED_AT, PictureCheck
 from lsood_runtime._inference.stamps import Stamp
 from lsood_runtime._parts import NO_PARTS, Parts
 
@@ -72,6 +71,7 @@ class VerdictRule:
         stamp_ns: int,
         parts: Parts = NO_PARTS,
         answers: Answers = NO_ANSWERS,
+        picture: PictureCheck = NOT_LOOKED_AT,
     ) -> Assessment:
         """Make the verdict on one frame.
 
@@ -84,6 +84,7 @@ class VerdictRule:
             stamp_ns: of the frame.
             parts: shares of the score.
             answers: beside the score.
+            picture: what its raw picture shows.
         """
         above = score > self.threshold
         late = self._deadline_ms is not None and latency_ms > self._deadline_ms
@@ -119,6 +120,8 @@ class VerdictRule:
             cause_probability=answers.cause_probability,
             cause_set=answers.cause_set,
             severity=answers.severity,
+            faulty_tiles=picture.faulty_tiles,
+            tile_faults=picture.tile_faults,
         )
 
     def _low_quality(self, answers: Answers) -> str | None:
@@ -134,37 +137,43 @@ class VerdictRule:
         self,
         outcome: Outcome,
         place: int,
-        frame: Frame | DeviceFrame,
-        *,
-        validate: bool,
+        picture: PictureCheck,
         provider: str,
         stamp: Stamp,
         start: float,
+        *,
+        judge_tiles: bool = True,
     ) -> Assessment:
         """Make the verdict on the frame at a place of a pass.
 
         Args:
             outcome: of the pass.
             place: of the frame in it.
-            frame: itself.
-            validate: look at the frame as a camera's image.
+            picture: what its raw picture shows.
             provider: that ran.
-            stamp: of the frame.
+            stamp: of the frame, and what is wrong with it.
             start: of the call, of ``time.perf_counter()``.
+            judge_tiles: whether a frame is INVALID for its faulty tiles.
         """
         parts = self.parts(outcome.parts, place)
         score = finite_score(outcome.scores[place], parts.values())
-        fault = frame_fault(frame, score, parts, validate)
+        fault = picture.reason(judge_tiles=judge_tiles) or score_fault(score, parts) or stamp[1]
         return self.verdict(
             score=score,
             segmentation=None if outcome.segmentation is None else outcome.segmentation[place],
-            fault=fault or stamp[1],
+            fault=fault,
             provider=provider,
             latency_ms=1e3 * (time.perf_counter() - start),
             stamp_ns=stamp[0],
             parts=parts,
             answers=self.answers.answers(outcome.answers, place),
+            picture=picture,
         )
+
+    def refused(self, error: FrameError, provider: str, stamp: Stamp, start: float) -> Assessment:
+        """Make the verdict on a frame that breaks the contract; ``start`` is that of the call."""
+        latency_ms = 1e3 * (time.perf_counter() - start)
+        return self.invalid(str(error), provider=provider, latency_ms=latency_ms, stamp_ns=stamp[0])
 
     def invalid(self, fault: str, *, provider: str, latency_ms: float, stamp_ns: int) -> Assessment:
         """Make the verdict on a frame that no graph has seen: no score, no segmentation, every part NaN, no answer."""
@@ -215,15 +224,6 @@ def finite_score(score: float, parts: Iterable[float] = ()) -> float:
     ``NaN > threshold`` is false: without this a broken monitor would pass every frame as in distribution.
     """
     return float(score) if math.isfinite(score) and all(map(math.isfinite, parts)) else math.inf
-
-
-def frame_fault(frame: Frame | DeviceFrame, score: float, parts: Parts, validate: bool) -> str | None:
-    """Say why a frame is no camera's image, where that is to be looked at, or has no score; None where nothing is wrong."""
-    if validate and not isinstance(frame, DeviceFrame):
-        fault = camera_fault(frame)
-        if fault is not None:
-            return f"expected a camera's image, got a frame that is {fault}"
-    return score_fault(score, parts)
 
 
 def score_fault(score: float, parts: Parts) -> str | None:

@@ -17,6 +17,7 @@ from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
 from lsood_runtime._media.sources import SourceReader, left_out
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import Alarm, parse_alarm
+from lsood_runtime._tiles.check import TileCheck
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add_subparsers`` returns; argparse has no public name for it."""
@@ -230,9 +231,9 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deadline-ms", type=positive_number, metavar="MS", help="a verdict that takes longer is late")
 
 
-def open_monitor(options: argparse.Namespace) -> OoDMonitor:
+def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> OoDMonitor:
     """Open the monitor that the arguments of :func:`add_bundle`, :func:`add_trust`, :func:`add_providers` and
-    :func:`add_decision` describe.
+    :func:`add_decision` describe, with a check of tiles.
 
     Raises:
         BundleError: the bundle cannot be loaded, has no such operating point, or does not tell its quality.
@@ -247,6 +248,7 @@ def open_monitor(options: argparse.Namespace) -> OoDMonitor:
         operating_point=options.operating_point,
         min_quality=options.min_quality,
         deadline_ms=options.deadline_ms,
+        tile_check=tile_check,
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
     )

@@ -50,6 +50,10 @@ class _Need:
 
 _NEEDS = (
     _Need("--strangest", lambda options: options.thumbnails is not None, "it goes with --thumbnails"),
+    *(
+        _Need(flag, lambda options: options.tile_share is not None, "--tile-share never switches the tiles off")
+        for flag in ("--tile-grid", "--tile-frames")
+    ),
     _Need("--allow-fallback", lambda options: options.provider is not None, "it goes with --provider"),
 )
 
@@ -100,7 +104,7 @@ def idle_flags(
 
 def _given(options: argparse.Namespace, flag: str) -> bool:
     name = flag[2:].replace("-", "_")
-    if name in ("fps", "max_age", "strangest"):
+    if name in ("fps", "max_age", "strangest", "tile_grid", "tile_frames"):
         return name in getattr(options, "stated", ())
     return getattr(options, name, None) not in (None, False, [])
 

@@ -109,7 +109,8 @@ class Outputs:
             self._files = [file for file in self._files if self._attempt(file.write, columns)]
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
             if self._timeline is not None:
-                point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late, _quality(verdict))
+                faulty, quality = bool(verdict.tile_faults), _quality(verdict)
+                point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late, quality, faulty)
                 self._timeline.add(source.camera, point)
             if source.image is None:
                 return

@@ -50,6 +50,7 @@ def describe_oddities(summary: CameraSummary) -> str:
     """What was odd about the frames of a camera, with counts, in one line; empty where nothing was."""
     counts = {
         "frozen": summary.frozen,
+        "without a picture in many tiles": summary.faulty_tiles,
         "with a stamp that no working clock gives": summary.clock_faults,
         "sent twice": summary.repeated,
         "after a gap": summary.gaps,

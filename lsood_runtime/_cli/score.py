@@ -27,6 +27,7 @@ from lsood_runtime._cli.run_end import end_code, exit_code, report_outputs, repo
 from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.terminal import say
+from lsood_runtime._cli.tile_flags import add_tiles, stated_tile_check
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
 from lsood_runtime._command_start import Stopped
 from lsood_runtime._inference.frame_check import check_named_frame
@@ -40,8 +41,9 @@ distribution. The p-value is the share of in-distribution frames that score at l
 Where the bundle answers more than the score, each frame has its expected mIoU, or its expected agreement with the class map
 of the clean frame, with an interval, and the cause and severity of a degradation; --json, --csv and --out hold them too.
 
-A frame that cannot be read, or has another size than the bundle's, is invalid, with the reason. Whatever ends the run, what
-was scored until then is kept in the files of --out.
+A frame that cannot be read, has another size than the bundle's, or of which a quarter is black, saturated or of one colour
+(sky and night left out), is invalid, with the reason. Whatever ends the run, what was scored until then is kept in the files
+of --out.
 
 exit codes: 0 all frames in distribution, 1 at least one out of distribution, of low quality or invalid, 2 bad usage, input or
 bundle, 3 unexpected error, 4 an output could not be written (a full disk; the others go on), 129 or 143 SIGHUP or SIGTERM,
@@ -68,13 +70,14 @@ def add_parser(commands: Commands) -> None:
     add_pixels(parser)
     add_providers(parser)
     add_decision(parser)
+    add_tiles(parser, in_a_row=False)
 
 
 def run(options: argparse.Namespace) -> int:
     """Score each frame and print its verdict; 1 where one is out of distribution, of low quality or invalid."""
     sources = find_sources(options.files)
     tally, stop = Tally(), None
-    with StopSignals() as signals, open_monitor(options) as monitor:
+    with StopSignals() as signals, open_monitor(options, stated_tile_check(options)) as monitor:
         report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         reader = read_sources(options, sources, monitor.manifest)
         outputs = Outputs(options, sources, monitor, signals)

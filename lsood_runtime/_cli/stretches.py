@@ -15,7 +15,8 @@ _SAMPLES, _GAPS = 8, 64
 class Point:
     """One frame of a timeline.
 
-    ``late`` is true of a late frame whatever its state; ``quality`` is the expected quality, NaN where there is none.
+    ``late`` is true of a late frame whatever its state; ``quality`` is the expected quality, NaN where there is none;
+    ``faulty_tiles`` is true of a frame whose raw picture has any.
     """
 
     stamp_ns: int
@@ -24,6 +25,7 @@ class Point:
     alarm: bool
     late: bool = False
     quality: float = math.nan
+    faulty_tiles: bool = False
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a picture of the frames with the highest scores of a drive, each beside its class map."""
+"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, faulty tiles outlined."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,11 @@ from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._cli.moments import Moment, Moments
 from lsood_runtime._cli.shorten import shorten
+from lsood_runtime._cli.tile_outline import draw_tile_outline
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._text.counted import counted
+from lsood_runtime._tiles.grid import TileMask
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +35,8 @@ class _Tile:
     answers: tuple[str, ...]
     image: NDArray[np.uint8]
     classes: NDArray[np.int16] | None
+    faulty_tiles: TileMask | None
+    tile_faults: str
 
 
 class Thumbnails:
@@ -68,6 +72,8 @@ class Thumbnails:
             tuple(filter(None, (quality_words(verdict), cause_words(verdict)))),
             small,
             None if classes is None else _spread(classes, image.shape[:2], small.shape[:2], self._crop),
+            verdict.faulty_tiles if verdict.tile_faults else None,
+            verdict.tile_faults,
         )
         self._moments.add(Moment(verdict.score, source.camera, source.stamp_ns, tile))
 
@@ -88,6 +94,8 @@ class Thumbnails:
             axis.set_axis_off()
         for axis, moment in zip(axes, moments, strict=False):
             axis.imshow(_panes(moment.picture))
+            if moment.picture.faulty_tiles is not None:
+                draw_tile_outline(axis, moment.picture.faulty_tiles, *moment.picture.image.shape[:2])
             axis.set_title(self._title(moment), fontsize=8, parse_math=False)
         spacing = f"; those of a camera are at least {apart_ns / 1e9:.3g} s apart" if apart_ns else ""
         words = f"The {counted(len(tiles), 'highest score')} of {counted(self._frames, 'frame', comma=',')}{spacing}"
@@ -108,7 +116,10 @@ class Thumbnails:
         where = f"{shorten(moment.camera, 30)} at {when}"
         score = f"score {moment.score:.4g}" if np.isfinite(moment.score) else "no score"
         lines = [shorten(moment.picture.name, _LETTERS), where, f"{score}, {moment.picture.state}"]
-        return "\n".join([*lines, *moment.picture.answers])
+        lines += moment.picture.answers
+        if moment.picture.tile_faults:
+            lines.append(shorten(moment.picture.tile_faults, _LETTERS))
+        return "\n".join(lines)
 
 
 def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

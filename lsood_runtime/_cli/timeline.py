@@ -33,6 +33,7 @@ class _Camera:
     states: Counter[State] = field(default_factory=Counter)
     frames: int = 0
     late: int = 0
+    faulty_tiles: int = 0
     alarms: int = 0
     alarmed: bool = False
 
@@ -41,6 +42,7 @@ class _Camera:
         self.states[point.state] += 1
         self.frames += 1
         self.late += point.late or point.state is State.LATE
+        self.faulty_tiles += point.faulty_tiles
         self.alarms += point.alarm and not self.alarmed
         self.alarmed = point.alarm
 
@@ -60,6 +62,7 @@ class _Camera:
             "of low quality": self.states[State.LOW_QUALITY],
             "invalid": self.states[State.INVALID],
             "late": self.late,
+            "with faulty tiles": self.faulty_tiles,
         }
         words = [f"{count:,} {what}" for what, count in counts.items() if count]
         words += [counted(self.alarms, "alarm", comma=",")] if self.alarms else []

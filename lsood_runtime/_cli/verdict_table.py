@@ -29,13 +29,13 @@ _WORDS = {
 
 
 def write_table(verdicts: Verdicts, out: Text, name_width: int, *, parts: bool, answers: bool = False) -> None:
-    """Write a line for each frame as its verdict comes.
+    """Write a line for each frame as its verdict comes, with the faulty tiles of its picture at the end.
 
     Args:
         verdicts: by the frame's name.
         out: what to write to.
         name_width: of the longest frame name to come.
-        parts: end each line with the parts of its score, the largest first.
+        parts: follow each line with the parts of its score, the largest first.
         answers: put the answers beside the score before them.
     """
     row = f"{{:<{name_width}}}  {{:>10}}  {{:>10}}  {{:>7}}  {{:<19}}  {{:>8}}{{}}{{}}\n"
@@ -44,9 +44,9 @@ def write_table(verdicts: Verdicts, out: Text, name_width: int, *, parts: bool, 
     for name, verdict in verdicts:
         score, threshold, p_value = f"{verdict.score:.3f}", f"{verdict.threshold:.3f}", f"{verdict.p_value:.4f}"
         words, latency = _WORDS[verdict.state], f"{verdict.latency_ms:.1f}"
-        shares = _part_words(verdict) if parts else ""
+        end = (_part_words(verdict) if parts else "") + (f"  {verdict.tile_faults}" if verdict.tile_faults else "")
         more = f"  {answer_words(verdict):<{_ANSWERS_WIDTH * parts}}" if answers else ""
-        out.write(row.format(name, score, threshold, p_value, words, latency, more, shares))
+        out.write(row.format(name, score, threshold, p_value, words, latency, more, end))
 
 
 def write_csv(verdicts: Verdicts, out: Text, parts: Sequence[str], answers: Sequence[str] = ()) -> None:

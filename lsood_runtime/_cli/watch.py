@@ -36,6 +36,7 @@ from lsood_runtime._cli.silent_cameras import SilentCameras
 from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.terminal import say
+from lsood_runtime._cli.tile_flags import add_tiles, stated_tile_check
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._command_start import Stopped
 from lsood_runtime._inference.frame_check import check_named_frame
@@ -56,10 +57,11 @@ Alarms: {FORMS}
   cusum:1h@30           the evidence adds up (CUSUM on p-values), for at most one false alarm an hour at 30 frames/s
 The delay and the limit of false alarms are printed first; `lsood inspect BUNDLE --alarm RULE --fps RATE` prints them alone.
 
-A frame that no working camera sends (wrong size, black, one image for a second), or that cannot be read, counts as out of
-distribution. Recordings keep their stamps; images and videos count from 0. Whatever ends the run, what was scored until then
-is kept: the files of --out first, then the pictures. A kill that cannot be caught (SIGKILL) leaves .NAME.PID.partial, where
-CSV and JSON lines are whole and MCAP lacks its last 256 KB at most; of Parquet it leaves .NAME.PID.partial.jsonl, its rows.
+A frame that no working camera sends (wrong size, black, one image for a second, a quarter of the picture black or frozen), or
+that cannot be read, counts as out of distribution. Recordings keep their stamps; images and videos count from 0. Whatever
+ends the run, what was scored until then is kept: the files of --out first, then the pictures. A kill that cannot be caught
+(SIGKILL) leaves .NAME.PID.partial, where CSV and JSON lines are whole and MCAP lacks its last 256 KB at most; of Parquet it
+leaves .NAME.PID.partial.jsonl, its rows.
 
 exit codes: 0 no alarm, 1 at least one alarm, 2 no alarm, and bad usage, input or bundle, 3 unexpected error, 4 no alarm, and
 an output could not be written (a full disk; the others go on), 129 or 143 SIGHUP or SIGTERM; Ctrl-C ends a run as the end
@@ -109,13 +111,14 @@ def add_parser(commands: Commands) -> None:
     add_pixels(parser)
     add_providers(parser)
     add_decision(parser)
+    add_tiles(parser, in_a_row=True)
 
 
 def run(options: argparse.Namespace) -> int:
     """Assess the frames of each camera in order and print alarms; 1 where there was one."""
     sources = find_sources(options.files)
     stop = None
-    with StopSignals() as signals, open_monitor(options) as monitor:
+    with StopSignals() as signals, open_monitor(options, stated_tile_check(options)) as monitor:
         report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
         stream = monitor.stream(

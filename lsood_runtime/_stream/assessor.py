@@ -6,6 +6,7 @@ from typing import Protocol
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._inference.noise import FrameNoise
+from lsood_runtime._tiles.check import TileCheck
 
 
 class Assessor(Protocol):
@@ -15,8 +16,18 @@ class Assessor(Protocol):
     def manifest(self) -> Manifest:
         """Metadata of the bundle, with the calibration that policies start from."""
 
+    @property
+    def tile_check(self) -> TileCheck | None:
+        """The check of raw frames tile by tile; None for none."""
+
     def assess_since(
-        self, start: float, frame: object, noise: FrameNoise | None = None, *, stamp_ns: int | None = None
+        self,
+        start: float,
+        frame: object,
+        noise: FrameNoise | None = None,
+        *,
+        stamp_ns: int | None = None,
+        judge_tiles: bool = True,
     ) -> Assessment:
         """Assess a frame that has waited since ``start``, of ``time.perf_counter()``."""
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable
 
 from lsood_runtime._stream.history import History
+from lsood_runtime._stream.picture_history import PictureHistory
 from lsood_runtime._stream.policy import AlarmState
 from lsood_runtime._stream.sequence import JITTER_NS, Sequence
-from lsood_runtime._stream.shown_images import ShownImages
 
 _SECOND = 1_000_000_000
 _FIRST_INTERVAL_NS = _SECOND // 5
@@ -41,7 +41,7 @@ class CameraClock:
         self,
         start: Callable[[], AlarmState],
         window_s: Callable[[float], float],
-        images: Callable[[], ShownImages],
+        images: Callable[[], PictureHistory],
     ) -> None:
         self._start, self._window_s, self._images = start, window_s, images
         self.sequences: list[Sequence] = []

@@ -14,6 +14,7 @@ class CameraSummary:
         frames: that came, those that never became an image included.
         invalid: INVALID ones, for any reason.
         frozen: of these, those of a camera that sends the same image again and again.
+        faulty_tiles: of these, those of which many tiles were black, saturated, of one colour or frozen.
         clock_faults: of these, those whose stamp no working clock gives.
         repeated: frames that came twice, and count once.
         gaps: after which the history began anew.
@@ -26,6 +27,7 @@ class CameraSummary:
     frames: int = 0
     invalid: int = 0
     frozen: int = 0
+    faulty_tiles: int = 0
     clock_faults: int = 0
     repeated: int = 0
     gaps: int = 0

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import as_array
+from lsood_runtime._inference.camera_faults import BRIGHT, DARK
 
 _BANDS, _COLUMNS, _ROWS_OF_A_BAND = 16, 16, 4
-_WORD = 8
+_WORD, _LEAST_UNCLIPPED = 8, 0.25
 
 Tiles = NDArray[np.uint64]
 """A number for each tile, ``(tiles,)``."""
@@ -29,6 +30,12 @@ class ImageDigest:
 
     checksum: tuple[tuple[int, ...], int]
     tiles: Tiles | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of a picture."""
+        height, width = self.checksum[0][:2]
+        return height, width
 
     def equals(self, other: "ImageDigest | None") -> bool:
         """Whether both are of the same image."""
@@ -63,6 +70,18 @@ def image_digest(frame: object) -> tuple[ImageDigest | None, NDArray[np.uint64] 
     return ImageDigest(checksum, (words * _weights(words.shape)).sum(axis=(1, 3), dtype=np.uint64).ravel()), words
 
 
+def telling_tiles(words: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which tiles the noise of a sensor would change: a quarter of the bytes is not clipped, and they differ.
+
+    Returns:
+        ``(bands, columns)`` bool.
+    """
+    pixels = words.view(np.uint8)
+    unclipped = np.count_nonzero((pixels > DARK) & (pixels < BRIGHT), axis=(1, 3))
+    textured = pixels.max(axis=(1, 3)) != pixels.min(axis=(1, 3))
+    return np.asarray(textured & (unclipped >= _LEAST_UNCLIPPED * pixels.shape[1] * pixels.shape[3]))
+
+
 def textured_tiles(words: NDArray[np.uint64]) -> int:
     """Number of the tiles whose bytes are not all equal; those of clipped pixels never change, so that they tell nothing."""
     pixels = words.view(np.uint8)
@@ -74,12 +93,16 @@ def _sampled_words(pixels: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
     height = len(pixels)
     flat = pixels.reshape(height, -1)
     bands, rows = min(_BANDS, height), _ROWS_OF_A_BAND if height >= _BANDS * _ROWS_OF_A_BAND else 1
-    columns = min(_COLUMNS, flat.shape[1] // _WORD)
+    columns, pixel = min(_COLUMNS, flat.shape[1] // _WORD), flat.shape[1] // pixels.shape[1]
     if columns == 0:
         return None
-    width = flat.shape[1] // columns // _WORD * _WORD
-    sampled = flat[np.arange(bands * rows) * height // (bands * rows), : columns * width]
-    return np.ascontiguousarray(sampled).view(np.uint64).reshape(bands, rows, columns, width // _WORD)
+    starts = np.arange(columns) * pixels.shape[1] // columns * pixel
+    width = int(np.diff(starts, append=flat.shape[1]).min()) // _WORD * _WORD
+    if width == 0:
+        return None
+    sampled = flat[np.arange(bands * rows) * height // (bands * rows)]
+    gathered = np.stack([sampled[:, start : start + width] for start in starts], axis=1)
+    return gathered.view(np.uint64).reshape(bands, rows, columns, width // _WORD)
 
 
 @functools.lru_cache(maxsize=8)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames of one camera by one clock, with the alarm that they add up to."""
 
+from lsood_runtime._stream.picture_history import PictureHistory
 from lsood_runtime._stream.policy import AlarmState
-from lsood_runtime._stream.shown_images import ShownImages
 
 JITTER_NS = 1_000_000_000
 """Stamps that go back by no more than this are frames in another order, or a clock that is adjusted."""
@@ -33,7 +33,7 @@ class Sequence:
         image: what was seen last.
     """
 
-    def __init__(self, alarm: AlarmState, stamp_ns: int, image: ShownImages) -> None:
+    def __init__(self, alarm: AlarmState, stamp_ns: int, image: PictureHistory) -> None:
         self.alarm, self.alarmed = alarm, False
         self.time_ns = self.latest_ns = self.previous_ns = stamp_ns
         self.same_stamp, self.seen = False, 0

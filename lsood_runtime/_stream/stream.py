@@ -26,9 +26,10 @@ from lsood_runtime._stream.drift import ScoreHistogram
 from lsood_runtime._stream.given_stamp import GivenStamp
 from lsood_runtime._stream.history import History
 from lsood_runtime._stream.image_digest import image_digest
+from lsood_runtime._stream.picture_history import PictureHistory
 from lsood_runtime._stream.policy import Evidence, Policy, check_policy
 from lsood_runtime._stream.sequence import Sequence
-from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE, ShownImages
+from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._text.counted import counted
 
@@ -67,7 +68,7 @@ class Stream:
         max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> None:
-        if not all(hasattr(monitor, name) for name in ("manifest", "assess_since", "report_invalid")):
+        if not all(hasattr(monitor, name) for name in ("manifest", "tile_check", "assess_since", "report_invalid")):
             raise TypeError(f"expected a monitor, got {shown(monitor)}: pass an OoDMonitor, or call its stream method")
         check_policy(policy)
         if frozen_after_s is not None:
@@ -87,7 +88,8 @@ class Stream:
         check_callable(on_result, "on_result")
         policy.start(monitor.manifest.calibration)
         self._monitor, self._policy, self._on_result = monitor, policy, on_result
-        self._frozen_after_s, self._frozen_tolerance, self._max_cameras = frozen_after_s, frozen_tolerance, max_cameras
+        self._max_cameras = max_cameras
+        self._pictures = functools.partial(PictureHistory, frozen_after_s, frozen_tolerance, monitor.tile_check)
         self._cameras: dict[str, CameraState] = {}
         self._lock = threading.Lock()
         guard_forks(self)
@@ -133,7 +135,7 @@ class Stream:
         """
         stamp = GivenStamp(stamp_ns)
         check_camera(camera)
-        verdict = self._monitor.assess_since(start, frame, noise, stamp_ns=stamp.ns)
+        verdict = self._monitor.assess_since(start, frame, noise, stamp_ns=stamp.ns, judge_tiles=False)
         return self._follow(verdict, stamp, frame, camera)
 
     def report_invalid(
@@ -227,14 +229,14 @@ class Stream:
                 sequence = clock.place_unstamped(verdict.stamp_ns, index)
             if fault is None and sequence.same_stamp and sequence.image.equals_last(digest):
                 history = History.REPEATED
-            sequence.image.see(digest, words, sequence.time_ns)
-            frozen = None
-            if self._frozen_after_s is not None:
-                frozen = sequence.image.frozen(sequence.time_ns, self._frozen_after_s)
+            verdict, pictures = sequence.image.take(
+                digest, words, verdict, sequence.time_ns, repeated=history is History.REPEATED
+            )
             summary.frames += 1
             summary.clock_faults += fault is not None
-            summary.frozen += frozen is not None
-            fault = fault or frozen
+            summary.frozen += pictures.frozen is not None
+            summary.faulty_tiles += pictures.tiles is not None
+            fault = fault or pictures.frozen or pictures.tiles
             if fault is not None and verdict.state is not State.INVALID:
                 verdict = dataclasses.replace(verdict, state=State.INVALID, is_ood=True, reason=fault)
             state.last_ns, state.received, state.silent_ns = verdict.stamp_ns, time.monotonic(), 0
@@ -300,7 +302,7 @@ class Stream:
                 clock = CameraClock(
                     functools.partial(self._policy.start, calibration),
                     functools.partial(self._policy.window_s, calibration),
-                    functools.partial(ShownImages, self._frozen_tolerance),
+                    self._pictures,
                 )
                 state = self._cameras[camera] = CameraState(clock, ScoreHistogram(calibration))
             return state

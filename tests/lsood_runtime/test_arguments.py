@@ -24,6 +24,7 @@ from lsood_runtime import (
     PixelRules,
     ScoreHistogram,
     Stream,
+    TileCheck,
     choose_alarm,
     decode_message,
     expected_false_alarms,
@@ -67,6 +68,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "operating_point": [True, 3, 0.05, [], {}, "", "6%", math.nan],
         "deadline_ms": [value for value in POSITIVE if value is not None],
         "validate": NO_FLAG,
+        "tile_check": [True, 3, "4x8", [], (4, 8), {}, TileCheck],
         "self_test": NO_FLAG,
         "self_test_seconds": [*[value for value in POSITIVE if value is not None], math.inf],
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
@@ -86,6 +88,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "start": [None, True, "now", [], math.nan, math.inf],
         "noise": [3],
         "stamp_ns": NO_STAMP,
+        "judge_tiles": NO_FLAG,
     },
     "monitor.assess_batch": {
         "frames": [None, True, 3, "x.png", [], FRAME, generator(), (FRAME for _ in range(2)), {1: FRAME}],
@@ -165,6 +168,12 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "folder": [None, True, 3, math.nan, b"monitor", [], "", "nowhere\0"],
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
     },
+    "TileCheck": {
+        "rows": [None, *NO_COUNT, 0, -1, 17],
+        "columns": [None, *NO_COUNT, 0, -1, 17],
+        "share": [*POSITIVE, math.inf, 1.01],
+        "frames": [None, *NO_COUNT, 0, -1],
+    },
     "PixelRules": {
         "encodings": [None, True, 3, "bgr8", [3], ("rgb",), generator()],
         "grey": NO_FLAG,
@@ -231,7 +240,7 @@ def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ca
             "read_manifest": lambda folder=folder, **others: read_manifest(folder, **others),
             "OoDMonitor": lambda bundle=folder, **others: OoDMonitor(bundle, **others),
             **{kind.__name__: kind for kind in (Stream, LatestFrameWorker, KOfN, Hysteresis, MinimumDuration, Cusum)},
-            **{each.__name__: each for each in (ScoreHistogram, PixelRules, parse_policy, choose_alarm)},
+            **{each.__name__: each for each in (ScoreHistogram, PixelRules, TileCheck, parse_policy, choose_alarm)},
             **{each.__name__: each for each in (expected_false_alarms, decode_message)},
         }
         for name in WRONG:

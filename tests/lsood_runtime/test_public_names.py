@@ -45,6 +45,7 @@ PUBLIC = [
     "State",
     "Stream",
     "StreamAssessment",
+    "TileCheck",
     "__version__",
     "choose_alarm",
     "decode_message",

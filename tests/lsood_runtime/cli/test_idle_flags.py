@@ -45,9 +45,10 @@ ALWAYS = {
         "--frozen-tolerance",
         "--expected-sha256",
         "--public-key",
+        "--tile-share",
     ),
 }
-WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts"}
+WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts", "--tile-grid", "--tile-frames"}
 
 
 def flags_of(command: str) -> Iterator[str]:
@@ -92,6 +93,10 @@ def test_flag_about_other_sources_is_idle(command: str, kind: str, flag: str) ->
         ("score b a.png --strangest 3 --thumbnails t.png", []),
         ("score b a.png --allow-fallback", ["--allow-fallback"]),
         ("score b a.png --allow-fallback --provider cuda", []),
+        ("score b a.png --tile-grid 2x2", []),
+        ("score b a.png --tile-grid 2x2 --tile-share never", ["--tile-grid"]),
+        ("watch b a.png --tile-frames 5 --tile-share never", ["--tile-frames"]),
+        ("watch b a.png --tile-frames 5 --tile-share 0.5", []),
         ("selftest b --allow-fallback", ["--allow-fallback"]),
         ("watch b a.png --parts", ["--parts"]),
         ("watch b a.png --parts --json", []),
