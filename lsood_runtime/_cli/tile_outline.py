@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 _COLOUR = "#ff2d55"
 
-Point = tuple[float, float]
-
 
 def draw_tile_outline(axis: "Axes", tiles: TileMask, height: int, width: int) -> None:
     """Draw the borders between tiles that are faulty and those that are not, or the edge of the picture.
@@ -29,7 +27,7 @@ def draw_tile_outline(axis: "Axes", tiles: TileMask, height: int, width: int) ->
     axis.add_collection(LineCollection(tile_borders(tiles, height, width), colors=_COLOUR, linewidths=1.5))
 
 
-def tile_borders(tiles: TileMask, height: int, width: int) -> list[tuple[Point, Point]]:
+def tile_borders(tiles: TileMask, height: int, width: int) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """The ends of each border, ``(x, y)`` in pixels, of which the first is centred on 0."""
     framed = np.pad(tiles, 1)
     down, across = height / tiles.shape[0], width / tiles.shape[1]

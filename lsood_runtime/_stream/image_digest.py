@@ -98,8 +98,9 @@ def _sampled_words(pixels: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
         return None
     starts = np.arange(columns) * pixels.shape[1] // columns * pixel
     width = int(np.diff(starts, append=flat.shape[1]).min()) // _WORD * _WORD
-    if width == 0:
-        return None
+    if width == 0:  # columns narrower than a word begin at any byte
+        width = flat.shape[1] // columns // _WORD * _WORD
+        starts = np.arange(columns) * width
     sampled = flat[np.arange(bands * rows) * height // (bands * rows)]
     gathered = np.stack([sampled[:, start : start + width] for start in starts], axis=1)
     return gathered.view(np.uint64).reshape(bands, rows, columns, width // _WORD)

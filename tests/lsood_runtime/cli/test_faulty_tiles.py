@@ -76,12 +76,15 @@ def test_watch_writes_faulty_tiles_to_every_file_and_counts_them(
     rows = [json.loads(line) for line in outs[1].read_text().splitlines()]
     parquet = pyarrow.parquet.read_table(outs[2]).to_pylist()
     with outs[3].open("rb") as file:
-        messages = [(schema, json.loads(message.data)) for schema, _, message in make_reader(file).iter_messages()]
+        messages = [
+            (schema and schema.data, json.loads(message.data))
+            for schema, _, message in make_reader(file).iter_messages()
+        ]
     for i, values in enumerate(zip(table, rows, parquet, [row for _, row in messages], strict=True)):
         assert {row["tile_faults"] for row in values} == {DEAD if i >= 3 else ""}
         assert {row["faulty_tiles"] for row in values} == {DIGITS if i >= 3 else DIGITS.replace("1", "0")}
         assert {row["state"] == "invalid" for row in values} == {i >= 5}
-    properties = json.loads(messages[0][0].data)["properties"]
+    properties = json.loads(messages[0][0] or b"")["properties"]
     assert properties["faulty_tiles"]["type"] == properties["tile_faults"]["type"] == ["string", "null"]
     assert all((tmp_path / f"{name}.png").stat().st_size for name in ("timeline", "thumbnails"))
 

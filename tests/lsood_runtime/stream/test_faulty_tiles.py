@@ -20,7 +20,8 @@ HEIGHT, WIDTH, RATE = 128, 256, 10
 ROWS, COLUMNS = 4, 8
 FRAMES_IN_A_ROW = 3
 Pixels = NDArray[np.uint8]
-HALVES = {
+Part = tuple[slice, ...] | slice
+HALVES: dict[str, Part] = {
     "left": np.s_[:, : WIDTH // 2],
     "right": np.s_[:, WIDTH // 2 :],
     "upper": np.s_[: HEIGHT // 2],
@@ -36,7 +37,7 @@ def road(count: int, seed: int, *, moving: bool = True, noise: float = 1.0) -> l
     return [np.clip(sensor(scene[:, step : step + WIDTH], noise, rng), 9, 246) for step in steps]
 
 
-def with_part(images: Sequence[Pixels], part: tuple[slice, ...] | slice, first: int, level: int | None) -> list[Pixels]:
+def with_part(images: Sequence[Pixels], part: Part, first: int, level: int | None) -> list[Pixels]:
     """The images with a part that from one of them on has one level, or what it showed in that image."""
     shown = [image.copy() for image in images]
     for image in shown[first:]:
@@ -56,11 +57,11 @@ def invalid(results: Sequence[StreamAssessment]) -> list[int]:
     return [i for i, result in enumerate(results) if result.verdict.state is State.INVALID]
 
 
-def expected_mask(part: tuple[slice, ...] | slice) -> NDArray[np.bool_]:
+def expected_mask(part: Part) -> NDArray[np.bool_]:
     """The tiles that lie in a part of the picture, by their pixels."""
     pixels = np.zeros((HEIGHT, WIDTH), bool)
     pixels[part] = True
-    return pixels.reshape(ROWS, HEIGHT // ROWS, COLUMNS, WIDTH // COLUMNS).all(axis=(1, 3))
+    return np.asarray(pixels.reshape(ROWS, HEIGHT // ROWS, COLUMNS, WIDTH // COLUMNS).all(axis=(1, 3)))
 
 
 @pytest.mark.parametrize("level", [0, 77, 255])

@@ -3,7 +3,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def read_name(name: str, rows: int, columns: int) -> Places:
     """The tiles that the name of a region means; rows count from the top and columns from the left, from 1."""
     name = name.removeprefix("the ")
     every = [(row, column) for row in range(1, rows + 1) for column in range(1, columns + 1)]
-    side = {
+    side: dict[str, Callable[[int, int, float], bool]] = {
         "upper": lambda row, _, depth: row <= depth,
         "lower": lambda row, _, depth: row > rows - depth,
         "left": lambda _, column, depth: column <= depth,
@@ -28,7 +28,9 @@ def read_name(name: str, rows: int, columns: int) -> Places:
     }
 
     def where(*sides: tuple[str, float]) -> Places:
-        return frozenset(place for place in every if all(side[word](*place, depth) for word, depth in sides))
+        return frozenset(
+            place for place in every if all(side[word](place[0], place[1], depth) for word, depth in sides)
+        )
 
     middle = {"upper": rows / 2, "lower": rows / 2, "left": columns / 2, "right": columns / 2}
     if name == "whole picture":
