@@ -10,10 +10,8 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
-from export.atomic_write import recover_interrupted
 from export.bundle.evaluation_record import EvaluationRecord
 from export.bundle.model_card import model_card
-from export.destination import check_parent_folder
 from export.errors import UsageError
 from export.graphs.shared_weights import share_weights
 from lsood_runtime import SCHEMA, Manifest
@@ -33,20 +31,20 @@ CARD_FILE = "README.md"
 
 
 def check_destination(out: Path, overwrite: bool) -> None:
-    """Refuse a destination that cannot be written to, before the costly work begins.
+    """Refuse a destination that is taken, before the costly work begins.
 
-    What an earlier write left there because it was killed is put back or removed.
+    Args:
+        out: a place that :func:`export.destination.check_place` has let pass, as ``claimed`` does.
+        overwrite: whether a bundle there may be replaced.
 
     Raises:
-        UsageError: the destination exists and may not be replaced, is no bundle, or its parent is missing or read-only.
+        UsageError: the destination exists and may not be replaced, or is no bundle.
     """
-    check_parent_folder(out, "choose another --out")
-    recover_interrupted(out)
     if not out.exists():
         return
     if not overwrite:
         raise UsageError(f"expected --out to be new, {out} exists: pass --overwrite to replace it")
-    if not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST_FILE).is_file()):
+    if any(out.iterdir()) and not (out / MANIFEST_FILE).is_file():
         raise UsageError(f"expected a bundle at {out} to overwrite, found something else: choose another --out")
 
 

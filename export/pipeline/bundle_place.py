@@ -9,6 +9,8 @@ from export.findings import PLACEHOLDER
 from export.pipeline.options import ExportOptions
 from export.precision.options import FLOAT16, FLOAT32
 
+_REMEDY = "choose another --out"
+
 
 def check_out(options: ExportOptions) -> None:
     """Clear up what a killed export left at the destination, and refuse one that is taken.
@@ -17,6 +19,7 @@ def check_out(options: ExportOptions) -> None:
         UsageError: the destination exists and is not to be replaced, or is no place for a bundle.
     """
     try:
+        check_place(options.out, _REMEDY)
         check_destination(options.out, options.overwrite)
     except UsageError as error:
         raise UsageError(str(error), words=("--out", PLACEHOLDER)) from error
@@ -28,7 +31,7 @@ def check_room(options: ExportOptions, checkpoint: Checkpoint) -> None:
     Raises:
         UsageError: the disk is too full, or nothing can be written there.
     """
-    check_place(options.out, "choose another --out", size=_smallest_size(options, checkpoint))
+    check_place(options.out, _REMEDY, size=_smallest_size(options, checkpoint))
 
 
 def _smallest_size(options: ExportOptions, checkpoint: Checkpoint) -> int:

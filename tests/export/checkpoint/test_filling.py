@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from export.checkpoint.load import load_checkpoint
 from export.errors import CheckpointError
 from export.findings import Finding
-from export.reporter import SilentReporter
+from tests.export.pipeline.told_reporter import ToldReporter
 
 HERE = "tests.export.checkpoint.test_filling"
 NAMES = st.sampled_from(
@@ -77,21 +77,11 @@ def weights_of(network: nn.Module, seed: int = 0) -> "OrderedDict[str, Tensor]":
     return state
 
 
-class Told(SilentReporter):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-
-    def found(self, *findings: Finding) -> None:
-        self.findings += findings
-
-
 def load(contents: object, folder: Path, name: str = "Brought", **options: Any) -> tuple[nn.Module, list[Finding]]:
     torch.save(contents, folder / "some.pt")
-    told = Told()
+    told = ToldReporter()
     loaded = load_checkpoint(folder / "some.pt", f"{HERE}:{name}", reporter=told, **options)
-    return loaded.network, told.findings
+    return loaded.network, told.told
 
 
 def assert_same(network: nn.Module, state: "OrderedDict[str, Tensor]") -> None:

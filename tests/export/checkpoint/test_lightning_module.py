@@ -27,11 +27,10 @@ from torch.nn import functional as F
 from export.checkpoint.load import Checkpoint, load_checkpoint
 from export.cli.export import main
 from export.errors import CheckpointError
-from export.findings import Finding
-from export.reporter import SilentReporter
 from lsood_runtime import OoDMonitor
 from tests.conftest import write_scenes
 from tests.export.checkpoint import lightning_modules as shapes
+from tests.export.pipeline.told_reporter import ToldReporter
 
 MODULES = shapes.__name__
 CONFIG = {"model": {"width": 5, "classes": 3}, "run": {"folder": "${oc.env:NOT_SET_ANYWHERE}"}}
@@ -64,18 +63,10 @@ def save(module: Any, path: Path) -> Path:
     return path
 
 
-class Told(SilentReporter):
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-
-    def found(self, *findings: Finding) -> None:
-        self.findings += findings
-
-
 def load(path: Path, name: str, **options: Any) -> tuple[Checkpoint, list[str]]:
-    told = Told()
+    told = ToldReporter()
     loaded = load_checkpoint(path, f"{MODULES}:{name}", reporter=told, **options)
-    return loaded, [finding.sentence for finding in told.findings]
+    return loaded, [finding.sentence for finding in told.told]
 
 
 def assert_equal(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

@@ -13,19 +13,11 @@ from export.calibration.options import CalibrationOptions
 from export.layers.preprocessing import Preprocessing
 from export.pipeline.cost import report_expected_cost
 from export.pipeline.export_monitor import ExportOptions, export_monitor
-from export.reporter import SilentReporter
 from export.sampling.sampler import build_sampler
+from tests.export.pipeline.told_reporter import ToldReporter
 from tests.networks import HEIGHT, WIDTH, ColourClasses, DropoutUNet, settled
 
 CONSTANTS: dict[str, Any] = {"drop_prob": 0.6, "block_size": 2}
-
-
-class KeepingReporter(SilentReporter):
-    def __init__(self) -> None:
-        self.stages: list[str] = []
-
-    def stage(self, text: str) -> None:
-        self.stages.append(text)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +35,15 @@ def test_report_expected_cost_warns_of_dear_samples_with_a_remedy(
     sampler = build_sampler(settled(DropoutUNet()), torch.zeros(1, 3, HEIGHT, WIDTH), [tap], mc_samples=8, **more)
     inputs: Any = SimpleNamespace(preprocessing=preprocessing, frames=[np.zeros((HEIGHT, WIDTH, 3), np.uint8)])
     sampled: Any = SimpleNamespace(sampler=sampler)
-    reporter = KeepingReporter()
+    reporter = ToldReporter()
     ratio = report_expected_cost(inputs, sampled, reporter)
     assert ratio is not None
-    assert reporter.stages[0] == f"expected cost: {ratio:.2f} of the bare network's operations"
+    assert reporter.lines[0] == f"expected cost: {ratio:.2f} of the bare network's operations"
     assert (ratio > 1.2) == (warned is not None)
-    assert len(reporter.stages) == (1 if warned is None else 2)
+    assert len(reporter.lines) == (1 if warned is None else 2)
     if warned is not None:
-        assert reporter.stages[1].startswith("warning: more than 1.2")
-        assert warned in reporter.stages[1]
+        assert reporter.lines[1].startswith("warning: more than 1.2")
+        assert warned in reporter.lines[1]
 
 
 def test_export_says_what_a_frame_costs_before_and_after(tmp_path: Path, own_size_frames: Path) -> None:
@@ -67,8 +59,8 @@ def test_export_says_what_a_frame_costs_before_and_after(tmp_path: Path, own_siz
         only_tap=True,
         calibration=CalibrationOptions(detector="kde"),
     )
-    reporter = KeepingReporter()
+    reporter = ToldReporter()
     export_monitor(given, reporter)
-    words = [stage.split(":")[0] for stage in reporter.stages]
+    words = [stage.split(":")[0] for stage in reporter.lines]
     assert words.index("expected cost") < words.index("fitting detector and thresholds")
     assert words.index("measured cost on this CPU") > words.index("fitting detector and thresholds")

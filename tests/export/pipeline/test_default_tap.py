@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An export without --tap: what it samples, what it says, and that the printed words give the same."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from export.calibration.options import CalibrationOptions
-from export.findings import Finding
 from export.layers.dropblock import DropBlock2D
 from export.option_table import with_words
 from export.pipeline.default_tap import choose_tap
@@ -18,6 +17,7 @@ from export.pipeline.export_monitor import export_monitor
 from export.pipeline.options import ExportOptions
 from export.pipeline.plan import plan_export
 from export.reporter import SILENT
+from tests.export.pipeline.told_reporter import ToldReporter
 from tests.networks import DropBlockAtTap, DropoutUNet, TransformerSegmenter, block, settled
 
 T = TypeVar("T")
@@ -47,23 +47,6 @@ class BlindEnd(nn.Module):
         )
 
 
-class KeepingReporter:
-    def __init__(self) -> None:
-        self.kept: list[Finding] = []
-
-    def stage(self, text: str) -> None:
-        pass
-
-    def found(self, *findings: Finding) -> None:
-        self.kept += findings
-
-    def completed(self, words: Iterable[str]) -> None:
-        pass
-
-    def progress(self, items: Iterable[T], what: str, total: int) -> Iterable[T]:  # noqa: ARG002  as the protocol
-        return items
-
-
 def images(size: tuple[int, int] = (24, 32)) -> list[Tensor]:
     torch.manual_seed(0)
     return [torch.randn(1, 3, *size) * (0.3 + torch.rand(1, 3, 1, 1)) + torch.randn(1, 3, 1, 1) for _ in range(4)]
@@ -80,11 +63,11 @@ def test_choose_tap_where_taps_are_named_or_there_is_one_dropblock_leaves_the_op
 
 
 def test_choose_tap_of_a_network_with_dropout_adds_dropblock_at_the_deepest_layer() -> None:
-    reporter = KeepingReporter()
+    reporter = ToldReporter()
     got = choose_tap(settled(DropoutUNet()), images(), options(), reporter)
     assert (got.tap, got.only_tap, got.drop_prob, got.block_size) == (("bottleneck",), True, 0.5, 2)
-    assert [finding.origin for finding in reporter.kept] == ["guessed", "guessed"]
-    words = [word for finding in reporter.kept for word in finding.words]
+    assert [finding.origin for finding in reporter.told] == ["guessed", "guessed"]
+    words = [word for finding in reporter.told for word in finding.words]
     assert with_words(options(), words) == got, "the printed words give the same export"
 
 
@@ -94,10 +77,10 @@ def test_choose_tap_with_constants_takes_them() -> None:
 
 
 def test_choose_tap_of_several_dropblocks_takes_one_with_its_own_constants() -> None:
-    reporter = KeepingReporter()
+    reporter = ToldReporter()
     got = choose_tap(settled(TwoBlocks()), images(), options(), reporter)
     assert (got.tap, got.only_tap, got.drop_prob, got.block_size) == (("drop2",), True, None, None)
-    assert [finding.subject for finding in reporter.kept] == ["tap"]
+    assert [finding.subject for finding in reporter.told] == ["tap"]
 
 
 class DropsAgain(nn.Module):
@@ -130,10 +113,10 @@ def test_choose_tap_of_one_dropout_that_runs_again_and_again_in_the_decoder_is_a
 
 
 def test_choose_tap_passes_over_a_layer_that_cannot_see() -> None:
-    reporter = KeepingReporter()
+    reporter = ToldReporter()
     got = choose_tap(settled(BlindEnd()), images(), options(), reporter)
     assert got.tap == ("second",)
-    assert "not norm, whose channels have the same means for every frame" in reporter.kept[0].reason
+    assert "not norm, whose channels have the same means for every frame" in reporter.told[0].reason
 
 
 @pytest.mark.parametrize("network", [DropoutUNet, TransformerSegmenter])

@@ -10,11 +10,11 @@ from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli import calibrate, export
 from export.cli.flags import options_from
 from export.frames.files import FrameFiles
-from export.pipeline import many_frames, resolve
-from export.pipeline.findings import Findings
+from export.pipeline import many_frames
 from export.pipeline.many_frames import MANY_FRAMES, many_frames_advice
 from export.pipeline.options import ExportOptions
-from export.reporter import SilentReporter
+from export.pipeline.plan import plan_export
+from tests.export.pipeline.told_reporter import ToldReporter
 
 
 def test_many_frames_advice_of_few_frames_is_none() -> None:
@@ -36,23 +36,15 @@ def test_many_frames_advice_names_a_command_that_calibrate_accepts(frames: tuple
     assert options.frames[:3] == tuple(map(Path, frames[:3]))
 
 
-class _Stages(SilentReporter):
-    def __init__(self) -> None:
-        self.stages: list[str] = []
-
-    def stage(self, text: str) -> None:
-        self.stages.append(text)
-
-
 @pytest.mark.parametrize("many", [True, False])
-def test_resolve_inputs_of_many_frames_gives_the_advice_before_any_is_measured(
+def test_plan_export_of_many_frames_gives_the_advice_before_any_is_measured(
     checkpoint: Path, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bool
 ) -> None:
     monkeypatch.setattr(many_frames, "MANY_FRAMES", len(FrameFiles([frames])) + (not many))
-    reporter = _Stages()
+    reporter = ToldReporter()
     given = ExportOptions(checkpoint, frames=(frames,), out=tmp_path / "monitor")
-    assert resolve.resolve_inputs(Findings(given, reporter)) is not None
-    advice = [text for text in reporter.stages if "--save-features" in text]
+    assert plan_export(given, reporter).inputs is not None
+    advice = [text for text in reporter.lines if "--save-features" in text]
     assert len(advice) == many
     assert all(str(frames) in text for text in advice)
 

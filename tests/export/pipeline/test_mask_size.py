@@ -10,7 +10,7 @@ import pytest
 from export.pipeline import mask_size
 from export.pipeline.mask_size import report_mask_size, stored_bytes
 from export.sampling.sampler import Sampler, build_sampler
-from tests.export.pipeline.test_cost import KeepingReporter
+from tests.export.pipeline.told_reporter import ToldReporter
 from tests.export.sampling.test_sampler import CASES, EXAMPLE
 from tests.networks import DropoutUNet, settled
 
@@ -24,9 +24,9 @@ def sampler_of(tap: str = "bottleneck", **options: Any) -> Sampler:
 
 def warnings_of(sampler: Sampler) -> list[str]:
     sampled: Any = SimpleNamespace(sampler=sampler)
-    reporter = KeepingReporter()
+    reporter = ToldReporter()
     report_mask_size(sampled, reporter)
-    return reporter.stages
+    return reporter.lines
 
 
 @pytest.mark.parametrize("case", CASES)

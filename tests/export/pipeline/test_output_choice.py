@@ -12,15 +12,14 @@ import torch
 
 from export.calibration.options import CalibrationOptions
 from export.cli.export import main
-from export.findings import Finding
 from export.frames.files import FrameFiles
 from export.pipeline.export_monitor import export_monitor
 from export.pipeline.options import ExportOptions
 from export.pipeline.plan import plan_export
-from export.reporter import SilentReporter
 from export.search.options import SearchOptions
 from export.search.search import export_command, search
 from lsood_runtime import OoDMonitor, read_manifest
+from tests.export.pipeline.told_reporter import ToldReporter
 from tests.networks import ColourClasses, settled
 from tests.returning_networks import Inner, OnlyPart, Returning, SqueezedInDict, WithoutForward
 
@@ -32,16 +31,6 @@ NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {
     "SqueezedInDict": SqueezedInDict,
     "OnlyPart": OnlyPart,
 }
-
-
-class Findings(SilentReporter):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-
-    def found(self, *findings: Finding) -> None:
-        self.findings += findings
 
 
 def saved(folder: Path, name: str, **arguments: object) -> torch.nn.Module:
@@ -80,7 +69,7 @@ def test_export_of_a_network_with_several_outputs_has_the_segmentation_of_the_ch
     tmp_path: Path,
     own_size_frames: Path,
 ) -> None:
-    told = Findings()
+    told = ToldReporter()
     network = saved(tmp_path, name, **arguments)
     options = ExportOptions(
         tmp_path / "network.pt",
@@ -96,7 +85,7 @@ def test_export_of_a_network_with_several_outputs_has_the_segmentation_of_the_ch
     manifest = export_monitor(options, told).manifest
     assert manifest.name == name
     assert (manifest.config["output"], manifest.config["method"]) == (recorded, given.get("method"))
-    assert [(one.value, one.origin) for one in told.findings if one.subject == "output"] == [said]
+    assert [(one.value, one.origin) for one in told.told if one.subject == "output"] == [said]
     files = FrameFiles((own_size_frames,))
     with OoDMonitor(tmp_path / "bundle") as monitor:
         for i in (5, 20):
