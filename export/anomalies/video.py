@@ -4,7 +4,6 @@
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn, idctn
 
 from export.anomalies.patterns import Floats, level
 
@@ -101,6 +100,8 @@ def _moved(plane: Floats, moves: NDArray[np.int64], size: int) -> Floats:
 
 def _quantised(plane: Floats, step: float, rounding: float) -> Floats:
     """Quantise the cosine transforms of a plane's blocks, fine patterns twice as coarsely; a share of a step rounds up."""
+    from scipy.fft import dctn, idctn  # here, since --help needs no scipy
+
     rows, columns = (size // _TRANSFORM for size in plane.shape)
     blocks = plane.reshape(rows, _TRANSFORM, columns, _TRANSFORM)
     amounts = dctn(blocks, axes=(1, 3), norm="ortho")
