@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from sklearn.pipeline import Pipeline
 
+from export.anomalies import COMMON_KINDS, SEVERITIES
+from export.answers.fit import CAUSE_ANSWER, QUALITY_ANSWER, FittedAnswers, answer_keys, fit_answers
+from export.answers.rows import DegradedRows
 from export.calibration.detector_choice import choose_parts
 from export.calibration.options import CalibrationOptions
 from export.detectors.fit import fit_detector
 from export.detectors.fitted import PartOptions
 from export.detectors.fused import Fused, fit_fused
 from export.features.key import FeatureKey
+from export.graphs.answered_detector import answered_detector, own_names
+from export.graphs.answers import answers_graph
 from export.graphs.detector import detector_graph, entropy_graph, features_graph, score_graph
 from export.graphs.evaluation_outputs import evaluation_features, output_shapes
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
@@ -37,10 +42,10 @@ from lsood_runtime._inference.device_pass import DTYPES, DevicePass
 from lsood_runtime._inference.frame_pass import FramePass, HostPass, Outcome
 from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.providers import CPU, resolve_providers
-from lsood_runtime.offline import session_options
+from lsood_runtime.offline import NO_CAUSE, session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"
-CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES = 19, 5, 1000, 8
+CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES, ANSWER_FRAMES = 19, 5, 1000, 8, 16
 REDUCED = {"cpu": INT8, "cuda": FLOAT16, "tensorrt": INT8_TENSORRT}
 """The precision that is made for a provider."""
 
@@ -187,22 +192,54 @@ def monitor_graphs(
 @cache
 def fused_graphs(who: Subject, samples: int, placement: Placement, precision: str = FLOAT32) -> tuple[Graph, Graph]:
     """Both graphs of a bundle with the default detector: several parts, of features of one pass."""
+    return _bundle(who, samples, placement, precision, answered=False)
+
+
+@cache
+def answered_graphs(who: Subject, samples: int, placement: Placement, precision: str = FLOAT32) -> tuple[Graph, Graph]:
+    """The same with expected quality, cause and severity beside the score."""
+    return _bundle(who, samples, placement, precision, answered=True)
+
+
+def _bundle(who: Subject, samples: int, placement: Placement, precision: str, *, answered: bool) -> tuple[Graph, Graph]:
     sampler = who.sampler(samples)
-    choice = choose_parts(CalibrationOptions(), evaluation_features(sampler.layers, segmented=True), sampler.taps)
-    inside = sampler.observe([key for key in choice.keys if key.is_of_layers])
-    graph = segmentation_graph(MonitoredNetwork(who.preprocessing, inside, features=choice.keys), *who.size)
+    available = evaluation_features(sampler.layers, segmented=True)
+    choice = choose_parts(CalibrationOptions(), available, sampler.taps)
+    keys = tuple(dict.fromkeys((*choice.keys, *(answer_keys(available, sampler.taps) if answered else ()))))
+    inside = sampler.observe([key for key in keys if key.is_of_layers])
+    graph = segmentation_graph(MonitoredNetwork(who.preprocessing, inside, features=keys), *who.size)
     shapes = {name: shape for name, shape in output_shapes(graph).items() if name != "segmentation"}
-    detector = random_fused(choice.parts, tuple((key, shapes[key.output][-1]) for key in choice.keys))
-    outputs: Signature = {
+    detector = features_graph(
+        random_fused(choice.parts, tuple((key, shapes[key.output][-1]) for key in choice.keys)), shapes
+    )
+    outputs: dict[str, tuple[str, tuple[int, ...]]] = {
         "entropy": ("tensor(float)", (sampler.channels,)),
         "score": ("tensor(double)", ()),
         "parts": ("tensor(double)", (len(choice.parts),)),
     }
+    if answered:
+        fitted = random_answers(tuple((key, shapes[key.output][-1]) for key in keys), sampler.taps)
+        widths = {key: shapes[key.output][-1] for key in fitted.keys}
+        detector = answered_detector(detector, own_names(answers_graph(fitted, widths)))
+        outputs |= {
+            name: ("tensor(double)", () if width is None else (width,))
+            for name, width in fitted.record.widths().items()
+        }
     inputs: Signature = {name: ("tensor(float)", shape) for name, shape in shapes.items()}
-    return (
-        load_network(who, graph, placement, precision),
-        placement.load("detector.onnx", features_graph(detector, shapes), inputs, outputs),
-    )
+    return load_network(who, graph, placement, precision), placement.load("detector.onnx", detector, inputs, outputs)
+
+
+@cache
+def random_answers(widths: tuple[tuple[FeatureKey, int], ...], taps: tuple[str, ...]) -> FittedAnswers:
+    """All answers, fitted on random features of frames in every kind and severity."""
+    rng = np.random.default_rng(1)
+    cells = [(NO_CAUSE, 0), *((kind, severity) for kind in COMMON_KINDS for severity in SEVERITIES)]
+    kind, severity = (np.array(column * ANSWER_FRAMES) for column in zip(*cells, strict=True))
+    frame = np.repeat(np.arange(ANSWER_FRAMES), len(cells))
+    values = {key: rng.normal(size=(len(frame), width)).astype(np.float32) for key, width in widths}
+    drive = np.array([f"drive {i // 2}" for i in frame])
+    rows = DegradedRows(values, kind, severity, drive, frame, rng.random(len(frame)), "agreement")
+    return fit_answers(rows, frozenset((QUALITY_ANSWER, CAUSE_ANSWER)), 0, taps)
 
 
 def load_network(who: Subject, graph: ModelProto, placement: Placement, precision: str) -> Graph:

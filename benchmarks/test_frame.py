@@ -11,6 +11,7 @@ from benchmarks.measure import latency, pace, ratio, tail_ratio, take_turns
 from benchmarks.networks import (
     Placement,
     alone,
+    answered_graphs,
     assessed,
     bare_graph,
     fused_graphs,
@@ -21,7 +22,7 @@ from benchmarks.networks import (
 )
 
 WARM_UP = 4
-MONITORED = ("monitored (entropies)", "monitored (fused)")
+MONITORED = ("monitored (entropies)", "monitored (fused)", "monitored (fused, answers)")
 
 
 def test_frame(
@@ -39,6 +40,7 @@ def test_frame(
         "alone": alone(who, placement),
         "monitored (entropies)": monitored(who, samples, placement),
         "monitored (fused)": assessed(who, placement, fused_graphs(who, samples, placement)),
+        "monitored (fused, answers)": assessed(who, placement, answered_graphs(who, samples, placement)),
     }
     base = size == option("--sizes")[0] and samples == option("--samples")[0]
     tail = base and backbone == option("--backbones")[0]
@@ -68,6 +70,7 @@ def test_frame(
             "alone": [bare_graph(who, placement)],
             "monitored (entropies)": monitor_graphs(who, samples, placement),
             "monitored (fused)": fused_graphs(who, samples, placement),
+            "monitored (fused, answers)": answered_graphs(who, samples, placement),
         }
         on_device = {name: resident(chain, who.frame, "cuda") for name, chain in graphs.items()}
         times = take_turns(on_device, option("--pairs"), WARM_UP)

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.networks import (
     Placement,
     alone,
+    answered_graphs,
     assessed,
     bare_graph,
     fused_graphs,
@@ -48,6 +49,23 @@ def test_fused_graphs_of_a_network_give_a_share_of_every_default_part() -> None:
     assert outcome.parts.shape == (1, 6)
     np.testing.assert_allclose(outcome.parts.sum(axis=1), outcome.scores)
     np.testing.assert_array_equal(outcome.segmentation, monitored(who, SAMPLES, PLACEMENT)().segmentation)
+
+
+def test_answered_graphs_of_a_network_give_every_answer_beside_the_same_score() -> None:
+    who = subject("resnet18", *SMALL)
+    network, detector = answered_graphs(who, SAMPLES, PLACEMENT)
+    assert list(network.outputs) == ["segmentation", *detector.inputs]
+    outcome = assessed(who, PLACEMENT, (network, detector))()
+    assert {name: rows.shape for name, rows in outcome.answers.items()} == {
+        "quality": (1, 3),
+        "causes": (1, 15),
+        "severity": (1,),
+        "novelty": (1,),
+    }
+    assert all(np.isfinite(rows).all() for rows in outcome.answers.values())
+    fused = assessed(who, PLACEMENT, fused_graphs(who, SAMPLES, PLACEMENT))()
+    np.testing.assert_array_equal(outcome.segmentation, fused.segmentation)
+    np.testing.assert_allclose(outcome.scores, fused.scores, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "within"), [(INT8, 0.2), (FLOAT16, 0.02)])
