@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cause, severity and novelty of frames, from one Gaussian for each kind of degradation at each severity.
 
-A *cell* is a kind at a severity; the clean frames are a cell of their own. All cells share one covariance, that of the
-frames around the mean of their cell (linear discriminant analysis). It has r leading directions and one variance for
-the rest (probabilistic principal components; Tipping and Bishop 1999), so that few frames determine it, and a frame
-costs ``D (r + cells)`` products.
+A *cell* is a kind at a severity; the clean frames are a cell of their own. All cells share one covariance, that of the frames
+around the mean of their cell (linear discriminant analysis). It has r leading directions and one variance for the rest
+(probabilistic principal components; Tipping and Bishop 1999), so that few frames determine it, and a frame costs
+``D (r + C)`` products.
 
-With the squared Mahalanobis distance ``d_c`` to each cell, the probability of a cell is proportional to ``prior_c
-exp(-d_c / 2 T)``. The temperature T makes up for columns that say the same (Guo et al. 2017). The probability of a
-cause is the sum over its severities, the severity the mean over all cells, the novelty ``sqrt(min_c d_c / D)``: about 1
-for frames like those of the fit.
+With the squared Mahalanobis distance ``d_c`` to each cell, the probability of a cell is proportional to
+``prior_c exp(-d_c / 2 T)``. The temperature T makes up for columns that say the same (Guo et al. 2017). The probability of a
+cause is the sum over its severities, the severity the mean over all cells, the novelty ``sqrt(min_c d_c / D)``: about 1 for
+frames like those of the fit.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from lsood_runtime.offline import LARGEST_SEVERITY
 
 Numbers = NDArray[np.int64]
 
-DIRECTIONS = 192
+DIRECTIONS = 128
 """r, at most."""
 
 _LEAST_SPREAD = 1e-6

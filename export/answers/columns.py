@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features side by side, each number standardised by clean frames and compressed.
 
-``x = asinh((feature - centre) / scale)``, with the median of the clean frames and half the distance between their
-quantiles 0.16 and 0.84. Degradations move features by tens of such units; asinh is linear below one and logarithmic
-above.
+``x = asinh((feature - centre) / scale)``, with the median of the clean frames and half the distance between their quantiles
+0.16 and 0.84. Degradations move features by tens of such units; asinh is linear below one and logarithmic above.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from export.features.key import FeatureKey
 
 Rows = NDArray[np.float64]
-RowMask = NDArray[np.bool_]
 Values = Mapping[FeatureKey, NDArray[np.floating]]
 """``(N, D)`` of each feature of N frames."""
 
 _LOW, _HIGH = 0.16, 0.84
 _RELATIVE_SCALE = 1e-3
-"""Least scale, in units of the largest magnitude: rounding of a number that is the same for all must not be blown up."""
+"""Least scale, in units of the largest magnitude of the number: rounding of a constant must not be blown up."""
 
 _SMALLEST_SCALE = 1e-9
 
@@ -52,7 +50,7 @@ def side_by_side(values: Values, keys: Sequence[FeatureKey]) -> Rows:
     return np.concatenate([np.asarray(values[key], np.float64) for key in keys], axis=1)
 
 
-def fit_columns(values: Values, keys: Sequence[FeatureKey], clean: RowMask) -> StandardisedColumns:
+def fit_columns(values: Values, keys: Sequence[FeatureKey], clean: NDArray[np.bool_]) -> StandardisedColumns:
     """Take centre and scale of each number from the clean frames.
 
     Args:

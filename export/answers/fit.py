@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the answers beside the score: expected quality, cause, severity and novelty.
 
-The layers before the tap, and the picture itself, tell what is wrong with a frame: they see its texture and light
-before the network makes classes of it. The tap and the network's output tell how good the classes are: they react to
-much the same whatever is wrong, so that the quality holds for kinds of degradation that no fit has seen.
+The layers before the tap, and the picture itself, tell what is wrong with a frame: they see its texture and light before the
+network makes classes of it. The tap and the network's output tell how good the classes are: they react alike whatever is
+wrong, so that the quality holds for kinds of degradation that no fit has seen.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from export.answers.cells import FittedCells
 from export.answers.columns import StandardisedColumns, Values, fit_columns
 from export.answers.fit_causes import fit_causes
 from export.answers.fit_quality import fit_quality, judge_quality
-from export.answers.left_out import drive_folds
+from export.answers.left_out import FOLDS, FOLDS_WITH_KINDS, drive_folds
 from export.answers.quality import FittedQuality
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
@@ -111,15 +111,16 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
             f"expected {FEWEST_FRAMES} or more clean frames and {FEWEST_KINDS} kinds of degradation to fit answers, got "
             f"{clean.sum()} and {len(kinds)}: calibrate on more, or leave --answers out"
         )
-    names, fold, keys = (NO_CAUSE, *kinds), drive_folds(rows, seed), tuple(rows.values)
+    names, keys = (NO_CAUSE, *kinds), tuple(rows.values)
     cell_columns = fit_columns(rows.values, _cause_keys(keys, tap_layers), clean)
     inner = cell_columns(rows.values)
-    causes = fit_causes(rows, inner, names, fold)
+    causes = fit_causes(rows, inner, names, drive_folds(rows, FOLDS, seed))
     quality_columns = quality = quality_record = None
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean)
         outer = quality_columns(rows.values)
         widths = [rows.values[key].shape[1] for key in quality_columns.keys]
+        fold = drive_folds(rows, FOLDS_WITH_KINDS, seed)
         judged = judge_quality(rows, outer, widths, inner, names, fold)
         quality, quality_record = fit_quality(rows, outer, widths, judged, causes.novelty_limit)
     record = AnswersRecord(

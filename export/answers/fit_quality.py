@@ -27,7 +27,7 @@ from lsood_runtime.offline import NO_CAUSE, QualityRecord
 COVERAGE = 0.9
 """Share of all frames whose quality the interval is to hold."""
 
-OF_A_KIND = 0.85
+OF_A_KIND = 0.82
 """The same of the frames of each single kind that was left out of the fit."""
 
 

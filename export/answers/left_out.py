@@ -11,7 +11,11 @@ from export.answers.rows import DegradedRows
 from export.detectors.cross_fit import fold_numbers
 from lsood_runtime.offline import NO_CAUSE
 
-FOLDS = 4
+FOLDS = 8
+"""Of drives alone: each fit is of nearly all frames, as that of the bundle. Of fewer frames the distances would be larger."""
+
+FOLDS_WITH_KINDS = 4
+"""Of drives where each kind is left out as well, which takes as many fits for each of the kinds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +33,18 @@ class LeftOut:
     kind: str | None
 
 
-def drive_folds(rows: DegradedRows, seed: int) -> NDArray[np.int64]:
-    """Fold ``(N,)`` of each row: whole drives, or contiguous blocks of frames where there is one drive alone."""
+def drive_folds(rows: DegradedRows, folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold ``(N,)`` of each row: whole drives, or contiguous blocks of frames where there is one drive alone.
+
+    Args:
+        rows: clean and degraded frames.
+        folds: how many, at most.
+        seed: of the deal.
+    """
     frames, place = np.unique(rows.frame, return_inverse=True)
     drive = np.empty(len(frames), rows.drive.dtype)
     drive[place] = rows.drive
-    return fold_numbers(drive.tolist(), FOLDS, seed)[place]
+    return fold_numbers(drive.tolist(), folds, seed)[place]
 
 
 def left_out_drives(fold: NDArray[np.int64]) -> Iterator[LeftOut]:

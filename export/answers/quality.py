@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expected quality of a segmentation with an interval: a ridge regression, and its errors on kinds that it has not seen.
 
-``expected = clip(x weights + intercept, 0, 1)``. The size of its error is told as ``error = a + b (1 - expected) + c
-novelty``, with a, b, c of 0 or more. The interval reaches from ``expected - below * error`` to ``expected + above *
-error``, within [0, 1]. Its two factors are conformal quantiles (Vovk et al. 2005; normalised residuals: Papadopoulos et
-al. 2008) of errors that were made on drives and kinds of degradation which were left out of the fit together.
+``expected = clip(x weights + intercept, 0, 1)``. The size of its error is told as ``a + b (1 - expected) + c novelty``, with
+a, b, c of 0 or more. The interval reaches from ``expected - below * error`` to ``expected + above * error``, within [0, 1].
+Its two factors are conformal quantiles (Vovk et al. 2005; normalised residuals: Papadopoulos et al. 2008) of errors that
+were made on drives and kinds of degradation which were left out of the fit together.
 """
 
 from collections.abc import Sequence
@@ -125,7 +125,7 @@ def fit_factors(
     ratios = (truth - expected) / size
     below, above = (conformal_factor(side, (1 - coverage) / 2) for side in (-ratios, ratios))
     if not np.isfinite([below, above]).all():
-        raise ValueError(f"expected at least {int(np.ceil(2 / (1 - coverage)))} frames, got {len(ratios)}")
+        raise ValueError(f"expected at least {int(np.ceil(2 / (1 - coverage) - 1 - 1e-9))} frames, got {len(ratios)}")
     wider = 1.0
     while (
         wider < _WIDEST

@@ -30,7 +30,7 @@ _FAR = 1e30
 def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> ModelProto:
     """Build the graph from features ``(B, D)`` float32, by name, to the answers of :meth:`FittedAnswers.outputs`.
 
-    NaN or infinity in a feature makes every answer that reads it NaN: Clip, Max and Softmax alone could lose it.
+    NaN or infinity in a feature makes every answer that reads it NaN: Clip, Max and ReduceMax alone could lose it.
 
     Args:
         fitted: all answers.
@@ -124,7 +124,11 @@ def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> No
     logits = graph.add(
         "Add", [logits, graph.constant("causes/log_prior", _filled(cells.log_prior[None]))], "causes/logits"
     )
-    shares = graph.add("Softmax", [logits], "causes/cells", axis=1)
+    # by hand: the sums of ONNX Runtime's Softmax depend on the batch in their last bits
+    largest = graph.add("ReduceMax", [logits, _AXIS], "causes/largest", keepdims=1)
+    powers = graph.add("Exp", [graph.add("Sub", [logits, largest], "causes/below")], "causes/powers")
+    total = graph.add("ReduceSum", [powers, _AXIS], "causes/total", keepdims=1)
+    shares = graph.add("Div", [powers, total], "causes/cells")
     shares = graph.add("Add", [shares, finite], "causes/shares")
     graph.product(shares, _filled(cells.causes_of_cells.T).T, CAUSES)
     severity = graph.product(shares, _filled(cells.severity[None]).T, "severity/mean")

@@ -45,7 +45,10 @@ def draw_rows(
     rng, laws = np.random.default_rng(seed), np.random.default_rng(world)
     total = sum(WIDTHS.values())
     scale, harm, moves = laws.uniform(0.5, 2, total), laws.normal(size=total), laws.normal(size=(9, total))
-    harm[:26] = 0  # layers and picture but for the tap tell nothing of the quality
+    inside = np.repeat(
+        [(key.is_of_layers and key.layer != TAP) or key == PICTURE for key in WIDTHS], list(WIDTHS.values())
+    )
+    shift = np.where(inside, 8 * moves, 6 * harm + 0.3 * moves)  # tap and output feel every kind much alike
     columns, kind, severity, drive, frame, quality = [], [], [], [], [], []
     for d in range(drives):
         of_drive = rng.normal(0, 0.5, total)
@@ -55,7 +58,7 @@ def draw_rows(
             for name, level in cells:
                 place = 0 if name == "none" else 1 + KINDS.index(name)
                 hurt = level / 5
-                columns.append((own + 8 * hurt * moves[place] + 6 * hurt * np.sign(harm)) * scale)
+                columns.append((own + hurt * shift[place]) * scale)
                 quality.append(0.9 - 0.6 * hurt + rng.normal(0, noise))
                 kind.append(name)
                 severity.append(level)

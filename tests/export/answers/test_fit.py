@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fitted answers on drawn frames: what they tell of new drives and of kinds that they have not seen, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from export.answers.fit import FittedAnswers, answer_keys, fit_answers
+from export.answers.rows import DegradedRows
+from export.errors import CalibrationError
+from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
+from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows
+
+BOTH = frozenset({"quality", "cause"})
+
+
+def fitted(rows: DegradedRows, which: frozenset[str] = BOTH, seed: int = 0) -> FittedAnswers:
+    return fit_answers(rows, which, seed, (TAP,))
+
+
+def test_answer_keys_are_the_early_layers_and_picture_then_tap_and_output_without_entropies() -> None:
+    energy = FeatureKey.output_score(FeatureKind.ENERGY, Aggregate.Q90)
+    keys = answer_keys((FeatureKey.entropy(), energy, *WIDTHS), (TAP,))
+    assert keys[:3] == (FeatureKey.moments("layer1"), FeatureKey.moments("layer2"), PICTURE)
+    assert set(keys) == set(WIDTHS)
+
+
+def test_answer_keys_of_a_network_that_gives_its_tap_alone_are_those_of_the_tap() -> None:
+    tap = FeatureKey.moments(TAP)
+    assert answer_keys((FeatureKey.entropy(), tap, PICTURE), (TAP,)) == (tap, PICTURE)
+
+
+def test_answers_on_new_drives_tell_cause_severity_and_quality() -> None:
+    answers, new = fitted(draw_rows(0, 12)), draw_rows(1, 12)
+    outputs = answers.outputs(new.values)
+    names = np.array(("none", *KINDS))
+    right = names[outputs["causes"].argmax(axis=1)] == new.kind
+    assert right[new.severity >= 3].mean() > 0.95
+    assert right[new.kind == "none"].mean() > 0.9
+    assert np.abs(outputs["severity"] - new.severity).mean() < 0.6
+    assert new.quality is not None
+    expected, low, high = outputs["quality"].T
+    assert spearmanr(expected, new.quality).statistic > 0.85
+    assert ((low <= new.quality) & (new.quality <= high)).mean() > 0.88
+    assert (outputs["novelty"] <= answers.record.novelty_limit).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_on_a_kind_that_no_fit_has_seen_are_unknown_and_keep_the_quality_in_the_interval(kind: str) -> None:
+    rows, new = draw_rows(0, 12), draw_rows(1, 12, kinds=(kind,))
+    seen = np.flatnonzero(rows.kind != kind)
+    answers = fitted(chosen(rows, seen))
+    severe = new.severity >= 4
+    outputs = answers.outputs(new.values)
+    assert (outputs["novelty"] > answers.record.novelty_limit)[severe].mean() > 0.8
+    assert new.quality is not None
+    _, low, high = outputs["quality"][severe].T
+    assert ((low <= new.quality[severe]) & (new.quality[severe] <= high)).mean() > 0.8
+
+
+def chosen(rows: DegradedRows, places: np.ndarray) -> DegradedRows:
+    return DegradedRows(
+        {key: values[places] for key, values in rows.values.items()},
+        rows.kind[places],
+        rows.severity[places],
+        rows.drive[places],
+        rows.frame[places],
+        None if rows.quality is None else rows.quality[places],
+        rows.measure,
+    )
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_fit_answers_of_rows_in_another_order_of_the_same_drives_tells_the_same(seed: int) -> None:
+    rows = draw_rows(seed)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    one, other = fitted(rows), fitted(chosen(rows, order))
+    new = draw_rows(seed ^ 1, 2).values
+    for name, numbers in one.outputs(new).items():
+        np.testing.assert_allclose(other.outputs(new)[name], numbers, rtol=1e-3, atol=1e-4)
+
+
+def test_fit_answers_twice_gives_the_same_bits() -> None:
+    rows, new = draw_rows(3), draw_rows(4, 2).values
+    one, other = fitted(rows), fitted(rows)
+    assert one.record == other.record
+    for name, numbers in one.outputs(new).items():
+        np.testing.assert_array_equal(other.outputs(new)[name], numbers)
+
+
+def test_fit_answers_of_more_features_than_answers_read_is_the_same_without_them() -> None:
+    rows, more = draw_rows(5), draw_rows(5)
+    extra = {FeatureKey.output_score(FeatureKind.ENERGY, Aggregate.Q95): more.values[PICTURE][:, :1]}
+    wide = replace(more, values=dict(more.values) | extra)
+    assert fitted(rows).record == fitted(wide).record
+    assert fitted(wide).keys == fitted(rows).keys
+
+
+def test_record_of_answers_states_what_frames_left_out_show() -> None:
+    rows = draw_rows(6, 12)
+    record = fitted(rows).record
+    assert (record.frames, record.drives, record.rows) == (60, 12, len(rows))
+    assert record.quality is not None
+    assert record.cause is not None
+    quality = record.quality
+    assert quality.covered >= quality.coverage
+    assert quality.worst_kind_covered >= 0.8
+    assert quality.mean_absolute_error < quality.constant_error
+    assert quality.median_width < quality.constant_width
+    assert len(quality.clean_low) == 60
+    assert list(quality.clean_low) == sorted(quality.clean_low)
+    assert record.cause.names == ("none", *KINDS)
+    assert record.cause.right.keys() <= set("12345")
+
+
+def test_fit_answers_without_a_segmentation_tells_causes_and_refuses_quality() -> None:
+    rows = draw_rows(7, segmented=False)
+    assert fitted(rows, frozenset({"cause"})).record.quality is None
+    with pytest.raises(CalibrationError, match="expected frames with a segmentation"):
+        fitted(rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers"),
+    [
+        (draw_rows(8, 2, 3), "got 6 and 3"),
+        (draw_rows(8, 4, 4, KINDS[:1]), "got 16 and 1"),
+    ],
+    ids=["frames", "kinds"],
+)
+def test_fit_answers_of_few_frames_or_kinds_is_refused_with_the_numbers(rows: DegradedRows, numbers: str) -> None:
+    with pytest.raises(CalibrationError, match=f"expected 8 or more clean frames and 2 kinds.*{numbers}"):
+        fitted(rows)
+
+
+def test_fit_answers_of_a_single_drive_is_judged_by_blocks_of_it() -> None:
+    record = fitted(draw_rows(9, 1, 20)).record
+    assert record.drives == 1
+    assert record.quality is not None
