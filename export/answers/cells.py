@@ -25,7 +25,7 @@ from lsood_runtime.offline import LARGEST_SEVERITY
 
 Numbers = NDArray[np.int64]
 
-DIRECTIONS = 128
+DIRECTIONS = 192
 """r, at most."""
 
 _LEAST_SPREAD = 1e-6

@@ -25,6 +25,8 @@ from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, 
 
 QUALITY_ANSWER, CAUSE_ANSWER = "quality", "cause"
 FEWEST_FRAMES, FEWEST_KINDS = 8, 2
+CELL_COLUMNS, QUALITY_COLUMNS = 256, 1024
+"""Numbers of a feature that cause and quality read, at most: a fit takes the cube of their sum."""
 _OUTPUT_KINDS = (FeatureKind.CLASS_SHARE, FeatureKind.LOGIT_MOMENTS)
 
 
@@ -112,17 +114,16 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
             f"{clean.sum()} and {len(kinds)}: calibrate on more, or leave --answers out"
         )
     names, keys = (NO_CAUSE, *kinds), tuple(rows.values)
-    cell_columns = fit_columns(rows.values, _cause_keys(keys, tap_layers), clean)
+    cell_columns = fit_columns(rows.values, _cause_keys(keys, tap_layers), clean, CELL_COLUMNS)
     inner = cell_columns(rows.values)
     causes = fit_causes(rows, inner, names, drive_folds(rows, FOLDS, seed))
     quality_columns = quality = quality_record = None
     if QUALITY_ANSWER in which:
-        quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean)
+        quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
         outer = quality_columns(rows.values)
-        widths = [rows.values[key].shape[1] for key in quality_columns.keys]
         fold = drive_folds(rows, FOLDS_WITH_KINDS, seed)
-        judged = judge_quality(rows, outer, widths, inner, names, fold)
-        quality, quality_record = fit_quality(rows, outer, widths, judged, causes.novelty_limit)
+        judged = judge_quality(rows, outer, quality_columns.widths, inner, names, fold)
+        quality, quality_record = fit_quality(rows, outer, quality_columns.widths, judged, causes.novelty_limit)
     record = AnswersRecord(
         causes.novelty_limit,
         kinds,

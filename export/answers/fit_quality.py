@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the expected quality, its interval by drives and kinds left out together, and judge both there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,7 @@ class JudgedQuality:
 def judge_quality(
     rows: DegradedRows,
     columns: Rows,
-    widths: list[int],
+    widths: Sequence[int],
     cell_columns: Rows,
     names: tuple[str, ...],
     fold: NDArray[np.int64],
@@ -75,7 +76,7 @@ def judge_quality(
 
 
 def fit_quality(
-    rows: DegradedRows, columns: Rows, widths: list[int], judged: JudgedQuality, novelty_limit: float
+    rows: DegradedRows, columns: Rows, widths: Sequence[int], judged: JudgedQuality, novelty_limit: float
 ) -> tuple[FittedQuality, QualityRecord]:
     """Fit the quality on all rows, its interval on what was judged.
 

@@ -42,12 +42,12 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
     graph.constant(_ONE, np.array(1.0))
     for key in fitted.keys:
         graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
-    columns, finite = _columns(graph, fitted.cell_columns, "inner")
+    columns, finite = _columns(graph, fitted.cell_columns, widths, "inner")
     common, linear = _distances(graph, fitted.cells, columns)
     novelty = _novelty(graph, len(fitted.cells.spread), common, linear, finite)
     outputs: dict[str, list[str | int]] = {}
     if fitted.quality is not None and fitted.quality_columns is not None:
-        _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, "outer"), novelty)
+        _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, widths, "outer"), novelty)
         outputs[QUALITY] = ["batch", 3]
     if fitted.record.cause is not None:
         _causes(graph, fitted.cells, linear, finite)
@@ -76,10 +76,15 @@ def _filled(rows: Rows, value: float = 0.0) -> Rows:
     return np.pad(rows, ((0, 0), (0, -rows.shape[1] % _LANES)), constant_values=value)
 
 
-def _columns(graph: NodeList, columns: StandardisedColumns, name: str) -> tuple[str, str]:
+def _columns(
+    graph: NodeList, columns: StandardisedColumns, widths: Mapping[FeatureKey, int], name: str
+) -> tuple[str, str]:
     """Columns ``(B, D)``, and a column ``(B, 1)`` that is 0 where all of them are finite, else NaN."""
     doubles = [f"double/{key}" for key in columns.keys]
     rows = graph.add("Concat", doubles, f"{name}/rows", axis=1)
+    if len(columns.places) < sum(widths[key] for key in columns.keys):
+        places = graph.constant(f"{name}/places", columns.places)
+        rows = graph.add("Gather", [rows, places], f"{name}/picked", axis=1)
     pads = graph.constant(f"{name}/pads", np.array([0, 0, 0, -len(columns.scale) % _LANES], np.int64))
     rows = graph.add("Pad", [rows, pads, _NOUGHT], f"{name}/padded")
     nothing = graph.add("Mul", [rows, _NOUGHT], f"{name}/noughts")

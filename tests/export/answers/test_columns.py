@@ -17,7 +17,7 @@ def test_columns_of_features_in_other_units_are_the_same(seed: int, offset: floa
     clean = rows.kind == "none"
     values = {key: numbers.astype(np.float64) for key, numbers in rows.values.items()}
     moved = {key: unit * (numbers + offset) for key, numbers in values.items()}
-    before, after = (fit_columns(each, tuple(WIDTHS), clean) for each in (values, moved))
+    before, after = (fit_columns(each, tuple(WIDTHS), clean, 99) for each in (values, moved))
     free = after.scale > 1.001e-3 * np.abs(np.concatenate(list(moved.values()), axis=1)).max(axis=0)
     np.testing.assert_allclose(after(moved)[:, free], before(values)[:, free], rtol=1e-6, atol=1e-6)
 
@@ -25,7 +25,7 @@ def test_columns_of_features_in_other_units_are_the_same(seed: int, offset: floa
 def test_columns_of_clean_frames_lie_around_nought_with_a_spread_of_one() -> None:
     rows = draw_rows(0, 40, 10)
     clean = rows.kind == "none"
-    columns = fit_columns(rows.values, tuple(WIDTHS), clean)(rows.values)[clean]
+    columns = fit_columns(rows.values, tuple(WIDTHS), clean, 99)(rows.values)[clean]
     np.testing.assert_allclose(np.median(columns, axis=0), 0, atol=1e-9)
     low, high = np.sinh(np.quantile(columns, [0.16, 0.84], axis=0))
     np.testing.assert_allclose(high - low, 2, atol=0.05)
@@ -36,7 +36,7 @@ def test_columns_of_a_constant_feature_do_not_blow_its_rounding_up() -> None:
     key = next(iter(WIDTHS))
     rows.values[key][:] = np.float32(0.1)
     rows.values[key][::2] = np.nextafter(np.float32(0.1), np.float32(1))
-    columns = fit_columns(rows.values, (key,), rows.kind == "none")
+    columns = fit_columns(rows.values, (key,), rows.kind == "none", 99)
     assert np.abs(columns(rows.values)).max() < 1e-3
 
 
@@ -44,8 +44,17 @@ def test_columns_of_a_constant_feature_do_not_blow_its_rounding_up() -> None:
 def test_columns_of_a_number_that_is_not_finite_are_nan_there_alone(value: float) -> None:
     rows = draw_rows(2)
     key = next(iter(WIDTHS))
-    fitted = fit_columns(rows.values, (key,), rows.kind == "none")
+    fitted = fit_columns(rows.values, (key,), rows.kind == "none", 99)
     rows.values[key][3, 5] = value
     missing = np.isnan(fitted(rows.values))
     assert missing[3, 5]
     assert missing.sum() == 1
+
+
+@given(st.integers(1, 13))
+def test_columns_of_wide_features_are_some_of_theirs_evenly_spaced(most: int) -> None:
+    rows = draw_rows(3, 2, 2)
+    clean = rows.kind == "none"
+    every, some = (fit_columns(rows.values, tuple(WIDTHS), clean, number) for number in (99, most))
+    assert some.widths == tuple(min(width, most) for width in WIDTHS.values())
+    np.testing.assert_array_equal(some(rows.values), every(rows.values)[:, some.places])

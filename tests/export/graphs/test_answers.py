@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from export.answers import fit
 from export.answers.fit import FittedAnswers, fit_answers
 from export.answers.rows import DegradedRows
 from export.features.key import FeatureKey
@@ -98,3 +99,15 @@ def test_answers_graph_has_a_cuda_kernel_for_every_node() -> None:
     table = KernelTable.read()
     for seed, which in itertools.product((4, 5), (BOTH, frozenset({"cause"}))):
         assert off_cuda(answers_graph(fit_answers(draw_rows(seed), which, 0, (TAP,)), WIDTHS), table) == []
+
+
+def test_answers_graph_of_wide_features_reads_some_of_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "CELL_COLUMNS", 5)
+    monkeypatch.setattr(fit, "QUALITY_COLUMNS", 4)
+    fitted = fit_answers(draw_rows(6), BOTH, 0, (TAP,))
+    assert len(fitted.cell_columns.scale) == 15
+    values = scaled(draw_rows(7, 2), 1.0)
+    outputs = run(session_of(fitted), fitted, values)
+    for name, numbers in fitted.outputs(values).items():
+        np.testing.assert_allclose(outputs[name], numbers, rtol=1e-6, atol=1e-8, err_msg=name)
+    assert off_cuda(answers_graph(fitted, WIDTHS), KernelTable.read()) == []
