@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge expected quality, cause and severity on drives, and on kinds of degradation, that no fit has seen.
 
-    python examples/judge_answers.py measure runs/idd --frames MONITOR/ --labels MONITOR_LABELS/ --group-by prefix --out fit.npz
-    python examples/judge_answers.py measure runs/idd --frames VAL/ --labels VAL_LABELS/ --group-by prefix --out judged.npz
+    python examples/judge_answers.py measure BUNDLE --frames MONITOR/ --labels LABELS/ --group-by prefix --out fit.npz
+    python examples/judge_answers.py measure BUNDLE --frames VAL/ --labels VAL_LABELS/ --group-by prefix --out judged.npz
     python examples/judge_answers.py judge fit.npz judged.npz --scatter quality.png
 
 `measure` degrades frames and runs them through the bundle's graphs, clean and degraded; without --labels the quality is the
@@ -30,11 +30,12 @@ from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.frames.labels import label_files
 from export.reporter import Reporter
-from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, UNKNOWN
+from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY
 
 Floats = NDArray[np.float64]
 BOTH = frozenset({"quality", "cause"})
 SURE = 0.9
+UNKNOWN = "unknown"
 FEATURE, TAPS = "feature:", "taps"
 
 ALIKE: tuple[frozenset[str], ...] = tuple(
@@ -139,10 +140,14 @@ def quality_lines(told: Told, judged: DegradedRows) -> Iterator[str]:
         if key.aggregate is not None
     }
     best = min(single, key=lambda name: single[name])
-    yield f"- frames: {len(truth)}, unknown {1 - told.known.mean():.3f}, of clean ones {clean_share(~told.known, judged):.3f}"
-    yield f"- mean absolute error {np.abs(expected - truth).mean():.4f}, of a constant {np.abs(truth - np.median(truth)).mean():.4f}"
-    yield f"- Spearman {spearmanr(expected, truth).statistic:.3f}, R2 {1 - ((expected - truth) ** 2).mean() / truth.var():.3f}"
-    yield f"- AURC {aurc(-expected, truth):.4f}, oracle {aurc(-truth, truth):.4f}, best single score {single[best]:.4f} ({best})"
+    errors, constant_errors = np.abs(expected - truth), np.abs(truth - np.median(truth))
+    explained = 1 - (errors**2).mean() / truth.var()
+    left, most = aurc(-expected, truth), aurc(-truth, truth)
+    unknown = ~told.known
+    yield f"- frames: {len(truth)}, unknown {unknown.mean():.3f}, of clean ones {clean_share(unknown, judged):.3f}"
+    yield f"- mean absolute error {errors.mean():.4f}, of a constant {constant_errors.mean():.4f}"
+    yield f"- Spearman {spearmanr(expected, truth).statistic:.3f}, R2 {explained:.3f}"
+    yield f"- AURC {left:.4f}, oracle {most:.4f}, best single score {single[best]:.4f} ({best})"
     for name, held in (("interval alone", inside), ("interval, or at most x where unknown", as_told)):
         worst = min(kinds, key=lambda kind: held[judged.kind == kind].mean())
         yield f"- {name}: covers {held.mean():.3f}, worst kind {worst} {held[judged.kind == worst].mean():.3f}"
@@ -164,11 +169,12 @@ def cause_lines(told: Told, judged: DegradedRows) -> Iterator[str]:
     for severity in np.unique(judged.severity):
         own = judged.severity == severity
         error = np.abs(told.severity - judged.severity)[own & named].mean()
-        yield f"| {severity} | {right[own].mean():.3f} | {1 - named[own].mean():.3f} | {told.holds[own].mean():.3f} | {error:.2f} |"
+        shares = " | ".join(f"{share[own].mean():.3f}" for share in (right, ~named, told.holds))
+        yield f"| {severity} | {shares} | {error:.2f} |"
     wrong = Counter(zip(judged.kind[~right].tolist(), told.cause[~right].tolist(), strict=True))
     yield ""
-    yield "Most often wrong: " + ", ".join(f"{kind} called {cause} {n}" for (kind, cause), n in wrong.most_common(8))
-    yield f"; error of the severity over all: {np.abs(told.severity - judged.severity)[named].mean():.3f}"
+    yield "- most often wrong: " + ", ".join(f"{kind} called {cause} {n}" for (kind, cause), n in wrong.most_common(8))
+    yield f"- error of the severity over all: {np.abs(told.severity - judged.severity)[named].mean():.3f}"
 
 
 def kind_lines(told: Told, judged: DegradedRows) -> Iterator[str]:
