@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.frames.labels import label_files
-from export.reporter import Reporter
+from export.reporter import SILENT
 from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY
 
 Floats = NDArray[np.float64]
@@ -208,7 +209,8 @@ def draw_scatter(told: Told, judged: DegradedRows, file: Path) -> None:
 
     truth = np.asarray(judged.quality)
     expected, low, high = told.quality.T
-    axes = Figure(figsize=(5, 5), dpi=130, layout="constrained").add_subplot(
+    figure = Figure(figsize=(5, 5), dpi=130, layout="constrained")
+    axes = figure.add_subplot(
         xlabel=f"expected {judged.measure}", ylabel=f"true {judged.measure}", xlim=(0, 1), ylim=(0, 1), aspect="equal"
     )
     for known, colour, label in ((True, "tab:blue", "known"), (False, "tab:orange", "called unknown")):
@@ -220,7 +222,7 @@ def draw_scatter(told: Told, judged: DegradedRows, file: Path) -> None:
         axes.plot([expected[b].mean() for b in bins], [ends[b].mean() for b in bins], color="black", linewidth=0.8)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
     axes.legend(loc="upper left")
-    axes.figure.savefig(file)
+    figure.savefig(file)
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -237,17 +239,16 @@ def measure(options: argparse.Namespace) -> None:
 
     everything = np.arange(len(files.paths))
     rows = measure_degraded(
-        files, everything, lambda places: drives[places].tolist(), features_of, labels, options.seed, Reporter()
+        files, everything, lambda places: drives[places].tolist(), features_of, labels, options.seed, SILENT
     )
     write_rows(rows, graphs.tap_layers, options.out)
 
 
 def write_rows(rows: DegradedRows, taps: Sequence[str], file: Path) -> None:
     """Keep rows in a file."""
-    fields = {name: values for name, values in vars(rows).items() if name != "values" and values is not None}
-    np.savez(
-        file, **{f"{FEATURE}{key}": numbers for key, numbers in rows.values.items()}, **fields, taps=np.array(taps)
-    )
+    stored: dict[str, Any] = {f"{FEATURE}{key}": numbers for key, numbers in rows.values.items()}
+    stored |= {name: values for name, values in vars(rows).items() if name != "values" and values is not None}
+    np.savez(file, **stored | {TAPS: np.array(taps)})
 
 
 def read_rows(file: Path) -> tuple[DegradedRows, tuple[str, ...]]:
@@ -256,8 +257,10 @@ def read_rows(file: Path) -> tuple[DegradedRows, tuple[str, ...]]:
         held = {name: stored[name] for name in stored.files}
     values = {FeatureKey.parse(name[len(FEATURE) :]): held[name] for name in held if name.startswith(FEATURE)}
     measure_of = str(held["measure"]) if "measure" in held else None
-    fields = [held[name] for name in ("kind", "severity", "drive", "frame")]
-    return DegradedRows(values, *fields, held.get("quality"), measure_of), tuple(held[TAPS].tolist())
+    rows = DegradedRows(
+        values, held["kind"], held["severity"], held["drive"], held["frame"], held.get("quality"), measure_of
+    )
+    return rows, tuple(held[TAPS].tolist())
 
 
 def judge(options: argparse.Namespace) -> None:

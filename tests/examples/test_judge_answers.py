@@ -9,6 +9,8 @@ import pytest
 
 from examples.judge_answers import main, near, read_rows, write_rows
 from export.answers.fit import fit_answers
+from lsood_runtime import read_manifest
+from tests.conftest import write_scenes
 from tests.export.answers.drawn_rows import KINDS, TAP, draw_rows
 
 
@@ -52,6 +54,19 @@ def test_judge_answers_prints_the_errors_of_a_fit_on_one_file_on_the_other(
     assert float(row[1]) == pytest.approx(none[clean].mean(), abs=1e-3)
     assert all(f"| {kind} | " in printed for kind in KINDS)
     assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_judge_answers_measures_frames_of_a_bundle_clean_and_degraded(bundle: Path, tmp_path: Path) -> None:
+    frames, out = tmp_path / "frames", tmp_path / "rows.npz"
+    write_scenes(frames, 3, seed=5)
+    main(["measure", str(bundle), "--frames", str(frames), "--threads", "1", "--out", str(out)])
+    rows, taps = read_rows(out)
+    assert taps == read_manifest(bundle).tap.layers
+    assert (rows.kind == "none").sum() == 3
+    assert rows.measure == "agreement"
+    assert rows.quality is not None
+    assert (rows.quality[rows.kind == "none"] == 1).all()
+    assert all(np.isfinite(numbers).all() for numbers in rows.values.values())
 
 
 def test_near_of_kinds_is_symmetric_and_not_of_every_pair() -> None:
