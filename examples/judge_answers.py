@@ -102,22 +102,13 @@ def tell(answers: FittedAnswers, rows: DegradedRows) -> Told:
     )
 
 
-def chosen(rows: DegradedRows, some: NDArray[np.bool_]) -> DegradedRows:
-    """Some of the rows."""
-    quality = None if rows.quality is None else rows.quality[some]
-    values = {key: numbers[some] for key, numbers in rows.values.items()}
-    return DegradedRows(
-        values, rows.kind[some], rows.severity[some], rows.drive[some], rows.frame[some], quality, rows.measure
-    )
-
-
 def tell_kinds_left_out(fit: DegradedRows, judged: DegradedRows, taps: Sequence[str], all_kinds: Told) -> Told:
     """Tell of each kind by answers that were fitted without it; of clean frames what is told of them in ``all_kinds``."""
     fields = {name: np.array(values) for name, values in vars(all_kinds).items()}
     fields["cause"] = fields["cause"].astype(object)
     for kind in sorted(set(judged.kind.tolist()) - {NO_CAUSE}):
         own = judged.kind == kind
-        told = tell(fit_answers(chosen(fit, fit.kind != kind), BOTH, 0, taps), chosen(judged, own))
+        told = tell(fit_answers(fit.chosen(fit.kind != kind), BOTH, 0, taps), judged.chosen(own))
         for name, values in vars(told).items():
             fields[name][own] = values
     return Told(**fields | {"cause": fields["cause"].astype(str)})

@@ -25,6 +25,10 @@ from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, 
 
 QUALITY_ANSWER, CAUSE_ANSWER = "quality", "cause"
 FEWEST_FRAMES, FEWEST_KINDS = 8, 2
+MOVED = ("decalibration",)
+"""Kinds that move the picture, so that neither a label nor the clean frame's class map lies where its pixels are: they tell
+nothing of the quality."""
+
 CELL_COLUMNS, QUALITY_COLUMNS = 256, 1024
 """Numbers of a feature that cause and quality read, at most: a fit takes the cube of their sum."""
 _OUTPUT_KINDS = (FeatureKind.CLASS_SHARE, FeatureKind.LOGIT_MOMENTS)
@@ -121,9 +125,13 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
         outer = quality_columns(rows.values)
-        fold = drive_folds(rows, FOLDS_WITH_KINDS, seed)
-        judged = judge_quality(rows, outer, quality_columns.widths, inner, names, fold)
-        quality, quality_record = fit_quality(rows, outer, quality_columns.widths, judged, causes.novelty_limit)
+        still = ~np.isin(rows.kind, MOVED)
+        rows_of_quality, outer, inner = rows.chosen(still), outer[still], inner[still]
+        fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
+        judged = judge_quality(rows_of_quality, outer, quality_columns.widths, inner, names, fold)
+        quality, quality_record = fit_quality(
+            rows_of_quality, outer, quality_columns.widths, judged, causes.novelty_limit
+        )
     record = AnswersRecord(
         causes.novelty_limit,
         kinds,

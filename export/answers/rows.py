@@ -33,5 +33,17 @@ class DegradedRows:
     quality: NDArray[np.float64] | None
     measure: str | None
 
+    def chosen(self, some: NDArray[np.bool_] | NDArray[np.int64]) -> "DegradedRows":
+        """Some of the rows, by a mask or by their places."""
+        return DegradedRows(
+            {key: numbers[some] for key, numbers in self.values.items()},
+            self.kind[some],
+            self.severity[some],
+            self.drive[some],
+            self.frame[some],
+            None if self.quality is None else self.quality[some],
+            self.measure,
+        )
+
     def __len__(self) -> int:
         return len(self.kind)

@@ -53,7 +53,7 @@ def test_answers_on_new_drives_tell_cause_severity_and_quality() -> None:
 def test_answers_on_a_kind_that_no_fit_has_seen_are_unknown_and_keep_the_quality_in_the_interval(kind: str) -> None:
     rows, new = draw_rows(0, 12), draw_rows(1, 12, kinds=(kind,))
     seen = np.flatnonzero(rows.kind != kind)
-    answers = fitted(chosen(rows, seen))
+    answers = fitted(rows.chosen(seen))
     severe = new.severity >= 4
     outputs = answers.outputs(new.values)
     assert (outputs["novelty"] > answers.record.novelty_limit)[severe].mean() > 0.8
@@ -62,16 +62,18 @@ def test_answers_on_a_kind_that_no_fit_has_seen_are_unknown_and_keep_the_quality
     assert ((low <= new.quality[severe]) & (new.quality[severe] <= high)).mean() > 0.8
 
 
-def chosen(rows: DegradedRows, places: np.ndarray) -> DegradedRows:
-    return DegradedRows(
-        {key: values[places] for key, values in rows.values.items()},
-        rows.kind[places],
-        rows.severity[places],
-        rows.drive[places],
-        rows.frame[places],
-        None if rows.quality is None else rows.quality[places],
-        rows.measure,
+def test_fit_answers_of_a_kind_that_moves_the_picture_takes_no_quality_from_it() -> None:
+    rows = draw_rows(10)
+    assert rows.quality is not None
+    moved = np.where(rows.kind == "mud", "decalibration", rows.kind)
+    one, other = (
+        fitted(replace(rows, kind=moved, quality=np.where(moved == "decalibration", lost, rows.quality)))
+        for lost in (0.0, 1.0)
     )
+    assert one.record == other.record
+    assert "decalibration" in one.record.kinds
+    new = draw_rows(11, 2).values
+    np.testing.assert_array_equal(one.outputs(new)["quality"], other.outputs(new)["quality"])
 
 
 @settings(max_examples=4, deadline=None)
@@ -79,7 +81,7 @@ def chosen(rows: DegradedRows, places: np.ndarray) -> DegradedRows:
 def test_fit_answers_of_rows_in_another_order_of_the_same_drives_tells_the_same(seed: int) -> None:
     rows = draw_rows(seed)
     order = np.random.default_rng(seed).permutation(len(rows))
-    one, other = fitted(rows), fitted(chosen(rows, order))
+    one, other = fitted(rows), fitted(rows.chosen(order))
     new = draw_rows(seed ^ 1, 2).values
     for name, numbers in one.outputs(new).items():
         np.testing.assert_allclose(other.outputs(new)[name], numbers, rtol=1e-3, atol=1e-4)
