@@ -5,9 +5,9 @@ Loops, branches, functions and sparse tensors are not among them: their cost doe
 that of nodes that make a tensor of a size that a constant states (:mod:`lsood_runtime._bundle.grown_tensors`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
-from lsood_runtime._bundle.grown_tensors import GrownTensors
+from lsood_runtime._bundle.grown_tensors import READ_KINDS, GrownTensors
 from lsood_runtime._bundle.protobuf_fields import Budget, walk
 from lsood_runtime._exceptions import BundleError
 
@@ -94,11 +94,13 @@ def _faults_of_graph(graph: memoryview | None, budget: Budget, grown: GrownTenso
         elif field.number == _INITIALIZER:
             grown.add_initializer(field.contents, budget)
         else:
-            yield from _faults_of_node(field.contents, budget)
-            grown.add_node(field.contents, budget)
+            kinds = yield from _faults_of_node(field.contents, budget)
+            if not READ_KINDS.isdisjoint(kinds):
+                grown.add_node(field.contents, budget)
 
 
-def _faults_of_node(node: memoryview, budget: Budget) -> Iterator[str]:
+def _faults_of_node(node: memoryview, budget: Budget) -> Generator[str, None, list[str]]:
+    """Yield the faults of a node, and return its types, of which it has one."""
     types, domains = list[str](), list[str]()
     for number, contents, _ in walk(node, budget):
         if number in (_TYPE, _DOMAIN):
@@ -114,6 +116,7 @@ def _faults_of_node(node: memoryview, budget: Budget) -> Iterator[str]:
     ]
     if unknown or not types:
         yield repr(unknown[0]) if unknown else "a node without a type"
+    return types
 
 
 def _fields(contents: memoryview | None, budget: Budget, *numbers: int) -> Iterator[int]:

@@ -53,6 +53,12 @@ _SIZES: Mapping[str, tuple[tuple[int | str, ...], ...]] = {
 _PADDED = {"AveragePool", "Conv", "ConvInteger", "ConvTranspose", "DeformConv", "LpPool", "MaxPool", "MaxUnpool", "Pad"}
 _PADS, _MORE = ("pads", "paddings"), "output_padding"
 
+READ_KINDS = _SIZES.keys() | _PADDED | {"Range", "Constant"}
+"""Operators whose nodes have to be added."""
+
+_LONGEST = 4096
+"""Bytes of an initializer of so few values at most, with its name; longer ones are not looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Node:
@@ -74,9 +80,10 @@ class GrownTensors:
         Raises:
             ValueError: no protobuf.
         """
-        name, values = _tensor(tensor, budget)
-        if values:
-            self.constants[name].append(values)
+        if len(tensor) <= _LONGEST:
+            name, values = _tensor(tensor, budget)
+            if values:
+                self.constants[name].append(values)
 
     def add_node(self, node: memoryview, budget: Budget) -> None:
         """Keep a node that may make a large tensor, or the values of a constant.
@@ -97,7 +104,7 @@ class GrownTensors:
         if kind == "Constant":
             for attribute in attributes:
                 self.constants[outputs[0] if outputs else ""].append(_attribute(attribute, budget)[1])
-        elif kind in _SIZES or kind in _PADDED or kind == "Range":
+        elif kind in READ_KINDS:
             self.nodes.append(_Node(kind, tuple(inputs), dict(_attribute(each, budget) for each in attributes)))
 
     def faults(self) -> Iterator[str]:

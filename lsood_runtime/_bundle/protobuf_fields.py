@@ -28,11 +28,15 @@ def walk(message: memoryview, budget: Budget) -> Iterator[Field]:
     Raises:
         ValueError: no protobuf, a wire type that ONNX does not use, or more fields than the budget has.
     """
-    place = 0
-    while place < len(message):
+    place, end = 0, len(message)
+    while place < end:
         if next(budget, None) is None:
             raise ValueError("there are too many fields")
-        key, place = _varint(message, place)
+        key = message[place]
+        if key < 0x80:  # most numbers are of one byte
+            place += 1
+        else:
+            key, place = _varint(message, place)
         number, wire = key >> 3, key & 7
         contents: memoryview | None = None
         value = 0
@@ -41,7 +45,10 @@ def walk(message: memoryview, budget: Budget) -> Iterator[Field]:
         if wire == _VARINT:
             value, place = _varint(message, place)
         elif wire == _BYTES:
-            length, place = _varint(message, place)
+            if place < end and message[place] < 0x80:
+                length, place = message[place], place + 1
+            else:
+                length, place = _varint(message, place)
             contents = message[place : place + length]
             place += length
         elif wire in (_FIXED64, _FIXED32):
@@ -50,7 +57,7 @@ def walk(message: memoryview, budget: Budget) -> Iterator[Field]:
             place += size
         else:
             raise ValueError(f"a field has the wire type {wire}")
-        if place > len(message):
+        if place > end:
             raise ValueError("a field ends behind its message")
         yield Field(number, contents, value)
 
