@@ -4,9 +4,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args, get_origin
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from export.anomalies import ANOMALIES
+from export.errors import UsageError
 from export.option_table import Option, options_of, rows_of
 
 if TYPE_CHECKING:
@@ -69,7 +71,10 @@ def values_of(option: Option) -> st.SearchStrategy[object]:
 def options(draw: st.DrawFn, table: type[Table]) -> Table:
     """Options of a table; a flag that several fields share has one value."""
     drawn = {option.name: draw(values_of(option)) for option in options_of(table)}
-    return build(table, drawn)
+    try:
+        return build(table, drawn)
+    except UsageError:  # values that the table refuses together are no options
+        reject()
 
 
 def build(table: type[Table], drawn: dict[str, object]) -> Table:
