@@ -368,51 +368,6 @@ def test_watch_of_a_drive_too_short_for_its_rule_says_so(
     assert not short or sentences[0].endswith(f"--alarm {'3of5' if needed > 3 else '1of1'}")
 
 
-def test_watch_frozen_camera_is_invalid_by_time_unless_switched_off(
-    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (frame,) = random_frames(1, 3)
-    records = [("/front/image_raw", 10**9 + i * 10**8, 10**9 + i * 10**8, frame) for i in range(15)]
-    path = write_recording(tmp_path, "mcap file", records)
-    for flags, frozen in (([], 5), (["--frozen-after", "0.5"], 10), (["--frozen-after", "never"], 0)):
-        run(["watch", str(toy_bundle), str(path), "--alarm", "15of15", "--json", *flags])
-        out, err = capsys.readouterr()
-        reasons = [json.loads(line)["reason"] for line in out.splitlines()]
-        assert sum("the camera is frozen" in reason for reason in reasons) == frozen
-        assert f"of 15 frames {frozen} frozen" in err if frozen else "frozen" not in err
-    for wrong in ("0", "off", "nan"):
-        with pytest.raises(SystemExit) as caught:
-            run(["watch", str(toy_bundle), str(path), "--frozen-after", wrong])
-        assert caught.value.code == 2
-        assert "expected seconds above 0, or never" in capsys.readouterr().err
-
-
-def test_watch_frozen_tolerance_is_the_share_of_the_picture_that_may_change(
-    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A defect that flickers in one place: nearly the same picture for 3 s, three times what is frozen."""
-    (frame,) = random_frames(1, 3)
-    records = []
-    for i in range(30):
-        frame = frame.copy()
-        frame[0, 0] = i
-        records.append(("/front/image_raw", 10**9 + i * 10**8, 10**9 + i * 10**8, frame))
-    path = write_recording(tmp_path, "mcap file", records)
-    frozen = {}
-    for share in (None, "0.5", "0.03", "0"):
-        flags = [] if share is None else ["--frozen-tolerance", share]
-        run(["watch", str(toy_bundle), str(path), "--alarm", "15of15", "--json", *flags])
-        reasons = [json.loads(line)["reason"] for line in capsys.readouterr().out.splitlines()]
-        frozen[share] = sum("the camera is frozen" in reason for reason in reasons)
-    assert frozen[None] == frozen["0.5"] == 10, "the last 10 of 30, after twice the second"
-    assert frozen["0"] == 0, "no byte for byte copy among them"
-    for wrong in ("-0.1", "0.6", "nan", "few"):
-        with pytest.raises(SystemExit) as caught:
-            run(["watch", str(toy_bundle), str(path), f"--frozen-tolerance={wrong}"])
-        assert caught.value.code == 2
-        assert "expected a share of tiles from 0 to 0.5" in capsys.readouterr().err
-
-
 def test_watch_alarm_impossible_with_the_bundle_is_refused(
     toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
