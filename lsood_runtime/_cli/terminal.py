@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write to the terminal, or what stands in its place: verdicts to stdout, what is said of the run to stderr."""
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -26,9 +27,13 @@ def flush_or_send_nowhere(stream: TextIO) -> None:
 
 
 def send_nowhere(stream: TextIO) -> None:
-    """Let what a stream still holds, and all that follows, go nowhere."""
+    """Let what a stream still holds, and all that follows, go nowhere; one that is no file of the system is left alone."""
+    try:
+        place = stream.fileno()
+    except io.UnsupportedOperation:
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
+    os.dup2(nowhere, place)
     os.close(nowhere)
 
 

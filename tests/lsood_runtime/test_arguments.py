@@ -67,6 +67,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "channels": [True, 3, [], b"rgb", "", "RGB", "grb", np.array(["rgb", "bgr"])],
         "operating_point": [True, 3, 0.05, [], {}, "", "6%", math.nan],
         "deadline_ms": [value for value in POSITIVE if value is not None],
+        "min_quality": [*[value for value in POSITIVE if value is not None], 1.5],
         "validate": NO_FLAG,
         "tile_check": [True, 3, "4x8", [], (4, 8), {}, TileCheck],
         "self_test": NO_FLAG,
