@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lsood_runtime import BundleError, OoDMonitor
 from lsood_runtime._cli.main import run
-from tests.lsood_runtime.bundle.test_signature import write_keys
+from tests.signing_keys import write_keys
 
 pytestmark = pytest.mark.slow
 
