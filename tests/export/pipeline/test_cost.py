@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an export says of a frame's cost: before the long work by operations, after it by the clock."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from export.calibration.options import CalibrationOptions
 from export.layers.preprocessing import Preprocessing
-from export.pipeline.cost import report_expected_cost
+from export.pipeline.cost import measured_cost, report_expected_cost
 from export.pipeline.export_monitor import ExportOptions, export_monitor
 from export.sampling.sampler import build_sampler
 from tests.export.pipeline.told_reporter import ToldReporter
@@ -38,12 +39,34 @@ def test_report_expected_cost_warns_of_dear_samples_with_a_remedy(
     reporter = ToldReporter()
     ratio = report_expected_cost(inputs, sampled, reporter)
     assert ratio is not None
-    assert reporter.lines[0] == f"expected cost: {ratio:.2f} of the bare network's operations"
+    assert (
+        reporter.lines[0]
+        == f"expected cost: {ratio:.2f} of the bare network's operations, convolutions and matrix products alone"
+    )
     assert (ratio > 1.2) == (warned is not None)
     assert len(reporter.lines) == (1 if warned is None else 2)
     if warned is not None:
         assert reporter.lines[1].startswith("warning: more than 1.2")
         assert warned in reporter.lines[1]
+
+
+@pytest.mark.parametrize("pairs", [6, 7, 20, 51, 100])
+def test_measured_cost_of_drawn_pairs_holds_the_true_ratio(pairs: int) -> None:
+    rng, held = np.random.default_rng(pairs), 0
+    for _ in range(400):
+        machine = rng.lognormal(0, 1, pairs)  # a load that slows both frames of a pair alike
+        seconds = np.column_stack([machine, 1.1 * machine * rng.lognormal(0, 0.3, pairs)])
+        low, high = (float(end) for end in re.findall(r"\(([\d.]+) to ([\d.]+) by", measured_cost(seconds)[0])[0])
+        held += low - 0.005 <= 1.1 <= high + 0.005
+    assert held >= 0.93 * 400
+
+
+def test_measured_cost_warns_where_the_whole_interval_is_dear_and_not_of_noise() -> None:
+    alone = np.full(21, 0.01)
+    noisy = 1.3 * np.where(np.arange(21) % 2, 2.0, 0.5)
+    assert len(measured_cost(np.column_stack([alone, 1.3 * alone]))) == 2
+    assert len(measured_cost(np.column_stack([alone, noisy * alone]))) == 1
+    assert len(measured_cost(np.column_stack([alone, 1.1 * alone]))) == 1
 
 
 def test_export_says_what_a_frame_costs_before_and_after(tmp_path: Path, own_size_frames: Path) -> None:
