@@ -20,6 +20,7 @@ text                   sentences for reports, :func:`one_line`, :func:`printable
 =====================  ==============================================================================================
 """
 
+from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name
 from lsood_runtime._bundle.answer_sentences import answer_sentences
 from lsood_runtime._bundle.answers_checks import ANSWER_SHARES
 from lsood_runtime._bundle.answers_records import (
@@ -30,6 +31,7 @@ from lsood_runtime._bundle.answers_records import (
     NOVELTY,
     QUALITY,
     SEVERITY,
+    UNKNOWN,
     AnswersRecord,
     CauseRecord,
     QualityRecord,
@@ -103,6 +105,7 @@ __all__ = [
     "LARGEST_SEVERITY",
     "MANIFEST_FILE",
     "NOVELTY",
+    "NO_ANSWERS",
     "NO_CAUSE",
     "PRECISIONS",
     "QUALITY",
@@ -111,7 +114,10 @@ __all__ = [
     "SEVERITY",
     "SMALLEST_SPREAD",
     "TOLERANCE_SHARES",
+    "UNKNOWN",
     "WEIGHTS_FILE",
+    "AnswerRule",
+    "Answers",
     "AnswersRecord",
     "Bundle",
     "CalibrationRecord",
@@ -146,6 +152,7 @@ __all__ = [
     "in_flags",
     "is_file_or_lost",
     "keep_matplotlib_out_of_home",
+    "measure_name",
     "natural_key",
     "natural_order",
     "new_drives_sentence",

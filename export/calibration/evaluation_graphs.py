@@ -18,7 +18,7 @@ from export.graphs.evaluation_outputs import EVALUATION, SEGMENTATION
 from export.graphs.monitor_forms import run_graph
 from export.graphs.noise import NoiseSource
 from lsood_runtime import Manifest
-from lsood_runtime.offline import WEIGHTS_FILE, Bundle, open_bundle, session_options
+from lsood_runtime.offline import WEIGHTS_FILE, AnswerRule, Bundle, open_bundle, session_options
 
 _OLD_MOMENTS, _OLD_SCORES = "latent_moments", "output_scores"
 
@@ -58,7 +58,10 @@ class EvaluationGraphs:
         self.tap_layers: tuple[str, ...] = (" + ".join(taps),) if concatenated else taps
         self._detector_inputs = [value.name for value in self._detector.get_inputs()]
         self._part_names = tuple(part.name for part in self.manifest.detector.parts)
-        wanted = ("score", "entropy", *(["parts"] if self._part_names else []))
+        record = self.manifest.answers
+        self._answer_rule = AnswerRule(record)
+        self._answer_names = () if record is None else tuple(record.widths())
+        wanted = ("score", "entropy", *(["parts"] if self._part_names else []), *self._answer_names)
         self._detector_outputs = [value.name for value in self._detector.get_outputs() if value.name in wanted]
         masks = self.manifest.masks
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
@@ -107,7 +110,8 @@ class EvaluationGraphs:
             values[FeatureKey.parse(name)] = value[0]
         shares = given["parts"][0] if self._part_names else []
         parts = {name: float(share) for name, share in zip(self._part_names, shares, strict=True)}
-        return FrameFeatures(float(given["score"][0]), values, segmentation, parts)
+        answers = self._answer_rule.answers({name: given[name] for name in self._answer_names}, 0)
+        return FrameFeatures(float(given["score"][0]), values, segmentation, parts, answers)
 
     def _entropy(self, latent_samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Entropies of a frame for a detector that does not read them."""

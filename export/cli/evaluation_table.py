@@ -7,6 +7,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from export.evaluation.answer_summary import answer_summary
 from export.evaluation.interval import Interval
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import summary
@@ -25,7 +26,7 @@ def print_evaluation(result: Evaluation) -> None:
         console.print(_score_table(result))
     if result.failures:
         console.print(_failure_table(result))
-    for sentence in summary(result):
+    for sentence in [*summary(result), *([] if result.answers is None else answer_summary(result.answers))]:
         console.print(printable(sentence))
 
 

@@ -10,6 +10,8 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.detectors.auroc import auroc
 from export.errors import UsageError
+from export.evaluation.answer_figures import answer_figures
+from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.drive_alarms import drive_alarms
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction, mean_iou_interval
 from export.evaluation.frame_sources import calibration_files, count_known, frame_sources, look_at_sets
@@ -103,6 +105,9 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         accepted,
         highest,
         lowest,
+        None
+        if manifest.answers is None
+        else answer_figures(AnsweredFrames.of_sets(sets, drives, manifest.answers), manifest.answers),
     )
 
 

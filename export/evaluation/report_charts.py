@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draw the charts of a report as SVG text, which needs no other file, font or script."""
 
-import io
 from collections import defaultdict
-from collections.abc import Callable
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
 from export.evaluation.label_places import name_points
@@ -16,6 +12,7 @@ from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.plots import plot_samples_pacmap, plot_score_histogram
 from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
+from export.evaluation.svg_chart import svg_chart
 from export.frames.evenly_spaced import evenly_spaced
 
 _CURVES = 8
@@ -26,7 +23,7 @@ _POINTS = 700
 
 def roc_chart(result: Evaluation) -> str:
     """Draw ROC curves: of all real shifts, and of the synthetic kinds at the middle severity."""
-    return _svg(lambda axes: _roc(result, axes))
+    return svg_chart(lambda axes: _roc(result, axes))
 
 
 def _roc(result: Evaluation, axes: Axes) -> None:
@@ -64,7 +61,7 @@ def histogram_chart(result: Evaluation) -> str:
         axes.set(xlabel="score (the last bin holds all beyond)", ylabel="density", title="")
         axes.legend(fontsize=7, frameon=False)
 
-    return _svg(draw)
+    return svg_chart(draw)
 
 
 def severity_chart(result: Evaluation) -> str:
@@ -100,7 +97,7 @@ def severity_chart(result: Evaluation) -> str:
         severities = sorted({severity for points in lines.values() for severity, _ in points})
         axes.set(xlabel="severity", ylabel="AUROC", xticks=severities, xlim=(severities[0] - 0.2, severities[-1] + 1.3))
 
-    return _svg(draw)
+    return svg_chart(draw)
 
 
 def harm_chart(result: Evaluation) -> str:
@@ -121,7 +118,7 @@ def harm_chart(result: Evaluation) -> str:
         axes.set(xlabel="share of the frames that hurt", ylabel="share flagged", xlim=(-0.03, 1.12), ylim=(-0.03, 1.03))
         axes.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)  # points fill the axes
 
-    return _svg(draw)
+    return svg_chart(draw)
 
 
 def risk_chart(result: Evaluation) -> str:
@@ -143,7 +140,7 @@ def risk_chart(result: Evaluation) -> str:
         axes.set(xlabel="share of frames accepted, lowest scores first", ylabel="1 - mIoU of the accepted frames")
         axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.15), ncols=2)  # curves fill them
 
-    return _svg(draw)
+    return svg_chart(draw)
 
 
 def pacmap_chart(result: Evaluation) -> str:
@@ -155,23 +152,4 @@ def pacmap_chart(result: Evaluation) -> str:
         plot_samples_pacmap(ind, ood, axes=axes, seed=result.options.seed)
         axes.legend(fontsize=7, frameon=False)
 
-    return _svg(draw)
-
-
-def _svg(draw: Callable[[Axes], None]) -> str:
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",
-            "svg.hashsalt": "lsood",
-            "font.family": "sans-serif",
-            "font.size": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-        }
-    ):
-        figure = Figure(figsize=(6, 4.2), layout="constrained")
-        draw(figure.add_subplot())
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    return svg_chart(draw)

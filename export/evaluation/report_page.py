@@ -19,6 +19,7 @@ from export.atomic_write import atomic_folder
 from export.destination import check_place
 from export.errors import UsageError
 from export.evaluation import report_captions, report_tables
+from export.evaluation.answer_section import answer_section
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
@@ -109,6 +110,7 @@ def render(result: Evaluation, command: str) -> str:
         drives=report_tables.drive_table(result),
         figures="".join(figures),
         failures=report_tables.failure_table(result),
+        answers=answer_section(result, lambda title, caption, svg: _figure(title, caption, svg, next(numbers))),
         highest=_gallery(result.highest_scores),
         lowest=_gallery(result.lowest_scores),
         facts=_facts(result, command),

@@ -8,6 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from export.evaluation.answer_figures import AnswerFigures
+from export.evaluation.answer_values import answer_figure_values
 from export.evaluation.blind_spots import BlindSpot, blind_spots
 from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.failure_prediction import FailurePrediction
@@ -28,7 +30,8 @@ class Evaluation:
     ``calibration_frames`` counts the in-distribution frames that fitted the detector or set its thresholds: their figures are
     better than those of new frames. ``ind_iou`` is the mIoU of the in-distribution frames; None without labels.
     ``drive_alarms`` are those of the in-distribution drives; none of a single one. ``split`` tells what hurts from what does
-    not by ``hurting_rule``; None where that is not known of any shift.
+    not by ``hurting_rule``; None where that is not known of any shift. ``answers`` are figures of what the bundle answers
+    beside the score; None where it answers nothing.
     """
 
     options: EvaluationOptions
@@ -47,6 +50,7 @@ class Evaluation:
     accepted_iou: float | None
     highest_scores: tuple[ShownFrame, ...]
     lowest_scores: tuple[ShownFrame, ...]
+    answers: AnswerFigures | None
 
     @property
     def threshold(self) -> float:
@@ -141,7 +145,7 @@ class Evaluation:
                 for failure in self.failures
             ],
             "accepted_mean_iou": finite_or_none(self.accepted_iou),
-        }
+        } | ({} if self.answers is None else {"answers": answer_figure_values(self.answers)})
 
 
 def _triple(figure: Interval) -> list[float | None]:

@@ -21,6 +21,7 @@ from export.frames.drives import drive_names
 from export.frames.labels import read_label
 from export.frames.overlaps import Overlaps, mean_iou, overlaps
 from export.reporter import SILENT, Reporter
+from lsood_runtime.offline import Answers
 
 Bytes = NDArray[np.uint8]
 Scores = NDArray[np.float64]
@@ -41,6 +42,7 @@ class FrameSet:
         overlaps: of each frame with its label; none without labels.
         mean_iou: of the whole set; None without labels.
         losses: of degraded frames against the clean ones; None for clean frames.
+        answers: of the bundle on each frame; without numbers where it answers nothing.
     """
 
     source: FrameSource
@@ -53,6 +55,7 @@ class FrameSet:
     overlaps: tuple[Overlaps, ...]
     mean_iou: float | None
     losses: Losses | None
+    answers: tuple[Answers, ...]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -132,6 +135,7 @@ class SetScorer:
             tuple(per_frame),
             mean_iou(per_frame) if per_frame else None,
             None if source.kind is None else losses_against(self.clean, source.indices, agreement, per_frame),
+            tuple(features.answers for _, features in rows),
         )
 
     def _features(self, path: Path, frame: Bytes) -> FrameFeatures:

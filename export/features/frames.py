@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from export.errors import UsageError
 from export.features.key import FeatureKey
+from lsood_runtime.offline import NO_ANSWERS, Answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +22,14 @@ class FrameFeatures:
         values: ``(D,)`` float32 of each key.
         segmentation: ``(h, w)`` uint8 classes; None for a bundle without segmentation.
         parts: share of each part of the detector in the score, by name; empty for a detector of one part.
+        answers: of the bundle beside the score.
     """
 
     score: float
     values: Mapping[FeatureKey, NDArray[np.float32]]
     segmentation: NDArray[np.uint8] | None
     parts: Mapping[str, float] = field(default_factory=dict)
+    answers: Answers = NO_ANSWERS
 
 
 @dataclass(frozen=True, eq=False)

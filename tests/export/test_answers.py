@@ -20,8 +20,10 @@ from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.bundle_table import print_exported
 from export.errors import UsageError
+from export.evaluation.answer_section import TITLE
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
+from export.evaluation.report_page import render
 from export.frames.files import FrameFiles
 from export.pipeline.export_monitor import ExportOptions, plan_export
 from export.pipeline.resolve import check_options
@@ -224,6 +226,31 @@ def test_evaluate_of_a_bundle_with_answers_scores_as_before(answered: Path, driv
     assert len(result.shifts) == 1
     with OoDMonitor(answered) as monitor:
         assert result.ind.score[5] == monitor.score(np.array(FrameFiles((drives,))[5]))
+
+
+def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(answered: Path, drives: Path) -> None:
+    options = EvaluationOptions(
+        answered, (drives,), kinds=("fog", "frost"), severities=(1, 5), every=8, group_by="prefix"
+    )
+    result = evaluate(options)
+    assert result.answers is not None
+    rows = result.answers.frames
+    with OoDMonitor(answered) as monitor:
+        for place, frame in list(enumerate(FrameFiles((drives,))))[::7]:
+            verdict = monitor.assess(np.array(frame))
+            numbers = (verdict.expected_quality, verdict.quality_low, verdict.quality_high, verdict.cause_probability)
+            given = (rows.expected[place], rows.low[place], rows.high[place], rows.probability[place])
+            np.testing.assert_allclose(given, np.array(numbers, np.float64), rtol=1e-6)
+            assert rows.cause[place] == verdict.cause
+    clean, degraded = rows.kind == "none", result.shifts[-1].frames
+    assert (rows.truth[clean] == 1).all()
+    assert degraded.losses is not None
+    np.testing.assert_array_equal(rows.truth[rows.place == len(result.shifts)], degraded.losses.agreement)
+    assert [group.in_fit for group in result.answers.by_kind] == [True, True, False]
+    figures, page = result.asdict()["answers"], render(result, "evaluate")
+    assert json.loads(json.dumps(figures, allow_nan=False))["quality"]["groups"]["all frames"]["frames"] == len(rows)
+    assert TITLE in page
+    assert "data:image/png" not in page
 
 
 def test_answers_that_are_asked_for_are_in_the_plan_with_their_passes(checkpoint: Path, drives: Path) -> None:

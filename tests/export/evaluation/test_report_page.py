@@ -16,6 +16,7 @@ from PIL import Image
 
 from export.errors import UsageError
 from export.evaluation import report_captions
+from export.evaluation.answer_section import TITLE
 from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
@@ -111,6 +112,14 @@ def test_report_page_of_an_evaluation_is_well_formed_and_self_contained(report: 
     assert re.search(r"<script>alert\(\d+\)<&script>\.png", text), "shown as text, which it is"
     assert "python -m export evaluate <monitor>" in text
     assert "False alarms" in text
+
+
+def test_report_page_of_a_bundle_without_answers_has_no_word_of_them(report: Path, result: Evaluation) -> None:
+    assert result.answers is None
+    assert "answers" not in result.asdict()
+    html = (report / "index.html").read_text()
+    assert TITLE not in html
+    assert "</section>\n<section><h2>The frames with the highest scores</h2>" in html
 
 
 def test_report_folder_of_an_evaluation_holds_its_figures(report: Path, result: Evaluation) -> None:

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of answers, against scikit-learn, SciPy and plain loops on answers drawn at random."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.metrics import accuracy_score, confusion_matrix, mean_absolute_error
+
+from export.evaluation.answer_figures import ALL, FIT, OTHER, answer_figures
+from export.evaluation.answer_values import answer_figure_values
+from export.evaluation.answered_frames import AnsweredFrames
+from export.evaluation.interval import DriveCount, jackknife_interval
+from export.evaluation.scored_sets import FrameSet
+from export.evaluation.set_drives import SetDrives
+from lsood_runtime.offline import Answers
+from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record
+
+FITTED, OTHERS = ("fog", "mud", "night"), ("frost", "glare")
+seeds = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=seeds, each=st.integers(2, 15), unknown=st.sampled_from([0.0, 0.2, 0.6]))
+def test_quality_figures_of_drawn_answers_are_those_of_other_libraries(seed: int, each: int, unknown: float) -> None:
+    frames = drawn_frames(np.random.default_rng(seed), FITTED, OTHERS, each, unknown=unknown)
+    figures = answer_figures(frames, drawn_record(FITTED))
+    for name, among in ((ALL, np.full(len(frames), True)), (FIT, frames.in_fit), (OTHER, ~frames.in_fit)):
+        true = among & ~np.isnan(frames.truth)
+        told = true & ~np.isnan(frames.expected)
+        if told.sum() < 2:
+            assert name not in figures.quality
+            continue
+        got, truth, expected = figures.quality[name], frames.truth[told], frames.expected[told]
+        assert (got.frames, got.unknown) == (true.sum(), true.sum() - told.sum())
+        assert got.error.value == pytest.approx(mean_absolute_error(truth, expected))
+        assert got.constant_error == pytest.approx(mean_absolute_error(truth, np.full(len(truth), np.median(truth))))
+        assert got.spearman.value == pytest.approx(spearmanr(truth, expected).statistic)
+        pairs = zip(frames.low[told], truth, frames.high[told], strict=True)
+        assert got.covered.value == pytest.approx(np.mean([low <= value <= high for low, value, high in pairs]))
+        assert got.median_width == pytest.approx(np.median(frames.high[told] - frames.low[told]))
+        lower, score = got.rankings
+        by_low = sorted(np.flatnonzero(true), key=lambda i: 2 if np.isnan(frames.low[i]) else -frames.low[i])
+        for ranking, order in ((lower, by_low), (score, sorted(np.flatnonzero(true), key=lambda i: frames.score[i]))):
+            means = [np.mean(1 - frames.truth[order[: k + 1]]) for k in range(len(order))]
+            assert ranking.aurc.value == pytest.approx(np.mean(means))
+            assert lower.oracle_aurc <= ranking.aurc.value + 1e-12
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=seeds, each=st.integers(2, 15), unknown=st.sampled_from([0.0, 0.2, 1.0]))
+def test_cause_figures_of_drawn_answers_are_those_of_other_libraries(seed: int, each: int, unknown: float) -> None:
+    frames = drawn_frames(np.random.default_rng(seed), FITTED, OTHERS, each, unknown=unknown)
+    causes = answer_figures(frames, drawn_record(FITTED)).causes
+    assert causes is not None
+    names = list(dict.fromkeys([*causes.kinds, *causes.causes]))
+    matrix = confusion_matrix(frames.kind, frames.cause, labels=names)
+    rows, columns = ([names.index(name) for name in own] for own in (causes.kinds, causes.causes))
+    np.testing.assert_array_equal(causes.counts, matrix[np.ix_(rows, columns)])
+    assert causes.counts.sum() == len(frames)
+    assert causes.causes == ("none", *FITTED, "unknown")
+    for level, share in causes.right.items():
+        own = np.isin(frames.kind, FITTED) & (frames.severity == level)
+        assert share.value == pytest.approx(accuracy_score(frames.kind[own], frames.cause[own]))
+    assert set(causes.right) == {1, 3, 5}
+    known, others = np.isin(frames.kind, ["none", *FITTED]), np.isin(frames.kind, OTHERS)
+    assert causes.sets_hold is not None
+    assert causes.sets_hold.value == pytest.approx(frames.right_in_set[known].mean())
+    told = ~np.isnan(frames.told_severity)
+    for got, among in ((causes.severity_error, known & told), (causes.others_severity_error, others & told)):
+        if among.sum() < 2:
+            assert got is None
+        else:
+            assert got is not None
+            wanted = mean_absolute_error(frames.severity[among], frames.told_severity[among])
+            assert got.value == pytest.approx(wanted)
+    assert causes.others == others.sum()
+    assert causes.others_unknown is not None
+    assert causes.others_none is not None
+    assert causes.others_confident is not None
+    assert causes.others_unknown.value == pytest.approx(np.mean(frames.cause[others] == "unknown"))
+    assert causes.others_none.value == pytest.approx(np.mean(frames.cause[others] == "none"))
+    confident = np.isin(frames.cause, FITTED) & (np.nan_to_num(frames.probability) >= 0.9)
+    assert causes.others_confident.value == pytest.approx(np.mean(confident[others]))
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=seeds)
+def test_groups_of_drawn_answers_count_each_frame_once_and_name_the_worst_kind(seed: int) -> None:
+    frames = drawn_frames(np.random.default_rng(seed), FITTED, OTHERS)
+    figures = answer_figures(frames, drawn_record(FITTED))
+    for groups in (figures.by_kind, figures.by_set):
+        assert sum(group.frames for group in groups) == len(frames)
+        assert sum(group.counted for group in groups) == figures.quality[ALL].frames - figures.quality[ALL].unknown
+    assert [group.name for group in figures.by_kind if group.in_fit] == ["none", *FITTED]
+    worst = figures.worst_kind
+    assert worst is not None
+    assert worst.covered is not None
+    assert worst.covered.value == min(g.covered.value for g in figures.by_kind if g.covered is not None)
+
+
+def test_error_of_drawn_answers_has_the_interval_of_a_plain_jackknife_over_drives() -> None:
+    frames = drawn_frames(np.random.default_rng(5), FITTED, each=26, drives=13, unlabelled=0.0, unknown=0.0)
+    own = frames.in_fit
+    got = answer_figures(frames, drawn_record(FITTED)).quality[FIT].error
+    drive = np.concatenate([drives.units for drives in frames.drives])[own]
+    error = np.abs(frames.expected - frames.truth)[own]
+    left_out = np.array([error[drive != one].mean() for one in range(13)])
+    counts = DriveCount.of_sizes(np.bincount(drive))
+    wanted = jackknife_interval(float(error.mean()), left_out, np.zeros(13, np.int64), counts, np.inf)
+    assert [got.low, got.high] == pytest.approx([wanted.low, wanted.high])
+
+
+@pytest.mark.parametrize(("drives", "stated"), [(3, False), (12, True)])
+def test_figures_of_drawn_answers_have_intervals_of_enough_drives_alone(drives: int, stated: bool) -> None:
+    frames = drawn_frames(np.random.default_rng(0), FITTED, OTHERS, 24, drives=drives)
+    figures = answer_figures(frames, drawn_record(FITTED))
+    quality, causes = figures.quality[FIT], figures.causes
+    assert causes is not None
+    assert causes.severity_error is not None
+    for figure in (quality.error, quality.spearman, quality.covered, causes.severity_error, causes.right[3]):
+        assert figure.known is stated
+        assert not stated or figure.low <= figure.value <= figure.high
+    assert json.loads(json.dumps(answer_figure_values(figures), allow_nan=False))["quality"]["measure"] == "agreement"
+
+
+def test_figures_without_a_true_quality_state_the_causes_alone() -> None:
+    frames = drawn_frames(np.random.default_rng(0), FITTED, OTHERS)
+    figures = answer_figures(replace(frames, truth=np.full(len(frames), np.nan)), drawn_record(FITTED, "miou"))
+    assert figures.quality == {}
+    assert figures.worst_kind is None
+    assert figures.causes is not None
+    assert all(group.covered is None and group.truth is None for group in figures.by_kind)
+
+
+@pytest.mark.parametrize("measure", ["agreement", "miou"])
+def test_answered_frames_of_sets_have_the_quality_by_the_measure_of_the_bundle(measure: str) -> None:
+    answer = Answers(measure, 0.7, 0.6, 0.8, "fog", 0.9, ("fog", "mud"), 2.0)
+
+    def made(
+        name: str, kind: str | None, severity: int | None, iou: list[float], agreement: list[float] | None
+    ) -> FrameSet:
+        losses = None if agreement is None else SimpleNamespace(agreement=np.array(agreement))
+        source = SimpleNamespace(name=name, kind=kind, severity=severity)
+        drawn = {
+            "source": source,
+            "losses": losses,
+            "iou": np.array(iou),
+            "score": np.zeros(2),
+            "answers": (answer,) * 2,
+        }
+
+        class Two(SimpleNamespace):
+            def __len__(self) -> int:
+                return 2
+
+        return cast("FrameSet", Two(**drawn))
+
+    sets = [
+        made("in-distribution", None, None, [0.9, 0.8], None),
+        made("mud 3", "mud", 3, [0.5, 0.4], [0.6, 0.7]),
+        made("glare 2", "glare", 2, [0.3, 0.2], [0.5, 0.4]),
+        made("mud", None, None, [0.1, np.nan], None),
+    ]
+    frames = AnsweredFrames.of_sets(sets, [SetDrives(np.zeros(2, np.int64))] * 4, drawn_record(("fog", "mud"), measure))
+    miou, agreement = [0.9, 0.8, 0.5, 0.4, 0.3, 0.2, 0.1, np.nan], [1, 1, 0.6, 0.7, 0.5, 0.4, np.nan, np.nan]
+    np.testing.assert_array_equal(frames.truth, miou if measure == "miou" else agreement)
+    assert frames.kind[::2].tolist() == ["none", "mud", "glare", "mud (--ood)"]
+    assert frames.in_fit[::2].tolist() == [True, True, False, False]
+    assert frames.right_in_set[::2].tolist() == [False, True, False, False]
+    np.testing.assert_array_equal(frames.severity[::2], [0, 3, 2, np.nan])
