@@ -39,8 +39,8 @@ def _quality(figures: AnswerFigures) -> Iterator[str]:
         own = figures.quality[group]
         unknown = f", {own.unknown} of them unknown" if own.unknown else ""
         yield (
-            f"{name}, {own.frames} frames {where}{unknown}: mean absolute error {own.error.text('.3f', '.3f')}, of a constant "
-            f"{own.constant_error:.3f}; the interval holds the truth of {_percent(own.covered)}, promised "
+            f"{name}, {own.frames} frames {where}{unknown}: mean absolute error {own.error.text('.3f', '.3f')}, of a "
+            f"constant {own.constant_error:.3f}; the interval holds the truth of {_percent(own.covered)}, promised "
             f"{record.coverage:.0%}, with a median width of {own.median_width:.2f}."
         )
     worst = figures.worst_kind
