@@ -49,7 +49,7 @@ def _charts(figures: AnswerFigures) -> list[tuple[str, str, Callable[[AnswerFigu
             charts.append(
                 (
                     "Does the interval hold what it promises?",
-                    f"By kind, of frames whose quality is not unknown.{lines}",
+                    f"By kind, of frames whose quality is told.{lines}",
                     answer_charts.coverage_chart,
                 )
             )

@@ -41,7 +41,7 @@ def _quality(figures: AnswerFigures) -> Iterator[str]:
         yield (
             f"{name}, {own.frames} frames {where}{unknown}: mean absolute error {own.error.text('.3f', '.3f')}, of a "
             f"constant {own.constant_error:.3f}; the interval holds the truth of {_percent(own.covered)}, promised "
-            f"{record.coverage:.0%}, with a median width of {own.median_width:.2f}."
+            f"{record.coverage:.0%}, with a median width of {own.median_width:.3f}."
         )
     worst = figures.worst_kind
     if worst is not None and worst.covered is not None:

@@ -32,17 +32,18 @@ def answer_quality_table(result: Evaluation, figures: AnswerFigures) -> str:
                 f"{group.constant_error:.3f}",
                 "-" if math.isnan(group.spearman.value) else group.spearman.text("+.2f", "+.2f"),
                 _share(group.covered),
-                f"{group.median_width:.2f}",
+                f"{group.median_width:.3f}",
                 _plain(group.most_held),
                 lower.aurc.text(".4f", ".3f"),
                 score.aurc.text(".4f", ".3f"),
                 f"{lower.oracle_aurc:.4f}",
             ]
         )
+    itself = " The agreement of frames in distribution, with themselves, is 1." if record.measure == "agreement" else ""
     caption = (
-        f"{_capital(measure_name(record.measure))} against the truth. Kinds of the fit include frames in distribution; "
-        "real shifts are not in the fit. Errors, coverage and width are of frames that are not unknown; a constant is "
-        f"the median of their truth; AURC accepts those that are unknown last. {interval_basis(result)}"
+        f"{_capital(measure_name(record.measure))} against the truth.{itself} Kinds of the fit include frames in distribution; "
+        "real shifts are not in the fit. Errors, coverage and width are of frames whose quality is told; a constant is the "
+        f"median of their truth; AURC accepts the others last. {interval_basis(result)}"
     )
     return table(header, rows, caption)
 
