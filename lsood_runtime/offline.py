@@ -6,6 +6,7 @@ and ONNX Runtime alone; Pillow and PyAV are loaded when a file is read. ``export
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
 =====================  ==============================================================================================
+answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`

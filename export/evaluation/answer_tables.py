@@ -41,8 +41,8 @@ def answer_quality_table(result: Evaluation, figures: AnswerFigures) -> str:
         )
     itself = " The agreement of frames in distribution, with themselves, is 1." if record.measure == "agreement" else ""
     caption = (
-        f"{_capital(measure_name(record.measure))} against the truth.{itself} Kinds of the fit include frames in distribution; "
-        "real shifts are not in the fit. Errors, coverage and width are of frames whose quality is told; a constant is the "
+        f"{_capital(measure_name(record.measure))} against the truth.{itself} Kinds of the fit include frames in "
+        "distribution, and no real shifts. Errors, coverage and width are of frames whose quality is told; a constant is the "
         f"median of their truth; AURC accepts the others last. {interval_basis(result)}"
     )
     return table(header, rows, caption)

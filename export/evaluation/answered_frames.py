@@ -15,7 +15,7 @@ from export.evaluation.scored_sets import FrameSet
 from export.evaluation.set_drives import SetDrives, figure_interval
 from lsood_runtime.offline import NO_CAUSE, UNKNOWN, Answers, AnswersRecord
 
-Numbers = NDArray[np.float64]
+Scores = NDArray[np.float64]
 Where = NDArray[np.bool_]
 
 _WORST = 1.0
@@ -47,17 +47,17 @@ class AnsweredFrames:
     set_names: tuple[str, ...]
     place: NDArray[np.int64]
     kind: NDArray[np.str_]
-    severity: Numbers
+    severity: Scores
     in_fit: Where
-    truth: Numbers
-    expected: Numbers
-    low: Numbers
-    high: Numbers
+    truth: Scores
+    expected: Scores
+    low: Scores
+    high: Scores
     cause: NDArray[np.str_]
-    probability: Numbers
+    probability: Scores
     right_in_set: Where
-    told_severity: Numbers
-    score: Numbers
+    told_severity: Scores
+    score: Scores
     drives: tuple[SetDrives, ...]
 
     @classmethod
@@ -129,7 +129,7 @@ class AnsweredFrames:
         return [own.take(kept) for own, kept in parts if kept.any()]
 
     def interval(
-        self, where: Where, value: float, figure: Callable[[Numbers], Numbers], frames: float, lowest: float = 0.0
+        self, where: Where, value: float, figure: Callable[[Scores], Scores], frames: float, lowest: float = 0.0
     ) -> Interval:
         """A figure of some of the frames, with its interval.
 
@@ -166,9 +166,9 @@ def _kind(frames: FrameSet, place: int) -> str:
     return NO_CAUSE if place == 0 else frames.source.kind or f"{frames.source.name} (--ood)"
 
 
-def _truth(frames: FrameSet, measure: str | None, *, is_clean: bool) -> Numbers:
+def _truth(frames: FrameSet, measure: str | None, *, is_clean: bool) -> Scores:
     """Quality of a set's frames; NaN where it is not known."""
-    found: Numbers | None = None
+    found: Scores | None = None
     if measure == "miou":
         found = frames.iou
     elif measure == "agreement" and is_clean:
@@ -178,6 +178,6 @@ def _truth(frames: FrameSet, measure: str | None, *, is_clean: bool) -> Numbers:
     return np.full(len(frames), np.nan) if found is None else found
 
 
-def _numbers(answers: Sequence[Answers], number: Callable[[Answers], float | None]) -> Numbers:
+def _numbers(answers: Sequence[Answers], number: Callable[[Answers], float | None]) -> Scores:
     values = [number(answer) for answer in answers]
     return np.array([math.nan if value is None else value for value in values])
