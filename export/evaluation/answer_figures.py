@@ -122,7 +122,7 @@ class AnswerFigures:
         record: of the manifest.
         quality: by group of frames: ``all frames``, ``kinds of the fit``, ``kinds not in the fit``; a group of fewer than two
             frames with an expected and a true quality is left out.
-        by_kind: answers by kind, in the order of the sets.
+        by_kind: answers by kind, in the order of the sets, real shifts last.
         by_set: answers by set.
         causes: None where the bundle does not tell them.
     """
@@ -148,12 +148,11 @@ def answer_figures(frames: AnsweredFrames, record: AnswersRecord) -> AnswerFigur
     """Compute all figures of the answers on frames."""
     groups = {ALL: np.ones(len(frames), np.bool_), FIT: frames.in_fit, OTHER: ~frames.in_fit}
     quality = {} if record.quality is None else {name: _quality(frames, where) for name, where in groups.items()}
-    kinds = dict.fromkeys(frames.kind.tolist())
     return AnswerFigures(
         frames,
         record,
         {name: figures for name, figures in quality.items() if figures is not None},
-        tuple(_group(frames, record, kind, frames.kind == kind) for kind in kinds),
+        tuple(_group(frames, record, kind, frames.kind == kind) for kind in frames.kind_names),
         tuple(_group(frames, record, name, frames.place == i) for i, name in enumerate(frames.set_names)),
         None if record.cause is None else _causes(frames, record.cause.names),
     )
@@ -197,7 +196,7 @@ def _group(frames: AnsweredFrames, record: AnswersRecord, name: str, where: Wher
 
 
 def _causes(frames: AnsweredFrames, names: tuple[str, ...]) -> CauseFigures:
-    kinds, causes = tuple(dict.fromkeys(frames.kind.tolist())), (*names, UNKNOWN)
+    kinds, causes = frames.kind_names, (*names, UNKNOWN)
     counts = np.zeros((len(kinds), len(causes)), np.int64)
     rows, columns = [kinds.index(kind) for kind in frames.kind], [causes.index(cause) for cause in frames.cause]
     np.add.at(counts, (rows, columns), 1)

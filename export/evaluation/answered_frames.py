@@ -118,6 +118,12 @@ class AnsweredFrames:
         return known
 
     @property
+    def kind_names(self) -> tuple[str, ...]:
+        """Each kind once, in the order of the sets, real shifts last."""
+        real_last = np.argsort(~self.has_cause, kind="stable")
+        return tuple(dict.fromkeys(self.kind[real_last].tolist()))
+
+    @property
     def holds(self) -> Where:
         """Whether the interval holds the true quality, ``(N,)``; False where either is unknown."""
         held: Where = (self.low <= self.truth) & (self.truth <= self.high)

@@ -19,8 +19,10 @@ from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.bundle_table import print_exported
+from export.cli.evaluation_table import print_evaluation
 from export.errors import UsageError
 from export.evaluation.answer_section import TITLE
+from export.evaluation.answer_summary import answer_summary
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.report_page import render
@@ -228,7 +230,9 @@ def test_evaluate_of_a_bundle_with_answers_scores_as_before(answered: Path, driv
         assert result.ind.score[5] == monitor.score(np.array(FrameFiles((drives,))[5]))
 
 
-def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(answered: Path, drives: Path) -> None:
+def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
+    answered: Path, drives: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = EvaluationOptions(
         answered, (drives,), kinds=("fog", "frost"), severities=(1, 5), every=8, group_by="prefix"
     )
@@ -251,6 +255,9 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(answere
     assert json.loads(json.dumps(figures, allow_nan=False))["quality"]["groups"]["all frames"]["frames"] == len(rows)
     assert TITLE in page
     assert "data:image/png" not in page
+    print_evaluation(result)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert all(sentence in printed for sentence in answer_summary(result.answers))
 
 
 def test_answers_that_are_asked_for_are_in_the_plan_with_their_passes(checkpoint: Path, drives: Path) -> None:

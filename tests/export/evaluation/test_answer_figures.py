@@ -164,14 +164,15 @@ def test_answered_frames_of_sets_have_the_quality_by_the_measure_of_the_bundle(m
 
     sets = [
         made("in-distribution", None, None, [0.9, 0.8], None),
+        made("mud", None, None, [0.1, np.nan], None),
         made("mud 3", "mud", 3, [0.5, 0.4], [0.6, 0.7]),
         made("glare 2", "glare", 2, [0.3, 0.2], [0.5, 0.4]),
-        made("mud", None, None, [0.1, np.nan], None),
     ]
     frames = AnsweredFrames.of_sets(sets, [SetDrives(np.zeros(2, np.int64))] * 4, drawn_record(("fog", "mud"), measure))
-    miou, agreement = [0.9, 0.8, 0.5, 0.4, 0.3, 0.2, 0.1, np.nan], [1, 1, 0.6, 0.7, 0.5, 0.4, np.nan, np.nan]
+    miou, agreement = [0.9, 0.8, 0.1, np.nan, 0.5, 0.4, 0.3, 0.2], [1, 1, np.nan, np.nan, 0.6, 0.7, 0.5, 0.4]
     np.testing.assert_array_equal(frames.truth, miou if measure == "miou" else agreement)
-    assert frames.kind[::2].tolist() == ["none", "mud", "glare", "mud (--ood)"]
-    assert frames.in_fit[::2].tolist() == [True, True, False, False]
-    assert frames.right_in_set[::2].tolist() == [False, True, False, False]
-    np.testing.assert_array_equal(frames.severity[::2], [0, 3, 2, np.nan])
+    assert frames.kind[::2].tolist() == ["none", "mud (--ood)", "mud", "glare"]
+    assert frames.kind_names == ("none", "mud", "glare", "mud (--ood)")
+    assert frames.in_fit[::2].tolist() == [True, False, True, False]
+    assert frames.right_in_set[::2].tolist() == [False, False, True, False]
+    np.testing.assert_array_equal(frames.severity[::2], [0, np.nan, 3, 2])
