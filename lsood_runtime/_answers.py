@@ -87,17 +87,8 @@ class AnswerRule:
         record = self._record
         if record is None:
             return NO_ANSWERS
-        nothing = None if record.quality is None else math.nan
-        no_cause = None if record.cause is None else math.nan
-        return Answers(
-            quality_measure=None if record.quality is None else record.quality.measure,
-            expected_quality=nothing,
-            quality_low=nothing,
-            quality_high=nothing,
-            cause=None if record.cause is None else UNKNOWN,
-            cause_probability=no_cause,
-            severity=no_cause,
-        )
+        measure = None if record.quality is None else record.quality.measure
+        return _nothing_known(measure, tells_cause=record.cause is not None)
 
     def _quality(self, rows: AnswerRows, place: int, is_known: bool) -> tuple[float | None, float | None, float | None]:
         """Expected value and both ends of its interval."""
@@ -148,6 +139,24 @@ class AnswerFields(Protocol):
     def cause_set(self) -> tuple[str, ...]: ...
     @property
     def severity(self) -> float | None: ...
+
+
+def unknown_answers(answers: AnswerFields) -> Answers:
+    """The same answers, all unknown, as of a frame that no working camera sent: numbers are NaN, the cause ``unknown``."""
+    return _nothing_known(answers.quality_measure, tells_cause=answers.cause is not None)
+
+
+def _nothing_known(measure: str | None, *, tells_cause: bool) -> Answers:
+    no_quality, no_cause = None if measure is None else math.nan, math.nan if tells_cause else None
+    return Answers(
+        quality_measure=measure,
+        expected_quality=no_quality,
+        quality_low=no_quality,
+        quality_high=no_quality,
+        cause=UNKNOWN if tells_cause else None,
+        cause_probability=no_cause,
+        severity=no_cause,
+    )
 
 
 def answer_names(record: AnswersRecord | None) -> tuple[str, ...]:

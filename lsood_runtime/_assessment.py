@@ -2,13 +2,13 @@
 """The result of assessing a frame: its state and its verdict."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._answers import ANSWER_FIELDS, answer_values, answer_words
+from lsood_runtime._answers import ANSWER_FIELDS, answer_values, answer_words, unknown_answers
 from lsood_runtime._parts import NO_PARTS
 from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 from lsood_runtime._tiles.grid import TileMask
@@ -57,12 +57,13 @@ class Assessment:
         is_late: the verdict came after the deadline, whatever the state.
         quality_measure: what the expected quality is of: ``miou``, fitted with labels, or ``agreement`` with the class map of
             the clean frame; None where the bundle does not tell the quality of its segmentation.
-        expected_quality: in [0, 1]; NaN where it is unknown: the graphs did not run, or the frame is far from everything that
+        expected_quality: in [0, 1]; NaN where it is unknown: the state is INVALID, or the frame is far from everything that
             the bundle was fitted on. None where the bundle does not tell it, as for the next two.
         quality_low: lower end of the interval, whose coverage the manifest states; NaN where the quality is unknown.
-        quality_high: upper end; where the quality is unknown, the most that is said of such frames, and NaN where the graphs
-            did not run.
-        cause: kind of degradation that the frame shows, ``none``, or ``unknown``; None where the bundle does not tell it.
+        quality_high: upper end; where the quality is unknown, the most that is said of such frames, and NaN where the state
+            is INVALID.
+        cause: kind of degradation that the frame shows, ``none``, or ``unknown``, as where the state is INVALID; None where
+            the bundle does not tell it.
         cause_probability: of the cause; NaN where it is unknown, None where the bundle does not tell it.
         cause_set: every cause that is probable enough for the coverage in the manifest, the most probable first; empty where
             the cause is unknown.
@@ -123,3 +124,24 @@ class Assessment:
             + (f" {words}" if (words := answer_words(self)) else "")
             + (f": {self.reason}" if self.reason else "")
         )
+
+
+def invalidated(verdict: Assessment, fault: str) -> Assessment:
+    """The verdict with the state INVALID for a fault that only its camera's other frames show, and every answer unknown.
+
+    Score, p-value and segmentation stay: they are what the graphs gave for this picture.
+    """
+    answers = unknown_answers(verdict)
+    return replace(
+        verdict,
+        state=State.INVALID,
+        is_ood=True,
+        reason=fault,
+        expected_quality=answers.expected_quality,
+        quality_low=answers.quality_low,
+        quality_high=answers.quality_high,
+        cause=answers.cause,
+        cause_probability=answers.cause_probability,
+        cause_set=answers.cause_set,
+        severity=answers.severity,
+    )

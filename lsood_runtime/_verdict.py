@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name, quality_words
+from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name, quality_words, unknown_answers
 from lsood_runtime._arguments import check_number
 from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._bundle.answers_records import AnswersRecord
@@ -83,7 +83,7 @@ class VerdictRule:
             latency_ms: from the call until now.
             stamp_ns: of the frame.
             parts: shares of the score.
-            answers: beside the score.
+            answers: beside the score; unknown where there is a fault, whatever the graphs gave.
             picture: what its raw picture shows.
         """
         above = score > self.threshold
@@ -98,7 +98,7 @@ class VerdictRule:
             state = State.OUT_OF_DISTRIBUTION
             reasons.insert(0, f"the score is above {self.threshold:.6g}{_largest(parts)}")
         if fault is not None:
-            state, reasons = State.INVALID, [fault]
+            state, reasons, answers = State.INVALID, [fault], unknown_answers(answers)
         return Assessment(
             score=score,
             p_value=self.p_value(score),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn, SupportsIndex
 
 from lsood_runtime._arguments import check_callable, check_count, check_number, shown
-from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._assessment import Assessment, State, invalidated
 from lsood_runtime._exceptions import CameraError
 from lsood_runtime._inference.forks import guard_forks
 from lsood_runtime._inference.noise import FrameNoise
@@ -238,7 +238,7 @@ class Stream:
             summary.faulty_tiles += pictures.tiles is not None
             fault = fault or pictures.frozen or pictures.tiles
             if fault is not None and verdict.state is not State.INVALID:
-                verdict = dataclasses.replace(verdict, state=State.INVALID, is_ood=True, reason=fault)
+                verdict = invalidated(verdict, fault)
             state.last_ns, state.received, state.silent_ns = verdict.stamp_ns, time.monotonic(), 0
             result = self._judge(state, sequence, verdict, camera, history, index)
         return self._hand_out(result)

@@ -113,6 +113,48 @@ def test_assess_frame_that_no_graph_saw_is_unknown(bundle: Path) -> None:
             assert "expected mIoU unknown; cause: unknown" in str(verdict)
 
 
+def _all_unknown(verdict: Assessment) -> None:
+    assert (verdict.state, verdict.is_ood) == (State.INVALID, True)
+    assert (verdict.cause, verdict.cause_set, verdict.quality_measure) == ("unknown", (), "miou")
+    values = json.loads(json.dumps(verdict.asdict(), allow_nan=False))
+    for name in ("expected_quality", "quality_low", "quality_high", "cause_probability", "severity"):
+        assert math.isnan(getattr(verdict, name)), name
+        assert values[name] is None
+    assert "expected mIoU unknown; cause: unknown" in str(verdict)
+
+
+@pytest.mark.parametrize("fault", ["black", "saturated", "of one colour", "stamp"])
+def test_assess_frame_that_is_invalid_for_any_fault_answers_nothing(bundle: Path, fault: str) -> None:
+    frame = frame_of_level(np.random.default_rng(len(fault)).uniform(0.45, 0.55), len(fault))
+    with OoDMonitor(bundle) as monitor:
+        assert monitor.assess(frame).cause != "unknown"
+        if fault != "stamp":
+            frame[:] = {"black": 0, "saturated": 255, "of one colour": 127}[fault]
+        stamps = [-1 if fault == "stamp" else 5]
+        _all_unknown(monitor.assess(frame, stamp_ns=stamps[0]))
+        _all_unknown(monitor.assess_batch([frame], stamps_ns=stamps)[0])
+
+
+@pytest.mark.parametrize("fault", ["frozen", "clock"])
+def test_stream_frame_that_is_invalid_by_its_camera_answers_nothing(bundle: Path, fault: str) -> None:
+    frames = [frame_of_level(0.5, 0 if fault == "frozen" else seed) for seed in range(14)]
+    with OoDMonitor(bundle) as monitor:
+        stream = monitor.stream("3of5")
+        results = [
+            stream.assess(frame, stamp_ns=10**12 + (i if fault == "frozen" else -i) * 10**8).verdict
+            for i, frame in enumerate(frames)
+        ]
+        alone = monitor.assess(frames[-1])
+    invalid = [verdict for verdict in results if verdict.state is State.INVALID]
+    assert invalid
+    for verdict in results:
+        if verdict.state is State.INVALID:
+            _all_unknown(verdict)
+        else:
+            assert verdict.cause != "unknown"
+    assert (results[-1].score, results[-1].p_value) == (alone.score, alone.p_value), "the graphs ran"
+
+
 @pytest.mark.parametrize("left", ["quality", "cause"])
 def test_assess_of_a_bundle_with_one_answer_leaves_the_other_out(tmp_path: Path, left: str) -> None:
     with OoDMonitor(write_answers_bundle(tmp_path, **{left: False})) as monitor:
