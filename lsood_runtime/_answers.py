@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.answer_sentences import unknown_words
 from lsood_runtime._bundle.answers_records import (
     CAUSES,
     LARGEST_SEVERITY,
@@ -197,7 +198,7 @@ def quality_words(answers: AnswerFields) -> str:
     name, low, high = measure_name(answers.quality_measure), answers.quality_low, answers.quality_high
     if math.isfinite(answers.expected_quality):
         return f"{name} {answers.expected_quality:.2f} ({low:.2f} to {high:.2f})"
-    return f"{name} unknown" + (f", at most {high:.2f}" if high is not None and math.isfinite(high) else "")
+    return f"{name} {unknown_words(math.nan if high is None else high)}"
 
 
 def cause_words(answers: AnswerFields) -> str:

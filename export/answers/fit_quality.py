@@ -102,10 +102,9 @@ def fit_quality(
     width = np.minimum(judged.expected + above * size, 1) - np.maximum(judged.expected - below * size, 0)
     covered = {str(name): float(held[rows.kind == name].mean()) for name in np.unique(rows.kind)}
     worst = min(covered, key=lambda name: covered[name])
-    low = np.clip(judged.expected - below * size, 0, 1)[rows.kind == NO_CAUSE]
+    clean = rows.kind == NO_CAUSE
+    low = np.clip(judged.expected - below * size, 0, 1)[clean]
     varied = np.ptp(judged.expected) > 0 and np.ptp(truth) > 0
-    far = truth[judged.novelty > novelty_limit]
-    at_most = conformal_factor(far, (1 - COVERAGE) / 2)
     record = QualityRecord(
         measure=str(rows.measure),
         coverage=COVERAGE,
@@ -117,10 +116,19 @@ def fit_quality(
         mean_absolute_error=float(np.abs(truth - judged.expected).mean()),
         constant_error=float(np.abs(truth - np.median(truth)).mean()),
         spearman=float(spearmanr(judged.expected, truth).statistic) if varied else None,
-        at_most=min(at_most, 1.0),
+        at_most=_most(truth, (clean, ~clean, judged.novelty > novelty_limit)),
         clean_low=tuple(np.sort(low).tolist()),
     )
     return fitted, record
+
+
+def _most(truth: Rows, groups: Sequence[NDArray[np.bool_]]) -> float:
+    """A bound that the quality of frames like those of any group is above at the rate of one end of the interval, at most.
+
+    A frame far from everything seen may be harmless, so that the bound has to hold for clean frames as for degraded ones. It
+    is 1, which says nothing, where a group is too small for the rate.
+    """
+    return min(max(conformal_factor(truth[group], (1 - COVERAGE) / 2) for group in groups), 1.0)
 
 
 def _quality_of(rows: DegradedRows) -> Rows:

@@ -26,7 +26,7 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
 
     Raises:
         UsageError: answers without frames, without features, or of a quality without a segmentation; labels without them, or
-            frames without a label.
+            frames without a label; no labels where those of the bundle were fitted with some.
     """
     asked, wanted = options.answers.wanted, _wanted(options, graphs.manifest.answers)
     if asked and not options.frames:
@@ -48,9 +48,26 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
             f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
             "or drop --labels"
         )
+    _check_measure(options, graphs.manifest.answers)
     if options.answers.labels:
         files = _files(options, graphs)
         check_labelled(files, split_frames(files.paths, options.calibration).fitted, _labels(options, graphs))
+
+
+def _check_measure(options: RecalibrationOptions, old: AnswersRecord | None) -> None:
+    """Refuse to fit a quality without labels that the bundle has with them, unless it is asked for by name.
+
+    It would become another number under the same names, and a ``min_quality`` in use would mean something else.
+    """
+    was = None if old is None or old.quality is None else old.quality.measure
+    if was != "miou" or not options.frames or options.answers.answers or options.answers.labels:
+        return
+    names = " ".join(sorted(_wanted(options, old), reverse=True))
+    raise UsageError(
+        f"expected --labels for the new frames, got none: the expected quality of {options.bundle} is the mIoU with labels, "
+        "and without them it would be the agreement with the clean frame's class map, for which a --min-quality means "
+        f"something else; add --labels DIR, or accept the agreement with --answers {names}"
+    )
 
 
 def renewed_answers(

@@ -40,7 +40,7 @@ class AnswerOptions:
     )
     ignored_labels: tuple[int, ...] = field(
         default=(255,),
-        metadata=flag("ids in the labels that are no class", _GROUP, name="--ignore-label", metavar="ID", most=65535),
+        metadata=flag("ids in the labels that are no class", _GROUP, name="--ignore-label", metavar="ID", most=255),
     )
 
     def __post_init__(self) -> None:

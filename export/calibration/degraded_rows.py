@@ -22,12 +22,15 @@ from export.frames.clean_frames import CleanFrames
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.frames.labels import read_label
-from export.frames.overlaps import mean_iou, overlaps
+from export.frames.overlaps import check_label_ids, mean_iou, overlaps
 from export.reporter import Reporter
 from lsood_runtime.offline import NO_CAUSE
 
 CLEAN, ROWS, MOST_EACH = 300, 3300, 14
 """Clean frames, and rows in all, at most; degradations of each frame, at most."""
+
+READ_AHEAD = 40
+"""Labels that are read before anything is measured, at most."""
 
 MeasuredFrame = tuple[Mapping[FeatureKey, NDArray[np.floating]], NDArray[np.uint8] | None]
 """``(D,)`` of each feature, and the class map where there is one."""
@@ -185,8 +188,10 @@ class _Rows:
 def check_labelled(files: FrameFiles, fitted: NDArray[np.int64], labels: Labels) -> None:
     """Refuse labels that some of the frames have, and others that :func:`measure_degraded` would measure have not.
 
+    A few of the labels are read, evenly spaced: what is wrong with a set of labels is wrong with most of them.
+
     Raises:
-        UsageError: it names the first frame without one.
+        UsageError: it names the first frame without one, or a label that is no map of classes.
     """
     paths = [files.paths[int(index)] for index in evenly_spaced(fitted, CLEAN)]
     missing = [path for path in paths if path.stem not in labels.files]
@@ -194,3 +199,16 @@ def check_labelled(files: FrameFiles, fitted: NDArray[np.int64], labels: Labels)
         raise UsageError(
             f"expected a label for every calibration frame, {missing[0].name} has none: add it, or leave --labels out"
         )
+    if labels.files:
+        for place in evenly_spaced(np.arange(len(paths)), READ_AHEAD):
+            label = read_label(labels.files[paths[int(place)].stem])
+            _check_ids(label, labels.files[paths[int(place)].stem], labels)
+
+
+def _check_ids(label: NDArray[np.uint8], file: Path, labels: Labels) -> None:
+    if labels.num_classes is None:
+        return
+    try:
+        check_label_ids(label, labels.num_classes, labels.ignored)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error

@@ -42,7 +42,7 @@ class EvaluationOptions:
     )
     ignored_labels: tuple[int, ...] = field(
         default=(255,),
-        metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID", most=65535),
+        metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID", most=255),
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     kinds: tuple[str, ...] = field(

@@ -33,17 +33,31 @@ def overlaps(
     Raises:
         UsageError: an id that is neither a class nor ignored.
     """
+    check_label_ids(label, num_classes, ignored)
     counted = ~np.isin(label, list(ignored))
-    unknown = label[counted & (label >= num_classes)]
-    if unknown.size:
-        raise UsageError(
-            f"expected label ids below {num_classes} or ignored ones, got {int(unknown[0])}: name it by --ignore-label"
-        )
     resized = cv2.resize(classes, label.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     truth, guess = label[counted].astype(np.int64), resized[counted].astype(np.int64)
     confusion = np.bincount(truth * num_classes + guess, minlength=num_classes**2).reshape(num_classes, num_classes)
     intersection = np.diag(confusion)
     return Overlaps(intersection, confusion.sum(axis=0) + confusion.sum(axis=1) - intersection)
+
+
+def check_label_ids(label: NDArray[np.uint8], num_classes: int, ignored: Sequence[int]) -> None:
+    """Refuse a label with an id that is neither a class nor ignored.
+
+    Args:
+        label: ``(H, W)`` class ids.
+        num_classes: of the segmentation.
+        ignored: ids of pixels that do not count.
+
+    Raises:
+        UsageError: it names the id.
+    """
+    unknown = label[~np.isin(label, list(ignored)) & (label >= num_classes)]
+    if unknown.size:
+        raise UsageError(
+            f"expected label ids below {num_classes} or ignored ones, got {int(unknown[0])}: name it by --ignore-label"
+        )
 
 
 def mean_iou(frames: Sequence[Overlaps]) -> float:

@@ -10,6 +10,7 @@ from torch import nn
 from export.calibration.degraded_rows import CLEAN, passes
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
+from export.pipeline.answer import answer_labels
 from export.pipeline.bundle_place import check_out, check_room
 from export.pipeline.cost import DEAR, report_expected_cost
 from export.pipeline.findings import Findings, needs_consent
@@ -92,6 +93,9 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
             advice = many_frames_advice(len(inputs.frames), options.frames, options.out)
             if advice is not None:
                 findings.stage(advice)
+        if inputs is not None and options.answers.labels and not isinstance(inputs.frames, RandomFrames):
+            found = inputs
+            findings.attempt("labels", lambda _: answer_labels(found))
         if inputs is not None and sampled is not None:
             report_mask_size(sampled, findings)
             _note_cost(inputs, sampled, findings)

@@ -16,11 +16,11 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
     """A sentence for each answer by its subject, such as ``expected mIoU``; nothing where the bundle answers nothing."""
     if answers is None:
         return {}
-    found = {}
+    found, parts = {}, "drives" if answers.drives > 1 else "contiguous blocks of the one drive"
     if answers.quality is not None:
-        found[f"expected {MEASURES[answers.quality.measure]}"] = _quality_sentence(answers.quality)
+        found[f"expected {MEASURES[answers.quality.measure]}"] = _quality_sentence(answers.quality, parts)
     if answers.cause is not None:
-        found["cause"] = _cause_sentence(answers.cause)
+        found["cause"] = _cause_sentence(answers.cause, parts)
     found["answers from"] = (
         f"{counted(answers.rows, 'frame')}, clean and with {counted(len(answers.kinds), 'kind')} of degradation, made of "
         f"{counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}; unknown where the novelty is above "
@@ -29,15 +29,20 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
     return found
 
 
-def _quality_sentence(quality: QualityRecord) -> str:
+def _quality_sentence(quality: QualityRecord, parts: str) -> str:
     correlation = "" if quality.spearman is None else f", Spearman {quality.spearman:.2f}"
     return (
-        f"{_OF[quality.measure]}; on drives and kinds left out together: {quality.coverage:.0%} interval holds "
+        f"{_OF[quality.measure]}; on {parts} and kinds left out together: {quality.coverage:.0%} interval holds "
         f"{quality.covered:.1%}, worst kind {quality.worst_kind} {quality.worst_kind_covered:.1%}; median width "
         f"{quality.median_width:.2f} (the same for every frame {quality.constant_width:.2f}); mean absolute error "
         f"{quality.mean_absolute_error:.3f} (of a constant {quality.constant_error:.3f}){correlation}; far from everything "
-        f"seen: unknown, at most {quality.at_most:.2f}{_smallest(quality)}"
+        f"seen: {unknown_words(quality.at_most)}{_smallest(quality)}"
     )
+
+
+def unknown_words(at_most: float) -> str:
+    """Say that a quality is unknown, with the most that it may be where this says something: below 1."""
+    return f"unknown, at most {at_most:.2f}" if at_most < 1 else "unknown"
 
 
 def _smallest(quality: QualityRecord) -> str:
@@ -48,10 +53,10 @@ def _smallest(quality: QualityRecord) -> str:
     return f"; of clean frames at most {_RATE:.0%} are expected below --min-quality {smallest:.3g}"
 
 
-def _cause_sentence(cause: CauseRecord) -> str:
+def _cause_sentence(cause: CauseRecord, parts: str) -> str:
     by_severity = ", ".join(f"severity {name} {share:.0%}" for name, share in sorted(cause.right.items()))
     return (
-        f"{', '.join(cause.names[1:])}, or {cause.names[0]}; on drives left out: clean frames called {cause.names[0]} "
+        f"{', '.join(cause.names[1:])}, or {cause.names[0]}; on {parts} left out: clean frames called {cause.names[0]} "
         f"{cause.clean_kept:.1%}, degraded ones by their kind: {by_severity or 'not measured'}; severity off by "
         f"{cause.severity_error:.2f}; the set of causes is made to hold the right one for {cause.coverage:.0%}"
     )

@@ -37,7 +37,8 @@ class QualityRecord:
         mean_absolute_error: of the expected quality.
         constant_error: of the median quality, told for every frame.
         spearman: rank correlation between expected and true quality; None where either is the same for all frames.
-        at_most: upper end of what is said of a frame far from everything seen.
+        at_most: upper end of what is said of a frame far from everything seen: the quality of clean frames, of degraded ones
+            and of those far away is above it for at most ``(1 - coverage) / 2`` of each; 1 where nothing is known.
         clean_low: lower ends of the intervals of clean frames, ascending, each by answers that were fitted without its drive.
     """
 

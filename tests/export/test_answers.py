@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,43 @@ def test_recalibrate_with_labels_of_some_frames_is_refused_before_it_measures(
     )
     with pytest.raises(UsageError, match=r"expected a label for every calibration frame, a_0001\.png has none"):
         check_answer_options(options, EvaluationGraphs(answered))
+
+
+@pytest.fixture
+def labels(drives: Path, tmp_path: Path) -> Path:
+    """A label of one class for each frame."""
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for path in drives.iterdir():
+        Image.fromarray(np.zeros((80, 160), np.uint8)).save(folder / path.name)
+    return folder
+
+
+def _measured_as(measure: str, bundle: Path) -> EvaluationGraphs:
+    """Graphs of a bundle whose manifest states another measure of the quality."""
+    graphs = EvaluationGraphs(bundle)
+    record = graphs.manifest.answers
+    assert record is not None
+    assert record.quality is not None
+    stated = replace(record, quality=replace(record.quality, measure=measure))
+    graphs.manifest = replace(graphs.manifest, answers=stated)
+    return graphs
+
+
+def test_recalibrate_without_labels_of_a_quality_that_has_them_is_refused_with_remedies_that_work(
+    answered: Path, drives: Path, labels: Path
+) -> None:
+    options = RecalibrationOptions(answered, frames=(drives,), calibration=CALIBRATION)
+    graphs = _measured_as("miou", answered)
+    with pytest.raises(UsageError, match="expected --labels for the new frames, got none") as refused:
+        check_answer_options(options, graphs)
+    assert "add --labels DIR" in str(refused.value)
+    named = tuple(str(refused.value).rpartition("--answers ")[2].split())
+    assert named == ("quality", "cause")
+    for remedy in (AnswerOptions(named), AnswerOptions(labels=(labels,)), AnswerOptions(("cause",))):
+        check_answer_options(replace(options, answers=remedy), graphs)
+    check_answer_options(options, _measured_as("agreement", answered))
+    check_answer_options(replace(options, frames=(), features=(Path("features.npz"),)), graphs)
 
 
 def test_recalibrate_on_features_keeps_the_answers_as_they_are(answered: Path, drives: Path, tmp_path: Path) -> None:
