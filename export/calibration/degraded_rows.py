@@ -108,6 +108,10 @@ def measure_degraded(
     check_labelled(files, fitted, labels)
     chosen = evenly_spaced(fitted, CLEAN)
     cells = draw_cells(len(chosen), COMMON_KINDS, seed)
+    reporter.stage(
+        f"{passes(len(fitted)):,} passes of the network for the answers (clean frames: {len(chosen)}, degradations of each: "
+        f"{degradations_each(len(chosen))})"
+    )
     todo = [(int(index), cell) for index, own in zip(chosen, cells, strict=True) for cell in ((NO_CAUSE, 0), *own)]
     rows = _Rows(files, measure, labels, seed)
     for index, cell in reporter.progress(todo, "degrading", len(todo)):

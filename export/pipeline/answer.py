@@ -10,6 +10,7 @@ from export.frames.labels import label_files
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
 from export.pipeline.convert import ConvertedNetwork
 from export.pipeline.measure import NetworkFeatures
+from export.pipeline.random_frames import RandomFrames
 from export.pipeline.resolve import ExportInputs
 from export.pipeline.sample import SampledNetwork
 from export.reporter import Reporter
@@ -19,11 +20,12 @@ def answer_labels(inputs: ExportInputs) -> Labels:
     """Find the labels of the calibration frames, before the long work begins; none where none are given.
 
     Raises:
-        UsageError: a folder without labels, or frames without one.
+        UsageError: a folder without labels, frames without one, or labels that are no maps of classes.
     """
     given, shape = inputs.options.answers, inputs.logits_shape
     labels = Labels(label_files(given.labels), given.ignored_labels, None if shape is None else shape[0])
-    check_labelled(inputs.frames, inputs.split.fitted, labels)
+    if not isinstance(inputs.frames, RandomFrames):
+        check_labelled(inputs.frames, inputs.split.fitted, labels)
     return labels
 
 

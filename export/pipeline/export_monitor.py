@@ -7,7 +7,7 @@ from torch import nn
 
 from export.destination import claimed
 from export.errors import ExportError, refuse_exit
-from export.pipeline.answer import answer_labels, answer_monitor
+from export.pipeline.answer import answer_monitor
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
 from export.pipeline.convert import convert_network
@@ -71,7 +71,6 @@ def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:
     if plan.problems and plan.command is not None:
         reporter.completed(plan.command)
     inputs, sampled = plan.ready()
-    answer_labels(inputs)
     inputs = see_inputs(inputs, reporter)
     reporter.stage("converting to ONNX")
     converted = convert_network(inputs, sampled)

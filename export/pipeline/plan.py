@@ -93,7 +93,7 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
             advice = many_frames_advice(len(inputs.frames), options.frames, options.out)
             if advice is not None:
                 findings.stage(advice)
-        if inputs is not None and options.answers.labels and not isinstance(inputs.frames, RandomFrames):
+        if inputs is not None and options.answers.labels:
             found = inputs
             findings.attempt("labels", lambda _: answer_labels(found))
         if inputs is not None and sampled is not None:

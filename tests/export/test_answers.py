@@ -2,6 +2,7 @@
 """Answers beside the score, from the options of an export to the runtime, and through a recalibration."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -303,6 +304,47 @@ def test_answers_that_are_asked_for_are_in_the_plan_with_their_passes(checkpoint
     (finding,) = (each for each in plan_export(options).findings if each.subject == "answers")
     assert (finding.value, finding.words) == ("cause and quality", ("--answers", "cause", "quality"))
     assert f"{passes(48):,} passes" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no folder", "expected a folder of labels, found none"),
+        ("no file", "expected PNG labels in the folders given by --labels"),
+        ("one missing", r"expected a label for every calibration frame, a_0000\.png has none"),
+        ("colours", r"expected one byte a pixel in the label .*a_0000\.png"),
+        ("no class", r"a_0000\.png: expected label ids below \d+ or ignored ones, got 200"),
+    ],
+)
+def test_plan_of_labels_that_cannot_be_used_names_them_in_its_table(
+    fault: str, message: str, checkpoint: Path, drives: Path, labels: Path
+) -> None:
+    first = labels / "a_0000.png"
+    if fault in ("no folder", "no file"):
+        for path in labels.iterdir():
+            path.unlink()
+    if fault == "no folder":
+        labels.rmdir()
+    elif fault == "one missing":
+        first.unlink()
+    elif fault == "colours":
+        Image.fromarray(np.zeros((80, 160, 3), np.uint8)).save(first)
+    elif fault == "no class":
+        Image.fromarray(np.full((80, 160), 200, np.uint8)).save(first)
+    answers = AnswerOptions(("quality",), labels=(labels,))
+    plan = plan_export(
+        ExportOptions(checkpoint, (drives,), labels.parent / "monitor", answers=answers, calibration=CALIBRATION)
+    )
+    (problem,) = plan.problems
+    assert re.search(message, str(problem))
+    (finding,) = (each for each in plan.findings if each.subject == "labels")
+    assert (finding.origin, finding.reason) == ("missing", str(problem))
+
+
+def test_plan_of_labels_that_can_be_used_has_no_problem(checkpoint: Path, drives: Path, labels: Path) -> None:
+    answers = AnswerOptions(("quality",), labels=(labels,))
+    options = ExportOptions(checkpoint, (drives,), labels.parent / "monitor", answers=answers, calibration=CALIBRATION)
+    assert not plan_export(options).problems
 
 
 @pytest.mark.parametrize(

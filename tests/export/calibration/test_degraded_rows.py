@@ -27,6 +27,7 @@ from export.errors import CalibrationError, UsageError
 from export.features.key import PICTURE
 from export.frames.files import FrameFiles
 from export.reporter import SILENT
+from tests.export.pipeline.told_reporter import ToldReporter
 
 
 def _classes(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -132,6 +133,45 @@ def test_measure_degraded_feature_that_is_not_finite_is_refused_by_name(files: F
 
     with pytest.raises(CalibrationError, match=r"expected finite features, .*0\.png gives NaN or infinity in picture"):
         measure_degraded(files, np.arange(10), _drives, broken, Labels(), 3, SILENT)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image.fromarray(np.zeros((12, 16, 3), np.uint8)), r"expected one byte a pixel in the label .*7\.png"),
+        (Image.fromarray(np.full((12, 16), 3, np.uint8)), r"7\.png: expected label ids below 3 or ignored ones, got 3"),
+        (None, r"expected a label image, could not read .*7\.png"),
+    ],
+    ids=["colours", "no class", "no image"],
+)
+def test_measure_degraded_label_that_is_no_map_of_classes_is_refused_before_anything_is_measured(
+    image: Image.Image | None, message: str, files: FrameFiles, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for i in range(10):
+        Image.fromarray(np.full((12, 16), i % 4 if i % 4 < 3 else 9, np.uint8)).save(labels / f"{i}.png")
+    if image is None:
+        (labels / "7.png").write_bytes(b"text")
+    else:
+        image.save(labels / "7.png")
+    found = Labels({str(i): labels / f"{i}.png" for i in range(10)}, (9,), 3)
+
+    def unasked(frame: NDArray[np.uint8]) -> MeasuredFrame:
+        raise AssertionError("a frame is measured before the labels are read")
+
+    with pytest.raises(UsageError, match=message):
+        measure_degraded(files, np.arange(10), _drives, unasked, found, 3, SILENT)
+
+
+@pytest.mark.parametrize("frames", [1, 9])
+def test_measure_degraded_tells_its_passes_before_it_begins(frames: int, files: FrameFiles) -> None:
+    told = ToldReporter()
+    rows = measure_degraded(files, np.arange(frames), _drives, _measure, Labels(), 3, told)
+    each = len(rows) // frames - 1
+    assert told.lines == [
+        f"{len(rows):,} passes of the network for the answers (clean frames: {frames}, degradations of each: {each})"
+    ]
 
 
 def test_measure_degraded_frame_without_a_label_is_refused(files: FrameFiles, tmp_path: Path) -> None:
