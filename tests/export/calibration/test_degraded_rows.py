@@ -71,6 +71,12 @@ def test_passes_of_any_number_of_frames_are_bounded(frames: int) -> None:
     assert passes(frames) <= clean * (1 + MOST_EACH)
 
 
+@pytest.mark.parametrize(("frames", "each"), [(120, 14), (220, 14), (221, 13), (300, 10), (5000, 10)], ids="{}".format)
+def test_passes_of_the_frames_that_the_page_of_answers_names_are_what_it_says(frames: int, each: int) -> None:
+    assert degradations_each(min(frames, CLEAN)) == each
+    assert passes(frames) == min(frames, CLEAN) * (1 + each)
+
+
 def test_measure_degraded_without_labels_measures_agreement_with_the_clean_frame(files: FrameFiles) -> None:
     fitted = np.arange(1, 10)
     rows = measure_degraded(files, fitted, _drives, _measure, Labels(), 3, SILENT)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,12 @@ def test_command_with_a_number_beyond_its_limit_is_refused_in_one_line(
             assert main([*words, name, *[str(number)] * count]) == 2
         (line,) = errors.getvalue().splitlines()
         assert line == f"export: error: expected {name} of at most {most}, got {number}: give a smaller number"
+
+
+@pytest.mark.parametrize("table", [ExportOptions, EvaluationOptions, RecalibrationOptions])
+def test_ignored_label_ends_where_the_ids_of_a_byte_do(table: type[Any]) -> None:
+    (option,) = (option for option in whole_numbers(table) if option.name == "--ignore-label")
+    assert option.flag.most == np.iinfo(np.uint8).max
 
 
 def test_check_limits_of_options_of_a_library_call_refuses_them_too() -> None:
