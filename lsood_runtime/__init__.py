@@ -30,6 +30,7 @@ from lsood_runtime._exceptions import (
     MediaError,
     ProviderError,
     SelfTestError,
+    TileCheckError,
 )
 from lsood_runtime._inference.providers import Provider
 from lsood_runtime._inference.self_test import SelfTest
@@ -89,6 +90,7 @@ __all__ = [
     "Stream",
     "StreamAssessment",
     "TileCheck",
+    "TileCheckError",
     "__version__",
     "choose_alarm",
     "decode_message",

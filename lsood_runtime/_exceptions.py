@@ -6,6 +6,7 @@ LsoodError
 ├── ProviderError    an execution provider does not load, or fails in a run
 ├── SelfTestError    the scores of the golden frames differ from those at export
 ├── FrameError       a frame that does not fit the input contract
+├── TileCheckError   tiles of a check that are too small in the frames of a bundle
 ├── CameraError      a camera by a name under which a stream has taken in nothing
 ├── MediaError       a file that cannot be read or written
 │   └── MissingPackageError  a package for it is missing
@@ -33,6 +34,10 @@ class SelfTestError(LsoodError):
 
 class FrameError(LsoodError, ValueError):
     """A frame does not fit the input contract."""
+
+
+class TileCheckError(LsoodError, ValueError):
+    """The tiles of a check are too small in the frames of a bundle."""
 
 
 class CameraError(LsoodError, KeyError):

@@ -77,7 +77,7 @@ class OoDMonitor:
         public_key: PEM file of the key that must have signed the bundle; None for no signature.
 
     Raises:
-        TypeError: an argument of another type; ValueError: a number or an order of channels that cannot be.
+        TypeError: an argument of another type; ValueError: a number, an order of channels or tiles that cannot be.
         BundleError: the bundle is incomplete, damaged, another than expected, not signed with the key or of another schema,
             has no such operating point, or does not tell the quality that ``min_quality`` is about.
         ProviderError: a provider does not run here.
@@ -141,7 +141,7 @@ class OoDMonitor:
             public_key=None if public_key is None else Path(public_key).absolute(),
         )
         self._manifest, self._validate, self._tile_check = contents.manifest, validate, tile_check
-        self._pictures = PictureChecker(validate, tile_check, contents.golden.frames)
+        self._pictures = PictureChecker.of_bundle(validate, tile_check, contents)
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value

@@ -11,7 +11,8 @@ from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import PixelsRecord
 from lsood_runtime._cli.idle_flags import Stated
-from lsood_runtime._exceptions import BundleError
+from lsood_runtime._exceptions import BundleError, TileCheckError
+from lsood_runtime._inference.picture_check import check_tile_size
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
 from lsood_runtime._media.sources import SourceReader, left_out
@@ -239,8 +240,9 @@ def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> O
         BundleError: the bundle cannot be loaded, has no such operating point, or does not tell its quality.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back.
+        TileCheckError: the tiles that were asked for are too small in the frames of the bundle.
     """
-    return OoDMonitor(
+    monitor = OoDMonitor(
         options.bundle,
         providers=options.provider,
         allow_fallback=options.allow_fallback,
@@ -252,6 +254,13 @@ def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> O
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
     )
+    if tile_check is not None and "tile_grid" in getattr(options, "stated", ()):  # the default grid, but asked for
+        try:
+            check_tile_size(tile_check, monitor.manifest.input)
+        except TileCheckError:
+            monitor.close()
+            raise
+    return monitor
 
 
 def alarm_rule(text: str) -> Alarm:

@@ -3,15 +3,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.reader import Bundle
+from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._exceptions import TileCheckError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.blank_tiles import BlankTiles, blank_words
 from lsood_runtime._inference.camera_faults import NEITHER, SampledRows, sampled_fault
-from lsood_runtime._tiles.check import TileCheck, check_tile_check, tile_fault
-from lsood_runtime._tiles.grid import TileMask
+from lsood_runtime._tiles.check import DEFAULT_TILE_CHECK, TileCheck, check_tile_check, tile_fault
+from lsood_runtime._tiles.grid import LEAST_PIXELS, TileMask, largest_grid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +62,20 @@ class PictureChecker:
         self._validate, self._check = validate, check
         self._tiles = BlankTiles(check.grid, known) if check is not None and validate else None
 
+    @classmethod
+    def of_bundle(cls, validate: bool, check: TileCheck | None, bundle: Bundle) -> Self:
+        """Make the one that looks at the frames of a bundle, whose golden frames it knows.
+
+        Raises:
+            TypeError: no :class:`TileCheck`.
+            TileCheckError: tiles are too small in these frames, of another check than the
+                default one, which is left out there.
+        """
+        check_tile_check(check)
+        if check is not None and check != DEFAULT_TILE_CHECK:
+            check_tile_size(check, bundle.manifest.input)
+        return cls(validate, check, bundle.golden.frames)
+
     def look(self, frame: Frame | DeviceFrame) -> PictureCheck:
         """Look at ``(1, H, W, 3)``."""
         if not self._validate or isinstance(frame, DeviceFrame):
@@ -70,3 +88,20 @@ class PictureChecker:
         faulty = kinds != NEITHER
         faulty.setflags(write=False)
         return PictureCheck(fault, faulty, blank_words(kinds), self._check.is_reached(faulty))
+
+
+def check_tile_size(check: TileCheck, frames: InputContract) -> None:
+    """Refuse tiles that are too small in the frames of a bundle.
+
+    Raises:
+        TileCheckError: a tile has fewer than 8 x 8 pixels.
+    """
+    height, width = frames.frame_height, frames.frame_width
+    if check.grid.fits(height, width):
+        return
+    largest = largest_grid(height, width)
+    remedy = "check whole frames alone" if largest is None else f"take {largest} or fewer, or check whole frames alone"
+    raise TileCheckError(
+        f"expected tiles of at least {LEAST_PIXELS}x{LEAST_PIXELS} pixels, got {check.grid} tiles of frames of "
+        f"{height}x{width} (rows x columns): {remedy}"
+    )

@@ -13,7 +13,8 @@ from lsood_runtime._tiles.grid import MOST_COLUMNS, MOST_ROWS, TileGrid, TileMas
 class TileCheck:
     """Into how many tiles a frame is divided, and how many of them may be faulty.
 
-    A tile is black, saturated or of one colour by the rule of the whole frame, or, in a stream, frozen.
+    A tile is black, saturated or of one colour by the rule of the whole frame, or, in a stream, frozen. A monitor whose
+    frames would have tiles of fewer than 8 x 8 pixels refuses the check, and leaves the default one out.
 
     Attributes:
         rows: of tiles, 1 to 16.
@@ -51,7 +52,7 @@ class TileCheck:
 
 
 DEFAULT_TILE_CHECK = TileCheck()
-"""4 x 8 tiles, a quarter of them, three frames."""
+"""4 x 8 tiles, a quarter of them, three frames; frames of fewer than 32 x 64 pixels are not looked at by tiles."""
 
 
 def check_tile_check(value: object) -> None:

@@ -11,7 +11,7 @@ TileMask: TypeAlias = NDArray[np.bool_]
 """``(rows, columns)`` bool: which tiles of a picture something is said of."""
 
 MOST_ROWS = MOST_COLUMNS = 16
-_LEAST_PIXELS = 8
+LEAST_PIXELS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TileGrid:
 
     def fits(self, height: int, width: int) -> bool:
         """Whether each tile of a picture of this size has at least 8 x 8 pixels: less tells nothing."""
-        return height >= _LEAST_PIXELS * self.rows and width >= _LEAST_PIXELS * self.columns
+        return height >= LEAST_PIXELS * self.rows and width >= LEAST_PIXELS * self.columns
 
     def row_edges(self, height: int) -> NDArray[np.int64]:
         """The first pixel row of each row of tiles, and at last the height, ``(rows + 1,)``."""
@@ -48,3 +48,9 @@ class TileGrid:
 
     def __str__(self) -> str:
         return f"{self.rows}x{self.columns}"
+
+
+def largest_grid(height: int, width: int) -> TileGrid | None:
+    """The most rows and columns of tiles that fit a picture; None where not one tile does."""
+    rows, columns = min(height // LEAST_PIXELS, MOST_ROWS), min(width // LEAST_PIXELS, MOST_COLUMNS)
+    return TileGrid(rows, columns) if rows and columns else None

@@ -46,6 +46,7 @@ PUBLIC = [
     "Stream",
     "StreamAssessment",
     "TileCheck",
+    "TileCheckError",
     "__version__",
     "choose_alarm",
     "decode_message",

@@ -3,12 +3,18 @@
 
 import json
 import pickle
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lsood_runtime import Assessment, FrameError, OoDMonitor, State, TileCheck
+from lsood_runtime import Assessment, FrameError, LsoodError, Manifest, OoDMonitor, State, TileCheck, TileCheckError
+from lsood_runtime._inference.picture_check import check_tile_size
+from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.large_bundle import half_dead, large_pictures, write_large_bundle
 
 LEFT = np.repeat([[True] * 4 + [False] * 4], 4, axis=0)
@@ -118,3 +124,33 @@ def test_stream_of_a_monitor_waits_for_as_many_frames_as_its_check_says(large_bu
         states = [result.verdict.state is State.INVALID for result in results]
         assert states == [i >= in_a_row - 1 for i in range(6)]
         assert stream.summary().faulty_tiles == 7 - in_a_row
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 16), st.integers(1, 16))
+def test_tile_check_of_a_size_is_refused_with_a_grid_that_fits(
+    height: int, width: int, rows: int, columns: int
+) -> None:
+    frames = replace(Manifest.from_json(text_with()).input, frame_height=height, frame_width=width)
+    if min(height // rows, width // columns) >= 8:
+        check_tile_size(TileCheck(rows=rows, columns=columns), frames)
+        return
+    with pytest.raises(TileCheckError, match=f"got {rows}x{columns} tiles of frames of {height}x{width} ") as caught:
+        check_tile_size(TileCheck(rows=rows, columns=columns), frames)
+    named = re.search(r"take (\d+)x(\d+) or fewer", str(caught.value))
+    assert (named is None) == (min(height, width) < 8)
+    if named is not None:
+        most = [int(number) for number in named.groups()]
+        check_tile_size(TileCheck(rows=most[0], columns=most[1]), frames)
+        for each, size in zip(most, (height, width), strict=True):
+            assert each == 16 or size // (each + 1) < 8, "the largest"
+
+
+@pytest.mark.parametrize("asked", [TileCheck(rows=16, columns=16), TileCheck(share=0.5)])
+def test_monitor_of_tiles_too_small_is_refused_and_the_default_left_out(toy_bundle: Path, asked: TileCheck) -> None:
+    with pytest.raises(ValueError, match="expected tiles of at least 8x8 pixels") as caught:
+        OoDMonitor(toy_bundle, tile_check=asked)
+    assert isinstance(caught.value, LsoodError)
+    with OoDMonitor(toy_bundle, tile_check=TileCheck()) as monitor:
+        size = (monitor.manifest.input.frame_height, monitor.manifest.input.frame_width)
+        assert monitor.assess(np.zeros((*size, 3), np.uint8)).faulty_tiles is None

@@ -3,6 +3,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,27 @@ def test_tile_flag_of_a_wrong_value_is_refused(
             run(["watch", "monitor/", "a.png", f"{flag}={value}"])
         assert caught.value.code == 2
         assert words in capsys.readouterr().err
+
+
+def test_tile_grid_too_fine_for_the_frames_is_refused_and_the_named_one_works(
+    large_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["score", str(large_bundle), str(drive), "--tile-grid", "16x16"]) == 2
+    err = capsys.readouterr().err
+    named = re.search(r"take (\d+x\d+) or fewer", err)
+    assert named is not None, err
+    assert run(["score", str(large_bundle), str(drive), "--json", "--tile-grid", named[1]]) == 1
+    row = json.loads(capsys.readouterr().out)[-1]
+    assert row["tile_faults"].startswith("black: left half (")
+
+
+@pytest.mark.parametrize("grid", ["4x8", "8x8"])
+@pytest.mark.parametrize("command", ["score", "watch"])
+def test_tile_grid_too_fine_that_was_stated_is_refused_though_it_is_the_default(
+    toy_bundle: Path, drive: Path, command: str, grid: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, str(toy_bundle), str(drive), "--tile-grid", grid]) == 2
+    assert f"lsood: error: expected tiles of at least 8x8 pixels, got {grid} tiles" in capsys.readouterr().err
 
 
 @given(rows=st.integers(1, 6), columns=st.integers(1, 6), seed=st.integers(0, 1000))
