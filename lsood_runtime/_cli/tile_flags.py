@@ -39,7 +39,8 @@ def add_tiles(parser: argparse.ArgumentParser, *, in_a_row: bool) -> None:
             action=Stated,
             default=default.frames,
             metavar="N",
-            help=f"frames of a camera, one after another, that must be so (default: {default.frames})",
+            help=f"frames of a camera, one after another, that must be so (default: {default.frames}); a part of the "
+            "picture is frozen, and its frames count, from twice the time of --frozen-after on",
         )
 
 

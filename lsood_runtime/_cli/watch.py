@@ -97,7 +97,8 @@ def add_parser(commands: Commands) -> None:
         type=seconds_or_never,
         default=1.0,
         metavar="SECONDS",
-        help="a camera that sends the same image for as long is invalid; never switches this off (default: 1)",
+        help="a camera that sends the same image for as long is invalid, and one of which a part of the picture stands still "
+        "for twice as long and --tile-frames more frames; never switches both off (default: 1)",
     )
     parser.add_argument(
         "--frozen-tolerance",

@@ -59,8 +59,8 @@ class FrozenTiles:
         if new.any():
             self._new[:] = new
 
-    def frozen(self, words: NDArray[np.uint64] | None, time_ns: int, after_s: float) -> TileMask:
-        """The frozen tiles that count, at the time of the last image.
+    def frozen(self, words: NDArray[np.uint64] | None, time_ns: int, after_s: float) -> tuple[TileMask, float]:
+        """The frozen tiles that count, at the time of the last image, and the seconds for which they have stood still.
 
         Args:
             words: of the last image.
@@ -69,10 +69,10 @@ class FrozenTiles:
         """
         none = self._check.grid.no_tiles()
         if self._known is None or words is None:
-            return none
+            return none, 0.0
         old = (time_ns - self._since_ns >= _LONGER * after_s * 1e9) & (self._count >= _FEWEST_REPEATS)
         if old.all() or old.mean() < _OLD_SHARE * self._check.share:
-            return none
+            return none, 0.0
         tells = telling_tiles(words)
         telling, frozen_parts, new_parts = (
             self._by_tile(parts) for parts in (tells, tells & old, tells & (self._new > 0))
@@ -81,14 +81,16 @@ class FrozenTiles:
         live = (telling > 0) & ~frozen
         going_on = live & (new_parts >= _NEW_SHARE * telling)
         if not self._check.is_reached(live) or going_on.sum() < _LIVE_SHARE * live.sum():
-            return none
+            return none, 0.0
         whole_rows = _one_band(~live.any(axis=1) & (frozen.mean(axis=1) >= _ROW_SHARE))
         whole_columns = _one_band(~live.any(axis=0) & (frozen.mean(axis=0) >= _ROW_SHARE))
         for from_edge in (whole_rows, whole_rows[::-1]):
             outer = np.logical_and.accumulate(from_edge)
             if outer.sum() <= _STILL_SHARE * len(outer):
                 from_edge &= ~outer
-        return frozen & (whole_rows[:, None] | whole_columns)
+        counted = frozen & (whole_rows[:, None] | whole_columns)
+        still_ns = time_ns - self._since_ns[tells & old & self._parts_of(counted, tells.shape)]
+        return counted, float(still_ns.min(initial=time_ns - int(self._since_ns.min()))) / 1e9
 
     def shift(self, by_ns: int) -> None:
         """Move the times of what was seen to another clock."""
@@ -96,12 +98,20 @@ class FrozenTiles:
 
     def _by_tile(self, parts: NDArray[np.bool_]) -> NDArray[np.int64]:
         """How many of the parts that begin in each tile are true."""
-        grid = self._check.grid
-        rows, columns = (
-            -(-np.arange(count) * size // count)
-            for count, size in zip((grid.rows, grid.columns), parts.shape, strict=True)
-        )
+        rows, columns = self._first_parts(parts.shape)
         return np.add.reduceat(np.add.reduceat(parts, rows, axis=0, dtype=np.int64), columns, axis=1, dtype=np.int64)
+
+    def _parts_of(self, tiles: TileMask, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which parts begin in one of the tiles."""
+        rows, columns = (
+            np.diff(firsts, append=size) for firsts, size in zip(self._first_parts(shape), shape, strict=True)
+        )
+        return np.repeat(np.repeat(tiles, rows, axis=0), columns, axis=1)
+
+    def _first_parts(self, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first row and column of parts that begin in each row and column of tiles."""
+        grid = self._check.grid
+        return -(-np.arange(grid.rows) * shape[0] // grid.rows), -(-np.arange(grid.columns) * shape[1] // grid.columns)
 
 
 def _one_band(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -74,14 +74,14 @@ class PictureHistory:
         self._tiles.see(digest, words, time_ns)
         if digest is None:
             return verdict, PictureFaults(frozen, None)
-        verdict = self._with_frozen(verdict, words, time_ns)
+        verdict, frozen_s = self._with_frozen(verdict, words, time_ns)
         faulty = verdict.faulty_tiles
         if not repeated:
             reached = faulty is not None and self._check.is_reached(faulty)
             self._faulty_frames = self._faulty_frames + 1 if reached else 0
         if self._faulty_frames < self._check.frames:
             return verdict, PictureFaults(frozen, None)
-        return verdict, PictureFaults(frozen, tile_fault(verdict.tile_faults, self._faulty_frames))
+        return verdict, PictureFaults(frozen, tile_fault(verdict.tile_faults, self._faulty_frames, frozen_s))
 
     def shift(self, by_ns: int) -> None:
         """Move the times of what was seen to another clock."""
@@ -89,20 +89,22 @@ class PictureHistory:
         if self._tiles is not None:
             self._tiles.shift(by_ns)
 
-    def _with_frozen(self, verdict: Assessment, words: NDArray[np.uint64] | None, time_ns: int) -> Assessment:
+    def _with_frozen(
+        self, verdict: Assessment, words: NDArray[np.uint64] | None, time_ns: int
+    ) -> tuple[Assessment, float | None]:
+        """The verdict with the frozen tiles as well, and the seconds for which they stood still; None where none is."""
         if self._tiles is None or self._after_s is None:
-            return verdict
-        frozen = self._tiles.frozen(words, time_ns, self._after_s)
+            return verdict, None
+        frozen, still_s = self._tiles.frozen(words, time_ns, self._after_s)
         blank = verdict.faulty_tiles
         if blank is not None:
             if blank.shape != frozen.shape:
-                return verdict
+                return verdict, None
             frozen &= ~blank
         if not frozen.any():
-            return verdict
+            return verdict, None
         faulty = frozen if blank is None else frozen | blank
         faulty.setflags(write=False)
         found = f"frozen: {describe_tiles(frozen)}"
-        return dataclasses.replace(
-            verdict, faulty_tiles=faulty, tile_faults="; ".join(filter(None, (verdict.tile_faults, found)))
-        )
+        found = "; ".join(filter(None, (verdict.tile_faults, found)))
+        return dataclasses.replace(verdict, faulty_tiles=faulty, tile_faults=found), still_s

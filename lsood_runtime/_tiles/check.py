@@ -51,6 +51,9 @@ class TileCheck:
         return int(np.count_nonzero(faulty)) >= self.share * faulty.size
 
 
+SATURATED = "saturated"
+"""What tiles are called that show nothing but the brightest level, as of a light."""
+
 DEFAULT_TILE_CHECK = TileCheck()
 """4 x 8 tiles, a quarter of them, three frames; frames of fewer than 32 x 64 pixels are not looked at by tiles."""
 
@@ -65,15 +68,19 @@ def check_tile_check(value: object) -> None:
         check_type(value, TileCheck, "a TileCheck", "pass TileCheck(share=0.5), or None for no check")
 
 
-def tile_fault(tile_faults: str, frames: int = 1) -> str:
+def tile_fault(tile_faults: str, frames: int = 1, frozen_s: float | None = None) -> str:
     """Say why a frame is faulty of which so many tiles are.
 
     Args:
-        tile_faults: which tiles, and how: ``black: left half (16 of 32 tiles)``.
+        tile_faults: which tiles, and how: ``black: left half (16 of 32 tiles)``; frozen ones last.
         frames: one after another that were so.
+        frozen_s: seconds for which the frozen ones have stood still; None where none is frozen.
     """
     how_long = f", for {frames} frames" if frames > 1 else ""
+    if frozen_s is not None:
+        how_long = f", still for {frozen_s:.1f} s"
+    light = "too much light falls on it, or " if SATURATED in tile_faults else ""
     return (
-        f"expected a live picture in every tile, got {tile_faults}{how_long}: a part of the camera, of its memory or of its "
-        "transfer gives no picture"
+        f"expected a live picture in every tile, got {tile_faults}{how_long}: {light}a part of the camera, of its memory or "
+        "of its transfer gives no picture"
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sequences in which a part of the picture dies or freezes, with the state of every frame, and scenes in which none does."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 
@@ -81,6 +82,7 @@ def test_stream_dead_half_is_invalid_from_the_third_frame(half: str, level: int,
         assert verdict.tile_faults == (f"{kind}: {half} half (16 of 32 tiles)" if i >= first else "")
         assert verdict.is_ood == (verdict.state is State.INVALID)
     assert f"got {kind}: {half} half (16 of 32 tiles), for 8 frames: " in results[-1].verdict.reason
+    assert ("too much light falls on it, or a part of the camera" in results[-1].verdict.reason) == (level == 255)
     assert [result.alarm for result in results].index(True) == first + FRAMES_IN_A_ROW - 1 + 2, "3 of 5"
 
 
@@ -100,6 +102,15 @@ def test_stream_half_that_freezes_is_invalid_by_time_and_frames(half: str, movin
     assert results[since - 1].verdict.tile_faults == ""
     assert results[since].verdict.tile_faults == f"frozen: {half} half (16 of 32 tiles)"
     np.testing.assert_array_equal(results[-1].verdict.faulty_tiles, expected_mask(HALVES[half]))
+    for i in range(since + FRAMES_IN_A_ROW - 1, count):
+        told = re.search(
+            r"frozen: .* half \(16 of 32 tiles\), still for (\d+\.\d) s: a part", results[i].verdict.reason
+        )
+        assert told is not None, results[i].verdict.reason
+        least = (
+            2.0 if quality is not None else (i - first) / RATE
+        )  # a coder changes parts beside the border for a while
+        assert least - 0.051 <= float(told[1]) <= (i - first) / RATE + 0.051
     assert not invalid(follow(images, frozen_after_s=None))
     assert invalid(follow(images, frozen_after_s=0.5))[0] == first + RATE + FRAMES_IN_A_ROW - 1
 
