@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._assessment import Assessment
+from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._stream.frozen_tiles import FrozenTiles
 from lsood_runtime._stream.image_digest import ImageDigest
 from lsood_runtime._stream.shown_images import ShownImages
@@ -65,7 +65,8 @@ class PictureHistory:
             repeated: it is the last frame, sent twice, which counts once.
 
         Returns:
-            The verdict with the frozen tiles among its faulty ones, and what is wrong with the camera.
+            The verdict with the frozen tiles among its faulty ones, which its reason names behind its own where they are as
+            many as may be faulty and it is not OK; and what is wrong with the camera.
         """
         self._images.see(digest, words, time_ns)
         frozen = None if self._after_s is None else self._images.frozen(time_ns, self._after_s)
@@ -76,10 +77,12 @@ class PictureHistory:
             return verdict, PictureFaults(frozen, None)
         verdict, frozen_s = self._with_frozen(verdict, words, time_ns)
         faulty = verdict.faulty_tiles
+        reached = faulty is not None and self._check.is_reached(faulty)
         if not repeated:
-            reached = faulty is not None and self._check.is_reached(faulty)
             self._faulty_frames = self._faulty_frames + 1 if reached else 0
         if self._faulty_frames < self._check.frames:
+            if reached and verdict.state not in (State.OK, State.INVALID):
+                verdict = dataclasses.replace(verdict, reason=f"{verdict.reason}; {verdict.tile_faults}")
             return verdict, PictureFaults(frozen, None)
         return verdict, PictureFaults(frozen, tile_fault(verdict.tile_faults, self._faulty_frames, frozen_s))
 

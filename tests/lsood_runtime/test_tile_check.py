@@ -154,3 +154,14 @@ def test_monitor_of_tiles_too_small_is_refused_and_the_default_left_out(toy_bund
     with OoDMonitor(toy_bundle, tile_check=TileCheck()) as monitor:
         size = (monitor.manifest.input.frame_height, monitor.manifest.input.frame_width)
         assert monitor.assess(np.zeros((*size, 3), np.uint8)).faulty_tiles is None
+
+
+def test_stream_half_that_is_dead_in_every_second_frame_is_named_behind_the_reason(large_bundle: Path) -> None:
+    frames = [half_dead(frame) if i % 2 else frame for i, frame in enumerate(large_pictures(8, 7))]
+    with OoDMonitor(large_bundle, deadline_ms=1e-9) as monitor:
+        stream = monitor.stream("3of5")
+        verdicts = [stream.assess(frame, stamp_ns=i * 10**8).verdict for i, frame in enumerate(frames)]
+    for i, verdict in enumerate(verdicts):
+        assert verdict.state in (State.LATE, State.OUT_OF_DISTRIBUTION), "no streak of three"
+        assert verdict.reason.endswith("; black: left half (16 of 32 tiles)") == bool(i % 2)
+        assert "the deadline is" in verdict.reason
