@@ -19,7 +19,7 @@ from export.sampling.operations import operation_ratio
 DEAR = 1.2
 """Multiple of the bare network's operations above which an export warns."""
 
-_FEWEST_PAIRS, _MOST_PAIRS, _SECONDS = 3, 100, 3.0
+_FEWEST_PAIRS, _MOST_PAIRS, _SECONDS = 3, 30, 3.0
 """Pairs of frames that are timed: as many as take so many seconds."""
 
 
