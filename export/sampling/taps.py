@@ -156,7 +156,7 @@ def check_names(network: nn.Module, names: Sequence[str], flag: str) -> None:
     for name in names:
         if name not in known:
             near = _near(name, known)
-            right = _meant(name, known) or PLACEHOLDER
+            right = _meant(name, known) or (near[0] if len(near) == 1 else PLACEHOLDER)
             raise TapError(
                 f"expected the name of a layer, got {name!r}: {_in_words_near(near, known)}",
                 words=(flag, *(right if each == name else each for each in names)),
@@ -189,14 +189,26 @@ def _only_drop_block(network: nn.Module) -> str:
 def _near(name: str, known: Sequence[str]) -> list[str]:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     last_parts = [other for other in known if other.rsplit(".", 1)[-1] == name.rsplit(".", 1)[-1]]
-    return list(dict.fromkeys(last_parts + near))  # users often type the last part alone
+    return list(dict.fromkeys([*last_parts, *_ends_alike(name, known), *near]))  # users often type the last part alone
 
 
 def _meant(name: str, known: Sequence[str]) -> str | None:
     """The one layer whose last parts were typed, or whose name was misspelt; layers inside it do not count beside it."""
-    near = [other for other in known if other.endswith(f".{name}")] or difflib.get_close_matches(name, known, 4, 0.75)
+    near = (
+        [other for other in known if other.endswith(f".{name}")]
+        or difflib.get_close_matches(name, known, 4, 0.75)
+        or _ends_alike(name, known)
+    )
     others = [other for other in near[1:] if not other.startswith(f"{near[0]}.")]
     return near[0] if near and not others else None
+
+
+def _ends_alike(name: str, known: Sequence[str]) -> list[str]:
+    """The layers whose last parts, as many as were typed, are nearly the name: ``backbone.layer3`` for ``layr3``."""
+    count = name.count(".") + 1
+    ends = {other: ".".join(other.split(".")[-count:]) for other in known}
+    alike = difflib.get_close_matches(name, set(ends.values()), 4, 0.75)
+    return [other for end in alike for other in known if ends[other] == end]
 
 
 def _in_words_near(near: Sequence[str], known: Sequence[str]) -> str:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
@@ -143,3 +145,16 @@ def test_resolve_taps_of_what_is_not_there_is_refused_with_candidates(
 ) -> None:
     with pytest.raises(TapError, match=message):
         resolve_taps(network, names)
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"), [("layr3", "backbone.layer3"), ("laier2", "backbone.layer2"), ("layer7", "VALUE")]
+)
+def test_resolve_taps_misspelt_last_part_is_corrected_where_one_layer_is_near(typed: str, right: str) -> None:
+    backbone = nn.Sequential(OrderedDict((f"layer{i}", nn.Identity()) for i in range(1, 5)))
+    network = nn.Sequential(OrderedDict(backbone=backbone, head=nn.Identity()))
+    with pytest.raises(TapError, match=r"the nearest are backbone\.layer") as caught:
+        resolve_taps(network, [typed])
+    assert tuple(caught.value.words) == ("--tap", right)
+    if right != "VALUE":
+        assert resolve_taps(network, [right]) == (right,)
