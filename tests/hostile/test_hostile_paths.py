@@ -4,30 +4,18 @@
 The options are those of the option tables that take paths: a new one is tested without a word here.
 """
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.hostile.worker import KINDS, TABLES, cases
-from tests.paths import ROOT
+from tests.hostile.worker_process import ends_of
 
 
 def check(command: str, kinds: list[str], given: Path, scratch: Path) -> None:
     """Run a command with each option's path of each kind."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.hostile.worker", command, given, scratch, *kinds],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    ends = ends_of("worker", command, kinds, given, scratch)
     devices = sum("device" in case.kind for case in cases(command, kinds)) if os.geteuid() else 0
     assert len(ends) >= len(list(cases(command, kinds))) - devices
     wrong = []

@@ -4,11 +4,8 @@
 The arguments are those of the parsers that take paths: a new one is tested without a word here.
 """
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +15,8 @@ from PIL import Image
 from lsood_runtime import read_manifest
 from lsood_runtime._cli.main import run
 from tests.hostile.lsood_worker import BASE, KINDS, WRITTEN, actions_of
-from tests.paths import FROZEN_BUNDLE, ROOT
+from tests.hostile.worker_process import ends_of
+from tests.paths import FROZEN_BUNDLE
 from tests.signing_keys import write_keys
 
 FAST = (
@@ -50,16 +48,7 @@ def given(tmp_path: Path) -> Path:
 
 def check(command: str, kinds: list[str], given: Path, scratch: Path) -> None:
     """Run a command with each argument's path of each kind."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.hostile.lsood_worker", command, given, scratch, *kinds],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    ends = ends_of("lsood_worker", command, kinds, given, scratch)
     arguments = [action.dest for action in actions_of(command)]
     devices = sum("device" in kind for kind in kinds) * len(arguments) if os.geteuid() else 0
     assert len(ends) >= len(arguments) * len(kinds) - devices
