@@ -235,7 +235,7 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, frames: Pa
         ({"--frames": "missing"}, 2, "found nothing"),
         ({"--frames": "empty"}, 2, "found none"),
         ({"--frames": "text"}, 2, "cannot read"),
-        ({"--frames": "mixed"}, 2, "got 20x10 in 0005.png"),
+        ({"--frames": "mixed"}, 2, "got 10 x 20 in 0005.png"),
         ({"--frames": "few"}, 6, "at least"),
         ({"--frames": "still"}, 2, "has the pixels of"),
         ({"--mc-samples": "5"}, 2, "S = 5 and k = 5"),
