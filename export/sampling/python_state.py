@@ -23,7 +23,8 @@ def state_put_back(network: nn.Module) -> Iterator[None]:
     Grids for the next call, lists of features, the size of the last frame: torch.export runs a network on symbols, which have
     no values, and an object that kept one would fail at the next call. Followed are the attributes of layers and of objects
     in them, through dicts, lists and tuples; and, for files that belong to no installed package, the globals of the network's
-    classes and of the functions, classes and modules that these name. Not torch's own objects, and no closures.
+    classes and of the functions, classes and modules that these name. Not torch's own objects, no closures, and not the table
+    of imported modules: what is imported inside stays so.
     """
     undo = [_undo(holder) for holder in _holders(network)]
     try:
@@ -88,7 +89,7 @@ def _holders(network: nn.Module) -> Iterator[object]:
     seen: dict[int, object] = {}  # holds the objects, so that none of their numbers is given to another
     while waiting:
         found = waiting.pop()
-        if isinstance(found, _PLAIN) or id(found) in seen:
+        if isinstance(found, _PLAIN) or found is sys.modules or id(found) in seen:
             continue
         seen[id(found)] = found
         if isinstance(found, dict):

@@ -73,7 +73,7 @@ def test_camvid_module_of_a_tree_feeds_normalised_batches(camvid: Path) -> None:
     [
         ("no folder", "CamVid's folder"),
         ("no label", r"a label for every frame, 1 of 4 have none, first .*0016E5_00000\.png"),
-        ("small frame", r"48x36 as in 0016E5_00000\.png, got 480x360 in .*valannot"),
+        ("small frame", r"36 x 48 \(height x width\) as in 0016E5_00000\.png, got 360 x 480 in .*valannot"),
         ("unknown label", r"ids from 0 to 11 in .*0016E5_00000\.png, got 12"),
         ("no frames", "found none"),
     ],
@@ -130,7 +130,7 @@ def test_frame_files_of_an_unusable_file_name_it(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken.png").write_bytes((tmp_path / "f" / "1.png").read_bytes()[:40])
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(UsageError, match=r"10x8 as in 1.png, got 12x8 in 2.png"):
+    with pytest.raises(UsageError, match=r"8 x 10 \(height x width\) as in 1.png, got 8 x 12 in 2.png"):
         list(FrameFiles([tmp_path / "f"]))
     for source, message in {
         "empty": "found none",

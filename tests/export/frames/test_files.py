@@ -219,7 +219,9 @@ def test_frame_files_of_a_bgr_camera_turn_the_channels(tmp_path: Path) -> None:
 def test_frame_files_of_two_sizes_are_refused_where_the_second_is_read(tmp_path: Path) -> None:
     paths = [rgb(tmp_path)[0], saved(tmp_path / "wide.png", Image.fromarray(RGB[:, :30]))]
     files = FrameFiles(paths)
-    with pytest.raises(UsageError, match=r"one size, 32x24 as in rgb\.png, got 30x24 in wide\.png"):
+    with pytest.raises(
+        UsageError, match=r"one size, 24 x 32 \(height x width\) as in rgb\.png, got 24 x 30 in wide\.png"
+    ):
         files[1]
 
 

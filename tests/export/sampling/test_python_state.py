@@ -2,6 +2,7 @@
 """Networks that keep something for their next call: capture leaves what is kept as it was, and the graph is right."""
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from export.sampling.python_state import state_put_back
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
 from tests.export.sampling import keeping_module
@@ -164,3 +166,16 @@ def test_build_sampler_of_a_network_that_keeps_tensors_leaves_them_and_its_outpu
     kept += [*GRIDS.values(), *keeping_module.GRIDS.values(), LATEST, Shared.grid, row(WIDTH)]
     assert {type(value) for value in kept if isinstance(value, Tensor)} <= {Tensor}
     assert not any(isinstance(value, torch.SymInt) for value in kept)
+
+
+def test_state_put_back_of_a_network_that_holds_the_table_of_modules_keeps_what_is_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = Keeping(lambda _, x: grid(x))
+    network.kept["modules"] = sys.modules
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with state_put_back(network):
+        monkeypatch.setitem(sys.modules, "this", sys)
+        network.kept["seen"].append(1)
+    assert sys.modules["this"] is sys
+    assert network.kept["seen"] == []
