@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._answers import ANSWER_FIELDS, answer_values, answer_words, unknown_answers
+from lsood_runtime._answers import ANSWER_FIELDS, Answers, answer_values, answer_words, unknown_answers
 from lsood_runtime._parts import NO_PARTS
 from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 from lsood_runtime._tiles.grid import TileMask
@@ -131,12 +131,15 @@ def invalidated(verdict: Assessment, fault: str) -> Assessment:
 
     Score, p-value and segmentation stay: they are what the graphs gave for this picture.
     """
-    answers = unknown_answers(verdict)
+    invalid = replace(verdict, state=State.INVALID, is_ood=True, reason=fault)
+    return with_answers(invalid, unknown_answers(verdict))
+
+
+def with_answers(verdict: Assessment, answers: Answers) -> Assessment:
+    """The verdict with these answers beside the score, in place of its own."""
     return replace(
         verdict,
-        state=State.INVALID,
-        is_ood=True,
-        reason=fault,
+        quality_measure=answers.quality_measure,
         expected_quality=answers.expected_quality,
         quality_low=answers.quality_low,
         quality_high=answers.quality_high,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name, quality_words, unknown_answers
 from lsood_runtime._arguments import check_number
-from lsood_runtime._assessment import Assessment, State
+from lsood_runtime._assessment import Assessment, State, with_answers
 from lsood_runtime._bundle.answers_records import AnswersRecord
 from lsood_runtime._exceptions import BundleError, FrameError
 from lsood_runtime._inference.frame_pass import Outcome
@@ -99,7 +99,7 @@ class VerdictRule:
             reasons.insert(0, f"the score is above {self.threshold:.6g}{_largest(parts)}")
         if fault is not None:
             state, reasons, answers = State.INVALID, [fault], unknown_answers(answers)
-        return Assessment(
+        verdict = Assessment(
             score=score,
             p_value=self.p_value(score),
             is_ood=above or fault is not None,
@@ -112,17 +112,10 @@ class VerdictRule:
             stamp_ns=stamp_ns,
             parts=parts,
             is_late=late,
-            quality_measure=answers.quality_measure,
-            expected_quality=answers.expected_quality,
-            quality_low=answers.quality_low,
-            quality_high=answers.quality_high,
-            cause=answers.cause,
-            cause_probability=answers.cause_probability,
-            cause_set=answers.cause_set,
-            severity=answers.severity,
             faulty_tiles=picture.faulty_tiles,
             tile_faults=picture.tile_faults,
         )
+        return verdict if answers is NO_ANSWERS else with_answers(verdict, answers)
 
     def _low_quality(self, answers: Answers) -> str | None:
         """Say why the quality of the segmentation is not known to be what was asked for; None where it is."""

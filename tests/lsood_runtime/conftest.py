@@ -95,18 +95,22 @@ def noise_graph() -> bytes:
     )
 
 
+SCORE_STEPS = """logarithm = Log(latent_samples)
+mean = ReduceMean<keepdims = 0>(logarithm, samples)
+top = ReduceMax<keepdims = 1>(logarithm, both)
+top_row = Squeeze(top, samples)
+entropy = Sub(mean, top_row)
+exact = Cast<to = 11>(entropy)
+away = Sub(exact, centre)
+squared = Mul(away, away)
+score = ReduceSum<keepdims = 0>(squared, samples)"""
+"""Nodes of the toy detector, ``latent_samples`` to ``entropy`` and ``score``, with their constants by name."""
+
+
 def detector_graph() -> bytes:
     return _graph(
         f"""toy (float[batch, {SAMPLES}, 3] latent_samples) => (float[batch, 3] entropy, double[batch] score) {{
-            logarithm = Log(latent_samples)
-            mean = ReduceMean<keepdims = 0>(logarithm, samples)
-            top = ReduceMax<keepdims = 1>(logarithm, both)
-            top_row = Squeeze(top, samples)
-            entropy = Sub(mean, top_row)
-            exact = Cast<to = 11>(entropy)
-            away = Sub(exact, centre)
-            squared = Mul(away, away)
-            score = ReduceSum<keepdims = 0>(squared, samples)
+            {SCORE_STEPS}
         }}""",
         samples=np.array([1]),
         both=np.array([1, 2]),
