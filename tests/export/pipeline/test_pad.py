@@ -210,14 +210,21 @@ def test_list_layers_with_pad_runs_the_padded_input(
     assert "1 x 8 x 16 x 24" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("multiple", ["0", "-4", "1025"])
+@pytest.mark.parametrize(
+    ("multiple", "refused"),
+    [
+        ("0", "expected --pad from 1 to 1024, got 0"),
+        ("-4", "expected --pad from 1 to 1024, got -4"),
+        ("1025", "expected --pad of at most 1024, got 1025"),
+    ],
+)
 def test_export_with_pad_out_of_range_is_refused(
-    multiple: str, tmp_path: Path, odd_frames: Path, capsys: pytest.CaptureFixture[str]
+    multiple: str, refused: str, tmp_path: Path, odd_frames: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_network(tmp_path, DropoutUNet())
     flags = words(tmp_path, odd_frames, "tests.networks:DropoutUNet", "--pad", multiple)
     assert main(flags) == UsageError.exit_code
-    assert "expected --pad from 1 to 1024" in " ".join(capsys.readouterr().err.split())
+    assert refused in " ".join(capsys.readouterr().err.split())
 
 
 def test_preprocessing_with_a_pad_below_zero_is_refused() -> None:
