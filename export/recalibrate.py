@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from export.atomic_write import atomic_folder, scratch_folder
 from export.bundle.golden import save_golden_frames, score_golden_frames
-from export.bundle.renewed_answers import check_answer_options, renewed_answers
+from export.bundle.renewed_answers import bundle_causes, check_answer_options, renewed_answers
 from export.bundle.versions import versions
 from export.bundle.writer import check_destination, write_bundle
 from export.calibration.calibrate import CalibrationResult, calibrate
@@ -181,7 +181,8 @@ def _measure_frames(
 ) -> _MeasuredFrames:
     chosen, manifest, saved = options.calibration, graphs.manifest, options.save_features
     files = FrameFiles(options.frames, manifest.input.channels, options.reading.rules)
-    split, still = see_frames(files, split_frames(files.paths, chosen), reporter)
+    causes = bundle_causes(options, graphs)
+    split, still = see_frames(files, split_frames(files.paths, chosen), reporter, causes)
     warnings = still + check_overlap(files, chosen.train_frames, chosen.group_by, reporter)
     folder = begin_folder(path, graphs, files)
     measure_into_folder(folder, graphs, files, measuring, reporter)

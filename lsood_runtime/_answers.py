@@ -114,7 +114,9 @@ class AnswerRule:
         if not names:
             return UNKNOWN, math.nan, (), math.nan
         cause, probability = names[0], float(shares[order[0]])
-        return cause, probability, names, 0.0 if cause == NO_CAUSE else severity
+        if cause == NO_CAUSE:
+            return cause, probability, names, 0.0
+        return cause, probability, names, math.nan if cause in record.own else severity
 
 
 ANSWER_FIELDS = tuple(field.name for field in fields(Answers))
@@ -208,7 +210,8 @@ def cause_words(answers: AnswerFields) -> str:
     if answers.cause == UNKNOWN:
         return f"cause: {UNKNOWN}"
     others = f"; or {', '.join(answers.cause_set[1:])}" if len(answers.cause_set) > 1 else ""
-    severe = "" if answers.cause == NO_CAUSE else f", severity {answers.severity:.1f}"
+    told = answers.cause != NO_CAUSE and answers.severity is not None and math.isfinite(answers.severity)
+    severe = f", severity {answers.severity:.1f}" if told else ""
     return f"cause: {answers.cause} ({answers.cause_probability:.2f}{others}){severe}"
 
 

@@ -67,8 +67,8 @@ class Assessment:
         cause_probability: of the cause; NaN where it is unknown, None where the bundle does not tell it.
         cause_set: every cause that is probable enough for the coverage in the manifest, the most probable first; empty where
             the cause is unknown.
-        severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, None where the bundle
-            does not tell it.
+        severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, as of a kind of the
+            user's own, None where the bundle does not tell it.
         faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.

@@ -21,12 +21,16 @@ from scipy.linalg import eigh
 from scipy.special import logsumexp
 
 from export.answers.columns import Rows
+from export.answers.rows import UNKNOWN_SEVERITY
 from lsood_runtime.offline import LARGEST_SEVERITY
 
 Numbers = NDArray[np.int64]
 
 DIRECTIONS = 192
 """r, at most."""
+
+_MIDDLE_SEVERITY = 3.0
+"""Of a cell of unknown severity in the mean over all cells; it is told of no frame whose cause is that cell's."""
 
 _LEAST_SPREAD = 1e-6
 _LEAST_NOISE = 1e-3
@@ -118,7 +122,7 @@ def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: S
     Args:
         columns: ``(N, D)``, finite.
         kind: ``(N,)``, each one of ``names``.
-        severity: ``(N,)``, 0 where the kind is ``none``.
+        severity: ``(N,)``, 0 where the kind is ``none``, -1 where it is unknown.
         names: of the causes, ``none`` first; ones without a frame have no cell.
 
     Raises:
@@ -143,7 +147,7 @@ def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: S
         precision,
         means / spread,
         cells[:, 0].astype(np.int64),
-        cells[:, 1].astype(np.float64),
+        np.where(cells[:, 1] == UNKNOWN_SEVERITY, _MIDDLE_SEVERITY, cells[:, 1]).astype(np.float64),
         np.zeros(len(cells)),
         1.0,
         tuple(names),

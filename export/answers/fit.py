@@ -125,7 +125,7 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
         outer = quality_columns(rows.values)
-        still = ~np.isin(rows.kind, MOVED)
+        still = ~np.isin(rows.kind, MOVED) & ~rows.own
         rows_of_quality, outer, inner = rows.chosen(still), outer[still], inner[still]
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
         judged = judge_quality(rows_of_quality, outer, quality_columns.widths, inner, names, fold)
@@ -136,7 +136,7 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
         causes.novelty_limit,
         kinds,
         int(clean.sum()),
-        len(set(rows.drive.tolist())),
+        len(set(rows.drive[clean].tolist())),
         len(rows),
         quality_record,
         causes.record if CAUSE_ANSWER in which else None,

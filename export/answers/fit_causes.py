@@ -87,15 +87,19 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: 
     threshold = min(_lower(shares[np.arange(len(truth)), truth], COVERAGE), _MOST_SET_THRESHOLD)
     known = (novelty <= limit) & (shares.max(axis=1) >= threshold)
     right = known & (shares.argmax(axis=1) == truth)
-    true_severity = rows.severity[order]
+    true_severity, own = rows.severity[order], rows.own[order]
     told = np.where(shares.argmax(axis=1) == 0, 0.0, severity)
     record = CauseRecord(
         names,
         COVERAGE,
         threshold,
         float(right[truth == 0].mean()),
-        {str(level): float(right[true_severity == level].mean()) for level in np.unique(true_severity[truth > 0])},
-        float(np.abs(told - true_severity)[known].mean()) if known.any() else 5.0,
+        {
+            str(level): float(right[true_severity == level].mean())
+            for level in np.unique(true_severity[(truth > 0) & ~own])
+        },
+        float(np.abs(told - true_severity)[known & ~own].mean()) if (known & ~own).any() else 5.0,
+        {names[place]: float(right[truth == place].mean()) for place in np.unique(truth[own])},
     )
     cells = fit_cells(columns, rows.kind, rows.severity, names).with_prior(temperature, none)
     return CalibratedCauses(cells, limit, record)

@@ -36,15 +36,21 @@ class LeftOut:
 def drive_folds(rows: DegradedRows, folds: int, seed: int) -> NDArray[np.int64]:
     """Fold ``(N,)`` of each row: whole drives, or contiguous blocks of frames where there is one drive alone.
 
+    The calibration frames are dealt together, and the frames of each kind of a user's own for themselves: so every fold but
+    the one that is left out has some of them.
+
     Args:
         rows: clean and degraded frames.
         folds: how many, at most.
         seed: of the deal.
     """
     frames, place = np.unique(rows.frame, return_inverse=True)
-    drive = np.empty(len(frames), rows.drive.dtype)
-    drive[place] = rows.drive
-    return fold_numbers(drive.tolist(), folds, seed)[place]
+    drive, group = np.empty(len(frames), rows.drive.dtype), np.empty(len(frames), rows.kind.dtype)
+    drive[place], group[place] = rows.drive, np.where(rows.own, rows.kind, "")
+    fold = np.empty(len(frames), np.int64)
+    for name in np.unique(group):
+        fold[group == name] = fold_numbers(drive[group == name].tolist(), folds, seed)
+    return fold[place]
 
 
 def left_out_drives(fold: NDArray[np.int64]) -> Iterator[LeftOut]:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from export.features.key import FeatureKey
 
+UNKNOWN_SEVERITY = -1
+"""Of frames that a user has of a kind of degradation: they are of any."""
+
 
 @dataclass(frozen=True, eq=False)
 class DegradedRows:
@@ -17,10 +20,10 @@ class DegradedRows:
     Attributes:
         values: ``(N, D)`` float32 of each feature.
         kind: ``(N,)`` str, of the degradation; ``none`` for clean frames.
-        severity: ``(N,)`` int64, 1 to 5; 0 for clean frames.
-        drive: ``(N,)`` str, of the clean frame.
-        frame: ``(N,)`` int64, index of the clean frame among the calibration frames.
-        quality: ``(N,)`` float64 in [0, 1]; None without a segmentation.
+        severity: ``(N,)`` int64, 1 to 5; 0 for clean frames, -1 for those of a kind of a user's own.
+        drive: ``(N,)`` str, of the clean frame; of a frame of a user's own kind its own.
+        frame: ``(N,)`` int64, index of the clean frame among the calibration frames; frames of a user's own kinds follow.
+        quality: ``(N,)`` float64 in [0, 1], NaN for frames of a user's own kinds; None without a segmentation.
         measure: what the quality is of: ``miou`` with the frame's label, or ``agreement`` with the class map of the clean
             frame; None without a segmentation.
     """
@@ -32,6 +35,12 @@ class DegradedRows:
     frame: NDArray[np.int64]
     quality: NDArray[np.float64] | None
     measure: str | None
+
+    @property
+    def own(self) -> NDArray[np.bool_]:
+        """Whether each row is a frame of a kind of a user's own, ``(N,)``."""
+        unknown: NDArray[np.bool_] = self.severity == UNKNOWN_SEVERITY
+        return unknown
 
     def chosen(self, some: NDArray[np.bool_] | NDArray[np.int64]) -> "DegradedRows":
         """Some of the rows, by a mask or by their places."""

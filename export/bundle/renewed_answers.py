@@ -11,6 +11,7 @@ from export.calibration.bundle_answers import BundleAnswers
 from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.frame_split import FrameSplit, split_frames
+from export.calibration.own_causes import OwnCause, own_causes
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import UsageError
 from export.features.key import LATENT_SAMPLES
@@ -25,8 +26,9 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
     """Refuse, before the long work begins, answers that cannot be fitted, and labels that no answer is fitted to.
 
     Raises:
-        UsageError: answers without frames, without features, or of a quality without a segmentation; labels without them, or
-            frames without a label; no labels where those of the bundle were fitted with some.
+        UsageError: answers without frames, without features, or of a quality without a segmentation; labels or causes without
+            them, or frames without a label; no labels, or no frames of a kind of a user's own, where the bundle has them.
+        CalibrationError: too few frames of a kind of a user's own.
     """
     asked, wanted = options.answers.wanted, _wanted(options, graphs.manifest.answers)
     if asked and not options.frames:
@@ -48,7 +50,13 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
             f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
             "or drop --labels"
         )
+    if options.answers.causes and (CAUSE not in wanted or not options.frames):
+        raise UsageError(
+            f"expected --cause with --frames and --answers {CAUSE}, got it without: add what is missing, or drop --cause"
+        )
     _check_measure(options, graphs.manifest.answers)
+    _check_own_kinds(options, graphs.manifest.answers)
+    bundle_causes(options, graphs)
     if options.answers.labels:
         files = _files(options, graphs)
         check_labelled(files, split_frames(files.paths, options.calibration).fitted, _labels(options, graphs))
@@ -68,6 +76,40 @@ def _check_measure(options: RecalibrationOptions, old: AnswersRecord | None) -> 
         "and without them it would be the agreement with the clean frame's class map, for which a --min-quality means "
         f"something else; add --labels DIR, or accept the agreement with --answers {names}"
     )
+
+
+def _check_own_kinds(options: RecalibrationOptions, old: AnswersRecord | None) -> None:
+    """Refuse to fit causes without a kind of a user's own that the bundle has, unless they are asked for by name.
+
+    Its frames would be called by another kind, and nobody would be told.
+    """
+    own = () if old is None or old.cause is None else tuple(old.cause.own)
+    lost = [name for name in own if name not in options.answers.causes]
+    if not lost or not options.frames or options.answers.answers:
+        return
+    names, flags = (
+        " ".join(sorted(_wanted(options, old), reverse=True)),
+        " ".join(f"--cause {name}=DIR" for name in lost),
+    )
+    raise UsageError(
+        f"expected frames of {', '.join(lost)}, which {options.bundle} tells as causes, got none: add {flags}, or accept "
+        f"their loss with --answers {names}"
+    )
+
+
+def bundle_causes(options: RecalibrationOptions, graphs: EvaluationGraphs) -> tuple[OwnCause, ...]:
+    """Find the frames of the kinds of a user's own.
+
+    Args:
+        options: of the recalibration.
+        graphs: of the old bundle.
+
+    Raises:
+        UsageError: frames that cannot be those of a kind beside the calibration frames.
+        CalibrationError: too few of them.
+    """
+    causes = options.answers.causes
+    return own_causes(causes, _files(options, graphs)) if causes else ()
 
 
 def renewed_answers(
@@ -100,7 +142,8 @@ def renewed_answers(
         return {key: features.values[key] for key in keys}, features.segmentation
 
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
-    rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter)
+    causes = bundle_causes(options, graphs)
+    rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes)
     return checked_answers(rows, wanted, seed, graphs.tap_layers)
 
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of what a bundle answers beside the score, for an export and for a recalibration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from export.calibration.own_causes import FEWEST_OWN, check_cause_names, read_causes
 from export.errors import UsageError
-from export.option_table import flag
+from export.frames.named_paths import named_path_words
+from export.option_table import Words, flag
 
 QUALITY, CAUSE, NOTHING = "quality", "cause", "none"
 _GROUP = "answers beside the score"
@@ -16,7 +19,8 @@ class AnswerOptions:
     """Options of the answers; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: ``none`` together with an answer, or labels without the answer that needs them.
+        UsageError: ``none`` together with an answer, labels or causes without the answer that they belong to, or a cause that
+            has the name of something else.
     """
 
     answers: tuple[str, ...] = field(
@@ -43,7 +47,21 @@ class AnswerOptions:
         metadata=flag("ids in the labels that are no class", _GROUP, name="--ignore-label", metavar="ID", most=255),
     )
 
+    causes: Mapping[str, tuple[Path, ...]] = field(
+        default_factory=dict,
+        metadata=flag(
+            f"a kind of degradation of your own for --answers cause, by frames that show it, {FEWEST_OWN} or more; may be "
+            "repeated. Its severity is unknown, and the quality is not fitted on it",
+            _GROUP,
+            name="--cause",
+            metavar="NAME=DIR[,DIR...]",
+            words=Words(read_causes, named_path_words),
+            adds_up=True,
+        ),
+    )
+
     def __post_init__(self) -> None:
+        check_cause_names(self.causes)
         if NOTHING in self.answers and len(set(self.answers)) > 1:
             raise UsageError(
                 f"expected --answers {NOTHING} alone, got {' '.join(self.answers)}: drop {NOTHING}, or the others"
@@ -52,6 +70,11 @@ class AnswerOptions:
             raise UsageError(
                 f"expected --labels with --answers {QUALITY}, got --answers {' '.join(self.answers)}: the quality is told by "
                 "them; add it, or drop --labels"
+            )
+        if self.causes and self.answers and CAUSE not in self.answers:
+            raise UsageError(
+                f"expected --cause with --answers {CAUSE}, got --answers {' '.join(self.answers)}: it is one of its kinds; "
+                "add it, or drop --cause"
             )
 
     @property
@@ -65,4 +88,5 @@ class AnswerOptions:
             "answers": list(self.answers),
             "labels": [str(path) for path in self.labels],
             "ignored_labels": list(self.ignored_labels),
+            "causes": {name: [str(path) for path in paths] for name, paths in self.causes.items()},
         }

@@ -2,7 +2,8 @@
 """Measure calibration frames clean and degraded, and how good their segmentation is, to fit answers on.
 
 Each frame is degraded in a few kinds and severities, drawn so that over all frames each kind at each severity comes equally
-often. The number of passes is bounded, and with it the memory: the rows stay in it.
+often. Frames that show a kind of a user's own follow as they are; no clean frame belongs to them, so that their quality is
+unknown. The number of passes is bounded, and with it the memory: the rows stay in it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.anomalies.frame_set import FrameSource
-from export.answers.rows import DegradedRows
+from export.answers.rows import UNKNOWN_SEVERITY, DegradedRows
+from export.calibration.own_causes import MOST_OWN, OwnCause
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
 from export.frames.clean_frames import CleanFrames
@@ -61,10 +63,10 @@ def degradations_each(frames: int) -> int:
     return min(MOST_EACH, max(ROWS // max(frames, 1) - 1, 1))
 
 
-def passes(frames: int) -> int:
-    """Passes of the network for so many calibration frames."""
+def passes(frames: int, causes: Sequence[OwnCause] = ()) -> int:
+    """Passes of the network for so many calibration frames, and for the frames of a user's own kinds."""
     clean = min(frames, CLEAN)
-    return clean * (1 + degradations_each(clean))
+    return clean * (1 + degradations_each(clean)) + sum(map(_most, causes))
 
 
 def draw_cells(frames: int, kinds: Sequence[str], seed: int) -> list[tuple[DegradationCell, ...]]:
@@ -89,8 +91,9 @@ def measure_degraded(
     labels: Labels,
     seed: int,
     reporter: Reporter,
+    causes: Sequence[OwnCause] = (),
 ) -> DegradedRows:
-    """Measure evenly spaced frames, clean and degraded.
+    """Measure evenly spaced frames, clean and degraded, and evenly spaced ones of a user's own kinds.
 
     Args:
         files: the calibration frames.
@@ -100,6 +103,7 @@ def measure_degraded(
         labels: of the frames; where there are none, the quality is the agreement with the clean frame's class map.
         seed: of the draw and of the degradations.
         reporter: told how far this has come.
+        causes: kinds of a user's own.
 
     Raises:
         UsageError: a frame without a label where others have one, or a label that cannot be used.
@@ -109,14 +113,37 @@ def measure_degraded(
     chosen = evenly_spaced(fitted, CLEAN)
     cells = draw_cells(len(chosen), COMMON_KINDS, seed)
     reporter.stage(
-        f"{passes(len(fitted)):,} passes of the network for the answers (clean frames: {len(chosen)}, degradations of each: "
-        f"{degradations_each(len(chosen))})"
+        f"{passes(len(fitted), causes):,} passes of the network for the answers (clean frames: {len(chosen)}, degradations "
+        f"of each: {degradations_each(len(chosen))}{''.join(f', {own.name}: {_most(own)}' for own in causes)})"
     )
-    todo = [(int(index), cell) for index, own in zip(chosen, cells, strict=True) for cell in ((NO_CAUSE, 0), *own)]
+    todo = [
+        *(_Made(int(index), cell) for index, own in zip(chosen, cells, strict=True) for cell in ((NO_CAUSE, 0), *own)),
+        *(_Own(own, int(index)) for own in causes for index in evenly_spaced(np.arange(len(own.files)), MOST_OWN)),
+    ]
     rows = _Rows(files, measure, labels, seed)
-    for index, cell in reporter.progress(todo, "degrading", len(todo)):
-        rows.add(index, cell)
+    for each in reporter.progress(todo, "degrading", len(todo)):
+        rows.add_own(each) if isinstance(each, _Own) else rows.add(each.index, each.cell)
     return rows.collected(drives)
+
+
+def _most(own: OwnCause) -> int:
+    return min(len(own.files), MOST_OWN)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A calibration frame, degraded or clean."""
+
+    index: int
+    cell: DegradationCell
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A frame of a kind of a user's own."""
+
+    own: OwnCause
+    index: int
 
 
 class _Rows:
@@ -129,27 +156,43 @@ class _Rows:
         self._cells: list[DegradationCell] = []
         self._frames: list[int] = []
         self._quality: list[float] = []
+        self._own_drives: list[str] = []
         self._segmented = True
 
     def add(self, index: int, cell: DegradationCell) -> None:
         """Measure one frame in one degradation."""
         kind, severity = cell
         frame = self._frame(index, kind, severity)
-        values, classes = self._measure(frame)
-        for key, numbers in values.items():
-            if not np.isfinite(numbers).all():
-                how = "" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
-                raise CalibrationError(
-                    f"expected finite features, {self._files.paths[index]}{how} gives NaN or infinity in {key}: look at it, "
-                    "or leave --answers out"
-                )
+        how = "" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
+        values, classes = self._finite(frame, f"{self._files.paths[index]}{how}")
         self._segmented = self._segmented and classes is not None
         quality = 1.0 if classes is None else self._quality_of(index, kind, classes)
         if np.isnan(quality):
             return  # the label has no pixel that counts
+        self._append(values, cell, index, quality)
+
+    def add_own(self, each: _Own) -> None:
+        """Measure a frame of a kind of a user's own, behind all others."""
+        values, _ = self._finite(each.own.files[each.index], str(each.own.files.paths[each.index]))
+        number = len(self._files) + len(self._own_drives)
+        self._own_drives.append(each.own.drives[each.index])
+        self._append(values, (each.own.name, UNKNOWN_SEVERITY), number, np.nan)
+
+    def _finite(self, frame: NDArray[np.uint8], what: str) -> MeasuredFrame:
+        values, classes = self._measure(frame)
+        for key, numbers in values.items():
+            if not np.isfinite(numbers).all():
+                raise CalibrationError(
+                    f"expected finite features, {what} gives NaN or infinity in {key}: look at it, or leave --answers out"
+                )
+        return values, classes
+
+    def _append(
+        self, values: Mapping[FeatureKey, NDArray[np.floating]], cell: DegradationCell, frame: int, quality: float
+    ) -> None:
         self._quality.append(quality)
         self._cells.append(cell)
-        self._frames.append(index)
+        self._frames.append(frame)
         for key, numbers in values.items():
             self._values.setdefault(key, []).append(np.asarray(numbers, np.float32))
 
@@ -173,7 +216,8 @@ class _Rows:
 
     def collected(self, drives: Callable[[NDArray[np.int64]], Sequence[str]]) -> DegradedRows:
         """All rows."""
-        if not self._cells:
+        made = len(self._cells) - len(self._own_drives)
+        if not made:
             raise CalibrationError(
                 "expected labels with pixels that count, got none: check --labels and --ignore-label, or leave --labels out"
             )
@@ -182,7 +226,7 @@ class _Rows:
             values={key: np.stack(rows) for key, rows in self._values.items()},
             kind=np.array([kind for kind, _ in self._cells]),
             severity=np.array([severity for _, severity in self._cells], np.int64),
-            drive=np.array(drives(frames)),
+            drive=np.array([*drives(frames[:made]), *self._own_drives]),
             frame=frames,
             quality=np.array(self._quality) if self._segmented else None,
             measure=None if not self._segmented else "miou" if self._labels.files else "agreement",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from export.calibration.conformal import set_threshold
 from export.calibration.options import CalibrationOptions
+from export.calibration.own_causes import OwnCause, see_own_causes
 from export.detectors.cross_fit import fold_numbers
 from export.errors import UsageError
 from export.frames.drives import drive_doubts, drive_names, frames_of_drives
@@ -99,17 +100,27 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
     return FrameSplit(drives, fold, refitted=not named)
 
 
-def see_frames(files: FrameFiles, split: FrameSplit, reporter: Reporter) -> tuple[FrameSplit, list[str]]:
+def see_frames(
+    files: FrameFiles, split: FrameSplit, reporter: Reporter, causes: Sequence[OwnCause] = ()
+) -> tuple[FrameSplit, list[str]]:
     """Look at the calibration frames before anything is measured: the split with its still frames, and warnings.
+
+    Args:
+        files: the frames.
+        split: of them.
+        reporter: told how many are read.
+        causes: kinds of a user's own, whose frames are looked at too.
 
     Raises:
         UsageError: a frame that is there twice, of another size than the first, or that cannot be read.
     """
     seen = read_each_once(files, reporter)
+    of_causes = see_own_causes(seen, causes, reporter)
     still = still_frames(seen.grey, split.drives)
     again = copies(seen.grey, still, split.drives)
     warnings = [still_warning(still), copies_warning(again, seen.paths, _HARM)]
     return replace(split, still=still), [
         *(warning for warning in warnings if warning),
         *drive_doubts(seen.paths, split.drives),
+        *of_causes,
     ]

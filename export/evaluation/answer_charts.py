@@ -108,7 +108,7 @@ def quality_by_severity_chart(figures: AnswerFigures) -> str:
     frames = figures.frames
 
     def draw(axes: Axes) -> None:
-        told = frames.has_truth & frames.is_known & frames.has_cause
+        told = frames.has_truth & frames.is_known & frames.has_severity
         severities = np.unique(frames.severity[told])
         for among, fit_words, style, shift in (
             (frames.in_fit, "in the fit", "-", 0.0),
@@ -167,7 +167,7 @@ def accepted_chart(figures: AnswerFigures) -> str:
 def has_severities(figures: AnswerFigures) -> bool:
     """Whether there are frames of several severities, counting 0, whose true and expected quality are known."""
     frames = figures.frames
-    return len(np.unique(frames.severity[frames.has_truth & frames.is_known & frames.has_cause])) > 1
+    return len(np.unique(frames.severity[frames.has_truth & frames.is_known & frames.has_severity])) > 1
 
 
 def _expected(figures: AnswerFigures) -> str:

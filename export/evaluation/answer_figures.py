@@ -13,7 +13,7 @@ from export.evaluation.answered_frames import AnsweredFrames, Where
 from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.interval import Interval
 from export.evaluation.kept_figures import kept_spearman
-from lsood_runtime.offline import LARGEST_SEVERITY, NO_CAUSE, UNKNOWN, AnswersRecord
+from lsood_runtime.offline import LARGEST_SEVERITY, NO_CAUSE, UNKNOWN, AnswersRecord, CauseRecord
 
 CONFIDENT = 0.9
 """Probability from which on a cause is told with confidence."""
@@ -88,6 +88,7 @@ class CauseFigures:
         counts: ``(rows, columns)`` int64, frames.
         clean_kept: share of frames in distribution called ``none``; None of fewer than two.
         right: share of degraded frames called by their kind, by severity, of kinds of the fit.
+        right_own: share of frames of each kind of the user's own that are called by it, where there are two or more.
         sets_hold: share of frames in distribution and of kinds of the fit whose set of causes holds the right one; where
             it is unknown none does. None of fewer than two.
         severity_error: mean absolute error of the severity where it is known, of frames in distribution and kinds of the fit;
@@ -104,6 +105,7 @@ class CauseFigures:
     counts: NDArray[np.int64]
     clean_kept: Interval | None
     right: dict[int, Interval]
+    right_own: dict[str, Interval]
     sets_hold: Interval | None
     severity_error: Interval | None
     others: int
@@ -154,7 +156,7 @@ def answer_figures(frames: AnsweredFrames, record: AnswersRecord) -> AnswerFigur
         {name: figures for name, figures in quality.items() if figures is not None},
         tuple(_group(frames, record, kind, frames.kind == kind) for kind in frames.kind_names),
         tuple(_group(frames, record, name, frames.place == i) for i, name in enumerate(frames.set_names)),
-        None if record.cause is None else _causes(frames, record.cause.names),
+        None if record.cause is None else _causes(frames, record.cause),
     )
 
 
@@ -195,8 +197,8 @@ def _group(frames: AnsweredFrames, record: AnswersRecord, name: str, where: Wher
     )
 
 
-def _causes(frames: AnsweredFrames, names: tuple[str, ...]) -> CauseFigures:
-    kinds, causes = frames.kind_names, (*names, UNKNOWN)
+def _causes(frames: AnsweredFrames, record: CauseRecord) -> CauseFigures:
+    kinds, causes = frames.kind_names, (*record.names, UNKNOWN)
     counts = np.zeros((len(kinds), len(causes)), np.int64)
     rows, columns = [kinds.index(kind) for kind in frames.kind], [causes.index(cause) for cause in frames.cause]
     np.add.at(counts, (rows, columns), 1)
@@ -204,8 +206,9 @@ def _causes(frames: AnsweredFrames, names: tuple[str, ...]) -> CauseFigures:
     right, degraded = frames.cause == frames.kind, known & (frames.kind != NO_CAUSE)
     shares = {
         int(level): _share(frames, right, degraded & (frames.severity == level))
-        for level in np.unique(frames.severity[degraded])
+        for level in np.unique(frames.severity[degraded & frames.has_severity])
     }
+    own = {name: _share(frames, right, frames.kind == name) for name in record.own}
     is_kind = ~np.isin(frames.cause, [NO_CAUSE, UNKNOWN])
     return CauseFigures(
         kinds,
@@ -213,6 +216,7 @@ def _causes(frames: AnsweredFrames, names: tuple[str, ...]) -> CauseFigures:
         counts,
         _share(frames, right, frames.kind == NO_CAUSE),
         {level: share for level, share in shares.items() if share is not None},
+        {name: share for name, share in own.items() if share is not None},
         _share(frames, frames.right_in_set, known),
         _severity_error(frames, known),
         int(others.sum()),
@@ -228,7 +232,7 @@ def _share(frames: AnsweredFrames, hits: Where, where: Where) -> Interval | None
 
 
 def _severity_error(frames: AnsweredFrames, among: Where) -> Interval | None:
-    told = among & np.isfinite(frames.told_severity)
+    told = among & np.isfinite(frames.told_severity) & frames.has_severity
     if told.sum() < FEWEST:
         return None
     share = frames.mean(np.abs(frames.told_severity - frames.severity) / LARGEST_SEVERITY, told)

@@ -60,6 +60,7 @@ def _causes(causes: CauseFigures | None) -> Iterator[str]:
         [] if causes.clean_kept is None else [f"{_percent(causes.clean_kept)} of frames in distribution called none"]
     )
     parts += [f"{_percent(share)} right at severity {level}" for level, share in causes.right.items()]
+    parts += [f"{_percent(share)} of {name} called by it" for name, share in causes.right_own.items()]
     if causes.severity_error is not None:
         parts.append(f"severity wrong by {causes.severity_error.text('.2f', '.2f')} on average")
     if parts:

@@ -58,6 +58,7 @@ def answer_cause_table(result: Evaluation, figures: AnswerFigures) -> str:
     rows += [
         [f"kinds of the fit, severity {level}, called by their kind", _share(v)] for level, v in causes.right.items()
     ]
+    rows += [[f"{name}, a kind of your own, called by it", _share(v)] for name, v in causes.right_own.items()]
     rows += [
         [
             f"in distribution and kinds of the fit, set of causes holds the right one (made for {promised:.0%})",
@@ -77,7 +78,8 @@ def answer_cause_table(result: Evaluation, figures: AnswerFigures) -> str:
         ]
     caption = (
         "Causes. Where the cause is unknown it is not right and its set holds nothing; errors of the severity are of the "
-        f"other frames. Real shifts have no known cause, and count in none of these. {interval_basis(result)}"
+        "other frames. Real shifts that are no kind of the fit have no known cause, and count in none of these. "
+        f"{interval_basis(result)}"
     )
     return table(["", "share or error"], rows, caption)
 

@@ -50,6 +50,7 @@ def _causes(figures: CauseFigures) -> dict[str, object]:
         "counts": figures.counts.tolist(),
         "clean_kept": _figure(figures.clean_kept),
         "right_by_severity": {str(level): _figure(share) for level, share in figures.right.items()},
+        "right_of_own_kinds": {name: _figure(share) for name, share in figures.right_own.items()},
         "sets_hold": _figure(figures.sets_hold),
         "severity_error": _figure(figures.severity_error),
         "not_in_the_fit": {

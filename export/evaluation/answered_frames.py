@@ -2,7 +2,7 @@
 """What a bundle answered on the frames of an evaluation, beside what is true of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,7 +29,8 @@ class AnsweredFrames:
     Attributes:
         set_names: names of the sets.
         place: ``(N,)`` int64, the frame's set.
-        kind: ``(N,)`` str: ``none`` in distribution, the kind of degradation, or the name of a real shift behind ``--ood``.
+        kind: ``(N,)`` str: ``none`` in distribution, the kind of degradation, the name of a real shift that is a kind of the
+            user's own of the bundle, or that of another one with ``(--ood)`` behind it.
         severity: ``(N,)``, 0 in distribution, NaN of a real shift.
         in_fit: ``(N,)`` whether the answers were fitted on frames of this kind; clean frames are one.
         truth: ``(N,)`` quality by the bundle's measure; NaN where that is not known.
@@ -64,7 +65,8 @@ class AnsweredFrames:
     def of_sets(cls, sets: Sequence[FrameSet], drives: Sequence[SetDrives], record: AnswersRecord) -> Self:
         """Join the frames of several sets, those in distribution first."""
         measure = None if record.quality is None else record.quality.measure
-        kinds = [_kind(frames, place) for place, frames in enumerate(sets)]
+        own = {} if record.cause is None else record.cause.own
+        kinds = [_kind(frames, place, own) for place, frames in enumerate(sets)]
         severities = [
             0.0 if kind == NO_CAUSE else float(f.source.severity or math.nan)
             for kind, f in zip(kinds, sets, strict=True)
@@ -113,7 +115,13 @@ class AnsweredFrames:
 
     @property
     def has_cause(self) -> Where:
-        """Whether the frame's true kind is one that is made, or ``none``, ``(N,)``."""
+        """Whether the frame's true kind is one that is made, one of the fit, or ``none``, ``(N,)``."""
+        known: Where = self.in_fit | self.has_severity
+        return known
+
+    @property
+    def has_severity(self) -> Where:
+        """Whether the frame's true severity is known, ``(N,)``."""
         known: Where = np.isfinite(self.severity)
         return known
 
@@ -168,8 +176,9 @@ class AnsweredFrames:
         return first, second
 
 
-def _kind(frames: FrameSet, place: int) -> str:
-    return NO_CAUSE if place == 0 else frames.source.kind or f"{frames.source.name} (--ood)"
+def _kind(frames: FrameSet, place: int, own: Container[str]) -> str:
+    name = frames.source.name
+    return NO_CAUSE if place == 0 else frames.source.kind or (name if name in own else f"{name} (--ood)")
 
 
 def _truth(frames: FrameSet, measure: str | None, *, is_clean: bool) -> Scores:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from export.anomalies import ANOMALIES, COMMON_KINDS, SEVERITIES
-from export.evaluation.named_sets import kind_words, named_set_words, read_kinds, read_named_sets
+from export.evaluation.named_sets import kind_words, read_kinds, read_named_sets
+from export.frames.named_paths import named_path_words
 from export.frames.reading_options import ReadingOptions
 from export.option_table import MOST_SEED, Words, flag
 
@@ -33,7 +34,7 @@ class EvaluationOptions:
             "out-of-distribution frames by name: folders, files or quoted patterns",
             _FRAMES,
             metavar="NAME=PATH[,PATH...]",
-            words=Words(read_named_sets, named_set_words),
+            words=Words(read_named_sets, named_path_words),
         ),
     )
     labels: tuple[Path, ...] = field(

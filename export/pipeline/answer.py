@@ -5,6 +5,7 @@ from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.calibration.degraded_rows import Labels, check_labelled, measure_degraded
+from export.calibration.own_causes import OwnCause, own_causes
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.frames.labels import label_files
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
@@ -27,6 +28,16 @@ def answer_labels(inputs: ExportInputs) -> Labels:
     if not isinstance(inputs.frames, RandomFrames):
         check_labelled(inputs.frames, inputs.split.fitted, labels)
     return labels
+
+
+def answer_causes(inputs: ExportInputs) -> tuple[OwnCause, ...]:
+    """Find the frames of the kinds of a user's own, before the long work begins.
+
+    Raises:
+        UsageError: frames that cannot be those of a kind beside the calibration frames.
+        CalibrationError: too few of them.
+    """
+    return own_causes(inputs.options.answers.causes, inputs.frames)
 
 
 def answer_monitor(
@@ -54,5 +65,6 @@ def answer_monitor(
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
     measure = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), keys, options.neighbors, segmented=True)
     frames, split, labels = inputs.frames, inputs.split, answer_labels(inputs)
-    rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter)
+    causes = answer_causes(inputs)
+    rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter, causes)
     return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps))

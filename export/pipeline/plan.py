@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan an export: everything that it finds, guesses and misses, before frames are read and anything is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import nn
 
 from export.calibration.degraded_rows import CLEAN, passes
+from export.calibration.own_causes import OwnCause
 from export.errors import ExportError, refuse_exit
 from export.findings import PLACEHOLDER, Finding
-from export.pipeline.answer import answer_labels
+from export.pipeline.answer import answer_causes, answer_labels
 from export.pipeline.bundle_place import check_out, check_room
 from export.pipeline.cost import DEAR, report_expected_cost
 from export.pipeline.findings import Findings, needs_consent
@@ -96,9 +97,13 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
         if inputs is not None and options.answers.labels:
             found = inputs
             findings.attempt("labels", lambda _: answer_labels(found))
+        causes = None
+        if inputs is not None and options.answers.causes and not isinstance(inputs.frames, RandomFrames):
+            given = inputs
+            causes = findings.attempt("causes", lambda _: answer_causes(given))
         if inputs is not None and sampled is not None:
             report_mask_size(sampled, findings)
-            _note_cost(inputs, sampled, findings)
+            _note_cost(inputs, sampled, findings, causes or ())
     return ExportPlan(
         findings=findings.all,
         problems=tuple(findings.problems),
@@ -150,17 +155,17 @@ def look_at_network(
     return inputs, sampled
 
 
-def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings) -> None:
+def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings, causes: Sequence[OwnCause]) -> None:
     ratio = report_expected_cost(inputs, sampled, findings)
     if ratio is not None:
         reason = f"more than {DEAR:g}" if ratio > DEAR else ""
         findings.found(Finding("cost", f"{ratio:.2f} of the bare network's operations", "found", reason))
     wanted = sorted(inputs.options.answers.wanted)
     if wanted:
-        count = (
-            f"{'at most ' * isinstance(inputs.frames, RandomFrames)}{passes(_frames(inputs)):,} passes of the network"
-        )
-        reason = f"{count} over degraded calibration frames"
+        most = "at most " * isinstance(inputs.frames, RandomFrames)
+        count = f"{most}{passes(_frames(inputs), causes):,} passes of the network"
+        own = "".join(f", and frames of {each.name}" for each in causes)
+        reason = f"{count} over degraded calibration frames{own}"
         findings.found(Finding("answers", " and ".join(wanted), "given", reason, ("--answers", *wanted)))
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from export.calibration.answer_options import CAUSE, QUALITY
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
+from export.calibration.own_causes import own_causes
 from export.checkpoint.load import Checkpoint
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
@@ -176,7 +177,8 @@ def see_inputs(inputs: ExportInputs, reporter: Reporter) -> ExportInputs:
         UsageError: a frame that is there twice, of another size, or that cannot be read.
     """
     chosen = inputs.options.calibration
-    split, still = see_frames(inputs.frames, inputs.split, reporter)
+    causes = own_causes(inputs.options.answers.causes, inputs.frames)
+    split, still = see_frames(inputs.frames, inputs.split, reporter, causes)
     if inputs.ood is not None:
         read_each_once(inputs.ood, reporter)
     overlap = check_overlap(inputs.frames, chosen.train_frames, chosen.group_by, reporter)
@@ -228,6 +230,8 @@ def _check_answers(options: ExportOptions) -> None:
         )
     if options.answers.labels and QUALITY not in options.answers.wanted:
         raise UsageError(f"expected --labels with --answers {QUALITY}, got them alone: add it, or drop --labels")
+    if options.answers.causes and CAUSE not in options.answers.wanted:
+        raise UsageError(f"expected --cause with --answers {CAUSE}, got it alone: add it, or drop --cause")
 
 
 OPTION_CHECKS: tuple[Callable[[ExportOptions], None], ...] = (

@@ -21,10 +21,12 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
         found[f"expected {MEASURES[answers.quality.measure]}"] = _quality_sentence(answers.quality, parts)
     if answers.cause is not None:
         found["cause"] = _cause_sentence(answers.cause, parts)
+    own = () if answers.cause is None else tuple(answers.cause.own)
+    with_own = f", and frames of {', '.join(own)}" if own else ""
     found["answers from"] = (
         f"{counted(answers.rows, 'frame')}, clean and with {counted(len(answers.kinds), 'kind')} of degradation, made of "
-        f"{counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}; unknown where the novelty is above "
-        f"{answers.novelty_limit:.4g}"
+        f"{counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}{with_own}; unknown where the novelty is "
+        f"above {answers.novelty_limit:.4g}"
     )
     return found
 
@@ -54,9 +56,10 @@ def _smallest(quality: QualityRecord) -> str:
 
 
 def _cause_sentence(cause: CauseRecord, parts: str) -> str:
+    own = "".join(f", {name} {share:.0%}" for name, share in sorted(cause.own.items()))
     by_severity = ", ".join(f"severity {name} {share:.0%}" for name, share in sorted(cause.right.items()))
     return (
         f"{', '.join(cause.names[1:])}, or {cause.names[0]}; on {parts} left out: clean frames called {cause.names[0]} "
-        f"{cause.clean_kept:.1%}, degraded ones by their kind: {by_severity or 'not measured'}; severity off by "
+        f"{cause.clean_kept:.1%}, degraded ones by their kind: {by_severity or 'not measured'}{own}; severity off by "
         f"{cause.severity_error:.2f}; the set of causes is made to hold the right one for {cause.coverage:.0%}"
     )

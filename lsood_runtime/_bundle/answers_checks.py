@@ -85,7 +85,8 @@ def _of_cause(cause: CauseRecord, kinds: tuple[str, ...]) -> Iterator[Check]:
     yield f"{where}.names", cause.names == (NO_CAUSE, *kinds), f"{NO_CAUSE}, then answers.kinds", cause.names
     yield f"{where}.coverage", 0 < cause.coverage < 1, "between 0 and 1", cause.coverage
     yield f"{where}.right", cause.right.keys() <= _SEVERITIES, "shares by severity, 1 to 5", cause.right
-    shares = {"set_threshold": cause.set_threshold, "clean_kept": cause.clean_kept, **cause.right}
+    yield f"{where}.own", cause.own.keys() <= set(kinds), "shares by kinds of answers.kinds", cause.own
+    shares = {"set_threshold": cause.set_threshold, "clean_kept": cause.clean_kept, **cause.right, **cause.own}
     yield where, all(0 <= share <= 1 for share in shares.values()), "shares from 0 to 1", shares
     error = cause.severity_error
     yield f"{where}.severity_error", 0 <= error <= LARGEST_SEVERITY, f"from 0 to {LARGEST_SEVERITY:g}", error

@@ -3,7 +3,7 @@
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NOVELTY, QUALITY, CAUSES, SEVERITY = "novelty", "quality", "causes", "severity"
 """Outputs of ``detector.onnx`` that answer: ``(B,)``, ``(B, 3)``, ``(B, 1 + K)`` and ``(B,)``, float64."""
@@ -80,6 +80,7 @@ class CauseRecord:
         clean_kept: share of clean frames called ``none``.
         right: share of degraded frames called by their kind, by severity, ``1`` to ``5``.
         severity_error: mean absolute error of the severity.
+        own: share of the frames of each kind of the user's own that are called by it; the severity of such a kind is unknown.
     """
 
     names: tuple[str, ...]
@@ -88,6 +89,7 @@ class CauseRecord:
     clean_kept: float
     right: dict[str, float]
     severity_error: float
+    own: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,10 @@ class AnswersRecord:
 
     Attributes:
         novelty_limit: distance from all that was seen above which cause and quality are unknown.
-        kinds: of the degradations that were made of the calibration frames.
+        kinds: of the degradations that were made of the calibration frames, and those of the user's own.
         frames: clean ones.
         drives: that they come from.
-        rows: clean and degraded frames together.
+        rows: clean and degraded frames together, and those of the user's own kinds.
         quality: of the segmentation; None where the bundle does not answer it.
         cause: None where the bundle does not answer it.
     """

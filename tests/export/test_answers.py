@@ -19,6 +19,7 @@ from export.calibration.answer_options import AnswerOptions
 from export.calibration.degraded_rows import passes
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.options import CalibrationOptions
+from export.calibration.own_causes import FEWEST_OWN
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.bundle_table import print_exported
 from export.cli.evaluation_table import print_evaluation
@@ -145,6 +146,11 @@ def test_recalibrate_on_frames_fits_the_answers_of_the_bundle_anew(
         ({"answers": BOTH, "frames": (), "features": (Path("features.npz"),)}, "expected --frames with --answers"),
         ({"answers": AnswerOptions(labels=(Path(),))}, "expected PNG labels in the folders given by --labels"),
         ({"answers": AnswerOptions(("none",))}, ""),
+        ({"answers": AnswerOptions(("cause",), causes={"ice": (Path("ice"),)})}, "expected .* ice"),
+        (
+            {"answers": AnswerOptions(causes={"ice": (Path("ice"),)}), "frames": (), "features": (Path("f.npz"),)},
+            "expected --cause with --frames and --answers cause",
+        ),
     ],
 )
 def test_recalibrate_refuses_answers_that_cannot_be_fitted_before_it_measures(
@@ -206,6 +212,91 @@ def test_recalibrate_without_labels_of_a_quality_that_has_them_is_refused_with_r
         check_answer_options(replace(options, answers=remedy), graphs)
     check_answer_options(options, _measured_as("agreement", answered))
     check_answer_options(replace(options, frames=(), features=(Path("features.npz"),)), graphs)
+
+
+@pytest.fixture
+def iced(drives: Path, tmp_path: Path) -> Path:
+    """Frames of another scene with ice on the lens, a white disc."""
+    folder = write_scenes(tmp_path / "iced", FEWEST_OWN, seed=77)
+    rows, columns = np.mgrid[:80, :160]
+    for path in folder.iterdir():
+        with Image.open(path) as image:
+            frame = np.array(image)
+        frame[(rows - 40) ** 2 + (columns - 80) ** 2 < 900] = 235
+        Image.fromarray(frame).save(path)
+    return folder
+
+
+def test_recalibrate_without_frames_of_a_kind_of_a_users_own_is_refused_with_remedies_that_work(
+    answered: Path, drives: Path, iced: Path
+) -> None:
+    options = RecalibrationOptions(answered, frames=(drives,), calibration=CALIBRATION)
+    graphs = EvaluationGraphs(answered)
+    record = graphs.manifest.answers
+    assert record is not None
+    assert record.cause is not None
+    stated = replace(record, cause=replace(record.cause, own={"fog": 0.9}))
+    graphs.manifest = replace(graphs.manifest, answers=stated)
+    with pytest.raises(UsageError, match=r"expected frames of fog, which .* tells as causes, got none") as refused:
+        check_answer_options(options, graphs)
+    assert "--cause fog=DIR" in str(refused.value)
+    named = tuple(str(refused.value).rpartition("--answers ")[2].split())
+    check_answer_options(replace(options, answers=AnswerOptions(named)), graphs)
+    stated = replace(record, cause=replace(record.cause, own={"ice": 0.9}))
+    graphs.manifest = replace(graphs.manifest, answers=stated)
+    check_answer_options(replace(options, answers=AnswerOptions(causes={"ice": (iced,)})), graphs)
+
+
+def test_plan_with_a_kind_of_a_users_own_tells_its_passes_and_its_faults(
+    checkpoint: Path, drives: Path, iced: Path
+) -> None:
+    answers = AnswerOptions(("cause",), causes={"ice": (iced,)})
+    options = ExportOptions(checkpoint, (drives,), iced.parent / "monitor", answers=answers, calibration=CALIBRATION)
+    plan = plan_export(options)
+    (finding,) = (each for each in plan.findings if each.subject == "answers")
+    count = passes(48) + FEWEST_OWN
+    assert finding.reason == f"{count:,} passes of the network over degraded calibration frames, and frames of ice"
+    assert plan.command is not None
+    assert f"ice={iced}" in plan.command
+    min(iced.iterdir()).unlink()
+    (problem,) = plan_export(options).problems
+    assert f"expected at least {FEWEST_OWN} frames of the cause ice, got {FEWEST_OWN - 1}" in str(problem)
+
+
+@pytest.mark.slow
+def test_export_with_a_kind_of_a_users_own_tells_it_everywhere(
+    export_small: ExportSmall, drives: Path, iced: Path, tmp_path: Path
+) -> None:
+    answers = AnswerOptions(("quality", "cause"), causes={"ice": (iced,)})
+    out = export_small(frames=(drives,), calibration=CALIBRATION, answers=answers, out=tmp_path / "monitor")
+    calibrated = tmp_path / "calibrated"
+    recalibrate(RecalibrationOptions(out, calibrated, (drives,), calibration=CALIBRATION, answers=answers))
+    new = write_scenes(tmp_path / "new", 6, seed=78)
+    rows, columns = np.mgrid[:80, :160]
+    for path in new.iterdir():
+        with Image.open(path) as image:
+            frame = np.array(image)
+        frame[(rows - 40) ** 2 + (columns - 80) ** 2 < 900] = 235
+        Image.fromarray(frame).save(path)
+    for bundle in (out, calibrated):
+        record = read_manifest(bundle).answers
+        assert record is not None
+        assert record.cause is not None
+        assert set(record.kinds) == {*COMMON_KINDS, "ice"}
+        assert record.rows == passes(48) + FEWEST_OWN
+        assert record.cause.own.keys() == {"ice"}
+        assert "and frames of ice" in (bundle / "README.md").read_text()
+        with OoDMonitor(bundle) as monitor:
+            verdicts = [monitor.assess(np.array(frame)) for frame in FrameFiles((new,))]
+        called = [verdict for verdict in verdicts if verdict.cause == "ice"]
+        assert len(called) >= 4
+        assert all(np.isnan(verdict.severity) and "severity" not in str(verdict) for verdict in called)
+        assert all(verdict.asdict()["severity"] is None for verdict in called)
+    result = evaluate(EvaluationOptions(out, (drives,), {"ice": (new,)}, kinds=("fog",), severities=(3,), every=6))
+    assert result.answers is not None
+    assert result.answers.causes is not None
+    assert result.answers.causes.right_own["ice"].value == pytest.approx(len(called) / len(verdicts), abs=0.2)
+    assert "of ice called by it" in " ".join(answer_summary(result.answers))
 
 
 def test_recalibrate_on_features_keeps_the_answers_as_they_are(answered: Path, drives: Path, tmp_path: Path) -> None:
@@ -353,6 +444,10 @@ def test_plan_of_labels_that_can_be_used_has_no_problem(checkpoint: Path, drives
         ({"answers": BOTH, "segmentation": "none"}, "expected a segmentation with --answers quality"),
         ({"answers": BOTH, "format": "torchscript"}, "expected --answers none with --format torchscript"),
         ({"answers": AnswerOptions(labels=(Path("labels"),))}, "expected --labels with --answers quality"),
+        (
+            {"answers": AnswerOptions(causes={"ice": (Path("ice"),)})},
+            "expected --cause with --answers cause, got it alone",
+        ),
     ],
 )
 def test_answers_that_a_form_cannot_give_are_refused(given: dict[str, Any], message: str) -> None:
@@ -374,4 +469,5 @@ def test_answer_options_that_contradict_each_other_are_refused(given: dict[str, 
 
 def test_config_of_a_bundle_with_answers_has_them_in_json(answered: Path) -> None:
     config = json.loads((answered / "manifest.json").read_bytes())["config"]
-    assert config["answers"] == {"answers": ["quality", "cause"], "labels": [], "ignored_labels": [255]}
+    nothing: dict[str, object] = {"labels": [], "ignored_labels": [255], "causes": {}}
+    assert config["answers"] == {"answers": ["quality", "cause"], **nothing}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsood_runtime import Assessment, BundleError, Manifest, OoDMonitor, SelfTestError, State
-from lsood_runtime._answers import AnswerRule, answer_names
+from lsood_runtime._answers import AnswerRule, answer_names, answer_values, answer_words
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._inference.device_pass import DevicePass
 from lsood_runtime._inference.graph import Graph
@@ -328,6 +328,8 @@ def _set(where: str, value: object) -> Callable[[dict[str, Any]], object]:
         ("answers.cause.right", {"6": 0.5}),
         ("answers.cause.right", {"1": 2.0}),
         ("answers.cause.severity_error", 6.0),
+        ("answers.cause.own", {"soiling": 0.5}),
+        ("answers.cause.own", {"fog": 1.5}),
         ("golden.answers", {}),
         ("golden.answers", {"cpu": 0.005}),
         ("golden.answers", {"cpu": 0.005, "gpu": 0.5}),
@@ -364,3 +366,22 @@ def test_bundle_without_answers_gives_none_of_their_fields(toy_bundle: Path) -> 
     assert not {"expected_quality", "cause", "severity", "quality_measure"} & verdict.asdict().keys()
     assert verdict.segmentation is not None
     assert verdict.segmentation.shape == (HEIGHT, WIDTH)
+
+
+def test_assess_frame_whose_cause_is_a_kind_of_the_users_own_has_no_severity(bundle: Path) -> None:
+    with OoDMonitor(bundle) as monitor:
+        told = [monitor.assess(frame) for frame in _frames()]
+    record = Manifest.from_json(_text()).answers
+    assert record is not None
+    assert record.cause is not None
+    for own in KINDS:
+        rule = AnswerRule(dataclasses.replace(record, cause=dataclasses.replace(record.cause, own={own: 0.9})))
+        for frame, verdict in zip(_frames(), told, strict=True):
+            answers = rule.answers({name: np.array([row]) for name, row in answers_by_hand(frame).items()}, 0)
+            assert answers.cause == verdict.cause
+            if verdict.cause == own:
+                assert math.isnan(answers.severity or 0.0)
+                assert "severity" not in answer_words(answers)
+                assert answer_values(answers)["severity"] is None
+            else:
+                assert answers.severity == pytest.approx(verdict.severity, nan_ok=True)

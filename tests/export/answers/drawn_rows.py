@@ -2,10 +2,11 @@
 """Features of clean and degraded frames, drawn at random, whose quality and cause are known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from export.answers.rows import DegradedRows
+from export.answers.rows import UNKNOWN_SEVERITY, DegradedRows
 from export.features.key import OUTPUT_SCORES, PICTURE, FeatureKey, FeatureKind
 
 TAP = "decoder"
@@ -74,4 +75,26 @@ def draw_rows(
         frame=np.array(frame, np.int64),
         quality=np.clip(quality, 0, 1) if segmented else None,
         measure="agreement" if segmented else None,
+    )
+
+
+def with_own(rows: DegradedRows, kind: str, folders: int = 1) -> DegradedRows:
+    """The rows, of which those of a kind are frames of a user's own, behind all others.
+
+    Args:
+        rows: drawn ones.
+        kind: which kind is the user's own.
+        folders: that its frames lie in.
+    """
+    order = np.argsort(rows.kind == kind, kind="stable")
+    rows = rows.chosen(order)
+    own = rows.kind == kind
+    number = np.cumsum(own)
+    drive = np.array([f"{kind}: {place % folders}" for place in number])
+    return replace(
+        rows,
+        severity=np.where(own, UNKNOWN_SEVERITY, rows.severity),
+        frame=np.where(own, rows.frame.max() + number, rows.frame),
+        drive=np.where(own, drive, rows.drive),
+        quality=None if rows.quality is None else np.where(own, np.nan, rows.quality),
     )

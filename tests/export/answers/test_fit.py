@@ -13,7 +13,7 @@ from export.answers.fit import FittedAnswers, answer_keys, fit_answers
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
-from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows
+from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows, with_own
 
 BOTH = frozenset({"quality", "cause"})
 
@@ -144,3 +144,43 @@ def test_fit_answers_of_a_single_drive_is_judged_by_blocks_of_it() -> None:
     record = fitted(draw_rows(9, 1, 20)).record
     assert record.drives == 1
     assert record.quality is not None
+
+
+@pytest.mark.parametrize("folders", [1, 3])
+def test_fit_answers_of_a_kind_of_a_users_own_tells_it_on_new_drives(folders: int) -> None:
+    answers = fitted(with_own(draw_rows(0, 12), "mud", folders))
+    record, new = answers.record, draw_rows(1, 12)
+    assert record.cause is not None
+    assert record.cause.own.keys() == {"mud"}
+    assert (record.frames, record.drives) == (60, 12)
+    names, causes = np.array(record.cause.names), answers.outputs(new.values)["causes"]
+    severe = (new.kind == "mud") & (new.severity >= 2)
+    right = (names[causes.argmax(axis=1)] == "mud")[severe].mean()
+    assert right > 0.9
+    assert record.cause.own["mud"] > 0.7
+    assert record.quality is not None
+    assert record.quality.worst_kind != "mud"
+
+
+def test_fit_answers_with_a_kind_of_a_users_own_tells_the_expected_quality_as_without_it() -> None:
+    rows, new = draw_rows(2, 12), draw_rows(3, 2).values
+    one, other = fitted(with_own(rows, "mud")), fitted(rows.chosen(np.flatnonzero(rows.kind != "mud")))
+    expected = [answers.outputs(new)["quality"][:, 0] for answers in (one, other)]
+    np.testing.assert_allclose(expected[0], expected[1], rtol=1e-9)
+    assert other.record.cause is not None
+    assert other.record.cause.own == {}
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3))
+def test_limit_and_sets_of_causes_with_a_kind_of_a_users_own_hold_for_its_new_frames(seed: int, folders: int) -> None:
+    answers = fitted(with_own(draw_rows(seed, 12, world=seed % 7), "noise", folders))
+    new = with_own(draw_rows(seed ^ 1, 12, world=seed % 7), "noise")
+    record, outputs = answers.record, answers.outputs(new.values)
+    assert record.cause is not None
+    known = outputs["novelty"] <= record.novelty_limit
+    truth = np.array([record.cause.names.index(name) for name in new.kind])
+    held = outputs["causes"][np.arange(len(new)), truth] >= record.cause.set_threshold
+    assert known.mean() > 0.9
+    assert held.mean() > record.cause.coverage - 0.06
+    assert known[new.own].mean() > 0.8

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.answers.left_out import drive_folds, left_out_drives, left_out_kinds
-from tests.export.answers.drawn_rows import KINDS, draw_rows
+from tests.export.answers.drawn_rows import KINDS, draw_rows, with_own
 
 
 @settings(max_examples=15, deadline=None)
@@ -50,3 +50,17 @@ def test_drive_folds_of_a_single_drive_are_contiguous_blocks_of_whole_frames(see
     numbers = [folds.pop() for folds in of_frame]
     assert numbers == sorted(numbers)
     assert set(numbers) == {0, 1, 2, 3}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.integers(1, 5))
+def test_left_out_drives_with_a_kind_of_a_users_own_fit_on_some_of_its_frames_each_time(
+    seed: int, drives: int, folders: int
+) -> None:
+    rows = with_own(draw_rows(seed, drives, 3), "mud", folders)
+    fold = drive_folds(rows, 8, seed)
+    np.testing.assert_array_equal(fold[~rows.own], drive_folds(rows.chosen(~rows.own), 8, seed))
+    for split in left_out_drives(fold):
+        assert rows.own[split.fitted].any()
+        if folders > 1:
+            assert set(rows.drive[split.fitted]).isdisjoint(rows.drive[split.judged])

@@ -23,6 +23,7 @@ from export.calibration.degraded_rows import (
     measure_degraded,
     passes,
 )
+from export.calibration.own_causes import MOST_OWN, OwnCause
 from export.errors import CalibrationError, UsageError
 from export.features.key import PICTURE
 from export.frames.files import FrameFiles
@@ -183,3 +184,30 @@ def test_measure_degraded_tells_its_passes_before_it_begins(frames: int, files: 
 def test_measure_degraded_frame_without_a_label_is_refused(files: FrameFiles, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a label for every calibration frame, 1\.png has none"):
         measure_degraded(files, np.arange(10), _drives, _measure, Labels({"0": tmp_path / "0.png"}, (), 3), 3, SILENT)
+
+
+@pytest.mark.parametrize("count", [20, MOST_OWN + 3])
+def test_measure_degraded_with_kinds_of_a_users_own_measures_their_frames_as_they_are_behind_all_others(
+    count: int, files: FrameFiles, tmp_path: Path
+) -> None:
+    (folder := tmp_path / "soiled").mkdir()
+    rng = np.random.default_rng(6)
+    for i in range(count):
+        Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    own, told = OwnCause.of("soiling", FrameFiles((folder,))), ToldReporter()
+    rows = measure_degraded(files, np.arange(4), _drives, _measure, Labels(), 3, told, (own,))
+    without = measure_degraded(files, np.arange(4), _drives, _measure, Labels(), 3, SILENT)
+    most = min(count, MOST_OWN)
+    assert len(rows) == passes(4, (own,)) == len(without) + most
+    assert told.lines[0].endswith(f", soiling: {most})")
+    assert rows.quality is not None
+    assert without.quality is not None
+    np.testing.assert_array_equal(rows.quality, [*without.quality, *[np.nan] * most])
+    for name in ("kind", "severity", "drive", "frame"):
+        np.testing.assert_array_equal(getattr(rows, name)[: len(without)], getattr(without, name))
+    assert rows.own.sum() == most
+    assert set(rows.kind[rows.own]) == {"soiling"}
+    assert set(rows.drive[rows.own]) == {"soiling: soiled"}
+    assert len(set(rows.frame[rows.own]) - set(range(len(files)))) == most
+    means = {np.array(frame).reshape(-1, 3).mean(axis=0).astype(np.float32).tobytes() for frame in own.files}
+    assert {mean.tobytes() for mean in rows.values[PICTURE][rows.own]} <= means

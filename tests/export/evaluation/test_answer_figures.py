@@ -176,3 +176,28 @@ def test_answered_frames_of_sets_have_the_quality_by_the_measure_of_the_bundle(m
     assert frames.in_fit[::2].tolist() == [True, False, True, False]
     assert frames.right_in_set[::2].tolist() == [False, False, True, False]
     np.testing.assert_array_equal(frames.severity[::2], [0, np.nan, 3, 2])
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=seeds, each=st.integers(2, 15))
+def test_cause_figures_of_a_kind_of_the_users_own_count_it_without_a_severity(seed: int, each: int) -> None:
+    drawn, record = drawn_frames(np.random.default_rng(seed), FITTED, OTHERS, each), drawn_record(FITTED)
+    assert record.cause is not None
+    of_own = replace(record, cause=replace(record.cause, own={"mud": 0.9}))
+    frames = replace(drawn, severity=np.where(drawn.kind == "mud", np.nan, drawn.severity))
+    causes, with_severity = (answer_figures(*each).causes for each in ((frames, of_own), (drawn, record)))
+    assert causes is not None
+    assert with_severity is not None
+    mud = drawn.kind == "mud"
+    assert causes.right_own["mud"].value == pytest.approx(accuracy_score(drawn.kind[mud], drawn.cause[mud]))
+    assert with_severity.right_own == {}
+    assert causes.sets_hold == with_severity.sets_hold
+    np.testing.assert_array_equal(causes.counts, with_severity.counts)
+    told = np.isin(drawn.kind, ["none", "fog", "night"]) & ~np.isnan(drawn.told_severity)
+    assert causes.severity_error is not None
+    assert causes.severity_error.value == pytest.approx(
+        mean_absolute_error(drawn.severity[told], drawn.told_severity[told])
+    )
+    for level, share in causes.right.items():
+        own = np.isin(drawn.kind, ["fog", "night"]) & (drawn.severity == level)
+        assert share.value == pytest.approx(accuracy_score(drawn.kind[own], drawn.cause[own]))
