@@ -116,7 +116,7 @@ def measure_degraded(
         f"{passes(len(fitted), causes):,} passes of the network for the answers (clean frames: {len(chosen)}, degradations "
         f"of each: {degradations_each(len(chosen))}{''.join(f', {own.name}: {_most(own)}' for own in causes)})"
     )
-    todo = [
+    todo: list[_Made | _Own] = [
         *(_Made(int(index), cell) for index, own in zip(chosen, cells, strict=True) for cell in ((NO_CAUSE, 0), *own)),
         *(_Own(own, int(index)) for own in causes for index in evenly_spaced(np.arange(len(own.files)), MOST_OWN)),
     ]

@@ -290,7 +290,7 @@ def test_export_with_a_kind_of_a_users_own_tells_it_everywhere(
             verdicts = [monitor.assess(np.array(frame)) for frame in FrameFiles((new,))]
         called = [verdict for verdict in verdicts if verdict.cause == "ice"]
         assert len(called) >= 4
-        assert all(np.isnan(verdict.severity) and "severity" not in str(verdict) for verdict in called)
+        assert all(verdict.severity != verdict.severity and "severity" not in str(verdict) for verdict in called)
         assert all(verdict.asdict()["severity"] is None for verdict in called)
     result = evaluate(EvaluationOptions(out, (drives,), {"ice": (new,)}, kinds=("fog",), severities=(3,), every=6))
     assert result.answers is not None
