@@ -180,27 +180,20 @@ def _new_folder() -> Path:
 
 
 def _list_layers(options: ExportOptions) -> None:
-    from export.cli.layer_table import example_input, layer_table, observed_layers  # here, since --help needs no torch
+    from export.cli.layer_table import black_input, layer_table, listed_input, observed_layers  # --help needs no torch
     from export.pipeline.listed_tap import listed_taps
     from export.pipeline.load_network import load_network
-    from export.pipeline.network_channels import resolve_network_channels
     from export.pipeline.settle_downloads import settle_downloads_at
     from export.sampling.taps import list_layers
 
     checkpoint = load_network(options)
-    channels = resolve_network_channels(options, checkpoint).count
-    example = example_input(
-        checkpoint,
-        options.input_size,
-        options.frames,
-        options.reading.rules,
-        1 if options.pad is None else options.pad,
-        channels,
-    )
-    checkpoint = settle_downloads_at((channels, *example.shape[2:]), checkpoint, SILENT)
+    found = listed_input(options, checkpoint)
+    example = black_input(checkpoint.network, found.shape)
+    checkpoint = settle_downloads_at(found.shape, checkpoint, SILENT)
     taps = listed_taps(options, checkpoint)
     observed = observed_layers(checkpoint.network, example, [*taps], options.feature_layers)
-    print(layer_table(list_layers(checkpoint.network, example), taps, observed))
+    of_input = (found.size.finding, *found.padding.findings)
+    print(layer_table(list_layers(checkpoint.network, example), taps, observed, of_input))
 
 
 def _export(options: ExportOptions, reporter: ConsoleReporter, *, quiet: bool) -> None:

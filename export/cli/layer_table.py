@@ -2,7 +2,6 @@
 """List the layers of a network for ``--list-layers``, so that a user can choose a tap."""
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -12,50 +11,52 @@ from export.checkpoint.probe import run_once
 from export.errors import UsageError
 from export.findings import Finding
 from export.frames.files import FrameFiles
-from export.pipeline.found_pad import check_pad
-from export.pipeline.found_size import check_size
+from export.pipeline.found_input import FoundInput, find_input
+from export.pipeline.found_size import check_crop
 from export.pipeline.hyper_parameters import known_input_size
+from export.pipeline.options import ExportOptions
+from export.pipeline.preprocessor_config import read_preprocessor_config
+from export.pipeline.random_frames import random_frames
 from export.sampling.feature_layers import resolve_feature_layers
 from export.sampling.taps import LayerInfo
-from lsood_runtime.offline import AS_STATED, PixelRules, printable
+from lsood_runtime.offline import printable
 
 _HEADER = ("layer", "class", "output", "parameters so far", "tap", "moments", "stochastic")
 
 
-def example_input(
-    checkpoint: Checkpoint,
-    input_size: tuple[int, int] | None = None,
-    frames: Sequence[Path] = (),
-    rules: PixelRules = AS_STATED,
-    pad: int = 1,
-    channels: int = 3,
-) -> Tensor:
-    """Make the input of a checkpoint's network for a black frame, ``(1, C, H, W)``, and run the network on it once.
+def listed_input(options: ExportOptions, checkpoint: Checkpoint) -> FoundInput:
+    """Find the input of a checkpoint's network as an export does.
 
     Args:
+        options: their ``frames`` may be empty where an option or the checkpoint states the size.
         checkpoint: the network, and perhaps the size of its input.
-        input_size: ``(height, width)`` of the input; None for the checkpoint's, else the frames'.
-        frames: camera frames, of which the size counts.
-        rules: how they are read.
-        pad: rows and columns are added up to a multiple of it.
-        channels: C.
 
     Raises:
-        UsageError: no size is known, or there are no such frames.
+        UsageError: no size is known, or no picture has it.
+    """
+    given = (*options.frames, options.crop, options.input_size, known_input_size(checkpoint.hyper_parameters))
+    if not any(given):
+        raise UsageError(
+            "expected --input-size or --frames to list the layers, the checkpoint carries no input_size: give one of them"
+        )
+    if options.crop is not None:
+        check_crop(options.crop)
+        seen = options.crop[2:]
+    elif options.frames:
+        seen = FrameFiles(options.frames, rules=options.reading.rules).shape[:2]
+    else:
+        seen = random_frames(options, checkpoint).shape[:2]
+    return find_input(options, checkpoint, read_preprocessor_config(checkpoint.path), (seen[0], seen[1]))
+
+
+def black_input(network: nn.Module, shape: tuple[int, int, int]) -> Tensor:
+    """Make an input of zeros, ``(1, C, H, W)``, and run the network on it once.
+
+    Raises:
         ConversionError: the network cannot run on such an input.
     """
-    size = input_size or known_input_size(checkpoint.hyper_parameters)
-    if size is None:
-        if not frames:
-            raise UsageError(
-                "expected --input-size or --frames to list the layers, the checkpoint carries no input_size: give one of them"
-            )
-        size = FrameFiles(frames, rules=rules).shape[:2]
-    height, width = size
-    check_size(height, width)
-    check_pad(pad)
-    example = torch.zeros(1, channels, height + -height % pad, width + -width % pad)
-    run_once(checkpoint.network, example)
+    example = torch.zeros(1, *shape)
+    run_once(network, example)
     return example
 
 
@@ -76,13 +77,16 @@ def observed_layers(
     return frozenset((*taps, *resolve_feature_layers(network, example, feature_layers, taps)))
 
 
-def layer_table(layers: Sequence[LayerInfo], taps: Mapping[str, Finding], observed: Collection[str]) -> str:
-    """Format one line for each call of a layer, in columns, and one for why the default tap is what it is.
+def layer_table(
+    layers: Sequence[LayerInfo], taps: Mapping[str, Finding], observed: Collection[str], found: Sequence[Finding] = ()
+) -> str:
+    """Format one line for each call of a layer, in columns, then where input and default tap come from.
 
     Args:
         layers: in the order of execution.
         taps: layers that an export samples, each with where it comes from.
         observed: layers whose moments are features.
+        found: of the input.
     """
     marks = {tap: "given" if finding.origin == "given" else "default" for tap, finding in taps.items()}
     rows = [_HEADER] + [
@@ -106,4 +110,5 @@ def layer_table(layers: Sequence[LayerInfo], taps: Mapping[str, Finding], observ
         for row in rows
     ]
     reasons = dict.fromkeys(f"default {finding.sentence}" for finding in taps.values() if finding.origin != "given")
-    return "\n".join([*lines, *map(printable, reasons)])
+    stated = [finding.sentence for finding in found if finding.origin != "given"]
+    return "\n".join([*lines, *map(printable, (*stated, *reasons))])

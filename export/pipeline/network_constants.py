@@ -15,11 +15,10 @@ from export.frames.files import FrameFiles
 from export.layers.dropblock import DropBlockRandomness
 from export.layers.preprocessing import Preprocessing
 from export.models import DeepLabV3PlusModule
+from export.pipeline.found_input import find_input
 from export.pipeline.found_normalisation import FoundNormalisation, find_normalisation
-from export.pipeline.found_pad import find_pad
-from export.pipeline.found_size import check_crop, check_size, find_size
+from export.pipeline.found_size import check_crop
 from export.pipeline.imagenet_order import contradiction
-from export.pipeline.network_channels import resolve_network_channels
 from export.pipeline.normalisation_scale import check_scale
 from export.pipeline.options import ExportOptions
 from export.pipeline.preprocessor_config import read_preprocessor_config
@@ -50,8 +49,8 @@ def resolve_preprocessing(
             f"{top + crop_height}, columns {left} to {left + crop_width}: move or shrink it"
         )
     config = read_preprocessor_config(checkpoint.path)
-    size = find_size(options.input_size, checkpoint.hyper_parameters, config, (crop_height, crop_width))
-    check_size(size.height, size.width)
+    found_input = find_input(options, checkpoint, config, (crop_height, crop_width))
+    size, padding, order = found_input.size, found_input.padding, found_input.order
     if options.resize == "refuse" and (size.height, size.width) != (crop_height, crop_width):
         raise UsageError(
             f"expected what the network sees of a frame to have its input size {size.height} x {size.width} (height x "
@@ -59,14 +58,17 @@ def resolve_preprocessing(
             "--resize bilinear",
             words=("--resize", "bilinear"),
         )
-    padding = find_pad(options.pad, config, (size.height, size.width))
-    order = resolve_network_channels(options, checkpoint, config)
-    pad = (-size.height % padding.multiple, -size.width % padding.multiple)
-    padded = (size.height + pad[0], size.width + pad[1])
-    found = find_normalisation(options, checkpoint, config, padded, order)
+    found = find_normalisation(options, checkpoint, config, found_input.shape[1:], order)
     try:
         preprocessing = Preprocessing(
-            size.height, size.width, found.mean, found.std, options.channels, options.crop, order.order, pad
+            size.height,
+            size.width,
+            found.mean,
+            found.std,
+            options.channels,
+            options.crop,
+            order.order,
+            found_input.pad,
         )
     except ValueError as error:
         raise UsageError(f"{error}: check --mean, --std and --crop", words=_unusable(found)) from error

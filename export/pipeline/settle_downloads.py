@@ -17,8 +17,7 @@ from export.checkpoint.returned import returned_tensors
 from export.errors import CheckpointError, ConversionError, UsageError, first_line
 from export.findings import PLACEHOLDER, Finding
 from export.frames.files import FrameFiles
-from export.pipeline.found_size import find_size
-from export.pipeline.network_channels import resolve_network_channels
+from export.pipeline.found_input import find_input
 from export.pipeline.network_options import NetworkOptions
 from export.pipeline.preprocessor_config import read_preprocessor_config
 from export.reporter import Reporter
@@ -43,7 +42,8 @@ def settle_downloads(
     if checkpoint.unswitched is None:
         return checkpoint
     try:
-        shape = _input_shape(options, checkpoint, frames)
+        seen = frames.shape[:2] if options.crop is None else options.crop[2:]
+        shape = find_input(options, checkpoint, read_preprocessor_config(checkpoint.path), (seen[0], seen[1])).shape
     except UsageError:  # the next stage, which takes the same sizes, raises it again
         return checkpoint
     return settle_downloads_at(shape, checkpoint, reporter)
@@ -109,16 +109,6 @@ def _not_known(switched: list[SwitchedOff]) -> CheckpointError:
         f"{first.asked_value}, its default, than with {first.value}, and weights that fit both: {remedy}",
         words=words,
     )
-
-
-def _input_shape(options: NetworkOptions, checkpoint: Checkpoint, frames: FrameFiles) -> tuple[int, int, int]:
-    config = read_preprocessor_config(checkpoint.path)
-    seen = frames.shape[:2] if options.crop is None else options.crop[2:]
-    size = find_size(options.input_size, checkpoint.hyper_parameters, config, (seen[0], seen[1]))
-    channels = resolve_network_channels(options, checkpoint, config).count
-    pad = max(options.pad or 1, 1)
-    height, width = (max(side, 1) + -max(side, 1) % pad for side in (size.height, size.width))
-    return channels, height, width
 
 
 def _compute_the_same(one: nn.Module, other: nn.Module, channels: int, height: int, width: int) -> bool:
