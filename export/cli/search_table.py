@@ -13,7 +13,8 @@ from export.cli.next_command import next_command
 from export.evaluation.detector_ranking import Figures
 from export.evaluation.hurting import AGREEMENT
 from export.search.candidates import SearchCandidate
-from export.search.search import RankedCandidate, SearchResult, export_command
+from export.search.ranked import RankedCandidate
+from export.search.search import SearchResult, export_command
 from lsood_runtime.offline import CsvTable, printable
 
 _SHOWN = 25

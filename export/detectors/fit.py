@@ -72,6 +72,12 @@ def fit_detector(
                 f"expected 1 to {min(count, dimensions)} PCA components for {count} frames of {dimensions} dimensions, "
                 f"got {pca_components}: choose a number in this range, or calibrate on more frames"
             )
+        values = np.asarray(rows)
+        if (values == values[0]).all():
+            raise CalibrationError(
+                f"expected rows that differ to find PCA components of, got {count} identical ones: leave this feature out, "
+                "or look at the frames"
+            )
         steps.append(("pca", PCA(pca_components, whiten=True, random_state=seed)))
     labels = None if ood is None else np.repeat([0, 1], [len(ind), len(ood)])
     more: dict[str, Sequence[str] | Sequence[int]] = {}

@@ -23,6 +23,7 @@ from export.search.guide import guide_figures
 from export.search.inputs import SearchInputs, search_inputs
 from export.search.options import SearchOptions
 from export.search.plan import plan_search
+from export.search.ranked import LeftOutCandidate, RankedCandidate, rank
 from export.search.timing import added_ms
 
 PAIRS = 15
@@ -30,30 +31,16 @@ PAIRS = 15
 
 
 @dataclass(frozen=True)
-class RankedCandidate:
-    """A candidate and its figures.
-
-    Attributes:
-        candidate: the features and the detector.
-        figures: on frames of drives that it was not fitted on.
-        added_ms: what the monitor adds to the bare network, median; None where it was not timed.
-    """
-
-    candidate: SearchCandidate
-    figures: Figures
-    added_ms: float | None = None
-
-
-@dataclass(frozen=True)
 class SearchResult:
     """Result of a search.
 
     Attributes:
-        ranked: all candidates, best first.
+        ranked: all candidates that can be fitted, best first.
         best: the first that an export can make a bundle of; one that learns from degraded frames needs ``--ood-frames``.
         guide: of the guide's own configuration, on shifts that it was not fitted on; None where it was left out.
         best_beside_guide: of the best one on the same shifts.
         options: of the search, with the tap and the masks that were chosen where it names none.
+        left_out: candidates that cannot be fitted on these frames, each with the reason.
     """
 
     ranked: tuple[RankedCandidate, ...]
@@ -61,6 +48,7 @@ class SearchResult:
     guide: Figures | None
     best_beside_guide: Figures | None
     options: SearchOptions
+    left_out: tuple[LeftOutCandidate, ...] = ()
 
 
 def search(options: SearchOptions, reporter: Reporter = SILENT, network: nn.Module | None = None) -> SearchResult:
@@ -77,7 +65,7 @@ def search(options: SearchOptions, reporter: Reporter = SILENT, network: nn.Modu
         CheckpointError: a checkpoint that cannot be read or does not fit the network.
         TapError: a layer that cannot be sampled or observed.
         ConversionError: a network that has no ONNX form.
-        CalibrationError: too few frames, or frames that a detector cannot be fitted on.
+        CalibrationError: too few frames, or frames that no detector can be fitted on.
     """
     with told_as_of_search(), refuse_exit(ExportError, "the code of the network"), without_autocast():
         return _search(options, SearchReporter(reporter), network)
@@ -107,15 +95,13 @@ def _search(options: SearchOptions, reporter: Reporter, network: nn.Module | Non
         for one in candidates(inputs.observed, inputs.samples, options.detectors, options.components)
         if one.pca is None or one.pca <= features.ind[one.keys[0]].shape[1]
     ]
-    tested = reporter.progress(listed, "candidates", len(listed))
-    ranked = [RankedCandidate(candidate, cross_fit.figures(candidate)) for candidate in tested]
-    ranked.sort(key=lambda one: (-one.figures.hurting, -one.figures.all_cells))
+    ranked, left_out = rank(cross_fit, listed, reporter)
     ranked = _timed(ranked, inputs, features, reporter)
     best = next((one for one in ranked if _exportable(one.candidate, options)), None)
     guide = None if graphs.guide is None else guide_figures(cross_fit, features, graphs.guide.key)
     # Of the best, too, only shifts that the guide's classifier was not fitted on.
     beside = best.figures.over(cell.kind for cell in guide.cells) if best and guide else None
-    return SearchResult(tuple(ranked), best, guide, beside, inputs.options)
+    return SearchResult(tuple(ranked), best, guide, beside, inputs.options, tuple(left_out))
 
 
 def _timed(

@@ -14,7 +14,8 @@ from export.evaluation.detector_ranking import CellFigures, Figures
 from export.features.key import FeatureKey, FeatureKind
 from export.search.candidates import SearchCandidate
 from export.search.options import SearchOptions
-from export.search.search import RankedCandidate, SearchResult
+from export.search.ranked import RankedCandidate
+from export.search.search import SearchResult
 
 OPTIONS = SearchOptions(Path("x.ckpt"), (Path("day"),))
 

@@ -100,6 +100,7 @@ def test_fit_detector_with_scaling_and_pca_equals_its_steps(kind: str) -> None:
         ("kde", np.eye(20), np.eye(20), None, "with them"),
         ("kde", np.ones((20, 3)), None, None, "identical"),
         ("mahalanobis", np.ones((20, 3)), None, None, "identical"),
+        ("knn", np.ones((20, 3)), None, 2, "identical"),
         ("mahalanobis", np.ones((1, 3)), None, None, "minimum of 2"),
         ("knn", np.ones((4, 3)), None, None, "n_samples = 4 neighbours"),
         ("kde", np.full((20, 2), np.nan), None, None, "row 0 holds NaN"),
