@@ -90,15 +90,13 @@ def test_reduced_graph_of_a_padded_input_of_one_channel_equals_numpy_and_torch()
 @pytest.fixture(scope="module")
 def odd_drives(shared_folder: Path) -> tuple[Path, Path]:
     """Frames of a size that the network does not take: for an export, and for a calibration after it."""
-    made = (("odd", 60, 4), ("odd-later", 40, 9))
-    names = [
-        made_once(
-            shared_folder / "frames" / name,
-            lambda folder, count=count, seed=seed: write_scenes(folder, count, seed=seed, size=SIZE),
+
+    def made(name: str, count: int, seed: int) -> Path:
+        return made_once(
+            shared_folder / "frames" / name, lambda folder: write_scenes(folder, count, seed=seed, size=SIZE)
         )
-        for name, count, seed in made
-    ]
-    return names[0], names[1]
+
+    return made("odd", 60, 4), made("odd-later", 40, 9)
 
 
 @pytest.mark.slow
@@ -159,4 +157,5 @@ def test_bundle_of_a_padded_input_in_each_precision_calibrated_anew_segments_and
                 scores.append([verdict.score for verdict in verdicts])
             for frame, verdict in zip(frames, verdicts, strict=True):
                 check(np.asarray(verdict.segmentation), frame, channels, kind)
-        assert np.abs(np.subtract(*scores)).max() < 0.5 * np.ptp(scores[1])
+        reduced, whole = map(np.array, scores)
+        assert np.abs(reduced - whole).max() < 0.5 * np.ptp(whole)
