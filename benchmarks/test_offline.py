@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import SCENES, Record
@@ -18,9 +17,6 @@ from benchmarks.peers import kd_tree_entropies
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
 from export.detectors.entropy import latent_entropy
 from export.frames.files import FrameFiles, read_frame
-from lsood_runtime import OoDMonitor
-from lsood_runtime._bundle.digests import sha256_hex
-from lsood_runtime._bundle.graph_check import check_graph
 
 FRAMES, BLOCKS, SAMPLES, CHANNELS, WARM_UP = 1020, 30, 16, 2048, 5
 
@@ -137,25 +133,3 @@ def test_start(small_bundle: Path, benchmark: BenchmarkFixture, record: Record) 
     before, after = map(float, np.median(rows[:, 3:], axis=0))
     record("resident memory, resnet18, MiB", {"numpy and ONNX Runtime": before, "with a monitor": after}, what="memory")
     benchmark.pedantic(lambda: seconds(start), rounds=1)  # type: ignore[no-untyped-call]
-
-
-def test_verification(
-    small_bundle: Path, benchmark: BenchmarkFixture, record: Record, pytestconfig: pytest.Config
-) -> None:
-    """What the digests of all files, and the check of the graphs' operators, cost of a load with its self-test."""
-    files = {path.name: path.read_bytes() for path in small_bundle.iterdir()}
-    graphs = {name: contents for name, contents in files.items() if name.endswith(".onnx")}
-
-    def check_operators() -> None:
-        for name, contents in graphs.items():
-            check_graph(name, contents)
-
-    calls = {
-        "digests": lambda: [sha256_hex(contents) for contents in files.values()],
-        "operators": check_operators,
-        "load": lambda: OoDMonitor(small_bundle).close(),
-    }
-    times = take_turns(calls, pytestconfig.getoption("--pairs"), 1)
-    for name in ("digests", "operators"):
-        record(f"{name} / load with self-test, resnet18", ratio(times[name], times["load"]), what=f"{name} / load")
-    benchmark.pedantic(calls["digests"], rounds=3)  # type: ignore[no-untyped-call]

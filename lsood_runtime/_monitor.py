@@ -18,7 +18,7 @@ from lsood_runtime._answers import AnswerRule
 from lsood_runtime._arguments import check_flag, check_text
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._bundle.reader import VEHICLE_GRAPHS, open_bundle
 from lsood_runtime._exceptions import FrameError, one_line
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.frame_check import check_batch, check_channels, check_each, check_frame, trusted_frame
@@ -120,7 +120,7 @@ class OoDMonitor:
             self_test_seconds=self_test_seconds,
         )
         check_flag(validate, "validate")
-        contents = open_bundle(bundle, expected_sha256=expected_sha256, public_key=public_key)
+        contents = open_bundle(bundle, VEHICLE_GRAPHS, expected_sha256=expected_sha256, public_key=public_key)
         self._reopen = functools.partial(
             OoDMonitor,
             Path(bundle).absolute(),

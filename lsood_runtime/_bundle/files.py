@@ -65,24 +65,31 @@ def read_file(path: Path, largest: int, *, length: int | None = None, follow_lin
     return contents
 
 
-def read_verified(folder: Path, name: str, record: FileRecord) -> bytes:
-    """Read the file ``name`` of the bundle in ``folder``, and compare length and digest with the manifest's record.
+def read_recorded(folder: Path, name: str, record: FileRecord) -> bytes:
+    """Read the file ``name`` of the bundle in ``folder``, of the length that the manifest records.
 
     Raises:
-        BundleError: the name leads out of the folder, or the file is missing, a link, or another than the recorded one.
+        BundleError: the name leads out of the folder, or the file is missing, a link, or of another length.
     """
     if Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
         raise BundleError(
             f"expected plain file names in the manifest, got {name!r}, which leads out of the bundle: export it again"
         )
-    contents = read_file(folder / name, LARGEST_FILE, length=record.bytes)
+    return read_file(folder / name, LARGEST_FILE, length=record.bytes)
+
+
+def check_digest(name: str, contents: bytes, record: FileRecord) -> None:
+    """Compare the bytes of a file with the digest that the manifest records.
+
+    Raises:
+        BundleError: they are others.
+    """
     digest = sha256_hex(contents)
     if digest != record.sha256:
         raise BundleError(
             f"expected {name} with sha256 {record.sha256[:12]}..., got {digest[:12]}...: it was changed "
             "after export, copy the bundle again"
         )
-    return contents
 
 
 def _check_status(path: Path, status: os.stat_result, largest: int, length: int | None) -> None:

@@ -5,10 +5,9 @@ Loops, branches, functions and sparse tensors are not among them: their cost doe
 that of nodes that make a tensor of a size that a constant states (:mod:`lsood_runtime._bundle.grown_tensors`).
 """
 
-from collections.abc import Generator, Iterator
-
-from lsood_runtime._bundle.grown_tensors import READ_KINDS, GrownTensors
-from lsood_runtime._bundle.protobuf_fields import Budget, walk
+from lsood_runtime._bundle.graph_numbers import NodeAttribute, NumberReader
+from lsood_runtime._bundle.grown_tensors import GrownTensors
+from lsood_runtime._bundle.protobuf_fields import NUMBER, Budget, walk
 from lsood_runtime._exceptions import BundleError
 
 _NAMES = """
@@ -36,11 +35,12 @@ OPERATORS = frozenset(_NAMES.split())
 MOST_FIELDS = 2_000_000
 """Fields of a model, its graph and their nodes, at most; a node has about ten."""
 
-_DOMAINS = {"", "ai.onnx"}
+_KNOWN = frozenset(name.encode() for name in OPERATORS)
+_DOMAINS = {b"", b"ai.onnx"}
 _GRAPH, _TRAINING, _FUNCTIONS = 7, 20, 25  # fields of ModelProto
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15  # of GraphProto
-_TYPE, _ATTRIBUTE, _DOMAIN = 4, 5, 7  # of NodeProto
-_INNER_GRAPH, _INNER_GRAPHS, _SPARSE, _SPARSES = 6, 11, 22, 23  # of AttributeProto
+_INPUT, _OUTPUT, _NAME, _TYPE, _ATTRIBUTE, _DOMAIN = 1, 2, 3, 4, 5, 7  # of NodeProto
+_LONGEST_NAME = 200
 
 
 def check_graph(name: str, contents: bytes) -> None:
@@ -55,7 +55,7 @@ def check_graph(name: str, contents: bytes) -> None:
             inside of a node, functions, a sparse tensor, a node that makes too large a tensor, or too many fields.
     """
     try:
-        fault = next(_faults(memoryview(contents), iter(range(MOST_FIELDS))), None)
+        fault = _fault(NumberReader(contents, Budget(MOST_FIELDS)))
     except ValueError as error:
         raise BundleError(
             f"cannot load {name}: expected an ONNX model, got damaged bytes ({error}); copy the bundle again"
@@ -66,65 +66,68 @@ def check_graph(name: str, contents: bytes) -> None:
         )
 
 
-def _faults(model: memoryview, budget: Budget) -> Iterator[str]:
+def _fault(reader: NumberReader) -> str | None:
+    """What no export writes into a model, in words; None without such."""
     graphs, grown = 0, GrownTensors()
-    for field in walk(model, budget):
-        if field.number == _FUNCTIONS:
-            yield "functions of its own"
-        if field.number == _TRAINING:
-            yield "a training graph"
-        if field.number == _GRAPH:
+    for number, start, stop in walk(reader.model, 0, len(reader.model), reader.budget):
+        if number == _FUNCTIONS:
+            return "functions of its own"
+        if number == _TRAINING:
+            return "a training graph"
+        if number == _GRAPH:
             graphs += 1
-            yield from _faults_of_graph(field.contents, budget, grown)
+            fault = _fault_of_graph(reader, start, stop, grown)
+            if fault is not None:
+                return fault
     if graphs == 0:
         raise ValueError("it has no graph")
-    yield from grown.faults()
+    return next(grown.faults(), None)
 
 
-def _faults_of_graph(graph: memoryview | None, budget: Budget, grown: GrownTensors) -> Iterator[str]:
-    if graph is None:
+def _fault_of_graph(reader: NumberReader, start: int, stop: int, grown: GrownTensors) -> str | None:
+    if start == NUMBER:
         raise ValueError("a message is a number")
-    for field in walk(graph, budget):
-        if field.number not in (_NODE, _INITIALIZER, _SPARSE_INITIALIZER):
+    for number, place, end in walk(reader.model, start, stop, reader.budget):
+        if number not in (_NODE, _INITIALIZER, _SPARSE_INITIALIZER):
             continue
-        if field.contents is None:
+        if place == NUMBER:
             raise ValueError("a message is a number")
-        if field.number == _SPARSE_INITIALIZER:
-            yield "a sparse tensor"
-        elif field.number == _INITIALIZER:
-            grown.add_initializer(field.contents, budget)
-        else:
-            kinds = yield from _faults_of_node(field.contents, budget)
-            if not READ_KINDS.isdisjoint(kinds):
-                grown.add_node(field.contents, budget)
+        if number == _SPARSE_INITIALIZER:
+            return "a sparse tensor"
+        if number == _INITIALIZER:
+            grown.add_initializer(reader, place, end)
+            continue
+        fault = _fault_of_node(reader, place, end, grown)
+        if fault is not None:
+            return fault
+    return None
 
 
-def _faults_of_node(node: memoryview, budget: Budget) -> Generator[str, None, list[str]]:
-    """Yield the faults of a node, and return its types, of which it has one."""
-    types, domains = list[str](), list[str]()
-    for number, contents, _ in walk(node, budget):
-        if number in (_TYPE, _DOMAIN):
-            if contents is None:
-                raise ValueError("the type or domain of a node is no text")
-            (types if number == _TYPE else domains).append(bytes(contents[:200]).decode())
+def _fault_of_node(reader: NumberReader, start: int, stop: int, grown: GrownTensors) -> str | None:
+    """What is wrong with a node; of one that states its type several times, each is looked at."""
+    model, kind, inputs, outputs = reader.model, b"", list[bytes](), list[bytes]()
+    attributes = list[NodeAttribute]()
+    for number, place, end in walk(model, start, stop, reader.budget):
+        if number == _NAME or number > _DOMAIN:
+            continue
+        if place == NUMBER:
+            raise ValueError("a text or message of a node is a number")
+        if number == _INPUT:
+            inputs.append(model[place:end])
+        elif number == _OUTPUT:
+            outputs.append(model[place:end])
+        elif number == _TYPE:
+            kind = model[place:end]
+            if kind not in _KNOWN:
+                return repr(kind[:_LONGEST_NAME].decode())
         elif number == _ATTRIBUTE:
-            for inner in _fields(contents, budget, _INNER_GRAPH, _INNER_GRAPHS, _SPARSE, _SPARSES):
-                what = "a sparse tensor" if inner in (_SPARSE, _SPARSES) else "a graph"
-                yield f"{what} inside of a node {types[:1]}"
-    unknown = [kind for kind in types if kind not in OPERATORS] + [
-        domain for domain in domains if domain not in _DOMAINS
-    ]
-    if unknown or not types:
-        yield repr(unknown[0]) if unknown else "a node without a type"
-    return types
-
-
-def _fields(contents: memoryview | None, budget: Budget, *numbers: int) -> Iterator[int]:
-    """Which of these fields a message has."""
-    if contents is None:
-        raise ValueError("a message is a number")
-    for field in walk(contents, budget):
-        if field.number in numbers:
-            if field.contents is None:
-                raise ValueError("a message is a number")
-            yield field.number
+            attribute = reader.attribute(place, end)
+            if attribute.inner is not None:
+                return f"{attribute.inner} inside of a node {kind.decode()!r}"
+            attributes.append(attribute)
+        elif number == _DOMAIN and model[place:end] not in _DOMAINS:
+            return repr(model[place : min(end, place + _LONGEST_NAME)].decode())
+    if not kind:
+        return "a node without a type"
+    grown.add_node(kind.decode(), inputs, outputs, attributes)
+    return None

@@ -7,23 +7,13 @@ not bounded here: that takes a limit of the process.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from lsood_runtime._bundle.protobuf_fields import Budget, signed, varints, walk
+from lsood_runtime._bundle.graph_numbers import NodeAttribute, NumberReader
 
 MOST_ELEMENTS = 2**31
 """Elements of one tensor; of float32 they are eight gigabytes."""
-
-_MOST_VALUES = 64
-"""Values of a constant that can be the size of something: a tensor has few dimensions."""
-
-_INPUT, _OUTPUT, _NAME, _TYPE, _ATTRIBUTE = 1, 2, 3, 4, 5  # of NodeProto
-_OWN_NAME, _FLOAT, _INT, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 5, 7, 8  # of AttributeProto
-_DIMS, _DATA_TYPE, _FLOAT_DATA, _INT32_DATA, _INT64_DATA, _TENSOR_NAME, _RAW, _DOUBLE_DATA = 1, 2, 4, 5, 7, 8, 9, 10
-_RAW_TYPES = {1: "<f4", 6: "<i4", 7: "<i8", 11: "<f8"}
 
 _SIZES: Mapping[str, tuple[tuple[int | str, ...], ...]] = {
     "AffineGrid": ((1,),),
@@ -53,8 +43,7 @@ _SIZES: Mapping[str, tuple[tuple[int | str, ...], ...]] = {
 _PADDED = {"AveragePool", "Conv", "ConvInteger", "ConvTranspose", "DeformConv", "LpPool", "MaxPool", "MaxUnpool", "Pad"}
 _PADS, _MORE = ("pads", "paddings"), "output_padding"
 
-READ_KINDS = _SIZES.keys() | _PADDED | {"Range", "Constant"}
-"""Operators whose nodes have to be added."""
+_READ = _SIZES.keys() | _PADDED | {"Range"}
 
 _LONGEST = 4096
 """Bytes of an initializer of so few values at most, with its name; longer ones are not looked at."""
@@ -63,7 +52,7 @@ _LONGEST = 4096
 @dataclass(frozen=True, slots=True)
 class _Node:
     kind: str
-    inputs: tuple[str, ...]
+    inputs: Sequence[bytes]
     attributes: Mapping[str, tuple[float, ...]]
 
 
@@ -71,41 +60,29 @@ class _Node:
 class GrownTensors:
     """Constants of a graph and nodes that may make large tensors of them, collected message by message."""
 
-    constants: dict[str, list[tuple[float, ...]]] = field(default_factory=lambda: defaultdict(list))
+    constants: dict[bytes, list[tuple[float, ...]]] = field(default_factory=lambda: defaultdict(list))
     nodes: list[_Node] = field(default_factory=list)
 
-    def add_initializer(self, tensor: memoryview, budget: Budget) -> None:
-        """Keep the values of an initializer of few numbers.
+    def add_initializer(self, reader: NumberReader, start: int, stop: int) -> None:
+        """Keep the values of an initializer of few numbers, from its places in the model.
 
         Raises:
             ValueError: no protobuf.
         """
-        if len(tensor) <= _LONGEST:
-            name, values = _tensor(tensor, budget)
+        if stop - start <= _LONGEST:
+            name, values = reader.tensor(start, stop)
             if values:
                 self.constants[name].append(values)
 
-    def add_node(self, node: memoryview, budget: Budget) -> None:
-        """Keep a node that may make a large tensor, or the values of a constant.
-
-        Raises:
-            ValueError: no protobuf.
-        """
-        kind, inputs, outputs, attributes = "", list[str](), list[str](), list[memoryview]()
-        for part in walk(node, budget):
-            if part.contents is None:
-                continue
-            if part.number in (_INPUT, _OUTPUT):
-                (inputs if part.number == _INPUT else outputs).append(bytes(part.contents).decode())
-            elif part.number == _TYPE:
-                kind = bytes(part.contents[:200]).decode()
-            elif part.number == _ATTRIBUTE:
-                attributes.append(part.contents)
+    def add_node(
+        self, kind: str, inputs: Sequence[bytes], outputs: Sequence[bytes], attributes: Sequence[NodeAttribute]
+    ) -> None:
+        """Keep a node that may make a large tensor, or the values of a constant."""
         if kind == "Constant":
-            for attribute in attributes:
-                self.constants[outputs[0] if outputs else ""].append(_attribute(attribute, budget)[1])
-        elif kind in READ_KINDS:
-            self.nodes.append(_Node(kind, tuple(inputs), dict(_attribute(each, budget) for each in attributes)))
+            self.constants[outputs[0] if outputs else b""] += [attribute.numbers for attribute in attributes]
+        elif kind in _READ:
+            numbers = {attribute.name.decode(): attribute.numbers for attribute in attributes}
+            self.nodes.append(_Node(kind, inputs, numbers))
 
     def faults(self) -> Iterator[str]:
         """Nodes whose tensors are too large, in words."""
@@ -143,56 +120,3 @@ class GrownTensors:
 def _product(values: tuple[float, ...]) -> float:
     """Of the values above 1: others, such as -1 for what is left and scales that shrink, do not make a tensor larger."""
     return math.prod(max(value, 1.0) for value in values)
-
-
-def _attribute(attribute: memoryview, budget: Budget) -> tuple[str, tuple[float, ...]]:
-    """Name and numbers of an attribute; none where it has no numbers."""
-    name, found = "", list[float]()
-    for part in walk(attribute, budget):
-        if part.number == _OWN_NAME and part.contents is not None:
-            name = bytes(part.contents[:200]).decode()
-        elif part.number == _TENSOR and part.contents is not None:
-            found += _tensor(part.contents, budget)[1]
-        elif part.number in (_INT, _INTS) and part.contents is None:
-            found.append(signed(part.value))
-        elif part.number == _INTS and part.contents is not None:
-            found += map(signed, varints(part.contents))
-        elif part.number in (_FLOAT, _FLOATS):
-            found += np.frombuffer(part.contents or part.value.to_bytes(8, "little")[:4], "<f4").tolist()
-    return name, tuple(found)
-
-
-def _tensor(tensor: memoryview, budget: Budget) -> tuple[str, tuple[float, ...]]:
-    """Name and values of a tensor; none of one that is too long to be a size, or of another type."""
-    name, dims, data_type, packed = "", list[int](), 0, dict[int, list[memoryview]]()
-    singles = list[float]()
-    for part in walk(tensor, budget):
-        if part.number == _DIMS:
-            dims += [signed(part.value)] if part.contents is None else map(signed, varints(part.contents))
-        elif part.number == _DATA_TYPE:
-            data_type = part.value
-        elif part.number == _TENSOR_NAME and part.contents is not None:
-            name = bytes(part.contents).decode()
-        elif part.number in (_FLOAT_DATA, _INT32_DATA, _INT64_DATA, _RAW, _DOUBLE_DATA):
-            if part.contents is not None:
-                packed.setdefault(part.number, []).append(part.contents)
-            elif part.number in (_INT32_DATA, _INT64_DATA) and len(singles) < _MOST_VALUES:
-                singles.append(signed(part.value))
-    if data_type not in _RAW_TYPES or math.prod(dims) > _MOST_VALUES:
-        return name, ()
-    return name, tuple(singles) + tuple(
-        value
-        for number, parts in packed.items()
-        for contents in parts
-        for value in _values(number, contents, data_type)
-    )
-
-
-def _values(number: int, contents: memoryview, data_type: int) -> list[float]:
-    if number in (_INT32_DATA, _INT64_DATA):
-        return [float(signed(value)) for value in varints(contents[: 10 * _MOST_VALUES])]
-    of = {_FLOAT_DATA: "<f4", _DOUBLE_DATA: "<f8"}.get(number, _RAW_TYPES[data_type])
-    size = np.dtype(of).itemsize
-    whole = min(len(contents) // size, _MOST_VALUES) * size
-    values: list[float] = np.frombuffer(contents[:whole], of).tolist()
-    return values

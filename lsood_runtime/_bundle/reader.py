@@ -2,6 +2,8 @@
 """Read a bundle from disk: the bytes that were hashed are the bytes that are loaded."""
 
 import os
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +24,18 @@ from lsood_runtime._bundle.files import (
     SEGMENTATION_FILE,
     SIGNATURE_FILE,
     WEIGHTS_FILE,
+    check_digest,
     read_file,
-    read_verified,
+    read_recorded,
 )
 from lsood_runtime._bundle.golden import GoldenFrames, parse_golden
 from lsood_runtime._bundle.graph_check import check_graph
 from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, Manifest
 from lsood_runtime._bundle.signature import check_signed, signed_digests
 from lsood_runtime._exceptions import BundleError
+
+VEHICLE_GRAPHS = (SEGMENTATION_FILE, DETECTOR_FILE)
+"""Graphs that :class:`lsood_runtime.OoDMonitor` loads."""
 
 _BESIDE = {MANIFEST_FILE, DIGEST_FILE, SIGNATURE_FILE}
 """Files that the manifest cannot record: itself, and what is made of it."""
@@ -132,6 +138,7 @@ def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> Se
 
 def open_bundle(
     folder: str | os.PathLike[str],
+    loaded: Collection[str] | None = None,
     *,
     expected_sha256: str | None = None,
     public_key: str | os.PathLike[str] | None = None,
@@ -140,6 +147,7 @@ def open_bundle(
 
     Args:
         folder: of the bundle.
+        loaded: graphs that the caller will load, whose operators are checked; None for all.
         expected_sha256: as for :func:`read_manifest`.
         public_key: PEM file of the key that must have signed the bundle; None takes one without a signature as well.
 
@@ -160,10 +168,8 @@ def open_bundle(
             raise BundleError(f"expected the manifest to record {name}, it does not: export the bundle again")
     if manifest.schema >= FIRST_WITH_DIGEST:
         _refuse_others(folder, manifest)
-    files = {name: read_verified(folder, name, record) for name, record in manifest.files.items()}
-    for name, contents in files.items():
-        if name.endswith(".onnx"):
-            check_graph(name, contents)
+    graphs = [name for name in manifest.files if name.endswith(".onnx")] if loaded is None else loaded
+    files = _read_files(folder, manifest, graphs)
     return Bundle(sealed=sealed, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))
 
 
@@ -174,6 +180,32 @@ def digests_to_sign(sealed: SealedManifest) -> dict[str, str]:
     return (
         {name: record.sha256 for name, record in sealed.manifest.files.items()} | own | {MANIFEST_FILE: sealed.sha256}
     )
+
+
+def _read_files(folder: Path, manifest: Manifest, graphs: Collection[str]) -> dict[str, bytes]:
+    """Read and verify every file of the manifest; digests are computed beside the check of operators, which takes as long.
+
+    Args:
+        folder: of the bundle.
+        manifest: of the bundle.
+        graphs: whose operators are checked.
+
+    Raises:
+        BundleError: a file is missing, damaged or outside the bundle, or a graph has what no export writes.
+    """
+    files = dict[str, bytes]()
+    with ThreadPoolExecutor(1, "digests") as beside:
+        digests = list[Future[None]]()
+        for name, record in manifest.files.items():
+            files[name] = read_recorded(folder, name, record)
+            digests.append(beside.submit(check_digest, name, files[name], record))
+        try:
+            for name in graphs:
+                check_graph(name, files[name])
+        finally:
+            for digest in digests:
+                digest.result()  # of a changed file that is said, not what its bytes mean by chance
+    return files
 
 
 def _refuse_others(folder: Path, manifest: Manifest) -> None:

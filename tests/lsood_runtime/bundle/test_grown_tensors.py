@@ -123,6 +123,19 @@ def test_check_graph_of_tensors_of_moderate_size_passes_and_counts_no_more_than_
         check_graph("g.onnx", model_of(kind, constants, {}, "initializers"))
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8))
+def test_check_graph_with_attributes_that_nodes_have_alike_reads_those_of_each(kinds: list[int]) -> None:
+    pads = [[0, 0, 0, 0], [1, 1, 1, 1], [2**20] * 4, list(range(40))]
+    nodes = [helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], pads=pads[kind]) for kind in kinds]
+    graph = helper.make_graph(nodes, "g", [], [], [numpy_helper.from_array(ONE, "x")])
+    contents = helper.make_model(graph).SerializeToString()
+    if {2, 3}.isdisjoint(kinds):
+        check_graph("g.onnx", contents)
+    else:
+        with pytest.raises(BundleError, match="got MaxPool to"):
+            check_graph("g.onnx", contents)
+
+
 @pytest.mark.parametrize("where", ["initializer", "attribute"])
 def test_check_graph_with_a_sparse_tensor_refuses_it(where: str) -> None:
     values = helper.make_tensor("s", TensorProto.FLOAT, [1], [1.0])

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from lsood_runtime import BundleError, OoDMonitor, SelfTestError
 from lsood_runtime._bundle.array_archive import read_arrays
 from lsood_runtime._bundle.graph_check import OPERATORS, check_graph
-from lsood_runtime._bundle.protobuf_fields import walk
+from lsood_runtime._bundle.protobuf_fields import Budget, walk
+from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._inference.time_limit import TimeLimit
 from tests.lsood_runtime.conftest import (
     detector_graph,
@@ -102,7 +103,7 @@ def test_check_graph_reads_the_nodes_that_onnx_reads(ops: list[str], other: str,
         nodes.insert(place, onnx.helper.make_node("Add" if domain else other, ["x"], ["y"], domain=domain))
     graph = onnx.helper.make_graph(nodes, "g", [], [], [onnx.numpy_helper.from_array(np.zeros(300, np.float32), "w")])
     contents = onnx.helper.make_model(graph).SerializeToString()
-    fields = [field.number for field in walk(memoryview(contents), iter(range(1000)))]
+    fields = [number for number, _, _ in walk(contents, 0, len(contents), Budget(1000))]
     assert fields == [number.number for number, _ in sorted_fields(contents)]
     if other:
         with pytest.raises(BundleError, match=other.replace(".", r"\.")):
@@ -133,6 +134,26 @@ def test_bundle_with_a_loop_is_refused_before_it_runs(toy_bundle: Path, name: st
     (toy_bundle / name).write_bytes(model_of(LOOP))
     with pytest.raises(BundleError, match=f"cannot load {name}: expected operators alone that export writes"):
         OoDMonitor(seal(toy_bundle, toy_manifest()))
+
+
+def test_bundle_with_a_loop_in_a_graph_that_no_vehicle_loads_is_refused_by_whoever_loads_all(toy_bundle: Path) -> None:
+    (toy_bundle / "evaluation.onnx").write_bytes(model_of(LOOP))
+    seal(toy_bundle, toy_manifest())
+    OoDMonitor(toy_bundle).close()
+    with pytest.raises(BundleError, match=r"cannot load evaluation\.onnx: expected operators alone that export writes"):
+        open_bundle(toy_bundle)
+
+
+@pytest.mark.parametrize("name", ["segmentation.onnx", "weights.bin"])
+def test_bundle_with_a_loop_and_a_changed_file_is_refused_for_its_digest(toy_bundle: Path, name: str) -> None:
+    (toy_bundle / "weights.bin").write_bytes(bytes(1000))
+    (toy_bundle / "segmentation.onnx").write_bytes(model_of(LOOP))
+    seal(toy_bundle, toy_manifest())
+    changed = bytearray((toy_bundle / name).read_bytes())
+    changed[-1] ^= 1
+    (toy_bundle / name).write_bytes(changed)
+    with pytest.raises(BundleError, match=f"expected {name} with sha256"):
+        OoDMonitor(toy_bundle)
 
 
 def archive(entries: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
