@@ -4,7 +4,7 @@
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType, MethodType, ModuleType
 
@@ -23,8 +23,9 @@ def state_put_back(network: nn.Module) -> Iterator[None]:
     Grids for the next call, lists of features, the size of the last frame: torch.export runs a network on symbols, which have
     no values, and an object that kept one would fail at the next call. Followed are the attributes of layers and of objects
     in them, through dicts, lists and tuples; and, for files that belong to no installed package, the globals of the network's
-    classes and of the functions, classes and modules that these name. Not torch's own objects, no closures, and not the table
-    of imported modules: what is imported inside stays so.
+    classes and of the functions, classes and modules that these name. Not torch's own objects, no closures, no object of an
+    installed package that only another one of a global leads to, and not the table of imported modules: what is imported
+    inside stays so.
     """
     undo = [_undo(holder) for holder in _holders(network)]
     try:
@@ -85,31 +86,55 @@ def _same(now: list[object], before: list[object]) -> bool:
 
 def _holders(network: nn.Module) -> Iterator[object]:
     """Every dict, list, class and cache in which a network can keep something, each once."""
-    waiting: list[object] = [network]
     seen: dict[int, object] = {}  # holds the objects, so that none of their numbers is given to another
+    named: list[object] = []
+    yield from _followed([network], seen, named)
+    yield from _followed(named, seen, None)
+
+
+def _followed(start: Iterable[object], seen: dict[int, object], named: list[object] | None) -> Iterator[object]:
+    """The holders among some objects and what these lead to.
+
+    Args:
+        start: objects to begin with.
+        seen: objects that were followed, by number; gains those that are.
+        named: gains the globals of functions, which are not followed then. None: they are, and an object of an installed
+            package within another is left alone, since it leads to all that the process has.
+    """
+    waiting = [(each, False) for each in start]
     while waiting:
-        found = waiting.pop()
+        found, in_package = waiting.pop()
         if isinstance(found, _PLAIN) or found is sys.modules or id(found) in seen:
             continue
+        is_package = named is None and _is_of_a_package(found)
+        if is_package and in_package:
+            continue
         seen[id(found)] = found
-        if isinstance(found, dict):
+        if isinstance(found, dict | list) or (isinstance(found, type | _Cached) and _is_users(found)):
             yield found
-            waiting += found.values()
-        elif isinstance(found, list):
-            yield found
-            waiting += found
-        elif isinstance(found, tuple):
-            waiting += found
-        elif isinstance(found, type | FunctionType | MethodType | ModuleType | _Cached):
-            if _is_users(found):
-                if isinstance(found, type | _Cached):
-                    yield found
-                waiting += _within(found)
-        elif isinstance(found, nn.Module) or not type(found).__module__.startswith("torch"):
-            waiting += [getattr(found, "__dict__", None), *type(found).__mro__]
+        within = _within(found)
+        if named is not None and isinstance(found, FunctionType):
+            named += within
+        else:
+            leaves = isinstance(found, type | FunctionType | ModuleType) or _is_users(type(found))
+            waiting += [(each, is_package or (in_package and not leaves)) for each in within]
 
 
 def _within(found: object) -> Iterator[object]:
+    """What an object holds or names."""
+    if isinstance(found, dict):
+        yield from found.values()
+    elif isinstance(found, list | tuple):
+        yield from found
+    elif isinstance(found, type | FunctionType | MethodType | ModuleType | _Cached):
+        if _is_users(found):
+            yield from _named_by(found)
+    elif isinstance(found, nn.Module) or not type(found).__module__.startswith("torch"):
+        yield getattr(found, "__dict__", None)
+        yield from type(found).__mro__
+
+
+def _named_by(found: object) -> Iterator[object]:
     """What a class, a function or a module names."""
     if isinstance(found, MethodType):
         yield from (found.__self__, found.__func__)
@@ -122,6 +147,13 @@ def _within(found: object) -> Iterator[object]:
         yield from (value.__func__ for value in vars(found).values() if isinstance(value, staticmethod | classmethod))
     else:
         yield vars(found)
+
+
+def _is_of_a_package(found: object) -> bool:
+    """Whether an object's class is one of an installed package, beside Python's own and torch's layers."""
+    kind = type(found)
+    own = isinstance(found, nn.Module) or kind.__module__.partition(".")[0] in sys.stdlib_module_names
+    return not own and not _is_users(kind)
 
 
 def _is_users(found: object) -> bool:

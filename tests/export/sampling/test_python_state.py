@@ -179,3 +179,45 @@ def test_state_put_back_of_a_network_that_holds_the_table_of_modules_keeps_what_
         network.kept["seen"].append(1)
     assert sys.modules["this"] is sys
     assert network.kept["seen"] == []
+
+
+def of_a_package(**attributes: object) -> Any:
+    """An object whose class says that an installed package brings it."""
+    made = type("Registry", (), {"__module__": pytest.__name__})()
+    vars(made).update(attributes)
+    return made
+
+
+def in_a_store(held: list[Any]) -> Store:
+    store = Store()
+    vars(store)["held"] = held
+    return store
+
+
+REGISTRY: Any = None
+
+
+def in_a_registry(_: Keeping, x: Tensor) -> Tensor:
+    return grid(x) if REGISTRY is None else x
+
+
+@pytest.mark.parametrize("holder", ["the network", "a global", "both"])
+@pytest.mark.parametrize("between", [list, tuple, lambda held: {"inner": held}, in_a_store])
+def test_state_put_back_of_a_global_object_of_a_package_leaves_what_others_of_packages_in_it_hold(
+    holder: str, between: Callable[[list[Any]], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test runner, a scheduler, a registry: through such objects a global leads to all that the process has."""
+    inner = of_a_package(kept=[1])
+    held = between([inner])
+    registry = of_a_package(kept=[1], held=held)
+    network = Keeping(in_a_registry)
+    if holder != "the network":
+        monkeypatch.setattr(sys.modules[__name__], "REGISTRY", registry)
+    if holder != "a global":
+        network.kept["registry"] = registry
+    with state_put_back(network):
+        registry.kept.append(2)
+        inner.kept.append(2)
+    assert registry.kept == [1]
+    follows = holder != "a global" or isinstance(held, Store)  # an object of the user's own is followed wholly
+    assert inner.kept == ([1] if follows else [1, 2])
