@@ -23,6 +23,7 @@ SUBJECTS = (
     "map",
     "tap",
     "DropBlock",
+    "layer",
     "cost",
     "answers",
 )

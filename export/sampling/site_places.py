@@ -31,6 +31,7 @@ class SitePlaces:
         self.network, self._marked, self._token_grid = network, marked, token_grid
         height, width = marked.frames.meta["val"].shape[2:]
         self._image = (int(height), int(width))
+        self._taps = {layer for layer, _ in marked.marks("tap")}
         self._findings: dict[Finding, None] = {}
 
     @property
@@ -115,9 +116,9 @@ class SitePlaces:
         layout = map_layout(frame_shape, self._image, self.network.get_submodule(layer))
         if layout.channel_dim == 3:
             value = f"{layer}, {frame_shape[1]} x {frame_shape[2]} cells with their {frame_shape[3]} channels last"
-            self._tell(
-                Finding("tap", value, "found", "its rows and columns are those of the input divided by one number")
-            )
+            subject = "tap" if layer in self._taps else "layer"
+            reason = "its rows and columns are those of the input divided by one number"
+            self._tell(Finding(subject, value, "found", reason))
         return layout
 
     def _tell(self, finding: Finding) -> None:

@@ -163,6 +163,22 @@ def test_sampler_of_a_tap_with_channels_last_has_as_many_latents_as_channels(
     assert found == [f"last, {rows} x {columns} cells with their {width + 2} channels last"]
 
 
+@settings(max_examples=4, deadline=None)
+@given(st.permutations(["patches", "mix", "last"]), st.integers(1, 3))
+def test_sampler_of_layers_with_channels_last_calls_those_alone_taps_that_it_samples(
+    layers: list[str], count: int
+) -> None:
+    taps, others = layers[:count], layers[count:]
+    sampler = build_sampler(
+        settled(ChannelsLastNetwork()), torch.zeros(1, 3, 24, 32), taps, mc_samples=SAMPLES, observed=others, **ADDED
+    )
+    told = {finding.value.partition(",")[0]: finding.subject for finding in sampler.findings}
+    last = {"mix", "last"}
+    assert told == {layer: "tap" for layer in taps if layer in last} | {
+        layer: "layer" for layer in others if layer in last
+    }
+
+
 def test_sampler_of_a_vector_says_that_it_takes_dropout() -> None:
     found = agree(settled(VectorNetwork()), ["vector"], "fixed", (24, 32), **ADDED)
     assert found == ["dropout of single elements with p = 0.6 at vector"]
