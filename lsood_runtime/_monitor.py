@@ -31,6 +31,7 @@ from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._inference.stamps import received_stamp, received_stamps, start_time
 from lsood_runtime._stream.alarm_choice import choose_policy
 from lsood_runtime._stream.policy import Policy
+from lsood_runtime._stream.quality_drift import QualityDrift
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
@@ -174,13 +175,10 @@ class OoDMonitor:
         return finite_score(outcome.scores[0], self._rule.parts(outcome.parts, 0).values())
 
     def score_batch(self, frames: object) -> NDArray[np.float64]:
-        """Score several frames in one run, such as those of several cameras.
+        """Score several frames in one run, such as those of several cameras; to within the arithmetic of another batch.
 
         Args:
-            frames: ``(B, H, W, 3)`` uint8 as for :meth:`score`, or a list of B frames.
-
-        Returns:
-            ``(B,)`` scores as :meth:`score` gives them, to within the arithmetic of another batch.
+            frames: ``(B, H, W, 3)`` uint8 as for :meth:`score`, or a list of B frames, for ``(B,)`` scores.
 
         Raises:
             FrameError: as for :meth:`score`.
@@ -276,14 +274,12 @@ class OoDMonitor:
         return verdicts
 
     def report_invalid(self, reason: str, *, stamp_ns: SupportsIndex | None = None) -> Assessment:
-        """Make the verdict on a frame that never became an image, such as one that could not be decoded: it is INVALID.
+        """Make the verdict on a frame that never became an image, such as one that could not be decoded: it is INVALID,
+        without a score and a segmentation, with a latency of 0, since nothing ran.
 
         Args:
             reason: why there is no image, in one sentence.
             stamp_ns: as for :meth:`assess`.
-
-        Returns:
-            The verdict: no score, no segmentation, a latency of 0, since nothing ran.
 
         Raises:
             TypeError: the reason is no text, or the stamp no integer.
@@ -305,19 +301,22 @@ class OoDMonitor:
         self,
         policy: Policy | str,
         *,
+        quality_policy: Policy | str | None = None,
         frozen_after_s: float | None = 1.0,
         frozen_tolerance: float = FROZEN_TOLERANCE,
         max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
     ) -> Stream:
         """Follow cameras over time; see :class:`Stream` for the arguments. A policy may be text: ``"3of5"``, or
-        ``"1/h@30"`` for the rule that :func:`choose_alarm` finds for one false alarm an hour at 30 frames a second.
+        ``"1/h@30"`` for the rule that :func:`choose_alarm` finds for one false alarm an hour at 30 frames a second. With a
+        ``quality_policy``, such as ``"cusum:1h@30"``, a fall of the expected quality raises an alarm of its own.
 
         Raises:
             TypeError: neither a policy nor text, or an argument of another type.
             ValueError: the bundle's calibration is too small for the policy, or the text is none.
+            BundleError: the bundle does not tell the quality that ``quality_policy`` is about.
         """
-        rule = choose_policy(policy, self._manifest, self._operating_point)
+        rule, point = choose_policy(policy, self._manifest, self._operating_point), self._operating_point
         return Stream(
             self,
             rule,
@@ -325,6 +324,7 @@ class OoDMonitor:
             frozen_tolerance=frozen_tolerance,
             max_cameras=max_cameras,
             on_result=on_result,
+            quality=None if quality_policy is None else QualityDrift(quality_policy, self._manifest, point),
         )
 
     def self_test(self) -> SelfTest:

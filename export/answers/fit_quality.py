@@ -103,7 +103,7 @@ def fit_quality(
     covered = {str(name): float(held[rows.kind == name].mean()) for name in np.unique(rows.kind)}
     worst = min(covered, key=lambda name: covered[name])
     clean = rows.kind == NO_CAUSE
-    low = np.clip(judged.expected - below * size, 0, 1)[clean]
+    low = np.where(judged.novelty > novelty_limit, 0, np.clip(judged.expected - below * size, 0, 1))[clean]
     varied = np.ptp(judged.expected) > 0 and np.ptp(truth) > 0
     record = QualityRecord(
         measure=str(rows.measure),

@@ -39,7 +39,8 @@ class QualityRecord:
         spearman: rank correlation between expected and true quality; None where either is the same for all frames.
         at_most: upper end of what is said of a frame far from everything seen: the quality of clean frames, of degraded ones
             and of those far away is above it for at most ``(1 - coverage) / 2`` of each; 1 where nothing is known.
-        clean_low: lower ends of the intervals of clean frames, ascending, each by answers that were fitted without its drive.
+        clean_low: lower ends of the intervals of clean frames, ascending, each by answers that were fitted without its drive;
+            0 where those do not know its quality.
     """
 
     measure: str

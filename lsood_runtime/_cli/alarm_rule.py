@@ -11,6 +11,7 @@ from lsood_runtime._stream.false_alarms import FalseAlarms, expected_false_alarm
 from lsood_runtime._stream.policies import KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Policy
 from lsood_runtime._stream.policy_text import Alarm, AskedRate
+from lsood_runtime._stream.quality_drift import quality_manifest
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._text.counted import counted
 
@@ -84,6 +85,24 @@ def _other_rate(policy: Policy, frames_per_second: float) -> str:
 
 def _is_near(rate: float, other: float) -> bool:
     return 1 / _ANOTHER_RATE <= rate / other <= _ANOTHER_RATE
+
+
+def find_quality_rule(
+    asked: Alarm | None, manifest: Manifest, frames_per_second: float, operating_point: str | None
+) -> AlarmRule | None:
+    """The rule by which the expected quality is watched, as :func:`find_alarm_rule` finds it; None where none is asked for.
+
+    Raises:
+        BundleError: as there, or the bundle does not tell the quality.
+    """
+    if asked is None:
+        return None
+    return find_alarm_rule(asked, quality_manifest(manifest), frames_per_second, operating_point)
+
+
+def describe_rule(rule: AlarmRule, what: str = "alarm") -> str:
+    """The rule, why it was chosen, and its false alarms, in one line."""
+    return f"{what} {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}"
 
 
 def describe_short_drive(stream: Stream, rule: AlarmRule) -> str:

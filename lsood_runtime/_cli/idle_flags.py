@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lsood_runtime._cli.terminal import say
 from lsood_runtime._media.sources import SourceKind, source_kind
-from lsood_runtime._stream.policy_text import AskedRate
+from lsood_runtime._stream.policy_text import Alarm, AskedRate
 
 _IMAGE, _VIDEO, _RECORDING, _CAMERA = SourceKind
 _OF_KINDS = {
@@ -86,10 +86,10 @@ def idle_flags(
         elif options.command == "watch" and not options.out and not options.json:
             yield "--parts", "it goes with --out or --json"
     if options.command == "inspect":
-        if "--fps" in stated and options.alarm is None:
-            yield "--fps", "it goes with --alarm"
-        elif "--fps" in stated and _has_own_rate(options):
-            yield "--fps", f"--alarm {options.alarm} states the rate"
+        if "--fps" in stated and not _rules(options):
+            yield "--fps", "it goes with --alarm or --quality-alarm"
+        elif "--fps" in stated and _have_own_rate(options):
+            yield "--fps", f"{' and '.join(_rules(options))} states the rate"
         return
     if options.command == "diff" and not sources:
         for flag in (*_PIXELS, "--threads"):
@@ -111,11 +111,18 @@ def _given(options: argparse.Namespace, flag: str) -> bool:
 
 def _sets_alarm(options: argparse.Namespace) -> bool:
     """Whether the rate of frames is that of the alarm as well, as in ``watch``."""
-    return options.command == "watch" and not _has_own_rate(options)
+    return options.command == "watch" and not _have_own_rate(options)
 
 
-def _has_own_rate(options: argparse.Namespace) -> bool:
-    return isinstance(options.alarm, AskedRate) and options.alarm.frames_per_second is not None
+def _rules(options: argparse.Namespace) -> dict[str, Alarm]:
+    """The rules that were asked for, by their flags."""
+    given = {"--alarm": options.alarm, "--quality-alarm": options.quality_alarm}
+    return {f"{flag} {rule}": rule for flag, rule in given.items() if rule is not None}
+
+
+def _have_own_rate(options: argparse.Namespace) -> bool:
+    """Whether every rule states the rate of frames itself."""
+    return all(isinstance(rule, AskedRate) and rule.frames_per_second is not None for rule in _rules(options).values())
 
 
 def _listing(kinds: Sequence[SourceKind]) -> str:

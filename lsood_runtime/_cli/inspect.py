@@ -5,7 +5,7 @@ import argparse
 import sys
 
 from lsood_runtime._bundle.reader import open_bundle
-from lsood_runtime._cli.alarm_rule import find_alarm_rule
+from lsood_runtime._cli.alarm_rule import AlarmRule, find_alarm_rule, find_quality_rule
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, alarm_rule, positive_number
 from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
 from lsood_runtime._cli.manifest_text import describe
@@ -23,12 +23,15 @@ def add_parser(commands: Commands) -> None:
         "--alarm", type=alarm_rule, metavar="RULE", help=f"print its delay and its false alarms an hour: {FORMS}"
     )
     parser.add_argument(
+        "--quality-alarm", type=alarm_rule, metavar="RULE", help="the same of a rule that watches the expected quality"
+    )
+    parser.add_argument(
         "--fps",
         type=positive_number,
         action=Stated,
         default=30.0,
         metavar="RATE",
-        help="frames a second for --alarm (default: 30)",
+        help="frames a second for both rules (default: 30)",
     )
 
 
@@ -42,11 +45,17 @@ def run(options: argparse.Namespace) -> int:
         print(f"manifest sha256 {sealed.sha256}", file=sys.stderr)
     if options.alarm is not None:
         rule = find_alarm_rule(options.alarm, manifest, options.fps, None)
-        chosen = f"{rule.policy}, {rule.choice}, " if rule.choice else ""
-        line = (
-            f"alarm: {chosen}within {counted(rule.delay_frames, 'frame')} ({rule.delay_s:.2f} s) where all score above the "
-            f"calibration; "
-            f"{rule.expected}"
-        )
+        print(_line("alarm", rule, "score above the calibration"), file=sys.stderr if options.json else sys.stdout)
+    falls = find_quality_rule(options.quality_alarm, manifest, options.fps, None)
+    if falls is not None:
+        line = _line("quality alarm", falls, "have a quality that may be lower than that of every clean frame")
         print(line, file=sys.stderr if options.json else sys.stdout)
     return 0
+
+
+def _line(what: str, rule: AlarmRule, where: str) -> str:
+    chosen = f"{rule.policy}, {rule.choice}, " if rule.choice else ""
+    return (
+        f"{what}: {chosen}within {counted(rule.delay_frames, 'frame')} ({rule.delay_s:.2f} s) where all {where}; "
+        f"{rule.expected}"
+    )

@@ -78,10 +78,10 @@ class Outputs:
             self._rerun = opening.enter_context(RerunFile(options.rerun, monitor.threshold)) if options.rerun else None
             opening.pop_all()  # from here on `__exit__` closes them, each whatever happens to the others
 
-    def name_rule(self, rule: str) -> None:
-        """Name the alarm rule in the title of the timeline."""
+    def name_rules(self, rule: str, quality_rule: str) -> None:
+        """Name the alarm rule, and that of the expected quality where there is one, in the title of the timeline."""
         if self._timeline is not None:
-            self._timeline.rule = rule
+            self._timeline.rule, self._timeline.quality_rule = rule, quality_rule
 
     @property
     def failed(self) -> bool:
@@ -110,7 +110,10 @@ class Outputs:
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
             if self._timeline is not None:
                 faulty, quality = bool(verdict.tile_faults), _quality(verdict)
-                point = Point(source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late, quality, faulty)
+                falls = result is not None and result.quality is not None and result.quality.alarm
+                point = Point(
+                    source.stamp_ns, verdict.score, verdict.state, alarm, verdict.is_late, quality, faulty, falls
+                )
                 self._timeline.add(source.camera, point)
             if source.image is None:
                 return

@@ -16,7 +16,8 @@ class Point:
     """One frame of a timeline.
 
     ``late`` is true of a late frame whatever its state; ``quality`` is the expected quality, NaN where there is none;
-    ``faulty_tiles`` is true of a frame whose raw picture has any.
+    ``faulty_tiles`` is true of a frame whose raw picture has any, ``quality_alarm`` of one with an alarm by its expected
+    quality.
     """
 
     stamp_ns: int
@@ -26,6 +27,7 @@ class Point:
     late: bool = False
     quality: float = math.nan
     faulty_tiles: bool = False
+    quality_alarm: bool = False
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Stretch:
         sample: scores of at most 8 of the frames, evenly spaced, the first among them.
         quality_sum: of the expected qualities that are known.
         quality_frames: how many are.
+        quality_alarm: whether any of them has an alarm by the expected quality.
     """
 
     first_ns: int
@@ -53,6 +56,7 @@ class Stretch:
     sample: tuple[float, ...]
     quality_sum: float = 0.0
     quality_frames: int = 0
+    quality_alarm: bool = False
 
     def absorb(self, later: "Stretch") -> None:
         """Take in the stretch that follows."""
@@ -63,6 +67,7 @@ class Stretch:
             self.ranges[state] = min(low, known[0]), max(high, known[1])
         self.alarm |= later.alarm
         self.late |= later.late
+        self.quality_alarm |= later.quality_alarm
         self.quality_sum += later.quality_sum
         self.quality_frames += later.quality_frames
         both = self.sample + later.sample
@@ -100,6 +105,7 @@ class Stretches:
             (point.score,),
             point.quality if math.isfinite(point.quality) else 0.0,
             int(math.isfinite(point.quality)),
+            point.quality_alarm,
         )
         if self._stretches and self._stretches[-1].frames < self._length:
             self._absorb_one(self._stretches[-1], new)

@@ -36,6 +36,8 @@ class _Camera:
     faulty_tiles: int = 0
     alarms: int = 0
     alarmed: bool = False
+    quality_alarms: int = 0
+    quality_alarmed: bool = False
 
     def add(self, point: Point) -> None:
         self.stretches.add(point)
@@ -45,6 +47,8 @@ class _Camera:
         self.faulty_tiles += point.faulty_tiles
         self.alarms += point.alarm and not self.alarmed
         self.alarmed = point.alarm
+        self.quality_alarms += point.quality_alarm and not self.quality_alarmed
+        self.quality_alarmed = point.quality_alarm
 
     @property
     def ends_ns(self) -> list[int]:
@@ -66,6 +70,7 @@ class _Camera:
         }
         words = [f"{count:,} {what}" for what, count in counts.items() if count]
         words += [counted(self.alarms, "alarm", comma=",")] if self.alarms else []
+        words += [counted(self.quality_alarms, "quality alarm", comma=",")] if self.quality_alarms else []
         return ", ".join([counted(self.frames, "frame", comma=","), *words])
 
 
@@ -85,13 +90,14 @@ class Timeline:
 
     Attributes:
         rule: the alarm rule, for the title; empty where frames are scored each on its own.
+        quality_rule: that of the expected quality; empty where it is not watched.
     """
 
     def __init__(
         self, threshold: float, calibration: CalibrationRecord, heading: str = "", quality_name: str = ""
     ) -> None:
         figure_class()
-        self._threshold, self._heading, self.rule = threshold, heading, ""
+        self._threshold, self._heading, self.rule, self.quality_rule = threshold, heading, "", ""
         self._quality_name = quality_name
         self._median = calibration.scores[len(calibration.scores) // 2]
         self._cameras: dict[str, _Camera] = {}
@@ -141,6 +147,7 @@ class Timeline:
         axis.set_xlabel("time from the first frame" + (f" ({start}{others})" if start else ""))
         figure.supylabel("score", fontsize=10)
         alarm = f"alarm {self.rule}" if self.rule else ""
+        alarm += f", of the quality {self.quality_rule}" if self.quality_rule else ""
         title = "\n".join(filter(None, (self._heading, alarm))) or "scores"
         figure.suptitle(title, fontsize=10, parse_math=False)
         figure.legend(

@@ -108,13 +108,17 @@ def draw_panel(axis: "Axes", panel: Panel, scores: ScoreRange) -> "dict[str, Art
 def _draw_alarms(axis: "Axes", panel: Panel) -> "dict[str, Artist]":
     stretches = list(panel.stretches)
     handles: dict[str, Artist] = {}
-    for start, end in alarm_spans([stretch.alarm for stretch in stretches]):
-        following = stretches[min(end + 1, len(stretches) - 1)]
-        begin, *ends = panel.time.place(
-            [stretches[start].first_ns, stretches[end].last_ns, following.first_ns]
-        ).tolist()
-        finish = max(*ends, begin + _NARROWEST * (panel.time.end or 1.0))
-        handles["alarm"] = axis.axvspan(begin, finish, color=_RED, alpha=0.15, linewidth=0, zorder=0)
+    for label, alarms, colour in (
+        ("alarm", [stretch.alarm for stretch in stretches], _RED),
+        ("quality alarm", [stretch.quality_alarm for stretch in stretches], _VIOLET),
+    ):
+        for start, end in alarm_spans(alarms):
+            following = stretches[min(end + 1, len(stretches) - 1)]
+            begin, *ends = panel.time.place(
+                [stretches[start].first_ns, stretches[end].last_ns, following.first_ns]
+            ).tolist()
+            finish = max(*ends, begin + _NARROWEST * (panel.time.end or 1.0))
+            handles[label] = axis.axvspan(begin, finish, color=colour, alpha=0.15, linewidth=0, zorder=0)
     for begin, finish in panel.time.cuts:
         handles["no frames, cut short"] = axis.axvspan(
             begin, finish, facecolor="#ffffff", edgecolor="#777777", hatch="////", linewidth=0, zorder=5

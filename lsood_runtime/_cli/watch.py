@@ -6,10 +6,17 @@ import json
 import sys
 import time
 
-from lsood_runtime._answers import answer_words
+from lsood_runtime._answers import answer_words, quality_name
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import InputContract
-from lsood_runtime._cli.alarm_rule import AlarmRule, describe_frame_rates, describe_short_drive, find_alarm_rule
+from lsood_runtime._cli.alarm_rule import (
+    AlarmRule,
+    describe_frame_rates,
+    describe_rule,
+    describe_short_drive,
+    find_alarm_rule,
+    find_quality_rule,
+)
 from lsood_runtime._cli.arguments import (
     SOURCES,
     Commands,
@@ -41,8 +48,9 @@ from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._command_start import Stopped
 from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
-from lsood_runtime._media.sources import SourceReader, find_sources
+from lsood_runtime._media.sources import SourceReader, find_sources, source_count
 from lsood_runtime._stream.policy_text import FORMS
+from lsood_runtime._stream.quality_drift import QualityAlarm
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
@@ -55,6 +63,8 @@ Alarms: {FORMS}
   hysteresis:0.01:0.2   from a p-value of 0.01 or less until one above 0.2
   duration:0.5          all frames of half a second; cleared when half a second brought none
   cusum:1h@30           the evidence adds up (CUSUM on p-values), for at most one false alarm an hour at 30 frames/s
+--quality-alarm takes the same rules for the expected quality: the lower its lower end, the further a frame is from the clean
+ones of the calibration. Its alarms are counted apart, and set the exit code as well.
 The delay and the limit of false alarms are printed first; `lsood inspect BUNDLE --alarm RULE --fps RATE` prints them alone.
 
 A frame that no working camera sends (wrong size, black, one image for a second, a quarter of the picture black or frozen), or
@@ -83,6 +93,13 @@ def add_parser(commands: Commands) -> None:
     add_trust(parser)
     add_sources(parser, f"{SOURCES}; camera:0 for the first camera, until Ctrl-C")
     parser.add_argument("--alarm", type=alarm_rule, default="1/h", metavar="RULE", help=f"{FORMS} (default: 1/h)")
+    parser.add_argument(
+        "--quality-alarm",
+        type=alarm_rule,
+        metavar="RULE",
+        help="raise an alarm of its own where the expected mIoU or agreement falls, as by mud that grows; a rule as for "
+        "--alarm, such as cusum:1h@30 (default: none)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line and frame, in place of the alarms")
     parser.add_argument(
         "--max-age",
@@ -122,17 +139,23 @@ def run(options: argparse.Namespace) -> int:
     with StopSignals() as signals, open_monitor(options, stated_tile_check(options)) as monitor:
         report_idle_flags(options, sources, part_count=len(monitor.manifest.detector.parts))
         rule = find_alarm_rule(options.alarm, monitor.manifest, options.fps, monitor.operating_point)
+        falls = find_quality_rule(options.quality_alarm, monitor.manifest, options.fps, monitor.operating_point)
         stream = monitor.stream(
-            rule.policy, frozen_after_s=options.frozen_after, frozen_tolerance=options.frozen_tolerance
+            rule.policy,
+            quality_policy=None if falls is None else falls.policy,
+            frozen_after_s=options.frozen_after,
+            frozen_tolerance=options.frozen_tolerance,
         )
         contract = monitor.manifest.input
         reader = read_sources(options, sources, monitor.manifest, lambda: watch.wait(reader.current))
         outputs = Outputs(options, sources, monitor, signals)
-        outputs.name_rule(str(rule.policy))
+        outputs.name_rules(str(rule.policy), "" if falls is None else str(falls.policy))
         watch = _Watch(stream, outputs, options)
         try:
             with outputs:
-                say(_describe_start(len(sources), rule))
+                say(_describe_start(source_count(sources), rule))
+                if falls is not None:
+                    say(describe_rule(falls, f"alarm of the {quality_name(monitor.manifest.answers)}"))
                 if options.min_quality is not None:
                     say(_describe_min_quality(options.min_quality, monitor.manifest))
                 watch.follow(reader, contract)
@@ -153,7 +176,8 @@ def run(options: argparse.Namespace) -> int:
     if stop is not None:
         report_stop(stop, tally)
     if tally.count or stop is not None or not reader.failures:
-        say(f"{tally}, {counted(watch.onsets, 'alarm')}; {tally.describe_latency(provider)}")
+        fell = "" if falls is None else f", {counted(watch.quality_onsets, 'quality alarm')}"
+        say(f"{tally}, {counted(watch.onsets, 'alarm')}{fell}; {tally.describe_latency(provider)}")
         say(f"drift of the scores (population stability index): {'; '.join(drifts) or 'no frames'}")
         for oddity in oddities:
             say(oddity)
@@ -163,14 +187,14 @@ def run(options: argparse.Namespace) -> int:
         raise stop
     if isinstance(stop, Stopped):
         return stop.exit_code
-    return exit_code(bool(watch.onsets), bool(reader.failures), outputs.failed)
+    return exit_code(bool(watch.onsets or watch.quality_onsets), bool(reader.failures), outputs.failed)
 
 
 def _describe_start(sources: int, rule: AlarmRule) -> str:
     return (
         f"watching {counted(sources, 'source')}; an alarm comes at most "
         f"{counted(rule.delay_frames, 'out-of-distribution frame')} after a shift ({rule.delay_s:.2g} s)\n"
-        f"alarm {rule.policy}{', ' * bool(rule.choice)}{rule.choice}: {rule.expected}"
+        f"{describe_rule(rule)}"
     )
 
 
@@ -190,9 +214,10 @@ class _Watch:
     def __init__(self, stream: Stream, outputs: Outputs, options: argparse.Namespace) -> None:
         self._stream, self._outputs, self._options = stream, outputs, options
         self._alarmed: set[str] = set()
+        self._falling: set[str] = set()
         self._origin, self._silent = "", SilentCameras(options.max_age)
         self._opened: dict[str, float] = {}
-        self.tally, self.onsets = Tally(), 0
+        self.tally, self.onsets, self.quality_onsets = Tally(), 0, 0
         self.counter = FrameCounter(shown=not options.json or not sys.stdout.isatty())
 
     def follow(self, reader: SourceReader, contract: InputContract) -> None:
@@ -241,17 +266,27 @@ class _Watch:
             self._print(json.dumps(row if self._options.parts else without_parts(row), allow_nan=False))
         elif result.onset or (source.camera in self._alarmed and not result.alarm):
             self.counter.clear()
-            self._print(_event(source, result))
+            self._print(_event(source, result, "ALARM" if result.alarm else "clear"))
         (self._alarmed.add if result.alarm else self._alarmed.discard)(source.camera)
+        if result.quality is not None:
+            self._report_quality(source, result, result.quality)
         self.counter.show(self.tally.count)
+
+    def _report_quality(self, source: SourceFrame, result: StreamAssessment, quality: QualityAlarm) -> None:
+        """Print what begins or ends with a frame by its expected quality."""
+        self.quality_onsets += quality.onset
+        ended = source.camera in self._falling and not quality.alarm
+        if not self._options.json and (quality.onset or ended):
+            self.counter.clear()
+            self._print(_event(source, result, "QUALITY ALARM" if quality.alarm else "quality clear"))
+        (self._falling.add if quality.alarm else self._falling.discard)(source.camera)
 
     def _print(self, line: str) -> None:
         self._outputs.stdout.write(f"{line}\n")
         self._outputs.stdout.flush()
 
 
-def _event(source: SourceFrame, result: StreamAssessment) -> str:
-    event = "ALARM" if result.alarm else "clear"
+def _event(source: SourceFrame, result: StreamAssessment, event: str) -> str:
     reason = f": {result.verdict.reason}" if result.verdict.reason else ""
     where = f"{source.camera} at {source.stamp_ns / 1e9:.3f} s ({source.name})"
     answers = f", {words}" if (words := answer_words(result.verdict)) else ""

@@ -95,6 +95,11 @@ def source_kind(source: str) -> SourceKind:
     return SourceKind.VIDEO if is_video(Path(source)) else SourceKind.IMAGE
 
 
+def source_count(sources: Sequence[str]) -> int:
+    """Number of sources, where the pictures of one folder are one."""
+    return len({Path(source).parent if source_kind(source) is SourceKind.IMAGE else source for source in sources})
+
+
 def name_width(source: str) -> int:
     """Length of the longest frame name of a source, as far as it is known before."""
     return len(source) + (0 if source_kind(source) is SourceKind.IMAGE else len("#000000"))

@@ -2,6 +2,7 @@
 """Figures of a calibration that policies build on."""
 
 import math
+from bisect import bisect_left
 
 from lsood_runtime._arguments import check_number, check_type
 from lsood_runtime._bundle.records import CalibrationRecord
@@ -15,6 +16,17 @@ def smallest_p_value(calibration: CalibrationRecord) -> float:
     """
     _check_calibration(calibration)
     return 1 / (len(calibration.scores) + 1)
+
+
+def p_value(calibration: CalibrationRecord, score: float) -> float:
+    """Share of in-distribution frames that score at least as high as a finite score, the frame itself among them.
+
+    Raises:
+        TypeError: no calibration.
+    """
+    _check_calibration(calibration)
+    count = len(calibration.scores)
+    return (1 + count - bisect_left(calibration.scores, score)) / (count + 1)
 
 
 def correlation_frames(calibration: CalibrationRecord) -> int:

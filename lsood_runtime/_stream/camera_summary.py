@@ -22,6 +22,7 @@ class CameraSummary:
         other_clock: frames by another clock than that of the frame before.
         silent: reports that the camera sends nothing.
         alarms: that were raised.
+        quality_alarms: that were raised by the expected quality.
     """
 
     frames: int = 0
@@ -35,6 +36,7 @@ class CameraSummary:
     other_clock: int = 0
     silent: int = 0
     alarms: int = 0
+    quality_alarms: int = 0
 
     def count(self, history: History, *, invalid: bool, onset: bool) -> None:
         """Count how a frame continues the history, whether it is INVALID, and whether it raised an alarm."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NoReturn, SupportsIndex
 
-from lsood_runtime._arguments import check_callable, check_count, check_number, shown
+from lsood_runtime._arguments import check_number, shown
 from lsood_runtime._assessment import Assessment, State, invalidated
 from lsood_runtime._exceptions import CameraError
 from lsood_runtime._inference.forks import guard_forks
@@ -27,9 +27,11 @@ from lsood_runtime._stream.given_stamp import GivenStamp
 from lsood_runtime._stream.history import History
 from lsood_runtime._stream.image_digest import image_digest
 from lsood_runtime._stream.picture_history import PictureHistory
-from lsood_runtime._stream.policy import Evidence, Policy, check_policy
+from lsood_runtime._stream.policy import Evidence, Policy
+from lsood_runtime._stream.quality_drift import QualityAlarm, QualityDrift
 from lsood_runtime._stream.sequence import Sequence
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
+from lsood_runtime._stream.stream_arguments import check_stream_arguments
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._text.counted import counted
 
@@ -52,6 +54,7 @@ class Stream:
             for images of which every byte is the same. Tiles of one value, which may be clipped, tell nothing.
         max_cameras: cameras to remember; for one more, that which has been quiet and unseen for longest is forgotten.
         on_result: called with each result, in the thread that called :meth:`assess`; for metrics and logs.
+        quality: the rule by which the expected quality is watched; None to watch the score alone.
 
     Raises:
         TypeError: an argument of another type.
@@ -67,28 +70,12 @@ class Stream:
         frozen_tolerance: float = FROZEN_TOLERANCE,
         max_cameras: int = 1000,
         on_result: Callable[[StreamAssessment], None] | None = None,
+        quality: QualityDrift | None = None,
     ) -> None:
-        if not all(hasattr(monitor, name) for name in ("manifest", "tile_check", "assess_since", "report_invalid")):
-            raise TypeError(f"expected a monitor, got {shown(monitor)}: pass an OoDMonitor, or call its stream method")
-        check_policy(policy)
-        if frozen_after_s is not None:
-            check_number(
-                frozen_after_s,
-                "a time above 0 s after which a camera is frozen",
-                "pass None for never",
-                lambda seconds: 0 < seconds < math.inf,
-            )
-        check_number(
-            frozen_tolerance,
-            "a share of tiles from 0 to 0.5",
-            "pass 0 for identical images",
-            lambda share: 0 <= share <= 0.5,
-        )
-        check_count(max_cameras, "at least one camera", "1000 is the default")
-        check_callable(on_result, "on_result")
+        check_stream_arguments(monitor, policy, frozen_after_s, frozen_tolerance, max_cameras, on_result)
         policy.start(monitor.manifest.calibration)
         self._monitor, self._policy, self._on_result = monitor, policy, on_result
-        self._max_cameras = max_cameras
+        self._max_cameras, self._quality = max_cameras, quality
         self._pictures = functools.partial(PictureHistory, frozen_after_s, frozen_tolerance, monitor.tile_check)
         self._cameras: dict[str, CameraState] = {}
         self._lock = threading.Lock()
@@ -211,7 +198,8 @@ class Stream:
             history = History.CONTINUES if state.clock.sequences else History.BEGINS
             sequence = state.clock.place_unstamped(stamp.ns, state.summary.frames, elapsed)
             state.summary.silent += 1
-            result = self._judge(state, sequence, verdict, camera, history, state.summary.frames)
+            quality = state.judge_quality(verdict, stamped=False, elapsed_ns=elapsed)
+            result = self._judge(state, sequence, verdict, camera, history, state.summary.frames, quality)
         return self._hand_out(result)
 
     def _follow(self, verdict: Assessment, stamp: GivenStamp, frame: object, camera: str) -> StreamAssessment:
@@ -229,9 +217,8 @@ class Stream:
                 sequence = clock.place_unstamped(verdict.stamp_ns, index)
             if fault is None and sequence.same_stamp and sequence.image.equals_last(digest):
                 history = History.REPEATED
-            verdict, pictures = sequence.image.take(
-                digest, words, verdict, sequence.time_ns, repeated=history is History.REPEATED
-            )
+            repeated = history is History.REPEATED
+            verdict, pictures = sequence.image.take(digest, words, verdict, sequence.time_ns, repeated=repeated)
             summary.frames += 1
             summary.clock_faults += fault is not None
             summary.frozen += pictures.frozen is not None
@@ -240,7 +227,8 @@ class Stream:
             if fault is not None and verdict.state is not State.INVALID:
                 verdict = invalidated(verdict, fault)
             state.last_ns, state.received, state.silent_ns = verdict.stamp_ns, time.monotonic(), 0
-            result = self._judge(state, sequence, verdict, camera, history, index)
+            quality = state.judge_quality(verdict, stamped=stamp.fault is None, repeated=repeated, index=index)
+            result = self._judge(state, sequence, verdict, camera, history, index, quality)
         return self._hand_out(result)
 
     def _judge(
@@ -251,6 +239,7 @@ class Stream:
         camera: str,
         history: History,
         index: int,
+        quality: QualityAlarm | None,
     ) -> StreamAssessment:
         """Update the alarm of a camera by a verdict."""
         invalid = verdict.state is State.INVALID
@@ -274,6 +263,7 @@ class Stream:
             since_ns=state.since_ns,
             statistic=state.clock.statistic,
             history=history,
+            quality=quality,
         )
 
     def _hand_out(self, result: StreamAssessment) -> StreamAssessment:
@@ -304,7 +294,8 @@ class Stream:
                     functools.partial(self._policy.window_s, calibration),
                     self._pictures,
                 )
-                state = self._cameras[camera] = CameraState(clock, ScoreHistogram(calibration))
+                quality = None if self._quality is None else self._quality.begin()
+                state = self._cameras[camera] = CameraState(clock, ScoreHistogram(calibration), quality)
             return state
 
     def _forget_one(self) -> None:
@@ -326,6 +317,11 @@ class Stream:
     def policy(self) -> Policy:
         """The alarm policy; where a rate of false alarms was asked for, the one that was chosen."""
         return self._policy
+
+    @property
+    def quality_policy(self) -> Policy | None:
+        """The policy by which the expected quality is watched; None where it is not."""
+        return None if self._quality is None else self._quality.policy
 
     @property
     def cameras(self) -> tuple[str, ...]:

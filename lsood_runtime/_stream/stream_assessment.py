@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._stream.history import History
+from lsood_runtime._stream.quality_drift import QualityAlarm
 from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 
 
@@ -22,6 +23,7 @@ class StreamAssessment:
         since_ns: stamp of the frame that raised it; None without an alarm.
         statistic: progress towards the alarm, which the policy raises at 1.
         history: how the frame continues the history of its camera.
+        quality: whether the expected quality of its frames raises an alarm; None where it is not watched.
     """
 
     verdict: Assessment
@@ -32,6 +34,7 @@ class StreamAssessment:
     since_ns: int | None
     statistic: float
     history: History
+    quality: QualityAlarm | None = None
 
     @property
     def restarted(self) -> bool:
@@ -43,11 +46,17 @@ class StreamAssessment:
         own = {
             field.name: python_scalar(getattr(self, field.name))
             for field in dataclasses.fields(self)
-            if field.name != "verdict"
+            if field.name not in ("verdict", "quality")
         }
         own["statistic"] = finite_or_none(self.statistic)
-        return self.verdict.asdict() | own | {"history": self.history.value}
+        own["history"] = self.history.value
+        if (quality := self.quality) is not None:
+            own |= {f"quality_{field.name}": getattr(quality, field.name) for field in dataclasses.fields(quality)}
+            own["quality_statistic"] = finite_or_none(quality.statistic)
+        return self.verdict.asdict() | own
 
     def __str__(self) -> str:
         """One line for a log."""
-        return f"{self.camera} #{self.index} {'ALARM' if self.alarm else 'quiet'} {self.statistic:.2f} {self.verdict}"
+        quality = self.quality
+        falls = "" if quality is None else f" quality {'ALARM' if quality.alarm else 'quiet'} {quality.statistic:.2f}"
+        return f"{self.camera} #{self.index} {'ALARM' if self.alarm else 'quiet'} {self.statistic:.2f}{falls} {self.verdict}"

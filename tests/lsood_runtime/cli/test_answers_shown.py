@@ -16,7 +16,7 @@ from lsood_runtime._answers import cause_words, quality_words
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._media.source_frame import SourceFrame
-from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
+from tests.lsood_runtime.answers_bundle import answers_by_hand, answers_record, frame_of_level, write_answers_bundle
 from tests.lsood_runtime.conftest import random_frames, score_by_hand
 
 pytest.importorskip("PIL")
@@ -156,3 +156,65 @@ def test_rerun_file_takes_a_bundle_with_answers(answered: Path, drive: Path, tmp
     recording = tmp_path / "drive.rrd"
     assert run(["score", str(answered), str(drive), "--rerun", str(recording)]) in (0, 1)
     assert recording.stat().st_size > 0
+
+
+@pytest.fixture
+def falling(tmp_path: Path) -> tuple[Path, Path]:
+    """A bundle whose clean frames are of one brightness, and a drive of them that gets dark and light again."""
+    (folder := tmp_path / "monitor").mkdir()
+    record = answers_record()
+    clean = [frame_of_level(0.55, 500 + i) for i in range(60)]
+    record["quality"]["clean_low"] = sorted(float(answers_by_hand(frame)["quality"][1]) for frame in clean)
+    (images := tmp_path / "drive").mkdir()
+    for place, level in enumerate([*[0.55] * 12, *np.linspace(0.55, 0.15, 20), *[0.55] * 30]):
+        Image.fromarray(frame_of_level(level, seed=place)).save(images / f"{place:03d}.png")
+    return write_answers_bundle(folder, answers=record), images
+
+
+def test_watch_with_a_quality_alarm_tells_its_rule_and_where_the_quality_falls(
+    falling: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, images = falling
+    files = [tmp_path / f"verdicts.{suffix}" for suffix in ("csv", "jsonl", "parquet")]
+    flags = [*(word for file in files for word in ("--out", str(file))), "--timeline", str(tmp_path / "drive.png")]
+    rule = ["--alarm", "60of60", "--quality-alarm", "3of4", "--fps", "10", "--frozen-after", "never"]
+    assert run(["watch", str(bundle), str(images), *rule, *flags]) == 1
+    out, err = capsys.readouterr()
+    assert "watching 1 source;" in err
+    assert "\nalarm of the expected mIoU 3of4: " in err
+    assert "62 frames" in err
+    assert ", 0 alarms, 1 quality alarm; " in err
+    first, last = out.splitlines()
+    assert first.startswith("QUALITY ALARM ")
+    assert "expected mIoU" in first
+    assert last.startswith("quality clear ")
+    with files[0].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    alarms = [row["quality_alarm"] == "True" for row in rows]
+    onset = alarms.index(True)
+    assert 12 < onset < 32
+    assert not alarms[-1]
+    assert rows[onset]["quality_onset"] == "True"
+    lines = [json.loads(line) for line in files[1].read_text().splitlines()]
+    assert lines[onset]["quality_since_ns"] == lines[onset]["stamp_ns"]
+    assert pytest.importorskip("pyarrow.parquet").read_table(files[2]).to_pylist() == lines
+    with Image.open(tmp_path / "drive.png") as picture:
+        assert picture.width > 100
+
+
+def test_watch_with_a_quality_alarm_of_a_bundle_that_tells_no_quality_is_refused(
+    toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["watch", str(toy_bundle), str(drive), "--quality-alarm", "3of5"]) == 2
+    assert "calibrate it with --answers quality" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_inspect_tells_what_a_quality_alarm_promises(
+    falling: tuple[Path, Path], form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["inspect", str(falling[0]), "--quality-alarm", "3of5", "--fps", "10", *form]) == 0
+    out, err = capsys.readouterr()
+    text = err if form else out
+    assert "quality alarm: within 3 frames (0.30 s) where all have a quality that may be lower than" in text
+    assert "false alarms an hour at 10 frames/s" in text

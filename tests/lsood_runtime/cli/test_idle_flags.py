@@ -41,6 +41,7 @@ ALWAYS = {
         "--deadline-ms",
         "--min-quality",
         "--alarm",
+        "--quality-alarm",
         "--frozen-after",
         "--frozen-tolerance",
         "--expected-sha256",
