@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the line of a user's own code in a stack of calls that torch and this package stand in as well."""
 
+import functools
 import importlib.util
 import re
 import sysconfig
@@ -45,6 +46,7 @@ def raised_at(error: BaseException | None) -> str:
     return ""
 
 
+@functools.cache  # asked of every function and class that a network names, each time it is captured
 def is_of_the_user(file: str) -> bool:
     """Whether a file of Python code belongs neither to Python, nor to an installed package, nor to this one."""
     path = Path(file)

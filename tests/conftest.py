@@ -4,6 +4,7 @@
 Whatever takes long to make is made once in a session, by the first worker that needs it, and must not be changed.
 """
 
+import gc
 import hashlib
 import os
 import shutil
@@ -36,6 +37,12 @@ settings.load_profile("project")
 TORCH_EXPORT = torch.onnx.export
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
 CAMVID = SHARED / "data" / "camvid"
+
+
+def pytest_collection_finish() -> None:
+    """Take what the imported libraries hold out of garbage collection, which would look through it during every capture."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -17,7 +17,7 @@ from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
 from lsood_runtime import OoDMonitor
 from tests.conftest import made_once, write_scenes
-from tests.networks import CLASSES, HEIGHT, WIDTH, block
+from tests.networks import CLASSES, HEIGHT, WIDTH
 
 # Beside `forward`, without which nothing is a network, and the methods that torch calls while a module is made.
 METHODS = sorted(
@@ -32,7 +32,7 @@ class Steps(nn.Module):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.first, self.drop, self.name = block(3, 4), nn.Dropout2d(0.5), name
+        self.first, self.drop, self.name = nn.Conv2d(3, 4, 3, padding=1), nn.Dropout2d(0.5), name
         setattr(self, name, [self.first, self.drop])
 
     def forward(self, x: Tensor) -> Tensor:

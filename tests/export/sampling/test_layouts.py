@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Taps on tokens, on maps with their channels last and on vectors: the graph, PyTorch's passes and TorchScript agree."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnxruntime as ort
@@ -104,7 +104,7 @@ def agree(network: nn.Module, taps: list[str], mode: Mode, size: tuple[int, int]
     return [finding.value for finding in sampler.findings]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.sampled_from([4, 8]),
     st.sampled_from([0, 1, 2, 5]),
@@ -124,25 +124,33 @@ def test_sampler_of_a_token_tap_equals_one_pass_for_each_mask(
     assert found == [f"squares of a grid of {rows} x {columns} tokens{behind} at {tap}"]
 
 
-@pytest.mark.parametrize("mode", ["fixed", "input"])
+LAYOUTS: list[tuple[nn.Module, list[str], dict[str, Any]]] = [
+    (TokenNetwork(inner=CellDropBlock(0.9, 2)), ["last"], {}),
+    (TokenNetwork(inner=CellDropBlock(0.9, 2)), ["inner"], {}),
+    (TokenNetwork(inner=CellDropBlock(0.9, 2)), ["last"], {"drop_prob": 0.4, "block_size": 1}),
+    (TokenNetwork(inner=nn.Dropout(0.4)), ["last"], ADDED),
+    (TokenNetwork(inner=nn.Dropout(0.4)), ["inner"], ADDED | {"only_tap": True}),
+    (TokenNetwork(), ["mix", "patches"], ADDED),
+    (ChannelsLastNetwork(), ["last"], ADDED),
+    (ChannelsLastNetwork(), ["patches", "last"], ADDED),
+    (ChannelsLastNetwork(inner=CellDropBlock(0.9, 2)), ["last"], {}),
+    (ChannelsLastNetwork(inner=CellDropBlock(0.9, 2)), ["inner"], {}),
+    (ChannelsLastNetwork(inner=nn.Dropout(0.4)), ["inner"], {}),
+    (ChannelsLastNetwork(inner=nn.Dropout2d(0.4)), ["inner"], {}),
+    (ChannelsLastNetwork(inner=nn.Dropout2d(0.4)), ["last"], {}),
+    (VectorNetwork(), ["vector"], ADDED),
+    (VectorNetwork(), ["features", "vector"], ADDED),
+]
+INPUT_LAYOUTS = (1, 5, 9, 11, 14)
+"""Those whose noise as an input the fast tests try: each layout, masks of layers of its own and added ones."""
+
+
 @pytest.mark.parametrize(
-    ("network", "taps", "options"),
-    [
-        (TokenNetwork(inner=CellDropBlock(0.9, 2)), ["last"], {}),
-        (TokenNetwork(inner=CellDropBlock(0.9, 2)), ["inner"], {}),
-        (TokenNetwork(inner=CellDropBlock(0.9, 2)), ["last"], {"drop_prob": 0.4, "block_size": 1}),
-        (TokenNetwork(inner=nn.Dropout(0.4)), ["last"], ADDED),
-        (TokenNetwork(inner=nn.Dropout(0.4)), ["inner"], ADDED | {"only_tap": True}),
-        (TokenNetwork(), ["mix", "patches"], ADDED),
-        (ChannelsLastNetwork(), ["last"], ADDED),
-        (ChannelsLastNetwork(), ["patches", "last"], ADDED),
-        (ChannelsLastNetwork(inner=CellDropBlock(0.9, 2)), ["last"], {}),
-        (ChannelsLastNetwork(inner=CellDropBlock(0.9, 2)), ["inner"], {}),
-        (ChannelsLastNetwork(inner=nn.Dropout(0.4)), ["inner"], {}),
-        (ChannelsLastNetwork(inner=nn.Dropout2d(0.4)), ["inner"], {}),
-        (ChannelsLastNetwork(inner=nn.Dropout2d(0.4)), ["last"], {}),
-        (VectorNetwork(), ["vector"], ADDED),
-        (VectorNetwork(), ["features", "vector"], ADDED),
+    ("network", "taps", "options", "mode"),
+    [(*layout, "fixed") for layout in LAYOUTS]
+    + [
+        pytest.param(*layout, "input", marks=() if i in INPUT_LAYOUTS else pytest.mark.slow)
+        for i, layout in enumerate(LAYOUTS)
     ],
 )
 def test_sampler_of_any_layout_equals_one_pass_for_each_mask(
@@ -152,7 +160,7 @@ def test_sampler_of_any_layout_equals_one_pass_for_each_mask(
     agree(settled(network), taps, mode, (24, 32), **options)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(3, 7), st.integers(3, 7), st.sampled_from([3, 8, 16]), st.integers(0, 2**32 - 1))
 def test_sampler_of_a_tap_with_channels_last_has_as_many_latents_as_channels(
     rows: int, columns: int, width: int, seed: int
@@ -218,12 +226,23 @@ def test_token_grid_that_no_stride_gives_is_refused_and_the_printed_flag_helps()
         build_sampler(network, torch.zeros(1, 3, 24, 32), ["embed"], mc_samples=SAMPLES, token_grid=(5, 4), **ADDED)
 
 
-@pytest.mark.parametrize("mode", ["fixed", "fresh", "input"])
+GRAPH_NETWORKS: dict[str, tuple[nn.Module, str, Mode]] = {
+    "tokens": (TokenNetwork(others=5), "last", "fixed"),
+    "channels last": (ChannelsLastNetwork(), "last", "input"),
+    "vector": (VectorNetwork(), "vector", "input"),
+    "DropBlock of tokens": (TokenNetwork(inner=CellDropBlock(0.9, 2)), "last", "fresh"),
+}
+"""Networks and taps, with the mode that the fast tests try."""
+
+
 @pytest.mark.parametrize(
-    ("network", "tap"),
-    [(TokenNetwork(others=5), "last"), (ChannelsLastNetwork(), "last"), (VectorNetwork(), "vector"),
-     (TokenNetwork(inner=CellDropBlock(0.9, 2)), "last")],
-)  # fmt: skip
+    ("network", "tap", "mode"),
+    [
+        pytest.param(network, tap, mode, id=f"{case}-{mode}", marks=() if mode == fast else pytest.mark.slow)
+        for case, (network, tap, fast) in GRAPH_NETWORKS.items()
+        for mode in get_args(Mode)
+    ],
+)
 def test_segmentation_graph_and_torchscript_of_any_layout_give_the_samples(
     network: nn.Module, tap: str, mode: Mode
 ) -> None:

@@ -6,13 +6,13 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from export.sampling.reference_passes import sample_passes
 from export.sampling.repeated_calls import RepeatedCalls
-from export.sampling.sampler import build_sampler
+from export.sampling.sampler import Sampler, build_sampler
 from tests.export.sampling.test_sampler import CASES, EXAMPLE
 from tests.networks import DropoutUNet, settled
 
@@ -56,15 +56,18 @@ class Drawn(nn.Module):
         super().__init__()
         steps = [*steps[:dropout], "dropout", *steps[dropout:]]
         makers: dict[str, Callable[[], nn.Module]] = STEPS | {"dropout": lambda: nn.Dropout2d(0.4)}
-        self.steps = steps
-        self.layers = nn.ModuleDict({str(i): makers[step]() for i, step in enumerate(steps) if step in makers})
+        names = [step if step not in STEPS else f"{i} {step}" for i, step in enumerate(steps)]
+        self.layers = nn.ModuleDict(
+            {name: makers[step]() for name, step in zip(names, steps, strict=True) if step in makers}
+        )
+        self.steps = names
         self.activation = nn.LeakyReLU(0.2, inplace=True)  # one module, called wherever it is drawn
         self.tap, self.behind = nn.Conv2d(CHANNELS, 5, 1), nn.Conv2d(5, 5, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.cat([x, x[:, :1]], dim=1)
         kept = x
-        for i, step in enumerate(self.steps):
+        for step in self.steps:
             if step == "shared activation":
                 x = self.activation(x)
             elif step == "in place by hand":
@@ -76,25 +79,30 @@ class Drawn(nn.Module):
             elif step == "add in place":
                 x += kept
             else:
-                x = self.layers[str(i)](x)
+                x = self.layers[step](x)
             x = x[0] + x[1] if isinstance(x, list) else x
         logits: Tensor = self.behind(self.tap(x + kept))
         return logits
 
 
+@pytest.fixture(scope="module")
+def drawn_sampler() -> Sampler:
+    """Taps, sites and masks, which are the same for every drawn network: passes take nothing else of a sampler."""
+    return build_sampler(Drawn([], 0).eval(), torch.zeros(1, 3, 6, 8), ["tap"], mc_samples=5, force=True)
+
+
 @given(steps=st.lists(st.sampled_from([*STEPS, *BY_HAND]), min_size=2, max_size=9), data=st.data())
-@settings(
-    max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)  # shrinking captures networks for minutes
-def test_sample_passes_of_drawn_networks_have_the_bits_of_whole_passes(steps: list[str], data: st.DataObject) -> None:
+@settings(max_examples=100)
+def test_sample_passes_of_drawn_networks_have_the_bits_of_whole_passes(
+    drawn_sampler: Sampler, steps: list[str], data: st.DataObject
+) -> None:
     torch.manual_seed(0)
     network = Drawn(steps, dropout=data.draw(st.integers(0, len(steps)))).eval()
     x = torch.randn(2, 3, 6, 8)
-    sampler = build_sampler(network, x[:1], ["tap"], mc_samples=5, force=True)
-    got = sample_passes(network, x, sampler)
+    got = sample_passes(network, x, drawn_sampler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RepeatedCalls, "give", lambda _: nullcontext())
-        whole = sample_passes(network, x, sampler)
+        whole = sample_passes(network, x, drawn_sampler)
     assert torch.equal(got, whole)
     assert whole.std(dim=1).max() > 0
 
