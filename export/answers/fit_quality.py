@@ -104,6 +104,8 @@ def fit_quality(
     worst = min(covered, key=lambda name: covered[name])
     clean = rows.kind == NO_CAUSE
     low = np.where(judged.novelty > novelty_limit, 0, np.clip(judged.expected - below * size, 0, 1))[clean]
+    order = np.argsort(low, kind="stable")
+    drive = np.unique(rows.drive[clean], return_inverse=True)[1][order]
     varied = np.ptp(judged.expected) > 0 and np.ptp(truth) > 0
     record = QualityRecord(
         measure=str(rows.measure),
@@ -117,7 +119,8 @@ def fit_quality(
         constant_error=float(np.abs(truth - np.median(truth)).mean()),
         spearman=float(spearmanr(judged.expected, truth).statistic) if varied else None,
         at_most=_most(truth, (clean, ~clean, judged.novelty > novelty_limit)),
-        clean_low=tuple(np.sort(low).tolist()),
+        clean_low=tuple(low[order].tolist()),
+        clean_drives=tuple(drive.tolist()),
     )
     return fitted, record
 

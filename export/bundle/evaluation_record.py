@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from export.bundle.evaluated_answers import EvaluatedAnswers
+
 
 @dataclass(frozen=True)
 class ShiftRecord:
@@ -88,6 +90,7 @@ class EvaluationRecord:
         drives: number of in-distribution drives; 0 where they were not told apart.
         mostly_flagged_drives: number of these flagged on more than half of their frames.
         hurting: figures of what hurts; None where nothing does, or it is not known.
+        answers: figures of what the bundle answers beside the score; None where it answers nothing.
     """
 
     created: str
@@ -100,3 +103,4 @@ class EvaluationRecord:
     drives: int = 0
     mostly_flagged_drives: int = 0
     hurting: HurtingRecord | None = None
+    answers: EvaluatedAnswers | None = None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model card of a bundle: how it was made, what its thresholds guarantee, and its known blind spots."""
 
+from export.bundle.evaluated_answers import answers_paragraph
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.detectors.registry import detector_noun
 from export.features.key import LATENT_SAMPLES, FeatureKey
@@ -208,7 +209,7 @@ def _evaluation(figures: EvaluationRecord) -> str:
 
 {figures.created}, operating point {figures.operating_point}: {_with_interval(*figures.false_alarm_rate)} of
 {figures.ind_frames} in-distribution frames were flagged.{drives}
-{_hurting(figures.hurting)}
+{_hurting(figures.hurting)}{answers_paragraph(figures.answers)}
 | shift | frames | AUROC | missed at the threshold | frames that hurt |
 |---|---|---|---|---|
 {rows}

@@ -8,6 +8,7 @@ from typing import Self
 from onnx import ModelProto
 
 from export.answers.fit import FittedAnswers
+from export.calibration.quality_rates import with_rate_intervals
 from export.features.key import FeatureKey
 from export.graphs.answered_detector import answers_of, own_names
 from export.graphs.answers import answers_graph
@@ -36,7 +37,7 @@ class BundleAnswers:
             fitted: the answers.
             widths: numbers a frame of each feature that they read.
         """
-        return cls(own_names(answers_graph(fitted, widths)), tuple(fitted.keys), fitted.record)
+        return cls(own_names(answers_graph(fitted, widths)), tuple(fitted.keys), with_rate_intervals(fitted.record))
 
     @classmethod
     def kept(cls, detector: ModelProto, record: AnswersRecord) -> Self:

@@ -4,8 +4,10 @@
 from pathlib import Path
 
 from export.atomic_write import atomic_folder
+from export.bundle.evaluated_answers import EvaluatedAnswers, EvaluatedCauses, EvaluatedQuality
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.writer import CARD_FILE, seal_bundle
+from export.evaluation.answer_figures import ALL, AnswerFigures
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.interval import Interval
 from export.evaluation.result import Evaluation
@@ -72,7 +74,42 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         drives=len(evaluation.drive_alarms),
         mostly_flagged_drives=len(evaluation.mostly_flagged),
         hurting=_hurting(evaluation),
+        answers=None if evaluation.answers is None else _answers(evaluation.answers),
     )
+
+
+def _answers(figures: AnswerFigures) -> EvaluatedAnswers:
+    quality, causes, record = figures.quality.get(ALL), figures.causes, figures.record.quality
+    worst = figures.worst_kind
+    return EvaluatedAnswers(
+        None
+        if quality is None or record is None
+        else EvaluatedQuality(
+            measure=record.measure,
+            frames=quality.frames,
+            unknown=quality.unknown,
+            error=_share(quality.error),
+            constant_error=quality.constant_error,
+            covered=_share(quality.covered),
+            promised=record.coverage,
+            worst_kind=None if worst is None else worst.name,
+            worst_covered=None if worst is None or worst.covered is None else worst.covered.value,
+        ),
+        None
+        if causes is None
+        else EvaluatedCauses(
+            clean_kept=_known(causes.clean_kept),
+            right={str(level): _share(share) for level, share in causes.right.items()},
+            own={name: _share(share) for name, share in causes.right_own.items()},
+            sets_hold=_known(causes.sets_hold),
+            others_unknown=_known(causes.others_unknown),
+            others_confident=_known(causes.others_confident),
+        ),
+    )
+
+
+def _known(figure: Interval | None) -> tuple[float, float, float] | None:
+    return None if figure is None else _share(figure)
 
 
 def _hurting(evaluation: Evaluation) -> HurtingRecord | None:

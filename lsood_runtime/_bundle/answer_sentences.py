@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describe in one line each what a bundle answers beside the score, for reports, model cards and terminals."""
 
-from lsood_runtime._bundle.answers_records import MEASURES, AnswersRecord, CauseRecord, QualityRecord
+from lsood_runtime._bundle.answers_records import MEASURES, RATE_CONFIDENCE, AnswersRecord, CauseRecord, QualityRecord
 from lsood_runtime._text.counted import counted
 
 _RATE = 0.05
@@ -52,7 +52,18 @@ def _smallest(quality: QualityRecord) -> str:
     smallest = quality.min_quality(_RATE)
     if not smallest:
         return ""
-    return f"; of clean frames at most {_RATE:.0%} are expected below --min-quality {smallest:.3g}"
+    return (
+        f"; of clean frames at most {_RATE:.0%} are expected below --min-quality {smallest:.3g}"
+        f"{new_drives_words(quality, smallest)}"
+    )
+
+
+def new_drives_words(quality: QualityRecord, min_quality: float) -> str:
+    """The interval of the rate at which clean frames of new drives are below, in brackets; empty where it is not known."""
+    ends = quality.false_alarm_interval(min_quality)
+    if ends is None:
+        return ""
+    return f" (on new drives {ends[0]:.1%} to {ends[1]:.1%}, {RATE_CONFIDENCE:.0%} interval)"
 
 
 def _cause_sentence(cause: CauseRecord, parts: str) -> str:

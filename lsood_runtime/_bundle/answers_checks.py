@@ -76,6 +76,13 @@ def _of_quality(quality: QualityRecord, kinds: tuple[str, ...]) -> Iterator[Chec
     lows = quality.clean_low
     ascending = len(lows) > 0 and all(0 <= a <= b <= 1 for a, b in pairwise((*lows, 1.0)))
     yield f"{where}.clean_low", ascending, "one or more ascending numbers from 0 to 1", lows
+    drives = quality.clean_drives
+    whole = not drives or (len(drives) == len(lows) and min(drives) >= 0)
+    yield f"{where}.clean_drives", whole, "nothing, or a number of at least 0 for each of clean_low", drives
+    ends = list(zip(quality.rate_low, quality.rate_high, strict=False))
+    counted = len(quality.rate_low) == len(quality.rate_high) in (0, len(lows) + 1)
+    yield f"{where}.rate_low", counted, "as many as rate_high, none or one more than clean_low", quality.rate_low
+    yield f"{where}.rate_high", all(0 <= a <= b <= 1 for a, b in ends), "shares of at least rate_low", quality.rate_high
     correlation = quality.spearman
     yield f"{where}.spearman", correlation is None or -1 <= correlation <= 1, "from -1 to 1, or null", correlation
 

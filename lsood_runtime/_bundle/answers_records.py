@@ -18,6 +18,9 @@ MEASURES = {"miou": "mIoU", "agreement": "agreement"}
 
 LARGEST_SEVERITY = 5.0
 
+RATE_CONFIDENCE = 0.95
+"""Of the intervals of the rate at which clean frames are below a smallest quality."""
+
 _ROUNDING = 1e-9
 
 
@@ -41,6 +44,10 @@ class QualityRecord:
             and of those far away is above it for at most ``(1 - coverage) / 2`` of each; 1 where nothing is known.
         clean_low: lower ends of the intervals of clean frames, ascending, each by answers that were fitted without its drive;
             0 where those do not know its quality.
+        clean_drives: number of the drive of each of these frames; empty where it is not recorded.
+        rate_low: lower ends of the intervals of the rate at which clean frames of new drives are below a smallest quality, by
+            the number of those in ``clean_low`` that are, from none to all; empty where one drive tells none.
+        rate_high: their upper ends.
     """
 
     measure: str
@@ -55,6 +62,9 @@ class QualityRecord:
     spearman: float | None
     at_most: float
     clean_low: tuple[float, ...]
+    clean_drives: tuple[int, ...] = field(default_factory=tuple)
+    rate_low: tuple[float, ...] = field(default_factory=tuple)
+    rate_high: tuple[float, ...] = field(default_factory=tuple)
 
     def false_alarm_rate(self, min_quality: float) -> float:
         """Expected share of new clean frames, like those of the calibration, whose lower end is below a smallest quality.
@@ -63,6 +73,13 @@ class QualityRecord:
         exchangeable with these.
         """
         return (1 + bisect_left(self.clean_low, min_quality)) / (len(self.clean_low) + 1)
+
+    def false_alarm_interval(self, min_quality: float) -> tuple[float, float] | None:
+        """Ends of the interval of that share on new drives, at :data:`RATE_CONFIDENCE`; None where one drive tells none."""
+        if not self.rate_low:
+            return None
+        below = bisect_left(self.clean_low, min_quality)
+        return self.rate_low[below], self.rate_high[below]
 
     def min_quality(self, rate: float) -> float | None:
         """The largest smallest quality with at most this expected share; None where the clean frames are too few."""

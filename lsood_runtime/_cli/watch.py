@@ -7,6 +7,7 @@ import sys
 import time
 
 from lsood_runtime._answers import answer_words, quality_name
+from lsood_runtime._bundle.answer_sentences import new_drives_words
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._cli.alarm_rule import (
@@ -201,9 +202,10 @@ def _describe_start(sources: int, rule: AlarmRule) -> str:
 def _describe_min_quality(smallest: float, manifest: Manifest) -> str:
     if manifest.answers is None or manifest.answers.quality is None:
         raise ValueError(f"expected a bundle that tells the quality with a smallest one of {smallest:g}")
-    rate = manifest.answers.quality.false_alarm_rate(smallest)
+    quality = manifest.answers.quality
     return (
-        f"low quality below {smallest:g}: at most {rate:.1%} of clean frames are expected to be; their alarms come on top of "
+        f"low quality below {smallest:g}: at most {quality.false_alarm_rate(smallest):.1%} of clean frames are expected to be"
+        f"{new_drives_words(quality, smallest)}; their alarms come on top of "
         "those by the score"
     )
 

@@ -4,11 +4,14 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from export.cli.evaluate import main as evaluate_command
+from export.evaluation.answer_figures import ALL, answer_figures
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.result import Evaluation
@@ -16,6 +19,7 @@ from export.evaluation.update_card import update_card
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from lsood_runtime.offline import open_bundle
 from tests.conftest import write_scenes
+from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record
 from tests.export.interrupted_calls import LEFT_TO_THE_COLLECTOR, interrupted_at
 from tests.paths import FROZEN_BUNDLE
 
@@ -63,6 +67,41 @@ def test_update_card_of_another_bundle_than_was_evaluated_is_refused(bundle: Pat
     path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "another"}))
     with pytest.raises(BundleError, match="evaluate it again"):
         update_card(bundle, evaluation)
+
+
+@pytest.mark.parametrize("measure", ["miou", "agreement"])
+def test_update_card_of_a_bundle_that_answers_states_error_cover_and_causes(
+    measure: str, bundle: Path, evaluation: Evaluation
+) -> None:
+    kinds, record = ("fog", "mud", "night"), drawn_record(("fog", "mud", "night"), measure)
+    assert record.cause is not None
+    record = replace(record, cause=replace(record.cause, own={"mud": 0.9}))
+    figures = answer_figures(drawn_frames(np.random.default_rng(3), kinds, ("frost",)), record)
+    manifest = update_card(bundle, replace(evaluation, answers=figures))
+    quality, causes, told = figures.quality[ALL], figures.causes, manifest.evaluation["answers"]
+    assert causes is not None
+    assert causes.clean_kept is not None
+    assert told["quality"]["measure"] == measure
+    assert told["quality"]["error"][0] == pytest.approx(quality.error.value)
+    assert told["quality"]["covered"][0] == pytest.approx(quality.covered.value)
+    assert told["causes"]["clean_kept"][0] == pytest.approx(causes.clean_kept.value)
+    assert told["causes"]["right"].keys() == {str(level) for level in causes.right}
+    assert told["causes"]["own"].keys() == {"mud"}
+    card = (bundle / "README.md").read_text()
+    worst = figures.worst_kind
+    assert worst is not None
+    name = {"miou": "Expected mIoU", "agreement": "Expected agreement"}[measure]
+    assert f"{name} of {quality.frames} frames" in card
+    assert f"mean absolute error {quality.error.text('.3f', '.3f')}" in card
+    assert f"holds the truth of {quality.covered.text('.1%', '.1%')}, promised 90%; least of {worst.name}: " in card
+    assert f"{causes.clean_kept.text('.1%', '.1%')} of clean frames called none" in card
+    assert "of mud called by it, the set of causes holds" in card
+    assert "of kinds that the answers were not fitted on" in card
+
+
+def test_update_card_of_a_bundle_without_answers_says_nothing_of_them(bundle: Path, evaluation: Evaluation) -> None:
+    assert update_card(bundle, evaluation).evaluation["answers"] is None
+    assert "Cause: " not in (bundle / "README.md").read_text()
 
 
 @LEFT_TO_THE_COLLECTOR
