@@ -28,6 +28,9 @@ from export.calibration.options import CalibrationOptions
 from export.data.synthetic import CLASSES, SyntheticRoads
 from export.models import DeepLabV3PlusModule
 from export.pipeline.export_monitor import ExportOptions, export_monitor
+from export.sampling import sampler
+from export.sampling.marked_graph import mark_network
+from tests.captures import captured_once
 from tests.conversions import converted_once
 from tests.paths import SHARED
 
@@ -102,18 +105,20 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_conversions(shared_folder: Path) -> Iterator[None]:
-    """Let the session convert each network once, see :mod:`tests.conversions`."""
+    """Let the session convert each network once, and capture its own once, see :mod:`tests.conversions` and ``captures``."""
     folder = shared_folder / "conversions"
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, "export", converted_once(torch.onnx.export, folder))
+        patch.setattr(sampler, "mark_network", captured_once(mark_network))
         yield
 
 
 @pytest.fixture
 def own_conversions(shared_conversions: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test convert by itself what other tests may have converted before."""
+    """Let a test capture and convert by itself what other tests may have converted before."""
     monkeypatch.setattr(torch.onnx, "export", TORCH_EXPORT)
+    monkeypatch.setattr(sampler, "mark_network", mark_network)
 
 
 @pytest.fixture(scope="session")
