@@ -18,6 +18,7 @@ from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.anomalies.frame_set import FrameSource
 from export.answers.rows import UNKNOWN_SEVERITY, DegradedRows
 from export.calibration.own_causes import MOST_OWN, OwnCause
+from export.calibration.time_left import telling_time_left
 from export.errors import CalibrationError, UsageError
 from export.features.key import FeatureKey
 from export.frames.clean_frames import CleanFrames
@@ -121,7 +122,8 @@ def measure_degraded(
         *(_Own(own, int(index)) for own in causes for index in evenly_spaced(np.arange(len(own.files)), MOST_OWN)),
     ]
     rows = _Rows(files, measure, labels, seed)
-    for each in reporter.progress(todo, "degrading", len(todo)):
+    timed = telling_time_left(todo, "the answers", len(todo), reporter)
+    for each in reporter.progress(timed, "degrading", len(todo)):
         rows.add_own(each) if isinstance(each, _Own) else rows.add(each.index, each.cell)
     return rows.collected(drives)
 

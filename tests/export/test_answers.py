@@ -3,7 +3,10 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import onnxruntime as ort
 import pytest
 from PIL import Image
 
-from export.anomalies import COMMON_KINDS
+from export.anomalies import COMMON_KINDS, degrade
 from export.bundle.renewed_answers import check_answer_options
 from export.calibration.answer_options import AnswerOptions
 from export.calibration.degraded_rows import passes
@@ -101,6 +104,38 @@ def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: P
             verdict = monitor.assess(np.array(frame))
             assert verdict.expected_quality is not None
             assert verdict.cause in ("none", "unknown", *COMMON_KINDS)
+
+
+_BITS = """
+import sys, numpy, lsood_runtime
+def bits(monitor, frame):
+    verdict = monitor.assess(frame)
+    quality = (verdict.expected_quality, verdict.quality_low, verdict.quality_high)
+    numbers = (*quality, verdict.cause_probability, verdict.severity)
+    return " ".join([*(float(number).hex() for number in numbers), verdict.cause, *verdict.cause_set])
+if __name__ == "__main__":
+    with lsood_runtime.OoDMonitor(sys.argv[1]) as monitor:
+        print(*[bits(monitor, frame) for frame in numpy.load(sys.argv[2])[::-1]], sep="\\n")
+"""
+
+
+def test_answers_in_any_order_thread_and_process_have_the_same_bits(
+    answered: Path, drives: Path, tmp_path: Path
+) -> None:
+    script: dict[str, Any] = {"__name__": "bits"}
+    exec(_BITS, script)
+    frames = np.array(list(FrameFiles((drives,)))[::8])
+    frames = np.concatenate([frames, degrade(frames[0], "fog", 4, 1)[None], np.full_like(frames[:1], 200)])
+    with OoDMonitor(answered) as monitor:
+        one = [script["bits"](monitor, frame) for frame in frames]
+        backwards = [script["bits"](monitor, frame) for frame in frames[::-1]][::-1]
+        with ThreadPoolExecutor(4) as pool:
+            threaded = list(pool.map(lambda frame: script["bits"](monitor, frame), frames))
+    np.save(tmp_path / "frames.npy", frames)
+    (tmp_path / "bits.py").write_text(_BITS)
+    command = [sys.executable, str(tmp_path / "bits.py"), str(answered), str(tmp_path / "frames.npy")]
+    elsewhere = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[::-1]
+    assert one == backwards == threaded == elsewhere
 
 
 def test_export_with_answers_gives_the_same_in_the_fused_graph(answered: Path, drives: Path) -> None:
