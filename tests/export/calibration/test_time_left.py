@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The minutes that a long loop will take are told once, and those of a short one never."""
 
+import time
+
 import pytest
 
-from export.calibration import time_left
+from export.calibration.time_left import telling_time_left
 from tests.export.pipeline.told_reporter import ToldReporter
 
 
@@ -20,9 +22,9 @@ def test_telling_time_left_of_a_loop_tells_its_minutes_once(
     seconds: float, total: int, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reporter, now = ToldReporter(), 0.0
-    monkeypatch.setattr(time_left.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     given = []
-    for item in time_left.telling_time_left(range(total), "the answers", total, reporter):
+    for item in telling_time_left(range(total), "the answers", total, reporter):
         given.append(item)
         now += seconds
     assert given == list(range(total))
