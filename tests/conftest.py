@@ -46,6 +46,7 @@ def pytest_collection_finish() -> None:
     """Take what the imported libraries hold out of garbage collection, which would look through it during every capture."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)  # a conversion makes some millions of objects, most of which it keeps to its end
 
 
 @pytest.hookimpl(tryfirst=True)

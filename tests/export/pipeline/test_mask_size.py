@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The size of stored masks is that of the graph's constants, and what a warning of it suggests makes it smaller."""
 
+import functools
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from tests.networks import DropoutUNet, settled
 SAMPLES = 24
 
 
+@functools.cache
 def sampler_of(tap: str = "bottleneck", **options: Any) -> Sampler:
     chosen = {"mc_samples": SAMPLES, "drop_prob": 0.6, "block_size": 2} | options
     return build_sampler(settled(DropoutUNet()), EXAMPLE, [tap], **chosen)
@@ -29,7 +31,19 @@ def warnings_of(sampler: Sampler) -> list[str]:
     return reporter.lines
 
 
-@pytest.mark.parametrize("case", CASES)
+FAST_CASES = (
+    "DropBlock at the tap",
+    "DropBlock added behind dropout",
+    "only the tap, its own dropout",
+    "attention dropout, heads in the batch",
+    "a flat tap",
+)
+"""Each kind of randomness and of site, in the fast tests."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in FAST_CASES else pytest.mark.slow) for case in CASES]
+)
 def test_stored_bytes_of_a_network_are_those_of_the_buffers_of_its_module(case: str) -> None:
     make, taps, options, _ = CASES[case]
     sampler = build_sampler(settled(make()), EXAMPLE, taps, mc_samples=7, **options)

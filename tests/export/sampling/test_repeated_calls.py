@@ -107,7 +107,20 @@ def test_sample_passes_of_drawn_networks_have_the_bits_of_whole_passes(
     assert whole.std(dim=1).max() > 0
 
 
-@pytest.mark.parametrize("case", CASES)
+FAST_CASES = (
+    "DropBlock at the tap",
+    "skip connections between sampled layers",
+    "skip connections across the cut",
+    "three taps at and behind dropout",
+    "attention dropout, heads in the batch",
+    "batch second",
+)
+"""Tried by the fast tests, beside the drawn networks."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in FAST_CASES else pytest.mark.slow) for case in CASES]
+)
 def test_sample_passes_of_a_network_have_the_bits_of_whole_passes(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make, taps, options, _ = CASES[case]
     network = settled(make())

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,16 @@ CASES: dict[str, tuple[Callable[[], nn.Module], list[str], dict[str, Any], int]]
 }
 
 
+@functools.cache
+def sampled_case(case: str, mode: Mode) -> tuple[nn.Module, Sampler]:
+    """The network of a case and its sampler, made once for all tests that leave them as they are."""
+    make, taps, options, _ = CASES[case]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = settled(make())
+        return network, build_sampler(network, EXAMPLE, taps, mc_samples=SAMPLES, mode=mode, **options)
+
+
 def convolutions(sampler: Sampler) -> int:
     return len(sampler.module.graph.find_nodes(op="call_function", target=torch.ops.aten.conv2d.default))
 
@@ -81,9 +92,8 @@ INPUT_CASES = [
     ("case", "mode"), [(case, "fixed") for case in CASES] + [(case, "input") for case in INPUT_CASES]
 )
 def test_sampler_in_one_pass_equals_one_pass_for_each_mask(case: str, mode: Mode) -> None:
-    make, taps, options, sampled_convolutions = CASES[case]
-    network = settled(make())
-    sampler = build_sampler(network, EXAMPLE, taps, mc_samples=SAMPLES, mode=mode, **options)
+    sampled_convolutions = CASES[case][-1]
+    network, sampler = sampled_case(case, mode)
     assert not any(is_mark(node) for node in sampler.module.graph.nodes)
     own = sum(isinstance(module, nn.Conv2d) for module in network.modules())
     assert convolutions(sampler) == own + sampled_convolutions
@@ -158,8 +168,8 @@ def test_sampler_that_observes_a_layer_twice_takes_it_once() -> None:
 
 
 def test_sample_passes_of_drop_block_equal_the_formula() -> None:
-    network = settled(DropBlockAtTap())
-    sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES)
+    network, sampler = sampled_case("DropBlock at the tap", "fixed")
+    assert isinstance(network, DropBlockAtTap)
     x = torch.randn(2, 3, HEIGHT, WIDTH)
     with torch.no_grad():
         features = network.deep(network.shallow(x)).double().numpy()
@@ -170,8 +180,8 @@ def test_sample_passes_of_drop_block_equal_the_formula() -> None:
 
 
 def test_sample_passes_of_dropout_equal_multiplication_by_hand() -> None:
-    network = settled(Classifier())
-    sampler = build_sampler(network, EXAMPLE, ["dropout"], mc_samples=SAMPLES)
+    network, sampler = sampled_case("a flat tap", "fixed")
+    assert isinstance(network, Classifier)
     x = torch.randn(2, 3, HEIGHT, WIDTH)
     assert sampler.bank is not None
     channels, elements = (torch.from_numpy(keep) for keep in sampler.bank.keep)
@@ -185,7 +195,7 @@ def test_sample_passes_of_dropout_equal_multiplication_by_hand() -> None:
 def test_sampler_of_more_samples_has_no_more_operations(case: str, sampled: bool) -> None:
     make, taps, options, _ = CASES[case]
     network = settled(make())
-    few, many = (build_sampler(network, EXAMPLE, taps, mc_samples=s, **options) for s in (2, 32))
+    few, many = sampled_case(case, "fixed")[1], build_sampler(network, EXAMPLE, taps, mc_samples=32, **options)
     assert convolutions(few) == convolutions(many)
     assert len(few.module.graph.nodes) == len(many.module.graph.nodes)
     assert (few.region_nodes > 0) == sampled
@@ -231,8 +241,8 @@ def test_sampler_of_fresh_masks_differs_by_call_and_by_frame() -> None:
 
 
 def test_sampler_of_noise_that_keeps_nothing_or_all_gives_zeros_or_the_mean() -> None:
-    network = settled(DropBlockAtTap())
-    sampler = build_sampler(network, EXAMPLE, ["drop_block1"], mc_samples=SAMPLES, mode="input")
+    network, sampler = sampled_case("DropBlock at the tap", "input")
+    assert isinstance(network, DropBlockAtTap)
     x = torch.randn(2, 3, HEIGHT, WIDTH)
     (shape,) = [(2, SAMPLES, *site.noise_shape) for site in sampler.sites]
     with torch.no_grad():
@@ -242,8 +252,7 @@ def test_sampler_of_noise_that_keeps_nothing_or_all_gives_zeros_or_the_mean() ->
 
 
 def test_describe_of_sites_names_each() -> None:
-    network = settled(DropoutUNet())
-    sampler = build_sampler(network, EXAMPLE, ["bottleneck"], mc_samples=SAMPLES, **ADDED)
+    _, sampler = sampled_case("DropBlock added behind dropout", "fixed")
     sites = [site.describe() for site in sampler.sites]
     assert [site["layer"] for site in sites] == ["drop1", "drop2", "drop3", "bottleneck"]
     assert [site["kind"] for site in sites] == ["channel-dropout", "dropout", "channel-dropout", "dropblock"]

@@ -68,21 +68,32 @@ def test_build_sampler_without_output_accepts_several_outputs() -> None:
 
 
 class Odd(NoDropout):
-    """Layers that cannot be taps, and layers whose dropout cannot be sampled."""
+    """Layers that cannot be taps."""
 
-    def __init__(self, dropout: nn.Module | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.unused = nn.Conv2d(3, 3, 1)
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.flat, self.volume = nn.Flatten(0, 1), nn.Unflatten(1, (2, 2, 2))
-        self.dropout = dropout or nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        features = self.dropout(self.encoder(x))
+        features = self.encoder(x)
         tokens = features.flatten(2).transpose(1, 2)
         self.flat(tokens), self.volume(features)
         attended, _ = self.attention(tokens, tokens, tokens)
         logits: Tensor = self.head(self.head.weight.new_ones(1) * features) + attended.mean()
+        return logits
+
+
+class WithDropout(NoDropout):
+    """Dropout of a kind or with constants that cannot be sampled."""
+
+    def __init__(self, dropout: nn.Module) -> None:
+        super().__init__()
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.dropout(self.encoder(x)))
         return logits
 
 
@@ -130,9 +141,9 @@ class Gram(NoDropout):
         (NoDropout(), "encoder", {"drop_prob": 0.5, "block_size": 0}, "at least 1 cell, got 0"),
         (NoDropout(), "encoder", {"drop_prob": 0.1, "block_size": 5}, "82.5%"),
         (BlocksOfTokensFirst(), "tap", {}, "feature map at drop_block for dropblock"),
-        (Odd(nn.AlphaDropout(0.5)), "head", {}, "dropout is an alpha dropout"),
-        (Odd(nn.Dropout(1.0)), "head", {}, "dropout has a drop probability of 1"),
-        (Odd(DropBlock2D(1.0, 1)), "dropout", {}, "drop probability of 1"),
+        (WithDropout(nn.AlphaDropout(0.5)), "head", {}, "dropout is an alpha dropout"),
+        (WithDropout(nn.Dropout(1.0)), "head", {}, "dropout has a drop probability of 1"),
+        (WithDropout(DropBlock2D(1.0, 1)), "dropout", {}, "drop probability of 1"),
     ],
 )
 def test_build_sampler_of_a_tap_that_cannot_be_sampled_is_refused(
