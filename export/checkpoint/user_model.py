@@ -172,6 +172,9 @@ def check_arguments(
 ) -> None:
     """Refuse arguments that a class or function does not take, and a call without those that it needs.
 
+    What takes any name is given every one, as its own call judges them: one that is nearly spelt as a name of the signature
+    may be right, as ``out_indices`` beside the field ``_out_indices`` of transformers' configurations.
+
     Args:
         name: of the class or function.
         signature: of it.
@@ -186,11 +189,12 @@ def check_arguments(
     by_name = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     known = [p.name for p in by_name]
     unknown = [argument for argument in arguments if argument not in known]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
     missing = [p.name for p in by_name if p.default is p.empty and p.name not in {*arguments, *carried}]
     meant = _meant(unknown, missing or [name for name in known if name not in {*arguments, *carried}])
-    if meant:
+    if meant and (missing or not takes_any):
         raise _misspelt(name, arguments, meant, [name for name in missing if name not in meant.values()], inside=inside)
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+    if unknown and not takes_any:
         raise CheckpointError(
             f"expected hyper-parameters and --model-arg that {name} takes ({', '.join(known) or 'none'}), got "
             f"{', '.join(unknown)} beside them: name a factory function that takes them too"

@@ -274,12 +274,35 @@ class WrappedConstructor(nn.Identity):
 WrappedConstructor.__init__ = WrappedConstructor.wrapper(WrappedConstructor.__init__)  # type: ignore[method-assign]
 
 
-@given(others=st.dictionaries(st.sampled_from(["num_labels", "arguments", "kwargs", "_others"]), st.integers()))
-def test_build_network_with_a_wrapped_constructor_gives_it_the_names_that_the_wrapper_takes(
-    others: dict[str, int],
+class OpenConstructor(nn.Identity):
+    """Takes any name, one of them by its own."""
+
+    def __init__(self, width: int = 3, **others: object) -> None:
+        super().__init__()
+        self.width, self.others = width, others
+
+
+@given(
+    target=st.sampled_from([WrappedConstructor, OpenConstructor]),
+    width=st.dictionaries(st.just("width"), st.integers(), max_size=1),
+    others=st.dictionaries(
+        st.sampled_from(["num_labels", "arguments", "kwargs", "_others", "_width", "widths", "witdh"]), st.integers()
+    ),
+)
+def test_build_network_with_a_constructor_that_takes_any_name_gives_it_every_one(
+    target: Callable[..., nn.Module], width: dict[str, int], others: dict[str, int]
 ) -> None:
-    built: Any = build_network(WrappedConstructor, {"width": 5, **others})
-    assert (built.width, built.others) == (5, others)
+    built: Any = build_network(target, width | others)
+    called: Any = target(**width, **others)
+    assert (built.width, built.others) == (called.width, called.others) == (width.get("width", 3), others)
+
+
+def test_build_network_with_a_constructor_that_takes_any_name_is_refused_where_one_that_it_needs_is_misspelt() -> None:
+    def make(width: int, **others: object) -> nn.Module:
+        return OpenConstructor(width, **others)
+
+    with pytest.raises(CheckpointError, match=r"got widht \(did you mean width\?\)"):
+        build_network(make, {"widht": 1})
 
 
 def test_build_network_with_a_wrapped_constructor_that_refuses_a_name_says_so() -> None:
