@@ -93,7 +93,7 @@ def find_gaps(stretches: Stretches) -> set[tuple[int, int]]:
 
 
 def find_columns(stretches: Stretches, gaps: set[tuple[int, int]], time: DriveTime) -> list[Column]:
-    """The columns of a camera in order: one for each frame while there are at most 400, and at most some 400 then.
+    """The columns of a camera in order: one for each frame while there are at most 400, and at most 400 for each line then.
 
     Args:
         stretches: frames of the camera.
@@ -104,7 +104,7 @@ def find_columns(stretches: Stretches, gaps: set[tuple[int, int]], time: DriveTi
     columns: list[Column] = []
     last: tuple[int, int, int] | None = None
     for i, (run, stretch, (start, end)) in enumerate(_pieces(stretches, gaps, time)):
-        key = run, i if single else int(start / (time.end or 1.0) * _COLUMNS), 0
+        key = run, i if single else min(int(start / (time.end or 1.0) * _COLUMNS), _COLUMNS - 1), 0
         if key != last:
             columns.append(Column(start, end, run))
         columns[-1].end = max(columns[-1].end, end)

@@ -7,6 +7,9 @@ from bisect import bisect_left
 from lsood_runtime._arguments import check_number, check_type
 from lsood_runtime._bundle.records import CalibrationRecord
 
+FEWEST_EFFECTIVE_FRAMES = 20
+"""Calibrations worth fewer independent frames tell too little of a rate to state one."""
+
 
 def smallest_p_value(calibration: CalibrationRecord) -> float:
     """The p-value of a frame that scores above every calibration frame.

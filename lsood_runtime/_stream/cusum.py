@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from lsood_runtime._arguments import check_number
 from lsood_runtime._bundle.records import CalibrationRecord
-from lsood_runtime._stream.calibration_figures import checked_rate, correlation_frames, smallest_p_value
+from lsood_runtime._stream.calibration_figures import (
+    FEWEST_EFFECTIVE_FRAMES,
+    checked_rate,
+    correlation_frames,
+    smallest_p_value,
+)
 from lsood_runtime._stream.policy import AlarmState, Evidence
 
 _FEWEST_SCORES = 4
@@ -18,12 +23,13 @@ class Cusum:
     """Alarm when the evidence of many frames adds up, with a stated mean time between false alarms.
 
     Each frame has the e-value ``e = p**-0.5 / m``. The mean of ``p**-0.5`` over in-distribution frames is that over the
-    p-values which the calibration can give, up to the chance of so few frames; ``m`` is larger than that mean by two standard
-    deviations of this chance. So the mean of ``e`` is at most 1 *given this calibration*, for nineteen of twenty. The sum of
-    ``log e``, never below 0, is Page's CUSUM (1954) on e-values; by the e-detector bound (Shin, Ramdas and Rinaldo 2023) it
-    takes ``exp(h)`` independent in-distribution frames or more on average to reach ``h``. Frames of a video are not
-    independent: of ``r`` in a row, as many as the calibration's frames are worth one independent frame, each adds the r-th
-    part, since a geometric mean of dependent e-values is still one. The alarm is cleared when the sum is back at 0.
+    p-values which the calibration can give, up to the chance of so few frames; ``m`` is larger than that mean by two
+    standard deviations of this chance. So the mean of ``e`` is at most 1 *given this calibration*, for nineteen of twenty
+    that are worth 20 independent frames or more. The sum of ``log e``, never below 0, is Page's CUSUM (1954) on e-values;
+    by the e-detector bound (Shin, Ramdas and Rinaldo 2023) it takes ``exp(h)`` independent in-distribution frames or more
+    on average to reach ``h``. Frames of a video are not independent: of ``r`` in a row, as many as the calibration's
+    frames are worth one independent frame, each adds the r-th part, since a geometric mean of dependent e-values is still
+    one. The alarm is cleared when the sum is back at 0.
 
     The bound holds for frames distributed and correlated as those of the calibration, at the rate at which those were taken.
 
@@ -98,9 +104,13 @@ def _log_e_value(p_value: float, log_mean: float) -> float:
 
 
 def _log_mean(calibration: CalibrationRecord) -> float:
-    """``log m``: the mean of ``p**-0.5``, and two standard deviations that it has over calibrations of as many frames."""
+    """``log m``: the mean of ``p**-0.5``, and two standard deviations that it has over calibrations of as many frames.
+
+    Of a calibration that is worth fewer than 20 independent ones, of which no rate is stated, it is as if it were worth 20:
+    more would double the delay and let nothing be stated either.
+    """
     steps = len(calibration.scores) + 1
     mean = math.fsum((rank / steps) ** -0.5 for rank in range(1, steps + 1)) / steps
     square = math.fsum(steps / rank for rank in range(1, steps + 1)) / steps
-    independent = max(calibration.effective_frames - 1, 1.0)
+    independent = max(calibration.effective_frames, FEWEST_EFFECTIVE_FRAMES) - 1
     return math.log(mean + _DEVIATIONS * math.sqrt((square - mean**2) / independent))

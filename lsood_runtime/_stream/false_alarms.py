@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._arguments import check_count, check_number, check_type
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._stream.calibration_figures import correlation_frames
+from lsood_runtime._stream.calibration_figures import FEWEST_EFFECTIVE_FRAMES, correlation_frames
 from lsood_runtime._stream.correlated_scores import (
     DrawnCalibration,
     ScoreSeries,
@@ -22,9 +22,6 @@ from lsood_runtime._stream.correlated_scores import (
 from lsood_runtime._stream.policies import KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Evidence, Policy, check_policy
 from lsood_runtime._text.counted import counted, three_digits
-
-FEWEST_EFFECTIVE_FRAMES = 20
-"""Calibrations worth fewer independent frames tell too little of a rate to state one."""
 
 _WHERE = "on drives like these and where frames resemble each other as these do"
 _NORMAL_95 = 1.959963984540054
