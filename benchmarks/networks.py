@@ -221,10 +221,7 @@ def _bundle(who: Subject, samples: int, placement: Placement, precision: str, *,
         fitted = random_answers(tuple((key, shapes[key.output][-1]) for key in keys), sampler.taps)
         widths = {key: shapes[key.output][-1] for key in fitted.keys}
         detector = answered_detector(detector, own_names(answers_graph(fitted, widths)))
-        outputs |= {
-            name: ("tensor(double)", () if width is None else (width,))
-            for name, width in fitted.record.widths().items()
-        }
+        outputs |= {name: ("tensor(double)", shape) for name, shape in fitted.record.shapes().items()}
     inputs: Signature = {name: ("tensor(float)", shape) for name, shape in shapes.items()}
     return load_network(who, graph, placement, precision), placement.load("detector.onnx", detector, inputs, outputs)
 

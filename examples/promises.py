@@ -25,11 +25,12 @@ from scipy.stats import binom, norm
 from simulated_alarms import FRAMES_PER_SECOND, cusum_alarms, hysteresis_alarms, manifest_of, onsets
 
 from export.calibration.autocorrelation import effective_frames
-from export.calibration.conformal import conformal_threshold, drive_threshold, new_drive_rate, p_values, weigh_frames
+from export.calibration.conformal import conformal_threshold, drive_threshold, new_drive_rate, p_values
 from export.calibration.drive_warning import drive_warning
 from export.calibration.few_frames import mean_rate
 from export.calibration.proven_bounds import proven_bound
 from export.calibration.rate_intervals import known_drives_interval, new_drives_interval
+from export.detectors.weighted_quantile import weigh_frames
 from lsood_runtime import (
     Hysteresis,
     Manifest,

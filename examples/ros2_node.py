@@ -15,6 +15,8 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/expected_quality              Float64Stamped: of the segmentation, NaN where it is unknown; in /diagnostics its measure
                                     and interval; where the bundle tells it, as the next one
     ~/cause                         StringStamped: kind of degradation, none, or unknown
+    ~/abnormal_tiles                StringStamped: the tiles that look abnormal in words, "lower left corner (1 of 32 tiles)";
+                                    none, or unknown
     ~/segmentation                  sensor_msgs/Image of class numbers (mono8), while somebody listens
     ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
 
@@ -101,6 +103,7 @@ def make_node() -> Any:
             self._state = self.create_publisher(StringStamped, "~/state", 1)
             self._quality = self.create_publisher(Float64Stamped, "~/expected_quality", 1)
             self._cause = self.create_publisher(StringStamped, "~/cause", 1)
+            self._tiles = self.create_publisher(StringStamped, "~/abnormal_tiles", 1)
             self._segmentation = self.create_publisher(Image, "~/segmentation", 1)
             self._processing_time = self.create_publisher(Float64Stamped, "~/debug/processing_time_ms", 1)
             compressed = self._parameter("image_transport", "raw") == "compressed"
@@ -149,6 +152,9 @@ def make_node() -> Any:
                 self._quality.publish(Float64Stamped(stamp=stamp, data=verdict.expected_quality))
             if verdict.cause is not None:
                 self._cause.publish(StringStamped(stamp=stamp, data=verdict.cause))
+            if verdict.tile_values is not None:
+                nothing = "unknown" if math.isnan(verdict.tile_values.max()) else "none"
+                self._tiles.publish(StringStamped(stamp=stamp, data=verdict.tile_words or nothing))
             self._processing_time.publish(Float64Stamped(stamp=stamp, data=verdict.latency_ms))
             classes = verdict.segmentation
             if classes is not None and classes.ndim == 2 and self._segmentation.get_subscription_count():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answers beside the score: expected quality of the segmentation, cause and severity of a degradation."""
+"""The answers beside the score: expected quality of the segmentation, cause and severity, abnormal tiles."""
 
 import math
 from collections.abc import Mapping
@@ -18,16 +18,21 @@ from lsood_runtime._bundle.answers_records import (
     NOVELTY,
     QUALITY,
     SEVERITY,
+    TILES,
     UNKNOWN,
     AnswersRecord,
 )
 from lsood_runtime._text.json_values import JsonValue, finite_or_none
+from lsood_runtime._tiles.abnormal import abnormal_tiles
+from lsood_runtime._tiles.grid import TileMask
+from lsood_runtime._tiles.region_words import describe_tiles, tile_text
 
 AnswerRows = Mapping[str, NDArray[np.float64]]
 """Outputs of ``detector.onnx`` that answer, by name, a row for each frame; empty where the bundle answers nothing."""
 
 _QUALITY_FIELDS = ("quality_measure", "expected_quality", "quality_low", "quality_high")
 _CAUSE_FIELDS = ("cause", "cause_probability", "cause_set", "severity")
+_TILE_FIELDS = ("tiles", "tile_values", "tile_words")
 _ROUNDING = 1e-6
 
 
@@ -43,6 +48,9 @@ class Answers:
     cause_probability: float | None = None
     cause_set: tuple[str, ...] = ()
     severity: float | None = None
+    tiles: TileMask | None = None
+    tile_values: NDArray[np.float64] | None = None
+    tile_words: str = ""
 
 
 NO_ANSWERS = Answers()
@@ -71,6 +79,7 @@ class AnswerRule:
         is_known = math.isfinite(novelty) and novelty <= record.novelty_limit
         expected, low, high = self._quality(rows, place, is_known)
         cause, probability, names, severity = self._cause(rows, place, is_known)
+        tiles, values = self._tiles(rows, place)
         return Answers(
             quality_measure=None if record.quality is None else record.quality.measure,
             expected_quality=expected,
@@ -80,6 +89,9 @@ class AnswerRule:
             cause_probability=probability,
             cause_set=names,
             severity=severity,
+            tiles=tiles,
+            tile_values=values,
+            tile_words="" if tiles is None or not tiles.any() else describe_tiles(tiles),
         )
 
     @property
@@ -89,7 +101,8 @@ class AnswerRule:
         if record is None:
             return NO_ANSWERS
         measure = None if record.quality is None else record.quality.measure
-        return _nothing_known(measure, tells_cause=record.cause is not None)
+        grid = None if record.tiles is None else (record.tiles.rows, record.tiles.columns)
+        return _nothing_known(measure, grid, tells_cause=record.cause is not None)
 
     def _quality(self, rows: AnswerRows, place: int, is_known: bool) -> tuple[float | None, float | None, float | None]:
         """Expected value and both ends of its interval."""
@@ -118,6 +131,27 @@ class AnswerRule:
             return cause, probability, names, 0.0
         return cause, probability, names, math.nan if cause in record.own else severity
 
+    def _tiles(self, rows: AnswerRows, place: int) -> tuple[TileMask | None, NDArray[np.float64] | None]:
+        """Which tiles are abnormal, and how far each is from clean ones in units of the limit; none and NaN where unknown."""
+        record = None if self._record is None else self._record.tiles
+        if record is None:
+            return None, None
+        distances = np.asarray(rows[TILES][place], np.float64)
+        if not (distances >= 0).all() or not np.isfinite(distances).all():
+            return _no_tiles((record.rows, record.columns))
+        tiles, values = abnormal_tiles(distances, record.limit, record.neighbor_limit), distances / record.limit
+        for array in (tiles, values):
+            array.flags.writeable = False
+        return tiles, values
+
+
+def _no_tiles(grid: tuple[int, int]) -> tuple[TileMask, NDArray[np.float64]]:
+    """No tile called abnormal, and of each an unknown distance."""
+    tiles, values = np.zeros(grid, np.bool_), np.full(grid, np.nan)
+    for array in (tiles, values):
+        array.flags.writeable = False
+    return tiles, values
+
 
 ANSWER_FIELDS = tuple(field.name for field in fields(Answers))
 """Names of the answers on a frame."""
@@ -142,14 +176,22 @@ class AnswerFields(Protocol):
     def cause_set(self) -> tuple[str, ...]: ...
     @property
     def severity(self) -> float | None: ...
+    @property
+    def tiles(self) -> TileMask | None: ...
+    @property
+    def tile_values(self) -> NDArray[np.float64] | None: ...
+    @property
+    def tile_words(self) -> str: ...
 
 
 def unknown_answers(answers: AnswerFields) -> Answers:
     """The same answers, all unknown, as of a frame that no working camera sent: numbers are NaN, the cause ``unknown``."""
-    return _nothing_known(answers.quality_measure, tells_cause=answers.cause is not None)
+    grid = None if answers.tiles is None else answers.tiles.shape
+    return _nothing_known(answers.quality_measure, grid, tells_cause=answers.cause is not None)
 
 
-def _nothing_known(measure: str | None, *, tells_cause: bool) -> Answers:
+def _nothing_known(measure: str | None, grid: tuple[int, int] | None, *, tells_cause: bool) -> Answers:
+    tiles, values = (None, None) if grid is None else _no_tiles(grid)
     no_quality, no_cause = None if measure is None else math.nan, math.nan if tells_cause else None
     return Answers(
         quality_measure=measure,
@@ -159,6 +201,8 @@ def _nothing_known(measure: str | None, *, tells_cause: bool) -> Answers:
         cause=UNKNOWN if tells_cause else None,
         cause_probability=no_cause,
         severity=no_cause,
+        tiles=tiles,
+        tile_values=values,
     )
 
 
@@ -167,11 +211,16 @@ def answer_names(record: AnswersRecord | None) -> tuple[str, ...]:
     if record is None:
         return ()
     quality = () if record.quality is None else _QUALITY_FIELDS
-    return quality + (() if record.cause is None else _CAUSE_FIELDS)
+    cause = () if record.cause is None else _CAUSE_FIELDS
+    return quality + cause + (() if record.tiles is None else _TILE_FIELDS)
 
 
 def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
-    """JSON-ready answers that the bundle gives; numbers that are not finite become None."""
+    """JSON-ready answers that the bundle gives; numbers that are not finite become None.
+
+    Abnormal tiles become text, a group of digits a row of tiles, 1 for an abnormal one, and the distances of all tiles one
+    text with spaces between them, row by row; both are empty where they are unknown.
+    """
     values: dict[str, JsonValue] = {}
     if answers.quality_measure is not None:
         numbers = (answers.expected_quality, answers.quality_low, answers.quality_high)
@@ -180,6 +229,10 @@ def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
         probability, severity = finite_or_none(answers.cause_probability), finite_or_none(answers.severity)
         texts = (answers.cause, probability, " ".join(answers.cause_set), severity)
         values |= zip(_CAUSE_FIELDS, texts, strict=True)
+    if answers.tiles is not None and answers.tile_values is not None:
+        numbers_text = " ".join(f"{value:.4g}" for value in answers.tile_values.ravel() if math.isfinite(value))
+        tiles = tile_text(answers.tiles) if numbers_text else ""
+        values |= zip(_TILE_FIELDS, (tiles, numbers_text, answers.tile_words), strict=True)
     return values
 
 
@@ -215,6 +268,14 @@ def cause_words(answers: AnswerFields) -> str:
     return f"cause: {answers.cause} ({answers.cause_probability:.2f}{others}){severe}"
 
 
+def tiles_words(answers: AnswerFields) -> str:
+    """Describe which tiles are abnormal; empty where the bundle does not answer it."""
+    if answers.tile_values is None:
+        return ""
+    unknown = not np.isfinite(answers.tile_values).all()
+    return f"abnormal tiles: {UNKNOWN if unknown else answers.tile_words or NO_CAUSE}"
+
+
 def answer_words(answers: AnswerFields) -> str:
     """Describe all answers in one line; empty where the bundle gives none."""
-    return "; ".join(filter(None, (quality_words(answers), cause_words(answers))))
+    return "; ".join(filter(None, (quality_words(answers), cause_words(answers), tiles_words(answers))))

@@ -69,6 +69,11 @@ class Assessment:
             the cause is unknown.
         severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, as of a kind of the
             user's own, None where the bundle does not tell it.
+        tiles: ``(rows, columns)`` bool, read-only: which tiles look abnormal to the network's early layers; none
+            of them where that is unknown, None where the bundle does not tell them, as for the next.
+        tile_values: ``(rows, columns)`` float64, read-only: how far each tile is from those of clean frames, in units of the
+            bundle's limit, so that a tile above 1 is abnormal; NaN where it is unknown.
+        tile_words: where the abnormal tiles are, in words: ``lower left corner (1 of 32 tiles)``; empty where there are none.
         faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.
@@ -95,6 +100,9 @@ class Assessment:
     cause_probability: float | None = None
     cause_set: tuple[str, ...] = ()
     severity: float | None = None
+    tiles: TileMask | None = None
+    tile_values: NDArray[np.float64] | None = None
+    tile_words: str = ""
     faulty_tiles: TileMask | None = None
     tile_faults: str = ""
 
@@ -147,4 +155,7 @@ def with_answers(verdict: Assessment, answers: Answers) -> Assessment:
         cause_probability=answers.cause_probability,
         cause_set=answers.cause_set,
         severity=answers.severity,
+        tiles=answers.tiles,
+        tile_values=answers.tile_values,
+        tile_words=answers.tile_words,
     )

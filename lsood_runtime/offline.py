@@ -33,10 +33,12 @@ from lsood_runtime._bundle.answers_records import (
     QUALITY,
     RATE_CONFIDENCE,
     SEVERITY,
+    TILES,
     UNKNOWN,
     AnswersRecord,
     CauseRecord,
     QualityRecord,
+    TilesRecord,
 )
 from lsood_runtime._bundle.digests import DIGEST_FILE, MANIFEST_FILE, digest_line, sha256_hex
 from lsood_runtime._bundle.files import DETECTOR_FILE, GOLDEN_FILE, SEGMENTATION_FILE, WEIGHTS_FILE
@@ -116,6 +118,7 @@ __all__ = [
     "SEGMENTATION_FILE",
     "SEVERITY",
     "SMALLEST_SPREAD",
+    "TILES",
     "TOLERANCE_SHARES",
     "UNKNOWN",
     "WEIGHTS_FILE",
@@ -144,6 +147,7 @@ __all__ = [
     "QualityRecord",
     "SegmentationRecord",
     "TapRecord",
+    "TilesRecord",
     "answer_sentences",
     "colour_classes",
     "detector_sentence",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the answers beside the score: expected quality, cause, severity and novelty.
+"""Fit the answers beside the score: expected quality, cause, severity, novelty, and abnormal tiles.
 
 The layers before the tap, and the picture itself, tell what is wrong with a frame: they see its texture and light before the
 network makes classes of it. The tap and the network's output tell how good the classes are: they react alike whatever is
@@ -16,12 +16,14 @@ from export.answers.cells import FittedCells
 from export.answers.columns import StandardisedColumns, Values, fit_columns
 from export.answers.fit_causes import fit_causes
 from export.answers.fit_quality import fit_quality, judge_quality
+from export.answers.fit_tiles import calibrate_tiles
 from export.answers.left_out import FOLDS, FOLDS_WITH_KINDS, drive_folds
 from export.answers.quality import FittedQuality
-from export.answers.rows import DegradedRows
+from export.answers.rows import DegradedRows, PatchedRows
+from export.answers.tiles import FittedTiles
 from export.errors import CalibrationError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
-from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, AnswersRecord
+from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, TILES, AnswersRecord
 
 QUALITY_ANSWER, CAUSE_ANSWER = "quality", "cause"
 FEWEST_FRAMES, FEWEST_KINDS = 8, 2
@@ -44,6 +46,7 @@ class FittedAnswers:
         cells: tell them.
         quality_columns: of which the quality is told; None where it is not.
         quality: tells it; None where it is not.
+        tiles: how abnormal each tile is; None where it is not told.
         record: for the manifest.
     """
 
@@ -52,6 +55,7 @@ class FittedAnswers:
     cells: FittedCells
     quality_columns: StandardisedColumns | None
     quality: FittedQuality | None
+    tiles: FittedTiles | None
     record: AnswersRecord
 
     def outputs(self, values: Values) -> dict[str, NDArray[np.float64]]:
@@ -68,6 +72,8 @@ class FittedAnswers:
         if self.record.cause is not None:
             answers[CAUSES] = self.cells.causes(columns)
             answers[SEVERITY] = self.cells.severities(columns)
+        if self.tiles is not None:
+            answers[TILES] = self.tiles.abnormality(values)
         return answers | {NOVELTY: novelty}
 
 
@@ -98,7 +104,13 @@ def _quality_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) ->
     )
 
 
-def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers: Sequence[str]) -> FittedAnswers:
+def fit_answers(
+    rows: DegradedRows,
+    which: frozenset[str],
+    seed: int,
+    tap_layers: Sequence[str],
+    patched: PatchedRows | None = None,
+) -> FittedAnswers:
     """Fit the answers on clean and degraded frames, and judge them on drives and kinds that were left out.
 
     Args:
@@ -106,6 +118,7 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
         which: of ``quality`` and ``cause``.
         seed: of the deal of drives to folds.
         tap_layers: names of the taps.
+        patched: clean and patched frames, where abnormal tiles are to be told as well.
 
     Raises:
         CalibrationError: too few frames or kinds, or too few rows for an interval.
@@ -132,6 +145,7 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
         quality, quality_record = fit_quality(
             rows_of_quality, outer, quality_columns.widths, judged, causes.novelty_limit
         )
+    tiles = None if patched is None else calibrate_tiles(patched, seed)
     record = AnswersRecord(
         causes.novelty_limit,
         kinds,
@@ -140,6 +154,9 @@ def fit_answers(rows: DegradedRows, which: frozenset[str], seed: int, tap_layers
         len(rows),
         quality_record,
         causes.record if CAUSE_ANSWER in which else None,
+        None if tiles is None else tiles.record,
     )
-    read = (*cell_columns.keys, *(() if quality_columns is None else quality_columns.keys))
-    return FittedAnswers(tuple(dict.fromkeys(read)), cell_columns, causes.cells, quality_columns, quality, record)
+    fitted_tiles = None if tiles is None else tiles.fitted
+    readers = (cell_columns, quality_columns, fitted_tiles)
+    read = tuple(dict.fromkeys(key for reader in readers if reader is not None for key in reader.keys))
+    return FittedAnswers(read, cell_columns, causes.cells, quality_columns, quality, fitted_tiles, record)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.answers.rows import DegradedRows
+from export.answers.rows import DegradedRows, PatchedRows
 from export.detectors.cross_fit import fold_numbers
 from lsood_runtime.offline import NO_CAUSE
 
@@ -33,14 +33,14 @@ class LeftOut:
     kind: str | None
 
 
-def drive_folds(rows: DegradedRows, folds: int, seed: int) -> NDArray[np.int64]:
+def drive_folds(rows: DegradedRows | PatchedRows, folds: int, seed: int) -> NDArray[np.int64]:
     """Fold ``(N,)`` of each row: whole drives, or contiguous blocks of frames where there is one drive alone.
 
     The calibration frames are dealt together, and the frames of each kind of a user's own for themselves: so every fold but
     the one that is left out has some of them.
 
     Args:
-        rows: clean and degraded frames.
+        rows: clean frames, and degraded or patched ones.
         folds: how many, at most.
         seed: of the deal.
     """

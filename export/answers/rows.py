@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features of clean frames and of what was made of them, which answers are fitted on."""
+"""Features of clean frames and of what was made of them, degraded or patched, which answers are fitted on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,3 +56,36 @@ class DegradedRows:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchedRows:
+    """N measured frames, clean and with a part replaced, to tell abnormal tiles by.
+
+    Attributes:
+        values: ``(N, D)`` float32 of moments tile by tile.
+        cover: ``(N, R, Q)`` share of each tile that the patch covers; 0 in clean frames.
+        filling: ``(N,)`` str, of the patch; empty for clean frames.
+        drive: ``(N,)`` str, of the clean frame.
+        frame: ``(N,)`` int64, index of the clean frame among the calibration frames.
+    """
+
+    values: Mapping[FeatureKey, NDArray[np.float32]]
+    cover: NDArray[np.float64]
+    filling: NDArray[np.str_]
+    drive: NDArray[np.str_]
+    frame: NDArray[np.int64]
+
+    @property
+    def clean(self) -> NDArray[np.bool_]:
+        """``(N,)``: which frames have no patch."""
+        clean: NDArray[np.bool_] = self.filling == ""
+        return clean
+
+    def chosen(self, some: NDArray[np.bool_] | NDArray[np.int64]) -> "PatchedRows":
+        """Some of the rows, by a mask or by their places."""
+        values = {key: numbers[some] for key, numbers in self.values.items()}
+        return PatchedRows(values, self.cover[some], self.filling[some], self.drive[some], self.frame[some])
+
+    def __len__(self) -> int:
+        return len(self.frame)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.answers.fit import FittedAnswers, fit_answers
-from export.answers.rows import DegradedRows
+from export.answers.rows import DegradedRows, PatchedRows
 from export.calibration.bundle_answers import BundleAnswers
 from export.errors import ParityError
+from export.features.key import FeatureKey
 from export.frames.evenly_spaced import evenly_spaced
 from export.graphs.monitor_forms import Form, cpu_session
 from export.graphs.noise import NoiseBatch
@@ -21,33 +22,50 @@ GRAPH_TOLERANCE = 1e-6
 _COMPARED = 512
 
 
-def checked_answers(rows: DegradedRows, wanted: frozenset[str], seed: int, tap_layers: Sequence[str]) -> BundleAnswers:
+def checked_answers(
+    rows: DegradedRows,
+    wanted: frozenset[str],
+    seed: int,
+    tap_layers: Sequence[str],
+    patched: PatchedRows | None = None,
+) -> BundleAnswers:
     """Fit answers, build their graph, and compare both.
 
     Args:
         rows: measured frames, clean and degraded.
-        wanted: ``quality``, ``cause`` or both.
+        wanted: of ``quality`` and ``cause``.
         seed: of the deal of drives and kinds to folds.
         tap_layers: names of the taps.
+        patched: frames clean and with patches, where abnormal tiles are to be told as well.
 
     Raises:
         CalibrationError: rows that no answer can be fitted on.
         ParityError: the graph disagrees with the fitted answers.
     """
-    fitted = fit_answers(rows, wanted, seed, tap_layers)
-    answers = BundleAnswers.of(fitted, {key: rows.values[key].shape[1] for key in fitted.keys})
-    check_answers_graph(answers, fitted, rows)
+    fitted = fit_answers(rows, wanted, seed, tap_layers, patched)
+    values = {**rows.values, **({} if patched is None else patched.values)}
+    answers = BundleAnswers.of(fitted, {key: values[key].shape[1] for key in fitted.keys})
+    check_answers_graph(answers, fitted, values)
     return answers
 
 
-def check_answers_graph(answers: BundleAnswers, fitted: FittedAnswers, rows: DegradedRows) -> None:
+def check_answers_graph(
+    answers: BundleAnswers, fitted: FittedAnswers, measured: Mapping[FeatureKey, NDArray[np.float32]]
+) -> None:
     """Compare graph and fitted answers on measured rows and halfway between neighbours, one row at a time.
+
+    Args:
+        answers: with the graph.
+        fitted: the answers.
+        measured: ``(N, D)`` of each feature, of whatever N.
 
     Raises:
         ParityError: an answer is further apart than the tolerance.
     """
-    picked = evenly_spaced(np.arange(len(rows)), _COMPARED)
-    values = {key: _with_midpoints(rows.values[key][picked]) for key in answers.keys}
+    count = min(_COMPARED, *(len(measured[key]) for key in answers.keys))
+    values = {
+        key: _with_midpoints(measured[key][evenly_spaced(np.arange(len(measured[key])), count)]) for key in answers.keys
+    }
     expected, session = fitted.outputs(values), cpu_session(answers.graph)
     names = [value.name for value in session.get_outputs()]
     count, ranges = len(next(iter(values.values()))), answers.record.ranges()

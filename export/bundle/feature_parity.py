@@ -19,6 +19,7 @@ from export.bundle.input_reference import FramePreparation
 from export.bundle.logits_reference import LogitsReference
 from export.bundle.output_reference import reference_output
 from export.bundle.picture_reference import picture_difference, reference_picture
+from export.bundle.tile_reference import all_means_first, reference_tiles
 from export.errors import ParityError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, class_maps
@@ -42,14 +43,14 @@ class NetworkReadings:
     """What features are computed from, of one frame; of whole maps only what the features read is kept.
 
     Attributes:
-        layers: moments ``(2 C,)`` of each layer that has some among the features, by name.
+        layers: moments of layers that are among the features, over the whole map or tile by tile.
         picture: ``(48,)`` of the frame; empty where it is not among the features.
         grid: ``(K, rows, columns)`` logits on the grid that features of the output read; empty where there are none.
         stride: rows and columns of the output from one cell of the grid to the next.
         largest_logit: largest magnitude of any logit of the frame.
     """
 
-    layers: Mapping[str, Doubles]
+    layers: Mapping[FeatureKey, Doubles]
     picture: Doubles
     grid: Doubles
     stride: int
@@ -91,16 +92,20 @@ class FeatureReference:
         Returns:
             What features are computed from, and the logits ``(K, h, w)`` of the frame alone where the network gives a map.
         """
-        layers = [key.layer for key in self.features if key.layer is not None]
-        seen: dict[str, Doubles] = {}
+        layers = [key for key in self.features if key.layer is not None]
+        seen: dict[FeatureKey, Doubles] = {}
 
-        def keep(layer: str, output: Tensor) -> None:
-            first = output[0].permute(2, 0, 1) if layer in self.channels_last else output[0]
-            seen[layer] = _moments(_cells(first.detach().numpy()))  # at once: a layer behind it may work in place
+        def keep(key: FeatureKey, output: Tensor) -> None:
+            first = output[0].permute(2, 0, 1) if key.layer in self.channels_last else output[0]
+            layer = first.detach().numpy()
+            # at once: a layer behind it may work in place
+            seen[key] = _moments(_cells(layer)) if key.grid is None else reference_tiles(layer, *key.grid)
 
         handles = [
-            self.network.get_submodule(layer).register_forward_hook(lambda _, __, output, at=layer: keep(at, output))
-            for layer in layers
+            self.network.get_submodule(str(key.layer)).register_forward_hook(
+                lambda _, __, output, at=key: keep(at, output)
+            )
+            for key in layers
         ]
         try:
             with torch.no_grad():
@@ -200,7 +205,7 @@ def reference_feature(key: FeatureKey, readings: NetworkReadings, classes: NDArr
         classes: ``(h, w)``; None where the network gives no segmentation, and no feature of it is asked for.
     """
     if key.layer is not None:
-        return readings.layers[key.layer]
+        return readings.layers[key]
     if key == PICTURE:
         return readings.picture
     assert classes is not None  # features of the output are given beside a segmentation
@@ -220,6 +225,8 @@ def feature_difference(key: FeatureKey, got: Doubles, expected: Doubles, largest
     """Difference of one feature in its own unit, see :func:`measure_feature_parity`."""
     if key.kind in (FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS):
         return _of_moments(got, expected)
+    if key.grid is not None:
+        return _of_moments(all_means_first(got, key.grid), all_means_first(expected, key.grid))
     if key.kind is FeatureKind.CLASS_SHARE:
         return float(np.abs(got - expected).max())
     if key == PICTURE:

@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 
 from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
-from export.calibration.answer_options import CAUSE, QUALITY
+from export.calibration.answer_options import CAUSE, QUALITY, TILES
 from export.calibration.bundle_answers import BundleAnswers
 from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.own_causes import OwnCause, own_causes
+from export.calibration.patched_rows import measure_patched
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import UsageError
 from export.features.key import LATENT_SAMPLES
@@ -45,6 +46,11 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
         raise UsageError(
             f"expected a bundle with a segmentation for --answers {QUALITY}, got one without: name --answers {CAUSE} alone"
         )
+    if TILES in asked and not graphs.tiles:
+        raise UsageError(
+            f"expected a bundle that was exported with --answers {TILES}, got {options.bundle}: its graphs give no features "
+            "of tiles; export it again"
+        )
     if options.answers.labels and (QUALITY not in wanted or not options.frames):
         raise UsageError(
             f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
@@ -70,7 +76,7 @@ def _check_measure(options: RecalibrationOptions, old: AnswersRecord | None) -> 
     was = None if old is None or old.quality is None else old.quality.measure
     if was != "miou" or not options.frames or options.answers.answers or options.answers.labels:
         return
-    names = " ".join(sorted(_wanted(options, old), reverse=True))
+    names = " ".join(name for name in (QUALITY, CAUSE, TILES) if name in _wanted(options, old))
     raise UsageError(
         f"expected --labels for the new frames, got none: the expected quality of {options.bundle} is the mIoU with labels, "
         "and without them it would be the agreement with the clean frame's class map, for which a --min-quality means "
@@ -144,7 +150,12 @@ def renewed_answers(
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
     causes = bundle_causes(options, graphs)
     rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes)
-    return checked_answers(rows, wanted, seed, graphs.tap_layers)
+    patched = None
+    if TILES in wanted:
+        patched = measure_patched(
+            files, split.fitted, split.names, lambda frame: (graphs.of_tiles(frame), None), seed, reporter
+        )
+    return checked_answers(rows, wanted, seed, graphs.tap_layers, patched)
 
 
 def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozenset[str]:
@@ -153,7 +164,8 @@ def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozens
         return options.answers.wanted
     if old is None:
         return frozenset()
-    return frozenset([QUALITY] * (old.quality is not None) + [CAUSE] * (old.cause is not None))
+    told = {QUALITY: old.quality, CAUSE: old.cause, TILES: old.tiles}
+    return frozenset(name for name, record in told.items() if record is not None)
 
 
 def _files(options: RecalibrationOptions, graphs: EvaluationGraphs) -> FrameFiles:

@@ -10,8 +10,8 @@ from export.errors import UsageError
 from export.frames.named_paths import named_path_words
 from export.option_table import Words, flag
 
-QUALITY, CAUSE, NOTHING = "quality", "cause", "none"
-_GROUP = "answers beside the score"
+QUALITY, CAUSE, TILES, NOTHING = "quality", "cause", "tiles", "none"
+GROUP = "answers beside the score"
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class AnswerOptions:
         default=(),
         metadata=flag(
             "quality: expected quality of the segmentation, with an interval; cause: kind and severity of a degradation; "
-            "none. They are fitted on degraded calibration frames, some 3,000 passes of the network (default: none; for "
-            "calibrate those of the bundle)",
-            _GROUP,
-            choices=(QUALITY, CAUSE, NOTHING),
+            "tiles: which parts of the picture are abnormal; none. They are fitted on degraded calibration frames, some "
+            "3,000 passes of the network (default: none; for calibrate those of the bundle)",
+            GROUP,
+            choices=(QUALITY, CAUSE, TILES, NOTHING),
         ),
     )
     labels: tuple[Path, ...] = field(
@@ -38,13 +38,13 @@ class AnswerOptions:
         metadata=flag(
             "folders of label files for --answers quality: PNG class ids under the names of the frames; with them the "
             "quality is the mIoU, without them the agreement with the class map of the clean frame",
-            _GROUP,
+            GROUP,
             metavar="DIR",
         ),
     )
     ignored_labels: tuple[int, ...] = field(
         default=(255,),
-        metadata=flag("ids in the labels that are no class", _GROUP, name="--ignore-label", metavar="ID", most=255),
+        metadata=flag("ids in the labels that are no class", GROUP, name="--ignore-label", metavar="ID", most=255),
     )
 
     causes: Mapping[str, tuple[Path, ...]] = field(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from export.calibration.autocorrelation import effective_frames
-from export.calibration.conformal import set_threshold, weigh_frames
+from export.calibration.conformal import set_threshold
 from export.calibration.cross_fit import Indices, Scores, cross_fit_scores
 from export.calibration.detector_choice import DetectorChoice
 from export.calibration.drive_warning import drive_warning
@@ -26,6 +26,7 @@ from export.calibration.threshold_cost import margin_advice
 from export.detectors.credibility import drives_advice
 from export.detectors.fitted import FittedDetector, OnePart, fit_part
 from export.detectors.fused import Fused, fit_fused
+from export.detectors.weighted_quantile import weigh_frames
 from export.errors import CalibrationError
 from export.features.rows import BLOCK, StoredFeatures, select_rows
 from lsood_runtime.offline import CalibrationRecord, DetectorRecord, OperatingPoint, PartRecord

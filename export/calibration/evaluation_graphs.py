@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from export.detectors.entropy import latent_entropy
 from export.errors import UsageError
 from export.features.frames import FrameFeatures
-from export.features.key import LATENT_SAMPLES, OUTPUT_SCORES, FeatureKey
+from export.features.key import LATENT_SAMPLES, OUTPUT_SCORES, FeatureKey, FeatureKind
 from export.graphs.evaluation_outputs import EVALUATION, SEGMENTATION
 from export.graphs.monitor_forms import run_graph
 from export.graphs.noise import NoiseSource
@@ -60,9 +60,11 @@ class EvaluationGraphs:
         self._part_names = tuple(part.name for part in self.manifest.detector.parts)
         record = self.manifest.answers
         self._answer_rule = AnswerRule(record)
-        self._answer_names = () if record is None else tuple(record.widths())
+        self._answer_names = () if record is None else tuple(record.shapes())
         wanted = ("score", "entropy", *(["parts"] if self._part_names else []), *self._answer_names)
         self._detector_outputs = [value.name for value in self._detector.get_outputs() if value.name in wanted]
+        names = (value.name for value in self._evaluation.get_outputs())
+        self._tile_outputs = tuple(name for name in names if name.startswith(f"{FeatureKind.TILES}/"))
         masks = self.manifest.masks
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
 
@@ -72,22 +74,33 @@ class EvaluationGraphs:
 
     @property
     def available(self) -> tuple[FeatureKey, ...]:
-        """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone."""
+        """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone.
+
+        Moments of tiles are not among them: only :attr:`tiles` has them.
+        """
         names = [value.name for value in self._evaluation.get_outputs()]
         if _OLD_MOMENTS in names:
             return (FeatureKey.entropy(),)
         known = (name for name in names if name not in (SEGMENTATION, LATENT_SAMPLES))
-        return (FeatureKey.entropy(), *map(FeatureKey.parse, known))
+        return tuple(key for key in (FeatureKey.entropy(), *map(FeatureKey.parse, known)) if key.grid is None)
+
+    @property
+    def tiles(self) -> tuple[FeatureKey, ...]:
+        """Moments of tiles, of which answers are told; none where the bundle was exported without them."""
+        return tuple(map(FeatureKey.parse, self._tile_outputs))
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of all features of a frame."""
+        """Bytes of all features of a frame, moments of tiles left out."""
         widths: dict[str, int] = {value.name: math.prod(value.shape[1:]) for value in self._evaluation.get_outputs()}
-        read = sum(width for name, width in widths.items() if name not in (SEGMENTATION, LATENT_SAMPLES))
+        unread = (SEGMENTATION, LATENT_SAMPLES, *self._tile_outputs)
+        read = sum(width for name, width in widths.items() if name not in unread)
         return 4 * (read + self.manifest.tap.channels)
 
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
+
+        Moments of tiles, which are many, are left out.
 
         Raises:
             UsageError: a frame of another size.
@@ -105,6 +118,8 @@ class EvaluationGraphs:
         if self.manifest.segmentation.kind == "logits" and segmentation is not None:
             segmentation = segmentation.argmax(axis=0).astype(np.uint8)
         latent_samples = outputs.pop(LATENT_SAMPLES)[0]
+        for name in self._tile_outputs:
+            del outputs[name]
         values = {FeatureKey.entropy(): given["entropy"][0] if "entropy" in given else self._entropy(latent_samples)}
         for name, value in self._by_todays_names(outputs).items():
             values[FeatureKey.parse(name)] = value[0]
@@ -112,6 +127,11 @@ class EvaluationGraphs:
         parts = {name: float(share) for name, share in zip(self._part_names, shares, strict=True)}
         answers = self._answer_rule.answers({name: given[name] for name in self._answer_names}, 0)
         return FrameFeatures(float(given["score"][0]), values, segmentation, parts, answers)
+
+    def of_tiles(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, NDArray[np.float32]]:
+        """Moments tile by tile of a frame of the bundle's size, by key; nothing of a bundle that gives none."""
+        outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
+        return {key: outputs[str(key)][0] for key in self.tiles}
 
     def _entropy(self, latent_samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Entropies of a frame for a detector that does not read them."""

@@ -6,7 +6,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from export.calibration.conformal import Weights, allowed_share, find_threshold, quantile
+from export.calibration.conformal import find_threshold
+from export.detectors.weighted_quantile import Weights, allowed_share, quantile
 
 Scores = NDArray[np.float64]
 WORTH_SAYING, SMALL = 0.2, 0.1

@@ -18,6 +18,8 @@ class FeatureKind(StrEnum):
     """``(B, C)``: entropies of the taps' channels over their samples, nats."""
     MOMENTS = "moments"
     """``(B, 2 C)``: mean of each channel of a layer over its map, then the logarithms of the standard deviations."""
+    TILES = "tiles"
+    """``(B, R * Q * 2 K)``: means of some channels of a layer in each tile of its map, then log deviations."""
     PICTURE = "picture"
     """``(B, 48)``: colours and fineness of detail of the frame itself, without the network."""
     LOGIT_MOMENTS = "logit_moments"
@@ -76,6 +78,7 @@ class FeatureKey:
         samples: S of the entropies where several are compared; None else.
         masks: mode of the masks of these entropies; None else.
         aggregate: of a score of the output; None else.
+        grid: rows and columns of tiles; None else.
 
     Raises:
         ValueError: an attribute that the kind does not have, or one that is missing.
@@ -86,14 +89,20 @@ class FeatureKey:
     samples: int | None = None
     masks: Mode | None = None
     aggregate: Aggregate | None = None
+    grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        given = [bool(self.layer), self.samples is not None, self.masks is not None]
-        expected = {FeatureKind.ENTROPY: [all(given)] * 3, FeatureKind.MOMENTS: [True, False, False]}
-        if given != expected.get(self.kind, [False] * 3) or self.kind.is_output_score != (self.aggregate is not None):
+        given = [bool(self.layer), self.samples is not None, self.masks is not None, self.grid is not None]
+        expected = {
+            FeatureKind.ENTROPY: [*[all(given[:3])] * 3, False],
+            FeatureKind.MOMENTS: [True, False, False, False],
+            FeatureKind.TILES: [True, False, False, True],
+        }
+        if given != expected.get(self.kind, [False] * 4) or self.kind.is_output_score != (self.aggregate is not None):
             raise ValueError(
                 f"expected a key of {self.kind} with what belongs to it, got layer {self.layer!r}, samples "
-                f"{self.samples}, masks {self.masks}, aggregate {self.aggregate}: use the constructors by kind"
+                f"{self.samples}, masks {self.masks}, aggregate {self.aggregate}, grid {self.grid}: use the "
+                "constructors by kind"
             )
 
     @classmethod
@@ -105,6 +114,11 @@ class FeatureKey:
     def moments(cls, layer: str) -> Self:
         """Key of the moments of a layer."""
         return cls(FeatureKind.MOMENTS, layer)
+
+    @classmethod
+    def tiles(cls, layer: str, rows: int, columns: int) -> Self:
+        """Key of the moments of a layer in each tile of its map."""
+        return cls(FeatureKind.TILES, layer, grid=(rows, columns))
 
     @classmethod
     def output_score(cls, kind: FeatureKind, aggregate: Aggregate = Aggregate.MEAN) -> Self:
@@ -133,6 +147,10 @@ class FeatureKey:
     def _of_parts(cls, kind: FeatureKind, rest: str) -> Self:
         if kind is FeatureKind.MOMENTS:
             return cls.moments(rest)
+        if kind is FeatureKind.TILES:
+            layer, _, grid = rest.rpartition("/")
+            rows, _, columns = grid.partition("x")
+            return cls.tiles(layer, int(rows), int(columns))
         if kind.is_output_score:
             return cls.output_score(kind, Aggregate(rest))
         if kind is FeatureKind.ENTROPY and rest:
@@ -144,7 +162,7 @@ class FeatureKey:
     @property
     def is_of_layers(self) -> bool:
         """Whether the feature is read inside the network."""
-        return self.kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS)
+        return self.kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS, FeatureKind.TILES)
 
     @property
     def is_of_output(self) -> bool:
@@ -162,6 +180,8 @@ class FeatureKey:
             return f"{self.kind}/{self.aggregate}"
         if self.samples is not None:
             return f"{self.kind}/{self.layer}/{self.samples}/{self.masks}"
+        if self.grid is not None:
+            return f"{self.kind}/{self.layer}/{self.grid[0]}x{self.grid[1]}"
         return str(self.kind) if self.layer is None else f"{self.kind}/{self.layer}"
 
     @property
@@ -171,6 +191,8 @@ class FeatureKey:
             return str(self.kind) + ("" if self.aggregate is Aggregate.MEAN else f", {self.aggregate}")
         if self.layer is None:
             return str(self.kind).replace("_", " ")
+        if self.grid is not None:
+            return f"{self.layer}, {self.grid[0]} x {self.grid[1]} tiles"
         if self.samples is None:
             return f"{self.layer}, no sampling"
         fresh = "" if self.masks == "fixed" else f", {self.masks} masks"

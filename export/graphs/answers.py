@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph of fitted answers: features of a frame to ``quality``, ``causes``, ``severity`` and ``novelty``, all float64."""
+"""The graph of fitted answers: features of a frame to quality, causes, severity, tiles and novelty, all float64."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,8 @@ from export.answers.quality import FittedQuality
 from export.features.key import FeatureKey
 from export.graphs.detector import IR_VERSION, OPSET
 from export.graphs.node_list import NodeList
-from lsood_runtime.offline import CAUSES, LARGEST_SEVERITY, NOVELTY, QUALITY, SEVERITY
+from export.graphs.tile_abnormality import add_tile_abnormality
+from lsood_runtime.offline import CAUSES, LARGEST_SEVERITY, NOVELTY, QUALITY, SEVERITY, TILES
 
 _AXIS, _NOUGHT, _ONE = "axis", "nought", "one"
 """Constants that several parts of the graph read."""
@@ -52,6 +53,9 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
     if fitted.record.cause is not None:
         _causes(graph, fitted.cells, linear, finite)
         outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}
+    if fitted.tiles is not None:
+        add_tile_abnormality(graph, fitted.tiles, _NOUGHT, _ONE)
+        outputs[TILES] = ["batch", *fitted.tiles.grid]
     graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
     model = helper.make_model(
         helper.make_graph(

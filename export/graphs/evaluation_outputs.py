@@ -6,26 +6,53 @@ every feature of a frame, each as an output under the name of its key (:mod:`exp
 cut out of it, so that both compute the same bits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx
 from onnx import ModelProto
 
 from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
+from export.layers.tile_moments import LEAST_CELLS
 
 EVALUATION = "evaluation.onnx"
 SEGMENTATION = "segmentation"
 
 
-def evaluation_features(layers: Sequence[str], *, segmented: bool) -> tuple[FeatureKey, ...]:
+def evaluation_features(
+    layers: Sequence[str], *, segmented: bool, tiles: Sequence[FeatureKey] = ()
+) -> tuple[FeatureKey, ...]:
     """Keys of every feature of a frame, in the order of the outputs.
 
     Args:
         layers: whose moments are observed.
         segmented: whether the network gives its output.
+        tiles: keys of moments tile by tile, where the bundle is to tell which tiles are abnormal.
     """
     of_output = OUTPUT_FEATURES if segmented else ()
-    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), PICTURE, *of_output)
+    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *tiles, PICTURE, *of_output)
+
+
+def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) -> tuple[FeatureKey, ...]:
+    """Keys of the moments of layers tile by tile.
+
+    A map is read where each tile has three rows and columns of its cells, or more. Where no map is so large, the largest one is
+    read in fewer tiles.
+
+    Args:
+        maps: rows and columns of the layers' maps.
+        rows: of tiles that are wanted.
+        columns: of tiles that are wanted.
+
+    Returns:
+        None where there is no map of three rows and columns.
+    """
+    most = {layer: (height // LEAST_CELLS, width // LEAST_CELLS) for layer, (height, width) in maps.items()}
+    chosen = [layer for layer, (down, across) in most.items() if down >= rows and across >= columns]
+    if not chosen and most:
+        largest = max(most.values(), key=lambda tiles: min(tiles[0], rows) * min(tiles[1], columns))
+        rows, columns = min(rows, largest[0]), min(columns, largest[1])
+        chosen = [layer for layer, tiles in most.items() if tiles == largest]
+    return tuple(FeatureKey.tiles(layer, rows, columns) for layer in chosen if rows and columns)
 
 
 def output_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:

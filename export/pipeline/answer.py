@@ -6,6 +6,7 @@ from export.bundle.answer_parity import checked_answers
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.calibration.degraded_rows import Labels, check_labelled, measure_degraded
 from export.calibration.own_causes import OwnCause, own_causes
+from export.calibration.patched_rows import measure_patched
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.frames.labels import label_files
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
@@ -67,4 +68,8 @@ def answer_monitor(
     frames, split, labels = inputs.frames, inputs.split, answer_labels(inputs)
     causes = answer_causes(inputs)
     rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter, causes)
-    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps))
+    patched = None
+    if sampled.tiles:
+        of_tiles = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), sampled.tiles, options.neighbors)
+        patched = measure_patched(frames, split.fitted, split.names, of_tiles, options.seed, reporter)
+    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched))

@@ -4,7 +4,7 @@
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 
-from export.calibration.answer_options import AnswerOptions
+from export.calibration.answer_options import GROUP, AnswerOptions
 from export.calibration.options import CalibrationOptions
 from export.layers.mask_mode import Mode
 from export.option_table import INPUT_AND_OUTPUT, MOST_SEED, flag
@@ -27,6 +27,9 @@ FEATURE_LAYERS = flag(
     metavar="NAME",
     adds_up=True,
 )
+_MOST_TILES = 16
+"""Rows and columns of tiles, at most, that the runtime takes."""
+
 _FORMS = "more forms of the monitor, in the same folder"
 
 
@@ -63,6 +66,15 @@ class ExportOptions(NetworkOptions):
     seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING, most=MOST_SEED))
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     answers: AnswerOptions = field(default_factory=AnswerOptions)
+    tile_grid: tuple[int, int] = field(
+        default=(4, 8),
+        metadata=flag(
+            "rows and columns of tiles for --answers tiles; fewer where the maps of the layers are smaller",
+            GROUP,
+            metavar=("ROWS", "COLUMNS"),
+            most=_MOST_TILES,
+        ),
+    )
     fuse: bool = field(
         default=False,
         metadata=flag(

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from export.answers.tiles import grid_of
 from export.calibration.degraded_rows import CLEAN, passes
 from export.calibration.own_causes import OwnCause
+from export.calibration.patched_rows import patched_passes
 from export.errors import ExportError, refuse_exit
+from export.features.key import FeatureKey
 from export.findings import PLACEHOLDER, Finding
 from export.pipeline.answer import answer_causes, answer_labels
 from export.pipeline.bundle_place import check_out, check_room
@@ -162,11 +165,22 @@ def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings
         findings.found(Finding("cost", f"{ratio:.2f} of the bare network's operations", "found", reason))
     wanted = sorted(inputs.options.answers.wanted)
     if wanted:
-        most = "at most " * isinstance(inputs.frames, RandomFrames)
-        count = f"{most}{passes(_frames(inputs), causes):,} passes of the network"
+        frames, most = _frames(inputs), "at most " * isinstance(inputs.frames, RandomFrames)
+        count = passes(frames, causes) + (patched_passes(frames) if sampled.tiles else 0)
         own = "".join(f", and frames of {each.name}" for each in causes)
-        reason = f"{count} over degraded calibration frames{own}"
+        reason = f"{most}{count:,} passes of the network over degraded calibration frames{own}"
         findings.found(Finding("answers", " and ".join(wanted), "given", reason, ("--answers", *wanted)))
+    if sampled.tiles:
+        findings.found(_tiles_finding(inputs.options.tile_grid, sampled.tiles))
+
+
+def _tiles_finding(asked: tuple[int, int], keys: Sequence[FeatureKey]) -> Finding:
+    """The tiles that abnormal ones are told of, and the layers whose maps are read."""
+    rows, columns = grid_of(keys)
+    fewer = "" if (rows, columns) == asked else f", fewer than {asked[0]} x {asked[1]}: the layers' maps are small"
+    reason = f"read from {', '.join(str(key.layer) for key in keys)}{fewer}"
+    words = ("--tile-grid", str(rows), str(columns))
+    return Finding("tiles", f"{rows} x {columns}", "found" if fewer else "given", reason, words)
 
 
 def _frames(inputs: ExportInputs) -> int:

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from export.calibration.answer_options import TILES
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
 from export.errors import TapError
-from export.graphs.evaluation_outputs import evaluation_features
+from export.features.key import FeatureKey
+from export.graphs.evaluation_outputs import evaluation_features, tile_features
 from export.graphs.noise import NoiseSource
 from export.graphs.output_forms import OutputForm
 from export.pipeline.blind_tap import blind_tap_warnings
@@ -32,6 +34,7 @@ class SampledNetwork:
         sampler: the network, split at its first stochastic layer.
         output: what the network returns.
         choice: what will be fitted to its features.
+        tiles: moments tile by tile, of which answers are told; none where no tiles are asked for.
         warnings: of taps that cannot see a difference between frames.
         site_noise: noise of every site; none for fixed masks.
         graph_noise: noise that is an input of the graph: ``site_noise`` for masks of mode ``input``, none for the others.
@@ -40,6 +43,7 @@ class SampledNetwork:
     sampler: Sampler
     output: OutputForm
     choice: DetectorChoice
+    tiles: tuple[FeatureKey, ...]
     warnings: tuple[str, ...]
     site_noise: NoiseSource
     graph_noise: NoiseSource
@@ -101,6 +105,7 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
         sampler=sampler,
         output=form,
         choice=choose_parts(options.calibration, available, sampler.taps),
+        tiles=_tiles(options, sampler),
         warnings=tuple(
             blind_tap_warnings(
                 network, some_inputs(inputs.preprocessing, inputs.frames), taps, others, sampler.channels_last
@@ -109,6 +114,20 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
         site_noise=site_noise,
         graph_noise=graph_noise,
     )
+
+
+def _tiles(options: ExportOptions, sampler: Sampler) -> tuple[FeatureKey, ...]:
+    """Moments tile by tile that abnormal tiles are told of; none where they are not asked for."""
+    if TILES not in options.answers.wanted:
+        return ()
+    keys = tile_features(sampler.maps, *options.tile_grid)
+    if not keys:
+        others = ", ".join(layer for layer in sampler.layers if layer not in sampler.taps)
+        raise TapError(
+            f"expected a layer beside the tap that gives a map for --answers {TILES}, got "
+            f"{others or 'none'}: name one by --feature-layers, or leave {TILES} out"
+        )
+    return keys
 
 
 def _check_token_grid(options: ExportOptions, sampler: Sampler) -> None:

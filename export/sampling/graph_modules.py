@@ -15,6 +15,7 @@ from torch.nn.functional import avg_pool2d
 from export.layers.channel_means import channel_means
 from export.layers.channel_moments import cell_stride, channel_moments
 from export.layers.randomness import MaskedRandomness
+from export.layers.tile_moments import tile_moments
 from export.sampling.site import Site
 
 
@@ -161,6 +162,27 @@ class LayerMoments(nn.Module):
         if features.dim() == 4 and (stride := cell_stride(*features.shape[2:])) > 1:
             features = avg_pool2d(features, 1, stride)
         return channel_moments(features)
+
+
+class LayerTiles(nn.Module):
+    """Moments of some channels of a layer in each tile of its map; a large map is read on the grid of ``LayerMoments``.
+
+    Args:
+        channels: dimension of the layer's output that holds the channels.
+        rows: of tiles.
+        columns: of tiles.
+    """
+
+    def __init__(self, channels: int, rows: int, columns: int) -> None:
+        super().__init__()
+        self.channels, self.rows, self.columns = channels, rows, columns
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, H, W)`` or ``(B, H, W, C)`` to ``(B, R * Q * 2 K)``, see ``tile_moments``."""
+        features = features.movedim(self.channels, 1)
+        if (stride := cell_stride(*features.shape[2:])) > 1:
+            features = avg_pool2d(features, 1, stride)
+        return tile_moments(features, self.rows, self.columns)
 
 
 class ConcatLatents(nn.Module):

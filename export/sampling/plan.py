@@ -44,6 +44,15 @@ class Observation:
     value: fx.Node
     channel_dim: int
 
+    @property
+    def cells(self) -> tuple[int, int] | None:
+        """Rows and columns of a map; None for tokens and vectors."""
+        shape = self.value.meta["val"].shape
+        if len(shape) != 4:
+            return None
+        rows, columns = (int(size) for dim, size in enumerate(shape) if dim not in (0, self.channel_dim))
+        return rows, columns
+
 
 DROP_BLOCK_WORDS = ("--drop-prob", PLACEHOLDER, "--block-size", PLACEHOLDER)
 """Flags that add DropBlock to a tap."""

@@ -15,6 +15,7 @@ from export.sampling.graph_modules import (
     ConcatLatents,
     FreshNoise,
     LayerMoments,
+    LayerTiles,
     MaskedMean,
     NoiseWeights,
     RepeatFrames,
@@ -57,18 +58,21 @@ class SampledGraph:
             layer: self._call(LayerMoments(seen.channel_dim), self._clean[seen.value])
             for layer, seen in plan.observed.items()
         }
+        self._tiles: dict[FeatureKey, fx.Node] = {}
 
     def module(self, with_output: bool, features: Sequence[FeatureKey]) -> fx.GraphModule:
         """Make a module of the graph; it holds the weights that it reads and no others.
 
         Args:
             with_output: whether the network's output comes first.
-            features: what comes behind it, in this order: latent samples for the entropies, moments of observed layers.
+            features: what comes behind it, in this order: latent samples for the entropies, moments of observed layers, over
+                the whole map or tile by tile.
         """
+        wanted = [self._feature(key) for key in features]
         copies: dict[fx.Node, fx.Node] = {}
         graph = fx.Graph()
         graph.graph_copy(self._graph, copies)
-        outputs = [copies[self._feature(key)] for key in features]
+        outputs = [copies[node] for node in wanted]
         if with_output:
             assert self._marked.output is not None  # build_sampler refuses to promise an output that is not there
             outputs.insert(0, copies[self._clean[self._marked.output]])
@@ -82,7 +86,12 @@ class SampledGraph:
         if key.kind is FeatureKind.ENTROPY:
             return self._latent_samples
         assert key.layer is not None  # of moments; others are computed from the output
-        return self._moments[key.layer]
+        if key.grid is None:
+            return self._moments[key.layer]
+        if key not in self._tiles:
+            seen = self._plan.observed[key.layer]
+            self._tiles[key] = self._call(LayerTiles(seen.channel_dim, *key.grid), self._clean[seen.value])
+        return self._tiles[key]
 
     def _concat(self, latents: list[fx.Node]) -> fx.Node:
         return latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)

@@ -4,7 +4,7 @@
 The idea, with a picture: docs/concepts/tap.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -37,6 +37,7 @@ class Sampler:
         taps: names of the sampled layers, in the order of the latent's parts.
         channels: C, over all taps.
         channels_last: those of ``layers`` that give maps with their channels last, ``(B, H, W, C)``.
+        maps: rows and columns of the maps that those of ``layers`` give which are no taps.
         findings: about the layout of taps and sites.
         samples: S.
         mode: ``fixed``: the masks of ``bank``, the same for every frame; ``fresh``: drawn in the graph for each
@@ -53,6 +54,7 @@ class Sampler:
     taps: tuple[str, ...]
     channels: int
     channels_last: frozenset[str]
+    maps: Mapping[str, tuple[int, int]]
     findings: tuple[Finding, ...]
     samples: int
     mode: Mode
@@ -70,7 +72,8 @@ class Sampler:
 
         Args:
             features: entropies stand for the latent samples ``(B, S, C)``; moments of any of ``layers`` are ``(B, 2 C)``,
-                see :func:`export.layers.channel_moments.channel_moments`.
+                see :func:`export.layers.channel_moments.channel_moments`; tiles of any of ``maps`` are ``(B, R * Q * 2 K)``,
+                see :func:`export.layers.tile_moments.tile_moments`.
 
         Returns:
             ``forward(x, *noise)`` with one output for each feature, in their order, behind the network's; a tensor alone
@@ -143,6 +146,7 @@ def build_sampler(
         taps=tuple(taps),
         channels=sum(reading.channels for reading in plan.readings),
         channels_last=frozenset(layer for layer, seen in plan.observed.items() if seen.channel_dim == 3),
+        maps={layer: seen.cells for layer, seen in plan.observed.items() if seen.cells and layer not in taps},
         findings=plan.findings,
         samples=mc_samples,
         mode=mode,

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describe in one line each what a bundle answers beside the score, for reports, model cards and terminals."""
 
-from lsood_runtime._bundle.answers_records import MEASURES, RATE_CONFIDENCE, AnswersRecord, CauseRecord, QualityRecord
+from lsood_runtime._bundle.answers_records import (
+    MEASURES,
+    RATE_CONFIDENCE,
+    AnswersRecord,
+    CauseRecord,
+    QualityRecord,
+    TilesRecord,
+)
 from lsood_runtime._text.counted import counted
 
 _RATE = 0.05
@@ -21,6 +28,8 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
         found[f"expected {MEASURES[answers.quality.measure]}"] = _quality_sentence(answers.quality, parts)
     if answers.cause is not None:
         found["cause"] = _cause_sentence(answers.cause, parts)
+    if answers.tiles is not None:
+        found["abnormal tiles"] = _tiles_sentence(answers.tiles, parts)
     own = () if answers.cause is None else tuple(answers.cause.own)
     with_own = f", and frames of {', '.join(own)}" if own else ""
     found["answers from"] = (
@@ -73,4 +82,12 @@ def _cause_sentence(cause: CauseRecord, parts: str) -> str:
         f"{', '.join(cause.names[1:])}, or {cause.names[0]}; on {parts} left out: clean frames called {cause.names[0]} "
         f"{cause.clean_kept:.1%}, degraded ones by their kind: {by_severity or 'not measured'}{own}; severity off by "
         f"{cause.severity_error:.2f}; the set of causes is made to hold the right one for {cause.coverage:.0%}"
+    )
+
+
+def _tiles_sentence(tiles: TilesRecord, parts: str) -> str:
+    of = "a new drive" if tiles.guarantee == "drives" else "known drives (too few drives for new ones)"
+    return (
+        f"{tiles.rows} x {tiles.columns}, read from {', '.join(tiles.layers)}; at most {tiles.false_alarm_rate:.0%} of clean "
+        f"frames of {of} are expected to have one; on {parts} left out {tiles.clean_kept:.1%} had none"
     )

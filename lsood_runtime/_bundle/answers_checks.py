@@ -12,9 +12,11 @@ from lsood_runtime._bundle.answers_records import (
     AnswersRecord,
     CauseRecord,
     QualityRecord,
+    TilesRecord,
 )
 from lsood_runtime._bundle.records import GoldenRecord, SegmentationRecord
 from lsood_runtime._bundle.value_checks import Check
+from lsood_runtime._tiles.grid import MOST_COLUMNS, MOST_ROWS
 
 ANSWER_SHARES = {"cpu": 0.005, "gpu": 0.05}
 """How far an answer on a golden frame may be off, by kind of provider, as a share of what the answer ranges over."""
@@ -30,7 +32,8 @@ def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) 
     if answers is None:
         return
     kinds, counts = answers.kinds, (answers.frames, answers.drives, answers.rows)
-    yield "answers", answers.quality is not None or answers.cause is not None, "an answer, or null", answers
+    told = (answers.quality, answers.cause, answers.tiles)
+    yield "answers", any(answer is not None for answer in told), "an answer, or null", answers
     yield "answers.novelty_limit", answers.novelty_limit > 0, "above 0", answers.novelty_limit
     named = all(map(_is_kind, kinds)) and 0 < len(kinds) == len(set(kinds))
     yield "answers.kinds", named, "one or more kinds with names of their own", kinds
@@ -40,6 +43,8 @@ def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) 
         yield from _of_quality(answers.quality, kinds)
     if answers.cause is not None:
         yield from _of_cause(answers.cause, kinds)
+    if answers.tiles is not None:
+        yield from _of_tiles(answers.tiles)
 
 
 def of_golden(golden: GoldenRecord, answers: AnswersRecord | None, mode: str) -> Iterator[Check]:
@@ -97,3 +102,15 @@ def _of_cause(cause: CauseRecord, kinds: tuple[str, ...]) -> Iterator[Check]:
     yield where, all(0 <= share <= 1 for share in shares.values()), "shares from 0 to 1", shares
     error = cause.severity_error
     yield f"{where}.severity_error", 0 <= error <= LARGEST_SEVERITY, f"from 0 to {LARGEST_SEVERITY:g}", error
+
+
+def _of_tiles(tiles: TilesRecord) -> Iterator[Check]:
+    where, grid = "answers.tiles", (tiles.rows, tiles.columns)
+    fits = 1 <= tiles.rows <= MOST_ROWS and 1 <= tiles.columns <= MOST_COLUMNS
+    yield f"{where}.rows", fits, f"rows and columns from 1 to {MOST_ROWS}", grid
+    yield f"{where}.layers", len(tiles.layers) > 0, "one or more layers", tiles.layers
+    limits = (tiles.neighbor_limit, tiles.limit)
+    yield f"{where}.limit", 0 < tiles.neighbor_limit <= tiles.limit, "above 0, and neighbor_limit at most that", limits
+    yield f"{where}.guarantee", tiles.guarantee in ("drives", "frames"), "drives or frames", tiles.guarantee
+    yield f"{where}.false_alarm_rate", 0 < tiles.false_alarm_rate < 1, "between 0 and 1", tiles.false_alarm_rate
+    yield f"{where}.clean_kept", 0 <= tiles.clean_kept <= 1, "from 0 to 1", tiles.clean_kept

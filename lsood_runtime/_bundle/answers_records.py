@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of a manifest about the answers beside the score: expected quality, cause and severity."""
+"""The part of a manifest about the answers beside the score: expected quality, cause and severity, abnormal tiles."""
 
 import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-NOVELTY, QUALITY, CAUSES, SEVERITY = "novelty", "quality", "causes", "severity"
-"""Outputs of ``detector.onnx`` that answer: ``(B,)``, ``(B, 3)``, ``(B, 1 + K)`` and ``(B,)``, float64."""
+NOVELTY, QUALITY, CAUSES, SEVERITY, TILES = "novelty", "quality", "causes", "severity", "tiles"
+"""Outputs of ``detector.onnx`` that answer: ``(B,)``, ``(B, 3)``, ``(B, 1 + K)``, ``(B,)`` and ``(B, R, Q)``, float64."""
 
-ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, NOVELTY)
+ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, TILES, NOVELTY)
 
 NO_CAUSE, UNKNOWN = "none", "unknown"
 """Names that are no kind of degradation: nothing is wrong, and it cannot be told."""
@@ -111,6 +111,36 @@ class CauseRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class TilesRecord:
+    """The tiles of a frame that look abnormal to the network's early layers, fitted on clean frames.
+
+    Attributes:
+        rows: of tiles.
+        columns: of tiles.
+        layers: that are read.
+        limit: of the distance of a tile, in the unit of clean ones, above which it is abnormal.
+        neighbor_limit: at most ``limit``: above it a tile that touches an abnormal one is abnormal as well.
+        false_alarm_rate: share of clean frames that may have an abnormal tile.
+        guarantee: ``drives`` where the limit is made to hold that share for frames of a new drive, ``frames`` where there
+            were too few drives for it.
+        clean_kept: share of clean frames, of drives that were left out of the fit, without an abnormal tile.
+    """
+
+    rows: int
+    columns: int
+    layers: tuple[str, ...]
+    limit: float
+    neighbor_limit: float
+    false_alarm_rate: float
+    guarantee: str
+    clean_kept: float
+
+
+def no_tiles() -> None:
+    """The tiles of a bundle that tells none."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswersRecord:
     """What the bundle answers beside the score, and what the answers were fitted on.
 
@@ -122,6 +152,7 @@ class AnswersRecord:
         rows: clean and degraded frames together, and those of the user's own kinds.
         quality: of the segmentation; None where the bundle does not answer it.
         cause: None where the bundle does not answer it.
+        tiles: None where the bundle does not answer which are abnormal.
     """
 
     novelty_limit: float
@@ -131,15 +162,20 @@ class AnswersRecord:
     rows: int
     quality: QualityRecord | None
     cause: CauseRecord | None
+    tiles: TilesRecord | None = field(default_factory=no_tiles)
 
-    def widths(self) -> dict[str, int | None]:
-        """The outputs of ``detector.onnx`` that answer, with the numbers a frame; None for a number without an axis."""
-        found: dict[str, int | None] = {} if self.quality is None else {QUALITY: 3}
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The outputs of ``detector.onnx`` that answer, with their shapes behind the batch."""
+        found: dict[str, tuple[int, ...]] = {} if self.quality is None else {QUALITY: (3,)}
         if self.cause is not None:
-            found |= {CAUSES: len(self.cause.names), SEVERITY: None}
-        return found | {NOVELTY: None}
+            found |= {CAUSES: (len(self.cause.names),), SEVERITY: ()}
+        if self.tiles is not None:
+            found[TILES] = (self.tiles.rows, self.tiles.columns)
+        return found | {NOVELTY: ()}
 
     def ranges(self) -> dict[str, float]:
-        """What each output ranges over, the unit of its tolerance; for the distance the limit."""
+        """What each output ranges over, the unit of its tolerance; for a distance its limit."""
         sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY, NOVELTY: self.novelty_limit}
-        return {name: sizes[name] for name in self.widths()}
+        if self.tiles is not None:
+            sizes[TILES] = self.tiles.limit
+        return {name: sizes[name] for name in self.shapes()}

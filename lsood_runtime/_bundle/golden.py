@@ -55,10 +55,10 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
     Raises:
         BundleError: no archive of arrays, or arrays that do not fit the manifest.
     """
-    widths = {} if manifest.answers is None else manifest.answers.widths()
+    answers = {} if manifest.answers is None else manifest.answers.shapes()
     maps_kept = [CLASSES] if manifest.golden.pixel_changes else []
     try:
-        arrays = read_arrays(contents, ["frames", "scores", *manifest.masks.noise_names, *maps_kept, *widths])
+        arrays = read_arrays(contents, ["frames", "scores", *manifest.masks.noise_names, *maps_kept, *answers])
     except Exception as error:  # zipfile, zlib and numpy raise a dozen types for content that is no archive of arrays
         raise BundleError(
             f"expected {GOLDEN_FILE} to hold frames and scores, got {type(error).__name__}: {one_line(error)}"
@@ -95,8 +95,8 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
                 f"expected class maps {maps} in {GOLDEN_FILE}, got {classes.shape} {classes.dtype}: "
                 "export the bundle again"
             )
-    for name, width in widths.items():
-        wanted = (len(frames), *(() if width is None else (width,)))
+    for name, answer in answers.items():
+        wanted = (len(frames), *answer)
         if arrays[name].dtype != np.float64 or arrays[name].shape != wanted or not np.isfinite(arrays[name]).all():
             raise BundleError(
                 f"expected {name} {wanted} float64, finite, in {GOLDEN_FILE}, got {arrays[name].shape} "
@@ -109,7 +109,7 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         tolerance=manifest.golden.tolerance,
         classes=classes,
         pixel_changes=manifest.golden.pixel_changes,
-        answers={name: arrays[name] for name in widths},
+        answers={name: arrays[name] for name in answers},
         answer_ranges={} if manifest.answers is None else manifest.answers.ranges(),
         answer_tolerance=manifest.golden.answers,
     )

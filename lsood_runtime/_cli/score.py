@@ -39,7 +39,8 @@ Higher scores are further from the training distribution (nats for densities); a
 distribution. The p-value is the share of in-distribution frames that score at least as high.
 
 Where the bundle answers more than the score, each frame has its expected mIoU, or its expected agreement with the class map
-of the clean frame, with an interval, and the cause and severity of a degradation; --json, --csv and --out hold them too.
+of the clean frame, with an interval, the cause and severity of a degradation, and the abnormal tiles of the picture; --json,
+--csv and --out hold them too.
 
 A frame that cannot be read, has another size than the bundle's, or of which a quarter is black, saturated or of one colour
 (sky and night left out), is invalid, with the reason. Whatever ends the run, what was scored until then is kept in the files

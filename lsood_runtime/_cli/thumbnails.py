@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, faulty tiles outlined."""
+"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, faulty and abnormal tiles outlined."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._answers import cause_words, quality_words
+from lsood_runtime._answers import cause_words, quality_words, tiles_words
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._cli.moments import Moment, Moments
 from lsood_runtime._cli.shorten import shorten
-from lsood_runtime._cli.tile_outline import draw_tile_outline
+from lsood_runtime._cli.tile_outline import ABNORMAL, draw_tile_outline
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._text.counted import counted
@@ -36,6 +36,7 @@ class _Tile:
     image: NDArray[np.uint8]
     classes: NDArray[np.int16] | None
     faulty_tiles: TileMask | None
+    abnormal_tiles: TileMask | None
     tile_faults: str
 
 
@@ -69,10 +70,11 @@ class Thumbnails:
         tile = _Tile(
             Path(source.name).name,
             verdict.state.value.replace("_", " "),
-            tuple(filter(None, (quality_words(verdict), cause_words(verdict)))),
+            tuple(filter(None, (quality_words(verdict), cause_words(verdict), tiles_words(verdict)))),
             small,
             None if classes is None else _spread(classes, image.shape[:2], small.shape[:2], self._crop),
             verdict.faulty_tiles if verdict.tile_faults else None,
+            verdict.tiles if verdict.tile_words else None,
             verdict.tile_faults,
         )
         self._moments.add(Moment(verdict.score, source.camera, source.stamp_ns, tile))
@@ -94,6 +96,9 @@ class Thumbnails:
             axis.set_axis_off()
         for axis, moment in zip(axes, moments, strict=False):
             axis.imshow(_panes(moment.picture))
+            if moment.picture.abnormal_tiles is not None:
+                size = moment.picture.image.shape[:2]
+                draw_tile_outline(axis, moment.picture.abnormal_tiles, *size, ABNORMAL)
             if moment.picture.faulty_tiles is not None:
                 draw_tile_outline(axis, moment.picture.faulty_tiles, *moment.picture.image.shape[:2])
             axis.set_title(self._title(moment), fontsize=8, parse_math=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a line around the faulty tiles of a picture."""
+"""Draw a line around the faulty or abnormal tiles of a picture."""
 
 from typing import TYPE_CHECKING
 
@@ -10,21 +10,23 @@ from lsood_runtime._tiles.grid import TileMask
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOUR = "#ff2d55"
+FAULTY, ABNORMAL = "#ff2d55", "#ffb300"
+"""Colours of the lines."""
 
 
-def draw_tile_outline(axis: "Axes", tiles: TileMask, height: int, width: int) -> None:
-    """Draw the borders between tiles that are faulty and those that are not, or the edge of the picture.
+def draw_tile_outline(axis: "Axes", tiles: TileMask, height: int, width: int, colour: str = FAULTY) -> None:
+    """Draw the borders between tiles that are meant and those that are not, or the edge of the picture.
 
     Args:
         axis: on which the picture is drawn by ``imshow``.
         tiles: ``(rows, columns)``.
         height: of the picture in pixels.
         width: of it.
+        colour: of the lines.
     """
     from matplotlib.collections import LineCollection
 
-    axis.add_collection(LineCollection(tile_borders(tiles, height, width), colors=_COLOUR, linewidths=1.5))
+    axis.add_collection(LineCollection(tile_borders(tiles, height, width), colors=colour, linewidths=1.5))
 
 
 def tile_borders(tiles: TileMask, height: int, width: int) -> list[tuple[tuple[float, float], tuple[float, float]]]:

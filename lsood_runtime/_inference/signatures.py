@@ -43,8 +43,8 @@ def signatures(manifest: Manifest) -> Signatures:
     entropy: Signature = {ENTROPY: ("tensor(float)", (manifest.tap.channels,))} if LATENT_SAMPLES in features else {}
     count = len(manifest.detector.parts)
     parts: Signature = {"parts": ("tensor(double)", (count,))} if count else {}
-    widths = {} if manifest.answers is None else manifest.answers.widths()
-    answers: Signature = {name: ("tensor(double)", () if width is None else (width,)) for name, width in widths.items()}
+    shapes = {} if manifest.answers is None else manifest.answers.shapes()
+    answers: Signature = {name: ("tensor(double)", shape) for name, shape in shapes.items()}
     return Signatures(
         frame={"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3)), **noise},
         network={**of_kind[segmentation.kind], **features},

@@ -43,6 +43,7 @@ from tests.conftest import made_once, write_scenes
 from tests.export.pipeline.told_reporter import ToldReporter
 
 BOTH = AnswerOptions(("quality", "cause"))
+EVERY = AnswerOptions(("quality", "cause", "tiles"))
 CALIBRATION = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 ExportSmall = Callable[..., Path]
 
@@ -63,8 +64,8 @@ def drives(shared_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def answered(export_small: ExportSmall, drives: Path) -> Path:
-    """A bundle that answers both, with the fused graph."""
-    return export_small(frames=(drives,), calibration=CALIBRATION, answers=BOTH, fuse=True)
+    """A bundle that answers all, with the fused graph."""
+    return export_small(frames=(drives,), calibration=CALIBRATION, answers=EVERY, fuse=True)
 
 
 def _verdicts(bundle: Path, frames: Path) -> list[dict[str, Any]]:
@@ -72,7 +73,8 @@ def _verdicts(bundle: Path, frames: Path) -> list[dict[str, Any]]:
     names = ("expected_quality", "quality_low", "quality_high", "cause", "cause_probability", "cause_set", "severity")
     with OoDMonitor(bundle) as monitor:
         return [
-            {name: getattr(monitor.assess(np.array(frame)), name) for name in names}
+            {name: getattr(verdict := monitor.assess(np.array(frame)), name) for name in names}
+            | {"tile_values": verdict.tile_values}
             for frame in list(FrameFiles((frames,)))[::9]
         ]
 
@@ -80,7 +82,7 @@ def _verdicts(bundle: Path, frames: Path) -> list[dict[str, Any]]:
 def _same_answers(one: list[dict[str, Any]], other: list[dict[str, Any]], tolerance: float = 0.0) -> None:
     for first, second in zip(one, other, strict=True):
         for name, value in first.items():
-            if isinstance(value, float):
+            if isinstance(value, float | np.ndarray):
                 np.testing.assert_allclose(second[name], value, atol=tolerance, rtol=0, equal_nan=True)
             else:
                 assert second[name] == value
@@ -95,6 +97,9 @@ def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: P
     assert manifest.answers.quality.measure == "agreement"
     assert manifest.answers.cause is not None
     assert set(manifest.answers.cause.names) == {"none", *COMMON_KINDS}
+    assert manifest.answers.tiles is not None
+    assert (manifest.answers.tiles.rows, manifest.answers.tiles.columns) == (4, 8)
+    assert "| abnormal tiles | 4 x 8, read from " in (answered / "README.md").read_text()
     assert "| expected agreement | share of pixels of the clean frame's class" in (answered / "README.md").read_text()
     with OoDMonitor(answered) as monitor:
         result = monitor.self_test()
@@ -104,6 +109,8 @@ def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: P
             verdict = monitor.assess(np.array(frame))
             assert verdict.expected_quality is not None
             assert verdict.cause in ("none", "unknown", *COMMON_KINDS)
+            assert verdict.tile_values is not None
+            assert verdict.tile_values.shape == (4, 8)
 
 
 _BITS = """
@@ -150,6 +157,9 @@ def test_export_with_answers_gives_the_same_in_the_fused_graph(answered: Path, d
     if float(given["novelty"][0]) <= record.novelty_limit:
         assert verdict.expected_quality == pytest.approx(float(given["quality"][0, 0]), abs=1e-6)
     assert given["causes"].sum() == pytest.approx(1)
+    assert record.tiles is not None
+    assert verdict.tile_values is not None
+    np.testing.assert_allclose(verdict.tile_values, given["tiles"][0] / record.tiles.limit, rtol=1e-6)
 
 
 def test_print_exported_of_a_bundle_with_answers_says_what_it_answers(
@@ -242,7 +252,7 @@ def test_recalibrate_without_labels_of_a_quality_that_has_them_is_refused_with_r
         check_answer_options(options, graphs)
     assert "add --labels DIR" in str(refused.value)
     named = tuple(str(refused.value).rpartition("--answers ")[2].split())
-    assert named == ("quality", "cause")
+    assert named == ("quality", "cause", "tiles")
     for remedy in (AnswerOptions(named), AnswerOptions(labels=(labels,)), AnswerOptions(("cause",))):
         check_answer_options(replace(options, answers=remedy), graphs)
     check_answer_options(options, _measured_as("agreement", answered))
@@ -355,10 +365,11 @@ def test_export_with_answers_in_fewer_bits_answers_by_that_network(
     kind: str, export_small: ExportSmall, drives: Path
 ) -> None:
     loose = PrecisionOptions(kind, max_flips=1.0, max_auroc_loss=1.0, max_pixel_changes=1.0)
-    folder = export_small(frames=(drives,), calibration=CALIBRATION, answers=BOTH, precision=loose)
+    folder = export_small(frames=(drives,), calibration=CALIBRATION, answers=EVERY, precision=loose)
     with OoDMonitor(folder) as monitor:
         assert monitor.self_test().passed
         assert monitor.manifest.answers is not None
+        assert monitor.manifest.answers.tiles is not None
 
 
 def test_export_with_labels_measures_miou(export_small: ExportSmall, drives: Path, tmp_path: Path) -> None:
@@ -505,4 +516,4 @@ def test_answer_options_that_contradict_each_other_are_refused(given: dict[str, 
 def test_config_of_a_bundle_with_answers_has_them_in_json(answered: Path) -> None:
     config = json.loads((answered / "manifest.json").read_bytes())["config"]
     nothing: dict[str, object] = {"labels": [], "ignored_labels": [255], "causes": {}}
-    assert config["answers"] == {"answers": ["quality", "cause"], **nothing}
+    assert config["answers"] == {"answers": ["quality", "cause", "tiles"], **nothing}

@@ -6,8 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from export.calibration.conformal import allowed_share, find_threshold, weigh_frames
+from export.calibration.conformal import find_threshold
 from export.calibration.threshold_cost import margin, margin_advice, units_for_margin
+from export.detectors.weighted_quantile import allowed_share, weigh_frames
 
 
 def test_margin_is_what_the_rule_leaves_of_the_rate() -> None:

@@ -51,7 +51,7 @@ def test_answers_graph_of_drawn_rows_equals_the_numpy_form(
     fitted = fit_answers(draw_rows(seed, segmented=segmented), which, 0, (TAP,))
     values = scaled(draw_rows(seed ^ 1, 3), factor)
     outputs, expected = run(session_of(fitted), fitted, values), fitted.outputs(values)
-    assert outputs.keys() == expected.keys() == fitted.record.widths().keys()
+    assert outputs.keys() == expected.keys() == fitted.record.shapes().keys()
     for name, numbers in expected.items():
         assert outputs[name].shape == numbers.shape
         assert outputs[name].dtype == np.float64

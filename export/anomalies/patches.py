@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replace a part of a frame by what does not belong there, to learn which tiles are abnormal.
+
+A patch has a random place, shape, softness and filling. It is no kind of degradation, and imitates none: a fit that has seen
+patches is to tell mud, glare or dead lines from the scene although it has seen none of them. Pasting a part of another
+frame, or a flat or noisy one, is how anomaly detection learns without anomalies (CutPaste; Li et al. 2021).
+"""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.anomalies.patterns import Bytes, Floats, blend, blurred, pattern
+
+FILLINGS = ("colour", "texture", "blur", "gain", "noise", "paste", "haze")
+"""A flat colour, a coloured texture, out of focus, darker or brighter, grainy, of another frame, behind a grey veil."""
+
+_SMALLEST, _LARGEST = 0.02, 0.5
+"""Shares of the picture that a patch covers at least and at most."""
+
+_TRIES = 20
+
+
+def patched(frame: Bytes, other: Bytes, filling: str, rng: np.random.Generator) -> tuple[Bytes, NDArray[np.bool_]]:
+    """Replace a part of a frame.
+
+    Args:
+        frame: ``(H, W, 3)`` uint8 RGB; not modified.
+        other: a frame of any size, of which a filling of kind ``paste`` is made.
+        filling: one of ``FILLINGS``.
+        rng: draws the patch.
+
+    Returns:
+        The patched frame, and ``(H, W)`` bool: where the patch shows with half of its strength or more.
+    """
+    height, width = frame.shape[:2]
+    shape = _shape(rng, height, width)
+    for _ in range(_TRIES):
+        if _SMALLEST < float((shape > 0.5).mean()) < _LARGEST:
+            break
+        shape = _shape(rng, height, width)
+    content, strength = _filling(frame.astype(np.float32), other, filling, rng)
+    mixed = blend(frame.astype(np.float32), shape * np.float32(strength), content)
+    return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8), shape > 0.5
+
+
+def _shape(rng: np.random.Generator, height: int, width: int) -> Floats:
+    """How far a patch covers each pixel, ``(height, width)`` float32: a blot, a band across the picture, or an edge of it."""
+    u, v = np.meshgrid(np.arange(width) / width - 0.5, (np.arange(height) - height / 2) / width)
+    reach = height / width / 2
+    waves = 4 * (pattern(rng, (4, 6), height, width) - 0.5)
+    kind = rng.choice(("blot", "band", "edge"), p=(0.6, 0.2, 0.2))
+    if kind == "blot":
+        turn, (long, short) = rng.uniform(0, math.pi), np.exp(rng.uniform(math.log(0.08), math.log(0.35), 2))
+        u, v = u - rng.uniform(-0.5, 0.5), v - rng.uniform(-reach, reach)
+        along, across = u * math.cos(turn) + v * math.sin(turn), v * math.cos(turn) - u * math.sin(turn)
+        outside = np.hypot(along / long, across / short) - 1 + rng.uniform(0, 0.25) * waves
+    else:
+        turn = rng.choice((0, math.pi / 2)) if kind == "band" else rng.uniform(0, 2 * math.pi)
+        along = u * math.cos(turn) + v * math.sin(turn)
+        end = abs(math.cos(turn)) / 2 + reach * abs(math.sin(turn))
+        half = rng.uniform(0.06, 0.25) * 2 * end
+        centre = rng.uniform(-0.9, 0.9) * end if kind == "band" else end
+        outside = np.abs(along - centre) / half - 1 + rng.choice((0, 0.2)) * waves
+    softness = rng.choice((0.02, 0.1, 0.3))
+    return np.clip(0.5 - outside / softness / 2, 0, 1).astype(np.float32)
+
+
+def _filling(frame: Floats, other: Bytes, filling: str, rng: np.random.Generator) -> tuple[Floats, float]:
+    """What the patch shows, ``(H, W, 3)``, and its strength."""
+    height, width = frame.shape[:2]
+    flat = np.ones_like(frame)
+    if filling == "colour":
+        return flat * rng.uniform(0, 255, 3).astype(np.float32), rng.uniform(0.6, 1)
+    if filling == "texture":
+        cells = int(rng.integers(8, 80))
+        relief = (pattern(rng, (cells, 2 * cells), height, width) - 0.5)[..., None] * rng.uniform(0.5, 1, 3)
+        return flat * rng.uniform(0, 255, 3) + relief * rng.uniform(40, 250), rng.uniform(0.6, 1)
+    if filling == "blur":
+        return blurred(frame, rng.uniform(0.006, 0.03)), 1.0
+    if filling == "gain":
+        return frame * np.float32(rng.uniform(0.2, 0.6) if rng.random() < 0.5 else rng.uniform(1.7, 3.5)), 1.0
+    if filling == "noise":
+        grain = rng.normal(size=frame.shape).astype(np.float32)
+        return frame + grain * np.float32(rng.uniform(12, 60)), 1.0
+    if filling == "paste":
+        resized = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+        moved = np.roll(resized, (int(rng.integers(height)), int(rng.integers(width))), (0, 1))
+        return (moved[::-1] if rng.random() < 0.5 else moved[:, ::-1]), 1.0
+    return flat * np.float32(rng.uniform(90, 255)), rng.uniform(0.4, 0.8)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Set the limits above which a tile is abnormal, by clean frames whose drives were left out of the fit.
+
+The score of a frame is the abnormality of its most abnormal tile. The limit is the smallest such score that at most a share
+of the clean frames exceeds, every drive weighed alike: the rule of the threshold of the monitor
+(:mod:`export.detectors.weighted_quantile`). Which further tiles count beside an abnormal one is set by a lower limit, which
+makes no frame abnormal.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.answers.columns import Rows
+from export.answers.left_out import FOLDS, drive_folds
+from export.answers.rows import PatchedRows
+from export.answers.tiles import FittedTiles, fit_tiles, tile_keys
+from export.detectors.weighted_quantile import allowed_share, quantile, weigh_frames
+from export.errors import CalibrationError
+from lsood_runtime.offline import TilesRecord
+
+FALSE_ALARM_RATE = 0.05
+"""Share of clean frames of new drives that may have an abnormal tile."""
+
+NEIGHBOURS = 0.01
+"""Share of the tiles of clean frames that are above the lower limit."""
+
+FEWEST_FRAMES = 8
+_LEAST_LIMIT = math.log(2)
+"""Of both limits: a tile that is as likely clean as under a patch."""
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedTiles:
+    """What tells abnormal tiles, with its limits.
+
+    Attributes:
+        fitted: to all frames.
+        record: for the manifest.
+    """
+
+    fitted: FittedTiles
+    record: TilesRecord
+
+
+def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
+    """Fit the tiles, and set their limits by clean frames whose drives were left out.
+
+    Args:
+        rows: clean and patched frames.
+        seed: of the deal of drives to folds.
+
+    Raises:
+        CalibrationError: too few frames.
+    """
+    clean, keys = rows.chosen(rows.clean), tile_keys(tuple(rows.values))
+    if len(clean) < FEWEST_FRAMES:
+        raise CalibrationError(
+            f"expected {FEWEST_FRAMES} or more clean frames to tell abnormal tiles, got {len(clean)}: calibrate on more, or "
+            "leave --answers tiles out"
+        )
+    left_out = abnormality_left_out(rows, seed)
+    largest = left_out.max(axis=(1, 2))
+    limit, guarantee = _limit(largest, clean.drive)
+    fitted = fit_tiles(rows.values, keys, rows.cover, rows.filling)
+    record = TilesRecord(
+        rows=fitted.grid[0],
+        columns=fitted.grid[1],
+        layers=tuple(str(key.layer) for key in keys),
+        limit=max(limit, _LEAST_LIMIT),
+        neighbor_limit=max(min(float(np.quantile(left_out, 1 - NEIGHBOURS)), limit), _LEAST_LIMIT),
+        false_alarm_rate=FALSE_ALARM_RATE,
+        guarantee=guarantee,
+        clean_kept=float((largest <= limit).mean()),
+    )
+    return CalibratedTiles(fitted, record)
+
+
+def abnormality_left_out(rows: PatchedRows, seed: int) -> Rows:
+    """Abnormality ``(N, R, Q)`` of each tile of the clean frames, in their order, each by a fit without its drive."""
+    keys, fold = tile_keys(tuple(rows.values)), drive_folds(rows, FOLDS, seed)
+    found = np.empty(rows.cover.shape)
+    for number in np.unique(fold):
+        others, own = rows.chosen(fold != number), fold == number
+        fitted = fit_tiles(others.values, keys, others.cover, others.filling)
+        found[own] = fitted.abnormality(rows.chosen(own).values)
+    result: Rows = found[rows.clean]
+    return result
+
+
+def _limit(scores: Rows, drives: NDArray[np.str_]) -> tuple[float, str]:
+    """The limit, and whether it holds for drives; of too few frames for the rate the largest score."""
+    for unit in ("drives", "frames"):
+        weights = weigh_frames(drives.tolist(), unit, unit)
+        share = allowed_share(weights.units, FALSE_ALARM_RATE)
+        if share >= 0 and (unit == "frames" or weights.units > 1):
+            return quantile(scores, weights, share), unit
+    return float(scores.max()), "frames"
