@@ -33,6 +33,7 @@ lsood-runtime[cpu,media] or [gpu,media].
 
 import array
 import json
+import math
 import sys
 from typing import Any
 

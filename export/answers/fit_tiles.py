@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.answers.columns import Rows
-from export.answers.left_out import FOLDS, drive_folds
+from export.answers.left_out import FOLDS, frame_folds
 from export.answers.rows import PatchedRows
 from export.answers.tiles import FittedTiles, fit_tiles, tile_keys
 from export.detectors.weighted_quantile import allowed_share, quantile, weigh_frames
@@ -80,7 +80,7 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
 
 def abnormality_left_out(rows: PatchedRows, seed: int) -> Rows:
     """Abnormality ``(N, R, Q)`` of each tile of the clean frames, in their order, each by a fit without its drive."""
-    keys, fold = tile_keys(tuple(rows.values)), drive_folds(rows, FOLDS, seed)
+    keys, fold = tile_keys(tuple(rows.values)), frame_folds(rows.frame, rows.drive, FOLDS, seed)
     found = np.empty(rows.cover.shape)
     for number in np.unique(fold):
         others, own = rows.chosen(fold != number), fold == number

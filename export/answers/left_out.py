@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.answers.rows import DegradedRows, PatchedRows
+from export.answers.rows import DegradedRows
 from export.detectors.cross_fit import fold_numbers
 from lsood_runtime.offline import NO_CAUSE
 
@@ -33,24 +33,37 @@ class LeftOut:
     kind: str | None
 
 
-def drive_folds(rows: DegradedRows | PatchedRows, folds: int, seed: int) -> NDArray[np.int64]:
+def drive_folds(rows: DegradedRows, folds: int, seed: int) -> NDArray[np.int64]:
     """Fold ``(N,)`` of each row: whole drives, or contiguous blocks of frames where there is one drive alone.
 
     The calibration frames are dealt together, and the frames of each kind of a user's own for themselves: so every fold but
     the one that is left out has some of them.
 
     Args:
-        rows: clean frames, and degraded or patched ones.
+        rows: clean and degraded frames.
         folds: how many, at most.
         seed: of the deal.
     """
-    frames, place = np.unique(rows.frame, return_inverse=True)
-    drive, group = np.empty(len(frames), rows.drive.dtype), np.empty(len(frames), rows.kind.dtype)
-    drive[place], group[place] = rows.drive, np.where(rows.own, rows.kind, "")
-    fold = np.empty(len(frames), np.int64)
+    group, fold = np.where(rows.own, rows.kind, ""), np.empty(len(rows), np.int64)
     for name in np.unique(group):
-        fold[group == name] = fold_numbers(drive[group == name].tolist(), folds, seed)
-    return fold[place]
+        own = group == name
+        fold[own] = frame_folds(rows.frame[own], rows.drive[own], folds, seed)
+    return fold
+
+
+def frame_folds(frame: NDArray[np.int64], drive: NDArray[np.str_], folds: int, seed: int) -> NDArray[np.int64]:
+    """Fold ``(N,)`` of each row, rows of one clean frame together: whole drives, or blocks of frames of a single one.
+
+    Args:
+        frame: ``(N,)`` index of each row's clean frame.
+        drive: ``(N,)`` of that frame.
+        folds: how many, at most.
+        seed: of the deal.
+    """
+    frames, place = np.unique(frame, return_inverse=True)
+    of_frame = np.empty(len(frames), drive.dtype)
+    of_frame[place] = drive
+    return fold_numbers(of_frame.tolist(), folds, seed)[place]
 
 
 def left_out_drives(fold: NDArray[np.int64]) -> Iterator[LeftOut]:

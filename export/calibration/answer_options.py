@@ -52,7 +52,7 @@ class AnswerOptions:
         metadata=flag(
             f"a kind of degradation of your own for --answers cause, by frames that show it, {FEWEST_OWN} or more; may be "
             "repeated. Its severity is unknown, and the quality is not fitted on it",
-            _GROUP,
+            GROUP,
             name="--cause",
             metavar="NAME=DIR[,DIR...]",
             words=Words(read_causes, named_path_words),

@@ -66,8 +66,8 @@ def measure_patched(
         for key in keys:
             if not np.isfinite(given[key]).all():
                 raise CalibrationError(
-                    f"expected finite features, {files.paths[index]} with a patch gives NaN or infinity in {key}: look at it, "
-                    "or leave --answers tiles out"
+                    f"expected finite features, {files.paths[index]} with a patch gives NaN or infinity in {key}: look at "
+                    "it, or leave --answers tiles out"
                 )
             values.setdefault(key, []).append(np.asarray(given[key], np.float32))
         fillings.append(filling)

@@ -35,8 +35,8 @@ def evaluation_features(
 def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) -> tuple[FeatureKey, ...]:
     """Keys of the moments of layers tile by tile.
 
-    A map is read where each tile has three rows and columns of its cells, or more. Where no map is so large, the largest one is
-    read in fewer tiles.
+    A map is read where each tile has three rows and columns of its cells, or more. Where no map is so large, the largest
+    one is read in fewer tiles.
 
     Args:
         maps: rows and columns of the layers' maps.

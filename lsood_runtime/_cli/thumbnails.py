@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, faulty and abnormal tiles outlined."""
+"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, some tiles outlined."""
 
 from dataclasses import dataclass
 from pathlib import Path
