@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.special import logsumexp
 
 from export.answers.columns import Rows, Values
 from export.features.key import FeatureKey, FeatureKind
@@ -60,8 +59,10 @@ class FittedTiles:
         """How abnormal each tile of N frames is, ``(N, R, Q)``, 0 or more; NaN where a number of the frame is not finite."""
         numbers = _with_means(_standardised(values, self.keys, self.centre, self.scale))
         odds = numbers @ self.slopes + self.offsets
-        result: Rows = np.logaddexp(0, logsumexp(odds, axis=2))
-        return np.where(np.isfinite(result), result, np.nan).reshape(len(result), *self.grid)
+        largest = np.maximum(odds.max(axis=2, keepdims=True), 0)
+        total = np.exp(odds - largest).sum(axis=2) + np.exp(-largest[..., 0])
+        result: Rows = largest[..., 0] + np.log(total)
+        return result.reshape(len(result), *self.grid)
 
 
 def tile_keys(keys: Sequence[FeatureKey]) -> tuple[FeatureKey, ...]:

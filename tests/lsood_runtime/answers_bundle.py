@@ -2,7 +2,8 @@
 """A toy bundle that answers beside the score, with arithmetic that fits on a page, and the same arithmetic in NumPy.
 
 Of the means of the three channels over the samples: the causes are a softmax of eight times them, and their mean is the
-expected quality, a fifth of the severity, and by its distance from a half the novelty.
+expected quality, a fifth of the severity, and by its distance from a half the novelty. The upper row of tiles has the means,
+the lower one half of them.
 """
 
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.lsood_runtime.conftest import (
 )
 
 KINDS = ("fog", "noise")
+TILE_LIMIT, NEIGHBOR_LIMIT = 0.6, 0.45
 NOVELTY_LIMIT, SET_THRESHOLD, AT_MOST = 1.5, 0.3, 0.375
 
 _ANSWERS = {
@@ -37,6 +39,10 @@ _ANSWERS = {
     ),
     "causes": ("double[batch, 3] causes", "logits = Mul(means, eight)\ncauses = Softmax<axis = 1>(logits)"),
     "severity": ("double[batch] severity", "severe = Mul(level, five)\nseverity = Squeeze(severe, samples)"),
+    "tiles": (
+        "double[batch, 2, 3] tiles",
+        "halves = Mul(means, half)\nrows = Concat<axis = 1>(means, halves)\ntiles = Reshape(rows, grid)",
+    ),
     "novelty": (
         "double[batch] novelty",
         "apart = Sub(level, half)\nfar = Abs(apart)\nfarther = Mul(far, ten)\nnovelty = Squeeze(farther, samples)",
@@ -44,7 +50,7 @@ _ANSWERS = {
 }
 
 
-def answers_graph(outputs: tuple[str, ...] = tuple(_ANSWERS), scale: float = 1.0) -> bytes:
+def answers_graph(outputs: tuple[str, ...] = ("quality", "causes", "severity", "novelty"), scale: float = 1.0) -> bytes:
     """Latent samples to entropy, score and some of the answers, whose level is multiplied by ``scale``."""
     given = ", ".join(["float[batch, 3] entropy", "double[batch] score", *(_ANSWERS[name][0] for name in outputs)])
     steps = "\n".join(_ANSWERS[name][1] for name in outputs)
@@ -62,7 +68,7 @@ def answers_graph(outputs: tuple[str, ...] = tuple(_ANSWERS), scale: float = 1.0
     constants: dict[str, Any] = {
         "samples": np.array([1]), "both": np.array([1, 2]), "centre": np.array(CENTRE), "scale": np.array(scale),
         "three_quarters": np.array(0.75), "quarter": np.array(0.25), "eight": np.array(8.0), "five": np.array(5.0),
-        "half": np.array(0.5), "ten": np.array(10.0),
+        "half": np.array(0.5), "ten": np.array(10.0), "grid": np.array([-1, 2, 3]),
     }  # fmt: skip
     model.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in constants.items())
     onnx.checker.check_model(model, full_check=True)
@@ -78,6 +84,7 @@ def answers_by_hand(frame: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         "quality": np.array([level, 0.75 * level, 0.75 * level + 0.25]),
         "causes": powers / powers.sum(),
         "severity": np.array(5 * level),
+        "tiles": np.stack([means, means / 2]),
         "novelty": np.array(10 * abs(level - 0.5)),
     }
 
@@ -89,7 +96,7 @@ def frame_of_level(level: float, seed: int = 0) -> NDArray[np.uint8]:
     return frame
 
 
-def answers_record(*, quality: bool = True, cause: bool = True) -> dict[str, Any]:
+def answers_record(*, quality: bool = True, cause: bool = True, tiles: bool = False) -> dict[str, Any]:
     """What the manifest states of the answers."""
     return {
         "novelty_limit": NOVELTY_LIMIT,
@@ -123,18 +130,30 @@ def answers_record(*, quality: bool = True, cause: bool = True) -> dict[str, Any
         }
         if cause
         else None,
+        "tiles": {
+            "rows": 2,
+            "columns": 3,
+            "layers": ["layer1"],
+            "limit": TILE_LIMIT,
+            "neighbor_limit": NEIGHBOR_LIMIT,
+            "false_alarm_rate": 0.05,
+            "guarantee": "drives",
+            "clean_kept": 0.97,
+        }
+        if tiles
+        else None,
     }
 
 
-def answers_manifest(*, quality: bool = True, cause: bool = True) -> dict[str, Any]:
+def answers_manifest(*, quality: bool = True, cause: bool = True, tiles: bool = False) -> dict[str, Any]:
     """The manifest of the toy bundle."""
-    manifest = toy_manifest() | {"answers": answers_record(quality=quality, cause=cause)}
+    manifest = toy_manifest() | {"answers": answers_record(quality=quality, cause=cause, tiles=tiles)}
     manifest["golden"]["answers"] = {"cpu": 0.005, "gpu": 0.05}
     return manifest
 
 
 def write_answers_bundle(
-    folder: Path, *, quality: bool = True, cause: bool = True, off: float = 0.0, **fields: Any
+    folder: Path, *, quality: bool = True, cause: bool = True, tiles: bool = False, off: float = 0.0, **fields: Any
 ) -> Path:
     """A toy bundle that answers, in a folder that is there.
 
@@ -142,10 +161,12 @@ def write_answers_bundle(
         folder: of the bundle.
         quality: whether it tells the quality.
         cause: whether it tells the cause.
+        tiles: whether it tells abnormal tiles.
         off: how far the golden answers are from what the graph gives.
         fields: that replace those of the manifest.
     """
-    outputs = (("quality",) if quality else ()) + (("causes", "severity") if cause else ()) + ("novelty",)
+    outputs = (("quality",) if quality else ()) + (("causes", "severity") if cause else ())
+    outputs += (("tiles",) if tiles else ()) + ("novelty",)
     (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
     (folder / "detector.onnx").write_bytes(answers_graph(outputs))
     frames = random_frames(2, seed=2)
@@ -154,4 +175,4 @@ def write_answers_bundle(
     }
     scores = np.array([score_by_hand(frame) for frame in frames])
     np.savez(folder / "golden.npz", frames=frames, scores=scores, **golden)
-    return seal(folder, answers_manifest(quality=quality, cause=cause) | fields)
+    return seal(folder, answers_manifest(quality=quality, cause=cause, tiles=tiles) | fields)
