@@ -65,7 +65,8 @@ def _shape(rng: np.random.Generator, height: int, width: int) -> Floats:
         centre = rng.uniform(-0.9, 0.9) * end if kind == "band" else end
         outside = np.abs(along - centre) / half - 1 + rng.choice((0, 0.2)) * waves
     softness = rng.choice((0.02, 0.1, 0.3))
-    return np.clip(0.5 - outside / softness / 2, 0, 1).astype(np.float32)
+    share: Floats = np.clip(0.5 - outside / softness / 2, 0, 1).astype(np.float32)
+    return share
 
 
 def _filling(frame: Floats, other: Bytes, filling: str, rng: np.random.Generator) -> tuple[Floats, float]:

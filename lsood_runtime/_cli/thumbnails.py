@@ -97,8 +97,8 @@ class Thumbnails:
         for axis, moment in zip(axes, moments, strict=False):
             axis.imshow(_panes(moment.picture))
             if moment.picture.abnormal_tiles is not None:
-                size = moment.picture.image.shape[:2]
-                draw_tile_outline(axis, moment.picture.abnormal_tiles, *size, ABNORMAL)
+                height, width = moment.picture.image.shape[:2]
+                draw_tile_outline(axis, moment.picture.abnormal_tiles, height, width, ABNORMAL)
             if moment.picture.faulty_tiles is not None:
                 draw_tile_outline(axis, moment.picture.faulty_tiles, *moment.picture.image.shape[:2])
             axis.set_title(self._title(moment), fontsize=8, parse_math=False)

@@ -185,6 +185,8 @@ def test_inspect_and_diff_tell_of_tiles(bundle: Path, tmp_path: Path, capsys: py
 
 def test_thumbnails_outline_abnormal_tiles_and_name_them(bundle: Path) -> None:
     pytest.importorskip("matplotlib")
+    from matplotlib.collections import LineCollection
+
     thumbnails, frame = Thumbnails(2), frame_of_level(0.7, 2)
     with OoDMonitor(bundle) as monitor:
         verdict = dataclasses.replace(monitor.assess(frame), segmentation=None)
@@ -192,6 +194,7 @@ def test_thumbnails_outline_abnormal_tiles_and_name_them(bundle: Path) -> None:
     (axis,) = thumbnails.figure().axes
     assert "abnormal tiles: upper half (3 of 6 tiles)" in axis.get_title()
     (lines,) = axis.collections
+    assert isinstance(lines, LineCollection)
     height, width = frame.shape[:2]
     ends = {point for segment in lines.get_segments() for point in map(tuple, segment)}
     assert ends == {(column * width / 3 - 0.5, row * height / 2 - 0.5) for row in (0, 1) for column in range(4)}

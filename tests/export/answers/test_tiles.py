@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import multivariate_normal
 
 from export.answers.fit_tiles import FALSE_ALARM_RATE, abnormality_left_out, calibrate_tiles
@@ -19,20 +20,20 @@ from tests.export.answers.drawn_tiles import GRID, TILE_WIDTHS, draw_tiles
 KEYS = tuple(TILE_WIDTHS)
 
 
-def _numbers(rows: PatchedRows) -> np.ndarray:
+def _numbers(rows: PatchedRows) -> NDArray[np.float64]:
     """``(N, T, D)``."""
     tiles = GRID[0] * GRID[1]
     return np.concatenate([rows.values[key].reshape(len(rows), tiles, -1) for key in KEYS], axis=2).astype(np.float64)
 
 
-def _by_scipy(fitted_on: PatchedRows, rows: PatchedRows) -> np.ndarray:
+def _by_scipy(fitted_on: PatchedRows, rows: PatchedRows) -> NDArray[np.float64]:
     """The definition, written anew: densities of Gaussians with one covariance."""
     raw = _numbers(fitted_on)
     middle = np.median(raw[fitted_on.filling == ""], axis=0)
     apart = (raw - middle)[fitted_on.filling == ""].reshape(-1, raw.shape[2])
     scale = (np.quantile(apart, 0.84, axis=0) - np.quantile(apart, 0.16, axis=0)) / 2
 
-    def columns(values: np.ndarray) -> np.ndarray:
+    def columns(values: NDArray[np.float64]) -> NDArray[np.float64]:
         own = np.arcsinh((values - middle) / scale)
         return np.concatenate([own, np.repeat(own.mean(axis=1, keepdims=True), own.shape[1], axis=1)], axis=2)
 
@@ -45,7 +46,7 @@ def _by_scipy(fitted_on: PatchedRows, rows: PatchedRows) -> np.ndarray:
     new = columns(_numbers(rows)).reshape(-1, x.shape[2])
     clean, *others = (multivariate_normal(group.mean(axis=0), covariance).logpdf(new) for group in groups)
     odds = sum(np.exp(other - clean) for other in others) / len(others)
-    return np.log1p(odds).reshape(-1, *GRID)
+    return np.asarray(np.log1p(odds)).reshape(-1, *GRID)
 
 
 @settings(max_examples=15, deadline=None)

@@ -17,6 +17,7 @@ from export.features.key import FeatureKey
 from export.graphs.answers import answers_graph
 from tests.cuda.kernels import KernelTable, off_cuda
 from tests.export.answers.drawn_rows import TAP, WIDTHS, draw_rows
+from tests.export.answers.drawn_tiles import GRID, TILE_WIDTHS, draw_tiles
 
 BOTH = frozenset({"quality", "cause"})
 
@@ -111,3 +112,49 @@ def test_answers_graph_of_wide_features_reads_some_of_their_numbers(monkeypatch:
     for name, numbers in fitted.outputs(values).items():
         np.testing.assert_allclose(outputs[name], numbers, rtol=1e-6, atol=1e-8, err_msg=name)
     assert off_cuda(answers_graph(fitted, WIDTHS), KernelTable.read()) == []
+
+
+TILE_KEY = next(iter(TILE_WIDTHS))
+WIDTHS_WITH_TILES = WIDTHS | {key: GRID[0] * GRID[1] * width for key, width in TILE_WIDTHS.items()}
+
+
+def with_tiles(seed: int) -> tuple[FittedAnswers, dict[FeatureKey, NDArray[np.float32]]]:
+    """Answers that tell tiles, and features of other frames."""
+    fitted = fit_answers(draw_rows(0), frozenset({"cause"}), 0, (TAP,), draw_tiles(seed))
+    rows, tiles = draw_rows(1, 3), draw_tiles(seed ^ 1, 3)
+    count = min(len(rows), len(tiles))
+    return fitted, {key: values[:count] for key, values in {**rows.values, **tiles.values}.items()}
+
+
+def session_with_tiles(fitted: FittedAnswers) -> ort.InferenceSession:
+    model = answers_graph(fitted, WIDTHS_WITH_TILES)
+    assert off_cuda(model, KernelTable.read()) == []
+    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1.0, 30.0, 1e6]))
+def test_answers_graph_with_tiles_equals_the_numpy_form(seed: int, factor: float) -> None:
+    fitted, values = with_tiles(seed)
+    values |= {key: values[key] * np.float32(factor) for key in TILE_WIDTHS}
+    outputs, expected = run(session_with_tiles(fitted), fitted, values), fitted.outputs(values)
+    assert outputs.keys() == expected.keys() == fitted.record.shapes().keys()
+    assert outputs["tiles"].shape == (len(values[TILE_KEY]), *GRID)
+    np.testing.assert_allclose(outputs["tiles"], expected["tiles"], rtol=1e-6, atol=1e-8)
+    assert (outputs["tiles"] >= 0).all()
+
+
+def test_answers_graph_with_tiles_gives_a_frame_the_bits_that_it_has_alone_and_nan_for_nan() -> None:
+    fitted, values = with_tiles(7)
+    session = session_with_tiles(fitted)
+    together = run(session, fitted, values)["tiles"]
+    for i in range(0, 17, 4):
+        alone = run(session, fitted, {key: rows[i : i + 1] for key, rows in values.items()})["tiles"]
+        np.testing.assert_array_equal(together[i], alone[0])
+    for value in (np.nan, np.inf, -np.inf):
+        broken = {key: rows.copy() for key, rows in values.items()}
+        broken[TILE_KEY][2, 5] = value
+        given = run(session, fitted, broken)
+        assert np.isnan(given["tiles"][2]).all()
+        assert np.isfinite(given["causes"]).all()
+        np.testing.assert_array_equal(np.delete(given["tiles"], 2, 0), np.delete(together, 2, 0))
