@@ -36,7 +36,7 @@ ANSWERS = "--answers --labels --ignore-label --cause"
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --config --out --overwrite --dry-run --interactive --list-layers
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --tile-grid --config --out --overwrite --dry-run --interactive --list-layers
         --tap --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss
         --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} {ANSWERS} --frames --grey --bits --features --save-features --out --overwrite
@@ -229,7 +229,7 @@ DEFAULTS = {
         --neighbors 5 --seed 0
         --detector fused --group-by none --folds 5 --guarantee frames --weigh frames --false-alarm-rate 0.05 --format onnx
         --precision fp32
-        --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02 --ignore-label 255""",
+        --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02 --ignore-label 255 --tile-grid 4 8""",
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
         --false-alarm-rate 0.05 --seed 0 --workers 1 --ignore-label 255""",
     evaluate: "--synthetic common --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0",
