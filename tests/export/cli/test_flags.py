@@ -36,8 +36,8 @@ ANSWERS = "--answers --labels --ignore-label --cause"
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --tile-grid --config --out --overwrite --dry-run --interactive --list-layers
-        --tap --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --config --out --overwrite --dry-run --interactive --list-layers
+        --tile-grid --tap --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss
         --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} {ANSWERS} --frames --grey --bits --features --save-features --out --overwrite
         --workers --threads""",
