@@ -21,6 +21,7 @@ from export.graphs.output_features import OutputFeatures
 from export.graphs.output_forms import OutputForm
 from export.graphs.picture_features import PictureFeatures
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
+from export.graphs.written_out import WrittenOut
 from export.layers.preprocessing import Preprocessing
 from export.source_lines import noted_frame, place
 from lsood_runtime.offline import noise_name
@@ -127,7 +128,7 @@ def segmentation_graph(
     # One line for each torchvision operator that is not there: the network does not use them.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), WrittenOut():
             warnings.simplefilter("ignore")  # of torch.export about its own deprecations
             program = torch.onnx.export(
                 network.eval(),

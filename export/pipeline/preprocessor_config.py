@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from export.errors import UsageError, first_line
+from export.findings import PLACEHOLDER
 from export.pipeline.hyper_parameters import stated_normalisations
 from export.pipeline.stated_preprocessing import StatedNormalisation, StatedOrder, StatedSize
 from export.plain_file import read_plain, reason_of
@@ -129,11 +130,14 @@ class PreprocessorConfig:
             shorter, longest = size.get("shortest_edge"), size.get("longest_edge")
             if _is_count(shorter):
                 return _by_shorter_edge(height, width, shorter, longest if _is_count(longest) else None)
+            if _is_count(longest) and shorter is None:
+                return _by_longest_edge(height, width, longest)
         if _is_count(size) and self._kind.startswith(_SQUARE):
             return size, size
         raise UsageError(
-            f"expected height and width, or shortest_edge, as the size in {self.name} beside the checkpoint, got {size!r}: "
-            "give --input-size H W"
+            f"expected height and width, shortest_edge or longest_edge as the size in {self.name} beside the checkpoint, got "
+            f"{size!r}: give --input-size H W",
+            words=("--input-size", PLACEHOLDER, PLACEHOLDER),
         )
 
 
@@ -190,3 +194,10 @@ def _by_shorter_edge(height: int, width: int, shorter: int, longest: int | None)
         return height, width
     long = int(exact * high / low)
     return (short, long) if height <= width else (long, short)
+
+
+def _by_longest_edge(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Size of a frame whose longer edge gets a length, with halves rounded up, as SAM's processor computes it."""
+    high = max(height, width)
+    rows, columns = ((2 * length * longest + high) // (2 * high) for length in (height, width))
+    return max(rows, 1), max(columns, 1)

@@ -171,4 +171,4 @@ def _is_random(node: fx.Node) -> bool:
         return False
     values = {argument.name: argument.default_value for argument in node.target._schema.arguments}
     values |= dict(zip(values, node.args, strict=False)) | node.kwargs
-    return values.get("train", True) is not False and values.get("dropout_p") != 0.0
+    return values.get("train", values.get("training", True)) is not False and values.get("dropout_p") != 0.0

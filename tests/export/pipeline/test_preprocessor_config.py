@@ -3,6 +3,7 @@
 
 import json
 import math
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,21 @@ def test_preprocessor_config_of_the_shorter_edge_keeps_the_aspect(
         assert max(found.height, found.width) <= max(longest, shorter if min(height, width) == shorter else longest)
 
 
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(8, 1200))
+def test_preprocessor_config_of_the_longest_edge_then_pads_to_a_square_as_sams_processor_does(
+    height: int, width: int, longest: int
+) -> None:
+    found = config(size={"longest_edge": longest}, do_pad=True, pad_size={"height": longest, "width": longest})
+    size = found.size(height, width)
+    assert size is not None
+    for got, length in ((size.height, height), (size.width, width)):
+        exact = Decimal(length) * longest / max(height, width)
+        assert got == max(exact.quantize(Decimal(1), ROUND_HALF_UP), 1)
+    multiple = found.padding_multiple(size.height, size.width, 1200)
+    assert multiple is not None
+    assert [math.ceil(side / multiple) * multiple for side in (size.height, size.width)] == [longest, longest]
+
+
 @given(st.integers(20, 999), st.integers(20, 999), st.sampled_from([0, 8, 32]), st.booleans())
 def test_preprocessor_config_of_a_divisor_rounds_up_unless_it_pads(
     height: int, width: int, divisor: int, pads: bool
@@ -132,8 +148,9 @@ def test_preprocessor_config_of_one_number_is_segformers_square_and_else_refused
         SOURCE, 512, 512
     )
     for size in (512, {"max_height": 5}, "512", {"shortest_edge": -3}, {"shortest_edge": True}):
-        with pytest.raises(UsageError, match="give --input-size H W"):
+        with pytest.raises(UsageError, match="give --input-size H W") as caught:
             config(size=size, image_processor_type="DPTImageProcessor").size(20, 30)
+        assert caught.value.words == ("--input-size", "VALUE", "VALUE")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"x"', "[" * 100_000, '{"a": "' + "x" * (1 << 20) + '"}'])

@@ -63,7 +63,7 @@ def logits_by_hand(frame: NDArray[np.uint8], channels: int, filling: float = 0.0
 
 
 def check(got: NDArray[np.float32], frame: NDArray[np.uint8], channels: int, precision: str) -> None:
-    right, others = (logits_by_hand(frame, channels, filling) for filling in (0.0, 3.0))
+    right, others = (logits_by_hand(frame, channels, filling) for filling in (0.0, 30.0))
     allowed = WITHIN[precision] * np.abs(right).max()
     assert got.shape == right.shape == (5, 10, 19)
     assert np.abs(got - right).max() < allowed
