@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations without an ONNX form, or that torch.onnx gives wrong values, written out in others while a network is converted."""
+"""Operations without an ONNX form, or to which torch.onnx gives wrong values, written out in others for a conversion."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -48,14 +48,16 @@ def _scatter_reduce(
     """``mean``, of which torch.onnx makes the sum without a word, as a sum by a count; others as they are."""
     src = _as_index(src, index)
     if reduce != "mean":
-        return _aten.scatter_reduce.two(x, dim, index, src, reduce, include_self=include_self)
-    total = _aten.scatter_reduce.two(x, dim, index, src, "sum", include_self=include_self)
+        reduced: Tensor = _aten.scatter_reduce.two(x, dim, index, src, reduce, include_self=include_self)
+        return reduced
+    total: Tensor = _aten.scatter_reduce.two(x, dim, index, src, "sum", include_self=include_self)
     count = torch.ones_like(x) if include_self else torch.zeros_like(x)
     return total / count.scatter_add(dim, index, torch.ones_like(src)).clamp(min=1)
 
 
 def _scatter_add(x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    return _aten.scatter_add.default(x, dim, index, _as_index(src, index))
+    added: Tensor = _aten.scatter_add.default(x, dim, index, _as_index(src, index))
+    return added
 
 
 def _index_reduce(

@@ -2,6 +2,7 @@
 """What stands in the place of operations for a conversion equals them, and a graph without it would be refused."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,21 @@ def test_written_out_operation_equals_torchs(data: st.DataObject) -> None:
     def in_place(call: Callable[[Tensor], Tensor]) -> Tensor:
         return call(x.clone())
 
+    def scattered(dim: int, index: Tensor, src: Tensor, name: str, y: Tensor) -> Tensor:
+        result: Tensor = OPS.scatter_reduce_.two(y, dim, index, src, name)
+        return result
+
     calls: list[Callable[[], Tensor]] = [lambda: OPS.rrelu.default(x, lower, upper), lambda: OPS.rrelu.default(x)]
     calls += [lambda: in_place(lambda y: OPS.rrelu_.default(y, lower, upper, False))]
     calls += [lambda: OPS.scatter_add.default(x, dim, index, src)]
     for name in REDUCTIONS:
-        calls += [lambda name=name: OPS.scatter_reduce.two(x, dim, index, src, name, include_self=keeps)]
-        calls += [lambda name=name: in_place(lambda y: OPS.scatter_reduce_.two(y, dim, index, src, name))]
+        calls += [partial(OPS.scatter_reduce.two, x, dim, index, src, name, include_self=keeps)]
+        calls += [partial(in_place, partial(scattered, dim, index, src, name))]
     for name in REDUCTIONS[1:]:
-        calls += [lambda name=name: OPS.index_reduce.default(x, dim, line, source, name, include_self=keeps)]
+        calls += [partial(OPS.index_reduce.default, x, dim, line, source, name, include_self=keeps)]
     for name in ("add", "multiply"):
-        calls += [lambda name=name: OPS.scatter.reduce(x, dim, index, src, reduce=name)]
-        calls += [lambda name=name: OPS.scatter.value_reduce(x, dim, index, 1.5, reduce=name)]
+        calls += [partial(OPS.scatter.reduce, x, dim, index, src, reduce=name)]
+        calls += [partial(OPS.scatter.value_reduce, x, dim, index, 1.5, reduce=name)]
     for call in calls:
         expected = call()
         with WrittenOut():
