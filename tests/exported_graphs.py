@@ -3,6 +3,7 @@
 
 from functools import cache
 
+import pytest
 import torch
 from onnx import ModelProto
 
@@ -28,6 +29,9 @@ NETWORK_CASES = (
     "batch second",
     "a flat tap",
 )
+_QUICK = ("DropBlock at the tap", "skip connections across the cut", "attention dropout, heads in the batch")
+CASES_OF_FEATURES = [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NETWORK_CASES]
+"""The same; the graphs of every feature, which no other test needs, are made for some of them in the fast tests."""
 
 
 @cache

@@ -23,7 +23,7 @@ from export.precision.float16 import to_float16
 from tests.cuda.kernels import Kernel, KernelTable, off_cuda
 from tests.cuda.traps import TRAPS, graph
 from tests.export.detectors.feature_rows import PARTS, recording
-from tests.exported_graphs import NETWORK_CASES, network_graph
+from tests.exported_graphs import CASES_OF_FEATURES, NETWORK_CASES, network_graph
 
 GRAPHS = ("segmentation.onnx", "detector.onnx")
 
@@ -60,7 +60,7 @@ def test_off_cuda_of_every_detector_is_empty(kind: str, standardise: bool, pca: 
     assert off_cuda(model, table) == []
 
 
-@pytest.mark.parametrize("case", NETWORK_CASES)
+@pytest.mark.parametrize("case", CASES_OF_FEATURES)
 def test_off_cuda_of_every_feature_is_empty(case: str, table: KernelTable) -> None:
     assert off_cuda(network_graph(case, "fixed", every_feature=True), table) == []
 

@@ -22,11 +22,13 @@ PARTS: dict[str, Callable[[np.random.Generator], Iterator[Any]]] = {
     "warnings": lambda rng: promises.of_drive_warnings(40, rng),
     "evaluations": lambda rng: evaluation.of_evaluations(25, rng, evaluation.SETTINGS[1::9], 4000),
     "drift": lambda rng: promises.of_drift(LAYOUT, 40, rng),
-    "alarms": lambda rng: promises.of_alarms(LAYOUT, 60, 2.0, rng, [(60, 0.0), (400, 0.9)]),
+    "alarms": lambda rng: promises.of_alarms(LAYOUT, 60, 2.0, rng, [(60, 0.0)]),
+    "alarms of many frames that are alike": lambda rng: promises.of_alarms(LAYOUT, 60, 2.0, rng, [(400, 0.9)]),
 }
+SLOW = ("alarms of many frames that are alike",)
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [pytest.param(part, marks=[pytest.mark.slow] * (part in SLOW)) for part in PARTS])
 def test_promises_of_few_calibrations_hold_up_to_chance(part: str) -> None:
     rows = list(PARTS[part](np.random.default_rng(7)))
     assert rows

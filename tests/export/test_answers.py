@@ -360,7 +360,7 @@ def test_recalibrate_on_features_keeps_the_answers_as_they_are(answered: Path, d
     _same_answers(_verdicts(answered, drives), _verdicts(tmp_path / "b", drives))
 
 
-@pytest.mark.parametrize("kind", ["fp16", "int8"])
+@pytest.mark.parametrize("kind", ["fp16", pytest.param("int8", marks=pytest.mark.slow)])
 def test_export_with_answers_in_fewer_bits_answers_by_that_network(
     kind: str, export_small: ExportSmall, drives: Path
 ) -> None:

@@ -24,7 +24,7 @@ from export.graphs.monitor_forms import Form, MonitorOutputs, cpu_session, run_g
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.layers.preprocessing import Preprocessing
 from tests.export.sampling.test_sampler import CASES
-from tests.exported_graphs import NETWORK_CASES, network_graph
+from tests.exported_graphs import CASES_OF_FEATURES, network_graph
 from tests.networks import HEIGHT, WIDTH, settled
 
 PREPROCESSING = Preprocessing(HEIGHT, WIDTH, (0.5, 0.4, 0.3), (0.2, 0.3, 0.25))
@@ -85,7 +85,7 @@ def test_values_of_a_feature_reference_are_those_of_torchs_own_operations() -> N
     assert not network[0]._forward_hooks, "the network is left as it was"
 
 
-@pytest.mark.parametrize("case", NETWORK_CASES)
+@pytest.mark.parametrize("case", CASES_OF_FEATURES)
 def test_every_feature_of_a_network_is_within_the_tolerance(case: str) -> None:
     differences = measure_feature_parity(reference(case, keys(case)), form(case), frames(), NoiseSource())
     assert list(differences) == keys(case)

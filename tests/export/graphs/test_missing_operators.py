@@ -56,6 +56,10 @@ def test_segmentation_graph_of_an_operation_without_onnx_form_names_layer_and_li
     convert(SortedMedian())
 
 
+def slow(*values: object) -> Any:
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 EDGES = torch.linspace(-1, 1, 5)
 
 
@@ -72,17 +76,17 @@ class Applied(nn.Module):
     ("missing", "values"),
     [
         (lambda x: x.median(dim=1, keepdim=True)[0], {"dim": 1}),
-        (lambda x: x.median(dim=3, keepdim=True)[0], {"dim": 3}),
+        slow(lambda x: x.median(dim=3, keepdim=True)[0], {"dim": 3}),
         (lambda x: x.kthvalue(2, dim=2, keepdim=True)[0], {"dim": 2, "k": 2}),
-        (lambda x: torch.cdist(x, x), {}),
-        (lambda x: functional.adaptive_max_pool2d(x, 3), {"rows": 3, "columns": 3}),
+        slow(lambda x: torch.cdist(x, x), {}),
+        slow(lambda x: functional.adaptive_max_pool2d(x, 3), {"rows": 3, "columns": 3}),
         (lambda x: functional.adaptive_max_pool2d(x, (5, 7)), {"rows": 5, "columns": 7}),
-        (lambda x: x.cummax(2)[0], {"dim": 2}),
-        (lambda x: x.cummin(1)[0], {"dim": 1}),
-        (lambda x: x.cumprod(1), {"dim": 1}),
+        slow(lambda x: x.cummax(2)[0], {"dim": 2}),
+        slow(lambda x: x.cummin(1)[0], {"dim": 1}),
+        slow(lambda x: x.cumprod(1), {"dim": 1}),
         (lambda x: torch.searchsorted(EDGES, x), {"s": EDGES}),
-        (lambda x: torch.isin(x, EDGES), {"s": EDGES}),
-        (lambda x: torch.hypot(x, x), {}),
+        slow(lambda x: torch.isin(x, EDGES), {"s": EDGES}),
+        slow(lambda x: torch.hypot(x, x), {}),
     ],
 )
 def test_segmentation_graph_of_an_operation_with_a_replacement_names_one_that_agrees_and_converts(
@@ -125,11 +129,11 @@ class Rotated(nn.Module):
     "make",
     [
         torch.linalg.inv,
-        torch.linalg.cholesky,
-        torch.linalg.matrix_exp,
-        lambda x: torch.linalg.solve(x, x + 1),
-        lambda x: torch.linalg.qr(x)[0],
-        lambda x: torch.linalg.svd(x)[0],
+        slow(torch.linalg.cholesky),
+        slow(torch.linalg.matrix_exp),
+        slow(lambda x: torch.linalg.solve(x, x + 1)),
+        slow(lambda x: torch.linalg.qr(x)[0]),
+        slow(lambda x: torch.linalg.svd(x)[0]),
     ],
 )
 def test_segmentation_graph_of_linear_algebra_on_constants_asks_for_a_buffer_which_converts(

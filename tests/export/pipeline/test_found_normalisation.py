@@ -315,7 +315,7 @@ def test_resolve_preprocessing_of_one_that_normalises_itself_warns_of_each_flag_
     assert all(warning.removeprefix("warning: ") in reason for warning in warnings)
 
 
-@pytest.mark.parametrize("flags", [["--dry-run"], ["--mc-samples", "8"]])
+@pytest.mark.parametrize("flags", [["--dry-run"], pytest.param(["--mc-samples", "8"], marks=pytest.mark.slow)])
 def test_export_and_dry_run_of_a_network_that_normalises_itself_warn_of_flags_that_do_so_again(
     flags: list[str], tmp_path: Path, own_size_frames: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -110,7 +110,7 @@ def test_monitor_in_float16_on_the_cpu_logs_a_warning(
     assert [message for message in caplog.messages if "slower than fp32" in message and "CUDA" in message]
 
 
-@pytest.mark.parametrize("masks", ["fresh", "input"])
+@pytest.mark.parametrize("masks", ["input", pytest.param("fresh", marks=pytest.mark.slow)])
 def test_reduced_bundle_with_masks_that_are_not_fixed_passes_its_self_test(
     masks: str, export_small: Callable[..., Path]
 ) -> None:

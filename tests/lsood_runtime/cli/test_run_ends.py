@@ -311,10 +311,10 @@ def start(command: str, bundle: Path, drive: Path, *flags: str, **options: Any) 
     return subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
 
-@pytest.fixture
-def endless_drive(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def endless_drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """More frames than a test waits for."""
-    folder = write_drive(tmp_path / "drive", 2)
+    folder = write_drive(tmp_path_factory.mktemp("endless") / "drive", 2)
     for i in range(2, 30_000):
         os.link(folder / f"frame_{i % 2}.png", folder / f"frame_{i}.png")
     return folder
