@@ -14,7 +14,7 @@ from export.sampling.python_state import state_put_back
 from export.sampling.reference_passes import sample_passes
 from export.sampling.sampler import build_sampler
 from tests.export.sampling import keeping_module
-from tests.networks import CLASSES, HEIGHT, WIDTH, block, settled
+from tests.networks import CLASSES, HEIGHT, WIDTH, settled
 
 
 def grid(x: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class Keeping(nn.Module):
 
     def __init__(self, keep: Callable[[Any, Tensor], Tensor]) -> None:
         super().__init__()
-        self.first, self.head, self.keep = block(3, 4), nn.Conv2d(4, CLASSES, 1), keep
+        self.first, self.head, self.keep = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, CLASSES, 1), keep
         self.kept: dict[str, Any] = {"seen": []}
         self.store = Store()
 
