@@ -48,6 +48,7 @@ from lsood_runtime._stream.latest_frame import LatestFrameWorker
 from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
 from lsood_runtime._stream.policy import AlarmState, Evidence, Policy
 from lsood_runtime._stream.policy_text import parse_policy
+from lsood_runtime._stream.quality_drift import QualityAlarm
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._tiles.check import TileCheck
@@ -83,6 +84,7 @@ __all__ = [
     "Policy",
     "Provider",
     "ProviderError",
+    "QualityAlarm",
     "ScoreHistogram",
     "SelfTest",
     "SelfTestError",

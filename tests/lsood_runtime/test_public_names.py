@@ -39,6 +39,7 @@ PUBLIC = [
     "Policy",
     "Provider",
     "ProviderError",
+    "QualityAlarm",
     "ScoreHistogram",
     "SelfTest",
     "SelfTestError",

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.anomalies import Bytes, rising
-from lsood_runtime import Assessment, BundleError, Evidence, KOfN, Manifest, OoDMonitor
+from lsood_runtime import Assessment, BundleError, Evidence, KOfN, Manifest, OoDMonitor, QualityAlarm
 from lsood_runtime._bundle.answers_records import AnswersRecord, QualityRecord
 from lsood_runtime._inference.picture_check import NOT_LOOKED_AT, PictureCheck
 from lsood_runtime._stream.calibration_figures import p_value
 from lsood_runtime._stream.false_alarms import expected_false_alarms
-from lsood_runtime._stream.quality_drift import QualityAlarm, QualityDrift, quality_manifest
+from lsood_runtime._stream.quality_drift import QualityDrift, quality_manifest
 from lsood_runtime._stream.stream import Stream
 from tests.lsood_runtime.answers_bundle import answers_by_hand, answers_record, frame_of_level, write_answers_bundle
 from tests.lsood_runtime.bundle.test_manifest import text_with
