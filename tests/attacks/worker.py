@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lsood_runtime import BundleError, LsoodError, OoDMonitor
+from lsood_runtime.offline import open_bundle
 from tests.attacks.mutations import (
     grow_graph,
     make_digests_anew,
@@ -92,6 +93,7 @@ class Bundles:
     def _outcome(self) -> str:
         """Where it loads, its golden frames have passed: then it decides, and every number is one."""
         try:
+            open_bundle(self.folder)  # looks at the graphs as well that a vehicle does not load
             with OoDMonitor(self.folder, threads=1, self_test_seconds=SECONDS) as monitor:
                 point, verdict = monitor.manifest.threshold, monitor.assess(self.frame)
                 if point.value not in monitor.manifest.calibration.scores:
