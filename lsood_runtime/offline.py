@@ -6,7 +6,8 @@ and ONNX Runtime alone; Pillow and PyAV are loaded when a file is read. ``export
 names may be added, renamed or removed here with any release, unlike those of ``lsood_runtime`` itself.
 
 =====================  ==============================================================================================
-answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`
+answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`,
+                       :func:`abnormal_tiles`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
@@ -93,6 +94,7 @@ from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
 from lsood_runtime._text.printable import printable
+from lsood_runtime._tiles.abnormal import abnormal_tiles
 
 __all__ = [
     "ANSWER_OUTPUTS",
@@ -148,6 +150,7 @@ __all__ = [
     "SegmentationRecord",
     "TapRecord",
     "TilesRecord",
+    "abnormal_tiles",
     "answer_sentences",
     "colour_classes",
     "detector_sentence",
