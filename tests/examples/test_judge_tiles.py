@@ -46,4 +46,5 @@ def test_judge_tiles_prints_the_overlap_of_a_fit_on_one_file_with_the_other(
     pooled = (found & truth)[own].sum() / (found | truth)[own].sum()
     seen = re.search(r"\| flat \| (\d+) \| (\S+) \|", printed)
     assert seen is not None
-    assert (int(seen[1]), float(seen[2])) == (own.sum(), pytest.approx(pooled, abs=0.006))
+    assert int(seen[1]) == own.sum()
+    assert float(seen[2]) == pytest.approx(pooled, abs=0.006)
