@@ -141,10 +141,9 @@ def fit_answers(
         still = ~np.isin(rows.kind, MOVED) & ~rows.own
         rows_of_quality, outer, inner = rows.chosen(still), outer[still], inner[still]
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
-        judged = judge_quality(rows_of_quality, outer, quality_columns.widths, inner, names, fold)
-        quality, quality_record = fit_quality(
-            rows_of_quality, outer, quality_columns.widths, judged, causes.novelty_limit
-        )
+        layout = (quality_columns.widths, [key.is_of_output for key in quality_columns.keys])
+        judged = judge_quality(rows_of_quality, outer, *layout, inner, names, fold)
+        quality, quality_record = fit_quality(rows_of_quality, outer, *layout, judged, causes.novelty_limit)
     tiles = None if patched is None else calibrate_tiles(patched, seed)
     record = AnswersRecord(
         causes.novelty_limit,

@@ -11,14 +11,13 @@ from scipy.stats import spearmanr
 from export.answers.cells import fit_cells
 from export.answers.columns import Rows
 from export.answers.left_out import left_out_kinds
+from export.answers.perceptron import fit_perceptron
 from export.answers.quality import (
     FittedQuality,
     conformal_factor,
     error_size,
-    expected_quality,
     fit_error,
     fit_factors,
-    fit_linear,
     inside,
 )
 from export.answers.rows import DegradedRows
@@ -28,7 +27,7 @@ from lsood_runtime.offline import NO_CAUSE, QualityRecord
 COVERAGE = 0.9
 """Share of all frames whose quality the interval is to hold."""
 
-OF_A_KIND = 0.82
+OF_A_KIND = 0.9
 """The same of the frames of each single kind that was left out of the fit."""
 
 
@@ -49,6 +48,7 @@ def judge_quality(
     rows: DegradedRows,
     columns: Rows,
     widths: Sequence[int],
+    hidden: Sequence[bool],
     cell_columns: Rows,
     names: tuple[str, ...],
     fold: NDArray[np.int64],
@@ -59,6 +59,7 @@ def judge_quality(
         rows: clean and degraded frames, with their quality.
         columns: ``(N, D)``, of which the quality is told.
         widths: columns of each feature.
+        hidden: for each feature, whether the hidden layer reads it.
         cell_columns: ``(N, E)``, of which the novelty is told.
         names: of the causes.
         fold: ``(N,)`` of the drives.
@@ -68,15 +69,20 @@ def judge_quality(
     for split in left_out_kinds(fold, rows.kind):
         if not split.judged.any():
             continue
-        linear = fit_linear(columns[split.fitted], quality[split.fitted], widths)
+        model = fit_perceptron(columns[split.fitted], quality[split.fitted], widths, hidden)
         cells = fit_cells(cell_columns[split.fitted], rows.kind[split.fitted], rows.severity[split.fitted], names)
-        expected[split.judged] = expected_quality(columns[split.judged], *linear)
+        expected[split.judged] = model(columns[split.judged])
         novelty[split.judged] = cells.novelty(cell_columns[split.judged])
     return JudgedQuality(expected, novelty)
 
 
 def fit_quality(
-    rows: DegradedRows, columns: Rows, widths: Sequence[int], judged: JudgedQuality, novelty_limit: float
+    rows: DegradedRows,
+    columns: Rows,
+    widths: Sequence[int],
+    hidden: Sequence[bool],
+    judged: JudgedQuality,
+    novelty_limit: float,
 ) -> tuple[FittedQuality, QualityRecord]:
     """Fit the quality on all rows, its interval on what was judged.
 
@@ -84,6 +90,7 @@ def fit_quality(
         rows: as for :func:`judge_quality`.
         columns: as there.
         widths: as there.
+        hidden: as there.
         judged: by it.
         novelty_limit: above which nothing is known.
 
@@ -97,7 +104,7 @@ def fit_quality(
         below, above = fit_factors(judged.expected, size, truth, rows.kind, COVERAGE, OF_A_KIND)
     except ValueError as fault:
         raise CalibrationError(f"{fault}, to cover {COVERAGE:.0%}: calibrate on more") from fault
-    fitted = FittedQuality(*fit_linear(columns, truth, widths), error, below, above)
+    fitted = FittedQuality(fit_perceptron(columns, truth, widths, hidden), error, below, above)
     held = inside((truth - judged.expected) / size, below, above)
     width = np.minimum(judged.expected + above * size, 1) - np.maximum(judged.expected - below * size, 0)
     covered = {str(name): float(held[rows.kind == name].mean()) for name in np.unique(rows.kind)}

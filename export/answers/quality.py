@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Expected quality of a segmentation with an interval: a ridge regression, and its errors on kinds that it has not seen.
+"""Expected quality of a segmentation with an interval, from errors on kinds that the fit has not seen.
 
-``expected = clip(x weights + intercept, 0, 1)``. The size of its error is told as ``a + b (1 - expected) + c novelty``, with
+The size of the error is told as ``a + b (1 - expected) + c novelty``, with
 a, b, c of 0 or more. The interval reaches from ``expected - below * error`` to ``expected + above * error``, within [0, 1].
 Its two factors are conformal quantiles (Vovk et al. 2005; normalised residuals: Papadopoulos et al. 2008) of errors that
 were made on drives and kinds of degradation which were left out of the fit together.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from export.answers.columns import Rows
-
-PENALTY = 0.1
-"""Of the ridge: of the weights' squares, in units of the mean square of the error."""
+from export.answers.perceptron import Perceptron
 
 _LEAST_ERROR = 1e-3
 _STEP = 1.02
@@ -26,18 +23,16 @@ _WIDEST = 1e3
 
 @dataclass(frozen=True, eq=False)
 class FittedQuality:
-    """A linear model of the quality, and the size of its error.
+    """A model of the quality, and the size of its error.
 
     Attributes:
-        weights: ``(D,)`` of the columns.
-        intercept: quality where all columns are 0.
+        model: tells the expected quality of the columns.
         error: ``(3,)`` at least 0: constant, for each unit that the quality is below 1, for each unit of novelty.
         below: how many errors the interval reaches downwards.
         above: the same upwards.
     """
 
-    weights: Rows
-    intercept: float
+    model: Perceptron
     error: Rows
     below: float
     above: float
@@ -49,43 +44,17 @@ class FittedQuality:
             columns: ``(N, D)``.
             novelty: ``(N,)``.
         """
-        expected = expected_quality(columns, self.weights, self.intercept)
+        expected = self.model(columns)
         size = error_size(expected, novelty, self.error)
         ends = np.stack([expected, expected - self.below * size, expected + self.above * size], axis=1)
         result: Rows = np.clip(ends, 0, 1) + 0 * novelty[:, None]
         return result
 
 
-def expected_quality(columns: Rows, weights: Rows, intercept: float) -> Rows:
-    """Quality ``(N,)`` of the linear model, within [0, 1]."""
-    result: Rows = np.clip(columns @ weights + intercept, 0, 1)
-    return result
-
-
 def error_size(expected: Rows, novelty: Rows, error: Rows) -> Rows:
     """Size ``(N,)`` of the error, above 0."""
     result: Rows = error[0] + error[1] * (1 - expected) + error[2] * novelty
     return result
-
-
-def fit_linear(columns: Rows, quality: Rows, widths: Sequence[int]) -> tuple[Rows, float]:
-    """Fit weights ``(D,)`` and intercept by ridge regression.
-
-    Each feature weighs the same however many columns it has: the square of a weight costs in proportion to the width of its
-    feature.
-
-    Args:
-        columns: ``(N, D)``, finite.
-        quality: ``(N,)``.
-        widths: columns of each feature, which sum to D.
-    """
-    mean, level = columns.mean(axis=0), float(quality.mean())
-    centred = columns - mean
-    cost = np.repeat(np.asarray(widths, np.float64), widths)
-    cost *= PENALTY * len(cost) ** -1 * np.sum(1 / cost)
-    matrix = centred.T @ centred / len(columns) + np.diag(cost)
-    weights: Rows = np.linalg.solve(matrix, centred.T @ (quality - level) / len(columns))
-    return weights, level - float(mean @ weights)
 
 
 def fit_error(expected: Rows, novelty: Rows, truth: Rows) -> Rows:

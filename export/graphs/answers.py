@@ -10,6 +10,7 @@ from onnx import ModelProto, TensorProto, helper
 from export.answers.cells import FittedCells
 from export.answers.columns import Rows, StandardisedColumns
 from export.answers.fit import FittedAnswers
+from export.answers.perceptron import Perceptron
 from export.answers.quality import FittedQuality
 from export.features.key import FeatureKey
 from export.graphs.detector import IR_VERSION, OPSET
@@ -148,8 +149,11 @@ def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> No
 
 def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, novelty: str) -> None:
     """Expected quality and both ends of its interval."""
-    linear = graph.product(columns, _filled(fitted.weights[None]).T, "quality/linear")
-    linear = graph.add("Add", [linear, graph.constant("quality/intercept", np.array(fitted.intercept))], "quality/line")
+    model = fitted.model
+    linear = graph.product(columns, _filled(model.linear[None]).T, "quality/linear")
+    if len(model.places):
+        linear = graph.add("Add", [linear, _hidden(graph, model, columns)], "quality/layers")
+    linear = graph.add("Add", [linear, graph.constant("quality/intercept", np.array(model.intercept))], "quality/line")
     expected = graph.add("Clip", [linear, _NOUGHT, _ONE], "quality/expected")
     constant, lost, far = (
         graph.constant(f"quality/error_{i}", np.array(value)) for i, value in enumerate(fitted.error)
@@ -166,3 +170,14 @@ def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, 
     clipped = graph.add("Clip", [graph.add("Concat", ends, "quality/ends", axis=1), _NOUGHT, _ONE], "quality/clipped")
     finite = graph.add("Add", [finite, graph.add("Mul", [novelty, _NOUGHT], "quality/noughts")], "quality/finite")
     graph.add("Add", [clipped, finite], QUALITY)
+
+
+def _hidden(graph: NodeList, model: Perceptron, columns: str) -> str:
+    """What the hidden layer adds to the quality, ``(B, 1)``."""
+    places = graph.constant("quality/places", _filled(model.places[None]).ravel().astype(np.int64))
+    read = graph.add("Gather", [columns, places], "quality/read", axis=1)
+    directions = _filled(_filled(model.directions).T).T
+    thresholds = graph.constant("quality/thresholds", _filled(model.thresholds[None]))
+    raised = graph.add("Add", [graph.product(read, directions, "quality/directed"), thresholds], "quality/raised")
+    units = graph.add("Max", [raised, _NOUGHT], "quality/units")
+    return graph.product(units, _filled(model.weights[None]).T, "quality/hidden")

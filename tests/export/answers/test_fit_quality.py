@@ -19,7 +19,7 @@ RATE = 0.05
 def _most(rows: DegradedRows, novelty: NDArray[np.float64]) -> float:
     """The bound of rows whose quality is told as 0.7 each."""
     judged = JudgedQuality(np.full(len(rows), 0.7), novelty)
-    _, record = fit_quality(rows, np.zeros((len(rows), 1)), (1,), judged, 1.0)
+    _, record = fit_quality(rows, np.zeros((len(rows), 1)), (1,), (True,), judged, 1.0)
     return record.at_most
 
 

@@ -1,47 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The expected quality against scikit-learn's ridge, and its interval by simulation."""
+"""The interval of the expected quality by simulation."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
 
+from export.answers.perceptron import fit_perceptron
 from export.answers.quality import (
-    PENALTY,
     FittedQuality,
     conformal_factor,
     error_size,
     fit_error,
     fit_factors,
-    fit_linear,
     inside,
 )
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(5, 60), st.integers(1, 12))
-def test_fit_linear_of_one_feature_is_scikit_learns_ridge(seed: int, frames: int, width: int) -> None:
-    rng = np.random.default_rng(seed)
-    rows, quality = rng.normal(size=(frames, width)) + 3, rng.uniform(size=frames)
-    weights, intercept = fit_linear(rows, quality, [width])
-    reference = Ridge(alpha=PENALTY * frames).fit(rows, quality)
-    np.testing.assert_allclose(weights, reference.coef_, rtol=1e-6, atol=1e-9)
-    assert intercept == pytest.approx(float(reference.intercept_))
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 30))
-def test_fit_linear_of_a_feature_told_many_times_weighs_like_one_told_once(seed: int, times: int) -> None:
-    """A feature of many columns that say the same has the weight, all in all, of one that stands beside another alone."""
-    rng = np.random.default_rng(seed)
-    one, other, quality = rng.normal(size=(40, 1)), rng.normal(size=(40, 1)), rng.uniform(size=40)
-    wide, _ = fit_linear(np.concatenate([np.repeat(one, times, axis=1), other], axis=1), quality, [times, 1])
-    centred = np.concatenate([one, other], axis=1)
-    centred -= centred.mean(axis=0)
-    cost = np.full(2, PENALTY * 2 / (times + 1))
-    narrow = np.linalg.solve(centred.T @ centred / 40 + np.diag(cost), centred.T @ (quality - quality.mean()) / 40)
-    np.testing.assert_allclose([wide[:times].sum(), wide[-1]], narrow, rtol=1e-6, atol=1e-9)
 
 
 @settings(max_examples=20, deadline=None)
@@ -95,8 +68,9 @@ def test_fit_factors_of_few_frames_is_refused_with_the_number_it_needs() -> None
 @given(st.integers(0, 2**32 - 1))
 def test_quality_ends_stand_in_order_within_nought_and_one_and_widen_with_novelty(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    fitted = FittedQuality(rng.normal(size=4), 0.5, np.array([0.02, 0.1, 0.05]), *rng.uniform(0, 3, 2))
     columns = rng.normal(size=(30, 4))
+    model = fit_perceptron(columns, rng.random(30), (4,), (True,))
+    fitted = FittedQuality(model, np.array([0.02, 0.1, 0.05]), *rng.uniform(0, 3, 2))
     near, far = (fitted(columns, np.full(30, novelty)) for novelty in (1.0, 4.0))
     for expected, low, high in (near.T, far.T):
         assert ((low >= 0) & (low <= expected) & (expected <= high) & (high <= 1)).all()

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Expected quality by a perceptron of two layers, the first drawn at random, beside a linear part.
+
+``expected = clip(x linear + max(x[places] directions + thresholds, 0) weights + intercept, 0, 1)``. Directions and thresholds
+of the hidden layer are drawn, not trained (random features; Rahimi and Recht 2007), so that the rest is a ridge regression,
+which has one solution and takes a second. The hidden layer reads the network's output alone: how good the classes are follows
+from shares and logits of the classes together, not from their sum, and few numbers leave little to learn by heart. The linear
+part reads the tap as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.answers.columns import Rows
+
+PENALTY = 0.25
+"""Of the linear part: of the weights' squares, in units of the mean square of the error."""
+
+HIDDEN = 384
+"""Units of the hidden layer."""
+
+HIDDEN_PENALTY = 2e-5
+"""Of the hidden layer, for each of its units, in the same units."""
+
+_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Perceptron:
+    """Two layers and a linear part, over D columns.
+
+    Attributes:
+        places: ``(P,)`` int64 of the columns that the hidden layer reads; P may be 0, and then it has no units.
+        directions: ``(P, H)`` of the hidden layer.
+        thresholds: ``(H,)``.
+        weights: ``(H,)`` of the hidden units.
+        linear: ``(D,)`` of the columns.
+        intercept: quality where all else is 0.
+    """
+
+    places: NDArray[np.int64]
+    directions: Rows
+    thresholds: Rows
+    weights: Rows
+    linear: Rows
+    intercept: float
+
+    def __call__(self, columns: Rows) -> Rows:
+        """Quality ``(N,)`` of ``(N, D)`` columns, within [0, 1]; NaN where a column is NaN."""
+        hidden = _hidden(columns, self.places, self.directions, self.thresholds)
+        result: Rows = np.clip(columns @ self.linear + hidden @ self.weights + self.intercept, 0, 1)
+        return result
+
+
+def fit_perceptron(columns: Rows, quality: Rows, widths: Sequence[int], hidden: Sequence[bool]) -> Perceptron:
+    """Draw the hidden layer and fit the rest by ridge regression.
+
+    Each feature weighs the same however many columns it has: the square of a linear weight costs in proportion to the width
+    of its feature, and the hidden layer sees columns of a wide feature as smaller ones.
+
+    Args:
+        columns: ``(N, D)``, finite.
+        quality: ``(N,)``.
+        widths: columns of each feature, which sum to D.
+        hidden: for each feature, whether the hidden layer reads it.
+    """
+    width = np.repeat(np.asarray(widths, np.float64), widths)
+    places = np.flatnonzero(np.repeat(np.asarray(hidden, np.bool_), widths))
+    rng, units = np.random.default_rng(_SEED), HIDDEN if len(places) else 0
+    share = _mean_of_one(1 / width[places])[:, None]
+    directions = rng.normal(size=(len(places), units)) * np.sqrt(share / max(len(places), 1))
+    thresholds = rng.normal(size=units)
+    rows = np.concatenate([_hidden(columns, places, directions, thresholds), columns], axis=1)
+    cost = np.concatenate([np.full(units, HIDDEN_PENALTY * units), PENALTY / _mean_of_one(1 / width)])
+    weights, intercept = fit_ridge(rows, quality, cost)
+    return Perceptron(places, directions, thresholds, weights[:units], weights[units:], intercept)
+
+
+def fit_ridge(rows: Rows, quality: Rows, cost: Rows) -> tuple[Rows, float]:
+    """Weights ``(D,)`` and intercept of least squares.
+
+    Args:
+        rows: ``(N, D)``.
+        quality: ``(N,)``.
+        cost: ``(D,)`` of the square of each weight, above 0, in units of the mean square of the error.
+    """
+    mean, level = rows.mean(axis=0), float(quality.mean())
+    centred = rows - mean
+    matrix = centred.T @ centred / len(rows) + np.diag(cost)
+    weights: Rows = np.linalg.solve(matrix, centred.T @ (quality - level) / len(rows))
+    return weights, level - float(mean @ weights)
+
+
+def _hidden(columns: Rows, places: NDArray[np.int64], directions: Rows, thresholds: Rows) -> Rows:
+    result: Rows = np.maximum(columns[:, places] @ directions + thresholds, 0)
+    return result
+
+
+def _mean_of_one(weights: Rows) -> Rows:
+    """Weights with a mean of 1."""
+    result: Rows = weights / weights.mean() if len(weights) else weights
+    return result

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The expected quality against scikit-learn's ridge on the same hidden layer, and on laws that no line follows."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from export.answers.perceptron import HIDDEN, HIDDEN_PENALTY, PENALTY, fit_perceptron, fit_ridge
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(5, 60), st.lists(st.integers(1, 6), min_size=1, max_size=4), st.data())
+def test_fit_perceptron_of_drawn_rows_is_scikit_learns_ridge_of_units_and_columns(
+    seed: int, frames: int, widths: list[int], data: st.DataObject
+) -> None:
+    hidden = data.draw(st.lists(st.booleans(), min_size=len(widths), max_size=len(widths)))
+    rng = np.random.default_rng(seed)
+    rows, quality = rng.normal(size=(frames, sum(widths))) + 1, rng.uniform(size=frames)
+    model = fit_perceptron(rows, quality, widths, hidden)
+    shares = np.concatenate([np.full(width, 1 / width) for width in widths])
+    columns = rows * np.sqrt(shares / shares.mean() / PENALTY)
+    units = np.maximum(rows[:, model.places] @ model.directions + model.thresholds, 0)
+    design = np.concatenate([units / np.sqrt(HIDDEN_PENALTY * HIDDEN), columns], axis=1)
+    reference = Ridge(alpha=float(frames)).fit(design, quality)
+    np.testing.assert_allclose(model(rows), np.clip(reference.predict(design), 0, 1), rtol=1e-6, atol=1e-8)
+    assert len(model.places) == sum(width for width, read in zip(widths, hidden, strict=True) if read)
+    assert len(model.weights) == (HIDDEN if any(hidden) else 0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30))
+def test_fit_perceptron_of_a_feature_told_many_times_tells_the_same_as_of_one_told_once(seed: int, times: int) -> None:
+    """A wide feature whose columns say the same has the weight, all in all, of one that stands beside another alone."""
+    rng = np.random.default_rng(seed)
+    one, other, quality = rng.normal(size=(40, 1)), rng.normal(size=(40, 1)), rng.uniform(size=40)
+    wide_rows = np.concatenate([np.repeat(one, times, axis=1), other], axis=1)
+    wide = fit_perceptron(wide_rows, quality, [times, 1], [False, False])
+    cost = np.full(2, PENALTY * 2 / (times + 1))
+    weights, intercept = fit_ridge(np.concatenate([one, other], axis=1), quality, cost)
+    narrow = np.concatenate([one, other], axis=1) @ weights + intercept
+    np.testing.assert_allclose(wide(wide_rows), np.clip(narrow, 0, 1), rtol=1e-6, atol=1e-9)
+
+
+def test_fit_perceptron_of_a_product_of_two_numbers_is_nearer_than_any_line() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(-2, 2, (900, 2))
+    quality = 0.5 + 0.1 * rows[:, 0] * rows[:, 1]
+    errors = [
+        np.abs(fit_perceptron(rows[:600], quality[:600], [2], [hidden])(rows[600:]) - quality[600:]).mean()
+        for hidden in (True, False)
+    ]
+    assert errors[0] < errors[1] / 3
+
+
+def test_perceptron_of_nan_in_any_column_is_nan_in_that_row_alone() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(30, 3))
+    model = fit_perceptron(rows, rng.random(30), [2, 1], [True, False])
+    rows[4, 0] = rows[7, 2] = np.nan
+    assert np.flatnonzero(np.isnan(model(rows))).tolist() == [4, 7]
