@@ -122,7 +122,8 @@ def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: S
     Args:
         columns: ``(N, D)``, finite.
         kind: ``(N,)``, each one of ``names``.
-        severity: ``(N,)``, 0 where the kind is ``none``, -1 where it is unknown.
+        severity: ``(N,)``, 0 where the kind is ``none``, -1 where it is unknown, below that a number for each way in which
+            frames of ``none`` were changed: each is a cell of its own, of severity 0.
         names: of the causes, ``none`` first; ones without a frame have no cell.
 
     Raises:
@@ -147,7 +148,7 @@ def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: S
         precision,
         means / spread,
         cells[:, 0].astype(np.int64),
-        np.where(cells[:, 1] == UNKNOWN_SEVERITY, _MIDDLE_SEVERITY, cells[:, 1]).astype(np.float64),
+        np.where(cells[:, 1] == UNKNOWN_SEVERITY, _MIDDLE_SEVERITY, np.maximum(cells[:, 1], 0)).astype(np.float64),
         np.zeros(len(cells)),
         1.0,
         tuple(names),

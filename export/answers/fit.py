@@ -124,7 +124,7 @@ def fit_answers(
         CalibrationError: too few frames or kinds, or too few rows for an interval.
     """
     kinds = tuple(sorted(set(rows.kind.tolist()) - {NO_CAUSE}))
-    clean = rows.kind == NO_CAUSE
+    clean = rows.severity == 0
     if clean.sum() < FEWEST_FRAMES or len(kinds) < FEWEST_KINDS:
         raise CalibrationError(
             f"expected {FEWEST_FRAMES} or more clean frames and {FEWEST_KINDS} kinds of degradation to fit answers, got "
@@ -138,7 +138,7 @@ def fit_answers(
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
         outer = quality_columns(rows.values)
-        still = ~np.isin(rows.kind, MOVED) & ~rows.own
+        still = ~np.isin(rows.kind, MOVED) & ~rows.own & ~rows.changed
         rows_of_quality, outer, inner = rows.chosen(still), outer[still], inner[still]
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
         layout = (quality_columns.widths, [key.is_of_output for key in quality_columns.keys])

@@ -76,8 +76,9 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: 
         judged.append(_Judged(cells, cells.distances(columns[split.judged]), np.flatnonzero(split.judged)))
     order = np.concatenate([part.rows for part in judged])
     truth = np.array([names.index(name) for name in rows.kind[order]])
-    temperature = _temperature(judged, truth)
-    none = _none(judged, truth, temperature)
+    clean = rows.severity[order] == 0
+    temperature = _temperature(judged, truth, clean)
+    none = _none(judged, clean, temperature)
     shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in judged]))
     severity = np.concatenate(
         [part.cells.with_prior(temperature, none).severities(columns[part.rows]) for part in judged]
@@ -93,31 +94,36 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: 
         names,
         COVERAGE,
         threshold,
-        float(right[truth == 0].mean()),
+        float(right[true_severity == 0].mean()),
         {
             str(level): float(right[true_severity == level].mean())
             for level in np.unique(true_severity[(truth > 0) & ~own])
         },
-        float(np.abs(told - true_severity)[known & ~own].mean()) if (known & ~own).any() else 5.0,
+        float(np.abs(told - np.maximum(true_severity, 0))[known & ~own].mean()) if (known & ~own).any() else 5.0,
         {names[place]: float(right[truth == place].mean()) for place in np.unique(truth[own])},
     )
     cells = fit_cells(columns, rows.kind, rows.severity, names).with_prior(temperature, none)
     return CalibratedCauses(cells, limit, record)
 
 
-def _temperature(judged: list[_Judged], truth: NDArray[np.int64]) -> float:
-    """Temperature of the highest likelihood of the causes."""
+def _temperature(judged: list[_Judged], truth: NDArray[np.int64], clean: NDArray[np.bool_]) -> float:
+    """Temperature of the highest likelihood of the causes, each with the prior that it needs.
+
+    Without that prior the best temperature is lower, and frames of kinds that no fit has seen are surely called ``none``.
+    """
 
     def loss(log_temperature: float) -> float:
-        logs = np.concatenate([part.log_causes(float(np.exp(log_temperature)), 0.0) for part in judged])
+        temperature = float(np.exp(log_temperature))
+        none = _none(judged, clean, temperature)
+        logs = np.concatenate([part.log_causes(temperature, none) for part in judged])
         return -float(logs[np.arange(len(truth)), truth].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(0.0, _HOTTEST), method="bounded").x))
 
 
-def _none(judged: list[_Judged], truth: NDArray[np.int64], temperature: float) -> float:
+def _none(judged: list[_Judged], clean: NDArray[np.bool_], temperature: float) -> float:
     """What the logarithm of the clean cell's prior needs so that enough clean frames are called ``none``."""
-    logs = np.concatenate([part.log_causes(temperature, 0.0) for part in judged])[truth == 0]
+    logs = np.concatenate([part.log_causes(temperature, 0.0) for part in judged])[clean]
     return max(_upper(logs[:, 1:].max(axis=1) - logs[:, 0], CLEAN_KEPT), 0.0)
 
 

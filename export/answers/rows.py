@@ -12,6 +12,9 @@ from export.features.key import FeatureKey
 UNKNOWN_SEVERITY = -1
 """Of frames that a user has of a kind of degradation: they are of any."""
 
+CHANGED_SEVERITY = -2
+"""Of clean frames that were changed harmlessly in the first way, one less for each further way: to answers they are clean."""
+
 
 @dataclass(frozen=True, eq=False)
 class DegradedRows:
@@ -20,7 +23,8 @@ class DegradedRows:
     Attributes:
         values: ``(N, D)`` float32 of each feature.
         kind: ``(N,)`` str, of the degradation; ``none`` for clean frames.
-        severity: ``(N,)`` int64, 1 to 5; 0 for clean frames, -1 for those of a kind of a user's own.
+        severity: ``(N,)`` int64, 1 to 5; 0 for clean frames, -1 for those of a kind of a user's own, -2 and below for
+            clean frames that were changed harmlessly, another number for each way.
         drive: ``(N,)`` str, of the clean frame; of a frame of a user's own kind its own.
         frame: ``(N,)`` int64, index of the clean frame among the calibration frames; frames of a user's own kinds follow.
         quality: ``(N,)`` float64 in [0, 1], NaN for frames of a user's own kinds; None without a segmentation.
@@ -41,6 +45,12 @@ class DegradedRows:
         """Whether each row is a frame of a kind of a user's own, ``(N,)``."""
         unknown: NDArray[np.bool_] = self.severity == UNKNOWN_SEVERITY
         return unknown
+
+    @property
+    def changed(self) -> NDArray[np.bool_]:
+        """Whether each row is a clean frame that was changed harmlessly, ``(N,)``."""
+        changed: NDArray[np.bool_] = self.severity <= CHANGED_SEVERITY
+        return changed
 
     def chosen(self, some: NDArray[np.bool_] | NDArray[np.int64]) -> "DegradedRows":
         """Some of the rows, by a mask or by their places."""

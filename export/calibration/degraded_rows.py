@@ -2,8 +2,9 @@
 """Measure calibration frames clean and degraded, and how good their segmentation is, to fit answers on.
 
 Each frame is degraded in a few kinds and severities, drawn so that over all frames each kind at each severity comes equally
-often. Frames that show a kind of a user's own follow as they are; no clean frame belongs to them, so that their quality is
-unknown. The number of passes is bounded, and with it the memory: the rows stay in it.
+often, and changed harmlessly once, each way in turn. Frames that show a kind of a user's own follow as they are; no clean
+frame belongs to them, so that their quality is unknown. The number of passes is bounded, and with it the memory: the rows
+stay in it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.anomalies.frame_set import FrameSource
-from export.answers.rows import UNKNOWN_SEVERITY, DegradedRows
+from export.answers.rows import CHANGED_SEVERITY, UNKNOWN_SEVERITY, DegradedRows
+from export.calibration.harmless_changes import HARMLESS, changed_harmlessly
 from export.calibration.own_causes import MOST_OWN, OwnCause
 from export.calibration.time_left import telling_time_left
 from export.errors import CalibrationError, UsageError
@@ -30,7 +32,7 @@ from export.reporter import Reporter
 from lsood_runtime.offline import NO_CAUSE
 
 CLEAN, ROWS, MOST_EACH = 300, 3300, 14
-"""Clean frames, and rows in all, at most; degradations of each frame, at most."""
+"""Clean frames, and rows in all, at most; degradations of each frame, at most. Each frame is changed harmlessly once more."""
 
 READ_AHEAD = 40
 """Labels that are read before anything is measured, at most."""
@@ -61,13 +63,13 @@ class Labels:
 
 def degradations_each(frames: int) -> int:
     """How many degradations each of so many clean frames gets."""
-    return min(MOST_EACH, max(ROWS // max(frames, 1) - 1, 1))
+    return min(MOST_EACH, max(ROWS // max(frames, 1) - 2, 1))
 
 
 def passes(frames: int, causes: Sequence[OwnCause] = ()) -> int:
     """Passes of the network for so many calibration frames, and for the frames of a user's own kinds."""
     clean = min(frames, CLEAN)
-    return clean * (1 + degradations_each(clean)) + sum(map(_most, causes))
+    return clean * (2 + degradations_each(clean)) + sum(map(_most, causes))
 
 
 def draw_cells(frames: int, kinds: Sequence[str], seed: int) -> list[tuple[DegradationCell, ...]]:
@@ -114,11 +116,16 @@ def measure_degraded(
     chosen = evenly_spaced(fitted, CLEAN)
     cells = draw_cells(len(chosen), COMMON_KINDS, seed)
     reporter.stage(
-        f"{passes(len(fitted), causes):,} passes of the network for the answers (clean frames: {len(chosen)}, degradations "
-        f"of each: {degradations_each(len(chosen))}{''.join(f', {own.name}: {_most(own)}' for own in causes)})"
+        f"{passes(len(fitted), causes):,} passes of the network for the answers (clean frames: {len(chosen)}, each also "
+        f"changed harmlessly once; degradations of each: {degradations_each(len(chosen))}"
+        f"{''.join(f', {own.name}: {_most(own)}' for own in causes)})"
     )
     todo: list[_Made | _Own] = [
-        *(_Made(int(index), cell) for index, own in zip(chosen, cells, strict=True) for cell in ((NO_CAUSE, 0), *own)),
+        *(
+            _Made(int(index), cell)
+            for place, (index, own) in enumerate(zip(chosen, cells, strict=True))
+            for cell in ((NO_CAUSE, 0), (NO_CAUSE, CHANGED_SEVERITY - place % len(HARMLESS)), *own)
+        ),
         *(_Own(own, int(index)) for own in causes for index in evenly_spaced(np.arange(len(own.files)), MOST_OWN)),
     ]
     rows = _Rows(files, measure, labels, seed)
@@ -165,10 +172,12 @@ class _Rows:
         """Measure one frame in one degradation."""
         kind, severity = cell
         frame = self._frame(index, kind, severity)
-        how = "" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
+        how = (
+            "" if severity == 0 else " changed a little" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
+        )
         values, classes = self._finite(frame, f"{self._files.paths[index]}{how}")
         self._segmented = self._segmented and classes is not None
-        quality = 1.0 if classes is None else self._quality_of(index, kind, classes)
+        quality = 1.0 if classes is None else self._quality_of(index, severity, classes)
         if np.isnan(quality):
             return  # the label has no pixel that counts
         self._append(values, cell, index, quality)
@@ -199,11 +208,17 @@ class _Rows:
             self._values.setdefault(key, []).append(np.asarray(numbers, np.float32))
 
     def _frame(self, index: int, kind: str, severity: int) -> NDArray[np.uint8]:
-        if kind == NO_CAUSE:
+        if severity == 0:
             return self._files[index]
+        if kind == NO_CAUSE:
+            turned = slice(None, None, -1 if self._files.channels == "bgr" else 1)
+            changed = changed_harmlessly(
+                self._files[index][..., turned], CHANGED_SEVERITY - severity, self._seed + index
+            )
+            return np.ascontiguousarray(changed[..., turned])
         return FrameSource(kind, self._files, (index,), kind, severity, self._seed)[0]
 
-    def _quality_of(self, index: int, kind: str, classes: NDArray[np.uint8]) -> float:
+    def _quality_of(self, index: int, severity: int, classes: NDArray[np.uint8]) -> float:
         labels = self._labels
         if labels.files and labels.num_classes is not None:
             file = labels.files[self._files.paths[index].stem]
@@ -211,7 +226,7 @@ class _Rows:
                 return mean_iou([overlaps(classes, read_label(file), labels.num_classes, labels.ignored)])
             except UsageError as error:
                 raise UsageError(f"{file}: {error}") from error
-        if kind == NO_CAUSE:
+        if severity == 0:
             self._clean = CleanFrames()
             self._clean.add(index, classes, None)
         return self._clean.agreement(index, classes)

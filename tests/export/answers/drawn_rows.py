@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from export.answers.rows import UNKNOWN_SEVERITY, DegradedRows
+from export.answers.rows import CHANGED_SEVERITY, UNKNOWN_SEVERITY, DegradedRows
 from export.features.key import OUTPUT_SCORES, PICTURE, FeatureKey, FeatureKind
 
 TAP = "decoder"
@@ -97,4 +97,28 @@ def with_own(rows: DegradedRows, kind: str, folders: int = 1) -> DegradedRows:
         frame=np.where(own, rows.frame.max() + number, rows.frame),
         drive=np.where(own, drive, rows.drive),
         quality=None if rows.quality is None else np.where(own, np.nan, rows.quality),
+    )
+
+
+def with_changed(rows: DegradedRows, move: float, seed: int = 0) -> DegradedRows:
+    """The rows, and each clean frame once more, moved the same way.
+
+    Args:
+        rows: drawn ones.
+        move: how far, in units of the features' deviation over all rows.
+        seed: of the direction.
+    """
+    clean, rng = rows.chosen(rows.severity == 0), np.random.default_rng(seed)
+    moved = {
+        key: (numbers + move * rows.values[key].std(axis=0) * rng.normal(size=numbers.shape[1])).astype(np.float32)
+        for key, numbers in clean.values.items()
+    }
+    return DegradedRows(
+        {key: np.concatenate([numbers, moved[key]]) for key, numbers in rows.values.items()},
+        np.concatenate([rows.kind, clean.kind]),
+        np.concatenate([rows.severity, np.full(len(clean), CHANGED_SEVERITY)]),
+        np.concatenate([rows.drive, clean.drive]),
+        np.concatenate([rows.frame, clean.frame]),
+        None if rows.quality is None or clean.quality is None else np.concatenate([rows.quality, clean.quality]),
+        rows.measure,
     )

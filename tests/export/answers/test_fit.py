@@ -13,7 +13,7 @@ from export.answers.fit import FittedAnswers, answer_keys, fit_answers
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
-from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows, with_own
+from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows, with_changed, with_own
 
 BOTH = frozenset({"quality", "cause"})
 
@@ -184,3 +184,22 @@ def test_limit_and_sets_of_causes_with_a_kind_of_a_users_own_hold_for_its_new_fr
     assert known.mean() > 0.9
     assert held.mean() > record.cause.coverage - 0.06
     assert known[new.own].mean() > 0.8
+
+
+def test_answers_fitted_on_frames_changed_harmlessly_call_such_frames_none_and_keep_all_else() -> None:
+    rows, new = draw_rows(0, 12), with_changed(draw_rows(1, 12), 1.0)
+    before, after = fitted(rows), fitted(with_changed(rows, 1.0))
+    assert after.record.frames == before.record.frames
+    assert after.record.quality is not None
+    assert before.record.quality is not None
+    assert len(after.record.quality.clean_low) == len(before.record.quality.clean_low)
+    told = []
+    for answers in (before, after):
+        outputs = answers.outputs(new.values)
+        none = (outputs["causes"].argmax(axis=1) == 0) & (outputs["novelty"] <= answers.record.novelty_limit)
+        told.append(none)
+        assert none[new.severity == 0].mean() > 0.9
+        assert none[new.severity > 2].mean() < 0.05
+    assert told[0][new.changed].mean() < 0.2
+    assert told[1][new.changed].mean() > 0.9
+    assert np.abs(after.outputs(new.values)["severity"][new.changed]).mean() < 0.5

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change a frame so little that it is as good as before: another encoding, a trace of noise, a little more or less light.
+
+A camera's frames come as JPEG today and as PNG tomorrow, or from a sensor that is a little warmer. Answers that have seen
+such frames among the clean ones do not take them for something that they know nothing of.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+QUALITIES = (90, 98)
+"""Of JPEG, lowest and highest."""
+
+NOISE = (0.4, 1.5)
+"""Standard deviation, of 255."""
+
+GAIN, OFFSET = 0.05, 4.0
+"""Largest change of the contrast around the mean grey, as a share, and of the brightness, of 255."""
+
+_GREY = 128.0
+
+
+def _encoded(frame: Bytes, rng: np.random.Generator) -> Bytes:
+    quality = int(rng.integers(QUALITIES[0], QUALITIES[1] + 1))
+    coded = cv2.imencode(".jpg", frame[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+
+
+def _noisy(frame: Bytes, rng: np.random.Generator) -> Bytes:
+    return _rounded(frame + rng.normal(0, rng.uniform(*NOISE), frame.shape))
+
+
+def _lit(frame: Bytes, rng: np.random.Generator) -> Bytes:
+    gain, offset = 1 + rng.uniform(-GAIN, GAIN), rng.uniform(-OFFSET, OFFSET)
+    return _rounded((frame - _GREY) * gain + _GREY + offset)
+
+
+def _rounded(frame: NDArray[np.float64]) -> Bytes:
+    return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+
+
+HARMLESS: tuple[Callable[[Bytes, np.random.Generator], Bytes], ...] = (_encoded, _noisy, _lit)
+"""All ways to change a frame."""
+
+
+def changed_harmlessly(rgb: Bytes, way: int, seed: int) -> Bytes:
+    """Change a ``(H, W, 3)`` uint8 RGB frame in one of the ways, by an amount that the seed draws."""
+    return HARMLESS[way](rgb, np.random.default_rng([seed, way]))
