@@ -40,7 +40,7 @@ def _lit(frame: Bytes, rng: np.random.Generator) -> Bytes:
     return _rounded((frame - _GREY) * gain + _GREY + offset)
 
 
-def _rounded(frame: NDArray[np.float64]) -> Bytes:
+def _rounded(frame: NDArray[np.floating]) -> Bytes:
     return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
 
 

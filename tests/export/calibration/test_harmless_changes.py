@@ -16,7 +16,8 @@ def test_changed_harmlessly_of_a_smooth_frame_is_near_it_and_the_same_for_the_sa
     ends = rng.uniform(0, 255, (2, 3))
     frame = np.linspace(ends[0], ends[1], 48).round().astype(np.uint8)[None].repeat(32, axis=0)
     changed = changed_harmlessly(frame, way, seed)
-    assert (changed.shape, changed.dtype) == (frame.shape, np.uint8)
+    assert changed.shape == frame.shape
+    assert changed.dtype == np.uint8
     np.testing.assert_array_equal(changed, changed_harmlessly(frame, way, seed))
     assert np.abs(changed.astype(float) - frame).mean() <= GAIN * 128 + OFFSET + 1
 
