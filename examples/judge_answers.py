@@ -155,18 +155,18 @@ def clean_share(hits: NDArray[np.bool_], judged: DegradedRows) -> float:
 def cause_lines(told: Told, judged: DegradedRows) -> Iterator[str]:
     """Yield a table of causes by severity, on kinds that the fit has seen."""
     right = told.cause == judged.kind
-    named = told.cause != UNKNOWN
-    yield "| severity | right | unknown | set of causes holds it | error of the severity |"
+    named, true_severity = told.cause != UNKNOWN, np.maximum(judged.severity, 0)
+    yield "| severity (below 0: clean, changed harmlessly) | right | unknown | set of causes holds it | error of the severity |"
     yield "|---|---|---|---|---|"
     for severity in np.unique(judged.severity):
         own = judged.severity == severity
-        error = np.abs(told.severity - judged.severity)[own & named].mean()
+        error = np.abs(told.severity - true_severity)[own & named].mean()
         shares = " | ".join(f"{share[own].mean():.3f}" for share in (right, ~named, told.holds))
         yield f"| {severity} | {shares} | {error:.2f} |"
     wrong = Counter(zip(judged.kind[~right].tolist(), told.cause[~right].tolist(), strict=True))
     yield ""
     yield "- most often wrong: " + ", ".join(f"{kind} called {cause} {n}" for (kind, cause), n in wrong.most_common(8))
-    yield f"- error of the severity over all: {np.abs(told.severity - judged.severity)[named].mean():.3f}"
+    yield f"- error of the severity over all: {np.abs(told.severity - true_severity)[named].mean():.3f}"
 
 
 def kind_lines(told: Told, judged: DegradedRows) -> Iterator[str]:
