@@ -156,7 +156,7 @@ def cause_lines(told: Told, judged: DegradedRows) -> Iterator[str]:
     """Yield a table of causes by severity, on kinds that the fit has seen."""
     right = told.cause == judged.kind
     named, true_severity = told.cause != UNKNOWN, np.maximum(judged.severity, 0)
-    yield "| severity (below 0: clean, changed harmlessly) | right | unknown | set of causes holds it | error of the severity |"
+    yield "| severity (negative: changed harmlessly) | right | unknown | set of causes holds it | error of the severity |"
     yield "|---|---|---|---|---|"
     for severity in np.unique(judged.severity):
         own = judged.severity == severity
