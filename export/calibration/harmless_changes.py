@@ -41,7 +41,8 @@ def _lit(frame: Bytes, rng: np.random.Generator) -> Bytes:
 
 
 def _rounded(frame: NDArray[np.floating]) -> Bytes:
-    return np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    rounded: Bytes = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
+    return rounded
 
 
 HARMLESS: tuple[Callable[[Bytes, np.random.Generator], Bytes], ...] = (_encoded, _noisy, _lit)
