@@ -12,10 +12,11 @@ import onnx
 from onnx import ModelProto
 
 from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
-from export.layers.tile_moments import LEAST_CELLS
 
 EVALUATION = "evaluation.onnx"
 SEGMENTATION = "segmentation"
+_LEAST_CELLS = 3
+"""Rows and columns of cells of a map in one tile, at least: coarser maps mix what lies in a tile with what lies beside it."""
 
 
 def evaluation_features(
@@ -46,7 +47,7 @@ def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) 
     Returns:
         None where there is no map of three rows and columns.
     """
-    most = {layer: (height // LEAST_CELLS, width // LEAST_CELLS) for layer, (height, width) in maps.items()}
+    most = {layer: (height // _LEAST_CELLS, width // _LEAST_CELLS) for layer, (height, width) in maps.items()}
     chosen = [layer for layer, (down, across) in most.items() if down >= rows and across >= columns]
     if not chosen and most:
         largest = max(most.values(), key=lambda tiles: min(tiles[0], rows) * min(tiles[1], columns))

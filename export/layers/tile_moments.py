@@ -11,9 +11,6 @@ from export.layers.channel_moments import MIN_DEVIATION
 CHANNELS = 32
 """Channels of a layer that are read, at most; of more evenly spaced ones."""
 
-LEAST_CELLS = 3
-"""Rows and columns of cells of a map in one tile, at least: coarser maps mix what lies in a tile with what lies beside it."""
-
 
 def tile_edges(cells: int, tiles: int) -> list[int]:
     """The first cell of each tile along one side of a map, and at last the number of cells; sizes differ by one at most."""
