@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sampling plan: how each tap is read, and at which sites masks enter upstream of it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -98,14 +99,27 @@ def check_layers(layers: Sequence[LayerInfo], names: Sequence[str]) -> None:
         shape = calls[0].output_shape
         if shape is None:
             inner = [layer.name for layer in layers if layer.name.startswith(f"{name}.") and layer.output_shape]
-            remedy = f"tap a layer inside it, such as {inner[-1]}" if inner else "tap a layer that returns one tensor"
+            remedy = (
+                f"tap a layer inside it, such as {inner[-1]}"
+                if inner
+                else f"tap a layer near it{_before(layers, calls[0])}"
+            )
             raise TapError(
                 f"expected a layer whose output is a tensor, {calls[0].class_name} {name} gives something else: {remedy}"
             )
         if len(shape) not in (2, 3, 4):
             raise TapError(
                 f"expected a tap of shape (B, C, H, W), (B, N, C) or (B, C), {name} gives {shape}: tap a layer near it"
+                f"{_before(layers, calls[0])}"
             )
+
+
+def _before(layers: Sequence[LayerInfo], call: LayerInfo) -> str:
+    """The last layer before one that can be read, to stand behind words; empty where there is none."""
+    runs = Counter(layer.name for layer in layers)
+    read = [(layer.name, layer.output_shape) for layer in layers[: layers.index(call)] if layer.output_shape]
+    able = [name for name, shape in read if runs[name] == 1 and len(shape) in (2, 3, 4) and shape[0] == read[0][1][0]]
+    return f", such as {able[-1]}, which runs before it" if able else ""
 
 
 def plan_sampling(

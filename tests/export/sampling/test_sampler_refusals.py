@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 from typing import Any
 
 import pytest
@@ -132,7 +133,7 @@ class Gram(NoDropout):
         (Gram(), "tail", {}, "one dimension of dropout to carry the frames"),
         (Odd(), "unused", ADDED, "unused does not"),
         (TransformerSegmenter(), "dropout", {}, "dropout runs 2 times"),
-        (Odd(), "attention", ADDED, "MultiheadAttention attention gives something else: tap a layer"),
+        (Odd(), "attention", ADDED, "MultiheadAttention attention gives something else: tap a layer near it, such as"),
         (Odd(), "volume", ADDED, r"volume gives \(1, 2, 2, 2, 6, 8\)"),
         (Odd(), "flat", ADDED, "frames in its first dimension, flat gives"),
         (NoDropout(), "encoder", {}, "found none: give --drop-prob and --block-size"),
@@ -188,3 +189,13 @@ def test_mark_of_a_tensor_is_a_copy() -> None:
     copied = mark(x, "tap", "layer", 0)
     torch.testing.assert_close(copied, x)
     assert copied.data_ptr() != x.data_ptr()
+
+
+@pytest.mark.parametrize("tap", ["attention", "volume"])
+def test_build_sampler_of_a_layer_that_cannot_be_read_names_one_that_can(tap: str) -> None:
+    network = Odd().eval()
+    with pytest.raises(TapError, match="which runs before it") as caught:
+        build_sampler(network, EXAMPLE, [tap], mc_samples=SAMPLES, **ADDED)
+    named = re.search(r"such as (\S+), which", str(caught.value))
+    assert named is not None
+    assert build_sampler(network, EXAMPLE, [named[1]], mc_samples=SAMPLES, **ADDED).taps == (named[1],)
