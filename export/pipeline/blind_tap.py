@@ -2,6 +2,7 @@
 """Find taps whose channel means are the same for every frame, as behind a normalisation of each frame's own channels."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,10 @@ _STILL = 1e-3
 
 _MOST = 0.5
 """Share of the channels that must vary for a tap to see."""
+
+
+class _AllSeen(BaseException):
+    """Ends a pass in which every layer has run; no handler of the network's own may take it for a fault."""
 
 
 def blind_tap_warnings(
@@ -50,6 +55,8 @@ def blind_taps(
 ) -> frozenset[str]:
     """Names of those layers whose channels have the same means for every frame; none where the frames are all the same.
 
+    A pass ends where the last of the layers has run: a decoder behind them is not computed.
+
     Args:
         network: in evaluation mode.
         images: inputs of it, ``(1, 3, H, W)`` each.
@@ -58,12 +65,16 @@ def blind_taps(
     """
     seen: dict[str, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
     shown: list[Tensor] = []
+    left: set[str] = set()
 
     def note(layer: str, output: object) -> None:
         if isinstance(output, Tensor) and output.dim() in (3, 4):
             values = output.double()
             values = values.movedim(3 if layer in channels_last else 1, 1) if values.dim() == 4 else values.mT
             seen[layer].append((channel_means(values, 1)[0], values.flatten(2).std(dim=2, correction=0)[0]))
+        left.discard(layer)
+        if not left:
+            raise _AllSeen
 
     handles = [
         network.get_submodule(layer).register_forward_hook(lambda _, __, output, at=layer: note(at, output))
@@ -73,7 +84,9 @@ def blind_taps(
         with torch.inference_mode():
             for image in images:
                 shown.append(image.mean(dim=(0, 2, 3)))
-                network(image)
+                left.update(layers)
+                with suppress(_AllSeen):
+                    network(image)
     finally:
         for handle in handles:
             handle.remove()

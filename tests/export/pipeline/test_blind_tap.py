@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from export.calibration.options import CalibrationOptions
-from export.pipeline.blind_tap import blind_tap_warnings
+from export.pipeline.blind_tap import blind_tap_warnings, blind_taps
 from export.pipeline.export_monitor import ExportOptions, export_monitor
 from tests.networks import DropBlockAtTap, DropoutUNet, settled
 
@@ -52,6 +52,18 @@ def test_blind_tap_warnings_behind_other_norms_are_none(seed: int, kind: str) ->
     torch.manual_seed(seed)
     norms = {"batch": nn.BatchNorm2d(8), "group": nn.GroupNorm(2, 8), "none": nn.Identity()}
     assert blind_tap_warnings(settled(Normalised(norms[kind])), images(seed), ["dropout"], ["first"]) == []
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1), st.permutations(["first", "second", "norm", "dropout"]), st.integers(1, 4))
+def test_blind_taps_without_what_lies_behind_the_layers_are_those_of_whole_passes(
+    seed: int, layers: list[str], count: int
+) -> None:
+    torch.manual_seed(seed)
+    network, asked = Normalised().eval(), layers[:count]
+    whole = blind_taps(network, images(seed), [*asked, "head"]) - {"head"}
+    network.head.register_forward_pre_hook(lambda *_: pytest.fail("what lies behind the layers ran"))
+    assert blind_taps(network, images(seed), asked) == whole == {"norm", "dropout"} & set(asked)
 
 
 @pytest.mark.parametrize(("network", "tap"), [(DropBlockAtTap(), "drop_block1"), (DropoutUNet(), "bottleneck")])
