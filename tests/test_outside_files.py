@@ -144,6 +144,37 @@ def test_example_that_is_imported_changes_nothing_and_uses_no_network(tmp_path: 
     assert _but_fonts(outside(tmp_path / "run", sys.executable, example, "--help")) == []
 
 
+SMALL_RUNS = {
+    "kernel_density_error": [],
+    "verification_cost": ["BUNDLE", "--pairs", "1"],
+    "anomaly_sheet": ["--out", "OUT/sheet.jpg", "--width", "64"],
+    "contact_sheet": ["--out", "OUT"],
+    "drawn_drive": ["--out", "OUT/drive", "--frames", "3"],
+    "resizer_difference": ["FRAMES/0000.png", "--input-size", "64", "128"],
+    "alarm_simulation": ["BUNDLE", "--drives", "7", "--rules", "3of5", "--together", "1", "--seconds", "20"],
+    "threshold_simulation": ["--repeats", "2", "--drives", "5"],
+    "promises": ["BUNDLE", "--repeats", "3", "--parts", "warnings"],
+    "degradation_statistics": ["--frames", "FRAMES", "--every", "20", "--kinds", "fog", "--severities", "3"],
+    "train_demo": ["--out", "OUT/demo.ckpt", "--scenes", "8", "--epochs", "1"],
+}
+"""Arguments with which an example does all that it does, in little time."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", SMALL_RUNS)
+def test_example_that_runs_changes_nothing_outside_its_outputs_and_uses_no_network(
+    tmp_path: Path, example: str, frames: Path
+) -> None:
+    run = tmp_path / "run"
+    places = {"OUT": str(run / "outputs"), "FRAMES": str(frames), "BUNDLE": str(FROZEN_BUNDLE)}
+    words = list[str]()
+    for word in SMALL_RUNS[example]:
+        name, slash, rest = word.partition("/")
+        words.append(f"{places.get(name, name)}{slash}{rest}")
+    (run / "outputs").mkdir(parents=True)
+    assert _but_fonts(outside(run, sys.executable, EXAMPLES / f"{example}.py", *words)) == []
+
+
 @pytest.mark.slow
 def test_demo_changes_nothing_outside_its_folder_and_uses_no_network(tmp_path: Path) -> None:
     run = tmp_path / "run"
