@@ -18,7 +18,7 @@ from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
-from export.frames.repeated import read_each_once
+from export.frames.repeated import check_each_file_once, read_each_once
 from export.graphs.segmentation_kinds import bundle_kind
 from export.layers.preprocessing import Preprocessing
 from export.option_table import check_limits
@@ -146,7 +146,7 @@ def _resolve_frames(findings: Findings) -> tuple[FrameFiles | None, FrameSplit |
     ood = None
     if findings.given.calibration.ood_frames:
         ood = findings.attempt(
-            "frames", lambda options: FrameFiles(options.calibration.ood_frames, options.channels, rules)
+            "frames", lambda options: _files_once(options.calibration.ood_frames, options.channels, rules)
         )
     if frames is None:
         return None, None, ood
@@ -161,9 +161,16 @@ def _given_frames(paths: Sequence[Path], channels: str, rules: PixelRules) -> Fr
             "expected in-distribution frames of one camera, got none: give --frames", words=("--frames", PLACEHOLDER)
         )
     try:
-        return FrameFiles(paths, channels, rules)
+        return _files_once(paths, channels, rules)
     except UsageError as error:
         raise UsageError(str(error), words=("--frames", PLACEHOLDER)) from error
+
+
+def _files_once(paths: Sequence[Path], channels: str, rules: PixelRules) -> FrameFiles:
+    """Frames, none of which is named twice; those of equal pixels are found when they are read."""
+    files = FrameFiles(paths, channels, rules)
+    check_each_file_once(files.paths)
+    return files
 
 
 def see_inputs(inputs: ExportInputs, reporter: Reporter) -> ExportInputs:

@@ -43,3 +43,13 @@ def test_command_on_frames_that_come_twice_is_refused_and_writes_nothing(
     else:
         assert "expected each frame once, got 60 of 120 again: " in error
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command", ["export", "search"])
+def test_dry_run_on_frames_that_are_named_twice_refuses_them(
+    command: str, checkpoint: Path, frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = {"export": export.main, "search": search.main}[command]
+    assert main(["--ckpt", str(checkpoint), "--frames", str(frames), str(frames), "--dry-run"]) == 2
+    told = capsys.readouterr()
+    assert "expected each frame once, got 60 of 120 again: " in " ".join((told.out + told.err).split())
