@@ -62,10 +62,11 @@ def test_judge_answers_measures_frames_of_a_bundle_clean_and_degraded(bundle: Pa
     main(["measure", str(bundle), "--frames", str(frames), "--threads", "1", "--out", str(out)])
     rows, taps = read_rows(out)
     assert taps == read_manifest(bundle).tap.layers
-    assert (rows.kind == "none").sum() == 3
+    assert (rows.severity == 0).sum() == rows.changed.sum() == 3
+    assert (rows.kind[rows.severity <= 0] == "none").all()
     assert rows.measure == "agreement"
     assert rows.quality is not None
-    assert (rows.quality[rows.kind == "none"] == 1).all()
+    assert (rows.quality[rows.severity == 0] == 1).all()
     assert all(np.isfinite(numbers).all() for numbers in rows.values.values())
 
 
