@@ -146,7 +146,7 @@ def test_example_that_is_imported_changes_nothing_and_uses_no_network(tmp_path: 
 
 SMALL_RUNS = {
     "kernel_density_error": [],
-    "verification_cost": ["BUNDLE", "--pairs", "1"],
+    "../benchmarks/verification_cost": ["BUNDLE", "--pairs", "1"],
     "anomaly_sheet": ["--out", "OUT/sheet.jpg", "--width", "64"],
     "contact_sheet": ["--out", "OUT"],
     "drawn_drive": ["--out", "OUT/drive", "--frames", "3"],

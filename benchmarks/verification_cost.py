@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What share of a load the verification of a bundle takes: loads with and without it, in pairs.
 
-    python examples/verification_cost.py monitor/ --pairs 50
+    python benchmarks/verification_cost.py monitor/ --pairs 50
 
 Seconds are those of the processor, which hardly depend on what else runs on the machine. Digests are computed in a thread
 beside the check of operators, so that of the time that passes they take less.
