@@ -174,7 +174,7 @@ def _quality(graph: NodeList, fitted: FittedQuality, columns: str, finite: str, 
 
 def _hidden(graph: NodeList, model: Perceptron, columns: str) -> str:
     """What the hidden layer adds to the quality, ``(B, 1)``."""
-    places = graph.constant("quality/places", _filled(model.places[None]).ravel().astype(np.int64))
+    places = graph.constant("quality/places", _filled(model.places[None].astype(float)).ravel().astype(np.int64))
     read = graph.add("Gather", [columns, places], "quality/read", axis=1)
     directions = _filled(_filled(model.directions).T).T
     thresholds = graph.constant("quality/thresholds", _filled(model.thresholds[None]))
