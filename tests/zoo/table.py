@@ -92,7 +92,7 @@ NETWORKS = (
     _smp("UPerNet", "tu-convnext_atto"),
     _smp("Segformer", "mit_b0"),
     _torchvision("deeplabv3_resnet50"),
-    _torchvision("deeplabv3_mobilenet_v3_large", "backbone.16"),
+    _torchvision("deeplabv3_mobilenet_v3_large"),
     _torchvision("fcn_resnet50"),
     _torchvision("lraspp_mobilenet_v3_large"),
     _transformers("SegFormer-B0", "Segformer", {}),
