@@ -83,7 +83,7 @@ def _monai(name: str, arguments: Mapping[str, object], tap: str | None = None) -
 NETWORKS = (
     _smp("Unet", "resnet34", "encoder.layer4"),
     _smp("UnetPlusPlus", "resnet18", "encoder.layer4"),
-    _smp("FPN", "mobilenet_v2", "encoder.features.18"),
+    _smp("FPN", "mobilenet_v2"),
     _smp("PSPNet", "resnet18"),
     _smp("DeepLabV3Plus", "efficientnet-b0"),
     _smp("MAnet", "resnet18", "encoder.layer4"),
