@@ -14,7 +14,7 @@ from types import ModuleType
 from torch import nn
 
 from export.checkpoint.download import download_error, without_downloads
-from export.checkpoint.module_file import called_in_folder, import_file, importable_folder, root_of
+from export.checkpoint.module_file import called_in_folder, class_of, import_file, importable_folder, root_of
 from export.errors import CheckpointError, UsageError, first_line, refuse_exit
 from export.findings import PLACEHOLDER
 from export.source_lines import raised_at
@@ -154,6 +154,7 @@ def _signature(target: Callable[..., object]) -> inspect.Signature:
     Of a wrapper made by ``functools.wraps``, as those of transformers' configurations, ``inspect.signature`` has the wrapped
     function's names alone, though the wrapper may take more.
     """
+    target = class_of(target)  # whose wrapper takes any name, and passes it on
     inner, outer = inspect.signature(target), inspect.signature(target, follow_wrapped=False)
     others = [p for p in outer.parameters.values() if p.kind is p.VAR_KEYWORD]
     known = list(inner.parameters.values())

@@ -72,7 +72,7 @@ class Stream:
         on_result: Callable[[StreamAssessment], None] | None = None,
         quality: QualityDrift | None = None,
     ) -> None:
-        check_stream_arguments(monitor, policy, frozen_after_s, frozen_tolerance, max_cameras, on_result)
+        check_stream_arguments(monitor, policy, frozen_after_s, frozen_tolerance, max_cameras, on_result, quality)
         policy.start(monitor.manifest.calibration)
         self._monitor, self._policy, self._on_result = monitor, policy, on_result
         self._max_cameras, self._quality = max_cameras, quality

@@ -14,6 +14,7 @@ def check_stream_arguments(
     frozen_tolerance: float,
     max_cameras: int,
     on_result: object,
+    quality: object,
 ) -> None:
     """Refuse arguments of which no stream can be made; they are those of :class:`lsood_runtime.Stream`.
 
@@ -39,3 +40,7 @@ def check_stream_arguments(
     )
     check_count(max_cameras, "at least one camera", "1000 is the default")
     check_callable(on_result, "on_result")
+    if quality is not None and not hasattr(quality, "begin"):
+        raise TypeError(
+            f"expected a rule of the quality, got {shown(quality)}: pass quality_policy to the monitor's stream method"
+        )

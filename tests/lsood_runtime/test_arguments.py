@@ -103,6 +103,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "frozen_tolerance": [None, *NO_NUMBER, math.nan, -0.1, 1],
         "max_cameras": [None, *NO_COUNT, 0],
         "on_result": NO_FUNCTION,
+        "quality_policy": ["3of5", *[value for value in NO_POLICY if value is not None]],
     },
     "Stream": {
         "monitor": [None, True, 3, "monitor/", MANIFEST],
@@ -111,6 +112,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "frozen_tolerance": [None, *NO_NUMBER, math.nan, -0.1, 1],
         "max_cameras": [None, *NO_COUNT, 0],
         "on_result": NO_FUNCTION,
+        "quality": ["3of5", True, 3, [], KOfN(), MANIFEST],
     },
     "stream.assess": {"noise": [3, []], "stamp_ns": NO_STAMP, "camera": NO_CAMERA},
     "stream.assess_since": {

@@ -144,7 +144,7 @@ def test_bundle_undamaged_loads_and_a_defect_would_be_seen(
     worker: Worker, copy: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert worker.outcome(copy()) == LOADS
-    monkeypatch.setattr("lsood_runtime._monitor.open_bundle", lambda _, **__: json.loads("{}")["no such key"])
+    monkeypatch.setattr("lsood_runtime._monitor.open_bundle", lambda *_, **__: json.loads("{}")["no such key"])
     with pytest.raises(KeyError):
         outcome_of(str(copy()))
 

@@ -33,6 +33,9 @@ WORDS = {
     "--model-arg": st.dictionaries(KEYS, JSON_VALUES, max_size=3),
     "--false-alarm-rate": st.dictionaries(NAME, RATES, min_size=1, max_size=3),
     "--ood": st.dictionaries(NAME, st.lists(NAMED_PATHS, min_size=1, max_size=3).map(tuple), max_size=3),
+    "--cause": st.dictionaries(
+        KEYS.map("own_{}".format), st.lists(NAMED_PATHS, min_size=1, max_size=3).map(tuple), max_size=2
+    ),
     "--synthetic": st.lists(st.sampled_from(list(ANOMALIES)), max_size=3).map(tuple),
     "--taps": st.lists(NAME, max_size=3).map(tuple),
 }

@@ -184,11 +184,13 @@ def test_run_that_is_ended_keeps_what_was_scored(
 def test_run_into_a_pipe_that_is_closed_says_what_was_scored(
     toy_bundle: Path, tmp_path: Path, words: list[str], read: int
 ) -> None:
-    """As `| head` does; with ``--out`` what was scored is kept."""
+    """As `| head` does; with ``--out`` what was scored is kept. The pipe holds less than the command has to say."""
     command, *flags = words
     drive, out = write_drive(tmp_path / "drive"), tmp_path / "kept.jsonl"
+    for i in range(12, 600):
+        os.link(drive / f"frame_{i % 12}.png", drive / f"frame_{i}.png")
     typed = [sys.executable, "-m", "lsood_runtime", command, str(toy_bundle), str(drive), *flags, "--out", str(out)]
-    with subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pipesize=4096) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         for _ in range(read):
