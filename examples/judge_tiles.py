@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from export.anomalies import SEVERITIES, degrade_with_mask
 from export.answers.fit_tiles import calibrate_tiles
 from export.answers.rows import PatchedRows
+from export.answers.tiles import grid_of
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.patched_rows import cover_of_tiles, measure_patched
 from export.features.key import FeatureKey
@@ -99,8 +100,7 @@ def measure_faults(
                 shown, mask = make(shown, kind, severity, 131 * index + turn)
             for key, row in graphs.of_tiles(shown).items():
                 values[key].append(row)
-            assert graphs.tiles[0].grid is not None
-            cover.append(cover_of_tiles(mask, *graphs.tiles[0].grid))
+            cover.append(cover_of_tiles(mask, graphs.manifest.input.tile_edges(*grid_of(graphs.tiles))))
             filling.append(kind)
             severities.append(severity)
             places.append(index)
@@ -168,6 +168,7 @@ def fit(options: argparse.Namespace) -> None:
         everything,
         lambda places: drives[places].tolist(),
         lambda frame: (graphs.of_tiles(frame), None),
+        graphs.manifest.input,
         options.seed,
         SILENT,
     )

@@ -22,6 +22,7 @@ from lsood_runtime._bundle.answers_records import (
     UNKNOWN,
     AnswersRecord,
 )
+from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._text.json_values import JsonValue, finite_or_none
 from lsood_runtime._tiles.abnormal import abnormal_tiles
 from lsood_runtime._tiles.grid import TileMask
@@ -65,10 +66,13 @@ class AnswerRule:
 
     Args:
         record: of the manifest; None where the bundle answers nothing.
+        contract: of the input: abnormal tiles are named by where in the frame they lie.
     """
 
-    def __init__(self, record: AnswersRecord | None) -> None:
+    def __init__(self, record: AnswersRecord | None, contract: InputContract | None = None) -> None:
         self._record = record
+        told = None if record is None or contract is None else record.tiles
+        self._edges = None if told is None or contract is None else contract.tile_edges(told.rows, told.columns)
 
     def answers(self, rows: AnswerRows, place: int) -> Answers:
         """The answers on the frame at a place of a pass."""
@@ -91,7 +95,7 @@ class AnswerRule:
             severity=severity,
             tiles=tiles,
             tile_values=values,
-            tile_words="" if tiles is None or not tiles.any() else describe_tiles(tiles),
+            tile_words="" if tiles is None or not tiles.any() else self._tile_words(tiles),
         )
 
     @property
@@ -130,6 +134,10 @@ class AnswerRule:
         if cause == NO_CAUSE:
             return cause, probability, names, 0.0
         return cause, probability, names, math.nan if cause in record.own else severity
+
+    def _tile_words(self, tiles: TileMask) -> str:
+        """Where in the frame these tiles are, of which there is one at least."""
+        return describe_tiles(tiles, None if self._edges is None else self._edges.in_frame(tiles))
 
     def _tiles(self, rows: AnswerRows, place: int) -> tuple[TileMask | None, NDArray[np.float64] | None]:
         """Which tiles are abnormal, and how far each is from clean ones in units of the limit; none and NaN where unknown."""

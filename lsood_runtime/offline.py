@@ -7,7 +7,7 @@ names may be added, renamed or removed here with any release, unlike those of ``
 
 =====================  ==============================================================================================
 answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`,
-                       :func:`abnormal_tiles`
+                       :func:`abnormal_tiles`, :class:`TileEdges`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
@@ -95,6 +95,7 @@ from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
 from lsood_runtime._text.printable import printable
 from lsood_runtime._tiles.abnormal import abnormal_tiles
+from lsood_runtime._tiles.frame_edges import TileEdges
 
 __all__ = [
     "ANSWER_OUTPUTS",
@@ -149,6 +150,7 @@ __all__ = [
     "QualityRecord",
     "SegmentationRecord",
     "TapRecord",
+    "TileEdges",
     "TilesRecord",
     "abnormal_tiles",
     "answer_sentences",

@@ -153,7 +153,13 @@ def renewed_answers(
     patched = None
     if TILES in wanted:
         patched = measure_patched(
-            files, split.fitted, split.names, lambda frame: (graphs.of_tiles(frame), None), seed, reporter
+            files,
+            split.fitted,
+            split.names,
+            lambda frame: (graphs.of_tiles(frame), None),
+            graphs.manifest.input,
+            seed,
+            reporter,
         )
     return checked_answers(rows, wanted, seed, graphs.tap_layers, patched)
 

@@ -59,7 +59,7 @@ class EvaluationGraphs:
         self._detector_inputs = [value.name for value in self._detector.get_inputs()]
         self._part_names = tuple(part.name for part in self.manifest.detector.parts)
         record = self.manifest.answers
-        self._answer_rule = AnswerRule(record)
+        self._answer_rule = AnswerRule(record, self.manifest.input)
         self._answer_names = () if record is None else tuple(record.shapes())
         wanted = ("score", "entropy", *(["parts"] if self._part_names else []), *self._answer_names)
         self._detector_outputs = [value.name for value in self._detector.get_outputs() if value.name in wanted]

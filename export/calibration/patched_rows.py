@@ -15,6 +15,7 @@ from export.features.key import FeatureKey
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.reporter import Reporter
+from lsood_runtime.offline import InputContract, TileEdges
 
 PATCHES = 4
 """Patched pictures of each clean frame."""
@@ -30,6 +31,7 @@ def measure_patched(
     fitted: NDArray[np.int64],
     drives: Callable[[NDArray[np.int64]], Sequence[str]],
     measure: Measure,
+    contract: InputContract,
     seed: int,
     reporter: Reporter,
 ) -> PatchedRows:
@@ -40,6 +42,7 @@ def measure_patched(
         fitted: indices of those that detectors are fitted on.
         drives: names of the drives of frames, by their indices.
         measure: gives the moments of a frame tile by tile, and whatever else.
+        contract: of the input, which says where in the frame a tile lies.
         seed: of the patches.
         reporter: told how far this has come.
 
@@ -59,7 +62,7 @@ def measure_patched(
         if turn % (1 + PATCHES):
             rng = np.random.default_rng((seed, turn))
             other = files[int(rng.choice(chosen))]
-            filling = FILLINGS[turn % len(FILLINGS)]
+            filling = FILLINGS[(turn - turn // (1 + PATCHES) - 1) % len(FILLINGS)]
             frame, mask = patched(frame, other, filling, rng)
         given = measure(frame)[0]
         keys = tile_keys(tuple(given))
@@ -71,7 +74,7 @@ def measure_patched(
                 )
             values.setdefault(key, []).append(np.asarray(given[key], np.float32))
         fillings.append(filling)
-        cover.append(cover_of_tiles(mask, *grid_of(keys)))
+        cover.append(cover_of_tiles(mask, contract.tile_edges(*grid_of(keys))))
     places = np.array(frames, np.int64)
     return PatchedRows(
         values={key: np.stack(rows) for key, rows in values.items()},
@@ -82,11 +85,22 @@ def measure_patched(
     )
 
 
-def cover_of_tiles(mask: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.float64]:
-    """Share ``(R, Q)`` of each tile that a mask ``(H, W)`` covers; tiles of sizes that differ by a pixel at most."""
-    height, width = mask.shape
-    down, across = (np.arange(count) * size // count for count, size in ((rows, height), (columns, width)))
-    sums = np.add.reduceat(np.add.reduceat(mask.astype(np.float64), down, axis=0), across, axis=1)
-    sizes = np.outer(np.diff([*down, height]), np.diff([*across, width]))
-    share: NDArray[np.float64] = sums / sizes
+def cover_of_tiles(mask: NDArray[np.bool_], edges: TileEdges) -> NDArray[np.float64]:
+    """Share ``(R, Q)`` of each tile that a mask ``(H, W)`` of the frame covers, where the tile shows the frame.
+
+    Of a tile that shows nothing of it the share is 0. Pixels that a tile holds in part count in part.
+    """
+    sums = np.pad(mask.astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    below = _between(sums, edges.down)
+    covered = np.diff(np.diff(_between(below.T, edges.across).T, axis=0), axis=1)
+    sizes = np.outer(np.diff(edges.down), np.diff(edges.across))
+    share: NDArray[np.float64] = np.clip(np.divide(covered, sizes, out=np.zeros_like(sizes), where=sizes > 0), 0, 1)
     return share
+
+
+def _between(sums: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows ``(P, W)`` of cumulative sums ``(H + 1, W)`` at places between 0 and H, straight lines between two rows."""
+    low = np.minimum(places.astype(np.int64), len(sums) - 2)
+    part = (places - low)[:, None]
+    rows: NDArray[np.float64] = sums[low] * (1 - part) + sums[low + 1] * part
+    return rows

@@ -11,6 +11,7 @@ from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.frames.labels import label_files
 from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
 from export.pipeline.convert import ConvertedNetwork
+from export.pipeline.input_contract import input_contract
 from export.pipeline.measure import NetworkFeatures
 from export.pipeline.random_frames import RandomFrames
 from export.pipeline.resolve import ExportInputs
@@ -71,5 +72,6 @@ def answer_monitor(
     patched = None
     if sampled.tiles:
         of_tiles = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), sampled.tiles, options.neighbors)
-        patched = measure_patched(frames, split.fitted, split.names, of_tiles, options.seed, reporter)
+        contract = input_contract(inputs.preprocessing, frames)
+        patched = measure_patched(frames, split.fitted, split.names, of_tiles, contract, options.seed, reporter)
     return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched))

@@ -4,6 +4,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from lsood_runtime._tiles.frame_edges import TileEdges, seen_edges
+
 PRECISIONS = ("fp32", "fp16", "int8", "int8-tensorrt")
 """Kinds of :class:`PrecisionRecord`, the one without loss first."""
 
@@ -58,6 +60,22 @@ class InputContract:
     std: tuple[float, ...]
     network_channels: str = field(default_factory=_rgb)
     pad: tuple[int, ...] = field(default_factory=_no_pad)
+
+    def tile_edges(self, rows: int, columns: int) -> TileEdges:
+        """Where in the frame the tiles lie into which the picture is divided that the network sees.
+
+        Args:
+            rows: of tiles.
+            columns: of tiles.
+        """
+        top, left, height, width = self.crop or (0, 0, self.frame_height, self.frame_width)
+        bottom, right = self.pad
+        return TileEdges(
+            seen_edges(rows, top, height, 1 + bottom / self.network_height),
+            seen_edges(columns, left, width, 1 + right / self.network_width),
+            self.frame_height,
+            self.frame_width,
+        )
 
 
 @dataclass(frozen=True, slots=True)

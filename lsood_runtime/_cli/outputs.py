@@ -67,8 +67,10 @@ class Outputs:
             if options.timeline
             else None
         )
-        crop = monitor.manifest.input.crop
-        self._thumbnails = Thumbnails(options.strangest, crop, heading) if options.thumbnails else None
+        contract, answers = monitor.manifest.input, monitor.manifest.answers
+        told = None if answers is None else answers.tiles
+        edges = None if told is None else contract.tile_edges(told.rows, told.columns)
+        self._thumbnails = Thumbnails(options.strangest, contract.crop, heading, edges) if options.thumbnails else None
         self._options, self._signals, self._added = options, signals, False
         self._failed, self.stdout = False, VerdictStream()
         with ExitStack() as opening:

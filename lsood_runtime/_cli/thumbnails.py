@@ -18,6 +18,7 @@ from lsood_runtime._cli.tile_outline import ABNORMAL, draw_tile_outline
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._text.counted import counted
+from lsood_runtime._tiles.frame_edges import Edges, TileEdges, even_edges
 from lsood_runtime._tiles.grid import TileMask
 
 if TYPE_CHECKING:
@@ -47,12 +48,15 @@ class Thumbnails:
         count: number of pictures.
         crop: ``(top, left, height, width)`` of the part of a frame that a class map shows; None for all of it.
         heading: what bundle and threshold the scores belong to.
+        edges: where in the frame abnormal tiles lie; None where they divide all of it.
     """
 
-    def __init__(self, count: int, crop: tuple[int, ...] | None = None, heading: str = "") -> None:
+    def __init__(
+        self, count: int, crop: tuple[int, ...] | None = None, heading: str = "", edges: TileEdges | None = None
+    ) -> None:
         figure_class()
         self._moments = Moments[_Tile](count)
-        self._crop, self._heading = crop, heading
+        self._crop, self._heading, self._edges = crop, heading, edges
         self._first_ns: dict[bool, int] = {}
         self._frames = 0
 
@@ -96,11 +100,11 @@ class Thumbnails:
             axis.set_axis_off()
         for axis, moment in zip(axes, moments, strict=False):
             axis.imshow(_panes(moment.picture))
-            if moment.picture.abnormal_tiles is not None:
-                height, width = moment.picture.image.shape[:2]
-                draw_tile_outline(axis, moment.picture.abnormal_tiles, height, width, ABNORMAL)
-            if moment.picture.faulty_tiles is not None:
-                draw_tile_outline(axis, moment.picture.faulty_tiles, *moment.picture.image.shape[:2])
+            shape, tile = moment.picture.image.shape[:2], moment.picture
+            if tile.abnormal_tiles is not None:
+                draw_tile_outline(axis, tile.abnormal_tiles, *_edges(tile.abnormal_tiles, shape, self._edges), ABNORMAL)
+            if tile.faulty_tiles is not None:
+                draw_tile_outline(axis, tile.faulty_tiles, *_edges(tile.faulty_tiles, shape, None))
             axis.set_title(self._title(moment), fontsize=8, parse_math=False)
         spacing = f"; those of a camera are at least {apart_ns / 1e9:.3g} s apart" if apart_ns else ""
         words = f"The {counted(len(tiles), 'highest score')} of {counted(self._frames, 'frame', comma=',')}{spacing}"
@@ -152,6 +156,13 @@ def _spread(
     seen = np.logical_and.outer((rows >= 0) & (rows < classes.shape[0]), (columns >= 0) & (columns < classes.shape[1]))
     inside = np.ix_(rows.clip(0, classes.shape[0] - 1), columns.clip(0, classes.shape[1] - 1))
     return np.where(seen, classes[inside].astype(np.int16), np.int16(-1))
+
+
+def _edges(tiles: TileMask, size: tuple[int, ...], edges: TileEdges | None) -> tuple[Edges, Edges]:
+    """Where rows and columns of tiles begin and end in a small picture of ``size``; of all of it for None."""
+    if edges is None:
+        return even_edges(tiles.shape[0], size[0]), even_edges(tiles.shape[1], size[1])
+    return edges.down * (size[0] / edges.height), edges.across * (size[1] / edges.width)
 
 
 def _panes(tile: _Tile) -> NDArray[np.uint8]:

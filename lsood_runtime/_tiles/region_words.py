@@ -12,7 +12,7 @@ _Region = tuple[str, slice, slice]
 _ALL = slice(None)
 
 
-def describe_tiles(tiles: TileMask) -> str:
+def describe_tiles(tiles: TileMask, in_frame: TileMask | None = None) -> str:
     """Name the region that tiles make up, exactly where it has a name, else one that holds all of them.
 
     The words mean: ``NAME``, these tiles and no other; ``all but NAME``, all others; ``most of NAME``, more than half of its
@@ -20,6 +20,8 @@ def describe_tiles(tiles: TileMask) -> str:
 
     Args:
         tiles: ``(rows, columns)``, at least one of them true.
+        in_frame: the tiles of the frame that the region is named by, where the tiles are those of a part of it; none of them
+            where they are in the padding of the frame.
 
     Example:
         >>> tiles = np.zeros((4, 8), bool)
@@ -31,7 +33,9 @@ def describe_tiles(tiles: TileMask) -> str:
         'most of the left half (15 of 32 tiles)'
     """
     count = int(np.count_nonzero(tiles))
-    return f"{_name(tiles, count)} ({count} of {tiles.size} tiles)"
+    named = tiles if in_frame is None else in_frame
+    name = _name(named, int(np.count_nonzero(named))) if named.any() else "beside the frame"
+    return f"{name} ({count} of {tiles.size} tiles)"
 
 
 def tile_text(tiles: TileMask) -> str:
