@@ -18,6 +18,7 @@ import onnx_ir
 import torch
 from filelock import FileLock
 from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 Convert = Callable[..., torch.onnx.ONNXProgram | None]
 Reduced = tuple[Callable[..., object], tuple[object, ...]] | tuple[Callable[..., object], tuple[object, ...], object]
@@ -28,6 +29,8 @@ class _Fingerprint(pickle.Pickler):
 
     def reducer_override(self, value: object) -> Reduced:
         reduced: Reduced = NotImplemented
+        if isinstance(value, FakeTensor):
+            raise pickle.PicklingError("expected a tensor with values, got one that has a shape alone")
         if isinstance(value, Tensor):
             contents = value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
             digest = hashlib.sha256(contents).hexdigest()
