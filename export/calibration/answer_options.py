@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from export.calibration.own_causes import FEWEST_OWN, check_cause_names, read_causes
+from export.calibration.cause_names import FEWEST_OWN, check_cause_names, read_causes
 from export.errors import UsageError
 from export.frames.named_paths import named_path_words
 from export.option_table import Words, flag

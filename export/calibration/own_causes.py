@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kinds of degradation of a user's own: frames that show one, in folders, from which its cause is learnt."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Self
 
-from export.anomalies import ANOMALIES
+from export.calibration.cause_names import FEWEST_OWN
 from export.destination import real_path
 from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
-from export.frames.named_paths import read_named_paths
 from export.frames.repeated import SeenFrames, check_each_file_once, check_sets_apart, read_each_once, shared_warning
 from export.reporter import Reporter
-from lsood_runtime.offline import NO_CAUSE, UNKNOWN
-
-FEWEST_OWN = 20
-"""Frames of a kind, at least: the mean of fewer, without the fold that is judged, is too far off for a limit of novelty."""
 
 MOST_OWN = 200
 """Frames of a kind that are measured, at most: about as many as each other kind has."""
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _SHOWN = 3
 
 
@@ -46,36 +39,6 @@ class OwnCause:
     def of(cls, name: str, files: FrameFiles) -> Self:
         """A kind whose folders are its drives."""
         return cls(name, files, tuple(f"{name}: {drive}" for drive in drive_names(files.paths, "folder")))
-
-
-def read_causes(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
-    """Read ``soiling=DIR``, one word for each kind.
-
-    Raises:
-        UsageError: a word of another form, or a name that no kind can have.
-    """
-    causes = read_named_paths(words, "frames of a cause", "soiling=drives/soiled")
-    check_cause_names(causes)
-    return causes
-
-
-def check_cause_names(causes: Mapping[str, Sequence[Path]]) -> None:
-    """Refuse names that no kind of a user's own can have.
-
-    Raises:
-        UsageError: a name of other signs than letters, digits, ``_`` and ``-``, or one that is taken.
-    """
-    taken = {kind.replace("-", "_").casefold() for kind in (*ANOMALIES, NO_CAUSE, UNKNOWN)}
-    for name in causes:
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"expected a cause named by a letter, then up to 39 letters, digits, _ or -, got {name!r}: choose such a name"
-            )
-        if name.replace("-", "_").casefold() in taken:
-            raise UsageError(
-                f"expected a name of its own for each cause, got {name}, which stands for something else: choose another"
-            )
-        taken.add(name.replace("-", "_").casefold())
 
 
 def own_causes(causes: Mapping[str, Sequence[Path]], frames: FrameFiles) -> tuple[OwnCause, ...]:

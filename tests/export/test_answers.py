@@ -19,10 +19,10 @@ from PIL import Image
 from export.anomalies import COMMON_KINDS, degrade
 from export.bundle.renewed_answers import check_answer_options
 from export.calibration.answer_options import AnswerOptions
+from export.calibration.cause_names import FEWEST_OWN
 from export.calibration.degraded_rows import passes
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.options import CalibrationOptions
-from export.calibration.own_causes import FEWEST_OWN
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.bundle_table import print_exported
 from export.cli.evaluation_table import print_evaluation

@@ -13,9 +13,10 @@ from PIL import Image
 
 from export.anomalies import ANOMALIES
 from export.calibration.answer_options import AnswerOptions
+from export.calibration.cause_names import FEWEST_OWN, read_causes
 from export.calibration.frame_split import see_frames, split_frames
 from export.calibration.options import CalibrationOptions
-from export.calibration.own_causes import FEWEST_OWN, OwnCause, own_causes, read_causes
+from export.calibration.own_causes import OwnCause, own_causes
 from export.errors import CalibrationError, ExportError, UsageError
 from export.frames.files import FrameFiles
 from export.frames.named_paths import named_path_words

@@ -9,8 +9,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -209,6 +210,24 @@ class Typist:
             self.shown += os.read(self._terminal, 4096).decode()
         os.write(self._terminal, words.encode())
 
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Press Ctrl-C until the command ends: ``input`` misses one that comes just before it begins to wait."""
+
+        def press() -> None:
+            while self.process.poll() is None and not ended.wait(2):
+                self.process.send_signal(signal.SIGINT)
+
+        ended = threading.Event()
+        self.process.send_signal(signal.SIGINT)
+        pressing = threading.Thread(target=press)
+        pressing.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            pressing.join()
+
     def leave(self) -> int:
         """Read on to the end; the exit code."""
         with suppress(OSError):  # by which Linux tells that the other end is closed
@@ -251,8 +270,7 @@ def test_export_command_interactive_that_is_left_writes_nothing(ending: str, pla
     before = {path for path in plain.rglob("*") if "__pycache__" not in path.parts}
     typist = Typist(plain, "--interactive")
     typist.answer("--ckpt FILE ", "\x04" if ending == "end of input" else "weights")
-    if ending == "interrupt":
-        typist.process.send_signal(signal.SIGINT)
-    assert typist.leave() == 130
+    with typist.interrupting() if ending == "interrupt" else nullcontext():
+        assert typist.leave() == 130
     assert "nothing is half written" in typist.shown
     assert {path for path in plain.rglob("*") if "__pycache__" not in path.parts} == before
