@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replace a part of a frame by what does not belong there, to learn which tiles are abnormal.
 
-A patch has a random place, shape, softness and filling. It is no kind of degradation, and imitates none: a fit that has seen
-patches is to tell mud, glare or dead lines from the scene although it has seen none of them. Pasting a part of another
-frame, or a flat or noisy one, is how anomaly detection learns without anomalies (CutPaste; Li et al. 2021).
+A patch has a random place, shape, softness and filling, by which a fit is to tell what does not belong to the scene. None is
+drawn as a kind of degradation is, but some resemble one: ``lines`` dead lines, ``light`` a glare, ``texture`` mud. Pasting a
+part of another frame, or a flat or noisy one, is how anomaly detection learns without anomalies (CutPaste; Li et al. 2021).
 """
 
 import math
@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from export.anomalies.patterns import Bytes, Floats, blend, blurred, pattern
 
-FILLINGS = ("colour", "texture", "blur", "gain", "noise", "paste", "haze")
-"""A flat colour, a coloured texture, out of focus, darker or brighter, grainy, of another frame, behind a grey veil."""
+FILLINGS = ("colour", "texture", "blur", "gain", "noise", "paste", "haze", "lines", "light")
+"""A flat colour, a coloured texture, out of focus, darker or brighter, grainy, of another frame, behind a grey veil, with
+rows or columns that are stuck, moved or repeated, under added light."""
 
 _SMALLEST, _LARGEST = 0.02, 0.5
 """Shares of the picture that a patch covers at least and at most."""
 
 _TRIES = 20
+_BANDS, _LINE_BANDS = 0.2, 0.6
+"""Shares of the patches that are bands across the picture, and of those of lines."""
 
 
 def patched(frame: Bytes, other: Bytes, filling: str, rng: np.random.Generator) -> tuple[Bytes, NDArray[np.bool_]]:
@@ -36,22 +39,26 @@ def patched(frame: Bytes, other: Bytes, filling: str, rng: np.random.Generator) 
         The patched frame, and ``(H, W)`` bool: where the patch shows with half of its strength or more.
     """
     height, width = frame.shape[:2]
-    shape = _shape(rng, height, width)
+    bands = _LINE_BANDS if filling == "lines" else _BANDS
+    shape = _shape(rng, height, width, bands)
     for _ in range(_TRIES):
         if _SMALLEST < float((shape > 0.5).mean()) < _LARGEST:
             break
-        shape = _shape(rng, height, width)
+        shape = _shape(rng, height, width, bands)
     content, strength = _filling(frame.astype(np.float32), other, filling, rng)
     mixed = blend(frame.astype(np.float32), shape * np.float32(strength), content)
     return np.rint(np.clip(mixed, 0, 255)).astype(np.uint8), shape > 0.5
 
 
-def _shape(rng: np.random.Generator, height: int, width: int) -> Floats:
-    """How far a patch covers each pixel, ``(height, width)`` float32: a blot, a band across the picture, or an edge of it."""
+def _shape(rng: np.random.Generator, height: int, width: int, bands: float) -> Floats:
+    """How far a patch covers each pixel, ``(height, width)`` float32: a blot, a band across the picture, or an edge of it.
+
+    Bands are a share ``bands`` of the shapes, and three in four of the others are blots.
+    """
     u, v = np.meshgrid(np.arange(width) / width - 0.5, (np.arange(height) - height / 2) / width)
     reach = height / width / 2
     waves = 4 * (pattern(rng, (4, 6), height, width) - 0.5)
-    kind = rng.choice(("blot", "band", "edge"), p=(0.6, 0.2, 0.2))
+    kind = rng.choice(("blot", "band", "edge"), p=(0.75 * (1 - bands), bands, 0.25 * (1 - bands)))
     if kind == "blot":
         turn, (long, short) = rng.uniform(0, math.pi), np.exp(rng.uniform(math.log(0.08), math.log(0.35), 2))
         u, v = u - rng.uniform(-0.5, 0.5), v - rng.uniform(-reach, reach)
@@ -90,4 +97,29 @@ def _filling(frame: Floats, other: Bytes, filling: str, rng: np.random.Generator
         resized = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         moved = np.roll(resized, (int(rng.integers(height)), int(rng.integers(width))), (0, 1))
         return (moved[::-1] if rng.random() < 0.5 else moved[:, ::-1]), 1.0
+    if filling == "lines":
+        return _broken_lines(frame, rng), 1.0
+    if filling == "light":
+        turn = rng.uniform(0, 2 * math.pi)
+        along = np.add.outer(np.linspace(-1, 1, height) * math.sin(turn), np.linspace(-1, 1, width) * math.cos(turn))
+        return frame + np.float32(rng.uniform(80, 500)) * (0.7 + 0.3 * along / math.sqrt(2))[..., None], 1.0
     return flat * np.float32(rng.uniform(90, 255)), rng.uniform(0.4, 0.8)
+
+
+def _broken_lines(frame: Floats, rng: np.random.Generator) -> Floats:
+    """The frame with some of its rows, or of its columns, of one grey, each of a grey of its own, moved, or repeated."""
+    turned = rng.random() < 0.5
+    lines = (frame.transpose(1, 0, 2) if turned else frame).copy()
+    broken = np.flatnonzero(rng.random(len(lines)) < rng.uniform(0.2, 1))
+    how = rng.choice(("grey", "greys", "moved", "repeated"))
+    if how == "grey":
+        lines[broken] = rng.uniform(0, 255)
+    elif how == "greys":
+        lines[broken] = rng.uniform(0, 255, (len(broken), 1, 1))
+    elif how == "moved":
+        steps = rng.integers(-lines.shape[1] // 4, lines.shape[1] // 4 + 1, len(broken))
+        lines[broken] = [np.roll(lines[line], step, 0) for line, step in zip(broken, steps, strict=True)]
+    else:
+        lines[broken] = lines[broken - broken % int(rng.integers(2, 17))]
+    whole: Floats = lines.transpose(1, 0, 2) if turned else lines
+    return whole

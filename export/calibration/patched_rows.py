@@ -17,8 +17,8 @@ from export.frames.files import FrameFiles
 from export.reporter import Reporter
 from lsood_runtime.offline import InputContract, TileEdges
 
-PATCHES = 4
-"""Patched pictures of each clean frame."""
+PATCHES = len(FILLINGS)
+"""Patched pictures of each clean frame: one of each filling."""
 
 
 def patched_passes(frames: int) -> int:
@@ -35,7 +35,7 @@ def measure_patched(
     seed: int,
     reporter: Reporter,
 ) -> PatchedRows:
-    """Measure evenly spaced frames, clean and with patches, fillings by turns.
+    """Measure evenly spaced frames, clean and with a patch of each filling.
 
     Args:
         files: the calibration frames.
@@ -62,7 +62,7 @@ def measure_patched(
         if turn % (1 + PATCHES):
             rng = np.random.default_rng((seed, turn))
             other = files[int(rng.choice(chosen))]
-            filling = FILLINGS[(turn - turn // (1 + PATCHES) - 1) % len(FILLINGS)]
+            filling = FILLINGS[turn % (1 + PATCHES) - 1]
             frame, mask = patched(frame, other, filling, rng)
         given = measure(frame)[0]
         keys = tile_keys(tuple(given))
