@@ -189,10 +189,11 @@ def check_feature_parity(
     allowed = dict.fromkeys(differences, FEATURE_TOLERANCE) | dict(tolerances or {})
     key = max(differences, key=lambda key: differences[key] / allowed[key])
     if not differences[key] <= allowed[key]:
+        without = "the layer out by --feature-layers" if key.grid is None else "tiles out of --answers"
         raise ParityError(
             f"expected differences of at most {allowed[key]:.3g}, the exported graph disagrees with the PyTorch network "
             f"in the feature {key} by {differences[key]:.3g}; no bundle was written: check that the network computes in "
-            "float32, or leave the layer out by --feature-layers"
+            f"float32, or leave {without}"
         )
 
 

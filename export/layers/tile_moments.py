@@ -27,8 +27,8 @@ def chosen_channels(count: int) -> list[int]:
 def tile_moments(features: Tensor, rows: int, columns: int) -> Tensor:
     """Mean of each channel in each tile of its map, then the logarithms of the standard deviations.
 
-    The mean of the whole map is taken off before anything is squared, as in ``channel_moments``: an offset of the map
-    costs no digits.
+    The mean of each tile is taken off before anything is squared: neither an offset of the map nor one of the tile costs
+    digits.
 
     Args:
         features: ``(N, C, H, W)`` float32, H and W fixed and at least ``rows`` and ``columns``.
@@ -42,12 +42,12 @@ def tile_moments(features: Tensor, rows: int, columns: int) -> Tensor:
     count = int(features.shape[1])
     if count > CHANNELS:
         features = features.index_select(1, torch.tensor(chosen_channels(count), device=features.device))
-    shift = features.mean(dim=(2, 3), keepdim=True)
-    difference = features - shift
-    mean = _of_tiles(difference, rows, columns)
-    variance = _of_tiles(difference * difference, rows, columns) - mean * mean
+    mean = _of_tiles(features, rows, columns)
+    difference = features - _to_cells(mean, int(features.shape[2]), int(features.shape[3]))
+    rest = _of_tiles(difference, rows, columns)  # of the rounding of the mean
+    variance = _of_tiles(difference * difference, rows, columns) - rest * rest
     log_deviation = variance.clamp(min=MIN_DEVIATION**2).log() / 2
-    return torch.cat([mean + shift, log_deviation], dim=1).permute(0, 2, 3, 1).flatten(1)
+    return torch.cat([mean + rest, log_deviation], dim=1).permute(0, 2, 3, 1).flatten(1)
 
 
 def _of_tiles(values: Tensor, rows: int, columns: int) -> Tensor:
@@ -59,3 +59,12 @@ def _of_tiles(values: Tensor, rows: int, columns: int) -> Tensor:
             [values.narrow(dim, start, stop - start).mean(dim=dim, keepdim=True) for start, stop in bands], dim=dim
         )
     return values
+
+
+def _to_cells(tiles: Tensor, height: int, width: int) -> Tensor:
+    """Value ``(N, C, H, W)`` of the tile ``(N, C, R, Q)`` that each cell lies in."""
+    for dim, cells in ((2, height), (3, width)):
+        edges = tile_edges(cells, int(tiles.shape[dim]))
+        place = [tile for tile, (start, stop) in enumerate(pairwise(edges)) for _ in range(start, stop)]
+        tiles = tiles.index_select(dim, torch.tensor(place, device=tiles.device))
+    return tiles

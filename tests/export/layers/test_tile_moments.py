@@ -33,6 +33,32 @@ def test_tile_moments_of_drawn_maps_are_means_and_deviations_of_their_tiles(
             np.testing.assert_allclose(np.exp(got[:, i, j, 1])[known], deviation[known], rtol=1e-3)
 
 
+@settings(max_examples=30, deadline=None)
+@given(MAPS, st.sampled_from([1.0, 10.0]), st.integers(0, 2**32 - 1))
+def test_tile_moments_of_flat_tiles_far_from_the_mean_of_the_map_keep_their_digits(
+    sizes: tuple[int, int, int, int, int], apart: float, seed: int
+) -> None:
+    rows, columns, more_rows, more_columns, channels = sizes
+    grid, height, width, rng = (
+        TileGrid(rows, columns),
+        rows + more_rows,
+        columns + more_columns,
+        np.random.default_rng(seed),
+    )
+    levels = rng.uniform(-apart, apart, (channels, rows, columns))
+    down, across = np.diff(grid.row_edges(height)), np.diff(grid.column_edges(width))
+    maps = levels.repeat(down, axis=1).repeat(across, axis=2) + rng.normal(scale=0.01, size=(channels, height, width))
+    layer = maps.astype(np.float32)
+    expected = reference_tiles(layer, rows, columns)
+    got = tile_moments(torch.from_numpy(layer[None]), rows, columns)[0].numpy()
+    (means, logs), (got_means, got_logs) = (
+        np.split(all_means_first(each.astype(np.float64), (rows, columns)), 2) for each in (expected, got)
+    )
+    np.testing.assert_allclose(got_means, means, atol=1e-5)
+    known = logs > np.log(1e-3)
+    np.testing.assert_allclose(got_logs[known], logs[known], atol=1e-4 * apart)
+
+
 def test_tile_moments_of_the_reference_are_the_same_numbers() -> None:
     layer = np.random.default_rng(0).normal(size=(5, 12, 17)).astype(np.float32)
     expected = tile_moments(torch.from_numpy(layer[None]), 3, 4)[0].numpy()
