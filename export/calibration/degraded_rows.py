@@ -26,7 +26,7 @@ from export.features.key import FeatureKey
 from export.frames.clean_frames import CleanFrames
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
-from export.frames.labels import read_label
+from export.frames.labels import check_one_frame_each, read_label
 from export.frames.overlaps import check_label_ids, mean_iou, overlaps
 from export.reporter import Reporter
 from lsood_runtime.offline import NO_CAUSE
@@ -256,7 +256,7 @@ def check_labelled(files: FrameFiles, fitted: NDArray[np.int64], labels: Labels)
     A few of the labels are read, evenly spaced: what is wrong with a set of labels is wrong with most of them.
 
     Raises:
-        UsageError: it names the first frame without one, or a label that is no map of classes.
+        UsageError: it names the first frame without one, two frames with the same one, or a label that is no map of classes.
     """
     paths = [files.paths[int(index)] for index in evenly_spaced(fitted, CLEAN)]
     missing = [path for path in paths if path.stem not in labels.files]
@@ -264,6 +264,7 @@ def check_labelled(files: FrameFiles, fitted: NDArray[np.int64], labels: Labels)
         raise UsageError(
             f"expected a label for every calibration frame, {missing[0].name} has none: add it, or leave --labels out"
         )
+    check_one_frame_each(paths, labels.files)
     if labels.files:
         for place in evenly_spaced(np.arange(len(paths)), READ_AHEAD):
             label = read_label(labels.files[paths[int(place)].stem])

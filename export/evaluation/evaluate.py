@@ -14,7 +14,7 @@ from export.evaluation.answer_figures import answer_figures
 from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.drive_alarms import drive_alarms
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction, mean_iou_interval
-from export.evaluation.frame_sources import calibration_files, count_known, frame_sources, look_at_sets
+from export.evaluation.frame_sources import calibration_files, count_known, frame_sources, look_at_sets, shared_labels
 from export.evaluation.hurting import Harm, harm_of_real_shift
 from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
 from export.evaluation.interval import Interval
@@ -61,6 +61,8 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     drive_names(fit_files.paths if fit_files is not None else [], options.group_by)
     others = OtherScores()
     look_at_sets(sources, options.group_by, reporter)
+    for warning in shared_labels(sources, labels):
+        reporter.stage(f"warning: {warning}")
     if fit_files is not None:
         read_each_once(fit_files, reporter)
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))

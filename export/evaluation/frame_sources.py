@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build the sets of frames that an evaluation scores, and find those that the bundle was calibrated with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from export.anomalies import ANOMALIES, SEVERITIES
@@ -79,6 +79,28 @@ def look_at_sets(sources: Sequence[FrameSource], group_by: str, reporter: Report
         warnings += [_warning_within(seen, name, group_by), shared_warning(known, seen, (first[1], name))]
     for warning in filter(None, warnings):
         reporter.stage(f"warning: {warning}")
+
+
+def shared_labels(sources: Sequence[FrameSource], labels: Collection[str]) -> list[str]:
+    """Say which sets have files of their own that are compared with labels of the first set, by their names.
+
+    Args:
+        sources: of the sets.
+        labels: stems of the label files.
+    """
+    first, *others = sources
+    own = {first.files.paths[i].stem for i in first.indices} & set(labels)
+    found = []
+    for source in others:
+        shared = (
+            own & {source.files.paths[i].stem for i in source.indices} if source.files is not first.files else set()
+        )
+        if shared:
+            found.append(
+                f"{len(shared)} frames of {source.name} are named as frames of {first.name} and compared with the same "
+                "labels: right for changed copies of the same scenes; else name frames and labels apart"
+            )
+    return found
 
 
 def _warning_within(seen: SeenFrames, name: str, group_by: str) -> str | None:

@@ -18,7 +18,7 @@ from export.features.frames import Features, FrameFeatures
 from export.features.key import FeatureKey
 from export.frames.clean_frames import CleanFrames
 from export.frames.drives import drive_names
-from export.frames.labels import read_label
+from export.frames.labels import check_one_frame_each, read_label
 from export.frames.overlaps import Overlaps, mean_iou, overlaps
 from export.reporter import SILENT, Reporter
 from lsood_runtime.offline import Answers
@@ -94,11 +94,12 @@ class SetScorer:
 
         Raises:
             UsageError: a frame of another size, a name that the rule cannot group, labels for some of the frames only, a
-                label that cannot be used, or a score that is not finite.
+                label that cannot be used or belongs to two of them, or a score that is not finite.
         """
         paths = [source.files.paths[i] for i in source.indices]
         drives = drive_names(paths, self.group_by)
         labelled = [path.stem in self.labels for path in paths]
+        check_one_frame_each(paths, self.labels)
         if any(labelled) and not all(labelled):
             raise UsageError(
                 f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none: "

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find and read label files of a segmentation: one class id for each pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +16,44 @@ def label_files(folders: Sequence[Path]) -> dict[str, Path]:
     """Label files by the stem of their names.
 
     Raises:
-        UsageError: a folder is missing, or none holds a label.
+        UsageError: a folder is missing, none holds a label, or two folders hold one of the same name.
     """
     found: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"expected a folder of labels, found none at {folder}: check --labels")
-        found |= {path.stem: path for path in sorted(folder.glob("*.png"))}
+        for path in sorted(folder.glob("*.png")):
+            other = found.setdefault(path.stem, path)
+            if other.parent.resolve() != path.parent.resolve():
+                raise UsageError(
+                    f"expected one label of each name, got {other} and {path}: frames find their labels by name, so give "
+                    "the files of different scenes different names, as DRIVE_FRAME"
+                )
     if not found and folders:
         raise UsageError(
             "expected PNG labels in the folders given by --labels, found none: name the folder that holds the files"
         )
     return found
+
+
+def check_one_frame_each(paths: Sequence[Path], labels: Collection[str]) -> None:
+    """Refuse frames of one set of which two would be compared with the same label.
+
+    Args:
+        paths: of the frames.
+        labels: stems of the files that there are.
+
+    Raises:
+        UsageError: it names two frames.
+    """
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(path.stem, path)
+        if other != path and path.stem in labels:
+            raise UsageError(
+                f"expected frames of different names where labels are found by them, got {other} and {path}: both would be "
+                "compared with one label; give frames and labels different names, as DRIVE_FRAME"
+            )
 
 
 def read_label(path: Path) -> NDArray[np.uint8]:

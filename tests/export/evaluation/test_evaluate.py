@@ -24,7 +24,7 @@ from export.evaluation.options import EvaluationOptions
 from export.evaluation.peers import OtherScores
 from export.features.frames import Features
 from export.frames.files import FrameFiles
-from export.frames.labels import label_files
+from export.frames.labels import check_one_frame_each, label_files
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import FRAME_SIZE, write_scenes
 
@@ -278,6 +278,36 @@ def test_evaluate_of_a_score_that_is_not_finite_names_the_frame_and_the_score(
 def test_label_files_of_a_folder_without_any_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="expected PNG labels in the folders given by --labels, found none"):
         label_files([tmp_path])
+
+
+def test_label_files_of_one_name_in_two_folders_are_refused(tmp_path: Path) -> None:
+    for drive in ("a", "b"):
+        (tmp_path / drive).mkdir()
+        (tmp_path / drive / "0001.png").touch()
+    (tmp_path / "b" / "0002.png").touch()
+    with pytest.raises(UsageError, match=r"one label of each name, got \S+a/0001\.png and \S+b/0001\.png"):
+        label_files([tmp_path / "a", tmp_path / "b"])
+    assert label_files([tmp_path / "b", tmp_path / "b"]).keys() == {"0001", "0002"}
+
+
+def test_frames_of_one_set_that_share_a_label_are_refused() -> None:
+    paths = [Path("a/0001.png"), Path("a/0002.png"), Path("b/0002.png")]
+    with pytest.raises(UsageError, match=r"where labels are found by them, got a/0002\.png and b/0002\.png"):
+        check_one_frame_each(paths, {"0001", "0002"})
+    check_one_frame_each(paths, {"0001"})
+    check_one_frame_each([*paths[:2], paths[0]], {"0001", "0002"})
+
+
+def test_evaluate_of_a_set_that_is_compared_with_labels_of_another_says_so(
+    run: Run, sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = write_scenes(tmp_path / "other", 3, seed=77)
+    for path in other.iterdir():
+        path.rename(path.with_name(f"{int(path.stem):02d}.png"))
+    assert run("--ood", f"other={other}", "--labels", str(sets / "labels"), synthetic="none") == 0
+    assert "3 frames of other are named as frames of in distribution and compared with the same labels" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 def test_evaluate_with_labels_of_a_bundle_without_segmentation_is_refused(
