@@ -69,11 +69,13 @@ class Assessment:
             the cause is unknown.
         severity: of the degradation, 0 to 5, 0 where the cause is ``none``; NaN where it is unknown, as of a kind of the
             user's own, None where the bundle does not tell it.
-        tiles: ``(rows, columns)`` bool, read-only: which tiles look abnormal to the network's early layers; none
-            of them where that is unknown, None where the bundle does not tell them, as for the next.
+        tiles: ``(rows, columns)`` bool, read-only: which tiles of the picture that the network sees look abnormal to its
+            early layers; ``manifest.input.tile_edges`` has their places in the frame. None of them where that is unknown; the
+            mask is None where the bundle does not tell them, as for the next.
         tile_values: ``(rows, columns)`` float64, read-only: how far each tile is from those of clean frames, in units of the
             bundle's limit, so that a tile above 1 is abnormal; NaN where it is unknown.
-        tile_words: where the abnormal tiles are, in words: ``lower left corner (1 of 32 tiles)``; empty where there are none.
+        tile_words: where in the frame the abnormal tiles are, in words: ``lower left corner (1 of 32 tiles)``; empty where
+            there are none.
         faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.

@@ -103,6 +103,17 @@ def test_tiles_of_a_number_that_is_no_distance_are_unknown(value: float) -> None
     assert answers.cause is not None
 
 
+def test_abnormal_tiles_of_a_bundle_that_crops_are_named_by_their_place_in_the_frame(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    rows = {name: np.asarray(values)[None] for name, values in answers_by_hand(frame_of_level(0.7, 2)).items()}
+    contract, half = manifest.input, manifest.input.frame_height // 2
+    for top, words in ((0, "upper half (3 of 6 tiles)"), (half, "lower half (3 of 6 tiles)")):
+        cropped = dataclasses.replace(contract, crop=(top, 0, half, contract.frame_width))
+        answers = AnswerRule(manifest.answers, cropped).answers(rows, 0)
+        assert answers.tiles is not None
+        assert (answers.tiles.tolist(), answers.tile_words) == ([[True] * 3, [False] * 3], words)
+
+
 def test_verdict_with_tiles_survives_json_and_pickle(bundle: Path) -> None:
     with OoDMonitor(bundle) as monitor:
         verdict = monitor.assess(frame_of_level(0.7, 2))
