@@ -180,10 +180,10 @@ def figures(
 
 
 def of_evaluations(repeats: int, rng: Rng, settings: Sequence[Setting] = SETTINGS, many: int = WORLD) -> Iterator[Row]:
-    """Intervals of an evaluation over drives; the truth is that of ``many`` drives."""
+    """Intervals of an evaluation over drives; the truth is that of ``many`` drives, and of others in the same proportion."""
     for setting in settings:
         world = draw(setting, many, 0.0, rng)
-        others = world if setting.others is None else draw(setting, many, 0.0, rng)
+        others = world if setting.others is None else draw(setting, many * setting.others // setting.drives, 0.0, rng)
         truth = figures(setting, world, others, None, rng)
         held: dict[str, list[bool]] = {name: [] for name in SHOWN}
         for _ in range(repeats):

@@ -4,8 +4,9 @@
 A figure is taken for a share, and gets the interval of Clopper and Pearson (1934) for the number of independent frames that
 its jackknife variance over drives shows. That number is lowered for the few drives that tell the variance (Korn and Graubard
 1998; degrees of freedom after Satterthwaite 1946), and for drives of unequal sizes, since the longest ones of a sample tell
-nothing of longer ones that were not drawn. The form and its constants were chosen in simulations, and judged in others
-(docs/reference/promises.md).
+nothing of longer ones that were not drawn. It is lower for the end towards which few drives pull far, and higher for the other
+(Hall 1992), since a sample mostly lacks such drives. The form and its constants were chosen in simulations, and judged in
+others (docs/reference/promises.md).
 """
 
 import math
@@ -25,6 +26,9 @@ FEWEST_DRIVES = 10
 
 _WIDER = 0.3
 """How much wider an interval of very unequal drives is than one of equal ones, as a share."""
+
+_SKEWER = 0.5
+"""How much further one end is than that of even influences, and how much nearer the other, as a share for each unit of skewness."""
 
 _NORMAL_95 = 1.959963984540054
 _FEWEST_DEGREES = 1.5
@@ -67,19 +71,16 @@ class DriveCount:
     Attributes:
         drives: how many.
         effective: number of drives of equal size that tell as much (Kish 1965).
-        degrees: degrees of freedom of a variance between them, by their sizes alone.
     """
 
     drives: int
     effective: float
-    degrees: float
 
     @classmethod
     def of_sizes(cls, frames: NDArray[np.int64]) -> "DriveCount":
         """Count drives by their numbers of frames."""
-        squares = frames.astype(np.float64) ** 2
-        effective = float(frames.sum()) ** 2 / float(squares.sum())
-        return cls(len(frames), effective, float(squares.sum()) ** 2 / float(squares @ squares) - 1)
+        sizes = frames.astype(np.float64)
+        return cls(len(frames), float(sizes.sum()) ** 2 / float(sizes @ sizes))
 
     @property
     def enough(self) -> bool:
@@ -89,9 +90,7 @@ class DriveCount:
 
 def fewest(sides: Sequence[DriveCount]) -> DriveCount:
     """What the smallest of several sides tells."""
-    return DriveCount(
-        min(side.drives for side in sides), min(side.effective for side in sides), min(side.degrees for side in sides)
-    )
+    return DriveCount(min(side.drives for side in sides), min(side.effective for side in sides))
 
 
 def jackknife_interval(
@@ -119,18 +118,22 @@ def jackknife_interval(
     if not drives.enough or math.isnan(value) or not np.isfinite(left_out).all():
         return without_interval(value)
     span = 1 - lowest
-    share, variance, fourth = (value - lowest) / span, 0.0, 0.0
+    share = (value - lowest) / span
+    pulls = np.empty(len(left_out))
     for sample in np.unique(samples):
-        own = left_out[samples == sample]
-        squares = (own / span - own.mean() / span) ** 2 * (len(own) - 1) / len(own)
-        variance, fourth = variance + float(squares.sum()), fourth + float(squares @ squares)
-    degrees, worth = drives.degrees, float(drives.drives)
+        own = left_out[samples == sample] / span
+        pulls[samples == sample] = (own.mean() - own) * math.sqrt((len(own) - 1) / len(own))
+    variance = float(pulls @ pulls)
+    deciding, worth, skewness = float(drives.drives), float(drives.drives), 0.0
     if variance > 0:
-        # Influences of one normal distribution have a fourth moment of 3: fewer drives count where a few decide the figure.
-        degrees, worth = min(degrees, 3 * variance**2 / fourth - 1), share * (1 - share) / variance
-    wider = 1 + _WIDER * (1 - drives.effective / drives.drives)
-    few = _NORMAL_95 / (float(student.ppf((1 + CONFIDENCE) / 2, max(degrees, _FEWEST_DEGREES))) * wider)
-    low, high = binomial_interval(share, float(np.clip(worth, 1, frames)) * few**2)
+        # Pulls of one normal distribution have a fourth moment of 3: fewer drives count where a few decide the figure.
+        deciding = min(deciding, 3 * variance**2 / float((pulls**4).sum()))
+        worth, skewness = share * (1 - share) / variance, float((pulls**3).sum()) / variance**1.5
+    few = float(student.ppf((1 + CONFIDENCE) / 2, max(deciding - 1, _FEWEST_DEGREES))) / _NORMAL_95
+    wider = few * (1 + _WIDER * (1 - drives.effective / drives.drives))
+    worth = float(np.clip(worth, 1, frames)) / wider**2
+    low, _ = binomial_interval(share, worth / (1 - _SKEWER * skewness) ** 2)
+    _, high = binomial_interval(share, worth / (1 + _SKEWER * skewness) ** 2)
     return Interval(value, lowest + span * low, lowest + span * high)
 
 
