@@ -4,8 +4,8 @@
 A figure is taken for a share, and gets the interval of Clopper and Pearson (1934) for the number of independent frames that
 its jackknife variance over drives shows. That number is lowered for the few drives that tell the variance (Korn and Graubard
 1998; degrees of freedom after Satterthwaite 1946), and for drives of unequal sizes, since the longest ones of a sample tell
-nothing of longer ones that were not drawn. It is lower for the end towards which few drives pull far, and higher for the other
-(Hall 1992), since a sample mostly lacks such drives. The form and its constants were chosen in simulations, and judged in
+nothing of longer ones that were not drawn. It is lower for the end towards which few drives pull far, and higher for the
+other (Hall 1992), since a sample mostly lacks such drives. The form and its constants were chosen in simulations, and judged in
 others (docs/reference/promises.md).
 """
 
@@ -28,7 +28,7 @@ _WIDER = 0.3
 """How much wider an interval of very unequal drives is than one of equal ones, as a share."""
 
 _SKEWER = 0.5
-"""How much further one end is than that of even influences, and how much nearer the other, as a share for each unit of skewness."""
+"""How much further one end is, and how much nearer the other, as a share for a skewness of 1 of the drives' pulls."""
 
 _NORMAL_95 = 1.959963984540054
 _FEWEST_DEGREES = 1.5
