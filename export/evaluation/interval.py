@@ -5,8 +5,8 @@ A figure is taken for a share, and gets the interval of Clopper and Pearson (193
 its jackknife variance over drives shows. That number is lowered for the few drives that tell the variance (Korn and Graubard
 1998; degrees of freedom after Satterthwaite 1946), and for drives of unequal sizes, since the longest ones of a sample tell
 nothing of longer ones that were not drawn. It is lower for the end towards which few drives pull far, and higher for the
-other (Hall 1992), since a sample mostly lacks such drives. The form and its constants were chosen in simulations, and judged in
-others (docs/reference/promises.md).
+other (Hall 1992), since a sample mostly lacks such drives. The form and its constants were chosen in simulations, and judged
+in others (docs/reference/promises.md).
 """
 
 import math
