@@ -9,9 +9,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -192,6 +191,11 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def _hear_interrupts() -> None:
+    """Hear Ctrl-C also where the tests do not, as behind ``nohup`` and in the background of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Typist:
     """A command on a pseudo-terminal, and somebody who answers its questions as they come."""
 
@@ -199,7 +203,9 @@ class Typist:
         self._terminal, end = pty.openpty()
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
         command = [sys.executable, "-m", "export", *arguments]
-        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=end, stdout=end, stderr=end)
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=end, stdout=end, stderr=end, preexec_fn=_hear_interrupts
+        )
         os.close(end)
         self.shown = ""
 
@@ -209,24 +215,6 @@ class Typist:
         while question not in self.shown[seen:]:
             self.shown += os.read(self._terminal, 4096).decode()
         os.write(self._terminal, words.encode())
-
-    @contextmanager
-    def interrupting(self) -> Iterator[None]:
-        """Press Ctrl-C until the command ends: ``input`` misses one that comes just before it begins to wait."""
-
-        def press() -> None:
-            while self.process.poll() is None and not ended.wait(2):
-                self.process.send_signal(signal.SIGINT)
-
-        ended = threading.Event()
-        self.process.send_signal(signal.SIGINT)
-        pressing = threading.Thread(target=press)
-        pressing.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            pressing.join()
 
     def leave(self) -> int:
         """Read on to the end; the exit code."""
@@ -270,7 +258,8 @@ def test_export_command_interactive_that_is_left_writes_nothing(ending: str, pla
     before = {path for path in plain.rglob("*") if "__pycache__" not in path.parts}
     typist = Typist(plain, "--interactive")
     typist.answer("--ckpt FILE ", "\x04" if ending == "end of input" else "weights")
-    with typist.interrupting() if ending == "interrupt" else nullcontext():
-        assert typist.leave() == 130
+    if ending == "interrupt":
+        typist.process.send_signal(signal.SIGINT)
+    assert typist.leave() == 130
     assert "nothing is half written" in typist.shown
     assert {path for path in plain.rglob("*") if "__pycache__" not in path.parts} == before
