@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.default_signals import hear_signals
 from tests.paths import ROOT
 from tests.power_loss import Tree, tree
 from tests.writing_commands import WRITING_COMMANDS, WritingCommand
@@ -64,7 +65,12 @@ def stopped(words: list[str], folder: Path, number: signal.Signals | None, after
     """
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [sys.executable, "-m", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-m", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=hear_signals,
     ) as process:
         while process.poll() is None and not handles(process.pid, signal.SIGTERM):
             time.sleep(0.001)

@@ -24,6 +24,7 @@ from export.cli.flags import options_from
 from export.errors import CheckpointError, ExportError, TapError, UsageError
 from export.findings import Finding
 from export.pipeline.options import ExportOptions
+from tests.default_signals import hear_signals
 from tests.paths import ROOT
 
 OPTIONS = ExportOptions(Path("x.ckpt"), (Path("day"),), Path("monitor"))
@@ -191,11 +192,6 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _hear_interrupts() -> None:
-    """Hear Ctrl-C also where the tests do not, as behind ``nohup`` and in the background of a script."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Typist:
     """A command on a pseudo-terminal, and somebody who answers its questions as they come."""
 
@@ -204,7 +200,7 @@ class Typist:
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
         command = [sys.executable, "-m", "export", *arguments]
         self.process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=end, stdout=end, stderr=end, preexec_fn=_hear_interrupts
+            command, cwd=folder, env=environment, stdin=end, stdout=end, stderr=end, preexec_fn=hear_signals
         )
         os.close(end)
         self.shown = ""
