@@ -259,10 +259,9 @@ def test_recalibrate_without_labels_of_a_quality_that_has_them_is_refused_with_r
     check_answer_options(replace(options, frames=(), features=(Path("features.npz"),)), graphs)
 
 
-@pytest.fixture
-def iced(drives: Path, tmp_path: Path) -> Path:
-    """Frames of another scene with ice on the lens, a white disc."""
-    folder = write_scenes(tmp_path / "iced", FEWEST_OWN, seed=77)
+def write_iced(folder: Path, count: int, seed: int) -> Path:
+    """Scenes with ice on the lens, a white disc."""
+    write_scenes(folder, count, seed)
     rows, columns = np.mgrid[:80, :160]
     for path in folder.iterdir():
         with Image.open(path) as image:
@@ -270,6 +269,12 @@ def iced(drives: Path, tmp_path: Path) -> Path:
         frame[(rows - 40) ** 2 + (columns - 80) ** 2 < 900] = 235
         Image.fromarray(frame).save(path)
     return folder
+
+
+@pytest.fixture
+def iced(drives: Path, tmp_path: Path) -> Path:
+    """Frames of another scene, iced."""
+    return write_iced(tmp_path / "iced", FEWEST_OWN, seed=77)
 
 
 def test_recalibrate_without_frames_of_a_kind_of_a_users_own_is_refused_with_remedies_that_work(
@@ -316,13 +321,7 @@ def test_export_with_a_kind_of_a_users_own_tells_it_everywhere(
     out = export_small(frames=(drives,), calibration=CALIBRATION, answers=answers, out=tmp_path / "monitor")
     calibrated = tmp_path / "calibrated"
     recalibrate(RecalibrationOptions(out, calibrated, (drives,), calibration=CALIBRATION, answers=answers))
-    new = write_scenes(tmp_path / "new", 6, seed=78)
-    rows, columns = np.mgrid[:80, :160]
-    for path in new.iterdir():
-        with Image.open(path) as image:
-            frame = np.array(image)
-        frame[(rows - 40) ** 2 + (columns - 80) ** 2 < 900] = 235
-        Image.fromarray(frame).save(path)
+    new = write_iced(tmp_path / "new", 6, seed=78)
     for bundle in (out, calibrated):
         record = read_manifest(bundle).answers
         assert record is not None
