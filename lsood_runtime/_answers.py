@@ -147,15 +147,15 @@ class AnswerRule:
         distances = np.asarray(rows[TILES][place], np.float64)
         if not (distances >= 0).all() or not np.isfinite(distances).all():
             return _no_tiles((record.rows, record.columns))
-        tiles, values = abnormal_tiles(distances, record.limit, record.neighbor_limit), distances / record.limit
-        for array in (tiles, values):
-            array.flags.writeable = False
-        return tiles, values
+        return _read_only(abnormal_tiles(distances, record.limit, record.neighbor_limit), distances / record.limit)
 
 
 def _no_tiles(grid: tuple[int, int]) -> tuple[TileMask, NDArray[np.float64]]:
     """No tile called abnormal, and of each an unknown distance."""
-    tiles, values = np.zeros(grid, np.bool_), np.full(grid, np.nan)
+    return _read_only(np.zeros(grid, np.bool_), np.full(grid, np.nan))
+
+
+def _read_only(tiles: TileMask, values: NDArray[np.float64]) -> tuple[TileMask, NDArray[np.float64]]:
     for array in (tiles, values):
         array.flags.writeable = False
     return tiles, values

@@ -98,7 +98,7 @@ def cover_of_tiles(mask: NDArray[np.bool_], edges: TileEdges) -> NDArray[np.floa
     return share
 
 
-def _between(sums: NDArray[np.float64], places: NDArray[np.floating]) -> NDArray[np.float64]:
+def _between(sums: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows ``(P, W)`` of cumulative sums ``(H + 1, W)`` at places between 0 and H, straight lines between two rows."""
     low = np.minimum(places.astype(np.int64), len(sums) - 2)
     part = (places - low)[:, None]

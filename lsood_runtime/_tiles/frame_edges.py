@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._tiles.grid import TileMask
 
-Edges = NDArray[np.floating]
+Edges = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +53,7 @@ class TileEdges:
 
 def even_edges(count: int, length: float) -> Edges:
     """Edges ``(count + 1,)`` that divide a length evenly."""
-    return np.arange(count + 1) * (length / count)
+    return np.arange(count + 1, dtype=np.float64) * (length / count)
 
 
 def seen_edges(count: int, start: int, length: int, grown: float) -> Edges:

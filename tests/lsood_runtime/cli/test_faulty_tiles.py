@@ -170,7 +170,7 @@ def test_tile_borders_part_faulty_tiles_from_the_others(rows: int, columns: int,
             y, x = row + down, column + across
             if not (0 <= y < rows and 0 <= x < columns and tiles[y, x]):
                 expected.add(tuple((10.0 * (column + i) - 0.5, 20.0 * (row + j) - 0.5) for i, j in ends))
-    borders = tile_borders(tiles, np.arange(rows + 1) * 20.0, np.arange(columns + 1) * 10.0)
+    borders = tile_borders(tiles, np.linspace(0, 20.0 * rows, rows + 1), np.linspace(0, 10.0 * columns, columns + 1))
     assert len(set(borders)) == len(borders)
     assert set(borders) == expected
 
