@@ -34,6 +34,7 @@ from lsood_runtime._exceptions import (
 )
 from lsood_runtime._inference.providers import Provider
 from lsood_runtime._inference.self_test import SelfTest
+from lsood_runtime._maps.objects import UnknownObject
 from lsood_runtime._media.message_images import decode_message
 from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._monitor import OoDMonitor
@@ -93,6 +94,7 @@ __all__ = [
     "StreamAssessment",
     "TileCheck",
     "TileCheckError",
+    "UnknownObject",
     "__version__",
     "choose_alarm",
     "decode_message",

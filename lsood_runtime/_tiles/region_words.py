@@ -34,8 +34,7 @@ def describe_tiles(tiles: TileMask, in_frame: TileMask | None = None) -> str:
     """
     count = int(np.count_nonzero(tiles))
     named = tiles if in_frame is None else in_frame
-    name = _name(named, int(np.count_nonzero(named))) if named.any() else "beside the frame"
-    return f"{name} ({count} of {tiles.size} tiles)"
+    return f"{name_region(named)} ({count} of {tiles.size} tiles)"
 
 
 def tile_text(tiles: TileMask) -> str:
@@ -48,7 +47,18 @@ def tile_text(tiles: TileMask) -> str:
     return " ".join("".join("1" if tile else "0" for tile in row) for row in tiles)
 
 
-def _name(tiles: TileMask, count: int) -> str:
+def name_region(tiles: TileMask) -> str:
+    """Name the region as :func:`describe_tiles` does, without the number of tiles; ``beside the frame`` for none of them.
+
+    Example:
+        >>> tiles = np.zeros((4, 8), bool)
+        >>> tiles[3, 0] = True
+        >>> name_region(tiles)
+        'lower left corner'
+    """
+    count = int(np.count_nonzero(tiles))
+    if not count:
+        return "beside the frame"
     regions, masks, sizes = _named(*tiles.shape)
     for start, wanted in (("", tiles), ("all but ", ~tiles)):
         exact = np.flatnonzero((masks == wanted).all(axis=(1, 2)))

@@ -48,6 +48,7 @@ PUBLIC = [
     "StreamAssessment",
     "TileCheck",
     "TileCheckError",
+    "UnknownObject",
     "__version__",
     "choose_alarm",
     "decode_message",

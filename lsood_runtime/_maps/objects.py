@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the unknown objects of a frame: the connected regions of its anomaly map above a limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._maps.regions import Regions, find_regions
+from lsood_runtime._maps.road_distance import road_distances
+from lsood_runtime._text.json_values import JsonValue
+from lsood_runtime._tiles.frame_edges import Edges, TileEdges
+from lsood_runtime._tiles.grid import TileGrid
+from lsood_runtime._tiles.region_words import name_region
+
+MOST_OBJECTS = 32
+"""Objects of a frame that are described; the others are counted."""
+
+_PLACES = TileGrid(4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownObject:
+    """A connected region of a frame that its network does not know.
+
+    The box is that of the cells of the anomaly map, in pixels of the frame from its upper left corner.
+
+    Attributes:
+        x: left side of the box.
+        y: upper side of the box.
+        width: of the box.
+        height: of the box.
+        area: share of the frame that the region fills, in (0, 1].
+        peak: largest value of the anomaly map in the region; 0 is usual for a clean pixel, 1 its standard deviation.
+        class_id: class that most cells of the region are segmented as, the lower number of two equally frequent ones; None
+            where the bundle gives no classes.
+        road_distance: pixels of the frame from the region to the nearest cell that is segmented as road, between the centres
+            of both; 0 where it is road itself, ``inf`` where the frame shows no road, None where the bundle names no class as
+            road.
+        where: in the frame the box is, in words: ``part of the lower left quarter``.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    area: float
+    peak: float
+    class_id: int | None
+    road_distance: float | None
+    where: str
+
+    def asdict(self) -> dict[str, JsonValue]:
+        """JSON-ready values; a distance to a road that there is none of becomes None."""
+        distance = self.road_distance
+        return {
+            "x": self.x,
+            "y": self.y,
+            "width": self.width,
+            "height": self.height,
+            "area": self.area,
+            "peak": self.peak,
+            "class_id": self.class_id,
+            "road_distance": distance if distance is not None and np.isfinite(distance) else None,
+            "where": self.where,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObjects:
+    """The unknown objects of a frame.
+
+    Attributes:
+        objects: the :data:`MOST_OBJECTS` with the highest peaks at most, the highest first.
+        count: of all of them.
+    """
+
+    objects: tuple[UnknownObject, ...] = ()
+    count: int = 0
+
+
+def objects_of(
+    anomaly_map: NDArray[np.float32],
+    limit: float,
+    smallest: int,
+    edges: TileEdges,
+    classes: NDArray[np.integer] | None = None,
+    road_classes: Sequence[int] = (),
+) -> FoundObjects:
+    """Find the objects: regions of cells above the limit, each with its eight neighbours, of so many cells at least.
+
+    Cells that show nothing of the frame, as they lie in its padding, belong to no object.
+
+    Args:
+        anomaly_map: ``(h, w)`` float32, finite.
+        limit: value that the cells of an object are above.
+        smallest: number of cells of an object.
+        edges: where in the frame the cells lie.
+        classes: ``(h, w)``, class of each cell; None where there are none.
+        road_classes: that an object's distance is measured to; none where it is not measured.
+    """
+    shown = np.logical_and.outer(np.diff(edges.down) > 0, np.diff(edges.across) > 0)
+    regions = find_regions((anomaly_map > limit) & shown)
+    large = np.flatnonzero(regions.sizes() >= smallest)
+    regions = regions.kept(large)
+    peaks = _peaks(regions, anomaly_map)
+    strongest = np.argsort(-peaks, kind="stable")[:MOST_OBJECTS]
+    chosen = regions.kept(strongest)
+    boxes, areas = _boxes(chosen, edges), _areas(chosen, edges)
+    named = [None] * chosen.count if classes is None else _classes(chosen, classes)
+    distances: list[float | None] = [None] * chosen.count
+    if classes is not None and len(road_classes):
+        distances = [*road_distances(chosen, np.isin(classes, road_classes) & shown, edges).tolist()]
+    found = [
+        UnknownObject(left, top, right - left, bottom - top, area, float(peaks[i]), class_id, distance, where)
+        for (left, top, right, bottom), area, i, class_id, distance, where in zip(
+            boxes.tolist(), areas.tolist(), strongest, named, distances, _places(boxes, edges), strict=True
+        )
+    ]
+    return FoundObjects(tuple(found), len(large))
+
+
+def _peaks(regions: Regions, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest value in each region."""
+    peaks = np.full(regions.count, -np.inf, np.float32)
+    if regions.count:
+        first = regions.rows * (values.shape[1] + 1)
+        closed = np.pad(values, ((0, 0), (0, 1)), constant_values=-np.inf).ravel()
+        bounds = np.stack([first + regions.starts, first + regions.stops], axis=1).ravel()
+        np.maximum.at(peaks, regions.numbers, np.maximum.reduceat(closed, bounds)[::2])
+    return peaks
+
+
+def _boxes(regions: Regions, edges: TileEdges) -> Edges:
+    """Left, upper, right and lower side of the box of each region, in pixels of the frame: ``(count, 4)``."""
+    least, most = np.full((2, regions.count), np.iinfo(np.int64).max), np.zeros((2, regions.count), np.int64)
+    for of_all, first, behind in ((0, regions.starts, regions.stops), (1, regions.rows, regions.rows + 1)):
+        np.minimum.at(least[of_all], regions.numbers, first)
+        np.maximum.at(most[of_all], regions.numbers, behind)
+    return np.stack([edges.across[least[0]], edges.down[least[1]], edges.across[most[0]], edges.down[most[1]]], axis=1)
+
+
+def _areas(regions: Regions, edges: TileEdges) -> Edges:
+    """The share of the frame that each region fills."""
+    heights = np.diff(edges.down)[regions.rows]
+    pixels = heights * (edges.across[regions.stops] - edges.across[regions.starts])
+    return np.bincount(regions.numbers, pixels, regions.count) / (edges.height * edges.width)
+
+
+def _classes(regions: Regions, classes: NDArray[np.integer]) -> list[int]:
+    """The most frequent class of the cells of each region."""
+    labels = regions.labels((classes.shape[0], classes.shape[1]))
+    inside = labels >= 0
+    known, of_cells = np.unique(classes[inside], return_inverse=True)
+    counts = np.bincount(labels[inside] * len(known) + of_cells, minlength=regions.count * len(known))
+    most: list[int] = known[counts.reshape(regions.count, len(known)).argmax(axis=1)].tolist() if len(known) else []
+    return most
+
+
+def _places(boxes: Edges, edges: TileEdges) -> list[str]:
+    """Where each box is, by the tiles of the frame that it has a part in."""
+    down, across = (np.arange(count + 1) / count for count in (_PLACES.rows, _PLACES.columns))
+    found = []
+    for left, top, right, bottom in boxes.tolist():
+        rows = (down[:-1] * edges.height < bottom) & (down[1:] * edges.height > top)
+        columns = (across[:-1] * edges.width < right) & (across[1:] * edges.width > left)
+        found.append(name_region(np.logical_and.outer(rows, columns)))
+    return found
