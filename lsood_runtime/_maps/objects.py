@@ -121,6 +121,26 @@ def objects_of(
     return FoundObjects(tuple(found), len(large))
 
 
+def describe_objects(found: FoundObjects) -> str:
+    """Say in words how many objects there are, and where the clearest one is; ``none`` for none.
+
+    Example:
+        >>> describe_objects(FoundObjects())
+        'none'
+        >>> each = UnknownObject(0, 0, 9, 9, 0.01, 7.25, None, None, "lower left corner")
+        >>> describe_objects(FoundObjects((each,), 3))
+        '3, the clearest (7.2) in the lower left corner'
+    """
+    if not found.objects:
+        return "none"
+    first = found.objects[0]
+    named, peak = first.where, f"{first.peak:.1f}"
+    where = named if named.startswith(("all ", "most ", "part ", "row", "column")) else f"the {named}"
+    if found.count == 1:
+        return f"1, with a peak of {peak}, in {where}"
+    return f"{found.count}, the clearest ({peak}) in {where}"
+
+
 def _peaks(regions: Regions, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The largest value in each region."""
     peaks = np.full(regions.count, -np.inf, np.float32)

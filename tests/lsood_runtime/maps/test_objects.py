@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from lsood_runtime import UnknownObject
 from lsood_runtime._maps.cell_classes import cell_classes
-from lsood_runtime._maps.objects import MOST_OBJECTS, FoundObjects, objects_of
+from lsood_runtime._maps.objects import MOST_OBJECTS, FoundObjects, describe_objects, objects_of
 from lsood_runtime._tiles.frame_edges import TileEdges, even_edges
 from tests.lsood_runtime.tiles.test_frame_edges import contract_of, sides
 
@@ -145,3 +145,18 @@ def test_cell_classes_are_those_of_the_pixels_at_every_stride(
         return  # another stride gives as many cells
     np.testing.assert_array_equal(cell_classes(logits, *cells.shape), cells)
     np.testing.assert_array_equal(cell_classes(classes.astype(np.uint8), *cells.shape), cells)
+
+
+@pytest.mark.parametrize(
+    ("where", "count", "words"),
+    [
+        ("centre", 1, "1, with a peak of 4.0, in the centre"),
+        ("row 2 of 4", 1, "1, with a peak of 4.0, in row 2 of 4"),
+        ("part of the left half", 5, "5, the clearest (4.0) in part of the left half"),
+        ("whole picture", 2, "2, the clearest (4.0) in the whole picture"),
+    ],
+)
+def test_described_objects_are_counted_and_the_clearest_is_placed(where: str, count: int, words: str) -> None:
+    each = UnknownObject(0, 0, 1, 1, 0.5, 4.0, None, None, where)
+    assert describe_objects(FoundObjects((each,), count)) == words
+    assert describe_objects(FoundObjects()) == "none"

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draw an anomaly map over the picture of its frame, with a box around each unknown object."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._maps.objects import UnknownObject
+from lsood_runtime._maps.spread import cells_of_pixels
+from lsood_runtime._tiles.frame_edges import TileEdges
+
+BOX = (0, 229, 255)
+"""Colour of the boxes, RGB."""
+
+_SCALE = np.array(
+    [(255, 240, 60), (240, 130, 0), (190, 0, 90)], np.float64
+)  # weak, at the limit, twice as much and more
+_MOST_OPAQUE = 0.75
+_ROWS_OF_A_LINE = 240
+
+
+def draw_map(
+    image: NDArray[np.uint8],
+    anomaly_map: NDArray[np.float32],
+    edges: TileEdges,
+    limit: float,
+    objects: Iterable[UnknownObject] = (),
+) -> NDArray[np.uint8]:
+    """Colour a picture by the anomaly map: clear where it is 0 or less, yellow, orange at the limit, purple at twice it.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB, the frame in any size; not modified.
+        anomaly_map: ``(h, w)`` float32.
+        edges: where in the frame the cells of the map lie; beyond them the picture stays as it is.
+        limit: above which a cell is part of an object.
+        objects: to box.
+
+    Returns:
+        ``(H, W, 3)`` uint8.
+    """
+    height, width = image.shape[:2]
+    rows, columns, seen = cells_of_pixels(edges, height, width)
+    strength = np.clip(anomaly_map / (2 * max(limit, 1.0)), 0, 1).astype(np.float64)
+    colours = np.stack([np.interp(strength, (0, 0.5, 1), channel) for channel in _SCALE.T], axis=-1)
+    spread = np.ix_(rows, columns)
+    opacity = _MOST_OPAQUE * strength[spread] * seen
+    drawn = image + opacity[..., None] * (colours[spread] - image)
+    picture: NDArray[np.uint8] = np.rint(drawn).astype(np.uint8)
+    for each in objects:
+        _draw_box(picture, each, height / edges.height, width / edges.width)
+    return picture
+
+
+def _draw_box(picture: NDArray[np.uint8], each: UnknownObject, down: float, across: float) -> None:
+    """Draw the border of a box, outside of its object where the picture has room."""
+    height, width = picture.shape[:2]
+    line = max(1, round(height / _ROWS_OF_A_LINE))
+    top, bottom = int(each.y * down), int(np.ceil((each.y + each.height) * down))
+    left, right = int(each.x * across), int(np.ceil((each.x + each.width) * across))
+    outer = slice(max(top - line, 0), bottom + line), slice(max(left - line, 0), right + line)
+    border = np.zeros((height, width), np.bool_)
+    border[outer] = True
+    border[max(top, line) : min(bottom, height - line), max(left, line) : min(right, width - line)] = False
+    picture[border] = BOX
