@@ -18,6 +18,7 @@ help:
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@echo "installing torch and the other packages into $(VENV): some minutes, once"
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[cpu,export,media,dev]'
 	touch $(STAMP)
