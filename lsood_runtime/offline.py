@@ -38,6 +38,7 @@ from lsood_runtime._bundle.answers_records import (
     UNKNOWN,
     AnswersRecord,
     CauseRecord,
+    MapRecord,
     QualityRecord,
     TilesRecord,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "GoldenRecord",
     "InputContract",
     "Manifest",
+    "MapRecord",
     "MasksRecord",
     "OperatingPoint",
     "ParityRecord",

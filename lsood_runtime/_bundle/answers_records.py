@@ -136,6 +136,52 @@ class TilesRecord:
     clean_kept: float
 
 
+@dataclass(frozen=True, slots=True)
+class MapRecord:
+    """The map of what is unknown in a frame, pixel by pixel, fitted on clean frames and on objects pasted on them.
+
+    Attributes:
+        rows: of the map.
+        columns: of the map.
+        slopes: weight of each score of a pixel that ships, by its name.
+        smoothing: side of the square over which the map is averaged, pixels of the map; 1 where it is not.
+        layers: whose outputs the linear head reads beside the logits; empty without a head.
+        pixel_limit: above which a share ``pixel_rate`` of the pixels of clean frames lies.
+        pixel_rate: that share.
+        object_limit: of the map, above which connected pixels are an object.
+        smallest_object: pixels of the map that an object has at least.
+        false_alarm_rate: share of clean frames that may show an object.
+        guarantee: ``drives`` where the limit is made to hold that share for frames of a new drive, ``frames`` where there
+            were too few drives for it.
+        clean_kept: share of clean frames, of drives that were left out of the fit, without an object.
+        average_precision: of the pixels of objects pasted on frames of drives left out, objects unlike those of the fit.
+        fpr95: share of the other pixels above the value that 95 % of the objects' pixels exceed.
+        best_single: name of the single score with the largest average precision there, raw or smoothed.
+        best_single_average_precision: its average precision.
+        best_single_fpr95: its share of other pixels.
+        road_classes: ids of the classes that can be driven on; empty where they are not known.
+    """
+
+    rows: int
+    columns: int
+    slopes: dict[str, float]
+    smoothing: int
+    layers: tuple[str, ...]
+    pixel_limit: float
+    pixel_rate: float
+    object_limit: float
+    smallest_object: int
+    false_alarm_rate: float
+    guarantee: str
+    clean_kept: float
+    average_precision: float
+    fpr95: float
+    best_single: str
+    best_single_average_precision: float
+    best_single_fpr95: float
+    road_classes: tuple[int, ...] = field(default_factory=tuple)
+
+
 def no_tiles() -> None:
     """The tiles of a bundle that tells none."""
 
