@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answers beside the score: expected quality of the segmentation, cause and severity, abnormal tiles."""
+"""The answers beside the score: expected quality, cause and severity, abnormal tiles, anomaly map and unknown objects."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._bundle.answer_sentences import unknown_words
 from lsood_runtime._bundle.answers_records import (
+    ANOMALY_MAP,
     CAUSES,
     LARGEST_SEVERITY,
     MEASURES,
@@ -22,18 +23,22 @@ from lsood_runtime._bundle.answers_records import (
     UNKNOWN,
     AnswersRecord,
 )
-from lsood_runtime._bundle.records import InputContract
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.records import InputContract, SegmentationRecord
+from lsood_runtime._maps.objects import UnknownObject
 from lsood_runtime._text.json_values import JsonValue, finite_or_none
 from lsood_runtime._tiles.abnormal import abnormal_tiles
 from lsood_runtime._tiles.grid import TileMask
 from lsood_runtime._tiles.region_words import describe_tiles, tile_text
+from lsood_runtime._unknown_objects import NO_MAP, UNKNOWN_MAP, AnomalyMap, MapRule
 
-AnswerRows = Mapping[str, NDArray[np.float64]]
+AnswerRows = Mapping[str, NDArray[np.float64] | NDArray[np.float32]]
 """Outputs of ``detector.onnx`` that answer, by name, a row for each frame; empty where the bundle answers nothing."""
 
 _QUALITY_FIELDS = ("quality_measure", "expected_quality", "quality_low", "quality_high")
 _CAUSE_FIELDS = ("cause", "cause_probability", "cause_set", "severity")
 _TILE_FIELDS = ("tiles", "tile_values", "tile_words")
+_MAP_FIELDS = ("object_count", "largest_peak", "object_words")
 _ROUNDING = 1e-6
 
 
@@ -52,6 +57,10 @@ class Answers:
     tiles: TileMask | None = None
     tile_values: NDArray[np.float64] | None = None
     tile_words: str = ""
+    anomaly_map: AnomalyMap | None = None
+    objects: tuple[UnknownObject, ...] = ()
+    object_count: int | None = None
+    object_words: str = ""
 
 
 NO_ANSWERS = Answers()
@@ -66,16 +75,42 @@ class AnswerRule:
 
     Args:
         record: of the manifest; None where the bundle answers nothing.
-        contract: of the input: abnormal tiles are named by where in the frame they lie.
+        contract: of the input: abnormal tiles and objects are named by where in the frame they lie. Without it, and without
+            the next, the anomaly map is left out.
+        segmentation: whose classes lie under the objects.
     """
 
-    def __init__(self, record: AnswersRecord | None, contract: InputContract | None = None) -> None:
+    def __init__(
+        self,
+        record: AnswersRecord | None,
+        contract: InputContract | None = None,
+        segmentation: SegmentationRecord | None = None,
+    ) -> None:
         self._record = record
         told = None if record is None or contract is None else record.tiles
         self._edges = None if told is None or contract is None else contract.tile_edges(told.rows, told.columns)
+        map_record = None if record is None else record.map
+        self._map_rule = (
+            None
+            if map_record is None or contract is None or segmentation is None
+            else MapRule(map_record, contract, segmentation)
+        )
 
-    def answers(self, rows: AnswerRows, place: int) -> Answers:
-        """The answers on the frame at a place of a pass."""
+    @classmethod
+    def of_bundle(cls, manifest: Manifest) -> Self:
+        """The rule of a bundle."""
+        return cls(manifest.answers, manifest.input, manifest.segmentation)
+
+    def answers(
+        self, rows: AnswerRows, place: int, segmentation: NDArray[np.uint8] | NDArray[np.float32] | None = None
+    ) -> Answers:
+        """The answers on the frame at a place of a pass.
+
+        Args:
+            rows: of the pass.
+            place: of the frame.
+            segmentation: of the frame; None where there is none.
+        """
         record = self._record
         if record is None:
             return NO_ANSWERS
@@ -84,6 +119,9 @@ class AnswerRule:
         expected, low, high = self._quality(rows, place, is_known)
         cause, probability, names, severity = self._cause(rows, place, is_known)
         tiles, values = self._tiles(rows, place)
+        found = NO_MAP
+        if self._map_rule is not None:
+            found = self._map_rule.answer(np.asarray(rows[ANOMALY_MAP][place], np.float32), segmentation)
         return Answers(
             quality_measure=None if record.quality is None else record.quality.measure,
             expected_quality=expected,
@@ -96,6 +134,10 @@ class AnswerRule:
             tiles=tiles,
             tile_values=values,
             tile_words="" if tiles is None or not tiles.any() else self._tile_words(tiles),
+            anomaly_map=found.anomaly_map,
+            objects=found.objects,
+            object_count=found.object_count,
+            object_words=found.object_words,
         )
 
     @property
@@ -106,7 +148,7 @@ class AnswerRule:
             return NO_ANSWERS
         measure = None if record.quality is None else record.quality.measure
         grid = None if record.tiles is None else (record.tiles.rows, record.tiles.columns)
-        return _nothing_known(measure, grid, tells_cause=record.cause is not None)
+        return _nothing_known(measure, grid, tells_cause=record.cause is not None, tells_objects=record.map is not None)
 
     def _quality(self, rows: AnswerRows, place: int, is_known: bool) -> tuple[float | None, float | None, float | None]:
         """Expected value and both ends of its interval."""
@@ -190,15 +232,27 @@ class AnswerFields(Protocol):
     def tile_values(self) -> NDArray[np.float64] | None: ...
     @property
     def tile_words(self) -> str: ...
+    @property
+    def anomaly_map(self) -> AnomalyMap | None: ...
+    @property
+    def objects(self) -> tuple[UnknownObject, ...]: ...
+    @property
+    def object_count(self) -> int | None: ...
+    @property
+    def object_words(self) -> str: ...
 
 
 def unknown_answers(answers: AnswerFields) -> Answers:
     """The same answers, all unknown, as of a frame that no working camera sent: numbers are NaN, the cause ``unknown``."""
     grid = None if answers.tiles is None else answers.tiles.shape
-    return _nothing_known(answers.quality_measure, grid, tells_cause=answers.cause is not None)
+    return _nothing_known(
+        answers.quality_measure, grid, tells_cause=answers.cause is not None, tells_objects=bool(answers.object_words)
+    )
 
 
-def _nothing_known(measure: str | None, grid: tuple[int, int] | None, *, tells_cause: bool) -> Answers:
+def _nothing_known(
+    measure: str | None, grid: tuple[int, int] | None, *, tells_cause: bool, tells_objects: bool
+) -> Answers:
     tiles, values = (None, None) if grid is None else _no_tiles(grid)
     no_quality, no_cause = None if measure is None else math.nan, math.nan if tells_cause else None
     return Answers(
@@ -211,6 +265,7 @@ def _nothing_known(measure: str | None, grid: tuple[int, int] | None, *, tells_c
         severity=no_cause,
         tiles=tiles,
         tile_values=values,
+        object_words=UNKNOWN_MAP.object_words if tells_objects else "",
     )
 
 
@@ -220,14 +275,16 @@ def answer_names(record: AnswersRecord | None) -> tuple[str, ...]:
         return ()
     quality = () if record.quality is None else _QUALITY_FIELDS
     cause = () if record.cause is None else _CAUSE_FIELDS
-    return quality + cause + (() if record.tiles is None else _TILE_FIELDS)
+    tiles = () if record.tiles is None else _TILE_FIELDS
+    return quality + cause + tiles + (() if record.map is None else _MAP_FIELDS)
 
 
 def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
     """JSON-ready answers that the bundle gives; numbers that are not finite become None.
 
     Abnormal tiles become text, a group of digits a row of tiles, 1 for an abnormal one, and the distances of all tiles one
-    text with spaces between them, row by row; both are empty where they are unknown.
+    text with spaces between them, row by row; both are empty where they are unknown. Of the objects there are their number,
+    the largest peak and the words; the anomaly map itself is left out.
     """
     values: dict[str, JsonValue] = {}
     if answers.quality_measure is not None:
@@ -241,6 +298,9 @@ def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
         numbers_text = " ".join(f"{value:.4g}" for value in answers.tile_values.ravel() if math.isfinite(value))
         tiles = tile_text(answers.tiles) if numbers_text else ""
         values |= zip(_TILE_FIELDS, (tiles, numbers_text, answers.tile_words), strict=True)
+    if answers.object_words:
+        peak = answers.objects[0].peak if answers.objects else None
+        values |= zip(_MAP_FIELDS, (answers.object_count, peak, answers.object_words), strict=True)
     return values
 
 
@@ -284,6 +344,12 @@ def tiles_words(answers: AnswerFields) -> str:
     return f"abnormal tiles: {UNKNOWN if unknown else answers.tile_words or NO_CAUSE}"
 
 
+def objects_words(answers: AnswerFields) -> str:
+    """Describe the unknown objects; empty where the bundle does not tell them."""
+    return f"unknown objects: {answers.object_words}" if answers.object_words else ""
+
+
 def answer_words(answers: AnswerFields) -> str:
     """Describe all answers in one line; empty where the bundle gives none."""
-    return "; ".join(filter(None, (quality_words(answers), cause_words(answers), tiles_words(answers))))
+    words = (quality_words(answers), cause_words(answers), tiles_words(answers), objects_words(answers))
+    return "; ".join(filter(None, words))

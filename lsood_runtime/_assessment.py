@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._answers import ANSWER_FIELDS, Answers, answer_values, answer_words, unknown_answers
+from lsood_runtime._maps.objects import UnknownObject
 from lsood_runtime._parts import NO_PARTS
 from lsood_runtime._text.json_values import JsonValue, finite_or_none, python_scalar
 from lsood_runtime._tiles.grid import TileMask
@@ -76,6 +77,14 @@ class Assessment:
             bundle's limit, so that a tile above 1 is abnormal; NaN where it is unknown.
         tile_words: where in the frame the abnormal tiles are, in words: ``lower left corner (1 of 32 tiles)``; empty where
             there are none.
+        anomaly_map: ``(h, w)`` float32, read-only, finite: how unknown each cell of the picture that the network sees is, in
+            deviations of clean cells; ``manifest.input.cell_edges`` has their places in the frame. None where the bundle
+            gives none, or where it is unknown.
+        objects: connected regions of the map above the bundle's limit, the highest peak first, 32 at most; empty where there
+            are none, or where they are unknown.
+        object_count: of all of them; None where the bundle tells none, or where they are unknown.
+        object_words: how many objects there are, and where the one with the highest peak is, in words; ``none``, or
+            ``unknown``, as where the state is INVALID; empty where the bundle tells none.
         faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.
@@ -105,6 +114,10 @@ class Assessment:
     tiles: TileMask | None = None
     tile_values: NDArray[np.float64] | None = None
     tile_words: str = ""
+    anomaly_map: NDArray[np.float32] | None = None
+    objects: tuple[UnknownObject, ...] = ()
+    object_count: int | None = None
+    object_words: str = ""
     faulty_tiles: TileMask | None = None
     tile_faults: str = ""
 
@@ -160,4 +173,8 @@ def with_answers(verdict: Assessment, answers: Answers) -> Assessment:
         tiles=answers.tiles,
         tile_values=answers.tile_values,
         tile_words=answers.tile_words,
+        anomaly_map=answers.anomaly_map,
+        objects=answers.objects,
+        object_count=answers.object_count,
+        object_words=answers.object_words,
     )

@@ -147,7 +147,7 @@ class OoDMonitor:
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
         part_names = tuple(part.name for part in self._manifest.detector.parts)
-        scores, answers = self._manifest.calibration.scores, AnswerRule(self._manifest.answers, self._manifest.input)
+        scores, answers = self._manifest.calibration.scores, AnswerRule.of_bundle(self._manifest)
         check_min_quality(min_quality, self._manifest.answers)
         self._rule = VerdictRule(threshold, scores, deadline_ms, part_names, answers, min_quality)
         self._scorer = Scorer(contents, load_options)

@@ -149,17 +149,18 @@ class VerdictRule:
             judge_tiles: whether a frame is INVALID for its faulty tiles.
         """
         parts = self.parts(outcome.parts, place)
+        segmentation = None if outcome.segmentation is None else outcome.segmentation[place]
         score = finite_score(outcome.scores[place], parts.values())
         fault = picture.reason(judge_tiles=judge_tiles) or score_fault(score, parts) or stamp[1]
         return self.verdict(
             score=score,
-            segmentation=None if outcome.segmentation is None else outcome.segmentation[place],
+            segmentation=segmentation,
             fault=fault,
             provider=provider,
             latency_ms=1e3 * (time.perf_counter() - start),
             stamp_ns=stamp[0],
             parts=parts,
-            answers=self.answers.answers(outcome.answers, place),
+            answers=self.answers.answers(outcome.answers, place, segmentation),
             picture=picture,
         )
 

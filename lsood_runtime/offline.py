@@ -26,6 +26,7 @@ from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name
 from lsood_runtime._bundle.answer_sentences import answer_sentences
 from lsood_runtime._bundle.answers_checks import ANSWER_SHARES
 from lsood_runtime._bundle.answers_records import (
+    ANOMALY_MAP,
     ANSWER_OUTPUTS,
     CAUSES,
     LARGEST_SEVERITY,
@@ -99,6 +100,7 @@ from lsood_runtime._tiles.abnormal import abnormal_tiles
 from lsood_runtime._tiles.frame_edges import TileEdges
 
 __all__ = [
+    "ANOMALY_MAP",
     "ANSWER_OUTPUTS",
     "ANSWER_SHARES",
     "AS_STATED",

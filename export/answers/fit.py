@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the answers beside the score: expected quality, cause, severity, novelty, and abnormal tiles.
+"""Fit the answers beside the score: expected quality, cause, severity, novelty, abnormal tiles, and a map of the unknown.
 
 The layers before the tap, and the picture itself, tell what is wrong with a frame: they see its texture and light before the
 network makes classes of it. The tap and the network's output tell how good the classes are: they react alike whatever is
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from export.answers.cells import FittedCells
 from export.answers.columns import StandardisedColumns, Values, fit_columns
 from export.answers.fit_causes import fit_causes
+from export.answers.fit_map import CalibratedMap
 from export.answers.fit_quality import fit_quality, judge_quality
 from export.answers.fit_tiles import calibrate_tiles
 from export.answers.left_out import FOLDS, FOLDS_WITH_KINDS, drive_folds
+from export.answers.maps import FittedMap
 from export.answers.quality import FittedQuality
 from export.answers.rows import DegradedRows, PatchedRows
 from export.answers.tiles import FittedTiles
@@ -47,6 +49,7 @@ class FittedAnswers:
         quality_columns: of which the quality is told; None where it is not.
         quality: tells it; None where it is not.
         tiles: how abnormal each tile is; None where it is not told.
+        map: how unknown each cell is; None where it is not told.
         record: for the manifest.
     """
 
@@ -56,13 +59,16 @@ class FittedAnswers:
     quality_columns: StandardisedColumns | None
     quality: FittedQuality | None
     tiles: FittedTiles | None
+    map: FittedMap | None
     record: AnswersRecord
 
     def outputs(self, values: Values) -> dict[str, NDArray[np.float64]]:
         """Answers on N frames, under the names of the graph's outputs; NaN where a feature that is read is not finite.
 
+        The map, of which there are rarely many, is left out: ``map`` gives it.
+
         Args:
-            values: ``(N, D)`` of each of the keys.
+            values: ``(N, D)`` of each of the keys that are no maps.
         """
         columns = self.cell_columns(values)
         novelty = self.cells.novelty(columns)
@@ -110,6 +116,7 @@ def fit_answers(
     seed: int,
     tap_layers: Sequence[str],
     patched: PatchedRows | None = None,
+    calibrated_map: CalibratedMap | None = None,
 ) -> FittedAnswers:
     """Fit the answers on clean and degraded frames, and judge them on drives and kinds that were left out.
 
@@ -119,6 +126,7 @@ def fit_answers(
         seed: of the deal of drives to folds.
         tap_layers: names of the taps.
         patched: clean and patched frames, where abnormal tiles are to be told as well.
+        calibrated_map: of what is unknown, where it is to be given as well.
 
     Raises:
         CalibrationError: too few frames or kinds, or too few rows for an interval.
@@ -154,8 +162,10 @@ def fit_answers(
         quality_record,
         causes.record if CAUSE_ANSWER in which else None,
         None if tiles is None else tiles.record,
+        None if calibrated_map is None else calibrated_map.record,
     )
     fitted_tiles = None if tiles is None else tiles.fitted
-    readers = (cell_columns, quality_columns, fitted_tiles)
+    fitted_map = None if calibrated_map is None else calibrated_map.fitted
+    readers = (cell_columns, quality_columns, fitted_tiles, fitted_map)
     read = tuple(dict.fromkeys(key for reader in readers if reader is not None for key in reader.keys))
-    return FittedAnswers(read, cell_columns, causes.cells, quality_columns, quality, fitted_tiles, record)
+    return FittedAnswers(read, cell_columns, causes.cells, quality_columns, quality, fitted_tiles, fitted_map, record)

@@ -7,17 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.answers.fit import FittedAnswers, fit_answers
+from export.answers.fit_map import CalibratedMap
+from export.answers.maps import FittedMap
 from export.answers.rows import DegradedRows, PatchedRows
 from export.calibration.bundle_answers import BundleAnswers
 from export.errors import ParityError
 from export.features.key import FeatureKey
 from export.frames.evenly_spaced import evenly_spaced
+from export.graphs.answered_detector import answers_of
 from export.graphs.monitor_forms import Form, cpu_session
 from export.graphs.noise import NoiseBatch
-from lsood_runtime.offline import ANSWER_SHARES
+from lsood_runtime.offline import ANOMALY_MAP, ANSWER_OUTPUTS, ANSWER_SHARES
 
 GRAPH_TOLERANCE = 1e-6
 """Largest difference between graph and fitted answers, as a share of what an answer ranges over."""
+
+MAP_TOLERANCE = 1e-4
+"""The same of a map, whose graph is float32."""
 
 _COMPARED = 512
 
@@ -28,6 +34,7 @@ def checked_answers(
     seed: int,
     tap_layers: Sequence[str],
     patched: PatchedRows | None = None,
+    calibrated_map: CalibratedMap | None = None,
 ) -> BundleAnswers:
     """Fit answers, build their graph, and compare both.
 
@@ -37,15 +44,20 @@ def checked_answers(
         seed: of the deal of drives and kinds to folds.
         tap_layers: names of the taps.
         patched: frames clean and with patches, where abnormal tiles are to be told as well.
+        calibrated_map: of what is unknown, where it is to be given as well.
 
     Raises:
         CalibrationError: rows that no answer can be fitted on.
         ParityError: the graph disagrees with the fitted answers.
     """
-    fitted = fit_answers(rows, wanted, seed, tap_layers, patched)
+    fitted = fit_answers(rows, wanted, seed, tap_layers, patched, calibrated_map)
     values = {**rows.values, **({} if patched is None else patched.values)}
-    answers = BundleAnswers.of(fitted, {key: values[key].shape[1] for key in fitted.keys})
+    maps = {} if calibrated_map is None else calibrated_map.examples
+    measured = {**values, **maps}
+    answers = BundleAnswers.of(fitted, {key: measured[key].shape[1] for key in fitted.keys})
     check_answers_graph(answers, fitted, values)
+    if fitted.map is not None:
+        check_map_graph(answers, fitted.map, maps)
     return answers
 
 
@@ -62,11 +74,11 @@ def check_answers_graph(
     Raises:
         ParityError: an answer is further apart than the tolerance.
     """
-    count = min(_COMPARED, *(len(measured[key]) for key in answers.keys))
-    values = {
-        key: _with_midpoints(measured[key][evenly_spaced(np.arange(len(measured[key])), count)]) for key in answers.keys
-    }
-    expected, session = fitted.outputs(values), cpu_session(answers.graph)
+    keys = [key for key in answers.keys if not key.is_map]
+    count = min(_COMPARED, *(len(measured[key]) for key in keys))
+    values = {key: _with_midpoints(measured[key][evenly_spaced(np.arange(len(measured[key])), count)]) for key in keys}
+    others = [name for name in ANSWER_OUTPUTS if name != ANOMALY_MAP]
+    expected, session = fitted.outputs(values), cpu_session(answers_of(answers.graph, others))
     names = [value.name for value in session.get_outputs()]
     count, ranges = len(next(iter(values.values()))), answers.record.ranges()
     worst = 0.0
@@ -79,6 +91,34 @@ def check_answers_graph(
         raise ParityError(
             f"expected the graph of the answers within {GRAPH_TOLERANCE:g} of their ranges, got a difference of {worst:.3g}; "
             "no bundle was written: leave --answers out, and report it as a defect"
+        )
+
+
+def check_map_graph(
+    answers: BundleAnswers, fitted: FittedMap, measured: Mapping[FeatureKey, NDArray[np.float32]]
+) -> None:
+    """Compare the graph of the map with the fitted one on a few measured frames, one at a time.
+
+    Args:
+        answers: with the graph.
+        fitted: the map.
+        measured: ``(N, D)`` of each feature that it reads.
+
+    Raises:
+        ParityError: a cell is further apart than the tolerance.
+    """
+    session, unit = cpu_session(answers_of(answers.graph, [ANOMALY_MAP])), answers.record.ranges()[ANOMALY_MAP]
+    count, worst = len(measured[fitted.key]), 0.0
+    for i in range(count):
+        values = {key: measured[key][i : i + 1] for key in fitted.keys}
+        expected = fitted.anomaly_map(values)
+        (got,) = session.run([ANOMALY_MAP], {str(key): rows for key, rows in values.items()})
+        apart = float(np.abs(got - expected).max()) / unit
+        worst = max(worst, apart if np.isfinite(apart) else np.inf)
+    if not (count and worst <= MAP_TOLERANCE):
+        raise ParityError(
+            f"expected the graph of the anomaly map within {MAP_TOLERANCE:g} of its limit, got a difference of {worst:.3g} "
+            f"on {count} frames; no bundle was written: leave map out of --answers, and report it as a defect"
         )
 
 

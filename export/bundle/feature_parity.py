@@ -43,7 +43,7 @@ class NetworkReadings:
     """What features are computed from, of one frame; of whole maps only what the features read is kept.
 
     Attributes:
-        layers: moments of layers that are among the features, over the whole map or tile by tile.
+        layers: moments of layers that are among the features, over the whole map or tile by tile, and maps.
         picture: ``(48,)`` of the frame; empty where it is not among the features.
         grid: ``(K, rows, columns)`` logits on the grid that features of the output read; empty where there are none.
         stride: rows and columns of the output from one cell of the grid to the next.
@@ -99,7 +99,13 @@ class FeatureReference:
             first = output[0].permute(2, 0, 1) if key.layer in self.channels_last else output[0]
             layer = first.detach().numpy()
             # at once: a layer behind it may work in place
-            seen[key] = _moments(_cells(layer)) if key.grid is None else reference_tiles(layer, *key.grid)
+            if key.grid is None:
+                seen[key] = _moments(_cells(layer))
+            elif key.is_map:
+                rows, columns = key.grid
+                seen[key] = layer[:, :rows, :columns].astype(np.float64).ravel()
+            else:
+                seen[key] = reference_tiles(layer, *key.grid)
 
         handles = [
             self.network.get_submodule(str(key.layer)).register_forward_hook(
@@ -121,6 +127,11 @@ class FeatureReference:
             stride = grid_stride(*logits.shape[1:])
             grid = logits[:, ::stride, ::stride].astype(np.float64)
             largest = max(float(logits.max()), -float(logits.min()))
+            seen |= {
+                key: _at_cells(logits, key.grid)
+                for key in self.features
+                if key.kind is FeatureKind.LOGIT_MAP and key.grid is not None
+            }
         return NetworkReadings(seen, self._picture(frame), grid, stride, largest), logits
 
     def values(self, frame: NDArray[np.uint8], *, double: bool = False) -> dict[FeatureKey, Doubles]:
@@ -157,7 +168,7 @@ def measure_feature_parity(
         By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, of
         a tenth of the layer's largest, or of what float32 resolves at its mean, whichever is largest; scores in units of
         themselves, of 1 or of a tenth of the largest logit, whichever is largest; shares of classes as they are; pictures as
-        by :func:`picture_difference`.
+        by :func:`picture_difference`; maps in units of their largest magnitude.
     """
     worst = dict.fromkeys(reference.features, 0.0)
     for frame in map(np.array, frames):
@@ -189,7 +200,8 @@ def check_feature_parity(
     allowed = dict.fromkeys(differences, FEATURE_TOLERANCE) | dict(tolerances or {})
     key = max(differences, key=lambda key: differences[key] / allowed[key])
     if not differences[key] <= allowed[key]:
-        without = "the layer out by --feature-layers" if key.grid is None else "tiles out of --answers"
+        answer = "map" if key.is_map else "tiles"
+        without = "the layer out by --feature-layers" if key.grid is None else f"{answer} out of --answers"
         raise ParityError(
             f"expected differences of at most {allowed[key]:.3g}, the exported graph disagrees with the PyTorch network "
             f"in the feature {key} by {differences[key]:.3g}; no bundle was written: check that the network computes in "
@@ -205,7 +217,7 @@ def reference_feature(key: FeatureKey, readings: NetworkReadings, classes: NDArr
         readings: of the frame.
         classes: ``(h, w)``; None where the network gives no segmentation, and no feature of it is asked for.
     """
-    if key.layer is not None:
+    if key in readings.layers:
         return readings.layers[key]
     if key == PICTURE:
         return readings.picture
@@ -226,6 +238,8 @@ def feature_difference(key: FeatureKey, got: Doubles, expected: Doubles, largest
     """Difference of one feature in its own unit, see :func:`measure_feature_parity`."""
     if key.kind in (FeatureKind.MOMENTS, FeatureKind.LOGIT_MOMENTS):
         return _of_moments(got, expected)
+    if key.is_map:
+        return float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), _FLOOR)
     if key.grid is not None:
         return _of_moments(all_means_first(got, key.grid), all_means_first(expected, key.grid))
     if key.kind is FeatureKind.CLASS_SHARE:
@@ -244,6 +258,12 @@ def _cells(layer: NDArray[np.floating]) -> NDArray[np.floating]:
         stride = cell_stride(*layer.shape[1:])
         layer = layer[:, ::stride, ::stride]
     return layer.reshape(len(layer), -1)
+
+
+def _at_cells(logits: NDArray[np.floating], grid: tuple[int, int]) -> Doubles:
+    """Logits ``(K * rows * columns,)`` at evenly spaced rows and columns of ``(K, h, w)``, from the first ones on."""
+    down, across = (np.arange(count) * -(-size // count) for size, count in zip(logits.shape[1:], grid, strict=True))
+    return logits[:, down[:, None], across].astype(np.float64).ravel()
 
 
 def _moments(cells: NDArray[np.floating]) -> Doubles:

@@ -12,6 +12,7 @@ from export.errors import CalibrationError
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseBatch
 from lsood_runtime.offline import (
+    ANOMALY_MAP,
     ANSWER_SHARES,
     CLASSES,
     FRESH_DEVIATIONS,
@@ -80,6 +81,7 @@ def score_golden_frames(
         name: np.array([[drawn[name][0] for drawn in of_frame] for of_frame in outputs], np.float64) for name in ranges
     }
     answers_by_chance = max((float(kept[name].std(axis=1).max()) / size for name, size in ranges.items()), default=0.0)
+    means = {name: values.mean(axis=1) for name, values in kept.items()}
     return GoldenFrames(
         frames=frames,
         scores=np.mean(drawn_scores, axis=1),
@@ -87,7 +89,7 @@ def score_golden_frames(
         tolerance=tolerance,
         classes=classes,
         pixel_changes={} if classes is None or pixel_changes is None else dict(pixel_changes),
-        answers={name: values.mean(axis=1) for name, values in kept.items()},
+        answers={name: mean.astype(np.float32) if name == ANOMALY_MAP else mean for name, mean in means.items()},
         answer_ranges=ranges,
         answer_tolerance={
             provider: min(share + FRESH_DEVIATIONS * answers_by_chance, 1.0)

@@ -22,6 +22,9 @@ from lsood_runtime.offline import WEIGHTS_FILE, AnswerRule, Bundle, open_bundle,
 
 _OLD_MOMENTS, _OLD_SCORES = "latent_moments", "output_scores"
 
+_ON_GRIDS = tuple(f"{kind}/" for kind in (FeatureKind.TILES, FeatureKind.LOGIT_MAP, FeatureKind.FEATURE_MAP))
+"""How the names of features begin that are of tiles or cells, and too many to be kept of all frames."""
+
 
 class EvaluationGraphs:
     """A bundle's evaluation graph and detector on the CPU.
@@ -59,12 +62,12 @@ class EvaluationGraphs:
         self._detector_inputs = [value.name for value in self._detector.get_inputs()]
         self._part_names = tuple(part.name for part in self.manifest.detector.parts)
         record = self.manifest.answers
-        self._answer_rule = AnswerRule(record, self.manifest.input)
+        self._answer_rule = AnswerRule.of_bundle(self.manifest)
         self._answer_names = () if record is None else tuple(record.shapes())
         wanted = ("score", "entropy", *(["parts"] if self._part_names else []), *self._answer_names)
         self._detector_outputs = [value.name for value in self._detector.get_outputs() if value.name in wanted]
         names = (value.name for value in self._evaluation.get_outputs())
-        self._tile_outputs = tuple(name for name in names if name.startswith(f"{FeatureKind.TILES}/"))
+        self._grid_outputs = tuple(name for name in names if name.startswith(_ON_GRIDS))
         masks = self.manifest.masks
         self._noise = NoiseSource(masks.noise, masks.count, masks.seed)
 
@@ -76,7 +79,7 @@ class EvaluationGraphs:
     def available(self) -> tuple[FeatureKey, ...]:
         """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone.
 
-        Moments of tiles are not among them: only :attr:`tiles` has them.
+        Moments of tiles and maps are not among them: only :attr:`tiles` and :attr:`maps` have them.
         """
         names = [value.name for value in self._evaluation.get_outputs()]
         if _OLD_MOMENTS in names:
@@ -87,20 +90,25 @@ class EvaluationGraphs:
     @property
     def tiles(self) -> tuple[FeatureKey, ...]:
         """Moments of tiles, of which answers are told; none where the bundle was exported without them."""
-        return tuple(map(FeatureKey.parse, self._tile_outputs))
+        return tuple(key for key in map(FeatureKey.parse, self._grid_outputs) if not key.is_map)
+
+    @property
+    def maps(self) -> tuple[FeatureKey, ...]:
+        """Maps that an anomaly map may be made of; none where the bundle was exported without them."""
+        return tuple(key for key in map(FeatureKey.parse, self._grid_outputs) if key.is_map)
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of all features of a frame, moments of tiles left out."""
+        """Bytes of all features of a frame, moments of tiles and maps left out."""
         widths: dict[str, int] = {value.name: math.prod(value.shape[1:]) for value in self._evaluation.get_outputs()}
-        unread = (SEGMENTATION, LATENT_SAMPLES, *self._tile_outputs)
+        unread = (SEGMENTATION, LATENT_SAMPLES, *self._grid_outputs)
         read = sum(width for name, width in widths.items() if name not in unread)
         return 4 * (read + self.manifest.tap.channels)
 
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         """Measure the features of one ``(H, W, 3)`` uint8 frame in the bundle's channel order and size.
 
-        Moments of tiles, which are many, are left out.
+        Moments of tiles and maps, which are large, are left out.
 
         Raises:
             UsageError: a frame of another size.
@@ -114,24 +122,37 @@ class EvaluationGraphs:
         outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
         fed = {name: outputs[name] for name in self._detector_inputs}
         given = dict(zip(self._detector_outputs, self._detector.run(self._detector_outputs, fed), strict=True))
-        segmentation: NDArray[Any] | None = outputs.pop("segmentation")[0] if "segmentation" in outputs else None
-        if self.manifest.segmentation.kind == "logits" and segmentation is not None:
-            segmentation = segmentation.argmax(axis=0).astype(np.uint8)
+        segmentation = self._class_map(outputs)
+        outputs.pop(SEGMENTATION, None)
         latent_samples = outputs.pop(LATENT_SAMPLES)[0]
-        for name in self._tile_outputs:
+        for name in self._grid_outputs:
             del outputs[name]
         values = {FeatureKey.entropy(): given["entropy"][0] if "entropy" in given else self._entropy(latent_samples)}
         for name, value in self._by_todays_names(outputs).items():
             values[FeatureKey.parse(name)] = value[0]
         shares = given["parts"][0] if self._part_names else []
         parts = {name: float(share) for name, share in zip(self._part_names, shares, strict=True)}
-        answers = self._answer_rule.answers({name: given[name] for name in self._answer_names}, 0)
+        answers = self._answer_rule.answers({name: given[name] for name in self._answer_names}, 0, segmentation)
         return FrameFeatures(float(given["score"][0]), values, segmentation, parts, answers)
 
     def of_tiles(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, NDArray[np.float32]]:
         """Moments tile by tile of a frame of the bundle's size, by key; nothing of a bundle that gives none."""
         outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
         return {key: outputs[str(key)][0] for key in self.tiles}
+
+    def of_maps(
+        self, frame: NDArray[np.uint8]
+    ) -> tuple[dict[FeatureKey, NDArray[np.float32]], NDArray[np.uint8] | None]:
+        """Maps of a frame of the bundle's size, by key, and its class map; no maps of a bundle that gives none."""
+        outputs = run_graph(self._evaluation, frame[None], self._noise.draw())
+        return {key: outputs[str(key)][0] for key in self.maps}, self._class_map(outputs)
+
+    def _class_map(self, outputs: dict[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
+        """``(h, w)`` of the outputs of one frame; None without a segmentation."""
+        segmentation: NDArray[Any] | None = outputs[SEGMENTATION][0] if SEGMENTATION in outputs else None
+        if self.manifest.segmentation.kind == "logits" and segmentation is not None:
+            segmentation = segmentation.argmax(axis=0)
+        return None if segmentation is None else segmentation.astype(np.uint8, copy=False)
 
     def _entropy(self, latent_samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Entropies of a frame for a detector that does not read them."""

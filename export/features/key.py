@@ -20,6 +20,10 @@ class FeatureKind(StrEnum):
     """``(B, 2 C)``: mean of each channel of a layer over its map, then the logarithms of the standard deviations."""
     TILES = "tiles"
     """``(B, R * Q * 2 K)``: means of some channels of a layer in each tile of its map, then log deviations."""
+    FEATURE_MAP = "feature_map"
+    """``(B, C * h * w)``: a layer's map, channel by channel."""
+    LOGIT_MAP = "logit_map"
+    """``(B, K * h * w)``: the logits at every fourth row and column of what the network sees, class by class."""
     PICTURE = "picture"
     """``(B, 48)``: colours and fineness of detail of the frame itself, without the network."""
     LOGIT_MOMENTS = "logit_moments"
@@ -50,6 +54,9 @@ OUTPUT_SCORES = (
 """Scores of a pixel that are computed from its logits, in the order of the graph's outputs."""
 
 
+_WITH_GRID = (FeatureKind.TILES, FeatureKind.FEATURE_MAP, FeatureKind.LOGIT_MAP)
+
+
 class Aggregate(StrEnum):
     """How the score of every pixel becomes one number of the frame."""
 
@@ -74,11 +81,11 @@ class FeatureKey:
 
     Attributes:
         kind: of the feature.
-        layer: of moments; of entropies the tap where several are compared, None for all taps of a bundle together.
+        layer: of moments and maps; of entropies the tap where several are compared, None for all taps of a bundle together.
         samples: S of the entropies where several are compared; None else.
         masks: mode of the masks of these entropies; None else.
         aggregate: of a score of the output; None else.
-        grid: rows and columns of tiles; None else.
+        grid: rows and columns of tiles, or of the cells of a map; None else.
 
     Raises:
         ValueError: an attribute that the kind does not have, or one that is missing.
@@ -97,6 +104,8 @@ class FeatureKey:
             FeatureKind.ENTROPY: [*[all(given[:3])] * 3, False],
             FeatureKind.MOMENTS: [True, False, False, False],
             FeatureKind.TILES: [True, False, False, True],
+            FeatureKind.FEATURE_MAP: [True, False, False, True],
+            FeatureKind.LOGIT_MAP: [False, False, False, True],
         }
         if given != expected.get(self.kind, [False] * 4) or self.kind.is_output_score != (self.aggregate is not None):
             raise ValueError(
@@ -119,6 +128,16 @@ class FeatureKey:
     def tiles(cls, layer: str, rows: int, columns: int) -> Self:
         """Key of the moments of a layer in each tile of its map."""
         return cls(FeatureKind.TILES, layer, grid=(rows, columns))
+
+    @classmethod
+    def feature_map(cls, layer: str, rows: int, columns: int) -> Self:
+        """Key of the map of a layer."""
+        return cls(FeatureKind.FEATURE_MAP, layer, grid=(rows, columns))
+
+    @classmethod
+    def logit_map(cls, rows: int, columns: int) -> Self:
+        """Key of the map of the logits."""
+        return cls(FeatureKind.LOGIT_MAP, grid=(rows, columns))
 
     @classmethod
     def output_score(cls, kind: FeatureKind, aggregate: Aggregate = Aggregate.MEAN) -> Self:
@@ -147,10 +166,10 @@ class FeatureKey:
     def _of_parts(cls, kind: FeatureKind, rest: str) -> Self:
         if kind is FeatureKind.MOMENTS:
             return cls.moments(rest)
-        if kind is FeatureKind.TILES:
+        if kind in _WITH_GRID:
             layer, _, grid = rest.rpartition("/")
             rows, _, columns = grid.partition("x")
-            return cls.tiles(layer, int(rows), int(columns))
+            return cls(kind, layer or None, grid=(int(rows), int(columns)))
         if kind.is_output_score:
             return cls.output_score(kind, Aggregate(rest))
         if kind is FeatureKind.ENTROPY and rest:
@@ -162,7 +181,12 @@ class FeatureKey:
     @property
     def is_of_layers(self) -> bool:
         """Whether the feature is read inside the network."""
-        return self.kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS, FeatureKind.TILES)
+        return self.kind in (FeatureKind.ENTROPY, FeatureKind.MOMENTS, FeatureKind.TILES, FeatureKind.FEATURE_MAP)
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the feature is a whole map, of which no rows of many frames are kept."""
+        return self.kind in (FeatureKind.FEATURE_MAP, FeatureKind.LOGIT_MAP)
 
     @property
     def is_of_output(self) -> bool:
@@ -181,7 +205,8 @@ class FeatureKey:
         if self.samples is not None:
             return f"{self.kind}/{self.layer}/{self.samples}/{self.masks}"
         if self.grid is not None:
-            return f"{self.kind}/{self.layer}/{self.grid[0]}x{self.grid[1]}"
+            layer = "" if self.layer is None else f"{self.layer}/"
+            return f"{self.kind}/{layer}{self.grid[0]}x{self.grid[1]}"
         return str(self.kind) if self.layer is None else f"{self.kind}/{self.layer}"
 
     @property
@@ -189,6 +214,8 @@ class FeatureKey:
         """Text of the key for tables."""
         if self.aggregate is not None:
             return str(self.kind) + ("" if self.aggregate is Aggregate.MEAN else f", {self.aggregate}")
+        if self.is_map and self.grid is not None:
+            return f"map of {self.layer or 'the logits'}, {self.grid[0]} x {self.grid[1]} cells"
         if self.layer is None:
             return str(self.kind).replace("_", " ")
         if self.grid is not None:

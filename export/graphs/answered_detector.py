@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Put the graph of the answers beside the score into ``detector.onnx``, and take it out of it again."""
 
+from collections.abc import Sequence
+
 import onnx
 import onnx.compose
 from onnx import ModelProto, helper
@@ -37,10 +39,10 @@ def answered_detector(detector: ModelProto, answers: ModelProto) -> ModelProto:
     return model
 
 
-def answers_of(detector: ModelProto) -> ModelProto:
-    """Take the graph of the answers out of a detector's that has them."""
+def answers_of(detector: ModelProto, names: Sequence[str] = ANSWER_OUTPUTS) -> ModelProto:
+    """Take the graph of the answers out of a detector's that has them, or of those of some names."""
     given = {value.name for value in detector.graph.output}
-    answers = with_outputs(detector, [name for name in ANSWER_OUTPUTS if name in given])
+    answers = with_outputs(detector, [name for name in names if name in given])
     read = {name for node in answers.graph.node for name in node.input}
     inputs = [value for value in answers.graph.input if value.name in read]
     del answers.graph.input[:]

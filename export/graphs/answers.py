@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph of fitted answers: features of a frame to quality, causes, severity, tiles and novelty, all float64."""
+"""The graph of fitted answers: features of a frame to quality, causes, severity, tiles and novelty, float64, and a map."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,11 @@ from export.answers.fit import FittedAnswers
 from export.answers.perceptron import Perceptron
 from export.answers.quality import FittedQuality
 from export.features.key import FeatureKey
+from export.graphs.anomaly_map import add_anomaly_map
 from export.graphs.detector import IR_VERSION, OPSET
 from export.graphs.node_list import NodeList
 from export.graphs.tile_abnormality import add_tile_abnormality
-from lsood_runtime.offline import CAUSES, LARGEST_SEVERITY, NOVELTY, QUALITY, SEVERITY, TILES
+from lsood_runtime.offline import ANOMALY_MAP, CAUSES, LARGEST_SEVERITY, NOVELTY, QUALITY, SEVERITY, TILES
 
 _AXIS, _NOUGHT, _ONE = "axis", "nought", "one"
 """Constants that several parts of the graph read."""
@@ -30,7 +31,7 @@ _FAR = 1e30
 
 
 def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> ModelProto:
-    """Build the graph from features ``(B, D)`` float32, by name, to the answers of :meth:`FittedAnswers.outputs`.
+    """Build the graph from features ``(B, D)`` float32, by name, to the answers of :meth:`FittedAnswers.outputs` and a map.
 
     NaN or infinity in a feature makes every answer that reads it NaN: Clip, Max and ReduceMax alone could lose it.
 
@@ -43,6 +44,8 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
     graph.constant(_NOUGHT, np.array(0.0))
     graph.constant(_ONE, np.array(1.0))
     for key in fitted.keys:
+        if key.is_map:
+            continue  # thousands of cells stay float32
         graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
     columns, finite = _columns(graph, fitted.cell_columns, widths, "inner")
     common, linear = _distances(graph, fitted.cells, columns)
@@ -57,6 +60,9 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
     if fitted.tiles is not None:
         add_tile_abnormality(graph, fitted.tiles, _NOUGHT, _ONE)
         outputs[TILES] = ["batch", *fitted.tiles.grid]
+    if fitted.map is not None:
+        add_anomaly_map(graph, fitted.map, widths)
+        outputs[ANOMALY_MAP] = ["batch", *fitted.map.grid]
     graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
     model = helper.make_model(
         helper.make_graph(
@@ -64,7 +70,9 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
             "answers",
             [helper.make_tensor_value_info(str(key), TensorProto.FLOAT, ["batch", widths[key]]) for key in fitted.keys],
             [
-                helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape)
+                helper.make_tensor_value_info(
+                    name, TensorProto.FLOAT if name == ANOMALY_MAP else TensorProto.DOUBLE, shape
+                )
                 for name, shape in (outputs | {NOVELTY: ["batch"]}).items()
             ],
             graph.constants,

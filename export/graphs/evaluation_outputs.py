@@ -15,12 +15,23 @@ from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
 
 EVALUATION = "evaluation.onnx"
 SEGMENTATION = "segmentation"
+MAP_STRIDE, _FINEST, _COARSEST = 4, 8, 32
+"""Pixels of the picture from one cell to the next: of the anomaly map, where the output is as fine, and of the layers that it
+may read. A layer of stride 4 alone costs 2 % of a ResNet-50 frame, one of stride 8 a third of that (benchmarks/NOTES.md)."""
+
+FEWEST_MAP_CELLS = 4
+"""Rows and columns of an anomaly map, at least."""
+
 _LEAST_CELLS = 3
 """Rows and columns of cells of a map in one tile, at least: coarser maps mix what lies in a tile with what lies beside it."""
 
 
 def evaluation_features(
-    layers: Sequence[str], *, segmented: bool, tiles: Sequence[FeatureKey] = ()
+    layers: Sequence[str],
+    *,
+    segmented: bool,
+    tiles: Sequence[FeatureKey] = (),
+    maps: Sequence[FeatureKey] = (),
 ) -> tuple[FeatureKey, ...]:
     """Keys of every feature of a frame, in the order of the outputs.
 
@@ -28,9 +39,10 @@ def evaluation_features(
         layers: whose moments are observed.
         segmented: whether the network gives its output.
         tiles: keys of moments tile by tile, where the bundle is to tell which tiles are abnormal.
+        maps: keys of the maps that an anomaly map may be made of, where the bundle is to give one.
     """
     of_output = OUTPUT_FEATURES if segmented else ()
-    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *tiles, PICTURE, *of_output)
+    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *tiles, PICTURE, *of_output, *maps)
 
 
 def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) -> tuple[FeatureKey, ...]:
@@ -54,6 +66,41 @@ def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) 
         rows, columns = min(rows, largest[0]), min(columns, largest[1])
         chosen = [layer for layer, tiles in most.items() if tiles == largest]
     return tuple(FeatureKey.tiles(layer, rows, columns) for layer in chosen if rows and columns)
+
+
+def map_features(
+    layers: Mapping[str, tuple[int, int]],
+    logits: tuple[int, int],
+    seen: tuple[int, int],
+    pad: tuple[int, int] = (0, 0),
+) -> tuple[FeatureKey, ...]:
+    """Keys of the maps that an anomaly map may be made of: that of the logits, then those of layers of strides 8 to 32.
+
+    Args:
+        layers: rows and columns of the layers' maps, padding included.
+        logits: rows and columns of the network's output, without padding.
+        seen: rows and columns of the picture that the network sees, without padding.
+        pad: rows and columns of padding.
+
+    Returns:
+        The map of the logits has a cell at every fourth row and column of the picture, or is the whole output where that is
+        coarser. None at all where it would have fewer than four rows or columns.
+    """
+    rows, columns = (
+        -(-cells // max(MAP_STRIDE * cells // length, 1)) for cells, length in zip(logits, seen, strict=True)
+    )
+    if min(rows, columns) < FEWEST_MAP_CELLS:
+        return ()
+    found = [FeatureKey.logit_map(rows, columns)]
+    for layer, cells in layers.items():
+        whole = [length + more for length, more in zip(seen, pad, strict=True)]
+        strides = [length / count for length, count in zip(whole, cells, strict=True)]
+        if min(strides) >= _FINEST and max(strides) <= _COARSEST:
+            kept = (
+                -(-count * length // all_of_it) for count, length, all_of_it in zip(cells, seen, whole, strict=True)
+            )
+            found.append(FeatureKey.feature_map(layer, *kept))
+    return tuple(found)
 
 
 def output_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:

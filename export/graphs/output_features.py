@@ -30,6 +30,11 @@ def grid_stride(height: int, width: int) -> int:
     return next(fitting, 1)
 
 
+def map_stride(pixels: int, cells: int) -> int:
+    """Rows, or columns, of the output from one cell of the map of the logits to the next; 4 cells or more."""
+    return -(-pixels // cells)
+
+
 class OutputFeatures:
     """Features of a batch of logits, each computed when it is first asked for.
 
@@ -43,6 +48,8 @@ class OutputFeatures:
 
     def __getitem__(self, key: FeatureKey) -> Tensor:
         """``(B, D)`` float32 of one feature."""
+        if key.grid is not None:
+            return self._every_fourth(*key.grid).flatten(1)
         if key.kind is FeatureKind.LOGIT_MOMENTS:
             return channel_moments(self._grid)
         if key.kind is FeatureKind.CLASS_SHARE:
@@ -57,6 +64,11 @@ class OutputFeatures:
             inside = key.aggregate is Aggregate.INTERIOR
             return scores.mean_where(1 - self._boundary if inside else self._boundary)
         return scores[key.aggregate]
+
+    def _every_fourth(self, rows: int, columns: int) -> Tensor:
+        """``(B, K, rows, columns)``: the logits at the cells of a map, see :func:`map_stride`."""
+        height, width = (int(size) for size in self._logits.shape[-2:])
+        return self._logits[:, :, :: map_stride(height, rows), :: map_stride(width, columns)]
 
     @cached_property
     def classes(self) -> Tensor:

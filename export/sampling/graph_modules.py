@@ -185,6 +185,24 @@ class LayerTiles(nn.Module):
         return tile_moments(features, self.rows, self.columns)
 
 
+class LayerMap(nn.Module):
+    """The map of a layer, channel by channel.
+
+    Args:
+        channels: dimension of the layer's output that holds the channels.
+        rows: of cells that are kept, from the top: those that begin within the frame, not in its padding.
+        columns: of cells that are kept, from the left.
+    """
+
+    def __init__(self, channels: int, rows: int, columns: int) -> None:
+        super().__init__()
+        self.channels, self.rows, self.columns = channels, rows, columns
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(B, C, H, W)`` or ``(B, H, W, C)`` to ``(B, C * h * w)``."""
+        return features.movedim(self.channels, 1)[:, :, : self.rows, : self.columns].flatten(1)
+
+
 class ConcatLatents(nn.Module):
     """Concatenates the latents of several taps."""
 

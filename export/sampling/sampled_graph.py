@@ -14,6 +14,7 @@ from export.sampling.graph_modules import (
     BankWeights,
     ConcatLatents,
     FreshNoise,
+    LayerMap,
     LayerMoments,
     LayerTiles,
     MaskedMean,
@@ -58,7 +59,7 @@ class SampledGraph:
             layer: self._call(LayerMoments(seen.channel_dim), self._clean[seen.value])
             for layer, seen in plan.observed.items()
         }
-        self._tiles: dict[FeatureKey, fx.Node] = {}
+        self._on_grids: dict[FeatureKey, fx.Node] = {}
 
     def module(self, with_output: bool, features: Sequence[FeatureKey]) -> fx.GraphModule:
         """Make a module of the graph; it holds the weights that it reads and no others.
@@ -66,7 +67,7 @@ class SampledGraph:
         Args:
             with_output: whether the network's output comes first.
             features: what comes behind it, in this order: latent samples for the entropies, moments of observed layers, over
-                the whole map or tile by tile.
+                the whole map or tile by tile, or their maps.
         """
         wanted = [self._feature(key) for key in features]
         copies: dict[fx.Node, fx.Node] = {}
@@ -88,10 +89,11 @@ class SampledGraph:
         assert key.layer is not None  # of moments; others are computed from the output
         if key.grid is None:
             return self._moments[key.layer]
-        if key not in self._tiles:
+        if key not in self._on_grids:
             seen = self._plan.observed[key.layer]
-            self._tiles[key] = self._call(LayerTiles(seen.channel_dim, *key.grid), self._clean[seen.value])
-        return self._tiles[key]
+            read = LayerMap if key.is_map else LayerTiles
+            self._on_grids[key] = self._call(read(seen.channel_dim, *key.grid), self._clean[seen.value])
+        return self._on_grids[key]
 
     def _concat(self, latents: list[fx.Node]) -> fx.Node:
         return latents[0] if len(latents) == 1 else self._call(ConcatLatents(), *latents)

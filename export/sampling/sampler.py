@@ -38,6 +38,7 @@ class Sampler:
         channels: C, over all taps.
         channels_last: those of ``layers`` that give maps with their channels last, ``(B, H, W, C)``.
         maps: rows and columns of the maps that those of ``layers`` give which are no taps.
+        tap_maps: the same of the taps.
         findings: about the layout of taps and sites.
         samples: S.
         mode: ``fixed``: the masks of ``bank``, the same for every frame; ``fresh``: drawn in the graph for each
@@ -55,6 +56,7 @@ class Sampler:
     channels: int
     channels_last: frozenset[str]
     maps: Mapping[str, tuple[int, int]]
+    tap_maps: Mapping[str, tuple[int, int]]
     findings: tuple[Finding, ...]
     samples: int
     mode: Mode
@@ -73,7 +75,8 @@ class Sampler:
         Args:
             features: entropies stand for the latent samples ``(B, S, C)``; moments of any of ``layers`` are ``(B, 2 C)``,
                 see :func:`export.layers.channel_moments.channel_moments`; tiles of any of ``maps`` are ``(B, R * Q * 2 K)``,
-                see :func:`export.layers.tile_moments.tile_moments`.
+                see :func:`export.layers.tile_moments.tile_moments`; maps of any of ``maps`` and ``tap_maps`` are
+                ``(B, C * h * w)``.
 
         Returns:
             ``forward(x, *noise)`` with one output for each feature, in their order, behind the network's; a tensor alone
@@ -147,6 +150,7 @@ def build_sampler(
         channels=sum(reading.channels for reading in plan.readings),
         channels_last=frozenset(layer for layer, seen in plan.observed.items() if seen.channel_dim == 3),
         maps={layer: seen.cells for layer, seen in plan.observed.items() if seen.cells and layer not in taps},
+        tap_maps={layer: seen.cells for layer, seen in plan.observed.items() if seen.cells and layer in taps},
         findings=plan.findings,
         samples=mc_samples,
         mode=mode,

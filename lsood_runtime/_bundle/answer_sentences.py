@@ -6,6 +6,7 @@ from lsood_runtime._bundle.answers_records import (
     RATE_CONFIDENCE,
     AnswersRecord,
     CauseRecord,
+    MapRecord,
     QualityRecord,
     TilesRecord,
 )
@@ -30,6 +31,8 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
         found["cause"] = _cause_sentence(answers.cause, parts)
     if answers.tiles is not None:
         found["abnormal tiles"] = _tiles_sentence(answers.tiles, parts)
+    if answers.map is not None:
+        found["unknown objects"] = _map_sentence(answers.map, parts)
     own = () if answers.cause is None else tuple(answers.cause.own)
     with_own = f", and frames of {', '.join(own)}" if own else ""
     found["answers from"] = (
@@ -90,4 +93,19 @@ def _tiles_sentence(tiles: TilesRecord, parts: str) -> str:
     return (
         f"{tiles.rows} x {tiles.columns}, read from {', '.join(tiles.layers)}; at most {tiles.false_alarm_rate:.0%} of clean "
         f"frames of {of} are expected to have one; on {parts} left out {tiles.clean_kept:.1%} had none"
+    )
+
+
+def _map_sentence(told: MapRecord, parts: str) -> str:
+    of = "a new drive" if told.guarantee == "drives" else "known drives (too few drives for new ones)"
+    scores = ", ".join(name.replace("_", " ") for name in told.slopes)
+    layers = f" (of the logits and {', '.join(told.layers)})" if told.layers else ""
+    smooth = f", averaged over {told.smoothing} x {told.smoothing} cells" if told.smoothing > 1 else ""
+    return (
+        f"regions of {counted(told.smallest_object, 'cell')} or more above {told.object_limit:.3g} in a map of {told.rows} x "
+        f"{told.columns} cells, by {scores}{layers}{smooth}; at most {told.false_alarm_rate:.0%} of clean frames of {of} are "
+        f"expected to have one; on {parts} left out {told.clean_kept:.1%} had none; cut-outs of kinds left out: average "
+        f"precision {told.average_precision:.2f} (best single score, {told.best_single.replace('_', ' ')}, "
+        f"{told.best_single_average_precision:.2f}), false pixels at 95 % found {told.fpr95:.0%} "
+        f"({told.best_single_fpr95:.0%})"
     )

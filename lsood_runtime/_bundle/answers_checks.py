@@ -11,6 +11,7 @@ from lsood_runtime._bundle.answers_records import (
     UNKNOWN,
     AnswersRecord,
     CauseRecord,
+    MapRecord,
     QualityRecord,
     TilesRecord,
 )
@@ -32,7 +33,7 @@ def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) 
     if answers is None:
         return
     kinds, counts = answers.kinds, (answers.frames, answers.drives, answers.rows)
-    told = (answers.quality, answers.cause, answers.tiles)
+    told = (answers.quality, answers.cause, answers.tiles, answers.map)
     yield "answers", any(answer is not None for answer in told), "an answer, or null", answers
     yield "answers.novelty_limit", answers.novelty_limit > 0, "above 0", answers.novelty_limit
     named = all(map(_is_kind, kinds)) and 0 < len(kinds) == len(set(kinds))
@@ -45,6 +46,9 @@ def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) 
         yield from _of_cause(answers.cause, kinds)
     if answers.tiles is not None:
         yield from _of_tiles(answers.tiles)
+    if answers.map is not None:
+        yield "answers.map", segmentation.kind != "none", "null without a segmentation", answers.map
+        yield from _of_map(answers.map, segmentation)
 
 
 def of_golden(golden: GoldenRecord, answers: AnswersRecord | None, mode: str) -> Iterator[Check]:
@@ -114,3 +118,26 @@ def _of_tiles(tiles: TilesRecord) -> Iterator[Check]:
     yield f"{where}.guarantee", tiles.guarantee in ("drives", "frames"), "drives or frames", tiles.guarantee
     yield f"{where}.false_alarm_rate", 0 < tiles.false_alarm_rate < 1, "between 0 and 1", tiles.false_alarm_rate
     yield f"{where}.clean_kept", 0 <= tiles.clean_kept <= 1, "from 0 to 1", tiles.clean_kept
+
+
+def _of_map(told: MapRecord, segmentation: SegmentationRecord) -> Iterator[Check]:
+    where, grid = "answers.map", (told.rows, told.columns)
+    sides = segmentation.height or 0, segmentation.width or 0
+    fits = all(1 <= cells <= pixels for cells, pixels in zip(grid, sides, strict=True))
+    yield f"{where}.rows", fits, f"rows and columns of at most those of the segmentation, {sides}", grid
+    yield f"{where}.slopes", len(told.slopes) > 0, "one or more scores", told.slopes
+    yield f"{where}.smoothing", told.smoothing >= 1 and told.smoothing % 2 == 1, "an odd side", told.smoothing
+    yield f"{where}.smallest_object", told.smallest_object >= 1, "1 or more", told.smallest_object
+    yield f"{where}.guarantee", told.guarantee in ("drives", "frames"), "drives or frames", told.guarantee
+    rates = (told.pixel_rate, told.false_alarm_rate)
+    yield f"{where}.false_alarm_rate", all(0 < rate < 1 for rate in rates), "rates between 0 and 1", rates
+    shares = (
+        told.clean_kept,
+        told.average_precision,
+        told.fpr95,
+        told.best_single_average_precision,
+        told.best_single_fpr95,
+    )
+    yield where, all(0 <= share <= 1 for share in shares), "shares from 0 to 1", shares
+    known = all(0 <= number < (segmentation.num_classes or 0) for number in told.road_classes)
+    yield f"{where}.road_classes", known, "classes of the segmentation", told.road_classes

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 NOVELTY, QUALITY, CAUSES, SEVERITY, TILES = "novelty", "quality", "causes", "severity", "tiles"
 """Outputs of ``detector.onnx`` that answer: ``(B,)``, ``(B, 3)``, ``(B, 1 + K)``, ``(B,)`` and ``(B, R, Q)``, float64."""
 
-ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, TILES, NOVELTY)
+ANOMALY_MAP = "anomaly_map"
+"""One more of them, ``(B, h, w)`` float32."""
+
+ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, TILES, ANOMALY_MAP, NOVELTY)
 
 NO_CAUSE, UNKNOWN = "none", "unknown"
 """Names that are no kind of degradation: nothing is wrong, and it cannot be told."""
@@ -186,6 +189,10 @@ def no_tiles() -> None:
     """The tiles of a bundle that tells none."""
 
 
+def no_map() -> None:
+    """The anomaly map of a bundle that gives none."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswersRecord:
     """What the bundle answers beside the score, and what the answers were fitted on.
@@ -199,6 +206,7 @@ class AnswersRecord:
         quality: of the segmentation; None where the bundle does not answer it.
         cause: None where the bundle does not answer it.
         tiles: None where the bundle does not answer which are abnormal.
+        map: of what is unknown, cell by cell; None where the bundle gives none.
     """
 
     novelty_limit: float
@@ -209,6 +217,7 @@ class AnswersRecord:
     quality: QualityRecord | None
     cause: CauseRecord | None
     tiles: TilesRecord | None = field(default_factory=no_tiles)
+    map: MapRecord | None = field(default_factory=no_map)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The outputs of ``detector.onnx`` that answer, with their shapes behind the batch."""
@@ -217,11 +226,15 @@ class AnswersRecord:
             found |= {CAUSES: (len(self.cause.names),), SEVERITY: ()}
         if self.tiles is not None:
             found[TILES] = (self.tiles.rows, self.tiles.columns)
+        if self.map is not None:
+            found[ANOMALY_MAP] = (self.map.rows, self.map.columns)
         return found | {NOVELTY: ()}
 
     def ranges(self) -> dict[str, float]:
-        """What each output ranges over, the unit of its tolerance; for a distance its limit."""
+        """What each output ranges over, the unit of its tolerance; for a distance and a map its limit."""
         sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY, NOVELTY: self.novelty_limit}
         if self.tiles is not None:
             sizes[TILES] = self.tiles.limit
+        if self.map is not None:
+            sizes[ANOMALY_MAP] = max(self.map.object_limit, 1.0)
         return {name: sizes[name] for name in self.shapes()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.answers_records import ANOMALY_MAP
 from lsood_runtime._bundle.array_archive import read_arrays
 from lsood_runtime._bundle.files import GOLDEN_FILE
 from lsood_runtime._bundle.manifest import Manifest
@@ -41,7 +42,7 @@ class GoldenFrames:
     tolerance: dict[str, float]
     classes: NDArray[np.uint8] | NDArray[np.uint16] | None = None
     pixel_changes: dict[str, float] = field(default_factory=dict)
-    answers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    answers: Mapping[str, NDArray[np.float64] | NDArray[np.float32]] = field(default_factory=dict)
     answer_ranges: Mapping[str, float] = field(default_factory=dict)
     answer_tolerance: dict[str, float] = field(default_factory=dict)
 
@@ -97,9 +98,10 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
             )
     for name, answer in answers.items():
         wanted = (len(frames), *answer)
-        if arrays[name].dtype != np.float64 or arrays[name].shape != wanted or not np.isfinite(arrays[name]).all():
+        kind = "float32" if name == ANOMALY_MAP else "float64"
+        if arrays[name].dtype != kind or arrays[name].shape != wanted or not np.isfinite(arrays[name]).all():
             raise BundleError(
-                f"expected {name} {wanted} float64, finite, in {GOLDEN_FILE}, got {arrays[name].shape} "
+                f"expected {name} {wanted} {kind}, finite, in {GOLDEN_FILE}, got {arrays[name].shape} "
                 f"{arrays[name].dtype}: export the bundle again"
             )
     return GoldenFrames(

@@ -77,6 +77,23 @@ class InputContract:
             self.frame_width,
         )
 
+    def cell_edges(self, rows: int, columns: int, height: int, width: int) -> TileEdges:
+        """Where in the frame the cells of a map lie that has one for every n-th row and column of the segmentation.
+
+        Args:
+            rows: of cells.
+            columns: of cells.
+            height: rows of the segmentation, which is of the frame alone, without padding.
+            width: its columns.
+        """
+        top, left, seen_height, seen_width = self.crop or (0, 0, self.frame_height, self.frame_width)
+        return TileEdges(
+            seen_edges(rows, top, seen_height, rows * -(-height // rows) / height),
+            seen_edges(columns, left, seen_width, columns * -(-width // columns) / width),
+            self.frame_height,
+            self.frame_width,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PixelsRecord:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from lsood_runtime._bundle.answers_records import ANOMALY_MAP
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import ENTROPY, LATENT_SAMPLES
 from lsood_runtime._inference.graph import Signature
@@ -44,7 +45,9 @@ def signatures(manifest: Manifest) -> Signatures:
     count = len(manifest.detector.parts)
     parts: Signature = {"parts": ("tensor(double)", (count,))} if count else {}
     shapes = {} if manifest.answers is None else manifest.answers.shapes()
-    answers: Signature = {name: ("tensor(double)", shape) for name, shape in shapes.items()}
+    answers: Signature = {
+        name: ("tensor(float)" if name == ANOMALY_MAP else "tensor(double)", shape) for name, shape in shapes.items()
+    }
     return Signatures(
         frame={"frame": ("tensor(uint8)", (contract.frame_height, contract.frame_width, 3)), **noise},
         network={**of_kind[segmentation.kind], **features},

@@ -3,7 +3,7 @@
 
 Of the means of the three channels over the samples: the causes are a softmax of eight times them, and their mean is the
 expected quality, a fifth of the severity, and by its distance from a half the novelty. The upper row of tiles has the means,
-the lower one half of them.
+the lower one half of them, and so has the anomaly map.
 """
 
 from pathlib import Path
@@ -30,6 +30,7 @@ from tests.lsood_runtime.conftest import (
 
 KINDS = ("fog", "noise")
 TILE_LIMIT, NEIGHBOR_LIMIT = 0.6, 0.45
+OBJECT_LIMIT, SMALLEST_OBJECT = 0.6, 2
 NOVELTY_LIMIT, SET_THRESHOLD, AT_MOST = 1.5, 0.3, 0.375
 
 _ANSWERS = {
@@ -42,6 +43,11 @@ _ANSWERS = {
     "tiles": (
         "double[batch, 2, 3] tiles",
         "halves = Mul(means, half)\nrows = Concat<axis = 1>(means, halves)\ntiles = Reshape(rows, grid)",
+    ),
+    "anomaly_map": (
+        "float[batch, 2, 3] anomaly_map",
+        "half_means = Mul(means, half)\nboth_rows = Concat<axis = 1>(means, half_means)\n"
+        "exact_map = Reshape(both_rows, grid)\nanomaly_map = Cast<to = 1>(exact_map)",
     ),
     "novelty": (
         "double[batch] novelty",
@@ -85,6 +91,7 @@ def answers_by_hand(frame: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         "causes": powers / powers.sum(),
         "severity": np.array(5 * level),
         "tiles": np.stack([means, means / 2]),
+        "anomaly_map": np.stack([means, means / 2]).astype(np.float32),
         "novelty": np.array(10 * abs(level - 0.5)),
     }
 
@@ -96,7 +103,9 @@ def frame_of_level(level: float, seed: int = 0) -> NDArray[np.uint8]:
     return frame
 
 
-def answers_record(*, quality: bool = True, cause: bool = True, tiles: bool = False) -> dict[str, Any]:
+def answers_record(
+    *, quality: bool = True, cause: bool = True, tiles: bool = False, with_map: bool = False
+) -> dict[str, Any]:
     """What the manifest states of the answers."""
     return {
         "novelty_limit": NOVELTY_LIMIT,
@@ -142,18 +151,50 @@ def answers_record(*, quality: bool = True, cause: bool = True, tiles: bool = Fa
         }
         if tiles
         else None,
+        "map": {
+            "rows": 2,
+            "columns": 3,
+            "slopes": {"energy": 0.4, "head": 0.6},
+            "smoothing": 3,
+            "layers": ["layer1"],
+            "pixel_limit": 0.4,
+            "pixel_rate": 0.05,
+            "object_limit": OBJECT_LIMIT,
+            "smallest_object": SMALLEST_OBJECT,
+            "false_alarm_rate": 0.01,
+            "guarantee": "drives",
+            "clean_kept": 0.99,
+            "average_precision": 0.48,
+            "fpr95": 0.2,
+            "best_single": "maximum_logit",
+            "best_single_average_precision": 0.32,
+            "best_single_fpr95": 0.26,
+            "road_classes": [0],
+        }
+        if with_map
+        else None,
     }
 
 
-def answers_manifest(*, quality: bool = True, cause: bool = True, tiles: bool = False) -> dict[str, Any]:
+def answers_manifest(
+    *, quality: bool = True, cause: bool = True, tiles: bool = False, with_map: bool = False
+) -> dict[str, Any]:
     """The manifest of the toy bundle."""
-    manifest = toy_manifest() | {"answers": answers_record(quality=quality, cause=cause, tiles=tiles)}
+    record = answers_record(quality=quality, cause=cause, tiles=tiles, with_map=with_map)
+    manifest = toy_manifest() | {"answers": record}
     manifest["golden"]["answers"] = {"cpu": 0.005, "gpu": 0.05}
     return manifest
 
 
 def write_answers_bundle(
-    folder: Path, *, quality: bool = True, cause: bool = True, tiles: bool = False, off: float = 0.0, **fields: Any
+    folder: Path,
+    *,
+    quality: bool = True,
+    cause: bool = True,
+    tiles: bool = False,
+    with_map: bool = False,
+    off: float = 0.0,
+    **fields: Any,
 ) -> Path:
     """A toy bundle that answers, in a folder that is there.
 
@@ -162,17 +203,17 @@ def write_answers_bundle(
         quality: whether it tells the quality.
         cause: whether it tells the cause.
         tiles: whether it tells abnormal tiles.
+        with_map: whether it gives an anomaly map.
         off: how far the golden answers are from what the graph gives.
         fields: that replace those of the manifest.
     """
     outputs = (("quality",) if quality else ()) + (("causes", "severity") if cause else ())
-    outputs += (("tiles",) if tiles else ()) + ("novelty",)
+    outputs += (("tiles",) if tiles else ()) + (("anomaly_map",) if with_map else ()) + ("novelty",)
     (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
     (folder / "detector.onnx").write_bytes(answers_graph(outputs))
     frames = random_frames(2, seed=2)
-    golden: dict[str, Any] = {
-        name: np.stack([answers_by_hand(frame)[name] for frame in frames]) + off for name in outputs
-    }
+    golden: dict[str, Any] = {name: np.stack([answers_by_hand(frame)[name] for frame in frames]) for name in outputs}
+    golden = {name: (values + off).astype(values.dtype) for name, values in golden.items()}
     scores = np.array([score_by_hand(frame) for frame in frames])
     np.savez(folder / "golden.npz", frames=frames, scores=scores, **golden)
-    return seal(folder, answers_manifest(quality=quality, cause=cause, tiles=tiles) | fields)
+    return seal(folder, answers_manifest(quality=quality, cause=cause, tiles=tiles, with_map=with_map) | fields)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The anomaly map that the graph gives for a frame, and the unknown objects that are found in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._bundle.answers_records import UNKNOWN, MapRecord
+from lsood_runtime._bundle.records import InputContract, SegmentationRecord
+from lsood_runtime._maps.cell_classes import cell_classes
+from lsood_runtime._maps.objects import UnknownObject, describe_objects, objects_of
+
+AnomalyMap = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapAnswer:
+    """The anomaly map of a frame, and the objects in it; the attributes are those of :class:`lsood_runtime.Assessment`."""
+
+    anomaly_map: AnomalyMap | None = None
+    objects: tuple[UnknownObject, ...] = ()
+    object_count: int | None = None
+    object_words: str = ""
+
+
+NO_MAP, UNKNOWN_MAP = MapAnswer(), MapAnswer(object_words=UNKNOWN)
+"""Of a bundle that gives none, and of a frame of which it is unknown."""
+
+
+class MapRule:
+    """Finds the objects of an anomaly map.
+
+    Args:
+        record: of the map.
+        contract: of the input, which says where in the frame a cell lies.
+        segmentation: whose classes lie under the objects.
+    """
+
+    def __init__(self, record: MapRecord, contract: InputContract, segmentation: SegmentationRecord) -> None:
+        self._record = record
+        height, width = segmentation.height or record.rows, segmentation.width or record.columns
+        self._edges = contract.cell_edges(record.rows, record.columns, height, width)
+
+    def answer(self, given: AnomalyMap, segmentation: NDArray[np.uint8] | NDArray[np.float32] | None) -> MapAnswer:
+        """The map and its objects; unknown where a cell of the map is not finite.
+
+        Args:
+            given: ``(h, w)``, what the graph gives.
+            segmentation: of the frame; None where there is none.
+        """
+        if not np.isfinite(given).all():
+            return UNKNOWN_MAP
+        record, anomaly_map = self._record, np.array(given, np.float32)
+        anomaly_map.flags.writeable = False
+        classes = None if segmentation is None else cell_classes(segmentation, record.rows, record.columns)
+        found = objects_of(
+            anomaly_map, record.object_limit, record.smallest_object, self._edges, classes, record.road_classes
+        )
+        return MapAnswer(anomaly_map, found.objects, found.count, describe_objects(found))
