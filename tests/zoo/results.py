@@ -22,11 +22,13 @@ class ZooResult:
     """Figures of one exported network.
 
     Attributes:
+        tap: the layer that the export chose to sample.
         expected_cost: operations of a monitored frame, as a multiple of the bare network's.
         measured_cost: the same of its processor time.
         megabytes: size of the bundle, without the fused graph.
     """
 
+    tap: str
     expected_cost: float
     measured_cost: float
     megabytes: float
@@ -70,6 +72,7 @@ def _row(network: ZooNetwork, result: ZooResult) -> str:
         f"[{network.name}](#{network.key})",
         network.library,
         f"{width}x{height}",
+        f"`{result.tap}`",
         f"{result.expected_cost:.2f}",
         f"{result.measured_cost:.2f}",
         f"{result.megabytes:.1f} MB",

@@ -51,6 +51,11 @@ class ZooRun:
     megabytes: float
 
     @property
+    def tap(self) -> str:
+        """The layer that is sampled."""
+        return " + ".join(self.manifest["tap"]["layers"])
+
+    @property
     def wrong_pixels(self) -> float:
         """Share of pixels with another class than the network's, near-ties not counted."""
         ranked = np.sort(self.logits, axis=1)

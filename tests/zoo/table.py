@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The zoo: public segmentation networks of five libraries, from their own constructors.
 
-Some commands name a tap and switch the constructor's download off, others leave both to the export.
+Every command leaves the tap and the constructor's download to the export.
 """
 
 from collections.abc import Mapping
@@ -19,43 +19,28 @@ _SMALL = {
 _UNET = {"channels": [16, 32, 64, 128], "strides": [2, 2, 2]}
 
 
-def _at(tap: str | None) -> tuple[str, ...]:
-    """Options of a tap; none for the layer that the export chooses."""
-    return () if tap is None else ("--tap", tap, "--drop-prob", "0.5", "--block-size", "2")
-
-
-def _smp(architecture: str, encoder: str, tap: str | None = None, remark: str = "") -> ZooNetwork:
-    weights = {} if tap is None else {"encoder_weights": None}
-    own = {"encoder_name": encoder, **weights, "classes": CLASSES}
+def _smp(architecture: str, encoder: str) -> ZooNetwork:
     return ZooNetwork(
         f"{architecture} ({encoder})",
         "segmentation-models-pytorch",
         f"segmentation_models_pytorch:{architecture}",
-        own,
-        options=(*_IMAGENET, *_at(tap)),
-        remark=remark,
+        {"encoder_name": encoder, "classes": CLASSES},
+        options=_IMAGENET,
     )
 
 
-def _torchvision(function: str, tap: str | None = None) -> ZooNetwork:
-    weights = {} if tap is None else {"weights_backbone": None}
-    own = {"num_classes": CLASSES, **weights}
+def _torchvision(function: str) -> ZooNetwork:
     return ZooNetwork(
         function,
         "torchvision",
         f"torchvision.models.segmentation:{function}",
-        own,
-        options=(*_IMAGENET, *_at(tap)),
+        {"num_classes": CLASSES},
+        options=_IMAGENET,
     )
 
 
 def _transformers(
-    name: str,
-    model: str,
-    config: Mapping[str, object],
-    tap: str | None = None,
-    size: tuple[int, int] = (128, 192),
-    remark: str = "",
+    name: str, model: str, config: Mapping[str, object], size: tuple[int, int] = (128, 192), remark: str = ""
 ) -> ZooNetwork:
     return ZooNetwork(
         name,
@@ -63,7 +48,7 @@ def _transformers(
         f"transformers:{model}ForSemanticSegmentation",
         {"config": _config(model, num_labels=CLASSES, **config)},
         size,
-        (*_IMAGENET, *_at(tap)),
+        _IMAGENET,
         remark,
     )
 
@@ -73,20 +58,18 @@ def _config(model: str, **arguments: object) -> Mapping[str, object]:
     return {"class_path": f"transformers.{model}Config", "init_args": arguments}
 
 
-def _monai(name: str, arguments: Mapping[str, object], tap: str | None = None) -> ZooNetwork:
+def _monai(name: str, arguments: Mapping[str, object]) -> ZooNetwork:
     sizes = {"spatial_dims": 2, "in_channels": 3, "out_channels": CLASSES}
-    return ZooNetwork(
-        name, "MONAI", f"monai.networks.nets:{name}", sizes | dict(arguments), options=(*_IMAGENET, *_at(tap))
-    )
+    return ZooNetwork(name, "MONAI", f"monai.networks.nets:{name}", sizes | dict(arguments), options=_IMAGENET)
 
 
 NETWORKS = (
-    _smp("Unet", "resnet34", "encoder.layer4"),
-    _smp("UnetPlusPlus", "resnet18", "encoder.layer4"),
+    _smp("Unet", "resnet34"),
+    _smp("UnetPlusPlus", "resnet18"),
     _smp("FPN", "mobilenet_v2"),
     _smp("PSPNet", "resnet18"),
     _smp("DeepLabV3Plus", "efficientnet-b0"),
-    _smp("MAnet", "resnet18", "encoder.layer4"),
+    _smp("MAnet", "resnet18"),
     _smp("Linknet", "resnet18"),
     _smp("PAN", "resnet18"),
     _smp("UPerNet", "tu-convnext_atto"),
@@ -132,12 +115,12 @@ NETWORKS = (
             "fusion_hidden_size": 32,
             "use_auxiliary_head": False,
         },
-        size=(128, 128),
+        (128, 128),
     ),
     _monai("UNet", _UNET | {"num_res_units": 2, "norm": "BATCH"}),
     _monai("BasicUNet", {"features": [16, 16, 32, 64, 128, 16]}),
     _monai("SegResNet", {"init_filters": 16}),
-    _monai("SwinUNETR", {}, "encoder10"),
+    _monai("SwinUNETR", {}),
     ZooNetwork(
         "convnextv2_atto with a head",
         "timm",

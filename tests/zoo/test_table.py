@@ -42,6 +42,6 @@ def test_page_shows_the_table_and_what_was_measured() -> None:
 
 def test_page_without_a_figure_of_a_network_lists_it_with_its_remark() -> None:
     first, *others = NETWORKS
-    text = page({network.key: ZooResult(1.0, 1.01, 2.5) for network in others})
+    text = page({network.key: ZooResult("layer4", 1.0, 1.01, 2.5) for network in others})
     assert f"- {first.name} ({first.library}): " in text
     assert f"{len(others)} of {len(NETWORKS)}" in text
