@@ -8,6 +8,7 @@ names may be added, renamed or removed here with any release, unlike those of ``
 =====================  ==============================================================================================
 answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`,
                        :func:`abnormal_tiles`, :class:`TileEdges`
+anomaly maps           :func:`object_regions`, :func:`cells_of_pixels`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
@@ -86,6 +87,8 @@ from lsood_runtime._bundle.sentences import (
 from lsood_runtime._destination import no_room, objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._maps.objects import object_regions
+from lsood_runtime._maps.spread import cells_of_pixels
 from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.file_order import natural_key, natural_order
@@ -158,6 +161,7 @@ __all__ = [
     "TilesRecord",
     "abnormal_tiles",
     "answer_sentences",
+    "cells_of_pixels",
     "colour_classes",
     "detector_sentence",
     "digest_line",
@@ -174,6 +178,7 @@ __all__ = [
     "new_drives_sentence",
     "no_room",
     "noise_name",
+    "object_regions",
     "objection",
     "one_line",
     "open_bundle",

@@ -12,8 +12,13 @@ from export.errors import UsageError
 from export.plain_file import open_plain, reason_of
 
 
-def label_files(folders: Sequence[Path]) -> dict[str, Path]:
+def label_files(folders: Sequence[Path], what: str = "labels", flag: str = "--labels") -> dict[str, Path]:
     """Label files by the stem of their names.
+
+    Args:
+        folders: that hold them.
+        what: they are called in messages.
+        flag: that names the folders.
 
     Raises:
         UsageError: a folder is missing, none holds a label, or two folders hold one of the same name.
@@ -21,17 +26,17 @@ def label_files(folders: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"expected a folder of labels, found none at {folder}: check --labels")
+            raise UsageError(f"expected a folder of {what}, found none at {folder}: check {flag}")
         for path in sorted(folder.glob("*.png")):
             other = found.setdefault(path.stem, path)
             if other.parent.resolve() != path.parent.resolve():
                 raise UsageError(
-                    f"expected one label of each name, got {other} and {path}: frames find their labels by name, so give "
+                    f"expected one label of each name, got {other} and {path}: frames find their {what} by name, so give "
                     "the files of different scenes different names, as DRIVE_FRAME"
                 )
     if not found and folders:
         raise UsageError(
-            "expected PNG labels in the folders given by --labels, found none: name the folder that holds the files"
+            f"expected PNG {what} in the folders given by {flag}, found none: name the folder that holds the files"
         )
     return found
 

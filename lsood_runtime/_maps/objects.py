@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._maps.regions import Regions, find_regions
+from lsood_runtime._maps.regions import CellMask, Regions, find_regions
 from lsood_runtime._maps.road_distance import road_distances
 from lsood_runtime._text.json_values import JsonValue
 from lsood_runtime._tiles.frame_edges import Edges, TileEdges
@@ -100,10 +100,7 @@ def objects_of(
         classes: ``(h, w)``, class of each cell; None where there are none.
         road_classes: that an object's distance is measured to; none where it is not measured.
     """
-    shown = np.logical_and.outer(np.diff(edges.down) > 0, np.diff(edges.across) > 0)
-    regions = find_regions((anomaly_map > limit) & shown)
-    large = np.flatnonzero(regions.sizes() >= smallest)
-    regions = regions.kept(large)
+    regions = object_regions(anomaly_map, limit, smallest, edges)
     peaks = _peaks(regions, anomaly_map)
     strongest = np.argsort(-peaks, kind="stable")[:MOST_OBJECTS]
     chosen = regions.kept(strongest)
@@ -111,14 +108,20 @@ def objects_of(
     named = [None] * chosen.count if classes is None else _classes(chosen, classes)
     distances: list[float | None] = [None] * chosen.count
     if classes is not None and len(road_classes):
-        distances = [*road_distances(chosen, np.isin(classes, road_classes) & shown, edges).tolist()]
+        distances = [*road_distances(chosen, np.isin(classes, road_classes) & _shown(edges), edges).tolist()]
     found = [
         UnknownObject(left, top, right - left, bottom - top, area, float(peaks[i]), class_id, distance, where)
         for (left, top, right, bottom), area, i, class_id, distance, where in zip(
             boxes.tolist(), areas.tolist(), strongest, named, distances, _places(boxes, edges), strict=True
         )
     ]
-    return FoundObjects(tuple(found), len(large))
+    return FoundObjects(tuple(found), regions.count)
+
+
+def object_regions(anomaly_map: NDArray[np.float32], limit: float, smallest: int, edges: TileEdges) -> Regions:
+    """The regions of a map that are objects; arguments as for :func:`objects_of`."""
+    regions = find_regions((anomaly_map > limit) & _shown(edges))
+    return regions.kept(np.flatnonzero(regions.sizes() >= smallest))
 
 
 def describe_objects(found: FoundObjects) -> str:
@@ -139,6 +142,11 @@ def describe_objects(found: FoundObjects) -> str:
     if found.count == 1:
         return f"1, with a peak of {peak}, in {where}"
     return f"{found.count}, the clearest ({peak}) in {where}"
+
+
+def _shown(edges: TileEdges) -> CellMask:
+    """Which cells show something of the frame."""
+    return np.logical_and.outer(np.diff(edges.down) > 0, np.diff(edges.across) > 0)
 
 
 def _peaks(regions: Regions, values: NDArray[np.float32]) -> NDArray[np.float32]:

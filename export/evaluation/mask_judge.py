@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judge the anomaly maps and objects of frames by masks of what is unknown in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from export.evaluation.component_metrics import Components
+from export.evaluation.mask_metrics import PixelCounts, PixelFigures
+from export.frames.masks import MaskValues, UnknownMask
+from lsood_runtime.offline import TileEdges, cells_of_pixels, object_regions
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedFrame:
+    """A frame that was judged by a mask.
+
+    Attributes:
+        set_name: of its set.
+        name: its path.
+        average_precision: of its pixels; None without unknown or without known ones.
+        components: its objects, and what was found.
+    """
+
+    set_name: str
+    name: str
+    average_precision: float | None
+    components: Components
+
+    @property
+    def caught(self) -> int:
+        """Number of objects of which a part was found."""
+        return int((self.components.siou > 0).sum())
+
+    @property
+    def false_objects(self) -> int:
+        """Number of found objects that no unknown pixel is part of."""
+        return int((self.components.ppv == 0).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class MaskFigures:
+    """Figures of a map over frames with masks.
+
+    Attributes:
+        frames: that have one, in the order in which they were judged.
+        pixels: metrics of their pixels; None without both kinds.
+    """
+
+    frames: tuple[MaskedFrame, ...]
+    pixels: PixelFigures | None
+
+    @property
+    def components(self) -> Components:
+        """Objects and found objects of all frames."""
+        return Components.of_frames(frame.components for frame in self.frames)
+
+    @property
+    def objects(self) -> int:
+        """Number of unknown objects."""
+        return sum(len(frame.components.siou) for frame in self.frames)
+
+    @property
+    def caught(self) -> int:
+        """Number of unknown objects of which a part was found."""
+        return sum(frame.caught for frame in self.frames)
+
+    @property
+    def false_objects(self) -> int:
+        """Number of found objects that no unknown pixel is part of."""
+        return sum(frame.false_objects for frame in self.frames)
+
+    @property
+    def best(self) -> tuple[MaskedFrame, ...]:
+        """Frames with an average precision, the highest first."""
+        known = [frame for frame in self.frames if frame.average_precision is not None]
+        return tuple(sorted(known, key=lambda frame: -(frame.average_precision or 0.0)))
+
+    @property
+    def most_false(self) -> tuple[MaskedFrame, ...]:
+        """Frames with false objects, those with most first."""
+        return tuple(sorted((f for f in self.frames if f.false_objects), key=lambda frame: -frame.false_objects))
+
+    def asdict(self) -> dict[str, object]:
+        """JSON-ready figures."""
+        components, pixels = self.components, self.pixels
+        return {
+            "frames": len(self.frames),
+            "unknown_share": None if pixels is None else pixels.unknown_share,
+            "average_precision": None if pixels is None else pixels.average_precision,
+            "auroc": None if pixels is None else pixels.auroc,
+            "fpr95": None if pixels is None else pixels.fpr95,
+            "siou": components.mean_siou,
+            "ppv": components.mean_ppv,
+            "mean_f1": components.mean_f1,
+            "objects": self.objects,
+            "caught": self.caught,
+            "false_objects": self.false_objects,
+        }
+
+
+@dataclass(eq=False)
+class MaskJudge:
+    """Compares maps with masks, frame by frame.
+
+    Attributes:
+        files: masks by the stem of their frames' names.
+        values: of the masks.
+        edges: where in the frame the cells of a map lie.
+        limit: of the map, above which a cell is part of an object.
+        smallest: cells of an object.
+    """
+
+    files: Mapping[str, Path]
+    values: MaskValues
+    edges: TileEdges
+    limit: float
+    smallest: int
+    _counts: PixelCounts = field(default_factory=PixelCounts)
+    _frames: list[MaskedFrame] = field(default_factory=list)
+
+    def judge(self, set_name: str, path: Path, anomaly_map: NDArray[np.float32]) -> None:
+        """Compare the map of a frame with its mask, where it has one.
+
+        Pixels of the frame that the network does not see count as void.
+
+        Args:
+            set_name: of its set.
+            path: of the frame.
+            anomaly_map: ``(h, w)`` float32, finite.
+
+        Raises:
+            UsageError: the mask cannot be used.
+        """
+        file = self.files.get(path.stem)
+        if file is None:
+            return
+        mask = self.values.read(file, self.edges.height, self.edges.width)
+        rows, columns, seen = cells_of_pixels(self.edges, self.edges.height, self.edges.width)
+        void = mask.void | ~seen
+        unknown, known = _pixels_of_cells(anomaly_map.shape, rows, columns, UnknownMask(mask.unknown & ~void, void))
+        values = anomaly_map.ravel()
+        self._counts.add(values, unknown, known)
+        labels = object_regions(anomaly_map, self.limit, self.smallest, self.edges).labels(anomaly_map.shape)
+        found = (labels >= 0)[np.ix_(rows, columns)]
+        precision = None
+        if unknown.any() and known.any():
+            kinds, both = np.repeat([True, False], len(values)), np.tile(values, 2)
+            weights = np.append(unknown, known)
+            precision = float(average_precision_score(kinds, both, sample_weight=weights))
+        components = Components.of_frame(mask.unknown, found, void)
+        self._frames.append(MaskedFrame(set_name, str(path), precision, components))
+
+    def figures(self) -> MaskFigures | None:
+        """The figures of all frames that have a mask; None where none has."""
+        return MaskFigures(tuple(self._frames), self._counts.figures()) if self._frames else None
+
+
+def _pixels_of_cells(
+    shape: tuple[int, ...], rows: NDArray[np.int64], columns: NDArray[np.int64], mask: UnknownMask
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many unknown and how many known pixels lie in each cell, row by row."""
+    cells = (rows[:, None] * shape[1] + columns).ravel()
+    size = shape[0] * shape[1]
+    kinds = (mask.unknown, ~mask.unknown & ~mask.void)
+    unknown, known = (np.bincount(cells[kind.ravel()], minlength=size) for kind in kinds)
+    return unknown, known

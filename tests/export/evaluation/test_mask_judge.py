@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maps judged by masks against a judge that spreads each map over the pixels of its frame and looks at every pixel."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from export.evaluation.component_metrics import Components
+from export.evaluation.mask_judge import MaskJudge
+from export.frames.masks import MaskValues
+from lsood_runtime.offline import TileEdges
+
+EIGHT = np.ones((3, 3))
+
+
+def edges_of(down: list[float], across: list[float], height: int, width: int) -> TileEdges:
+    return TileEdges(np.array(down, float), np.array(across, float), height, width)
+
+
+def spread(values: NDArray[np.generic], edges: TileEdges) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """The map over the pixels of the frame, and which pixels it covers, pixel by pixel."""
+    out, seen = np.zeros((edges.height, edges.width), values.dtype), np.zeros((edges.height, edges.width), bool)
+    for y, x in np.ndindex(out.shape):
+        for row, column in np.ndindex(values.shape):
+            inside = edges.down[row] <= y + 0.5 < edges.down[row + 1]
+            if inside and edges.across[column] <= x + 0.5 < edges.across[column + 1]:
+                out[y, x], seen[y, x] = values[row, column], True
+    return out, seen
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), cropped=st.booleans(), smallest=st.integers(1, 3))
+def test_maps_judged_by_masks_have_the_figures_of_their_pixels(
+    seed: int, cropped: bool, smallest: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    random, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("masks")
+    edges = (
+        edges_of([2, 4, 6, 9, 9], [1, 3, 6, 9], 10, 12)
+        if cropped
+        else edges_of([0, 3, 6, 9, 10], [0, 4, 8, 12], 10, 12)
+    )
+    pixels: list[NDArray[np.float32]] = []
+    kinds: list[NDArray[np.bool_]] = []
+    parts, files = [], {}
+    maps = {}
+    for name in ("a", "b", "c"):
+        mask = random.choice([0, 1, 255], (10, 12), p=[0.7, 0.2, 0.1]).astype(np.uint8)
+        files[name] = folder / f"{name}.png"
+        Image.fromarray(mask).save(files[name])
+        maps[name] = random.integers(-2, 6, (4, 3)).astype(np.float32)
+        values, seen = spread(maps[name], edges)
+        counted = seen & (mask != 255)
+        pixels.append(values[counted].astype(np.float32))
+        kinds.append(mask[counted] == 1)
+        shown = np.outer(np.diff(edges.down) > 0, np.diff(edges.across) > 0)
+        labels, count = ndimage.label((maps[name] > 2.5) & shown, EIGHT)
+        large = [i for i in range(1, count + 1) if (labels == i).sum() >= smallest]
+        found, _ = spread(np.isin(labels, large), edges)
+        parts.append(Components.of_frame(mask == 1, found.astype(bool), (mask == 255) | ~seen))
+    judge = MaskJudge(files, MaskValues(), edges, 2.5, smallest)
+    assert judge.figures() is None
+    for name, values in maps.items():
+        judge.judge("set", Path(f"frames/{name}.jpg"), values)
+    judge.judge("set", Path("frames/other.jpg"), maps["a"])
+    figures = judge.figures()
+    assert figures is not None
+    assert [frame.name for frame in figures.frames] == [f"frames/{name}.jpg" for name in maps]
+    kind, value = np.concatenate(kinds), np.concatenate(pixels)
+    assert figures.pixels is not None
+    assert figures.pixels.average_precision == pytest.approx(average_precision_score(kind, value))
+    assert figures.pixels.auroc == pytest.approx(roc_auc_score(kind, value))
+    assert figures.pixels.unknown_share == pytest.approx(kind.mean())
+    for frame, own_kind, own_value, components in zip(figures.frames, kinds, pixels, parts, strict=True):
+        assert frame.average_precision == pytest.approx(average_precision_score(own_kind, own_value))
+        np.testing.assert_array_equal(frame.components.siou, components.siou)
+        np.testing.assert_array_equal(frame.components.ppv, components.ppv)
+    assert figures.objects == sum(len(each.siou) for each in parts)
+    assert figures.caught == sum((each.siou > 0).sum() for each in parts)
+    assert figures.false_objects == sum((each.ppv == 0).sum() for each in parts)
+    assert figures.asdict()["mean_f1"] == Components.of_frames(parts).mean_f1
+
+
+def test_frames_are_ranked_by_precision_and_by_false_objects(tmp_path: Path) -> None:
+    edges = edges_of([0, 1, 2], [0, 1, 2, 3], 2, 3)
+    maps = {
+        "right": [[9, 0, 0], [0, 0, 0]],
+        "half": [[9, 0, 9], [0, 0, 0]],
+        "wrong": [[0, 0, 9], [0, 0, 0]],
+        "clean": [[9, 0, 9], [0, 0, 0]],
+    }
+    for name in maps:
+        mask = np.zeros((2, 3), np.uint8)
+        mask[0, 0] = name != "clean"
+        Image.fromarray(mask).save(tmp_path / f"{name}.png")
+    judge = MaskJudge({name: tmp_path / f"{name}.png" for name in maps}, MaskValues(), edges, 5, 1)
+    for name, values in maps.items():
+        judge.judge("set", Path(name), np.array(values, np.float32))
+    figures = judge.figures()
+    assert figures is not None
+    assert [frame.name for frame in figures.best] == ["right", "half", "wrong"]
+    assert [(frame.name, frame.false_objects) for frame in figures.most_false] == [
+        ("clean", 2),
+        ("half", 1),
+        ("wrong", 1),
+    ]
+    assert (figures.objects, figures.caught, figures.false_objects) == (3, 2, 4)
