@@ -10,6 +10,7 @@ from lsood_runtime._bundle.answers_records import UNKNOWN, MapRecord
 from lsood_runtime._bundle.records import InputContract, SegmentationRecord
 from lsood_runtime._maps.cell_classes import cell_classes
 from lsood_runtime._maps.objects import UnknownObject, describe_objects, objects_of
+from lsood_runtime._tiles.frame_edges import TileEdges
 
 AnomalyMap = NDArray[np.float32]
 
@@ -38,9 +39,7 @@ class MapRule:
     """
 
     def __init__(self, record: MapRecord, contract: InputContract, segmentation: SegmentationRecord) -> None:
-        self._record = record
-        height, width = segmentation.height or record.rows, segmentation.width or record.columns
-        self._edges = contract.cell_edges(record.rows, record.columns, height, width)
+        self._record, self._edges = record, map_edges(record, contract, segmentation)
 
     def answer(self, given: AnomalyMap, segmentation: NDArray[np.uint8] | NDArray[np.float32] | None) -> MapAnswer:
         """The map and its objects; unknown where a cell of the map is not finite.
@@ -58,3 +57,9 @@ class MapRule:
             anomaly_map, record.object_limit, record.smallest_object, self._edges, classes, record.road_classes
         )
         return MapAnswer(anomaly_map, found.objects, found.count, describe_objects(found))
+
+
+def map_edges(record: MapRecord, contract: InputContract, segmentation: SegmentationRecord) -> TileEdges:
+    """Where in the frame the cells of a bundle's anomaly map lie; arguments as for :class:`MapRule`."""
+    height, width = segmentation.height or record.rows, segmentation.width or record.columns
+    return contract.cell_edges(record.rows, record.columns, height, width)

@@ -196,6 +196,13 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="number of thumbnails (default: 12)",
     )
+    parser.add_argument(
+        "--maps",
+        type=Path,
+        metavar="DIR",
+        help="a new folder for the anomaly map of each frame: as .png over the frame, and as .npy without loss; for bundles "
+        "that were exported with --answers map",
+    )
     parser.add_argument("--rerun", type=Path, metavar="FILE.rrd", help="a recording for the rerun viewer")
 
 

@@ -9,23 +9,26 @@ from lsood_runtime._destination import objection
 from lsood_runtime._exceptions import MediaError
 
 
-def check_destinations(outputs: Sequence[Path], sources: Iterable[str]) -> None:
-    """Refuse outputs that are given twice, are read as well, or have no place.
+def check_destinations(outputs: Sequence[Path], sources: Iterable[str], folders: Sequence[Path] = ()) -> None:
+    """Refuse outputs that are given twice, are read as well, or have no place, and folders that hold something.
 
     Args:
         outputs: files to write.
         sources: what is read; of a folder, no file in it is overwritten.
+        folders: to write files into, new or empty ones.
 
     Raises:
         MediaError: the first that cannot be written; the message names it.
     """
     taken: set[Path] = set()
-    for path in outputs:
+    for path in (*outputs, *folders):
         place = _resolved(path)
         if place in taken:
             raise MediaError(f"expected a file for each output, got {path} twice: name another one")
         taken.add(place)
-        _check_place(path, place)
+        _check_place(path, place, folder=path in folders)
+        if path in folders and place.exists() and any(place.iterdir()):
+            raise MediaError(f"expected a new or an empty folder, got {path}, which holds something: name another one")
         if place.exists() and _is_read(place, sources):
             raise MediaError(f"expected another file than those that are read, got {path}: it would be lost")
 
@@ -54,13 +57,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _check_place(path: Path, place: Path) -> None:
+def _check_place(path: Path, place: Path, *, folder: bool) -> None:
     if not os.path.isdir(place.parent):  # noqa: PTH112  of a name that no file system takes it is False as well
         raise MediaError(
             f"cannot write {path}: expected the folder {place.parent} to exist; make it, or choose another file"
         )
     if not os.access(place.parent, os.W_OK):
         raise MediaError(f"cannot write {path}: expected to be able to write into {place.parent}; choose another file")
-    reason = objection(path, folder=False)
+    reason = objection(path, folder=folder)
     if reason is not None:
         raise MediaError(f"cannot write {path}: {reason}; choose another file")

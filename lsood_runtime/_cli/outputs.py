@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from lsood_runtime._answers import quality_name
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._cli.destinations import check_destinations
+from lsood_runtime._cli.map_folder import MapFolder
 from lsood_runtime._cli.matplotlib_figure import check_picture
 from lsood_runtime._cli.rerun_file import RerunFile
 from lsood_runtime._cli.shorten import shorten
@@ -25,11 +27,13 @@ from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._cli.timeline import Timeline
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._cli.verdict_row import Row, without_parts
-from lsood_runtime._exceptions import LsoodError, one_line
+from lsood_runtime._exceptions import BundleError, LsoodError, one_line
+from lsood_runtime._maps.map_picture import MapPictures
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._text.printable import printable
+from lsood_runtime._unknown_objects import map_edges
 
 
 class Outputs:
@@ -40,7 +44,7 @@ class Outputs:
     it is closed with what it holds, and the others go on. Where no frame was scored, older files stay as they were.
 
     Args:
-        options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest`` and ``rerun``.
+        options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest``, ``maps`` and ``rerun``.
         sources: that are read; none of them is overwritten.
         monitor: whose threshold, calibration and channel order apply.
         signals: that must not cut a write in two.
@@ -49,6 +53,7 @@ class Outputs:
         stdout: for verdicts.
 
     Raises:
+        BundleError: maps are asked for that the bundle does not give.
         MediaError: a file is given twice, is one of the sources or cannot be written, or a package is missing.
     """
 
@@ -58,8 +63,16 @@ class Outputs:
         pictures = [path for path in (options.timeline, options.thumbnails) if path is not None]
         for path in pictures:
             check_picture(path)
-        self._paths = [*options.out, *([options.rerun] if options.rerun else []), *pictures]
-        check_destinations(self._paths, sources)
+        maps = _map_pictures(monitor.manifest)
+        folders = [options.maps] if options.maps is not None else []
+        if folders and maps is None:
+            raise BundleError(
+                f"expected a bundle that gives an anomaly map with --maps, {options.bundle} gives none: export it with "
+                "--answers map, or leave --maps out"
+            )
+        files = [*options.out, *([options.rerun] if options.rerun else []), *pictures]
+        check_destinations(files, sources, folders)
+        self._paths = files + folders
         self._bgr = monitor.manifest.input.channels == "bgr"
         heading = _heading(options.bundle, monitor)
         self._timeline = (
@@ -70,14 +83,19 @@ class Outputs:
         contract, answers = monitor.manifest.input, monitor.manifest.answers
         told = None if answers is None else answers.tiles
         edges = None if told is None else contract.tile_edges(told.rows, told.columns)
-        self._thumbnails = Thumbnails(options.strangest, contract.crop, heading, edges) if options.thumbnails else None
-        self._options, self._signals, self._added = options, signals, False
+        self._thumbnails = (
+            Thumbnails(options.strangest, contract.crop, heading, edges, maps) if options.thumbnails else None
+        )
+        self._maps = MapFolder(options.maps, maps) if folders and maps is not None else None
+        self._options, self._signals, self._frames = options, signals, 0
         self._failed, self.stdout = False, VerdictStream()
         with ExitStack() as opening:
             self._files: list[VerdictFile] = []
             for path in options.out:
                 self._files.append(opening.enter_context(VerdictFile(path)))
-            self._rerun = opening.enter_context(RerunFile(options.rerun, monitor.threshold)) if options.rerun else None
+            self._rerun = (
+                opening.enter_context(RerunFile(options.rerun, monitor.threshold, maps)) if options.rerun else None
+            )
             opening.pop_all()  # from here on `__exit__` closes them, each whatever happens to the others
 
     def name_rules(self, rule: str, quality_rule: str) -> None:
@@ -93,7 +111,7 @@ class Outputs:
     @property
     def left(self) -> bool:
         """Whether anything is left that takes verdicts."""
-        kept = (self._rerun, self._timeline, self._thumbnails)
+        kept = (self._rerun, self._timeline, self._thumbnails, self._maps)
         return not self.stdout.failed or bool(self._files) or any(output is not None for output in kept)
 
     def add(self, source: SourceFrame, verdict: Assessment, row: Row, result: StreamAssessment | None) -> None:
@@ -106,7 +124,7 @@ class Outputs:
             result: of the stream; None where frames are scored each on its own.
         """
         with self._signals.held():
-            self._added = True
+            place, self._frames = self._frames, self._frames + 1
             columns = row if self._options.parts else without_parts(row)
             self._files = [file for file in self._files if self._attempt(file.write, columns)]
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
@@ -120,6 +138,8 @@ class Outputs:
             if source.image is None:
                 return
             image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
+            if self._maps is not None and not self._attempt(self._maps.add, place, source.name, image, verdict):
+                self._maps = None
             if self._thumbnails is not None:
                 self._thumbnails.add(source, image, verdict)
             if self._rerun is not None and not self._attempt(self._rerun.add, source.camera, image, verdict, onset):
@@ -132,16 +152,16 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and not self._added and self._paths:
+        if kind is not None and not self._frames and self._paths:
             say(f"lsood: note: no frame was scored: {', '.join(map(str, self._paths))} stays as it was")
         with self._signals.held():
             for file in self._files:
                 self._attempt(file.__exit__, kind, error, trace)
             if self._rerun is not None:
                 self._attempt(self._rerun.__exit__, kind, error, trace)
-        if self._timeline is not None and self._added:
+        if self._timeline is not None and self._frames:
             self._attempt(self._timeline.draw, self._options.timeline)
-        if self._thumbnails is not None and self._added:
+        if self._thumbnails is not None and self._frames:
             self._attempt(self._thumbnails.draw, self._options.thumbnails)
 
     def _attempt(self, work: Callable[..., None], *arguments: object) -> bool:
@@ -158,6 +178,14 @@ class Outputs:
 
 def _quality(verdict: Assessment) -> float:
     return math.nan if verdict.expected_quality is None else verdict.expected_quality
+
+
+def _map_pictures(manifest: Manifest) -> MapPictures | None:
+    """Draws the anomaly maps of a bundle; None where it gives none."""
+    told = None if manifest.answers is None else manifest.answers.map
+    if told is None:
+        return None
+    return MapPictures(map_edges(told, manifest.input, manifest.segmentation), told.object_limit)
 
 
 def _heading(bundle: str, monitor: OoDMonitor) -> str:

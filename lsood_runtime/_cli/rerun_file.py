@@ -11,27 +11,29 @@ from numpy.typing import NDArray
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._maps.map_picture import MapPictures
 
 
 class RerunFile:
-    """Frames, class maps, scores and alarms on the timeline ``stamp``; it appears under its name on leaving, whole.
+    """Frames, class and anomaly maps, scores, alarms on the timeline ``stamp``; it appears under its name on leaving, whole.
 
     What was logged is kept whatever ends the block; an older file stays where an exception comes before the first frame.
 
     Args:
         path: of the recording, ``.rrd``; ``rerun PATH`` shows it.
         threshold: drawn beside the scores.
+        maps: draws the anomaly map over a frame; None where there is none.
 
     Raises:
         MediaError: rerun is missing, or nothing can be written there.
     """
 
-    def __init__(self, path: Path, threshold: float) -> None:
+    def __init__(self, path: Path, threshold: float, maps: MapPictures | None = None) -> None:
         try:
             import rerun
         except ImportError as error:
             raise missing_extra("writing for the rerun viewer", "rerun") from error
-        self._rerun, self._threshold, self._path, self._frames = rerun, threshold, path, 0
+        self._rerun, self._threshold, self._path, self._maps, self._frames = rerun, threshold, path, maps, 0
         try:
             self._partial = PartialFile(path)
         except OSError as error:
@@ -51,6 +53,10 @@ class RerunFile:
         recording.log(f"{where}/image", rerun.Image(image).compress(jpeg_quality=85))
         if verdict.segmentation is not None and verdict.segmentation.ndim == 2:
             recording.log(f"{where}/segmentation", rerun.SegmentationImage(verdict.segmentation))
+        if self._maps is not None and verdict.anomaly_map is not None:
+            drawn = self._maps.draw(image, verdict.anomaly_map, verdict.objects)
+            recording.log(f"{where}/anomaly_map", rerun.Image(drawn).compress(jpeg_quality=85))
+            recording.log(f"{where}/unknown_objects", rerun.Scalars(verdict.object_count or 0))
         if np.isfinite(verdict.score):
             recording.log(f"{where}/score", rerun.Scalars(verdict.score))
         recording.log(f"{where}/threshold", rerun.Scalars(self._threshold))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._answers import cause_words, quality_words, tiles_words
+from lsood_runtime._answers import cause_words, objects_words, quality_words, tiles_words
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._cli.moments import Moment, Moments
 from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._cli.tile_outline import ABNORMAL, draw_tile_outline
+from lsood_runtime._maps.map_picture import MapPictures
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._text.counted import counted
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PIXELS, _COLUMNS, _LETTERS = 440, 4, 46
+_ANSWERS = (quality_words, cause_words, tiles_words, objects_words)
 _PAPER = np.uint8(235)
 _TITLE_LINES, _LINE_IN = 3, 0.18
 
@@ -49,14 +51,20 @@ class Thumbnails:
         crop: ``(top, left, height, width)`` of the part of a frame that a class map shows; None for all of it.
         heading: what bundle and threshold the scores belong to.
         edges: where in the frame abnormal tiles lie; None where they divide all of it.
+        maps: draws the anomaly map over a frame; None where there is none.
     """
 
     def __init__(
-        self, count: int, crop: tuple[int, ...] | None = None, heading: str = "", edges: TileEdges | None = None
+        self,
+        count: int,
+        crop: tuple[int, ...] | None = None,
+        heading: str = "",
+        edges: TileEdges | None = None,
+        maps: MapPictures | None = None,
     ) -> None:
         figure_class()
         self._moments = Moments[_Tile](count)
-        self._crop, self._heading, self._edges = crop, heading, edges
+        self._crop, self._heading, self._edges, self._maps = crop, heading, edges, maps
         self._first_ns: dict[bool, int] = {}
         self._frames = 0
 
@@ -74,8 +82,8 @@ class Thumbnails:
         tile = _Tile(
             Path(source.name).name,
             verdict.state.value.replace("_", " "),
-            tuple(filter(None, (quality_words(verdict), cause_words(verdict), tiles_words(verdict)))),
-            small,
+            tuple(filter(None, (word(verdict) for word in _ANSWERS))),
+            self._mapped(small, verdict),
             None if classes is None else _spread(classes, image.shape[:2], small.shape[:2], self._crop),
             verdict.faulty_tiles if verdict.tile_faults else None,
             verdict.tiles if verdict.tile_words else None,
@@ -119,6 +127,12 @@ class Thumbnails:
             MediaError: nothing can be written there.
         """
         save_figure(self.figure(), path)
+
+    def _mapped(self, small: NDArray[np.uint8], verdict: Assessment) -> NDArray[np.uint8]:
+        """The small picture with the anomaly map over it, where there is one."""
+        if self._maps is None or verdict.anomaly_map is None:
+            return small
+        return self._maps.draw(small, verdict.anomaly_map, verdict.objects)
 
     def _title(self, moment: Moment[_Tile]) -> str:
         when = elapsed((moment.stamp_ns - self._first_ns[is_dated(moment.stamp_ns)]) / 1e9, 3)

@@ -2,6 +2,7 @@
 """Draw an anomaly map over the picture of its frame, with a box around each unknown object."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,36 +21,42 @@ _MOST_OPAQUE = 0.75
 _ROWS_OF_A_LINE = 240
 
 
-def draw_map(
-    image: NDArray[np.uint8],
-    anomaly_map: NDArray[np.float32],
-    edges: TileEdges,
-    limit: float,
-    objects: Iterable[UnknownObject] = (),
-) -> NDArray[np.uint8]:
-    """Colour a picture by the anomaly map: clear where it is 0 or less, yellow, orange at the limit, purple at twice it.
+@dataclass(frozen=True, slots=True, eq=False)
+class MapPictures:
+    """Draws the anomaly maps of a bundle.
 
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB, the frame in any size; not modified.
-        anomaly_map: ``(h, w)`` float32.
-        edges: where in the frame the cells of the map lie; beyond them the picture stays as it is.
-        limit: above which a cell is part of an object.
-        objects: to box.
-
-    Returns:
-        ``(H, W, 3)`` uint8.
+    Attributes:
+        edges: where in the frame the cells of a map lie; beyond them a picture stays as it is.
+        limit: of a map, above which a cell is part of an object.
     """
-    height, width = image.shape[:2]
-    rows, columns, seen = cells_of_pixels(edges, height, width)
-    strength = np.clip(anomaly_map / (2 * max(limit, 1.0)), 0, 1).astype(np.float64)
-    colours = np.stack([np.interp(strength, (0, 0.5, 1), channel) for channel in _SCALE.T], axis=-1)
-    spread = np.ix_(rows, columns)
-    opacity = _MOST_OPAQUE * strength[spread] * seen
-    drawn = image + opacity[..., None] * (colours[spread] - image)
-    picture: NDArray[np.uint8] = np.rint(drawn).astype(np.uint8)
-    for each in objects:
-        _draw_box(picture, each, height / edges.height, width / edges.width)
-    return picture
+
+    edges: TileEdges
+    limit: float
+
+    def draw(
+        self, image: NDArray[np.uint8], anomaly_map: NDArray[np.float32], objects: Iterable[UnknownObject] = ()
+    ) -> NDArray[np.uint8]:
+        """Colour a picture by its map: clear where that is 0 or less, yellow, orange at the limit, purple at twice it.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB, the frame in any size; not modified.
+            anomaly_map: ``(h, w)`` float32.
+            objects: to box.
+
+        Returns:
+            ``(H, W, 3)`` uint8.
+        """
+        height, width = image.shape[:2]
+        rows, columns, seen = cells_of_pixels(self.edges, height, width)
+        strength = np.clip(anomaly_map / (2 * max(self.limit, 1.0)), 0, 1).astype(np.float64)
+        colours = np.stack([np.interp(strength, (0, 0.5, 1), channel) for channel in _SCALE.T], axis=-1)
+        spread = np.ix_(rows, columns)
+        opacity = _MOST_OPAQUE * strength[spread] * seen
+        drawn = image + opacity[..., None] * (colours[spread] - image)
+        picture: NDArray[np.uint8] = np.rint(drawn).astype(np.uint8)
+        for each in objects:
+            _draw_box(picture, each, height / self.edges.height, width / self.edges.width)
+        return picture
 
 
 def _draw_box(picture: NDArray[np.uint8], each: UnknownObject, down: float, across: float) -> None:

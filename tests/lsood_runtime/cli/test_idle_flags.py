@@ -33,6 +33,7 @@ ALWAYS = {
         "--timeline",
         "--thumbnails",
         "--rerun",
+        "--maps",
         "--provider",
         "--threads",
     ),

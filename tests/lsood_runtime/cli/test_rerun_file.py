@@ -3,6 +3,7 @@
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,9 @@ from PIL import Image
 from lsood_runtime import Assessment, MediaError, State
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.rerun_file import RerunFile
+from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._maps.objects import objects_of
+from lsood_runtime._tiles.frame_edges import TileEdges, even_edges
 from tests.lsood_runtime.conftest import random_frames
 from tests.lsood_runtime.stream.test_stream import shifted_frame
 
@@ -97,6 +101,23 @@ def test_rerun_file_frames_log_image_classes_scores_and_alarms(recordings: list[
     assert [value for where, value in recording.logged if where == "front/score"] == [("scalar", 0.5), ("scalar", 2.0)]
     levels = [value[0] for where, value in recording.logged if where == "front/log"]
     assert levels == ["WARN", "ERROR"]
+
+
+def test_rerun_file_of_a_bundle_with_a_map_logs_it_over_each_frame_that_has_one(
+    recordings: list[FakeRecording], tmp_path: Path
+) -> None:
+    image = random_frames(1, 1)[0]
+    values = np.array([[0, 9], [0, 0]], np.float32)
+    maps = MapPictures(TileEdges(even_edges(2, 6), even_edges(2, 8), 6, 8), 5)
+    objects = objects_of(values, 5, 1, maps.edges)
+    mapped = replace(verdict(0.5), anomaly_map=values, objects=objects.objects, object_count=objects.count)
+    with RerunFile(tmp_path / "drive.rrd", 1.0, maps) as file:
+        file.add("/front", image, mapped, False)
+        file.add("/front", image, verdict(np.inf, "black"), False)
+    logged = dict(recordings[0].logged)
+    (drawn,) = (value[1] for where, value in recordings[0].logged if where == "front/anomaly_map")
+    np.testing.assert_array_equal(drawn, maps.draw(image, values, objects.objects))
+    assert logged["front/unknown_objects"] == ("scalar", 1)
 
 
 def test_rerun_file_that_cannot_be_written_is_refused(recordings: list[FakeRecording], tmp_path: Path) -> None:

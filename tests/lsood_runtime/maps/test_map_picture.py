@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lsood_runtime._maps.map_picture import BOX, draw_map
+from lsood_runtime._maps.map_picture import BOX, MapPictures
 from lsood_runtime._maps.objects import objects_of
 from lsood_runtime._tiles.frame_edges import TileEdges, even_edges
 from tests.lsood_runtime.tiles.test_frame_edges import Side, contract_of, sides
@@ -43,7 +43,7 @@ def test_pictures_of_maps_are_coloured_where_the_network_looks(
     edges = contract_of(down, across).tile_edges(3, 4)
     image = random.integers(0, 256, (6, 9, 3), np.uint8)
     before, values = image.copy(), random.normal(2, 4, (3, 4)).astype(np.float32)
-    drawn = draw_map(image, values, edges, limit)
+    drawn = MapPictures(edges, limit).draw(image, values)
     np.testing.assert_array_equal(image, before)
     assert drawn.dtype == np.uint8
     assert np.abs(drawn - slow_picture(image, values, edges, limit)).max() <= 0.5 + 1e-4
@@ -55,7 +55,7 @@ def test_box_of_an_object_is_drawn_around_its_cells(scale: int) -> None:
     values = np.zeros((5, 8), np.float32)
     values[1:3, 2:5] = 9
     image = np.full((20 * scale, 32 * scale, 3), 80, np.uint8)
-    drawn = draw_map(image, values, edges, 5, objects_of(values, 5, 1, edges).objects)
+    drawn = MapPictures(edges, 5).draw(image, values, objects_of(values, 5, 1, edges).objects)
     boxed = (drawn == BOX).all(axis=-1)
     expected = np.zeros_like(boxed)
     top, bottom, left, right = (edge * scale for edge in (4, 12, 8, 20))
@@ -67,7 +67,7 @@ def test_box_of_an_object_is_drawn_around_its_cells(scale: int) -> None:
 def test_box_at_the_edges_of_the_picture_stays_within_it() -> None:
     edges = TileEdges(even_edges(3, 30), even_edges(3, 30), 30, 30)
     values = np.full((3, 3), 9, np.float32)
-    drawn = draw_map(np.zeros((30, 30, 3), np.uint8), values, edges, 5, objects_of(values, 5, 1, edges).objects)
+    drawn = MapPictures(edges, 5).draw(np.zeros((30, 30, 3), np.uint8), values, objects_of(values, 5, 1, edges).objects)
     boxed = (drawn == BOX).all(axis=-1)
     frame = np.ones((30, 30), bool)
     frame[1:-1, 1:-1] = False

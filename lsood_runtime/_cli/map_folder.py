@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the anomaly map of each frame into a folder: as a picture for people, and as an array without loss."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._assessment import Assessment
+from lsood_runtime._cli.partial_file import PartialFile
+from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._maps.map_picture import MapPictures
+
+_LETTERS = 40
+
+
+class MapFolder:
+    """Writes ``NUMBER_NAME.png``, the frame under its map, and ``NUMBER_NAME.npy``, the map: ``(h, w)`` float32.
+
+    The folder is made with the first map.
+
+    Args:
+        path: of the folder, which is empty where it exists.
+        pictures: draws the maps.
+
+    Raises:
+        MediaError: Pillow is missing.
+    """
+
+    def __init__(self, path: Path, pictures: MapPictures) -> None:
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise missing_extra("drawing anomaly maps", "media") from error
+        self._image = Image
+        self._path, self._pictures = path, pictures
+
+    def add(self, number: int, name: str, image: NDArray[np.uint8], verdict: Assessment) -> None:
+        """Write the map of a frame, where it has one.
+
+        Args:
+            number: of the frame in the run, from 0.
+            name: of the frame.
+            image: RGB.
+            verdict: on it.
+
+        Raises:
+            MediaError: a file cannot be written.
+        """
+        values = verdict.anomaly_map
+        if values is None:
+            return
+        drawn = self._pictures.draw(image, values, verdict.objects)
+        picture, array = io.BytesIO(), io.BytesIO()
+        self._image.fromarray(drawn).save(picture, "png")
+        np.save(array, values, allow_pickle=False)
+        stem = f"{number:06d}_{_short(name)}"
+        for suffix, contents in ((".png", picture), (".npy", array)):
+            self._write(self._path / f"{stem}{suffix}", contents.getvalue())
+
+    def _write(self, path: Path, contents: bytes) -> None:
+        """Write a file; it appears whole, or not at all."""
+        try:
+            self._path.mkdir(exist_ok=True)
+            partial = PartialFile(path)
+            try:
+                partial.file.write(contents)
+                partial.move_into_place()
+            finally:
+                partial.discard()
+        except OSError as error:
+            raise MediaError(
+                f"cannot write the map {path}: {error.strerror or error}; choose another folder"
+            ) from error
+
+
+def _short(name: str) -> str:
+    """The last part of a frame's name, without the suffix of an image, in what any file system takes."""
+    last = Path(name).name
+    stem = Path(last).stem if "#" not in last else last.replace("#", "_")
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in stem)[:_LETTERS]
