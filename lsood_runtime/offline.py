@@ -8,7 +8,7 @@ names may be added, renamed or removed here with any release, unlike those of ``
 =====================  ==============================================================================================
 answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`,
                        :func:`abnormal_tiles`, :class:`TileEdges`
-anomaly maps           :func:`object_regions`, :func:`cells_of_pixels`
+anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_of_pixels`, :class:`MapPictures`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
@@ -19,7 +19,7 @@ files                  :func:`find_files`, :func:`is_file_or_lost`, :func:`visib
 matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
-                       :func:`parse_json`, :class:`CsvTable`
+                       :func:`parse_json`, :func:`counted`, :class:`CsvTable`
 =====================  ==============================================================================================
 """
 
@@ -87,6 +87,7 @@ from lsood_runtime._bundle.sentences import (
 from lsood_runtime._destination import no_room, objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._maps.map_picture import MapPictures
 from lsood_runtime._maps.objects import object_regions
 from lsood_runtime._maps.spread import cells_of_pixels
 from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
@@ -96,11 +97,13 @@ from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import find_files, is_file_or_lost, visible
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
+from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
 from lsood_runtime._text.printable import printable
 from lsood_runtime._tiles.abnormal import abnormal_tiles
 from lsood_runtime._tiles.frame_edges import TileEdges
+from lsood_runtime._unknown_objects import map_edges
 
 __all__ = [
     "ANOMALY_MAP",
@@ -146,6 +149,7 @@ __all__ = [
     "GoldenRecord",
     "InputContract",
     "Manifest",
+    "MapPictures",
     "MapRecord",
     "MasksRecord",
     "OperatingPoint",
@@ -163,6 +167,7 @@ __all__ = [
     "answer_sentences",
     "cells_of_pixels",
     "colour_classes",
+    "counted",
     "detector_sentence",
     "digest_line",
     "find_files",
@@ -172,6 +177,7 @@ __all__ = [
     "in_flags",
     "is_file_or_lost",
     "keep_matplotlib_out_of_home",
+    "map_edges",
     "measure_name",
     "natural_key",
     "natural_order",

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from export.evaluation.answer_summary import answer_summary
 from export.evaluation.interval import Interval
+from export.evaluation.object_summary import object_sentences
 from export.evaluation.picture_baseline import NAME as BASELINE
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
@@ -26,7 +27,8 @@ def print_evaluation(result: Evaluation) -> None:
         console.print(_score_table(result))
     if result.failures:
         console.print(_failure_table(result))
-    for sentence in [*summary(result), *([] if result.answers is None else answer_summary(result.answers))]:
+    answers = [] if result.answers is None else answer_summary(result.answers)
+    for sentence in [*summary(result), *answers, *object_sentences(result)]:
         console.print(printable(sentence))
 
 

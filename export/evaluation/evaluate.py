@@ -2,6 +2,7 @@
 """Evaluate a bundle on frames of known kinds: which shifts its score detects, and whether the network fails there."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from export.evaluation.frame_sources import calibration_files, count_known, fram
 from export.evaluation.hurting import Harm, harm_of_real_shift
 from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
 from export.evaluation.interval import Interval
+from export.evaluation.mask_judge import MaskJudge
 from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.peers import OtherScores
@@ -26,11 +28,15 @@ from export.evaluation.scored_sets import FrameSet, SetScorer, fit_on
 from export.evaluation.set_drives import SetDrives
 from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import shown_frames
+from export.evaluation.shown_masks import shown_masks
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.frames.labels import label_files
+from export.frames.masks import MaskValues
 from export.frames.repeated import read_each_once
 from export.reporter import SILENT, Reporter
+from lsood_runtime import Manifest
+from lsood_runtime.offline import map_edges
 
 
 def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluation:
@@ -54,6 +60,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     rule = options.hurting or ("labels" if labels else "agreement")
     if rule == "labels" and not labels:
         raise UsageError("expected labels to tell by what hurts, got none: name their folders by --labels")
+    judge = _mask_judge(options, manifest, sources)
     for source in sources:  # a name that cannot be grouped is refused before any frame is scored
         drive_names([source.files.paths[i] for i in source.indices], options.group_by)
     channels, rules = manifest.input.channels, options.reading.rules
@@ -68,7 +75,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
         others = fit_on(graphs, fitted, options.group_by, reporter)
 
-    score_set = SetScorer(graphs, labels, options.ignored_labels, options.group_by, others, reporter)
+    score_set = SetScorer(graphs, labels, options.ignored_labels, options.group_by, others, judge, reporter)
     ind = score_set(sources[0], keep=bool(options.kinds))
     sets = [ind, *map(score_set, sources[1:])]
 
@@ -90,6 +97,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     flagged = ind.score > threshold
     failures, accepted = _failures(sets, drives, threshold)
     highest, lowest = shown_frames(graphs, sets)
+    masks = () if judge is None else judge.figures()
     return Evaluation(
         options,
         manifest,
@@ -110,7 +118,43 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         None
         if manifest.answers is None
         else answer_figures(AnsweredFrames.of_sets(sets, drives, manifest.answers), manifest.answers),
+        _object_rate(ind, drives[0]),
+        masks,
+        () if judge is None else shown_masks(graphs, sets, masks, judge),
     )
+
+
+def _mask_judge(options: EvaluationOptions, manifest: Manifest, sources: Sequence[FrameSource]) -> MaskJudge | None:
+    """Compares anomaly maps with the masks that were given; None where none were.
+
+    Raises:
+        UsageError: masks of no frame, numbers that cannot be told apart, or a bundle without an anomaly map.
+    """
+    files = label_files(options.masks, "masks", "--masks")
+    values = MaskValues(options.unknown_values, options.known_values, options.void_values)
+    if not files:
+        return None
+    record = None if manifest.answers is None else manifest.answers.map
+    if record is None:
+        raise UsageError(
+            "expected a bundle that gives an anomaly map to compare with masks, this one gives none: export it with "
+            "--answers map, or drop --masks"
+        )
+    stems = {source.files.paths[i].stem for source in sources for i in source.indices}
+    if not stems & files.keys():
+        raise UsageError(
+            f"expected masks under the names of the frames, none of {len(files)} has one, such as {min(files)}.png: rename "
+            "the masks as the frames"
+        )
+    edges = map_edges(record, manifest.input, manifest.segmentation)
+    return MaskJudge(files, values, edges, record.object_limit, record.smallest_object)
+
+
+def _object_rate(ind: FrameSet, drives: SetDrives) -> Interval | None:
+    """Share of the in-distribution frames that show an unknown object; None where the bundle tells none."""
+    if not ind.answers[0].object_words:
+        return None
+    return drives.share(np.array([bool(answers.objects) for answers in ind.answers]))
 
 
 def _drives(sets: list[FrameSet], seed: int) -> list[SetDrives]:

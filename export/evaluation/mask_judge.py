@@ -20,14 +20,14 @@ class MaskedFrame:
     """A frame that was judged by a mask.
 
     Attributes:
-        set_name: of its set.
         name: its path.
+        place: in its set.
         average_precision: of its pixels; None without unknown or without known ones.
         components: its objects, and what was found.
     """
 
-    set_name: str
     name: str
+    place: int
     average_precision: float | None
     components: Components
 
@@ -47,10 +47,12 @@ class MaskFigures:
     """Figures of a map over frames with masks.
 
     Attributes:
+        set_name: of the set of frames.
         frames: that have one, in the order in which they were judged.
         pixels: metrics of their pixels; None without both kinds.
     """
 
+    set_name: str
     frames: tuple[MaskedFrame, ...]
     pixels: PixelFigures | None
 
@@ -89,6 +91,7 @@ class MaskFigures:
         """JSON-ready figures."""
         components, pixels = self.components, self.pixels
         return {
+            "set": self.set_name,
             "frames": len(self.frames),
             "unknown_share": None if pixels is None else pixels.unknown_share,
             "average_precision": None if pixels is None else pixels.average_precision,
@@ -120,16 +123,16 @@ class MaskJudge:
     edges: TileEdges
     limit: float
     smallest: int
-    _counts: PixelCounts = field(default_factory=PixelCounts)
-    _frames: list[MaskedFrame] = field(default_factory=list)
+    _judged: dict[str, tuple[PixelCounts, list[MaskedFrame]]] = field(default_factory=dict)
 
-    def judge(self, set_name: str, path: Path, anomaly_map: NDArray[np.float32]) -> None:
+    def judge(self, set_name: str, place: int, path: Path, anomaly_map: NDArray[np.float32]) -> None:
         """Compare the map of a frame with its mask, where it has one.
 
         Pixels of the frame that the network does not see count as void.
 
         Args:
             set_name: of its set.
+            place: in it.
             path: of the frame.
             anomaly_map: ``(h, w)`` float32, finite.
 
@@ -144,7 +147,8 @@ class MaskJudge:
         void = mask.void | ~seen
         unknown, known = _pixels_of_cells(anomaly_map.shape, rows, columns, UnknownMask(mask.unknown & ~void, void))
         values = anomaly_map.ravel()
-        self._counts.add(values, unknown, known)
+        counts, frames = self._judged.setdefault(set_name, (PixelCounts(), []))
+        counts.add(values, unknown, known)
         labels = object_regions(anomaly_map, self.limit, self.smallest, self.edges).labels(anomaly_map.shape)
         found = (labels >= 0)[np.ix_(rows, columns)]
         precision = None
@@ -153,11 +157,13 @@ class MaskJudge:
             weights = np.append(unknown, known)
             precision = float(average_precision_score(kinds, both, sample_weight=weights))
         components = Components.of_frame(mask.unknown, found, void)
-        self._frames.append(MaskedFrame(set_name, str(path), precision, components))
+        frames.append(MaskedFrame(str(path), place, precision, components))
 
-    def figures(self) -> MaskFigures | None:
-        """The figures of all frames that have a mask; None where none has."""
-        return MaskFigures(tuple(self._frames), self._counts.figures()) if self._frames else None
+    def figures(self) -> tuple[MaskFigures, ...]:
+        """The figures of each set with masks; none where no frame has one."""
+        return tuple(
+            MaskFigures(name, tuple(frames), counts.figures()) for name, (counts, frames) in self._judged.items()
+        )
 
 
 def _pixels_of_cells(

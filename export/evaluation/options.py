@@ -45,6 +45,29 @@ class EvaluationOptions:
         default=(255,),
         metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID", most=255),
     )
+    masks: tuple[Path, ...] = field(
+        default=(),
+        metadata=flag(
+            "folders of masks of unknown objects: PNG numbers under the names of the frames, as many pixels as these; the "
+            "bundle's anomaly map and objects are compared with them",
+            _FRAMES,
+            metavar="DIR",
+        ),
+    )
+    unknown_values: tuple[int, ...] = field(
+        default=(1,),
+        metadata=flag("numbers of unknown objects in masks", _FRAMES, name="--unknown-mask", metavar="ID", most=255),
+    )
+    known_values: tuple[int, ...] = field(
+        default=(0,),
+        metadata=flag("numbers of everything else in masks", _FRAMES, name="--known-mask", metavar="ID", most=255),
+    )
+    void_values: tuple[int, ...] = field(
+        default=(255,),
+        metadata=flag(
+            "numbers in masks of pixels that do not count", _FRAMES, name="--void-mask", metavar="ID", most=255
+        ),
+    )
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     kinds: tuple[str, ...] = field(
         default=COMMON_KINDS,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the report of an evaluation: one HTML file that opens offline, on a phone and in print, and figures as JSON."""
 
-import base64
 import itertools
 import json
 import re
@@ -11,15 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from export.atomic_write import atomic_folder
 from export.destination import check_place
 from export.errors import UsageError
 from export.evaluation import report_captions, report_tables
 from export.evaluation.answer_section import answer_section
+from export.evaluation.mask_section import mask_section
+from export.evaluation.report_pictures import data_url
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
@@ -28,7 +25,6 @@ from lsood_runtime.offline import colour_classes, detector_sentence, new_drives_
 _MARK = "figures.json"
 _PACKAGES = ("matplotlib", "pacmap")
 _PAGE = Path(__file__).parent / "report_page.html"
-_THUMBNAIL_WIDTH = 240
 
 
 def check_report_packages() -> None:
@@ -110,7 +106,8 @@ def render(result: Evaluation, command: str) -> str:
         drives=report_tables.drive_table(result),
         figures="".join(figures),
         failures=report_tables.failure_table(result),
-        answers=answer_section(result, lambda title, caption, svg: _figure(title, caption, svg, next(numbers))),
+        answers=answer_section(result, lambda title, caption, svg: _figure(title, caption, svg, next(numbers)))
+        + mask_section(result),
         highest=_gallery(result.highest_scores),
         lowest=_gallery(result.lowest_scores),
         facts=_facts(result, command),
@@ -131,9 +128,9 @@ def _absent(title: str) -> str:
 
 def _gallery(frames: Sequence[ShownFrame]) -> str:
     return "".join(
-        f'<li><img alt="{escape(f"frame {frame.frame_name} of {frame.set_name}")}" src="{_jpeg(frame.image)}">'
+        f'<li><img alt="{escape(f"frame {frame.frame_name} of {frame.set_name}")}" src="{data_url(frame.image)}">'
         + (
-            f'<img alt="{escape(f"class map of {frame.frame_name}")}" src="{_jpeg(colour_classes(frame.classes))}">'
+            f'<img alt="{escape(f"class map of {frame.frame_name}")}" src="{data_url(colour_classes(frame.classes))}">'
             if frame.classes is not None
             else ""
         )
@@ -141,15 +138,6 @@ def _gallery(frames: Sequence[ShownFrame]) -> str:
         f"p = {frame.p_value:.3f}</p></li>"
         for frame in frames
     )
-
-
-def _jpeg(image: NDArray[np.uint8]) -> str:
-    height = max(1, round(image.shape[0] * _THUMBNAIL_WIDTH / image.shape[1]))
-    small = cv2.resize(np.ascontiguousarray(image), (_THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
-    encoded, contents = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-    if not encoded:
-        raise UsageError("expected OpenCV to encode a thumbnail, it did not: install opencv-python-headless anew")
-    return f"data:image/jpeg;base64,{base64.b64encode(contents.tobytes()).decode()}"
 
 
 def _facts(result: Evaluation, command: str) -> str:

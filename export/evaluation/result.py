@@ -15,10 +15,12 @@ from export.evaluation.drive_alarms import DriveAlarms
 from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.hurting_split import CellGroup, FrameGroup, HurtingSplit
 from export.evaluation.interval import Interval
+from export.evaluation.mask_judge import MaskFigures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.scored_sets import FrameSet
 from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import ShownFrame
+from export.evaluation.shown_masks import ShownMask
 from lsood_runtime import Manifest
 from lsood_runtime.offline import finite_or_none
 
@@ -31,7 +33,8 @@ class Evaluation:
     better than those of new frames. ``ind_iou`` is the mIoU of the in-distribution frames; None without labels.
     ``drive_alarms`` are those of the in-distribution drives; none of a single one. ``split`` tells what hurts from what does
     not by ``hurting_rule``; None where that is not known of any shift. ``answers`` are figures of what the bundle answers
-    beside the score; None where it answers nothing.
+    beside the score; None where it answers nothing. ``object_rate`` is the share of the in-distribution frames that show an
+    unknown object; None where the bundle tells none. ``masks`` are figures of each set with masks.
     """
 
     options: EvaluationOptions
@@ -51,6 +54,9 @@ class Evaluation:
     highest_scores: tuple[ShownFrame, ...]
     lowest_scores: tuple[ShownFrame, ...]
     answers: AnswerFigures | None
+    object_rate: Interval | None = None
+    masks: tuple[MaskFigures, ...] = ()
+    shown_masks: tuple[ShownMask, ...] = ()
 
     @property
     def threshold(self) -> float:
@@ -93,6 +99,9 @@ class Evaluation:
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures; NaN becomes None."""
 
+        own = {} if self.answers is None else {"answers": answer_figure_values(self.answers)}
+        objects = {} if self.object_rate is None else {"ind_frames_with_objects": _triple(self.object_rate)}
+        masks = {"masks": [figures.asdict() for figures in self.masks]} if self.masks else {}
         return {
             "bundle": self.manifest.name,
             "created": self.created,
@@ -145,7 +154,10 @@ class Evaluation:
                 for failure in self.failures
             ],
             "accepted_mean_iou": finite_or_none(self.accepted_iou),
-        } | ({} if self.answers is None else {"answers": answer_figure_values(self.answers)})
+            **own,
+            **objects,
+            **masks,
+        }
 
 
 def _triple(figure: Interval) -> list[float | None]:

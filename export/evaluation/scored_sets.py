@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Score sets of frames, degraded where asked for, and compare class maps with labels, one frame at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from export.anomalies.frame_set import FrameSource
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.errors import UsageError
 from export.evaluation.hurting import Losses, losses_against
+from export.evaluation.mask_judge import MaskJudge
 from export.evaluation.peers import OtherScores, fit_other_scores
 from export.evaluation.picture_baseline import picture_numbers
 from export.features.frames import Features, FrameFeatures
@@ -42,7 +43,7 @@ class FrameSet:
         overlaps: of each frame with its label; none without labels.
         mean_iou: of the whole set; None without labels.
         losses: of degraded frames against the clean ones; None for clean frames.
-        answers: of the bundle on each frame; without numbers where it answers nothing.
+        answers: of the bundle on each frame, without their anomaly maps; without numbers where it answers nothing.
     """
 
     source: FrameSource
@@ -73,6 +74,7 @@ class SetScorer:
         ignored: ids in the labels that are no class.
         group_by: rule that assigns frames to drives, see :func:`export.frames.drives.drive_names`.
         others: scores that are computed beside the bundle's own.
+        judge: compares anomaly maps with masks; None where there are no masks.
         reporter: of the progress.
         clean: frames that degraded ones are compared with.
     """
@@ -82,6 +84,7 @@ class SetScorer:
     ignored: tuple[int, ...] = ()
     group_by: str = "none"
     others: OtherScores = field(default_factory=OtherScores)
+    judge: MaskJudge | None = None
     reporter: Reporter = SILENT
     clean: CleanFrames = field(default_factory=CleanFrames)
 
@@ -99,20 +102,20 @@ class SetScorer:
         paths = [source.files.paths[i] for i in source.indices]
         drives = drive_names(paths, self.group_by)
         labelled = [path.stem in self.labels for path in paths]
-        check_one_frame_each(paths, self.labels)
-        if any(labelled) and not all(labelled):
-            raise UsageError(
-                f"expected a label for every frame of {source.name}, {paths[labelled.index(False)].name} has none: "
-                "add it, or leave the set's labels out"
-            )
+        _check_all_or_none(paths, self.labels, source, "label")
+        judge = self.judge if source.kind is None else None
+        if judge is not None:
+            _check_all_or_none(paths, judge.files, source, "mask")
         rows: list[tuple[str, FrameFeatures]] = []
         pictures: list[Scores] = []
         per_frame: list[Overlaps] = []
         agreement: list[float] = []
         frames = (source[i] for i in range(len(source)))
         shown = self.reporter.progress(frames, source.name, len(paths))
-        for index, path, frame in zip(source.indices, paths, shown, strict=True):
+        for place, (index, path, frame) in enumerate(zip(source.indices, paths, shown, strict=True)):
             features = self._features(path, frame)
+            if judge is not None and path.stem in judge.files:
+                judge.judge(source.name, place, path, _finite_map(features.answers, path, source))
             if self.others.baseline is not None:
                 pictures.append(picture_numbers(rgb(frame, source.files.channels)))
             overlap = self._overlaps(path, features.segmentation) if labelled[0] else None
@@ -121,7 +124,8 @@ class SetScorer:
                 self.clean.add(index, features.segmentation, overlap)
             if source.kind is not None and features.segmentation is not None:
                 agreement.append(self.clean.agreement(index, features.segmentation))
-            rows.append((str(path), replace(features, segmentation=None)))
+            kept = replace(features.answers, anomaly_map=None)
+            rows.append((str(path), replace(features, segmentation=None, answers=kept)))
         measured = Features.collect(rows)
         peers = self.others(measured, np.array(pictures) if pictures else None)
         _check_finite({"the bundle": measured.score} | peers, measured.names, source)
@@ -154,6 +158,26 @@ class SetScorer:
             return overlaps(classes, read_label(file), num_classes, self.ignored)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
+
+
+def _check_all_or_none(paths: Sequence[Path], files: Mapping[str, Path], source: FrameSource, what: str) -> None:
+    """Refuse a set of which some frames have a label or a mask and others have none, or two frames the same."""
+    check_one_frame_each(paths, files)
+    without = [path for path in paths if path.stem not in files]
+    if without and len(without) < len(paths):
+        raise UsageError(
+            f"expected a {what} for every frame of {source.name}, {without[0].name} has none: add it, or leave the set's "
+            f"{what}s out"
+        )
+
+
+def _finite_map(answers: Answers, path: Path, source: FrameSource) -> NDArray[np.float32]:
+    if answers.anomaly_map is None:
+        raise UsageError(
+            f"expected a finite anomaly map of every frame, {path} ({source.name}) has none: look at it, or leave the frame "
+            "out"
+        )
+    return answers.anomaly_map
 
 
 def _check_finite(scores: Mapping[str, Scores], names: NDArray[np.str_], source: FrameSource) -> None:

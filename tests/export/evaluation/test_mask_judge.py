@@ -65,12 +65,14 @@ def test_maps_judged_by_masks_have_the_figures_of_their_pixels(
         found, _ = spread(np.isin(labels, large), edges)
         parts.append(Components.of_frame(mask == 1, found.astype(bool), (mask == 255) | ~seen))
     judge = MaskJudge(files, MaskValues(), edges, 2.5, smallest)
-    assert judge.figures() is None
-    for name, values in maps.items():
-        judge.judge("set", Path(f"frames/{name}.jpg"), values)
-    judge.judge("set", Path("frames/other.jpg"), maps["a"])
-    figures = judge.figures()
-    assert figures is not None
+    assert judge.figures() == ()
+    for place, (name, values) in enumerate(maps.items()):
+        judge.judge("set", place, Path(f"frames/{name}.jpg"), values)
+    judge.judge("set", 3, Path("frames/other.jpg"), maps["a"])
+    judge.judge("others", 0, Path("b.jpg"), maps["b"])
+    figures, others = judge.figures()
+    assert (figures.set_name, others.set_name, len(others.frames)) == ("set", "others", 1)
+    assert [frame.place for frame in figures.frames] == [0, 1, 2]
     assert [frame.name for frame in figures.frames] == [f"frames/{name}.jpg" for name in maps]
     kind, value = np.concatenate(kinds), np.concatenate(pixels)
     assert figures.pixels is not None
@@ -100,10 +102,9 @@ def test_frames_are_ranked_by_precision_and_by_false_objects(tmp_path: Path) -> 
         mask[0, 0] = name != "clean"
         Image.fromarray(mask).save(tmp_path / f"{name}.png")
     judge = MaskJudge({name: tmp_path / f"{name}.png" for name in maps}, MaskValues(), edges, 5, 1)
-    for name, values in maps.items():
-        judge.judge("set", Path(name), np.array(values, np.float32))
-    figures = judge.figures()
-    assert figures is not None
+    for place, (name, values) in enumerate(maps.items()):
+        judge.judge("set", place, Path(name), np.array(values, np.float32))
+    (figures,) = judge.figures()
     assert [frame.name for frame in figures.best] == ["right", "half", "wrong"]
     assert [(frame.name, frame.false_objects) for frame in figures.most_false] == [
         ("clean", 2),

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The section of a report about unknown objects: figures by masks, and frames with their maps."""
+
+from html import escape
+
+from export.evaluation.object_summary import object_sentences
+from export.evaluation.report_pictures import data_url
+from export.evaluation.report_tables import table
+from export.evaluation.result import Evaluation
+from export.evaluation.shown_masks import GROUPS, ShownMask
+
+TITLE = "Where is the unknown"
+
+_CAPTION = (
+    "Maps and objects by masks. Chance: average precision of a map that tells nothing. Found: objects of which a part was "
+    "found. False: found objects that no unknown pixel is part of. sIoU, PPV and mean F1 are by component (arXiv 2104.14812) "
+    "at the bundle's own limit, not at the best one for these frames."
+)
+_HEADER = (
+    "set",
+    "frames",
+    "AP",
+    "chance",
+    "false at 95 %",
+    "AUROC",
+    "objects",
+    "found",
+    "false",
+    "sIoU",
+    "PPV",
+    "mean F1",
+)
+
+
+def mask_section(result: Evaluation) -> str:
+    """Render the section; empty where the bundle tells no objects."""
+    sentences = object_sentences(result)
+    if not sentences:
+        return ""
+    words = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+    figures = table(_HEADER, _rows(result), _CAPTION) if result.masks else ""
+    galleries = "".join(_gallery(group, result) for group in GROUPS)
+    return f"<section><h2>{TITLE}</h2>{words}{figures}{galleries}</section>"
+
+
+def _rows(result: Evaluation) -> list[list[str]]:
+    rows = []
+    for figures in result.masks:
+        pixels, components = figures.pixels, figures.components
+        of_pixels = (
+            (None,) * 4
+            if pixels is None
+            else (pixels.average_precision, pixels.unknown_share, pixels.fpr95, pixels.auroc)
+        )
+        of_components = (components.mean_siou, components.mean_ppv, components.mean_f1)
+        counts = (figures.objects, figures.caught, figures.false_objects)
+        rows.append(
+            [
+                figures.set_name,
+                str(len(figures.frames)),
+                *map(_number, of_pixels),
+                *map(str, counts),
+                *map(_number, of_components),
+            ]
+        )
+    return rows
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _gallery(group: str, result: Evaluation) -> str:
+    shown = [frame for frame in result.shown_masks if frame.group == group]
+    if not shown:
+        return ""
+    frames = "".join(map(_frame, shown))
+    return f'<h3>{escape(group[0].upper() + group[1:])}</h3><ul class="gallery">{frames}</ul>'
+
+
+def _frame(frame: ShownMask) -> str:
+    name = escape(f"{frame.set_name}: {frame.frame_name}")
+    figures = f"{frame.caught} of {frame.objects} objects found, {frame.false_objects} false"
+    precision = "" if frame.average_precision is None else f", AP {frame.average_precision:.3f}"
+    return (
+        f'<li><img alt="{name} with its mask" src="{data_url(frame.image)}">'
+        f'<img alt="map of {name}" src="{data_url(frame.mapped)}"><p>{name}<br>{figures}{precision}</p></li>'
+    )
