@@ -41,8 +41,9 @@ FLAGS = {
         --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} {ANSWERS} --frames --grey --bits --features --save-features --out --overwrite
         --workers --threads""",
-    evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --masks
-        --unknown-mask --known-mask --void-mask --group-by --fit-frames --grey --bits --operating-point --hurting --seed --threads --report --json --update-card""",
+    evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
+        --masks --unknown-mask --known-mask --void-mask --grey --bits --operating-point --hurting --seed --threads --report
+        --json --update-card""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
         --severity --every --group-by --timed --no-guide --seed --dry-run""",
 }
