@@ -114,8 +114,8 @@ class AnswerRule:
         record = self._record
         if record is None:
             return NO_ANSWERS
-        novelty = float(rows[NOVELTY][place])
-        is_known = math.isfinite(novelty) and novelty <= record.novelty_limit
+        limit = record.novelty_limit
+        is_known = limit is not None and float(rows[NOVELTY][place]) <= limit  # NaN and infinity are not
         expected, low, high = self._quality(rows, place, is_known)
         cause, probability, names, severity = self._cause(rows, place, is_known)
         tiles, values = self._tiles(rows, place)

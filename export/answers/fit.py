@@ -44,8 +44,8 @@ class FittedAnswers:
 
     Attributes:
         keys: features that are read.
-        cell_columns: of which cause, severity and novelty are told.
-        cells: tell them.
+        cell_columns: of which cause, severity and novelty are told; None where tiles alone are.
+        cells: tell them; None where tiles alone are told.
         quality_columns: of which the quality is told; None where it is not.
         quality: tells it; None where it is not.
         tiles: how abnormal each tile is; None where it is not told.
@@ -54,8 +54,8 @@ class FittedAnswers:
     """
 
     keys: tuple[FeatureKey, ...]
-    cell_columns: StandardisedColumns
-    cells: FittedCells
+    cell_columns: StandardisedColumns | None
+    cells: FittedCells | None
     quality_columns: StandardisedColumns | None
     quality: FittedQuality | None
     tiles: FittedTiles | None
@@ -70,17 +70,19 @@ class FittedAnswers:
         Args:
             values: ``(N, D)`` of each of the keys that are no maps.
         """
-        columns = self.cell_columns(values)
-        novelty = self.cells.novelty(columns)
         answers: dict[str, NDArray[np.float64]] = {}
+        if self.tiles is not None:
+            answers[TILES] = self.tiles.abnormality(values)
+        if self.cell_columns is None or self.cells is None:
+            return answers
+        columns = self.cell_columns(values)
+        answers[NOVELTY] = novelty = self.cells.novelty(columns)
         if self.quality is not None and self.quality_columns is not None:
             answers[QUALITY] = self.quality(self.quality_columns(values), novelty)
         if self.record.cause is not None:
             answers[CAUSES] = self.cells.causes(columns)
             answers[SEVERITY] = self.cells.severities(columns)
-        if self.tiles is not None:
-            answers[TILES] = self.tiles.abnormality(values)
-        return answers | {NOVELTY: novelty}
+        return answers
 
 
 def answer_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
@@ -169,3 +171,18 @@ def fit_answers(
     readers = (cell_columns, quality_columns, fitted_tiles, fitted_map)
     read = tuple(dict.fromkeys(key for reader in readers if reader is not None for key in reader.keys))
     return FittedAnswers(read, cell_columns, causes.cells, quality_columns, quality, fitted_tiles, fitted_map, record)
+
+
+def fit_tiles_alone(patched: PatchedRows, seed: int) -> FittedAnswers:
+    """Fit abnormal tiles and nothing else.
+
+    Args:
+        patched: clean and patched frames.
+        seed: of the deal of drives to folds.
+
+    Raises:
+        CalibrationError: too few frames.
+    """
+    tiles, drives = calibrate_tiles(patched, seed), patched.drive[patched.clean]
+    record = AnswersRecord(None, (), len(drives), len(set(drives.tolist())), len(patched), None, None, tiles.record)
+    return FittedAnswers(tiles.fitted.keys, None, None, None, None, tiles.fitted, None, record)

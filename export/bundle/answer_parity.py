@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from export.answers.fit import FittedAnswers, fit_answers
+from export.answers.fit import FittedAnswers, fit_answers, fit_tiles_alone
 from export.answers.fit_map import CalibratedMap
 from export.answers.maps import FittedMap
 from export.answers.rows import DegradedRows, PatchedRows
@@ -29,7 +29,7 @@ _COMPARED = 512
 
 
 def checked_answers(
-    rows: DegradedRows,
+    rows: DegradedRows | None,
     wanted: frozenset[str],
     seed: int,
     tap_layers: Sequence[str],
@@ -39,20 +39,27 @@ def checked_answers(
     """Fit answers, build their graph, and compare both.
 
     Args:
-        rows: measured frames, clean and degraded.
+        rows: measured frames, clean and degraded; None where tiles alone are wanted.
         wanted: of ``quality`` and ``cause``.
         seed: of the deal of drives and kinds to folds.
         tap_layers: names of the taps.
-        patched: frames clean and with patches, where abnormal tiles are to be told as well.
-        calibrated_map: of what is unknown, where it is to be given as well.
+        patched: frames clean and with patches, where abnormal tiles are to be told.
+        calibrated_map: of what is unknown, where it is to be given as well; none where tiles alone are wanted.
 
     Raises:
+        ValueError: neither rows nor patched frames.
         CalibrationError: rows that no answer can be fitted on.
         ParityError: the graph disagrees with the fitted answers.
     """
-    fitted = fit_answers(rows, wanted, seed, tap_layers, patched, calibrated_map)
-    values = {**rows.values, **({} if patched is None else patched.values)}
+    values: dict[FeatureKey, NDArray[np.float32]] = {} if patched is None else dict(patched.values)
     maps = {} if calibrated_map is None else calibrated_map.examples
+    if rows is not None:
+        fitted = fit_answers(rows, wanted, seed, tap_layers, patched, calibrated_map)
+        values |= dict(rows.values)
+    elif patched is not None:
+        fitted = fit_tiles_alone(patched, seed)
+    else:
+        raise ValueError("expected rows or patched frames to fit answers to, got neither")
     measured = {**values, **maps}
     answers = BundleAnswers.of(fitted, {key: measured[key].shape[1] for key in fitted.keys})
     check_answers_graph(answers, fitted, values)

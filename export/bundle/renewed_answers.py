@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
-from export.calibration.answer_options import CAUSE, QUALITY, TILES
+from export.calibration.answer_options import CAUSE, QUALITY, TILES, changed_frames, reads_degraded
 from export.calibration.bundle_answers import BundleAnswers
 from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
@@ -140,17 +140,18 @@ def renewed_answers(
     if not options.frames and old is not None:
         reporter.stage("keeping the answers beside the score as they are: features are given, and no frames to degrade")
         return BundleAnswers.kept(load_graph(graphs.contents.files[DETECTOR_FILE], graphs.contents.weights), old)
-    files, labels, seed = _files(options, graphs), _labels(options, graphs), options.calibration.seed
+    files, seed = _files(options, graphs), options.calibration.seed
     keys = answer_keys([key for key in graphs.available if key.output != LATENT_SAMPLES], graphs.tap_layers)
 
     def measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
         features = graphs(frame)
         return {key: features.values[key] for key in keys}, features.segmentation
 
-    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
-    causes = bundle_causes(options, graphs)
-    rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes)
-    patched = None
+    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
+    rows = patched = None
+    if reads_degraded(wanted):
+        labels, causes = _labels(options, graphs), bundle_causes(options, graphs)
+        rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes)
     if TILES in wanted:
         patched = measure_patched(
             files,

@@ -14,6 +14,17 @@ QUALITY, CAUSE, TILES, NOTHING = "quality", "cause", "tiles", "none"
 GROUP = "answers beside the score"
 
 
+def reads_degraded(wanted: frozenset[str]) -> bool:
+    """Whether answers are fitted on degraded frames: all but tiles are."""
+    return bool(wanted - {TILES})
+
+
+def changed_frames(wanted: frozenset[str]) -> str:
+    """What answers are fitted to, in words."""
+    kinds = ["degraded"] * reads_degraded(wanted) + ["patched"] * (TILES in wanted)
+    return f"{' and '.join(kinds)} calibration frames"
+
+
 @dataclass(frozen=True)
 class AnswerOptions:
     """Options of the answers; each field's text is what ``--help`` says of its flag.
@@ -27,8 +38,9 @@ class AnswerOptions:
         default=(),
         metadata=flag(
             "quality: expected quality of the segmentation, with an interval; cause: kind and severity of a degradation; "
-            "tiles: which parts of the picture are abnormal; none. They are fitted on degraded calibration frames, some "
-            "3,000 passes of the network (default: none; for calibrate those of the bundle)",
+            "tiles: which parts of the picture are abnormal; none. They are fitted on changed calibration frames: quality "
+            "and cause on degraded ones, some 3,000 passes of the network together, tiles on patched ones, as many again "
+            "(default: none; for calibrate those of the bundle)",
             GROUP,
             choices=(QUALITY, CAUSE, TILES, NOTHING),
         ),

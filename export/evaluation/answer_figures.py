@@ -65,6 +65,9 @@ class AnsweredGroup:
         expected: mean over those; None without any.
         truth: the same.
         covered: share of those whose interval holds the truth; None of fewer than two.
+        unknown_tiles: share of the frames whose tiles are unknown; None where the bundle does not tell them.
+        abnormal: share of the others that have an abnormal tile; None of fewer than two.
+        tile_share: mean share of their tiles that is abnormal; None without any.
     """
 
     name: str
@@ -76,6 +79,23 @@ class AnsweredGroup:
     expected: float | None
     truth: float | None
     covered: Interval | None
+    unknown_tiles: float | None
+    abnormal: Interval | None
+    tile_share: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class TileFigures:
+    """Abnormal tiles of frames whose tiles are known.
+
+    Attributes:
+        clean_kept: share of frames in distribution without an abnormal tile; None of fewer than two.
+        grids: ``(R, Q)`` share of the frames of each kind, in the order of the kinds, in which each tile is abnormal; kinds
+            of which no frame's tiles are known are left out.
+    """
+
+    clean_kept: Interval | None
+    grids: dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +147,7 @@ class AnswerFigures:
         by_kind: answers by kind, in the order of the sets, real shifts last.
         by_set: answers by set.
         causes: None where the bundle does not tell them.
+        tiles: the same of abnormal tiles.
     """
 
     frames: AnsweredFrames
@@ -135,6 +156,7 @@ class AnswerFigures:
     by_kind: tuple[AnsweredGroup, ...]
     by_set: tuple[AnsweredGroup, ...]
     causes: CauseFigures | None
+    tiles: TileFigures | None
 
     @property
     def worst_kind(self) -> AnsweredGroup | None:
@@ -157,6 +179,7 @@ def answer_figures(frames: AnsweredFrames, record: AnswersRecord) -> AnswerFigur
         tuple(_group(frames, record, kind, frames.kind == kind) for kind in frames.kind_names),
         tuple(_group(frames, record, name, frames.place == i) for i, name in enumerate(frames.set_names)),
         None if record.cause is None else _causes(frames, record.cause),
+        None if record.tiles is None else _tiles(frames),
     )
 
 
@@ -184,6 +207,7 @@ def _quality(frames: AnsweredFrames, among: Where) -> QualityFigures | None:
 
 def _group(frames: AnsweredFrames, record: AnswersRecord, name: str, where: Where) -> AnsweredGroup:
     told = where & frames.has_truth & frames.is_known
+    seen = where & frames.tiles_known
     return AnsweredGroup(
         name,
         bool(frames.in_fit[where].all()),
@@ -194,6 +218,17 @@ def _group(frames: AnsweredFrames, record: AnswersRecord, name: str, where: Wher
         float(frames.expected[told].mean()) if told.any() else None,
         float(frames.truth[told].mean()) if told.any() else None,
         _share(frames, frames.holds, told),
+        None if record.tiles is None else float((~frames.tiles_known)[where].mean()),
+        _share(frames, frames.has_abnormal_tile, seen),
+        float(frames.tiles[seen].mean()) if seen.any() else None,
+    )
+
+
+def _tiles(frames: AnsweredFrames) -> TileFigures:
+    known = {kind: frames.tiles_known & (frames.kind == kind) for kind in frames.kind_names}
+    return TileFigures(
+        _share(frames, ~frames.has_abnormal_tile, frames.tiles_known & (frames.kind == NO_CAUSE)),
+        {kind: frames.tiles[own].mean(axis=0) for kind, own in known.items() if own.any()},
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The section of a report about a bundle's answers: how good the segmentation still is, and why."""
+"""The section of a report about a bundle's answers: how good the segmentation still is, why, and where."""
 
 from collections.abc import Callable
 from html import escape
@@ -29,7 +29,7 @@ def answer_section(result: Evaluation, figure: ChartFigure) -> str:
 
 def _charts(figures: AnswerFigures) -> list[tuple[str, str, Callable[[AnswerFigures], str]]]:
     """Title, caption and drawing of each chart that there are frames for."""
-    from export.evaluation import answer_charts  # here, since only a report needs matplotlib
+    from export.evaluation import answer_charts, tile_charts  # here, since only a report needs matplotlib
 
     groups, quality = figures.by_kind, figures.record.quality
     others = any(not group.in_fit for group in groups)
@@ -60,6 +60,14 @@ def _charts(figures: AnswerFigures) -> list[tuple[str, str, Callable[[AnswerFigu
                 "What the frames are called",
                 f"Share of the frames of each kind (a row) that is called by each cause (a column).{star}",
                 answer_charts.confusion_chart,
+            )
+        )
+    if figures.tiles is not None and figures.tiles.grids:
+        charts.append(
+            (
+                "Which tiles are abnormal",
+                "Share of the frames of each kind in which each tile is abnormal, where the tile lies in the picture.",
+                tile_charts.tile_chart,
             )
         )
     if quality is not None and ALL in figures.quality:

@@ -18,7 +18,7 @@ def shown_kind(kind: str) -> str:
 
 def answer_summary(figures: AnswerFigures) -> list[str]:
     """Say how good the answers are, and where the monitor does not know."""
-    return [*_quality(figures), *_causes(figures.causes), *_unknown(figures)]
+    return [*_quality(figures), *_causes(figures.causes), *_tiles(figures), *_unknown(figures)]
 
 
 def _quality(figures: AnswerFigures) -> Iterator[str]:
@@ -73,10 +73,26 @@ def _causes(causes: CauseFigures | None) -> Iterator[str]:
         )
 
 
+def _tiles(figures: AnswerFigures) -> Iterator[str]:
+    record, tiles = figures.record.tiles, figures.tiles
+    if record is None or tiles is None:
+        return
+    kept = tiles.clean_kept
+    if kept is not None:
+        promised = 1 - record.false_alarm_rate
+        yield f"Abnormal tiles: {_percent(kept)} of frames in distribution have none, made for {promised:.0%}."
+    told = [(group.abnormal.value, group) for group in figures.by_set[1:] if group.abnormal is not None]
+    if told:
+        most = sorted(told, key=lambda pair: -pair[0])[:_NAMED]
+        named = ", ".join(f"{group.name} ({share:.0%})" for share, group in most)
+        yield f"Most frames with an abnormal tile are in {named}."
+
+
 def _unknown(figures: AnswerFigures) -> Iterator[str]:
     for what, told in (
         ("quality", [(group, group.unknown_quality) for group in figures.by_set]),
         ("cause", [(group, group.unknown_cause) for group in figures.by_set]),
+        ("tiles", [(group, group.unknown_tiles) for group in figures.by_set]),
     ):
         shares = [(group, share) for group, share in told if share is not None]
         if shares:

@@ -93,8 +93,9 @@ def answer_group_tables(figures: AnswerFigures) -> str:
         ["quality unknown", "mean expected", "mean true", "interval holds the truth"] if figures.record.quality else []
     )
     header += ["cause unknown"] if figures.record.cause else []
-    means = "Means are of the frames whose expected and true quality are both known."
-    return table(header, by_kind, f"Answers by kind. {means}") + table(header, by_set, f"Answers by set. {means}")
+    header += ["tiles unknown", "with an abnormal tile", "share of their tiles"] if figures.record.tiles else []
+    means = " Means are of the frames whose expected and true quality are both known." if figures.record.quality else ""
+    return table(header, by_kind, f"Answers by kind.{means}") + table(header, by_set, f"Answers by set.{means}")
 
 
 def _group(group: AnsweredGroup, figures: AnswerFigures) -> list[str]:
@@ -105,11 +106,13 @@ def _group(group: AnsweredGroup, figures: AnswerFigures) -> list[str]:
         _share(group.covered),
     ]
     cause = [_plain(group.unknown_cause)]
+    tiles = [_plain(group.unknown_tiles), _share(group.abnormal), _plain(group.tile_share)]
     return [
         str(group.frames),
         "yes" if group.in_fit else "no",
         *(quality if figures.record.quality else []),
         *(cause if figures.record.cause else []),
+        *(tiles if figures.record.tiles else []),
     ]
 
 

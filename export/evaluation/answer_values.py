@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """JSON-ready figures of a bundle's answers."""
 
-from export.evaluation.answer_figures import AnsweredGroup, AnswerFigures, CauseFigures, QualityFigures
+from export.evaluation.answer_figures import AnsweredGroup, AnswerFigures, CauseFigures, QualityFigures, TileFigures
 from export.evaluation.interval import Interval
 from lsood_runtime.offline import finite_or_none
 
@@ -20,6 +20,7 @@ def answer_figure_values(figures: AnswerFigures) -> dict[str, object]:
             "groups": {name: _quality(group) for name, group in figures.quality.items()},
         },
         "causes": None if figures.causes is None else _causes(figures.causes),
+        "tiles": None if figures.tiles is None else _tiles(figures.tiles),
         "kinds": [_group(group) for group in figures.by_kind],
         "sets": [_group(group) for group in figures.by_set],
     }
@@ -63,6 +64,13 @@ def _causes(figures: CauseFigures) -> dict[str, object]:
     }
 
 
+def _tiles(figures: TileFigures) -> dict[str, object]:
+    return {
+        "clean_kept": _figure(figures.clean_kept),
+        "shares_by_kind": {name: grid.tolist() for name, grid in figures.grids.items()},
+    }
+
+
 def _group(group: AnsweredGroup) -> dict[str, object]:
     return {
         "name": group.name,
@@ -74,6 +82,9 @@ def _group(group: AnsweredGroup) -> dict[str, object]:
         "mean_expected": group.expected,
         "mean_true": group.truth,
         "covered": _figure(group.covered),
+        "unknown_tiles": group.unknown_tiles,
+        "with_an_abnormal_tile": _figure(group.abnormal),
+        "share_of_tiles": group.tile_share,
     }
 
 

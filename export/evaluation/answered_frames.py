@@ -41,6 +41,8 @@ class AnsweredFrames:
         probability: ``(N,)`` of the cause; NaN where it is unknown.
         right_in_set: ``(N,)`` whether the set of causes holds the frame's kind.
         told_severity: ``(N,)``; NaN where it is unknown.
+        tiles: ``(N, R, Q)`` bool, which tiles are abnormal; of no rows and columns where the bundle does not tell them.
+        tiles_known: ``(N,)`` whether they are known.
         score: ``(N,)``.
         drives: of the frames of each set.
     """
@@ -58,6 +60,8 @@ class AnsweredFrames:
     probability: Scores
     right_in_set: Where
     told_severity: Scores
+    tiles: NDArray[np.bool_]
+    tiles_known: Where
     score: Scores
     drives: tuple[SetDrives, ...]
 
@@ -88,6 +92,7 @@ class AnsweredFrames:
             _numbers(answers, lambda answer: answer.cause_probability),
             np.array([name in answer.cause_set for name, answer in zip(kind, answers, strict=True)], np.bool_),
             _numbers(answers, lambda answer: answer.severity),
+            *_tiles(answers, record),
             np.concatenate([frames.score for frames in sets]),
             tuple(drives),
         )
@@ -112,6 +117,12 @@ class AnsweredFrames:
         """Whether the bundle does not know the cause, ``(N,)``."""
         unknown: Where = self.cause == UNKNOWN
         return unknown
+
+    @property
+    def has_abnormal_tile(self) -> Where:
+        """Whether a tile of the frame is abnormal, ``(N,)``; False where its tiles are unknown."""
+        abnormal: Where = self.tiles.any(axis=(1, 2))
+        return abnormal
 
     @property
     def has_cause(self) -> Where:
@@ -191,6 +202,16 @@ def _truth(frames: FrameSet, measure: str | None, *, is_clean: bool) -> Scores:
     elif measure == "agreement" and frames.losses is not None:
         found = frames.losses.agreement
     return np.full(len(frames), np.nan) if found is None else found
+
+
+def _tiles(answers: Sequence[Answers], record: AnswersRecord) -> tuple[NDArray[np.bool_], Where]:
+    """Which tiles of each frame are abnormal, and whether they are known; of a frame whose tiles are not, none is."""
+    grid = (0, 0) if record.tiles is None else (record.tiles.rows, record.tiles.columns)
+    tiles, known = np.zeros((len(answers), *grid), np.bool_), np.zeros(len(answers), np.bool_)
+    for place, answer in enumerate(answers):
+        if answer.tiles is not None and answer.tile_values is not None:
+            tiles[place], known[place] = answer.tiles, np.isfinite(answer.tile_values).all()
+    return tiles, known
 
 
 def _numbers(answers: Sequence[Answers], number: Callable[[Answers], float | None]) -> Scores:

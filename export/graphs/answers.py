@@ -47,23 +47,25 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
         if key.is_map:
             continue  # thousands of cells stay float32
         graph.add("Cast", [str(key)], f"double/{key}", to=TensorProto.DOUBLE)
-    columns, finite = _columns(graph, fitted.cell_columns, widths, "inner")
-    common, linear = _distances(graph, fitted.cells, columns)
-    novelty = _novelty(graph, len(fitted.cells.spread), common, linear, finite)
     outputs: dict[str, list[str | int]] = {}
-    if fitted.quality is not None and fitted.quality_columns is not None:
-        _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, widths, "outer"), novelty)
-        outputs[QUALITY] = ["batch", 3]
-    if fitted.record.cause is not None:
-        _causes(graph, fitted.cells, linear, finite)
-        outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}
+    if fitted.cells is not None and fitted.cell_columns is not None:
+        columns, finite = _columns(graph, fitted.cell_columns, widths, "inner")
+        common, linear = _distances(graph, fitted.cells, columns)
+        novelty = _novelty(graph, len(fitted.cells.spread), common, linear, finite)
+        graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
+        outputs[NOVELTY] = ["batch"]
+        if fitted.quality is not None and fitted.quality_columns is not None:
+            _quality(graph, fitted.quality, *_columns(graph, fitted.quality_columns, widths, "outer"), novelty)
+            outputs[QUALITY] = ["batch", 3]
+        if fitted.record.cause is not None:
+            _causes(graph, fitted.cells, linear, finite)
+            outputs |= {CAUSES: ["batch", len(fitted.cells.names)], SEVERITY: ["batch"]}
     if fitted.tiles is not None:
         add_tile_abnormality(graph, fitted.tiles, _NOUGHT, _ONE)
         outputs[TILES] = ["batch", *fitted.tiles.grid]
     if fitted.map is not None:
         add_anomaly_map(graph, fitted.map, widths)
         outputs[ANOMALY_MAP] = ["batch", *fitted.map.grid]
-    graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -73,7 +75,7 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
                 helper.make_tensor_value_info(
                     name, TensorProto.FLOAT if name == ANOMALY_MAP else TensorProto.DOUBLE, shape
                 )
-                for name, shape in (outputs | {NOVELTY: ["batch"]}).items()
+                for name, shape in outputs.items()
             ],
             graph.constants,
         ),

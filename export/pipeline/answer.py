@@ -3,6 +3,7 @@
 
 from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
+from export.calibration.answer_options import changed_frames, reads_degraded
 from export.calibration.calibrated_monitor import CalibratedMonitor
 from export.calibration.degraded_rows import Labels, check_labelled, measure_degraded
 from export.calibration.own_causes import OwnCause, own_causes
@@ -64,12 +65,15 @@ def answer_monitor(
     shapes = output_shapes(monitor.evaluation)
     available = [FeatureKey.parse(name) for name in shapes if name not in (SEGMENTATION, LATENT_SAMPLES)]
     keys = answer_keys(available, sampled.sampler.taps)
-    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to degraded calibration frames")
-    measure = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), keys, options.neighbors, segmented=True)
-    frames, split, labels = inputs.frames, inputs.split, answer_labels(inputs)
-    causes = answer_causes(inputs)
-    rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter, causes)
-    patched = None
+    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
+    frames, split = inputs.frames, inputs.split
+    rows = patched = None
+    if reads_degraded(wanted):
+        measure = NetworkFeatures(
+            sampled, ConvertedNetwork(monitor.evaluation), keys, options.neighbors, segmented=True
+        )
+        labels, causes = answer_labels(inputs), answer_causes(inputs)
+        rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter, causes)
     if sampled.tiles:
         of_tiles = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), sampled.tiles, options.neighbors)
         contract = input_contract(inputs.preprocessing, frames)

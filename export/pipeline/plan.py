@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from export.answers.tiles import grid_of
+from export.calibration.answer_options import changed_frames, reads_degraded
 from export.calibration.degraded_rows import CLEAN, passes
 from export.calibration.own_causes import OwnCause
 from export.calibration.patched_rows import patched_passes
@@ -163,13 +164,14 @@ def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings
     if ratio is not None:
         reason = f"more than {DEAR:g}" if ratio > DEAR else ""
         findings.found(Finding("cost", f"{ratio:.2f} of the bare network's operations", "found", reason))
-    wanted = sorted(inputs.options.answers.wanted)
+    wanted = inputs.options.answers.wanted
     if wanted:
         frames, most = _frames(inputs), "at most " * isinstance(inputs.frames, RandomFrames)
-        count = passes(frames, causes) + (patched_passes(frames) if sampled.tiles else 0)
+        count = passes(frames, causes) * reads_degraded(wanted) + patched_passes(frames) * bool(sampled.tiles)
         own = "".join(f", and frames of {each.name}" for each in causes)
-        reason = f"{most}{count:,} passes of the network over degraded calibration frames{own}"
-        findings.found(Finding("answers", " and ".join(wanted), "given", reason, ("--answers", *wanted)))
+        reason = f"{most}{count:,} passes of the network over {changed_frames(wanted)}{own}"
+        names = sorted(wanted)
+        findings.found(Finding("answers", " and ".join(names), "given", reason, ("--answers", *names)))
     if sampled.tiles:
         findings.found(_tiles_finding(inputs.options.tile_grid, sampled.tiles))
 

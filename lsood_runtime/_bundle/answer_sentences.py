@@ -33,14 +33,20 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
         found["abnormal tiles"] = _tiles_sentence(answers.tiles, parts)
     if answers.map is not None:
         found["unknown objects"] = _map_sentence(answers.map, parts)
+    found["answers from"] = _origin_sentence(answers)
+    return found
+
+
+def _origin_sentence(answers: AnswersRecord) -> str:
+    made_of = f"made of {counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}"
+    if answers.novelty_limit is None:
+        return f"{counted(answers.rows, 'frame')}, clean and with a part replaced, {made_of}"
     own = () if answers.cause is None else tuple(answers.cause.own)
     with_own = f", and frames of {', '.join(own)}" if own else ""
-    found["answers from"] = (
-        f"{counted(answers.rows, 'frame')}, clean and with {counted(len(answers.kinds), 'kind')} of degradation, made of "
-        f"{counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}{with_own}; unknown where the novelty is "
-        f"above {answers.novelty_limit:.4g}"
+    return (
+        f"{counted(answers.rows, 'frame')}, clean and with {counted(len(answers.kinds), 'kind')} of degradation, "
+        f"{made_of}{with_own}; unknown where the novelty is above {answers.novelty_limit:.4g}"
     )
-    return found
 
 
 def _quality_sentence(quality: QualityRecord, parts: str) -> str:

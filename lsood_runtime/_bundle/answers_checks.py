@@ -35,8 +35,14 @@ def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) 
     kinds, counts = answers.kinds, (answers.frames, answers.drives, answers.rows)
     told = (answers.quality, answers.cause, answers.tiles, answers.map)
     yield "answers", any(answer is not None for answer in told), "an answer, or null", answers
-    yield "answers.novelty_limit", answers.novelty_limit > 0, "above 0", answers.novelty_limit
-    named = all(map(_is_kind, kinds)) and 0 < len(kinds) == len(set(kinds))
+    limit, alone = answers.novelty_limit, answers.quality is None and answers.cause is None
+    yield (
+        "answers.novelty_limit",
+        alone if limit is None else limit > 0,
+        "above 0, or null without quality and cause",
+        limit,
+    )
+    named = all(map(_is_kind, kinds)) and len(kinds) == len(set(kinds)) and (len(kinds) > 0 or limit is None)
     yield "answers.kinds", named, "one or more kinds with names of their own", kinds
     yield "answers.frames", min(counts) >= 1 and answers.rows >= answers.frames >= answers.drives, "counts", counts
     if answers.quality is not None:

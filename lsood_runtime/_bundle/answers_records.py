@@ -198,18 +198,20 @@ class AnswersRecord:
     """What the bundle answers beside the score, and what the answers were fitted on.
 
     Attributes:
-        novelty_limit: distance from all that was seen above which cause and quality are unknown.
-        kinds: of the degradations that were made of the calibration frames, and those of the user's own.
+        novelty_limit: distance from all that was seen above which cause and quality are unknown; None where neither is told.
+        kinds: of the degradations that were made of the calibration frames, and those of the user's own; empty where neither
+            cause nor quality is told.
         frames: clean ones.
         drives: that they come from.
-        rows: clean and degraded frames together, and those of the user's own kinds.
+        rows: clean and degraded frames together, and those of the user's own kinds; where neither cause nor quality is told,
+            clean frames and those with a patch.
         quality: of the segmentation; None where the bundle does not answer it.
         cause: None where the bundle does not answer it.
         tiles: None where the bundle does not answer which are abnormal.
         map: of what is unknown, cell by cell; None where the bundle gives none.
     """
 
-    novelty_limit: float
+    novelty_limit: float | None
     kinds: tuple[str, ...]
     frames: int
     drives: int
@@ -228,11 +230,13 @@ class AnswersRecord:
             found[TILES] = (self.tiles.rows, self.tiles.columns)
         if self.map is not None:
             found[ANOMALY_MAP] = (self.map.rows, self.map.columns)
-        return found | {NOVELTY: ()}
+        return found if self.novelty_limit is None else found | {NOVELTY: ()}
 
     def ranges(self) -> dict[str, float]:
         """What each output ranges over, the unit of its tolerance; for a distance and a map its limit."""
-        sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY, NOVELTY: self.novelty_limit}
+        sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY}
+        if self.novelty_limit is not None:
+            sizes[NOVELTY] = self.novelty_limit
         if self.tiles is not None:
             sizes[TILES] = self.tiles.limit
         if self.map is not None:

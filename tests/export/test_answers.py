@@ -17,12 +17,14 @@ import pytest
 from PIL import Image
 
 from export.anomalies import COMMON_KINDS, degrade
-from export.bundle.renewed_answers import check_answer_options
+from export.bundle.renewed_answers import check_answer_options, renewed_answers
 from export.calibration.answer_options import AnswerOptions
 from export.calibration.cause_names import FEWEST_OWN
 from export.calibration.degraded_rows import passes
 from export.calibration.evaluation_graphs import EvaluationGraphs
+from export.calibration.frame_split import split_frames
 from export.calibration.options import CalibrationOptions
+from export.calibration.patched_rows import patched_passes
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.cli.bundle_table import print_exported
 from export.cli.evaluation_table import print_evaluation
@@ -43,6 +45,7 @@ from tests.conftest import made_once, write_scenes
 from tests.export.pipeline.told_reporter import ToldReporter
 
 BOTH = AnswerOptions(("quality", "cause"))
+TILES = AnswerOptions(("tiles",))
 EVERY = AnswerOptions(("quality", "cause", "tiles"))
 CALIBRATION = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 ExportSmall = Callable[..., Path]
@@ -435,11 +438,51 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
     assert all(sentence in printed for sentence in answer_summary(result.answers))
 
 
-def test_answers_that_are_asked_for_are_in_the_plan_with_their_passes(checkpoint: Path, drives: Path) -> None:
-    options = ExportOptions(checkpoint, (drives,), Path("monitor-of-answers"), answers=BOTH, calibration=CALIBRATION)
+@pytest.mark.parametrize(
+    ("asked", "value", "reason"),
+    [
+        (BOTH, "cause and quality", f"{passes(48):,} passes of the network over degraded calibration frames"),
+        (TILES, "tiles", f"{patched_passes(48):,} passes of the network over patched calibration frames"),
+        (
+            EVERY,
+            "cause and quality and tiles",
+            f"{passes(48) + patched_passes(48):,} passes of the network over degraded and patched calibration frames",
+        ),
+    ],
+)
+def test_answers_that_are_asked_for_are_in_the_plan_with_their_passes(
+    asked: AnswerOptions, value: str, reason: str, checkpoint: Path, drives: Path
+) -> None:
+    options = ExportOptions(checkpoint, (drives,), Path("monitor-of-answers"), answers=asked, calibration=CALIBRATION)
     (finding,) = (each for each in plan_export(options).findings if each.subject == "answers")
-    assert (finding.value, finding.words) == ("cause and quality", ("--answers", "cause", "quality"))
-    assert f"{passes(48):,} passes" in finding.reason
+    assert (finding.value, finding.reason) == (value, reason)
+    assert finding.words == ("--answers", *sorted(asked.answers))
+
+
+def test_renewed_answers_of_tiles_alone_degrade_no_frame(answered: Path, drives: Path) -> None:
+    told, frames = ToldReporter(), tuple(sorted(drives.iterdir()))[::4]
+    options = RecalibrationOptions(answered, frames=frames, calibration=CALIBRATION, answers=TILES)
+    split = split_frames(frames, options.calibration)
+    answers = renewed_answers(options, EvaluationGraphs(answered), split, told)
+    assert answers is not None
+    assert told.lines == [
+        "fitting tiles to patched calibration frames",
+        f"{patched_passes(12):,} passes of the network for abnormal tiles (clean frames: 12)",
+    ]
+    record, outputs = answers.record, {value.name for value in answers.graph.graph.output}
+    assert (record.novelty_limit, record.kinds, record.quality, record.cause) == (None, (), None, None)
+    assert (record.frames, record.drives, record.rows, outputs) == (12, 4, patched_passes(12), {"tiles"})
+
+
+@pytest.mark.slow
+def test_export_of_tiles_alone_tells_them_in_every_form(export_small: ExportSmall, drives: Path) -> None:
+    folder = export_small(frames=(drives,), calibration=CALIBRATION, answers=TILES, fuse=True)
+    record = read_manifest(folder).answers
+    assert record is not None
+    assert (record.novelty_limit, record.rows) == (None, patched_passes(48))
+    with OoDMonitor(folder) as monitor:
+        assert monitor.self_test().passed
+        assert monitor.assess(np.array(FrameFiles((drives,))[0])).tile_values is not None
 
 
 @pytest.mark.parametrize(

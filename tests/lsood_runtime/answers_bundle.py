@@ -108,8 +108,8 @@ def answers_record(
 ) -> dict[str, Any]:
     """What the manifest states of the answers."""
     return {
-        "novelty_limit": NOVELTY_LIMIT,
-        "kinds": list(KINDS),
+        "novelty_limit": NOVELTY_LIMIT if quality or cause else None,
+        "kinds": list(KINDS) if quality or cause else [],
         "frames": 10,
         "drives": 2,
         "rows": 40,
@@ -208,7 +208,8 @@ def write_answers_bundle(
         fields: that replace those of the manifest.
     """
     outputs = (("quality",) if quality else ()) + (("causes", "severity") if cause else ())
-    outputs += (("tiles",) if tiles else ()) + (("anomaly_map",) if with_map else ()) + ("novelty",)
+    outputs += (("tiles",) if tiles else ()) + (("anomaly_map",) if with_map else ())
+    outputs += ("novelty",) if quality or cause else ()
     (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
     (folder / "detector.onnx").write_bytes(answers_graph(outputs))
     frames = random_frames(2, seed=2)

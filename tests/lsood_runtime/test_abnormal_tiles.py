@@ -16,6 +16,7 @@ from PIL import Image
 
 from lsood_runtime import BundleError, OoDMonitor, State, read_manifest
 from lsood_runtime._answers import AnswerRule, answer_names
+from lsood_runtime._bundle.answer_sentences import answer_sentences
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.thumbnails import Thumbnails
@@ -134,6 +135,26 @@ def test_bundle_without_tiles_has_none(tmp_path: Path) -> None:
     assert "tiles" not in verdict.asdict()
     assert "abnormal tiles" not in str(verdict)
     assert "tile_values" not in answer_names(read_manifest(tmp_path).answers)
+
+
+def test_bundle_of_tiles_alone_tells_the_same_tiles_and_nothing_else(bundle: Path, tmp_path: Path) -> None:
+    (folder := tmp_path / "alone").mkdir()
+    write_answers_bundle(folder, quality=False, cause=False, tiles=True)
+    frame = frame_of_level(0.7, 2)
+    with OoDMonitor(bundle) as every, OoDMonitor(folder) as alone:
+        assert alone.self_test().passed
+        first, second = every.assess(frame), alone.assess(frame)
+    np.testing.assert_array_equal(second.tile_values, first.tile_values)
+    assert (second.tile_words, second.cause, second.quality_measure) == (first.tile_words, None, None)
+    assert "novelty" not in answer_sentences(read_manifest(folder).answers)["answers from"]
+
+
+@pytest.mark.parametrize("told", [{"quality": True}, {"cause": True}])
+def test_manifest_without_a_novelty_limit_for_quality_or_cause_is_refused(told: dict[str, bool]) -> None:
+    manifest = answers_manifest(**{"quality": False, "cause": False, "tiles": True} | told) | {"files": {}}
+    manifest["answers"]["novelty_limit"] = None
+    with pytest.raises(BundleError, match=r"answers\.novelty_limit to be above 0, or null without quality and cause"):
+        Manifest.from_json(json.dumps(manifest))
 
 
 def test_manifest_that_says_nothing_of_tiles_is_read() -> None:

@@ -2,12 +2,15 @@
 """Answers on frames, drawn at random, of any number of kinds and sets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.set_drives import SetDrives
-from lsood_runtime.offline import NO_CAUSE, UNKNOWN, AnswersRecord, CauseRecord, QualityRecord
+from lsood_runtime.offline import NO_CAUSE, UNKNOWN, AnswersRecord, CauseRecord, QualityRecord, TilesRecord
+
+GRID = (2, 3)
 
 
 def drawn_record(kinds: Sequence[str], measure: str = "agreement") -> AnswersRecord:
@@ -15,6 +18,11 @@ def drawn_record(kinds: Sequence[str], measure: str = "agreement") -> AnswersRec
     quality = QualityRecord(measure, 0.9, 0.91, kinds[0], 0.8, 0.3, 0.7, 0.05, 0.15, 0.8, 0.6, (0.1, 0.2))
     cause = CauseRecord((NO_CAUSE, *kinds), 0.95, 0.3, 0.97, {"3": 0.9}, 0.4)
     return AnswersRecord(2.0, tuple(kinds), 20, 4, 100, quality, cause)
+
+
+def with_tiles(record: AnswersRecord) -> AnswersRecord:
+    """The same answers, and abnormal tiles as well."""
+    return replace(record, tiles=TilesRecord(*GRID, ("layer1",), 4.0, 2.0, 0.05, "drives", 0.96))
 
 
 def drawn_frames(
@@ -71,6 +79,9 @@ def drawn_frames(
         probability=np.where(lost, np.nan, rng.uniform(0.3, 1, size)),
         right_in_set=(cause == kind) | ((rng.random(size) < 0.5) & ~lost & np.isin(kind, names)),
         told_severity=np.where(lost, np.nan, told),
+        tiles=(rng.random((size, *GRID)) < (0.05 * np.nan_to_num(severity, nan=2.0))[:, None, None])
+        & ~lost[:, None, None],
+        tiles_known=~lost,
         score=rng.normal(size=size) - 3 * np.nan_to_num(true),
         drives=(own,) * (len(cells) - 1) + (SetDrives(own.units, sample=1),),
     )

@@ -19,8 +19,8 @@ from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.interval import DriveCount, jackknife_interval
 from export.evaluation.scored_sets import FrameSet
 from export.evaluation.set_drives import SetDrives
-from lsood_runtime.offline import Answers
-from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record
+from lsood_runtime.offline import Answers, AnswersRecord
+from tests.export.evaluation.drawn_answers import GRID, drawn_frames, drawn_record, with_tiles
 
 FITTED, OTHERS = ("fog", "mud", "night"), ("frost", "glare")
 seeds = st.integers(0, 2**32 - 1)
@@ -105,6 +105,36 @@ def test_groups_of_drawn_answers_count_each_frame_once_and_name_the_worst_kind(s
     assert worst.covered.value == min(g.covered.value for g in figures.by_kind if g.covered is not None)
 
 
+@settings(max_examples=8, deadline=None)
+@given(seed=seeds, each=st.integers(2, 15), unknown=st.sampled_from([0.0, 0.2, 1.0]))
+def test_tile_figures_of_drawn_answers_are_those_of_plain_loops(seed: int, each: int, unknown: float) -> None:
+    frames = drawn_frames(np.random.default_rng(seed), FITTED, OTHERS, each, unknown=unknown)
+    figures = answer_figures(frames, with_tiles(drawn_record(FITTED)))
+    assert figures.tiles is not None
+    assert figures.tiles.clean_kept is not None
+    for groups, of in ((figures.by_kind, frames.kind), (figures.by_set, np.array(frames.set_names)[frames.place])):
+        for group in groups:
+            own = [i for i in range(len(frames)) if of[i] == group.name]
+            known = [frames.tiles[i] for i in own if frames.tiles_known[i]]
+            assert group.unknown_tiles == pytest.approx(1 - len(known) / len(own))
+            assert (group.abnormal is None) == (len(known) < 2)
+            if group.abnormal is not None:
+                assert group.abnormal.value == pytest.approx(np.mean([tiles.any() for tiles in known]))
+            if known:
+                assert group.tile_share == pytest.approx(np.mean([tiles.sum() / tiles.size for tiles in known]))
+                if groups is figures.by_kind:
+                    np.testing.assert_allclose(
+                        figures.tiles.grids[group.name], sum(map(np.asarray, known)) / len(known)
+                    )
+            else:
+                assert group.tile_share is None
+                assert groups is figures.by_set or group.name not in figures.tiles.grids
+    clean = [tiles.any() for tiles, kind in zip(frames.tiles, frames.kind, strict=True) if kind == "none"]
+    assert figures.tiles.clean_kept.value == pytest.approx(1 - np.mean(clean))
+    values = json.loads(json.dumps(answer_figure_values(figures), allow_nan=False))
+    assert values["tiles"]["clean_kept"][0] == pytest.approx(figures.tiles.clean_kept.value)
+
+
 def test_error_of_drawn_answers_has_the_interval_of_a_plain_jackknife_over_drives() -> None:
     frames = drawn_frames(np.random.default_rng(5), FITTED, each=26, drives=13, unlabelled=0.0, unknown=0.0)
     own = frames.in_fit
@@ -137,6 +167,31 @@ def test_figures_without_a_true_quality_state_the_causes_alone() -> None:
     assert figures.worst_kind is None
     assert figures.causes is not None
     assert all(group.covered is None and group.truth is None for group in figures.by_kind)
+
+
+def test_answered_frames_of_sets_have_their_tiles_and_say_where_they_are_unknown() -> None:
+    told, unknown = np.array([[True, False, False], [False, True, True]]), np.zeros(GRID, np.bool_)
+    answers = [
+        Answers(tiles=told, tile_values=np.full(GRID, 0.5)),
+        Answers(tiles=unknown, tile_values=np.full(GRID, np.nan)),
+    ]
+
+    class Frames(SimpleNamespace):
+        def __len__(self) -> int:
+            return len(self.answers)
+
+    def joined(answers: list[Answers], record: AnswersRecord) -> AnsweredFrames:
+        source = SimpleNamespace(name="in-distribution", kind=None, severity=None)
+        drawn = Frames(source=source, losses=None, iou=np.zeros(2), score=np.zeros(2), answers=answers)
+        return AnsweredFrames.of_sets([cast("FrameSet", drawn)], [SetDrives(np.zeros(2, np.int64))], record)
+
+    record = replace(with_tiles(drawn_record(FITTED)), quality=None, cause=None)
+    frames = joined(answers, record)
+    np.testing.assert_array_equal(frames.tiles, [told, unknown])
+    assert frames.tiles_known.tolist() == [True, False]
+    assert frames.has_abnormal_tile.tolist() == [True, False]
+    without = joined([Answers(), Answers()], replace(record, tiles=None))
+    assert (without.tiles.shape, without.has_abnormal_tile.any()) == ((2, 0, 0), False)
 
 
 @pytest.mark.parametrize("measure", ["agreement", "miou"])

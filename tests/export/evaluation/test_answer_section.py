@@ -18,7 +18,8 @@ from export.evaluation.answer_section import TITLE, answer_section
 from export.evaluation.answer_summary import answer_summary, shown_kind
 from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.result import Evaluation
-from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record
+from export.evaluation.tile_charts import tile_chart
+from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record, with_tiles
 
 UNCOMMON = tuple(kind for kind in ANOMALIES if kind not in COMMON_KINDS)
 
@@ -122,6 +123,30 @@ def test_answer_summary_counts_the_frames_that_are_unknown_by_set() -> None:
         'The monitor says "I do not know" of the quality of 11 of 40 frames: fog 3 (10 of 10), fog 1 (1 of 10).' in told
     )
     assert 'The monitor says "I do not know" of the cause of 2 of 40 frames: fog 3 (2 of 10).' in told
+
+
+def test_answer_section_of_tiles_alone_has_a_grid_of_each_kind_and_their_shares() -> None:
+    record = replace(with_tiles(drawn_record(("fog", "mud"))), quality=None, cause=None)
+    frames = drawn_frames(np.random.default_rng(0), ("fog", "mud"), ("frost",), unknown=0.3)
+    figures = answer_figures(frames, record)
+    section = section_of(figures)
+    assert titles_of(section) == ["Which tiles are abnormal"]
+    for kind in figures.by_kind:
+        assert f">{shown_kind(kind.name)}</text>" in section
+    text = " ".join(unescape(re.sub(r"<[^>]+>", " ", section)).split())
+    for words in ("tiles unknown", "with an abnormal tile", "frames in distribution have none, made for 95%"):
+        assert words in text
+    assert "nan" not in text
+    assert "quality" not in " ".join(answer_summary(figures))
+
+
+def test_tile_chart_shades_each_tile_by_its_share_and_writes_it_into_it() -> None:
+    frames = drawn_frames(np.random.default_rng(0), ("fog",), each=10, severities=(3,), unknown=0.0)
+    frames.tiles[:] = False
+    frames.tiles[10:14, 1, 2] = True  # of fog's ten frames
+    svg = tile_chart(answer_figures(frames, with_tiles(drawn_record(("fog",)))))
+    assert re.findall(r">(\.\d\d)</text>", svg) == [".40"]
+    assert ">in distribution</text>" in svg
 
 
 @pytest.mark.parametrize(("left_out", "titles"), [("quality", 1), ("cause", 4)])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.answers import fit
-from export.answers.fit import FittedAnswers, fit_answers
+from export.answers.fit import FittedAnswers, fit_answers, fit_tiles_alone
 from export.answers.rows import DegradedRows
 from export.features.key import FeatureKey
 from export.graphs.answers import answers_graph
@@ -76,6 +76,7 @@ def test_answers_graph_of_a_feature_that_is_not_finite_gives_nan_in_that_row_alo
     before = run(session, fitted, values)
     values[key][2, -1] = value
     after, expected = run(session, fitted, values), fitted.outputs(values)
+    assert fitted.cell_columns is not None
     reads_inside = key in fitted.cell_columns.keys
     for name, numbers in after.items():
         np.testing.assert_array_equal(np.delete(numbers, 2, 0), np.delete(before[name], 2, 0))
@@ -106,6 +107,7 @@ def test_answers_graph_of_wide_features_reads_some_of_their_numbers(monkeypatch:
     monkeypatch.setattr(fit, "CELL_COLUMNS", 5)
     monkeypatch.setattr(fit, "QUALITY_COLUMNS", 4)
     fitted = fit_answers(draw_rows(6), BOTH, 0, (TAP,))
+    assert fitted.cell_columns is not None
     assert len(fitted.cell_columns.scale) == 15
     values = scaled(draw_rows(7, 2), 1.0)
     outputs = run(session_of(fitted), fitted, values)
@@ -142,6 +144,15 @@ def test_answers_graph_with_tiles_equals_the_numpy_form(seed: int, factor: float
     assert outputs["tiles"].shape == (len(values[TILE_KEY]), *GRID)
     np.testing.assert_allclose(outputs["tiles"], expected["tiles"], rtol=1e-6, atol=1e-8)
     assert (outputs["tiles"] >= 0).all()
+
+
+def test_answers_graph_of_tiles_alone_gives_the_bits_of_the_graph_of_all_answers() -> None:
+    every, values = with_tiles(3)
+    alone = fit_tiles_alone(draw_tiles(3), 0)
+    outputs = run(session_with_tiles(alone), alone, values)
+    assert outputs.keys() == alone.outputs(values).keys() == alone.record.shapes().keys() == {"tiles"}
+    np.testing.assert_array_equal(outputs["tiles"], run(session_with_tiles(every), every, values)["tiles"])
+    assert alone.record.tiles == every.record.tiles
 
 
 def test_answers_graph_with_tiles_gives_a_frame_the_bits_that_it_has_alone_and_nan_for_nan() -> None:
