@@ -24,7 +24,7 @@ from lsood_runtime.offline import TilesRecord
 FALSE_ALARM_RATE = 0.05
 """Share of clean frames of new drives that may have an abnormal tile."""
 
-NEIGHBOURS = 0.01
+NEIGHBOURS = 0.04
 """Share of the tiles of clean frames that are above the lower limit."""
 
 FEWEST_FRAMES = 8
@@ -64,7 +64,7 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
     left_out = abnormality_left_out(rows, seed)
     largest = left_out.max(axis=(1, 2))
     limit, guarantee = _limit(largest, clean.drive)
-    fitted = fit_tiles(rows.values, keys, rows.cover, rows.filling)
+    fitted = fit_tiles(rows.values, keys, rows.cover, rows.clean)
     record = TilesRecord(
         rows=fitted.grid[0],
         columns=fitted.grid[1],
@@ -84,7 +84,7 @@ def abnormality_left_out(rows: PatchedRows, seed: int) -> Rows:
     found = np.empty(rows.cover.shape)
     for number in np.unique(fold):
         others, own = rows.chosen(fold != number), fold == number
-        fitted = fit_tiles(others.values, keys, others.cover, others.filling)
+        fitted = fit_tiles(others.values, keys, others.cover, others.clean)
         found[own] = fitted.abnormality(rows.chosen(own).values)
     result: Rows = found[rows.clean]
     return result

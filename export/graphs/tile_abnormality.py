@@ -11,9 +11,6 @@ from lsood_runtime.offline import TILES
 _LANES = 8
 """Numbers along the last axis are filled up to a multiple of so many, as the rows of :mod:`export.graphs.answers` are."""
 
-_NEVER = -1e30
-"""Logarithm of the odds of a filling that only fills up."""
-
 
 def add_tile_abnormality(graph: NodeList, fitted: FittedTiles, nought: str, one: str) -> None:
     """Append the nodes of :meth:`FittedTiles.abnormality`, which read ``double/<key>`` ``(B, T * D)`` of each key.
@@ -25,7 +22,6 @@ def add_tile_abnormality(graph: NodeList, fitted: FittedTiles, nought: str, one:
         one: name of the constant 1.
     """
     tiles, width = fitted.centre.shape
-    last = graph.constant("tiles/last", np.array([2], np.int64))
     parts = [
         graph.add(
             "Reshape",
@@ -44,18 +40,20 @@ def add_tile_abnormality(graph: NodeList, fitted: FittedTiles, nought: str, one:
     columns = graph.asinh(graph.add("Div", [centred, scale], "tiles/scaled"), one)
     places = graph.constant("tiles/places", np.array([1], np.int64))
     means = graph.add("ReduceMean", [columns, places], "tiles/means", keepdims=1)
-    own = graph.product(columns, _slopes(fitted.slopes[:width]), "tiles/own")
-    common = graph.product(means, _slopes(fitted.slopes[width:]), "tiles/common")
-    odds = graph.add("Add", [graph.add("Add", [own, common], "tiles/both"), finite], "tiles/without_offsets")
-    offsets = graph.constant("tiles/offsets", _filled(fitted.offsets[None, None], _NEVER))
-    odds = graph.add("Add", [odds, offsets], "tiles/odds")
-    # log(1 + sum exp(odds)), with the largest of the odds and 0 taken out of the sum
-    largest = graph.add("ReduceMax", [odds, last], "tiles/largest_odds", keepdims=1)
-    largest = graph.add("Max", [largest, nought], "tiles/largest")
-    powers = graph.add("Exp", [graph.add("Sub", [odds, largest], "tiles/below")], "tiles/powers")
-    total = graph.add("ReduceSum", [powers, last], "tiles/sum", keepdims=1)
+    net = fitted.perceptron
+    own = graph.product(columns, _filled_both(net.directions[:width]), "tiles/own")
+    common = graph.product(means, _filled_both(net.directions[width:]), "tiles/common")
+    thresholds = graph.constant("tiles/thresholds", _filled(net.thresholds[None, None]))
+    raised = graph.add("Add", [graph.add("Add", [own, common], "tiles/both"), thresholds], "tiles/raised")
+    units = graph.add("Max", [raised, nought], "tiles/units")
+    odds = graph.product(units, _filled(net.weights[None]).T, "tiles/weighed")
+    odds = graph.add("Add", [odds, graph.constant("tiles/offset", np.array(net.offset))], "tiles/plain_odds")
+    odds = graph.add("Add", [odds, finite], "tiles/odds")  # NaN again, where Max lost it
+    # log(1 + exp(odds)), with the larger one of the odds and 0 taken out of the sum
+    largest = graph.add("Max", [odds, nought], "tiles/largest")
+    power = graph.add("Exp", [graph.add("Sub", [odds, largest], "tiles/below")], "tiles/power")
     clean = graph.add("Exp", [graph.add("Sub", [nought, largest], "tiles/clean_below")], "tiles/clean")
-    logarithm = graph.add("Log", [graph.add("Add", [total, clean], "tiles/total")], "tiles/logarithm")
+    logarithm = graph.add("Log", [graph.add("Add", [power, clean], "tiles/total")], "tiles/logarithm")
     abnormality = graph.add("Add", [graph.add("Add", [logarithm, largest], "tiles/softplus"), finite], "tiles/column")
     graph.add("Reshape", [abnormality, graph.constant("tiles/grid", np.array([-1, *fitted.grid], np.int64))], TILES)
 
@@ -66,6 +64,6 @@ def _filled(rows: NDArray[np.float64], value: float = 0.0) -> NDArray[np.float64
     return np.pad(rows, pads, constant_values=value)
 
 
-def _slopes(slopes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``(D, K)`` with both axes filled up."""
-    return _filled(_filled(slopes).T).T
+def _filled_both(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(D, H)`` with both axes filled up."""
+    return _filled(_filled(rows).T).T

@@ -10,7 +10,7 @@ import pytest
 from examples.judge_tiles import DRAWN, drawn_fault, main, read_rows, write_rows
 from export.answers.fit_tiles import calibrate_tiles
 from lsood_runtime.offline import abnormal_tiles
-from tests.export.answers.drawn_tiles import draw_tiles
+from tests.export.answers.drawn_tiles import draw_tiles, train_little
 
 
 @pytest.mark.parametrize("kind", DRAWN)
@@ -27,8 +27,9 @@ def test_drawn_fault_grows_with_severity_and_leaves_the_rest_as_it_is(kind: str)
 
 
 def test_judge_tiles_prints_the_overlap_of_a_fit_on_one_file_with_the_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    train_little(monkeypatch)
     files, rows = (tmp_path / "fit.npz", tmp_path / "judged.npz"), (draw_tiles(0, 25, 4), draw_tiles(1, 10, 3))
     for file, own in zip(files, rows, strict=True):
         write_rows(own, np.where(own.filling == "", 0, 3), file)

@@ -2,7 +2,9 @@
 """Moments of tiles of clean and patched frames, drawn at random, whose abnormal tiles are known."""
 
 import numpy as np
+import pytest
 
+from export.answers import tile_perceptron
 from export.answers.rows import PatchedRows
 from export.features.key import FeatureKey
 
@@ -47,3 +49,9 @@ def draw_tiles(seed: int, drives: int = 10, frames: int = 6, effect: float = 6.0
         drive=np.array(drive),
         frame=np.array(frame, np.int64),
     )
+
+
+def train_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train perceptrons of tiles for a few steps, for tests of what holds whatever they learnt."""
+    monkeypatch.setattr(tile_perceptron, "EPOCHS", 3)
+    monkeypatch.setattr(tile_perceptron, "FEWEST_STEPS", 3)

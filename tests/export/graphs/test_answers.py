@@ -17,7 +17,7 @@ from export.features.key import FeatureKey
 from export.graphs.answers import answers_graph
 from tests.cuda.kernels import KernelTable, off_cuda
 from tests.export.answers.drawn_rows import TAP, WIDTHS, draw_rows
-from tests.export.answers.drawn_tiles import GRID, TILE_WIDTHS, draw_tiles
+from tests.export.answers.drawn_tiles import GRID, TILE_WIDTHS, draw_tiles, train_little
 
 BOTH = frozenset({"quality", "cause"})
 
@@ -122,7 +122,9 @@ WIDTHS_WITH_TILES = WIDTHS | {key: GRID[0] * GRID[1] * width for key, width in T
 
 def with_tiles(seed: int) -> tuple[FittedAnswers, dict[FeatureKey, NDArray[np.float32]]]:
     """Answers that tell tiles, and features of other frames."""
-    fitted = fit_answers(draw_rows(0), frozenset({"cause"}), 0, (TAP,), draw_tiles(seed))
+    with pytest.MonkeyPatch.context() as patch:
+        train_little(patch)
+        fitted = fit_answers(draw_rows(0), frozenset({"cause"}), 0, (TAP,), draw_tiles(seed))
     rows, tiles = draw_rows(1, 3), draw_tiles(seed ^ 1, 3)
     count = min(len(rows), len(tiles))
     return fitted, {key: values[:count] for key, values in {**rows.values, **tiles.values}.items()}
@@ -146,8 +148,11 @@ def test_answers_graph_with_tiles_equals_the_numpy_form(seed: int, factor: float
     assert (outputs["tiles"] >= 0).all()
 
 
-def test_answers_graph_of_tiles_alone_gives_the_bits_of_the_graph_of_all_answers() -> None:
+def test_answers_graph_of_tiles_alone_gives_the_bits_of_the_graph_of_all_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     every, values = with_tiles(3)
+    train_little(monkeypatch)
     alone = fit_tiles_alone(draw_tiles(3), 0)
     outputs = run(session_with_tiles(alone), alone, values)
     assert outputs.keys() == alone.outputs(values).keys() == alone.record.shapes().keys() == {"tiles"}
