@@ -14,7 +14,7 @@ UNITS = 64
 PENALTY = 1.0
 """Of the weights' squares, as scikit-learn's ``alpha``."""
 
-EPOCHS, FEWEST_STEPS = 25, 500
+EPOCHS, FEWEST_STEPS = 25, 300
 """Passes over all tiles; steps at least, which take more passes where tiles are few."""
 
 _BATCH, _SEED = 256, 0
@@ -60,7 +60,8 @@ def train_perceptron(clean: Rows, beside: Rows, under: Rows) -> TilePerceptron:
     rows = ((np.concatenate([clean, beside[some], under]) - centre) / scale).astype(np.float32)
     is_under = np.arange(len(rows)) >= len(rows) - len(under)
     network = MLPClassifier((UNITS,), alpha=PENALTY, batch_size=min(_BATCH, len(rows)), random_state=_SEED)
-    for _ in range(max(EPOCHS, FEWEST_STEPS * _BATCH // len(rows))):
+    batches = -(-len(rows) // _BATCH)
+    for _ in range(max(EPOCHS, FEWEST_STEPS // batches)):
         network.partial_fit(rows, is_under, classes=(False, True))
     (first, last), (thresholds, offset) = network.coefs_, network.intercepts_
     directions = np.asarray(first, np.float64) / scale[:, None]

@@ -113,7 +113,7 @@ def test_limits_of_many_drives_keep_clean_frames_of_new_drives(monkeypatch: pyte
 
 
 def test_limit_of_few_drives_speaks_of_frames_and_finds_patches() -> None:
-    calibrated, new = calibrate_tiles(draw_tiles(0, 2, 6, 10.0), 0), draw_tiles(5, 4, 10, 10.0)
+    calibrated, new = calibrate_tiles(draw_tiles(0, 4, 10, 10.0), 0), draw_tiles(5, 4, 10, 10.0)
     assert calibrated.record.guarantee == "frames"
     assert (calibrated.record.rows, calibrated.record.columns, calibrated.record.layers) == (
         *GRID,
