@@ -18,7 +18,8 @@ from sklearn.pipeline import Pipeline
 
 from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.answers.fit import CAUSE_ANSWER, QUALITY_ANSWER, FittedAnswers, answer_keys, fit_answers
-from export.answers.rows import DegradedRows
+from export.answers.rows import DegradedRows, PatchedRows
+from export.answers.tiles import tile_keys
 from export.calibration.detector_choice import choose_parts
 from export.calibration.options import CalibrationOptions
 from export.detectors.fit import fit_detector
@@ -28,7 +29,7 @@ from export.features.key import FeatureKey
 from export.graphs.answered_detector import answered_detector, own_names
 from export.graphs.answers import answers_graph
 from export.graphs.detector import detector_graph, entropy_graph, features_graph, score_graph
-from export.graphs.evaluation_outputs import evaluation_features, output_shapes
+from export.graphs.evaluation_outputs import evaluation_features, output_shapes, tile_features
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
@@ -46,6 +47,9 @@ from lsood_runtime.offline import NO_CAUSE, session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"
 CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES, ANSWER_FRAMES = 19, 5, 1000, 8, 16
+GRID = (4, 8)
+"""Rows and columns of tiles, as an export has them by default."""
+
 REDUCED = {"cpu": INT8, "cuda": FLOAT16, "tensorrt": INT8_TENSORRT}
 """The precision that is made for a provider."""
 
@@ -197,7 +201,7 @@ def fused_graphs(who: Subject, samples: int, placement: Placement, precision: st
 
 @cache
 def answered_graphs(who: Subject, samples: int, placement: Placement, precision: str = FLOAT32) -> tuple[Graph, Graph]:
-    """The same with expected quality, cause and severity beside the score."""
+    """The same with expected quality, cause, severity and abnormal tiles beside the score."""
     return _bundle(who, samples, placement, precision, answered=True)
 
 
@@ -205,7 +209,8 @@ def _bundle(who: Subject, samples: int, placement: Placement, precision: str, *,
     sampler = who.sampler(samples)
     available = evaluation_features(sampler.layers, segmented=True)
     choice = choose_parts(CalibrationOptions(), available, sampler.taps)
-    keys = tuple(dict.fromkeys((*choice.keys, *(answer_keys(available, sampler.taps) if answered else ()))))
+    read = (*answer_keys(available, sampler.taps), *tile_features(sampler.maps, *GRID)) if answered else ()
+    keys = tuple(dict.fromkeys((*choice.keys, *read)))
     inside = sampler.observe([key for key in keys if key.is_of_layers])
     graph = segmentation_graph(MonitoredNetwork(who.preprocessing, inside, features=keys), *who.size)
     shapes = {name: shape for name, shape in output_shapes(graph).items() if name != "segmentation"}
@@ -218,7 +223,7 @@ def _bundle(who: Subject, samples: int, placement: Placement, precision: str, *,
         "parts": ("tensor(double)", (len(choice.parts),)),
     }
     if answered:
-        fitted = random_answers(tuple((key, shapes[key.output][-1]) for key in keys), sampler.taps)
+        fitted = random_answers(tuple((key, shapes[key.output][-1]) for key in read), sampler.taps)
         widths = {key: shapes[key.output][-1] for key in fitted.keys}
         detector = answered_detector(detector, own_names(answers_graph(fitted, widths)))
         outputs |= {name: ("tensor(double)", shape) for name, shape in fitted.record.shapes().items()}
@@ -235,8 +240,12 @@ def random_answers(widths: tuple[tuple[FeatureKey, int], ...], taps: tuple[str, 
     frame = np.repeat(np.arange(ANSWER_FRAMES), len(cells))
     values = {key: rng.normal(size=(len(frame), width)).astype(np.float32) for key, width in widths}
     drive = np.array([f"drive {i // 2}" for i in frame])
+    tiles = {key: values.pop(key) for key in tile_keys(tuple(values))}
     rows = DegradedRows(values, kind, severity, drive, frame, rng.random(len(frame)), "agreement")
-    return fit_answers(rows, frozenset((QUALITY_ANSWER, CAUSE_ANSWER)), 0, taps)
+    cover = rng.random((len(frame), *GRID)) * (severity > 0)[:, None, None]
+    patched = PatchedRows(tiles, cover, np.where(severity > 0, "texture", ""), drive, frame)
+    few = patched.chosen(np.arange(len(frame)) % len(cells) < 2)  # each frame clean and once patched
+    return fit_answers(rows, frozenset((QUALITY_ANSWER, CAUSE_ANSWER)), 0, taps, few)
 
 
 def load_network(who: Subject, graph: ModelProto, placement: Placement, precision: str) -> Graph:

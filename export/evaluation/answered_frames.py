@@ -121,8 +121,7 @@ class AnsweredFrames:
     @property
     def has_abnormal_tile(self) -> Where:
         """Whether a tile of the frame is abnormal, ``(N,)``; False where its tiles are unknown."""
-        abnormal: Where = self.tiles.any(axis=(1, 2))
-        return abnormal
+        return np.asarray(self.tiles.any(axis=(1, 2)), np.bool_)
 
     @property
     def has_cause(self) -> Where:

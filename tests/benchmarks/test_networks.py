@@ -60,6 +60,7 @@ def test_answered_graphs_of_a_network_give_every_answer_beside_the_same_score() 
         "quality": (1, 3),
         "causes": (1, 15),
         "severity": (1,),
+        "tiles": (1, 4, 8),
         "novelty": (1,),
     }
     assert all(np.isfinite(rows).all() for rows in outcome.answers.values())
