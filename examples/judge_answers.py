@@ -84,7 +84,7 @@ class Told:
 def tell(answers: FittedAnswers, rows: DegradedRows) -> Told:
     """Tell quality and cause of frames."""
     outputs, record = answers.outputs(rows.values), answers.record
-    if record.cause is None or record.quality is None:
+    if record.cause is None or record.quality is None or record.novelty_limit is None:
         raise SystemExit("expected rows with a segmentation, got some without: measure a bundle that segments")
     names, shares = np.array(record.cause.names), outputs[CAUSES]
     known = outputs[NOVELTY] <= record.novelty_limit

@@ -48,6 +48,7 @@ def test_judge_answers_prints_the_errors_of_a_fit_on_one_file_on_the_other(
     assert seen is not None
     assert float(seen[1]) == pytest.approx(error, abs=1e-4)
     clean = judged.kind == "none"
+    assert answers.record.novelty_limit is not None
     none = (outputs["causes"].argmax(axis=1) == 0) & (outputs["novelty"] <= answers.record.novelty_limit)
     row = re.search(r"\| 0 \| (\S+) \|", printed)
     assert row is not None

@@ -157,6 +157,7 @@ def test_export_with_answers_gives_the_same_in_the_fused_graph(answered: Path, d
     given = dict(zip(names, session.run(None, {"frame": frame[None]}), strict=True))
     with OoDMonitor(answered) as monitor:
         verdict = monitor.assess(frame)
+    assert record.novelty_limit is not None
     if float(given["novelty"][0]) <= record.novelty_limit:
         assert verdict.expected_quality == pytest.approx(float(given["quality"][0, 0]), abs=1e-6)
     assert given["causes"].sum() == pytest.approx(1)

@@ -46,6 +46,7 @@ def test_answers_on_new_drives_tell_cause_severity_and_quality() -> None:
     expected, low, high = outputs["quality"].T
     assert spearmanr(expected, new.quality).statistic > 0.85
     assert ((low <= new.quality) & (new.quality <= high)).mean() > 0.88
+    assert answers.record.novelty_limit is not None
     assert (outputs["novelty"] <= answers.record.novelty_limit).mean() > 0.9
 
 
@@ -56,6 +57,7 @@ def test_answers_on_a_kind_that_no_fit_has_seen_are_unknown_and_keep_the_quality
     answers = fitted(rows.chosen(seen))
     severe = new.severity >= 4
     outputs = answers.outputs(new.values)
+    assert answers.record.novelty_limit is not None
     assert (outputs["novelty"] > answers.record.novelty_limit)[severe].mean() > 0.8
     assert new.quality is not None
     _, low, high = outputs["quality"][severe].T
@@ -178,6 +180,7 @@ def test_limit_and_sets_of_causes_with_a_kind_of_a_users_own_hold_for_its_new_fr
     new = with_own(draw_rows(seed ^ 1, 12, world=seed % 7), "noise")
     record, outputs = answers.record, answers.outputs(new.values)
     assert record.cause is not None
+    assert record.novelty_limit is not None
     known = outputs["novelty"] <= record.novelty_limit
     truth = np.array([record.cause.names.index(name) for name in new.kind])
     held = outputs["causes"][np.arange(len(new)), truth] >= record.cause.set_threshold
@@ -196,6 +199,7 @@ def test_answers_fitted_on_frames_changed_harmlessly_call_such_frames_none_and_k
     told = []
     for answers in (before, after):
         outputs = answers.outputs(new.values)
+        assert answers.record.novelty_limit is not None
         none = (outputs["causes"].argmax(axis=1) == 0) & (outputs["novelty"] <= answers.record.novelty_limit)
         told.append(none)
         assert none[new.severity == 0].mean() > 0.9
