@@ -8,7 +8,8 @@
 The bundle is one that was exported with --answers tiles, whatever it was calibrated on. `fit` measures frames clean and with
 patches, as an export does; `measure` measures others clean and with faults: a mud spot, a band of dead lines and a disc of
 glare that are drawn here, and local kinds of degradation; frame by frame the severities go round. `judge` prints a Markdown
-table: intersection over union of the abnormal tiles with those that the fault covers by --share or more.
+table: intersection over union of the abnormal tiles with those that the fault covers by --share or more, with 95 % intervals
+of drives that are drawn again and again.
 """
 
 import argparse
@@ -37,6 +38,7 @@ Mask = NDArray[np.bool_]
 DRAWN = ("mud_spot", "dead_band", "glare_disc")
 LOCAL = ("mud", "glare")
 FEATURE = "feature:"
+DRAWS = 2000
 
 
 def drawn_fault(frame: Frame, kind: str, severity: int, seed: int) -> tuple[Frame, Mask]:
@@ -133,6 +135,15 @@ def overlaps(found: Mask, truth: Mask) -> NDArray[np.float64]:
     return np.asarray(both / either, np.float64)
 
 
+def over_drives(part: NDArray[np.int64], whole: NDArray[np.int64], drive: NDArray[np.str_]) -> str:
+    """Ends of the 95 % interval of ``sum(part) / sum(whole)``, counts of each frame, by a bootstrap over drives."""
+    names, place = np.unique(drive, return_inverse=True)
+    drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
+    parts, wholes = (drawn @ np.bincount(place, weights=counts, minlength=len(names)) for counts in (part, whole))
+    low, high = np.quantile(parts / np.maximum(wholes, 1), [0.025, 0.975])
+    return f"{low:.2f} to {high:.2f}"
+
+
 def judge(options: argparse.Namespace) -> None:
     """Fit on one file of rows, and judge on the other."""
     (fit, _), (judged, severity) = read_rows(options.fit), read_rows(options.judged)
@@ -140,21 +151,26 @@ def judge(options: argparse.Namespace) -> None:
     record, abnormality = calibrated.record, calibrated.fitted.abnormality(judged.values)
     found = np.stack([abnormal_tiles(tiles, record.limit, record.neighbor_limit) for tiles in abnormality])
     truth, clean = judged.cover >= options.share, judged.clean
-    kept = 1 - found[clean].any(axis=(1, 2)).mean()
-    print(f"- clean frames without an abnormal tile: {kept:.3f} of {clean.sum()}; the limit is for a rate of ", end="")
+    whole = ~found[clean].any(axis=(1, 2))
+    interval = over_drives(whole.astype(np.int64), np.ones(len(whole), np.int64), judged.drive[clean])
+    print(f"- clean frames without an abnormal tile: {whole.mean():.3f} of {clean.sum()} ({interval}); ", end="")
+    print("the limit is for a rate of ", end="")
     print(
         f"{record.false_alarm_rate:g} over {record.guarantee}, and keeps {record.clean_kept:.3f} of those of the fit\n"
     )
-    print("| fault | frames | IoU of all tiles | mean IoU | severity 1 to 5 | any of its tiles found |")
-    print("|---|---|---|---|---|---|")
+    print("| fault | frames | IoU of all tiles | 95 % interval | mean IoU | severity 1 to 5 | any of its tiles found |")
+    print("|---|---|---|---|---|---|---|")
     for kind in dict.fromkeys(judged.filling[~clean].tolist()):
         own = (judged.filling == kind) & truth.any(axis=(1, 2))
         each, both = overlaps(found[own], truth[own]), found[own] & truth[own]
-        pooled = both.sum() / (found[own] | truth[own]).sum()
+        counts = both.sum(axis=(1, 2)), (found[own] | truth[own]).sum(axis=(1, 2))
+        pooled, interval = counts[0].sum() / counts[1].sum(), over_drives(*counts, judged.drive[own])
         levels = [each[severity[own] == level] for level in SEVERITIES]
         words = ", ".join(f"{part.mean():.2f}" if len(part) else "none" for part in levels)
         hit = both.any(axis=(1, 2)).mean()
-        print(f"| {kind or NO_CAUSE} | {own.sum()} | {pooled:.2f} | {each.mean():.2f} | {words} | {hit:.2f} |")
+        print(
+            f"| {kind or NO_CAUSE} | {own.sum()} | {pooled:.2f} | {interval} | {each.mean():.2f} | {words} | {hit:.2f} |"
+        )
 
 
 def fit(options: argparse.Namespace) -> None:

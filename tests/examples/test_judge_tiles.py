@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from examples.judge_tiles import DRAWN, drawn_fault, main, read_rows, write_rows
+from examples.judge_tiles import DRAWN, drawn_fault, main, over_drives, read_rows, write_rows
 from export.answers.fit_tiles import calibrate_tiles
 from lsood_runtime.offline import abnormal_tiles
 from tests.export.answers.drawn_tiles import draw_tiles, train_little
@@ -49,3 +49,10 @@ def test_judge_tiles_prints_the_overlap_of_a_fit_on_one_file_with_the_other(
     assert seen is not None
     assert int(seen[1]) == own.sum()
     assert float(seen[2]) == pytest.approx(pooled, abs=0.006)
+
+
+def test_over_drives_of_drives_alike_is_their_figure_and_of_one_that_differs_holds_both() -> None:
+    drive = np.repeat(["a", "b", "c", "d"], 3)
+    assert over_drives(np.full(12, 2), np.full(12, 4), drive) == "0.50 to 0.50"
+    low, high = map(float, over_drives(np.where(drive == "a", 0, 2), np.full(12, 4), drive).split(" to "))
+    assert 0 < low < 0.375 < high <= 0.5
