@@ -17,6 +17,11 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/cause                         StringStamped: kind of degradation, none, or unknown
     ~/abnormal_tiles                StringStamped: the tiles that look abnormal in words, "lower left corner (1 of 32 tiles)";
                                     none, or unknown
+    ~/unknown_objects               StringStamped: how many unknown objects there are, and where the clearest one is; none, or
+                                    unknown; where the bundle tells them, as the next two
+    ~/unknown_object_boxes          vision_msgs/Detection2DArray in pixels of the image: of each object its box, the class
+                                    under it as class_id, and the peak of the anomaly map as score; with vision_msgs installed
+    ~/anomaly_map                   sensor_msgs/Image (32FC1), while somebody listens; none of a frame without a known map
     ~/segmentation                  sensor_msgs/Image of class numbers (mono8), while somebody listens
     ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
 
@@ -28,7 +33,7 @@ say themselves: `encodings`, `grey`, `bits`, `yuv`, by default as the bundle's c
 images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
-lsood-runtime[cpu,media] or [gpu,media].
+lsood-runtime[cpu,media] or [gpu,media]; vision_msgs for the boxes.
 """
 
 import array
@@ -37,7 +42,16 @@ import math
 import sys
 from typing import Any
 
-from lsood_runtime import LsoodError, OoDMonitor, PixelRules, State, StreamAssessment, decode_message
+from lsood_runtime import (
+    Assessment,
+    LsoodError,
+    OoDMonitor,
+    PixelRules,
+    State,
+    StreamAssessment,
+    UnknownObject,
+    decode_message,
+)
 
 OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 """Levels of diagnostic_msgs/DiagnosticStatus."""
@@ -62,6 +76,14 @@ def alarm_text(alarm: str, frames_per_second: float) -> str:
     return f"{alarm}@{frames_per_second:g}" if alarm.endswith("/h") else alarm
 
 
+def box_of(each: UnknownObject, header: Any, vision: Any) -> Any:
+    """An unknown object as a message of vision_msgs."""
+    hypothesis = vision.ObjectHypothesis(class_id="" if each.class_id is None else str(each.class_id), score=each.peak)
+    centre = vision.Point2D(x=each.x + each.width / 2, y=each.y + each.height / 2)
+    box = vision.BoundingBox2D(center=vision.Pose2D(position=centre), size_x=each.width, size_y=each.height)
+    return vision.Detection2D(header=header, results=[vision.ObjectHypothesisWithPose(hypothesis=hypothesis)], bbox=box)
+
+
 def make_node() -> Any:
     """The node; rclpy must have been initialised."""
     from autoware_internal_debug_msgs.msg import BoolStamped, Float64Stamped, StringStamped
@@ -71,6 +93,11 @@ def make_node() -> Any:
     from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import CompressedImage, Image
     from std_msgs.msg import Header
+
+    try:
+        import vision_msgs.msg as vision
+    except ImportError:
+        vision = None
 
     class MonitorNode(Node):  # type: ignore[misc]
         """Scores each image as it comes, in the thread of the executor."""
@@ -105,6 +132,11 @@ def make_node() -> Any:
             self._quality = self.create_publisher(Float64Stamped, "~/expected_quality", 1)
             self._cause = self.create_publisher(StringStamped, "~/cause", 1)
             self._tiles = self.create_publisher(StringStamped, "~/abnormal_tiles", 1)
+            self._objects = self.create_publisher(StringStamped, "~/unknown_objects", 1)
+            self._boxes = None
+            if vision is not None:
+                self._boxes = self.create_publisher(vision.Detection2DArray, "~/unknown_object_boxes", 1)
+            self._map = self.create_publisher(Image, "~/anomaly_map", 1)
             self._segmentation = self.create_publisher(Image, "~/segmentation", 1)
             self._processing_time = self.create_publisher(Float64Stamped, "~/debug/processing_time_ms", 1)
             compressed = self._parameter("image_transport", "raw") == "compressed"
@@ -156,6 +188,8 @@ def make_node() -> Any:
             if verdict.tile_values is not None:
                 nothing = "unknown" if math.isnan(verdict.tile_values.max()) else "none"
                 self._tiles.publish(StringStamped(stamp=stamp, data=verdict.tile_words or nothing))
+            if verdict.object_words:
+                self._publish_objects(verdict, header)
             self._processing_time.publish(Float64Stamped(stamp=stamp, data=verdict.latency_ms))
             classes = verdict.segmentation
             if classes is not None and classes.ndim == 2 and self._segmentation.get_subscription_count():
@@ -173,6 +207,25 @@ def make_node() -> Any:
             self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
             if result.onset:
                 self.get_logger().error(str(result))
+
+        def _publish_objects(self, verdict: Assessment, header: Any) -> None:
+            """Publish the unknown objects, and the map that they were found in."""
+            self._objects.publish(StringStamped(stamp=header.stamp, data=verdict.object_words))
+            if self._boxes is not None and verdict.object_count is not None:
+                boxes = [box_of(each, header, vision) for each in verdict.objects]
+                self._boxes.publish(vision.Detection2DArray(header=header, detections=boxes))
+            if verdict.anomaly_map is not None and self._map.get_subscription_count():
+                height, width = verdict.anomaly_map.shape
+                image = Image(
+                    header=header,
+                    height=height,
+                    width=width,
+                    encoding="32FC1",
+                    is_bigendian=int(sys.byteorder == "big"),
+                    step=4 * width,
+                    data=array.array("B", verdict.anomaly_map.tobytes()),
+                )
+                self._map.publish(image)
 
         def destroy_node(self) -> None:
             self.monitor.close()

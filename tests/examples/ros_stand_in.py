@@ -65,6 +65,22 @@ FIELDS: dict[str, dict[str, Check]] = {
         "values": listed("KeyValue"),
     },
     "DiagnosticArray": {"header": lambda value: type(value).__name__ == "Header", "status": listed("DiagnosticStatus")},
+    "Point2D": {"x": exactly(float), "y": exactly(float)},
+    "Pose2D": {"position": lambda value: type(value).__name__ == "Point2D", "theta": exactly(float)},
+    "BoundingBox2D": {
+        "center": lambda value: type(value).__name__ == "Pose2D",
+        "size_x": exactly(float),
+        "size_y": exactly(float),
+    },
+    "ObjectHypothesis": {"class_id": exactly(str), "score": exactly(float)},
+    "ObjectHypothesisWithPose": {"hypothesis": lambda value: type(value).__name__ == "ObjectHypothesis"},
+    "Detection2D": {
+        "header": lambda value: type(value).__name__ == "Header",
+        "results": listed("ObjectHypothesisWithPose"),
+        "bbox": lambda value: type(value).__name__ == "BoundingBox2D",
+        "id": exactly(str),
+    },
+    "Detection2DArray": {"header": lambda value: type(value).__name__ == "Header", "detections": listed("Detection2D")},
     "Float64Stamped": {"stamp": lambda value: type(value).__name__ == "Time", "data": exactly(float)},
     "BoolStamped": {"stamp": lambda value: type(value).__name__ == "Time", "data": exactly(bool)},
     "StringStamped": {"stamp": lambda value: type(value).__name__ == "Time", "data": exactly(str)},
@@ -190,6 +206,15 @@ def install(monkeypatch: pytest.MonkeyPatch, **rclpy: Any) -> None:
         "sensor_msgs": ["Image", "CompressedImage"],
         "diagnostic_msgs": ["DiagnosticArray", "DiagnosticStatus", "KeyValue"],
         "autoware_internal_debug_msgs": ["BoolStamped", "Float64Stamped", "StringStamped"],
+        "vision_msgs": [
+            "BoundingBox2D",
+            "Detection2D",
+            "Detection2DArray",
+            "ObjectHypothesis",
+            "ObjectHypothesisWithPose",
+            "Point2D",
+            "Pose2D",
+        ],
     }
     for package, names in packages.items():
         modules |= {package: {}, f"{package}.msg": {name: MESSAGES[name] for name in names}}

@@ -149,6 +149,48 @@ def test_ros_node_of_a_bundle_that_answers_publishes_quality_and_cause(start: An
     assert (values["quality_measure"], values["cause"]) == ("miou", expected[0].cause)
 
 
+def test_ros_node_of_a_bundle_with_a_map_publishes_objects_boxes_and_the_map(start: Any, tmp_path: Path) -> None:
+    (folder := tmp_path / "mapped").mkdir()
+    node = start(bundle=str(write_answers_bundle(folder, with_map=True)))
+    frames = [frame_of_level(level) for level in (0.2, 0.7, 0.9)]
+    for i, frame in enumerate(frames):
+        node.publishers["~/anomaly_map"].listeners = i
+        node.on_image(image(frame, i, "rgb8"))
+    node.on_image(image(np.zeros_like(frames[0]), 3, "rgb8"))
+    with OoDMonitor(folder) as monitor:
+        expected = [monitor.assess(frame) for frame in frames]
+    words = [verdict.object_words for verdict in expected]
+    assert published(node, "~/unknown_objects") == [*words, "unknown"]
+    assert len(set(words)) > 1
+    boxes = node.publishers["~/unknown_object_boxes"].published
+    assert len(boxes) == 3, "none of a frame of which they are unknown"
+    for message, verdict in zip(boxes, expected, strict=True):
+        assert len(message.detections) == len(verdict.objects)
+        for found, each in zip(message.detections, verdict.objects, strict=True):
+            centre, hypothesis = found.bbox.center.position, found.results[0].hypothesis
+            assert (centre.x - found.bbox.size_x / 2, centre.y - found.bbox.size_y / 2) == (each.x, each.y)
+            assert (found.bbox.size_x, found.bbox.size_y) == (each.width, each.height)
+            assert (hypothesis.class_id, hypothesis.score) == (str(each.class_id), each.peak)
+    maps = node.publishers["~/anomaly_map"].published
+    assert len(maps) == 2, "of the frames while somebody listens, but for that of which it is unknown"
+    for message, verdict in zip(maps, expected[1:], strict=True):
+        assert (message.encoding, message.height, message.width, message.step) == ("32FC1", 2, 3, 12)
+        values = np.frombuffer(message.data, np.float32).reshape(2, 3)
+        np.testing.assert_array_equal(values, verdict.anomaly_map)
+
+
+def test_ros_node_without_vision_msgs_publishes_no_boxes(
+    start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vision_msgs", None)
+    monkeypatch.setitem(sys.modules, "vision_msgs.msg", None)
+    (folder := tmp_path / "mapped").mkdir()
+    node = start(bundle=str(write_answers_bundle(folder, with_map=True)))
+    node.on_image(image(frame_of_level(0.7), 0, "rgb8"))
+    assert "~/unknown_object_boxes" not in node.publishers
+    assert len(published(node, "~/unknown_objects")) == 1
+
+
 def test_ros_node_of_a_bundle_without_answers_publishes_none(start: Any) -> None:
     node = start()
     ((_, _, callback, _),) = node.subscriptions
