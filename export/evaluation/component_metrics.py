@@ -49,18 +49,19 @@ class Components:
         """
         objects, object_count = label(unknown & ~void, _EIGHT)
         pieces, piece_count = label(found & ~void, _EIGHT)
-        shape = object_count + 1, piece_count + 1
-        both = np.bincount(
-            np.ravel_multi_index((objects.ravel(), pieces.ravel()), shape), minlength=shape[0] * shape[1]
-        )
-        shared = both.reshape(shape)[1:, 1:].astype(np.float64)
         object_sizes, piece_sizes = (
             np.bincount(numbers.ravel(), minlength=count + 1)[1:]
             for numbers, count in ((objects, object_count), (pieces, piece_count))
         )
-        inside = shared.sum(axis=1)
-        touching = (shared > 0) * (piece_sizes - shared.sum(axis=0))  # pixels of a piece that are of no object at all
-        return cls(inside / (object_sizes + touching.sum(axis=1)), shared.sum(axis=0) / piece_sizes)
+        both = (objects > 0) & (pieces > 0)
+        pairs, shared = np.unique((objects[both] - 1) * np.int64(piece_count) + pieces[both] - 1, return_counts=True)
+        of_object, of_piece = np.divmod(pairs, max(piece_count, 1))
+        inside = np.bincount(of_object, shared, object_count)
+        right = np.bincount(of_piece, shared, piece_count)
+        wrong = np.bincount(
+            of_object, (piece_sizes - right)[of_piece], object_count
+        )  # pixels of pieces that are of no object
+        return cls(inside / (object_sizes + wrong), right / piece_sizes)
 
     @classmethod
     def of_frames(cls, frames: Iterable["Components"]) -> Self:
