@@ -14,10 +14,11 @@ from lsood_runtime._tiles.frame_edges import TileEdges
 BOX = (0, 229, 255)
 """Colour of the boxes, RGB."""
 
-_SCALE = np.array(
-    [(255, 240, 60), (240, 130, 0), (190, 0, 90)], np.float64
-)  # weak, at the limit, twice as much and more
-_MOST_OPAQUE = 0.75
+_SHARES = (0.5, 1.0, 2.0)
+"""Of the limit, at which the colours and opacities are these; between them both change evenly."""
+_SCALE = np.array([(255, 240, 60), (240, 130, 0), (190, 0, 90)], np.float64)
+_OPACITY = (0.0, 0.45, 0.75)
+
 _ROWS_OF_A_LINE = 240
 
 
@@ -36,7 +37,9 @@ class MapPictures:
     def draw(
         self, image: NDArray[np.uint8], anomaly_map: NDArray[np.float32], objects: Iterable[UnknownObject] = ()
     ) -> NDArray[np.uint8]:
-        """Colour a picture by its map: clear where that is 0 or less, yellow, orange at the limit, purple at twice it.
+        """Colour a picture by its map: clear up to half of the limit, then yellow, orange at the limit, purple at twice it.
+
+        A limit of 0 or less counts as 1.
 
         Args:
             image: ``(H, W, 3)`` uint8 RGB, the frame in any size; not modified.
@@ -48,10 +51,10 @@ class MapPictures:
         """
         height, width = image.shape[:2]
         rows, columns, seen = cells_of_pixels(self.edges, height, width)
-        strength = np.clip(anomaly_map / (2 * max(self.limit, 1.0)), 0, 1).astype(np.float64)
-        colours = np.stack([np.interp(strength, (0, 0.5, 1), channel) for channel in _SCALE.T], axis=-1)
+        shares = np.asarray(anomaly_map, np.float64) / (self.limit if self.limit > 0 else 1.0)
+        colours = np.stack([np.interp(shares, _SHARES, channel) for channel in _SCALE.T], axis=-1)
         spread = np.ix_(rows, columns)
-        opacity = _MOST_OPAQUE * strength[spread] * seen
+        opacity = np.interp(shares, _SHARES, _OPACITY)[spread] * seen
         drawn = image + opacity[..., None] * (colours[spread] - image)
         picture: NDArray[np.uint8] = np.rint(drawn).astype(np.uint8)
         for each in objects:

@@ -16,7 +16,7 @@ from tests.lsood_runtime.tiles.test_frame_edges import Side, contract_of, sides
 def slow_picture(
     image: NDArray[np.uint8], values: NDArray[np.float32], edges: TileEdges, limit: float
 ) -> NDArray[np.float64]:
-    """The picture without boxes, by the description: clear at 0, orange at the limit, purple at twice it."""
+    """The picture without boxes, by the description: clear up to half of the limit, orange at it, purple at twice it."""
     drawn = image.astype(np.float64)
     yellow, orange, purple = np.array([255.0, 240, 60]), np.array([240.0, 130, 0]), np.array([190.0, 0, 90])
     for y, x in np.ndindex(image.shape[:2]):
@@ -26,11 +26,13 @@ def slow_picture(
                 continue
             if not (edges.across[column] <= across < edges.across[column + 1]):
                 continue
-            share = min(max(float(values[row, column]) / max(limit, 1), 0), 2)
-            colour = (
-                yellow + (orange - yellow) * min(share, 1) if share <= 1 else orange + (purple - orange) * (share - 1)
-            )
-            drawn[y, x] += 0.75 * share / 2 * (colour - drawn[y, x])
+            share = min(max(float(values[row, column]) / limit, 0.5), 2)
+            if share <= 1:
+                part = 2 * share - 1
+                colour, opacity = yellow + (orange - yellow) * part, 0.45 * part
+            else:
+                colour, opacity = orange + (purple - orange) * (share - 1), 0.45 + 0.3 * (share - 1)
+            drawn[y, x] += opacity * (colour - drawn[y, x])
     return drawn
 
 
