@@ -16,6 +16,11 @@ _CAPTION = (
     "found. False: found objects that no unknown pixel is part of. sIoU, PPV and mean F1 are by component (arXiv 2104.14812) "
     "at the bundle's own limit, not at the best one for these frames."
 )
+_LEGEND = (
+    "Left the frame, unknown pixels outlined in green and void ones grey; right its map, yellow from half of the limit, "
+    "orange at the limit and purple at twice it, with a box around each object that the bundle tells."
+)
+_WIDTH = 480
 _HEADER = (
     "set",
     "frames",
@@ -40,7 +45,8 @@ def mask_section(result: Evaluation) -> str:
     words = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     figures = table(_HEADER, _rows(result), _CAPTION) if result.masks else ""
     galleries = "".join(_gallery(group, result) for group in GROUPS)
-    return f"<section><h2>{TITLE}</h2>{words}{figures}{galleries}</section>"
+    legend = f"<p>{_LEGEND}</p>" if galleries else ""
+    return f"<section><h2>{TITLE}</h2>{words}{figures}{legend}{galleries}</section>"
 
 
 def _rows(result: Evaluation) -> list[list[str]]:
@@ -75,7 +81,7 @@ def _gallery(group: str, result: Evaluation) -> str:
     if not shown:
         return ""
     frames = "".join(map(_frame, shown))
-    return f'<h3>{escape(group[0].upper() + group[1:])}</h3><ul class="gallery">{frames}</ul>'
+    return f'<h3>{escape(group[0].upper() + group[1:])}</h3><ul class="gallery maps">{frames}</ul>'
 
 
 def _frame(frame: ShownMask) -> str:
@@ -83,6 +89,6 @@ def _frame(frame: ShownMask) -> str:
     figures = f"{frame.caught} of {frame.objects} objects found, {frame.false_objects} false"
     precision = "" if frame.average_precision is None else f", AP {frame.average_precision:.3f}"
     return (
-        f'<li><img alt="{name} with its mask" src="{data_url(frame.image)}">'
-        f'<img alt="map of {name}" src="{data_url(frame.mapped)}"><p>{name}<br>{figures}{precision}</p></li>'
+        f'<li><img alt="{name} with its mask" src="{data_url(frame.image, _WIDTH)}">'
+        f'<img alt="map of {name}" src="{data_url(frame.mapped, _WIDTH)}"><p>{name}<br>{figures}{precision}</p></li>'
     )

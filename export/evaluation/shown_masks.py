@@ -52,7 +52,7 @@ class ShownMask:
 def shown_masks(
     graphs: EvaluationGraphs, sets: Sequence[FrameSet], figures: Sequence[MaskFigures], judge: MaskJudge
 ) -> tuple[ShownMask, ...]:
-    """Read a few frames of each group once more, and draw them; a frame is in one group alone."""
+    """Read a few frames of each group once more, and draw them; none of the best maps is one of the worst as well."""
     by_name = {frames.source.name: frames for frames in sets}
     every = [(of_set.set_name, frame) for of_set in figures for frame in of_set.frames]
     ranked = sorted(
@@ -60,12 +60,13 @@ def shown_masks(
         key=lambda each: -(each[1].average_precision or 0.0),
     )
     false = sorted(((name, f) for name, f in every if f.false_objects), key=lambda each: -each[1].false_objects)
-    taken: set[tuple[str, int]] = set()
-    shown: list[ShownMask] = []
-    for group, order in zip(GROUPS, (ranked, ranked[::-1], false), strict=True):
-        left = [(name, frame) for name, frame in order if (name, frame.place) not in taken][:SHOWN]
-        taken |= {(name, frame.place) for name, frame in left}
-        shown += [_drawn(group, name, frame, by_name[name], graphs, judge) for name, frame in left]
+    best = ranked[:SHOWN]
+    groups = best, ranked[len(best) :][::-1][:SHOWN], false[:SHOWN]
+    shown = [
+        _drawn(group, name, frame, by_name[name], graphs, judge)
+        for group, of_group in zip(GROUPS, groups, strict=True)
+        for name, frame in of_group
+    ]
     return tuple(shown)
 
 
