@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paste objects that belong to no scene on frames, to learn and to judge what is unknown where.
+
+There are two families with no shape and no filling in common. ``learn`` has polygons and blobs, filled with pieces of other
+frames, textures and gradients. ``judge`` has bodies of several ellipses and rings, filled with lit solids, stripes and
+mosaics. A score that tells one from the scene after learning from the other has learned more than how they are drawn.
+
+Objects have soft edges, part of the scene's light, and the grain of the frame around them; the frame is then coded anew as
+JPEG, with what was there before, so that neither grain nor coding gives an object away.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from export.anomalies.object_fillings import FILLINGS, filled
+from export.anomalies.object_shapes import SHAPES, drawn_shape
+from export.anomalies.patterns import Bytes, Floats
+
+FAMILIES = ("learn", "judge")
+
+MOST_OBJECTS = 3
+"""On one frame."""
+
+ON_PLACE = 0.7
+"""Share of the objects that stand where the caller wants them."""
+
+SMALLEST, LARGEST = 0.04, 0.3
+"""Side of an object as a share of that of a square as large as the frame."""
+
+_QUALITIES = (70, 96)
+_EDGES = (0.4, 0.8, 1.4)
+"""Deviations of the blur of an object's edge, pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class PastedObjects:
+    """A frame with objects.
+
+    Attributes:
+        frame: ``(H, W, 3)`` uint8 RGB.
+        cover: ``(H, W)`` float32 in [0, 1], how far objects cover each pixel.
+    """
+
+    frame: Bytes
+    cover: Floats
+
+
+def paste_objects(
+    frame: Bytes, other: Bytes, family: str, place: NDArray[np.bool_] | None, rng: np.random.Generator
+) -> PastedObjects:
+    """Paste one to three objects on a frame.
+
+    Args:
+        frame: ``(H, W, 3)`` uint8 RGB; not modified.
+        other: another frame, of any size, of whose pixels some fillings are made.
+        family: ``learn`` or ``judge``.
+        place: ``(H, W)``, where most of the objects are to stand, such as the road; None for anywhere.
+        rng: draws them.
+    """
+    shown, cover = frame.astype(np.float32), np.zeros(frame.shape[:2], np.float32)
+    for _ in range(int(rng.integers(1, MOST_OBJECTS + 1))):
+        share = np.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
+        side = max(int(share * math.sqrt(cover.size)), 4)
+        shape = drawn_shape(str(rng.choice(SHAPES[family])), side, rng)
+        content = filled(str(rng.choice(FILLINGS[family])), shape.shape, other, rng)
+        centre = _centre(place if rng.random() < ON_PLACE else None, cover.shape, rng)
+        _put(shown, cover, shape, content, centre, rng)
+    return PastedObjects(coded(shown, int(rng.integers(*_QUALITIES))), cover)
+
+
+def coded(frame: Floats, quality: int) -> Bytes:
+    """Code a frame ``(H, W, 3)`` RGB in [0, 255] as JPEG, and read it back as uint8."""
+    pixels = np.rint(np.clip(frame, 0, 255)).astype(np.uint8)
+    _, code = cv2.imencode(".jpg", pixels[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
+    read: Bytes = cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1]
+    return np.ascontiguousarray(read)
+
+
+def _centre(place: NDArray[np.bool_] | None, size: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
+    """Row and column of an object's centre."""
+    if place is not None and place.any():
+        chosen = int(rng.choice(np.flatnonzero(place)))
+        return chosen // size[1], chosen % size[1]
+    return int(rng.integers(size[0])), int(rng.integers(size[1]))
+
+
+def _put(
+    shown: Floats, cover: Floats, shape: Floats, content: Floats, centre: tuple[int, int], rng: np.random.Generator
+) -> None:
+    """Put an object on a frame, in place: what lies outside the frame is cut off."""
+    blur = float(rng.choice(_EDGES))
+    margin = math.ceil(3 * blur)
+    soft = cv2.GaussianBlur(np.pad(shape, margin), (0, 0), blur)
+    content = np.pad(content, ((margin, margin), (margin, margin), (0, 0)), "edge")
+    top, left = centre[0] - soft.shape[0] // 2, centre[1] - soft.shape[1] // 2
+    rows, columns = (slice(max(at, 0), max(at + n, 0)) for at, n in zip((top, left), soft.shape, strict=True))
+    own = slice(rows.start - top, None), slice(columns.start - left, None)
+    under = shown[rows, columns]
+    alpha, content = (part[own][: under.shape[0], : under.shape[1]] for part in (soft, content))
+    lit = content + np.float32(rng.uniform(0, 0.5)) * (under.mean(axis=(0, 1)) - content.mean(axis=(0, 1)))
+    lit = lit + rng.normal(size=lit.shape).astype(np.float32) * grain(under)
+    shown[rows, columns] = under + alpha[..., None] * (lit - under)
+    cover[rows, columns] = np.maximum(cover[rows, columns], alpha)
+
+
+def grain(frame: Floats) -> np.float32:
+    """Deviation of the noise of a picture ``(H, W, 3)``, by the median of its second differences; 0 of a tiny one."""
+    if min(frame.shape[:2]) < _LEAST_FOR_GRAIN:
+        return np.float32(0)
+    second = frame[1:-1] - (frame[:-2] + frame[2:]) / 2
+    return np.float32(np.median(np.abs(second)) / (_OF_MEDIAN * math.sqrt(1.5)))
+
+
+_LEAST_FOR_GRAIN = 3
+_OF_MEDIAN = 0.6745
+"""Median magnitude of a normal variable of deviation 1; a second difference, with halves, has a variance of 1.5."""
