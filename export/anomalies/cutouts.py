@@ -26,7 +26,7 @@ MOST_OBJECTS = 3
 """On one frame."""
 
 ON_PLACE = 0.7
-"""Share of the objects that stand where the caller wants them."""
+"""Share of the objects that stand where the caller wants them; the others are anywhere."""
 
 SMALLEST, LARGEST = 0.04, 0.3
 """Side of an object as a share of that of a square as large as the frame."""
@@ -50,7 +50,7 @@ class PastedObjects:
 
 
 def paste_objects(
-    frame: Bytes, other: Bytes, family: str, place: NDArray[np.bool_] | None, rng: np.random.Generator
+    frame: Bytes, other: Bytes, family: str, places: NDArray[np.floating], rng: np.random.Generator
 ) -> PastedObjects:
     """Paste one to three objects on a frame.
 
@@ -58,7 +58,8 @@ def paste_objects(
         frame: ``(H, W, 3)`` uint8 RGB; not modified.
         other: another frame, of any size, of whose pixels some fillings are made.
         family: ``learn`` or ``judge``.
-        place: ``(H, W)``, where most of the objects are to stand, such as the road; None for anywhere.
+        places: ``(P, 2)`` rows and columns of pixels, such as those of the road, of which most objects have their centre at
+            one; of none they are anywhere.
         rng: draws them.
     """
     shown, cover = frame.astype(np.float32), np.zeros(frame.shape[:2], np.float32)
@@ -67,7 +68,8 @@ def paste_objects(
         side = max(int(share * math.sqrt(cover.size)), 4)
         shape = drawn_shape(str(rng.choice(SHAPES[family])), side, rng)
         content = filled(str(rng.choice(FILLINGS[family])), shape.shape, other, rng)
-        centre = _centre(place if rng.random() < ON_PLACE else None, cover.shape, rng)
+        there = len(places) > 0 and rng.random() < ON_PLACE
+        centre = places[int(rng.integers(len(places)))] if there else rng.random(2) * cover.shape
         _put(shown, cover, shape, content, centre, rng)
     return PastedObjects(coded(shown, int(rng.integers(*_QUALITIES))), cover)
 
@@ -76,27 +78,19 @@ def coded(frame: Floats, quality: int) -> Bytes:
     """Code a frame ``(H, W, 3)`` RGB in [0, 255] as JPEG, and read it back as uint8."""
     pixels = np.rint(np.clip(frame, 0, 255)).astype(np.uint8)
     _, code = cv2.imencode(".jpg", pixels[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
-    read: Bytes = cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1]
-    return np.ascontiguousarray(read)
-
-
-def _centre(place: NDArray[np.bool_] | None, size: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
-    """Row and column of an object's centre."""
-    if place is not None and place.any():
-        chosen = int(rng.choice(np.flatnonzero(place)))
-        return chosen // size[1], chosen % size[1]
-    return int(rng.integers(size[0])), int(rng.integers(size[1]))
+    read: Bytes = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(read[..., ::-1])
 
 
 def _put(
-    shown: Floats, cover: Floats, shape: Floats, content: Floats, centre: tuple[int, int], rng: np.random.Generator
+    shown: Floats, cover: Floats, shape: Floats, content: Floats, centre: Floats, rng: np.random.Generator
 ) -> None:
     """Put an object on a frame, in place: what lies outside the frame is cut off."""
     blur = float(rng.choice(_EDGES))
     margin = math.ceil(3 * blur)
     soft = cv2.GaussianBlur(np.pad(shape, margin), (0, 0), blur)
     content = np.pad(content, ((margin, margin), (margin, margin), (0, 0)), "edge")
-    top, left = centre[0] - soft.shape[0] // 2, centre[1] - soft.shape[1] // 2
+    top, left = (int(at - n / 2) for at, n in zip(centre, soft.shape, strict=True))
     rows, columns = (slice(max(at, 0), max(at + n, 0)) for at, n in zip((top, left), soft.shape, strict=True))
     own = slice(rows.start - top, None), slice(columns.start - left, None)
     under = shown[rows, columns]

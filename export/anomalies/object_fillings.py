@@ -45,14 +45,14 @@ def _piece(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
     return piece
 
 
-def _texture(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
+def _texture(size: Size, _other: Bytes, rng: np.random.Generator) -> Floats:
     """A colour with smooth variation, coarse or fine."""
     cells = int(rng.integers(2, 24))
     relief = (pattern(rng, (cells, cells), size[0], size[1]) - 0.5)[..., None]
     return colour(rng) + relief * rng.uniform(30, 300) * rng.uniform(0.6, 1, 3)
 
 
-def _gradient(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
+def _gradient(size: Size, _other: Bytes, rng: np.random.Generator) -> Floats:
     """From one colour to another in any direction."""
     angle = rng.uniform(0, 2 * math.pi)
     along = np.add.outer(np.linspace(-1, 1, size[0]) * math.sin(angle), np.linspace(-1, 1, size[1]) * math.cos(angle))
@@ -62,7 +62,7 @@ def _gradient(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
     return np.asarray(first * (1 - share) + second * share)
 
 
-def _solid(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
+def _solid(size: Size, _other: Bytes, rng: np.random.Generator) -> Floats:
     """A rounded body under light from one side, with creases."""
     down, across = np.meshgrid(np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1]), indexing="ij")
     bulge = np.sqrt(np.clip(1.3 - down**2 - across**2, 0.05, None))
@@ -70,11 +70,13 @@ def _solid(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
     slope_down, slope_across = np.gradient(height, 2 / max(size[0] - 1, 1), 2 / max(size[1] - 1, 1))
     angle = rng.uniform(-0.9, 0.9) * math.pi
     towards = np.array((math.cos(angle), math.sin(angle), rng.uniform(0.5, 1.5)))
-    light = (towards[0] * slope_down + towards[1] * slope_across + towards[2]) / np.sqrt(slope_down**2 + slope_across**2 + 1)
+    light = (towards[0] * slope_down + towards[1] * slope_across + towards[2]) / np.sqrt(
+        slope_down**2 + slope_across**2 + 1
+    )
     return colour(rng) * (0.35 + 0.65 * np.clip(light / np.linalg.norm(towards), 0, 1))[..., None] * 1.4
 
 
-def _stripes(size: Size, other: Bytes, rng: np.random.Generator) -> Floats:
+def _stripes(size: Size, _other: Bytes, rng: np.random.Generator) -> Floats:
     """Stripes or checks of two colours."""
     angle, period = rng.uniform(0, math.pi), rng.uniform(0.15, 0.6) * max(size)
     down, across = np.meshgrid(np.arange(size[0]), np.arange(size[1]), indexing="ij")

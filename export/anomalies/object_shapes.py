@@ -65,7 +65,9 @@ def _ring(canvas: NDArray[np.uint8], rng: np.random.Generator) -> None:
         cv2.ellipse(canvas, half, tuple(int(v) for v in size), start, 0, rng.uniform(60, 200), 0, -1)
 
 
-def _ellipse(canvas: NDArray[np.uint8], centre: NDArray[np.float64], axes: NDArray[np.float64], turn: float, value: int = 1) -> None:
+def _ellipse(
+    canvas: NDArray[np.uint8], centre: NDArray[np.float64], axes: NDArray[np.float64], turn: float, value: int = 1
+) -> None:
     at, half = ((int(v[0]), int(v[1])) for v in (centre, np.maximum(axes, 1)))
     cv2.ellipse(canvas, at, half, turn, 0, 360, value, -1)
 

@@ -4,7 +4,7 @@
 The scores are those of the network's output (:mod:`export.answers.pixel_scores`) and the head: one linear layer, a
 convolution of 1 x 1, over the logits and the outputs of a few layers, which was fitted to tell objects that were pasted on
 clean frames from what was there before. The sum may be smoothed by the mean of a square around each pixel. It is
-standardised: over clean frames its median is 0 and its deviation 1.
+standardised: over clean frames its mean is 0 and its deviation 1.
 """
 
 from collections.abc import Mapping
@@ -128,12 +128,18 @@ def enlarged(maps: Maps, grid: tuple[int, ...]) -> Maps:
 
 def between(size: int, new: int) -> Maps:
     """Weights ``(new, size)`` of linear interpolation between the centres of pixels; constant beyond the outermost."""
+    low, high, share = neighbours(size, new)
+    weights = np.zeros((new, size))
+    weights[np.arange(new), low] = 1 - share
+    weights[np.arange(new), high] += share
+    return weights
+
+
+def neighbours(size: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Maps]:
+    """Of ``size`` pixels the two whose centres are next to each of ``new`` ones, and the share of the second, ``(new,)``."""
     places = np.clip((np.arange(new) + 0.5) * size / new - 0.5, 0, size - 1)
     low = np.minimum(places.astype(np.int64), max(size - 2, 0))
-    weights = np.zeros((new, size))
-    weights[np.arange(new), low] = 1 - (places - low)
-    weights[np.arange(new), np.minimum(low + 1, size - 1)] += places - low
-    return weights
+    return low, np.minimum(low + 1, size - 1), places - low
 
 
 def smoothed(maps: Maps, side: int) -> Maps:

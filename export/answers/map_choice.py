@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choose which scores an anomaly map is the sum of, by objects unlike those of the fit on frames that fitted nothing.
+
+A candidate is one standardised score or the sum of two, raw or smoothed. They are ranked by average precision. The head is
+one of as few layers as come near the best one. Of candidates that come near the best, a sum goes before a single score: what
+a head has learned from pasted objects may not hold of real ones, and so a score that has learned nothing stands beside it.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from export.answers.map_head import Layers
+from export.answers.maps import smoothed
+from export.answers.pixel_scores import HEAD, OUTPUT_PIXEL_SCORES
+
+SMOOTHINGS = (1, 3, 5)
+"""Sides of the square that a map is averaged over, cells."""
+
+NEAR = 0.01
+"""Average precision that fewer layers, or a sum, may cost."""
+
+KEPT = 0.95
+"""Share of the objects' cells above the value at which other cells are counted."""
+
+OWN = tuple((name,) for name in OUTPUT_PIXEL_SCORES)
+"""Scores of the network's own output, each alone."""
+
+ScoreMaps = Mapping[str, NDArray[np.float32]]
+"""``(N, h, w)`` of each score."""
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedFrames:
+    """Scores of frames that fitted nothing.
+
+    Attributes:
+        clean: ``(N, h, w)`` of each score of the network's output, of clean frames.
+        pasted: ``(P, h, w)`` of frames with objects.
+        clean_heads: ``(N, h, w)`` of the head with each choice of layers.
+        pasted_heads: ``(P, h, w)``.
+        unknown: ``(P, h, w)`` bool: under an object; some cells are, some are not.
+        known: ``(P, h, w)`` bool: free of objects; cells at the edge of one are neither.
+    """
+
+    clean: ScoreMaps
+    pasted: ScoreMaps
+    clean_heads: Mapping[Layers, NDArray[np.float32]]
+    pasted_heads: Mapping[Layers, NDArray[np.float32]]
+    unknown: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+    def average_precision(self, maps: NDArray[np.floating]) -> float:
+        """Of maps ``(P, h, w)``."""
+        counted = self.unknown | self.known
+        return float(average_precision_score(self.unknown[counted], maps[counted]))
+
+    def false_positives(self, maps: NDArray[np.floating]) -> float:
+        """Share of the other cells at or above the value that :data:`KEPT` of the objects' cells reach."""
+        value = np.quantile(maps[self.unknown], 1 - KEPT, method="lower")
+        return float((maps[self.known] >= value).mean())
+
+
+@dataclass(frozen=True)
+class MapChoice:
+    """What an anomaly map is made of.
+
+    Attributes:
+        slopes: of each score.
+        offset: added to the weighted sum, which has a mean of 0 and a deviation of 1 over clean frames, once smoothed.
+        smoothing: side of the square it is averaged over, cells.
+        layers: that the head reads; None where it is left out.
+        average_precision: on the frames that it was chosen by.
+        false_positives: there, at :data:`KEPT`.
+        best_single: name of the network's own score with the largest average precision.
+        best_single_average_precision: raw or smoothed, whichever is larger.
+        best_single_false_positives: of the same.
+    """
+
+    slopes: dict[str, float]
+    offset: float
+    smoothing: int
+    layers: Layers | None
+    average_precision: float
+    false_positives: float
+    best_single: str
+    best_single_average_precision: float
+    best_single_false_positives: float
+
+
+_LEAST_DEVIATION = 1e-9
+
+
+def choose_map(judged: JudgedFrames) -> MapChoice:
+    """Choose scores, layers of the head, and smoothing."""
+    layers = _head_layers(judged)
+    clean = {**judged.clean, HEAD: judged.clean_heads[layers]}
+    pasted = {**judged.pasted, HEAD: judged.pasted_heads[layers]}
+    units = {name: (float(maps.mean()), max(float(maps.std()), _LEAST_DEVIATION)) for name, maps in clean.items()}
+
+    def summed(maps: ScoreMaps, candidate: _Candidate) -> NDArray[np.float64]:
+        total = sum((maps[name].astype(np.float64) - units[name][0]) / units[name][1] for name in candidate.names)
+        return smoothed(np.asarray(total), candidate.smoothing)
+
+    names = [*((name,) for name in clean), *itertools.combinations(clean, 2)]
+    candidates = [_Candidate(some, side) for some in names for side in SMOOTHINGS]
+    precision = {one: judged.average_precision(summed(pasted, one)) for one in candidates}
+    near = max(precision.values()) - NEAR
+    best = max(candidates, key=lambda one: (precision[one] >= near, len(one.names), precision[one]))
+    own = max((one for one in candidates if one.names in OWN), key=lambda one: precision[one])
+    over_clean = summed(clean, best)
+    centre, scale = float(over_clean.mean()), max(float(over_clean.std()), _LEAST_DEVIATION)
+    return MapChoice(
+        slopes={name: 1 / (units[name][1] * scale) for name in best.names},
+        offset=(-sum(units[name][0] / units[name][1] for name in best.names) - centre) / scale,
+        smoothing=best.smoothing,
+        layers=layers if HEAD in best.names else None,
+        average_precision=precision[best],
+        false_positives=judged.false_positives(summed(pasted, best)),
+        best_single=own.names[0],
+        best_single_average_precision=precision[own],
+        best_single_false_positives=judged.false_positives(summed(pasted, own)),
+    )
+
+
+def _head_layers(judged: JudgedFrames) -> Layers:
+    """The fewest layers whose head comes near the best one."""
+    precision = {layers: judged.average_precision(maps) for layers, maps in judged.pasted_heads.items()}
+    near = max(precision.values()) - NEAR
+    return max(precision, key=lambda layers: (precision[layers] >= near, -len(layers), precision[layers]))
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    names: tuple[str, ...]
+    smoothing: int
