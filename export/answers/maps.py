@@ -70,6 +70,12 @@ class FittedMap:
 
     def anomaly_map(self, values: Values) -> NDArray[np.float32]:
         """How unknown each pixel of N frames is, ``(N, h, w)``; NaN where a number that it reads is not finite."""
+        with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, as it is meant to be
+            result = smoothed(self._sum(values), self.smoothing)
+        return np.where(np.isfinite(result), result, np.nan).astype(np.float32)
+
+    def _sum(self, values: Values) -> Maps:
+        """The weighted sum of the scores, ``(N, h, w)``."""
         logits = as_maps(values[self.key], self.key)
         scores = pixel_scores(logits, self.class_centre, self.class_scale, tuple(self.slopes))
         if self.head is not None:
@@ -77,8 +83,7 @@ class FittedMap:
         total = np.full((len(logits), *self.grid), self.offset)
         for name, slope in self.slopes.items():
             total += slope * scores[name]
-        result = smoothed(total, self.smoothing)
-        return np.where(np.isfinite(result), result, np.nan).astype(np.float32)
+        return total
 
 
 def grid_of_map(key: FeatureKey) -> tuple[int, int]:
