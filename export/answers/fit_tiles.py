@@ -3,7 +3,7 @@
 
 The score of a frame is the abnormality of its most abnormal tile. The limit is the smallest such score that at most a share
 of the clean frames exceeds, every drive weighed alike: the rule of the threshold of the monitor
-(:mod:`export.detectors.weighted_quantile`). Which further tiles count beside an abnormal one is set by a lower limit, which
+(:mod:`export.answers.frame_limit`). Which further tiles count beside an abnormal one is set by a lower limit, which
 makes no frame abnormal.
 """
 
@@ -11,13 +11,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from export.answers.columns import Rows
+from export.answers.frame_limit import frame_limit
 from export.answers.left_out import FOLDS, frame_folds
 from export.answers.rows import PatchedRows
 from export.answers.tiles import FittedTiles, fit_tiles, tile_keys
-from export.detectors.weighted_quantile import allowed_share, quantile, weigh_frames
 from export.errors import CalibrationError
 from lsood_runtime.offline import TilesRecord
 
@@ -63,17 +62,17 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
         )
     left_out = abnormality_left_out(rows, seed)
     largest = left_out.max(axis=(1, 2))
-    limit, guarantee = _limit(largest, clean.drive)
+    rule = frame_limit(largest, clean.drive.tolist(), (FALSE_ALARM_RATE,))
     fitted = fit_tiles(rows.values, keys, rows.cover, rows.clean)
     record = TilesRecord(
         rows=fitted.grid[0],
         columns=fitted.grid[1],
         layers=tuple(str(key.layer) for key in keys),
-        limit=max(limit, _LEAST_LIMIT),
-        neighbor_limit=max(min(float(np.quantile(left_out, 1 - NEIGHBOURS)), limit), _LEAST_LIMIT),
+        limit=max(rule.limit, _LEAST_LIMIT),
+        neighbor_limit=max(min(float(np.quantile(left_out, 1 - NEIGHBOURS)), rule.limit), _LEAST_LIMIT),
         false_alarm_rate=FALSE_ALARM_RATE,
-        guarantee=guarantee,
-        clean_kept=float((largest <= limit).mean()),
+        guarantee=rule.guarantee,
+        clean_kept=float((largest <= rule.limit).mean()),
     )
     return CalibratedTiles(fitted, record)
 
@@ -88,13 +87,3 @@ def abnormality_left_out(rows: PatchedRows, seed: int) -> Rows:
         found[own] = fitted.abnormality(rows.chosen(own).values)
     result: Rows = found[rows.clean]
     return result
-
-
-def _limit(scores: Rows, drives: NDArray[np.str_]) -> tuple[float, str]:
-    """The limit, and whether it holds for drives; of too few frames for the rate the largest score."""
-    for unit in ("drives", "frames"):
-        weights = weigh_frames(drives.tolist(), unit, unit)
-        share = allowed_share(weights.units, FALSE_ALARM_RATE)
-        if share >= 0 and (unit == "frames" or weights.units > 1):
-            return quantile(scores, weights, share), unit
-    return float(scores.max()), "frames"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose which scores an anomaly map is the sum of, by objects unlike those of the fit on frames that fitted nothing.
 
-A candidate is one standardised score or the sum of two, raw or smoothed. They are ranked by average precision. The head is
-one of as few layers as come near the best one. Of candidates that come near the best, a sum goes before a single score: what
-a head has learned from pasted objects may not hold of real ones, and so a score that has learned nothing stands beside it.
+A candidate is one standardised score or the sum of two, the head once or twice in it, raw or smoothed. They are ranked by
+average precision. The head is one of as few layers as come near the best one. Of candidates that come near the best, a sum
+goes before a single score: what a head has learned from pasted objects may not hold of real ones, and so a score that has
+learned nothing stands beside it.
 """
 
 import itertools
@@ -27,8 +28,11 @@ NEAR = 0.01
 KEPT = 0.95
 """Share of the objects' cells above the value at which other cells are counted."""
 
-OWN = tuple((name,) for name in OUTPUT_PIXEL_SCORES)
+OWN = tuple(((name, 1.0),) for name in OUTPUT_PIXEL_SCORES)
 """Scores of the network's own output, each alone."""
+
+HEAD_WEIGHTS = (1.0, 2.0)
+"""Of the head in a sum with another score, whose weight is 1."""
 
 ScoreMaps = Mapping[str, NDArray[np.float32]]
 """``(N, h, w)`` of each score."""
@@ -61,7 +65,8 @@ class JudgedFrames:
 
     def false_positives(self, maps: NDArray[np.floating]) -> float:
         """Share of the other cells at or above the value that :data:`KEPT` of the objects' cells reach."""
-        value = np.quantile(maps[self.unknown], 1 - KEPT, method="lower")
+        own = np.sort(maps[self.unknown])
+        value = own[int((1 - KEPT) * len(own) + _ROUNDING)]
         return float((maps[self.known] >= value).mean())
 
 
@@ -93,6 +98,7 @@ class MapChoice:
 
 
 _LEAST_DEVIATION = 1e-9
+_ROUNDING = 1e-9
 
 
 def choose_map(judged: JudgedFrames) -> MapChoice:
@@ -103,25 +109,33 @@ def choose_map(judged: JudgedFrames) -> MapChoice:
     units = {name: (float(maps.mean()), max(float(maps.std()), _LEAST_DEVIATION)) for name, maps in clean.items()}
 
     def summed(maps: ScoreMaps, candidate: _Candidate) -> NDArray[np.float64]:
-        total = sum((maps[name].astype(np.float64) - units[name][0]) / units[name][1] for name in candidate.names)
+        total = sum(
+            weight * (maps[name].astype(np.float64) - units[name][0]) / units[name][1]
+            for name, weight in candidate.weights
+        )
         return smoothed(np.asarray(total), candidate.smoothing)
 
-    names = [*((name,) for name in clean), *itertools.combinations(clean, 2)]
-    candidates = [_Candidate(some, side) for some in names for side in SMOOTHINGS]
+    singles = [((name, 1.0),) for name in clean]
+    pairs = [
+        ((first, 1.0), (second, weight))
+        for first, second in itertools.combinations(clean, 2)
+        for weight in (HEAD_WEIGHTS if second == HEAD else (1.0,))
+    ]
+    candidates = [_Candidate(weights, side) for weights in (*singles, *pairs) for side in SMOOTHINGS]
     precision = {one: judged.average_precision(summed(pasted, one)) for one in candidates}
     near = max(precision.values()) - NEAR
-    best = max(candidates, key=lambda one: (precision[one] >= near, len(one.names), precision[one]))
-    own = max((one for one in candidates if one.names in OWN), key=lambda one: precision[one])
+    best = max(candidates, key=lambda one: (precision[one] >= near, len(one.weights), precision[one]))
+    own = max((one for one in candidates if one.weights in OWN), key=lambda one: precision[one])
     over_clean = summed(clean, best)
     centre, scale = float(over_clean.mean()), max(float(over_clean.std()), _LEAST_DEVIATION)
     return MapChoice(
-        slopes={name: 1 / (units[name][1] * scale) for name in best.names},
-        offset=(-sum(units[name][0] / units[name][1] for name in best.names) - centre) / scale,
+        slopes={name: weight / (units[name][1] * scale) for name, weight in best.weights},
+        offset=(-sum(weight * units[name][0] / units[name][1] for name, weight in best.weights) - centre) / scale,
         smoothing=best.smoothing,
-        layers=layers if HEAD in best.names else None,
+        layers=layers if HEAD in dict(best.weights) else None,
         average_precision=precision[best],
         false_positives=judged.false_positives(summed(pasted, best)),
-        best_single=own.names[0],
+        best_single=own.weights[0][0],
         best_single_average_precision=precision[own],
         best_single_false_positives=judged.false_positives(summed(pasted, own)),
     )
@@ -136,5 +150,5 @@ def _head_layers(judged: JudgedFrames) -> Layers:
 
 @dataclass(frozen=True)
 class _Candidate:
-    names: tuple[str, ...]
+    weights: tuple[tuple[str, float], ...]
     smoothing: int

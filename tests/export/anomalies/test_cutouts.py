@@ -29,7 +29,8 @@ def test_pasted_frame_of_any_size_is_changed_under_its_objects_and_the_same_for_
     np.testing.assert_array_equal(first.frame, again.frame)
     np.testing.assert_array_equal(first.cover, again.cover)
     assert (first.frame.shape, first.frame.dtype.name, first.cover.shape) == (frame.shape, "uint8", (height, width))
-    assert first.cover.min() >= 0 and first.cover.max() <= 1 + 1e-6
+    assert first.cover.min() >= 0
+    assert first.cover.max() <= 1 + 1e-6
     far = np.abs(first.frame.astype(int) - frame).max(axis=2)[first.cover == 0]
     assert not far.size or np.median(far) <= 3  # the coding alone
 
@@ -46,7 +47,9 @@ def test_shapes_of_many_seeds_fill_a_part_of_their_picture(kind: str, side: int)
     shares = []
     for seed in range(20):
         shape = drawn_shape(kind, side, np.random.default_rng(seed))
-        assert 0 <= shape.min() and shape.max() <= 1 and min(shape.shape) >= 3
+        assert shape.min() >= 0
+        assert shape.max() <= 1
+        assert min(shape.shape) >= 3
         shares.append(float((shape > 0.5).mean()))
     assert 0.15 < np.mean(shares) < 0.95
 
