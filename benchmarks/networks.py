@@ -5,7 +5,7 @@ Everything runs through the runtime's own graphs and passes, as it will in the v
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,8 @@ from sklearn.pipeline import Pipeline
 
 from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.answers.fit import CAUSE_ANSWER, QUALITY_ANSWER, FittedAnswers, answer_keys, fit_answers
+from export.answers.maps import FittedMap, MapHead, grid_of_map
+from export.answers.pixel_scores import ENERGY, HEAD
 from export.answers.rows import DegradedRows, PatchedRows
 from export.answers.tiles import tile_keys
 from export.calibration.detector_choice import choose_parts
@@ -29,7 +31,7 @@ from export.features.key import FeatureKey
 from export.graphs.answered_detector import answered_detector, own_names
 from export.graphs.answers import answers_graph
 from export.graphs.detector import detector_graph, entropy_graph, features_graph, score_graph
-from export.graphs.evaluation_outputs import evaluation_features, output_shapes, tile_features
+from export.graphs.evaluation_outputs import evaluation_features, map_features, output_shapes, tile_features
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.layers.mask_mode import Mode
 from export.layers.preprocessing import Preprocessing
@@ -43,12 +45,15 @@ from lsood_runtime._inference.device_pass import DTYPES, DevicePass
 from lsood_runtime._inference.frame_pass import FramePass, HostPass, Outcome
 from lsood_runtime._inference.graph import Graph, Signature
 from lsood_runtime._inference.providers import CPU, resolve_providers
-from lsood_runtime.offline import NO_CAUSE, session_options
+from lsood_runtime.offline import ANOMALY_MAP, NO_CAUSE, session_options
 
 TAP = "deeplab_v3plus_model.drop_block1"
 CLASSES, NEIGHBORS, FIT_FRAMES, RANGE_FRAMES, ANSWER_FRAMES = 19, 5, 1000, 8, 16
 GRID = (4, 8)
 """Rows and columns of tiles, as an export has them by default."""
+
+HEAD_STRIDE = 16
+"""Of the finest layers that the linear layer of a map reads."""
 
 REDUCED = {"cpu": INT8, "cuda": FLOAT16, "tensorrt": INT8_TENSORRT}
 """The precision that is made for a provider."""
@@ -205,12 +210,22 @@ def answered_graphs(who: Subject, samples: int, placement: Placement, precision:
     return _bundle(who, samples, placement, precision, answered=True)
 
 
-def _bundle(who: Subject, samples: int, placement: Placement, precision: str, *, answered: bool) -> tuple[Graph, Graph]:
+@cache
+def mapped_graphs(who: Subject, samples: int, placement: Placement, precision: str = FLOAT32) -> tuple[Graph, Graph]:
+    """The same with a map of the unknown as well: energy and a head over the logits, layers of stride 16 and the tap."""
+    return _bundle(who, samples, placement, precision, answered=True, mapped=True)
+
+
+def _bundle(
+    who: Subject, samples: int, placement: Placement, precision: str, *, answered: bool, mapped: bool = False
+) -> tuple[Graph, Graph]:
     sampler = who.sampler(samples)
     available = evaluation_features(sampler.layers, segmented=True)
     choice = choose_parts(CalibrationOptions(), available, sampler.taps)
     read = (*answer_keys(available, sampler.taps), *tile_features(sampler.maps, *GRID)) if answered else ()
-    keys = tuple(dict.fromkeys((*choice.keys, *read)))
+    maps = map_features({**sampler.maps, **sampler.tap_maps}, who.size, who.size) if mapped else ()
+    maps = tuple(key for key in maps if key.layer is None or grid_of_map(key)[0] * HEAD_STRIDE <= who.size[0])
+    keys = tuple(dict.fromkeys((*choice.keys, *read, *maps)))
     inside = sampler.observe([key for key in keys if key.is_of_layers])
     graph = segmentation_graph(MonitoredNetwork(who.preprocessing, inside, features=keys), *who.size)
     shapes = {name: shape for name, shape in output_shapes(graph).items() if name != "segmentation"}
@@ -224,9 +239,12 @@ def _bundle(who: Subject, samples: int, placement: Placement, precision: str, *,
     }
     if answered:
         fitted = random_answers(tuple((key, shapes[key.output][-1]) for key in read), sampler.taps)
-        widths = {key: shapes[key.output][-1] for key in fitted.keys}
-        detector = answered_detector(detector, own_names(answers_graph(fitted, widths)))
+        widths = {key: shapes[key.output][-1] for key in keys}
         outputs |= {name: ("tensor(double)", shape) for name, shape in fitted.record.shapes().items()}
+        if maps:
+            fitted = replace(fitted, map=random_map(maps, widths), keys=(*fitted.keys, *maps))
+            outputs[ANOMALY_MAP] = ("tensor(float)", grid_of_map(maps[0]))
+        detector = answered_detector(detector, own_names(answers_graph(fitted, widths)))
     inputs: Signature = {name: ("tensor(float)", shape) for name, shape in shapes.items()}
     return load_network(who, graph, placement, precision), placement.load("detector.onnx", detector, inputs, outputs)
 
@@ -246,6 +264,15 @@ def random_answers(widths: tuple[tuple[FeatureKey, int], ...], taps: tuple[str, 
     patched = PatchedRows(tiles, cover, np.where(severity > 0, "texture", ""), drive, frame)
     few = patched.chosen(np.arange(len(frame)) % len(cells) < 2)  # each frame clean and once patched
     return fit_answers(rows, frozenset((QUALITY_ANSWER, CAUSE_ANSWER)), 0, taps, few)
+
+
+def random_map(keys: Sequence[FeatureKey], widths: Mapping[FeatureKey, int]) -> FittedMap:
+    """A map of energy and a head of random weights over all of these maps, that of the logits first, averaged over 9 x 9."""
+    rng = np.random.default_rng(1)
+    weights = {key: rng.normal(size=widths[key] // int(np.prod(grid_of_map(key)))) for key in keys}
+    logits = weights.pop(keys[0])
+    head, classes = MapHead(logits, weights, 0.0), len(logits)
+    return FittedMap(keys[0], {ENERGY: 0.5, HEAD: 0.5}, 0.0, 9, np.zeros(classes), np.ones(classes), head)
 
 
 def load_network(who: Subject, graph: ModelProto, placement: Placement, precision: str) -> Graph:

@@ -26,6 +26,8 @@ SUBJECTS = (
     "layer",
     "cost",
     "answers",
+    "tiles",
+    "anomaly map",
 )
 """Subjects in the order in which a table shows them; others come behind."""
 

@@ -44,8 +44,8 @@ class FittedAnswers:
 
     Attributes:
         keys: features that are read.
-        cell_columns: of which cause, severity and novelty are told; None where tiles alone are.
-        cells: tell them; None where tiles alone are told.
+        cell_columns: of which cause, severity and novelty are told; None where neither they nor the quality are.
+        cells: tell them; None where they are not told.
         quality_columns: of which the quality is told; None where it is not.
         quality: tells it; None where it is not.
         tiles: how abnormal each tile is; None where it is not told.
@@ -173,16 +173,35 @@ def fit_answers(
     return FittedAnswers(read, cell_columns, causes.cells, quality_columns, quality, fitted_tiles, fitted_map, record)
 
 
-def fit_tiles_alone(patched: PatchedRows, seed: int) -> FittedAnswers:
-    """Fit abnormal tiles and nothing else.
+def fit_places(patched: PatchedRows | None, calibrated_map: CalibratedMap | None, seed: int) -> FittedAnswers:
+    """Fit what tells where in the picture something is, abnormal tiles or a map of the unknown, and nothing else.
 
     Args:
-        patched: clean and patched frames.
+        patched: clean and patched frames; None without tiles.
+        calibrated_map: of what is unknown; None without a map, where there are tiles.
         seed: of the deal of drives to folds.
 
     Raises:
         CalibrationError: too few frames.
     """
-    tiles, drives = calibrate_tiles(patched, seed), patched.drive[patched.clean]
-    record = AnswersRecord(None, (), len(drives), len(set(drives.tolist())), len(patched), None, None, tiles.record)
-    return FittedAnswers(tiles.fitted.keys, None, None, None, None, tiles.fitted, None, record)
+    tiles = None if patched is None else calibrate_tiles(patched, seed)
+    counts = [] if calibrated_map is None else [(calibrated_map.frames, calibrated_map.drives, calibrated_map.pictures)]
+    if patched is not None:
+        drives = patched.drive[patched.clean]
+        counts.append((len(drives), len(set(drives.tolist())), len(patched)))
+    frames, of_drives = (max(column) for column in list(zip(*counts, strict=True))[:2])
+    record = AnswersRecord(
+        None,
+        (),
+        frames,
+        of_drives,
+        frames + sum(pictures - clean for clean, _, pictures in counts),
+        None,
+        None,
+        None if tiles is None else tiles.record,
+        None if calibrated_map is None else calibrated_map.record,
+    )
+    fitted_tiles = None if tiles is None else tiles.fitted
+    fitted_map = None if calibrated_map is None else calibrated_map.fitted
+    read = (key for reader in (fitted_tiles, fitted_map) if reader is not None for key in reader.keys)
+    return FittedAnswers(tuple(read), None, None, None, None, fitted_tiles, fitted_map, record)

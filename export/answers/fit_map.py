@@ -39,15 +39,21 @@ class CalibratedMap:
         fitted: the map.
         record: for the manifest.
         examples: whole rows ``(E, D)`` of a few frames, to compare graph and numpy on.
+        frames: clean ones that it was fitted on.
+        drives: that they come from.
+        pictures: that were measured: clean frames and those with objects.
     """
 
     fitted: FittedMap
     record: MapRecord
     examples: Mapping[FeatureKey, NDArray[np.float32]]
+    frames: int
+    drives: int
+    pictures: int
 
 
 @dataclass(frozen=True, eq=False)
-class CleanFrames:
+class CleanMaps:
     """What a map tells of N clean frames that fitted nothing.
 
     Attributes:
@@ -88,7 +94,7 @@ def _has_region(cells: NDArray[np.bool_], smallest: int) -> bool:
     return count > 0 and int(np.bincount(numbers.ravel())[1:].max()) >= smallest
 
 
-def map_record(fitted: FittedMap, choice: MapChoice, clean: CleanFrames, road_classes: tuple[int, ...]) -> MapRecord:
+def map_record(fitted: FittedMap, choice: MapChoice, clean: CleanMaps, road_classes: tuple[int, ...]) -> MapRecord:
     """Set the limits of a map, and state what was measured of it.
 
     Args:

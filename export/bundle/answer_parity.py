@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from export.answers.fit import FittedAnswers, fit_answers, fit_tiles_alone
+from export.answers.fit import FittedAnswers, fit_answers, fit_places
 from export.answers.fit_map import CalibratedMap
 from export.answers.maps import FittedMap
 from export.answers.rows import DegradedRows, PatchedRows
@@ -39,15 +39,15 @@ def checked_answers(
     """Fit answers, build their graph, and compare both.
 
     Args:
-        rows: measured frames, clean and degraded; None where tiles alone are wanted.
+        rows: measured frames, clean and degraded; None where neither quality nor cause is wanted.
         wanted: of ``quality`` and ``cause``.
         seed: of the deal of drives and kinds to folds.
         tap_layers: names of the taps.
         patched: frames clean and with patches, where abnormal tiles are to be told.
-        calibrated_map: of what is unknown, where it is to be given as well; none where tiles alone are wanted.
+        calibrated_map: of what is unknown, where it is to be given.
 
     Raises:
-        ValueError: neither rows nor patched frames.
+        ValueError: nothing to fit answers to.
         CalibrationError: rows that no answer can be fitted on.
         ParityError: the graph disagrees with the fitted answers.
     """
@@ -56,10 +56,10 @@ def checked_answers(
     if rows is not None:
         fitted = fit_answers(rows, wanted, seed, tap_layers, patched, calibrated_map)
         values |= dict(rows.values)
-    elif patched is not None:
-        fitted = fit_tiles_alone(patched, seed)
+    elif patched is not None or calibrated_map is not None:
+        fitted = fit_places(patched, calibrated_map, seed)
     else:
-        raise ValueError("expected rows or patched frames to fit answers to, got neither")
+        raise ValueError("expected rows, patched frames or a map to fit answers to, got none of them")
     measured = {**values, **maps}
     answers = BundleAnswers.of(fitted, {key: measured[key].shape[1] for key in fitted.keys})
     check_answers_graph(answers, fitted, values)
@@ -82,6 +82,8 @@ def check_answers_graph(
         ParityError: an answer is further apart than the tolerance.
     """
     keys = [key for key in answers.keys if not key.is_map]
+    if not keys:
+        return  # a map alone
     count = min(_COMPARED, *(len(measured[key]) for key in keys))
     values = {key: _with_midpoints(measured[key][evenly_spaced(np.arange(len(measured[key])), count)]) for key in keys}
     others = [name for name in ANSWER_OUTPUTS if name != ANOMALY_MAP]

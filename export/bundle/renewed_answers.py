@@ -6,8 +6,17 @@ from numpy.typing import NDArray
 
 from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
-from export.calibration.answer_options import CAUSE, QUALITY, TILES, changed_frames, reads_degraded
+from export.calibration.answer_options import (
+    CAUSE,
+    MAP,
+    QUALITY,
+    TILES,
+    changed_frames,
+    check_road_classes,
+    reads_degraded,
+)
 from export.calibration.bundle_answers import BundleAnswers
+from export.calibration.cutout_fit import calibrate_map
 from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.frame_split import FrameSplit, split_frames
@@ -51,6 +60,11 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
             f"expected a bundle that was exported with --answers {TILES}, got {options.bundle}: its graphs give no features "
             "of tiles; export it again"
         )
+    if MAP in asked and not graphs.maps:
+        raise UsageError(
+            f"expected a bundle that was exported with --answers {MAP}, got {options.bundle}: its graphs give no maps; "
+            "export it again"
+        )
     if options.answers.labels and (QUALITY not in wanted or not options.frames):
         raise UsageError(
             f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
@@ -60,6 +74,12 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
         raise UsageError(
             f"expected --cause with --frames and --answers {CAUSE}, got it without: add what is missing, or drop --cause"
         )
+    if options.answers.road_classes and (MAP not in wanted or not options.frames):
+        raise UsageError(
+            f"expected --road-class with --frames and --answers {MAP}, got it without: add what is missing, or drop "
+            "--road-class"
+        )
+    check_road_classes(options.answers.road_classes, graphs.manifest.segmentation.num_classes)
     _check_measure(options, graphs.manifest.answers)
     _check_own_kinds(options, graphs.manifest.answers)
     bundle_causes(options, graphs)
@@ -76,7 +96,7 @@ def _check_measure(options: RecalibrationOptions, old: AnswersRecord | None) -> 
     was = None if old is None or old.quality is None else old.quality.measure
     if was != "miou" or not options.frames or options.answers.answers or options.answers.labels:
         return
-    names = " ".join(name for name in (QUALITY, CAUSE, TILES) if name in _wanted(options, old))
+    names = " ".join(name for name in (QUALITY, CAUSE, TILES, MAP) if name in _wanted(options, old))
     raise UsageError(
         f"expected --labels for the new frames, got none: the expected quality of {options.bundle} is the mIoU with labels, "
         "and without them it would be the agreement with the clean frame's class map, for which a --min-quality means "
@@ -148,7 +168,7 @@ def renewed_answers(
         return {key: features.values[key] for key in keys}, features.segmentation
 
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
-    rows = patched = None
+    rows = patched = of_unknown = None
     if reads_degraded(wanted):
         labels, causes = _labels(options, graphs), bundle_causes(options, graphs)
         rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes)
@@ -162,7 +182,18 @@ def renewed_answers(
             seed,
             reporter,
         )
-    return checked_answers(rows, wanted, seed, graphs.tap_layers, patched)
+    if MAP in wanted:
+        of_unknown = calibrate_map(
+            files,
+            split.fitted,
+            split.names,
+            graphs.of_maps,
+            graphs.manifest.input,
+            seed,
+            reporter,
+            _road_classes(options, old),
+        )
+    return checked_answers(rows, wanted, seed, graphs.tap_layers, patched, of_unknown)
 
 
 def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozenset[str]:
@@ -171,8 +202,14 @@ def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozens
         return options.answers.wanted
     if old is None:
         return frozenset()
-    told = {QUALITY: old.quality, CAUSE: old.cause, TILES: old.tiles}
+    told = {QUALITY: old.quality, CAUSE: old.cause, TILES: old.tiles, MAP: old.map}
     return frozenset(name for name, record in told.items() if record is not None)
+
+
+def _road_classes(options: RecalibrationOptions, old: AnswersRecord | None) -> tuple[int, ...]:
+    """The classes that can be driven on; where none are given, those of the old bundle."""
+    known = () if old is None or old.map is None else old.map.road_classes
+    return options.answers.road_classes or known
 
 
 def _files(options: RecalibrationOptions, graphs: EvaluationGraphs) -> FrameFiles:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of what a bundle answers beside the score, for an export and for a recalibration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,19 +10,35 @@ from export.errors import UsageError
 from export.frames.named_paths import named_path_words
 from export.option_table import Words, flag
 
-QUALITY, CAUSE, TILES, NOTHING = "quality", "cause", "tiles", "none"
+QUALITY, CAUSE, TILES, MAP, NOTHING = "quality", "cause", "tiles", "map", "none"
 GROUP = "answers beside the score"
 
 
 def reads_degraded(wanted: frozenset[str]) -> bool:
-    """Whether answers are fitted on degraded frames: all but tiles are."""
-    return bool(wanted - {TILES})
+    """Whether answers are fitted on degraded frames: all but tiles and map are."""
+    return bool(wanted - {TILES, MAP})
 
 
 def changed_frames(wanted: frozenset[str]) -> str:
     """What answers are fitted to, in words."""
     kinds = ["degraded"] * reads_degraded(wanted) + ["patched"] * (TILES in wanted)
-    return f"{' and '.join(kinds)} calibration frames"
+    changed = [f"{' and '.join(kinds)} calibration frames"] if kinds else []
+    return " and ".join(changed + ["calibration frames with pasted objects"] * (MAP in wanted))
+
+
+def check_road_classes(ids: Sequence[int], num_classes: int | None) -> None:
+    """Refuse ids of classes that the segmentation does not have.
+
+    Raises:
+        UsageError: it names one.
+    """
+    count = num_classes or 0
+    beyond = [number for number in ids if number >= count]
+    if beyond:
+        raise UsageError(
+            f"expected --road-class of the {count} classes of the segmentation, 0 to {count - 1}, got {beyond[0]}: name "
+            "classes that it has"
+        )
 
 
 @dataclass(frozen=True)
@@ -30,19 +46,20 @@ class AnswerOptions:
     """Options of the answers; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: ``none`` together with an answer, labels or causes without the answer that they belong to, or a cause that
-            has the name of something else.
+        UsageError: ``none`` together with an answer; labels, causes or classes of the road without the answer that they
+            belong to; or a cause that has the name of something else.
     """
 
     answers: tuple[str, ...] = field(
         default=(),
         metadata=flag(
             "quality: expected quality of the segmentation, with an interval; cause: kind and severity of a degradation; "
-            "tiles: which parts of the picture are abnormal; none. They are fitted on changed calibration frames: quality "
-            "and cause on degraded ones, some 3,000 passes of the network together, tiles on patched ones, as many again "
+            "tiles: which parts of the picture are abnormal; map: how unknown each cell of the picture is, and which objects "
+            "are; none. They are fitted on changed calibration frames: quality and cause on degraded ones, some 3,000 passes "
+            "of the network together, tiles on patched ones, as many again, map on ones with pasted objects, 900 at most "
             "(default: none; for calibrate those of the bundle)",
             GROUP,
-            choices=(QUALITY, CAUSE, TILES, NOTHING),
+            choices=(QUALITY, CAUSE, TILES, MAP, NOTHING),
         ),
     )
     labels: tuple[Path, ...] = field(
@@ -72,6 +89,18 @@ class AnswerOptions:
         ),
     )
 
+    road_classes: tuple[int, ...] = field(
+        default=(),
+        metadata=flag(
+            "ids of the classes that can be driven on, for --answers map: objects have their distance to them (default: none "
+            "are known; for calibrate those of the bundle)",
+            GROUP,
+            name="--road-class",
+            metavar="ID",
+            most=254,
+        ),
+    )
+
     def __post_init__(self) -> None:
         check_cause_names(self.causes)
         if NOTHING in self.answers and len(set(self.answers)) > 1:
@@ -89,6 +118,12 @@ class AnswerOptions:
                 "add it, or drop --cause"
             )
 
+        if self.road_classes and self.answers and MAP not in self.answers:
+            raise UsageError(
+                f"expected --road-class with --answers {MAP}, got --answers {' '.join(self.answers)}: it is about its "
+                f"objects; add {MAP}, or drop --road-class"
+            )
+
     @property
     def wanted(self) -> frozenset[str]:
         """The answers that are asked for."""
@@ -101,4 +136,5 @@ class AnswerOptions:
             "labels": [str(path) for path in self.labels],
             "ignored_labels": list(self.ignored_labels),
             "causes": {name: [str(path) for path in paths] for name, paths in self.causes.items()},
+            **({"road_classes": list(self.road_classes)} if self.road_classes else {}),
         }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.answers.fit_map import CalibratedMap, CleanFrames, clearest_object, map_record, smallest_object
+from export.answers.fit_map import CalibratedMap, CleanMaps, clearest_object, map_record, smallest_object
 from export.answers.map_choice import JudgedFrames, choose_map
 from export.answers.map_head import CellSample, Layers, cells_of, fit_head, layer_choices
 from export.answers.maps import FittedMap, MapHead, as_maps, grid_of_map, head_map, pixel_scores
@@ -111,7 +111,14 @@ def calibrate_map(
     )
     names = drives(np.array(judging, np.int64))
     clean, examples = _clean(frames, whole, reporter.progress(judging, "clean maps", len(judging)), names)
-    return CalibratedMap(whole, map_record(whole, choice, clean, road_classes), examples)
+    return CalibratedMap(
+        whole,
+        map_record(whole, choice, clean, road_classes),
+        examples,
+        frames=len(chosen),
+        drives=len(set(drives(chosen))),
+        pictures=len(chosen) + LEARNED * len(learning) + len(some),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +198,7 @@ def _judge(frames: CutoutFrames, learned: _Learned, indices: Iterable[int]) -> J
 
 def _clean(
     frames: CutoutFrames, whole: FittedMap, indices: Iterable[int], drives: Sequence[str]
-) -> tuple[CleanFrames, dict[FeatureKey, NDArray[np.float32]]]:
+) -> tuple[CleanMaps, dict[FeatureKey, NDArray[np.float32]]]:
     """What the map tells of clean frames, and the rows of a few of them."""
     smallest, clearest, cells = smallest_object(whole.grid), [], []
     examples: dict[FeatureKey, list[NDArray[np.floating]]] = defaultdict(list)
@@ -203,7 +210,7 @@ def _clean(
         for key in whole.keys if len(clearest) <= _EXAMPLES else ():
             examples[key].append(rows[key])
     kept = {key: np.stack(parts).astype(np.float32) for key, parts in examples.items()}
-    return CleanFrames(np.array(clearest), drives, np.concatenate(cells).astype(np.float64)), kept
+    return CleanMaps(np.array(clearest), drives, np.concatenate(cells).astype(np.float64)), kept
 
 
 class _ClassLogits:

@@ -5,6 +5,7 @@ from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
 from export.calibration.answer_options import changed_frames, reads_degraded
 from export.calibration.calibrated_monitor import CalibratedMonitor
+from export.calibration.cutout_fit import calibrate_map
 from export.calibration.degraded_rows import Labels, check_labelled, measure_degraded
 from export.calibration.own_causes import OwnCause, own_causes
 from export.calibration.patched_rows import measure_patched
@@ -67,7 +68,8 @@ def answer_monitor(
     keys = answer_keys(available, sampled.sampler.taps)
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
     frames, split = inputs.frames, inputs.split
-    rows = patched = None
+    contract = input_contract(inputs.preprocessing, frames)
+    rows = patched = of_unknown = None
     if reads_degraded(wanted):
         measure = NetworkFeatures(
             sampled, ConvertedNetwork(monitor.evaluation), keys, options.neighbors, segmented=True
@@ -76,6 +78,12 @@ def answer_monitor(
         rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter, causes)
     if sampled.tiles:
         of_tiles = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), sampled.tiles, options.neighbors)
-        contract = input_contract(inputs.preprocessing, frames)
         patched = measure_patched(frames, split.fitted, split.names, of_tiles, contract, options.seed, reporter)
-    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched))
+    if sampled.maps:
+        of_maps = NetworkFeatures(
+            sampled, ConvertedNetwork(monitor.evaluation), sampled.maps, options.neighbors, segmented=True
+        )
+        of_unknown = calibrate_map(
+            frames, split.fitted, split.names, of_maps, contract, options.seed, reporter, options.answers.road_classes
+        )
+    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched, of_unknown))

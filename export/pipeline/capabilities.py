@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from export.calibration.answer_options import CAUSE, NOTHING, QUALITY, TILES
+from export.calibration.answer_options import CAUSE, MAP, NOTHING, QUALITY, TILES
 from export.calibration.options import detector_choices
 from export.detectors.registry import FUSED, detector_names, detector_spec
 from export.errors import UsageError
@@ -66,7 +66,7 @@ def _detectors_in_torch() -> Names:
 _EVERY_DETECTOR = Support(detector_choices)
 _EVERY_PRECISION = Support(lambda: tuple(PRECISIONS))
 _EVERY_MODE = Support(lambda: get_args(Mode))
-_EVERY_ANSWER = Support(lambda: (QUALITY, CAUSE, TILES, NOTHING))
+_EVERY_ANSWER = Support(lambda: (QUALITY, CAUSE, TILES, MAP, NOTHING))
 
 FORMATS = (
     Format(

@@ -33,7 +33,9 @@ def convert_network(inputs: ExportInputs, sampled: SampledNetwork) -> ConvertedN
     """
     height, width = inputs.frames.shape[:2]
     sampler = sampled.sampler
-    features = evaluation_features(sampler.layers, segmented=sampler.with_output, tiles=sampled.tiles)
+    features = evaluation_features(
+        sampler.layers, segmented=sampler.with_output, tiles=sampled.tiles, maps=sampled.maps
+    )
     whole = monitored_network(inputs, sampled, features)
     evaluation = segmentation_graph(whole, height, width, sampled.graph_noise)
     seed_noise(evaluation, inputs.options.seed)

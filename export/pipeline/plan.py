@@ -9,6 +9,7 @@ from torch import nn
 
 from export.answers.tiles import grid_of
 from export.calibration.answer_options import changed_frames, reads_degraded
+from export.calibration.cutout_fit import cutout_passes
 from export.calibration.degraded_rows import CLEAN, passes
 from export.calibration.own_causes import OwnCause
 from export.calibration.patched_rows import patched_passes
@@ -168,12 +169,15 @@ def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings
     if wanted:
         frames, most = _frames(inputs), "at most " * isinstance(inputs.frames, RandomFrames)
         count = passes(frames, causes) * reads_degraded(wanted) + patched_passes(frames) * bool(sampled.tiles)
+        count += cutout_passes(frames) * bool(sampled.maps)
         own = "".join(f", and frames of {each.name}" for each in causes)
         reason = f"{most}{count:,} passes of the network over {changed_frames(wanted)}{own}"
         names = sorted(wanted)
         findings.found(Finding("answers", " and ".join(names), "given", reason, ("--answers", *names)))
     if sampled.tiles:
         findings.found(_tiles_finding(inputs.options.tile_grid, sampled.tiles))
+    if sampled.maps:
+        findings.found(_map_finding(sampled.maps))
 
 
 def _tiles_finding(asked: tuple[int, int], keys: Sequence[FeatureKey]) -> Finding:
@@ -183,6 +187,14 @@ def _tiles_finding(asked: tuple[int, int], keys: Sequence[FeatureKey]) -> Findin
     reason = f"read from {', '.join(str(key.layer) for key in keys)}{fewer}"
     words = ("--tile-grid", str(rows), str(columns))
     return Finding("tiles", f"{rows} x {columns}", "found" if fewer else "given", reason, words)
+
+
+def _map_finding(keys: Sequence[FeatureKey]) -> Finding:
+    """The cells of the anomaly map, and the layers whose maps it may be made of."""
+    rows, columns = grid_of(keys[:1])
+    layers = ", ".join(str(key.layer) for key in keys[1:])
+    reason = f"the logits at every fourth row and column, or as coarse as they are; beside them {layers or 'no layer'}"
+    return Finding("anomaly map", f"{rows} x {columns} cells", "found", reason)
 
 
 def _frames(inputs: ExportInputs) -> int:

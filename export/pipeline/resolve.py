@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from export.calibration.answer_options import CAUSE, QUALITY
+from export.calibration.answer_options import CAUSE, MAP, QUALITY
 from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.calibration.own_causes import own_causes
 from export.checkpoint.load import Checkpoint
@@ -235,8 +235,15 @@ def _check_answers(options: ExportOptions) -> None:
             f"expected a segmentation with --answers {QUALITY}, got --segmentation none: name --answers {CAUSE} alone, or "
             "keep the segmentation"
         )
+    if MAP in options.answers.wanted and bundle_kind(options.segmentation) == "none":
+        raise UsageError(
+            f"expected a segmentation with --answers {MAP}, got --segmentation none: the map is made of the logits of each "
+            f"pixel; leave {MAP} out, or keep the segmentation"
+        )
     if options.answers.labels and QUALITY not in options.answers.wanted:
         raise UsageError(f"expected --labels with --answers {QUALITY}, got them alone: add it, or drop --labels")
+    if options.answers.road_classes and MAP not in options.answers.wanted:
+        raise UsageError(f"expected --road-class with --answers {MAP}, got it alone: add it, or drop --road-class")
     if options.answers.causes and CAUSE not in options.answers.wanted:
         raise UsageError(f"expected --cause with --answers {CAUSE}, got it alone: add it, or drop --cause")
 

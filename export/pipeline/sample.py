@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.calibration.answer_options import TILES
+from export.calibration.answer_options import MAP, TILES, check_road_classes
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
-from export.errors import TapError
+from export.errors import ConversionError, TapError
 from export.features.key import FeatureKey
-from export.graphs.evaluation_outputs import evaluation_features, tile_features
+from export.graphs.evaluation_outputs import FEWEST_MAP_CELLS, evaluation_features, map_features, tile_features
 from export.graphs.noise import NoiseSource
 from export.graphs.output_forms import OutputForm
 from export.pipeline.blind_tap import blind_tap_warnings
@@ -35,6 +35,7 @@ class SampledNetwork:
         output: what the network returns.
         choice: what will be fitted to its features.
         tiles: moments tile by tile, of which answers are told; none where no tiles are asked for.
+        maps: that an anomaly map may be made of, the logits' first; none where none is asked for.
         warnings: of taps that cannot see a difference between frames.
         site_noise: noise of every site; none for fixed masks.
         graph_noise: noise that is an input of the graph: ``site_noise`` for masks of mode ``input``, none for the others.
@@ -44,6 +45,7 @@ class SampledNetwork:
     output: OutputForm
     choice: DetectorChoice
     tiles: tuple[FeatureKey, ...]
+    maps: tuple[FeatureKey, ...]
     warnings: tuple[str, ...]
     site_noise: NoiseSource
     graph_noise: NoiseSource
@@ -106,6 +108,7 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
         output=form,
         choice=choose_parts(options.calibration, available, sampler.taps),
         tiles=_tiles(options, sampler),
+        maps=_maps(inputs, options, sampler),
         warnings=tuple(
             blind_tap_warnings(
                 network, some_inputs(inputs.preprocessing, inputs.frames), taps, others, sampler.channels_last
@@ -126,6 +129,23 @@ def _tiles(options: ExportOptions, sampler: Sampler) -> tuple[FeatureKey, ...]:
         raise TapError(
             f"expected a layer beside the tap that gives a map for --answers {TILES}, got "
             f"{others or 'none'}: name one by --feature-layers, or leave {TILES} out"
+        )
+    return keys
+
+
+def _maps(inputs: ExportInputs, options: ExportOptions, sampler: Sampler) -> tuple[FeatureKey, ...]:
+    """Maps that an anomaly map may be made of; none where none is asked for."""
+    if MAP not in options.answers.wanted or inputs.logits_shape is None:
+        return ()
+    classes, *logits = inputs.logits_shape
+    check_road_classes(options.answers.road_classes, classes)
+    preprocessing = inputs.preprocessing
+    seen = preprocessing.height, preprocessing.width
+    keys = map_features({**sampler.maps, **sampler.tap_maps}, (logits[0], logits[1]), seen, preprocessing.pad)
+    if not keys:
+        raise ConversionError(
+            f"expected an output of {FEWEST_MAP_CELLS} or more rows and columns for --answers {MAP}, got "
+            f"{logits[0]} x {logits[1]}: an object would have no place in it; leave {MAP} out"
         )
     return keys
 

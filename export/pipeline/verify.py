@@ -109,7 +109,9 @@ def verify_monitor(
         floor,
         lambda: likely_causes(network, monitor.evaluation),
     )
-    every = evaluation_features(sampled.sampler.layers, segmented=inputs.logits_shape is not None, tiles=sampled.tiles)
+    every = evaluation_features(
+        sampled.sampler.layers, segmented=inputs.logits_shape is not None, tiles=sampled.tiles, maps=sampled.maps
+    )
     plain = FeatureReference(preprocess, network, _without_entropy(every), logits, channels_last)
     _verify_features(plain, evaluation_form(graphs, sampled), unseen[:FEATURE_FRAMES], sampled.site_noise, reporter)
     check_answers(monitor, graphs, inputs, sampled)

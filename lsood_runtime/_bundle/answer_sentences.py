@@ -40,7 +40,10 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
 def _origin_sentence(answers: AnswersRecord) -> str:
     made_of = f"made of {counted(answers.frames, 'frame')} of {counted(answers.drives, 'drive')}"
     if answers.novelty_limit is None:
-        return f"{counted(answers.rows, 'frame')}, clean and with a part replaced, {made_of}"
+        changed = ["with a part replaced"] * (answers.tiles is not None) + ["with objects pasted"] * (
+            answers.map is not None
+        )
+        return f"{counted(answers.rows, 'frame')}, clean and {' or '.join(changed)}, {made_of}"
     own = () if answers.cause is None else tuple(answers.cause.own)
     with_own = f", and frames of {', '.join(own)}" if own else ""
     return (

@@ -204,7 +204,7 @@ class AnswersRecord:
         frames: clean ones.
         drives: that they come from.
         rows: clean and degraded frames together, and those of the user's own kinds; where neither cause nor quality is told,
-            clean frames and those with a patch.
+            clean frames and those with a patch or with pasted objects.
         quality: of the segmentation; None where the bundle does not answer it.
         cause: None where the bundle does not answer it.
         tiles: None where the bundle does not answer which are abnormal.

@@ -11,6 +11,7 @@ from benchmarks.networks import (
     assessed,
     bare_graph,
     fused_graphs,
+    mapped_graphs,
     monitor_graphs,
     monitored,
     resident,
@@ -51,9 +52,10 @@ def test_fused_graphs_of_a_network_give_a_share_of_every_default_part() -> None:
     np.testing.assert_array_equal(outcome.segmentation, monitored(who, SAMPLES, PLACEMENT)().segmentation)
 
 
-def test_answered_graphs_of_a_network_give_every_answer_beside_the_same_score() -> None:
+@pytest.mark.parametrize("mapped", [False, True])
+def test_answered_graphs_of_a_network_give_every_answer_beside_the_same_score(mapped: bool) -> None:
     who = subject("resnet18", *SMALL)
-    network, detector = answered_graphs(who, SAMPLES, PLACEMENT)
+    network, detector = (mapped_graphs if mapped else answered_graphs)(who, SAMPLES, PLACEMENT)
     assert list(network.outputs) == ["segmentation", *detector.inputs]
     outcome = assessed(who, PLACEMENT, (network, detector))()
     assert {name: rows.shape for name, rows in outcome.answers.items()} == {
@@ -62,6 +64,7 @@ def test_answered_graphs_of_a_network_give_every_answer_beside_the_same_score() 
         "severity": (1,),
         "tiles": (1, 4, 8),
         "novelty": (1,),
+        **({"anomaly_map": (1, SMALL[0] // 4, SMALL[1] // 4)} if mapped else {}),
     }
     assert all(np.isfinite(rows).all() for rows in outcome.answers.values())
     fused = assessed(who, PLACEMENT, fused_graphs(who, SAMPLES, PLACEMENT))()

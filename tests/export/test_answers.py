@@ -20,6 +20,7 @@ from export.anomalies import COMMON_KINDS, degrade
 from export.bundle.renewed_answers import check_answer_options, renewed_answers
 from export.calibration.answer_options import AnswerOptions
 from export.calibration.cause_names import FEWEST_OWN
+from export.calibration.cutout_fit import cutout_passes
 from export.calibration.degraded_rows import passes
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.frame_split import split_frames
@@ -44,9 +45,10 @@ from lsood_runtime.offline import SCHEMA
 from tests.conftest import made_once, write_scenes
 from tests.export.pipeline.told_reporter import ToldReporter
 
+MAP = AnswerOptions(("map",))
 BOTH = AnswerOptions(("quality", "cause"))
 TILES = AnswerOptions(("tiles",))
-EVERY = AnswerOptions(("quality", "cause", "tiles"))
+EVERY = AnswerOptions(("quality", "cause", "tiles", "map"))
 CALIBRATION = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 ExportSmall = Callable[..., Path]
 
@@ -77,7 +79,7 @@ def _verdicts(bundle: Path, frames: Path) -> list[dict[str, Any]]:
     with OoDMonitor(bundle) as monitor:
         return [
             {name: getattr(verdict := monitor.assess(np.array(frame)), name) for name in names}
-            | {"tile_values": verdict.tile_values}
+            | {"tile_values": verdict.tile_values, "anomaly_map": verdict.anomaly_map, "objects": verdict.objects}
             for frame in list(FrameFiles((frames,)))[::9]
         ]
 
@@ -103,6 +105,12 @@ def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: P
     assert manifest.answers.tiles is not None
     assert (manifest.answers.tiles.rows, manifest.answers.tiles.columns) == (4, 8)
     assert "| abnormal tiles | 4 x 8, read from " in (answered / "README.md").read_text()
+    assert manifest.answers.map is not None
+    assert (manifest.answers.map.rows, manifest.answers.map.columns) == (16, 32)  # a quarter of the network's 64 x 128
+    assert "in a map of 16 x 32 cells, by " in (answered / "README.md").read_text()
+    read = {name for name in manifest.features if name.startswith(("logit_map/", "feature_map/"))}
+    assert read == {"logit_map/16x32", *(name for name in read if name.split("/")[1] in manifest.answers.map.layers)}
+    assert len(read) == 1 + len(manifest.answers.map.layers)
     assert "| expected agreement | share of pixels of the clean frame's class" in (answered / "README.md").read_text()
     with OoDMonitor(answered) as monitor:
         result = monitor.self_test()
@@ -114,15 +122,18 @@ def test_export_with_answers_gives_them_in_the_vehicle(answered: Path, drives: P
             assert verdict.cause in ("none", "unknown", *COMMON_KINDS)
             assert verdict.tile_values is not None
             assert verdict.tile_values.shape == (4, 8)
+            assert verdict.anomaly_map is not None
+            assert verdict.anomaly_map.shape == (16, 32)
 
 
 _BITS = """
-import sys, numpy, lsood_runtime
+import hashlib, sys, numpy, lsood_runtime
 def bits(monitor, frame):
     verdict = monitor.assess(frame)
     quality = (verdict.expected_quality, verdict.quality_low, verdict.quality_high)
     numbers = (*quality, verdict.cause_probability, verdict.severity)
-    return " ".join([*(float(number).hex() for number in numbers), verdict.cause, *verdict.cause_set])
+    digest = "none" if verdict.anomaly_map is None else hashlib.sha256(verdict.anomaly_map.tobytes()).hexdigest()
+    return " ".join([*(float(number).hex() for number in numbers), verdict.cause, *verdict.cause_set, digest])
 if __name__ == "__main__":
     with lsood_runtime.OoDMonitor(sys.argv[1]) as monitor:
         print(*[bits(monitor, frame) for frame in numpy.load(sys.argv[2])[::-1]], sep="\\n")
@@ -164,6 +175,8 @@ def test_export_with_answers_gives_the_same_in_the_fused_graph(answered: Path, d
     assert record.tiles is not None
     assert verdict.tile_values is not None
     np.testing.assert_allclose(verdict.tile_values, given["tiles"][0] / record.tiles.limit, rtol=1e-6)
+    assert verdict.anomaly_map is not None
+    np.testing.assert_allclose(verdict.anomaly_map, given["anomaly_map"][0], atol=1e-4)
 
 
 def test_print_exported_of_a_bundle_with_answers_says_what_it_answers(
@@ -195,6 +208,12 @@ def test_recalibrate_on_frames_fits_the_answers_of_the_bundle_anew(
         ({"answers": BOTH, "frames": (), "features": (Path("features.npz"),)}, "expected --frames with --answers"),
         ({"answers": AnswerOptions(labels=(Path(),))}, "expected PNG labels in the folders given by --labels"),
         ({"answers": AnswerOptions(("none",))}, ""),
+        ({"answers": AnswerOptions(("map",), road_classes=(0,))}, ""),
+        ({"answers": AnswerOptions(road_classes=(250,))}, "expected --road-class of the"),
+        (
+            {"answers": AnswerOptions(road_classes=(0,)), "frames": (), "features": (Path("f.npz"),)},
+            "expected --road-class",
+        ),
         ({"answers": AnswerOptions(("cause",), causes={"ice": (Path("ice"),)})}, "expected .* ice"),
         (
             {"answers": AnswerOptions(causes={"ice": (Path("ice"),)}), "frames": (), "features": (Path("f.npz"),)},
@@ -256,7 +275,7 @@ def test_recalibrate_without_labels_of_a_quality_that_has_them_is_refused_with_r
         check_answer_options(options, graphs)
     assert "add --labels DIR" in str(refused.value)
     named = tuple(str(refused.value).rpartition("--answers ")[2].split())
-    assert named == ("quality", "cause", "tiles")
+    assert named == ("quality", "cause", "tiles", "map")
     for remedy in (AnswerOptions(named), AnswerOptions(labels=(labels,)), AnswerOptions(("cause",))):
         check_answer_options(replace(options, answers=remedy), graphs)
     check_answer_options(options, _measured_as("agreement", answered))
@@ -373,6 +392,7 @@ def test_export_with_answers_in_fewer_bits_answers_by_that_network(
         assert monitor.self_test().passed
         assert monitor.manifest.answers is not None
         assert monitor.manifest.answers.tiles is not None
+        assert monitor.manifest.answers.map is not None
 
 
 def test_export_with_labels_measures_miou(export_small: ExportSmall, drives: Path, tmp_path: Path) -> None:
@@ -439,6 +459,25 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
     assert all(sentence in printed for sentence in answer_summary(result.answers))
 
 
+def test_map_that_is_asked_for_is_in_the_plan_with_its_cells_passes_and_layers(checkpoint: Path, drives: Path) -> None:
+    options = ExportOptions(checkpoint, (drives,), Path("monitor-of-answers"), answers=MAP, calibration=CALIBRATION)
+    found = {each.subject: each for each in plan_export(options).findings}
+    told = f"{cutout_passes(48):,} passes of the network over calibration frames with pasted objects"
+    assert found["answers"].reason == told
+    assert found["anomaly map"].value == "16 x 32 cells"
+    layers = ("layer2", "layer3", "drop_block1")  # of strides 8 and 16: the first one's is finer
+    assert all(layer in found["anomaly map"].reason for layer in layers)
+    assert "layer1" not in found["anomaly map"].reason
+
+
+@pytest.mark.parametrize("number", [19, 200])
+def test_plan_of_a_road_class_that_the_network_lacks_says_so(number: int, checkpoint: Path, drives: Path) -> None:
+    answers = AnswerOptions(("map",), road_classes=(0, number))
+    options = ExportOptions(checkpoint, (drives,), Path("monitor-of-answers"), answers=answers, calibration=CALIBRATION)
+    (problem,) = plan_export(options).problems
+    assert re.search(rf"expected --road-class of the \d+ classes .*, got {number}: name classes", str(problem))
+
+
 @pytest.mark.parametrize(
     ("asked", "value", "reason"),
     [
@@ -446,8 +485,9 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
         (TILES, "tiles", f"{patched_passes(48):,} passes of the network over patched calibration frames"),
         (
             EVERY,
-            "cause and quality and tiles",
-            f"{passes(48) + patched_passes(48):,} passes of the network over degraded and patched calibration frames",
+            "cause and map and quality and tiles",
+            f"{passes(48) + patched_passes(48) + cutout_passes(48):,} passes of the network over degraded and patched "
+            "calibration frames and calibration frames with pasted objects",
         ),
     ],
 )
@@ -531,6 +571,12 @@ def test_plan_of_labels_that_can_be_used_has_no_problem(checkpoint: Path, drives
     ("given", "message"),
     [
         ({"answers": BOTH, "segmentation": "none"}, "expected a segmentation with --answers quality"),
+        (
+            {"answers": MAP, "segmentation": "none"},
+            "expected a segmentation with --answers map, .* keep the segmentation",
+        ),
+        ({"answers": MAP, "format": "torchscript"}, "expected --answers none with --format torchscript"),
+        ({"answers": AnswerOptions(road_classes=(0,))}, "expected --road-class with --answers map, got it alone"),
         ({"answers": BOTH, "format": "torchscript"}, "expected --answers none with --format torchscript"),
         ({"answers": AnswerOptions(labels=(Path("labels"),))}, "expected --labels with --answers quality"),
         (
@@ -548,6 +594,7 @@ def test_answers_that_a_form_cannot_give_are_refused(given: dict[str, Any], mess
     ("given", "message"),
     [
         ({"answers": ("none", "cause")}, "expected --answers none alone"),
+        ({"answers": ("cause",), "road_classes": (0,)}, "expected --road-class with --answers map"),
         ({"answers": ("cause",), "labels": (Path("labels"),)}, "expected --labels with --answers quality"),
     ],
 )
@@ -559,4 +606,4 @@ def test_answer_options_that_contradict_each_other_are_refused(given: dict[str, 
 def test_config_of_a_bundle_with_answers_has_them_in_json(answered: Path) -> None:
     config = json.loads((answered / "manifest.json").read_bytes())["config"]
     nothing: dict[str, object] = {"labels": [], "ignored_labels": [255], "causes": {}}
-    assert config["answers"] == {"answers": ["quality", "cause", "tiles"], **nothing}
+    assert config["answers"] == {"answers": ["quality", "cause", "tiles", "map"], **nothing}

@@ -15,6 +15,8 @@ KEYS = st.one_of(
     st.builds(FeatureKey.moments, LAYERS),
     st.builds(FeatureKey.entropy, LAYERS, st.integers(1, 999), st.sampled_from(get_args(Mode))),
     st.builds(FeatureKey.tiles, LAYERS, st.integers(1, 16), st.integers(1, 16)),
+    st.builds(FeatureKey.feature_map, LAYERS, st.integers(1, 999), st.integers(1, 999)),
+    st.builds(FeatureKey.logit_map, st.integers(1, 999), st.integers(1, 999)),
     st.builds(FeatureKey.output_score, st.sampled_from(OUTPUT_SCORES), st.sampled_from(Aggregate)),
     st.sampled_from(
         [FeatureKey.entropy(), PICTURE, FeatureKey(FeatureKind.LOGIT_MOMENTS), FeatureKey(FeatureKind.CLASS_SHARE)]
@@ -33,6 +35,8 @@ def test_feature_key_of_any_layer_is_read_back_from_its_text(key: FeatureKey) ->
         (FeatureKey.entropy(), "entropy", "latent_samples"),
         (FeatureKey.moments("backbone.layer2"), "moments/backbone.layer2", "moments/backbone.layer2"),
         (FeatureKey.tiles("a/b", 4, 8), "tiles/a/b/4x8", "tiles/a/b/4x8"),
+        (FeatureKey.feature_map("a/b", 8, 16), "feature_map/a/b/8x16", "feature_map/a/b/8x16"),
+        (FeatureKey.logit_map(64, 128), "logit_map/64x128", "logit_map/64x128"),
         (PICTURE, "picture", "picture"),
         (FeatureKey(FeatureKind.LOGIT_MOMENTS), "logit_moments", "logit_moments"),
         (FeatureKey(FeatureKind.CLASS_SHARE), "class_share", "class_share"),
@@ -58,6 +62,10 @@ def test_feature_key_of_a_bundle_is_named_after_the_graphs_output(key: FeatureKe
         "energy/median",
         "latent_samples",
         "class_share/a",
+        "logit_map",
+        "logit_map/a/4x8",
+        "feature_map/4x8",
+        "feature_map/a",
         "tiles/a",
         "tiles/a/4x",
         "tiles//4x8",

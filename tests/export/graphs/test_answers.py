@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.answers import fit
-from export.answers.fit import FittedAnswers, fit_answers, fit_tiles_alone
+from export.answers.fit import FittedAnswers, fit_answers, fit_places
 from export.answers.rows import DegradedRows
 from export.features.key import FeatureKey
 from export.graphs.answers import answers_graph
@@ -153,7 +153,7 @@ def test_answers_graph_of_tiles_alone_gives_the_bits_of_the_graph_of_all_answers
 ) -> None:
     every, values = with_tiles(3)
     train_little(monkeypatch)
-    alone = fit_tiles_alone(draw_tiles(3), 0)
+    alone = fit_places(draw_tiles(3), None, 0)
     outputs = run(session_with_tiles(alone), alone, values)
     assert outputs.keys() == alone.outputs(values).keys() == alone.record.shapes().keys() == {"tiles"}
     np.testing.assert_array_equal(outputs["tiles"], run(session_with_tiles(every), every, values)["tiles"])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
-from export.graphs.evaluation_outputs import evaluation_features, output_shapes, vehicle_graph
+from export.graphs.evaluation_outputs import evaluation_features, map_features, output_shapes, vehicle_graph
 from export.graphs.monitor_forms import cpu_session
 
 
@@ -63,3 +63,40 @@ def test_evaluation_features_without_a_segmentation_are_those_of_layers_and_of_t
     without = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"), PICTURE)
     assert evaluation_features(["tap", "a/b"], segmented=False) == without
     assert evaluation_features(["tap", "a/b"], segmented=True) == (*without, *OUTPUT_FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("logits", "seen", "grid"),
+    [
+        ((256, 512), (256, 512), (64, 128)),  # an output as fine as the picture
+        ((128, 256), (256, 512), (64, 128)),  # half of it
+        ((64, 128), (256, 512), (64, 128)),
+        ((32, 64), (256, 512), (32, 64)),
+        ((8, 16), (256, 512), (8, 16)),  # stride 32
+        ((257, 511), (257, 511), (65, 128)),
+        ((86, 171), (257, 511), (86, 171)),  # a third
+        ((3, 6), (96, 192), None),
+        ((12, 512), (12, 512), None),
+    ],
+)
+def test_map_of_logits_has_a_cell_at_every_fourth_row_and_column_of_the_picture_or_all_of_a_coarser_output(
+    logits: tuple[int, int], seen: tuple[int, int], grid: tuple[int, int] | None
+) -> None:
+    keys = map_features({}, logits, seen)
+    assert [key.grid for key in keys] == ([] if grid is None else [grid])
+
+
+def test_maps_of_layers_are_those_of_strides_from_8_to_32_without_their_padding() -> None:
+    layers = {f"stride{stride}": (96 // stride, 192 // stride) for stride in (2, 4, 8, 16, 32, 96)}
+    assert [str(key) for key in map_features(layers, (96, 192), (96, 192))[1:]] == [
+        "feature_map/stride8/12x24",
+        "feature_map/stride16/6x12",
+        "feature_map/stride32/3x6",
+    ]
+    padded = map_features(layers, (60, 192), (60, 192), (36, 0))
+    assert [key.grid for key in padded] == [
+        (15, 48),
+        (8, 24),
+        (4, 12),
+        (2, 6),
+    ]  # of 60 of 96 rows, those that begin there

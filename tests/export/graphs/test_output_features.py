@@ -15,6 +15,7 @@ from scipy.stats import entropy as shannon
 from torch import Tensor, nn
 
 from export.features.key import OUTPUT_FEATURES, OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
+from export.graphs.evaluation_outputs import map_features
 from export.graphs.output_features import GRID_PIXELS, OutputFeatures, grid_stride
 from export.layers.channel_moments import MIN_DEVIATION
 from tests.export.module_sessions import module_session
@@ -166,3 +167,14 @@ def test_output_features_of_logits_that_are_not_finite_are_not_finite(value: flo
             )
             if key.kind is not FeatureKind.CLASS_SHARE and not ruled_out:
                 assert not np.isfinite(got[key][0]).all(), key
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (33, 50), (65, 127), (256, 510)])
+@pytest.mark.parametrize("finer", [1, 2, 3, 4])
+def test_map_of_logits_is_that_of_evenly_spaced_rows_and_columns(height: int, width: int, finer: int) -> None:
+    logits = torch.randn(2, 3, height, width)
+    (key,) = map_features({}, (height, width), (height * finer, width * finer))
+    stride = 4 // finer
+    expected = logits[:, :, ::stride, ::stride]
+    assert key.grid == tuple(expected.shape[2:])
+    torch.testing.assert_close(OutputFeatures(logits)[key], expected.flatten(1), rtol=0, atol=0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.layers.channel_moments import MANY_CELLS, MIN_DEVIATION, cell_stride
-from export.sampling.graph_modules import LayerMoments
+from export.sampling.graph_modules import LayerMap, LayerMoments
 from tests.export.module_sessions import module_session
 
 
@@ -64,3 +64,10 @@ def test_layer_moments_of_a_large_map_with_a_cell_that_is_not_finite_are_not_fin
 
 def test_cell_stride_of_many_cells_is_two_and_leaves_a_quarter_of_them() -> None:
     assert [cell_stride(*size) for size in ((1, 1), (64, 127), (64, 128), (1, 8192), (512, 1024))] == [1, 1, 2, 2, 2]
+
+
+def test_map_of_a_layer_is_its_cells_channel_by_channel_without_those_of_the_padding() -> None:
+    features = torch.randn(2, 3, 5, 7)
+    expected = features[:, :, :4, :6].flatten(1)
+    torch.testing.assert_close(LayerMap(1, 4, 6)(features), expected, rtol=0, atol=0)
+    torch.testing.assert_close(LayerMap(3, 4, 6)(features.permute(0, 2, 3, 1)), expected, rtol=0, atol=0)
