@@ -73,8 +73,8 @@ def _solid(size: Size, _other: Bytes, rng: np.random.Generator) -> Floats:
     light = (towards[0] * slope_down + towards[1] * slope_across + towards[2]) / np.sqrt(
         slope_down**2 + slope_across**2 + 1
     )
-    shade = 0.35 + 0.65 * np.clip(light / np.linalg.norm(towards), 0, 1)
-    return np.asarray(1.4 * colour(rng) * shade[..., None])
+    share = 0.5 + 0.9 * np.clip(light / np.linalg.norm(towards), 0, 1)
+    return np.asarray(colour(rng) * share[..., None])
 
 
 def _stripes(size: Size, _other: Bytes, rng: np.random.Generator) -> Floats:

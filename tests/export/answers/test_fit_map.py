@@ -36,7 +36,7 @@ def test_clearest_object_of_any_map_is_the_highest_value_with_a_region_so_large(
         numbers, count = label(anomaly_map >= value, np.ones((3, 3)))
         return any((numbers == region).sum() >= smallest for region in range(1, count + 1))
 
-    expected = max((float(value) for value in anomaly_map.ravel() if holds(value)), default=-np.inf)
+    expected = max((float(value) for value in anomaly_map.ravel() if holds(float(value))), default=-np.inf)
     assert clearest_object(anomaly_map, smallest) == expected
 
 
@@ -156,7 +156,9 @@ def test_choice_is_never_below_the_best_single_score_by_more_than_a_point(seed: 
     judged = _judged(seed, clear, {(): float(rng.uniform(0, 2))})
     choice = choose_map(judged)
     singles = [*judged.pasted.values(), *judged.pasted_heads.values()]
-    best = max(judged.average_precision(smoothed(maps, side)) for maps in singles for side in SMOOTHINGS)
+    best = max(
+        judged.average_precision(smoothed(maps.astype(np.float64), side)) for maps in singles for side in SMOOTHINGS
+    )
     assert choice.average_precision >= best - 0.01
     assert choice.best_single_average_precision <= choice.average_precision + 0.01
 
