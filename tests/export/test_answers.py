@@ -515,6 +515,19 @@ def test_renewed_answers_of_tiles_alone_degrade_no_frame(answered: Path, drives:
     assert (record.frames, record.drives, record.rows, outputs) == (12, 4, patched_passes(12), {"tiles"})
 
 
+def test_renewed_answers_of_a_map_alone_degrade_no_frame(answered: Path, drives: Path) -> None:
+    told, frames = ToldReporter(), tuple(sorted(drives.iterdir()))[::4]
+    options = RecalibrationOptions(answered, frames=frames, calibration=CALIBRATION, answers=MAP)
+    answers = renewed_answers(options, EvaluationGraphs(answered), split_frames(frames, options.calibration), told)
+    assert answers is not None
+    assert told.lines[0] == "fitting map to calibration frames with pasted objects"
+    assert not any("for the answers" in line for line in told.lines)
+    record, outputs = answers.record, {value.name for value in answers.graph.graph.output}
+    assert (record.novelty_limit, record.kinds, record.quality, record.cause) == (None, (), None, None)
+    assert (record.frames, record.drives, outputs) == (12, 4, {"anomaly_map"})
+    assert 12 < record.rows <= cutout_passes(12) + 12
+
+
 @pytest.mark.slow
 def test_export_of_tiles_alone_tells_them_in_every_form(export_small: ExportSmall, drives: Path) -> None:
     folder = export_small(frames=(drives,), calibration=CALIBRATION, answers=TILES, fuse=True)
