@@ -149,6 +149,7 @@ SMALL_RUNS = {
     "../benchmarks/verification_cost": ["BUNDLE", "--pairs", "1"],
     "anomaly_sheet": ["--out", "OUT/sheet.jpg", "--width", "64"],
     "contact_sheet": ["--out", "OUT"],
+    "cutout_sheet": ["--out", "OUT/sheet.jpg", "--width", "64"],
     "drawn_drive": ["--out", "OUT/drive", "--frames", "3"],
     "resizer_difference": ["FRAMES/0000.png", "--input-size", "64", "128"],
     "alarm_simulation": ["BUNDLE", "--drives", "7", "--rules", "3of5", "--together", "1", "--seconds", "20"],

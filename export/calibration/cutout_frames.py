@@ -67,9 +67,9 @@ class CutoutFrames:
     def clean(self, index: int) -> MeasuredCells:
         """A frame as it is."""
         rows, edges = self._measured(index, self._files[index], "")
-        classes = as_maps(rows[logits_key(rows)][None], logits_key(rows))[0].argmax(axis=0)
-        self._places = {index: _centres(edges, np.isin(classes, self._road or (_ahead(classes),)))}
-        nothing = np.zeros(classes.shape, np.bool_)
+        key = logits_key(rows)
+        self._places = {index: road_places(rows[key], key, edges, self._road)}
+        nothing = np.zeros(grid_of_map(key), np.bool_)
         return MeasuredCells(rows, nothing, ~nothing)
 
     def pasted(self, index: int, family: str, turn: int) -> MeasuredCells:
@@ -104,15 +104,26 @@ def logits_key(keys: Iterable[FeatureKey]) -> FeatureKey:
     return next(key for key in keys if key.kind is FeatureKind.LOGIT_MAP)
 
 
+def road_places(
+    logits: NDArray[np.floating], key: FeatureKey, edges: TileEdges, road_classes: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Row and column, ``(P, 2)`` in the frame, of the centres of the cells of the road.
+
+    Args:
+        logits: ``(D,)`` the map of logits.
+        key: of this map.
+        edges: where in the frame its cells lie.
+        road_classes: ids of the classes that can be driven on; where none are known, the commonest class in the middle of the
+            lower third is.
+    """
+    classes = as_maps(logits[None], key)[0].argmax(axis=0)
+    rows, columns = np.nonzero(np.isin(classes, road_classes or (_ahead(classes),)))
+    down, across = ((side[1:] + side[:-1]) / 2 for side in (edges.down, edges.across))
+    return np.column_stack([down[rows], across[columns]])
+
+
 def _ahead(classes: NDArray[np.int64]) -> int:
     """The commonest class in the middle of the lower third of a class map."""
     height, width = classes.shape
     left, right = (int(width * part) for part in _MIDDLE)
     return int(np.bincount(classes[int(height * _MIDDLE[1]) :, left : max(right, left + 1)].ravel()).argmax())
-
-
-def _centres(edges: TileEdges, cells: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Row and column, ``(P, 2)``, of the centres of cells in the frame."""
-    rows, columns = np.nonzero(cells)
-    down, across = ((side[1:] + side[:-1]) / 2 for side in (edges.down, edges.across))
-    return np.column_stack([down[rows], across[columns]])
