@@ -101,6 +101,8 @@ def objects_of(
         road_classes: that an object's distance is measured to; none where it is not measured.
     """
     regions = object_regions(anomaly_map, limit, smallest, edges)
+    if not regions.count:
+        return FoundObjects()
     peaks = _peaks(regions, anomaly_map)
     strongest = np.argsort(-peaks, kind="stable")[:MOST_OBJECTS]
     chosen = regions.kept(strongest)
@@ -152,11 +154,10 @@ def _shown(edges: TileEdges) -> CellMask:
 def _peaks(regions: Regions, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The largest value in each region."""
     peaks = np.full(regions.count, -np.inf, np.float32)
-    if regions.count:
-        first = regions.rows * (values.shape[1] + 1)
-        closed = np.pad(values, ((0, 0), (0, 1)), constant_values=-np.inf).ravel()
-        bounds = np.stack([first + regions.starts, first + regions.stops], axis=1).ravel()
-        np.maximum.at(peaks, regions.numbers, np.maximum.reduceat(closed, bounds)[::2])
+    first = regions.rows * (values.shape[1] + 1)
+    closed = np.pad(values, ((0, 0), (0, 1)), constant_values=-np.inf).ravel()
+    bounds = np.stack([first + regions.starts, first + regions.stops], axis=1).ravel()
+    np.maximum.at(peaks, regions.numbers, np.maximum.reduceat(closed, bounds)[::2])
     return peaks
 
 
@@ -182,7 +183,7 @@ def _classes(regions: Regions, classes: NDArray[np.integer]) -> list[int]:
     inside = labels >= 0
     known, of_cells = np.unique(classes[inside], return_inverse=True)
     counts = np.bincount(labels[inside] * len(known) + of_cells, minlength=regions.count * len(known))
-    most: list[int] = known[counts.reshape(regions.count, len(known)).argmax(axis=1)].tolist() if len(known) else []
+    most: list[int] = known[counts.reshape(regions.count, len(known)).argmax(axis=1)].tolist()
     return most
 
 
