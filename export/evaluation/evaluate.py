@@ -19,7 +19,7 @@ from export.evaluation.frame_sources import calibration_files, count_known, fram
 from export.evaluation.hurting import Harm, harm_of_real_shift
 from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
 from export.evaluation.interval import Interval
-from export.evaluation.mask_judge import MaskJudge
+from export.evaluation.mask_judge import MaskFigures, MaskJudge
 from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.peers import OtherScores
@@ -118,7 +118,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         None
         if manifest.answers is None
         else answer_figures(AnsweredFrames.of_sets(sets, drives, manifest.answers), manifest.answers),
-        _object_rate(ind, drives[0]),
+        object_rate(ind, drives[0], masks),
         masks,
         () if judge is None else shown_masks(graphs, sets, masks, judge),
     )
@@ -150,11 +150,17 @@ def _mask_judge(options: EvaluationOptions, manifest: Manifest, sources: Sequenc
     return MaskJudge(files, values, edges, record.object_limit, record.smallest_object)
 
 
-def _object_rate(ind: FrameSet, drives: SetDrives) -> Interval | None:
-    """Share of the in-distribution frames that show an unknown object; None where the bundle tells none."""
-    if not ind.answers[0].object_words:
+def object_rate(ind: FrameSet, drives: SetDrives, masks: Sequence[MaskFigures]) -> Interval | None:
+    """Share of the in-distribution frames that show an unknown object; None where the bundle tells none.
+
+    Frames whose mask holds an object are left out.
+    """
+    own = [frame for figures in masks if figures.set_name == ind.source.name for frame in figures.frames]
+    holding = {frame.place for frame in own if len(frame.components.siou)}
+    clean = [place for place in range(len(ind)) if place not in holding]
+    if not clean or not ind.answers[0].object_words:
         return None
-    return drives.share(np.array([bool(answers.objects) for answers in ind.answers]))
+    return drives.take(np.array(clean)).share(np.array([bool(ind.answers[place].objects) for place in clean]))
 
 
 def _drives(sets: list[FrameSet], seed: int) -> list[SetDrives]:

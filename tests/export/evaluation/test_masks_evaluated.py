@@ -17,7 +17,7 @@ from export.anomalies.frame_set import FrameSource
 from export.cli import evaluate as command
 from export.cli.flags import options_from
 from export.errors import UsageError
-from export.evaluation.evaluate import evaluate
+from export.evaluation.evaluate import evaluate, object_rate
 from export.evaluation.interval import Interval, without_interval
 from export.evaluation.mask_judge import MaskJudge
 from export.evaluation.mask_section import TITLE, mask_section
@@ -25,11 +25,13 @@ from export.evaluation.object_summary import object_sentences
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.result import Evaluation
 from export.evaluation.scored_sets import FrameSet, SetScorer
+from export.evaluation.set_drives import SetDrives
 from export.evaluation.shown_masks import GROUPS, ShownMask, shown_masks
 from export.features.frames import FrameFeatures
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.frames.masks import MaskValues
+from lsood_runtime import UnknownObject
 from lsood_runtime.offline import Answers, TileEdges
 
 HEIGHT, WIDTH = 24, 48
@@ -110,6 +112,21 @@ def test_frame_whose_map_is_unknown_is_refused(folder: Path) -> None:
         UsageError, match=r"expected a finite anomaly map of every frame, .*f3\.png \(things\) has none"
     ):
         scored(folder, judge_of(folder))
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_rate_of_frames_with_objects_leaves_out_those_whose_mask_holds_one(folder: Path, masked: bool) -> None:
+    judge = judge_of(folder)
+    frames = scored(folder, judge)
+    each = UnknownObject(0, 0, 1, 1, 0.1, 9.0, None, None, "centre")
+    told = tuple(Answers(objects=(each,) if i in (0, 1, 9) else (), object_words="told") for i in range(10))
+    rate = object_rate(
+        replace(frames, answers=told), SetDrives(np.zeros(10, np.int64)), judge.figures() if masked else ()
+    )
+    assert rate is not None
+    assert rate.value == pytest.approx(1 / 2 if masked else 3 / 10)
+    unmapped = replace(frames, answers=tuple(Answers() for _ in range(10)))
+    assert object_rate(unmapped, SetDrives(np.zeros(10, np.int64)), ()) is None
 
 
 def shown_of(folder: Path) -> tuple[MaskJudge, tuple[ShownMask, ...]]:
