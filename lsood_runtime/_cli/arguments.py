@@ -200,8 +200,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         "--maps",
         type=Path,
         metavar="DIR",
-        help="a new folder for the anomaly map of each frame: as .png over the frame, and as .npy without loss; for bundles "
-        "that were exported with --answers map",
+        help="a new folder for the anomaly map of each frame: as .png over the frame, as .npy without loss, and its unknown "
+        "objects as .json; for bundles that were exported with --answers map",
     )
     parser.add_argument("--rerun", type=Path, metavar="FILE.rrd", help="a recording for the rerun viewer")
 

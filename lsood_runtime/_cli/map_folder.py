@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the anomaly map of each frame into a folder: as a picture for people, and as an array without loss."""
+"""Write the anomaly map of each frame into a folder: as a picture for people, as an array without loss, with its objects."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ _LETTERS = 40
 
 
 class MapFolder:
-    """Writes ``NUMBER_NAME.png``, the frame under its map, and ``NUMBER_NAME.npy``, the map: ``(h, w)`` float32.
+    """Writes ``NUMBER_NAME.png``, the frame under its map, ``NUMBER_NAME.npy``, the map: ``(h, w)`` float32, and
+    ``NUMBER_NAME.json``, its objects.
 
     The folder is made with the first map.
 
@@ -55,9 +57,19 @@ class MapFolder:
         picture, array = io.BytesIO(), io.BytesIO()
         self._image.fromarray(drawn).save(picture, "png")
         np.save(array, values, allow_pickle=False)
+        told = {
+            "frame": name,
+            "object_count": verdict.object_count,
+            "objects": [each.asdict() for each in verdict.objects],
+        }
+        objects = json.dumps(told, indent=1, allow_nan=False) + "\n"
         stem = f"{number:06d}_{_short(name)}"
-        for suffix, contents in ((".png", picture), (".npy", array)):
-            self._write(self._path / f"{stem}{suffix}", contents.getvalue())
+        for suffix, contents in (
+            (".png", picture.getvalue()),
+            (".npy", array.getvalue()),
+            (".json", objects.encode("utf-8", "backslashreplace")),
+        ):
+            self._write(self._path / f"{stem}{suffix}", contents)
 
     def _write(self, path: Path, contents: bytes) -> None:
         """Write a file; it appears whole, or not at all."""

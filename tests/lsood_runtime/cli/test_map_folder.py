@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsood_runtime import Assessment, OoDMonitor
+from lsood_runtime import Assessment, OoDMonitor, UnknownObject
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._maps.map_picture import MapPictures
@@ -57,7 +57,9 @@ def test_score_with_maps_writes_a_picture_and_the_map_of_each_frame_that_has_one
     words = capsys.readouterr().out
     numbers = {0: 0, 1: 1, 3: 2, 4: 3}  # the black frame is the third one
     names = [f"{number:06d}_{place}" for number, place in numbers.items()]
-    assert sorted(path.name for path in out.iterdir()) == sorted(f"{n}{end}" for n in names for end in (".npy", ".png"))
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        f"{name}{end}" for name in names for end in (".json", ".npy", ".png")
+    )
     pictures = MapPictures(EDGES, OBJECT_LIMIT)
     for name, place, verdict in zip(names, range(len(LEVELS)), verdicts(mapped), strict=True):
         values = np.load(out / f"{name}.npy")
@@ -67,6 +69,9 @@ def test_score_with_maps_writes_a_picture_and_the_map_of_each_frame_that_has_one
         with Image.open(out / f"{name}.png") as picture:
             np.testing.assert_array_equal(np.asarray(picture), drawn)
         assert f"unknown objects: {verdict.object_words}" in words
+        told = json.loads((out / f"{name}.json").read_text())
+        assert (told["frame"], told["object_count"]) == (str(drive / f"{place}.png"), verdict.object_count)
+        assert [UnknownObject(**each) for each in told["objects"]] == list(verdict.objects)
     assert "unknown objects: unknown" in words
     assert len({verdict.object_words for verdict in verdicts(mapped)}) > 1, "with and without objects"
 
@@ -98,7 +103,7 @@ def test_maps_go_into_a_new_or_an_empty_folder_alone(
     assert {path: path.read_bytes() for path in drive.iterdir()} == before
     (empty := tmp_path / "empty").mkdir()
     assert run([command, str(mapped), str(drive), "--maps", str(empty)]) in (0, 1)
-    assert len(list(empty.iterdir())) == 2 * len(LEVELS)
+    assert len(list(empty.iterdir())) == 3 * len(LEVELS)
 
 
 def test_run_whose_maps_cannot_be_written_goes_on_without_them(
