@@ -445,6 +445,7 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
             given = (rows.expected[place], rows.low[place], rows.high[place], rows.probability[place])
             np.testing.assert_allclose(given, np.array(numbers, np.float64), rtol=1e-6)
             assert rows.cause[place] == verdict.cause
+            np.testing.assert_array_equal(rows.tiles[place], verdict.tiles)
     clean, degraded = rows.kind == "none", result.shifts[-1].frames
     assert (rows.truth[clean] == 1).all()
     assert degraded.losses is not None
@@ -452,7 +453,8 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
     assert [group.in_fit for group in result.answers.by_kind] == [True, True, False]
     figures, page = result.asdict()["answers"], render(result, "evaluate")
     assert json.loads(json.dumps(figures, allow_nan=False))["quality"]["groups"]["all frames"]["frames"] == len(rows)
-    assert TITLE in page
+    assert figures["tiles"]["shares_by_kind"]["fog"] == rows.tiles[rows.kind == "fog"].mean(axis=0).tolist()
+    assert all(words in page for words in (TITLE, "Which tiles are abnormal"))
     assert "data:image/png" not in page
     print_evaluation(result)
     printed = " ".join(capsys.readouterr().out.split())
