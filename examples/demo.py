@@ -8,6 +8,7 @@ Writes `demo/monitor/` (the bundle), `demo/calibration/` and `demo/drive/` (fram
 """
 
 import argparse
+import math
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from demo_objects import put_boulder, put_crates
 from demo_picture import Scene, draw_scenes
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,21 +31,29 @@ CHECKPOINT = Path(__file__).parent / "demo" / "synthetic_roads.ckpt"
 FRAME_SIZE = (192, 384)
 CLEAN = 2
 CALIBRATION_SEED, DRIVE_SEED = 200, 201  # neither is a seed that the network was trained on
+OBJECTS = {"boulder": put_boulder, "crates": put_crates}
+OBJECT_PLACE, OBJECT_WIDTH = (200, 165), 44
 SHIFTS = (("fog", 3), ("night", 3), ("mud", 3), ("sun_flare", 4), ("sensor_noise", 3), ("defocus", 4))
 
 
-def draw_frames(folder: Path, scenes: int, seed: int, shifts: tuple[tuple[str, int], ...] = ()) -> list[Path]:
-    """Write clean scenes, after them one scene for each shift, and the labels; return the frames' files in that order."""
+def draw_frames(
+    folder: Path, scenes: int, seed: int, shifts: tuple[tuple[str, int], ...] = (), objects: tuple[str, ...] = ()
+) -> list[Path]:
+    """Write clean scenes, one scene for each shift, one with each object, and the labels; return the files in that order."""
     labels = labels_of(folder)
     for each in (folder, labels):
         shutil.rmtree(each, ignore_errors=True)
         each.mkdir(parents=True)
-    source = SyntheticRoads(scenes + len(shifts), *FRAME_SIZE, seed=seed)
+    source = SyntheticRoads(scenes + len(shifts) + len(objects), *FRAME_SIZE, seed=seed)
     files = []
     for i in tqdm(range(len(source)), desc=f"drawing {folder.name}", unit="scene"):
         frame, label = source[i]
         name = f"{i:04d}_clean"
-        if i >= scenes:
+        if i >= scenes + len(shifts):
+            what = objects[i - scenes - len(shifts)]
+            frame, covered = OBJECTS[what](frame, OBJECT_PLACE, OBJECT_WIDTH, seed)
+            label, name = np.where(covered, np.uint8(VOID), label), f"{i:04d}_{what}"
+        elif i >= scenes:
             kind, severity = shifts[i - scenes]
             frame, name = degrade(frame, kind, severity, seed), f"{i:04d}_{kind}_{severity}"
         files.append(folder / f"{name}.png")
@@ -61,15 +71,15 @@ def assess_scenes(bundle: Path, files: list[Path]) -> list[Scene]:
     """Assess each frame, and compare its segmentation with its label."""
     scenes = []
     with OoDMonitor(bundle) as monitor:
+        answers = monitor.manifest.answers
+        limit = math.inf if answers is None or answers.map is None else answers.map.object_limit
         for file in files:
             with Image.open(file) as image, Image.open(labels_of(file.parent) / file.name) as label:
                 frame, truth = np.asarray(image.convert("RGB")), np.asarray(label)
             verdict = monitor.assess(frame)
             classes: NDArray[np.uint8] = np.asarray(verdict.segmentation, np.uint8)
             quality = mean_iou([overlaps(classes, truth, len(PALETTE), [VOID])])
-            words = file.stem[5:].rsplit("_", 1)
-            name = f"{words[0].replace('_', ' ')} {words[1]}" if len(words) == 2 else words[0]
-            scenes.append(Scene(name, frame, quality, verdict))
+            scenes.append(Scene(file.stem[5:].replace("_", " "), frame, quality, limit, verdict))
     return scenes
 
 
@@ -88,9 +98,9 @@ def main() -> int:
     out: Path = options.out
     calibration = out / "calibration"
     draw_frames(calibration, options.scenes, CALIBRATION_SEED)
-    files = draw_frames(out / "drive", CLEAN, DRIVE_SEED, SHIFTS)
+    files = draw_frames(out / "drive", CLEAN, DRIVE_SEED, SHIFTS, tuple(OBJECTS))
     bundle, ckpt = out / "monitor", os.path.relpath(CHECKPOINT)
-    answers = ["--answers", "quality", "cause", "tiles", "--labels", str(labels_of(calibration))]
+    answers = ["--answers", "quality", "cause", "tiles", "map", "--labels", str(labels_of(calibration))]
     code = call("export", "--ckpt", ckpt, "--frames", str(calibration), "--out", str(bundle), "--overwrite", *answers)
     if code:
         return code

@@ -19,9 +19,9 @@ _GAP = 14
 _INK, _PALE, _BAND, _POINT, _TRUE = "#222222", "#e4e4e4", "#8fb6e0", "#0b4f9c", "#c05600"
 _LEGEND = (
     "Line: expected mIoU from the same pass, without a label; band: its interval; triangle: the true mIoU, by the label that "
-    "the monitor does not see. Orange: abnormal tiles."
+    "the monitor does not see. Orange: abnormal tiles. Red: unknown objects."
 )
-_GOOD, _BAD, _TILES = "#1b6e3c", "#b3261e", (255, 179, 0)
+_GOOD, _BAD, _TILES, _UNKNOWN = "#1b6e3c", "#b3261e", (255, 179, 0), (230, 0, 120)
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Scene:
         name: what was done to it.
         frame: ``(H, W, 3)`` uint8, RGB.
         true_quality: mIoU of its segmentation with its label.
+        object_limit: of the anomaly map, above which cells make up an unknown object.
         verdict: of the monitor.
     """
 
     name: str
     frame: NDArray[np.uint8]
     true_quality: float
+    object_limit: float
     verdict: Assessment
 
 
@@ -50,13 +52,13 @@ def draw_scenes(scenes: list[Scene]) -> Image.Image:
         row, column = divmod(place, COLUMNS)
         sheet.paste(_card(scene), (_GAP + column * (_CARD[0] + _GAP), _GAP + row * (_CARD[1] + _GAP)))
     ImageDraw.Draw(sheet).text((_GAP, height - 6), _LEGEND, _INK, ImageFont.load_default(13))
-    return sheet.quantize(256, method=Image.Quantize.FASTOCTREE)
+    return sheet.quantize(256)
 
 
 def _card(scene: Scene) -> Image.Image:
     """The frame with its abnormal tiles, its class map, and under them the answers."""
     card, verdict = Image.new("RGB", _CARD, "white"), scene.verdict
-    card.paste(_with_tiles(scene.frame, verdict), (0, 0))
+    card.paste(_marked(scene), (0, 0))
     classes: NDArray[np.uint8] = np.asarray(verdict.segmentation, np.uint8)
     colours = Image.fromarray(np.array(PALETTE, np.uint8)[classes])
     card.paste(colours.resize(_PICTURE, Image.Resampling.NEAREST), (_PICTURE[0] + 4, 0))
@@ -68,8 +70,10 @@ def _card(scene: Scene) -> Image.Image:
     pen.text((_CARD[0], top + 3), score, _INK, ImageFont.load_default(13), anchor="ra")
     _draw_quality(pen, top + 26, scene)
     pen.text((0, top + 50), _cause(verdict), _INK, ImageFont.load_default(14))
-    tiles = f"abnormal: {verdict.tile_words}" if verdict.tile_words else "no abnormal tile"
-    pen.text((_CARD[0], top + 51), tiles, _INK, ImageFont.load_default(13), anchor="ra")
+    where = f"abnormal: {verdict.tile_words}" if verdict.tile_words else "no abnormal tile"
+    if verdict.objects:
+        where += f"; unknown objects: {len(verdict.objects)}"
+    pen.text((_CARD[0], top + 51), where, _INK, ImageFont.load_default(13), anchor="ra")
     return card
 
 
@@ -101,11 +105,23 @@ def _cause(verdict: Assessment) -> str:
     return f"cause: {verdict.cause.replace('_', ' ')} ({verdict.cause_probability:.2f}){severity}"
 
 
-def _with_tiles(frame: NDArray[np.uint8], verdict: Assessment) -> Image.Image:
-    """The frame, its abnormal tiles outlined; the network of the demo sees the whole frame."""
-    picture = np.array(Image.fromarray(frame).resize(_PICTURE))
+def _marked(scene: Scene) -> Image.Image:
+    """The frame with what is unknown in it reddened, its abnormal tiles outlined and a box around each unknown object.
+
+    The network of the demo sees the whole frame.
+    """
+    picture, verdict = np.array(Image.fromarray(scene.frame).resize(_PICTURE)), scene.verdict
+    if verdict.anomaly_map is not None:
+        share = np.clip(2 * verdict.anomaly_map / scene.object_limit - 1, 0, 1)
+        share = 0.6 * cv2.resize(share, _PICTURE, interpolation=cv2.INTER_LINEAR)[..., None]
+        picture = np.round(picture * (1 - share) + np.array(_UNKNOWN) * share).astype(np.uint8)
     if verdict.tiles is not None:
         inside = cv2.resize(verdict.tiles.astype(np.uint8), _PICTURE, interpolation=cv2.INTER_NEAREST)
         core = cv2.erode(inside, np.ones((7, 7), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
         picture[inside > core] = _TILES
-    return Image.fromarray(picture)
+    marked = Image.fromarray(picture)
+    pen, ratio = ImageDraw.Draw(marked), _PICTURE[0] / scene.frame.shape[1]
+    for found in verdict.objects:
+        left, top = found.x * ratio, found.y * ratio
+        pen.rectangle((left, top, left + found.width * ratio, top + found.height * ratio), outline=_UNKNOWN, width=2)
+    return marked
