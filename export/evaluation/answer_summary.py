@@ -82,10 +82,10 @@ def _tiles(figures: AnswerFigures) -> Iterator[str]:
         promised = 1 - record.false_alarm_rate
         yield f"Abnormal tiles: {_percent(kept)} of frames in distribution have none, made for {promised:.0%}."
     told = [(group.abnormal.value, group) for group in figures.by_set[1:] if group.abnormal is not None]
-    if told:
+    if any(share for share, _ in told):
         most = sorted(told, key=lambda pair: -pair[0])[:_NAMED]
         named = ", ".join(f"{group.name} ({share:.0%})" for share, group in most)
-        yield f"Most frames with an abnormal tile are in {named}."
+        yield f"Frames with an abnormal tile are most common in {named}."
 
 
 def _unknown(figures: AnswerFigures) -> Iterator[str]:

@@ -149,6 +149,16 @@ def test_tile_chart_shades_each_tile_by_its_share_and_writes_it_into_it() -> Non
     assert ">in distribution</text>" in svg
 
 
+def test_answer_summary_names_the_sets_with_the_most_abnormal_frames_where_there_are_any() -> None:
+    frames = drawn_frames(np.random.default_rng(0), ("fog",), each=10, severities=(1, 3), unknown=0.0)
+    frames.tiles[:] = False
+    record = replace(with_tiles(drawn_record(("fog",))), quality=None, cause=None)
+    assert not any("most common" in sentence for sentence in answer_summary(answer_figures(frames, record)))
+    frames.tiles[20:24, 0, 0] = True
+    told = answer_summary(answer_figures(frames, record))
+    assert "Frames with an abnormal tile are most common in fog 3 (40%), fog 1 (0%), dusk_photographs (0%)." in told
+
+
 @pytest.mark.parametrize(("left_out", "titles"), [("quality", 1), ("cause", 4)])
 def test_answer_section_of_one_answer_alone_leaves_the_other_out(left_out: str, titles: int) -> None:
     record = drawn_record(("fog", "mud"))
