@@ -8,11 +8,12 @@ around the mean of their cell (linear discriminant analysis). It has r leading d
 
 With the squared Mahalanobis distance ``d_c`` to each cell, the probability of a cell is proportional to
 ``prior_c exp(-d_c / 2 T)``. The temperature T makes up for columns that say the same (Guo et al. 2017). The probability of a
-cause is the sum over its severities, the severity the mean over all cells, the novelty ``sqrt(min_c d_c / D)``: about 1 for
-frames like those of the fit.
+cause is the sum over its severities, the severity the mean over all cells, the novelty ``sqrt(min_c d_c / (D s_c))``: about 1
+for frames like those of the fit. The size ``s_c`` of a cell makes up for what one covariance leaves out: frames with dead
+lines lie further from their mean than clean ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,8 @@ from export.answers.rows import UNKNOWN_SEVERITY
 from lsood_runtime.offline import LARGEST_SEVERITY
 
 Numbers = NDArray[np.int64]
+KindAtSeverity = tuple[str, int]
+"""A kind and a severity."""
 
 DIRECTIONS = 192
 """r, at most."""
@@ -47,9 +50,10 @@ class FittedCells:
         precision: reciprocal of the variance outside the directions.
         means: ``(C, D)`` of the cells.
         cause: ``(C,)`` int64, place of the cell's cause among ``names``.
-        severity: ``(C,)`` float64, 0 to 5.
+        level: ``(C,)`` int64, severity as :func:`fit_cells` takes it.
         log_prior: ``(C,)`` float64.
         temperature: T, above 0.
+        sizes: ``(C,)`` above 0, s of each cell.
         names: of the causes: ``none``, then the kinds.
     """
 
@@ -58,10 +62,22 @@ class FittedCells:
     precision: float
     means: Rows
     cause: Numbers
-    severity: Rows
+    level: Numbers
     log_prior: Rows
     temperature: float
+    sizes: Rows
     names: tuple[str, ...]
+
+    @property
+    def cells(self) -> list[KindAtSeverity]:
+        """Kind and severity of each, as :func:`fit_cells` takes them."""
+        pairs = zip(self.cause.tolist(), self.level.tolist(), strict=True)
+        return [(self.names[place], level) for place, level in pairs]
+
+    @property
+    def severity(self) -> Rows:
+        """``(C,)``, 0 to 5."""
+        return np.where(self.level == UNKNOWN_SEVERITY, _MIDDLE_SEVERITY, np.maximum(self.level, 0)).astype(np.float64)
 
     @property
     def slopes(self) -> Rows:
@@ -90,7 +106,11 @@ class FittedCells:
 
     def novelty(self, columns: Rows) -> Rows:
         """Distance ``(N,)`` to the nearest cell."""
-        result: Rows = np.sqrt(self.distances(columns).min(axis=1) / columns.shape[1])
+        return self.novelty_at(self.distances(columns))
+
+    def novelty_at(self, distances: Rows) -> Rows:
+        """The same from squared distances ``(N, C)`` to the cells."""
+        result: Rows = np.sqrt((distances / (len(self.spread) * self.sizes)).min(axis=1))
         return result
 
     def log_shares(self, distances: Rows) -> Rows:
@@ -110,6 +130,10 @@ class FittedCells:
         result: Rows = np.clip(mean, 0, LARGEST_SEVERITY)
         return result
 
+    def with_sizes(self, sizes: Mapping[KindAtSeverity, float]) -> "FittedCells":
+        """The same Gaussians with other sizes of the cells, 1 of those that are not among them."""
+        return replace(self, sizes=np.array([sizes.get(cell, 1.0) for cell in self.cells]))
+
     def with_prior(self, temperature: float, none: float) -> "FittedCells":
         """The same Gaussians with another temperature, and ``none`` added to the logarithm of the clean cell's prior."""
         prior = np.where(self.cause == 0, none, 0.0)
@@ -117,7 +141,7 @@ class FittedCells:
 
 
 def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: Sequence[str]) -> FittedCells:
-    """Fit the Gaussians, with temperature 1 and the same prior for each cell.
+    """Fit the Gaussians, with temperature 1, size 1 and the same prior for each cell.
 
     Args:
         columns: ``(N, D)``, finite.
@@ -148,9 +172,10 @@ def fit_cells(columns: Rows, kind: NDArray[np.str_], severity: Numbers, names: S
         precision,
         means / spread,
         cells[:, 0].astype(np.int64),
-        np.where(cells[:, 1] == UNKNOWN_SEVERITY, _MIDDLE_SEVERITY, np.maximum(cells[:, 1], 0)).astype(np.float64),
+        cells[:, 1].astype(np.int64),
         np.zeros(len(cells)),
         1.0,
+        np.ones(len(cells)),
         tuple(names),
     )
     return fitted.with_prior(1.0, 0.0)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the answers beside the score: expected quality, cause, severity, novelty, abnormal tiles, and a map of the unknown.
 
-The layers before the tap, and the picture itself, tell what is wrong with a frame: they see its texture and light before the
-network makes classes of it. The tap and the network's output tell how good the classes are: they react alike whatever is
-wrong, so that the quality holds for kinds of degradation that no fit has seen.
+The picture itself, and the layers before the tap where they help, tell what is wrong with a frame: they see its texture and
+light before the network makes classes of it. The tap and the network's output tell how good the classes are: they react alike
+whatever is wrong, so that the quality holds for kinds of degradation that no fit has seen.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from export.answers.cells import FittedCells
 from export.answers.columns import StandardisedColumns, Values, fit_columns
-from export.answers.fit_causes import fit_causes
+from export.answers.fit_causes import JudgedCells, fit_causes, judge_cells
 from export.answers.fit_map import CalibratedMap
 from export.answers.fit_quality import fit_quality, judge_quality
 from export.answers.fit_tiles import calibrate_tiles
@@ -24,7 +24,7 @@ from export.answers.quality import FittedQuality
 from export.answers.rows import DegradedRows, PatchedRows
 from export.answers.tiles import FittedTiles
 from export.errors import CalibrationError
-from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
+from export.features.key import PICTURE, PICTURE_SPREAD, Aggregate, FeatureKey, FeatureKind
 from lsood_runtime.offline import CAUSES, NO_CAUSE, NOVELTY, QUALITY, SEVERITY, TILES, AnswersRecord
 
 QUALITY_ANSWER, CAUSE_ANSWER = "quality", "cause"
@@ -92,14 +92,29 @@ def answer_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> t
         available: features of the graph, layers in the order of the network.
         tap_layers: names of the taps.
     """
-    wanted = (*_cause_keys(available, tap_layers), *_quality_keys(available, tap_layers))
-    return tuple(dict.fromkeys(wanted))
+    causes = _cause_keys(available, tap_layers)
+    return tuple(dict.fromkeys((*(causes[-1] if causes else ()), *_quality_keys(available, tap_layers))))
 
 
-def _cause_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
+def _cause_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> list[tuple[FeatureKey, ...]]:
+    """Features that causes may be told of: the picture alone, then with the first layer, the first two, and so on."""
     moments = [key for key in available if key.kind is FeatureKind.MOMENTS]
-    early = [key for key in moments if key.layer not in tap_layers]
-    return (*(early or moments), *(key for key in available if key == PICTURE))
+    early = [key for key in moments if key.layer not in tap_layers] or moments
+    picture = tuple(key for key in available if key in (PICTURE, PICTURE_SPREAD))
+    choices = [(*early[:count], *picture) for count in range(len(early) + 1)]
+    return [keys for keys in choices if keys]
+
+
+def _choose_columns(
+    rows: DegradedRows, names: tuple[str, ...], tap_layers: Sequence[str], fold: NDArray[np.int64]
+) -> tuple[StandardisedColumns, JudgedCells]:
+    """Choose the features that tell the causes best on drives left out: few frames fit a layer's many numbers badly."""
+    clean = rows.severity == 0
+    choices = []
+    for keys in _cause_keys(tuple(rows.values), tap_layers):
+        columns = fit_columns(rows.values, keys, clean, CELL_COLUMNS)
+        choices.append((columns, judge_cells(rows, columns(rows.values), names, fold)))
+    return min(choices, key=lambda choice: choice[1].loss)
 
 
 def _quality_keys(available: Sequence[FeatureKey], tap_layers: Sequence[str]) -> tuple[FeatureKey, ...]:
@@ -141,9 +156,9 @@ def fit_answers(
             f"{clean.sum()} and {len(kinds)}: calibrate on more, or leave --answers out"
         )
     names, keys = (NO_CAUSE, *kinds), tuple(rows.values)
-    cell_columns = fit_columns(rows.values, _cause_keys(keys, tap_layers), clean, CELL_COLUMNS)
+    cell_columns, judged_cells = _choose_columns(rows, names, tap_layers, drive_folds(rows, FOLDS, seed))
     inner = cell_columns(rows.values)
-    causes = fit_causes(rows, inner, names, drive_folds(rows, FOLDS, seed))
+    causes = fit_causes(rows, inner, names, judged_cells)
     quality_columns = quality = quality_record = None
     if QUALITY_ANSWER in which:
         quality_columns = fit_columns(rows.values, _quality_keys(keys, tap_layers), clean, QUALITY_COLUMNS)
@@ -152,7 +167,7 @@ def fit_answers(
         rows_of_quality, outer, inner = rows.chosen(still), outer[still], inner[still]
         fold = drive_folds(rows_of_quality, FOLDS_WITH_KINDS, seed)
         layout = (quality_columns.widths, [key.is_of_output for key in quality_columns.keys])
-        judged = judge_quality(rows_of_quality, outer, *layout, inner, names, fold)
+        judged = judge_quality(rows_of_quality, outer, *layout, inner, names, causes.sizes, fold)
         quality, quality_record = fit_quality(rows_of_quality, outer, *layout, judged, causes.novelty_limit)
     tiles = None if patched is None else calibrate_tiles(patched, seed)
     record = AnswersRecord(

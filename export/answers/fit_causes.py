@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibrate cause, severity and novelty on frames whose drives were left out of the fit, and judge them there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from export.answers.cells import FittedCells, fit_cells
+from export.answers.cells import FittedCells, KindAtSeverity, fit_cells
 from export.answers.columns import Rows
 from export.answers.left_out import left_out_drives
 from export.answers.rows import DegradedRows
@@ -16,11 +17,14 @@ from lsood_runtime.offline import CauseRecord
 COVERAGE = 0.95
 """Share of the frames of known kinds whose set of causes holds the true one, and of those nearer than the limit."""
 
-KNOWN = 0.975
+KNOWN = 0.99
 """Share of the frames left out that the limit of novelty calls known."""
 
 CLEAN_KEPT = 0.98
 """Share of the clean frames left out to which ``none`` is to be the most probable cause."""
+
+SIZE_PRIOR = 10
+"""Frames of usual distance that are added to those of a cell before its size is taken."""
 
 _MOST_SET_THRESHOLD = 0.5
 """One cause of such a probability is always told."""
@@ -47,22 +51,40 @@ class _Judged:
 
 
 @dataclass(frozen=True, eq=False)
+class JudgedCells:
+    """What cells tell of frames whose drives were left out of their fit, with the temperature and prior that suit them best.
+
+    Attributes:
+        temperature: of the highest likelihood of the causes.
+        none: added to the logarithm of the clean cell's prior.
+        loss: mean of minus the logarithm of the probability of the true cause.
+    """
+
+    parts: list[_Judged]
+    temperature: float
+    none: float
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
 class CalibratedCauses:
     """Cells with temperature and prior, and what they reach on drives left out.
 
     Attributes:
         cells: fitted on all rows.
+        sizes: of the cells.
         novelty_limit: above which nothing is known.
         record: of the causes, for the manifest.
     """
 
     cells: FittedCells
+    sizes: dict[KindAtSeverity, float]
     novelty_limit: float
     record: CauseRecord
 
 
-def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: NDArray[np.int64]) -> CalibratedCauses:
-    """Fit the cells, then temperature, prior, limit and set of causes by rows whose drives were left out.
+def judge_cells(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: NDArray[np.int64]) -> JudgedCells:
+    """Fit the cells without each fold of drives, then temperature and prior by the rows that were left out.
 
     Args:
         rows: clean and degraded frames.
@@ -70,20 +92,37 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: 
         names: of the causes, ``none`` first.
         fold: ``(N,)`` of the drives.
     """
-    judged = []
+    parts = []
     for split in left_out_drives(fold):
         cells = fit_cells(columns[split.fitted], rows.kind[split.fitted], rows.severity[split.fitted], names)
-        judged.append(_Judged(cells, cells.distances(columns[split.judged]), np.flatnonzero(split.judged)))
-    order = np.concatenate([part.rows for part in judged])
+        parts.append(_Judged(cells, cells.distances(columns[split.judged]), np.flatnonzero(split.judged)))
+    order = np.concatenate([part.rows for part in parts])
     truth = np.array([names.index(name) for name in rows.kind[order]])
     clean = rows.severity[order] == 0
-    temperature = _temperature(judged, truth, clean)
-    none = _none(judged, clean, temperature)
-    shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in judged]))
-    severity = np.concatenate(
-        [part.cells.with_prior(temperature, none).severities(columns[part.rows]) for part in judged]
+    temperature = _temperature(parts, truth, clean)
+    return JudgedCells(
+        parts, temperature, _none(parts, clean, temperature), _loss(parts, truth, clean, float(np.log(temperature)))
     )
-    novelty = np.concatenate([np.sqrt(part.distances.min(axis=1) / columns.shape[1]) for part in judged])
+
+
+def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], judged: JudgedCells) -> CalibratedCauses:
+    """Fit the cells on all rows, and limit, sizes and set of causes by rows whose drives were left out.
+
+    Args:
+        rows: clean and degraded frames.
+        columns: ``(N, D)`` of them.
+        names: of the causes, ``none`` first.
+        judged: by :func:`judge_cells`.
+    """
+    parts, temperature, none = judged.parts, judged.temperature, judged.none
+    order = np.concatenate([part.rows for part in parts])
+    truth = np.array([names.index(name) for name in rows.kind[order]])
+    shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in parts]))
+    severity = np.concatenate(
+        [part.cells.with_prior(temperature, none).severities(columns[part.rows]) for part in parts]
+    )
+    sizes = _sizes(parts, rows)
+    novelty = np.concatenate([part.cells.with_sizes(sizes).novelty_at(part.distances) for part in parts])
     limit = _upper(novelty, KNOWN)
     threshold = min(_lower(shares[np.arange(len(truth)), truth], COVERAGE), _MOST_SET_THRESHOLD)
     known = (novelty <= limit) & (shares.max(axis=1) >= threshold)
@@ -102,8 +141,21 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: 
         float(np.abs(told - np.maximum(true_severity, 0))[known & ~own].mean()) if (known & ~own).any() else 5.0,
         {names[place]: float(right[truth == place].mean()) for place in np.unique(truth[own])},
     )
-    cells = fit_cells(columns, rows.kind, rows.severity, names).with_prior(temperature, none)
-    return CalibratedCauses(cells, limit, record)
+    cells = fit_cells(columns, rows.kind, rows.severity, names).with_prior(temperature, none).with_sizes(sizes)
+    return CalibratedCauses(cells, sizes, limit, record)
+
+
+def _sizes(parts: Sequence[_Judged], rows: DegradedRows) -> dict[KindAtSeverity, float]:
+    """Mean squared distance of the frames of each cell from it, in that of all frames; of few frames nearer to 1."""
+    found: dict[KindAtSeverity, list[float]] = {}
+    for part in parts:
+        places = {cell: place for place, cell in enumerate(part.cells.cells)}
+        for row, distances in zip(part.rows, part.distances, strict=True):
+            cell = (str(rows.kind[row]), int(rows.severity[row]))
+            if cell in places:
+                found.setdefault(cell, []).append(float(distances[places[cell]]))
+    usual = float(np.mean(np.concatenate(list(found.values()))))
+    return {cell: (sum(own) / usual + SIZE_PRIOR) / (len(own) + SIZE_PRIOR) for cell, own in found.items()}
 
 
 def _temperature(judged: list[_Judged], truth: NDArray[np.int64], clean: NDArray[np.bool_]) -> float:
@@ -111,14 +163,17 @@ def _temperature(judged: list[_Judged], truth: NDArray[np.int64], clean: NDArray
 
     Without that prior the best temperature is lower, and frames of kinds that no fit has seen are surely called ``none``.
     """
+    found = minimize_scalar(
+        lambda log: _loss(judged, truth, clean, float(log)), bounds=(0.0, _HOTTEST), method="bounded"
+    )
+    return float(np.exp(found.x))
 
-    def loss(log_temperature: float) -> float:
-        temperature = float(np.exp(log_temperature))
-        none = _none(judged, clean, temperature)
-        logs = np.concatenate([part.log_causes(temperature, none) for part in judged])
-        return -float(logs[np.arange(len(truth)), truth].mean())
 
-    return float(np.exp(minimize_scalar(loss, bounds=(0.0, _HOTTEST), method="bounded").x))
+def _loss(judged: list[_Judged], truth: NDArray[np.int64], clean: NDArray[np.bool_], log_temperature: float) -> float:
+    temperature = float(np.exp(log_temperature))
+    none = _none(judged, clean, temperature)
+    logs = np.concatenate([part.log_causes(temperature, none) for part in judged])
+    return -float(logs[np.arange(len(truth)), truth].mean())
 
 
 def _none(judged: list[_Judged], clean: NDArray[np.bool_], temperature: float) -> float:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the expected quality, its interval by drives and kinds left out together, and judge both there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from export.answers.cells import fit_cells
+from export.answers.cells import KindAtSeverity, fit_cells
 from export.answers.columns import Rows
 from export.answers.left_out import left_out_kinds
 from export.answers.perceptron import fit_perceptron
@@ -51,6 +51,7 @@ def judge_quality(
     hidden: Sequence[bool],
     cell_columns: Rows,
     names: tuple[str, ...],
+    sizes: Mapping[KindAtSeverity, float],
     fold: NDArray[np.int64],
 ) -> JudgedQuality:
     """Tell quality and novelty of every row by models that have seen neither its drive nor its kind.
@@ -62,6 +63,7 @@ def judge_quality(
         hidden: for each feature, whether the hidden layer reads it.
         cell_columns: ``(N, E)``, of which the novelty is told.
         names: of the causes.
+        sizes: of the cells.
         fold: ``(N,)`` of the drives.
     """
     quality = _quality_of(rows)
@@ -72,7 +74,7 @@ def judge_quality(
         model = fit_perceptron(columns[split.fitted], quality[split.fitted], widths, hidden)
         cells = fit_cells(cell_columns[split.fitted], rows.kind[split.fitted], rows.severity[split.fitted], names)
         expected[split.judged] = model(columns[split.judged])
-        novelty[split.judged] = cells.novelty(cell_columns[split.judged])
+        novelty[split.judged] = cells.with_sizes(sizes).novelty(cell_columns[split.judged])
     return JudgedQuality(expected, novelty)
 
 

@@ -6,7 +6,7 @@ read. The entropies are not among them: ``export.bundle.parity`` compares the la
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from export.bundle.input_reference import FramePreparation
 from export.bundle.logits_reference import LogitsReference
 from export.bundle.output_reference import reference_output
-from export.bundle.picture_reference import picture_difference, reference_picture
+from export.bundle.picture_reference import picture_difference, reference_picture, reference_picture_spread
 from export.bundle.tile_reference import all_means_first, reference_tiles
 from export.errors import ParityError
-from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
+from export.features.key import PICTURE, PICTURE_SPREAD, Aggregate, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, class_maps
 from export.graphs.noise import NoiseSource
 from export.graphs.output_features import grid_stride
@@ -37,6 +37,11 @@ _CHANNELS = 64
 
 Doubles = NDArray[np.float64]
 
+_OF_PICTURE: dict[FeatureKey, Callable[[Doubles], Doubles]] = {
+    PICTURE: reference_picture,
+    PICTURE_SPREAD: reference_picture_spread,
+}
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkReadings:
@@ -44,14 +49,14 @@ class NetworkReadings:
 
     Attributes:
         layers: moments of layers that are among the features, over the whole map or tile by tile, and maps.
-        picture: ``(48,)`` of the frame; empty where it is not among the features.
+        pictures: features of the frame itself that are among the features.
         grid: ``(K, rows, columns)`` logits on the grid that features of the output read; empty where there are none.
         stride: rows and columns of the output from one cell of the grid to the next.
         largest_logit: largest magnitude of any logit of the frame.
     """
 
     layers: Mapping[FeatureKey, Doubles]
-    picture: Doubles
+    pictures: Mapping[FeatureKey, Doubles]
     grid: Doubles
     stride: int
     largest_logit: float
@@ -132,7 +137,7 @@ class FeatureReference:
                 for key in self.features
                 if key.kind is FeatureKind.LOGIT_MAP and key.grid is not None
             }
-        return NetworkReadings(seen, self._picture(frame), grid, stride, largest), logits
+        return NetworkReadings(seen, self._pictures(frame), grid, stride, largest), logits
 
     def values(self, frame: NDArray[np.uint8], *, double: bool = False) -> dict[FeatureKey, Doubles]:
         """Features ``(D,)`` float64 of one ``(1, H, W, 3)`` frame, by the network's own class map."""
@@ -143,11 +148,12 @@ class FeatureReference:
         classes = None if logits is None else logits.argmax(axis=0)
         return {key: reference_feature(key, readings, classes) for key in self.features}
 
-    def _picture(self, frame: NDArray[np.uint8]) -> Doubles:
-        if PICTURE not in self.features:
-            return np.zeros(0)
-        pixels = self.preprocess.pixels(torch.from_numpy(frame))
-        return reference_picture(pixels[0].permute(1, 2, 0).double().numpy())
+    def _pictures(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, Doubles]:
+        wanted = [key for key in self.features if key in _OF_PICTURE]
+        if not wanted:
+            return {}
+        pixels = self.preprocess.pixels(torch.from_numpy(frame))[0].permute(1, 2, 0).double().numpy()
+        return {key: _OF_PICTURE[key](pixels) for key in wanted}
 
 
 def measure_feature_parity(
@@ -168,7 +174,7 @@ def measure_feature_parity(
         By feature. Means are compared in units of the layer's largest mean or deviation; a deviation as a share of itself, of
         a tenth of the layer's largest, or of what float32 resolves at its mean, whichever is largest; scores in units of
         themselves, of 1 or of a tenth of the largest logit, whichever is largest; shares of classes as they are; pictures as
-        by :func:`picture_difference`; maps in units of their largest magnitude.
+        by :func:`picture_difference`; how they spread as it is; maps in units of their largest magnitude.
     """
     worst = dict.fromkeys(reference.features, 0.0)
     for frame in map(np.array, frames):
@@ -219,8 +225,8 @@ def reference_feature(key: FeatureKey, readings: NetworkReadings, classes: NDArr
     """
     if key in readings.layers:
         return readings.layers[key]
-    if key == PICTURE:
-        return readings.picture
+    if key in _OF_PICTURE:
+        return readings.pictures[key]
     assert classes is not None  # features of the output are given beside a segmentation
     stride = readings.stride
     grid = readings.grid.reshape(len(readings.grid), -1)
@@ -246,6 +252,8 @@ def feature_difference(key: FeatureKey, got: Doubles, expected: Doubles, largest
         return float(np.abs(got - expected).max())
     if key == PICTURE:
         return picture_difference(got, expected)
+    if key == PICTURE_SPREAD:
+        return float(np.abs(got - expected).max())
     unit = max(1.0, abs(float(expected[0])), _SMALL * largest_logit)
     return abs(float(got[0] - expected[0])) / unit
 

@@ -26,6 +26,8 @@ class FeatureKind(StrEnum):
     """``(B, K * h * w)``: the logits at every fourth row and column of what the network sees, class by class."""
     PICTURE = "picture"
     """``(B, 48)``: colours and fineness of detail of the frame itself, without the network."""
+    PICTURE_SPREAD = "picture_spread"
+    """``(B, 77)``: how detail and light spread over the frame itself, without the network."""
     LOGIT_MOMENTS = "logit_moments"
     """``(B, 2 K)``: mean of each class's logit over the pixels, then the logarithms of the standard deviations."""
     CLASS_SHARE = "class_share"
@@ -191,7 +193,7 @@ class FeatureKey:
     @property
     def is_of_output(self) -> bool:
         """Whether the feature is computed from the network's output."""
-        return not self.is_of_layers and self.kind is not FeatureKind.PICTURE
+        return not self.is_of_layers and self.kind not in (FeatureKind.PICTURE, FeatureKind.PICTURE_SPREAD)
 
     @property
     def output(self) -> str:
@@ -227,6 +229,7 @@ class FeatureKey:
 
 
 PICTURE = FeatureKey(FeatureKind.PICTURE)
+PICTURE_SPREAD = FeatureKey(FeatureKind.PICTURE_SPREAD)
 
 OUTPUT_FEATURES = (
     FeatureKey(FeatureKind.LOGIT_MOMENTS),

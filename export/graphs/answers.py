@@ -51,7 +51,7 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
     if fitted.cells is not None and fitted.cell_columns is not None:
         columns, finite = _columns(graph, fitted.cell_columns, widths, "inner")
         common, linear = _distances(graph, fitted.cells, columns)
-        novelty = _novelty(graph, len(fitted.cells.spread), common, linear, finite)
+        novelty = _novelty(graph, fitted.cells, common, linear, finite)
         graph.add("Squeeze", [novelty, _AXIS], NOVELTY)
         outputs[NOVELTY] = ["batch"]
         if fitted.quality is not None and fitted.quality_columns is not None:
@@ -127,14 +127,15 @@ def _distances(graph: NodeList, cells: FittedCells, columns: str) -> tuple[str, 
     )
 
 
-def _novelty(graph: NodeList, columns: int, common: str, linear: str, finite: str) -> str:
+def _novelty(graph: NodeList, cells: FittedCells, common: str, linear: str, finite: str) -> str:
     """Distance to the nearest cell, ``(B, 1)``."""
-    squared = graph.add(
-        "Add", [graph.add("ReduceMin", [linear, _AXIS], "novelty/least", keepdims=1), common], "novelty/sum"
-    )
+    squared = graph.add("Add", [linear, common], "novelty/sum")
     squared = graph.add("Max", [squared, _NOUGHT], "novelty/squared")
-    mean = graph.add("Div", [squared, graph.constant("novelty/columns", np.array(float(columns)))], "novelty/mean")
-    return graph.add("Add", [graph.add("Sqrt", [mean], "novelty/root"), finite], "novelty/column")
+    units = graph.constant("novelty/units", _filled(len(cells.spread) * cells.sizes[None], 1.0))
+    least = graph.add(
+        "ReduceMin", [graph.add("Div", [squared, units], "novelty/each"), _AXIS], "novelty/least", keepdims=1
+    )
+    return graph.add("Add", [graph.add("Sqrt", [least], "novelty/root"), finite], "novelty/column")
 
 
 def _causes(graph: NodeList, cells: FittedCells, linear: str, finite: str) -> None:

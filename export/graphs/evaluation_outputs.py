@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import onnx
 from onnx import ModelProto
 
-from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
+from export.features.key import OUTPUT_FEATURES, PICTURE, PICTURE_SPREAD, FeatureKey
 
 EVALUATION = "evaluation.onnx"
 SEGMENTATION = "segmentation"
@@ -42,7 +42,15 @@ def evaluation_features(
         maps: keys of the maps that an anomaly map may be made of, where the bundle is to give one.
     """
     of_output = OUTPUT_FEATURES if segmented else ()
-    return (FeatureKey.entropy(), *map(FeatureKey.moments, layers), *tiles, PICTURE, *of_output, *maps)
+    return (
+        FeatureKey.entropy(),
+        *map(FeatureKey.moments, layers),
+        *tiles,
+        PICTURE,
+        PICTURE_SPREAD,
+        *of_output,
+        *maps,
+    )
 
 
 def tile_features(maps: Mapping[str, tuple[int, int]], rows: int, columns: int) -> tuple[FeatureKey, ...]:

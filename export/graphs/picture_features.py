@@ -64,6 +64,36 @@ def cosine_basis() -> NDArray[np.float64]:
     return basis
 
 
+def continued(pixels: Tensor) -> Tensor:
+    """``(B, 3, H, W)`` pixels, a side below 12 of them continued by the last row or column."""
+    below, beside = (max(0, _SMALLEST - int(size)) for size in pixels.shape[2:])
+    return F.pad(pixels, (0, beside, 0, below), mode="replicate") if below or beside else pixels
+
+
+def squares(pixels: Tensor, offset: int) -> Tensor:
+    """Squares of a grid that are read, ``(B, 3, rows of squares, 8, 8 * squares in a row)``."""
+    height, width = (int(size) for size in pixels.shape[2:])
+    rows = [first + i for first in square_rows(height, width, offset) for i in range(SQUARE)]
+    across = (width - offset) // SQUARE * SQUARE
+    chosen = pixels.index_select(2, torch.tensor(rows, device=pixels.device))[..., offset : offset + across]
+    return chosen.reshape(-1, 3, len(rows) // SQUARE, SQUARE, across)
+
+
+def luma_thousandths(grid: Tensor) -> Tensor:
+    """Luma ``(B, rows of squares, 8, 8 * squares in a row)`` of squares, in thousandths of a grey level: whole numbers."""
+    red, green, blue = grid.unbind(dim=1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+
+
+def log_powers(luma: Tensor, thousandth: Tensor, basis: Tensor) -> Tensor:
+    """Logarithms of the power ``(B, rows of squares, 8, squares in a row, 8)`` of the coefficients of each square."""
+    upright = torch.matmul(thousandth, luma.double()).reshape(
+        -1, luma.shape[1], SQUARE, luma.shape[3] // SQUARE, SQUARE
+    )
+    coefficients = torch.matmul(upright, basis.T).float()
+    return (coefficients * coefficients + GREY_POWER).log()
+
+
 class PictureFeatures(nn.Module):
     """Colours and fineness of detail of a batch of pictures.
 
@@ -84,28 +114,12 @@ class PictureFeatures(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Read the rows of squares of both grids."""
-        below, beside = (max(0, _SMALLEST - int(size)) for size in pixels.shape[2:])
-        if below or beside:
-            pixels = F.pad(pixels, (0, beside, 0, below), mode="replicate")
-        grids = [self._squares(pixels, offset) for offset in GRID_OFFSETS]
+        pixels = continued(pixels)
+        grids = [squares(pixels, offset) for offset in GRID_OFFSETS]
         colours = channel_moments(grids[0].flatten(2, 3))
         return torch.cat([colours, *map(self._powers, grids)], dim=1)
 
-    def _squares(self, pixels: Tensor, offset: int) -> Tensor:
-        """Squares of a grid that are read, ``(B, 3, rows of squares, 8, 8 * squares in a row)``."""
-        height, width = (int(size) for size in pixels.shape[2:])
-        rows = [first + i for first in square_rows(height, width, offset) for i in range(SQUARE)]
-        across = (width - offset) // SQUARE * SQUARE
-        chosen = pixels.index_select(2, torch.tensor(rows, device=pixels.device))[..., offset : offset + across]
-        return chosen.reshape(-1, 3, len(rows) // SQUARE, SQUARE, across)
-
-    def _powers(self, squares: Tensor) -> Tensor:
+    def _powers(self, grid: Tensor) -> Tensor:
         """Mean logarithms of the power in the bands, ``(B, 21)``."""
-        red, green, blue = squares.unbind(dim=1)
-        luma = (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue).double()
-        upright = torch.matmul(self.thousandth, luma).reshape(
-            -1, luma.shape[1], SQUARE, luma.shape[3] // SQUARE, SQUARE
-        )
-        coefficients = torch.matmul(upright, self.basis.T).float()
-        power = (coefficients * coefficients + GREY_POWER).log().mean(dim=(1, 3)).flatten(1)
+        power = log_powers(luma_thousandths(grid), self.thousandth, self.basis).mean(dim=(1, 3)).flatten(1)
         return torch.matmul(power.double(), self.bands).float()

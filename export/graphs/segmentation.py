@@ -12,7 +12,7 @@ from onnx import ModelProto
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, first_line
-from export.features.key import PICTURE, FeatureKey
+from export.features.key import PICTURE, PICTURE_SPREAD, FeatureKey
 from export.graphs.detector import OPSET
 from export.graphs.network_output import as_logits
 from export.graphs.noise import NoiseSource
@@ -20,6 +20,7 @@ from export.graphs.operator_replacements import ORIGINS, REPLACEMENTS
 from export.graphs.output_features import OutputFeatures
 from export.graphs.output_forms import OutputForm
 from export.graphs.picture_features import PictureFeatures
+from export.graphs.picture_spread import PictureSpread
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
 from export.graphs.written_out import WrittenOut
 from export.layers.preprocessing import Preprocessing
@@ -58,7 +59,9 @@ class MonitoredNetwork(nn.Module):
             raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
         self.preprocessing, self.sampled, self.kind, self.features = preprocessing, sampled, kind, tuple(features)
         self.output = output
-        self.picture = PictureFeatures() if PICTURE in features else None
+        of_picture: dict[FeatureKey, nn.Module] = {PICTURE: PictureFeatures(), PICTURE_SPREAD: PictureSpread()}
+        self.of_picture = [key for key in features if key in of_picture]
+        self.pictures = nn.ModuleList([of_picture[key] for key in self.of_picture])
         self.outputs = [*([] if kind == "none" else ["segmentation"]), *(key.output for key in features)]
 
     def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
@@ -71,8 +74,7 @@ class MonitoredNetwork(nn.Module):
         inside: list[Tensor] = [given] if isinstance(given, Tensor) else list(given)
         logits = None if self.kind == "none" else inside.pop(0)
         found = dict(zip([key for key in self.features if key.is_of_layers], inside, strict=True))
-        if self.picture is not None:
-            found[PICTURE] = self.picture(pixels)
+        found |= {key: module(pixels) for key, module in zip(self.of_picture, self.pictures, strict=True)}
         if logits is None:
             return tuple(found[key] for key in self.features)
         logits = as_logits(self.preprocessing.of_frame(logits), self.output)
