@@ -8,7 +8,7 @@ from export.detectors.fitted import PartOptions
 from export.detectors.part_choice import fused_parts
 from export.detectors.registry import FUSED
 from export.evaluation.detector_ranking import Candidate
-from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_FEATURES, PICTURE, PICTURE_SPREAD, FeatureKey, FeatureKind
 
 OUTPUT_SCORE = "output-score"
 
@@ -87,7 +87,7 @@ def candidates(
         tap = layer if layer in taps else next(tap for tap in taps if layer in observed[tap])
         yield from of_one_part(FeatureKey.moments(layer), tap, samples[0])
     energy = FeatureKey.output_score(FeatureKind.ENERGY)
-    for key in (PICTURE, *OUTPUT_FEATURES):
+    for key in (PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES):
         if key.kind.is_output_score:
             yield SearchCandidate(OUTPUT_SCORE, (PartOptions(OUTPUT_SCORE, (key,)),), taps[0], samples[0])
         else:

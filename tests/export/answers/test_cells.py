@@ -77,6 +77,24 @@ def test_novelty_of_cells_is_the_mahalanobis_distance_to_the_nearest(
     np.testing.assert_allclose(fitted.novelty(new), expected, rtol=1e-6)
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 9))
+def test_novelty_of_cells_with_sizes_is_the_least_distance_in_units_of_its_cell(seed: int, columns: int) -> None:
+    rng = np.random.default_rng(seed)
+    plain = fit_cells(*drawn(seed, 120, columns), NAMES)
+    some = {cell: float(rng.uniform(0.2, 5)) for cell in plain.cells if rng.random() < 0.7}
+    inverse = np.linalg.inv(covariance(plain))
+    new = 3 * drawn(seed ^ 1, 12, columns)[0]
+    expected = [
+        min(
+            mahalanobis(row, mean * plain.spread, inverse) / np.sqrt(columns * some.get(cell, 1.0))
+            for cell, mean in zip(plain.cells, plain.means, strict=True)
+        )
+        for row in new
+    ]
+    np.testing.assert_allclose(plain.with_sizes(some).novelty(new), expected, rtol=1e-6)
+
+
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=5, deadline=None)
 def test_novelty_of_frames_like_those_of_the_fit_is_about_one(seed: int) -> None:

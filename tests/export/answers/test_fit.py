@@ -34,6 +34,17 @@ def test_answer_keys_of_a_network_that_gives_its_tap_alone_are_those_of_the_tap(
     assert answer_keys((FeatureKey.entropy(), tap, PICTURE), (TAP,)) == (tap, PICTURE)
 
 
+@pytest.mark.parametrize("noise", [PICTURE, "layers"])
+def test_fit_answers_tells_causes_of_those_features_alone_that_help(noise: FeatureKey | str) -> None:
+    rows, rng = draw_rows(12), np.random.default_rng(0)
+    lost = [key for key in rows.values if key == noise or (noise == "layers" and str(key).startswith("moments/layer"))]
+    drawn = {key: rng.normal(size=(len(rows), 60)).astype(np.float32) for key in lost}
+    answers = fitted(replace(rows, values=dict(rows.values) | drawn))
+    assert answers.cell_columns.keys[-1] == PICTURE
+    assert (answers.cell_columns.keys == (PICTURE,)) == (noise == "layers")
+    assert set(answers.cell_columns.keys) <= set(answers.keys)
+
+
 def test_answers_on_new_drives_tell_cause_severity_and_quality() -> None:
     answers, new = fitted(draw_rows(0, 12)), draw_rows(1, 12)
     outputs = answers.outputs(new.values)

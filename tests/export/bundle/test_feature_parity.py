@@ -19,7 +19,7 @@ from export.bundle.feature_parity import (
     reference_feature,
 )
 from export.errors import ParityError
-from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_FEATURES, PICTURE, PICTURE_SPREAD, FeatureKey, FeatureKind
 from export.graphs.monitor_forms import Form, MonitorOutputs, cpu_session, run_graph
 from export.graphs.noise import NoiseBatch, NoiseSource
 from export.layers.preprocessing import Preprocessing
@@ -95,7 +95,9 @@ def test_every_feature_of_a_network_is_within_the_tolerance(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [FeatureKey.moments("deep.2"), FeatureKey.moments("drop_block1"), PICTURE, *OUTPUT_FEATURES], ids=str
+    "key",
+    [FeatureKey.moments("deep.2"), FeatureKey.moments("drop_block1"), PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES],
+    ids=str,
 )
 @pytest.mark.parametrize("by", [0.01, np.nan, np.inf])
 def test_an_error_in_any_feature_is_refused_by_its_name(key: FeatureKey, by: float) -> None:

@@ -18,7 +18,7 @@ from export.checkpoint.load import load_checkpoint
 from export.data import FrameFiles
 from export.errors import UsageError
 from export.features.frames import FrameFeatures
-from export.features.key import OUTPUT_FEATURES, OUTPUT_SCORES, PICTURE, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_FEATURES, OUTPUT_SCORES, PICTURE, PICTURE_SPREAD, FeatureKey, FeatureKind
 from export.graphs.evaluation_outputs import EVALUATION, with_outputs
 from export.graphs.monitor_forms import cpu_session, run_graph
 from export.graphs.noise import NoiseSource
@@ -43,10 +43,12 @@ def test_evaluation_graphs_of_a_frame_give_the_networks_features(checkpoint: Pat
     got = graphs(frame)
     layers = ["backbone.layer1", "backbone.layer2", "backbone.layer3"]
     moments = [FeatureKey.moments(tap), *(FeatureKey.moments(f"deeplab_v3plus_model.{layer}") for layer in layers)]
-    assert list(got.values) == [FeatureKey.entropy(), *moments, PICTURE, *OUTPUT_FEATURES]
+    assert list(got.values) == [FeatureKey.entropy(), *moments, PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES]
     assert graphs.tap_layers == (tap,)
 
-    reference = FeatureReference(Preprocessing(*INPUT_SIZE, mean, std), network, [*moments, PICTURE, *OUTPUT_FEATURES])
+    reference = FeatureReference(
+        Preprocessing(*INPUT_SIZE, mean, std), network, [*moments, PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES]
+    )
     assert got.segmentation is not None
     outputs = {str(key): values[None] for key, values in got.values.items()} | {"segmentation": got.segmentation[None]}
     differences = measure_feature_parity(reference, lambda *_: outputs, [frame], NoiseSource())

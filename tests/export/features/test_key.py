@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.features.key import OUTPUT_SCORES, PICTURE, Aggregate, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_SCORES, PICTURE, PICTURE_SPREAD, Aggregate, FeatureKey, FeatureKind
 from export.layers.mask_mode import Mode
 
 LAYERS = st.text(min_size=1)
@@ -19,7 +19,13 @@ KEYS = st.one_of(
     st.builds(FeatureKey.logit_map, st.integers(1, 999), st.integers(1, 999)),
     st.builds(FeatureKey.output_score, st.sampled_from(OUTPUT_SCORES), st.sampled_from(Aggregate)),
     st.sampled_from(
-        [FeatureKey.entropy(), PICTURE, FeatureKey(FeatureKind.LOGIT_MOMENTS), FeatureKey(FeatureKind.CLASS_SHARE)]
+        [
+            FeatureKey.entropy(),
+            PICTURE,
+            PICTURE_SPREAD,
+            FeatureKey(FeatureKind.LOGIT_MOMENTS),
+            FeatureKey(FeatureKind.CLASS_SHARE),
+        ]
     ),
 )
 
@@ -38,6 +44,7 @@ def test_feature_key_of_any_layer_is_read_back_from_its_text(key: FeatureKey) ->
         (FeatureKey.feature_map("a/b", 8, 16), "feature_map/a/b/8x16", "feature_map/a/b/8x16"),
         (FeatureKey.logit_map(64, 128), "logit_map/64x128", "logit_map/64x128"),
         (PICTURE, "picture", "picture"),
+        (PICTURE_SPREAD, "picture_spread", "picture_spread"),
         (FeatureKey(FeatureKind.LOGIT_MOMENTS), "logit_moments", "logit_moments"),
         (FeatureKey(FeatureKind.CLASS_SHARE), "class_share", "class_share"),
         (FeatureKey.output_score(FeatureKind.ENERGY), "energy/mean", "energy/mean"),

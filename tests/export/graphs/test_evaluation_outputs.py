@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey
+from export.features.key import OUTPUT_FEATURES, PICTURE, PICTURE_SPREAD, FeatureKey
 from export.graphs.evaluation_outputs import evaluation_features, map_features, output_shapes, vehicle_graph
 from export.graphs.monitor_forms import cpu_session
 
@@ -60,7 +60,7 @@ def test_vehicle_graph_of_a_feature_that_is_not_there_is_refused() -> None:
 
 
 def test_evaluation_features_without_a_segmentation_are_those_of_layers_and_of_the_picture() -> None:
-    without = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"), PICTURE)
+    without = (FeatureKey.entropy(), FeatureKey.moments("tap"), FeatureKey.moments("a/b"), PICTURE, PICTURE_SPREAD)
     assert evaluation_features(["tap", "a/b"], segmented=False) == without
     assert evaluation_features(["tap", "a/b"], segmented=True) == (*without, *OUTPUT_FEATURES)
 

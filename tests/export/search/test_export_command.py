@@ -17,7 +17,7 @@ from export.cli import search as search_cli
 from export.cli.next_command import next_command
 from export.detectors.fitted import PartOptions
 from export.detectors.part_choice import fused_parts
-from export.features.key import OUTPUT_FEATURES, PICTURE, FeatureKey, FeatureKind
+from export.features.key import OUTPUT_FEATURES, PICTURE, PICTURE_SPREAD, FeatureKey, FeatureKind
 from export.pipeline.options import ExportOptions
 from export.search.candidates import SearchCandidate, exported_key
 from export.search.options import SearchOptions
@@ -129,7 +129,7 @@ def fused(tap: str, samples: int, layers: Sequence[str]) -> SearchCandidate:
 def any_candidate(draw: st.DrawFn) -> SearchCandidate:
     tap, samples = draw(WORDS), draw(st.integers(0, 16384))
     moments = WORDS.map(FeatureKey.moments)
-    of_output = st.sampled_from([PICTURE, *OUTPUT_FEATURES])
+    of_output = st.sampled_from([PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES])
     key = draw(st.just(FeatureKey.entropy(tap, samples)) | moments | of_output | st.none())
     if key is None:
         return fused(tap, samples, draw(st.lists(WORDS, max_size=3, unique=True)))
