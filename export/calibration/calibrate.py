@@ -178,7 +178,7 @@ def calibrate(
     weights = weigh_frames(names, options.guarantee, options.weigh)
     advised = [margin_advice(scores, weights, rate) for rate in options.rates.values()]
     if 0 < sum(part.needs_drives for part in choice.parts) < len(choice.parts):
-        advised.append(drives_advice(split.names(split.fitted)))
+        advised.append(drives_advice(split.names(split.fitted), named=options.group_by != "none"))
     return CalibrationResult(
         detector=fitted_on(split.fitted) if split.refitted else fold_detectors[0],
         fold_detector=fold_detectors[0],

@@ -35,11 +35,12 @@ def credibility(drives: Sequence[str]) -> float:
     return number / (number + HALF_CREDIBLE)
 
 
-def drives_advice(drives: Sequence[str]) -> str | None:
+def drives_advice(drives: Sequence[str], *, named: bool) -> str | None:
     """Say what a sum lacks whose fitted parts have less than half of their weights, and what to do; else None.
 
     Args:
         drives: ``(N,)`` drive of each frame, at least one.
+        named: whether a rule named them; without one all frames are one drive.
     """
     share = credibility(drives)
     if share >= 0.5:
@@ -47,5 +48,6 @@ def drives_advice(drives: Sequence[str]) -> str | None:
     return (
         f"the frames count as {effective_drives(drives):.1f} drives of equal size: the parts that they fit keep "
         f"{share:.0%} of their weights in the sum, since on another road these say more of the road than of what is wrong; "
-        f"name the drives by --group-by, or calibrate on more of them: {HALF_CREDIBLE:.0f} give half of the weights"
+        f"{'' if named else 'name the drives by --group-by, or '}calibrate on more of them: {HALF_CREDIBLE:.0f} give half of "
+        "the weights"
     )

@@ -2,6 +2,7 @@
 """The command ``lsood``: its parser, its exit codes, and how its errors are printed."""
 
 import argparse
+import difflib
 import io
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,13 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(one_line(message))
 
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Leave with 2 and the flag that is spelt most like the first unknown one."""
+        flag = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
+        near = difflib.get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.7)
+        hint = f"did you mean {near[0]}?" if near else "see --help"
+        self.error(f"unrecognized arguments: {' '.join(unknown)}: {hint}")
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser with all commands."""
@@ -45,6 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (score, watch, inspect, selftest, diff, sign, verify):
         command.add_parser(commands)
+    for of_command in commands.choices.values():
+        of_command.set_defaults(command_parser=of_command)
     return parser
 
 
@@ -57,7 +67,9 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be no text
     try:
-        options = build_parser().parse_args(arguments)
+        options, unknown = build_parser().parse_known_args(arguments)
+        if unknown:
+            options.command_parser.refuse(unknown)
         code: int = options.run(options)
         sys.stdout.flush()
     except LsoodError as error:

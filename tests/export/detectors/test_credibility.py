@@ -37,10 +37,13 @@ def test_credibility_of_more_drives_rises_from_a_ninth_to_nearly_one() -> None:
     assert 0.99 < steps[-1] < 1
 
 
-@given(DRIVES)
-def test_drives_advice_is_given_where_fitted_parts_have_less_than_half_of_their_weights(drives: list[str]) -> None:
-    advice = drives_advice(drives)
+@given(DRIVES, st.booleans())
+def test_drives_advice_is_given_where_fitted_parts_have_less_than_half_of_their_weights(
+    drives: list[str], named: bool
+) -> None:
+    advice = drives_advice(drives, named=named)
     assert (advice is None) == (credibility(drives) >= 0.5)
     if advice is not None:
         assert f"count as {effective_drives(drives):.1f} drives" in advice
-        assert "name the drives by --group-by" in advice
+        assert ("name the drives by --group-by" in advice) == (not named)
+        assert "calibrate on more of them: 8 give half" in advice

@@ -53,6 +53,29 @@ ALWAYS = {
 WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts", "--tile-grid", "--tile-frames"}
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["score", "monitor", "a.png", "--jason"], "--jason: did you mean --json?"),
+        (["watch", "monitor", "a.mp4", "--frozen-afte=3"], None),  # a beginning that only one flag has is that flag
+        (["watch", "monitor", "a.mp4", "--frozn-after=3"], "--frozn-after=3: did you mean --frozen-after?"),
+        (["inspect", "monitor", "--colour", "red"], "--colour red: see --help"),
+        (["selftest", "monitor", "more"], "more: see --help"),
+    ],
+)
+def test_lsood_with_an_unknown_flag_names_the_nearest_of_its_command(
+    words: list[str], hint: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if hint is None:
+        assert run(words) == 2  # there is no such bundle
+        assert "unrecognized" not in capsys.readouterr().err
+        return
+    with pytest.raises(SystemExit) as stopped:
+        run(words)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith(f"lsood {words[0]}: error: unrecognized arguments: {hint}\n")
+
+
 def flags_of(command: str) -> Iterator[str]:
     (commands,) = (each for each in build_parser()._actions if isinstance(each, argparse._SubParsersAction))
     for action in commands.choices[command]._actions:
