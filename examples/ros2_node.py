@@ -14,6 +14,7 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/is_ood, ~/alarm               BoolStamped
     ~/expected_quality              Float64Stamped: of the segmentation, NaN where it is unknown; in /diagnostics its measure
                                     and interval; where the bundle tells it, as the next one
+    ~/quality_alarm                 BoolStamped: the alarm on a fall of the expected quality, where `quality_alarm` is set
     ~/cause                         StringStamped: kind of degradation, none, or unknown
     ~/abnormal_tiles                StringStamped: the tiles that look abnormal in words, "lower left corner (1 of 32 tiles)";
                                     none, or unknown
@@ -29,8 +30,8 @@ Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_
 `max_age_s` after which a camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not
 say themselves: `encodings`, `grey`, `bits`, `yuv`, by default as the bundle's calibration read its own. `alarm` is
 `1/h` unless it is set: the rule by the bundle's calibration for one false alarm an hour, of a camera with
-`frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, as `3of5`. Older
-images are dropped while one is scored.
+`frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, as `3of5`.
+`quality_alarm`, by default none, is such a rule on the expected quality. Older images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
 lsood-runtime[cpu,media] or [gpu,media]; vision_msgs for the boxes.
@@ -57,9 +58,14 @@ OK, WARN, ERROR = b"\x00", b"\x01", b"\x02"
 """Levels of diagnostic_msgs/DiagnosticStatus."""
 
 
+def is_alarmed(result: StreamAssessment) -> bool:
+    """Whether score or expected quality raise an alarm."""
+    return result.alarm or (result.quality is not None and result.quality.alarm)
+
+
 def level_of(result: StreamAssessment) -> bytes:
     """How bad it is, in diagnostic_msgs' levels."""
-    if result.alarm or result.verdict.state is State.INVALID:
+    if is_alarmed(result) or result.verdict.state is State.INVALID:
         return ERROR
     return OK if result.verdict.state is State.OK else WARN
 
@@ -122,7 +128,10 @@ def make_node() -> Any:
                 yuv=self._parameter("yuv", "") or stated.yuv,
             )
             asked, rate = self._parameter("alarm", "1/h"), self._parameter("frames_per_second", 10.0)
-            self.stream = self.monitor.stream(alarm_text(asked, rate))
+            watched = self._parameter("quality_alarm", "")
+            self.stream = self.monitor.stream(
+                alarm_text(asked, rate), quality_policy=alarm_text(watched, rate) if watched else None
+            )
             self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
             self._numbers = {
                 name: self.create_publisher(Float64Stamped, f"~/{name}", 1) for name in ("score", "p_value")
@@ -130,6 +139,7 @@ def make_node() -> Any:
             self._flags = {name: self.create_publisher(BoolStamped, f"~/{name}", 1) for name in ("is_ood", "alarm")}
             self._state = self.create_publisher(StringStamped, "~/state", 1)
             self._quality = self.create_publisher(Float64Stamped, "~/expected_quality", 1)
+            self._quality_alarm = self.create_publisher(BoolStamped, "~/quality_alarm", 1)
             self._cause = self.create_publisher(StringStamped, "~/cause", 1)
             self._tiles = self.create_publisher(StringStamped, "~/abnormal_tiles", 1)
             self._objects = self.create_publisher(StringStamped, "~/unknown_objects", 1)
@@ -183,6 +193,8 @@ def make_node() -> Any:
             self._state.publish(StringStamped(stamp=stamp, data=verdict.state.value))
             if verdict.expected_quality is not None:
                 self._quality.publish(Float64Stamped(stamp=stamp, data=verdict.expected_quality))
+            if result.quality is not None:
+                self._quality_alarm.publish(BoolStamped(stamp=stamp, data=result.quality.alarm))
             if verdict.cause is not None:
                 self._cause.publish(StringStamped(stamp=stamp, data=verdict.cause))
             if verdict.tile_values is not None:
@@ -200,12 +212,12 @@ def make_node() -> Any:
             status = DiagnosticStatus(
                 level=level_of(result),
                 name=f"lsood: out-of-distribution monitor: {result.camera}",
-                message=("alarm: " if result.alarm else "") + (verdict.reason or verdict.state.value),
+                message=("alarm: " if is_alarmed(result) else "") + (verdict.reason or verdict.state.value),
                 hardware_id=result.camera,
                 values=[KeyValue(key=key, value=text_of(value)) for key, value in result.asdict().items()],
             )
             self._diagnostics.publish(DiagnosticArray(header=header, status=[status]))
-            if result.onset:
+            if result.onset or (result.quality is not None and result.quality.onset):
                 self.get_logger().error(str(result))
 
         def _publish_objects(self, verdict: Assessment, header: Any) -> None:

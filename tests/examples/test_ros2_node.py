@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lsood_runtime import OoDMonitor, ProviderError, choose_alarm, read_manifest
 from tests.examples.loading import load_example
 from tests.examples.ros_stand_in import MESSAGES, ExternalShutdownException, StandInNode, install
-from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
+from tests.lsood_runtime.answers_bundle import answers_record, frame_of_level, write_answers_bundle
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, edit_manifest, random_frames, write_toy_bundle
 from tests.lsood_runtime.stream.test_stream import shifted_frame
 
@@ -116,8 +116,9 @@ def test_ros_node_alarm_is_chosen_by_the_calibration_unless_a_rule_is_named(
     asked: list[str] = []
     stream = OoDMonitor.stream
 
-    def ask(monitor: OoDMonitor, policy: str) -> Any:
+    def ask(monitor: OoDMonitor, policy: str, *, quality_policy: str | None) -> Any:
         asked.append(policy)
+        assert quality_policy is None
         return stream(monitor, "2of7")
 
     monkeypatch.setattr(OoDMonitor, "stream", ask)
@@ -189,6 +190,31 @@ def test_ros_node_without_vision_msgs_publishes_no_boxes(
     node.on_image(image(frame_of_level(0.7), 0, "rgb8"))
     assert "~/unknown_object_boxes" not in node.publishers
     assert len(published(node, "~/unknown_objects")) == 1
+
+
+@pytest.mark.parametrize("rule", ["2of2", "1of3"])
+def test_ros_node_with_a_rule_on_the_quality_publishes_its_alarm(start: Any, tmp_path: Path, rule: str) -> None:
+    module = load_example("ros2_node")
+    record = answers_record()
+    record["quality"]["clean_low"] = [0.44 + number / 1000 for number in range(90)]
+    (folder := tmp_path / "answering").mkdir()
+    node = start(bundle=str(write_answers_bundle(folder, answers=record)), quality_alarm=rule)
+    ((_, _, callback, _),) = node.subscriptions
+    levels = [0.6, 0.4, 0.4, 0.6, 0.4]
+    with OoDMonitor(folder) as monitor:
+        stream = monitor.stream("3of5", quality_policy=rule)
+        expected = [
+            stream.assess(frame_of_level(level), stamp_ns=(100 + number) * 10**9 + 5, camera="front")
+            for number, level in enumerate(levels)
+        ]
+    for number, level in enumerate(levels):
+        callback(image(frame_of_level(level), number, "rgb8"))
+    alarms = [each.quality is not None and each.quality.alarm for each in expected]
+    assert set(alarms) == {False, True}
+    assert published(node, "~/quality_alarm") == alarms
+    assert [status.level == module.ERROR for status in statuses(node)] == [
+        alarm or each.alarm for alarm, each in zip(alarms, expected, strict=True)
+    ]
 
 
 def test_ros_node_of_a_bundle_without_answers_publishes_none(start: Any) -> None:
