@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Change a frame so little that it is as good as before: another encoding, a trace of noise, a little more or less light.
+"""Change a frame so little that it is as good as before: another encoding, a trace of noise, other light, or sharper.
 
-A camera's frames come as JPEG today and as PNG tomorrow, or from a sensor that is a little warmer. Answers that have seen
+A camera's frames come as JPEG today and as PNG tomorrow, from a sensor that is a little warmer, or through other optics and
+another image processor, which sharpen more. Answers that have seen
 such frames among the clean ones do not take them for something that they know nothing of.
 """
 
@@ -22,6 +23,12 @@ NOISE = (0.4, 1.5)
 GAIN, OFFSET = 0.05, 4.0
 """Largest change of the contrast around the mean grey, as a share, and of the brightness, of 255."""
 
+SHARPENING = (0.3, 1.0)
+"""Share of the difference from a blurred copy that is added, lowest and highest."""
+
+_BLUR = 1.0
+"""Standard deviation of that copy's blur, in pixels."""
+
 _GREY = 128.0
 
 
@@ -40,12 +47,17 @@ def _lit(frame: Bytes, rng: np.random.Generator) -> Bytes:
     return _rounded((frame - _GREY) * gain + _GREY + offset)
 
 
+def _sharpened(frame: Bytes, rng: np.random.Generator) -> Bytes:
+    exact = frame.astype(np.float64)
+    return _rounded(exact + rng.uniform(*SHARPENING) * (exact - cv2.GaussianBlur(exact, (0, 0), _BLUR)))
+
+
 def _rounded(frame: NDArray[np.floating]) -> Bytes:
     rounded: Bytes = np.clip(np.rint(frame), 0, 255).astype(np.uint8)
     return rounded
 
 
-HARMLESS: tuple[Callable[[Bytes, np.random.Generator], Bytes], ...] = (_encoded, _noisy, _lit)
+HARMLESS: tuple[Callable[[Bytes, np.random.Generator], Bytes], ...] = (_encoded, _noisy, _lit, _sharpened)
 """All ways to change a frame."""
 
 

@@ -103,7 +103,9 @@ def test_measure_degraded_without_labels_measures_agreement_with_the_clean_frame
         np.testing.assert_allclose(rows.values[PICTURE][i], frame.reshape(-1, 3).mean(axis=0), rtol=1e-5)
     assert set(rows.kind) == {"none", *COMMON_KINDS}
     ways = Counter(rows.severity[rows.changed].tolist())
-    assert ways == {CHANGED_SEVERITY - way: 3 for way in range(len(HARMLESS))}
+    assert set(ways) == {CHANGED_SEVERITY - way for way in range(len(HARMLESS))}
+    assert sum(ways.values()) == len(fitted)
+    assert max(ways.values()) - min(ways.values()) <= 1, "each way in turn"
 
 
 def _mean_iou(classes: NDArray[np.uint8], label: NDArray[np.uint8]) -> float:
