@@ -40,6 +40,7 @@ def test_fit_answers_tells_causes_of_those_features_alone_that_help(noise: Featu
     lost = [key for key in rows.values if key == noise or (noise == "layers" and str(key).startswith("moments/layer"))]
     drawn = {key: rng.normal(size=(len(rows), 60)).astype(np.float32) for key in lost}
     answers = fitted(replace(rows, values=dict(rows.values) | drawn))
+    assert answers.cell_columns is not None
     assert answers.cell_columns.keys[-1] == PICTURE
     assert (answers.cell_columns.keys == (PICTURE,)) == (noise == "layers")
     assert set(answers.cell_columns.keys) <= set(answers.keys)
