@@ -151,7 +151,7 @@ def judge(options: argparse.Namespace) -> None:
     record, abnormality = calibrated.record, calibrated.fitted.abnormality(judged.values)
     found = np.stack([abnormal_tiles(tiles, record.limit, record.neighbor_limit) for tiles in abnormality])
     truth, clean = judged.cover >= options.share, judged.clean
-    whole = ~found[clean].any(axis=(1, 2))
+    whole = np.logical_not(found[clean].reshape(clean.sum(), -1).any(axis=1))
     interval = over_drives(whole.astype(np.int64), np.ones(len(whole), np.int64), judged.drive[clean])
     print(f"- clean frames without an abnormal tile: {whole.mean():.3f} of {clean.sum()} ({interval}); ", end="")
     print("the limit is for a rate of ", end="")

@@ -98,7 +98,6 @@ class Evaluation:
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures; NaN becomes None."""
-
         own = {} if self.answers is None else {"answers": answer_figure_values(self.answers)}
         objects = {} if self.object_rate is None else {"ind_frames_with_objects": _triple(self.object_rate)}
         masks = {"masks": [figures.asdict() for figures in self.masks]} if self.masks else {}

@@ -451,8 +451,9 @@ def test_evaluate_of_a_bundle_with_answers_collects_those_of_the_vehicle(
     assert degraded.losses is not None
     np.testing.assert_array_equal(rows.truth[rows.place == len(result.shifts)], degraded.losses.agreement)
     assert [group.in_fit for group in result.answers.by_kind] == [True, True, False]
-    figures, page = result.asdict()["answers"], render(result, "evaluate")
-    assert json.loads(json.dumps(figures, allow_nan=False))["quality"]["groups"]["all frames"]["frames"] == len(rows)
+    figures = json.loads(json.dumps(result.asdict()["answers"], allow_nan=False))
+    page = render(result, "evaluate")
+    assert figures["quality"]["groups"]["all frames"]["frames"] == len(rows)
     assert figures["tiles"]["shares_by_kind"]["fog"] == rows.tiles[rows.kind == "fog"].mean(axis=0).tolist()
     assert all(words in page for words in (TITLE, "Which tiles are abnormal"))
     assert "data:image/png" not in page
