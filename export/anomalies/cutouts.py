@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.anomalies.jpeg_coding import coded_as_jpeg
 from export.anomalies.object_fillings import FILLINGS, filled
 from export.anomalies.object_shapes import SHAPES, drawn_shape
 from export.anomalies.patterns import Bytes, Floats
@@ -71,15 +72,8 @@ def paste_objects(
         there = len(places) > 0 and rng.random() < ON_PLACE
         centre = places[int(rng.integers(len(places)))] if there else rng.random(2) * cover.shape
         _put(shown, cover, shape, content, centre, rng)
-    return PastedObjects(coded(shown, int(rng.integers(*_QUALITIES))), cover)
-
-
-def coded(frame: Floats, quality: int) -> Bytes:
-    """Code a frame ``(H, W, 3)`` RGB in [0, 255] as JPEG, and read it back as uint8."""
-    pixels = np.rint(np.clip(frame, 0, 255)).astype(np.uint8)
-    _, code = cv2.imencode(".jpg", pixels[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
-    read: Bytes = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(read[..., ::-1])
+    pixels = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
+    return PastedObjects(coded_as_jpeg(pixels, int(rng.integers(*_QUALITIES))), cover)
 
 
 def _put(

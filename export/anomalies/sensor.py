@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Degradations by sensor, readout and coder: noise, dead lines, JPEG blocks."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.anomalies.jpeg_coding import coded_as_jpeg
 from export.anomalies.patterns import Floats, LocalChange, level
 
 _LINES = (120, 240)
@@ -22,9 +22,7 @@ def sensor_noise(frame: Floats, severity: float, rng: np.random.Generator) -> Fl
 def jpeg(frame: Floats, severity: float, _rng: np.random.Generator) -> Floats:
     """Code and decode as JPEG, 4:2:0, quality 40, 22, 13, 8 and 4, in blocks of the frame's own pixels."""
     quality = round(level(severity, 95, 40, 22, 13, 8, 4))
-    bgr = np.rint(frame[..., ::-1]).astype(np.uint8)
-    coded = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.float32)[..., ::-1]
+    return coded_as_jpeg(np.rint(frame).astype(np.uint8), quality).astype(np.float32)
 
 
 def dead_lines(frame: Floats, severity: float, rng: np.random.Generator) -> LocalChange:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+from export.anomalies.jpeg_coding import coded_as_jpeg
+from export.anomalies.patterns import Bytes
 
 QUALITIES = (90, 98)
 """Of JPEG, lowest and highest."""
@@ -33,9 +34,7 @@ _GREY = 128.0
 
 
 def _encoded(frame: Bytes, rng: np.random.Generator) -> Bytes:
-    quality = int(rng.integers(QUALITIES[0], QUALITIES[1] + 1))
-    coded = cv2.imencode(".jpg", frame[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
-    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    return coded_as_jpeg(frame, int(rng.integers(QUALITIES[0], QUALITIES[1] + 1)))
 
 
 def _noisy(frame: Bytes, rng: np.random.Generator) -> Bytes:

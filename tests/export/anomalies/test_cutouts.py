@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from export.anomalies.cutouts import FAMILIES, ON_PLACE, coded, grain, paste_objects
+from export.anomalies.cutouts import FAMILIES, ON_PLACE, grain, paste_objects
+from export.anomalies.jpeg_coding import coded_as_jpeg
 from export.anomalies.object_fillings import FILLINGS
 from export.anomalies.object_shapes import SHAPES, drawn_shape
 
@@ -63,10 +64,10 @@ def test_objects_that_are_wanted_in_one_place_mostly_stand_there() -> None:
 
 
 def test_coded_frame_is_that_of_pillow_read_back() -> None:
-    ramp = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3)
-    mine = coded(ramp, 85)
+    ramp = np.rint(np.linspace(0, 255, 48 * 64 * 3)).astype(np.uint8).reshape(48, 64, 3)
+    mine = coded_as_jpeg(ramp, 85)
     code = io.BytesIO()
-    Image.fromarray(np.rint(ramp).astype(np.uint8)).save(code, "jpeg", quality=85, subsampling="4:2:0")
+    Image.fromarray(ramp).save(code, "jpeg", quality=85, subsampling="4:2:0")
     theirs = np.asarray(Image.open(code).convert("RGB"))
     assert np.abs(mine.astype(int) - theirs).mean() < 2
 
