@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge the anomaly maps and objects of frames by masks of what is unknown in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +21,14 @@ class MaskedFrame:
 
     Attributes:
         name: its path.
-        place: in its set.
+        set_name: of its set.
+        place: in that set.
         average_precision: of its pixels; None without unknown or without known ones.
         components: its objects, and what was found.
     """
 
     name: str
+    set_name: str
     place: int
     average_precision: float | None
     components: Components
@@ -40,6 +42,17 @@ class MaskedFrame:
     def false_objects(self) -> int:
         """Number of found objects that no unknown pixel is part of."""
         return int((self.components.ppv == 0).sum())
+
+
+def best_maps(frames: Iterable[MaskedFrame]) -> list[MaskedFrame]:
+    """Frames with an average precision, the highest first."""
+    known = [frame for frame in frames if frame.average_precision is not None]
+    return sorted(known, key=lambda frame: -(frame.average_precision or 0.0))
+
+
+def most_false(frames: Iterable[MaskedFrame]) -> list[MaskedFrame]:
+    """Frames with false objects, those with most first."""
+    return sorted((frame for frame in frames if frame.false_objects), key=lambda frame: -frame.false_objects)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +88,6 @@ class MaskFigures:
     def false_objects(self) -> int:
         """Number of found objects that no unknown pixel is part of."""
         return sum(frame.false_objects for frame in self.frames)
-
-    @property
-    def best(self) -> tuple[MaskedFrame, ...]:
-        """Frames with an average precision, the highest first."""
-        known = [frame for frame in self.frames if frame.average_precision is not None]
-        return tuple(sorted(known, key=lambda frame: -(frame.average_precision or 0.0)))
-
-    @property
-    def most_false(self) -> tuple[MaskedFrame, ...]:
-        """Frames with false objects, those with most first."""
-        return tuple(sorted((f for f in self.frames if f.false_objects), key=lambda frame: -frame.false_objects))
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures."""
@@ -157,7 +159,7 @@ class MaskJudge:
             weights = np.append(unknown, known)
             precision = float(average_precision_score(kinds, both, sample_weight=weights))
         components = Components.of_frame(mask.unknown, found, void)
-        frames.append(MaskedFrame(str(path), place, precision, components))
+        frames.append(MaskedFrame(str(path), set_name, place, precision, components))
 
     def figures(self) -> tuple[MaskFigures, ...]:
         """The figures of each set with masks; none where no frame has one."""

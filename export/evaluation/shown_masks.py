@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.calibration.evaluation_graphs import EvaluationGraphs
-from export.evaluation.mask_judge import MaskedFrame, MaskFigures, MaskJudge
+from export.evaluation.mask_judge import MaskedFrame, MaskFigures, MaskJudge, best_maps, most_false
 from export.evaluation.scored_sets import FrameSet, rgb
 from lsood_runtime.offline import MapPictures, printable
 
@@ -54,25 +54,18 @@ def shown_masks(
 ) -> tuple[ShownMask, ...]:
     """Read a few frames of each group once more, and draw them; none of the best maps is one of the worst as well."""
     by_name = {frames.source.name: frames for frames in sets}
-    every = [(of_set.set_name, frame) for of_set in figures for frame in of_set.frames]
-    ranked = sorted(
-        ((name, frame) for name, frame in every if frame.average_precision is not None),
-        key=lambda each: -(each[1].average_precision or 0.0),
-    )
-    false = sorted(((name, f) for name, f in every if f.false_objects), key=lambda each: -each[1].false_objects)
+    every = [frame for of_set in figures for frame in of_set.frames]
+    ranked = best_maps(every)
     best = ranked[:SHOWN]
-    groups = best, ranked[len(best) :][::-1][:SHOWN], false[:SHOWN]
-    shown = [
-        _drawn(group, name, frame, by_name[name], graphs, judge)
+    groups = best, ranked[len(best) :][::-1][:SHOWN], most_false(every)[:SHOWN]
+    return tuple(
+        _drawn(group, frame, by_name[frame.set_name], graphs, judge)
         for group, of_group in zip(GROUPS, groups, strict=True)
-        for name, frame in of_group
-    ]
-    return tuple(shown)
+        for frame in of_group
+    )
 
 
-def _drawn(
-    group: str, set_name: str, frame: MaskedFrame, frames: FrameSet, graphs: EvaluationGraphs, judge: MaskJudge
-) -> ShownMask:
+def _drawn(group: str, frame: MaskedFrame, frames: FrameSet, graphs: EvaluationGraphs, judge: MaskJudge) -> ShownMask:
     raw = frames.source[frame.place]
     image = rgb(raw, graphs.manifest.input.channels)
     answers = graphs(raw).answers
@@ -82,7 +75,7 @@ def _drawn(
     path = Path(frame.name)
     return ShownMask(
         group=group,
-        set_name=set_name,
+        set_name=frame.set_name,
         frame_name=printable(path.name),
         average_precision=frame.average_precision,
         caught=frame.caught,

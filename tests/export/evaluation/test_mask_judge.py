@@ -13,7 +13,7 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from export.evaluation.component_metrics import Components
-from export.evaluation.mask_judge import MaskJudge
+from export.evaluation.mask_judge import MaskJudge, best_maps, most_false
 from export.frames.masks import MaskValues
 from lsood_runtime.offline import TileEdges
 
@@ -105,8 +105,8 @@ def test_frames_are_ranked_by_precision_and_by_false_objects(tmp_path: Path) -> 
     for place, (name, values) in enumerate(maps.items()):
         judge.judge("set", place, Path(name), np.array(values, np.float32))
     (figures,) = judge.figures()
-    assert [frame.name for frame in figures.best] == ["right", "half", "wrong"]
-    assert [(frame.name, frame.false_objects) for frame in figures.most_false] == [
+    assert [frame.name for frame in best_maps(figures.frames)] == ["right", "half", "wrong"]
+    assert [(frame.name, frame.false_objects) for frame in most_false(figures.frames)] == [
         ("clean", 2),
         ("half", 1),
         ("wrong", 1),

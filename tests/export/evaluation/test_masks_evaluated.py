@@ -19,7 +19,7 @@ from export.cli.flags import options_from
 from export.errors import UsageError
 from export.evaluation.evaluate import evaluate, object_rate
 from export.evaluation.interval import Interval, without_interval
-from export.evaluation.mask_judge import MaskJudge
+from export.evaluation.mask_judge import MaskJudge, most_false
 from export.evaluation.mask_section import TITLE, mask_section
 from export.evaluation.object_summary import object_sentences
 from export.evaluation.options import EvaluationOptions
@@ -89,7 +89,7 @@ def test_set_with_masks_is_judged_by_its_maps_and_keeps_none_of_them(folder: Pat
     assert figures.false_objects == 2
     wide = [4, 8, 8, 8, 8, 12, 12, 12]  # pixels of each object, of 16, whose cells read a pixel of it
     assert figures.components.mean_siou == pytest.approx(np.mean(wide) / 16)
-    assert [frame.place for frame in figures.most_false] == [8, 9]
+    assert [frame.place for frame in most_false(figures.frames)] == [8, 9]
 
 
 def test_set_of_degraded_frames_is_not_judged(folder: Path) -> None:
