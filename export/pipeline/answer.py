@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stage ``answer``: fit what the options ask for beside the score, to calibration frames clean and degraded."""
 
+from collections.abc import Sequence
+
 from export.answers.fit import answer_keys
+from export.answers.fit_map import CalibratedMap
+from export.answers.rows import DegradedRows, PatchedRows
 from export.bundle.answer_parity import checked_answers
 from export.calibration.answer_options import changed_frames, reads_degraded
 from export.calibration.calibrated_monitor import CalibratedMonitor
@@ -63,27 +67,53 @@ def answer_monitor(
     options, wanted = inputs.options, inputs.options.answers.wanted
     if not wanted:
         return monitor
+    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
+    # a call each, so that no network's session is kept beside the next
+    rows = _degraded(inputs, sampled, monitor, reporter) if reads_degraded(wanted) else None
+    patched = _patched(inputs, sampled, monitor, reporter) if sampled.tiles else None
+    of_unknown = _of_unknown(inputs, sampled, monitor, reporter) if sampled.maps else None
+    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched, of_unknown))
+
+
+def _degraded(
+    inputs: ExportInputs, sampled: SampledNetwork, monitor: CalibratedMonitor, reporter: Reporter
+) -> DegradedRows:
+    """Features of frames clean and degraded."""
     shapes = output_shapes(monitor.evaluation)
     available = [FeatureKey.parse(name) for name in shapes if name not in (SEGMENTATION, LATENT_SAMPLES)]
-    keys = answer_keys(available, sampled.sampler.taps)
-    reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
-    frames, split = inputs.frames, inputs.split
-    contract = input_contract(inputs.preprocessing, frames)
-    rows = patched = of_unknown = None
-    if reads_degraded(wanted):
-        measure = NetworkFeatures(
-            sampled, ConvertedNetwork(monitor.evaluation), keys, options.neighbors, segmented=True
-        )
-        labels, causes = answer_labels(inputs), answer_causes(inputs)
-        rows = measure_degraded(frames, split.fitted, split.names, measure, labels, options.seed, reporter, causes)
-    if sampled.tiles:
-        of_tiles = NetworkFeatures(sampled, ConvertedNetwork(monitor.evaluation), sampled.tiles, options.neighbors)
-        patched = measure_patched(frames, split.fitted, split.names, of_tiles, contract, options.seed, reporter)
-    if sampled.maps:
-        of_maps = NetworkFeatures(
-            sampled, ConvertedNetwork(monitor.evaluation), sampled.maps, options.neighbors, segmented=True
-        )
-        of_unknown = calibrate_map(
-            frames, split.fitted, split.names, of_maps, contract, options.seed, reporter, options.answers.road_classes
-        )
-    return monitor.answering(checked_answers(rows, wanted, options.seed, sampled.sampler.taps, patched, of_unknown))
+    measure = _features(inputs, sampled, monitor, answer_keys(available, sampled.sampler.taps), segmented=True)
+    labels, causes, split = answer_labels(inputs), answer_causes(inputs), inputs.split
+    seed = inputs.options.seed
+    return measure_degraded(inputs.frames, split.fitted, split.names, measure, labels, seed, reporter, causes)
+
+
+def _patched(
+    inputs: ExportInputs, sampled: SampledNetwork, monitor: CalibratedMonitor, reporter: Reporter
+) -> PatchedRows:
+    """Moments of tiles of frames clean and with patches."""
+    measure, split = _features(inputs, sampled, monitor, sampled.tiles, segmented=False), inputs.split
+    contract, seed = input_contract(inputs.preprocessing, inputs.frames), inputs.options.seed
+    return measure_patched(inputs.frames, split.fitted, split.names, measure, contract, seed, reporter)
+
+
+def _of_unknown(
+    inputs: ExportInputs, sampled: SampledNetwork, monitor: CalibratedMonitor, reporter: Reporter
+) -> CalibratedMap:
+    """An anomaly map fitted to frames clean and with objects."""
+    measure, split = _features(inputs, sampled, monitor, sampled.maps, segmented=True), inputs.split
+    contract, options = input_contract(inputs.preprocessing, inputs.frames), inputs.options
+    road = options.answers.road_classes
+    return calibrate_map(inputs.frames, split.fitted, split.names, measure, contract, options.seed, reporter, road)
+
+
+def _features(
+    inputs: ExportInputs,
+    sampled: SampledNetwork,
+    monitor: CalibratedMonitor,
+    keys: Sequence[FeatureKey],
+    *,
+    segmented: bool,
+) -> NetworkFeatures:
+    """Measures features by the graph of the monitor."""
+    network = ConvertedNetwork(monitor.evaluation)
+    return NetworkFeatures(sampled, network, keys, inputs.options.neighbors, segmented=segmented)
