@@ -71,11 +71,11 @@ class MaskValues:
                 f"{numbers.shape[0]} x {numbers.shape[1]}: give masks of the frames as they are"
             )
         present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
-        strange = sorted(set(present.tolist()) - {*self.unknown, *self.known, *self.void})
-        if strange:
+        unlisted = sorted(set(present.tolist()) - {*self.unknown, *self.known, *self.void})
+        if unlisted:
             raise UsageError(
                 f"expected {_listing(self.unknown)} (unknown), {_listing(self.known)} (known) or {_listing(self.void)} "
-                f"(void) in the mask {path}, got {strange[0]}: say what it stands for by --unknown-mask, --known-mask or "
+                f"(void) in the mask {path}, got {unlisted[0]}: say what it stands for by --unknown-mask, --known-mask or "
                 "--void-mask"
             )
         return UnknownMask(np.isin(numbers, self.unknown), np.isin(numbers, self.void))

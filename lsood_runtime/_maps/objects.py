@@ -2,14 +2,14 @@
 """Find the unknown objects of a frame: the connected regions of its anomaly map above a limit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._maps.regions import CellMask, Regions, find_regions
 from lsood_runtime._maps.road_distance import road_distances
-from lsood_runtime._text.json_values import JsonValue
+from lsood_runtime._text.json_values import JsonValue, finite_or_none
 from lsood_runtime._tiles.frame_edges import Edges, TileEdges
 from lsood_runtime._tiles.grid import TileGrid
 from lsood_runtime._tiles.region_words import name_region
@@ -53,18 +53,7 @@ class UnknownObject:
 
     def asdict(self) -> dict[str, JsonValue]:
         """JSON-ready values; a distance to a road that there is none of becomes None."""
-        distance = self.road_distance
-        return {
-            "x": self.x,
-            "y": self.y,
-            "width": self.width,
-            "height": self.height,
-            "area": self.area,
-            "peak": self.peak,
-            "class_id": self.class_id,
-            "road_distance": distance if distance is not None and np.isfinite(distance) else None,
-            "where": self.where,
-        }
+        return asdict(self) | {"road_distance": finite_or_none(self.road_distance)}
 
 
 @dataclass(frozen=True, slots=True)
