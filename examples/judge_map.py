@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from export.anomalies.cutouts import PastedObjects, coded, paste_objects
+from export.anomalies.cutouts import PastedObjects, paste_objects
+from export.anomalies.jpeg_coding import coded_as_jpeg
 from export.answers.fit_map import clearest_object
 from export.answers.map_choice import KEPT, SMOOTHINGS
 from export.answers.maps import as_maps, grid_of_map, pixel_scores, smoothed
@@ -79,7 +80,8 @@ def paste_cutout(frame: Frame, cutout: Frame, places: NDArray[np.floating], rng:
     mixed, cover = frame.astype(np.float32), np.zeros((height, width), np.float32)
     mixed[where] += alpha[..., None] * (colours - mixed[where])
     cover[where] = alpha
-    return PastedObjects(coded(mixed, int(rng.integers(*QUALITIES))), cover)
+    pixels = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+    return PastedObjects(coded_as_jpeg(pixels, int(rng.integers(*QUALITIES))), cover)
 
 
 def read_cutouts(folder: Path) -> list[Frame]:
