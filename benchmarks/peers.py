@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How published code scores a frame, in the plainest faithful form, on the same weights and the same masks' law.
 
-Both keep PyTorch for the network, a KD-tree for each latent dimension (``entropy_estimators``, which the guide calls) and
+Both keep PyTorch for the network, a KD-tree for each latent dimension (as the guide's ``entropy-estimators`` has) and
 scikit-learn's ``KernelDensity``. Frames go one at a time: the guide regroups its samples rightly for a batch of one alone.
 """
 
@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from entropy_estimators import continuous
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from scipy.special import digamma
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KernelDensity
 from torch import Tensor, nn
@@ -25,7 +26,9 @@ Rows = NDArray[np.float64]
 def kd_tree_entropies(latent_samples: NDArray[np.floating]) -> Rows:
     """``(S, C)`` to ``(C,)`` nats: a tree for each of the C dimensions."""
     columns = latent_samples.T[..., None].astype(np.float64)
-    return np.array([continuous.get_h(column, k=NEIGHBORS, norm="max", min_dist=MIN_DIST) for column in columns])
+    nearest = [KDTree(column).query(column, k=NEIGHBORS + 1, p=np.inf)[0][:, -1] for column in columns]
+    offset = digamma(len(latent_samples)) - digamma(NEIGHBORS)
+    return np.asarray(offset + np.log(2 * np.maximum(nearest, MIN_DIST)).mean(axis=1))
 
 
 class Density:

@@ -10,7 +10,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from entropy_estimators import continuous
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from export.checkpoint.load import load_checkpoint
 from export.layers.preprocessing import Preprocessing
 from tests.conftest import FRAME_SIZE, INPUT_SIZE, save_checkpoint, small_network, write_scenes
+from tests.kozachenko_leonenko import entropy_by_tree
 from tests.paths import EXAMPLES
 
 TAP = "deeplab_v3plus_model.drop_block1"
@@ -76,7 +76,7 @@ def test_layer_reader_of_a_tap_reads_what_numpy_makes_of_its_map(
         own, added = (found[features.Reading(TAP, "entropy", one, count)] for one in masks[:2])
         np.testing.assert_allclose(own, added, rtol=1e-4)  # the layer's own constants, so the same bank of masks
     entropy, drawn = found[features.Reading(TAP, "entropy", masks[2], 12)], samples_of(tap, 0.3, 3, 12)
-    expected = [continuous.get_h(column[:, None], k=5, norm="max", min_dist=1e-5) for column in drawn.T]
+    expected = [entropy_by_tree(column, 5, 1e-5) for column in drawn.T]
     np.testing.assert_allclose(entropy, expected, rtol=1e-3, atol=1e-3)
     spread = found[features.Reading(TAP, "sample deviation", masks[2], 12)]
     np.testing.assert_allclose(spread, np.log(drawn.std(axis=0)), rtol=1e-3)
