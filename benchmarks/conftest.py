@@ -71,10 +71,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """``case``: every S and every size of the first backbone, every S of the others at the first size."""
+    """``case``: every S and every size of the first backbone, every S of the others at the first size.
+
+    ``answer_case``: every backbone at every size.
+    """
+    option = metafunc.config.getoption
+    backbones, sizes, samples = option("--backbones"), option("--sizes"), option("--samples")
+    if "answer_case" in metafunc.fixturenames:
+        pairs = [(name, size) for name in backbones for size in sizes]
+        metafunc.parametrize("answer_case", pairs, ids=[f"{name}-{h}x{w}" for name, (h, w) in pairs])
     if "case" in metafunc.fixturenames:
-        option = metafunc.config.getoption
-        backbones, sizes, samples = option("--backbones"), option("--sizes"), option("--samples")
         cases = [(name, sizes[0], s) for name in backbones for s in samples]
         cases += [(backbones[0], size, samples[0]) for size in sizes[1:]]
         metafunc.parametrize("case", cases, ids=[f"{name}-{h}x{w}-{s}" for name, (h, w), s in cases])

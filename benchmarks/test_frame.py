@@ -15,7 +15,6 @@ from benchmarks.networks import (
     assessed,
     bare_graph,
     fused_graphs,
-    mapped_graphs,
     monitor_graphs,
     monitored,
     resident,
@@ -27,7 +26,6 @@ MONITORED = (
     "monitored (entropies)",
     "monitored (fused)",
     "monitored (fused, answers)",
-    "monitored (fused, answers, map)",
 )
 
 
@@ -47,7 +45,6 @@ def test_frame(
         "monitored (entropies)": monitored(who, samples, placement),
         "monitored (fused)": assessed(who, placement, fused_graphs(who, samples, placement)),
         "monitored (fused, answers)": assessed(who, placement, answered_graphs(who, samples, placement)),
-        "monitored (fused, answers, map)": assessed(who, placement, mapped_graphs(who, samples, placement)),
     }
     base = size == option("--sizes")[0] and samples == option("--samples")[0]
     tail = base and backbone == option("--backbones")[0]
@@ -78,7 +75,6 @@ def test_frame(
             "monitored (entropies)": monitor_graphs(who, samples, placement),
             "monitored (fused)": fused_graphs(who, samples, placement),
             "monitored (fused, answers)": answered_graphs(who, samples, placement),
-            "monitored (fused, answers, map)": mapped_graphs(who, samples, placement),
         }
         on_device = {name: resident(chain, who.frame, "cuda") for name, chain in graphs.items()}
         times = take_turns(on_device, option("--pairs"), WARM_UP)

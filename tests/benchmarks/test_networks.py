@@ -5,18 +5,20 @@ import numpy as np
 import pytest
 
 from benchmarks.networks import (
+    ALL_ANSWERS,
     Placement,
     alone,
     answered_graphs,
     assessed,
     bare_graph,
     fused_graphs,
-    mapped_graphs,
     monitor_graphs,
     monitored,
     resident,
     subject,
+    unscored,
 )
+from export.calibration.answer_options import CAUSE, MAP, QUALITY, TILES
 from export.precision.options import FLOAT16, FLOAT32, INT8
 from lsood_runtime._inference.frame_pass import SORTED_FIRST, Outcome
 
@@ -52,24 +54,44 @@ def test_fused_graphs_of_a_network_give_a_share_of_every_default_part() -> None:
     np.testing.assert_array_equal(outcome.segmentation, monitored(who, SAMPLES, PLACEMENT)().segmentation)
 
 
-@pytest.mark.parametrize("mapped", [False, True])
-def test_answered_graphs_of_a_network_give_every_answer_beside_the_same_score(mapped: bool) -> None:
+OUTPUTS = {
+    QUALITY: {"quality": (1, 3)},
+    CAUSE: {"causes": (1, 15), "severity": (1,)},
+    TILES: {"tiles": (1, 4, 8)},
+    MAP: {"anomaly_map": (1, SMALL[0] // 4, SMALL[1] // 4)},
+}
+
+
+@pytest.mark.parametrize("answers", [*({name} for name in OUTPUTS), {QUALITY, CAUSE, TILES}, ALL_ANSWERS], ids=str)
+def test_answered_graphs_of_a_network_give_these_answers_beside_the_same_score(answers: frozenset[str]) -> None:
     who = subject("resnet18", *SMALL)
-    network, detector = (mapped_graphs if mapped else answered_graphs)(who, SAMPLES, PLACEMENT)
+    network, detector = answered_graphs(who, SAMPLES, PLACEMENT, frozenset(answers))
     assert list(network.outputs) == ["segmentation", *detector.inputs]
     outcome = assessed(who, PLACEMENT, (network, detector))()
-    assert {name: rows.shape for name, rows in outcome.answers.items()} == {
-        "quality": (1, 3),
-        "causes": (1, 15),
-        "severity": (1,),
-        "tiles": (1, 4, 8),
-        "novelty": (1,),
-        **({"anomaly_map": (1, SMALL[0] // 4, SMALL[1] // 4)} if mapped else {}),
-    }
+    novelty: dict[str, tuple[int, ...]] = {"novelty": (1,)} if answers & {QUALITY, CAUSE} else {}
+    expected = {name: shape for answer in answers for name, shape in OUTPUTS[answer].items()} | novelty
+    assert {name: rows.shape for name, rows in outcome.answers.items()} == expected
     assert all(np.isfinite(rows).all() for rows in outcome.answers.values())
     fused = assessed(who, PLACEMENT, fused_graphs(who, SAMPLES, PLACEMENT))()
     np.testing.assert_array_equal(outcome.segmentation, fused.segmentation)
     np.testing.assert_allclose(outcome.scores, fused.scores, rtol=1e-6)
+
+
+def test_answers_without_a_score_are_those_beside_it() -> None:
+    who = subject("resnet18", *SMALL)
+    outputs = unscored(who, SAMPLES, PLACEMENT, frozenset((MAP,)))()
+    assert set(outputs) == {"segmentation", "anomaly_map"}
+    beside = assessed(who, PLACEMENT, answered_graphs(who, SAMPLES, PLACEMENT, frozenset((MAP,))))()
+    np.testing.assert_array_equal(outputs["segmentation"], beside.segmentation)
+    np.testing.assert_allclose(outputs["anomaly_map"], beside.answers["anomaly_map"], rtol=1e-5, atol=1e-5)
+
+
+def test_causes_of_random_answers_read_every_early_layer() -> None:
+    """The fit chooses the layers; one that helped less would leave some out, and cost less than a real one may."""
+    detector = answered_graphs(subject("resnet18", *SMALL), SAMPLES, PLACEMENT, frozenset((CAUSE,)))[1]
+    fused = fused_graphs(subject("resnet18", *SMALL), SAMPLES, PLACEMENT)[1]
+    assert {name for name in fused.inputs if name.startswith("moments/")} <= set(detector.inputs)
+    assert {"picture", "picture_spread"} <= set(detector.inputs)
 
 
 @pytest.mark.parametrize(("kind", "within"), [(INT8, 0.2), (FLOAT16, 0.02)])
