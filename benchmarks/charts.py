@@ -20,6 +20,7 @@ def draw_all(results: Results, folder: Path) -> dict[str, str]:
         ("latency.png", "share of frames that take longer", _tail),
         ("samples.png", "monitored (fused) / alone against S", _samples),
         ("resolution.png", "monitored (fused) / alone against the size of the frame", _resolution),
+        ("answers.png", "one pass with these answers / the network alone", _answers),
         ("points.png", "the detector against the density's points", _points),
     )
     drawn = {}
@@ -45,10 +46,13 @@ def _tail(axes: Axes, results: Results) -> bool:
     return bool(rows)
 
 
-def _with_interval(axes: Axes, x: Sequence[float], rows: Sequence[Figure], label: str) -> None:
+def _with_interval(
+    axes: Axes, x: Sequence[float], rows: Sequence[Figure], label: str, linestyle: str = "solid"
+) -> None:
     median = np.array([row["median"] for row in rows])
     below, above = median - [row["low"] for row in rows], np.array([row["high"] for row in rows]) - median
-    axes.errorbar(x, median, yerr=[np.maximum(below, 0), np.maximum(above, 0)], marker="o", capsize=3, label=label)
+    errors = [np.maximum(below, 0), np.maximum(above, 0)]
+    axes.errorbar(x, median, yerr=errors, marker="o", capsize=3, label=label, linestyle=linestyle)
 
 
 def _samples(axes: Axes, results: Results) -> bool:
@@ -85,6 +89,27 @@ def _resolution(axes: Axes, results: Results) -> bool:
         axes.set(xlabel="million pixels a frame", ylabel="monitored (fused) / alone", xscale="log")
         axes.legend(fontsize=8)
     return shown
+
+
+def _answers(axes: Axes, results: Results) -> bool:
+    rows = results.of_kind("ratio", over="network alone")
+    cases = list(dict.fromkeys((row["backbone"], tuple(row["size"])) for row in rows))
+    names = list(dict.fromkeys(row["what"] for row in rows))
+    for i, (backbone, size) in enumerate(cases):
+        line = {row["what"]: row for row in rows if (row["backbone"], tuple(row["size"])) == (backbone, size)}
+        shown = [name for name in names if name in line]
+        places = [names.index(name) + 0.12 * (i - (len(cases) - 1) / 2) for name in shown]
+        _with_interval(axes, places, [line[name] for name in shown], f"{backbone} {size[0]}x{size[1]}", "none")
+    if rows:
+        axes.axhline(1, color="black", linewidth=0.8)
+        axes.set_xticks(
+            range(len(names)),
+            [name.replace(" without a ", " without\n").replace(" and ", ",\n") for name in names],
+            fontsize=8,
+        )
+        axes.set(ylabel="median, with 95 % interval")
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return bool(rows)
 
 
 def _points(axes: Axes, results: Results) -> bool:

@@ -330,8 +330,8 @@ def _random_answers(who: Subject, samples: int, answers: frozenset[str]) -> Fitt
     if CAUSE in answers:
         fitted = replace(fitted, record=replace(fitted.record, cause=record.cause))
     if QUALITY in answers:
-        quality = {"quality_columns": every.quality_columns, "quality": every.quality}
-        fitted = replace(fitted, **quality, record=replace(fitted.record, quality=record.quality))
+        fitted = replace(fitted, quality_columns=every.quality_columns, quality=every.quality)
+        fitted = replace(fitted, record=replace(fitted.record, quality=record.quality))
     if TILES in answers:
         fitted = replace(fitted, tiles=every.tiles, record=replace(fitted.record, tiles=record.tiles))
     if MAP in answers:

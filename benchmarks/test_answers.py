@@ -55,8 +55,14 @@ def test_answers(
     for name, values in times.items():
         record(f"answers: {name}, {where}", latency(values, option("--rates")), what=name, warm_up=WARM_UP, **facts)
         if name != "alone":
-            record(f"answers: {name} / alone, {where}", ratio(values, times["alone"]), what=name, **facts)
+            record(
+                f"answers: {name} / alone, {where}",
+                ratio(values, times["alone"]),
+                what=name,
+                over="network alone",
+                **facts,
+            )
     for name in ANSWERS:
         quotient = ratio(times[f"score and {name}"], times["score"])
-        record(f"answers: score and {name} / score, {where}", quotient, what=f"{name} beside the score", **facts)
+        record(f"answers: score and {name} / score, {where}", quotient, what=f"score and {name}", over="score", **facts)
     benchmark.pedantic(calls["score and all"], rounds=5, warmup_rounds=1)  # type: ignore[no-untyped-call]

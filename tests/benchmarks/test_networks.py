@@ -54,7 +54,7 @@ def test_fused_graphs_of_a_network_give_a_share_of_every_default_part() -> None:
     np.testing.assert_array_equal(outcome.segmentation, monitored(who, SAMPLES, PLACEMENT)().segmentation)
 
 
-OUTPUTS = {
+OUTPUTS: dict[str, dict[str, tuple[int, ...]]] = {
     QUALITY: {"quality": (1, 3)},
     CAUSE: {"causes": (1, 15), "severity": (1,)},
     TILES: {"tiles": (1, 4, 8)},
@@ -62,7 +62,7 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("answers", [*({name} for name in OUTPUTS), {QUALITY, CAUSE, TILES}, ALL_ANSWERS], ids=str)
+@pytest.mark.parametrize("answers", [*({name} for name in OUTPUTS), {QUALITY, CAUSE, TILES}, ALL_ANSWERS], ids="+".join)
 def test_answered_graphs_of_a_network_give_these_answers_beside_the_same_score(answers: frozenset[str]) -> None:
     who = subject("resnet18", *SMALL)
     network, detector = answered_graphs(who, SAMPLES, PLACEMENT, frozenset(answers))

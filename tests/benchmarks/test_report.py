@@ -39,6 +39,10 @@ def frame_figures(monitored: float) -> list[Facts]:
         figures.append(figure(f"detector, N={points}", value_of, what="detector", points=points, dimensions=58))
     figures.append(figure("monitored before a camera", Paced(10, 100, 70, 0.5, 0.2, 0.4), what="monitored"))
     figures.append(figure("int8: AUROC lost, demo", Difference(monitored - 0.999, -0.01, 0.01, 42), what="auroc"))
+    for what in ("score", "score and map"):
+        value = Ratio(monitored, monitored - 0.01, monitored + 0.01, 40)
+        facts = {"backbone": "resnet50", "size": [256, 512], "samples": 16, "over": "network alone"}
+        figures.append(figure(f"answers: {what} / alone, resnet50 256x512 S=16", value, what=what, **facts))
     figures.append({"name": "memory, MiB", "kind": "values", "what": "memory", "10": 100.0})
     return figures
 
@@ -74,7 +78,7 @@ def test_report_of_a_run_shows_every_figure_and_judges_the_targets(
     assert "| int8: AUROC lost, demo | <= 0.005 | 0.031 | -0.01 to 0.01 | **no** |" in lines
     assert "| monitored (entropies) / alone, resnet101 256x512 S=16 | <= 1.02 | not measured |" in text
     assert "Nothing here was run on a GPU" in text
-    for name in ("latency.png", "samples.png", "resolution.png", "points.png"):
+    for name in ("latency.png", "samples.png", "resolution.png", "answers.png", "points.png"):
         assert f"({name})" in text
         with Image.open(tmp_path / "out" / name) as picture:
             assert np.asarray(picture.convert("L")).std() > 5
@@ -98,7 +102,8 @@ def test_report_against_a_run_within_its_intervals_shows_no_change(tmp_path: Pat
     assert "S=128 | 1.05 | 1 | +5.0% |" in text
     assert "differ in processor" in text
     main([str(before), "--against", str(before), "--out", str(tmp_path)])
-    assert (tmp_path / "report.md").read_text().count("the same within the intervals") == 7
+    compared = [row for row in frame_figures(1.0) if row["kind"] in ("ratio", "difference")]
+    assert (tmp_path / "report.md").read_text().count("the same within the intervals") == len(compared)
 
 
 @pytest.mark.parametrize(
