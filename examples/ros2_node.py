@@ -27,11 +27,12 @@ one topic are told apart by their frame_id. Publishes, with the stamp of the ima
     ~/debug/processing_time_ms      Float64Stamped, as Autoware's nodes do
 
 Parameters: `bundle` (monitor/), `provider` (cpu), `operating_point`, `deadline_ms` and `min_quality` (0 for none),
-`max_age_s` after which a camera is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not
-say themselves: `encodings`, `grey`, `bits`, `yuv`, by default as the bundle's calibration read its own. `alarm` is
-`1/h` unless it is set: the rule by the bundle's calibration for one false alarm an hour, of a camera with
-`frames_per_second` (10.0), chosen within seconds at the start and logged; or a rule by its text, as `3of5`.
-`quality_alarm`, by default none, is such a rule on the expected quality. Older images are dropped while one is scored.
+`object_region` (frame, or road for the unknown objects on or beside the road alone), `max_age_s` after which a camera
+is silent (1.0), `cameras` that must send (a list of frame_ids), and what images do not say themselves: `encodings`,
+`grey`, `bits`, `yuv`, by default as the bundle's calibration read its own. `alarm` is `1/h` unless it is set: the rule
+by the bundle's calibration for one false alarm an hour, of a camera with `frames_per_second` (10.0), chosen within
+seconds at the start and logged; or a rule by its text, as `3of5`. `quality_alarm`, by default none, is such a rule on
+the expected quality. Older images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
 lsood-runtime[cpu,media] or [gpu,media]; vision_msgs for the boxes.
@@ -119,6 +120,7 @@ def make_node() -> Any:
                 operating_point=self._parameter("operating_point", "") or None,
                 deadline_ms=self._parameter("deadline_ms", 0.0) or None,
                 min_quality=self._parameter("min_quality", 0.0) or None,
+                object_region=self._parameter("object_region", "frame"),
             )
             stated = self.monitor.manifest.pixels  # at export and calibration: what no parameter says
             self._rules = PixelRules(

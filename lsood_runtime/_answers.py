@@ -30,7 +30,7 @@ from lsood_runtime._text.json_values import JsonValue, finite_or_none
 from lsood_runtime._tiles.abnormal import abnormal_tiles
 from lsood_runtime._tiles.grid import TileMask
 from lsood_runtime._tiles.region_words import describe_tiles, tile_text
-from lsood_runtime._unknown_objects import NO_MAP, UNKNOWN_MAP, AnomalyMap, MapRule
+from lsood_runtime._unknown_objects import NO_MAP, UNKNOWN_MAP, WHOLE_FRAME, AnomalyMap, MapRule
 
 AnswerRows = Mapping[str, NDArray[np.float64] | NDArray[np.float32]]
 """Outputs of ``detector.onnx`` that answer, by name, a row for each frame; empty where the bundle answers nothing."""
@@ -78,6 +78,7 @@ class AnswerRule:
         contract: of the input: abnormal tiles and objects are named by where in the frame they lie. Without it, and without
             the next, the anomaly map is left out.
         segmentation: whose classes lie under the objects.
+        object_region: in which they are looked for, of :data:`lsood_runtime._unknown_objects.REGIONS`.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class AnswerRule:
         record: AnswersRecord | None,
         contract: InputContract | None = None,
         segmentation: SegmentationRecord | None = None,
+        object_region: str = WHOLE_FRAME,
     ) -> None:
         self._record = record
         told = None if record is None or contract is None else record.tiles
@@ -93,13 +95,13 @@ class AnswerRule:
         self._map_rule = (
             None
             if map_record is None or contract is None or segmentation is None
-            else MapRule(map_record, contract, segmentation)
+            else MapRule(map_record, contract, segmentation, object_region)
         )
 
     @classmethod
-    def of_bundle(cls, manifest: Manifest) -> Self:
+    def of_bundle(cls, manifest: Manifest, object_region: str = WHOLE_FRAME) -> Self:
         """The rule of a bundle."""
-        return cls(manifest.answers, manifest.input, manifest.segmentation)
+        return cls(manifest.answers, manifest.input, manifest.segmentation, object_region)
 
     def answers(
         self, rows: AnswerRows, place: int, segmentation: NDArray[np.uint8] | NDArray[np.float32] | None = None

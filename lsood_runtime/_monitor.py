@@ -5,7 +5,6 @@ import functools
 import os
 import time
 from collections.abc import Callable, Sequence
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self, SupportsIndex
@@ -36,6 +35,7 @@ from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
 from lsood_runtime._stream.stream import Stream
 from lsood_runtime._stream.stream_assessment import StreamAssessment
 from lsood_runtime._tiles.check import DEFAULT_TILE_CHECK, TileCheck
+from lsood_runtime._unknown_objects import WHOLE_FRAME, check_object_region
 from lsood_runtime._verdict import VerdictRule, check_deadline, check_min_quality, finite_score
 
 
@@ -67,6 +67,8 @@ class OoDMonitor:
         operating_point: name of one of the manifest's operating points; None for the one that the manifest names.
         min_quality: a frame is of LOW_QUALITY where the lower end of its expected quality is below it, or not known; above 0
             and at most 1, in the measure of the bundle; None for no such rule.
+        object_region: where unknown objects are told: ``frame`` for anywhere; ``road`` for those of which a cell is segmented
+            as a class that the bundle's ``--road-class`` names, or touches one that is.
         deadline_ms: a verdict that takes longer is LATE; None for no deadline.
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
         tile_check: how raw frames are checked tile by tile, where ``validate`` is on; None for whole frames alone.
@@ -78,9 +80,10 @@ class OoDMonitor:
         public_key: PEM file of the key that must have signed the bundle; None for no signature.
 
     Raises:
-        TypeError: an argument of another type; ValueError: a number, an order of channels or tiles that cannot be.
+        TypeError: an argument of another type; ValueError: a number, an order of channels, tiles or a region that cannot be.
         BundleError: the bundle is incomplete, damaged, another than expected, not signed with the key or of another schema,
-            has no such operating point, or does not tell the quality that ``min_quality`` is about.
+            has no such operating point, or does not tell the quality that ``min_quality`` is about, or the road that
+            ``object_region`` is about.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back, or they take too long.
 
@@ -101,6 +104,7 @@ class OoDMonitor:
         channels: str | None = None,
         operating_point: str | None = None,
         min_quality: float | None = None,
+        object_region: str = WHOLE_FRAME,
         deadline_ms: float | None = None,
         validate: bool = True,
         tile_check: TileCheck | None = DEFAULT_TILE_CHECK,
@@ -133,6 +137,7 @@ class OoDMonitor:
             channels=channels,
             operating_point=operating_point,
             min_quality=min_quality,
+            object_region=object_region,
             deadline_ms=deadline_ms,
             validate=validate,
             tile_check=tile_check,
@@ -147,8 +152,9 @@ class OoDMonitor:
         self._operating_point = self._manifest.choose_operating_point(operating_point)
         threshold = self._manifest.operating_points[self._operating_point].value
         part_names = tuple(part.name for part in self._manifest.detector.parts)
-        scores, answers = self._manifest.calibration.scores, AnswerRule.of_bundle(self._manifest)
         check_min_quality(min_quality, self._manifest.answers)
+        check_object_region(object_region, self._manifest.answers)
+        scores, answers = self._manifest.calibration.scores, AnswerRule.of_bundle(self._manifest, object_region)
         self._rule = VerdictRule(threshold, scores, deadline_ms, part_names, answers, min_quality)
         self._scorer = Scorer(contents, load_options)
 
@@ -264,14 +270,7 @@ class OoDMonitor:
         stamps = received_stamps(stamps_ns, len(checked))
         sound = [frame for frame in checked if not isinstance(frame, FrameError)]
         outcome = self._scorer.run_some(sound, len(checked)) if sound else None
-        verdicts, places = [], count()
-        for frame, stamp in zip(checked, stamps, strict=True):
-            if isinstance(frame, FrameError):
-                verdicts.append(self._rule.refused(frame, provider, stamp, start))
-            elif outcome is not None:  # as it is where any frame is sound
-                picture = self._pictures.look(frame)
-                verdicts.append(self._rule.frame_verdict(outcome, next(places), picture, provider, stamp, start))
-        return verdicts
+        return self._rule.batch_verdicts(checked, outcome, self._pictures, provider, stamps, start)
 
     def report_invalid(self, reason: str, *, stamp_ns: SupportsIndex | None = None) -> Assessment:
         """Make the verdict on a frame that never became an image, such as one that could not be decoded: it is INVALID,

@@ -4,6 +4,7 @@
 import math
 import time
 from collections.abc import Iterable, Sequence
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from lsood_runtime._arguments import check_number
 from lsood_runtime._assessment import Assessment, State, with_answers
 from lsood_runtime._bundle.answers_records import AnswersRecord
 from lsood_runtime._exceptions import BundleError, FrameError
+from lsood_runtime._inference.arrays import Frame
 from lsood_runtime._inference.frame_pass import Outcome
-from lsood_runtime._inference.picture_check import NOT_LOOKED_AT, PictureCheck
+from lsood_runtime._inference.picture_check import NOT_LOOKED_AT, PictureCheck, PictureChecker
 from lsood_runtime._inference.stamps import Stamp
 from lsood_runtime._parts import NO_PARTS, Parts
 
@@ -163,6 +165,34 @@ class VerdictRule:
             answers=self.answers.answers(outcome.answers, place, segmentation),
             picture=picture,
         )
+
+    def batch_verdicts(
+        self,
+        frames: Sequence[Frame | FrameError],
+        outcome: Outcome | None,
+        pictures: PictureChecker,
+        provider: str,
+        stamps: Sequence[Stamp],
+        start: float,
+    ) -> list[Assessment]:
+        """Make the verdicts on the frames of a batch, of which the sound ones alone took part in a pass.
+
+        Args:
+            frames: of the batch, or what is wrong with them.
+            outcome: of the pass, whose places are those of the sound frames; None where none is.
+            pictures: looks at the raw frames.
+            provider: that ran.
+            stamps: one a frame.
+            start: of the call, of ``time.perf_counter()``.
+        """
+        verdicts, places = [], count()
+        for frame, stamp in zip(frames, stamps, strict=True):
+            if isinstance(frame, FrameError):
+                verdicts.append(self.refused(frame, provider, stamp, start))
+            elif outcome is not None:  # as it is where any frame is sound
+                picture = pictures.look(frame)
+                verdicts.append(self.frame_verdict(outcome, next(places), picture, provider, stamp, start))
+        return verdicts
 
     def refused(self, error: FrameError, provider: str, stamp: Stamp, start: float) -> Assessment:
         """Make the verdict on a frame that breaks the contract; ``start`` is that of the call."""

@@ -19,6 +19,7 @@ from lsood_runtime._media.sources import SourceReader, left_out
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import Alarm, parse_alarm
 from lsood_runtime._tiles.check import TileCheck
+from lsood_runtime._unknown_objects import REGIONS, WHOLE_FRAME
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add_subparsers`` returns; argparse has no public name for it."""
@@ -224,7 +225,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decision(parser: argparse.ArgumentParser) -> None:
-    """Add the operating point, the smallest quality and the deadline."""
+    """Add the operating point, the smallest quality, where objects are looked for, and the deadline."""
     parser.add_argument(
         "--operating-point",
         metavar="NAME",
@@ -236,6 +237,13 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
         metavar="Q",
         help="a frame is of low quality where its expected mIoU or agreement may be below Q, or is not known",
     )
+    parser.add_argument(
+        "--object-region",
+        choices=REGIONS,
+        default=WHOLE_FRAME,
+        help="where unknown objects are told: anywhere (frame, the default), or where they are segmented as a class of the "
+        "bundle's --road-class, or touch it (road)",
+    )
     parser.add_argument("--deadline-ms", type=positive_number, metavar="MS", help="a verdict that takes longer is late")
 
 
@@ -244,7 +252,7 @@ def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> O
     :func:`add_decision` describe, with a check of tiles.
 
     Raises:
-        BundleError: the bundle cannot be loaded, has no such operating point, or does not tell its quality.
+        BundleError: the bundle cannot be loaded, has no such operating point, or does not tell its quality or its road.
         ProviderError: a provider does not run here.
         SelfTestError: a golden frame does not get its score back.
         TileCheckError: the tiles that were asked for are too small in the frames of the bundle.
@@ -256,6 +264,7 @@ def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> O
         threads=options.threads,
         operating_point=options.operating_point,
         min_quality=options.min_quality,
+        object_region=options.object_region,
         deadline_ms=options.deadline_ms,
         tile_check=tile_check,
         expected_sha256=options.expected_sha256,

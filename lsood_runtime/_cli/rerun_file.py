@@ -56,7 +56,8 @@ class RerunFile:
         if self._maps is not None and verdict.anomaly_map is not None:
             drawn = self._maps.draw(image, verdict.anomaly_map, verdict.objects)
             recording.log(f"{where}/anomaly_map", rerun.Image(drawn).compress(jpeg_quality=85))
-            recording.log(f"{where}/unknown_objects", rerun.Scalars(verdict.object_count or 0))
+            if verdict.object_count is not None:
+                recording.log(f"{where}/unknown_objects", rerun.Scalars(verdict.object_count))
         if np.isfinite(verdict.score):
             recording.log(f"{where}/score", rerun.Scalars(verdict.score))
         recording.log(f"{where}/threshold", rerun.Scalars(self._threshold))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._maps.regions import CellMask, Regions, find_regions
-from lsood_runtime._maps.road_distance import road_distances
+from lsood_runtime._maps.road_distance import meets_road, road_distances
 from lsood_runtime._text.json_values import JsonValue, finite_or_none
 from lsood_runtime._tiles.frame_edges import Edges, TileEdges
 from lsood_runtime._tiles.grid import TileGrid
@@ -16,6 +16,9 @@ from lsood_runtime._tiles.region_words import name_region
 
 MOST_OBJECTS = 32
 """Objects of a frame that are described; the others are counted."""
+
+ON_ROAD = "on or beside the road"
+"""Where objects of which a cell is road, or touches it, are."""
 
 _PLACES = TileGrid(4, 8)
 
@@ -62,11 +65,13 @@ class FoundObjects:
 
     Attributes:
         objects: the :data:`MOST_OBJECTS` with the highest peaks at most, the highest first.
-        count: of all of them.
+        count: of all of them; None where it is unknown, as those on the road were asked for and there is none in sight.
+        place: where they were looked for, in words; empty for the whole frame.
     """
 
     objects: tuple[UnknownObject, ...] = ()
-    count: int = 0
+    count: int | None = 0
+    place: str = ""
 
 
 def objects_of(
@@ -76,6 +81,8 @@ def objects_of(
     edges: TileEdges,
     classes: NDArray[np.integer] | None = None,
     road_classes: Sequence[int] = (),
+    *,
+    only_road: bool = False,
 ) -> FoundObjects:
     """Find the objects: regions of cells above the limit, each with its eight neighbours, of so many cells at least.
 
@@ -88,25 +95,32 @@ def objects_of(
         edges: where in the frame the cells lie.
         classes: ``(h, w)``, class of each cell; None where there are none.
         road_classes: that an object's distance is measured to; none where it is not measured.
+        only_road: whether objects of which no cell is road or touches it are left out.
     """
+    road = None if classes is None or not len(road_classes) else np.isin(classes, road_classes) & _shown(edges)
+    place = ON_ROAD if only_road else ""
+    if only_road and (road is None or not road.any()):
+        return FoundObjects((), None, place)
     regions = object_regions(anomaly_map, limit, smallest, edges)
+    if only_road and road is not None:
+        regions = regions.kept(np.flatnonzero(meets_road(regions, road)))
     if not regions.count:
-        return FoundObjects()
+        return FoundObjects(place=place)
     peaks = _peaks(regions, anomaly_map)
     strongest = np.argsort(-peaks, kind="stable")[:MOST_OBJECTS]
     chosen = regions.kept(strongest)
     boxes, areas = _boxes(chosen, edges), _areas(chosen, edges)
     named = [None] * chosen.count if classes is None else _classes(chosen, classes)
     distances: list[float | None] = [None] * chosen.count
-    if classes is not None and len(road_classes):
-        distances = [*road_distances(chosen, np.isin(classes, road_classes) & _shown(edges), edges).tolist()]
+    if road is not None:
+        distances = [*road_distances(chosen, road, edges).tolist()]
     found = [
         UnknownObject(left, top, right - left, bottom - top, area, float(peaks[i]), class_id, distance, where)
         for (left, top, right, bottom), area, i, class_id, distance, where in zip(
             boxes.tolist(), areas.tolist(), strongest, named, distances, _places(boxes, edges), strict=True
         )
     ]
-    return FoundObjects(tuple(found), regions.count)
+    return FoundObjects(tuple(found), regions.count, place)
 
 
 def object_regions(anomaly_map: NDArray[np.float32], limit: float, smallest: int, edges: TileEdges) -> Regions:
@@ -116,7 +130,7 @@ def object_regions(anomaly_map: NDArray[np.float32], limit: float, smallest: int
 
 
 def describe_objects(found: FoundObjects) -> str:
-    """Say in words how many objects there are, and where the clearest one is; ``none`` for none.
+    """Say in words how many objects there are, and where the clearest one is; ``none`` for none, ``unknown`` where it is.
 
     Example:
         >>> describe_objects(FoundObjects())
@@ -124,15 +138,20 @@ def describe_objects(found: FoundObjects) -> str:
         >>> each = UnknownObject(0, 0, 9, 9, 0.01, 7.25, None, None, "lower left corner")
         >>> describe_objects(FoundObjects((each,), 3))
         '3, the clearest (7.2) in the lower left corner'
+        >>> describe_objects(FoundObjects((), None, ON_ROAD))
+        'unknown, no road in sight'
     """
+    if found.count is None:
+        return "unknown, no road in sight"
+    place = f" {found.place}" if found.place else ""
     if not found.objects:
-        return "none"
+        return f"none{place}"
     first = found.objects[0]
     named, peak = first.where, f"{first.peak:.1f}"
     where = named if named.startswith(("all ", "most ", "part ", "row", "column")) else f"the {named}"
     if found.count == 1:
-        return f"1, with a peak of {peak}, in {where}"
-    return f"{found.count}, the clearest ({peak}) in {where}"
+        return f"1{place}, with a peak of {peak}, in {where}"
+    return f"{found.count}{place}, the clearest ({peak}) in {where}"
 
 
 def _shown(edges: TileEdges) -> CellMask:

@@ -1,11 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure how far regions of a map are from its road."""
+"""Tell which regions of a map meet its road, and how far the others are from it."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._maps.regions import CellMask, Regions
 from lsood_runtime._tiles.frame_edges import Edges, TileEdges
+
+
+def meets_road(regions: Regions, road: CellMask) -> NDArray[np.bool_]:
+    """Whether a cell of each region is road, or touches the road by a side or a corner.
+
+    Args:
+        regions: of the map.
+        road: ``(h, w)`` bool, which cells are road.
+
+    Returns:
+        ``(count,)`` bool.
+    """
+    height, width = road.shape
+    around = np.pad(road, 1)
+    near = np.zeros((height, width + 1), np.int64)
+    for down in range(3):
+        for across in range(3):
+            near[:, 1:] |= around[down : down + height, across : across + width]
+    before = np.cumsum(near, axis=1)  # of each row, how many cells left of a column are near the road
+    found = np.zeros(regions.count, np.bool_)
+    found[regions.numbers[before[regions.rows, regions.stops] > before[regions.rows, regions.starts]]] = True
+    return found
 
 
 def road_distances(regions: Regions, road: CellMask, edges: TileEdges) -> NDArray[np.float64]:

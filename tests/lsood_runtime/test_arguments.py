@@ -68,6 +68,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "operating_point": [True, 3, 0.05, [], {}, "", "6%", math.nan],
         "deadline_ms": [value for value in POSITIVE if value is not None],
         "min_quality": [*[value for value in POSITIVE if value is not None], 1.5],
+        "object_region": [None, True, 3, [], b"road", "", "Road", "sky", ("frame", "road")],
         "validate": NO_FLAG,
         "tile_check": [True, 3, "4x8", [], (4, 8), {}, TileCheck],
         "self_test": NO_FLAG,

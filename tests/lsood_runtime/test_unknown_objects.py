@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from lsood_runtime import Assessment, BundleError, OoDMonitor, State, read_manifest
@@ -133,6 +134,59 @@ def test_verdict_with_a_map_survives_json_and_pickle(bundle: Path) -> None:
     _same(pickle.loads(pickle.dumps(verdict)), verdict)
 
 
+def _of_one_class(level: float, number: int) -> NDArray[np.uint8]:
+    """A frame whose every pixel is segmented as one class: that of its brightest channel."""
+    frame = np.minimum(frame_of_level(level), 250)
+    frame[..., number] = frame.max(axis=-1) + 1
+    return frame
+
+
+def test_assess_of_the_road_alone_tells_objects_where_it_is_and_nothing_where_it_is_not(bundle: Path) -> None:
+    with OoDMonitor(bundle, object_region="road") as monitor, OoDMonitor(bundle) as plain:
+        for level in LEVELS:
+            road, other = _of_one_class(level, 0), _of_one_class(level, 1)
+            verdict, everywhere = monitor.assess(road), plain.assess(road)
+            assert (verdict.objects, verdict.object_count) == (everywhere.objects, everywhere.object_count)
+            assert verdict.object_words == {0: "none on or beside the road"}.get(
+                everywhere.object_count or 0, everywhere.object_words.replace("1,", "1 on or beside the road,")
+            )
+            roadless = monitor.assess(other)
+            assert roadless.anomaly_map is not None
+            assert [getattr(roadless, name) for name in NO_ARRAYS[1:]] == [(), None, "unknown, no road in sight"]
+            values = json.loads(json.dumps(roadless.asdict(), allow_nan=False))
+            assert (values["object_count"], values["largest_peak"]) == (None, None)
+            assert plain.assess(other).object_count == everywhere.object_count
+            _same(pickle.loads(pickle.dumps(monitor)).assess(other), roadless)
+
+
+def test_road_of_a_bundle_that_does_not_know_it_is_refused_at_load(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(frame_of_level(0.5)).save(frame := tmp_path / "frame.png")
+    for name in ("plain", "unnamed"):
+        (tmp_path / name).mkdir()
+    write_answers_bundle(tmp_path / "plain")
+    answers = answers_manifest(with_map=True)["answers"]
+    write_answers_bundle(
+        tmp_path / "unnamed", with_map=True, answers=answers | {"map": answers["map"] | {"road_classes": []}}
+    )
+    for name, message in (
+        ("plain", "expected a bundle that gives an anomaly map with object_region road, this one gives none"),
+        (
+            "unnamed",
+            "expected a bundle that names the classes of the road with object_region road, this one names none",
+        ),
+    ):
+        with pytest.raises(BundleError, match=message):
+            OoDMonitor(tmp_path / name, object_region="road")
+        with OoDMonitor(tmp_path / name, object_region="frame") as monitor:
+            assert monitor.assess(frame_of_level(0.95)).object_words == (
+                "" if name == "plain" else "1, with a peak of 1.0, in the upper half"
+            )
+        assert run(["score", str(tmp_path / name), str(frame), "--object-region", "road"]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_bundle_without_a_map_has_none(tmp_path: Path) -> None:
     write_answers_bundle(tmp_path)
     with OoDMonitor(tmp_path) as monitor:
@@ -187,6 +241,11 @@ def test_score_shows_objects_in_table_and_csv(bundle: Path, tmp_path: Path, caps
     shown = capsys.readouterr().out
     assert "unknown objects: none" in shown
     assert "unknown objects: 1, with a peak of" in shown
+    for command in ("score", "watch"):
+        alarm, verdicts = ["--alarm", "3of5"] * (command == "watch"), tmp_path / f"{command}.csv"
+        run([command, str(bundle), str(drive), *alarm, "--object-region", "road", "--out", str(verdicts)])
+        assert "1 on or beside the road, with a peak of" in verdicts.read_text()
+    capsys.readouterr()
     run(["score", str(bundle), str(drive), "--csv"])
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["object_count"] for row in rows] == ["0", "0", "1", "1"]

@@ -41,6 +41,7 @@ ALWAYS = {
         "--operating-point",
         "--deadline-ms",
         "--min-quality",
+        "--object-region",
         "--alarm",
         "--quality-alarm",
         "--frozen-after",

@@ -96,6 +96,44 @@ def test_road_distances_are_those_of_scipys_distance_transform(
         assert round(each.road_distance, 9) in distances  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
+@given(drawn_map=maps(), smallest=st.integers(1, 3), down=sides(), across=sides())
+def test_objects_of_the_road_are_those_whose_grown_region_meets_it(
+    drawn_map: tuple[NDArray[np.float32], NDArray[np.uint8]], smallest: int, down: object, across: object
+) -> None:
+    values, classes = drawn_map
+    edges = contract_of(down, across).tile_edges(*values.shape)  # type: ignore[arg-type]
+    shown = np.outer(np.diff(edges.down), np.diff(edges.across)) > 0
+    road = np.isin(classes, (0, 3)) & shown
+    labels, count = ndimage.label((values > 1.25) & shown, EIGHT)
+    regions = [labels == number for number in range(1, count + 1)]
+    met = [
+        region
+        for region in regions
+        if region.sum() >= smallest and (ndimage.binary_dilation(region, EIGHT) & road).any()
+    ]
+    found = objects_of(values, 1.25, smallest, edges, classes, (0, 3), only_road=True)
+    everywhere = objects_of(values, 1.25, smallest, edges, classes, (0, 3))
+    if not road.any():
+        assert (found.objects, found.count) == ((), None)
+        assert describe_objects(found) == "unknown, no road in sight"
+        return
+    assert found.count == len(met)
+    assert [each.peak for each in found.objects] == sorted((values[region].max() for region in met), reverse=True)
+    assert set(found.objects) <= set(everywhere.objects)
+    assert describe_objects(found).startswith(f"{len(met) or 'none'} on or beside the road")
+
+
+def test_object_on_the_road_is_told_however_many_stronger_ones_are_elsewhere() -> None:
+    values, classes = np.zeros((20, 40), np.float32), np.ones((20, 40), np.uint8)
+    values[:12:2, ::2] = 9
+    values[17, 5], classes[18:] = 2, 0
+    edges = whole_frame(20, 40, 200, 400)
+    assert objects_of(values, 1, 1, edges, classes, (0,)).count == 121
+    found = objects_of(values, 1, 1, edges, classes, (0,), only_road=True)
+    assert [(each.x, each.y, each.peak, each.road_distance) for each in found.objects] == [(50, 170, 2, 10)]
+
+
 def test_objects_beyond_the_most_that_are_told_are_counted() -> None:
     values = np.zeros((20, 40), np.float32)
     values[::2, ::2] = np.random.default_rng(0).permutation(200).reshape(10, 20) + 1.0
