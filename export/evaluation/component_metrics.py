@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics of found objects by component, as SegmentMeIfYouCan counts them (Chan et al. 2021, arXiv 2104.14812).
 
-Components are pixels that touch by a side or a corner. Void pixels belong to none.
+Components are pixels that touch by a side or a corner. Void pixels belong to none: they are taken out of what was found
+before components are counted. Of a found component that they cut, pieces below a smallest size that touch no object are no
+components: the rim of an object that is found beyond its void border is no false object.
 
 The adjusted intersection over union (sIoU) of an object ``k`` is taken with the union ``F`` of all found components that
 touch it: ``|k & F| / |(k | F) - A|``, where ``A`` are the pixels of ``F`` that belong to other objects, so that one component
@@ -39,16 +41,17 @@ class Components:
     ppv: NDArray[np.float64]
 
     @classmethod
-    def of_frame(cls, unknown: Pixels, found: Pixels, void: Pixels) -> Self:
+    def of_frame(cls, unknown: Pixels, found: Pixels, void: Pixels, smallest: float = 0) -> Self:
         """Compare the components of one frame.
 
         Args:
             unknown: ``(H, W)`` bool, pixels of unknown objects.
             found: ``(H, W)``, pixels that were called unknown.
             void: ``(H, W)``, pixels that do not count.
+            smallest: pixels of a piece of a found component that void pixels cut, at least, where it touches no object.
         """
         objects, object_count = label(unknown & ~void, _EIGHT)
-        pieces, piece_count = label(found & ~void, _EIGHT)
+        pieces, piece_count = label(_outside(unknown, found, void, smallest), _EIGHT)
         object_sizes, piece_sizes = (
             np.bincount(numbers.ravel(), minlength=count + 1)[1:]
             for numbers, count in ((objects, object_count), (pieces, piece_count))
@@ -103,3 +106,15 @@ class Components:
         values = [self.f1(level) for level in LEVELS]
         known = [value for value in values if value is not None]
         return float(np.mean(known)) if known else None
+
+
+def _outside(unknown: Pixels, found: Pixels, void: Pixels, smallest: float) -> Pixels:
+    """What was found outside of void pixels, without small pieces, on no object, of components that these cut."""
+    kept = found & ~void
+    if not (found & void).any():
+        return kept
+    whole, count = label(found, _EIGHT)
+    is_cut = np.bincount(whole.ravel(), void.ravel(), count + 1) > 0
+    pieces, count = label(kept, _EIGHT)
+    is_rim = (np.bincount(pieces.ravel()) < smallest) & (np.bincount(pieces.ravel(), unknown.ravel(), count + 1) == 0)
+    return np.asarray(kept & ~(is_cut[whole] & is_rim[pieces]))

@@ -15,11 +15,19 @@ from export.evaluation.answer_figures import answer_figures
 from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.drive_alarms import drive_alarms
 from export.evaluation.failure_prediction import FailurePrediction, failure_prediction, mean_iou_interval
-from export.evaluation.frame_sources import calibration_files, count_known, frame_sources, look_at_sets, shared_labels
+from export.evaluation.frame_sources import (
+    calibration_files,
+    check_masks_apart,
+    count_known,
+    frame_sources,
+    look_at_sets,
+    shared_labels,
+)
 from export.evaluation.hurting import Harm, harm_of_real_shift
 from export.evaluation.hurting_split import Cell, HurtingSplit, hurting_split
 from export.evaluation.interval import Interval
-from export.evaluation.mask_judge import MaskFigures, MaskJudge
+from export.evaluation.mask_judge import MaskJudge
+from export.evaluation.object_rate import object_rate
 from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.peers import OtherScores
@@ -31,8 +39,8 @@ from export.evaluation.shown_frames import shown_frames
 from export.evaluation.shown_masks import shown_masks
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
-from export.frames.labels import label_files
-from export.frames.masks import MaskValues
+from export.frames.labels import MASKS, label_files
+from export.frames.masks import MaskValues, check_void
 from export.frames.repeated import read_each_once
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
@@ -128,11 +136,17 @@ def _mask_judge(options: EvaluationOptions, manifest: Manifest, sources: Sequenc
     """Compares anomaly maps with the masks that were given; None where none were.
 
     Raises:
-        UsageError: masks of no frame, numbers that cannot be told apart, or a bundle without an anomaly map.
+        UsageError: masks of no frame or of two, numbers of masks without masks or that cannot be told apart, or a bundle
+            without an anomaly map.
     """
-    files = label_files(options.masks, "masks", "--masks")
-    values = MaskValues(options.unknown_values, options.known_values, options.void_values)
+    files = label_files(options.masks, MASKS)
+    given = (options.unknown_values, options.known_values, options.void_values)
     if not files:
+        if any(numbers is not None for numbers in given):
+            raise UsageError(
+                "expected masks with --unknown-mask, --known-mask and --void-mask, which say what their numbers stand for, "
+                "got none: name their folders by --masks"
+            )
         return None
     record = None if manifest.answers is None else manifest.answers.map
     if record is None:
@@ -146,21 +160,12 @@ def _mask_judge(options: EvaluationOptions, manifest: Manifest, sources: Sequenc
             f"expected masks under the names of the frames, none of {len(files)} has one, such as {min(files)}.png: rename "
             "the masks as the frames"
         )
+    check_masks_apart(sources, files)
+    values = MaskValues.given(*given)
+    if options.void_values is None:
+        check_void(values, [files[stem] for stem in sorted(stems & files.keys())])
     edges = map_edges(record, manifest.input, manifest.segmentation)
     return MaskJudge(files, values, edges, record.object_limit, record.smallest_object)
-
-
-def object_rate(ind: FrameSet, drives: SetDrives, masks: Sequence[MaskFigures]) -> Interval | None:
-    """Share of the in-distribution frames that show an unknown object; None where the bundle tells none.
-
-    Frames whose mask holds an object are left out.
-    """
-    own = [frame for figures in masks if figures.set_name == ind.source.name for frame in figures.frames]
-    holding = {frame.place for frame in own if len(frame.components.siou)}
-    clean = [place for place in range(len(ind)) if place not in holding]
-    if not clean or not ind.answers[0].object_words:
-        return None
-    return drives.take(np.array(clean)).share(np.array([bool(ind.answers[place].objects) for place in clean]))
 
 
 def _drives(sets: list[FrameSet], seed: int) -> list[SetDrives]:

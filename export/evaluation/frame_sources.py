@@ -11,6 +11,7 @@ from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
 from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
+from export.frames.labels import MASKS, check_one_frame_each
 from export.frames.repeated import (
     SeenFrames,
     check_sets_apart,
@@ -89,18 +90,32 @@ def shared_labels(sources: Sequence[FrameSource], labels: Collection[str]) -> li
         labels: stems of the label files.
     """
     first, *others = sources
-    own = {first.files.paths[i].stem for i in first.indices} & set(labels)
-    found = []
-    for source in others:
-        shared = (
-            own & {source.files.paths[i].stem for i in source.indices} if source.files is not first.files else set()
-        )
-        if shared:
-            found.append(
-                f"{len(shared)} frames of {source.name} are named as frames of {first.name} and compared with the same "
-                "labels: right for changed copies of the same scenes; else name frames and labels apart"
-            )
-    return found
+    return [
+        f"{len(shared)} frames of {source.name} are named as frames of {first.name} and compared with the same "
+        "labels: right for changed copies of the same scenes; else name frames and labels apart"
+        for source in others
+        if (shared := _stems(first) & _stems(source) & set(labels) if source.files is not first.files else set())
+    ]
+
+
+def check_masks_apart(sources: Sequence[FrameSource], masks: Collection[str]) -> None:
+    """Refuse sets that have a frame of one name each, with a mask: it tells the objects of one of them.
+
+    Degraded frames, which are compared with no mask, do not count.
+
+    Args:
+        sources: of the sets.
+        masks: stems of the mask files.
+
+    Raises:
+        UsageError: it names two frames.
+    """
+    real = [source for source in sources if source.kind is None]
+    check_one_frame_each([source.files.paths[i] for source in real for i in source.indices], masks, MASKS)
+
+
+def _stems(source: FrameSource) -> set[str]:
+    return {source.files.paths[i].stem for i in source.indices}
 
 
 def _warning_within(seen: SeenFrames, name: str, group_by: str) -> str | None:

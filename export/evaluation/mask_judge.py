@@ -152,13 +152,15 @@ class MaskJudge:
         counts, frames = self._judged.setdefault(set_name, (PixelCounts(), []))
         counts.add(values, unknown, known)
         labels = object_regions(anomaly_map, self.limit, self.smallest, self.edges).labels(anomaly_map.shape)
-        found = (labels >= 0)[np.ix_(rows, columns)]
+        found = (labels >= 0)[np.ix_(rows, columns)] & seen
         precision = None
         if unknown.any() and known.any():
             kinds, both = np.repeat([True, False], len(values)), np.tile(values, 2)
             weights = np.append(unknown, known)
             precision = float(average_precision_score(kinds, both, sample_weight=weights))
-        components = Components.of_frame(mask.unknown, found, void)
+        shown = np.count_nonzero(np.diff(self.edges.down) > 0) * np.count_nonzero(np.diff(self.edges.across) > 0)
+        pixels_of_cell = np.count_nonzero(seen) / shown
+        components = Components.of_frame(mask.unknown, found, void, self.smallest * pixels_of_cell)
         frames.append(MaskedFrame(str(path), set_name, place, precision, components))
 
     def figures(self) -> tuple[MaskFigures, ...]:

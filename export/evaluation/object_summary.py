@@ -15,14 +15,23 @@ def object_sentences(result: Evaluation) -> list[str]:
 
 def _false_objects(result: Evaluation) -> Iterator[str]:
     record = None if result.manifest.answers is None else result.manifest.answers.map
-    if result.object_rate is None or record is None:
+    rate = result.object_rate
+    if rate is None or record is None:
         return
-    share = result.object_rate.text(".1%", ".1%")
     where = "a new drive" if record.guarantee == "drives" else "known drives"
-    yield (
-        f"Unknown objects: {share} of the in-distribution frames show one, promised at most {record.false_alarm_rate:.1%} of "
-        f"frames of {where}."
-    )
+    told = "nothing is known of the frames in distribution"
+    if rate.share is not None:
+        told = (
+            f"{rate.share.text('.1%', '.1%')} of {counted(rate.frames, 'in-distribution frame')} show one, promised at most "
+            f"{record.false_alarm_rate:.1%} of frames of {where}"
+        )
+    left_out = [
+        f"{counted(count, 'frame')} {why}"
+        for count, why in ((rate.holding, "whose mask holds an object"), (rate.unknown, "whose map is unknown"))
+        if count
+    ]
+    others = f"; left out: {' and '.join(left_out)}" if left_out else ""
+    yield f"Unknown objects: {told}{others}."
 
 
 def _masked(figures: MaskFigures) -> str:

@@ -54,18 +54,26 @@ class EvaluationOptions:
             metavar="DIR",
         ),
     )
-    unknown_values: tuple[int, ...] = field(
-        default=(1,),
-        metadata=flag("numbers of unknown objects in masks", _FRAMES, name="--unknown-mask", metavar="ID", most=255),
-    )
-    known_values: tuple[int, ...] = field(
-        default=(0,),
-        metadata=flag("numbers of everything else in masks", _FRAMES, name="--known-mask", metavar="ID", most=255),
-    )
-    void_values: tuple[int, ...] = field(
-        default=(255,),
+    unknown_values: tuple[int, ...] | None = field(
+        default=None,
         metadata=flag(
-            "numbers in masks of pixels that do not count", _FRAMES, name="--void-mask", metavar="ID", most=255
+            "numbers of unknown objects in masks (default: 1)", _FRAMES, name="--unknown-mask", metavar="ID", most=255
+        ),
+    )
+    known_values: tuple[int, ...] | None = field(
+        default=None,
+        metadata=flag(
+            "numbers of everything else in masks (default: 0)", _FRAMES, name="--known-mask", metavar="ID", most=255
+        ),
+    )
+    void_values: tuple[int, ...] | None = field(
+        default=None,
+        metadata=flag(
+            "numbers in masks of pixels that do not count (default: 255, unless it stands for something else)",
+            _FRAMES,
+            name="--void-mask",
+            metavar="ID",
+            most=255,
         ),
     )
     reading: ReadingOptions = field(default_factory=ReadingOptions)

@@ -16,6 +16,7 @@ from export.evaluation.failure_prediction import FailurePrediction
 from export.evaluation.hurting_split import CellGroup, FrameGroup, HurtingSplit
 from export.evaluation.interval import Interval
 from export.evaluation.mask_judge import MaskFigures
+from export.evaluation.object_rate import ObjectRate
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.scored_sets import FrameSet
 from export.evaluation.shift import Shift
@@ -33,7 +34,7 @@ class Evaluation:
     better than those of new frames. ``ind_iou`` is the mIoU of the in-distribution frames; None without labels.
     ``drive_alarms`` are those of the in-distribution drives; none of a single one. ``split`` tells what hurts from what does
     not by ``hurting_rule``; None where that is not known of any shift. ``answers`` are figures of what the bundle answers
-    beside the score; None where it answers nothing. ``object_rate`` is the share of the in-distribution frames that show an
+    beside the score; None where it answers nothing. ``object_rate`` tells how many of the in-distribution frames show an
     unknown object; None where the bundle tells none. ``masks`` are figures of each set with masks.
     """
 
@@ -54,7 +55,7 @@ class Evaluation:
     highest_scores: tuple[ShownFrame, ...]
     lowest_scores: tuple[ShownFrame, ...]
     answers: AnswerFigures | None
-    object_rate: Interval | None = None
+    object_rate: ObjectRate | None = None
     masks: tuple[MaskFigures, ...] = ()
     shown_masks: tuple[ShownMask, ...] = ()
 
@@ -99,7 +100,7 @@ class Evaluation:
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures; NaN becomes None."""
         own = {} if self.answers is None else {"answers": answer_figure_values(self.answers)}
-        objects = {} if self.object_rate is None else {"ind_frames_with_objects": _triple(self.object_rate)}
+        objects = {} if self.object_rate is None else _objects(self.object_rate)
         masks = {"masks": [figures.asdict() for figures in self.masks]} if self.masks else {}
         return {
             "bundle": self.manifest.name,
@@ -161,6 +162,14 @@ class Evaluation:
 
 def _triple(figure: Interval) -> list[float | None]:
     return [finite_or_none(figure.value), finite_or_none(figure.low), finite_or_none(figure.high)]
+
+
+def _objects(rate: ObjectRate) -> dict[str, object]:
+    return {
+        "ind_frames_with_objects": None if rate.share is None else _triple(rate.share),
+        "ind_frames_counted_for_objects": rate.frames,
+        "ind_frames_left_out_for_objects": {"mask_holds_one": rate.holding, "map_unknown": rate.unknown},
+    }
 
 
 def _ends(figure: Interval | None) -> list[float] | None:

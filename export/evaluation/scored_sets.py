@@ -19,7 +19,7 @@ from export.features.frames import Features, FrameFeatures
 from export.features.key import FeatureKey
 from export.frames.clean_frames import CleanFrames
 from export.frames.drives import drive_names
-from export.frames.labels import check_one_frame_each, read_label
+from export.frames.labels import LABELS, MASKS, FileKind, check_one_frame_each, read_label
 from export.frames.overlaps import Overlaps, mean_iou, overlaps
 from export.reporter import SILENT, Reporter
 from lsood_runtime.offline import Answers
@@ -102,10 +102,10 @@ class SetScorer:
         paths = [source.files.paths[i] for i in source.indices]
         drives = drive_names(paths, self.group_by)
         labelled = [path.stem in self.labels for path in paths]
-        _check_all_or_none(paths, self.labels, source, "label")
+        _check_all_or_none(paths, self.labels, source, LABELS)
         judge = self.judge if source.kind is None else None
         if judge is not None:
-            _check_all_or_none(paths, judge.files, source, "mask")
+            _check_all_or_none(paths, judge.files, source, MASKS)
         rows: list[tuple[str, FrameFeatures]] = []
         pictures: list[Scores] = []
         per_frame: list[Overlaps] = []
@@ -160,14 +160,14 @@ class SetScorer:
             raise UsageError(f"{file}: {error}") from error
 
 
-def _check_all_or_none(paths: Sequence[Path], files: Mapping[str, Path], source: FrameSource, what: str) -> None:
+def _check_all_or_none(paths: Sequence[Path], files: Mapping[str, Path], source: FrameSource, kind: FileKind) -> None:
     """Refuse a set of which some frames have a label or a mask and others have none, or two frames the same."""
-    check_one_frame_each(paths, files)
+    check_one_frame_each(paths, files, kind)
     without = [path for path in paths if path.stem not in files]
     if without and len(without) < len(paths):
         raise UsageError(
-            f"expected a {what} for every frame of {source.name}, {without[0].name} has none: add it, or leave the set's "
-            f"{what}s out"
+            f"expected a {kind.name} for every frame of {source.name}, {without[0].name} has none: add it, or leave the "
+            f"set's {kind.name}s out"
         )
 
 

@@ -233,8 +233,7 @@ DEFAULTS = {
         --max-flips 0.05 --max-auroc-loss 0.005 --max-pixel-changes 0.02 --ignore-label 255 --tile-grid 4 8""",
     calibrate: """--out monitor-recalibrated --detector fused --group-by none --folds 5 --guarantee frames --weigh frames
         --false-alarm-rate 0.05 --seed 0 --workers 1 --ignore-label 255""",
-    evaluate: """--synthetic common --severities 1 2 3 4 5 --every 1 --ignore-label 255 --unknown-mask 1 --known-mask 0
-        --void-mask 255 --group-by none --seed 0""",
+    evaluate: """--synthetic common --severities 1 2 3 4 5 --every 1 --ignore-label 255 --group-by none --seed 0""",
     search: """--segmentation classes --samples 8 16 64 --detectors kde mahalanobis mahalanobis-l2 knn --pca 0
         --severity 3 5 --every 4 --timed 3 --group-by none
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain

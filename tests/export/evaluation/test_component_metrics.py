@@ -85,6 +85,29 @@ def test_components_of_any_masks_are_those_of_the_paper(unknown: Pixels, found: 
     np.testing.assert_allclose(sorted(fast.ppv), np.array(ppv, float), rtol=1e-12)
 
 
+@settings(deadline=None)
+@given(
+    unknown=drawn.arrays(np.bool_, SHAPES),
+    found=drawn.arrays(np.bool_, SHAPES),
+    void=drawn.arrays(np.bool_, SHAPES),
+    smallest=st.integers(1, 5),
+)
+def test_small_pieces_of_found_components_that_void_cuts_do_not_count(
+    unknown: Pixels, found: Pixels, void: Pixels, smallest: int
+) -> None:
+    kept = found.copy()
+    for whole in flood(found):
+        left = np.zeros_like(found)
+        left[tuple(np.array(sorted(whole)).T)] = True
+        for piece in flood(left & ~void) if (left & void).any() else []:
+            if len(piece) < smallest and not any(unknown[place] for place in piece):
+                kept[tuple(np.array(sorted(piece)).T)] = False
+    siou, ppv = slow_metrics(unknown, kept, void)
+    fast = Components.of_frame(unknown, found, void, smallest)
+    np.testing.assert_allclose(sorted(fast.siou), np.array(siou, float), rtol=1e-12)
+    np.testing.assert_allclose(sorted(fast.ppv), np.array(ppv, float), rtol=1e-12)
+
+
 @given(siou=st.lists(st.floats(0, 1), max_size=9), ppv=st.lists(st.floats(0, 1), max_size=9))
 def test_mean_f1_is_the_mean_over_the_levels_of_all_frames_together(siou: list[float], ppv: list[float]) -> None:
     halves = [Components(np.array(siou[start::2], float), np.array(ppv[start::2], float)) for start in (0, 1)]

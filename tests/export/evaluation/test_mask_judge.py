@@ -63,7 +63,9 @@ def test_maps_judged_by_masks_have_the_figures_of_their_pixels(
         labels, count = ndimage.label((maps[name] > 2.5) & shown, EIGHT)
         large = [i for i in range(1, count + 1) if (labels == i).sum() >= smallest]
         found, _ = spread(np.isin(labels, large), edges)
-        parts.append(Components.of_frame(mask == 1, found.astype(bool), (mask == 255) | ~seen))
+        pixels_of_cell = seen.sum() / shown.sum()
+        void = (mask == 255) | ~seen
+        parts.append(Components.of_frame(mask == 1, found.astype(bool), void, smallest * pixels_of_cell))
     judge = MaskJudge(files, MaskValues(), edges, 2.5, smallest)
     assert judge.figures() == ()
     for place, (name, values) in enumerate(maps.items()):
@@ -112,3 +114,17 @@ def test_frames_are_ranked_by_precision_and_by_false_objects(tmp_path: Path) -> 
         ("wrong", 1),
     ]
     assert (figures.objects, figures.caught, figures.false_objects) == (3, 2, 4)
+
+
+def test_rim_of_a_found_object_beyond_the_void_border_of_the_unknown_one_is_no_false_object(tmp_path: Path) -> None:
+    edges = edges_of(list(range(0, 25, 4)), list(range(0, 25, 4)), 24, 24)
+    mask, values = np.zeros((24, 24), np.uint8), np.zeros((6, 6), np.float32)
+    mask[7:17, 7:17], mask[8:16, 8:16] = 255, 1
+    values[1:5, 1:5] = 9  # one cell more than the unknown object on each side: 156 pixels beyond the void border
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    for smallest, false in ((9, 1), (10, 0)):  # 144 and 160 pixels
+        judge = MaskJudge({"a": tmp_path / "a.png"}, MaskValues(), edges, 5, smallest)
+        judge.judge("set", 0, Path("a"), values)
+        (figures,) = judge.figures()
+        assert (figures.objects, figures.caught, figures.false_objects) == (1, 1, false)
+        assert figures.components.mean_siou == 1

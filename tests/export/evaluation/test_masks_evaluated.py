@@ -17,10 +17,12 @@ from export.anomalies.frame_set import FrameSource
 from export.cli import evaluate as command
 from export.cli.flags import options_from
 from export.errors import UsageError
-from export.evaluation.evaluate import evaluate, object_rate
-from export.evaluation.interval import Interval, without_interval
+from export.evaluation.evaluate import evaluate
+from export.evaluation.frame_sources import check_masks_apart
+from export.evaluation.interval import without_interval
 from export.evaluation.mask_judge import MaskJudge, most_false
 from export.evaluation.mask_section import TITLE, mask_section
+from export.evaluation.object_rate import ObjectRate, object_rate
 from export.evaluation.object_summary import object_sentences
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.result import Evaluation
@@ -31,7 +33,6 @@ from export.features.frames import FrameFeatures
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.frames.masks import MaskValues
-from lsood_runtime import UnknownObject
 from lsood_runtime.offline import Answers, TileEdges
 
 HEIGHT, WIDTH = 24, 48
@@ -115,18 +116,26 @@ def test_frame_whose_map_is_unknown_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("masked", [True, False])
-def test_rate_of_frames_with_objects_leaves_out_those_whose_mask_holds_one(folder: Path, masked: bool) -> None:
+def test_rate_of_frames_with_objects_counts_apart_what_a_mask_holds_and_what_is_unknown(
+    folder: Path, masked: bool
+) -> None:
     judge = judge_of(folder)
     frames = scored(folder, judge)
-    each = UnknownObject(0, 0, 1, 1, 0.1, 9.0, None, None, "centre")
-    told = tuple(Answers(objects=(each,) if i in (0, 1, 9) else (), object_words="told") for i in range(10))
+    counts = [1, 2, 0, 0, 0, 0, 0, None, None, 3]  # eight masks hold an object
+    told = tuple(Answers(object_count=count, object_words="told") for count in counts)
     rate = object_rate(
         replace(frames, answers=told), SetDrives(np.zeros(10, np.int64)), judge.figures() if masked else ()
     )
     assert rate is not None
-    assert rate.value == pytest.approx(1 / 2 if masked else 3 / 10)
+    assert rate.share is not None
+    assert rate.share.value == pytest.approx(1 / 1 if masked else 3 / 8)
+    assert (rate.frames, rate.holding, rate.unknown) == ((1, 8, 1) if masked else (8, 0, 2))
+    assert rate.frames + rate.holding + rate.unknown == 10
     unmapped = replace(frames, answers=tuple(Answers() for _ in range(10)))
     assert object_rate(unmapped, SetDrives(np.zeros(10, np.int64)), ()) is None
+    unknown = replace(frames, answers=tuple(Answers(object_words="unknown") for _ in range(10)))
+    nothing = object_rate(unknown, SetDrives(np.zeros(10, np.int64)), ())
+    assert nothing == ObjectRate(None, 0, 0, 10)
 
 
 def shown_of(folder: Path) -> tuple[MaskJudge, tuple[ShownMask, ...]]:
@@ -154,7 +163,7 @@ def test_shown_frames_are_the_best_the_worst_and_those_with_false_objects(folder
         assert (frame.mapped != raw).any()
 
 
-def result_of(folder: Path, rate: Interval | None = None) -> Evaluation:
+def result_of(folder: Path, rate: ObjectRate | None = None) -> Evaluation:
     judge, shown = shown_of(folder)
     record = SimpleNamespace(false_alarm_rate=0.01, guarantee="drives")
     manifest = SimpleNamespace(answers=SimpleNamespace(map=record))
@@ -165,9 +174,9 @@ def result_of(folder: Path, rate: Interval | None = None) -> Evaluation:
 
 
 def test_sentences_tell_false_objects_and_the_figures_of_masks(folder: Path) -> None:
-    first, second = object_sentences(result_of(folder, without_interval(0.02)))
+    first, second = object_sentences(result_of(folder, ObjectRate(without_interval(0.02), 50, 0, 0)))
     assert first == (
-        "Unknown objects: 2.0% of the in-distribution frames show one, promised at most 1.0% of frames of a new drive."
+        "Unknown objects: 2.0% of 50 in-distribution frames show one, promised at most 1.0% of frames of a new drive."
     )
     assert re.match(
         r"Masks of things, 10 frames: average precision 0\.\d+ \(0\.\d+ by chance\), .*; 8 of 8 objects found in part or "
@@ -176,8 +185,18 @@ def test_sentences_tell_false_objects_and_the_figures_of_masks(folder: Path) -> 
     )
 
 
+def test_sentence_of_false_objects_tells_how_many_frames_it_leaves_out_and_why(folder: Path) -> None:
+    rate = ObjectRate(without_interval(0.0), 2, 8, 1)
+    assert object_sentences(result_of(folder, rate))[0].endswith(
+        "of a new drive; left out: 8 frames whose mask holds an object and 1 frame whose map is unknown."
+    )
+    assert object_sentences(result_of(folder, ObjectRate(None, 0, 0, 3)))[0] == (
+        "Unknown objects: nothing is known of the frames in distribution; left out: 3 frames whose map is unknown."
+    )
+
+
 def test_section_has_a_row_a_set_and_a_gallery_a_group(folder: Path) -> None:
-    result = result_of(folder, without_interval(0.02))
+    result = result_of(folder, ObjectRate(without_interval(0.02), 50, 0, 0))
     section = mask_section(result)
     assert section.startswith(f"<section><h2>{TITLE}</h2>")
     assert section.count('<th scope="row">things</th>') == 1
@@ -214,3 +233,31 @@ def test_masks_and_their_numbers_are_taken_from_the_command_line() -> None:
     options = options_from(command.build_parser().parse([*words, "--void-mask", "9"]), EvaluationOptions)
     assert options.masks == (Path("a"), Path("b"))
     assert (options.unknown_values, options.known_values, options.void_values) == ((2, 3), (0, 1), (9,))
+
+
+@pytest.mark.parametrize("words", [["--unknown-mask", "255"], ["--known-mask", "0"], ["--void-mask", "9"]])
+def test_numbers_of_masks_without_masks_are_refused(
+    words: list[str], bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
+    assert command.main([str(bundle), "--ind", str(tmp_path), *words]) == UsageError.exit_code
+    assert re.search(
+        r"expected masks with --unknown-mask, .* got none: name their folders by --masks", capsys.readouterr().err
+    )
+
+
+def source_of(folder: Path, name: str, **of_kind: Any) -> FrameSource:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "0001.png")
+    return FrameSource(name, FrameFiles([folder]), (0,), **of_kind)
+
+
+def test_mask_that_frames_of_two_sets_would_be_compared_with_is_refused(tmp_path: Path) -> None:
+    day, things = source_of(tmp_path / "day", "day"), source_of(tmp_path / "things", "things")
+    with pytest.raises(
+        UsageError,
+        match=r"different names where masks are found by them, got .*day.*0001\.png and .*things.*one mask; give",
+    ):
+        check_masks_apart([day, things], {"0001"})
+    check_masks_apart([day, things], {"0002"})
+    check_masks_apart([day, FrameSource("fog 1", day.files, (0,), "fog", 1)], {"0001"})
