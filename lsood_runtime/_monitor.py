@@ -53,10 +53,13 @@ class OoDMonitor:
 
     Args:
         bundle: the folder that ``python -m export`` wrote.
-        providers: ONNX Runtime execution providers by name, short name (``cpu``, ``cuda``, ``tensorrt``) or
-            ``(name, options)``, in order of preference; None for the CPU. One that does not load is an error.
+        providers: ONNX Runtime execution providers by name, short name (``cpu``, ``cuda``, ``tensorrt``, ``openvino``,
+            ``qnn``, ``coreml``, ``directml``, ``xnnpack``), that of a plug-in whose library is registered, or
+            ``(name, options)``, in order of preference; None for the CPU. One that does not load, or runs no node of a
+            graph, is an error.
         allow_fallback: go on with the remaining providers, and at last the CPU, where one does not load or fails the first
             frames; :attr:`provider` and every assessment say which one runs.
+        require_provider: refuse providers that leave nodes of a graph to the CPU provider, as most do with float64.
         threads: threads of the CPU provider within an operator; None for one a core.
         batch: frames of every call, fixed in the graphs, which lets CUDA fold arithmetic on shapes and capture graphs;
             None leaves it free.
@@ -98,6 +101,7 @@ class OoDMonitor:
         *,
         providers: Sequence[Provider] | None = None,
         allow_fallback: bool = False,
+        require_provider: bool = False,
         threads: int | None = None,
         batch: int | None = None,
         session_options: Callable[[ort.SessionOptions], None] | None = None,
@@ -118,9 +122,10 @@ class OoDMonitor:
         load_options = LoadOptions(
             providers=resolve_providers(providers),
             allow_fallback=allow_fallback,
+            require_provider=require_provider,
             threads=threads,
             batch=batch,
-            configure=session_options,
+            session_options=session_options,
             self_test=self_test,
             self_test_seconds=self_test_seconds,
         )
@@ -129,11 +134,7 @@ class OoDMonitor:
         self._reopen = functools.partial(
             OoDMonitor,
             Path(bundle).absolute(),
-            providers=load_options.providers,
-            allow_fallback=allow_fallback,
-            threads=threads,
-            batch=batch,
-            session_options=session_options,
+            **load_options.arguments,
             channels=channels,
             operating_point=operating_point,
             min_quality=min_quality,
@@ -141,8 +142,6 @@ class OoDMonitor:
             deadline_ms=deadline_ms,
             validate=validate,
             tile_check=tile_check,
-            self_test=self_test,
-            self_test_seconds=self_test_seconds,
             expected_sha256=contents.sealed.sha256,
             public_key=None if public_key is None else Path(public_key).absolute(),
         )

@@ -11,14 +11,11 @@ from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import PixelsRecord
 from lsood_runtime._cli.idle_flags import Stated
-from lsood_runtime._exceptions import BundleError, TileCheckError
-from lsood_runtime._inference.picture_check import check_tile_size
+from lsood_runtime._exceptions import BundleError
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
 from lsood_runtime._media.sources import SourceReader, left_out
-from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import Alarm, parse_alarm
-from lsood_runtime._tiles.check import TileCheck
 from lsood_runtime._unknown_objects import REGIONS, WHOLE_FRAME
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -207,18 +204,6 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerun", type=Path, metavar="FILE.rrd", help="a recording for the rerun viewer")
 
 
-def add_providers(parser: argparse.ArgumentParser) -> None:
-    """Add the execution providers and threads."""
-    parser.add_argument(
-        "--provider",
-        action="append",
-        metavar="NAME",
-        help="cpu (default), cuda, tensorrt, or ONNX Runtime's own name; repeat it in order of preference",
-    )
-    parser.add_argument("--allow-fallback", action="store_true", help="go on with the next provider, at last the CPU")
-    add_threads(parser)
-
-
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add the number of threads."""
     parser.add_argument("--threads", type=positive_count, metavar="N", help="CPU threads (default: one a core)")
@@ -245,38 +230,6 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
         "bundle's --road-class, or touch it (road)",
     )
     parser.add_argument("--deadline-ms", type=positive_number, metavar="MS", help="a verdict that takes longer is late")
-
-
-def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> OoDMonitor:
-    """Open the monitor that the arguments of :func:`add_bundle`, :func:`add_trust`, :func:`add_providers` and
-    :func:`add_decision` describe, with a check of tiles.
-
-    Raises:
-        BundleError: the bundle cannot be loaded, has no such operating point, or does not tell its quality or its road.
-        ProviderError: a provider does not run here.
-        SelfTestError: a golden frame does not get its score back.
-        TileCheckError: the tiles that were asked for are too small in the frames of the bundle.
-    """
-    monitor = OoDMonitor(
-        options.bundle,
-        providers=options.provider,
-        allow_fallback=options.allow_fallback,
-        threads=options.threads,
-        operating_point=options.operating_point,
-        min_quality=options.min_quality,
-        object_region=options.object_region,
-        deadline_ms=options.deadline_ms,
-        tile_check=tile_check,
-        expected_sha256=options.expected_sha256,
-        public_key=options.public_key,
-    )
-    if tile_check is not None and "tile_grid" in getattr(options, "stated", ()):  # the default grid, but asked for
-        try:
-            check_tile_size(tile_check, monitor.manifest.input)
-        except TileCheckError:
-            monitor.close()
-            raise
-    return monitor
 
 
 def alarm_rule(text: str) -> Alarm:

@@ -54,7 +54,10 @@ _NEEDS = (
         _Need(flag, lambda options: options.tile_share is not None, "--tile-share never switches the tiles off")
         for flag in ("--tile-grid", "--tile-frames")
     ),
-    _Need("--allow-fallback", lambda options: options.provider is not None, "it goes with --provider"),
+    *(
+        _Need(flag, lambda options: options.provider is not None, "it goes with --provider")
+        for flag in ("--allow-fallback", "--require-provider", "--provider-library")
+    ),
 )
 
 

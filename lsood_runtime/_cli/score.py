@@ -14,15 +14,15 @@ from lsood_runtime._cli.arguments import (
     add_decision,
     add_outputs,
     add_pixels,
-    add_providers,
     add_sources,
     add_trust,
-    open_monitor,
     read_sources,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import report_idle_flags
+from lsood_runtime._cli.opened_monitor import open_monitor
 from lsood_runtime._cli.outputs import Outputs
+from lsood_runtime._cli.provider_flags import add_providers
 from lsood_runtime._cli.run_end import end_code, exit_code, report_outputs, report_unread
 from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.tally import Tally

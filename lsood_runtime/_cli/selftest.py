@@ -4,9 +4,12 @@
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping
 
-from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_providers, add_trust
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
 from lsood_runtime._cli.idle_flags import report_idle_flags
+from lsood_runtime._cli.provider_flags import add_providers, provider_arguments
+from lsood_runtime._inference.placement import Placement, describe, describe_operators
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.json_values import finite_values
@@ -15,7 +18,7 @@ _EPILOG = """\
 exit codes: 0 every golden frame gets its score, classes and answers back, 1 one does not, 2 bad usage, or nothing runs at all
 
 example:
-  lsood selftest monitor/ --provider cuda
+  lsood selftest monitor/ --provider openvino --require-provider
 """
 
 
@@ -33,9 +36,7 @@ def run(options: argparse.Namespace) -> int:
     report_idle_flags(options)
     with OoDMonitor(
         options.bundle,
-        providers=options.provider,
-        allow_fallback=options.allow_fallback,
-        threads=options.threads,
+        **provider_arguments(options),
         self_test=False,
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
@@ -52,10 +53,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _lines(result: SelfTest, files: int, latency_ms: float) -> list[str]:
-    placed = ", ".join(f"{count} on {provider}" for provider, count in result.placement.items()) or "not reported"
     lines = [
         f"files     {files}, with the lengths and digests that the manifest records",
-        f"provider  {result.provider}; nodes: {placed}; {latency_ms:.1f} ms a frame once warm",
+        f"provider  {result.provider}; {latency_ms:.1f} ms a frame once warm",
+        *placement_lines(result.placements, result.provider),
     ]
     for i, (score, expected, error) in enumerate(zip(result.scores, result.expected, result.errors, strict=True)):
         verdict = "ok" if error <= result.tolerance else "WRONG"
@@ -69,3 +70,16 @@ def _lines(result: SelfTest, files: int, latency_ms: float) -> list[str]:
         verdict = "ok" if share <= result.answer_tolerance else "WRONG"
         lines.append(f"answers {i} off by {share:.2%} of their ranges, of {result.answer_tolerance:.2%}: {verdict}")
     return [*lines, "passed" if result.passed else "FAILED: do not rely on this bundle on this machine"]
+
+
+def placement_lines(placements: Mapping[str, Placement], provider: str) -> list[str]:
+    """How many nodes of each graph run where, a line a graph, with the operators of those that run elsewhere."""
+    lines = []
+    for file, placement in placements.items():
+        left = [
+            f"left to {name}: {describe_operators(operators)}"
+            for name, operators in placement.items()
+            if name != provider
+        ]
+        lines.append(f"nodes     {file}: {'; '.join([describe(placement) or 'not reported', *left])}")
+    return lines

@@ -26,11 +26,9 @@ from lsood_runtime._cli.arguments import (
     add_decision,
     add_outputs,
     add_pixels,
-    add_providers,
     add_sources,
     add_trust,
     alarm_rule,
-    open_monitor,
     positive_number,
     read_sources,
     seconds_or_never,
@@ -38,7 +36,9 @@ from lsood_runtime._cli.arguments import (
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
+from lsood_runtime._cli.opened_monitor import open_monitor
 from lsood_runtime._cli.outputs import Outputs
+from lsood_runtime._cli.provider_flags import add_providers
 from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_outputs, report_stop, report_unread
 from lsood_runtime._cli.silent_cameras import SilentCameras
 from lsood_runtime._cli.stop_signals import StopSignals

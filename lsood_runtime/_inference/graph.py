@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One ONNX graph in a session, on the providers that were named and on no other."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
@@ -10,7 +9,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import BundleError, ProviderError, one_line
-from lsood_runtime._inference.providers import CPU, ResolvedProvider, remedy
+from lsood_runtime._inference.placement import check_placement, read_placement
+from lsood_runtime._inference.providers import CPU, ResolvedProvider, by_name_or_device, remedy_of_start
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,6 +30,7 @@ class Graph:
         options: of the session; the weights are added to them.
         inputs: what the graph must take.
         outputs: what the graph must give.
+        every_node: refuse providers that leave nodes of the graph to the CPU.
 
     Raises:
         ProviderError: a provider did not load, or none of the graph runs on any but the CPU; ONNX Runtime itself would go
@@ -46,6 +47,8 @@ class Graph:
         options: ort.SessionOptions,
         inputs: Signature,
         outputs: Signature,
+        *,
+        every_node: bool = False,
     ) -> None:
         if weights:
             names, buffers = list(weights), list(weights.values())
@@ -53,7 +56,8 @@ class Graph:
         self.name, self.provider = name, providers[0][0]
         self.inputs, self.outputs = inputs, outputs
         try:
-            self.session = ort.InferenceSession(contents, options, providers=list(providers), enable_fallback=0)
+            named = by_name_or_device(options, providers)
+            self.session = ort.InferenceSession(contents, options, providers=named, enable_fallback=0)
         except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
             kind = BundleError if self.provider == CPU else ProviderError
             raise kind(f"{self.provider} cannot load {name}: {one_line(error)}") from error
@@ -62,15 +66,10 @@ class Graph:
         for wanted, _ in providers:
             if wanted not in loaded:
                 raise ProviderError(
-                    f"expected {wanted} to run {name}, this session has only {', '.join(loaded)}: {remedy(wanted)}"
+                    f"expected {wanted} to run {name}, this session has only {', '.join(loaded)}: {remedy_of_start(wanted)}"
                 )
-        self.placement = _placement(self.session)
-        devices = {name for name, _ in providers} - {CPU}
-        if devices and self.placement and not devices & self.placement.keys():
-            placed = ", ".join(f"{count} on {where}" for where, count in self.placement.items())
-            raise ProviderError(
-                f"expected {self.provider} to run {name}, its nodes are {placed}: {remedy(self.provider)}"
-            )
+        self.placement = read_placement(self.session)
+        check_placement(name, self.placement, providers, every_node=every_node)
         self._check("inputs", self.session.get_inputs(), inputs)
         self._check("outputs", self.session.get_outputs(), outputs)
 
@@ -115,16 +114,6 @@ class Graph:
         if got.keys() != wanted.keys() or not all(_fits(got[name], wanted[name]) for name in wanted):
             expected = {name: (kind, ("batch", *shape)) for name, (kind, shape) in wanted.items()}
             raise BundleError(f"expected {self.name} with the {side} {expected}, got {got}: export the bundle again")
-
-
-def _placement(session: ort.InferenceSession) -> dict[str, int]:
-    """Nodes of the graph by provider; empty where this ONNX Runtime does not report them, as old ones do not."""
-    if not hasattr(session, "get_provider_graph_assignment_info"):
-        return {}
-    counts: Counter[str] = Counter()
-    for part in session.get_provider_graph_assignment_info():
-        counts[part.ep_name] += len(part.get_nodes())
-    return dict(counts)
 
 
 def _fits(got: tuple[str, tuple[int | str | None, ...]], wanted: tuple[str, tuple[int | None, ...]]) -> bool:

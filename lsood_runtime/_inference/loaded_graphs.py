@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both graphs of a bundle, ready to run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lsood_runtime._inference.frame_pass import FramePass
+from lsood_runtime._inference.placement import Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +15,9 @@ class LoadedGraphs:
     Attributes:
         frame_pass: from frames to scores.
         provider: full name of the one that runs.
-        placement: nodes of both graphs by provider; empty where this ONNX Runtime does not report them.
+        placements: of the nodes of each graph, by its file.
     """
 
     frame_pass: FramePass
     provider: str
-    placement: dict[str, int]
+    placements: Mapping[str, Placement]

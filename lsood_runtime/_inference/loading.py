@@ -2,11 +2,11 @@
 """Load both graphs of a verified bundle, on the providers that the user named and on no other."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from threading import TIMEOUT_MAX
+from typing import Any
 
 import onnxruntime as ort
 
@@ -37,9 +37,10 @@ class LoadOptions:
     Attributes:
         providers: in order of preference.
         allow_fallback: try the remaining providers, and at last the CPU, where one does not run.
+        require_provider: refuse providers that leave nodes of a graph to the CPU.
         threads: of the CPU provider within an operator; None for one a core.
         batch: frames of every run; None leaves it free.
-        configure: changes the options of each session before it loads.
+        session_options: changes the options of each session before it loads.
         self_test: replay the golden frames.
         self_test_seconds: that they may take; None for the provider's default.
 
@@ -50,9 +51,10 @@ class LoadOptions:
 
     providers: Sequence[ResolvedProvider]
     allow_fallback: bool = False
+    require_provider: bool = False
     threads: int | None = None
     batch: int | None = None
-    configure: Callable[[ort.SessionOptions], None] | None = None
+    session_options: Callable[[ort.SessionOptions], None] | None = None
     self_test: bool = True
     self_test_seconds: float | None = None
 
@@ -64,10 +66,16 @@ class LoadOptions:
         if self.batch is not None:
             check_count(self.batch, "at least one frame in a batch", default)
         check_flag(self.allow_fallback, "allow_fallback")
+        check_flag(self.require_provider, "require_provider")
         check_flag(self.self_test, "self_test")
-        check_callable(self.configure, "session_options")
+        check_callable(self.session_options, "session_options")
         if self.self_test_seconds is not None:
             check_number(self.self_test_seconds, "self_test_seconds above 0", default, lambda s: 0 < s < TIMEOUT_MAX)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The options as keyword arguments."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def load_graphs(bundle: Bundle, options: LoadOptions) -> LoadedGraphs:
@@ -121,7 +129,8 @@ def _load(bundle: Bundle, providers: Sequence[ResolvedProvider], options: LoadOp
         )
 
     def load(file: str, contents: bytes, inputs: Signature, outputs: Signature) -> Graph:
-        return Graph(file, contents, bundle.weights, providers, _session_options(options), inputs, outputs)
+        of_session, every_node = _session_options(options), options.require_provider
+        return Graph(file, contents, bundle.weights, providers, of_session, inputs, outputs, every_node=every_node)
 
     expected = signatures(bundle.manifest)
     network = load(SEGMENTATION_FILE, bundle.segmentation, expected.frame, expected.network)
@@ -130,12 +139,12 @@ def _load(bundle: Bundle, providers: Sequence[ResolvedProvider], options: LoadOp
     if name in (CUDA, TENSORRT):
         device_id = int(provider_options.get("device_id", 0))
         frame_pass = DevicePass(network, detector, "cuda", device_id, fixed_addresses=captures)
-    placement = dict(Counter(network.placement) + Counter(detector.placement))
-    return LoadedGraphs(frame_pass=frame_pass, provider=name, placement=placement)
+    placements = {graph.name: graph.placement for graph in (network, detector)}
+    return LoadedGraphs(frame_pass=frame_pass, provider=name, placements=placements)
 
 
 def _session_options(options: LoadOptions) -> ort.SessionOptions:
     configured = session_options(options.threads, options.batch)
-    if options.configure is not None:
-        options.configure(configured)
+    if options.session_options is not None:
+        options.session_options(configured)
     return configured

@@ -2,7 +2,7 @@
 """Replay golden frames on the machine that runs them, and compare scores, class maps and answers with those at export."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from lsood_runtime._bundle.records import noise_name
 from lsood_runtime._exceptions import ProviderError, SelfTestError
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.loaded_graphs import LoadedGraphs
+from lsood_runtime._inference.placement import Placement, node_counts
 from lsood_runtime._inference.providers import CPU
 from lsood_runtime._inference.time_limit import TimeLimit
 
@@ -34,7 +35,8 @@ class SelfTest:
         scores: of the golden frames; NaN for one whose parts are not finite, or do not add up to its score.
         expected: their scores at export.
         tolerance: how far a score may be off.
-        placement: nodes of both graphs by provider; empty where this ONNX Runtime does not report them.
+        placement: nodes of both graphs by provider, as the live sessions tell; empty where this ONNX Runtime does not.
+        placements: the same of each graph, by its file, and there by provider and operator.
         pixel_changes: share of the pixels of each golden frame that get another class than at export; empty where the bundle
             does not keep its class maps.
         pixel_tolerance: how large such a share may be.
@@ -48,6 +50,7 @@ class SelfTest:
     expected: tuple[float, ...]
     tolerance: float
     placement: dict[str, int]
+    placements: Mapping[str, Placement]
     pixel_changes: tuple[float, ...] = ()
     pixel_tolerance: float = 0.0
     answer_errors: tuple[float, ...] = ()
@@ -130,7 +133,8 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, second
         scores=tuple(map(_score, outcomes)),
         expected=tuple(golden.scores.tolist()),
         tolerance=golden.tolerance[kind],
-        placement=graphs.placement,
+        placement=node_counts(list(graphs.placements.values())),
+        placements=graphs.placements,
         pixel_changes=_pixel_changes(outcomes, golden),
         pixel_tolerance=golden.pixel_changes.get(kind, 0.0),
         answer_errors=_answer_errors(outcomes, golden),

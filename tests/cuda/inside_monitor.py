@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime as ort
 
 from lsood_runtime import LsoodError, OoDMonitor
+from lsood_runtime._inference.placement import node_counts
 
 
 def without_fallback(options: ort.SessionOptions) -> None:
@@ -43,7 +44,7 @@ def watch(
     answer: dict[str, Any] = {
         "provider": monitor.provider,
         "way": type(monitor._scorer.graphs.frame_pass).__name__,
-        "placement": monitor._scorer.graphs.placement,
+        "placement": node_counts(list(monitor._scorer.graphs.placements.values())),
     }
     try:
         verdict = monitor.assess(frame)

@@ -61,6 +61,7 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "bundle": [None, True, 3, math.nan, b"monitor", [], "", "nowhere\0"],
         "providers": ["cpu", 3, True, {"cpu": {}}, [None], [3], [("cpu",)], ["nonsense"], generator(), [("cpu", 3)]],
         "allow_fallback": NO_FLAG,
+        "require_provider": NO_FLAG,
         "threads": [*NO_COUNT, 0, -1, 10**9],
         "batch": [*NO_COUNT, 0, -1],
         "session_options": NO_FUNCTION,

@@ -51,7 +51,10 @@ ALWAYS = {
         "--tile-share",
     ),
 }
-WITH_OTHERS = {"--strangest", "--allow-fallback", "--parts", "--tile-grid", "--tile-frames"}
+WITH_OTHERS = {
+    *("--strangest", "--allow-fallback", "--require-provider", "--provider-library"),
+    *("--parts", "--tile-grid", "--tile-frames"),
+}
 
 
 @pytest.mark.parametrize(
@@ -124,6 +127,9 @@ def test_flag_about_other_sources_is_idle(command: str, kind: str, flag: str) ->
         ("watch b a.png --tile-frames 5 --tile-share never", ["--tile-frames"]),
         ("watch b a.png --tile-frames 5 --tile-share 0.5", []),
         ("selftest b --allow-fallback", ["--allow-fallback"]),
+        ("selftest b --require-provider", ["--require-provider"]),
+        ("selftest b --provider-library x=x.so", ["--provider-library"]),
+        ("selftest b --provider-library x=x.so --provider x --require-provider", []),
         ("watch b a.png --parts", ["--parts"]),
         ("watch b a.png --parts --json", []),
         ("score b a.png --parts", []),

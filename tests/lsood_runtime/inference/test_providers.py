@@ -26,6 +26,7 @@ from tests.lsood_runtime.parts_bundle import (
 )
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+NODE = SimpleNamespace(op_type="Add")
 no_cuda = pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="CUDA is there")
 
 
@@ -94,11 +95,11 @@ def test_detector_on_the_next_device_is_accepted(toy_bundle: Path, monkeypatch: 
     class OnBoth(Pretending):
         def get_provider_graph_assignment_info(self) -> list[Any]:
             network = self.get_inputs()[0].name == "frame"
-            return [SimpleNamespace(ep_name=self._wanted[0 if network else 1], get_nodes=lambda: [None] * 3)]
+            return [SimpleNamespace(ep_name=self._wanted[0 if network else 1], get_nodes=lambda: [NODE] * 3)]
 
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["TensorrtExecutionProvider", CUDA, CPU])
     monkeypatch.setattr(ort, "InferenceSession", OnBoth)
-    with OoDMonitor(toy_bundle, providers=["tensorrt", "cuda"], self_test=False) as monitor:
+    with OoDMonitor(toy_bundle, providers=["tensorrt", "cuda"], self_test=False, require_provider=True) as monitor:
         assert monitor.provider == "TensorrtExecutionProvider"
 
 
@@ -223,6 +224,8 @@ def test_self_test_on_an_old_onnx_runtime_reports_no_placement(
         result = monitor.self_test()
     assert result.passed
     assert result.placement == {}
+    with pytest.raises(ProviderError, match="this ONNX Runtime does not report it: install a newer one"):
+        OoDMonitor(toy_bundle, require_provider=True)
 
 
 @pytest.mark.parametrize("count", [SORTED_FIRST - 1, SORTED_FIRST, 2 * SORTED_FIRST])
