@@ -25,6 +25,7 @@ COMMANDS = (
     ("lsood_runtime", "diff"),
     ("lsood_runtime", "sign"),
     ("lsood_runtime", "verify"),
+    ("lsood_runtime", "triton"),
 )
 
 _INTRODUCTION = """\

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood triton``: write a model repository of Triton Inference Server from a bundle."""
+
+import argparse
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import mkdtemp
+
+from lsood_runtime._bundle.digests import MANIFEST_FILE
+from lsood_runtime._bundle.reader import Bundle, open_bundle
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, positive_count
+from lsood_runtime._cli.destinations import check_destinations
+from lsood_runtime._cli.triton_config import DETECTOR, NETWORK, Serving, triton_configs
+from lsood_runtime._destination import no_room
+from lsood_runtime._exceptions import BundleError, MediaError
+from lsood_runtime._text.counted import counted
+
+VERSION = "1"
+"""Folder of the only version of each model."""
+
+_MOST_MICROSECONDS = 10_000_000
+_EPILOG = """\
+OUT gets three models: NAME_network and NAME_detector, the two graphs of the bundle, and NAME, an ensemble that takes a frame
+through both and gives segmentation, score, parts of the score and every answer. A client compares the score with the
+parameter lsood_threshold of the ensemble's configuration; NaN counts as out of distribution. States, alarms, checks of frames
+and the replay of golden frames are not in a server: see the page "Triton and DeepStream".
+
+exit codes: 0 written, 2 bad usage, bundle or folder
+
+examples:
+  lsood triton monitor/ models/
+  lsood triton monitor/ models/ --provider cuda --max-batch 8 --batch-delay-us 500
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to ``lsood``."""
+    parser = add_command(commands, "triton", run, "write a model repository for Triton Inference Server", _EPILOG)
+    add_bundle(parser)
+    parser.add_argument("out", type=Path, metavar="OUT", help="a new or an empty folder: the model repository")
+    parser.add_argument("--name", type=_model_name, default="lsood", help="of the ensemble (default: lsood)")
+    parser.add_argument(
+        "--provider", choices=("cpu", "cuda"), default="cpu", help="where the graphs run (default: cpu)"
+    )
+    parser.add_argument(
+        "--max-batch", type=positive_count, default=4, metavar="N", help="frames of a batch, at most (default: 4)"
+    )
+    parser.add_argument(
+        "--batch-delay-us",
+        type=_microseconds,
+        default=0,
+        metavar="US",
+        help="microseconds that a frame waits for others of its batch (default: 0)",
+    )
+    parser.add_argument(
+        "--instances", type=positive_count, default=1, metavar="N", help="of each graph, at once (default: 1)"
+    )
+    add_trust(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verify the bundle, and write the repository whole or not at all."""
+    check_destinations([], [], [options.out])
+    if options.out.resolve().is_relative_to(Path(options.bundle).resolve()):
+        raise MediaError(f"cannot write {options.out}: expected a folder outside the bundle; choose another folder")
+    bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
+    if bundle.manifest.masks.mode == "fresh":
+        raise BundleError(
+            "expected fixed masks or masks from noise, got a bundle whose masks are drawn anew in each run: one frame would "
+            "get another score in each batch; export with --masks fixed"
+        )
+    serving = Serving(options.name, options.provider, options.instances, options.max_batch, options.batch_delay_us)
+    configs = triton_configs(bundle.manifest, bundle.sealed.sha256, serving)
+    files = _files(bundle, Path(options.bundle), serving, configs)
+    _write(options.out, files)
+    print(f"wrote {', '.join(configs)} into {options.out}, {counted(len(files), 'file')}")
+    print(f"next: tritonserver --model-repository={options.out}")
+    return 0
+
+
+def _files(bundle: Bundle, folder: Path, serving: Serving, configs: Mapping[str, str]) -> dict[Path, bytes]:
+    """Contents of every file of the repository, by its place in it."""
+    files = {Path(name, "config.pbtxt"): text.encode() for name, text in configs.items()}
+    for part, graph in ((NETWORK, bundle.segmentation), (DETECTOR, bundle.detector)):
+        version = Path(serving.model(part), VERSION)
+        files[version / "model.onnx"] = graph
+        files |= {version / name: weights for name, weights in bundle.weights.items() if name.encode() in graph}
+    # A version of an ensemble holds nothing that Triton reads; its folder must be there.
+    files[Path(serving.name, VERSION, MANIFEST_FILE)] = (folder / MANIFEST_FILE).read_bytes()
+    return files
+
+
+def _write(out: Path, files: Mapping[Path, bytes]) -> None:
+    """Write the files beside their place, and give the folder its name once it is whole."""
+    reason = no_room(out.resolve(), sum(map(len, files.values())))
+    if reason is not None:
+        raise MediaError(f"cannot write {out}: {reason}; choose another folder")
+    whole = None
+    try:
+        whole = Path(mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.resolve().parent))
+        whole.chmod(0o755)
+        for place, contents in files.items():
+            (whole / place).parent.mkdir(parents=True, exist_ok=True)
+            (whole / place).write_bytes(contents)
+        whole.replace(out.resolve())
+    except OSError as error:
+        raise MediaError(f"cannot write {out}: {error.strerror or error}; choose another folder") from error
+    finally:
+        if whole is not None and whole.exists():
+            shutil.rmtree(whole, ignore_errors=True)
+
+
+def _model_name(text: str) -> str:
+    """Parse the name of a model, which is the name of a folder as well."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text):
+        raise argparse.ArgumentTypeError(f"expected letters, digits, _, . and - after a letter or digit, got {text!r}")
+    return text
+
+
+def _microseconds(text: str) -> int:
+    """Parse microseconds from 0 to 10 s."""
+    if not text.isdecimal() or int(text) > _MOST_MICROSECONDS:
+        raise argparse.ArgumentTypeError(f"expected microseconds from 0 to {_MOST_MICROSECONDS}, got {text!r}")
+    return int(text)
