@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Two workers with one thread each; a file stays with one worker, so that its fixtures are made once.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadscope
 
-.PHONY: demo test test-all bench docs lint clean help
+.PHONY: demo test test-all bench docs lint dist clean help
 
 help:
 	@echo "make demo      export the embedded demo checkpoint, score clean and degraded scenes, draw a picture"
@@ -15,12 +15,15 @@ help:
 	@echo "make bench     the latency benchmarks and their report, in bench/; flags go in ARGS=..."
 	@echo "make docs      the documentation as a site, in site/; needs no network once installed"
 	@echo "make lint      ruff, mypy --strict, and the import directions of pyproject.toml"
+	@echo "make dist      wheels and source archives of both distributions, in dist/; the same bytes each time"
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml distributions/export/pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@echo "installing torch and the other packages into $(VENV): some minutes, once"
+	$(RUN) -m pip install --quiet --upgrade 'pip>=25.1'  # the first that knows --group
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[cpu,export,media,dev]'
+	$(RUN) -m pip install --quiet --constraint constraints.txt --group dev \
+		--editable '.[cpu,replay,signing,video]' --editable './distributions/export[guide]'
 	touch $(STAMP)
 
 demo: $(STAMP)
@@ -45,6 +48,12 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+dist: export PIP_CONSTRAINT = $(CURDIR)/constraints.txt
+dist: $(STAMP)
+	$(RUN) -m build --outdir dist .
+	$(RUN) -m build --outdir dist distributions/export
 
 clean:
 	rm -rf $(VENV) demo build dist site *.egg-info

@@ -35,7 +35,7 @@ seconds at the start and logged; or a rule by its text, as `3of5`. `quality_alar
 the expected quality. Older images are dropped while one is scored.
 
 Needs rclpy, std_msgs, sensor_msgs, diagnostic_msgs and autoware_internal_debug_msgs of a ROS 2 installation, and
-lsood-runtime[cpu,media] or [gpu,media]; vision_msgs for the boxes.
+lsood-runtime with the extras cpu or gpu, and media; vision_msgs for the boxes.
 """
 
 import array

@@ -10,7 +10,7 @@ from export.stop_signals import ended_as_by_interrupt, errors_told_as_the_stop, 
 
 _COMMANDS = ("calibrate", "evaluate", "search")
 _HELP = "python -m export --help"
-_INSTALL = "install what is missing, pip install 'lsood-runtime[cpu,export]'"
+_INSTALL = "install the wheels of lsood-export and, with the extra cpu or gpu, of lsood-runtime"
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ try:
     import onnxruntime as _onnxruntime
 except ImportError as error:
     raise ImportError(
-        "lsood_runtime needs ONNX Runtime: pip install 'lsood-runtime[cpu]', or 'lsood-runtime[gpu]' for CUDA"
+        "lsood_runtime needs ONNX Runtime: pip install onnxruntime, or 'onnxruntime-gpu[cuda,cudnn]' for CUDA"
     ) from error
 
 from lsood_runtime._assessment import Assessment, State

@@ -14,6 +14,7 @@ LsoodError
 """
 
 from lsood_runtime._text.printable import printable
+from lsood_runtime._version import __version__
 
 
 class LsoodError(Exception):
@@ -60,7 +61,10 @@ class ClosedError(LsoodError, RuntimeError):
 
 def missing_extra(purpose: str, extra: str) -> MissingPackageError:
     """The error where a package of an extra is not installed; ``purpose`` is what it is needed for."""
-    return MissingPackageError(f"{purpose} needs packages that are not installed: pip install 'lsood-runtime[{extra}]'")
+    return MissingPackageError(
+        f"{purpose} needs packages that are not installed: install lsood-runtime with its extra {extra}, "
+        f"pip install 'lsood_runtime-{__version__}-py3-none-any.whl[{extra}]'"
+    )
 
 
 def one_line(error: BaseException | str) -> str:

@@ -21,6 +21,6 @@ def check_ort_version(version: str) -> None:
     """
     if release(version) < release(OLDEST):
         raise ImportError(
-            f"expected ONNX Runtime {OLDEST} or newer, got {version}: pip install --upgrade 'lsood-runtime[cpu]', or "
-            "'lsood-runtime[gpu]' for CUDA"
+            f"expected ONNX Runtime {OLDEST} or newer, got {version}: pip install --upgrade onnxruntime, or "
+            "'onnxruntime-gpu[cuda,cudnn]' for CUDA"
         )

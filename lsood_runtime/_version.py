@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Version of the package; pyproject.toml reads it from here."""
+"""Version of both distributions; pyproject.toml reads it from here."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

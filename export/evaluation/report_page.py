@@ -20,6 +20,7 @@ from export.evaluation.report_pictures import data_url
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shown_frames import ShownFrame
+from lsood_runtime import __version__
 from lsood_runtime.offline import colour_classes, detector_sentence, new_drives_sentence
 
 _MARK = "figures.json"
@@ -36,7 +37,8 @@ def check_report_packages() -> None:
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"expected the packages of a report, found no {', '.join(missing)}: pip install 'lsood-runtime[guide]'"
+            f"expected the packages of a report, found no {', '.join(missing)}: install lsood-export with its extra guide, "
+            f"pip install 'lsood_export-{__version__}-py3-none-any.whl[guide]'"
         )
 
 

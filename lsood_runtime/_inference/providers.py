@@ -32,8 +32,8 @@ SHORT_NAMES = {
 
 _OPENVINO, _QNN, _COREML, _DIRECTML, _XNNPACK = list(SHORT_NAMES.values())[3:]
 _REMEDY = {
-    CUDA: "install lsood-runtime[gpu] in place of [cpu], on a machine with an NVIDIA driver",
-    TENSORRT: "install lsood-runtime[gpu] and TensorRT, on a machine with an NVIDIA driver",
+    CUDA: "install lsood-runtime with the extra gpu in place of cpu, on a machine with an NVIDIA driver",
+    TENSORRT: "install lsood-runtime with the extra gpu, and TensorRT, on a machine with an NVIDIA driver",
     _OPENVINO: "install onnxruntime-openvino in place of onnxruntime, or register the library of onnxruntime-ep-openvino",
     _QNN: "register the library of onnxruntime-qnn, on a machine with a Qualcomm processor",
     _COREML: "install onnxruntime on a machine of Apple's",

@@ -70,7 +70,7 @@ def read_video(
     try:
         import av
     except ImportError as error:
-        raise missing_extra(f"reading the video {path}", "media") from error
+        raise missing_extra(f"reading the video {path}", "video") from error
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:

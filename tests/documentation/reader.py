@@ -19,8 +19,8 @@ from PIL import Image
 import export.__main__
 import lsood_runtime.__main__
 from export.data import SyntheticRoads, degrade
-from lsood_runtime import __version__
 from tests.conftest import FRAME_SIZE, INPUT_SIZE
+from tests.distributions.projects import distribution_at, project
 from tests.documentation.pages import Block
 from tests.paths import EXAMPLES, ROOT
 
@@ -102,19 +102,13 @@ class Reader:
             case ["make", *targets]:
                 known = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
                 assert set(targets) <= set(known), command
-            case [
-                "pip",
-                "wheel",
-                "--no-deps",
-                "--wheel-dir",
-                "dist",
-                ".",
-            ]:  # tests/test_fresh_environment.py scores with one
-                pass
+            case ["pip", "wheel", "--no-deps", "--wheel-dir", "dist", *folders]:
+                assert [distribution_at(folder) for folder in folders], command  # tests/distributions scores with them
             case ["openssl", *_]:
                 subprocess.run(words, check=True, capture_output=True)
-            case ["pip", "install", what]:
-                _check_installation(what)
+            case ["pip", "install", *requirements]:
+                for requirement in requirements:
+                    _check_installation(requirement)
             case _:
                 raise AssertionError(f"expected a command that a test can run, got {command}")
 
@@ -128,10 +122,8 @@ class Reader:
             return int(end.code or 0)
 
 
-def _check_installation(what: str) -> None:
-    match = re.fullmatch(r"(?P<source>.+)\[(?P<extras>[a-z,]+)\]", what)
-    assert match is not None, what
-    assert match["source"] in (".", f"dist/lsood_runtime-{__version__}-py3-none-any.whl"), what
-    known = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
-    for extra in match["extras"].split(","):
-        assert re.search(rf"^{extra} = \[", known, flags=re.MULTILINE), what
+def _check_installation(requirement: str) -> None:
+    """A folder or a wheel of this project, with extras that its distribution has."""
+    source, _, extras = requirement.removesuffix("]").partition("[")
+    known = project(distribution_at(source))["optional-dependencies"]
+    assert not extras or set(extras.split(",")) <= set(known), requirement

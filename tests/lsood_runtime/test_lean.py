@@ -54,12 +54,12 @@ def test_heavy_modules_watched_are_installed_but_for_optional_ones() -> None:
     assert {name for name in HEAVY if not importlib.util.find_spec(name)} <= {"torchvision"}
 
 
-def test_import_without_onnx_runtime_names_the_extras() -> None:
+def test_import_without_onnx_runtime_names_its_packages() -> None:
     script = "import sys; sys.modules['onnxruntime'] = None; import lsood_runtime"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError: lsood_runtime needs ONNX Runtime: pip install 'lsood-runtime[cpu]'")
-    assert "'lsood-runtime[gpu]'" in last
+    assert last.startswith("ImportError: lsood_runtime needs ONNX Runtime: pip install onnxruntime, ")
+    assert "'onnxruntime-gpu[cuda,cudnn]' for CUDA" in last
 
 
 def test_exceptions_public_have_one_root_and_are_documented() -> None:

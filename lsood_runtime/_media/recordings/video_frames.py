@@ -30,7 +30,7 @@ class VideoFrames:
             import av
             from av.codec.context import Flags
         except ImportError as error:
-            raise missing_extra(f"decoding {format_name} video", "media") from error
+            raise missing_extra(f"decoding {format_name} video", "video") from error
         self._name, self._error, self._packet = format_name, av.FFmpegError, av.Packet
         self._codec: Any = av.CodecContext.create(VIDEO_FORMATS[format_name], "r")
         self._codec.thread_count = 1  # further threads would hold frames back

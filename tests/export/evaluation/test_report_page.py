@@ -239,7 +239,7 @@ def test_report_page_without_a_package_of_its_charts_is_refused(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(
         UsageError,
-        match=rf"expected the packages of a report, found no {package}: pip install 'lsood-runtime\[guide\]'",
+        match=rf"expected the packages of a report, found no {package}: install lsood-export with its extra guide",
     ):
         render(result, "x")
 

@@ -16,7 +16,7 @@ def test_watch_camera_without_opencv_names_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert run(["watch", str(toy_bundle), "camera:0"]) == 2
-    message = "reading camera:0 needs packages that are not installed: pip install 'lsood-runtime[media]'"
+    message = "reading camera:0 needs packages that are not installed: install lsood-runtime with its extra media, "
     assert message in capsys.readouterr().err
 
 
@@ -29,7 +29,7 @@ def test_run_over_images_without_pillow_names_the_extra_and_blames_no_frame(
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     assert run([command, str(toy_bundle), str(tmp_path)]) == 2
     printed = capsys.readouterr()
-    assert "needs packages that are not installed: pip install 'lsood-runtime[media]'" in printed.err
+    assert "needs packages that are not installed: install lsood-runtime with its extra media, " in printed.err
     assert "could not be read" not in printed.err
     assert "INVALID" not in printed.out
 

@@ -279,7 +279,7 @@ def test_watch_missing_package_names_the_extra(
             patch.delitem(sys.modules, "lsood_runtime._media.recordings.ros_messages", raising=False)
             assert run(["watch", str(toy_bundle), str(path), *flags]) == 2
         extra = "rerun" if missing == "rerun" else "replay"
-        assert f"pip install 'lsood-runtime[{extra}]'" in capsys.readouterr().err
+        assert f"install lsood-runtime with its extra {extra}, pip install " in capsys.readouterr().err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["drive", "drive.mcap", "monitor"]
 
 

@@ -90,10 +90,10 @@ def test_read_frames_damaged_video_is_named(tmp_path: Path) -> None:
         list(read_frames(tmp_path / "drive.mp4", "rgb"))
 
 
-@pytest.mark.parametrize(("name", "library"), [("frame.png", "PIL"), ("drive.mp4", "av")])
+@pytest.mark.parametrize(("name", "library", "extra"), [("frame.png", "PIL", "media"), ("drive.mp4", "av", "video")])
 def test_read_frames_without_the_library_names_the_extra(
-    name: str, library: str, monkeypatch: pytest.MonkeyPatch
+    name: str, library: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(MediaError, match=r"pip install 'lsood-runtime\[media\]'"):
+    with pytest.raises(MediaError, match=rf"with its extra {extra}, pip install 'lsood_runtime-.*\.whl\[{extra}\]'"):
         list(read_frames(Path(name), "rgb"))
