@@ -123,7 +123,7 @@ class CameraClock:
         """
         if not self.sequences:
             return self._begin(stamp_ns, index)
-        self.sequences[0].time_ns += self.interval_ns if elapsed_ns is None else elapsed_ns
+        self.sequences[0].wait(self.interval_ns if elapsed_ns is None else elapsed_ns)
         self._see(self.sequences[0], index)
         return self.sequences[0]
 

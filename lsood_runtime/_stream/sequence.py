@@ -75,6 +75,11 @@ class Sequence:
             self.skip_to(stamp_ns, 0)
         return None
 
+    def wait(self, elapsed_ns: int) -> None:
+        """Let time pass without a stamp, which the next stamp does not count once more."""
+        self.time_ns += elapsed_ns
+        self._ahead_ns += elapsed_ns
+
     def skip_to(self, stamp_ns: int, elapsed_ns: int) -> None:
         """Go on to a stamp; ``elapsed_ns`` has passed, whatever the stamp tells."""
         self.time_ns += elapsed_ns

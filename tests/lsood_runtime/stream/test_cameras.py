@@ -77,6 +77,20 @@ def test_stream_silent_camera_raises_its_alarm_and_clears_it_when_it_is_back(pol
     assert len(seen) == 33
 
 
+@given(st.lists(st.integers(1, 40), max_size=5), st.integers(41, 60))
+def test_stream_reports_of_silence_add_nothing_to_the_time_that_passed(reports: list[int], back: int) -> None:
+    """Out of distribution before the silence and after it: a duration counts what the stamps say, whatever was reported."""
+    tenth, policy = SECOND // 10, MinimumDuration(5.0, 5.0)
+    stream = Stream(MONITOR, policy)
+    for i in range(8):
+        stream.assess(score_frame(2.0, i), stamp_ns=i * tenth)
+    for after in sorted(reports):
+        stream.report_silent(now_ns=(7 + after) * tenth)
+    result = stream.assess(score_frame(2.0, 9), stamp_ns=back * tenth)
+    assert result.history is (History.CONTINUES if back <= 57 else History.AFTER_GAP)
+    assert result.alarm == (50 <= back <= 57)
+
+
 def test_stream_camera_that_never_came_can_be_reported() -> None:
     stream = Stream(MONITOR, KOfN(2, 2))
     results = [stream.report_silent("rear", now_ns=i * SECOND) for i in (1, 2)]
