@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The camera stream of the C++ library: the table that Python plays as well, and random drives on which both agree."""
+
+import logging
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lsood_runtime import parse_policy
+from tests.cases.cpp_stream import CppStream
+from tests.cases.python_stream import case_manifest, play
+from tests.cases.random_drives import POLICIES, random_drive
+from tests.cases.stream_events import Case, case_of
+from tests.cases.stream_results import differing, expected_fields
+from tests.cases.test_stream_cases import CASES
+from tests.cpp.building import CPP, require_tools
+
+ONE_PROGRAM = [HealthCheck.function_scoped_fixture]
+
+
+@pytest.fixture(scope="module")
+def cpp(cpp_build: Path) -> Iterator[CppStream]:
+    """The program, one for all cases."""
+    with CppStream(cpp_build / "stream_play") as playing:
+        yield playing
+
+
+def test_cpp_stream_gives_what_the_table_expects(cpp: CppStream) -> None:
+    wrong = []
+    for values in CASES:
+        case = case_of(values)
+        for i, (expected, found) in enumerate(zip(case.expected, cpp.play(case), strict=True)):
+            fields = expected_fields(expected)
+            if different := differing(fields, {name: found.get(name) for name in fields}):
+                wrong.append((case.name, i, different))
+    assert not wrong, wrong[:5]
+
+
+def test_cpp_stream_takes_no_memory_serves_threads_and_throws_nothing(cpp_build: Path) -> None:
+    done = subprocess.run([cpp_build / "stream_test"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=ONE_PROGRAM)
+@given(seed=st.integers(0, 2**64 - 1))
+def test_cpp_stream_agrees_with_the_python_runtime(cpp: CppStream, seed: int) -> None:
+    agree(cpp, random_drive(random.Random(seed)))
+
+
+@pytest.mark.slow
+@settings(max_examples=5000, deadline=None, suppress_health_check=ONE_PROGRAM)
+@given(seed=st.integers(0, 2**64 - 1))
+def test_cpp_stream_agrees_with_the_python_runtime_on_many_drives(cpp: CppStream, seed: int) -> None:
+    agree(cpp, random_drive(random.Random(seed)))
+
+
+def agree(cpp: CppStream, case: Case) -> None:
+    """Every field of every result is the same; sentences that name tiles differ in their words."""
+    logging.getLogger("lsood_runtime").setLevel(logging.ERROR)
+    by_python, by_cpp = list(play(case)), cpp.play(case)
+    for event, expected, found in zip(case.events, by_python, by_cpp, strict=True):
+        if "live picture" in expected.get("reason", ""):
+            assert "live picture" in found["reason"]
+            found = found | {"reason": expected["reason"]}
+        assert not differing(expected, found), event
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=ONE_PROGRAM)
+@given(
+    text=st.sampled_from(POLICIES)
+    | st.lists(
+        st.sampled_from(
+            ["hysteresis", "duration", "cusum", "of", "h@", ":", "/h", "0.05", "1e-3", "2.", ".5", "30", "1E400"]
+        ),
+        min_size=1,
+        max_size=6,
+    ).map("".join),
+    frames=st.integers(1, 500),
+    worth=st.sampled_from([1.0, 2.5, 40.0]),
+    rate=st.sampled_from([0.5, 10.0, 30.0]),
+)
+def test_cpp_policies_are_those_of_the_python_runtime(
+    cpp: CppStream, text: str, frames: int, worth: float, rate: float
+) -> None:
+    (words,) = cpp.answers([f"policy {text} {frames} {frames / worth!r} {rate}"])
+    calibration = case_manifest(frames, frames / worth).calibration
+    try:
+        policy = parse_policy(text)
+        policy.start(calibration)
+    except ValueError:
+        assert words[0] == "error", (text, words)
+        return
+    assert words[0] == str(policy)
+    assert int(words[1]) == policy.delay_frames(calibration, rate)
+    assert float(words[2]) == pytest.approx(policy.window_s(calibration, rate), rel=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
+def test_cpp_stream_is_clean_under_sanitizers(sanitizers: str, tmp_path: Path) -> None:
+    """Compiled by itself: it needs nothing of ONNX Runtime."""
+    require_tools()
+    sources = sorted((CPP / "src" / "stream").glob("*.cpp"))
+    flags = ["-std=c++17", "-O1", "-g", f"-fsanitize={sanitizers}", "-fno-sanitize-recover=all", "-pthread"]
+    folders = [f"-I{CPP / folder}" for folder in ("include", "src", "tests")]
+    for name in ("stream_test", "stream_play"):
+        program = CPP / "tests" / f"{name}.cpp"
+        subprocess.run(["c++", *flags, *folders, *sources, program, "-o", tmp_path / name], check=True)
+    done = subprocess.run([tmp_path / "stream_test"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with CppStream(tmp_path / "stream_play") as playing:
+        for values in CASES:
+            playing.play(case_of(values))
