@@ -46,7 +46,7 @@ def test_cpp_stream_takes_no_memory_serves_threads_and_throws_nothing(cpp_build:
     assert done.returncode == 0, done.stderr
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=ONE_PROGRAM)
+@settings(max_examples=25, deadline=None, suppress_health_check=ONE_PROGRAM)
 @given(seed=st.integers(0, 2**64 - 1))
 def test_cpp_stream_agrees_with_the_python_runtime(cpp: CppStream, seed: int) -> None:
     agree(cpp, random_drive(random.Random(seed)))
