@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One picture of the objects that an anomaly map learns from and is judged by: two rows of each family."""
+"""One picture of the objects that an anomaly map learns from and is judged by: two rows of each family.
+
+With --objects half of those to learn from are cut-outs of a user's own, as in an export with that flag.
+"""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -9,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from export.anomalies import Bytes
-from export.anomalies.cutouts import FAMILIES, paste_objects
+from export.anomalies.cutouts import FAMILIES, LEARN, paste_objects
+from export.anomalies.own_cutouts import read_cutouts
 from export.data.synthetic import SyntheticRoads
 from export.frames.files import read_frame
 
@@ -29,6 +34,9 @@ def main() -> None:
     parser.add_argument(
         "--frames", type=Path, nargs="+", default=[], help="camera frames; synthetic streets where none are given"
     )
+    parser.add_argument(
+        "--objects", type=Path, nargs="+", default=[], help="folders of cut-outs with alpha, to learn from as well"
+    )
     parser.add_argument("--width", type=int, default=224, help="columns of one cell, pixels")
     parser.add_argument("--seed", type=int, default=0, help="seed of the scenes and of the objects")
     options = parser.parse_args()
@@ -37,7 +45,7 @@ def main() -> None:
     else:
         roads = SyntheticRoads(_ROWS * _COLUMNS, height=options.width // 2, width=options.width, seed=options.seed)
         frames = [roads[index][0] for index in range(len(roads))]
-    picture = Image.fromarray(sheet(frames, options.seed))
+    picture = Image.fromarray(sheet(frames, options.seed, read_cutouts(options.objects)))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out, quality=82, optimize=True)
     print(f"{options.out}: {picture.width} x {picture.height}, {options.out.stat().st_size // 1024} KiB")
@@ -49,7 +57,7 @@ def narrowed(frame: Bytes, width: int) -> Bytes:
     return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def sheet(frames: list[Bytes], seed: int) -> Bytes:
+def sheet(frames: list[Bytes], seed: int, own: Sequence[Bytes] = ()) -> Bytes:
     """Rows of the family to learn from, then as many of the one to judge by, with white gaps."""
     height, width = frames[0].shape[:2]
     table = np.full((len(FAMILIES) * _ROWS * (height + _GAP), _COLUMNS * (width + _GAP), 3), 255, np.uint8)
@@ -59,7 +67,7 @@ def sheet(frames: list[Bytes], seed: int) -> Bytes:
         rng, family = np.random.default_rng((seed, place)), FAMILIES[row // _ROWS]
         frame, other = (frames[number % len(frames)] for number in (place, place + 1))
         top, left = row * (height + _GAP), column * (width + _GAP)
-        shown = paste_objects(frame[:height, :width], other, family, lower, rng).frame
+        shown = paste_objects(frame[:height, :width], other, family, lower, rng, own if family == LEARN else ()).frame
         table[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
     return table
 

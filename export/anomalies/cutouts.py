@@ -2,14 +2,16 @@
 """Paste objects that belong to no scene on frames, to learn and to judge what is unknown where.
 
 There are two families with no shape and no filling in common. ``learn`` has polygons and blobs, filled with pieces of other
-frames, textures and gradients. ``judge`` has bodies of several ellipses and rings, filled with lit solids, stripes and
-mosaics. A score that tells one from the scene after learning from the other has learned more than how they are drawn.
+frames, textures and gradients; pictures of a user's own may join it. ``judge`` has bodies of several ellipses and rings,
+filled with lit solids, stripes and mosaics. A score that tells one from the scene after learning from the other has learned
+more than how they are drawn.
 
 Objects have soft edges, part of the scene's light, and the grain of the frame around them; the frame is then coded anew as
 JPEG, with what was there before, so that neither grain nor coding gives an object away.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,15 +21,19 @@ from numpy.typing import NDArray
 from export.anomalies.jpeg_coding import coded_as_jpeg
 from export.anomalies.object_fillings import FILLINGS, filled
 from export.anomalies.object_shapes import SHAPES, drawn_shape
+from export.anomalies.own_cutouts import scaled
 from export.anomalies.patterns import Bytes, Floats
 
-FAMILIES = ("learn", "judge")
+LEARN, JUDGE = FAMILIES = ("learn", "judge")
 
 MOST_OBJECTS = 3
 """On one frame."""
 
 ON_PLACE = 0.7
 """Share of the objects that stand where the caller wants them; the others are anywhere."""
+
+OWN_SHARE = 0.5
+"""Share of the objects that are cut-outs of a user's own, where there are some."""
 
 SMALLEST, LARGEST = 0.04, 0.3
 """Side of an object as a share of that of a square as large as the frame."""
@@ -51,7 +57,12 @@ class PastedObjects:
 
 
 def paste_objects(
-    frame: Bytes, other: Bytes, family: str, places: NDArray[np.floating], rng: np.random.Generator
+    frame: Bytes,
+    other: Bytes,
+    family: str,
+    places: NDArray[np.floating],
+    rng: np.random.Generator,
+    own: Sequence[Bytes] = (),
 ) -> PastedObjects:
     """Paste one to three objects on a frame.
 
@@ -62,18 +73,29 @@ def paste_objects(
         places: ``(P, 2)`` rows and columns of pixels, such as those of the road, of which most objects have their centre at
             one; of none they are anywhere.
         rng: draws them.
+        own: cut-outs ``(h, w, 4)`` uint8 RGBA of a user's own, which are about as many of the objects as those drawn; without
+            any, nothing more is drawn from ``rng``.
     """
     shown, cover = frame.astype(np.float32), np.zeros(frame.shape[:2], np.float32)
     for _ in range(int(rng.integers(1, MOST_OBJECTS + 1))):
         share = np.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST)))
         side = max(int(share * math.sqrt(cover.size)), 4)
-        shape = drawn_shape(str(rng.choice(SHAPES[family])), side, rng)
-        content = filled(str(rng.choice(FILLINGS[family])), shape.shape, other, rng)
+        if own and rng.random() < OWN_SHARE:
+            shape, content = _cutout(own[int(rng.integers(len(own)))], side, rng)
+        else:
+            shape = drawn_shape(str(rng.choice(SHAPES[family])), side, rng)
+            content = filled(str(rng.choice(FILLINGS[family])), shape.shape, other, rng)
         there = len(places) > 0 and rng.random() < ON_PLACE
         centre = places[int(rng.integers(len(places)))] if there else rng.random(2) * cover.shape
         _put(shown, cover, shape, content, centre, rng)
     pixels = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
     return PastedObjects(coded_as_jpeg(pixels, int(rng.integers(*_QUALITIES))), cover)
+
+
+def _cutout(cutout: Bytes, side: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Cover and colours of a cut-out that is as large as a square of this side; every second one is mirrored."""
+    mirrored = slice(None, None, int(rng.choice([-1, 1])))
+    return scaled(cutout[:, mirrored], side / math.sqrt(cutout.shape[0] * cutout.shape[1]))
 
 
 def _put(

@@ -94,7 +94,9 @@ def _has_region(cells: NDArray[np.bool_], smallest: int) -> bool:
     return count > 0 and int(np.bincount(numbers.ravel())[1:].max()) >= smallest
 
 
-def map_record(fitted: FittedMap, choice: MapChoice, clean: CleanMaps, road_classes: tuple[int, ...]) -> MapRecord:
+def map_record(
+    fitted: FittedMap, choice: MapChoice, clean: CleanMaps, road_classes: tuple[int, ...], own_objects: int = 0
+) -> MapRecord:
     """Set the limits of a map, and state what was measured of it.
 
     Args:
@@ -102,6 +104,7 @@ def map_record(fitted: FittedMap, choice: MapChoice, clean: CleanMaps, road_clas
         choice: how it was chosen.
         clean: what it tells of clean frames.
         road_classes: ids of the classes that can be driven on; none where they are not known.
+        own_objects: cut-outs of a user's own that were learnt from.
     """
     rule = frame_limit(clean.clearest, clean.drives, OBJECT_RATES)
     return MapRecord(
@@ -123,4 +126,5 @@ def map_record(fitted: FittedMap, choice: MapChoice, clean: CleanMaps, road_clas
         best_single_average_precision=choice.best_single_average_precision,
         best_single_fpr95=choice.best_single_false_positives,
         road_classes=road_classes,
+        own_objects=own_objects,
     )

@@ -4,6 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from export.anomalies.own_cutouts import read_cutouts
 from export.answers.fit import answer_keys
 from export.bundle.answer_parity import checked_answers
 from export.calibration.answer_options import (
@@ -36,8 +37,9 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
     """Refuse, before the long work begins, answers that cannot be fitted, and labels that no answer is fitted to.
 
     Raises:
-        UsageError: answers without frames, without features, or of a quality without a segmentation; labels or causes without
-            them, or frames without a label; no labels, or no frames of a kind of a user's own, where the bundle has them.
+        UsageError: answers without frames, without features, or of a quality without a segmentation; labels, causes or
+            objects without them, or frames without a label; no labels, and no frames of a kind or cut-outs of a user's own,
+            where the bundle has them; a cut-out that cannot be used.
         CalibrationError: too few frames of a kind of a user's own.
     """
     asked, wanted = options.answers.wanted, _wanted(options, graphs.manifest.answers)
@@ -80,8 +82,14 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
             "--road-class"
         )
     check_road_classes(options.answers.road_classes, graphs.manifest.segmentation.num_classes)
+    if options.answers.objects and (MAP not in wanted or not options.frames):
+        raise UsageError(
+            f"expected --objects with --frames and --answers {MAP}, got it without: add what is missing, or drop --objects"
+        )
+    read_cutouts(options.answers.objects)
     _check_measure(options, graphs.manifest.answers)
     _check_own_kinds(options, graphs.manifest.answers)
+    _check_own_objects(options, graphs.manifest.answers)
     bundle_causes(options, graphs)
     if options.answers.labels:
         files = _files(options, graphs)
@@ -120,6 +128,18 @@ def _check_own_kinds(options: RecalibrationOptions, old: AnswersRecord | None) -
     raise UsageError(
         f"expected frames of {', '.join(lost)}, which {options.bundle} tells as causes, got none: add {flags}, or accept "
         f"their loss with --answers {names}"
+    )
+
+
+def _check_own_objects(options: RecalibrationOptions, old: AnswersRecord | None) -> None:
+    """Refuse to fit a map without cut-outs of a user's own where the old one has some, unless it is asked for by name."""
+    own = 0 if old is None or old.map is None else old.map.own_objects
+    if not own or not options.frames or options.answers.answers or options.answers.objects:
+        return
+    names = " ".join(sorted(_wanted(options, old), reverse=True))
+    raise UsageError(
+        f"expected --objects, as the map of {options.bundle} has learnt from {own} cut-outs of the user's own, got none: add "
+        f"--objects DIR, or accept a map without them with --answers {names}"
     )
 
 
@@ -192,6 +212,7 @@ def renewed_answers(
             seed,
             reporter,
             _road_classes(options, old),
+            read_cutouts(options.answers.objects),
         )
     return checked_answers(rows, wanted, seed, graphs.tap_layers, patched, of_unknown)
 

@@ -46,8 +46,8 @@ class AnswerOptions:
     """Options of the answers; each field's text is what ``--help`` says of its flag.
 
     Raises:
-        UsageError: ``none`` together with an answer; labels, causes or classes of the road without the answer that they
-            belong to; or a cause that has the name of something else.
+        UsageError: ``none`` together with an answer; labels, causes, classes of the road or objects without the answer that
+            they belong to; or a cause that has the name of something else.
     """
 
     answers: tuple[str, ...] = field(
@@ -101,6 +101,16 @@ class AnswerOptions:
         ),
     )
 
+    objects: tuple[Path, ...] = field(
+        default=(),
+        metadata=flag(
+            "folders of cut-outs of your own for --answers map, pictures with alpha: half of the objects that the map learns "
+            "from are of them, and none that it is judged by (default: drawn objects alone)",
+            GROUP,
+            metavar="DIR",
+        ),
+    )
+
     def __post_init__(self) -> None:
         check_cause_names(self.causes)
         if NOTHING in self.answers and len(set(self.answers)) > 1:
@@ -123,6 +133,11 @@ class AnswerOptions:
                 f"expected --road-class with --answers {MAP}, got --answers {' '.join(self.answers)}: it is about its "
                 f"objects; add {MAP}, or drop --road-class"
             )
+        if self.objects and self.answers and MAP not in self.answers:
+            raise UsageError(
+                f"expected --objects with --answers {MAP}, got --answers {' '.join(self.answers)}: the map alone learns from "
+                f"them; add {MAP}, or drop --objects"
+            )
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -137,4 +152,5 @@ class AnswerOptions:
             "ignored_labels": list(self.ignored_labels),
             "causes": {name: [str(path) for path in paths] for name, paths in self.causes.items()},
             **({"road_classes": list(self.road_classes)} if self.road_classes else {}),
+            **({"objects": [str(path) for path in self.objects]} if self.objects else {}),
         }

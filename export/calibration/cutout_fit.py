@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from export.anomalies.cutouts import JUDGE, LEARN
 from export.answers.fit_map import CalibratedMap, CleanMaps, clearest_object, map_record, smallest_object
 from export.answers.map_choice import JudgedFrames, choose_map
 from export.answers.map_head import CellSample, Layers, cells_of, fit_head, layer_choices
@@ -70,6 +71,7 @@ def calibrate_map(
     seed: int,
     reporter: Reporter,
     road_classes: tuple[int, ...] = (),
+    own: Sequence[NDArray[np.uint8]] = (),
 ) -> CalibratedMap:
     """Fit an anomaly map on evenly spaced frames.
 
@@ -82,6 +84,7 @@ def calibrate_map(
         seed: of the groups and of the objects.
         reporter: told how far this has come.
         road_classes: ids of the classes that can be driven on, where most objects are put; none where they are not known.
+        own: cut-outs of a user's own to learn from, ``(h, w, 4)`` uint8 RGBA each; none of them judges.
 
     Raises:
         CalibrationError: too few frames, a feature that is not finite, or a map too coarse for the objects.
@@ -95,7 +98,7 @@ def calibrate_map(
     reporter.stage(f"{cutout_passes(len(chosen)):,} passes of the network, or fewer, for the anomaly map")
     first = fold_numbers(drives(chosen), _FOLDS, seed) % 2 == 0
     learning, judging = ([int(index) for index in chosen[group]] for group in (first, ~first))
-    frames = CutoutFrames(files, chosen, measure, contract, seed, road_classes)
+    frames = CutoutFrames(files, chosen, measure, contract, seed, road_classes, own)
     learned = _learn(frames, reporter.progress(learning, "learning objects", len(learning)), len(learning))
     count = learned.frames_to_judge(len(judging))
     some = [judging[place] for place in evenly_spaced(np.arange(len(judging)), count)]
@@ -113,7 +116,7 @@ def calibrate_map(
     clean, examples = _clean(frames, whole, reporter.progress(judging, "clean maps", len(judging)), names)
     return CalibratedMap(
         whole,
-        map_record(whole, choice, clean, road_classes),
+        map_record(whole, choice, clean, road_classes, len(own)),
         examples,
         frames=len(chosen),
         drives=len(set(drives(chosen))),
@@ -164,7 +167,7 @@ def _learn(frames: CutoutFrames, indices: Iterable[int], count: int) -> _Learned
         clean = frames.clean(index)
         logits.add(as_maps(np.asarray(clean.rows[logits_key(clean.rows)])[None], logits_key(clean.rows))[0])
         channels = {key: row.size // int(np.prod(grid_of_map(key))) for key, row in clean.rows.items()}
-        for measured in (clean, *(frames.pasted(index, "learn", turn) for turn in range(LEARNED))):
+        for measured in (clean, *(frames.pasted(index, LEARN, turn) for turn in range(LEARNED))):
             for cells, under in ((measured.unknown, True), (measured.known, False)):
                 chosen = rng.permutation(np.flatnonzero(cells))[:each]
                 for key, found in cells_of(measured.rows, cells.shape, chosen).items():
@@ -183,7 +186,7 @@ def _judge(frames: CutoutFrames, learned: _Learned, indices: Iterable[int]) -> J
     pasted: dict[str | Layers, list[NDArray[np.float32]]] = defaultdict(list)
     unknown, known = [], []
     for index in indices:
-        for kept, measured in ((clean, frames.clean(index)), (pasted, frames.pasted(index, "judge", 0))):
+        for kept, measured in ((clean, frames.clean(index)), (pasted, frames.pasted(index, JUDGE, 0))):
             for scores in learned.scores(measured.rows):
                 for name, found in scores.items():
                     kept[name].append(found.astype(np.float32))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure calibration frames clean and with objects pasted on them, with what is true of each cell of their maps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.anomalies.cutouts import FAMILIES, paste_objects
+from export.anomalies.cutouts import FAMILIES, LEARN, paste_objects
 from export.answers.maps import as_maps, grid_of_map
 from export.calibration.degraded_rows import Measure
 from export.calibration.patched_rows import cover_of_tiles
@@ -49,6 +49,7 @@ class CutoutFrames:
         seed: of the objects.
         road_classes: ids of the classes that can be driven on; where none are known, each frame's commonest class in the
             middle of its lower third is.
+        own: cut-outs of a user's own, ``(h, w, 4)`` uint8 RGBA each, for the family ``learn``.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class CutoutFrames:
         contract: InputContract,
         seed: int,
         road_classes: tuple[int, ...],
+        own: Sequence[NDArray[np.uint8]] = (),
     ) -> None:
         self._files, self._sources, self._measure = files, sources, measure
-        self._contract, self._seed, self._road = contract, seed, road_classes
+        self._contract, self._seed, self._road, self._own = contract, seed, road_classes, own
         self._places: dict[int, NDArray[np.float64]] = {}
 
     def clean(self, index: int) -> MeasuredCells:
@@ -77,7 +79,8 @@ class CutoutFrames:
         rng = np.random.default_rng((self._seed, index, FAMILIES.index(family), turn))
         turned = slice(None, None, -1 if self._files.channels == "bgr" else 1)
         frame, other = (self._files[one][..., turned] for one in (index, int(rng.choice(self._sources))))
-        pasted = paste_objects(frame, other, family, self._places.get(index, np.zeros((0, 2))), rng)
+        places, own = self._places.get(index, np.zeros((0, 2))), self._own if family == LEARN else ()
+        pasted = paste_objects(frame, other, family, places, rng, own)
         rows, edges = self._measured(index, np.ascontiguousarray(pasted.frame[..., turned]), " with objects")
         cover = cover_of_tiles(pasted.cover > _HALF, edges)
         return MeasuredCells(rows, cover >= UNDER, cover <= FREE)

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from export.anomalies.own_cutouts import read_cutouts
 from export.answers.fit import answer_keys
 from export.answers.fit_map import CalibratedMap
 from export.answers.rows import DegradedRows, PatchedRows
@@ -102,8 +103,8 @@ def _of_unknown(
     """An anomaly map fitted to frames clean and with objects."""
     measure, split = _features(inputs, sampled, monitor, sampled.maps, segmented=True), inputs.split
     contract, options = input_contract(inputs.preprocessing, inputs.frames), inputs.options
-    road = options.answers.road_classes
-    return calibrate_map(inputs.frames, split.fitted, split.names, measure, contract, options.seed, reporter, road)
+    road, own = options.answers.road_classes, read_cutouts(options.answers.objects)
+    return calibrate_map(inputs.frames, split.fitted, split.names, measure, contract, options.seed, reporter, road, own)
 
 
 def _features(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from export.anomalies.own_cutouts import read_cutouts
 from export.answers.tiles import grid_of
 from export.calibration.answer_options import changed_frames, reads_degraded
 from export.calibration.cutout_fit import cutout_passes
@@ -102,6 +103,8 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
         if inputs is not None and options.answers.labels:
             found = inputs
             findings.attempt("labels", lambda _: answer_labels(found))
+        if options.answers.objects:
+            findings.attempt("objects", lambda options: read_cutouts(options.answers.objects))
         causes = None
         if inputs is not None and options.answers.causes and not isinstance(inputs.frames, RandomFrames):
             given = inputs

@@ -244,6 +244,8 @@ def _check_answers(options: ExportOptions) -> None:
         raise UsageError(f"expected --labels with --answers {QUALITY}, got them alone: add it, or drop --labels")
     if options.answers.road_classes and MAP not in options.answers.wanted:
         raise UsageError(f"expected --road-class with --answers {MAP}, got it alone: add it, or drop --road-class")
+    if options.answers.objects and MAP not in options.answers.wanted:
+        raise UsageError(f"expected --objects with --answers {MAP}, got it alone: add it, or drop --objects")
     if options.answers.causes and CAUSE not in options.answers.wanted:
         raise UsageError(f"expected --cause with --answers {CAUSE}, got it alone: add it, or drop --cause")
 

@@ -116,5 +116,11 @@ def _map_sentence(told: MapRecord, parts: str) -> str:
         f"expected to have one; on {parts} left out {told.clean_kept:.1%} had none; cut-outs of kinds left out: average "
         f"precision {told.average_precision:.2f} (best single score, {told.best_single.replace('_', ' ')}, "
         f"{told.best_single_average_precision:.2f}), false pixels at 95 % found {told.fpr95:.0%} "
-        f"({told.best_single_fpr95:.0%})"
+        f"({told.best_single_fpr95:.0%}){_own_sentence(told)}"
     )
+
+
+def _own_sentence(told: MapRecord) -> str:
+    """Say how many cut-outs of a user's own were learnt from; nothing where there were none."""
+    own = told.own_objects
+    return f"; learnt from drawn objects and {counted(own, 'cut-out')} of the user's own" if own else ""

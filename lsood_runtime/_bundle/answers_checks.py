@@ -147,3 +147,4 @@ def _of_map(told: MapRecord, segmentation: SegmentationRecord) -> Iterator[Check
     yield where, all(0 <= share <= 1 for share in shares), "shares from 0 to 1", shares
     known = all(0 <= number < (segmentation.num_classes or 0) for number in told.road_classes)
     yield f"{where}.road_classes", known, "classes of the segmentation", told.road_classes
+    yield f"{where}.own_objects", told.own_objects >= 0, "0 or more", told.own_objects

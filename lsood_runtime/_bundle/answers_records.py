@@ -163,6 +163,7 @@ class MapRecord:
         best_single_average_precision: its average precision.
         best_single_fpr95: its share of other pixels.
         road_classes: ids of the classes that can be driven on; empty where they are not known.
+        own_objects: cut-outs of the user's own that were pasted for the fit beside drawn objects.
     """
 
     rows: int
@@ -183,6 +184,7 @@ class MapRecord:
     best_single_average_precision: float
     best_single_fpr95: float
     road_classes: tuple[int, ...] = field(default_factory=tuple)
+    own_objects: int = field(default_factory=int)
 
 
 def no_tiles() -> None:

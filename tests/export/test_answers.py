@@ -41,7 +41,7 @@ from export.pipeline.resolve import check_options
 from export.precision.options import PrecisionOptions
 from export.recalibrate import recalibrate
 from lsood_runtime import OoDMonitor, read_manifest
-from lsood_runtime.offline import SCHEMA
+from lsood_runtime.offline import SCHEMA, answer_sentences
 from tests.conftest import made_once, write_scenes
 from tests.export.pipeline.told_reporter import ToldReporter
 
@@ -51,6 +51,13 @@ TILES = AnswerOptions(("tiles",))
 EVERY = AnswerOptions(("quality", "cause", "tiles", "map"))
 CALIBRATION = CalibrationOptions(rates={"10%": 0.1}, group_by="prefix")
 ExportSmall = Callable[..., Path]
+
+
+def _red() -> Image.Image:
+    """A cut-out of a red thing."""
+    picture = Image.new("RGBA", (40, 30), (0, 255, 0, 0))
+    picture.paste((230, 20, 30, 255), (5, 5, 35, 25))
+    return picture
 
 
 @pytest.fixture(scope="session")
@@ -214,6 +221,15 @@ def test_recalibrate_on_frames_fits_the_answers_of_the_bundle_anew(
             {"answers": AnswerOptions(road_classes=(0,)), "frames": (), "features": (Path("f.npz"),)},
             "expected --road-class",
         ),
+        ({"answers": AnswerOptions(("map",), objects=(Path("own/cut.png"),))}, ""),
+        (
+            {"answers": AnswerOptions(objects=(Path("own/cut.png"), Path("own/photo.jpg")))},
+            r"alpha channel.* in own/photo\.jpg",
+        ),
+        (
+            {"answers": AnswerOptions(objects=(Path("own/cut.png"),)), "frames": (), "features": (Path("f.npz"),)},
+            "expected --objects with --frames and --answers map",
+        ),
         ({"answers": AnswerOptions(("cause",), causes={"ice": (Path("ice"),)})}, "expected .* ice"),
         (
             {"answers": AnswerOptions(causes={"ice": (Path("ice"),)}), "frames": (), "features": (Path("f.npz"),)},
@@ -225,6 +241,9 @@ def test_recalibrate_refuses_answers_that_cannot_be_fitted_before_it_measures(
     given: dict[str, Any], message: str, answered: Path, drives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (own := Path("own")).mkdir()
+    _red().save(own / "cut.png")
+    _red().convert("RGB").save(own / "photo.jpg")
     chosen: dict[str, Any] = {"frames": (drives,), "calibration": CALIBRATION} | given
     options = RecalibrationOptions(answered, **chosen)
     if not message:
@@ -518,6 +537,46 @@ def test_renewed_answers_of_tiles_alone_degrade_no_frame(answered: Path, drives:
     assert (record.frames, record.drives, record.rows, outputs) == (12, 4, patched_passes(12), {"tiles"})
 
 
+def test_plan_of_objects_that_cannot_be_used_names_the_file(checkpoint: Path, drives: Path, tmp_path: Path) -> None:
+    _red().save(tmp_path / "cut.png")
+    Image.new("RGBA", (9, 9)).save(tmp_path / "clear.png")
+    answers = AnswerOptions(("map",), objects=(tmp_path,))
+    options = ExportOptions(checkpoint, (drives,), Path("monitor-of-answers"), answers=answers, calibration=CALIBRATION)
+    (problem,) = plan_export(options).problems
+    assert re.search(r"expected a cut-out that shows an object, got an alpha of 0 .*clear\.png", str(problem))
+
+
+def test_renewed_answers_of_a_map_learn_from_objects_of_the_users_own_and_say_of_how_many(
+    answered: Path, drives: Path, tmp_path: Path
+) -> None:
+    _red().save(tmp_path / "cut.png")
+    frames, given = tuple(sorted(drives.iterdir()))[::4], AnswerOptions(("map",), objects=(tmp_path,))
+    options = RecalibrationOptions(answered, frames=frames, calibration=CALIBRATION, answers=given)
+    graphs, split = EvaluationGraphs(answered), split_frames(frames, options.calibration)
+    with_own, without = (
+        renewed_answers(replace(options, answers=answers), graphs, split, ToldReporter()) for answers in (given, MAP)
+    )
+    assert with_own is not None
+    assert without is not None
+    own, drawn = with_own.record.map, without.record.map
+    assert own is not None
+    assert drawn is not None
+    assert (own.own_objects, drawn.own_objects) == (1, 0)
+    assert own.slopes != drawn.slopes
+    assert (
+        "learnt from drawn objects and 1 cut-out of the user's own"
+        in answer_sentences(with_own.record)["unknown objects"]
+    )
+    assert "learnt from" not in answer_sentences(without.record)["unknown objects"]
+    graphs.manifest = replace(graphs.manifest, answers=with_own.record)
+    plain = replace(options, answers=AnswerOptions())
+    with pytest.raises(
+        UsageError, match=r"has learnt from 1 cut-outs of the user's own, got none: add --objects DIR, .*map"
+    ):
+        check_answer_options(plain, graphs)
+    check_answer_options(replace(plain, answers=MAP), graphs)
+
+
 def test_renewed_answers_of_a_map_alone_degrade_no_frame(answered: Path, drives: Path) -> None:
     told, frames = ToldReporter(), tuple(sorted(drives.iterdir()))[::4]
     options = RecalibrationOptions(answered, frames=frames, calibration=CALIBRATION, answers=MAP)
@@ -593,6 +652,7 @@ def test_plan_of_labels_that_can_be_used_has_no_problem(checkpoint: Path, drives
         ),
         ({"answers": MAP, "format": "torchscript"}, "expected --answers none with --format torchscript"),
         ({"answers": AnswerOptions(road_classes=(0,))}, "expected --road-class with --answers map, got it alone"),
+        ({"answers": AnswerOptions(objects=(Path("own"),))}, "expected --objects with --answers map, got it alone"),
         ({"answers": BOTH, "format": "torchscript"}, "expected --answers none with --format torchscript"),
         ({"answers": AnswerOptions(labels=(Path("labels"),))}, "expected --labels with --answers quality"),
         (
@@ -611,6 +671,7 @@ def test_answers_that_a_form_cannot_give_are_refused(given: dict[str, Any], mess
     [
         ({"answers": ("none", "cause")}, "expected --answers none alone"),
         ({"answers": ("cause",), "road_classes": (0,)}, "expected --road-class with --answers map"),
+        ({"answers": ("cause",), "objects": (Path("own"),)}, "expected --objects with --answers map"),
         ({"answers": ("cause",), "labels": (Path("labels"),)}, "expected --labels with --answers quality"),
     ],
 )

@@ -216,6 +216,7 @@ def test_manifest_that_says_nothing_of_a_map_is_read() -> None:
         ({"guarantee": "roads"}, "answers.map.guarantee to be drives or frames"),
         ({"false_alarm_rate": 0.0}, "answers.map.false_alarm_rate to be rates between 0 and 1"),
         ({"fpr95": 1.5}, "answers.map to be shares from 0 to 1"),
+        ({"own_objects": -1}, "answers.map.own_objects to be 0 or more"),
         ({"road_classes": [3]}, "answers.map.road_classes to be classes of the segmentation"),
     ],
 )

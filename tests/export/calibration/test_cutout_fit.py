@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from export.anomalies.cutouts import PastedObjects, paste_objects
+from export.calibration import cutout_frames
 from export.calibration.cutout_fit import FEWEST_FRAMES, calibrate_map, cutout_passes
 from export.calibration.cutout_frames import CutoutFrames
 from export.calibration.degraded_rows import MeasuredFrame
@@ -84,6 +87,21 @@ def test_map_of_grey_scenes_finds_coloured_objects_and_keeps_its_limit(tmp_path:
     rows = measure(frame)[0]
     anomaly_map = found.fitted.anomaly_map({key: np.asarray(row)[None] for key, row in rows.items()})[0]
     assert anomaly_map[11:12, 11:14].min() > record.object_limit
+
+
+def test_map_with_cutouts_of_a_users_own_learns_from_them_and_is_judged_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, own, given = _files(tmp_path, 8), np.full((6, 6, 4), 255, np.uint8), set()
+
+    def watched(*arguments: Any) -> PastedObjects:
+        given.add((arguments[2], len(arguments[5])))
+        return paste_objects(*arguments)
+
+    monkeypatch.setattr(cutout_frames, "paste_objects", watched)
+    found = calibrate_map(files, np.arange(8), _drives, measure, CONTRACT, 0, SILENT, (1,), (own, own))
+    assert given == {("learn", 2), ("judge", 0)}
+    assert found.record.own_objects == 2
 
 
 def test_map_of_too_few_frames_is_refused(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ NETWORK = """
 --channels --network-channels --segmentation --method --output --only-tap --mean --std --neighbors
 --drop-prob --block-size --token-grid --force --grey --bits
 """
-ANSWERS = "--answers --labels --ignore-label --cause --road-class"
+ANSWERS = "--answers --labels --ignore-label --cause --road-class --objects"
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
