@@ -28,6 +28,8 @@ SUBJECTS = (
     "answers",
     "tiles",
     "anomaly map",
+    "false tiles",
+    "false objects",
 )
 """Subjects in the order in which a table shows them; others come behind."""
 

@@ -24,7 +24,7 @@ text                   sentences for reports, :func:`one_line`, :func:`printable
 """
 
 from lsood_runtime._answers import NO_ANSWERS, AnswerRule, Answers, measure_name
-from lsood_runtime._bundle.answer_sentences import answer_sentences
+from lsood_runtime._bundle.answer_sentences import answer_sentences, at_most_words
 from lsood_runtime._bundle.answers_checks import ANSWER_SHARES
 from lsood_runtime._bundle.answers_records import (
     ANOMALY_MAP,
@@ -165,6 +165,7 @@ __all__ = [
     "TilesRecord",
     "abnormal_tiles",
     "answer_sentences",
+    "at_most_words",
     "cells_of_pixels",
     "colour_classes",
     "counted",

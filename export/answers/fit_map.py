@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from export.answers.frame_limit import frame_limit
-from export.answers.map_choice import MapChoice
+from export.answers.map_judgement import MapJudgement
 from export.answers.maps import FittedMap
 from export.features.key import FeatureKey
 from lsood_runtime.offline import MapRecord
@@ -95,18 +95,24 @@ def _has_region(cells: NDArray[np.bool_], smallest: int) -> bool:
 
 
 def map_record(
-    fitted: FittedMap, choice: MapChoice, clean: CleanMaps, road_classes: tuple[int, ...], own_objects: int = 0
+    fitted: FittedMap,
+    best_single: str,
+    told: MapJudgement,
+    clean: CleanMaps,
+    road_classes: tuple[int, ...],
+    own_objects: int = 0,
 ) -> MapRecord:
     """Set the limits of a map, and state what was measured of it.
 
     Args:
         fitted: the map.
-        choice: how it was chosen.
+        best_single: name of the best single score of the network's output.
+        told: how good the choice of the map, and of that score, is on frames that did not choose.
         clean: what it tells of clean frames.
         road_classes: ids of the classes that can be driven on; none where they are not known.
         own_objects: cut-outs of a user's own that were learnt from.
     """
-    rule = frame_limit(clean.clearest, clean.drives, OBJECT_RATES)
+    set_by = frame_limit(clean.clearest, clean.drives, OBJECT_RATES)
     return MapRecord(
         rows=fitted.grid[0],
         columns=fitted.grid[1],
@@ -115,16 +121,18 @@ def map_record(
         layers=() if fitted.head is None else tuple(str(key.layer) for key in fitted.head.layers),
         pixel_limit=float(np.quantile(clean.cells, 1 - PIXEL_RATE)),
         pixel_rate=PIXEL_RATE,
-        object_limit=rule.limit,
+        object_limit=set_by.limit,
         smallest_object=smallest_object(fitted.grid),
-        false_alarm_rate=rule.rate,
-        guarantee=rule.guarantee,
-        clean_kept=float((clean.clearest <= rule.limit).mean()),
-        average_precision=choice.average_precision,
-        fpr95=choice.false_positives,
-        best_single=choice.best_single,
-        best_single_average_precision=choice.best_single_average_precision,
-        best_single_fpr95=choice.best_single_false_positives,
+        false_alarm_rate=set_by.rule.rate,
+        guarantee=set_by.rule.guarantee,
+        clean_kept=set_by.kept,
+        average_precision=told.average_precision,
+        fpr95=told.false_positives,
+        best_single=best_single,
+        best_single_average_precision=told.best_single_average_precision,
+        best_single_fpr95=told.best_single_false_positives,
         road_classes=road_classes,
         own_objects=own_objects,
+        limit_frames=set_by.frames,
+        limit_drives=set_by.drives,
     )

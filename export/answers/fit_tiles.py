@@ -3,8 +3,8 @@
 
 The score of a frame is the abnormality of its most abnormal tile. The limit is the smallest such score that at most a share
 of the clean frames exceeds, every drive weighed alike: the rule of the threshold of the monitor
-(:mod:`export.answers.frame_limit`). Which further tiles count beside an abnormal one is set by a lower limit, which
-makes no frame abnormal.
+(:mod:`export.answers.frame_limit`); how many frames it keeps is told of limits that the other drives set. Which further
+tiles count beside an abnormal one is set by a lower limit, which makes no frame abnormal.
 """
 
 import math
@@ -21,7 +21,7 @@ from export.errors import CalibrationError
 from lsood_runtime.offline import TilesRecord
 
 FALSE_ALARM_RATE = 0.05
-"""Share of clean frames of new drives that may have an abnormal tile."""
+"""Share of clean frames of new drives that may have an abnormal tile, where there are enough frames to promise it."""
 
 NEIGHBOURS = 0.04
 """Share of the tiles of clean frames that are above the lower limit."""
@@ -62,17 +62,19 @@ def calibrate_tiles(rows: PatchedRows, seed: int) -> CalibratedTiles:
         )
     left_out = abnormality_left_out(rows, seed)
     largest = left_out.max(axis=(1, 2))
-    rule = frame_limit(largest, clean.drive.tolist(), (FALSE_ALARM_RATE,))
+    set_by = frame_limit(largest, clean.drive.tolist(), (FALSE_ALARM_RATE,), _LEAST_LIMIT)
     fitted = fit_tiles(rows.values, keys, rows.cover, rows.clean)
     record = TilesRecord(
         rows=fitted.grid[0],
         columns=fitted.grid[1],
         layers=tuple(str(key.layer) for key in keys),
-        limit=max(rule.limit, _LEAST_LIMIT),
-        neighbor_limit=max(min(float(np.quantile(left_out, 1 - NEIGHBOURS)), rule.limit), _LEAST_LIMIT),
-        false_alarm_rate=FALSE_ALARM_RATE,
-        guarantee=rule.guarantee,
-        clean_kept=float((largest <= rule.limit).mean()),
+        limit=set_by.limit,
+        neighbor_limit=max(min(float(np.quantile(left_out, 1 - NEIGHBOURS)), set_by.limit), _LEAST_LIMIT),
+        false_alarm_rate=set_by.rule.rate,
+        guarantee=set_by.rule.guarantee,
+        clean_kept=set_by.kept,
+        limit_frames=set_by.frames,
+        limit_drives=set_by.drives,
     )
     return CalibratedTiles(fitted, record)
 

@@ -58,6 +58,22 @@ class JudgedFrames:
     unknown: NDArray[np.bool_]
     known: NDArray[np.bool_]
 
+    @property
+    def has_both(self) -> bool:
+        """Whether there are cells under objects, and others."""
+        return bool(self.unknown.any() and self.known.any())
+
+    def chosen(self, frames: NDArray[np.bool_]) -> "JudgedFrames":
+        """Some of the frames, ``(P,)``; there are as many clean ones as ones with objects, in the same order."""
+        own: list[dict[str, NDArray[np.float32]]] = [
+            {name: maps[frames] for name, maps in scores.items()} for scores in (self.clean, self.pasted)
+        ]
+        heads: list[dict[Layers, NDArray[np.float32]]] = [
+            {layers: maps[frames] for layers, maps in scores.items()}
+            for scores in (self.clean_heads, self.pasted_heads)
+        ]
+        return JudgedFrames(own[0], own[1], heads[0], heads[1], self.unknown[frames], self.known[frames])
+
     def average_precision(self, maps: NDArray[np.floating]) -> float:
         """Of maps ``(P, h, w)``."""
         counted = self.unknown | self.known
@@ -82,6 +98,7 @@ class MapChoice:
         average_precision: on the frames that it was chosen by.
         false_positives: there, at :data:`KEPT`.
         best_single: name of the network's own score with the largest average precision.
+        best_single_smoothing: with which it is.
         best_single_average_precision: raw or smoothed, whichever is larger.
         best_single_false_positives: of the same.
     """
@@ -93,6 +110,7 @@ class MapChoice:
     average_precision: float
     false_positives: float
     best_single: str
+    best_single_smoothing: int
     best_single_average_precision: float
     best_single_false_positives: float
 
@@ -136,6 +154,7 @@ def choose_map(judged: JudgedFrames) -> MapChoice:
         average_precision=precision[best],
         false_positives=judged.false_positives(summed(pasted, best)),
         best_single=own.weights[0][0],
+        best_single_smoothing=own.smoothing,
         best_single_average_precision=precision[own],
         best_single_false_positives=judged.false_positives(summed(pasted, own)),
     )

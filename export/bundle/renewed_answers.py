@@ -21,6 +21,7 @@ from export.calibration.cutout_fit import calibrate_map
 from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.frame_split import FrameSplit, split_frames
+from export.calibration.limit_findings import limit_findings
 from export.calibration.own_causes import OwnCause, own_causes
 from export.calibration.patched_rows import measure_patched
 from export.calibration.recalibration_options import RecalibrationOptions
@@ -188,6 +189,8 @@ def renewed_answers(
         return {key: features.values[key] for key in keys}, features.segmentation
 
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
+    for finding in limit_findings(split.fitted, split.names, wanted, seed):
+        reporter.found(finding)
     rows = patched = of_unknown = None
     if reads_degraded(wanted):
         labels, causes = _labels(options, graphs), bundle_causes(options, graphs)

@@ -3,8 +3,9 @@
 
 The drives are dealt to two groups. Frames of the first, clean and with objects of the family ``learn``, fit the head. Frames
 of the second, with objects of the family ``judge``, choose what ships, and clean ones set the limits of the very map that
-ships: nothing is fitted anew afterwards. Of the first a sample of the cells is kept, of the second a bounded number of maps
-of scores, so that memory does not grow with the frames.
+ships: nothing is fitted anew afterwards. What is told of the choice and of the limits is of drives that were left out of them
+in turn, so that no frames are set aside for it. Of the first a sample of the cells is kept, of the second a bounded number of
+maps of scores, so that memory does not grow with the frames.
 """
 
 from collections import defaultdict
@@ -18,6 +19,7 @@ from export.anomalies.cutouts import JUDGE, LEARN
 from export.answers.fit_map import CalibratedMap, CleanMaps, clearest_object, map_record, smallest_object
 from export.answers.map_choice import JudgedFrames, choose_map
 from export.answers.map_head import CellSample, Layers, cells_of, fit_head, layer_choices
+from export.answers.map_judgement import FOLDS, judge_choice
 from export.answers.maps import FittedMap, MapHead, as_maps, grid_of_map, head_map, pixel_scores
 from export.answers.pixel_scores import OUTPUT_PIXEL_SCORES, Maps
 from export.calibration.cutout_frames import CutoutFrames, MapRows, logits_key
@@ -33,7 +35,8 @@ from lsood_runtime.offline import InputContract
 LEARNED = 2
 """Frames with objects that are made of each clean frame of the first group; of the second one each."""
 
-FEWEST_FRAMES = 8
+FEWEST_FRAMES, FEWEST_EACH = 8, 4
+"""Of all clean frames, and of those of each group."""
 
 MOST_CELLS = 60_000
 """That fit the head, about."""
@@ -53,6 +56,9 @@ CLEAN_CELLS = 2000
 _EXAMPLES = 3
 _FOLDS = 5
 """Every second of which, from the first on, is of the first group."""
+
+JUDGING_SHARE = 2 / _FOLDS
+"""Of the drives, in the second group, where there are several folds' worth of them."""
 
 _LEAST_DEVIATION = 1e-6
 
@@ -95,14 +101,21 @@ def calibrate_map(
             f"expected {FEWEST_FRAMES} or more clean frames to tell unknown objects, got {len(chosen)}: calibrate on more, "
             "or leave --answers map out"
         )
+    learning, judging = ([int(index) for index in chosen[group]] for group in map_groups(drives(chosen), seed))
+    if min(len(learning), len(judging)) < FEWEST_EACH:
+        raise CalibrationError(
+            f"expected {FEWEST_EACH} or more clean frames in each of two groups of drives to tell unknown objects, got "
+            f"{len(learning)} that objects are learnt on and {len(judging)} that judge: calibrate on more, or leave "
+            "--answers map out"
+        )
     reporter.stage(f"{cutout_passes(len(chosen)):,} passes of the network, or fewer, for the anomaly map")
-    first = fold_numbers(drives(chosen), _FOLDS, seed) % 2 == 0
-    learning, judging = ([int(index) for index in chosen[group]] for group in (first, ~first))
     frames = CutoutFrames(files, chosen, measure, contract, seed, road_classes, own)
-    learned = _learn(frames, reporter.progress(learning, "learning objects", len(learning)), len(learning))
+    learned = _learn(frames, reporter.progress(learning, "learning objects", len(learning)), len(learning), seed)
     count = learned.frames_to_judge(len(judging))
     some = [judging[place] for place in evenly_spaced(np.arange(len(judging)), count)]
-    choice = choose_map(_judge(frames, learned, reporter.progress(some, "judging scores", len(some))))
+    judged = _judge(frames, learned, reporter.progress(some, "judging scores", len(some)))
+    choice = choose_map(judged)
+    told = judge_choice(judged, fold_numbers(drives(np.array(some, np.int64)), FOLDS, seed))
     whole = FittedMap(
         learned.key,
         choice.slopes,
@@ -116,12 +129,23 @@ def calibrate_map(
     clean, examples = _clean(frames, whole, reporter.progress(judging, "clean maps", len(judging)), names)
     return CalibratedMap(
         whole,
-        map_record(whole, choice, clean, road_classes, len(own)),
+        map_record(whole, choice.best_single, told, clean, road_classes, len(own)),
         examples,
         frames=len(chosen),
         drives=len(set(drives(chosen))),
         pictures=len(chosen) + LEARNED * len(learning) + len(some),
     )
+
+
+def map_groups(drives: Sequence[str], seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which frames, ``(N,)`` each, a map learns from, and which choose it and set its limits: two of five drives.
+
+    Args:
+        drives: ``(N,)`` of the frames.
+        seed: of the deal of the drives.
+    """
+    first = fold_numbers(drives, _FOLDS, seed) % 2 == 0
+    return first, ~first
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +179,7 @@ class _Learned:
         return min(frames, max(MOST_NUMBERS // each, FEWEST_JUDGED))
 
 
-def _learn(frames: CutoutFrames, indices: Iterable[int], count: int) -> _Learned:
+def _learn(frames: CutoutFrames, indices: Iterable[int], count: int, seed: int) -> _Learned:
     """Fit the heads to a sample of the cells, and the largest logits of each class to all cells of clean frames."""
     each = max(min(MOST_CELLS // ((1 + 2 * LEARNED) * count), MOST_EACH), 1)
     numbers: dict[FeatureKey, list[NDArray[np.float32]]] = defaultdict(list)
@@ -163,7 +187,7 @@ def _learn(frames: CutoutFrames, indices: Iterable[int], count: int) -> _Learned
     channels: dict[FeatureKey, int] = {}
     logits = _ClassLogits()
     for index in indices:
-        rng = np.random.default_rng(index)
+        rng = np.random.default_rng((seed, index))
         clean = frames.clean(index)
         logits.add(as_maps(np.asarray(clean.rows[logits_key(clean.rows)])[None], logits_key(clean.rows))[0])
         channels = {key: row.size // int(np.prod(grid_of_map(key))) for key, row in clean.rows.items()}

@@ -9,9 +9,10 @@ from torch import nn
 
 from export.anomalies.own_cutouts import read_cutouts
 from export.answers.tiles import grid_of
-from export.calibration.answer_options import changed_frames, reads_degraded
+from export.calibration.answer_options import MAP, TILES, changed_frames, reads_degraded
 from export.calibration.cutout_fit import cutout_passes
 from export.calibration.degraded_rows import CLEAN, passes
+from export.calibration.limit_findings import limit_findings
 from export.calibration.own_causes import OwnCause
 from export.calibration.patched_rows import patched_passes
 from export.errors import ExportError, refuse_exit
@@ -181,6 +182,9 @@ def _note_cost(inputs: ExportInputs, sampled: SampledNetwork, findings: Findings
         findings.found(_tiles_finding(inputs.options.tile_grid, sampled.tiles))
     if sampled.maps:
         findings.found(_map_finding(sampled.maps))
+    if not isinstance(inputs.frames, RandomFrames):
+        told = [name for name, keys in ((TILES, sampled.tiles), (MAP, sampled.maps)) if keys]
+        findings.found(*limit_findings(inputs.split.fitted, inputs.split.names, told, inputs.options.seed))
 
 
 def _tiles_finding(asked: tuple[int, int], keys: Sequence[FeatureKey]) -> Finding:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describe in one line each what a bundle answers beside the score, for reports, model cards and terminals."""
 
+import math
+
 from lsood_runtime._bundle.answers_records import (
     MEASURES,
     RATE_CONFIDENCE,
@@ -13,6 +15,7 @@ from lsood_runtime._bundle.answers_records import (
 from lsood_runtime._text.counted import counted
 
 _RATE = 0.05
+_ROUNDING = 1e-9
 
 _OF = {
     "miou": "mean intersection over union, fitted with labels",
@@ -30,9 +33,9 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
     if answers.cause is not None:
         found["cause"] = _cause_sentence(answers.cause, parts)
     if answers.tiles is not None:
-        found["abnormal tiles"] = _tiles_sentence(answers.tiles, parts)
+        found["abnormal tiles"] = _tiles_sentence(answers.tiles, answers)
     if answers.map is not None:
-        found["unknown objects"] = _map_sentence(answers.map, parts)
+        found["unknown objects"] = _map_sentence(answers.map, answers)
     found["answers from"] = _origin_sentence(answers)
     return found
 
@@ -97,23 +100,21 @@ def _cause_sentence(cause: CauseRecord, parts: str) -> str:
     )
 
 
-def _tiles_sentence(tiles: TilesRecord, parts: str) -> str:
-    of = "a new drive" if tiles.guarantee == "drives" else "known drives (too few drives for new ones)"
+def _tiles_sentence(tiles: TilesRecord, answers: AnswersRecord) -> str:
     return (
-        f"{tiles.rows} x {tiles.columns}, read from {', '.join(tiles.layers)}; at most {tiles.false_alarm_rate:.0%} of clean "
-        f"frames of {of} are expected to have one; on {parts} left out {tiles.clean_kept:.1%} had none"
+        f"{tiles.rows} x {tiles.columns}, read from {', '.join(tiles.layers)}; {_promise(tiles, answers)}; "
+        f"{_left_out(tiles, 'limit')} {tiles.clean_kept:.1%} had none"
     )
 
 
-def _map_sentence(told: MapRecord, parts: str) -> str:
-    of = "a new drive" if told.guarantee == "drives" else "known drives (too few drives for new ones)"
+def _map_sentence(told: MapRecord, answers: AnswersRecord) -> str:
     scores = ", ".join(name.replace("_", " ") for name in told.slopes)
     layers = f" (of the logits and {', '.join(told.layers)})" if told.layers else ""
     smooth = f", averaged over {told.smoothing} x {told.smoothing} cells" if told.smoothing > 1 else ""
     return (
         f"regions of {counted(told.smallest_object, 'cell')} or more above {told.object_limit:.3g} in a map of {told.rows} x "
-        f"{told.columns} cells, by {scores}{layers}{smooth}; at most {told.false_alarm_rate:.0%} of clean frames of {of} are "
-        f"expected to have one; on {parts} left out {told.clean_kept:.1%} had none; cut-outs of kinds left out: average "
+        f"{told.columns} cells, by {scores}{layers}{smooth}; {_promise(told, answers)}; {_left_out(told, 'limit')} "
+        f"{told.clean_kept:.1%} had none; cut-outs of kinds left out, {_left_out(told, 'choice')}: average "
         f"precision {told.average_precision:.2f} (best single score, {told.best_single.replace('_', ' ')}, "
         f"{told.best_single_average_precision:.2f}), false pixels at 95 % found {told.fpr95:.0%} "
         f"({told.best_single_fpr95:.0%}){_own_sentence(told)}"
@@ -124,3 +125,36 @@ def _own_sentence(told: MapRecord) -> str:
     """Say how many cut-outs of a user's own were learnt from; nothing where there were none."""
     own = told.own_objects
     return f"; learnt from drawn objects and {counted(own, 'cut-out')} of the user's own" if own else ""
+
+
+def _promise(told: TilesRecord | MapRecord, answers: AnswersRecord) -> str:
+    """How many clean frames are expected to have one, and which frames say so: n of them no less than 1 / (n + 1)."""
+    of = "a new drive" if told.guarantee == "drives" else "known drives (too few drives for new ones)"
+    rate = max(told.false_alarm_rate, 1 / ((told.limit_frames or answers.frames) + 1))
+    by = (
+        f", by {counted(told.limit_frames, 'frame')} of {counted(told.limit_drives, 'drive')}"
+        if told.limit_frames
+        else ""
+    )
+    return f"at most {at_most_words(rate)} of clean frames of {of} are expected to have one{by}"
+
+
+def at_most_words(share: float) -> str:
+    """A share in per cent, rounded up to a tenth: it is not promised that fewer are.
+
+    Example:
+        >>> at_most_words(0.05), at_most_words(1 / 12)
+        ('5%', '8.4%')
+    """
+    return f"{math.ceil(share * 1000 - _ROUNDING) / 10:g}%"
+
+
+_MADE_BY = {"limit": "set the limit", "choice": "chose the map"}
+
+
+def _left_out(told: TilesRecord | MapRecord, what: str) -> str:
+    """Which frames figures are of: those that were left out of a limit or a choice, or that made it, in older bundles."""
+    if not told.limit_frames:
+        return f"on the frames that {_MADE_BY[what]}"
+    parts = "drives" if told.limit_drives > 1 else "contiguous blocks of the one drive"
+    return f"on {parts} left out of the {what}"

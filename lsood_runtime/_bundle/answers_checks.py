@@ -25,6 +25,7 @@ ANSWER_SHARES = {"cpu": 0.005, "gpu": 0.05}
 LARGEST_SHARE = {"fixed": ANSWER_SHARES, "input": ANSWER_SHARES, "fresh": {"cpu": 1.0, "gpu": 1.0}}
 """The largest such share by mode of the masks: with fresh ones chance moves an answer as well."""
 
+_ROUNDING = 1e-9
 _SEVERITIES = {"1", "2", "3", "4", "5"}
 
 
@@ -124,6 +125,7 @@ def _of_tiles(tiles: TilesRecord) -> Iterator[Check]:
     yield f"{where}.guarantee", tiles.guarantee in ("drives", "frames"), "drives or frames", tiles.guarantee
     yield f"{where}.false_alarm_rate", 0 < tiles.false_alarm_rate < 1, "between 0 and 1", tiles.false_alarm_rate
     yield f"{where}.clean_kept", 0 <= tiles.clean_kept <= 1, "from 0 to 1", tiles.clean_kept
+    yield from _of_limit(where, tiles)
 
 
 def _of_map(told: MapRecord, segmentation: SegmentationRecord) -> Iterator[Check]:
@@ -145,6 +147,18 @@ def _of_map(told: MapRecord, segmentation: SegmentationRecord) -> Iterator[Check
         told.best_single_fpr95,
     )
     yield where, all(0 <= share <= 1 for share in shares), "shares from 0 to 1", shares
+    yield from _of_limit(where, told)
     known = all(0 <= number < (segmentation.num_classes or 0) for number in told.road_classes)
     yield f"{where}.road_classes", known, "classes of the segmentation", told.road_classes
     yield f"{where}.own_objects", told.own_objects >= 0, "0 or more", told.own_objects
+
+
+def _of_limit(where: str, told: TilesRecord | MapRecord) -> Iterator[Check]:
+    """Check that frames that set a limit, where they are recorded, can promise its rate."""
+    counts = (told.limit_frames, told.limit_drives)
+    recorded = 1 <= told.limit_drives <= told.limit_frames
+    yield f"{where}.limit_frames", recorded or counts == (0, 0), "0, or as many as limit_drives and more", counts
+    units = told.limit_drives if told.guarantee == "drives" else told.limit_frames
+    least = 1 / (units + 1) - _ROUNDING
+    rate = told.false_alarm_rate
+    yield f"{where}.false_alarm_rate", not recorded or rate >= least, f"what {units} {told.guarantee} can promise", rate

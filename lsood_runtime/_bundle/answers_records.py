@@ -123,10 +123,14 @@ class TilesRecord:
         layers: that are read.
         limit: of the distance of a tile, in the unit of clean ones, above which it is abnormal.
         neighbor_limit: at most ``limit``: above it a tile that touches an abnormal one is abnormal as well.
-        false_alarm_rate: share of clean frames that may have an abnormal tile.
+        false_alarm_rate: share of clean frames that may have an abnormal tile: ``1 / (limit_frames + 1)`` where these are too
+            few for less.
         guarantee: ``drives`` where the limit is made to hold that share for frames of a new drive, ``frames`` where there
             were too few drives for it.
-        clean_kept: share of clean frames, of drives that were left out of the fit, without an abnormal tile.
+        clean_kept: share of clean frames, of drives that were left out of the fit and of the limit, without an abnormal tile;
+            of the frames that set the limit where ``limit_frames`` is 0.
+        limit_frames: clean frames that set the limit; 0 in bundles that do not record it.
+        limit_drives: that they come from.
     """
 
     rows: int
@@ -137,6 +141,8 @@ class TilesRecord:
     false_alarm_rate: float
     guarantee: str
     clean_kept: float
+    limit_frames: int = field(default_factory=int)
+    limit_drives: int = field(default_factory=int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +159,22 @@ class MapRecord:
         pixel_rate: that share.
         object_limit: of the map, above which connected pixels are an object.
         smallest_object: pixels of the map that an object has at least.
-        false_alarm_rate: share of clean frames that may show an object.
+        false_alarm_rate: share of clean frames that may show an object: ``1 / (limit_frames + 1)`` where these are too few
+            for less.
         guarantee: ``drives`` where the limit is made to hold that share for frames of a new drive, ``frames`` where there
             were too few drives for it.
-        clean_kept: share of clean frames, of drives that were left out of the fit, without an object.
-        average_precision: of the pixels of objects pasted on frames of drives left out, objects unlike those of the fit.
+        clean_kept: share of clean frames, of drives that were left out of the fit and of the limit, without an object.
+        average_precision: of the pixels of objects pasted on frames of drives that were left out of the fit and of the choice
+            of the map, objects unlike those of the fit.
         fpr95: share of the other pixels above the value that 95 % of the objects' pixels exceed.
         best_single: name of the single score with the largest average precision there, raw or smoothed.
         best_single_average_precision: its average precision.
         best_single_fpr95: its share of other pixels.
         road_classes: ids of the classes that can be driven on; empty where they are not known.
         own_objects: cut-outs of the user's own that were pasted for the fit beside drawn objects.
+        limit_frames: clean frames that set the limit; 0 in bundles that do not record it, whose ``clean_kept`` is of those
+            frames, and whose other figures are of the frames that chose the map.
+        limit_drives: that they come from.
     """
 
     rows: int
@@ -185,6 +196,8 @@ class MapRecord:
     best_single_fpr95: float
     road_classes: tuple[int, ...] = field(default_factory=tuple)
     own_objects: int = field(default_factory=int)
+    limit_frames: int = field(default_factory=int)
+    limit_drives: int = field(default_factory=int)
 
 
 def no_tiles() -> None:

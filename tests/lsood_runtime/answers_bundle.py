@@ -148,6 +148,8 @@ def answers_record(
             "false_alarm_rate": 0.05,
             "guarantee": "drives",
             "clean_kept": 0.97,
+            "limit_frames": 60,
+            "limit_drives": 30,
         }
         if tiles
         else None,
@@ -170,6 +172,8 @@ def answers_record(
             "best_single_average_precision": 0.32,
             "best_single_fpr95": 0.26,
             "road_classes": [0],
+            "limit_frames": 200,
+            "limit_drives": 100,
         }
         if with_map
         else None,

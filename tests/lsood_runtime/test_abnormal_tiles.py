@@ -175,6 +175,11 @@ def test_manifest_that_says_nothing_of_tiles_is_read() -> None:
         ({"neighbor_limit": 0.7}, "answers.tiles.limit to be above 0"),
         ({"guarantee": "roads"}, "answers.tiles.guarantee to be drives or frames"),
         ({"false_alarm_rate": 1.0}, "answers.tiles.false_alarm_rate to be between 0 and 1"),
+        ({"limit_frames": 3}, "answers.tiles.limit_frames to be 0, or as many as limit_drives"),
+        (
+            {"limit_frames": 9, "limit_drives": 2, "false_alarm_rate": 0.05},
+            "answers.tiles.false_alarm_rate to be what 2 drives can promise",
+        ),
         ({"clean_kept": 1.5}, "answers.tiles.clean_kept to be from 0 to 1"),
     ],
 )

@@ -215,6 +215,11 @@ def test_manifest_that_says_nothing_of_a_map_is_read() -> None:
         ({"smallest_object": 0}, "answers.map.smallest_object to be 1 or more"),
         ({"guarantee": "roads"}, "answers.map.guarantee to be drives or frames"),
         ({"false_alarm_rate": 0.0}, "answers.map.false_alarm_rate to be rates between 0 and 1"),
+        ({"limit_frames": 3}, "answers.map.limit_frames to be 0, or as many as limit_drives"),
+        (
+            {"limit_frames": 9, "limit_drives": 2, "false_alarm_rate": 0.05},
+            "answers.map.false_alarm_rate to be what 2 drives can promise",
+        ),
         ({"fpr95": 1.5}, "answers.map to be shares from 0 to 1"),
         ({"own_objects": -1}, "answers.map.own_objects to be 0 or more"),
         ({"road_classes": [3]}, "answers.map.road_classes to be classes of the segmentation"),

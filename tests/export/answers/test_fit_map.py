@@ -16,11 +16,12 @@ from sklearn.metrics import average_precision_score, roc_curve
 from torch.nn import functional as F
 
 from export.answers.fit_map import clearest_object
-from export.answers.frame_limit import frame_limit
 from export.answers.map_choice import SMOOTHINGS, JudgedFrames, choose_map
 from export.answers.map_head import CHANNELS, PENALTY, CellSample, cells_of, fit_head, layer_choices, read_channels
+from export.answers.map_judgement import judge_choice
 from export.answers.maps import FittedMap, MapHead, smoothed
 from export.answers.pixel_scores import ENERGY, ENTROPY, HEAD, OUTPUT_PIXEL_SCORES
+from export.errors import CalibrationError
 from export.features.key import FeatureKey
 
 LOGITS = FeatureKey.logit_map(8, 12)
@@ -38,32 +39,6 @@ def test_clearest_object_of_any_map_is_the_highest_value_with_a_region_so_large(
 
     expected = max((float(value) for value in anomaly_map.ravel() if holds(float(value))), default=-np.inf)
     assert clearest_object(anomaly_map, smallest) == expected
-
-
-@pytest.mark.parametrize(
-    ("frames", "drives", "rate", "unit"),
-    [(400, 200, 0.01, "drives"), (60, 30, 0.05, "drives"), (150, 3, 0.01, "frames"), (30, 3, 0.05, "frames")],
-)
-def test_frame_limit_takes_drives_and_the_smallest_rate_that_there_are_enough_of(
-    frames: int, drives: int, rate: float, unit: str
-) -> None:
-    scores = np.random.default_rng(frames).normal(size=frames)
-    rule = frame_limit(scores, [str(number % drives) for number in range(frames)], (0.01, 0.05))
-    assert (rule.rate, rule.guarantee) == (rate, unit)
-    assert (scores > rule.limit).mean() <= rate
-
-
-def test_frame_limit_of_too_few_frames_is_the_largest_score() -> None:
-    rule = frame_limit(np.arange(4.0), ["a", "a", "b", "b"], (0.01, 0.05))
-    assert (rule.limit, rule.rate, rule.guarantee) == (3.0, 0.05, "frames")
-
-
-def test_frame_limit_holds_its_rate_on_average_over_new_frames() -> None:
-    rng, above = np.random.default_rng(5), []
-    for _ in range(400):
-        scores = rng.normal(size=40)
-        above.append(rng.normal() > frame_limit(scores[:39], [str(number) for number in range(39)], (0.05,)).limit)
-    assert np.mean(above) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
 @settings(max_examples=15, deadline=None)
@@ -161,6 +136,45 @@ def test_choice_is_never_below_the_best_single_score_by_more_than_a_point(seed: 
     )
     assert choice.average_precision >= best - 0.01
     assert choice.best_single_average_precision <= choice.average_precision + 0.01
+
+
+def test_judgement_is_the_mean_over_parts_of_what_the_other_parts_choose() -> None:
+    judged, fold = _judged(3, {ENERGY: 0.8, ENTROPY: 0.7}, {(): 0.6, LAYERS[:1]: 0.9}), np.array([0, 0, 0, 1, 2, 2])
+    figures = []
+    for number in range(3):
+        choice, own = choose_map(judged.chosen(fold != number)), fold == number
+        scores = dict(judged.pasted) | ({} if choice.layers is None else {HEAD: judged.pasted_heads[choice.layers]})
+        whole = smoothed(sum(slope * scores[name][own] for name, slope in choice.slopes.items()), choice.smoothing)
+        single = smoothed(judged.pasted[choice.best_single][own].astype(np.float64), choice.best_single_smoothing)
+        counted = (judged.unknown | judged.known)[own]
+        for maps in (whole, single):
+            kinds = judged.unknown[own][counted]
+            false, true, _ = roc_curve(kinds, maps[counted], drop_intermediate=False)
+            figures.append((own.sum(), average_precision_score(kinds, maps[counted]), false[true >= 0.95].min()))
+    told = judge_choice(judged, fold)
+    weights, precision, false = (np.array(column) for column in zip(*figures, strict=True))
+    assert told.average_precision == pytest.approx(np.average(precision[::2], weights=weights[::2]))
+    assert told.best_single_average_precision == pytest.approx(np.average(precision[1::2], weights=weights[1::2]))
+    assert told.false_positives == pytest.approx(np.average(false[::2], weights=weights[::2]), abs=0.02)
+
+
+def test_judgement_of_scores_that_tell_nothing_is_chance_where_the_choice_finds_more() -> None:
+    chosen, told, chance = [], [], []
+    for seed in range(4):
+        judged = _judged(100 + seed, {}, {(): 0.0})
+        chosen.append(choose_map(judged).average_precision)
+        told.append(judge_choice(judged, np.arange(6) % 2).average_precision)
+        chance.append(judged.unknown.sum() / (judged.unknown | judged.known).sum())
+    deviation = np.std(told) / np.sqrt(len(told))
+    assert np.mean(told) == pytest.approx(np.mean(chance), abs=3 * deviation + 0.01)
+    assert np.mean(chosen) > np.mean(told) + deviation
+
+
+def test_judgement_of_objects_on_one_part_alone_is_refused() -> None:
+    judged = _judged(5, {}, {(): 0.0})
+    judged = replace(judged, unknown=judged.unknown & (np.arange(6) < 2)[:, None, None])
+    with pytest.raises(CalibrationError, match=r"expected cells .* of two parts of the drives, got them on one alone"):
+        judge_choice(judged, np.array([0, 0, 1, 1, 2, 2]))
 
 
 def test_choice_where_a_head_tells_nothing_leaves_it_out() -> None:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.anomalies.cutouts import PastedObjects, paste_objects
+from export.answers.map_head import cells_of
 from export.calibration import cutout_frames
-from export.calibration.cutout_fit import FEWEST_FRAMES, calibrate_map, cutout_passes
-from export.calibration.cutout_frames import CutoutFrames
+from export.calibration.cutout_fit import FEWEST_FRAMES, _learn, calibrate_map, cutout_passes, map_groups
+from export.calibration.cutout_frames import CutoutFrames, MapRows
 from export.calibration.degraded_rows import MeasuredFrame
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
@@ -78,7 +79,10 @@ def test_map_of_grey_scenes_finds_coloured_objects_and_keeps_its_limit(tmp_path:
     assert record.average_precision > record.best_single_average_precision
     assert record.layers == ("layer",)
     assert set(found.fitted.keys) == {LOGITS, LAYER} == set(found.examples)
-    assert record.clean_kept >= 1 - record.false_alarm_rate
+    judging = map_groups(_drives(np.arange(24)), 0)[1]
+    assert (record.limit_frames, record.limit_drives) == (judging.sum(), judging.sum() / 2)
+    assert record.false_alarm_rate == pytest.approx(1 / (judging.sum() + 1)), "fewer than 19 frames set it"
+    assert 0 < record.clean_kept < 1, "a drive whose clearest object is the clearest of all is above the others' limit"
     assert record.pixel_limit <= record.object_limit + 3
     again = calibrate_map(files, np.arange(24), _drives, measure, CONTRACT, 0, SILENT, (1,))
     assert again.record == record
@@ -110,6 +114,34 @@ def test_map_of_too_few_frames_is_refused(tmp_path: Path) -> None:
         CalibrationError, match=f"expected {FEWEST_FRAMES} or more clean frames .*, got {count}: .*--answers"
     ):
         calibrate_map(_files(tmp_path, count), np.arange(count), _drives, measure, CONTRACT, 0, SILENT)
+
+
+def test_map_of_too_few_frames_in_a_group_is_refused(tmp_path: Path) -> None:
+    def lopsided(places: NDArray[np.int64]) -> Sequence[str]:
+        return ["long" if place < 7 else "short" for place in places.tolist()]
+
+    with pytest.raises(
+        CalibrationError, match=r"expected 4 or more .* in each of two groups .*, got . that .*: calibrate"
+    ):
+        calibrate_map(_files(tmp_path, 9), np.arange(9), lopsided, measure, CONTRACT, 0, SILENT)
+
+
+def test_cells_that_fit_the_head_are_drawn_by_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, drawn = _files(tmp_path, 8), []
+    monkeypatch.setattr("export.calibration.cutout_fit.MOST_EACH", 3)
+
+    def kept(rows: MapRows, grid: tuple[int, int], chosen: NDArray[np.int64]) -> dict[FeatureKey, NDArray[np.float32]]:
+        drawn.append(chosen.tolist())
+        return cells_of(rows, grid, chosen)
+
+    monkeypatch.setattr("export.calibration.cutout_fit.cells_of", kept)
+    cells = []
+    for seed in (1, 1, 2):
+        drawn.clear()
+        frames = CutoutFrames(files, np.arange(8), measure, CONTRACT, 0, (1,))  # the same objects for all
+        _learn(frames, range(4), 4, seed)
+        cells.append(list(drawn))
+    assert cells[0] == cells[1] != cells[2]
 
 
 def test_map_of_a_feature_that_is_not_finite_is_refused_with_the_frame(tmp_path: Path) -> None:
