@@ -95,6 +95,7 @@ def score_golden_frames(
             provider: min(share + FRESH_DEVIATIONS * answers_by_chance, 1.0)
             for provider, share in (ANSWER_SHARES if ranges else {}).items()
         },
+        smallest_object=1 if answers is None or answers.map is None else answers.map.smallest_object,
     )
 
 

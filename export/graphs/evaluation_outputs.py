@@ -91,11 +91,11 @@ def map_features(
         pad: rows and columns of padding.
 
     Returns:
-        The map of the logits has a cell at every fourth row and column of the picture, or is the whole output where that is
-        coarser. None at all where it would have fewer than four rows or columns.
+        The map of the logits has a cell at every fourth row and column of the picture, as nearly as those of the output
+        allow, or is the whole output where that is coarser. None at all where it would have fewer than four rows or columns.
     """
     rows, columns = (
-        -(-cells // max(MAP_STRIDE * cells // length, 1)) for cells, length in zip(logits, seen, strict=True)
+        -(-cells // max(round(MAP_STRIDE * cells / length), 1)) for cells, length in zip(logits, seen, strict=True)
     )
     if min(rows, columns) < FEWEST_MAP_CELLS:
         return ()

@@ -34,6 +34,7 @@ class GoldenFrames:
         answers: of the frames at export, by the names of the graph's outputs; empty where the bundle answers nothing.
         answer_ranges: what each answer ranges over.
         answer_tolerance: largest allowed difference of an answer, as a share of its range, for the same providers.
+        smallest_object: cells of an anomaly map that an object has at least; 1 where there is none.
     """
 
     frames: NDArray[np.uint8]
@@ -45,6 +46,7 @@ class GoldenFrames:
     answers: Mapping[str, NDArray[np.float64] | NDArray[np.float32]] = field(default_factory=dict)
     answer_ranges: Mapping[str, float] = field(default_factory=dict)
     answer_tolerance: dict[str, float] = field(default_factory=dict)
+    smallest_object: int = 1
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -57,6 +59,7 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         BundleError: no archive of arrays, or arrays that do not fit the manifest.
     """
     answers = {} if manifest.answers is None else manifest.answers.shapes()
+    told = None if manifest.answers is None else manifest.answers.map
     maps_kept = [CLASSES] if manifest.golden.pixel_changes else []
     try:
         arrays = read_arrays(contents, ["frames", "scores", *manifest.masks.noise_names, *maps_kept, *answers])
@@ -114,4 +117,5 @@ def parse_golden(contents: bytes, manifest: Manifest) -> GoldenFrames:
         answers={name: arrays[name] for name in answers},
         answer_ranges={} if manifest.answers is None else manifest.answers.ranges(),
         answer_tolerance=manifest.golden.answers,
+        smallest_object=1 if told is None else told.smallest_object,
     )

@@ -62,8 +62,10 @@ def _check_place(path: Path, place: Path, *, folder: bool) -> None:
         raise MediaError(
             f"cannot write {path}: expected the folder {place.parent} to exist; make it, or choose another file"
         )
-    if not os.access(place.parent, os.W_OK):
-        raise MediaError(f"cannot write {path}: expected to be able to write into {place.parent}; choose another file")
+    within = place if folder and place.is_dir() else place.parent
+    if not os.access(within, os.W_OK | os.X_OK):
+        what = "folder" if folder else "file"
+        raise MediaError(f"cannot write {path}: expected to be able to write into {within}; choose another {what}")
     reason = objection(path, folder=folder)
     if reason is not None:
         raise MediaError(f"cannot write {path}: {reason}; choose another file")

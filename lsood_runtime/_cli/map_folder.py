@@ -3,6 +3,8 @@
 
 import io
 import json
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -63,28 +65,40 @@ class MapFolder:
             "objects": [each.asdict() for each in verdict.objects],
         }
         objects = json.dumps(told, indent=1, allow_nan=False) + "\n"
-        stem = f"{number:06d}_{_short(name)}"
-        for suffix, contents in (
-            (".png", picture.getvalue()),
-            (".npy", array.getvalue()),
-            (".json", objects.encode("utf-8", "backslashreplace")),
-        ):
-            self._write(self._path / f"{stem}{suffix}", contents)
+        stem = self._path / f"{number:06d}_{_short(name)}"
+        self._write(
+            {
+                stem.with_name(f"{stem.name}.png"): picture.getvalue(),
+                stem.with_name(f"{stem.name}.npy"): array.getvalue(),
+                stem.with_name(f"{stem.name}.json"): objects.encode("utf-8", "backslashreplace"),
+            }
+        )
 
-    def _write(self, path: Path, contents: bytes) -> None:
-        """Write a file; it appears whole, or not at all."""
+    def _write(self, files: Mapping[Path, bytes]) -> None:
+        """Write the files of a frame; they appear whole, once all of them are on the disk, or none does."""
         try:
             self._path.mkdir(exist_ok=True)
-            partial = PartialFile(path)
-            try:
-                partial.file.write(contents)
-                partial.move_into_place()
-            finally:
-                partial.discard()
+            with ExitStack() as leaving:
+                leaving.callback(_remove_empty, self._path)
+                partials = []
+                for path, contents in files.items():
+                    partials.append(PartialFile(path))
+                    leaving.callback(partials[-1].discard)
+                    rest = memoryview(contents)
+                    while rest:  # a disk that is nearly full takes a part
+                        rest = rest[partials[-1].file.write(rest) :]
+                for partial in partials:
+                    partial.move_into_place()
         except OSError as error:
             raise MediaError(
-                f"cannot write the map {path}: {error.strerror or error}; choose another folder"
+                f"cannot write the maps of a frame into {self._path}: {error.strerror or error}; choose another folder"
             ) from error
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing: not one map could be written into it."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _short(name: str) -> str:

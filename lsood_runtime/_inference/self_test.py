@@ -18,9 +18,10 @@ from lsood_runtime._inference.loaded_graphs import LoadedGraphs
 from lsood_runtime._inference.placement import Placement, node_counts
 from lsood_runtime._inference.providers import CPU
 from lsood_runtime._inference.time_limit import TimeLimit
+from lsood_runtime._maps.regions import find_regions
 
 _MAP_CELLS = 0.01
-"""Share of the cells of an anomaly map that may differ by any amount."""
+"""Share of the cells of an anomaly map that may differ by any amount, in regions that are smaller than any object."""
 
 _SUM_TOLERANCE = 1e-9
 _SECONDS_ON_CPU, _SECONDS_ELSEWHERE = 60.0, 1800.0
@@ -188,21 +189,31 @@ def _answer_errors(outcomes: Sequence[Outcome], golden: GoldenFrames) -> tuple[f
     shares = []
     for i, outcome in enumerate(outcomes):
         errors = [
-            _distance(name, outcome.answers[name][0], expected[i]) / golden.answer_ranges[name]
+            _distance(name, outcome.answers[name][0], expected[i], golden.smallest_object) / golden.answer_ranges[name]
             for name, expected in golden.answers.items()
         ]
         shares.append(float(np.max(errors)))
     return tuple(shares)
 
 
-def _distance(name: str, got: NDArray[np.floating], expected: NDArray[np.floating]) -> float:
+def _distance(name: str, got: NDArray[np.floating], expected: NDArray[np.floating], smallest_object: int) -> float:
     """Largest distance of an answer from that at export; of a map but for a few cells, NaN where any cell is none.
 
     Where two classes are all but equally likely, another machine may choose the other one, and what the map makes of the
-    boundary there is another number: as with the class map itself, a share of the cells may differ.
+    boundary there is another number: as with the class map itself, a share of the cells may differ. Cells that touch and are
+    together as large as the smallest object may not, however few they are: they can be an object, or hide one.
     """
     apart = np.abs(got - expected)
-    return float(np.quantile(apart, 1 - _MAP_CELLS) if name == ANOMALY_MAP else apart.max())
+    if name != ANOMALY_MAP:
+        return float(apart.max())
+    usual = float(np.quantile(apart, 1 - _MAP_CELLS))
+    values = np.unique(apart[apart > usual])
+    low, high = -1, len(values) - 1
+    while low < high:  # cells at least values[low] apart make up such a region, those at least values[high + 1] do not
+        middle = (low + high + 1) // 2
+        sizes = find_regions(apart >= values[middle]).sizes()
+        low, high = (middle, high) if sizes.max(initial=0) >= smallest_object else (low, middle - 1)
+    return float(values[low]) if low >= 0 else usual
 
 
 def _adds_up(parts: NDArray[np.float64], score: float) -> bool:

@@ -75,6 +75,9 @@ def test_evaluation_features_without_a_segmentation_are_those_of_layers_and_of_t
         ((8, 16), (256, 512), (8, 16)),  # stride 32
         ((257, 511), (257, 511), (65, 128)),
         ((86, 171), (257, 511), (86, 171)),  # a third
+        ((111, 159), (224, 320), (56, 80)),  # a little less than half of it: every second row and column of the output
+        ((223, 319), (224, 320), (56, 80)),
+        ((55, 79), (224, 320), (55, 79)),
         ((3, 6), (96, 192), None),
         ((12, 512), (12, 512), None),
     ],

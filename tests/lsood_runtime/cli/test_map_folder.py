@@ -12,6 +12,7 @@ from PIL import Image
 
 from lsood_runtime import Assessment, OoDMonitor, UnknownObject
 from lsood_runtime._cli.main import run
+from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._maps.map_picture import MapPictures
 from lsood_runtime._media.source_frame import SourceFrame
@@ -118,6 +119,57 @@ def test_run_whose_maps_cannot_be_written_goes_on_without_them(
     assert run(["score", str(mapped), *frames, "--maps", str(tmp_path / "maps"), "--out", str(out)]) == 4
     assert capsys.readouterr().err.count("No space left on device; choose another folder") == 1
     assert len(csv_rows(out)) == len(LEVELS)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_maps_into_a_folder_that_cannot_be_written_into_are_refused_before_the_first_frame(
+    exists: bool,
+    mapped: Path,
+    drive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (closed := tmp_path / "closed").mkdir()
+    place = closed if exists else closed / "maps"
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != closed)  # a superuser may write into any folder
+    assert run(["score", str(mapped), str(drive), "--maps", str(place), "--out", str(tmp_path / "scores.csv")]) == 2
+    assert f"expected to be able to write into {closed}; choose another folder" in capsys.readouterr().err
+    assert list(closed.iterdir()) == []
+    assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize("failing", range(3))
+def test_frame_of_which_one_file_cannot_be_written_has_none(
+    failing: int, mapped: Path, drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    class Full(PartialFile):
+        def __init__(self, place: Path) -> None:
+            made.append(place)
+            if len(made) == 4 + failing:  # of the second frame
+                raise OSError(28, "No space left on device")
+            super().__init__(place)
+
+    monkeypatch.setattr("lsood_runtime._cli.map_folder.PartialFile", Full)
+    (drive / "1_black.png").unlink()
+    assert run(["score", str(mapped), str(drive), "--maps", str(tmp_path / "maps")]) == 4
+    assert {path.name for path in (tmp_path / "maps").iterdir()} == {
+        f"000000_0{end}" for end in (".json", ".npy", ".png")
+    }
+
+
+def test_run_that_can_write_no_map_leaves_no_folder(
+    mapped: Path, drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lsood_runtime._cli.map_folder.PartialFile", full)
+    (drive / "1_black.png").unlink()
+    assert run(["score", str(mapped), str(drive), "--maps", str(tmp_path / "maps")]) == 4
+    assert not (tmp_path / "maps").exists()
 
 
 def test_verdicts_in_files_have_the_number_of_objects_and_the_words(mapped: Path, drive: Path, tmp_path: Path) -> None:
