@@ -1,13 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a bundle's answers that an evaluation leaves in the manifest, and what the model card says of them."""
+"""The figures of a bundle's answers that an evaluation leaves in the manifest.
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+What report, terminal and model card say of them is written once, in :mod:`export.bundle.evaluated_sentences`.
+"""
 
-from lsood_runtime.offline import measure_name
+from dataclasses import dataclass, field
 
 Share = tuple[float, float, float]
 """A share or an error with the ends of its interval; 0 to 1 where too few drives tell one."""
+
+
+@dataclass(frozen=True)
+class EvaluatedGroup:
+    """Expected quality against the truth, of some frames.
+
+    Attributes:
+        where: which frames: ``of kinds of the fit``.
+        frames: with a true quality.
+        unknown: of those whose quality the bundle does not know.
+        error: mean absolute error of the others.
+        constant_error: of their median quality, told for every frame.
+        covered: share of them whose interval holds the truth.
+        median_width: of the intervals.
+    """
+
+    where: str
+    frames: int
+    unknown: int
+    error: Share
+    constant_error: float
+    covered: Share
+    median_width: float
 
 
 @dataclass(frozen=True)
@@ -16,25 +39,19 @@ class EvaluatedQuality:
 
     Attributes:
         measure: ``miou`` or ``agreement``.
-        frames: with a true quality.
-        unknown: of those whose quality the bundle does not know.
-        error: mean absolute error of the others.
-        constant_error: of their median quality, told for every frame.
-        covered: share of them whose interval holds the truth.
-        promised: share that it is made to hold.
+        promised: share of frames that the interval is made to hold.
+        groups: frames of kinds of the fit, and others; those of fewer than two frames are left out.
         worst_kind: kind of which intervals hold the smallest share; None where no share is known.
         worst_covered: that share; None without one.
+        worst_frames: how many it is of.
     """
 
     measure: str
-    frames: int
-    unknown: int
-    error: Share
-    constant_error: float
-    covered: Share
     promised: float
+    groups: tuple[EvaluatedGroup, ...]
     worst_kind: str | None
-    worst_covered: float | None
+    worst_covered: Share | None
+    worst_frames: int
 
 
 @dataclass(frozen=True)
@@ -46,75 +63,111 @@ class EvaluatedCauses:
         right: share of frames called by their kind, by severity, of kinds of the fit.
         own: share of frames of each kind of the user's own called by it.
         sets_hold: share of frames whose set of causes holds the right one.
-        others_unknown: share of frames of kinds that are not in the fit called ``unknown``.
-        others_confident: share of those called another kind with a probability of 0.9 or more.
+        severity_error: mean absolute error of the severity.
+        others: frames of kinds that are not in the fit.
+        others_unknown: share of those called ``unknown``.
+        others_none: share of those called ``none``.
+        others_confident: share of those called another kind with confidence.
+        confident: probability from which on that is so.
     """
 
     clean_kept: Share | None
     right: dict[str, Share]
     own: dict[str, Share]
     sets_hold: Share | None
+    severity_error: Share | None
+    others: int
     others_unknown: Share | None
+    others_none: Share | None
     others_confident: Share | None
+    confident: float
+
+
+@dataclass(frozen=True)
+class EvaluatedTiles:
+    """Abnormal tiles.
+
+    Attributes:
+        clean_kept: share of frames in distribution without one; None of fewer than two frames.
+        promised: share of such frames that may have one.
+        guarantee: of new or of known ``drives`` or ``frames``.
+        most: share of the frames that have one, of the sets that have the most.
+    """
+
+    clean_kept: Share | None
+    promised: float
+    guarantee: str
+    most: dict[str, float]
+
+
+@dataclass(frozen=True)
+class EvaluatedObjects:
+    """Unknown objects on frames in distribution.
+
+    Attributes:
+        share: of the frames that show one; None where nothing is known.
+        promised: share of frames that may show one.
+        guarantee: as for tiles.
+        frames: that count.
+        holding: frames that are left out, since their mask holds an object.
+        unknown: frames that are left out, since their map is unknown.
+    """
+
+    share: Share | None
+    promised: float
+    guarantee: str
+    frames: int
+    holding: int
+    unknown: int
+
+
+@dataclass(frozen=True)
+class EvaluatedMasks:
+    """Maps and objects of a set against its masks.
+
+    Attributes:
+        set_name: of the set.
+        frames: with a mask.
+        unknown_share: of the pixels, the average precision of a map that tells nothing; None without both kinds of pixels.
+        average_precision: of the pixels; None where it is unknown, as for the next ones.
+        fpr95: share of the known pixels that reach the value that 95 % of the unknown ones reach.
+        auroc: of the pixels.
+        objects: in the masks.
+        caught: of those, found in part or whole.
+        false_objects: found, with no unknown pixel.
+        siou: mean adjusted intersection over union of the objects.
+        ppv: mean share of a found object that is unknown.
+        mean_f1: over levels of both.
+    """
+
+    set_name: str
+    frames: int
+    unknown_share: float | None
+    average_precision: Share | None
+    fpr95: Share | None
+    auroc: Share | None
+    objects: int
+    caught: int
+    false_objects: int
+    siou: Share | None
+    ppv: Share | None
+    mean_f1: Share | None
 
 
 @dataclass(frozen=True)
 class EvaluatedAnswers:
-    """All of them.
+    """All of them; None for what the bundle does not tell, or of which nothing is known.
 
     Attributes:
-        quality: None where the bundle does not tell it, or nothing is known of the truth.
-        causes: None where the bundle does not tell them.
+        quality: expected quality.
+        causes: causes.
+        tiles: abnormal tiles.
+        objects: unknown objects on frames in distribution.
+        masks: maps and objects of each set with masks.
     """
 
-    quality: EvaluatedQuality | None
-    causes: EvaluatedCauses | None
-
-
-def answers_paragraph(figures: EvaluatedAnswers | None) -> str:
-    """What the card says of them, with an empty line in front; empty where there is nothing."""
-    if figures is None:
-        return ""
-    sentences = [*_quality(figures.quality), *_causes(figures.causes)]
-    return f"\n{' '.join(sentences)}\n" if sentences else ""
-
-
-def _quality(figures: EvaluatedQuality | None) -> Iterator[str]:
-    if figures is None:
-        return
-    worst = ""
-    if figures.worst_kind is not None and figures.worst_covered is not None:
-        worst = f"; least of {figures.worst_kind}: {figures.worst_covered:.1%}"
-    name, error = measure_name(figures.measure), _number(figures.error)
-    yield (
-        f"{name[0].upper()}{name[1:]} of {figures.frames} frames, clean and shifted ({figures.unknown} of them unknown): "
-        f"mean absolute error {error} (of a constant {figures.constant_error:.3f}); the interval holds the truth "
-        f"of {_percent(figures.covered)}, promised {figures.promised:.0%}{worst}."
-    )
-
-
-def _causes(figures: EvaluatedCauses | None) -> Iterator[str]:
-    if figures is None:
-        return
-    parts = [] if figures.clean_kept is None else [f"{_percent(figures.clean_kept)} of clean frames called none"]
-    parts += [f"{_percent(share)} right at severity {level}" for level, share in figures.right.items()]
-    parts += [f"{_percent(share)} of {name} called by it" for name, share in figures.own.items()]
-    if figures.sets_hold is not None:
-        parts.append(f"the set of causes holds the right one of {_percent(figures.sets_hold)}")
-    if parts:
-        yield f"Cause: {', '.join(parts)}."
-    if figures.others_unknown is not None and figures.others_confident is not None:
-        yield (
-            f"Of frames of kinds that the answers were not fitted on {_percent(figures.others_unknown)} are called unknown, "
-            f"{_percent(figures.others_confident)} another kind with confidence."
-        )
-
-
-def _number(figure: Share) -> str:
-    value, low, high = figure
-    return f"{value:.3f}" if (low, high) == (0, 1) else f"{value:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _percent(figure: Share) -> str:
-    value, low, high = figure
-    return f"{value:.1%}" if (low, high) == (0, 1) else f"{value:.1%} ({low:.1%} to {high:.1%})"
+    quality: EvaluatedQuality | None = None
+    causes: EvaluatedCauses | None = None
+    tiles: EvaluatedTiles | None = None
+    objects: EvaluatedObjects | None = None
+    masks: tuple[EvaluatedMasks, ...] = field(default_factory=tuple)

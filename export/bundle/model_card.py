@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model card of a bundle: how it was made, what its thresholds guarantee, and its known blind spots."""
 
-from export.bundle.evaluated_answers import answers_paragraph
+from export.bundle.evaluated_sentences import evaluated_sentences
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.detectors.registry import detector_noun
 from export.features.key import LATENT_SAMPLES, FeatureKey
@@ -203,13 +203,15 @@ def _evaluation(figures: EvaluationRecord) -> str:
         if not figures.drives
         else f" Of {figures.drives} drives {figures.mostly_flagged_drives} were flagged on more than half of their frames."
     )
+    sentences = [] if figures.answers is None else evaluated_sentences(figures.answers)
+    answered = f"\n{' '.join(sentences)}\n" if sentences else ""
     return f"""- Shifts that hurt the segmentation and that it misses at the threshold:{blind}
 
 ## Evaluated
 
 {figures.created}, operating point {figures.operating_point}: {_with_interval(*figures.false_alarm_rate)} of
 {figures.ind_frames} in-distribution frames were flagged.{drives}
-{_hurting(figures.hurting)}{answers_paragraph(figures.answers)}
+{_hurting(figures.hurting)}{answered}
 | shift | frames | AUROC | missed at the threshold | frames that hurt |
 |---|---|---|---|---|
 {rows}

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from export.bundle.evaluated_sentences import CLEAN, shown_kind
 from export.evaluation.answer_figures import ALL, AnswerFigures
-from export.evaluation.answer_summary import CLEAN, shown_kind
 from export.evaluation.svg_chart import svg_chart
 from export.frames.evenly_spaced import evenly_spaced
 from lsood_runtime.offline import measure_name

@@ -3,8 +3,8 @@
 
 import math
 
+from export.bundle.evaluated_sentences import shown_kind
 from export.evaluation.answer_figures import AnsweredGroup, AnswerFigures
-from export.evaluation.answer_summary import shown_kind
 from export.evaluation.interval import Interval
 from export.evaluation.report_summary import interval_basis
 from export.evaluation.report_tables import table

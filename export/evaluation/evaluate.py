@@ -105,7 +105,8 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
     flagged = ind.score > threshold
     failures, accepted = _failures(sets, drives, threshold)
     highest, lowest = shown_frames(graphs, sets)
-    masks = () if judge is None else judge.figures()
+    by_name = {frames.source.name: own for frames, own in zip(sets, drives, strict=True)}
+    masks = () if judge is None else judge.figures(by_name)
     return Evaluation(
         options,
         manifest,

@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from export.evaluation.component_metrics import Components
-from export.evaluation.mask_metrics import PixelCounts, PixelFigures
+from export.evaluation.interval import Interval, without_interval
+from export.evaluation.mask_intervals import COMPONENT_FIGURES, component_figure, mask_intervals
+from export.evaluation.mask_metrics import PIXEL_FIGURES, PixelCounts, PixelFigures
+from export.evaluation.set_drives import SetDrives
 from export.frames.masks import MaskValues, UnknownMask
 from lsood_runtime.offline import TileEdges, cells_of_pixels, object_regions
+
+FIGURES = (*PIXEL_FIGURES, *COMPONENT_FIGURES)
+"""All that have an interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +29,7 @@ class MaskedFrame:
         name: its path.
         set_name: of its set.
         place: in that set.
+        drive: its name.
         average_precision: of its pixels; None without unknown or without known ones.
         components: its objects, and what was found.
     """
@@ -30,6 +37,7 @@ class MaskedFrame:
     name: str
     set_name: str
     place: int
+    drive: str
     average_precision: float | None
     components: Components
 
@@ -63,11 +71,21 @@ class MaskFigures:
         set_name: of the set of frames.
         frames: that have one, in the order in which they were judged.
         pixels: metrics of their pixels; None without both kinds.
+        intervals: of the figures that have one, by name.
     """
 
     set_name: str
     frames: tuple[MaskedFrame, ...]
     pixels: PixelFigures | None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+
+    def figure(self, name: str) -> Interval | None:
+        """A figure of :data:`FIGURES` with its interval, where there are enough drives for one; None where it is unknown."""
+        if name in PIXEL_FIGURES:
+            value = None if self.pixels is None else getattr(self.pixels, name)
+        else:
+            value = component_figure(self.components, name)
+        return None if value is None else self.intervals.get(name, without_interval(value))
 
     @property
     def components(self) -> Components:
@@ -91,17 +109,16 @@ class MaskFigures:
 
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures."""
-        components, pixels = self.components, self.pixels
+        figures = {name: self.figure(name) for name in FIGURES}
         return {
             "set": self.set_name,
             "frames": len(self.frames),
-            "unknown_share": None if pixels is None else pixels.unknown_share,
-            "average_precision": None if pixels is None else pixels.average_precision,
-            "auroc": None if pixels is None else pixels.auroc,
-            "fpr95": None if pixels is None else pixels.fpr95,
-            "siou": components.mean_siou,
-            "ppv": components.mean_ppv,
-            "mean_f1": components.mean_f1,
+            "unknown_share": None if self.pixels is None else self.pixels.unknown_share,
+            **{name: None if figure is None else figure.value for name, figure in figures.items()},
+            **{
+                f"{name}_interval": [figure.low, figure.high] if figure is not None and figure.known else None
+                for name, figure in figures.items()
+            },
             "objects": self.objects,
             "caught": self.caught,
             "false_objects": self.false_objects,
@@ -125,9 +142,9 @@ class MaskJudge:
     edges: TileEdges
     limit: float
     smallest: int
-    _judged: dict[str, tuple[PixelCounts, list[MaskedFrame]]] = field(default_factory=dict)
+    _judged: dict[str, tuple[dict[str, PixelCounts], list[MaskedFrame]]] = field(default_factory=dict)
 
-    def judge(self, set_name: str, place: int, path: Path, anomaly_map: NDArray[np.float32]) -> None:
+    def judge(self, set_name: str, place: int, path: Path, anomaly_map: NDArray[np.float32], drive: str = "") -> None:
         """Compare the map of a frame with its mask, where it has one.
 
         Pixels of the frame that the network does not see count as void.
@@ -137,6 +154,7 @@ class MaskJudge:
             place: in it.
             path: of the frame.
             anomaly_map: ``(h, w)`` float32, finite.
+            drive: of the frame.
 
         Raises:
             UsageError: the mask cannot be used.
@@ -149,8 +167,8 @@ class MaskJudge:
         void = mask.void | ~seen
         unknown, known = _pixels_of_cells(anomaly_map.shape, rows, columns, UnknownMask(mask.unknown & ~void, void))
         values = anomaly_map.ravel()
-        counts, frames = self._judged.setdefault(set_name, (PixelCounts(), []))
-        counts.add(values, unknown, known)
+        counts, frames = self._judged.setdefault(set_name, ({}, []))
+        counts.setdefault(drive, PixelCounts()).add(values, unknown, known)
         labels = object_regions(anomaly_map, self.limit, self.smallest, self.edges).labels(anomaly_map.shape)
         found = (labels >= 0)[np.ix_(rows, columns)] & seen
         precision = None
@@ -161,13 +179,36 @@ class MaskJudge:
         shown = np.count_nonzero(np.diff(self.edges.down) > 0) * np.count_nonzero(np.diff(self.edges.across) > 0)
         pixels_of_cell = np.count_nonzero(seen) / shown
         components = Components.of_frame(mask.unknown, found, void, self.smallest * pixels_of_cell)
-        frames.append(MaskedFrame(str(path), set_name, place, precision, components))
+        frames.append(MaskedFrame(str(path), set_name, place, drive, precision, components))
 
-    def figures(self) -> tuple[MaskFigures, ...]:
-        """The figures of each set with masks; none where no frame has one."""
-        return tuple(
-            MaskFigures(name, tuple(frames), counts.figures()) for name, (counts, frames) in self._judged.items()
-        )
+    def figures(self, drives: Mapping[str, SetDrives] | None = None) -> tuple[MaskFigures, ...]:
+        """The figures of each set with masks; none where no frame has one.
+
+        Args:
+            drives: of each set, by its name; None for no intervals.
+        """
+        found = []
+        for name, (counts, frames) in self._judged.items():
+            of_set = None if drives is None else drives[name].take([frame.place for frame in frames])
+            found.append(_figures(name, tuple(frames), counts, of_set))
+        return tuple(found)
+
+
+def _figures(
+    name: str, frames: tuple[MaskedFrame, ...], counts: Mapping[str, PixelCounts], drives: SetDrives | None
+) -> MaskFigures:
+    """The figures of a set, with intervals by its drives; ``counts`` are by their names."""
+    whole = PixelCounts()
+    for part in counts.values():
+        whole.join(part)
+    if drives is None:
+        return MaskFigures(name, frames, whole.figures())
+    of_unit: dict[int, PixelCounts] = {}  # of drives that were joined to groups as well
+    for drive, unit in dict(zip((frame.drive for frame in frames), drives.units.tolist(), strict=True)).items():
+        of_unit.setdefault(unit, PixelCounts()).join(counts[drive])
+    parts = [of_unit[unit] for unit in sorted(of_unit)]
+    intervals = mask_intervals([frame.components for frame in frames], whole, parts, drives)
+    return MaskFigures(name, frames, whole.figures(), intervals)
 
 
 def _pixels_of_cells(

@@ -2,9 +2,11 @@
 """Metrics of anomaly maps over pixels that are known to be of unknown objects or not; unknown ones are the positive class.
 
 Pixels are counted by value in bins whose width is at most 1/4096 of their value, so that any number of frames takes the same
-memory. Values of one bin count as ties: where all values of a bin are equal, the figures are exactly those of all pixels.
+memory, of which bins without a pixel take none. Values of one bin count as ties: where all values of a bin are equal, the
+figures are exactly those of all pixels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,24 +17,28 @@ Counts = NDArray[np.int64]
 RATE = 0.95
 """Share of the unknown pixels that are caught where the false ones are counted."""
 
+PIXEL_FIGURES = ("average_precision", "auroc", "fpr95")
+"""Those that say how good a map is, by their names in :class:`PixelFigures`."""
+
 _LOST_BITS = 11  # of 32: sign, exponent and 12 bits of the mantissa are left
-_BINS = 1 << (32 - _LOST_BITS)
 _SIGN = np.uint32(1 << 31)
 
 
 def _no_counts() -> Counts:
-    return np.zeros(_BINS, np.int64)
+    return np.zeros(0, np.int64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class PixelCounts:
     """How many pixels of either kind have which value.
 
     Attributes:
-        unknown: ``(2**21,)`` int64, of unknown objects, by ascending value.
-        known: ``(2**21,)``, of everything else.
+        bins: ``(n,)`` int64, ascending: the bins that hold a pixel.
+        unknown: ``(n,)``, pixels of unknown objects in each.
+        known: ``(n,)``, those of everything else.
     """
 
+    bins: Counts = field(default_factory=_no_counts)
     unknown: Counts = field(default_factory=_no_counts)
     known: Counts = field(default_factory=_no_counts)
 
@@ -44,23 +50,49 @@ class PixelCounts:
             unknown: ``(n,)``, how many pixels of unknown objects have each value.
             known: ``(n,)``, how many others.
         """
-        bins = value_bins(values)
-        np.add.at(self.unknown, bins, unknown)
-        np.add.at(self.known, bins, known)
+        seen = unknown + known > 0
+        self._join(value_bins(values[seen]), unknown[seen], known[seen])
+
+    def join(self, other: "PixelCounts") -> None:
+        """Count the pixels of others as well."""
+        self._join(other.bins, other.unknown, other.known)
+
+    def _join(self, bins: Counts, unknown: Counts, known: Counts) -> None:
+        self.bins, places = np.unique(np.concatenate([self.bins, bins]), return_inverse=True)
+        both = ((self.unknown, unknown), (self.known, known))
+        self.unknown, self.known = (
+            np.bincount(places, np.concatenate(counts), len(self.bins)).astype(np.int64) for counts in both
+        )
 
     def figures(self) -> "PixelFigures | None":
         """The metrics of all pixels that were counted; None without pixels of both kinds."""
-        seen = np.flatnonzero(self.unknown + self.known)[::-1]
-        caught, false = (np.cumsum(counts[seen]).astype(np.float64) for counts in (self.unknown, self.known))
-        if not len(seen) or not caught[-1] or not false[-1]:
-            return None
-        gained = np.diff(caught, prepend=0)
-        return PixelFigures(
-            average_precision=float((gained * (caught / (caught + false))).sum() / caught[-1]),
-            auroc=float(np.trapezoid(np.append(0, caught / caught[-1]), np.append(0, false / false[-1]))),
-            fpr95=float(false[np.argmax(caught >= RATE * caught[-1])] / false[-1]),
-            unknown_share=float(caught[-1] / (caught[-1] + false[-1])),
-        )
+        return _figures(self.unknown, self.known)
+
+    def figures_without(self, parts: Sequence["PixelCounts"]) -> "list[PixelFigures | None]":
+        """The metrics without the pixels of each of the parts, all of which were counted."""
+        found = []
+        for part in parts:
+            places = np.searchsorted(self.bins, part.bins)
+            unknown, known = self.unknown.copy(), self.known.copy()
+            unknown[places] -= part.unknown
+            known[places] -= part.known
+            found.append(_figures(unknown, known))
+        return found
+
+
+def _figures(unknown: Counts, known: Counts) -> "PixelFigures | None":
+    """The metrics of pixels in bins of ascending values."""
+    seen = np.flatnonzero(unknown + known)[::-1]
+    caught, false = (np.cumsum(counts[seen]).astype(np.float64) for counts in (unknown, known))
+    if not len(seen) or not caught[-1] or not false[-1]:
+        return None
+    gained = np.diff(caught, prepend=0)
+    return PixelFigures(
+        average_precision=float((gained * (caught / (caught + false))).sum() / caught[-1]),
+        auroc=float(np.trapezoid(np.append(0, caught / caught[-1]), np.append(0, false / false[-1]))),
+        fpr95=float(false[np.argmax(caught >= RATE * caught[-1])] / false[-1]),
+        unknown_share=float(caught[-1] / (caught[-1] + false[-1])),
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 
 from html import escape
 
+from export.evaluation.interval import Interval
+from export.evaluation.mask_intervals import COMPONENT_FIGURES
 from export.evaluation.object_summary import object_sentences
 from export.evaluation.report_pictures import data_url
 from export.evaluation.report_tables import table
@@ -14,7 +16,8 @@ TITLE = "Where is the unknown"
 _CAPTION = (
     "Maps and objects by masks. Chance: average precision of a map that tells nothing. Found: objects of which a part was "
     "found. False: found objects that no unknown pixel is part of. sIoU, PPV and mean F1 are by component (arXiv 2104.14812) "
-    "at the bundle's own limit, not at the best one for these frames."
+    "at the bundle's own limit, not at the best one for these frames. In brackets: 95 % intervals by drives, where there are "
+    "enough of them."
 )
 _LEGEND = (
     "Left the frame, unknown pixels outlined in green and void ones grey; right its map, yellow from half of the limit, "
@@ -50,30 +53,23 @@ def mask_section(result: Evaluation) -> str:
 
 
 def _rows(result: Evaluation) -> list[list[str]]:
-    rows = []
-    for figures in result.masks:
-        pixels, components = figures.pixels, figures.components
-        of_pixels = (
-            (None,) * 4
-            if pixels is None
-            else (pixels.average_precision, pixels.unknown_share, pixels.fpr95, pixels.auroc)
-        )
-        of_components = (components.mean_siou, components.mean_ppv, components.mean_f1)
-        counts = (figures.objects, figures.caught, figures.false_objects)
-        rows.append(
-            [
-                figures.set_name,
-                str(len(figures.frames)),
-                *map(_number, of_pixels),
-                *map(str, counts),
-                *map(_number, of_components),
-            ]
-        )
-    return rows
+    return [
+        [
+            figures.set_name,
+            str(len(figures.frames)),
+            _shown(figures.figure("average_precision")),
+            "-" if figures.pixels is None else f"{figures.pixels.unknown_share:.3f}",
+            _shown(figures.figure("fpr95")),
+            _shown(figures.figure("auroc")),
+            *map(str, (figures.objects, figures.caught, figures.false_objects)),
+            *(_shown(figures.figure(name)) for name in COMPONENT_FIGURES),
+        ]
+        for figures in result.masks
+    ]
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _shown(figure: Interval | None) -> str:
+    return "-" if figure is None else figure.text(".3f", ".2f")
 
 
 def _gallery(group: str, result: Evaluation) -> str:

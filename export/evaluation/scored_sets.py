@@ -115,7 +115,7 @@ class SetScorer:
         for place, (index, path, frame) in enumerate(zip(source.indices, paths, shown, strict=True)):
             features = self._features(path, frame)
             if judge is not None and path.stem in judge.files:
-                judge.judge(source.name, place, path, _finite_map(features.answers, path, source))
+                judge.judge(source.name, place, path, _finite_map(features.answers, path, source), drives[place])
             if self.others.baseline is not None:
                 pictures.append(picture_numbers(rgb(frame, source.files.channels)))
             overlap = self._overlaps(path, features.segmentation) if labelled[0] else None

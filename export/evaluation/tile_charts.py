@@ -4,8 +4,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from export.bundle.evaluated_sentences import shown_kind
 from export.evaluation.answer_figures import AnswerFigures
-from export.evaluation.answer_summary import shown_kind
 from export.evaluation.svg_chart import svg_chart
 
 _ACROSS = 4

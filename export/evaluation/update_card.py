@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the figures of an evaluation into its bundle: manifest and model card change, and nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from export.atomic_write import atomic_folder
-from export.bundle.evaluated_answers import EvaluatedAnswers, EvaluatedCauses, EvaluatedQuality
+from export.bundle.evaluated_answers import EvaluatedAnswers
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.writer import CARD_FILE, seal_bundle
-from export.evaluation.answer_figures import ALL, AnswerFigures
+from export.evaluation.evaluated_figures import evaluated_answers, share_of
 from export.evaluation.hurting import rule_sentence
-from export.evaluation.interval import Interval
+from export.evaluation.object_summary import object_figures
 from export.evaluation.result import Evaluation
 from lsood_runtime import BundleError, Manifest
 from lsood_runtime.offline import open_bundle
@@ -46,7 +47,7 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         created=evaluation.created,
         operating_point=evaluation.operating_point,
         ind_frames=len(evaluation.ind),
-        false_alarm_rate=_share(rate),
+        false_alarm_rate=share_of(rate),
         mean_auroc=evaluation.mean_auroc if evaluation.judged else None,
         shifts=tuple(
             ShiftRecord(
@@ -74,42 +75,16 @@ def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:
         drives=len(evaluation.drive_alarms),
         mostly_flagged_drives=len(evaluation.mostly_flagged),
         hurting=_hurting(evaluation),
-        answers=None if evaluation.answers is None else _answers(evaluation.answers),
+        answers=_answers(evaluation),
     )
 
 
-def _answers(figures: AnswerFigures) -> EvaluatedAnswers:
-    quality, causes, record = figures.quality.get(ALL), figures.causes, figures.record.quality
-    worst = figures.worst_kind
-    return EvaluatedAnswers(
-        None
-        if quality is None or record is None
-        else EvaluatedQuality(
-            measure=record.measure,
-            frames=quality.frames,
-            unknown=quality.unknown,
-            error=_share(quality.error),
-            constant_error=quality.constant_error,
-            covered=_share(quality.covered),
-            promised=record.coverage,
-            worst_kind=None if worst is None else worst.name,
-            worst_covered=None if worst is None or worst.covered is None else worst.covered.value,
-        ),
-        None
-        if causes is None
-        else EvaluatedCauses(
-            clean_kept=_known(causes.clean_kept),
-            right={str(level): _share(share) for level, share in causes.right.items()},
-            own={name: _share(share) for name, share in causes.right_own.items()},
-            sets_hold=_known(causes.sets_hold),
-            others_unknown=_known(causes.others_unknown),
-            others_confident=_known(causes.others_confident),
-        ),
-    )
-
-
-def _known(figure: Interval | None) -> tuple[float, float, float] | None:
-    return None if figure is None else _share(figure)
+def _answers(evaluation: Evaluation) -> EvaluatedAnswers | None:
+    """Figures of all answers; None where the bundle answers nothing."""
+    if evaluation.answers is None:
+        return None
+    objects = object_figures(evaluation)
+    return replace(evaluated_answers(evaluation.answers), objects=objects.objects, masks=objects.masks)
 
 
 def _hurting(evaluation: Evaluation) -> HurtingRecord | None:
@@ -121,14 +96,9 @@ def _hurting(evaluation: Evaluation) -> HurtingRecord | None:
         rule=rule_sentence(split.rule),
         frames=frames.frames,
         auroc=frames.auroc.value,
-        missed=_share(frames.missed),
+        missed=share_of(frames.missed),
         cells=0 if cells is None else cells.cells,
         mean_auroc=None if cells is None else cells.auroc.value,
         worst_kind=None if cells is None else cells.worst_kind,
         worst_auroc=None if cells is None else cells.worst_auroc,
     )
-
-
-def _share(figure: Interval) -> tuple[float, float, float]:
-    """A share with its interval; 0 to 1 where there is none."""
-    return (figure.value, figure.low, figure.high) if figure.known else (figure.value, 0.0, 1.0)

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from export.anomalies import ANOMALIES, COMMON_KINDS
+from export.bundle.evaluated_sentences import shown_kind
 from export.evaluation.answer_charts import confusion_chart, coverage_chart, scatter_chart
 from export.evaluation.answer_figures import AnswerFigures, answer_figures
 from export.evaluation.answer_section import TITLE, answer_section
-from export.evaluation.answer_summary import answer_summary, shown_kind
+from export.evaluation.answer_summary import answer_summary
 from export.evaluation.answered_frames import AnsweredFrames
 from export.evaluation.result import Evaluation
 from export.evaluation.tile_charts import tile_chart
@@ -134,7 +135,7 @@ def test_answer_section_of_tiles_alone_has_a_grid_of_each_kind_and_their_shares(
     for kind in figures.by_kind:
         assert f">{shown_kind(kind.name)}</text>" in section
     text = " ".join(unescape(re.sub(r"<[^>]+>", " ", section)).split())
-    for words in ("tiles unknown", "with an abnormal tile", "frames in distribution have none, made for 95%"):
+    for words in ("tiles unknown", "with an abnormal tile", "in distribution have none, promised is that at most 5%"):
         assert words in text
     assert "nan" not in text
     assert "quality" not in " ".join(answer_summary(figures))

@@ -176,10 +176,11 @@ def result_of(folder: Path, rate: ObjectRate | None = None) -> Evaluation:
 def test_sentences_tell_false_objects_and_the_figures_of_masks(folder: Path) -> None:
     first, second = object_sentences(result_of(folder, ObjectRate(without_interval(0.02), 50, 0, 0)))
     assert first == (
-        "Unknown objects: 2.0% of 50 in-distribution frames show one, promised at most 1.0% of frames of a new drive."
+        "Unknown objects: 2.0% of 50 in-distribution frames show one, promised is that at most 1% of frames of a new drive "
+        "do."
     )
     assert re.match(
-        r"Masks of things, 10 frames: average precision 0\.\d+ \(0\.\d+ by chance\), .*; 8 of 8 objects found in part or "
+        r"Masks of things, 10 frames: average precision 0\.\d+, 0\.\d+ by chance, .*; 8 of 8 objects found in part or "
         r"whole, 2 false objects; sIoU 0\.\d+, PPV 0\.\d+, mean F1 0\.\d+\.",
         second,
     )
@@ -188,7 +189,7 @@ def test_sentences_tell_false_objects_and_the_figures_of_masks(folder: Path) -> 
 def test_sentence_of_false_objects_tells_how_many_frames_it_leaves_out_and_why(folder: Path) -> None:
     rate = ObjectRate(without_interval(0.0), 2, 8, 1)
     assert object_sentences(result_of(folder, rate))[0].endswith(
-        "of a new drive; left out: 8 frames whose mask holds an object and 1 frame whose map is unknown."
+        "of a new drive do; left out: 8 frames whose mask holds an object and 1 frame whose map is unknown."
     )
     assert object_sentences(result_of(folder, ObjectRate(None, 0, 0, 3)))[0] == (
         "Unknown objects: nothing is known of the frames in distribution; left out: 3 frames whose map is unknown."

@@ -10,16 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.bundle.evaluated_answers import EvaluatedAnswers, EvaluatedMasks, EvaluatedObjects
+from export.bundle.evaluated_sentences import evaluated_sentences
 from export.cli.evaluate import main as evaluate_command
-from export.evaluation.answer_figures import ALL, answer_figures
+from export.evaluation.answer_figures import FIT, answer_figures
+from export.evaluation.answer_summary import answer_summary
 from export.evaluation.evaluate import evaluate
+from export.evaluation.evaluated_figures import evaluated_answers
 from export.evaluation.options import EvaluationOptions
 from export.evaluation.result import Evaluation
 from export.evaluation.update_card import update_card
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from lsood_runtime.offline import open_bundle
 from tests.conftest import write_scenes
-from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record
+from tests.export.evaluation.drawn_answers import drawn_frames, drawn_record, with_tiles
 from tests.export.interrupted_calls import LEFT_TO_THE_COLLECTOR, interrupted_at
 from tests.paths import FROZEN_BUNDLE
 
@@ -78,25 +82,68 @@ def test_update_card_of_a_bundle_that_answers_states_error_cover_and_causes(
     record = replace(record, cause=replace(record.cause, own={"mud": 0.9}))
     figures = answer_figures(drawn_frames(np.random.default_rng(3), kinds, ("frost",)), record)
     manifest = update_card(bundle, replace(evaluation, answers=figures))
-    quality, causes, told = figures.quality[ALL], figures.causes, manifest.evaluation["answers"]
+    quality, causes, told = figures.quality[FIT], figures.causes, manifest.evaluation["answers"]
     assert causes is not None
     assert causes.clean_kept is not None
     assert told["quality"]["measure"] == measure
-    assert told["quality"]["error"][0] == pytest.approx(quality.error.value)
-    assert told["quality"]["covered"][0] == pytest.approx(quality.covered.value)
+    group = told["quality"]["groups"][0]
+    assert group["error"][0] == pytest.approx(quality.error.value)
+    assert group["covered"][0] == pytest.approx(quality.covered.value)
     assert told["causes"]["clean_kept"][0] == pytest.approx(causes.clean_kept.value)
     assert told["causes"]["right"].keys() == {str(level) for level in causes.right}
     assert told["causes"]["own"].keys() == {"mud"}
     card = (bundle / "README.md").read_text()
-    worst = figures.worst_kind
-    assert worst is not None
     name = {"miou": "Expected mIoU", "agreement": "Expected agreement"}[measure]
-    assert f"{name} of {quality.frames} frames" in card
+    assert f"{name}, {quality.frames} frames of kinds of the fit" in card
     assert f"mean absolute error {quality.error.text('.3f', '.3f')}" in card
-    assert f"holds the truth of {quality.covered.text('.1%', '.1%')}, promised 90%; least of {worst.name}: " in card
-    assert f"{causes.clean_kept.text('.1%', '.1%')} of clean frames called none" in card
+    assert f"holds the truth of {quality.covered.text('.1%', '.1%')}, promised 90%" in card
     assert "of mud called by it, the set of causes holds" in card
-    assert "of kinds that the answers were not fitted on" in card
+    said = answer_summary(figures)
+    assert all(sentence in card for sentence in evaluated_sentences(evaluated_answers(figures)))
+    assert set(evaluated_sentences(evaluated_answers(figures))) < set(said), "report and card say the same"
+
+
+def test_update_card_of_a_bundle_with_tiles_and_a_map_states_their_figures(
+    bundle: Path, evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ("fog", "mud", "night")
+    record = replace(with_tiles(drawn_record(kinds)), quality=None, cause=None)
+    figures = answer_figures(drawn_frames(np.random.default_rng(3), kinds, ("frost",)), record)
+    objects = EvaluatedObjects((0.02, 0.01, 0.06), 1 / 12, "frames", 50, 3, 1)
+    masks = EvaluatedMasks(
+        "things",
+        7,
+        0.02,
+        (0.6, 0.5, 0.7),
+        (0.1, 0.05, 0.2),
+        (0.95, 0.0, 1.0),
+        9,
+        8,
+        2,
+        (0.4, 0.0, 1.0),
+        None,
+        (0.3, 0.2, 0.4),
+    )
+    told = EvaluatedAnswers(objects=objects, masks=(masks,))
+    monkeypatch.setattr("export.evaluation.update_card.object_figures", lambda _: told)
+    manifest = update_card(bundle, replace(evaluation, answers=figures))
+    card, kept = (bundle / "README.md").read_text(), manifest.evaluation["answers"]
+    assert figures.tiles is not None
+    assert figures.tiles.clean_kept is not None
+    share = figures.tiles.clean_kept.text(".1%", ".1%")
+    assert f"Abnormal tiles: {share} of frames in distribution have none, promised is that at most 5% of frames" in card
+    assert "Frames with an abnormal tile are most common in" in card
+    assert (
+        "Unknown objects: 2.0% (1.0% to 6.0%) of 50 in-distribution frames show one, promised is that at most 8.4% of frames "
+        "of known drives do; left out: 3 frames whose mask holds an object and 1 frame whose map is unknown." in card
+    )
+    assert (
+        "Masks of things, 7 frames: average precision 0.600 (0.500 to 0.700), 0.020 by chance, false pixels at 95 % found "
+        "10.0% (5.0% to 20.0%), AUROC 0.950; 8 of 9 objects found in part or whole, 2 false objects; sIoU 0.400, PPV -, "
+        "mean F1 0.300 (0.200 to 0.400)." in card
+    )
+    assert kept["objects"]["frames"] == 50
+    assert kept["masks"][0]["average_precision"] == [0.6, 0.5, 0.7]
 
 
 def test_update_card_of_a_bundle_without_answers_says_nothing_of_them(bundle: Path, evaluation: Evaluation) -> None:
