@@ -3,6 +3,7 @@
 
 import logging
 import random
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.cases.stream_events import Case, case_of
 from tests.cases.stream_results import differing, expected_fields
 from tests.cases.test_stream_cases import CASES
 from tests.cpp.building import CPP, require_tools
+from tests.paths import ROOT
 
 ONE_PROGRAM = [HealthCheck.function_scoped_fixture]
 
@@ -44,6 +46,18 @@ def test_cpp_stream_gives_what_the_table_expects(cpp: CppStream) -> None:
 def test_cpp_stream_takes_no_memory_serves_threads_and_throws_nothing(cpp_build: Path) -> None:
     done = subprocess.run([cpp_build / "stream_test"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_cpp_code_of_the_page_on_alarms_raises_one(cpp_build: Path, tmp_path: Path) -> None:
+    """Against the library alone: a stream needs nothing of ONNX Runtime."""
+    page = (ROOT / "docs" / "how-to" / "alarms.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```cpp\n(.*?)```", page, re.DOTALL)
+    source, program = tmp_path / "alarms.cpp", tmp_path / "alarms"
+    source.write_text(code, encoding="utf-8")
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{CPP / 'include'}", "-pthread"]
+    subprocess.run(["c++", *flags, source, cpp_build / "liblsood.a", "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, check=True)
+    assert done.stdout == "ALARM of front at frame 2: out_of_distribution\n"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=ONE_PROGRAM)

@@ -23,6 +23,7 @@ from tests.zoo.table import NETWORKS
 RUNNABLE = [page for page in PAGES if any(block.language in ("bash", "python") for block in page.blocks)]
 LANGUAGES = {
     "bash",
+    "cpp",
     "python",
     "yaml",
     "text",

@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kRowsOfABand = 4, kWord = 8;
 constexpr int kDark = 8, kBright = 247;
 constexpr double kLeastUnclipped = 0.25;
+constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15U;  // 2**64 over the golden ratio
 
 std::uint64_t word_at(const std::uint8_t* bytes) {
   std::uint64_t word;
@@ -19,7 +20,7 @@ std::uint64_t word_at(const std::uint8_t* bytes) {
 
 // A number without a pattern for each argument: the finalizer of splitmix64 (Steele, Lea and Flood 2014).
 constexpr std::uint64_t mixed(std::uint64_t number) {
-  number += 0x9e3779b97f4a7c15U;
+  number += kOdd;
   number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9U;
   number = (number ^ (number >> 27)) * 0x94d049bb133111ebU;
   return number ^ (number >> 31);
@@ -54,7 +55,7 @@ class Checksum {
 
  private:
   void step(std::size_t lane, std::uint64_t word) {
-    const std::uint64_t product = (lanes_[lane] ^ word) * 0x9e3779b97f4a7c15U;
+    const std::uint64_t product = (lanes_[lane] ^ word) * kOdd;
     lanes_[lane] = product << 29 | product >> 35;
   }
 
@@ -67,16 +68,21 @@ struct Tile {
   std::uint8_t least = 255, most = 0;
   std::size_t unclipped = 0, bytes = 0;
 
-  void add(const std::uint8_t* row, std::size_t size, std::uint64_t first_weight) {
-    for (std::size_t i = 0; i < size; i += kWord) {
-      number += word_at(row + i) * (2 * mixed(first_weight + i / kWord) + 1);
+  void add(const std::uint8_t* row, std::size_t size, std::uint64_t first_place) {
+    std::uint64_t place = first_place * kOdd;
+    for (std::size_t i = 0; i < size; i += kWord, place += kOdd) {
+      const std::uint64_t product = (word_at(row + i) + place) * kOdd;  // another number for each word and place
+      number += product ^ product >> 32;
     }
+    std::uint8_t low = 255, high = 0;  // in registers: as members they might lie in the row
     unsigned within = 0;
     for (std::size_t i = 0; i < size; ++i) {
-      least = std::min(least, row[i]);
-      most = std::max(most, row[i]);
+      low = std::min(low, row[i]);
+      high = std::max(high, row[i]);
       within += static_cast<unsigned>(row[i] > kDark && row[i] < kBright);
     }
+    least = std::min(least, low);
+    most = std::max(most, high);
     unclipped += within;
     bytes += size;
   }
