@@ -81,6 +81,18 @@ def test_two_builds_in_different_places_are_the_same_bytes(builds: Builds, unpac
     assert digests(again) == digests(builds)
 
 
+def test_source_archive_of_the_runtime_is_the_repository(builds: Builds) -> None:
+    done = subprocess.run(["git", "ls-files"], cwd=FOLDERS[RUNTIME], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("this tree is no git repository")
+    expected = set(done.stdout.splitlines()) - {"distributions/export/export"}
+    expected |= {f"distributions/export/{name}" for name in tracked("export")} | {"PKG-INFO"}
+    with tarfile.open(builds.archive(RUNTIME)) as archive:
+        found = [name.partition("/")[2] for name in archive.getnames()]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
 def test_source_archive_has_no_link_and_no_file_of_a_build(builds: Builds) -> None:
     for name in FOLDERS:
         with tarfile.open(builds.archive(name)) as archive:
