@@ -12,7 +12,12 @@ from tests.documentation.pages import PAGES, Page
 from tests.paths import EXAMPLES, ROOT
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-_OTHER_PROGRAMS = {"cmake": {"--build"}, "pip": {"--constraint", "--no-deps", "--wheel-dir"}, "ros": {"--ros-args"}}
+_OTHER_PROGRAMS = {
+    "cmake": {"--build"},
+    "pip": {"--constraint", "--no-deps", "--wheel-dir"},
+    "ros": {"--ros-args"},
+    "tritonserver": {"--model-repository"},
+}
 
 
 @cache
