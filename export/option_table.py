@@ -62,6 +62,7 @@ class Flag:
     words: Words | None
     adds_up: bool
     excludes_others: bool
+    least: int | None
     most: int | None
 
 
@@ -75,6 +76,7 @@ def flag(
     words: Words | None = None,
     adds_up: bool = False,
     excludes_others: bool = False,
+    least: int | None = None,
     most: int | None = None,
 ) -> Mapping[str, Flag]:
     """Metadata of a dataclass field that can be typed as a flag.
@@ -88,9 +90,10 @@ def flag(
         words: reads and writes values that are no tuple of plain ones.
         adds_up: each time that the flag is typed adds to the value, rather than replaces it.
         excludes_others: flags of the table with this mark exclude one another.
-        most: greatest number that :func:`check_limits` accepts, for a flag of whole numbers.
+        least: smallest number that :func:`check_limits` accepts, for a flag of whole numbers.
+        most: greatest number that it accepts.
     """
-    return {_KEY: Flag(help_text, group, name, metavar, choices, words, adds_up, excludes_others, most)}
+    return {_KEY: Flag(help_text, group, name, metavar, choices, words, adds_up, excludes_others, least, most)}
 
 
 _KEY = "flag"
@@ -251,16 +254,20 @@ def rows_of(table: type[OptionTable]) -> dict[str, Option | type[OptionTable]]:
 
 
 def check_limits(options: OptionTable) -> None:
-    """Refuse whole numbers that are greater than their flags allow, before anything of that size is computed or allocated.
+    """Refuse whole numbers outside what their flags allow, before anything of that size is computed or allocated.
 
     Raises:
         UsageError: there is such a number.
     """
     for option, value in _values(options):
-        most, numbers = option.flag.most, value if isinstance(value, tuple) else (value,)
-        too_great = [number for number in numbers if isinstance(number, int) and most is not None and number > most]
-        if too_great:
-            raise UsageError(f"expected {option.name} of at most {most}, got {too_great[0]}: give a smaller number")
+        least, most = option.flag.least, option.flag.most
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, int):
+                continue
+            if most is not None and number > most:
+                raise UsageError(f"expected {option.name} of at most {most}, got {number}: give a smaller number")
+            if least is not None and number < least:
+                raise UsageError(f"expected {option.name} of at least {least}, got {number}: give a greater number")
 
 
 def command_words(options: OptionTable) -> list[str]:

@@ -41,6 +41,7 @@ from export.graphs.evaluation_outputs import EVALUATION
 from export.graphs.fused import FUSED_FILE
 from export.graphs.monitor_forms import cpu_session, two_graphs
 from export.graphs.shared_weights import load_graph
+from export.option_table import check_limits
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime.offline import (
@@ -82,6 +83,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
         ParityError: the new graph disagrees with the estimator.
         BundleError: the old bundle is damaged.
     """
+    check_limits(options)
     if bool(options.frames) == bool(options.features):
         raise UsageError("expected either --frames or --features, got both or neither: choose one of the two")
     if options.features and options.calibration.detector == AUTO:

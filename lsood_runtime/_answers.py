@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -71,7 +71,8 @@ class AnswerRule:
     """Turns the numbers that the graph gives for a frame into answers, and into ``unknown`` where they cannot be relied on.
 
     Quality and cause are unknown where the frame is further from everything seen than the bundle's limit, or where a number
-    is none that the answer can have. A cause is unknown too where no cause is probable enough for the set of causes.
+    is none that the answer can have. A cause is unknown too where no cause is probable enough for the set of causes. Objects
+    that are found are told everywhere; that there is none is told only where the frame is not so far from everything seen.
 
     Args:
         record: of the manifest; None where the bundle answers nothing.
@@ -124,6 +125,8 @@ class AnswerRule:
         found = NO_MAP
         if self._map_rule is not None:
             found = self._map_rule.answer(np.asarray(rows[ANOMALY_MAP][place], np.float32), segmentation)
+            if limit is not None and not is_known and found.object_count == 0:  # noise, or a black road, shows nothing
+                found = replace(found, object_count=None, object_words=UNKNOWN)
         return Answers(
             quality_measure=None if record.quality is None else record.quality.measure,
             expected_quality=expected,

@@ -82,10 +82,11 @@ class Assessment:
             gives none, or where it is unknown.
         objects: connected regions of the map above the bundle's limit, the highest peak first, 32 at most; with
             ``object_region="road"`` those on or beside the road; empty where there are none, or where they are unknown.
-        object_count: of all of them; None where the bundle tells none, or where they are unknown.
+        object_count: of all of them; None where the bundle tells none, or where they are unknown: where the state is INVALID,
+            where none is found in a frame that is far from everything that the bundle was fitted on, and where those on the
+            road are asked for and none is in sight.
         object_words: how many objects there are, and where the one with the highest peak is, in words; ``none``, or
-            ``unknown``, as where the state is INVALID or those on the road are asked for and none is in sight; empty where
-            the bundle tells none.
+            ``unknown`` where their number is; empty where the bundle tells none.
         faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.

@@ -16,6 +16,7 @@ frames                 :func:`read_frames`, :func:`read_image`, :func:`image_siz
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`is_file_or_lost`, :func:`visible`, :func:`natural_order`,
                        :func:`natural_key`, :func:`objection`, :func:`no_room`
+command lines          :class:`OnceParser`
 matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
@@ -84,6 +85,7 @@ from lsood_runtime._bundle.sentences import (
     pixels_sentence,
     precision_sentence,
 )
+from lsood_runtime._command_line import OnceParser
 from lsood_runtime._destination import no_room, objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
@@ -152,6 +154,7 @@ __all__ = [
     "MapPictures",
     "MapRecord",
     "MasksRecord",
+    "OnceParser",
     "OperatingPoint",
     "ParityRecord",
     "PartRecord",

@@ -73,7 +73,9 @@ class AnswerOptions:
     )
     ignored_labels: tuple[int, ...] = field(
         default=(255,),
-        metadata=flag("ids in the labels that are no class", GROUP, name="--ignore-label", metavar="ID", most=255),
+        metadata=flag(
+            "ids in the labels that are no class", GROUP, name="--ignore-label", metavar="ID", least=0, most=255
+        ),
     )
 
     causes: Mapping[str, tuple[Path, ...]] = field(
@@ -97,6 +99,7 @@ class AnswerOptions:
             GROUP,
             name="--road-class",
             metavar="ID",
+            least=0,
             most=254,
         ),
     )

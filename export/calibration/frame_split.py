@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.calibration.conformal import set_threshold
-from export.calibration.options import CalibrationOptions
+from export.calibration.options import AUTO, CalibrationOptions
 from export.calibration.own_causes import OwnCause, see_own_causes
 from export.detectors.cross_fit import fold_numbers
-from export.errors import UsageError
+from export.detectors.registry import FUSED, detector_spec
+from export.errors import CalibrationError, UsageError
 from export.frames.drives import drive_doubts, drive_names, frames_of_drives
 from export.frames.files import FrameFiles
 from export.frames.repeated import copies, copies_warning, read_each_once, still_frames, still_warning
@@ -97,7 +98,30 @@ def split_frames(paths: Sequence[Path], options: CalibrationOptions) -> FrameSpl
         set_threshold(np.zeros(len(names)), names, rate, guarantee=options.guarantee, weigh=options.weigh)
     named = bool(options.threshold_drives)
     fold = np.where(chosen, 0, -1) if named else fold_numbers(drives, options.folds, options.seed)
-    return FrameSplit(drives, fold, refitted=not named)
+    split = FrameSplit(drives, fold, refitted=not named)
+    _check_fits(split, options)
+    return split
+
+
+def _check_fits(split: FrameSplit, options: CalibrationOptions) -> None:
+    """Refuse a detector of one part that the frames of some fit are too few for.
+
+    Raises:
+        CalibrationError: they are.
+    """
+    if options.detector in (FUSED, AUTO) or options.ood_frames:  # of which it is not known how many there are
+        return
+    smallest = len(split.fitted) - (np.bincount(split.fold).max() if split.refitted else 0)
+    fewest, most = detector_spec(options.detector).fewest_frames, options.pca or 0
+    if smallest < fewest:
+        raise CalibrationError(
+            f"expected at least {fewest} frames to fit {options.detector}, got {smallest}: calibrate on more"
+        )
+    if most > smallest:
+        raise CalibrationError(
+            f"expected at most {smallest} PCA components, as many as frames fit a detector, got {most}: lower --pca, or "
+            "calibrate on more frames"
+        )
 
 
 def see_frames(

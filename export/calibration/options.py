@@ -71,6 +71,7 @@ class CalibrationOptions:
             "whitened principal components (default: none, the features as they are)",
             _DETECTOR,
             metavar="N",
+            least=1,
             most=100_000,
         ),
     )
@@ -110,6 +111,7 @@ class CalibrationOptions:
             "blocks of a single drive",
             _THRESHOLDS,
             metavar="N",
+            least=2,
             most=100_000,
         ),
     )
@@ -150,7 +152,7 @@ class CalibrationOptions:
             metavar="PATH",
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of the PCA and of the folds", most=MOST_SEED))
+    seed: int = field(default=0, metadata=flag("seed of the PCA and of the folds", least=0, most=MOST_SEED))
 
     def __post_init__(self) -> None:
         outside = [f"{name}={rate}" for name, rate in self.rates.items() if not is_rate(rate)]

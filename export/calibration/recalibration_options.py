@@ -54,12 +54,12 @@ class RecalibrationOptions:
     workers: int = field(
         default=1,
         metadata=flag(
-            "processes that measure frames; the result is the same", INPUT_AND_OUTPUT, metavar="N", most=1024
+            "processes that measure frames; the result is the same", INPUT_AND_OUTPUT, metavar="N", least=1, most=1024
         ),
     )
     threads: int | None = field(
         default=None,
-        metadata=flag("CPU threads (default: one for each core)", INPUT_AND_OUTPUT, metavar="N", most=1024),
+        metadata=flag("CPU threads (default: one for each core)", INPUT_AND_OUTPUT, metavar="N", least=1, most=1024),
     )
 
     @property

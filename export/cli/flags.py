@@ -4,10 +4,10 @@
 import argparse
 import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from export.option_table import Option, check_limits, options_of, rows_of
-from lsood_runtime.offline import one_line
+from lsood_runtime.offline import OnceParser
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance as OptionTable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Table = TypeVar("Table", bound="OptionTable")
 
 
-class CommandParser(argparse.ArgumentParser):
+class CommandParser(OnceParser):
     """Parser of one command. A flag that was not typed sets no attribute: the default of the dataclass holds.
 
     Args:
@@ -27,7 +27,6 @@ class CommandParser(argparse.ArgumentParser):
     def __init__(self, command: str, description: str, epilog: str) -> None:
         super().__init__(
             prog=f"python -m export {command}".strip(),
-            allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
             description=description,
             epilog=epilog,
@@ -60,10 +59,6 @@ class CommandParser(argparse.ArgumentParser):
             section = exclusive if option.flag.excludes_others else self._sections[group]
             section.add_argument(option.name, **_argparse_arguments(option, all_required))
 
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line, in words that a terminal prints as they are, and leave with 2."""
-        super().error(one_line(message))
-
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Parse a command line; leaves with exit code 2 and the nearest flag where one is misspelt."""
         if not {"-h", "--help"} & set(arguments):
@@ -84,7 +79,7 @@ def options_from(flags: argparse.Namespace, table: type[Table]) -> Table:
     """Make the options from what was typed, and from the defaults of the others.
 
     Raises:
-        UsageError: words that cannot be read, or a number that is greater than its flag allows.
+        UsageError: words that cannot be read, or a number that its flag does not allow.
     """
     typed = vars(flags)
     values: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from export.pipeline.plan import ExportPlan
 
 
 def print_plan(plan: ExportPlan) -> None:
-    """Print the table of a plan and the completed command: the result of a dry run, also of a quiet one.
+    """Print the table of a plan, and the completed command where there is one: the result of a dry run, also of a quiet one.
 
     Args:
         plan: of an export or a search.
@@ -20,13 +20,15 @@ def print_plan(plan: ExportPlan) -> None:
         UsageError: something is missing, which the table names.
     """
     print(findings_table(plan.findings, shutil.get_terminal_size().columns))
-    print(next_command("python", "-m", "export", *(plan.command or ())))
+    if plan.next_words is not None:
+        print(next_command("python", "-m", "export", *plan.next_words))
     if plan.problems:
         count = len(plan.problems)
         things = "one thing is" if count == 1 else f"{count} things are"
-        remedy = "do what the table says, the command above has what is known"
+        remedy = f"put what you know in place of {PLACEHOLDER} in the command above"
         if plan.is_complete:
             remedy = "run the command above"
-        elif plan.is_stated:
-            remedy = f"put what you know in place of {PLACEHOLDER} in the command above"
+        elif plan.next_words is None:
+            subjects = " and ".join(plan.undecided) or "the options"
+            remedy = f"decide on {subjects} as the table says, then type your command anew"
         raise UsageError(f"expected nothing to be missing, {things}: {remedy}")

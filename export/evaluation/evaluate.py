@@ -42,6 +42,7 @@ from export.frames.files import FrameFiles
 from export.frames.labels import MASKS, label_files
 from export.frames.masks import MaskValues, check_void
 from export.frames.repeated import read_each_once
+from export.option_table import check_limits
 from export.reporter import SILENT, Reporter
 from lsood_runtime import Manifest
 from lsood_runtime.offline import map_edges
@@ -54,6 +55,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         UsageError: sets, labels or options that cannot be used.
         BundleError: a damaged bundle, or one without the operating point.
     """
+    check_limits(options)
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     manifest = graphs.manifest

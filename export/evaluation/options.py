@@ -43,7 +43,9 @@ class EvaluationOptions:
     )
     ignored_labels: tuple[int, ...] = field(
         default=(255,),
-        metadata=flag("ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID", most=255),
+        metadata=flag(
+            "ids in the labels that are no class", _FRAMES, name="--ignore-label", metavar="ID", least=0, most=255
+        ),
     )
     masks: tuple[Path, ...] = field(
         default=(),
@@ -57,13 +59,23 @@ class EvaluationOptions:
     unknown_values: tuple[int, ...] | None = field(
         default=None,
         metadata=flag(
-            "numbers of unknown objects in masks (default: 1)", _FRAMES, name="--unknown-mask", metavar="ID", most=255
+            "numbers of unknown objects in masks (default: 1)",
+            _FRAMES,
+            name="--unknown-mask",
+            metavar="ID",
+            least=0,
+            most=255,
         ),
     )
     known_values: tuple[int, ...] | None = field(
         default=None,
         metadata=flag(
-            "numbers of everything else in masks (default: 0)", _FRAMES, name="--known-mask", metavar="ID", most=255
+            "numbers of everything else in masks (default: 0)",
+            _FRAMES,
+            name="--known-mask",
+            metavar="ID",
+            least=0,
+            most=255,
         ),
     )
     void_values: tuple[int, ...] | None = field(
@@ -73,6 +85,7 @@ class EvaluationOptions:
             _FRAMES,
             name="--void-mask",
             metavar="ID",
+            least=0,
             most=255,
         ),
     )
@@ -92,7 +105,8 @@ class EvaluationOptions:
         default=SEVERITIES, metadata=flag("severities of the degradations, from 1 to 5", _FRAMES, metavar="S")
     )
     every: int = field(
-        default=1, metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N", most=1_000_000)
+        default=1,
+        metadata=flag("degrade every N-th in-distribution frame", _FRAMES, metavar="N", least=1, most=1_000_000),
     )
     group_by: str = field(
         default="none",
@@ -119,7 +133,8 @@ class EvaluationOptions:
             _FIGURES,
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of degradations and intervals", _FIGURES, most=MOST_SEED))
+    seed: int = field(default=0, metadata=flag("seed of degradations and intervals", _FIGURES, least=0, most=MOST_SEED))
     threads: int | None = field(
-        default=None, metadata=flag("CPU threads (default: one for each core)", _FIGURES, metavar="N", most=1024)
+        default=None,
+        metadata=flag("CPU threads (default: one for each core)", _FIGURES, metavar="N", least=1, most=1024),
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of the flags that a user typed an error is about, where the error does not say what to type in their place."""
+"""Which flag that a user typed an error is about, where the error does not say what to type in its place."""
 
 import re
 from collections.abc import Sequence
@@ -15,10 +15,12 @@ _FLAG = re.compile(r"--[a-z][a-z-]*")
 
 
 def culprit_words(error: ExportError, given: ExportOptions) -> tuple[str, ...]:
-    """The typed flags that an error's message names, with a placeholder in the place of each value.
+    """The one typed flag that an error's message names, with a placeholder in the place of each value.
 
-    So that a command that is printed behind the error is not the one that failed. Of a flag with keys, those count that the
-    message names. A switch has no value that could be replaced.
+    So that a command that is printed behind the error is not the one that failed. Where the message names several, that one
+    counts which it names in front of its remedy, behind the last colon; where these are several too, the user alone knows
+    which of them is wrong, and none counts. Of a flag with keys, those count that the message names. A switch has no value
+    that could be replaced.
 
     Args:
         error: without words of its own.
@@ -29,12 +31,16 @@ def culprit_words(error: ExportError, given: ExportOptions) -> tuple[str, ...]:
     except UsageError:  # options that no command line can give
         return ()
     keyed = {option.name for option in options_of(type(given)) if option.flag.words and option.flag.words.mapping}
-    words: list[str] = []
-    for name in dict.fromkeys(_FLAG.findall(str(error))):
-        values = typed.get(name, [])
-        blank = _blank_keys(values, str(error)) if name in keyed else [PLACEHOLDER] * len(values)
-        words += [name, *blank] if blank else []
-    return tuple(words)
+    text = str(error)
+    for said in (text, text.rpartition(": ")[0]):
+        named: list[tuple[str, ...]] = []
+        for name in dict.fromkeys(_FLAG.findall(said)):
+            values = typed.get(name, [])
+            blank = _blank_keys(values, text) if name in keyed else [PLACEHOLDER] * len(values)
+            named += [(name, *blank)] if blank else []
+        if len(named) <= 1:
+            return named[0] if named else ()
+    return ()
 
 
 def _blank_keys(values: Sequence[str], text: str) -> list[str]:

@@ -68,8 +68,8 @@ def export_monitor(
 
 def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:
     reporter.found(*plan.findings)
-    if plan.problems and plan.command is not None:
-        reporter.completed(plan.command)
+    if plan.problems and plan.next_words is not None:
+        reporter.completed(plan.next_words)
     inputs, sampled = plan.ready()
     inputs = see_inputs(inputs, reporter)
     reporter.stage("converting to ONNX")

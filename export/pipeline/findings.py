@@ -53,6 +53,13 @@ _SUBJECTS = {
     "--drop-prob": "DropBlock",
     "--block-size": "DropBlock",
     "--token-grid": "DropBlock",
+    "--detector": "detector",
+    "--parts": "detector",
+    "--reads": "detector",
+    "--pca": "detector",
+    "--answers": "answers",
+    "--tile-grid": "tiles",
+    "--road-class": "anomaly map",
 }
 """By flag, what a remedy with it is about."""
 
@@ -207,7 +214,7 @@ class Findings:
         if str(error) not in map(str, self.problems):
             self.problems.append(error)
             flags = (word for word in (*error.words, *error.without) if word in _SUBJECTS)
-            about = error.subject or next((_SUBJECTS[flag] for flag in flags), subject)
+            error.subject = about = error.subject or next((_SUBJECTS[flag] for flag in flags), subject)
             values = [word for word in error.words if not word.startswith("--") and PLACEHOLDER not in word]
             self._settled.discard(about)
             self.settle(Finding(about, " ".join(values), "missing", str(error), error.words))

@@ -82,7 +82,7 @@ class NetworkOptions:
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     input_size: tuple[int, int] | None = field(
         default=None,
-        metadata=flag("rows and columns of the network's input", NETWORK, metavar=("H", "W"), most=MOST_SIDE),
+        metadata=flag("rows and columns of the network's input", NETWORK, metavar=("H", "W"), least=1, most=MOST_SIDE),
     )
     crop: tuple[int, int, int, int] | None = field(
         default=None,
@@ -90,6 +90,7 @@ class NetworkOptions:
             "the part of a frame that the network sees, in pixels, before the resize (default: all of it)",
             NETWORK,
             metavar=("TOP", "LEFT", "H", "W"),
+            least=0,
             most=MOST_SIDE,
         ),
     )
@@ -107,6 +108,7 @@ class NetworkOptions:
             "none, as 1)",
             NETWORK,
             metavar="N",
+            least=1,
             most=1024,
         ),
     )
@@ -177,12 +179,13 @@ class NetworkOptions:
     neighbors: int = field(
         default=DEFAULT_NEIGHBORS,
         metadata=flag(
-            "k of the entropy estimate, below the number of samples S", _MASKS, metavar="K", most=MOST_SAMPLES
+            "k of the entropy estimate, below the number of samples S", _MASKS, metavar="K", least=1, most=MOST_SAMPLES
         ),
     )
     drop_prob: float | None = field(default=None, metadata=flag("DropBlock's drop probability", _MASKS, metavar="P"))
     block_size: int | None = field(
-        default=None, metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B", most=4096)
+        default=None,
+        metadata=flag("DropBlock's block size, in cells of the tap", _MASKS, metavar="B", least=1, most=4096),
     )
     token_grid: tuple[int, int] | None = field(
         default=None,
@@ -190,6 +193,7 @@ class NetworkOptions:
             "rows and columns of a tap's tokens, for DropBlock (default: found from the network and its input's size)",
             _MASKS,
             metavar=("H", "W"),
+            least=1,
             most=4096,
         ),
     )

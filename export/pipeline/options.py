@@ -53,7 +53,8 @@ class ExportOptions(NetworkOptions):
     tap: tuple[str, ...] = field(default=(), metadata=TAP)
     feature_layers: tuple[str, ...] = field(default=(), metadata=FEATURE_LAYERS)
     mc_samples: int = field(
-        default=16, metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S", most=MOST_SAMPLES)
+        default=16,
+        metadata=flag("Monte-Carlo samples for each frame", _SAMPLING, metavar="S", least=1, most=MOST_SAMPLES),
     )
     masks: Mode = field(
         default="fixed",
@@ -63,7 +64,7 @@ class ExportOptions(NetworkOptions):
             _SAMPLING,
         ),
     )
-    seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING, most=MOST_SEED))
+    seed: int = field(default=0, metadata=flag("seed of the masks and the PCA", _SAMPLING, least=0, most=MOST_SEED))
     calibration: CalibrationOptions = field(default_factory=CalibrationOptions)
     answers: AnswerOptions = field(default_factory=AnswerOptions)
     tile_grid: tuple[int, int] = field(
@@ -72,6 +73,7 @@ class ExportOptions(NetworkOptions):
             "rows and columns of tiles for --answers tiles; fewer where the maps of the layers are smaller",
             GROUP,
             metavar=("ROWS", "COLUMNS"),
+            least=1,
             most=_MOST_TILES,
         ),
     )

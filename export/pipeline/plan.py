@@ -55,17 +55,21 @@ class ExportPlan:
     sampled: SampledNetwork | None
 
     @property
-    def is_stated(self) -> bool:
-        """Whether the command remedies every problem, once its placeholders have values."""
-        return self.command is not None and all(
-            problem.has_remedy and not needs_consent(problem.words) for problem in self.problems
-        )
+    def undecided(self) -> tuple[str, ...]:
+        """Subjects of the problems that no command remedies before the user has decided between several ways out."""
+        left = (each for each in self.problems if not each.has_remedy or needs_consent(each.words))
+        return tuple(dict.fromkeys(each.subject or "options" for each in left))
+
+    @property
+    def next_words(self) -> tuple[str, ...] | None:
+        """Words of the command, once it remedies every problem as soon as its placeholders have values; else None."""
+        return None if self.undecided else self.command
 
     @property
     def is_complete(self) -> bool:
         """Whether the command can be run as it is."""
-        words = self.command or ()
-        return self.is_stated and not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
+        words = self.next_words
+        return words is not None and not any(word == PLACEHOLDER or word.endswith(f"={PLACEHOLDER}") for word in words)
 
     def ready(self) -> tuple[ExportInputs, SampledNetwork]:
         """Inputs and sampled network, where an export can begin.

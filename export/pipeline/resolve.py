@@ -16,6 +16,7 @@ from export.checkpoint.load import Checkpoint
 from export.detectors.entropy import check_neighbors
 from export.errors import UsageError
 from export.findings import PLACEHOLDER, Finding
+from export.frames.drives import drive_names
 from export.frames.files import FrameFiles
 from export.frames.overlap import check_overlap
 from export.frames.repeated import check_each_file_once, read_each_once
@@ -146,8 +147,11 @@ def _resolve_frames(findings: Findings) -> tuple[FrameFiles | None, FrameSplit |
     ood = None
     if findings.given.calibration.ood_frames:
         ood = findings.attempt(
-            "frames", lambda options: _files_once(options.calibration.ood_frames, options.channels, rules)
+            "frames",
+            lambda options: _files_once(options.calibration.ood_frames, options.channels, rules, "--ood-frames"),
         )
+    if findings.given.calibration.train_frames:
+        findings.attempt("frames", partial(_check_train_frames, rules))
     if frames is None:
         return None, None, ood
     paths = frames.paths
@@ -160,16 +164,28 @@ def _given_frames(paths: Sequence[Path], channels: str, rules: PixelRules) -> Fr
         raise UsageError(
             "expected in-distribution frames of one camera, got none: give --frames", words=("--frames", PLACEHOLDER)
         )
+    return _files_once(paths, channels, rules, "--frames")
+
+
+def _check_train_frames(rules: PixelRules, options: ExportOptions) -> None:
+    chosen = options.calibration
+    drive_names(_files(chosen.train_frames, options.channels, rules, "--train-frames").paths, chosen.group_by)
+
+
+def _files(paths: Sequence[Path], channels: str, rules: PixelRules, flag: str) -> FrameFiles:
     try:
-        return _files_once(paths, channels, rules)
+        return FrameFiles(paths, channels, rules)
     except UsageError as error:
-        raise UsageError(str(error), words=("--frames", PLACEHOLDER)) from error
+        raise UsageError(str(error), words=(flag, PLACEHOLDER)) from error
 
 
-def _files_once(paths: Sequence[Path], channels: str, rules: PixelRules) -> FrameFiles:
+def _files_once(paths: Sequence[Path], channels: str, rules: PixelRules, flag: str) -> FrameFiles:
     """Frames, none of which is named twice; those of equal pixels are found when they are read."""
-    files = FrameFiles(paths, channels, rules)
-    check_each_file_once(files.paths)
+    files = _files(paths, channels, rules, flag)
+    try:
+        check_each_file_once(files.paths)
+    except UsageError as error:
+        raise UsageError(str(error), words=(flag, PLACEHOLDER)) from error
     return files
 
 
@@ -207,11 +223,6 @@ def _check_neighbors(options: ExportOptions) -> None:
         check_neighbors(options.mc_samples, options.neighbors)
     except ValueError as error:
         raise UsageError(f"{error}: raise --mc-samples or lower --neighbors") from error
-
-
-def _check_seed(options: ExportOptions) -> None:
-    if options.seed < 0:
-        raise UsageError(f"expected a --seed of 0 or more, got {options.seed}: 0 is the default", words=("--seed", "0"))
 
 
 def _check_combinations(options: ExportOptions) -> None:
@@ -253,7 +264,6 @@ def _check_answers(options: ExportOptions) -> None:
 OPTION_CHECKS: tuple[Callable[[ExportOptions], None], ...] = (
     check_limits,
     _check_neighbors,
-    _check_seed,
     _check_combinations,
     _check_limits,
     _check_answers,

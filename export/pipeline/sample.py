@@ -10,7 +10,7 @@ from torch import Tensor
 from export.calibration.answer_options import MAP, TILES, check_road_classes
 from export.calibration.detector_choice import DetectorChoice, choose_parts
 from export.checkpoint.output_form import check_output_form
-from export.errors import ConversionError, TapError
+from export.errors import CalibrationError, ConversionError, TapError
 from export.features.key import FeatureKey
 from export.graphs.evaluation_outputs import FEWEST_MAP_CELLS, evaluation_features, map_features, tile_features
 from export.graphs.noise import NoiseSource
@@ -103,10 +103,12 @@ def _sample(inputs: ExportInputs, options: ExportOptions, taps: tuple[str, ...],
     graph_noise = site_noise if sampler.mode == "input" else NoiseSource()
     others = [layer for layer in sampler.layers if layer not in sampler.taps]
     available = evaluation_features(sampler.layers, segmented=sampler.with_output)
+    choice = choose_parts(options.calibration, available, sampler.taps)
+    _check_components(choice, sampler)
     return SampledNetwork(
         sampler=sampler,
         output=form,
-        choice=choose_parts(options.calibration, available, sampler.taps),
+        choice=choice,
         tiles=_tiles(options, sampler),
         maps=_maps(inputs, options, sampler),
         warnings=tuple(
@@ -148,6 +150,15 @@ def _maps(inputs: ExportInputs, options: ExportOptions, sampler: Sampler) -> tup
             f"{logits[0]} x {logits[1]}: an object would have no place in it; leave {MAP} out"
         )
     return keys
+
+
+def _check_components(choice: DetectorChoice, sampler: Sampler) -> None:
+    """Refuse more principal components than there are entropies; how many numbers other features have is not known yet."""
+    for part in choice.parts:
+        if part.pca is not None and part.keys == (FeatureKey.entropy(),) and part.pca > sampler.channels:
+            raise CalibrationError(
+                f"expected at most {sampler.channels} PCA components, as many as entropies, got {part.pca}: lower --pca"
+            )
 
 
 def _check_token_grid(options: ExportOptions, sampler: Sampler) -> None:

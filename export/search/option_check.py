@@ -4,6 +4,7 @@
 from export.anomalies import ANOMALIES, SEVERITIES
 from export.detectors.registry import detector_spec
 from export.errors import UsageError
+from export.option_table import check_limits
 from export.search.options import SearchOptions
 
 
@@ -13,6 +14,7 @@ def check_search(options: SearchOptions) -> None:
     Raises:
         UsageError: a value is missing or out of range.
     """
+    check_limits(options)
     if options.segmentation == "none":
         raise UsageError(
             "expected a --segmentation for a search, got none: its class maps tell which shifts hurt; give none to the "
@@ -37,10 +39,4 @@ def check_search(options: SearchOptions) -> None:
     if wrong or not options.severity:
         raise UsageError(
             f"expected --severity from 1 to 5, got {', '.join(map(str, wrong)) or 'none'}: 3 is in the middle"
-        )
-    if options.every < 1:
-        raise UsageError(f"expected --every of at least 1, got {options.every}: 1 degrades every frame")
-    if options.timed < 0 or min(options.components) < 0:
-        raise UsageError(
-            f"expected no negative --timed or --pca, got {options.timed} and {min(options.components)}: 0 is for none"
         )

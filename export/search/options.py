@@ -71,7 +71,8 @@ class SearchOptions(NetworkOptions):
         ),
     )
     samples: tuple[int, ...] = field(
-        default=(8, 16, 64), metadata=flag("numbers of samples a frame", _CANDIDATES, metavar="S", most=MOST_SAMPLES)
+        default=(8, 16, 64),
+        metadata=flag("numbers of samples a frame", _CANDIDATES, metavar="S", least=1, most=MOST_SAMPLES),
     )
     detectors: tuple[str, ...] = field(
         default_factory=detectors_on_ind_frames,
@@ -92,6 +93,7 @@ class SearchOptions(NetworkOptions):
             _CANDIDATES,
             name="--pca",
             metavar="N",
+            least=0,
             most=100_000,
         ),
     )
@@ -110,7 +112,9 @@ class SearchOptions(NetworkOptions):
         default=(3, 5),
         metadata=flag("severities of the degradations", _TEST, metavar="N", choices=SEVERITIES),
     )
-    every: int = field(default=4, metadata=flag("degrade every N-th frame", _TEST, metavar="N", most=1_000_000))
+    every: int = field(
+        default=4, metadata=flag("degrade every N-th frame", _TEST, metavar="N", least=1, most=1_000_000)
+    )
     group_by: str = field(
         default="none",
         metadata=flag(
@@ -120,12 +124,13 @@ class SearchOptions(NetworkOptions):
         ),
     )
     timed: int = field(
-        default=3, metadata=flag("measure what the best N add to the network's time", _TEST, metavar="N", most=1000)
+        default=3,
+        metadata=flag("measure what the best N add to the network's time", _TEST, metavar="N", least=0, most=1000),
     )
     guide: bool = field(
         default=True, metadata=flag("leave the guide's own configuration out", _TEST, name="--no-guide")
     )
-    seed: int = field(default=0, metadata=flag("seed of masks, degradations and PCA", _TEST, most=MOST_SEED))
+    seed: int = field(default=0, metadata=flag("seed of masks, degradations and PCA", _TEST, least=0, most=MOST_SEED))
 
     def export_options(
         self,

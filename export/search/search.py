@@ -74,8 +74,8 @@ def search(options: SearchOptions, reporter: Reporter = SILENT, network: nn.Modu
 def _search(options: SearchOptions, reporter: Reporter, network: nn.Module | None) -> SearchResult:
     plan = plan_search(options, reporter, network)
     reporter.found(*plan.findings)
-    if plan.problems and plan.command is not None:
-        reporter.completed(plan.command)
+    if plan.problems and plan.next_words is not None:
+        reporter.completed(plan.next_words)
     inputs = search_inputs(options, plan, reporter)
     if options.guide and inputs.guide_tap is None:
         reporter.stage(

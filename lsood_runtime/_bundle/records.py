@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from lsood_runtime._arguments import check_count
 from lsood_runtime._tiles.frame_edges import TileEdges, seen_edges
 
 PRECISIONS = ("fp32", "fp16", "int8", "int8-tensorrt")
@@ -22,6 +23,11 @@ def noise_name(site: int) -> str:
 def _rgb() -> str:
     """Channel order of the network in bundles that do not state it."""
     return "rgb"
+
+
+def _check_counts(what: str, **counts: int) -> None:
+    for name, count in counts.items():
+        check_count(count, f"{name} of {what} of 1 or more", "take them from a frame's answers and segmentation")
 
 
 def _no_pad() -> tuple[int, ...]:
@@ -67,7 +73,11 @@ class InputContract:
         Args:
             rows: of tiles.
             columns: of tiles.
+
+        Raises:
+            TypeError, ValueError: a number that is no whole one of 1 or more.
         """
+        _check_counts("the tiles", rows=rows, columns=columns)
         top, left, height, width = self.crop or (0, 0, self.frame_height, self.frame_width)
         bottom, right = self.pad
         return TileEdges(
@@ -85,7 +95,11 @@ class InputContract:
             columns: of cells.
             height: rows of the segmentation, which is of the frame alone, without padding.
             width: its columns.
+
+        Raises:
+            TypeError, ValueError: a number that is no whole one of 1 or more.
         """
+        _check_counts("the cells and the segmentation", rows=rows, columns=columns, height=height, width=width)
         top, left, seen_height, seen_width = self.crop or (0, 0, self.frame_height, self.frame_width)
         return TileEdges(
             seen_edges(rows, top, seen_height, rows * -(-height // rows) / height),

@@ -10,7 +10,6 @@ from typing import TypeAlias
 from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import PixelsRecord
-from lsood_runtime._cli.idle_flags import Stated
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
@@ -74,7 +73,6 @@ def add_sources(parser: argparse.ArgumentParser, help_text: str = SOURCES) -> No
     parser.add_argument(
         "--fps",
         type=positive_number,
-        action=Stated,
         default=10.0,
         metavar="RATE",
         help="images a second, for stamps (default: 10)",
@@ -187,9 +185,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         help="the frames with the highest scores, those of a camera a second apart where the drive is long enough",
     )
     parser.add_argument(
-        "--strangest",
+        "--highest",
         type=positive_count,
-        action=Stated,
         default=12,
         metavar="K",
         help="number of thumbnails (default: 12)",

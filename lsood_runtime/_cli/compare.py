@@ -37,12 +37,22 @@ class Flip:
 
 
 def compare_manifests(old: Manifest, new: Manifest) -> Changes:
-    """Find the fields that differ; a changed file is shown by its digest, calibration scores by their number."""
+    """Find the fields that differ; a changed file is shown by its digest, calibration scores by their number, and a record
+    that one of them has and the other has not, such as an answer that was dropped, by the names of its fields."""
     left, right = _fields(old), _fields(new)
+    dropped = [
+        name
+        for one, other in ((left, right), (right, left))
+        for name, value in one.items()
+        if value is None and _names_in(other, name)
+    ]
     changes: Changes = {}
     for name in {**left, **right}:
         before, after = left.get(name, _MISSING), right.get(name, _MISSING)
-        if before == after:
+        if before == after or any(name.startswith(f"{record}.") for record in dropped):
+            continue
+        if name in dropped:
+            changes[name] = _names_in(left, name) or _MISSING, _names_in(right, name) or _MISSING
             continue
         path, _, last = name.rpartition(".")
         part = path.startswith("detector.parts.")
@@ -98,6 +108,16 @@ def _flat(values: Mapping[str, object], where: str = "") -> dict[str, object]:
         path = f"{where}{name}"
         flat |= _flat(value, f"{path}.") if isinstance(value, Mapping) and value else {path: value}
     return flat
+
+
+def _names_in(fields: Mapping[str, object], record: str) -> str:
+    """What a record of a flat manifest has, by name; empty where there is none."""
+    inside = [
+        name.removeprefix(f"{record}.")
+        for name, value in fields.items()
+        if name.startswith(f"{record}.") and value is not None
+    ]
+    return ", ".join(dict.fromkeys(name.partition(".")[0] for name in inside))
 
 
 def _part_text(fields: Mapping[str, object], path: str) -> str:

@@ -26,21 +26,6 @@ _OF_KINDS = {
 _PIXELS = ("--grey", "--bits", "--encoding", "--yuv")
 
 
-class Stated(argparse.Action):
-    """Stores the value of a flag that has a default, and that it was stated."""
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        _option: str | None = None,
-    ) -> None:
-        """Take a value from the command line."""
-        setattr(namespace, self.dest, values)
-        namespace.stated = {*getattr(namespace, "stated", ()), self.dest}
-
-
 @dataclass(frozen=True, slots=True)
 class _Need:
     flag: str
@@ -49,7 +34,7 @@ class _Need:
 
 
 _NEEDS = (
-    _Need("--strangest", lambda options: options.thumbnails is not None, "it goes with --thumbnails"),
+    _Need("--highest", lambda options: options.thumbnails is not None, "it goes with --thumbnails"),
     *(
         _Need(flag, lambda options: options.tile_share is not None, "--tile-share never switches the tiles off")
         for flag in ("--tile-grid", "--tile-frames")
@@ -107,9 +92,8 @@ def idle_flags(
 
 def _given(options: argparse.Namespace, flag: str) -> bool:
     name = flag[2:].replace("-", "_")
-    if name in ("fps", "max_age", "strangest", "tile_grid", "tile_frames"):
-        return name in getattr(options, "stated", ())
-    return getattr(options, name, None) not in (None, False, [])
+    value = getattr(options, name, None)
+    return name in options.stated or (isinstance(value, bool | list) and bool(value))
 
 
 def _sets_alarm(options: argparse.Namespace) -> bool:

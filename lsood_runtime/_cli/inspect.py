@@ -7,7 +7,7 @@ import sys
 from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._cli.alarm_rule import AlarmRule, find_alarm_rule, find_quality_rule
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, alarm_rule, positive_number
-from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
+from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.manifest_text import describe
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._text.counted import counted
@@ -28,7 +28,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--fps",
         type=positive_number,
-        action=Stated,
         default=30.0,
         metavar="RATE",
         help="frames a second for both rules (default: 30)",

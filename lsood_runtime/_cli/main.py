@@ -12,6 +12,7 @@ from lsood_runtime._cli import diff, inspect, score, selftest, sign, triton, ver
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
+from lsood_runtime._command_line import OnceParser
 from lsood_runtime._command_start import Stopped, stop_behind
 from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._version import __version__
@@ -30,15 +31,18 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        super().error(one_line(message))
+_FORMER = {"--strangest": "--highest"}
+"""Flags that have another name now."""
 
+
+class _Parser(OnceParser):
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
-        """Leave with 2 and the flag that is spelt most like the first unknown one."""
+        """Leave with 2 and the flag that is spelt most like the first unknown one, or has its place now."""
         flag = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
         near = difflib.get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]}?" if near else "see --help"
+        if _FORMER.get(flag) in self._option_string_actions:
+            hint = f"it is called {_FORMER[flag]} now"
         self.error(f"unrecognized arguments: {' '.join(unknown)}: {hint}")
 
 

@@ -14,6 +14,7 @@ from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._text.counted import counted
 
 _LETTERS = 40
 
@@ -28,6 +29,9 @@ class MapFolder:
         path: of the folder, which is empty where it exists.
         pictures: draws the maps.
 
+    Attributes:
+        count: of the frames whose map is written.
+
     Raises:
         MediaError: Pillow is missing.
     """
@@ -38,7 +42,7 @@ class MapFolder:
         except ImportError as error:
             raise missing_extra("drawing anomaly maps", "media") from error
         self._image = Image
-        self._path, self._pictures = path, pictures
+        self._path, self._pictures, self.count = path, pictures, 0
 
     def add(self, number: int, name: str, image: NDArray[np.uint8], verdict: Assessment) -> None:
         """Write the map of a frame, where it has one.
@@ -73,6 +77,12 @@ class MapFolder:
                 stem.with_name(f"{stem.name}.json"): objects.encode("utf-8", "backslashreplace"),
             }
         )
+        self.count += 1
+
+    def __str__(self) -> str:
+        if not self.count:
+            return f"no anomaly map is written to {self._path}: no frame has one"
+        return f"{counted(self.count, 'anomaly map')} in {self._path}, each as .png, .npy and .json"
 
     def _write(self, files: Mapping[Path, bytes]) -> None:
         """Write the files of a frame; they appear whole, once all of them are on the disk, or none does."""

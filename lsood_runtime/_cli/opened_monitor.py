@@ -31,7 +31,7 @@ def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> O
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
     )
-    if tile_check is not None and "tile_grid" in getattr(options, "stated", ()):  # the default grid, but asked for
+    if tile_check is not None and "tile_grid" in options.stated:  # the default grid, but asked for
         try:
             check_tile_size(tile_check, monitor.manifest.input)
         except TileCheckError:

@@ -44,7 +44,7 @@ class Outputs:
     it is closed with what it holds, and the others go on. Where no frame was scored, older files stay as they were.
 
     Args:
-        options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``strangest``, ``maps`` and ``rerun``.
+        options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``highest``, ``maps`` and ``rerun``.
         sources: that are read; none of them is overwritten.
         monitor: whose threshold, calibration and channel order apply.
         signals: that must not cut a write in two.
@@ -84,7 +84,7 @@ class Outputs:
         told = None if answers is None else answers.tiles
         edges = None if told is None else contract.tile_edges(told.rows, told.columns)
         self._thumbnails = (
-            Thumbnails(options.strangest, contract.crop, heading, edges, maps) if options.thumbnails else None
+            Thumbnails(options.highest, contract.crop, heading, edges, maps) if options.thumbnails else None
         )
         self._maps = MapFolder(options.maps, maps) if folders and maps is not None else None
         self._options, self._signals, self._frames = options, signals, 0
@@ -159,6 +159,8 @@ class Outputs:
                 self._attempt(file.__exit__, kind, error, trace)
             if self._rerun is not None:
                 self._attempt(self._rerun.__exit__, kind, error, trace)
+        if self._maps is not None and self._frames:
+            say(printable(str(self._maps)))
         if self._timeline is not None and self._frames:
             self._attempt(self._timeline.draw, self._options.timeline)
         if self._thumbnails is not None and self._frames:

@@ -54,7 +54,7 @@ examples:
   lsood score monitor/ drive/ --json | jq '.[] | select(.is_ood) | .frame'
   lsood score monitor/ front.mp4 --provider cuda
   lsood score monitor/ drive/ --parts
-  lsood score monitor/ drive/ --out scores.parquet --thumbnails highest.png --strangest 8
+  lsood score monitor/ drive/ --out scores.parquet --thumbnails highest.png --highest 8
 """
 
 

@@ -5,7 +5,6 @@ import argparse
 import re
 
 from lsood_runtime._cli.arguments import positive_count
-from lsood_runtime._cli.idle_flags import Stated
 from lsood_runtime._tiles.check import DEFAULT_TILE_CHECK, TileCheck
 from lsood_runtime._tiles.grid import MOST_COLUMNS, MOST_ROWS, TileGrid
 
@@ -20,7 +19,6 @@ def add_tiles(parser: argparse.ArgumentParser, *, in_a_row: bool) -> None:
     group.add_argument(
         "--tile-grid",
         type=tile_grid,
-        action=Stated,
         default=default.grid,
         metavar="ROWSxCOLUMNS",
         help=f"rows and columns of tiles, at most {MOST_ROWS}x{MOST_COLUMNS} (default: {default.grid})",
@@ -36,7 +34,6 @@ def add_tiles(parser: argparse.ArgumentParser, *, in_a_row: bool) -> None:
         group.add_argument(
             "--tile-frames",
             type=positive_count,
-            action=Stated,
             default=default.frames,
             metavar="N",
             help=f"frames of a camera, one after another, that must be so (default: {default.frames}); a part of the "

@@ -35,7 +35,7 @@ from lsood_runtime._cli.arguments import (
     tile_share,
 )
 from lsood_runtime._cli.frame_counter import FrameCounter
-from lsood_runtime._cli.idle_flags import Stated, report_idle_flags
+from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.opened_monitor import open_monitor
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.provider_flags import add_providers
@@ -105,7 +105,6 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument(
         "--max-age",
         type=positive_number,
-        action=Stated,
         default=1.0,
         metavar="SECONDS",
         help="a camera that sends nothing for longer, while others of the recording do, is invalid (default: 1)",

@@ -64,14 +64,21 @@ def test_assess_gives_the_map_and_the_regions_above_the_limit_with_the_classes_u
             assert verdict.segmentation is not None
             classes = cell_classes(verdict.segmentation, 2, 3)
             found = objects_of(verdict.anomaly_map, OBJECT_LIMIT, SMALLEST_OBJECT, edges, classes, (0,))
-            assert (verdict.objects, verdict.object_count) == (found.objects, found.count)
-            assert (verdict.object_words == "none") == (not found.objects)
-            counts.append(found.count)
+            is_far = math.isnan(verdict.expected_quality or 0)
+            count = None if is_far and not found.objects else found.count
+            assert (verdict.objects, verdict.object_count) == (found.objects, count)
+            assert (verdict.object_words in ("none", "unknown")) == (not found.objects)
+            counts.append(count)
             if found.objects:
                 assert found.objects[0].class_id == int(
                     np.bincount(classes[verdict.anomaly_map > OBJECT_LIMIT]).argmax()
                 )
-    assert counts == [0, 0, 1, 1]  # bright frames alone are above the limit, in the upper row
+    assert counts == [
+        None,
+        0,
+        1,
+        1,
+    ]  # the darkest is far from everything seen; bright frames alone are above the limit, in the upper row
 
 
 @pytest.mark.parametrize(("height", "width"), [(2, 3), (6, 8), (9, 13), (64, 128)])
@@ -122,6 +129,47 @@ def test_map_with_a_cell_that_is_no_number_is_unknown(value: float) -> None:
     assert answers.cause is not None
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_object_in_a_frame_far_from_everything_seen_is_unknown_and_one_that_is_found_is_told(level: float) -> None:
+    manifest = Manifest.from_json(json.dumps(_manifest()))
+    assert manifest.answers is not None
+    assert manifest.answers.novelty_limit is not None
+    rows = {name: np.asarray(values)[None] for name, values in answers_by_hand(frame_of_level(level)).items()}
+    for far, novelty in (
+        (False, manifest.answers.novelty_limit),
+        (True, manifest.answers.novelty_limit + 1),
+        (True, math.nan),
+    ):
+        answers = AnswerRule.of_bundle(manifest).answers(rows | {"novelty": np.array([novelty])}, 0)
+        assert answers.anomaly_map is not None
+        assert bool(answers.objects) == (level > 0.6)
+        if answers.objects:
+            assert (answers.object_count, answers.object_words[:2]) == (1, "1,")
+        else:
+            assert (answers.object_count, answers.object_words) == ((None, "unknown") if far else (0, "none"))
+    alone = dataclasses.replace(
+        manifest, answers=dataclasses.replace(manifest.answers, quality=None, cause=None, novelty_limit=None)
+    )
+    answers = AnswerRule.of_bundle(alone).answers(rows, 0)
+    assert (answers.object_words == "none") == (level < 0.6), "the map alone does not tell how far a frame is"
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize(("number", "kind"), [(0, ValueError), (-3, ValueError), (2.0, TypeError), (True, TypeError)])
+def test_edges_of_no_cells_are_refused(place: int, number: Any, kind: type[Exception]) -> None:
+    contract = Manifest.from_json(json.dumps(_manifest())).input
+    numbers: list[Any] = [2, 3, 32, 64]
+    numbers[place] = number
+    name = ("rows", "columns", "height", "width")[place]
+    with pytest.raises(
+        kind, match=rf"^expected {name} of the cells and the segmentation of 1 or more, got {number}: take"
+    ):
+        contract.cell_edges(*numbers)
+    if place < 2:
+        with pytest.raises(kind, match=rf"^expected {name} of the tiles of 1 or more, got {number}: take"):
+            contract.tile_edges(*numbers[:2])
+
+
 def test_verdict_with_a_map_survives_json_and_pickle(bundle: Path) -> None:
     with OoDMonitor(bundle) as monitor:
         verdict = monitor.assess(frame_of_level(0.7, 2))
@@ -147,8 +195,8 @@ def test_assess_of_the_road_alone_tells_objects_where_it_is_and_nothing_where_it
             road, other = _of_one_class(level, 0), _of_one_class(level, 1)
             verdict, everywhere = monitor.assess(road), plain.assess(road)
             assert (verdict.objects, verdict.object_count) == (everywhere.objects, everywhere.object_count)
-            assert verdict.object_words == {0: "none on or beside the road"}.get(
-                everywhere.object_count or 0, everywhere.object_words.replace("1,", "1 on or beside the road,")
+            assert verdict.object_words == {0: "none on or beside the road", None: "unknown"}.get(
+                everywhere.object_count, everywhere.object_words.replace("1,", "1 on or beside the road,")
             )
             roadless = monitor.assess(other)
             assert roadless.anomaly_map is not None
@@ -254,7 +302,7 @@ def test_score_shows_objects_in_table_and_csv(bundle: Path, tmp_path: Path, caps
     capsys.readouterr()
     run(["score", str(bundle), str(drive), "--csv"])
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [row["object_count"] for row in rows] == ["0", "0", "1", "1"]
+    assert [row["object_count"] for row in rows] == ["", "0", "1", "1"]
     assert [float(row["largest_peak"]) > OBJECT_LIMIT for row in rows if row["largest_peak"]] == [True, True]
 
 

@@ -48,7 +48,7 @@ def one_value(option: Option, alone: bool) -> st.SearchStrategy[object]:
     if option.parse is Path:
         return TEXT.map(Path)
     if option.parse is int:
-        return st.integers(max_value=option.flag.most)
+        return st.integers(option.flag.least, option.flag.most)
     if option.parse is float:
         return st.floats(allow_nan=False) if alone else st.floats(min_value=0, allow_infinity=False)
     return TEXT.filter(lambda text: text != "--") if alone else NAME

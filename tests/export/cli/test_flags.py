@@ -118,6 +118,16 @@ def test_options_from_no_more_than_needed_are_the_defaults(
         (export, [*NEEDED[export], "--crop", "1", "2"], "expected 4 arguments"),
         (calibrate, ["monitor", "more"], "unrecognized arguments: more"),
         (export, [*NEEDED[export], "--model=--"], "expected a value behind --model=, got --"),
+        (
+            export,
+            [*NEEDED[export], "--pca", "3", "--pca", "4"],
+            "argument --pca: expected this flag once, got it again",
+        ),
+        (
+            export,
+            [*NEEDED[export], "--frames", "night"],
+            "argument --frames: expected this flag once, got it again: write",
+        ),
     ],
 )
 def test_wrong_command_line_ends_in_a_usage_error(
@@ -165,8 +175,8 @@ def test_options_from_a_model_argument_have_its_yaml_value(text: str, value: obj
     assert options_from(flags, ExportOptions).model_args == {"key": value}
 
 
-def test_options_from_repeated_flags_add_up_or_replace() -> None:
-    words = "--tap a --tap b c --model-arg depth=3 --model-arg depth=4 width=2 --pca 3 --pca 4 --input-size 2 3"
+def test_options_from_repeated_flags_add_up() -> None:
+    words = "--tap a --tap b c --model-arg depth=3 --model-arg depth=4 width=2 --pca 4 --input-size 2 3"
     got = options_from(export.build_parser().parse([*NEEDED[export], *words.split()]), ExportOptions)
     assert (got.tap, got.model_args) == (("a", "b", "c"), {"depth": 4, "width": 2})
     assert (got.calibration.pca, got.input_size) == (4, (2, 3))

@@ -4,10 +4,12 @@
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from export.cli.export import main
 from export.errors import UsageError
@@ -64,7 +66,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def printed(words: str, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], str]:
-    """Words of the command that a dry run prints behind an error, and all that it says."""
+    """Words of the command that a dry run prints behind an error, none where it prints none, and all that it says."""
     capsys.readouterr()
     typed = shlex.split(words)
     flags = {word for word in typed if word.startswith("--")}
@@ -75,8 +77,9 @@ def printed(words: str, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], 
         stated += [word] if kept else []
     assert main([*(["--ckpt", "weights.pt"] if "--ckpt" not in flags else []), *typed, *stated]) != 0
     said = capsys.readouterr()
-    (line,) = [line for line in said.out.splitlines() if line.startswith("next: ")]
-    return shlex.split(line.removeprefix("next: python -m export ")), said.out + said.err
+    lines = [line for line in said.out.splitlines() if line.startswith("next: ")]
+    assert len(lines) <= 1
+    return shlex.split("".join(lines).removeprefix("next: python -m export ")), said.out + said.err
 
 
 def behind(flag: str, words: list[str]) -> list[str]:
@@ -94,10 +97,9 @@ def behind(flag: str, words: list[str]) -> list[str]:
         ("--tap zzz", "--tap", "VALUE"),
         ("--tap encoder zzz", "--tap", "encoder VALUE"),
         ("--ckpt keyed.pt --key studnet", "--key", "student"),
-        ("--pad 0", "--pad", "VALUE"),
         ("--std 0 0.2 0.2", "--std", "VALUE VALUE VALUE"),
         ("--mean nan 0.2 0.2", "--mean", "VALUE VALUE VALUE"),
-        ("--crop -1 0 32 32", "--crop", "VALUE VALUE VALUE VALUE"),
+        ("--crop 0 0 0 32", "--crop", "VALUE VALUE VALUE VALUE"),
         ("--model net.py:Two --output edgs", "--output", "VALUE"),
         ("--model net.py:Nett", "--model", "net.py:Net"),
         ("--model nett.py:Net", "--model", "VALUE"),
@@ -118,6 +120,40 @@ def test_dry_run_of_a_wrong_value_prints_a_command_without_it(
     assert behind(flag, words) == value.split()
     if "VALUE" in value:
         assert "in place of VALUE" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "subject"),
+    [
+        ("--mc-samples 4 --neighbors 4", "options"),  # either may be the wrong one
+        ("--false-alarm-rate 0.001", "frames"),  # more frames, or another rate
+        ("--guarantee drives --group-by folder", "frames"),
+        ("--model net.py:broken", "arguments"),
+    ],
+)
+def test_dry_run_of_what_the_user_alone_can_decide_prints_no_command_and_says_on_what(
+    typed: str, subject: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(folder / "day")
+    words, said = printed(f"{typed} --frames day", capsys)
+    assert words == []
+    assert said.endswith(f"decide on {subject} as the table says, then type your command anew\n")
+    assert "VALUE" not in said
+
+
+@pytest.mark.parametrize("typed", ["--train-frames night", "--ood-frames night --detector kde-classifier"])
+def test_dry_run_reads_which_frames_there_are_to_compare_with(
+    typed: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pictures(folder / "day")
+    words, _ = printed(f"{typed} --frames day", capsys)
+    assert behind(typed.split()[0], words) == ["VALUE"]
+
+
+def write_pictures(folder: Path) -> None:
+    folder.mkdir()
+    for number, picture in enumerate(np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)):
+        Image.fromarray(picture).save(folder / f"{number:02d}.png")
 
 
 @pytest.mark.parametrize("typed", ["--output logits", "--output out --segmentation none"])
@@ -159,15 +195,31 @@ def test_dry_run_of_a_misspelt_argument_names_the_right_one_and_what_is_missing(
 
 
 @given(st.sets(st.sampled_from(["--pad", "--crop", "--tap", "--key", "--seed"])), st.sets(st.sampled_from(["a", "b"])))
-def test_culprit_words_are_the_typed_flags_that_the_message_names(named: set[str], keys: set[str]) -> None:
+def test_culprit_words_are_the_one_typed_flag_that_the_message_names(named: set[str], keys: set[str]) -> None:
     typed = ["--pad", "32", "--crop", "1", "2", "3", "4", "--tap", "x", "y", "--model-arg", "a=1", "b=2", "--only-tap"]
     options = with_words(ExportOptions(Path("x"), (), Path("out")), typed)
     message = f"expected {' and '.join(named)} or --only-tap, --method, got {' '.join(keys)} of --model-arg: check them"
     words = culprit_words(UsageError(message), options)
     blanked = with_words_of(words)
-    assert set(blanked) == named & {"--pad", "--crop", "--tap"} | ({"--model-arg"} if keys else set())
+    wrong = named & {"--pad", "--crop", "--tap"} | ({"--model-arg"} if keys else set())
+    assert set(blanked) == (wrong if len(wrong) == 1 else set()), "of several the user alone knows which is wrong"
     assert blanked.get("--crop", ["VALUE"] * 4) == ["VALUE"] * 4
-    assert blanked.get("--model-arg", []) == [f"{key}=VALUE" for key in sorted(keys)]
+    assert blanked.get("--model-arg", []) == [f"{key}=VALUE" for key in sorted(keys) if len(wrong) == 1]
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("expected --pad of 8, got 7: raise it, or lower --crop", ("--pad", "VALUE")),
+        ("expected more, got 7: raise --pad, or lower --crop", ()),
+        ("expected day: expected --pad of 8, got 7: raise --pad, or lower --crop", ("--pad", "VALUE")),
+        ("expected --pad above --crop, got 7: raise it", ()),
+        ("expected more, got 7: raise --pad or --block-size", ("--pad", "VALUE")),
+    ],
+)
+def test_culprit_words_of_several_flags_are_those_in_front_of_the_remedy(message: str, words: tuple[str, ...]) -> None:
+    typed = ["--pad", "32", "--crop", "1", "2", "3", "4"]
+    assert culprit_words(UsageError(message), with_words(ExportOptions(Path("x"), (), Path("out")), typed)) == words
 
 
 def with_words_of(words: tuple[str, ...]) -> dict[str, list[str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole numbers far beyond any use are refused in one line by every command, before anything of that size is computed."""
+"""Whole numbers beyond any use, or below it, are refused in one line by every command, before any work of that size."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from export.calibration.answer_options import AnswerOptions
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.checkpoint.load import Checkpoint
 from export.cli import calibrate, evaluate, export, search
@@ -60,17 +61,21 @@ def test_command_with_a_number_beyond_its_limit_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     main, table, words = COMMANDS[command]
     option = next(option for option in whole_numbers(table) if option.name == name)
-    most = option.flag.most
+    least, most = option.flag.least, option.flag.most
     if name == "--severities":  # has a message of its own, which names all severities
         return
+    assert least is not None, f"{name} has no lower limit"
     assert most is not None, f"{name} has no limit"
     count = option.count if isinstance(option.count, int) else 1
-    for number in (most + 1, *(value for value in ABSURD if value > most)):
+    too_great = (most + 1, *(value for value in ABSURD if value > most))
+    for number in (*too_great, least - 1, -(10**12)):
         errors = io.StringIO()
         with redirect_stderr(errors), redirect_stdout(io.StringIO()):
             assert main([*words, name, *[str(number)] * count]) == 2
         (line,) = errors.getvalue().splitlines()
-        assert line == f"export: error: expected {name} of at most {most}, got {number}: give a smaller number"
+        allowed = f"at most {most}" if number > most else f"at least {least}"
+        other = "smaller" if number > most else "greater"
+        assert line == f"export: error: expected {name} of {allowed}, got {number}: give a {other} number"
 
 
 @pytest.mark.parametrize("table", [ExportOptions, EvaluationOptions, RecalibrationOptions])
@@ -86,6 +91,8 @@ def test_check_limits_of_options_of_a_library_call_refuses_them_too() -> None:
         check_limits(replace(options, block_size=10**12))
     with pytest.raises(UsageError, match="--folds of at most"):
         check_limits(replace(options, calibration=replace(options.calibration, folds=10**30)))
+    with pytest.raises(UsageError, match="--road-class of at least 0, got -1: give a greater number"):
+        check_limits(replace(options, answers=AnswerOptions(("map",), road_classes=(0, -1))))
 
 
 @pytest.mark.parametrize("number", ABSURD)

@@ -134,8 +134,8 @@ def test_export_monitor_with_several_problems_lists_them_and_reads_no_frame(
     unet: Path, frames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("export.pipeline.resolve.see_frames", None)
-    words = [*STATED["arguments"], *STATED["tap"], *STATED["output"], "--frames", str(frames), "--seed", "-1"]
-    with pytest.raises(UsageError, match=r"got 3 problems: \(1\) .*--seed.*\(2\) .*--mean.*\(3\) .*--drop-prob"):
+    words = [*STATED["arguments"], *STATED["tap"], *STATED["output"], "--frames", str(frames), "--max-flips", "2"]
+    with pytest.raises(UsageError, match=r"got 3 problems: \(1\) .*--max-flips.*\(2\) .*--mean.*\(3\) .*--drop-prob"):
         export_monitor(options_of(unet, tmp_path / "monitor", *words))
     assert list(tmp_path.iterdir()) == []
 
@@ -178,7 +178,8 @@ def test_plan_export_of_a_checkpoint_that_needs_trust_trusts_nothing(unet: Path,
     assert needs_trust.words == ("--trust-checkpoint",)
     assert plan.command is not None
     assert "--trust-checkpoint" not in plan.command
-    assert not plan.is_stated
+    assert plan.next_words is None
+    assert plan.undecided == ("weights",)
     assert not plan.is_complete
 
 

@@ -226,8 +226,8 @@ def test_search_command_on_too_few_frames_is_refused(
         ({"severity": ()}, "--severity from 1 to 5, got none"),
         ({"segmentation": "none"}, "a --segmentation for a search, got none: .* give none to the export alone"),
         ({"every": 0}, "--every of at least 1, got 0"),
-        ({"timed": -1}, "no negative --timed or --pca, got -1 and 0"),
-        ({"components": (0, -2)}, "no negative --timed or --pca, got 3 and -2"),
+        ({"timed": -1}, "--timed of at least 0, got -1"),
+        ({"components": (0, -2)}, "--pca of at least 0, got -2"),
         ({"samples": (8, 5)}, "more Monte-Carlo samples than neighbours"),
     ],
 )

@@ -93,7 +93,7 @@ def test_search_dry_run_prints_a_command_that_needs_nothing_but_what_stands_open
 
 
 def test_plan_search_finds_what_the_plan_of_an_export_finds(plain: Path, frames: Path, tmp_path: Path) -> None:
-    options = SearchOptions(plain, (frames,), model=MODEL, samples=(8, 16), seed=-1)
+    options = SearchOptions(plain, (frames,), model=MODEL, samples=(8, 16), drop_prob=1.5, block_size=2)
     searched, exported = plan_search(options), plan_export(replace(options.export_options((), 16), out=tmp_path / "m"))
     wanted = [finding for finding in exported.findings if finding.subject != "cost"]
     assert [replace(finding, words=()) for finding in searched.findings] == [

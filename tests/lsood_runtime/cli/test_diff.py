@@ -11,6 +11,7 @@ from PIL import Image
 
 from lsood_runtime import OoDMonitor
 from lsood_runtime._cli.main import run
+from tests.lsood_runtime.answers_bundle import write_answers_bundle
 from tests.lsood_runtime.conftest import random_frames, score_by_hand, seal, toy_manifest, toy_point
 from tests.lsood_runtime.media.test_videos import CONTAINERS, write_video
 from tests.lsood_runtime.parts_bundle import parts_manifest, write_parts_bundle
@@ -58,6 +59,26 @@ def test_diff_other_threshold_names_fields_and_flips(
     assert {flip["new_state"] for flip in document["flips"]} == {"out_of_distribution"}
     assert document["frames"] == 12
     assert document["changes"]["operating_point"] == ["5%", "half"]
+
+
+def test_diff_tells_an_answer_that_was_dropped_by_its_name(
+    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, with_map in (("mapped", True), ("unmapped", False)):
+        (tmp_path / name).mkdir()
+        write_answers_bundle(tmp_path / name, with_map=with_map)
+    for one, other, after in (("mapped", "unmapped", " -> -"), ("unmapped", "mapped", ": - -> ")):
+        run(["diff", str(tmp_path / one), str(tmp_path / other)])
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("answers")]
+        (line,) = [line for line in lines if line.startswith("answers.map")]
+        assert after in line
+        assert "object_limit" in line
+        assert "None" not in line
+    run(["diff", str(tmp_path / "mapped"), str(toy_bundle)])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("answers")]
+    assert line.startswith("answers: ")
+    assert line.endswith(" -> -")
+    assert {"quality", "cause", "map"} <= {*line.replace(",", "").replace(":", "").split()}
 
 
 def test_diff_change_without_flips_ends_with_0(toy_bundle: Path, tmp_path: Path, drive: Path) -> None:

@@ -55,7 +55,8 @@ def test_score_with_maps_writes_a_picture_and_the_map_of_each_frame_that_has_one
 ) -> None:
     out = tmp_path / "maps"
     assert run(["score", str(mapped), str(drive), "--maps", str(out)]) == 1
-    words = capsys.readouterr().out
+    words, said = capsys.readouterr()
+    assert f"\n4 anomaly maps in {out}, each as .png, .npy and .json\n" in f"\n{said}"
     numbers = {0: 0, 1: 1, 3: 2, 4: 3}  # the black frame is the third one
     names = [f"{number:06d}_{place}" for number, place in numbers.items()]
     assert sorted(path.name for path in out.iterdir()) == sorted(
@@ -75,6 +76,15 @@ def test_score_with_maps_writes_a_picture_and_the_map_of_each_frame_that_has_one
         assert [UnknownObject(**each) for each in told["objects"]] == list(verdict.objects)
     assert "unknown objects: unknown" in words
     assert len({verdict.object_words for verdict in verdicts(mapped)}) > 1, "with and without objects"
+
+
+def test_score_with_maps_of_frames_without_one_says_that_none_is_written(
+    mapped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(tmp_path / "black.png")
+    assert run(["score", str(mapped), str(tmp_path / "black.png"), "--maps", str(tmp_path / "maps")]) == 1
+    assert f"no anomaly map is written to {tmp_path / 'maps'}: no frame has one\n" in capsys.readouterr().err
+    assert not (tmp_path / "maps").exists()
 
 
 def test_maps_of_a_bundle_without_a_map_are_refused_with_a_remedy_that_works(

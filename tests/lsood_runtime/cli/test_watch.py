@@ -46,7 +46,7 @@ def test_watch_shift_raises_the_alarm_within_the_delay(
     outs = [tmp_path / f"scores.{suffix}" for suffix in ("csv", "jsonl", "parquet", "mcap")]
     flags = [flag for out in outs for flag in ("--out", str(out))]
     pictures = tmp_path / "timeline.png", tmp_path / "highest.png"
-    flags += ["--timeline", str(pictures[0]), "--thumbnails", str(pictures[1]), "--strangest", "2"]
+    flags += ["--timeline", str(pictures[0]), "--thumbnails", str(pictures[1]), "--highest", "2"]
     assert run(["watch", str(toy_bundle), str(path), "--alarm", "3of4", *flags]) == 1
     out, err = capsys.readouterr()
     assert "an alarm comes at most 3 out-of-distribution frames after a shift" in err

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parse command lines on which each flag stands in full, and once."""
+
+import argparse
+from typing import Any, NoReturn
+
+from lsood_runtime._exceptions import one_line
+
+
+class OnceParser(argparse.ArgumentParser):
+    """A parser that takes no beginnings of flags, and refuses a second value of a flag, unless its values add up.
+
+    What it parses has an attribute ``stated``: the names of the values that were typed behind a flag.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments, allow_abbrev=False)
+        self.register("action", None, _StoreOnce)
+        self.set_defaults(stated=frozenset())
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, in words that a terminal prints as they are, and leave with 2."""
+        super().error(one_line(message))
+
+
+class _StoreOnce(argparse.Action):
+    """What argparse does where no action is named: store the value; but one of two is never lost in silence."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string is not None:
+            if self.dest in namespace.stated:
+                remedy = "write all values behind one" if self.nargs == "+" else "keep one of them"
+                raise argparse.ArgumentError(self, f"expected this flag once, got it again: {remedy}")
+            namespace.stated |= {self.dest}
+        setattr(namespace, self.dest, values)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each flag of both programs is typed in full, and once where it has one value: no value is lost in silence."""
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+
+from export.cli import calibrate, evaluate, export, search
+from lsood_runtime._cli.main import build_parser
+from lsood_runtime._command_line import OnceParser
+
+
+def parsers() -> Iterator[argparse.ArgumentParser]:
+    lsood = build_parser()
+    (commands,) = (each for each in lsood._actions if isinstance(each, argparse._SubParsersAction))
+    yield from (lsood, *commands.choices.values())
+    yield from (command.build_parser() for command in (export, calibrate, evaluate, search))
+
+
+@pytest.mark.parametrize("parser", [*parsers()], ids=lambda parser: parser.prog)
+def test_flag_with_a_value_is_refused_the_second_time_unless_its_values_add_up(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:
+        if not action.option_strings or action.nargs == 0:
+            continue
+        name = type(action).__name__.lower()
+        namespace = argparse.Namespace(stated=frozenset())
+        action(parser, namespace, ["a"], action.option_strings[0])
+        if "append" in name or "extend" in name:
+            action(parser, namespace, ["b"], action.option_strings[0])
+            assert len(getattr(namespace, action.dest)) == 2, action.option_strings
+        else:
+            assert namespace.stated == {action.dest}
+            with pytest.raises(argparse.ArgumentError, match="expected this flag once, got it again"):
+                action(parser, namespace, ["b"], action.option_strings[0])
+            assert getattr(namespace, action.dest) == ["a"]
+
+
+@pytest.mark.parametrize("parser", [*parsers()], ids=lambda parser: parser.prog)
+def test_beginning_of_a_flag_is_no_flag(parser: argparse.ArgumentParser) -> None:
+    assert isinstance(parser, OnceParser)
+    assert not parser.allow_abbrev
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--one a --one b", "argument --one: expected this flag once, got it again: keep one of them"),
+        ("--one=a --some b --one=a", "argument --one: expected this flag once, got it again: keep one of them"),
+        ("--some a --some b c", "argument --some: expected this flag once, got it again: write all values behind one"),
+        ("--som a", "unrecognized arguments: --som a"),
+    ],
+)
+def test_once_parser_leaves_with_two_and_says_what_to_do(
+    words: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = OnceParser(prog="program")
+    parser.add_argument_group("group").add_argument("--one", default="x")
+    parser.add_argument("--some", nargs="+", default=[])
+    assert vars(parser.parse_args([])) == {"one": "x", "some": [], "stated": frozenset()}
+    assert vars(parser.parse_args(["--one", "x"])) == {"one": "x", "some": [], "stated": {"one"}}
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args(words.split())
+    assert left.value.code == 2
+    assert capsys.readouterr().err.endswith(f"program: error: {message}\n")
