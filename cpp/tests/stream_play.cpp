@@ -183,7 +183,7 @@ struct Player {
     verdict.faulty_tiles = mask_of(next<std::string>(words), check);
     const auto digest = digest_of(next<std::string>(words));
     read_time(words);
-    print(stream->follow(verdict, stamp_ns, digest ? &*digest : nullptr, camera), camera);
+    print(stream->follow(verdict, stamp_ns, digest, camera), camera);
   }
 
   void ask(Words& words) const {

@@ -121,10 +121,10 @@ class CameraStream {
   // Adds the verdict on a frame to what is known of its camera.
   //
   // The stamp is in nanoseconds on a clock of the camera's; none for the time of receipt, and so is 0 after another 0 or after
-  // a time of day, since a header that is not filled in has it. The digest is that of the raw image; null where there is none.
+  // a time of day, since a header that is not filled in has it. The image is that of `image_digest` of the raw frame; none where there is none.
   // Errors: `memory`, for the first frame of a camera.
   Result<StreamAssessment> follow(const FrameVerdict& verdict, std::optional<std::int64_t> stamp_ns,
-                                  const ImageDigest* image, std::string_view camera = "camera") noexcept;
+                                  const std::optional<ImageDigest>& image, std::string_view camera = "camera") noexcept;
 
   // Finds the cameras that have sent nothing for longer than `max_age_s`; call it by a timer. `now_ns` is on the clock of the
   // stamps, for a drive that is replayed; none for the time since frames were received. Those that are expected and never sent

@@ -6,6 +6,7 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "lsood/frame.hpp"
 
@@ -35,7 +36,7 @@ struct ImageDigest {
 };
 
 // The digest of an image. Of 64 evenly spaced rows 4 make a band, and a sixteenth of the columns of a band makes a tile; fewer
-// tiles are made of an image with fewer rows or columns.
-ImageDigest image_digest(const Frame& frame) noexcept;
+// tiles are made of an image with fewer rows or columns. None of a frame without a pixel, or whose rows overlap.
+std::optional<ImageDigest> image_digest(const Frame& frame) noexcept;
 
 }  // namespace lsood

@@ -166,13 +166,13 @@ Result<CameraStream> CameraStream::open(const Policy& policy, const CalibrationS
 }
 
 Result<StreamAssessment> CameraStream::follow(const FrameVerdict& verdict, std::optional<std::int64_t> stamp_ns,
-                                              const ImageDigest* image,
+                                              const std::optional<ImageDigest>& image,
                                               std::string_view camera) noexcept {
   return without_exceptions([&]() -> Result<StreamAssessment> {
     const Receipt receipt = impl_->received();
     const Impl::Shared state = impl_->state(camera, receipt);
     const std::lock_guard<std::mutex> held(state->lock);
-    return state->follow(verdict, stamp_ns, image, receipt, camera);
+    return state->follow(verdict, stamp_ns, image ? &*image : nullptr, receipt, camera);
   });
 }
 

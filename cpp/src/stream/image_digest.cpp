@@ -90,7 +90,11 @@ struct Tile {
 
 }  // namespace
 
-ImageDigest image_digest(const Frame& frame) noexcept {
+std::optional<ImageDigest> image_digest(const Frame& frame) noexcept {
+  if (frame.data == nullptr || frame.height <= 0 || frame.width <= 0 || frame.channels <= 0 ||
+      (frame.stride != 0 && frame.stride < frame.width * frame.channels)) {
+    return std::nullopt;
+  }
   ImageDigest digest;
   digest.height = static_cast<std::size_t>(frame.height);
   digest.width = static_cast<std::size_t>(frame.width);
@@ -110,7 +114,7 @@ ImageDigest image_digest(const Frame& frame) noexcept {
   digest.checksum = checksum.value();
 
   const std::size_t columns = std::min(ImageDigest::most_columns, row_size / kWord);
-  if (columns == 0 || height == 0) {
+  if (columns == 0) {
     return digest;
   }
   const std::size_t bands = std::min(ImageDigest::most_bands, height);
