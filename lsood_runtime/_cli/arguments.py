@@ -170,7 +170,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="verdicts as .csv, .jsonl, .parquet or .mcap (stamps kept, topic /lsood/CAMERA); repeatable",
+        help="verdicts as .csv, .jsonl, .parquet or .mcap (stamps kept, topic /lsood/CAMERA; of a bundle with an anomaly map "
+        "the frame under it and boxes of unknown objects too, for Foxglove); repeatable",
     )
     parser.add_argument(
         "--parts", action="store_true", help="with each part's share of the score, where the detector has parts"

@@ -18,6 +18,7 @@ from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._cli.destinations import check_destinations
 from lsood_runtime._cli.map_folder import MapFolder
 from lsood_runtime._cli.matplotlib_figure import check_picture
+from lsood_runtime._cli.mcap_file import MapLayer
 from lsood_runtime._cli.rerun_file import RerunFile
 from lsood_runtime._cli.shorten import shorten
 from lsood_runtime._cli.stop_signals import StopSignals
@@ -73,7 +74,7 @@ class Outputs:
         files = [*options.out, *([options.rerun] if options.rerun else []), *pictures]
         check_destinations(files, sources, folders)
         self._paths = files + folders
-        self._bgr = monitor.manifest.input.channels == "bgr"
+        self._bgr, self._pictures = monitor.manifest.input.channels == "bgr", maps
         heading = _heading(options.bundle, monitor)
         self._timeline = (
             Timeline(monitor.threshold, monitor.manifest.calibration, heading, quality_name(monitor.manifest.answers))
@@ -126,7 +127,8 @@ class Outputs:
         with self._signals.held():
             place, self._frames = self._frames, self._frames + 1
             columns = row if self._options.parts else without_parts(row)
-            self._files = [file for file in self._files if self._attempt(file.write, columns)]
+            layer = self._layer(source, verdict)
+            self._files = [file for file in self._files if self._attempt(file.write, columns, layer)]
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)
             if self._timeline is not None:
                 faulty, quality = bool(verdict.tile_faults), _quality(verdict)
@@ -137,7 +139,7 @@ class Outputs:
                 self._timeline.add(source.camera, point)
             if source.image is None:
                 return
-            image: NDArray[np.uint8] = source.image[..., ::-1] if self._bgr else source.image
+            image = self._rgb(source.image)
             if self._maps is not None and not self._attempt(self._maps.add, place, source.name, image, verdict):
                 self._maps = None
             if self._thumbnails is not None:
@@ -145,6 +147,17 @@ class Outputs:
             if self._rerun is not None and not self._attempt(self._rerun.add, source.camera, image, verdict, onset):
                 self._attempt(self._rerun.__exit__, None, None, None)
                 self._rerun = None
+
+    def _layer(self, source: SourceFrame, verdict: Assessment) -> MapLayer | None:
+        """The frame under its map for the files that show pictures; None where there is none, or no such file."""
+        if self._pictures is None or source.image is None or verdict.anomaly_map is None:
+            return None
+        if not any(file.takes_layers for file in self._files):
+            return None
+        return MapLayer(self._rgb(source.image), verdict, self._pictures)
+
+    def _rgb(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return image[..., ::-1] if self._bgr else image
 
     def __enter__(self) -> Self:
         return self

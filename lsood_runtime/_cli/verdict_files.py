@@ -2,23 +2,20 @@
 """Write verdicts to files as CSV, JSON lines, Parquet or MCAP; what was written is kept whatever ends a run."""
 
 import json
-from collections.abc import Callable, Mapping
-from io import BufferedWriter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Protocol, Self
 
+from lsood_runtime._cli.mcap_file import MapLayer, McapFile
 from lsood_runtime._cli.parquet_file import ROWS_SUFFIX, ParquetFile
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row, in_columns
 from lsood_runtime._cli.whole_lines import WholeLines
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import MediaError
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import JsonValue
-
-_MCAP_CHUNK = 1 << 18  # bytes that a kill can lose, before compression
-_LAST_STAMP_NS = 2**64 - 1  # MCAP has no negative times, and none later
 
 
 class _Writer(Protocol):
@@ -57,14 +54,26 @@ class VerdictFile:
             self._partial.discard()
             raise
 
-    def write(self, row: Row) -> None:
+    @property
+    def takes_layers(self) -> bool:
+        """Whether the file shows pictures: an MCAP file does."""
+        return isinstance(self._writer, McapFile)
+
+    def write(self, row: Row, layer: MapLayer | None = None) -> None:
         """Add a row; all rows have the same names.
+
+        Args:
+            row: of a frame.
+            layer: the frame under its anomaly map, with its unknown objects, for a file that takes layers.
 
         Raises:
             MediaError: it cannot be written, and the file was ended before it; the message says where the rows before are.
         """
         try:
-            self._writer.write({name: _valid(value) for name, value in row.items()})
+            values = {name: _valid(value) for name, value in row.items()}
+            self._writer.write(values)
+            if layer is not None and isinstance(self._writer, McapFile):
+                self._writer.write_layer(values, layer)
         except Exception as error:  # a full disk, or whatever a library makes of a row
             kept = self._end(keep=self._rows > 0)
             raise MediaError(f"cannot write {self._path}: {_words(error)}; {kept}") from error
@@ -131,48 +140,9 @@ class _JsonLines:
         """Every row is in the file already."""
 
 
-class _Mcap:
-    """Messages in JSON on a topic for each camera, with the frame's stamp as the time of log and of publication."""
-
-    def __init__(self, partial: PartialFile, _: Path) -> None:
-        try:
-            from mcap.writer import Writer
-        except ImportError as error:
-            raise missing_extra("writing MCAP", "replay") from error
-        self._file = BufferedWriter(partial.file)
-        self._writer = Writer(self._file, chunk_size=_MCAP_CHUNK)
-        self._writer.start(profile="", library="lsood_runtime")
-        self._schema: int | None = None
-        self._channels: dict[str, int] = {}
-
-    def write(self, row: Row) -> None:
-        if self._schema is None:
-            self._schema = self._writer.register_schema("lsood.Verdict", "jsonschema", _json_schema(row))
-        camera = str(row["camera"])
-        if camera not in self._channels:
-            topic = f"/lsood/{camera.strip('/')}"
-            self._channels[camera] = self._writer.register_channel(topic, "json", self._schema)
-        contents = json.dumps(row, allow_nan=False).encode()
-        stamp_ns = min(max(cast(int, row["stamp_ns"]), 0), _LAST_STAMP_NS)
-        self._writer.add_message(self._channels[camera], stamp_ns, contents, stamp_ns)
-
-    def close(self) -> None:
-        self._writer.finish()  # type: ignore[no-untyped-call]
-        self._file.flush()
-
-
-def _json_schema(row: Row) -> bytes:
-    words = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "number"}
-    properties = {
-        name: {"type": ["object" if isinstance(value, Mapping) else words[type(value)], "null"]}
-        for name, value in row.items()
-    }
-    return json.dumps({"type": "object", "title": "lsood.Verdict", "properties": properties}).encode()
-
-
 _WRITERS: dict[str, Callable[[PartialFile, Path], _Writer]] = {
     ".csv": _Csv,
     ".jsonl": _JsonLines,
     ".parquet": ParquetFile,
-    ".mcap": _Mcap,
+    ".mcap": McapFile,
 }

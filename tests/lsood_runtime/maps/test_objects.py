@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lsood_runtime import UnknownObject
+from lsood_runtime._maps import objects, road_distance
 from lsood_runtime._maps.cell_classes import cell_classes
 from lsood_runtime._maps.objects import MOST_OBJECTS, FoundObjects, describe_objects, objects_of
 from lsood_runtime._tiles.frame_edges import TileEdges, even_edges
+from lsood_runtime._tiles.region_words import name_region
+from tests.lsood_runtime.maps.test_regions import HARD
 from tests.lsood_runtime.tiles.test_frame_edges import contract_of, sides
 
 LEVELS = st.sampled_from([-2.0, 0.0, 1.0, 1.5, 2.0, 3.5, 7.0])
@@ -132,6 +135,35 @@ def test_object_on_the_road_is_told_however_many_stronger_ones_are_elsewhere() -
     assert objects_of(values, 1, 1, edges, classes, (0,)).count == 121
     found = objects_of(values, 1, 1, edges, classes, (0,), only_road=True)
     assert [(each.x, each.y, each.peak, each.road_distance) for each in found.objects] == [(50, 170, 2, 10)]
+
+
+@pytest.mark.parametrize("only_road", [False, True])
+@pytest.mark.parametrize("shape", HARD)
+def test_objects_of_the_hardest_maps_take_bounded_work(
+    shape: str, only_road: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask, cells, placed = HARD[shape][:64, :128], [], []
+    nearest = road_distance._nearest_in_columns
+
+    def counted(road: NDArray[np.bool_], places: NDArray[np.float64]) -> NDArray[np.float64]:
+        cells.append(road.size)
+        return nearest(road, places)
+
+    def counted_name(tiles: NDArray[np.bool_]) -> str:
+        placed.append(tiles)
+        return name_region(tiles)
+
+    monkeypatch.setattr(road_distance, "_nearest_in_columns", counted)
+    monkeypatch.setattr(objects, "name_region", counted_name)
+    classes = np.ones(mask.shape, np.uint8)
+    classes[0, 0] = classes[63, 127] = 0
+    values = np.where(mask, 9, 0).astype(np.float32)
+    found = objects_of(values, 1, 1, whole_frame(64, 128, 640, 1280), classes, (0,), only_road=only_road)
+    labels, count = ndimage.label(mask, EIGHT)
+    met = set(labels[ndimage.binary_dilation(classes == 0, EIGHT)].tolist()) - {0}
+    assert found.count == (len(met) if only_road else count)
+    assert len(placed) == len(found.objects) <= MOST_OBJECTS
+    assert sum(cells) <= (len(found.objects) + 1) * mask.size, "each object that is told looks at the map once"
 
 
 def test_objects_beyond_the_most_that_are_told_are_counted() -> None:
