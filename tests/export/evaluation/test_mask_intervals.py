@@ -11,8 +11,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from export.evaluation.component_metrics import Components
 from export.evaluation.interval import DriveCount, jackknife_interval
+from export.evaluation.mask_intervals import mask_intervals
 from export.evaluation.mask_judge import FIGURES, MaskJudge
-from export.evaluation.mask_metrics import PixelCounts
+from export.evaluation.mask_metrics import PIXEL_FIGURES, PixelCounts
 from export.evaluation.set_drives import SetDrives
 from export.frames.masks import MaskValues
 from lsood_runtime.offline import TileEdges
@@ -109,3 +110,34 @@ def test_figures_of_frames_without_objects_have_no_interval_of_pixels(tmp_path: 
     (figures,) = judge.figures({"set": SetDrives(np.arange(12))})
     assert [figures.figure(name) for name in FIGURES] == [None] * len(FIGURES)
     assert Components.of_frames(frame.components for frame in figures.frames).mean_f1 is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("drives", [15, 40])
+def test_intervals_of_pixels_hold_the_figures_of_very_many_drives(drives: int) -> None:
+    random, repeats, empty = np.random.default_rng(drives), 200, Components(np.empty(0), np.empty(0))
+    holding = Components(np.ones(1), np.ones(1))
+
+    def counted(count: int) -> list[PixelCounts]:
+        parts = []
+        for _ in range(count):
+            level, clear, size = random.normal(0, 0.5), random.normal(2, 0.5), int(np.exp(random.normal(4.5, 0.8))) + 1
+            values = np.append(random.normal(level, 1, 1500), random.normal(clear, 1.3, size)).astype(np.float32)
+            unknown = (np.arange(len(values)) >= 1500).astype(np.int64)
+            parts.append(PixelCounts())
+            parts[-1].add(values, unknown, 1 - unknown)
+        return parts
+
+    def joined(parts: list[PixelCounts]) -> PixelCounts:
+        whole = PixelCounts()
+        for part in parts:
+            whole.join(part)
+        return whole
+
+    truth, hold = joined(counted(1500)).figures(), []
+    for _ in range(repeats):
+        parts = counted(drives)
+        frames, own = [holding, empty] * drives, SetDrives(np.repeat(np.arange(drives), 2))
+        found = mask_intervals(frames, joined(parts), parts, own)
+        hold.append([found[name].low <= getattr(truth, name) <= found[name].high for name in PIXEL_FIGURES])
+    assert (np.mean(hold, axis=0) >= 0.9).all()
