@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,17 +53,15 @@ class _Judged:
 
 @dataclass(frozen=True, eq=False)
 class JudgedCells:
-    """What cells tell of frames whose drives were left out of their fit, with the temperature and prior that suit them best.
+    """What cells tell of frames whose drives were left out of their fit, with the temperature that suits them best.
 
     Attributes:
         temperature: of the highest likelihood of the causes.
-        none: added to the logarithm of the clean cell's prior.
         loss: mean of minus the logarithm of the probability of the true cause.
     """
 
     parts: list[_Judged]
     temperature: float
-    none: float
     loss: float
 
 
@@ -84,7 +83,7 @@ class CalibratedCauses:
 
 
 def judge_cells(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold: NDArray[np.int64]) -> JudgedCells:
-    """Fit the cells without each fold of drives, then temperature and prior by the rows that were left out.
+    """Fit the cells without each fold of drives, then the temperature by the rows that were left out.
 
     Args:
         rows: clean and degraded frames.
@@ -100,13 +99,13 @@ def judge_cells(rows: DegradedRows, columns: Rows, names: tuple[str, ...], fold:
     truth = np.array([names.index(name) for name in rows.kind[order]])
     clean = rows.severity[order] == 0
     temperature = _temperature(parts, truth, clean)
-    return JudgedCells(
-        parts, temperature, _none(parts, clean, temperature), _loss(parts, truth, clean, float(np.log(temperature)))
-    )
+    return JudgedCells(parts, temperature, _loss(parts, truth, clean, float(np.log(temperature))))
 
 
 def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], judged: JudgedCells) -> CalibratedCauses:
     """Fit the cells on all rows, and limit, sizes and set of causes by rows whose drives were left out.
+
+    What the record tells of frames is of drives that were left out of these settings as well, in turn.
 
     Args:
         rows: clean and degraded frames.
@@ -114,35 +113,78 @@ def fit_causes(rows: DegradedRows, columns: Rows, names: tuple[str, ...], judged
         names: of the causes, ``none`` first.
         judged: by :func:`judge_cells`.
     """
-    parts, temperature, none = judged.parts, judged.temperature, judged.none
-    order = np.concatenate([part.rows for part in parts])
-    truth = np.array([names.index(name) for name in rows.kind[order]])
-    shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in parts]))
-    severity = np.concatenate(
-        [part.cells.with_prior(temperature, none).severities(columns[part.rows]) for part in parts]
+    settings = _settings(judged.parts, rows, names, judged.temperature)
+    order = np.concatenate([part.rows for part in judged.parts])
+    left_out = [
+        _Told.of_part(part, columns, judged.temperature, _settings(others, rows, names, judged.temperature))
+        for part, others in _each_without(judged.parts)
+    ]
+    cause, told_severity, known = (
+        np.concatenate([getattr(told, name) for told in left_out]) for name in ("cause", "severity", "known")
     )
-    sizes = _sizes(parts, rows)
-    novelty = np.concatenate([part.cells.with_sizes(sizes).novelty_at(part.distances) for part in parts])
-    limit = _upper(novelty, KNOWN)
-    threshold = min(_lower(shares[np.arange(len(truth)), truth], COVERAGE), _MOST_SET_THRESHOLD)
-    known = (novelty <= limit) & (shares.max(axis=1) >= threshold)
-    right = known & (shares.argmax(axis=1) == truth)
+    truth = np.array([names.index(name) for name in rows.kind[order]])
+    right = known & (cause == truth)
     true_severity, own = rows.severity[order], rows.own[order]
-    told = np.where(shares.argmax(axis=1) == 0, 0.0, severity)
     record = CauseRecord(
         names,
         COVERAGE,
-        threshold,
+        settings.threshold,
         float(right[true_severity == 0].mean()),
         {
             str(level): float(right[true_severity == level].mean())
             for level in np.unique(true_severity[(truth > 0) & ~own])
         },
-        float(np.abs(told - np.maximum(true_severity, 0))[known & ~own].mean()) if (known & ~own).any() else 5.0,
+        float(np.abs(told_severity - np.maximum(true_severity, 0))[known & ~own].mean())
+        if (known & ~own).any()
+        else 5.0,
         {names[place]: float(right[truth == place].mean()) for place in np.unique(truth[own])},
     )
-    cells = fit_cells(columns, rows.kind, rows.severity, names).with_prior(temperature, none).with_sizes(sizes)
-    return CalibratedCauses(cells, sizes, limit, record)
+    cells = fit_cells(columns, rows.kind, rows.severity, names)
+    cells = cells.with_prior(judged.temperature, settings.none).with_sizes(settings.sizes)
+    return CalibratedCauses(cells, settings.sizes, settings.limit, record)
+
+
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """What frames that were left out of the cells' fit set: prior of the clean cell, sizes, limit and set of causes."""
+
+    none: float
+    sizes: dict[KindAtSeverity, float]
+    limit: float
+    threshold: float
+
+
+def _settings(parts: Sequence[_Judged], rows: DegradedRows, names: tuple[str, ...], temperature: float) -> _Settings:
+    order = np.concatenate([part.rows for part in parts])
+    truth = np.array([names.index(name) for name in rows.kind[order]])
+    none, sizes = _none(parts, rows.severity[order] == 0, temperature), _sizes(parts, rows)
+    shares = np.exp(np.concatenate([part.log_causes(temperature, none) for part in parts]))
+    novelty = np.concatenate([part.cells.with_sizes(sizes).novelty_at(part.distances) for part in parts])
+    threshold = min(_lower(shares[np.arange(len(truth)), truth], COVERAGE), _MOST_SET_THRESHOLD)
+    return _Settings(none, sizes, _upper(novelty, KNOWN), threshold)
+
+
+def _each_without(parts: Sequence[_Judged]) -> list[tuple[_Judged, list[_Judged]]]:
+    """Each part with the others: what the figures are of has set nothing that they depend on but the temperature."""
+    return [(part, [other for other in parts if other is not part]) for part in parts]
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What is told of the frames of a part: number of the cause, severity, and whether they are known."""
+
+    cause: NDArray[np.int64]
+    severity: Rows
+    known: NDArray[np.bool_]
+
+    @classmethod
+    def of_part(cls, part: _Judged, columns: Rows, temperature: float, settings: _Settings) -> Self:
+        shares = np.exp(part.log_causes(temperature, settings.none))
+        severity = part.cells.with_prior(temperature, settings.none).severities(columns[part.rows])
+        novelty = part.cells.with_sizes(settings.sizes).novelty_at(part.distances)
+        cause = shares.argmax(axis=1)
+        known = (novelty <= settings.limit) & (shares.max(axis=1) >= settings.threshold)
+        return cls(cause, np.where(cause == 0, 0.0, severity), known)
 
 
 def _sizes(parts: Sequence[_Judged], rows: DegradedRows) -> dict[KindAtSeverity, float]:
@@ -176,7 +218,7 @@ def _loss(judged: list[_Judged], truth: NDArray[np.int64], clean: NDArray[np.boo
     return -float(logs[np.arange(len(truth)), truth].mean())
 
 
-def _none(judged: list[_Judged], clean: NDArray[np.bool_], temperature: float) -> float:
+def _none(judged: Sequence[_Judged], clean: NDArray[np.bool_], temperature: float) -> float:
     """What the logarithm of the clean cell's prior needs so that enough clean frames are called ``none``."""
     logs = np.concatenate([part.log_causes(temperature, 0.0) for part in judged])[clean]
     return max(_upper(logs[:, 1:].max(axis=1) - logs[:, 0], CLEAN_KEPT), 0.0)

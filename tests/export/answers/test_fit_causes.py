@@ -46,3 +46,24 @@ def test_limit_of_novelty_calls_as_many_frames_of_a_wide_kind_known_as_of_any() 
         columns[:, 0] += 9 * place
         known = np.mean(causes.cells.novelty(columns) <= causes.novelty_limit)
         assert known == pytest.approx(KNOWN, abs=0.02)
+
+
+def test_share_of_clean_frames_that_are_called_so_is_that_of_new_drives_not_of_those_that_set_it() -> None:
+    told, new = [], []
+    for seed in range(12):
+        rng, count = np.random.default_rng(seed), 6  # of drives, with two frames each: far too few for 98 %
+        kind = np.repeat(NAMES, 2 * count)
+        severity = np.where(kind == "none", 0, 2)
+        columns = rng.normal(size=(len(kind), 2)) + 1.5 * np.repeat(np.arange(3), 2 * count)[:, None]
+        frame = np.tile(np.arange(2 * count), 3)
+        rows = DegradedRows({}, kind, severity, np.array([f"d{i // 2}" for i in frame]), frame, None, None)
+        judged = judge_cells(rows, columns, NAMES, drive_folds(rows, count, 0))
+        causes = fit_causes(rows, columns, NAMES, judged)
+        told.append(causes.record.clean_kept)
+        fresh = rng.normal(size=(500, 2))
+        shares = causes.cells.causes(fresh)
+        known = (causes.cells.novelty(fresh) <= causes.novelty_limit) & (
+            shares.max(axis=1) >= causes.record.set_threshold
+        )
+        new.append(np.mean(known & (shares.argmax(axis=1) == 0)))
+    assert np.mean(told) <= np.mean(new) + 3 * np.std(told) / np.sqrt(len(told))
