@@ -13,6 +13,7 @@ from lsood_runtime._bundle.answer_sentences import unknown_words
 from lsood_runtime._bundle.answers_records import (
     ANOMALY_MAP,
     CAUSES,
+    CLASS_CONFIDENCE,
     LARGEST_SEVERITY,
     MEASURES,
     NO_CAUSE,
@@ -25,6 +26,7 @@ from lsood_runtime._bundle.answers_records import (
 )
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import InputContract, SegmentationRecord
+from lsood_runtime._class_confidence import confidence_of_classes, confidence_text, no_class_known
 from lsood_runtime._maps.objects import UnknownObject
 from lsood_runtime._text.json_values import JsonValue, finite_or_none
 from lsood_runtime._tiles.abnormal import abnormal_tiles
@@ -39,6 +41,7 @@ _QUALITY_FIELDS = ("quality_measure", "expected_quality", "quality_low", "qualit
 _CAUSE_FIELDS = ("cause", "cause_probability", "cause_set", "severity")
 _TILE_FIELDS = ("tiles", "tile_values", "tile_words")
 _MAP_FIELDS = ("object_count", "largest_peak", "object_words")
+_CONFIDENCE_FIELDS = ("class_confidence",)
 _ROUNDING = 1e-6
 
 
@@ -61,6 +64,7 @@ class Answers:
     objects: tuple[UnknownObject, ...] = ()
     object_count: int | None = None
     object_words: str = ""
+    class_confidence: NDArray[np.float64] | None = None
 
 
 NO_ANSWERS = Answers()
@@ -143,6 +147,9 @@ class AnswerRule:
             objects=found.objects,
             object_count=found.object_count,
             object_words=found.object_words,
+            class_confidence=None
+            if record.confidence is None
+            else confidence_of_classes(rows[CLASS_CONFIDENCE][place]),
         )
 
     @property
@@ -153,7 +160,10 @@ class AnswerRule:
             return NO_ANSWERS
         measure = None if record.quality is None else record.quality.measure
         grid = None if record.tiles is None else (record.tiles.rows, record.tiles.columns)
-        return _nothing_known(measure, grid, tells_cause=record.cause is not None, tells_objects=record.map is not None)
+        classes = None if record.confidence is None else len(record.confidence.shares)
+        return _nothing_known(
+            measure, grid, classes, tells_cause=record.cause is not None, tells_objects=record.map is not None
+        )
 
     def _quality(self, rows: AnswerRows, place: int, is_known: bool) -> tuple[float | None, float | None, float | None]:
         """Expected value and both ends of its interval."""
@@ -245,18 +255,30 @@ class AnswerFields(Protocol):
     def object_count(self) -> int | None: ...
     @property
     def object_words(self) -> str: ...
+    @property
+    def class_confidence(self) -> NDArray[np.float64] | None: ...
 
 
 def unknown_answers(answers: AnswerFields) -> Answers:
     """The same answers, all unknown, as of a frame that no working camera sent: numbers are NaN, the cause ``unknown``."""
     grid = None if answers.tiles is None else answers.tiles.shape
+    classes = None if answers.class_confidence is None else len(answers.class_confidence)
     return _nothing_known(
-        answers.quality_measure, grid, tells_cause=answers.cause is not None, tells_objects=bool(answers.object_words)
+        answers.quality_measure,
+        grid,
+        classes,
+        tells_cause=answers.cause is not None,
+        tells_objects=bool(answers.object_words),
     )
 
 
 def _nothing_known(
-    measure: str | None, grid: tuple[int, int] | None, *, tells_cause: bool, tells_objects: bool
+    measure: str | None,
+    grid: tuple[int, int] | None,
+    classes: int | None,
+    *,
+    tells_cause: bool,
+    tells_objects: bool,
 ) -> Answers:
     tiles, values = (None, None) if grid is None else _no_tiles(grid)
     no_quality, no_cause = None if measure is None else math.nan, math.nan if tells_cause else None
@@ -271,6 +293,7 @@ def _nothing_known(
         tiles=tiles,
         tile_values=values,
         object_words=UNKNOWN_MAP.object_words if tells_objects else "",
+        class_confidence=None if classes is None else no_class_known(classes),
     )
 
 
@@ -281,7 +304,8 @@ def answer_names(record: AnswersRecord | None) -> tuple[str, ...]:
     quality = () if record.quality is None else _QUALITY_FIELDS
     cause = () if record.cause is None else _CAUSE_FIELDS
     tiles = () if record.tiles is None else _TILE_FIELDS
-    return quality + cause + tiles + (() if record.map is None else _MAP_FIELDS)
+    objects = () if record.map is None else _MAP_FIELDS
+    return quality + cause + tiles + objects + (() if record.confidence is None else _CONFIDENCE_FIELDS)
 
 
 def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
@@ -289,7 +313,8 @@ def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
 
     Abnormal tiles become text, a group of digits a row of tiles, 1 for an abnormal one, and the distances of all tiles one
     text with spaces between them, row by row; both are empty where they are unknown. Of the objects there are their number,
-    the largest peak and the words; the anomaly map itself is left out.
+    the largest peak and the words; the anomaly map itself is left out. The confidence of the classes that the frame shows
+    becomes one text, ``0:0.982 3:0.714``.
     """
     values: dict[str, JsonValue] = {}
     if answers.quality_measure is not None:
@@ -306,6 +331,8 @@ def answer_values(answers: AnswerFields) -> dict[str, JsonValue]:
     if answers.object_words:
         peak = answers.objects[0].peak if answers.objects else None
         values |= zip(_MAP_FIELDS, (answers.object_count, peak, answers.object_words), strict=True)
+    if answers.class_confidence is not None:
+        values |= zip(_CONFIDENCE_FIELDS, (confidence_text(answers.class_confidence),), strict=True)
     return values
 
 

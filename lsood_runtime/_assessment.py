@@ -87,6 +87,9 @@ class Assessment:
             road are asked for and none is in sight.
         object_words: how many objects there are, and where the one with the highest peak is, in words; ``none``, or
             ``unknown`` where their number is; empty where the bundle tells none.
+        class_confidence: ``(K,)`` float64, read-only, finite: mean confidence of the cells of the map that are predicted as
+            each class, calibrated by labels, from 1/K to 1; 0 for a class that the frame does not show, and for all of them
+            where it is unknown. None where the bundle has no temperature.
         faulty_tiles: ``(rows, columns)`` bool, read-only, of the monitor's :class:`TileCheck`: which tiles of the raw frame
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.
@@ -120,6 +123,7 @@ class Assessment:
     objects: tuple[UnknownObject, ...] = ()
     object_count: int | None = None
     object_words: str = ""
+    class_confidence: NDArray[np.float64] | None = None
     faulty_tiles: TileMask | None = None
     tile_faults: str = ""
 
@@ -179,4 +183,5 @@ def with_answers(verdict: Assessment, answers: Answers) -> Assessment:
         objects=answers.objects,
         object_count=answers.object_count,
         object_words=answers.object_words,
+        class_confidence=answers.class_confidence,
     )

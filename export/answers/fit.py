@@ -65,7 +65,8 @@ class FittedAnswers:
     def outputs(self, values: Values) -> dict[str, NDArray[np.float64]]:
         """Answers on N frames, under the names of the graph's outputs; NaN where a feature that is read is not finite.
 
-        The map, of which there are rarely many, is left out: ``map`` gives it.
+        What is made of whole maps, of which there are rarely many, is left out: the anomaly map, which ``map`` gives, and
+        the confidence of classes.
 
         Args:
             values: ``(N, D)`` of each of the keys that are no maps.
@@ -180,6 +181,7 @@ def fit_answers(
         causes.record if CAUSE_ANSWER in which else None,
         None if tiles is None else tiles.record,
         None if calibrated_map is None else calibrated_map.record,
+        None if calibrated_map is None else calibrated_map.confidence,
     )
     fitted_tiles = None if tiles is None else tiles.fitted
     fitted_map = None if calibrated_map is None else calibrated_map.fitted
@@ -215,6 +217,7 @@ def fit_places(patched: PatchedRows | None, calibrated_map: CalibratedMap | None
         None,
         None if tiles is None else tiles.record,
         None if calibrated_map is None else calibrated_map.record,
+        None if calibrated_map is None else calibrated_map.confidence,
     )
     fitted_tiles = None if tiles is None else tiles.fitted
     fitted_map = None if calibrated_map is None else calibrated_map.fitted

@@ -17,7 +17,7 @@ from export.answers.frame_limit import frame_limit
 from export.answers.map_judgement import MapJudgement
 from export.answers.maps import FittedMap
 from export.features.key import FeatureKey
-from lsood_runtime.offline import MapRecord
+from lsood_runtime.offline import ConfidenceRecord, MapRecord
 
 OBJECT_RATES = (0.01, 0.05)
 """Shares of clean frames that may show an object: the first where there are enough drives for it."""
@@ -42,6 +42,7 @@ class CalibratedMap:
         frames: clean ones that it was fitted on.
         drives: that they come from.
         pictures: that were measured: clean frames and those with objects.
+        confidence: of the segmentation's pixels, for the manifest; None where the frames have no labels.
     """
 
     fitted: FittedMap
@@ -50,6 +51,7 @@ class CalibratedMap:
     frames: int
     drives: int
     pictures: int
+    confidence: ConfidenceRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from export.answers.confidence import class_confidence
 from export.answers.fit import FittedAnswers, fit_answers, fit_places
 from export.answers.fit_map import CalibratedMap
-from export.answers.maps import FittedMap
+from export.answers.maps import FittedMap, as_maps
 from export.answers.rows import DegradedRows, PatchedRows
 from export.calibration.bundle_answers import BundleAnswers
 from export.errors import ParityError
@@ -17,13 +18,15 @@ from export.frames.evenly_spaced import evenly_spaced
 from export.graphs.answered_detector import answers_of
 from export.graphs.monitor_forms import Form, cpu_session
 from export.graphs.noise import NoiseBatch
-from lsood_runtime.offline import ANOMALY_MAP, ANSWER_OUTPUTS, ANSWER_SHARES
+from lsood_runtime.offline import ANOMALY_MAP, ANSWER_OUTPUTS, ANSWER_SHARES, CLASS_CONFIDENCE
 
 GRAPH_TOLERANCE = 1e-6
 """Largest difference between graph and fitted answers, as a share of what an answer ranges over."""
 
 MAP_TOLERANCE = 1e-4
-"""The same of a map, whose graph is float32."""
+"""The same of a map, and of the confidence of its classes, whose graph is float32."""
+
+_OF_MAPS = (ANOMALY_MAP, CLASS_CONFIDENCE)
 
 _COMPARED = 512
 
@@ -86,7 +89,7 @@ def check_answers_graph(
         return  # a map alone
     count = min(_COMPARED, *(len(measured[key]) for key in keys))
     values = {key: _with_midpoints(measured[key][evenly_spaced(np.arange(len(measured[key])), count)]) for key in keys}
-    others = [name for name in ANSWER_OUTPUTS if name != ANOMALY_MAP]
+    others = [name for name in ANSWER_OUTPUTS if name not in _OF_MAPS]
     expected, session = fitted.outputs(values), cpu_session(answers_of(answers.graph, others))
     names = [value.name for value in session.get_outputs()]
     count, ranges = len(next(iter(values.values()))), answers.record.ranges()
@@ -106,24 +109,30 @@ def check_answers_graph(
 def check_map_graph(
     answers: BundleAnswers, fitted: FittedMap, measured: Mapping[FeatureKey, NDArray[np.float32]]
 ) -> None:
-    """Compare the graph of the map with the fitted one on a few measured frames, one at a time.
+    """Compare the graph of the map, and of the confidence of its classes, with the fitted ones, frame by frame.
 
     Args:
         answers: with the graph.
         fitted: the map.
-        measured: ``(N, D)`` of each feature that it reads.
+        measured: ``(N, D)`` of each feature that it reads, of a few frames.
 
     Raises:
-        ParityError: a cell is further apart than the tolerance.
+        ParityError: a cell, or a class, is further apart than the tolerance.
     """
-    session, unit = cpu_session(answers_of(answers.graph, [ANOMALY_MAP])), answers.record.ranges()[ANOMALY_MAP]
+    record, ranges = answers.record, answers.record.ranges()
+    names = [name for name in _OF_MAPS if name in ranges]
+    session = cpu_session(answers_of(answers.graph, names))
     count, worst = len(measured[fitted.key]), 0.0
     for i in range(count):
         values = {key: measured[key][i : i + 1] for key in fitted.keys}
-        expected = fitted.anomaly_map(values)
-        (got,) = session.run([ANOMALY_MAP], {str(key): rows for key, rows in values.items()})
-        apart = float(np.abs(got - expected).max()) / unit
-        worst = max(worst, apart if np.isfinite(apart) else np.inf)
+        expected: list[NDArray[np.floating]] = [fitted.anomaly_map(values)]
+        if record.confidence is not None:
+            logits = as_maps(values[fitted.key], fitted.key)
+            expected.append(class_confidence(logits, record.confidence.temperature))
+        given = session.run(names, {str(key): rows for key, rows in values.items()})
+        for name, got, wanted in zip(names, given, expected, strict=True):
+            apart = float(np.abs(got - wanted).max()) / ranges[name]
+            worst = max(worst, apart if np.isfinite(apart) else np.inf)
     if not (count and worst <= MAP_TOLERANCE):
         raise ParityError(
             f"expected the graph of the anomaly map within {MAP_TOLERANCE:g} of its limit, got a difference of {worst:.3g} "

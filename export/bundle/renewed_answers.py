@@ -68,9 +68,9 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
             f"expected a bundle that was exported with --answers {MAP}, got {options.bundle}: its graphs give no maps; "
             "export it again"
         )
-    if options.answers.labels and (QUALITY not in wanted or not options.frames):
+    if options.answers.labels and (wanted.isdisjoint((QUALITY, MAP)) or not options.frames):
         raise UsageError(
-            f"expected --labels with --frames and --answers {QUALITY}, got them without: add what is missing, "
+            f"expected --labels with --frames and --answers {QUALITY} or {MAP}, got them without: add what is missing, "
             "or drop --labels"
         )
     if options.answers.causes and (CAUSE not in wanted or not options.frames):
@@ -89,6 +89,7 @@ def check_answer_options(options: RecalibrationOptions, graphs: EvaluationGraphs
         )
     read_cutouts(options.answers.objects)
     _check_measure(options, graphs.manifest.answers)
+    _check_confidence(options, graphs.manifest.answers)
     _check_own_kinds(options, graphs.manifest.answers)
     _check_own_objects(options, graphs.manifest.answers)
     bundle_causes(options, graphs)
@@ -110,6 +111,21 @@ def _check_measure(options: RecalibrationOptions, old: AnswersRecord | None) -> 
         f"expected --labels for the new frames, got none: the expected quality of {options.bundle} is the mIoU with labels, "
         "and without them it would be the agreement with the clean frame's class map, for which a --min-quality means "
         f"something else; add --labels DIR, or accept the agreement with --answers {names}"
+    )
+
+
+def _check_confidence(options: RecalibrationOptions, old: AnswersRecord | None) -> None:
+    """Refuse to fit a map anew without the labels that the bundle's confidence is calibrated by, unless it is named.
+
+    The confidence of the classes would be gone, and whoever reads it would find nothing.
+    """
+    had = old is not None and old.confidence is not None
+    if not had or not options.frames or options.answers.answers or options.answers.labels:
+        return
+    names = " ".join(name for name in (QUALITY, CAUSE, TILES, MAP) if name in _wanted(options, old))
+    raise UsageError(
+        f"expected --labels for the new frames, got none: the confidence of classes that {options.bundle} tells is "
+        f"calibrated by them; add --labels DIR, or accept its loss with --answers {names}"
     )
 
 
@@ -216,6 +232,7 @@ def renewed_answers(
             reporter,
             _road_classes(options, old),
             read_cutouts(options.answers.objects),
+            _labels(options, graphs),
         )
     return checked_answers(rows, wanted, seed, graphs.tap_layers, patched, of_unknown)
 

@@ -65,8 +65,9 @@ class AnswerOptions:
     labels: tuple[Path, ...] = field(
         default=(),
         metadata=flag(
-            "folders of label files for --answers quality: PNG class ids under the names of the frames; with them the "
-            "quality is the mIoU, without them the agreement with the class map of the clean frame",
+            "folders of label files for --answers quality and map: PNG class ids under the names of the frames; with them "
+            "the quality is the mIoU, without them the agreement with the class map of the clean frame, and with a map the "
+            "confidence of each class is calibrated",
             GROUP,
             metavar="DIR",
         ),
@@ -120,10 +121,10 @@ class AnswerOptions:
             raise UsageError(
                 f"expected --answers {NOTHING} alone, got {' '.join(self.answers)}: drop {NOTHING}, or the others"
             )
-        if self.labels and self.answers and QUALITY not in self.answers:
+        if self.labels and self.answers and not {QUALITY, MAP} & set(self.answers):
             raise UsageError(
-                f"expected --labels with --answers {QUALITY}, got --answers {' '.join(self.answers)}: the quality is told by "
-                "them; add it, or drop --labels"
+                f"expected --labels with --answers {QUALITY} or {MAP}, got --answers {' '.join(self.answers)}: they are "
+                "fitted with them; add one of the two, or drop --labels"
             )
         if self.causes and self.answers and CAUSE not in self.answers:
             raise UsageError(

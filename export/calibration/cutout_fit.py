@@ -23,7 +23,8 @@ from export.answers.map_judgement import FOLDS, judge_choice
 from export.answers.maps import FittedMap, MapHead, as_maps, grid_of_map, head_map, pixel_scores
 from export.answers.pixel_scores import OUTPUT_PIXEL_SCORES, Maps
 from export.calibration.cutout_frames import CutoutFrames, MapRows, logits_key
-from export.calibration.degraded_rows import CLEAN, Measure
+from export.calibration.degraded_rows import CLEAN, Labels, Measure
+from export.calibration.labelled_cells import LabelledCells
 from export.detectors.cross_fit import fold_numbers
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
@@ -78,6 +79,7 @@ def calibrate_map(
     reporter: Reporter,
     road_classes: tuple[int, ...] = (),
     own: Sequence[NDArray[np.uint8]] = (),
+    labels: Labels | None = None,
 ) -> CalibratedMap:
     """Fit an anomaly map on evenly spaced frames.
 
@@ -91,9 +93,12 @@ def calibrate_map(
         reporter: told how far this has come.
         road_classes: ids of the classes that can be driven on, where most objects are put; none where they are not known.
         own: cut-outs of a user's own to learn from, ``(h, w, 4)`` uint8 RGBA each; none of them judges.
+        labels: of the frames, by which the confidence of their pixels is calibrated; none where there are none.
 
     Raises:
-        CalibrationError: too few frames, a feature that is not finite, or a map too coarse for the objects.
+        UsageError: a label that cannot be used.
+        CalibrationError: too few frames or labels with pixels that count, a feature that is not finite, or a map too coarse
+            for the objects.
     """
     chosen = evenly_spaced(fitted, CLEAN)
     if len(chosen) < FEWEST_FRAMES:
@@ -110,7 +115,9 @@ def calibrate_map(
         )
     reporter.stage(f"{cutout_passes(len(chosen)):,} passes of the network, or fewer, for the anomaly map")
     frames = CutoutFrames(files, chosen, measure, contract, seed, road_classes, own)
-    learned = _learn(frames, reporter.progress(learning, "learning objects", len(learning)), len(learning), seed)
+    labelled = LabelledCells(files, labels, len(chosen)) if labels is not None and labels.files else None
+    shown = reporter.progress(learning, "learning objects", len(learning))
+    learned = _learn(frames, shown, len(learning), seed, labelled)
     count = learned.frames_to_judge(len(judging))
     some = [judging[place] for place in evenly_spaced(np.arange(len(judging)), count)]
     judged = _judge(frames, learned, reporter.progress(some, "judging scores", len(some)))
@@ -126,7 +133,7 @@ def calibrate_map(
         None if choice.layers is None else learned.heads[choice.layers],
     )
     names = drives(np.array(judging, np.int64))
-    clean, examples = _clean(frames, whole, reporter.progress(judging, "clean maps", len(judging)), names)
+    clean, examples = _clean(frames, whole, reporter.progress(judging, "clean maps", len(judging)), names, labelled)
     return CalibratedMap(
         whole,
         map_record(whole, choice.best_single, told, clean, road_classes, len(own)),
@@ -134,6 +141,7 @@ def calibrate_map(
         frames=len(chosen),
         drives=len(set(drives(chosen))),
         pictures=len(chosen) + LEARNED * len(learning) + len(some),
+        confidence=None if labelled is None else labelled.calibrated(drives, seed),
     )
 
 
@@ -179,7 +187,9 @@ class _Learned:
         return min(frames, max(MOST_NUMBERS // each, FEWEST_JUDGED))
 
 
-def _learn(frames: CutoutFrames, indices: Iterable[int], count: int, seed: int) -> _Learned:
+def _learn(
+    frames: CutoutFrames, indices: Iterable[int], count: int, seed: int, labelled: LabelledCells | None = None
+) -> _Learned:
     """Fit the heads to a sample of the cells, and the largest logits of each class to all cells of clean frames."""
     each = max(min(MOST_CELLS // ((1 + 2 * LEARNED) * count), MOST_EACH), 1)
     numbers: dict[FeatureKey, list[NDArray[np.float32]]] = defaultdict(list)
@@ -189,6 +199,8 @@ def _learn(frames: CutoutFrames, indices: Iterable[int], count: int, seed: int) 
     for index in indices:
         rng = np.random.default_rng((seed, index))
         clean = frames.clean(index)
+        if labelled is not None:
+            labelled.add(index, clean.rows, clean.segmentation)
         logits.add(as_maps(np.asarray(clean.rows[logits_key(clean.rows)])[None], logits_key(clean.rows))[0])
         channels = {key: row.size // int(np.prod(grid_of_map(key))) for key, row in clean.rows.items()}
         for measured in (clean, *(frames.pasted(index, LEARN, turn) for turn in range(LEARNED))):
@@ -224,13 +236,20 @@ def _judge(frames: CutoutFrames, learned: _Learned, indices: Iterable[int]) -> J
 
 
 def _clean(
-    frames: CutoutFrames, whole: FittedMap, indices: Iterable[int], drives: Sequence[str]
+    frames: CutoutFrames,
+    whole: FittedMap,
+    indices: Iterable[int],
+    drives: Sequence[str],
+    labelled: LabelledCells | None,
 ) -> tuple[CleanMaps, dict[FeatureKey, NDArray[np.float32]]]:
     """What the map tells of clean frames, and the rows of a few of them."""
     smallest, clearest, cells = smallest_object(whole.grid), [], []
     examples: dict[FeatureKey, list[NDArray[np.floating]]] = defaultdict(list)
     for index in indices:
-        rows = frames.clean(index).rows
+        measured = frames.clean(index)
+        rows = measured.rows
+        if labelled is not None:
+            labelled.add(index, rows, measured.segmentation)
         found = whole.anomaly_map({key: np.asarray(rows[key])[None] for key in whole.keys})[0]
         clearest.append(clearest_object(found, smallest))
         cells.append(found.ravel()[evenly_spaced(np.arange(found.size), CLEAN_CELLS)])

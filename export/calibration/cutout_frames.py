@@ -31,11 +31,13 @@ class MeasuredCells:
         rows: ``(D,)`` of each map.
         unknown: ``(h, w)``: under an object.
         known: ``(h, w)``: free of objects; cells at the edge of one are neither.
+        segmentation: rows and columns of the class map.
     """
 
     rows: MapRows
     unknown: NDArray[np.bool_]
     known: NDArray[np.bool_]
+    segmentation: tuple[int, int]
 
 
 class CutoutFrames:
@@ -68,11 +70,11 @@ class CutoutFrames:
 
     def clean(self, index: int) -> MeasuredCells:
         """A frame as it is."""
-        rows, edges = self._measured(index, self._files[index], "")
+        rows, edges, segmentation = self._measured(index, self._files[index], "")
         key = logits_key(rows)
         self._places = {index: road_places(rows[key], key, edges, self._road)}
         nothing = np.zeros(grid_of_map(key), np.bool_)
-        return MeasuredCells(rows, nothing, ~nothing)
+        return MeasuredCells(rows, nothing, ~nothing, segmentation)
 
     def pasted(self, index: int, family: str, turn: int) -> MeasuredCells:
         """A frame with objects of a family, others at each turn; most stand on the road of the clean frame measured last."""
@@ -81,11 +83,12 @@ class CutoutFrames:
         frame, other = (self._files[one][..., turned] for one in (index, int(rng.choice(self._sources))))
         places, own = self._places.get(index, np.zeros((0, 2))), self._own if family == LEARN else ()
         pasted = paste_objects(frame, other, family, places, rng, own)
-        rows, edges = self._measured(index, np.ascontiguousarray(pasted.frame[..., turned]), " with objects")
+        shown = np.ascontiguousarray(pasted.frame[..., turned])
+        rows, edges, segmentation = self._measured(index, shown, " with objects")
         cover = cover_of_tiles(pasted.cover > _HALF, edges)
-        return MeasuredCells(rows, cover >= UNDER, cover <= FREE)
+        return MeasuredCells(rows, cover >= UNDER, cover <= FREE, segmentation)
 
-    def _measured(self, index: int, frame: NDArray[np.uint8], how: str) -> tuple[MapRows, TileEdges]:
+    def _measured(self, index: int, frame: NDArray[np.uint8], how: str) -> tuple[MapRows, TileEdges, tuple[int, int]]:
         rows, classes = self._measure(frame)
         for key, numbers in rows.items():
             if not np.isfinite(numbers).all():
@@ -95,7 +98,7 @@ class CutoutFrames:
                 )
         assert classes is not None  # a map of logits is there where there is a segmentation
         height, width = classes.shape
-        return rows, self._contract.cell_edges(*grid_of_map(logits_key(rows)), height, width)
+        return rows, self._contract.cell_edges(*grid_of_map(logits_key(rows)), height, width), (height, width)
 
 
 _HALF = 0.5

@@ -113,6 +113,14 @@ class EvaluationGraphs:
         Raises:
             UsageError: a frame of another size.
         """
+        return self.with_maps(frame)[0]
+
+    def with_maps(self, frame: NDArray[np.uint8]) -> tuple[FrameFeatures, dict[FeatureKey, NDArray[np.float32]]]:
+        """The same features, and the maps of :attr:`maps`, ``(D,)`` each, from one pass.
+
+        Raises:
+            UsageError: a frame of another size.
+        """
         contract = self.manifest.input
         if frame.shape != (contract.frame_height, contract.frame_width, 3):
             raise UsageError(
@@ -125,6 +133,7 @@ class EvaluationGraphs:
         segmentation = self._class_map(outputs)
         outputs.pop(SEGMENTATION, None)
         latent_samples = outputs.pop(LATENT_SAMPLES)[0]
+        maps = {key: outputs[str(key)][0] for key in self.maps}
         for name in self._grid_outputs:
             del outputs[name]
         values = {FeatureKey.entropy(): given["entropy"][0] if "entropy" in given else self._entropy(latent_samples)}
@@ -133,7 +142,7 @@ class EvaluationGraphs:
         shares = given["parts"][0] if self._part_names else []
         parts = {name: float(share) for name, share in zip(self._part_names, shares, strict=True)}
         answers = self._answer_rule.answers({name: given[name] for name in self._answer_names}, 0, segmentation)
-        return FrameFeatures(float(given["score"][0]), values, segmentation, parts, answers)
+        return FrameFeatures(float(given["score"][0]), values, segmentation, parts, answers), maps
 
     def of_tiles(self, frame: NDArray[np.uint8]) -> dict[FeatureKey, NDArray[np.float32]]:
         """Moments tile by tile of a frame of the bundle's size, by key; nothing of a bundle that gives none."""

@@ -11,6 +11,8 @@ from export.evaluation.answer_summary import answer_summary
 from export.evaluation.interval import Interval
 from export.evaluation.object_summary import object_sentences
 from export.evaluation.picture_baseline import NAME as BASELINE
+from export.evaluation.reliability_section import CLASS_HEADER, class_rows
+from export.evaluation.reliability_summary import reliability_sentences
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
 from export.evaluation.shift import Shift
@@ -27,8 +29,11 @@ def print_evaluation(result: Evaluation) -> None:
         console.print(_score_table(result))
     if result.failures:
         console.print(_failure_table(result))
+    if result.reliability:
+        console.print(_class_table(result))
     answers = [] if result.answers is None else answer_summary(result.answers)
-    for sentence in [*summary(result), *answers, *object_sentences(result)]:
+    confidence = reliability_sentences(result.reliability, result.temperature)
+    for sentence in [*summary(result), *answers, *object_sentences(result), *confidence]:
         console.print(printable(sentence))
 
 
@@ -113,6 +118,16 @@ def _failure_table(result: Evaluation) -> Table:
             failure.augrc.text(".4f", ".3f"),
         )
     table.add_row("random order", "+0.00", f"{first.random_aurc:.3f}", f"{first.random_augrc:.4f}")
+    return table
+
+
+def _class_table(result: Evaluation) -> Table:
+    """How often each class that frames in distribution show is right, and how sure the network is of it."""
+    table = Table(title=f"classes of {result.reliability[0].name}")
+    for column in CLASS_HEADER:
+        table.add_column(column, justify="right")
+    for row in class_rows(result):
+        table.add_row(*row)
     return table
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from export.anomalies.frame_set import FrameSource
+from export.calibration.cutout_frames import logits_key
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.detectors.auroc import auroc
 from export.errors import UsageError
@@ -31,6 +32,7 @@ from export.evaluation.object_rate import object_rate
 from export.evaluation.ood_metrics import shift_figures
 from export.evaluation.options import EvaluationOptions, HurtingRule
 from export.evaluation.peers import OtherScores
+from export.evaluation.reliability_judge import ReliabilityJudge
 from export.evaluation.result import Evaluation
 from export.evaluation.scored_sets import FrameSet, SetScorer, fit_on
 from export.evaluation.set_drives import SetDrives
@@ -85,7 +87,14 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         fitted = FrameSource("fit frames", fit_files, tuple(range(len(fit_files))))
         others = fit_on(graphs, fitted, options.group_by, reporter)
 
-    score_set = SetScorer(graphs, labels, options.ignored_labels, options.group_by, others, judge, reporter)
+    reliability = None
+    if labels and graphs.maps:
+        confidence = None if manifest.answers is None else manifest.answers.confidence
+        temperature = None if confidence is None else confidence.temperature
+        reliability = ReliabilityJudge(logits_key(graphs.maps), temperature, options.ignored_labels)
+    score_set = SetScorer(
+        graphs, labels, options.ignored_labels, options.group_by, others, judge, reliability, reporter
+    )
     ind = score_set(sources[0], keep=bool(options.kinds))
     sets = [ind, *map(score_set, sources[1:])]
 
@@ -132,6 +141,7 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         object_rate(ind, drives[0], masks),
         masks,
         () if judge is None else shown_masks(graphs, sets, masks, judge),
+        () if reliability is None else reliability.figures(ind.source.name, drives[0]),
     )
 
 

@@ -16,6 +16,7 @@ from export.errors import UsageError
 from export.evaluation import report_captions, report_tables
 from export.evaluation.answer_section import answer_section
 from export.evaluation.mask_section import mask_section
+from export.evaluation.reliability_section import reliability_section
 from export.evaluation.report_pictures import data_url
 from export.evaluation.report_summary import summary
 from export.evaluation.result import Evaluation
@@ -97,6 +98,10 @@ def render(result: Evaluation, command: str) -> str:
         _figure(title, caption, draw(result), next(numbers)) if there else _absent(title)
         for title, caption, draw, there in charts
     ]
+
+    def numbered(title: str, caption: str, svg: str) -> str:
+        return _figure(title, caption, svg, next(numbers))
+
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         title=escape(f"{result.manifest.name}: out-of-distribution evaluation"),
         created=escape(result.created),
@@ -108,8 +113,7 @@ def render(result: Evaluation, command: str) -> str:
         drives=report_tables.drive_table(result),
         figures="".join(figures),
         failures=report_tables.failure_table(result),
-        answers=answer_section(result, lambda title, caption, svg: _figure(title, caption, svg, next(numbers)))
-        + mask_section(result),
+        answers=answer_section(result, numbered) + mask_section(result) + reliability_section(result, numbered),
         highest=_gallery(result.highest_scores),
         lowest=_gallery(result.lowest_scores),
         facts=_facts(result, command),

@@ -18,6 +18,7 @@ from export.evaluation.interval import Interval
 from export.evaluation.mask_judge import MaskFigures
 from export.evaluation.object_rate import ObjectRate
 from export.evaluation.options import EvaluationOptions, HurtingRule
+from export.evaluation.reliability_judge import Reliability
 from export.evaluation.scored_sets import FrameSet
 from export.evaluation.shift import Shift
 from export.evaluation.shown_frames import ShownFrame
@@ -35,7 +36,8 @@ class Evaluation:
     ``drive_alarms`` are those of the in-distribution drives; none of a single one. ``split`` tells what hurts from what does
     not by ``hurting_rule``; None where that is not known of any shift. ``answers`` are figures of what the bundle answers
     beside the score; None where it answers nothing. ``object_rate`` tells how many of the in-distribution frames show an
-    unknown object; None where the bundle tells none. ``masks`` are figures of each set with masks.
+    unknown object; None where the bundle tells none. ``masks`` are figures of each set with masks. ``reliability`` tells how
+    far confidence and accuracy are apart, in distribution first; nothing without labels of these frames or a map of logits.
     """
 
     options: EvaluationOptions
@@ -58,11 +60,18 @@ class Evaluation:
     object_rate: ObjectRate | None = None
     masks: tuple[MaskFigures, ...] = ()
     shown_masks: tuple[ShownMask, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
 
     @property
     def threshold(self) -> float:
         """Threshold of the operating point."""
         return self.manifest.operating_points[self.operating_point].value
+
+    @property
+    def temperature(self) -> float | None:
+        """Temperature of the bundle's confidence; None where it has none."""
+        record = None if self.manifest.answers is None else self.manifest.answers.confidence
+        return None if record is None else record.temperature
 
     @property
     def mostly_flagged(self) -> tuple[DriveAlarms, ...]:
@@ -102,6 +111,8 @@ class Evaluation:
         own = {} if self.answers is None else {"answers": answer_figure_values(self.answers)}
         objects = {} if self.object_rate is None else _objects(self.object_rate)
         masks = {"masks": [figures.asdict() for figures in self.masks]} if self.masks else {}
+        groups = [group.asdict() for group in self.reliability]
+        reliability = {"reliability": {"temperature": self.temperature, "sets": groups}} if groups else {}
         return {
             "bundle": self.manifest.name,
             "created": self.created,
@@ -157,6 +168,7 @@ class Evaluation:
             **own,
             **objects,
             **masks,
+            **reliability,
         }
 
 

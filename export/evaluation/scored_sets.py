@@ -15,6 +15,7 @@ from export.evaluation.hurting import Losses, losses_against
 from export.evaluation.mask_judge import MaskJudge
 from export.evaluation.peers import OtherScores, fit_other_scores
 from export.evaluation.picture_baseline import picture_numbers
+from export.evaluation.reliability_judge import ReliabilityJudge
 from export.features.frames import Features, FrameFeatures
 from export.features.key import FeatureKey
 from export.frames.clean_frames import CleanFrames
@@ -75,6 +76,8 @@ class SetScorer:
         group_by: rule that assigns frames to drives, see :func:`export.frames.drives.drive_names`.
         others: scores that are computed beside the bundle's own.
         judge: compares anomaly maps with masks; None where there are no masks.
+        reliability: compares confidences with labels; None where there are no labels, or no map of logits.
+        reliability: compares confidences with labels; None without labels, or without a map of logits.
         reporter: of the progress.
         clean: frames that degraded ones are compared with.
     """
@@ -85,6 +88,7 @@ class SetScorer:
     group_by: str = "none"
     others: OtherScores = field(default_factory=OtherScores)
     judge: MaskJudge | None = None
+    reliability: ReliabilityJudge | None = None
     reporter: Reporter = SILENT
     clean: CleanFrames = field(default_factory=CleanFrames)
 
@@ -113,13 +117,17 @@ class SetScorer:
         frames = (source[i] for i in range(len(source)))
         shown = self.reporter.progress(frames, source.name, len(paths))
         for place, (index, path, frame) in enumerate(zip(source.indices, paths, shown, strict=True)):
-            features = self._features(path, frame)
+            features, maps = self._features(path, frame)
             if judge is not None and path.stem in judge.files:
                 judge.judge(source.name, place, path, _finite_map(features.answers, path, source), drives[place])
             if self.others.baseline is not None:
                 pictures.append(picture_numbers(rgb(frame, source.files.channels)))
             overlap = self._overlaps(path, features.segmentation) if labelled[0] else None
             per_frame += [] if overlap is None else [overlap]
+            if overlap is not None and self.reliability is not None and features.segmentation is not None:
+                group, label = (source.kind or source.name, source.kind is not None), read_label(self.labels[path.stem])
+                known = features.answers.anomaly_map
+                self.reliability.judge(group, maps, label, features.segmentation.shape, known)
             if keep:
                 self.clean.add(index, features.segmentation, overlap)
             if source.kind is not None and features.segmentation is not None:
@@ -143,9 +151,9 @@ class SetScorer:
             tuple(features.answers for _, features in rows),
         )
 
-    def _features(self, path: Path, frame: Bytes) -> FrameFeatures:
+    def _features(self, path: Path, frame: Bytes) -> tuple[FrameFeatures, Mapping[FeatureKey, NDArray[np.float32]]]:
         try:
-            return self.graphs(frame)
+            return self.graphs.with_maps(frame)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
 

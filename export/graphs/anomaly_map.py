@@ -8,6 +8,7 @@ several. A reduction takes its logarithms one by one, and a convolution sums fra
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +26,40 @@ _OF_EXPONENTIALS = frozenset({ENTROPY, SOFTMAX, ENERGY})
 """Scores that are computed from the exponentials of the logits."""
 
 
-def add_anomaly_map(graph: NodeList, fitted: FittedMap, widths: Mapping[FeatureKey, int]) -> None:
+@dataclass(frozen=True)
+class MapLogits:
+    """Values of the graph about the logits of a map.
+
+    Attributes:
+        maps: name of the logits ``(B, K, h, w)``.
+        largest: name of the largest of each cell ``(B, 1, h, w)``, which passes over NaN.
+        classes: K.
+        rows: h.
+        columns: w.
+    """
+
+    maps: str
+    largest: str
+    classes: int
+    rows: int
+    columns: int
+
+
+def add_anomaly_map(graph: NodeList, fitted: FittedMap, widths: Mapping[FeatureKey, int]) -> MapLogits:
     """Append the nodes of :meth:`FittedMap.anomaly_map`, which read ``(B, C * h * w)`` float32 by the names of their keys.
 
     Args:
         graph: of the answers.
         fitted: the map.
         widths: numbers a frame of each key.
+
+    Returns:
+        The logits, for other nodes that read them.
     """
-    _Nodes(graph, fitted, widths).add()
+    nodes = _Nodes(graph, fitted, widths)
+    logits = nodes.logits
+    nodes.add()
+    return logits
 
 
 class _Nodes:
@@ -46,6 +72,11 @@ class _Nodes:
         self._classes = graph.constant("map/classes", np.array([1], np.int64))
         self._logits = self._as_maps(fitted.key)
         self._largest = graph.add("ReduceMax", [self._logits, self._classes], "map/largest", keepdims=1)
+
+    @property
+    def logits(self) -> MapLogits:
+        """The logits of the map."""
+        return MapLogits(self._logits, self._largest, self._count, *self._fitted.grid)
 
     def add(self) -> None:
         """Append all nodes."""

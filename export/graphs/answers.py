@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph of fitted answers: features of a frame to quality, causes, severity, tiles and novelty, float64, and a map."""
+"""The graph of fitted answers: features of a frame to quality, causes, severity, tiles, confidence, novelty, and a map."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,20 @@ from export.answers.perceptron import Perceptron
 from export.answers.quality import FittedQuality
 from export.features.key import FeatureKey
 from export.graphs.anomaly_map import add_anomaly_map
+from export.graphs.class_confidence import add_class_confidence
 from export.graphs.detector import IR_VERSION, OPSET
 from export.graphs.node_list import NodeList
 from export.graphs.tile_abnormality import add_tile_abnormality
-from lsood_runtime.offline import ANOMALY_MAP, CAUSES, LARGEST_SEVERITY, NOVELTY, QUALITY, SEVERITY, TILES
+from lsood_runtime.offline import (
+    ANOMALY_MAP,
+    CAUSES,
+    CLASS_CONFIDENCE,
+    LARGEST_SEVERITY,
+    NOVELTY,
+    QUALITY,
+    SEVERITY,
+    TILES,
+)
 
 _AXIS, _NOUGHT, _ONE = "axis", "nought", "one"
 """Constants that several parts of the graph read."""
@@ -64,8 +74,11 @@ def answers_graph(fitted: FittedAnswers, widths: Mapping[FeatureKey, int]) -> Mo
         add_tile_abnormality(graph, fitted.tiles, _NOUGHT, _ONE)
         outputs[TILES] = ["batch", *fitted.tiles.grid]
     if fitted.map is not None:
-        add_anomaly_map(graph, fitted.map, widths)
+        logits = add_anomaly_map(graph, fitted.map, widths)
         outputs[ANOMALY_MAP] = ["batch", *fitted.map.grid]
+        if fitted.record.confidence is not None:
+            add_class_confidence(graph, logits, fitted.record.confidence.temperature)
+            outputs[CLASS_CONFIDENCE] = ["batch", 2, logits.classes]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

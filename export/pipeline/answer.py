@@ -103,8 +103,9 @@ def _of_unknown(
     """An anomaly map fitted to frames clean and with objects."""
     measure, split = _features(inputs, sampled, monitor, sampled.maps, segmented=True), inputs.split
     contract, options = input_contract(inputs.preprocessing, inputs.frames), inputs.options
-    road, own = options.answers.road_classes, read_cutouts(options.answers.objects)
-    return calibrate_map(inputs.frames, split.fitted, split.names, measure, contract, options.seed, reporter, road, own)
+    road, own, labels = options.answers.road_classes, read_cutouts(options.answers.objects), answer_labels(inputs)
+    frames, names, seed = inputs.frames, split.names, options.seed
+    return calibrate_map(frames, split.fitted, names, measure, contract, seed, reporter, road, own, labels)
 
 
 def _features(

@@ -251,8 +251,10 @@ def _check_answers(options: ExportOptions) -> None:
             f"expected a segmentation with --answers {MAP}, got --segmentation none: the map is made of the logits of each "
             f"pixel; leave {MAP} out, or keep the segmentation"
         )
-    if options.answers.labels and QUALITY not in options.answers.wanted:
-        raise UsageError(f"expected --labels with --answers {QUALITY}, got them alone: add it, or drop --labels")
+    if options.answers.labels and options.answers.wanted.isdisjoint((QUALITY, MAP)):
+        raise UsageError(
+            f"expected --labels with --answers {QUALITY} or {MAP}, got them alone: add one of the two, or drop --labels"
+        )
     if options.answers.road_classes and MAP not in options.answers.wanted:
         raise UsageError(f"expected --road-class with --answers {MAP}, got it alone: add it, or drop --road-class")
     if options.answers.objects and MAP not in options.answers.wanted:

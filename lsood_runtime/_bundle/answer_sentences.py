@@ -8,6 +8,7 @@ from lsood_runtime._bundle.answers_records import (
     RATE_CONFIDENCE,
     AnswersRecord,
     CauseRecord,
+    ConfidenceRecord,
     MapRecord,
     QualityRecord,
     TilesRecord,
@@ -36,6 +37,8 @@ def answer_sentences(answers: AnswersRecord | None) -> dict[str, str]:
         found["abnormal tiles"] = _tiles_sentence(answers.tiles, answers)
     if answers.map is not None:
         found["unknown objects"] = _map_sentence(answers.map, answers)
+    if answers.confidence is not None:
+        found["confidence"] = _confidence_sentence(answers.confidence)
     found["answers from"] = _origin_sentence(answers)
     return found
 
@@ -158,3 +161,13 @@ def _left_out(told: TilesRecord | MapRecord, what: str) -> str:
         return f"on the frames that {_MADE_BY[what]}"
     parts = "drives" if told.limit_drives > 1 else "contiguous blocks of the one drive"
     return f"on {parts} left out of the {what}"
+
+
+def _confidence_sentence(told: ConfidenceRecord) -> str:
+    parts = "drives" if told.drives > 1 else "contiguous blocks of the one drive"
+    frames, drives = counted(told.frames, "frame"), counted(told.drives, "drive")
+    return (
+        f"largest softmax of the logits over {told.temperature:.3g}, fitted with labels of {frames} of {drives}; on {parts} "
+        f"left out: expected calibration error {told.error:.3f} (as they are {told.error_before:.3f}), negative "
+        f"log-likelihood {told.loss:.3f} ({told.loss_before:.3f}), accuracy {told.accuracy:.3f}"
+    )

@@ -11,6 +11,7 @@ from lsood_runtime._bundle.answers_records import (
     UNKNOWN,
     AnswersRecord,
     CauseRecord,
+    ConfidenceRecord,
     MapRecord,
     QualityRecord,
     TilesRecord,
@@ -56,6 +57,9 @@ def of_answers(answers: AnswersRecord | None, segmentation: SegmentationRecord) 
     if answers.map is not None:
         yield "answers.map", segmentation.kind != "none", "null without a segmentation", answers.map
         yield from _of_map(answers.map, segmentation)
+    if answers.confidence is not None:
+        yield "answers.confidence", answers.map is not None, "null without a map", answers.confidence
+        yield from _of_confidence(answers.confidence, segmentation)
 
 
 def of_golden(golden: GoldenRecord, answers: AnswersRecord | None, mode: str) -> Iterator[Check]:
@@ -162,3 +166,17 @@ def _of_limit(where: str, told: TilesRecord | MapRecord) -> Iterator[Check]:
     least = 1 / (units + 1) - _ROUNDING
     rate = told.false_alarm_rate
     yield f"{where}.false_alarm_rate", not recorded or rate >= least, f"what {units} {told.guarantee} can promise", rate
+
+
+def _of_confidence(told: ConfidenceRecord, segmentation: SegmentationRecord) -> Iterator[Check]:
+    where = "answers.confidence"
+    yield f"{where}.temperature", told.temperature > 0, "above 0", told.temperature
+    yield f"{where}.frames", told.frames >= told.drives >= 1, "counts", (told.frames, told.drives)
+    losses = (told.loss_before, told.loss)
+    yield f"{where}.loss", min(losses) >= 0, "0 or more", losses
+    by_class = (told.shares, told.class_accuracy, told.class_confidence)
+    count = segmentation.num_classes or 0
+    fits = all(len(numbers) == count for numbers in by_class)
+    yield f"{where}.shares", fits, f"a number for each of the {count} classes of the segmentation", told.shares
+    shares = (told.error_before, told.error, told.accuracy, *(number for numbers in by_class for number in numbers))
+    yield where, all(0 <= share <= 1 for share in shares), "shares from 0 to 1", shares

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of a manifest about the answers beside the score: expected quality, cause and severity, abnormal tiles."""
+"""The part of a manifest about the answers beside the score: quality, cause and severity, tiles, map and confidence."""
 
 import math
 from bisect import bisect_left
@@ -11,7 +11,11 @@ NOVELTY, QUALITY, CAUSES, SEVERITY, TILES = "novelty", "quality", "causes", "sev
 ANOMALY_MAP = "anomaly_map"
 """One more of them, ``(B, h, w)`` float32."""
 
-ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, TILES, ANOMALY_MAP, NOVELTY)
+CLASS_CONFIDENCE = "class_confidence"
+"""And ``(B, 2, K)`` float64: for each class the share of the map's cells that are predicted as it, and the sum of their
+confidences by the number of all cells, so that the second row divided by the first one is the mean confidence of a class."""
+
+ANSWER_OUTPUTS = (QUALITY, CAUSES, SEVERITY, TILES, ANOMALY_MAP, CLASS_CONFIDENCE, NOVELTY)
 
 NO_CAUSE, UNKNOWN = "none", "unknown"
 """Names that are no kind of degradation: nothing is wrong, and it cannot be told."""
@@ -200,12 +204,50 @@ class MapRecord:
     limit_drives: int = field(default_factory=int)
 
 
+@dataclass(frozen=True, slots=True)
+class ConfidenceRecord:
+    """The confidence of the segmentation's pixels: the largest softmax of the logits over a temperature, fitted with labels.
+
+    Errors, losses and the figures of classes are of pixels of drives that were left out of the fit.
+
+    Attributes:
+        temperature: that the logits are divided by, above 0.
+        frames: with labels.
+        drives: that they come from; of one, contiguous blocks of its frames were left out.
+        error_before: expected calibration error of the softmax of the logits as they are: mean distance of confidence and
+            accuracy over 15 bins of confidence, weighed by their pixels.
+        error: the same with a temperature that was fitted without the drive.
+        loss_before: negative log-likelihood of the labels, nats a pixel, as they are.
+        loss: the same with such a temperature.
+        accuracy: share of the pixels whose class is that of the label.
+        shares: share of the pixels that are predicted as each class.
+        class_accuracy: share of these pixels whose class is that of the label; 0 where there are none.
+        class_confidence: mean confidence of these pixels, with such a temperature; 0 where there are none.
+    """
+
+    temperature: float
+    frames: int
+    drives: int
+    error_before: float
+    error: float
+    loss_before: float
+    loss: float
+    accuracy: float
+    shares: tuple[float, ...]
+    class_accuracy: tuple[float, ...]
+    class_confidence: tuple[float, ...]
+
+
 def no_tiles() -> None:
     """The tiles of a bundle that tells none."""
 
 
 def no_map() -> None:
     """The anomaly map of a bundle that gives none."""
+
+
+def no_confidence() -> None:
+    """The confidence of a bundle without a temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +266,7 @@ class AnswersRecord:
         cause: None where the bundle does not answer it.
         tiles: None where the bundle does not answer which are abnormal.
         map: of what is unknown, cell by cell; None where the bundle gives none.
+        confidence: of the pixels of each class; None without a map, or where no labels were given.
     """
 
     novelty_limit: float | None
@@ -235,6 +278,7 @@ class AnswersRecord:
     cause: CauseRecord | None
     tiles: TilesRecord | None = field(default_factory=no_tiles)
     map: MapRecord | None = field(default_factory=no_map)
+    confidence: ConfidenceRecord | None = field(default_factory=no_confidence)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The outputs of ``detector.onnx`` that answer, with their shapes behind the batch."""
@@ -245,11 +289,13 @@ class AnswersRecord:
             found[TILES] = (self.tiles.rows, self.tiles.columns)
         if self.map is not None:
             found[ANOMALY_MAP] = (self.map.rows, self.map.columns)
+        if self.confidence is not None:
+            found[CLASS_CONFIDENCE] = (2, len(self.confidence.shares))
         return found if self.novelty_limit is None else found | {NOVELTY: ()}
 
     def ranges(self) -> dict[str, float]:
         """What each output ranges over, the unit of its tolerance; for a distance and a map its limit."""
-        sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY}
+        sizes = {QUALITY: 1.0, CAUSES: 1.0, SEVERITY: LARGEST_SEVERITY, CLASS_CONFIDENCE: 1.0}
         if self.novelty_limit is not None:
             sizes[NOVELTY] = self.novelty_limit
         if self.tiles is not None:

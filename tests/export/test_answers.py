@@ -654,7 +654,7 @@ def test_plan_of_labels_that_can_be_used_has_no_problem(checkpoint: Path, drives
         ({"answers": AnswerOptions(road_classes=(0,))}, "expected --road-class with --answers map, got it alone"),
         ({"answers": AnswerOptions(objects=(Path("own"),))}, "expected --objects with --answers map, got it alone"),
         ({"answers": BOTH, "format": "torchscript"}, "expected --answers none with --format torchscript"),
-        ({"answers": AnswerOptions(labels=(Path("labels"),))}, "expected --labels with --answers quality"),
+        ({"answers": AnswerOptions(labels=(Path("labels"),))}, "expected --labels with --answers quality or map"),
         (
             {"answers": AnswerOptions(causes={"ice": (Path("ice"),)})},
             "expected --cause with --answers cause, got it alone",
@@ -672,7 +672,7 @@ def test_answers_that_a_form_cannot_give_are_refused(given: dict[str, Any], mess
         ({"answers": ("none", "cause")}, "expected --answers none alone"),
         ({"answers": ("cause",), "road_classes": (0,)}, "expected --road-class with --answers map"),
         ({"answers": ("cause",), "objects": (Path("own"),)}, "expected --objects with --answers map"),
-        ({"answers": ("cause",), "labels": (Path("labels"),)}, "expected --labels with --answers quality"),
+        ({"answers": ("cause",), "labels": (Path("labels"),)}, "expected --labels with --answers quality or map"),
     ],
 )
 def test_answer_options_that_contradict_each_other_are_refused(given: dict[str, Any], message: str) -> None:

@@ -6,7 +6,8 @@ import sys
 
 GUIDE_ALONE = ("pandas", "matplotlib", "pacmap")
 DRAWING = tuple(
-    f"export.evaluation.{name}" for name in ("answer_charts", "plots", "report_charts", "svg_chart", "tile_charts")
+    f"export.evaluation.{name}"
+    for name in ("answer_charts", "plots", "reliability_chart", "report_charts", "svg_chart", "tile_charts")
 )
 """Beside ``export.guide`` the only modules that need the extra; a report imports them when it is drawn."""
 

@@ -3,7 +3,8 @@
 
 Of the means of the three channels over the samples: the causes are a softmax of eight times them, and their mean is the
 expected quality, a fifth of the severity, and by its distance from a half the novelty. The upper row of tiles has the means,
-the lower one half of them, and so has the anomaly map.
+the lower one half of them, and so has the anomaly map. The softmax is the share of the cells of each class as well, and their
+mean the confidence of every class.
 """
 
 from pathlib import Path
@@ -49,6 +50,12 @@ _ANSWERS = {
         "half_means = Mul(means, half)\nboth_rows = Concat<axis = 1>(means, half_means)\n"
         "exact_map = Reshape(both_rows, grid)\nanomaly_map = Cast<to = 1>(exact_map)",
     ),
+    "class_confidence": (
+        "double[batch, 2, 3] class_confidence",
+        "own_logits = Mul(means, eight)\nown_shares = Softmax<axis = 1>(own_logits)\nown_sums = Mul(own_shares, level)\n"
+        "share_row = Unsqueeze(own_shares, samples)\nsum_row = Unsqueeze(own_sums, samples)\n"
+        "class_confidence = Concat<axis = 1>(share_row, sum_row)",
+    ),
     "novelty": (
         "double[batch] novelty",
         "apart = Sub(level, half)\nfar = Abs(apart)\nfarther = Mul(far, ten)\nnovelty = Squeeze(farther, samples)",
@@ -92,6 +99,7 @@ def answers_by_hand(frame: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
         "severity": np.array(5 * level),
         "tiles": np.stack([means, means / 2]),
         "anomaly_map": np.stack([means, means / 2]).astype(np.float32),
+        "class_confidence": np.stack([powers, level * powers]) / powers.sum(),
         "novelty": np.array(10 * abs(level - 0.5)),
     }
 
@@ -104,7 +112,12 @@ def frame_of_level(level: float, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def answers_record(
-    *, quality: bool = True, cause: bool = True, tiles: bool = False, with_map: bool = False
+    *,
+    quality: bool = True,
+    cause: bool = True,
+    tiles: bool = False,
+    with_map: bool = False,
+    confidence: bool = False,
 ) -> dict[str, Any]:
     """What the manifest states of the answers."""
     return {
@@ -177,14 +190,27 @@ def answers_record(
         }
         if with_map
         else None,
+        "confidence": {
+            "temperature": 1.5,
+            "frames": 10,
+            "drives": 2,
+            "error_before": 0.08,
+            "error": 0.02,
+            "loss_before": 0.4,
+            "loss": 0.35,
+            "accuracy": 0.9,
+            "shares": [0.5, 0.4, 0.1],
+            "class_accuracy": [0.95, 0.9, 0.6],
+            "class_confidence": [0.93, 0.88, 0.7],
+        }
+        if confidence
+        else None,
     }
 
 
-def answers_manifest(
-    *, quality: bool = True, cause: bool = True, tiles: bool = False, with_map: bool = False
-) -> dict[str, Any]:
-    """The manifest of the toy bundle."""
-    record = answers_record(quality=quality, cause=cause, tiles=tiles, with_map=with_map)
+def answers_manifest(**told: bool) -> dict[str, Any]:
+    """The manifest of the toy bundle; arguments are those of :func:`answers_record`."""
+    record = answers_record(**told)
     manifest = toy_manifest() | {"answers": record}
     manifest["golden"]["answers"] = {"cpu": 0.005, "gpu": 0.05}
     return manifest
@@ -197,6 +223,7 @@ def write_answers_bundle(
     cause: bool = True,
     tiles: bool = False,
     with_map: bool = False,
+    confidence: bool = False,
     off: float = 0.0,
     **fields: Any,
 ) -> Path:
@@ -208,11 +235,13 @@ def write_answers_bundle(
         cause: whether it tells the cause.
         tiles: whether it tells abnormal tiles.
         with_map: whether it gives an anomaly map.
+        confidence: whether it tells the confidence of classes.
         off: how far the golden answers are from what the graph gives.
         fields: that replace those of the manifest.
     """
     outputs = (("quality",) if quality else ()) + (("causes", "severity") if cause else ())
     outputs += (("tiles",) if tiles else ()) + (("anomaly_map",) if with_map else ())
+    outputs += ("class_confidence",) if confidence else ()
     outputs += ("novelty",) if quality or cause else ()
     (folder / "segmentation.onnx").write_bytes(segmentation_graph("classes"))
     (folder / "detector.onnx").write_bytes(answers_graph(outputs))
@@ -221,4 +250,5 @@ def write_answers_bundle(
     golden = {name: (values + off).astype(values.dtype) for name, values in golden.items()}
     scores = np.array([score_by_hand(frame) for frame in frames])
     np.savez(folder / "golden.npz", frames=frames, scores=scores, **golden)
-    return seal(folder, answers_manifest(quality=quality, cause=cause, tiles=tiles, with_map=with_map) | fields)
+    told = {"quality": quality, "cause": cause, "tiles": tiles, "with_map": with_map, "confidence": confidence}
+    return seal(folder, answers_manifest(**told) | fields)

@@ -211,7 +211,7 @@ def test_answer_rule_on_any_numbers_of_a_graph_answers_or_says_unknown(
 
 
 def test_device_pass_gives_the_answers_of_the_host_pass(tmp_path: Path) -> None:
-    contents = open_bundle(write_answers_bundle(tmp_path, tiles=True, with_map=True))
+    contents = open_bundle(write_answers_bundle(tmp_path, tiles=True, with_map=True, confidence=True))
     expected, providers = signatures(contents.manifest), [("CPUExecutionProvider", dict[str, Any]())]
     network = Graph(
         "n", contents.segmentation, {}, providers, session_options(1, None), expected.frame, expected.network

@@ -45,6 +45,9 @@ class FakeGraphs:
 
     manifest = SimpleNamespace(input=SimpleNamespace(channels="rgb"), segmentation=SimpleNamespace(num_classes=None))
 
+    def with_maps(self, frame: NDArray[np.uint8]) -> tuple[FrameFeatures, dict[FeatureKey, NDArray[np.float32]]]:
+        return self(frame), {}
+
     def __call__(self, frame: NDArray[np.uint8]) -> FrameFeatures:
         values = frame[::4, ::4, 0].astype(np.float32)
         answers = Answers(anomaly_map=None if frame[0, 0, 1] else values, object_words="none")
