@@ -23,7 +23,8 @@ from lsood_runtime._unknown_objects import map_edges
 from tests.lsood_runtime.answers_bundle import OBJECT_LIMIT, frame_of_level, write_answers_bundle
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH
 
-LEVELS = (0.3, 0.95, 0.5)
+LEVELS = (0.45, 0.95, 0.55, 0.3)
+"""The second shows an object; the last is far from everything seen, so that it is unknown whether it does."""
 
 
 def messages(path: Path) -> dict[tuple[str, int], tuple[str, dict[str, Any]]]:
@@ -53,7 +54,7 @@ def drive(tmp_path: Path) -> Path:
     (folder := tmp_path / "drive").mkdir()
     for place, level in enumerate(LEVELS):
         Image.fromarray(frame_of_level(level, seed=place)).save(folder / f"{place}.png")
-    Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(folder / "3_black.png")
+    Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(folder / "4_black.png")
     return folder
 
 
@@ -82,7 +83,7 @@ def test_mcap_of_a_bundle_with_a_map_has_the_picture_and_the_boxes_of_each_frame
         pictures = MapPictures(map_edges(record, monitor.manifest.input, monitor.manifest.segmentation), OBJECT_LIMIT)
     for place, (stamp, verdict) in enumerate(zip(stamps, verdicts, strict=False)):
         assert found[top, stamp][1]["object_count"] == verdict.object_count
-        shown, boxes = found[f"{top}/anomaly_map", stamp][1], found[f"{top}/unknown_objects", stamp][1]
+        shown = found[f"{top}/anomaly_map", stamp][1]
         assert shown["timestamp"]["sec"] * 10**9 + shown["timestamp"]["nsec"] == stamp
         image = ParseDict(without_times(shown), CompressedImage())
         assert (image.format, image.data) == ("jpeg", base64.b64decode(shown["data"]))
@@ -90,7 +91,10 @@ def test_mcap_of_a_bundle_with_a_map_has_the_picture_and_the_boxes_of_each_frame
         expected = pictures.draw(frame_of_level(LEVELS[place], seed=place), verdict.anomaly_map, verdict.objects)
         Image.fromarray(expected).save(code := io.BytesIO(), "jpeg", quality=85)
         assert image.data == code.getvalue()
-        told = ParseDict(without_times(boxes), ImageAnnotations())
+        if verdict.object_count is None:
+            assert (f"{top}/unknown_objects", stamp) not in found
+            continue
+        told = ParseDict(without_times(found[f"{top}/unknown_objects", stamp][1]), ImageAnnotations())
         assert len(told.points) == len(told.texts) == len(verdict.objects)
         for box, text, each in zip(told.points, told.texts, verdict.objects, strict=True):
             assert box.type == PointsAnnotation.Type.LINE_LOOP
@@ -103,7 +107,7 @@ def test_mcap_of_a_bundle_with_a_map_has_the_picture_and_the_boxes_of_each_frame
             np.testing.assert_allclose(np.array([colour.r, colour.g, colour.b]) * 255, BOX)
             assert (text.position.x, text.position.y) == (each.x, each.y)
             assert text.text == f"unknown {each.peak:.1f}, class {each.class_id}"
-    assert len({len(verdict.objects) for verdict in verdicts}) > 1, "with and without objects"
+    assert [verdict.object_count for verdict in verdicts] == [0, 1, 0, None]
     assert (f"{top}/anomaly_map", stamps[-1]) not in found, "the map of a black frame is unknown"
     assert (f"{top}/unknown_objects", stamps[-1]) not in found
 
@@ -113,8 +117,8 @@ def test_mcap_of_the_road_alone_has_no_boxes_where_no_road_is_in_sight(drive: Pa
     write_answers_bundle(bundle, with_map=True)
     frame = np.minimum(frame_of_level(0.5), 250)
     frame[..., 1] = frame.max(axis=-1) + 1  # of class 1 throughout; the road is class 0
-    Image.fromarray(frame).save(drive / "4.png")
-    run(["score", str(bundle), str(drive / "4.png"), "--object-region", "road", "--out", str(tmp_path / "scored.mcap")])
+    Image.fromarray(frame).save(drive / "5.png")
+    run(["score", str(bundle), str(drive / "5.png"), "--object-region", "road", "--out", str(tmp_path / "scored.mcap")])
     found = messages(tmp_path / "scored.mcap")
     assert {name for name, _ in found.values()} == {"lsood.Verdict", "foxglove.CompressedImage"}
 
