@@ -22,6 +22,7 @@ COMMANDS = (
     ("lsood_runtime", "watch"),
     ("lsood_runtime", "inspect"),
     ("lsood_runtime", "selftest"),
+    ("lsood_runtime", "certify"),
     ("lsood_runtime", "diff"),
     ("lsood_runtime", "sign"),
     ("lsood_runtime", "verify"),

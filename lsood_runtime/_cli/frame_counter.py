@@ -16,10 +16,10 @@ class FrameCounter:
     def __init__(self, shown: bool) -> None:
         self._shown = shown and sys.stderr.isatty()
 
-    def show(self, count: int) -> None:
-        """Print how many frames have been scored, over the last count."""
+    def show(self, count: int, done: str = "scored") -> None:
+        """Print how many frames have been scored, or what else was done with them, over the last count."""
         if self._shown:
-            print(f"\r{counted(count, 'frame')} scored", end="", file=sys.stderr, flush=True)
+            print(f"\r{counted(count, 'frame')} {done}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         """Wipe the line."""

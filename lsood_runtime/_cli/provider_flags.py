@@ -9,8 +9,8 @@ from lsood_runtime._cli.arguments import add_threads
 from lsood_runtime._inference.providers import SHORT_NAMES, parse_provider, register_library
 
 
-def add_providers(parser: argparse.ArgumentParser) -> None:
-    """Add the execution providers and threads; :func:`provider_arguments` collects them."""
+def add_providers(parser: argparse.ArgumentParser, *, fallback: bool = True) -> None:
+    """Add the execution providers, with ``fallback`` to others, and threads; :func:`provider_arguments` collects them."""
     parser.add_argument(
         "--provider",
         action="append",
@@ -27,7 +27,10 @@ def add_providers(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE",
         help="register the library of a plug-in provider under a name first; repeatable",
     )
-    parser.add_argument("--allow-fallback", action="store_true", help="go on with the next provider, at last the CPU")
+    if fallback:
+        parser.add_argument(
+            "--allow-fallback", action="store_true", help="go on with the next provider, at last the CPU"
+        )
     parser.add_argument(
         "--require-provider",
         action="store_true",
@@ -42,8 +45,7 @@ def provider_arguments(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         ProviderError: a library that is none, or whose provider finds no device here.
     """
-    for name, path in options.provider_library:
-        register_library(name, path)
+    register_libraries(options)
     return {
         "providers": options.provider,
         "allow_fallback": options.allow_fallback,
@@ -51,6 +53,16 @@ def provider_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "batch": 1 if options.require_provider else None,  # folds away arithmetic on shapes, which runs on the host
         "threads": options.threads,
     }
+
+
+def register_libraries(options: argparse.Namespace) -> None:
+    """Register the libraries of plug-in providers that were given.
+
+    Raises:
+        ProviderError: one that is none, or whose provider finds no device here.
+    """
+    for name, path in options.provider_library:
+        register_library(name, path)
 
 
 def _provider(text: str) -> tuple[str, dict[str, Any]]:

@@ -50,6 +50,14 @@ ALWAYS = {
         "--public-key",
         "--tile-share",
     ),
+    *(
+        "--frames",
+        "--compare",
+        "--network",
+        "--rounds",
+        "--max-flips",
+        "--max-pixel-changes",
+    ),
 }
 WITH_OTHERS = {
     *("--highest", "--allow-fallback", "--require-provider", "--provider-library"),
@@ -92,7 +100,7 @@ def idle(*words: str, sources: tuple[str, ...] = (), part_count: int | None = 2)
     return [flag for flag, _ in idle_flags(build_parser().parse_args(words), sources, part_count=part_count)]
 
 
-@pytest.mark.parametrize("command", ["score", "watch", "diff", "inspect", "selftest"])
+@pytest.mark.parametrize("command", ["score", "watch", "diff", "inspect", "selftest", "certify"])
 def test_commands_have_no_flag_whose_use_is_not_looked_at(command: str) -> None:
     assert set(flags_of(command)) <= ALWAYS | WITH_OTHERS | ACTS.keys()
 

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare a provider with the CPU provider on frames of the user, and sum it up as a certificate."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsood_runtime._bundle.reader import read_sealed_manifest
+from lsood_runtime._certificate.bare_network import bare_network
+from lsood_runtime._certificate.certificate import DEFAULT_LIMITS, Certificate, Limits
+from lsood_runtime._certificate.differences import Differences
+from lsood_runtime._certificate.figures import CONFIDENCE, paired_ratio, percentiles, share_interval, take_turns
+from lsood_runtime._certificate.machine import arithmetic, describe_machine, peak_memory_mb, versions
+from lsood_runtime._exceptions import BundleError, MediaError
+from lsood_runtime._inference.providers import CPU, ResolvedProvider
+from lsood_runtime._inference.self_test import SelfTest
+from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._text.counted import counted
+
+_KEPT_FRAMES = 8
+"""Frames that are timed in turn: one alone would lie in the caches."""
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertifyOptions:
+    """How a provider is certified.
+
+    Attributes:
+        providers: full names with options, in order of preference.
+        require_provider: refuse a provider that leaves nodes to the CPU.
+        threads: of the CPU provider within an operator; None for one a core.
+        rounds: that are timed.
+        network: ONNX of the network without a monitor, to be timed beside it; None for none.
+        limits: what the provider may change.
+        manifest_sha256: that the bundle must have; None for any.
+        public_key: that must have signed the bundle; None for no signature.
+    """
+
+    providers: Sequence[ResolvedProvider]
+    require_provider: bool = False
+    threads: int | None = None
+    rounds: int = 100
+    network: Path | None = None
+    limits: Limits = DEFAULT_LIMITS
+    manifest_sha256: str | None = None
+    public_key: Path | None = None
+
+
+def certify(
+    bundle: str,
+    frames: Callable[[OoDMonitor], Iterable[tuple[str, Image]]],
+    options: CertifyOptions,
+    on_step: Callable[[int, str], None] = lambda _count, _what: None,
+) -> Certificate:
+    """Certify a provider on this machine.
+
+    Both monitors take batches of one frame and stand in one process; neither falls back to another provider.
+
+    Args:
+        bundle: folder of it.
+        frames: called with the provider's monitor once it is open, for the names and images to compare; at least one.
+        options: how.
+        on_step: called with how many frames are done, and ``compared`` or ``timed``.
+
+    Raises:
+        BundleError: the bundle cannot be used, or draws fresh masks, so that no two scores are alike.
+        ProviderError: the provider does not run here.
+        MediaError: there is no frame, or the bare network cannot be loaded.
+    """
+
+    sha256 = read_sealed_manifest(Path(bundle), options.manifest_sha256).sha256
+
+    def opened(providers: Sequence[ResolvedProvider], *, every_node: bool) -> OoDMonitor:
+        return OoDMonitor(
+            bundle,
+            providers=providers,
+            require_provider=every_node,
+            threads=options.threads,
+            batch=1,
+            self_test=False,
+            expected_sha256=sha256,
+            public_key=options.public_key,
+        )
+
+    with opened(options.providers, every_node=options.require_provider) as monitor:
+        if monitor.manifest.masks.mode == "fresh":
+            raise BundleError(
+                "expected fixed masks or masks from noise, this bundle draws fresh ones, so that no two scores of a frame "
+                "are alike: export with --masks fixed"
+            )
+        golden = monitor.self_test()
+        alone_mb = peak_memory_mb()
+        calls = {}
+        if options.network is not None:
+            calls["network"] = bare_network(options.network, options.providers, session_options(options.threads, 1))
+        with opened([(CPU, {})], every_node=False) as cpu:
+            differences, kept, digest = _compare(frames(monitor), monitor, cpu, on_step)
+            calls["provider"] = lambda i: monitor.assess(kept[i % len(kept)])
+            calls["cpu"] = lambda i: cpu.assess(kept[i % len(kept)])
+            latency = _latency(calls, options.rounds, lambda count: on_step(count, "timed"))
+        failures = _failures(golden, differences, options.limits)
+        manifest = monitor.manifest
+        low, high = share_interval(differences.flip_count, differences.frames)
+        return Certificate(
+            passed=not failures,
+            failures=tuple(failures),
+            limits=asdict(options.limits),
+            bundle={
+                "name": manifest.name,
+                "manifest_sha256": sha256,
+                "precision": manifest.precision.kind,
+                "detector": manifest.detector.kind,
+            },
+            provider={
+                "name": monitor.provider,
+                "options": {key: str(value) for key, value in options.providers[0][1].items()},
+                "arithmetic": arithmetic(manifest.precision.kind, options.providers[0]),
+                "threads": options.threads,
+                "nodes": golden.placement,
+                "graphs": golden.placements,
+                "every_node": golden.placement.keys() == {monitor.provider},
+            },
+            golden=_golden(golden),
+            frames={"count": differences.frames, "sha256": digest},
+            decisions={
+                "flipped": differences.flip_count,
+                "share": differences.flip_count / differences.frames,
+                "low": low,
+                "high": high,
+                "confidence": CONFIDENCE,
+                "frames": [asdict(flip) for flip in differences.flips],
+            },
+            class_maps=None if (maps := differences.class_maps) is None else asdict(maps),
+            differences={name: asdict(value) for name, value in differences.numbers.items()},
+            changed_words=differences.changed_words,
+            latency=latency,
+            memory={"provider_mb": alone_mb, "both_mb": peak_memory_mb()},
+            versions=versions(),
+            machine=describe_machine(),
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+
+def _compare(
+    frames: Iterable[tuple[str, Image]], monitor: OoDMonitor, cpu: OoDMonitor, on_step: Callable[[int, str], None]
+) -> tuple[Differences, list[Image], str]:
+    """The differences on all frames, the first few frames, and the digest of all pixels."""
+    differences, kept, digest = Differences(), list[Image](), hashlib.sha256()
+    for name, image in frames:
+        differences.add(name, cpu.assess(image), monitor.assess(image))
+        digest.update(image.tobytes())
+        if len(kept) < _KEPT_FRAMES:
+            kept.append(image)
+        on_step(differences.frames, "compared")
+    if not kept:
+        raise MediaError("expected at least one frame to compare, got none: name images of the bundle's camera")
+    return differences, kept, digest.hexdigest()
+
+
+def _latency(
+    calls: dict[str, Callable[[int], object]], rounds: int, on_round: Callable[[int], None]
+) -> dict[str, object]:
+    times = take_turns(calls, rounds, on_round)
+    network = times.get("network")
+    return {
+        "rounds": rounds,
+        **{f"{name}_ms": asdict(percentiles(values)) for name, values in times.items()},
+        "provider_over_cpu": asdict(paired_ratio(times["provider"], times["cpu"])),
+        "provider_over_network": None if network is None else asdict(paired_ratio(times["provider"], network)),
+    }
+
+
+def _golden(result: SelfTest) -> dict[str, object]:
+    """The largest errors on the golden frames; None where one is no number."""
+    values = {
+        "score": (result.errors, result.tolerance),
+        "pixel_changes": (result.pixel_changes, result.pixel_tolerance),
+        "answers": (result.answer_errors, result.answer_tolerance),
+    }
+    found: dict[str, object] = {"passed": result.passed, "frames": len(result.scores)}
+    for name, (errors, tolerance) in values.items():
+        if errors:
+            largest = max(errors, key=lambda error: math.inf if math.isnan(error) else error)
+            found[name] = {"largest": largest if math.isfinite(largest) else None, "tolerance": tolerance}
+    return found
+
+
+def _failures(golden: SelfTest, differences: Differences, limits: Limits) -> list[str]:
+    """The checks that do not hold."""
+    failures = [] if golden.passed else ["the golden frames do not get their scores, classes and answers back"]
+    if differences.flip_count > limits.flips * differences.frames:
+        failures.append(
+            f"{differences.flip_count} of {counted(differences.frames, 'frame')} decided otherwise than on the CPU provider, "
+            f"at most {limits.flips:.2%} may be"
+        )
+    maps = differences.class_maps
+    if maps is not None and maps.changed_pixels > limits.pixel_changes:
+        failures.append(
+            f"{maps.changed_pixels:.2%} of the pixels have another class than on the CPU provider, "
+            f"at most {limits.pixel_changes:.2%} may"
+        )
+    unlike = [name for name, value in differences.numbers.items() if value.unlike]
+    if unlike:
+        failures.append(f"numbers are known on one provider alone: {', '.join(unlike)}")
+    return failures
