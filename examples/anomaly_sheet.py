@@ -5,13 +5,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
+from frame_width import at_width
 from PIL import Image, ImageDraw, ImageFont
 
 from export.anomalies import ANOMALIES, SEVERITIES, Bytes, Degradation, degrade, overlays
 from export.data.synthetic import SyntheticRoads
 from export.frames.files import read_frame
-from export.layers.preprocessing import resize
 
 _GAP = 4
 _HEADING = 20
@@ -33,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the scene and of the degradations")
     options = parser.parse_args()
     if options.frame:
-        frame = fit(read_frame(options.frame), options.width)
+        frame = at_width(read_frame(options.frame), options.width)
     else:
         frame, _ = SyntheticRoads(_SCENE + 2, height=options.width // 2, width=options.width, seed=options.seed)[_SCENE]
     kinds = dict(ANOMALIES)
@@ -43,14 +42,6 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out, quality=82, optimize=True)
     print(f"{options.out}: {picture.width} x {picture.height}, {options.out.stat().st_size // 1024} KiB")
-
-
-def fit(frame: Bytes, width: int) -> Bytes:
-    """Frame at the width of a cell, in its own proportions."""
-    height = max(1, round(frame.shape[0] * width / frame.shape[1]))
-    image = torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float()
-    fitted: Bytes = resize(image, height, width)[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
-    return fitted
 
 
 def sheet(frame: Bytes, kinds: dict[str, Degradation], seed: int) -> Image.Image:

@@ -8,8 +8,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
+from frame_width import at_width
 from PIL import Image
 
 from export.anomalies import Bytes
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the scenes and of the objects")
     options = parser.parse_args()
     if options.frames:
-        frames = [narrowed(read_frame(file), options.width) for file in options.frames]
+        frames = [at_width(read_frame(file), options.width) for file in options.frames]
     else:
         roads = SyntheticRoads(_ROWS * _COLUMNS, height=options.width // 2, width=options.width, seed=options.seed)
         frames = [roads[index][0] for index in range(len(roads))]
@@ -49,12 +49,6 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out, quality=82, optimize=True)
     print(f"{options.out}: {picture.width} x {picture.height}, {options.out.stat().st_size // 1024} KiB")
-
-
-def narrowed(frame: Bytes, width: int) -> Bytes:
-    """Frame at the width of a cell, in its own proportions."""
-    height = max(1, round(frame.shape[0] * width / frame.shape[1]))
-    return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def sheet(frames: list[Bytes], seed: int, own: Sequence[Bytes] = ()) -> Bytes:

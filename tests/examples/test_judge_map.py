@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from sklearn.metrics import average_precision_score
 
-from examples.cutout_sheet import sheet
 from examples.judge_map import MAP, JudgedObjects, figures, paste_cutout, read_cutouts, table
 from export.anomalies.cutouts import FAMILIES
 from export.answers.maps import smoothed
 from export.answers.pixel_scores import OUTPUT_PIXEL_SCORES
+from tests.examples.loading import load_example
 
 
 def test_pasted_cutout_stands_on_its_place_within_the_frame_and_changes_nothing_else(tmp_path: Path) -> None:
@@ -67,7 +67,20 @@ def test_judged_scores_print_the_figures_of_scikit_learn_with_intervals_around_t
 
 
 def test_sheet_of_cutouts_shows_each_family_on_every_frame() -> None:
+    sheet = load_example("cutout_sheet").sheet
     frames = [np.full((40, 60, 3), 60 * number, np.uint8) for number in (1, 2)]
     picture = sheet(frames, 0)
     assert picture.shape == (len(FAMILIES) * 2 * 44, 4 * 64, 3)
     np.testing.assert_array_equal(picture, sheet(frames, 0))
+
+
+@pytest.mark.parametrize(
+    ("size", "width", "height"), [((40, 80), 20, 10), ((30, 90), 90, 30), ((3, 90), 9, 1), ((20, 30), 45, 30)]
+)
+def test_frame_at_another_width_keeps_its_proportions_and_its_mean(
+    size: tuple[int, int], width: int, height: int
+) -> None:
+    frame = np.random.default_rng(0).integers(100, 140, (*size, 3), np.uint8)
+    found = load_example("frame_width").at_width(frame, width)
+    assert (found.shape, found.dtype) == ((height, width, 3), np.uint8)
+    assert np.abs(found.mean(axis=(0, 1)) - frame.mean(axis=(0, 1))).max() < 4
