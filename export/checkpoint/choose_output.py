@@ -92,7 +92,7 @@ def choose_output(
         )
     if squeezed:
         origin, why = "guessed", f"{why}, taken for one channel that was squeezed away"
-    if not squeezed:
+    if not squeezed and tensor.dim() == 4:
         check_channels_first(tensor, example)
     if found.names or squeezed:
         called = ChosenOutput(whole_network(network), replace(choice, names=found.names, squeezed=squeezed))

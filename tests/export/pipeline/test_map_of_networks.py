@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An anomaly map of networks that end otherwise: one class, probabilities, a class of nothing, a coarse output."""
+"""Map and confidence of networks that end otherwise: one class, probabilities, a class of nothing, a coarse output, none."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,6 +40,13 @@ class Coarse(ColourClasses):
         return F.avg_pool2d(super().forward(x), self.stride)
 
 
+class OneVerdict(ColourClasses):
+    """Gives its classes for the picture as a whole."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).mean(dim=(2, 3))
+
+
 def options(frames: Path, out: Path, **given: Any) -> ExportOptions:
     constants: dict[str, Any] = {
         "mean": (0.46, 0.45, 0.44),
@@ -57,7 +65,7 @@ def options(frames: Path, out: Path, **given: Any) -> ExportOptions:
         (ColourOutput("logit"), (ROWS, COLUMNS), {"segmentation": "binary"}),
         (ColourOutput("sigmoid"), (ROWS, COLUMNS), {"segmentation": "binary", "network_output": "probabilities"}),
         (ColourOutput("softmax"), (ROWS, COLUMNS), {"network_output": "probabilities"}),
-        (WithVoid(), (ROWS, COLUMNS), {"answers": AnswerOptions(("map",), road_classes=(0, 3))}),
+        (WithVoid(), (ROWS, COLUMNS), {"road_classes": (0, 3)}),
         (WithVoid(), (ROWS, COLUMNS), {"segmentation": "logits"}),
         (Coarse(8), (4, 8), {}),
     ],
@@ -67,7 +75,12 @@ def test_export_with_a_map_of_a_network_of_another_output_gives_a_finite_map_alo
     network: nn.Module, grid: tuple[int, int], given: dict[str, Any], own_size_frames: Path, tmp_path: Path
 ) -> None:
     torch.manual_seed(3)
-    export_monitor(options(own_size_frames, tmp_path / "m", **given), network=settled(network))
+    (labels := tmp_path / "labels").mkdir()
+    for path in own_size_frames.iterdir():
+        with Image.open(path) as image:
+            Image.fromarray((np.asarray(image.convert("L")) > 128).astype(np.uint8)).save(labels / f"{path.stem}.png")
+    answers = AnswerOptions(("map",), labels=(labels,), road_classes=given.pop("road_classes", ()))
+    export_monitor(options(own_size_frames, tmp_path / "m", answers=answers, **given), network=settled(network))
     frames = [np.array(frame) for frame in list(FrameFiles((own_size_frames,)))[::12]]
     with OoDMonitor(tmp_path / "m") as monitor:
         assert monitor.self_test().passed
@@ -78,6 +91,9 @@ def test_export_with_a_map_of_a_network_of_another_output_gives_a_finite_map_alo
             assert float(alone.anomaly_map.std()) > 0
             np.testing.assert_array_equal(together.anomaly_map, alone.anomaly_map)
             assert together.objects == alone.objects
+            assert alone.class_confidence is not None
+            assert 0.3 < alone.class_confidence.max() <= 1
+            np.testing.assert_array_equal(together.class_confidence, alone.class_confidence)
 
 
 def test_plan_of_a_map_of_an_output_of_stride_32_of_small_frames_is_refused_with_the_reason(
@@ -87,4 +103,13 @@ def test_plan_of_a_map_of_an_output_of_stride_32_of_small_frames_is_refused_with
     (problem,) = plan.problems
     assert str(problem).startswith(
         "expected an output of 4 or more rows and columns for --answers map, got 1 x 2: an object would have no place in it"
+    )
+
+
+def test_plan_of_a_map_of_a_network_without_spatial_logits_is_refused_with_the_reason(
+    own_size_frames: Path, tmp_path: Path
+) -> None:
+    plan = plan_export(options(own_size_frames, tmp_path / "m"), network=settled(OneVerdict()))
+    assert str(plan.problems[0]).startswith(
+        "expected a network that returns one (B, K, h, w) tensor of logits, got (1, 3): "
     )
