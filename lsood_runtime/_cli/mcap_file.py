@@ -18,7 +18,7 @@ from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row
 from lsood_runtime._exceptions import missing_extra
 from lsood_runtime._maps.map_picture import BOX, MapPictures
-from lsood_runtime._maps.objects import UnknownObject
+from lsood_runtime._maps.objects import UnknownObject, object_label
 from lsood_runtime._text.json_values import JsonValue
 
 _CHUNK = 1 << 18  # bytes that a kill can lose, before compression
@@ -136,12 +136,11 @@ def _annotations(objects: tuple[UnknownObject, ...], stamp: Mapping[str, int], r
                 "thickness": line,
             }
         )
-        under = "" if each.class_id is None else f", class {each.class_id}"
         texts.append(
             {
                 "timestamp": stamp,
                 "position": {"x": left, "y": top},
-                "text": f"unknown {each.peak:.1f}{under}",
+                "text": object_label(each),
                 "font_size": letters,
                 "text_color": colour,
                 "background_color": dark,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
-from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._maps.map_picture import BOX, MapPictures
+from lsood_runtime._maps.objects import object_label
 
 
 class RerunFile:
@@ -58,6 +59,7 @@ class RerunFile:
             recording.log(f"{where}/anomaly_map", rerun.Image(drawn).compress(jpeg_quality=85))
             if verdict.object_count is not None:
                 recording.log(f"{where}/unknown_objects", rerun.Scalars(verdict.object_count))
+            recording.log(f"{where}/image/unknown_objects", self._boxes(verdict))
         if np.isfinite(verdict.score):
             recording.log(f"{where}/score", rerun.Scalars(verdict.score))
         recording.log(f"{where}/threshold", rerun.Scalars(self._threshold))
@@ -69,6 +71,16 @@ class RerunFile:
         if onset or verdict.reason:
             level = "ERROR" if onset else "WARN"
             recording.log(f"{where}/log", rerun.TextLog(f"ALARM {verdict}" if onset else str(verdict), level=level))
+
+    def _boxes(self, verdict: Assessment) -> Any:
+        """Boxes of the objects over the frame, which replace those of the frame before, also by none."""
+        objects = verdict.objects
+        return self._rerun.Boxes2D(
+            mins=[(each.x, each.y) for each in objects],
+            sizes=[(each.width, each.height) for each in objects],
+            labels=[object_label(each) for each in objects],
+            colors=[BOX] * len(objects),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -154,6 +154,17 @@ def describe_objects(found: FoundObjects) -> str:
     return f"{found.count}{place}, the clearest ({peak}) in {where}"
 
 
+def object_label(each: UnknownObject) -> str:
+    """What stands at the box of an object in a viewer: its peak, and the class under it where there are classes.
+
+    Example:
+        >>> object_label(UnknownObject(0, 0, 9, 9, 0.01, 7.25, 3, None, "centre"))
+        'unknown 7.2, class 3'
+    """
+    under = "" if each.class_id is None else f", class {each.class_id}"
+    return f"unknown {each.peak:.1f}{under}"
+
+
 def _shown(edges: TileEdges) -> CellMask:
     """Which cells show something of the frame."""
     return np.logical_and.outer(np.diff(edges.down) > 0, np.diff(edges.across) > 0)

@@ -15,7 +15,7 @@ from PIL import Image
 from lsood_runtime import Assessment, MediaError, State
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.rerun_file import RerunFile
-from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._maps.map_picture import BOX, MapPictures
 from lsood_runtime._maps.objects import objects_of
 from lsood_runtime._tiles.frame_edges import TileEdges, even_edges
 from tests.lsood_runtime.conftest import random_frames
@@ -63,6 +63,7 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> list[FakeRecording]:
         Image=lambda image: SimpleNamespace(compress=lambda **_: ("image", image)),
         SegmentationImage=lambda classes: ("classes", classes),
         Scalars=lambda value: ("scalar", value),
+        Boxes2D=lambda **boxes: boxes,
         TextLog=lambda text, level: (level, text),
     )
     monkeypatch.setitem(sys.modules, "rerun", rerun)
@@ -114,10 +115,15 @@ def test_rerun_file_of_a_bundle_with_a_map_logs_it_over_each_frame_that_has_one(
     with RerunFile(tmp_path / "drive.rrd", 1.0, maps) as file:
         file.add("/front", image, mapped, False)
         file.add("/front", image, verdict(np.inf, "black"), False)
-    logged = dict(recordings[0].logged)
-    (drawn,) = (value[1] for where, value in recordings[0].logged if where == "front/anomaly_map")
+        file.add("/front", image, replace(mapped, objects=(), object_count=None), False)
+    drawn, bare = (value[1] for where, value in recordings[0].logged if where == "front/anomaly_map")
     np.testing.assert_array_equal(drawn, maps.draw(image, values, objects.objects))
-    assert logged["front/unknown_objects"] == ("scalar", 1)
+    np.testing.assert_array_equal(bare, maps.draw(image, values))
+    counts = [value for where, value in recordings[0].logged if where == "front/unknown_objects"]
+    assert counts == [("scalar", 1)], "a number that is unknown is not logged as none"
+    boxes = [value for where, value in recordings[0].logged if where == "front/image/unknown_objects"]
+    each = {"mins": [(4, 0)], "sizes": [(4, 3)], "labels": ["unknown 9.0"], "colors": [BOX]}
+    assert boxes == [each, {name: [] for name in each}], "the boxes of a frame end with it"
 
 
 def test_rerun_file_that_cannot_be_written_is_refused(recordings: list[FakeRecording], tmp_path: Path) -> None:
