@@ -144,8 +144,10 @@ def test_search_of_shifts_that_change_the_class_map_says_that_they_hurt(
 @pytest.fixture
 def run(checkpoint: Path, frames: Path) -> Callable[..., int]:
     def searched(*more: str) -> int:
-        arguments = ["--ckpt", str(checkpoint), "--frames", str(frames), "--samples", "8", "--timed", "0"]
-        return command.main([*arguments, "--shifts", "fog", "night", "--every", "4", "--detectors", "kde", *more])
+        defaults = {"--ckpt": str(checkpoint), "--frames": str(frames), "--samples": "8", "--timed": "0"}
+        defaults |= {"--shifts": "fog night", "--every": "4", "--detectors": "kde"}
+        left = [word for flag, values in defaults.items() if flag not in more for word in (flag, *values.split())]
+        return command.main([*left, *more])
 
     return searched
 
