@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "check.hpp"
+#include "lsood/frame_verdict.hpp"
 #include "lsood/result.hpp"
 
 namespace {
@@ -28,5 +29,13 @@ int main() {
   CHECK(!bad.ok() && bad.error().code == lsood::ErrorCode::bundle);
   CHECK(bad.error().message == "expected one, got none: make one");
   CHECK(done(false).ok() && !done(true).ok());
+  lsood::Assessment verdict;
+  verdict.state = lsood::State::low_quality;
+  verdict.p_value = 0.25;
+  verdict.quality.low = 0.5;
+  verdict.faulty_tiles = lsood::TileMask{1, 2, 2};
+  const lsood::FrameVerdict followed = lsood::frame_verdict(verdict);
+  CHECK(followed.state == verdict.state && followed.p_value == 0.25 && followed.quality_low == 0.5);
+  CHECK(followed.faulty_tiles->at(0, 1) && !followed.faulty_tiles->at(0, 0));
   return lsood::test::failures();
 }
