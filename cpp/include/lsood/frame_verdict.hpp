@@ -2,7 +2,7 @@
 // From the verdict on a frame to what a stream follows of it:
 //
 //     monitor.assess(frame, verdict, stamp_ns, /*judge_tiles=*/false);
-//     stream.follow(frame_verdict(verdict), stamp_ns, &digest, "front");
+//     stream.follow(frame_verdict(verdict), stamp_ns, image_digest(frame), "front");
 #pragma once
 
 #include "lsood/assessment.hpp"

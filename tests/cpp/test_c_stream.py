@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C interface of the camera stream, called from Python without a line of C, on cases of the table."""
+
+import ctypes
+import math
+from ctypes import POINTER, byref, c_char, c_char_p, c_double, c_int32, c_int64, c_size_t, c_void_p
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsood_runtime import History, State
+from tests.cases.python_stream import drawn_picture
+from tests.cases.stream_events import Case, Event, case_of
+from tests.cases.stream_results import differing, expected_fields
+from tests.cases.test_stream_cases import CASES
+from tests.cpp.test_c_interface import Frame
+
+NOW, ARGUMENT, NO_CAMERA = -(2**63), 1, None
+
+
+class StreamFrame(ctypes.Structure):
+    _fields_ = (
+        ("state", c_int32),
+        ("p_value", c_double),
+        ("image", POINTER(Frame)),
+        ("stamp_ns", c_int64),
+        ("camera", c_char_p),
+    )
+
+
+class StreamResult(ctypes.Structure):
+    _fields_ = (
+        *((name, c_int32) for name in ("state", "alarm", "onset", "history")),
+        *((name, c_int64) for name in ("index", "stamp_ns", "since_ns")),
+        ("statistic", c_double),
+        ("reason", c_char * 256),
+    )
+
+
+@pytest.fixture(scope="module")
+def library(cpp_build: Path) -> ctypes.CDLL:
+    loaded = ctypes.CDLL(str(cpp_build / "liblsood_c.so"))
+    loaded.lsood_stream_open.argtypes = [
+        *(c_char_p, c_size_t, c_double, c_double),
+        *(POINTER(c_void_p), c_char_p, c_size_t),
+    ]
+    loaded.lsood_stream_close.argtypes = [c_void_p]
+    loaded.lsood_stream_follow.argtypes = [c_void_p, POINTER(StreamFrame), POINTER(StreamResult)]
+    loaded.lsood_stream_report_silent.argtypes = [c_void_p, c_char_p, c_int64, POINTER(StreamResult)]
+    return loaded
+
+
+def opened(library: ctypes.CDLL, case: Case) -> tuple[int, c_void_p, str]:
+    stream, error = c_void_p(), ctypes.create_string_buffer(60)
+    after = 0.0 if case.frozen_after_s is None else case.frozen_after_s
+    code = library.lsood_stream_open(
+        case.policy.encode(), case.frames, case.effective, after, byref(stream), error, len(error)
+    )
+    return code, stream, error.value.decode()
+
+
+def followed(library: ctypes.CDLL, stream: c_void_p, event: Event) -> dict[str, Any]:
+    """What the stream gives for a frame, or for a report of silence."""
+    found = StreamResult()
+    stamp = NOW if event.stamp_ns is None else event.stamp_ns
+    if event.do == "silent":
+        assert library.lsood_stream_report_silent(stream, event.camera.encode(), stamp, byref(found)) == 0
+    else:
+        image, pixels = None, drawn_picture(event.picture)
+        if pixels is not None:
+            image = ctypes.pointer(Frame(pixels.ctypes.data, *pixels.shape, 0))
+        state = list(State).index(State(event.state))
+        frame = StreamFrame(state, event.p, image, stamp, event.camera.encode())
+        assert library.lsood_stream_follow(stream, byref(frame), byref(found)) == 0
+    return {
+        "state": list(State)[found.state].value,
+        "history": list(History)[found.history].value,
+        "alarm": bool(found.alarm),
+        "onset": bool(found.onset),
+        "since_ns": None if found.since_ns < 0 else found.since_ns,
+        "stamp_ns": found.stamp_ns,
+        "statistic": found.statistic,
+        "reason": found.reason.decode(),
+    }
+
+
+def test_c_stream_gives_what_the_table_expects(library: ctypes.CDLL) -> None:
+    """Cases of the options that C has, and without the time of receipt."""
+    played = 0
+    for case in map(case_of, CASES):
+        on_clock = all(event.stamp_ns is not None and event.stamp_ns > 0 for event in case.events)
+        if case.quality or case.tiles or case.tolerance != Case("", "", ()).tolerance or not on_clock:
+            continue
+        if case.max_cameras == 1 or case.name.endswith("never came"):
+            continue
+        played += 1
+        code, stream, error = opened(library, case)
+        assert (code, error) == (0, "")
+        for event, expected in zip(case.events, case.expected, strict=True):
+            found, fields = followed(library, stream, event), expected_fields(expected)
+            assert not differing(fields, {name: found[name] for name in fields}), case.name
+        library.lsood_stream_close(stream)
+    assert played > 200
+
+
+def test_c_stream_says_why_a_frame_is_invalid_and_refuses_what_cannot_be(library: ctypes.CDLL) -> None:
+    code, stream, error = opened(library, Case("", "3of9of", ()))
+    assert (code, stream.value) == (ARGUMENT, None)
+    assert error.startswith("expected an alarm policy such as 3of5")
+    assert len(error) == 59
+    _, stream, _ = opened(library, Case("", "1of1", ()))
+    assert followed(library, stream, Event(stamp_ns=-7, picture=None))["reason"].startswith("expected a stamp from 0")
+    silent = followed(library, stream, Event("silent", "é" * 300))
+    assert silent["state"] == "invalid"
+    assert silent["reason"].startswith("expected frames of ééé")
+    assert len(silent["reason"].encode()) in (254, 255), "cut between two characters"
+    found = StreamResult()
+    for frame in (
+        StreamFrame(5, 0.5, None, 1, b"front"),
+        StreamFrame(-1, 0.5, None, 1, b"front"),
+        StreamFrame(0, math.nan, None, 1, NO_CAMERA),
+    ):
+        assert library.lsood_stream_follow(stream, byref(frame), byref(found)) == ARGUMENT
+    assert library.lsood_stream_follow(None, byref(StreamFrame()), byref(found)) == ARGUMENT
+    assert library.lsood_stream_report_silent(stream, None, 1, byref(found)) == ARGUMENT
+    assert library.lsood_stream_report_silent(stream, b"front", -5, byref(found)) == ARGUMENT
+    library.lsood_stream_close(stream)
+    library.lsood_stream_close(None)
