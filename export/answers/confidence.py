@@ -21,8 +21,8 @@ MOST_CELLS = 5000
 """Of a map that tell the confidence of its classes: of a larger one every second row and column, every third, and so on."""
 
 Logits = NDArray[np.floating]
-Numbers = NDArray[np.float64]
-Labels = NDArray[np.int64]
+PixelValues = NDArray[np.float64]
+PixelClasses = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,26 +38,26 @@ class LabelledPixels:
     """
 
     logits: NDArray[np.float32]
-    labels: Labels
-    fold: Labels
+    labels: PixelClasses
+    fold: PixelClasses
     frames: int
     drives: int
 
 
-def confidences(logits: Logits, temperature: float = 1.0) -> Numbers:
+def confidences(logits: Logits, temperature: float = 1.0) -> PixelValues:
     """Largest softmax ``(n,)`` of logits ``(n, K)`` over a temperature."""
     powers = np.exp((np.asarray(logits, np.float64) - logits.max(axis=1, keepdims=True)) / temperature)
     return np.asarray(1 / powers.sum(axis=1))
 
 
-def log_loss(logits: Logits, labels: Labels, temperature: float = 1.0) -> Numbers:
+def log_loss(logits: Logits, labels: PixelClasses, temperature: float = 1.0) -> PixelValues:
     """Negative log-likelihood ``(n,)`` of each label, nats."""
     below = (np.asarray(logits, np.float64) - logits.max(axis=1, keepdims=True)) / temperature
     own = np.take_along_axis(below, labels[:, None], axis=1)[:, 0]
     return np.asarray(np.log(np.exp(below).sum(axis=1)) - own)
 
 
-def class_confidence(maps: Numbers, temperature: float) -> Numbers:
+def class_confidence(maps: PixelValues, temperature: float) -> PixelValues:
     """How confident the segmentation is of each class of N frames, ``(N, 2, K)``, by the cells of :func:`cell_step`.
 
     Args:
@@ -87,7 +87,7 @@ def cell_step(rows: int, columns: int) -> int:
     return step
 
 
-def fit_temperature(logits: Logits, labels: Labels) -> float:
+def fit_temperature(logits: Logits, labels: PixelClasses) -> float:
     """The temperature of the smallest negative log-likelihood, between 1 / 20 and 20.
 
     Args:

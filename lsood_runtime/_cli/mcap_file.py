@@ -43,7 +43,7 @@ class MapLayer:
     pictures: MapPictures
 
 
-class McapFile:
+class McapVerdicts:
     """Messages in JSON on a topic for each camera, with the frame's stamp as the time of log and of publication.
 
     Beside ``/lsood/CAMERA`` with a verdict, ``/lsood/CAMERA/anomaly_map`` has the frame under its map as a

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from lsood_runtime._cli.mcap_file import MapLayer, McapFile
+from lsood_runtime._cli.mcap_file import MapLayer, McapVerdicts
 from lsood_runtime._cli.parquet_file import ROWS_SUFFIX, ParquetFile
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row, in_columns
@@ -57,7 +57,7 @@ class VerdictFile:
     @property
     def takes_layers(self) -> bool:
         """Whether the file shows pictures: an MCAP file does."""
-        return isinstance(self._writer, McapFile)
+        return isinstance(self._writer, McapVerdicts)
 
     def write(self, row: Row, layer: MapLayer | None = None) -> None:
         """Add a row; all rows have the same names.
@@ -72,7 +72,7 @@ class VerdictFile:
         try:
             values = {name: _valid(value) for name, value in row.items()}
             self._writer.write(values)
-            if layer is not None and isinstance(self._writer, McapFile):
+            if layer is not None and isinstance(self._writer, McapVerdicts):
                 self._writer.write_layer(values, layer)
         except Exception as error:  # a full disk, or whatever a library makes of a row
             kept = self._end(keep=self._rows > 0)
@@ -144,5 +144,5 @@ _WRITERS: dict[str, Callable[[PartialFile, Path], _Writer]] = {
     ".csv": _Csv,
     ".jsonl": _JsonLines,
     ".parquet": ParquetFile,
-    ".mcap": McapFile,
+    ".mcap": McapVerdicts,
 }
