@@ -13,7 +13,7 @@ from tests.paths import EXAMPLES, ROOT
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _OTHER_PROGRAMS = {
-    "cmake": {"--build"},
+    "cmake": {"--build", "--install", "--parallel", "--prefix"},
     "pip": {"--constraint", "--no-deps", "--wheel-dir"},
     "ros": {"--ros-args"},
     "tritonserver": {"--model-repository"},
