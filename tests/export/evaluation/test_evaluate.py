@@ -51,17 +51,9 @@ def run(bundle: Path, sets: Path, tmp_path: Path) -> Run:
     shutil.copytree(bundle, tmp_path / "monitor")
 
     def evaluated(*more: str, ind: str = "clean", synthetic: str = "fog") -> int:
-        arguments = [
-            str(tmp_path / "monitor"),
-            "--ind",
-            str(sets / ind),
-            "--synthetic",
-            synthetic,
-            "--severities",
-            "1",
-            "4",
-        ]
-        return evaluate.main([*arguments, *more])
+        defaults = {"--ind": [str(sets / ind)], "--synthetic": [synthetic], "--severities": ["1", "4"]}
+        left = [word for flag, values in defaults.items() if flag not in more for word in (flag, *values)]
+        return evaluate.main([str(tmp_path / "monitor"), *left, *more])
 
     return evaluated
 
