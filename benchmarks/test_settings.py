@@ -104,7 +104,7 @@ def test_first_frame(start: str, small_bundle: Path, benchmark: BenchmarkFixture
     """The first frame of a process over the median of ten later ones, with and without the golden frames before it."""
 
     def first() -> tuple[float, float]:
-        words = [small_bundle, *map(str, (*SMALL, 3)), start]
+        words = [str(small_bundle), *map(str, (*SMALL, 3)), start]
         done = subprocess.run([sys.executable, "-c", _FIRST, *words], capture_output=True, text=True, check=True)
         one, later = map(float, done.stdout.split())
         return one, later
