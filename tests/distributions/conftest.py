@@ -40,11 +40,17 @@ def build_both(root: Path, folder: Path) -> Builds:
     return Builds(folder)
 
 
+def ended(*command: str | Path) -> "subprocess.CompletedProcess[str]":
+    """A command that ended, with packages from where they are installed alone: neither PYTHONPATH nor this folder."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    environment |= {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
+    environment["PYTHONSAFEPATH"] = "1"
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
 def run(*command: str | Path) -> str:
     """What a command prints, which has to end with 0."""
-    environment = os.environ | {"SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")}
-    environment.pop("PYTHONPATH", None)  # the packages come from where they are installed
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = ended(*command)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 

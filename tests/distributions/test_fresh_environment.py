@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both wheels in fresh environments: with numpy and ONNX Runtime alone, with each extra, with the lowest allowed versions."""
 
-import subprocess
 import venv
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +11,7 @@ from packaging.requirements import Requirement
 
 from export.data import FrameFiles
 from lsood_runtime import OoDMonitor
-from tests.distributions.conftest import Builds, run
+from tests.distributions.conftest import Builds, ended, run
 from tests.distributions.projects import EXPORT, RUNTIME, project
 from tests.paths import ROOT
 
@@ -70,8 +69,7 @@ def test_wheel_with_numpy_and_onnx_runtime_alone_scores(
     )
     assert run(python.with_name("lsood"), "inspect", bundle) == run(python, "-m", "lsood_runtime", "inspect", bundle)
     assert not python.with_name("lsood-export").exists()
-    words: list[str | Path] = [python.with_name("lsood"), "score", bundle, frames / "0000.png"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = ended(python.with_name("lsood"), "score", bundle, frames / "0000.png")
     assert done.returncode == 2
     assert f"with its extra media, pip install '{builds.runtime.name}[media]'" in done.stderr
 
@@ -101,7 +99,7 @@ def test_both_wheels_export_search_and_evaluate(
         assert "exit codes" in run(python.with_name("lsood-export"), *command, "--help")
     _search_and_evaluate(python, checkpoint, bundle, frames, tmp_path)
     evaluate: list[str | Path] = [python, "-m", "export", "evaluate", bundle, "--ind", frames, *_QUICK]
-    done = subprocess.run([*evaluate, "--report", tmp_path / "report"], capture_output=True, text=True, check=False)
+    done = ended(*evaluate, "--report", tmp_path / "report")
     assert done.returncode == 2
     assert f"with its extra guide, pip install '{builds.export.name}[guide]'" in done.stderr.strip().splitlines()[-1]
     install(python, f"{builds.export}[guide]", f"{builds.runtime}[cpu,media]")
