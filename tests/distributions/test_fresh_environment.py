@@ -142,8 +142,8 @@ def test_both_wheels_with_the_lowest_versions_export_search_and_evaluate(
     media = runtime["optional-dependencies"]["media"]
     pins = lowest([*runtime["dependencies"], *runtime["optional-dependencies"]["cpu"], *media, *export["dependencies"]])
     torch = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("torch=="))
-    pins = sorted({pin for pin in pins if not pin.startswith("torch==")} | {torch})
-    (tmp_path / "lowest.txt").write_text("\n".join(pins))
+    by_name = {pin.split("==")[0]: pin for pin in [*pins, torch]}  # of numpy, that of the offline stage
+    (tmp_path / "lowest.txt").write_text("\n".join(by_name.values()))
     wheels = (f"{builds.runtime}[cpu,media]", builds.export)
     python = environment(tmp_path / "lowest", *wheels, constraints=tmp_path / "lowest.txt")
     _search_and_evaluate(python, checkpoint, bundle, frames, tmp_path)

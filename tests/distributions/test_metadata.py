@@ -80,8 +80,9 @@ def test_requirements_for_users_and_tests_are_pinned_by_the_constraints(name: st
 
 
 def test_requirements_that_both_distributions_state_begin_at_one_version() -> None:
+    """But for numpy, of which the offline stage calls what version 2 brought."""
     floors = {entry.name: str(entry.specifier) for entry in requirements(RUNTIME)}
-    shared = [entry for entry in requirements(EXPORT) if entry.name in floors and entry.name != RUNTIME]
+    shared = [entry for entry in requirements(EXPORT) if entry.name in floors and entry.name not in (RUNTIME, "numpy")]
     assert len(shared) >= 3
     assert {entry.name: str(entry.specifier) for entry in shared} == {
         entry.name: floors[entry.name] for entry in shared
