@@ -57,7 +57,7 @@ def _remedy(word: str, *others: str) -> str:
         return f"type {' '.join(['python -m export', *asked, '--help'])}"
     if word == "export":
         return "an export has flags alone, python -m export --ckpt FILE --frames PATH --out DIR"
-    if word in ("selftest", "score", "watch", "inspect", "diff", "sign", "verify"):
+    if word in ("selftest", "score", "watch", "inspect", "diff", "sign", "verify", "triton", "certify"):
         return f"it is a command of the runtime, python -m lsood_runtime {word}"
     near = difflib.get_close_matches(word, _COMMANDS, n=1)
     return f"did you mean {near[0]}?" if near else f"see {_HELP}"

@@ -110,6 +110,7 @@ def test_anomaly_sheet_of_a_frame_draws_every_kind_and_severity(
     monkeypatch.setattr(
         "sys.argv", ["sheet", "--frame", str(tmp_path / "frame.png"), "--width", "64", "--out", str(out)]
     )
+    monkeypatch.syspath_prepend(SHEET.parent)  # as Python does for a script
     runpy.run_path(str(SHEET), run_name="__main__")
     sheet = np.asarray(Image.open(out))
     assert sheet.shape == (len(ANOMALIES) * (20 + 96 + 4), 6 * (64 + 4), 3)

@@ -163,7 +163,7 @@ def test_calibrate_with_drives_chooses_the_bandwidth_across_them() -> None:
         (
             np.random.default_rng(0).normal(size=(8, 4)),
             CalibrationOptions(detector="kde", rates={"h": 0.5}),
-            "at least 10 frames to fit entropy, kde, got 6",
+            "at least 10 frames to fit kde, got 6",
         ),
         (np.zeros((1, 4)), CalibrationOptions(detector="kde", rates={"h": 0.5}), "at least 2 frames"),
         (

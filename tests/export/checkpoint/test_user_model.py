@@ -69,7 +69,8 @@ def export(out: Path, *flags: str) -> int:
     return main([*common.split(), "--out", str(out), *" ".join(flags).split()])
 
 
-ADDED = "--tap encoder --drop-prob 0.5 --block-size 2"
+SHAPE = "--tap encoder --block-size 2"
+ADDED = f"{SHAPE} --drop-prob 0.5"
 TWO_TAPS = "--tap encoder.0 encoder.1 --drop-prob 0.5 --block-size 2"
 
 
@@ -121,7 +122,7 @@ def test_export_command_of_a_users_network_writes_a_bundle(
         ("--ckpt plain.pt --model user_networks:NoDropout --tap encoder", 3, "--drop-prob"),
         ("--ckpt plain.pt --model user_networks:NoDropout --tap encodr", 3, "nearest are encoder"),
         ("--ckpt plain.pt --model user_networks:NoDropout --tap encoder --drop-prob 0.5", 2, "both or neither"),
-        (f"--ckpt plain.pt --model user_networks:NoDropout {ADDED} --drop-prob 0.01", 3, "--force"),
+        (f"--ckpt plain.pt --model user_networks:NoDropout {SHAPE} --drop-prob 0.01", 3, "--force"),
         ("--ckpt unet.pt", 3, "--model"),
     ],
 )
@@ -148,7 +149,7 @@ def test_list_layers_without_frames_prints_the_layers(user: Path, capsys: pytest
 
 
 def test_force_with_masks_that_often_drop_nothing_writes_a_bundle(tmp_path: Path) -> None:
-    flags = f"--ckpt plain.pt --model user_networks:NoDropout {ADDED} --drop-prob 0.2 --segmentation none"
+    flags = f"--ckpt plain.pt --model user_networks:NoDropout {SHAPE} --drop-prob 0.2 --segmentation none"
     assert export(tmp_path / "m", flags) == 3
     assert export(tmp_path / "m", flags, "--force") == 0
 

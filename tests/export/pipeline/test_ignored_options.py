@@ -37,10 +37,16 @@ def test_plan_with_a_token_grid_for_a_convolutional_tap_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("grid", [(5, 7), (-1, 0), (-3, -4), (4096, 4096)])
+@pytest.mark.parametrize("grid", [(5, 7), (4096, 4096)])
 def test_plan_with_a_token_grid_that_is_not_the_one_of_the_tokens_is_refused(grid: tuple[int, int]) -> None:
     text = problem(TapError, TokenNetwork(), tap=("last",), token_grid=grid)
     assert f"got {grid[0]} {grid[1]}: there are squares of a grid of 3 x 4 tokens" in text
+
+
+@pytest.mark.parametrize("grid", [(-1, 0), (-3, -4)])
+def test_plan_with_a_token_grid_that_no_picture_has_is_refused(grid: tuple[int, int]) -> None:
+    text = problem(UsageError, TokenNetwork(), tap=("last",), token_grid=grid)
+    assert f"expected --token-grid of at least 1, got {grid[0]}" in text
 
 
 def test_plan_with_the_token_grid_of_the_tokens_takes_it() -> None:

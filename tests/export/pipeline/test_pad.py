@@ -213,8 +213,8 @@ def test_list_layers_with_pad_runs_the_padded_input(
 @pytest.mark.parametrize(
     ("multiple", "refused"),
     [
-        ("0", "expected --pad from 1 to 1024, got 0"),
-        ("-4", "expected --pad from 1 to 1024, got -4"),
+        ("0", "expected --pad of at least 1, got 0"),
+        ("-4", "expected --pad of at least 1, got -4"),
         ("1025", "expected --pad of at most 1024, got 1025"),
     ],
 )

@@ -84,15 +84,15 @@ def search_words(draw: st.DrawFn) -> tuple[list[str], dict[str, object]]:
         "key": WORDS,
         "prefix": WORDS,
         "drop_prob": POSITIVE,
-        "block_size": st.integers(0, 4096),
-        "neighbors": st.integers(0, 16384),
+        "block_size": st.integers(1, 4096),
+        "neighbors": st.integers(1, 16384),
         "channels": st.sampled_from(["rgb", "bgr"]),
         "network_channels": st.sampled_from(["rgb", "bgr"]),
         "network_output": st.sampled_from(["logits", "probabilities", "log-probabilities"]),
         "resize": st.sampled_from(["bilinear", "refuse"]),
         "seed": st.integers(0, 2**32 - 1),
         "feature_layers": st.lists(WORDS, min_size=1, max_size=3).map(tuple),
-        "input_size": st.tuples(*[st.integers(0, 32768)] * 2),
+        "input_size": st.tuples(*[st.integers(1, 32768)] * 2),
         "crop": st.tuples(*[st.integers(0, 32768)] * 4),
         "mean": st.tuples(*[POSITIVE] * 3),
         "std": st.tuples(*[POSITIVE] * 3),
@@ -127,7 +127,7 @@ def fused(tap: str, samples: int, layers: Sequence[str]) -> SearchCandidate:
 
 @st.composite
 def any_candidate(draw: st.DrawFn) -> SearchCandidate:
-    tap, samples = draw(WORDS), draw(st.integers(0, 16384))
+    tap, samples = draw(WORDS), draw(st.integers(1, 16384))
     moments = WORDS.map(FeatureKey.moments)
     of_output = st.sampled_from([PICTURE, PICTURE_SPREAD, *OUTPUT_FEATURES])
     key = draw(st.just(FeatureKey.entropy(tap, samples)) | moments | of_output | st.none())
