@@ -77,7 +77,8 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         The inputs; None where the network cannot be loaded, or an option has no stand-in.
     """
     given = findings.given
-    checked = [findings.attempt("options", partial(_passes, check)) for check in OPTION_CHECKS]
+    checked = {check: findings.attempt("options", partial(_passes, check)) for check in OPTION_CHECKS}
+    looked_at = [passed for check, passed in checked.items() if check is not _check_limits]  # the gate comes much later
     findings.stage(f"reading {given.ckpt}" if network is None else "copying the network")
     checkpoint = findings.attempt("weights", lambda options: load_network(options, findings, network))
     frames, split, ood = _resolve_frames(findings)
@@ -101,7 +102,7 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
         if any(each.subject == "input size" and each.origin == "guessed" for each in findings.all):
             findings.leave_open("tap", "DropBlock")
     constants = findings.attempt("DropBlock", lambda options: resolve_drop_block(options, loaded))
-    if preprocessing is None or constants is None or not all(checked):
+    if preprocessing is None or constants is None or not all(looked_at):
         return None
     as_found = preprocessing
     chosen = findings.attempt(

@@ -109,7 +109,10 @@ def run(options: argparse.Namespace) -> int:
     sources = find_sources(options.frames)
     report_idle_flags(options, sources)
     if options.out is not None:
-        check_destinations([options.out], sources)
+        inputs = (str(path) for path in (options.bundle, options.network, options.public_key) if path is not None)
+        check_destinations([options.out], [*sources, *inputs])
+        if options.out.resolve().is_relative_to(Path(options.bundle).resolve()):
+            raise MediaError(f"cannot write {options.out}: expected a place outside the bundle; choose another file")
     register_libraries(options)
     reading, counter = _FrameReading(options, sources), FrameCounter(shown=True)
     try:

@@ -297,3 +297,26 @@ def test_every_field_of_a_certificate_stands_in_the_documentation() -> None:
 )
 def test_arithmetic_tells_the_numbers_apart(precision: str, provider: tuple[str, dict[str, Any]], words: str) -> None:
     assert arithmetic(precision, provider) == words
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "certificate.json"])
+def test_certificate_is_not_written_into_the_bundle(
+    name: str, toy_bundle: Path, drive: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path.name: path.read_bytes() for path in toy_bundle.iterdir()}
+    words = ["certify", str(toy_bundle), "--provider", "cpu", "--frames", str(drive), *QUICK]
+    assert run([*words, "--out", str(toy_bundle / name)]) == 2
+    error = capsys.readouterr().err
+    assert ("it would be lost" if name == "manifest.json" else "outside the bundle") in error
+    assert {path.name: path.read_bytes() for path in toy_bundle.iterdir()} == before
+
+
+def test_certificate_does_not_replace_the_network_that_is_read(
+    toy_bundle: Path, drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = tmp_path / "net.onnx"
+    network.write_bytes(b"a network")
+    words = ["certify", str(toy_bundle), "--provider", "cpu", "--frames", str(drive), *QUICK, "--network", str(network)]
+    assert run([*words, "--out", str(network)]) == 2
+    assert "it would be lost" in capsys.readouterr().err
+    assert network.read_bytes() == b"a network"
