@@ -122,12 +122,11 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, second
         try:
             outcomes = [_golden_outcome(graphs, golden, i, batch, limit.run_options) for i in range(len(golden))]
         except ProviderError as error:
-            if not limit.is_over:
-                raise
-            raise SelfTestError(
-                f"expected the {len(golden)} golden frames within {limit.seconds:g} s, they take longer on "
-                f"{graphs.provider}: pass a larger self_test_seconds if this machine is so slow"
-            ) from error
+            if limit.is_over:
+                raise _overtime(graphs, golden, limit) from error
+            raise
+        if limit.is_over:
+            raise _overtime(graphs, golden, limit)
     kind = "cpu" if graphs.provider == CPU else "gpu"
     return SelfTest(
         provider=graphs.provider,
@@ -140,6 +139,13 @@ def replay(graphs: LoadedGraphs, golden: GoldenFrames, batch: int | None, second
         pixel_tolerance=golden.pixel_changes.get(kind, 0.0),
         answer_errors=_answer_errors(outcomes, golden),
         answer_tolerance=golden.answer_tolerance.get(kind, 0.0),
+    )
+
+
+def _overtime(graphs: LoadedGraphs, golden: GoldenFrames, limit: TimeLimit) -> SelfTestError:
+    return SelfTestError(
+        f"expected the {len(golden)} golden frames within {limit.seconds:g} s, they take longer on {graphs.provider}: "
+        "pass a larger self_test_seconds if this machine is so slow"
     )
 
 

@@ -2,6 +2,7 @@
 """Loading a bundle has limits: of operators, of what an archive unpacks to, and of the time for the golden frames."""
 
 import io
+import math
 import struct
 import time
 import zipfile
@@ -230,8 +231,9 @@ def test_time_limit_over_tells_runs_to_end() -> None:
     with TimeLimit(60) as limit:
         assert not limit.is_over
     with TimeLimit(0.001) as limit:
-        while not limit.is_over:
+        while not limit.run_options.terminate:
             time.sleep(0.001)
+        assert limit.is_over
     session = ort.InferenceSession(segmentation_graph("classes"), providers=["CPUExecutionProvider"])
     with pytest.raises(Exception, match="terminate"):
         session.run(None, {"frame": random_frames(1, 0)}, limit.run_options)
@@ -245,7 +247,11 @@ def test_self_test_seconds_that_are_no_time_are_refused(toy_bundle: Path, second
 
 def test_self_test_out_of_time_is_our_error(toy_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Over(TimeLimit):
+        """Over before the first run, which is told to end."""
+
         def __enter__(self) -> "Over":
+            super().__enter__()
+            self._end_s = -math.inf
             self._end()
             return self
 
@@ -256,3 +262,11 @@ def test_self_test_out_of_time_is_our_error(toy_bundle: Path, monkeypatch: pytes
         with pytest.raises(SelfTestError, match="golden frames within 60 s"):
             monitor.self_test()
         assert monitor.warm_up() > 0
+
+
+def test_self_test_that_took_longer_is_refused_though_nothing_told_its_runs_to_end(
+    toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimeLimit, "_end", lambda _: None)  # a thread that never comes to it
+    with pytest.raises(SelfTestError, match=r"golden frames within 1e-09 s, they take longer on CPU"):
+        OoDMonitor(toy_bundle, self_test_seconds=1e-9)
