@@ -22,7 +22,7 @@ from lsood_runtime._media.videos import is_video, read_video
 from lsood_runtime._text.counted import counted
 
 _DEVICE = "camera:"
-DEVICE = re.compile(rf"{_DEVICE}\d+")
+DEVICE = re.compile(rf"{_DEVICE}[0-9]+")
 CAMERA = "camera"
 _NANOSECONDS = 1e9
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -49,6 +49,11 @@ class Cusum:
                 "1 h and 30 frames/s are the defaults",
                 lambda value: 0 < value < math.inf,
             )
+        if not math.isfinite(self._frames):
+            raise ValueError(
+                f"expected frames between false alarms that can be counted, got {self.hours_between_false_alarms:g} h at "
+                f"{self.frames_per_second:g} a second: 1 h and 30 frames/s are the defaults"
+            )
 
     def start(self, calibration: CalibrationRecord) -> AlarmState:
         """As :meth:`Policy.start`."""
@@ -68,10 +73,15 @@ class Cusum:
         """The text that :func:`parse_policy` reads."""
         return f"cusum:{self.hours_between_false_alarms:g}h@{self.frames_per_second:g}"
 
+    @property
+    def _frames(self) -> float:
+        """Frames between false alarms."""
+        return 3600 * self.hours_between_false_alarms * self.frames_per_second
+
     def _constants(self, calibration: CalibrationRecord) -> tuple[float, float]:
         """``h``, and the share of its ``log e`` that a frame adds."""
         together = correlation_frames(calibration)
-        frames = 3600 * self.hours_between_false_alarms * self.frames_per_second
+        frames = self._frames
         if frames <= together:
             raise ValueError(
                 f"expected more than {together} frames between false alarms, since so many are equivalent to one, "

@@ -12,6 +12,7 @@ from lsood_runtime._stream.policy import AlarmState, Evidence
 
 _NANOSECONDS = 1e9
 _MOST_FRAMES, _LONGEST_S = 1_000_000, 1e9
+_MOST_COUNTED = 9e18  # frames: C++ counts them in 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,12 @@ class MinimumDuration:
 
     def delay_frames(self, calibration: CalibrationRecord, frames_per_second: float) -> int:
         """As :meth:`Policy.delay_frames`."""
-        return math.ceil(self.seconds * checked_rate(frames_per_second) - 1e-9) + 1
+        frames = self.seconds * checked_rate(frames_per_second)
+        if not frames < _MOST_COUNTED:
+            raise ValueError(
+                f"expected a delay that can be counted, got {frames:g} frames: pass the camera's frame rate"
+            )
+        return math.ceil(frames - 1e-9) + 1
 
     def window_s(self, calibration: CalibrationRecord, frames_per_second: float) -> float:
         """As :meth:`Policy.window_s`."""

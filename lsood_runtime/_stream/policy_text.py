@@ -14,7 +14,7 @@ from lsood_runtime._stream.policy import Policy
 POLICY_FORMS = "3of5, hysteresis:0.01:0.2, duration:0.5 or cusum:1h@30"
 FORMS = f"1/h, {POLICY_FORMS}"
 _LONGEST = 60
-_NUMBER = r"(\d+\.?\d*(?:[eE]-?\d+)?)"
+_NUMBER = r"([0-9]+\.?[0-9]*(?:[eE]-?[0-9]+)?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def parse_policy(text: str) -> Policy:
 
 
 def _policy(text: str, forms: str) -> Policy:
-    if match := re.fullmatch(r"(\d{1,9})of(\d{1,9})", text):
+    if match := re.fullmatch(r"([0-9]{1,9})of([0-9]{1,9})", text):
         return KOfN(int(match[1]), int(match[2]))
     if match := re.fullmatch(f"hysteresis:{_NUMBER}:{_NUMBER}", text):
         return Hysteresis(float(match[1]), float(match[2]))

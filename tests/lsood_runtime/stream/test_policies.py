@@ -168,6 +168,8 @@ def test_cusum_correlated_frames_keep_the_time_between_false_alarms(together: in
         (lambda: MinimumDuration(math.nan), "at least 0 s"),
         (lambda: Cusum(0.0), "above 0"),
         (lambda: Cusum(1.0, math.inf), "above 0"),
+        (lambda: Cusum(1e308, 1e308), r"that can be counted, got 1e\+308 h at 1e\+308 a second"),
+        (lambda: MinimumDuration(1e9).delay_frames(calibration(9, 9), 1e308), "a delay that can be counted, got inf"),
         (lambda: Hysteresis(0.001).start(calibration(99, 99)), "p-values down to 0.001, 99 calibration scores"),
         (lambda: Cusum(1.0).start(calibration(2, 2)), "at least 4 calibration scores"),
         (lambda: Cusum(1e-5, 10).start(calibration(99, 9)), "more than 11 frames between false alarms"),

@@ -44,7 +44,20 @@ def test_parse_alarm_rate_is_no_policy(text: str, rate: AskedRate) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0/h", "1/h@0", "", "5of3", "0of3", "cusum:1", "duration:", "hysteresis:0.2:0.1", "cusum:0h@30"]
+    "text",
+    [
+        "0/h",
+        "1/h@0",
+        "",
+        "5of3",
+        "0of3",
+        "cusum:1",
+        "duration:",
+        "३of5",
+        "duration:३.5",
+        "hysteresis:0.2:0.1",
+        "cusum:0h@30",
+    ],
 )
 def test_parse_policy_other_text_is_bad_usage(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
