@@ -2,9 +2,18 @@
 # Finds the library file of ONNX Runtime and makes the target lsood::onnxruntime of it.
 #
 # ONNXRUNTIME_ROOT is an unpacked release, or the folder of the Python package onnxruntime. The library in the latter has no
-# name by which a loader would find it, so that links to it are made in the build folder.
+# name by which a loader would find it, so that links to it are made in the build folder. Without a root the library is that of
+# the system; with one it is found there or nowhere.
 set(ONNXRUNTIME_ROOT "" CACHE PATH "unpacked release of ONNX Runtime, or the folder of its Python package")
-find_library(ONNXRUNTIME_LIBRARY onnxruntime HINTS ${ONNXRUNTIME_ROOT} PATH_SUFFIXES lib lib64)
+if(NOT "${ONNXRUNTIME_ROOT}" STREQUAL "${LSOOD_SEARCHED_ROOT}")
+  unset(ONNXRUNTIME_LIBRARY CACHE)  # found by another root
+endif()
+set(LSOOD_SEARCHED_ROOT "${ONNXRUNTIME_ROOT}" CACHE INTERNAL "root by which ONNXRUNTIME_LIBRARY was found")
+if(ONNXRUNTIME_ROOT)
+  find_library(ONNXRUNTIME_LIBRARY onnxruntime PATHS ${ONNXRUNTIME_ROOT} PATH_SUFFIXES lib lib64 NO_DEFAULT_PATH)
+else()
+  find_library(ONNXRUNTIME_LIBRARY onnxruntime)
+endif()
 if(NOT ONNXRUNTIME_LIBRARY AND ONNXRUNTIME_ROOT)
   file(GLOB found ${ONNXRUNTIME_ROOT}/capi/libonnxruntime.so.* ${ONNXRUNTIME_ROOT}/libonnxruntime.so.*)
   if(found)

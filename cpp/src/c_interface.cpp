@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <cstring>
-
-#include "detail/failure.hpp"
+#include "detail/c_boundary.hpp"
 #include "detail/option_words.hpp"
 #include "lsood/lsood.h"
 #include "lsood/monitor.hpp"
@@ -13,19 +10,13 @@ struct lsood_monitor {
   lsood_assessment view{};
   std::vector<lsood_object> objects;
   std::vector<uint8_t> faulty_tiles;
-  std::string error;
 };
 
 namespace {
 
-using lsood::detail::guarded;
-
-int code_of(const lsood::Error& error) { return 1 + static_cast<int>(error.code); }
-
-int kept(lsood_monitor* monitor, const lsood::Error& error) {
-  monitor->error = error.message;
-  return code_of(error);
-}
+using lsood::detail::code_of;
+using lsood::detail::require_pointers;
+using lsood::detail::unwrapped;
 
 // The verdict as C sees it. Texts are whole ones of the manifest, of the monitor or constants, and end with a zero.
 void update_view(lsood_monitor& of) {
@@ -57,6 +48,8 @@ void update_view(lsood_monitor& of) {
     view.tile_count = verdict.tiles.values.size();
     view.tile_words = verdict.tiles.words.c_str();
   }
+  view.class_confidence = verdict.class_confidence.data();
+  view.class_count = verdict.class_confidence.size();
   view.anomaly_map = verdict.anomaly_map;
   of.objects.clear();
   for (const lsood::UnknownObject& each : verdict.objects.objects) {
@@ -78,60 +71,49 @@ void update_view(lsood_monitor& of) {
 }
 
 lsood_monitor* opened(const char* folder, const char* const* options, size_t count) {
-  if (folder == nullptr || (options == nullptr && count > 0)) {
-    lsood::detail::fail(lsood::ErrorCode::argument, "expected a folder and options, got a null pointer: pass both");
-  }
   lsood::MonitorOptions chosen;
-  for (size_t i = 0; i < count; ++i) lsood::detail::set_option(options[i] == nullptr ? "" : options[i], chosen);
-  auto monitor = lsood::Monitor::open(folder, chosen);
-  if (!monitor) throw lsood::detail::Failure{monitor.error()};
-  return new lsood_monitor{std::move(monitor).value(), {}, {}, {}, {}, {}};
+  for (size_t i = 0; i < count; ++i) {
+    require_pointers("an array of options", options);
+    require_pointers("options that are texts", options[i]);
+    lsood::detail::set_option(options[i], chosen);
+  }
+  return new lsood_monitor{unwrapped(lsood::Monitor::open(folder, chosen)), {}, {}, {}, {}};
 }
 
 }  // namespace
 
 extern "C" {
 
-int lsood_open(const char* folder, const char* const* options, size_t option_count, lsood_monitor** into, char* error,
-               size_t error_size) {
-  if (into == nullptr) return LSOOD_ARGUMENT;
-  *into = nullptr;
-  const auto made = guarded([&] { return opened(folder, options, option_count); });
-  if (made) {
-    *into = made.value();
-    return LSOOD_DONE;
-  }
-  if (error != nullptr && error_size > 0) {
-    const size_t length = std::min(error_size - 1, made.error().message.size());
-    std::memcpy(error, made.error().message.data(), length);
-    error[length] = '\0';
-  }
-  return code_of(made.error());
+int lsood_open(const char* folder, const char* const* options, size_t option_count, lsood_monitor** into) {
+  if (into != nullptr) *into = nullptr;
+  return code_of([&] {
+    require_pointers("a folder and a place for the monitor", folder, into);
+    *into = opened(folder, options, option_count);
+  });
 }
 
 void lsood_close(lsood_monitor* monitor) { delete monitor; }
 
 int lsood_assess(lsood_monitor* monitor, const lsood_frame* frame, int64_t stamp_ns, const lsood_assessment** into) {
-  if (monitor == nullptr || frame == nullptr || into == nullptr) return LSOOD_ARGUMENT;
-  *into = nullptr;
-  const lsood::Frame given{frame->data, frame->height, frame->width, frame->channels, frame->stride};
-  const auto stamp = stamp_ns == LSOOD_NOW ? std::optional<std::int64_t>() : stamp_ns;
-  auto done = monitor->monitor.assess(given, monitor->verdict, stamp);
-  if (done) done = guarded([&] { update_view(*monitor); });
-  if (!done) return kept(monitor, done.error());
-  *into = &monitor->view;
-  return LSOOD_DONE;
+  if (into != nullptr) *into = nullptr;
+  return code_of([&] {
+    require_pointers("a monitor, a frame and a place for its verdict", monitor, frame, into);
+    const lsood::Frame given{frame->data, frame->height, frame->width, frame->channels, frame->stride};
+    const auto stamp = stamp_ns == LSOOD_NOW ? std::optional<std::int64_t>() : stamp_ns;
+    unwrapped(monitor->monitor.assess(given, monitor->verdict, stamp));
+    update_view(*monitor);
+    *into = &monitor->view;
+  });
 }
 
 int lsood_self_test(lsood_monitor* monitor) {
-  if (monitor == nullptr) return LSOOD_ARGUMENT;
-  const auto test = monitor->monitor.self_test();
-  if (!test) return kept(monitor, test.error());
-  const auto passed = test->require(monitor->monitor.provider());
-  return passed ? LSOOD_DONE : kept(monitor, passed.error());
+  return code_of([&] {
+    require_pointers("a monitor", monitor);
+    unwrapped(unwrapped(monitor->monitor.self_test()).require(monitor->monitor.provider()));
+  });
 }
 
-const char* lsood_error(const lsood_monitor* monitor) { return monitor == nullptr ? "no monitor" : monitor->error.c_str(); }
+const char* lsood_error(void) { return lsood::detail::kept_error(); }
 
 const char* lsood_provider(const lsood_monitor* monitor) {
   return monitor == nullptr ? "" : monitor->monitor.provider().c_str();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <new>
 #include <optional>
 #include <string>
 
+#include "detail/c_boundary.hpp"
 #include "lsood/camera_stream.hpp"
 #include "lsood/stream.h"
 
@@ -13,81 +12,92 @@ struct lsood_stream {
 
 namespace {
 
-int code_of(const lsood::Error& error) { return 1 + static_cast<int>(error.code); }
-
-// Copies a text, cut between two characters of UTF-8 at the end of the field.
-void copy(const std::string& text, char* field, size_t size) {
-  if (field != nullptr && size > 0) {
-    size_t length = std::min(size - 1, text.size());
-    while (length > 0 && length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0) == 0x80) {
-      --length;
-    }
-    std::copy_n(text.data(), length, field);
-    field[length] = '\0';
-  }
-}
+using lsood::detail::code_of;
+using lsood::detail::require_pointers;
+using lsood::detail::unwrapped;
 
 std::optional<std::int64_t> stamp_of(int64_t stamp_ns) {
   return stamp_ns == LSOOD_NOW ? std::nullopt : std::optional<std::int64_t>(stamp_ns);
 }
 
-int handed_out(const lsood::Result<lsood::StreamAssessment>& result, lsood_stream_result* into) {
-  if (!result) return code_of(result.error());
-  const lsood::StreamAssessment& each = result.value();
-  *into = {static_cast<int32_t>(each.state), each.alarm ? 1 : 0, each.onset ? 1 : 0, static_cast<int32_t>(each.history),
-           each.index, each.stamp_ns, each.since_ns.value_or(-1), each.statistic, {}};
-  try {
-    copy(each.fault.text(each.camera), into->reason, sizeof into->reason);
-  } catch (...) {  // without memory for its sentence the result is what it is
+lsood_stream* opened(const lsood_stream_options& given) {
+  require_pointers("the text of a policy", given.policy);
+  lsood::StreamOptions options;
+  options.frozen_after_s = given.frozen_after_s == 0 ? std::nullopt : std::optional<double>(given.frozen_after_s);
+  if (given.quality != nullptr) {
+    const lsood_quality_rule& rule = *given.quality;
+    require_pointers("the policy and the numbers of a rule for the quality", rule.policy, rule.clean_low);
+    options.quality = lsood::QualityRule{
+        unwrapped(lsood::Policy::parse(rule.policy)), {rule.clean_low, rule.clean_low + rule.clean_count}, rule.smallest,
+        rule.frames_worth};
   }
-  return LSOOD_DONE;
+  const lsood::CalibrationSize calibration{given.calibration_frames, given.effective_frames};
+  return new lsood_stream{
+      unwrapped(lsood::CameraStream::open(unwrapped(lsood::Policy::parse(given.policy)), calibration, options))};
 }
 
-lsood::Result<lsood::CameraStream> opened(const char* policy, const lsood::CalibrationSize& calibration, double after_s) {
-  lsood::StreamOptions options;
-  options.frozen_after_s = after_s == 0 ? std::nullopt : std::optional<double>(after_s);
-  const auto rule = lsood::Policy::parse(policy);
-  return rule ? lsood::CameraStream::open(rule.value(), calibration, options) : rule.error();
+void hand_out(const lsood::StreamAssessment& each, lsood_stream_result& into) {
+  const lsood::QualityAlarm quality = each.quality.value_or(lsood::QualityAlarm{});
+  into = {static_cast<int32_t>(each.state),
+          each.alarm ? 1 : 0,
+          each.onset ? 1 : 0,
+          static_cast<int32_t>(each.history),
+          quality.alarm ? 1 : 0,
+          quality.onset ? 1 : 0,
+          each.index,
+          each.stamp_ns,
+          each.since_ns.value_or(-1),
+          quality.since_ns.value_or(-1),
+          each.statistic,
+          quality.statistic,
+          {}};
+  try {
+    lsood::detail::copy_text(each.fault.text(each.camera), into.reason, sizeof into.reason);
+  } catch (const std::bad_alloc&) {  // without memory for its sentence the result is what it is
+  }
 }
 
 }  // namespace
 
 extern "C" {
 
-int lsood_stream_open(const char* policy, size_t calibration_frames, double effective_frames, double frozen_after_s,
-                      lsood_stream** into, char* error, size_t error_size) {
-  if (policy == nullptr || into == nullptr) return LSOOD_ARGUMENT;
-  *into = nullptr;
-  auto made = opened(policy, {calibration_frames, effective_frames}, frozen_after_s);
-  if (!made) {
-    copy(made.error().message, error, error_size);
-    return code_of(made.error());
-  }
-  *into = new (std::nothrow) lsood_stream{std::move(made).value()};
-  return *into == nullptr ? LSOOD_MEMORY : LSOOD_DONE;
+int lsood_stream_open(const lsood_stream_options* options, lsood_stream** into) {
+  if (into != nullptr) *into = nullptr;
+  return code_of([&] {
+    require_pointers("options and a place for the stream", options, into);
+    *into = opened(*options);
+  });
 }
 
 void lsood_stream_close(lsood_stream* stream) { delete stream; }
 
 int lsood_stream_follow(lsood_stream* stream, const lsood_stream_frame* frame, lsood_stream_result* into) {
-  if (stream == nullptr || frame == nullptr || frame->camera == nullptr || into == nullptr || frame->state < LSOOD_OK ||
-      frame->state > LSOOD_INVALID) {
-    return LSOOD_ARGUMENT;
-  }
-  lsood::FrameVerdict verdict;
-  verdict.state = static_cast<lsood::State>(frame->state);
-  verdict.p_value = frame->p_value;
-  lsood::Frame image;
-  if (frame->image != nullptr) {
-    image = {frame->image->data, frame->image->height, frame->image->width, frame->image->channels, frame->image->stride};
-  }
-  return handed_out(
-      stream->stream.follow(verdict, stamp_of(frame->stamp_ns), lsood::image_digest(image), frame->camera), into);
+  return code_of([&] {
+    require_pointers("a stream, a frame and a place for the result", stream, frame, into);
+    require_pointers("the name of a camera", frame->camera);
+    if (frame->state < LSOOD_OK || frame->state > LSOOD_INVALID) {
+      lsood::detail::fail(lsood::ErrorCode::argument, "expected a state from 0 to 4, got " + std::to_string(frame->state) +
+                                                          ": pass that of lsood_assess");
+    }
+    lsood::FrameVerdict verdict;
+    verdict.state = static_cast<lsood::State>(frame->state);
+    verdict.p_value = frame->p_value;
+    verdict.quality_low = frame->quality_low;
+    lsood::Frame image;
+    if (frame->image != nullptr) {
+      const lsood_frame& given = *frame->image;
+      image = {given.data, given.height, given.width, given.channels, given.stride};
+    }
+    hand_out(unwrapped(stream->stream.follow(verdict, stamp_of(frame->stamp_ns), lsood::image_digest(image), frame->camera)),
+             *into);
+  });
 }
 
 int lsood_stream_report_silent(lsood_stream* stream, const char* camera, int64_t now_ns, lsood_stream_result* into) {
-  if (stream == nullptr || camera == nullptr || into == nullptr) return LSOOD_ARGUMENT;
-  return handed_out(stream->stream.report_silent(camera, stamp_of(now_ns)), into);
+  return code_of([&] {
+    require_pointers("a stream, a camera and a place for the result", stream, camera, into);
+    hand_out(unwrapped(stream->stream.report_silent(camera, stamp_of(now_ns))), *into);
+  });
 }
 
 }  // extern "C"

@@ -52,7 +52,7 @@ std::vector<detail::Picture> pictures_of(const detail::Golden& golden, const det
   std::vector<detail::Picture> pictures;
   const std::size_t size = golden.frames.bytes.size() / golden.count;
   for (std::size_t i = 0; i < golden.count; ++i) {
-    pictures.push_back(frames.picture(golden.frames.data<std::uint8_t>() + i * size));
+    pictures.push_back(frames.picture(golden.frames.data() + i * size));
   }
   return pictures;
 }
@@ -68,8 +68,7 @@ struct Monitor::Impl {
         rule(sealed.manifest, {options.operating_point, options.min_quality, options.deadline_ms}) {
     pass.emplace(sealed.manifest, bundle.files, options);
     if (!options.self_test) return;
-    const Result<void> passed = self_test().require(provider);
-    if (!passed) throw detail::Failure{passed.error()};
+    detail::unwrapped(self_test().require(provider));
   }
 
   SelfTest self_test() { return detail::replay(*pass, golden, sealed.manifest, provider, self_test_seconds); }
@@ -131,7 +130,7 @@ struct Monitor::Impl {
   std::string reason, stamp_fault;
 };
 
-Result<Manifest> read_manifest(const std::string& folder, const std::string& expected_sha256) noexcept {
+Result<Manifest> read_manifest(const std::string& folder, const std::optional<std::string>& expected_sha256) noexcept {
   return detail::guarded([&] { return detail::read_sealed_manifest(folder, expected_sha256).manifest; });
 }
 

@@ -10,7 +10,7 @@ int main(int count, char** values) {
   using namespace lsood;
   for (int i = 1; i < count; ++i) {
     const auto opened = detail::guarded([&] {
-      return detail::open_bundle(values[i], "", {detail::kSegmentationFile, detail::kDetectorFile}).golden.count;
+      return detail::open_bundle(values[i], {}, {detail::kSegmentationFile, detail::kDetectorFile}).golden.count;
     });
     if (opened) {
       std::puts("ok");

@@ -54,7 +54,7 @@ int main(int count, char** values) {
   options.threads = 1;
   auto monitor = Monitor::open(values[1], options);
   if (!monitor) return test::fail(monitor.error());
-  auto opened = detail::guarded([&] { return detail::open_bundle(values[1], "", detail::graph_names(options)); });
+  auto opened = detail::guarded([&] { return detail::open_bundle(values[1], {}, detail::graph_names(options)); });
   if (!opened) return test::fail(opened.error());
   detail::FramePass pass(monitor->manifest(), opened->files, options);
   const std::string pixels = test::read_whole(values[2]);

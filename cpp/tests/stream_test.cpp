@@ -39,7 +39,7 @@ using lsood::CameraStream;
 using lsood::ErrorCode;
 using lsood::Policy;
 
-constexpr std::int64_t kTenth = 100'000'000;
+constexpr std::int64_t kTenth = 100'000'000, kWide = std::int64_t{1} << 62;
 constexpr lsood::CalibrationSize kCalibration{99, 50.0};
 constexpr const char* kPolicies[] = {"3of5", "hysteresis:0.05:0.2", "duration:0.5", "cusum:0.1h@10"};
 
@@ -179,7 +179,9 @@ void digests_tell_images_apart() {
   CHECK(original.equals(digest_of({pixels.data(), 96, 40, 3})));
   CHECK(digest_of({pixels.data(), 1, 1, 3}).size() == 0);
   for (const lsood::Frame& none : {lsood::Frame{nullptr, 8, 8, 3}, lsood::Frame{pixels.data(), 0, 8, 3},
-                                   lsood::Frame{pixels.data(), 8, -8, 3}, lsood::Frame{pixels.data(), 8, 8, 3, 23}}) {
+                                   lsood::Frame{pixels.data(), 8, -8, 3}, lsood::Frame{pixels.data(), 8, 8, 3, 23},
+                                   lsood::Frame{pixels.data(), 1, kWide, 4}, lsood::Frame{pixels.data(), kWide, 8, 3},
+                                   lsood::Frame{pixels.data(), 4, 8, 3, kWide}}) {
     CHECK(!lsood::image_digest(none));
   }
 }

@@ -28,7 +28,8 @@ def require_tools() -> None:
 
 def build_library(build: Path, *options: str, source: Path = CPP) -> Path:
     """Configure and build ``source`` in the folder ``build``, which comes back; ``options`` go to CMake."""
-    command = ["cmake", "-S", str(source), "-B", str(build), f"-DONNXRUNTIME_ROOT={ONNXRUNTIME_ROOT}", *options]
+    command = ["cmake", "-S", str(source), "-B", str(build), f"-DONNXRUNTIME_ROOT={ONNXRUNTIME_ROOT}"]
+    command += ["-DLSOOD_WERROR=ON", *options]
     for step in (command, ["cmake", "--build", str(build), "--parallel", "2"]):
         done = subprocess.run(step, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -26,7 +26,13 @@ def played(program: Path, bundle: Path, frames: NDArray[np.uint8], *options: str
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     raw.unlink()
     assert done.returncode in (0, 2), done.stderr
-    return [json.loads(line, object_hook=_numbers) for line in done.stdout.splitlines()]
+    return [verdict_of(line) for line in done.stdout.splitlines()]
+
+
+def verdict_of(line: str) -> dict[str, Any]:
+    """A verdict, or an error, that a program printed."""
+    values: dict[str, Any] = json.loads(line, object_hook=_numbers)
+    return values
 
 
 def verdict_values(verdict: Assessment) -> dict[str, Any]:

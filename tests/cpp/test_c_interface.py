@@ -2,6 +2,9 @@
 """The C interface, called from Python without a line of C: what another language does."""
 
 import ctypes
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint8, c_void_p
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from lsood_runtime import OoDMonitor
 from tests.cpp.playing import STAMP
 from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
-from tests.lsood_runtime.conftest import HEIGHT, WIDTH
+from tests.lsood_runtime.conftest import HEIGHT, WIDTH, write_toy_bundle
 
 
 class Frame(ctypes.Structure):
@@ -43,6 +46,8 @@ class Verdict(ctypes.Structure):
         ("tile_values", POINTER(c_double)),
         ("tile_count", c_size_t),
         ("tile_words", c_char_p),
+        ("class_confidence", POINTER(c_double)),
+        ("class_count", c_size_t),
         ("anomaly_map", POINTER(c_float)),
         ("objects", POINTER(Object)),
         ("object_count", c_size_t),
@@ -58,23 +63,22 @@ def library(cpp_build: Path) -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(cpp_build / "liblsood_c.so"))
     for name in ("lsood_error", "lsood_provider", "lsood_state_name"):
         getattr(loaded, name).restype = c_char_p
-    for name in ("lsood_error", "lsood_provider", "lsood_close", "lsood_self_test"):
+    for name in ("lsood_provider", "lsood_close", "lsood_self_test"):
         getattr(loaded, name).argtypes = [c_void_p]
+    loaded.lsood_error.argtypes = []
     loaded.lsood_assess.argtypes = [c_void_p, POINTER(Frame), c_int64, POINTER(POINTER(Verdict))]
     return loaded
 
 
 def opened(library: ctypes.CDLL, folder: Path, *options: str) -> tuple[int, c_void_p, str]:
     words = (c_char_p * len(options))(*(option.encode() for option in options))
-    monitor, error = c_void_p(), ctypes.create_string_buffer(80)
-    code = library.lsood_open(
-        str(folder).encode(), words, c_size_t(len(options)), ctypes.byref(monitor), error, c_size_t(len(error))
-    )
-    return code, monitor, error.value.decode()
+    monitor = c_void_p()
+    code = library.lsood_open(str(folder).encode(), words, c_size_t(len(options)), ctypes.byref(monitor))
+    return code, monitor, library.lsood_error().decode() if code else ""
 
 
 def test_c_interface_gives_the_verdicts_of_the_python_runtime(library: ctypes.CDLL, tmp_path: Path) -> None:
-    bundle = write_answers_bundle(tmp_path, tiles=True, with_map=True)
+    bundle = write_answers_bundle(tmp_path, tiles=True, with_map=True, confidence=True)
     code, monitor, error = opened(library, bundle, "threads=1", "min_quality=0.3", "tile_check=none")
     assert (code, error) == (0, "")
     assert library.lsood_provider(monitor) == b"CPUExecutionProvider"
@@ -97,6 +101,9 @@ def test_c_interface_gives_the_verdicts_of_the_python_runtime(library: ctypes.CD
             described = [verdict.objects[i] for i in range(verdict.object_count)]
             wanted = [(each.x, each.peak, each.class_id, each.where) for each in expected.objects]
             assert [(each.x, each.peak, each.class_id, each.where.decode()) for each in described] == wanted
+            assert expected.class_confidence is not None
+            confidence = [verdict.class_confidence[i] for i in range(verdict.class_count)]
+            assert confidence == expected.class_confidence.tolist()
             assert expected.segmentation is not None
             classes = np.ctypeslib.as_array(verdict.classes, (HEIGHT, WIDTH))
             np.testing.assert_array_equal(classes, expected.segmentation)
@@ -122,12 +129,51 @@ def test_c_interface_refuses_options_that_cannot_be(
     found, monitor, error = opened(library, write_answers_bundle(tmp_path), option)
     assert (found, monitor.value) == (code, None)
     assert words in error
-    assert len(error) < 80, "the message ends in the caller's buffer"
 
 
-def test_c_interface_without_a_monitor_or_a_frame_fails(library: ctypes.CDLL, tmp_path: Path) -> None:
-    assert library.lsood_assess(None, None, 0, None) == 1
-    assert library.lsood_error(None) == b"no monitor"
-    assert library.lsood_state_name(9) == b""
-    assert opened(library, tmp_path / "none")[0] == 2
+def test_every_call_that_fails_leaves_a_message(library: ctypes.CDLL, tmp_path: Path) -> None:
+    frame, verdict, monitor = Frame(), POINTER(Verdict)(), c_void_p()
+    calls: tuple[tuple[Callable[[], int], str], ...] = (
+        (
+            lambda: library.lsood_assess(None, ctypes.byref(frame), 0, ctypes.byref(verdict)),
+            "expected a monitor, a frame ",
+        ),
+        (lambda: library.lsood_self_test(None), "expected a monitor, got a null pointer"),
+        (lambda: library.lsood_open(None, None, c_size_t(0), ctypes.byref(monitor)), "expected a folder and a place "),
+        (lambda: library.lsood_open(b"none", None, c_size_t(0), None), "expected a folder and a place "),
+        (lambda: library.lsood_open(b"none", None, c_size_t(1), ctypes.byref(monitor)), "expected an array of options"),
+        (
+            lambda: library.lsood_open(b"none", (c_char_p * 1)(None), c_size_t(1), ctypes.byref(monitor)),
+            "expected options that are texts",
+        ),
+    )
+    for call, expected in calls:
+        assert call() == 1
+        assert library.lsood_error().decode().startswith(expected)
+    assert opened(library, tmp_path / "none")[::2] == (2, library.lsood_error().decode())
+    assert (monitor.value, library.lsood_state_name(9), library.lsood_provider(None)) == (None, b"", b"")
     library.lsood_close(None)
+
+
+def test_no_exception_leaves_a_call_without_memory(cpp_build: Path, tmp_path: Path) -> None:
+    command = [cpp_build / "c_interface_test", write_toy_bundle(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_message_of_a_call_is_that_of_its_thread(library: ctypes.CDLL) -> None:
+    assert library.lsood_self_test(None) == 1
+    before = library.lsood_error()
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(library.lsood_error).result() == b""
+        assert other.submit(library.lsood_assess, None, None, 0, None).result() == 1
+        assert other.submit(library.lsood_error).result().startswith(b"expected a monitor, a frame")
+    assert library.lsood_error() == before
+
+
+def test_long_message_is_cut_between_two_characters(library: ctypes.CDLL) -> None:
+    for indent in range(4):
+        code, _, error = opened(library, Path("a" * indent + "\u20ac" * 1000))
+        assert (code, error[:37]) == (2, "expected a bundle folder, found none ")
+        assert 1996 <= len(error.encode()) < 2000
+        assert error.endswith("\u20ac")

@@ -19,10 +19,28 @@ from tests.cpp.test_c_interface import Frame
 NOW, ARGUMENT, NO_CAMERA = -(2**63), 1, None
 
 
+class QualityRule(ctypes.Structure):
+    _fields_ = (
+        ("policy", c_char_p),
+        ("clean_low", POINTER(c_double)),
+        ("clean_count", c_size_t),
+        *((name, c_double) for name in ("smallest", "frames_worth")),
+    )
+
+
+class StreamOptions(ctypes.Structure):
+    _fields_ = (
+        ("policy", c_char_p),
+        ("calibration_frames", c_size_t),
+        *((name, c_double) for name in ("effective_frames", "frozen_after_s")),
+        ("quality", POINTER(QualityRule)),
+    )
+
+
 class StreamFrame(ctypes.Structure):
     _fields_ = (
         ("state", c_int32),
-        ("p_value", c_double),
+        *((name, c_double) for name in ("p_value", "quality_low")),
         ("image", POINTER(Frame)),
         ("stamp_ns", c_int64),
         ("camera", c_char_p),
@@ -31,9 +49,9 @@ class StreamFrame(ctypes.Structure):
 
 class StreamResult(ctypes.Structure):
     _fields_ = (
-        *((name, c_int32) for name in ("state", "alarm", "onset", "history")),
-        *((name, c_int64) for name in ("index", "stamp_ns", "since_ns")),
-        ("statistic", c_double),
+        *((name, c_int32) for name in ("state", "alarm", "onset", "history", "quality_alarm", "quality_onset")),
+        *((name, c_int64) for name in ("index", "stamp_ns", "since_ns", "quality_since_ns")),
+        *((name, c_double) for name in ("statistic", "quality_statistic")),
         ("reason", c_char * 256),
     )
 
@@ -41,10 +59,8 @@ class StreamResult(ctypes.Structure):
 @pytest.fixture(scope="module")
 def library(cpp_build: Path) -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(cpp_build / "liblsood_c.so"))
-    loaded.lsood_stream_open.argtypes = [
-        *(c_char_p, c_size_t, c_double, c_double),
-        *(POINTER(c_void_p), c_char_p, c_size_t),
-    ]
+    loaded.lsood_error.restype = c_char_p
+    loaded.lsood_stream_open.argtypes = [POINTER(StreamOptions), POINTER(c_void_p)]
     loaded.lsood_stream_close.argtypes = [c_void_p]
     loaded.lsood_stream_follow.argtypes = [c_void_p, POINTER(StreamFrame), POINTER(StreamResult)]
     loaded.lsood_stream_report_silent.argtypes = [c_void_p, c_char_p, c_int64, POINTER(StreamResult)]
@@ -52,12 +68,13 @@ def library(cpp_build: Path) -> ctypes.CDLL:
 
 
 def opened(library: ctypes.CDLL, case: Case) -> tuple[int, c_void_p, str]:
-    stream, error = c_void_p(), ctypes.create_string_buffer(60)
-    after = 0.0 if case.frozen_after_s is None else case.frozen_after_s
-    code = library.lsood_stream_open(
-        case.policy.encode(), case.frames, case.effective, after, byref(stream), error, len(error)
-    )
-    return code, stream, error.value.decode()
+    stream, after = c_void_p(), 0.0 if case.frozen_after_s is None else case.frozen_after_s
+    options = StreamOptions(case.policy.encode(), case.frames, case.effective, after)
+    if (rule := case.quality) is not None:
+        low = (c_double * len(rule.clean_low))(*rule.clean_low)
+        options.quality = ctypes.pointer(QualityRule(rule.policy.encode(), low, len(low), rule.smallest, rule.worth))
+    code = library.lsood_stream_open(byref(options), byref(stream))
+    return code, stream, library.lsood_error().decode() if code else ""
 
 
 def followed(library: ctypes.CDLL, stream: c_void_p, event: Event) -> dict[str, Any]:
@@ -71,7 +88,7 @@ def followed(library: ctypes.CDLL, stream: c_void_p, event: Event) -> dict[str, 
         if pixels is not None:
             image = ctypes.pointer(Frame(pixels.ctypes.data, *pixels.shape, 0))
         state = list(State).index(State(event.state))
-        frame = StreamFrame(state, event.p, image, stamp, event.camera.encode())
+        frame = StreamFrame(state, event.p, event.low, image, stamp, event.camera.encode())
         assert library.lsood_stream_follow(stream, byref(frame), byref(found)) == 0
     return {
         "state": list(State)[found.state].value,
@@ -81,6 +98,10 @@ def followed(library: ctypes.CDLL, stream: c_void_p, event: Event) -> dict[str, 
         "since_ns": None if found.since_ns < 0 else found.since_ns,
         "stamp_ns": found.stamp_ns,
         "statistic": found.statistic,
+        "quality_alarm": bool(found.quality_alarm),
+        "quality_onset": bool(found.quality_onset),
+        "quality_since_ns": None if found.quality_since_ns < 0 else found.quality_since_ns,
+        "quality_statistic": found.quality_statistic,
         "reason": found.reason.decode(),
     }
 
@@ -90,7 +111,7 @@ def test_c_stream_gives_what_the_table_expects(library: ctypes.CDLL) -> None:
     played = 0
     for case in map(case_of, CASES):
         on_clock = all(event.stamp_ns is not None and event.stamp_ns > 0 for event in case.events)
-        if case.quality or case.tiles or case.tolerance != Case("", "", ()).tolerance or not on_clock:
+        if case.tiles or case.tolerance != Case("", "", ()).tolerance or not on_clock:
             continue
         if case.max_cameras == 1 or case.name.endswith("never came"):
             continue
@@ -108,22 +129,44 @@ def test_c_stream_says_why_a_frame_is_invalid_and_refuses_what_cannot_be(library
     code, stream, error = opened(library, Case("", "3of9of", ()))
     assert (code, stream.value) == (ARGUMENT, None)
     assert error.startswith("expected an alarm policy such as 3of5")
-    assert len(error) == 59
     _, stream, _ = opened(library, Case("", "1of1", ()))
     assert followed(library, stream, Event(stamp_ns=-7, picture=None))["reason"].startswith("expected a stamp from 0")
     silent = followed(library, stream, Event("silent", "é" * 300))
     assert silent["state"] == "invalid"
     assert silent["reason"].startswith("expected frames of ééé")
     assert len(silent["reason"].encode()) in (254, 255), "cut between two characters"
-    found = StreamResult()
-    for frame in (
-        StreamFrame(5, 0.5, None, 1, b"front"),
-        StreamFrame(-1, 0.5, None, 1, b"front"),
-        StreamFrame(0, math.nan, None, 1, NO_CAMERA),
+    found, rule = StreamResult(), QualityRule(b"2of3", None, 1, 0.4, 1.0)
+
+    def follow(frame: StreamFrame) -> int:
+        code: int = library.lsood_stream_follow(stream, byref(frame), byref(found))
+        return code
+
+    def open_with(effective: float = 9.0, quality: "ctypes._Pointer[QualityRule] | None" = None) -> int:
+        code: int = library.lsood_stream_open(
+            byref(StreamOptions(b"3of5", 9, effective, 1.0, quality)), byref(c_void_p())
+        )
+        return code
+
+    def rule_with(smallest: float, low: float, worth: float = 1.0) -> "ctypes._Pointer[QualityRule]":
+        return ctypes.pointer(QualityRule(b"2of3", (c_double * 1)(low), 1, smallest, worth))
+
+    for call, words in (
+        (lambda: follow(StreamFrame(5, 0.5, 0.5, None, 1, b"front")), "expected a state from 0 to 4, got 5"),
+        (lambda: follow(StreamFrame(-1, 0.5, 0.5, None, 1, b"front")), "expected a state from 0 to 4, got -1"),
+        (lambda: follow(StreamFrame(0, math.nan, 0.5, None, 1, NO_CAMERA)), "expected the name of a camera"),
+        (lambda: library.lsood_stream_follow(None, byref(StreamFrame()), byref(found)), "expected a stream, a frame"),
+        (lambda: library.lsood_stream_report_silent(stream, None, 1, byref(found)), "expected a stream, a camera"),
+        (lambda: library.lsood_stream_report_silent(stream, b"front", -5, byref(found)), "expected a time from 0"),
+        (lambda: library.lsood_stream_open(None, byref(c_void_p())), "expected options and a place"),
+        (lambda: library.lsood_stream_open(byref(StreamOptions()), byref(c_void_p())), "expected the text of a policy"),
+        (lambda: open_with(effective=0.0), "expected calibration frames that are worth more than 0"),
+        (lambda: open_with(effective=math.nan), "expected calibration frames that are worth more"),
+        (lambda: open_with(quality=ctypes.pointer(rule)), "expected the policy and the numbers of a rule"),
+        (lambda: open_with(quality=rule_with(0.4, math.nan)), "expected the lower ends of the clean frames'"),
+        (lambda: open_with(quality=rule_with(math.nan, 0.5)), "expected a smallest quality, and a worth"),
+        (lambda: open_with(quality=rule_with(0.4, 0.5, 0.0)), "expected a smallest quality, and a worth"),
     ):
-        assert library.lsood_stream_follow(stream, byref(frame), byref(found)) == ARGUMENT
-    assert library.lsood_stream_follow(None, byref(StreamFrame()), byref(found)) == ARGUMENT
-    assert library.lsood_stream_report_silent(stream, None, 1, byref(found)) == ARGUMENT
-    assert library.lsood_stream_report_silent(stream, b"front", -5, byref(found)) == ARGUMENT
+        assert call() == ARGUMENT
+        assert library.lsood_error().decode().startswith(words)
     library.lsood_stream_close(stream)
     library.lsood_stream_close(None)

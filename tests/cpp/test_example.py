@@ -13,7 +13,7 @@ from PIL import Image
 from export.data.synthetic import SyntheticRoads
 from export.frames.reading_options import ReadingOptions
 from lsood_runtime import OoDMonitor
-from tests.cpp.building import CPP, build_library
+from tests.cpp.building import CPP, build_library, require_tools
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +101,13 @@ def test_example_takes_grey_frames_of_a_bundle_that_was_exported_with_grey(
     assert float(line.split()[1]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_example_without_the_library_of_onnx_runtime_names_the_remedy(tmp_path: Path) -> None:
+def test_root_without_the_library_of_onnx_runtime_is_refused_whatever_the_system_has(tmp_path: Path) -> None:
+    require_tools()
     (tmp_path / "root").mkdir()
-    command = ["cmake", "-S", str(CPP), "-B", str(tmp_path / "build"), f"-DONNXRUNTIME_ROOT={tmp_path / 'root'}"]
+    (tmp_path / "system" / "lib").mkdir(parents=True)
+    (tmp_path / "system" / "lib" / "libonnxruntime.so").write_bytes(b"another library")
+    roots = [f"-DONNXRUNTIME_ROOT={tmp_path / 'root'}", f"-DCMAKE_PREFIX_PATH={tmp_path / 'system'}"]
+    command = ["cmake", "-S", str(CPP), "-B", str(tmp_path / "build"), *roots]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        pytest.skip("ONNX Runtime is installed system-wide")
+    assert done.returncode != 0
     assert "give -DONNXRUNTIME_ROOT=its folder" in " ".join(done.stderr.split())

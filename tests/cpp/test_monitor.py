@@ -2,19 +2,30 @@
 """The C++ monitor gives the verdicts of the Python runtime: every state, word and number, scores to the last bit."""
 
 import json
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
 from export.data.synthetic import SyntheticRoads
-from lsood_runtime import OoDMonitor, TileCheck, read_manifest
+from lsood_runtime import OoDMonitor, ProviderError, TileCheck, read_manifest
 from tests.conftest import FRAME_SIZE
-from tests.cpp.playing import assert_same_verdicts, played
+from tests.cpp.playing import assert_same_verdicts, played, same, verdict_of
 from tests.lsood_runtime.answers_bundle import frame_of_level, write_answers_bundle
-from tests.lsood_runtime.conftest import random_frames, seal, write_noise_bundle
+from tests.lsood_runtime.conftest import (
+    HEIGHT,
+    WIDTH,
+    random_frames,
+    seal,
+    toy_manifest,
+    write_noise_bundle,
+    write_toy_bundle,
+)
 from tests.lsood_runtime.parts_bundle import (
     BROKEN,
     features_graph,
@@ -59,6 +70,28 @@ def test_answers_of_the_toy_bundle_are_the_same(program: Path, tmp_path: Path, a
     assert "cause" not in verdicts[0] or len({verdict["cause"] for verdict in verdicts}) == 4
     lower = assert_same_verdicts(program, bundle, frames, ["min_quality=0.35"], min_quality=0.35)
     assert {"ok", "low_quality"} <= {verdict["state"] for verdict in lower}
+
+
+@pytest.mark.parametrize(
+    "fewer", [None, {}, {"quality": False, "cause": False, "tiles": True}], ids=["none", "quality and cause", "tiles"]
+)
+def test_assessment_that_is_used_again_keeps_no_answer_of_another_bundle(
+    program: Path, tmp_path: Path, fewer: dict[str, bool] | None
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    write_answers_bundle(first, tiles=True, with_map=True, confidence=True)
+    if fewer is None:
+        write_toy_bundle(second)
+    else:
+        write_answers_bundle(second, **fewer)
+    frames = np.stack([frame_of_level(0.3), frame_of_level(0.6), np.zeros((HEIGHT, WIDTH, 3), np.uint8)])
+    frames.tofile(tmp_path / "frames.raw")
+    command = (program.parent / "reuse_play", tmp_path / "frames.raw", HEIGHT, WIDTH, first, second)
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True)
+    found = [verdict_of(line) for line in done.stdout.splitlines()]
+    assert same(found, played(program, second, frames)), found
 
 
 @pytest.mark.parametrize("latent", [False, True], ids=["moments", "latent samples too"])
@@ -154,6 +187,11 @@ def test_frames_of_another_form_are_invalid_with_a_remedy(
         (f"expected_sha256={'0' * 64}", "bundle", "this is another bundle"),
         ("fused=1", "bundle", "monitor.onnx"),
         ("threads=-1", "argument", "expected 0 to 1024 threads"),
+        ("expected_sha256=", "argument", "expected a text behind expected_sha256="),
+        ("provider=", "argument", "expected a text behind provider="),
+        ("operating_point=", "argument", "expected a text behind operating_point="),
+        ("channels=", "argument", "expected a text behind channels="),
+        ("provider.=1", "argument", "expected an option of a monitor"),
         ("provider=cuda", "provider", "CUDAExecutionProvider cannot load"),
         ("self_test_seconds=1e-9", "self_test", "golden frames within 1e-09 s"),
     ],
@@ -161,4 +199,76 @@ def test_frames_of_another_form_are_invalid_with_a_remedy(
 def test_options_that_cannot_be_are_refused(program: Path, bundle: Path, option: str, code: str, words: str) -> None:
     (error,) = played(program, bundle, scenes(1, seed=9), option)
     assert error["error"] == code, error
+    assert words in error["message"]
+
+
+@pytest.mark.skipif(
+    "AzureExecutionProvider" not in onnxruntime.get_available_providers(), reason="no provider here that takes no node"
+)
+def test_provider_that_runs_no_node_is_refused_with_what_python_says(program: Path, tmp_path: Path) -> None:
+    name, toy_bundle = "AzureExecutionProvider", write_toy_bundle(tmp_path)
+    with pytest.raises(ProviderError) as refused:
+        OoDMonitor(toy_bundle, providers=[name])
+    (error,) = played(program, toy_bundle, random_frames(1, seed=1), f"provider={name}")
+    assert error["error"] == "provider", error
+    assert error["message"].split(": ")[0] == str(refused.value).split(": ")[0]
+
+
+def test_provider_that_runs_every_node_is_taken_where_all_are_asked_for(program: Path, tmp_path: Path) -> None:
+    assert "score" in played(program, write_toy_bundle(tmp_path), random_frames(1, seed=1), "require_provider=1")[0]
+
+
+def open_sizes(contents: bytes, names: Iterable[str]) -> bytes:
+    """A graph whose outputs of these names have sizes that only a run tells: what pixels that are not 0 leave of a tensor."""
+    model = onnx.load_from_string(contents)
+    graph, make = model.graph, onnx.helper.make_node
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1]), "one_row"))
+    graph.node.extend([make("Reshape", ["frame", "one_row"], ["row"]), make("Cast", ["row"], ["is_kept"], to=9)])
+    for name in names:
+        source, rank = "latent_samples", 3
+        if name == "segmentation":
+            source, rank = "whole", 4
+            graph.node[-3].output[0] = source
+            graph.output.remove(graph.output[0])
+        for axis in range(1, rank):
+            target = name if axis == rank - 1 else f"{name}_{axis}"
+            graph.node.append(make("Compress", [source, "is_kept"], [target], axis=axis))
+            source = target
+        sizes = [None] * rank
+        graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes))
+    written: bytes = model.SerializeToString()
+    return written
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_open", "words"),
+    [
+        ({"segmentation": [65536, 65536, 65536]}, False, "expected segmentation.onnx with the outputs segmentation"),
+        ({"segmentation": [65536, 65536, 65536]}, True, "expected the tensor segmentation to have at most 536870912 "),
+        ({"wide": [2**32, 2**32]}, True, "expected the tensor wide to have at most 536870912 "),
+        (
+            {name: [2**14, 2**15] for name in "abcd"},
+            True,
+            "of a frame to have at most 8589934592 bytes together, got more with d",
+        ),
+    ],
+    ids=["the graph states others", "the graph states none", "their product overflows", "together too many"],
+)
+def test_sizes_that_no_graph_has_take_no_memory(
+    program: Path, tmp_path: Path, sizes: dict[str, list[int]], is_open: bool, words: str
+) -> None:
+    features = {name: shape for name, shape in sizes.items() if name != "segmentation"}
+    bundle, manifest = write_toy_bundle(tmp_path, "logits"), toy_manifest("logits")
+    graph, detector = (bundle / name for name in ("segmentation.onnx", "detector.onnx"))
+    if is_open:
+        graph.write_bytes(open_sizes(graph.read_bytes(), sizes))
+    model = onnx.load_from_string(detector.read_bytes())
+    for name in features:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", "y", "x"]))
+    detector.write_bytes(model.SerializeToString())
+    manifest["features"] |= features
+    if "segmentation" in sizes:
+        manifest["segmentation"] |= dict(zip(("num_classes", "height", "width"), sizes["segmentation"], strict=True))
+    (error,) = played(program, seal(bundle, manifest), random_frames(1, seed=1))
+    assert error["error"] == "bundle", error
     assert words in error["message"]

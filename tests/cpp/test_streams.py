@@ -114,6 +114,15 @@ def test_cpp_policies_are_those_of_the_python_runtime(
     assert float(words[2]) == pytest.approx(policy.window_s(calibration, rate), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "text", ["३of5", "3of५", "duration:५.5", "hysteresis:0.0१:0.2", "cusum:१h@30", "cusum:1e308h@1e308"]
+)
+def test_neither_language_takes_digits_of_other_scripts_or_what_cannot_be_counted(cpp: CppStream, text: str) -> None:
+    assert cpp.answers([f"policy {text} 99 50.0 30.0"])[0][0] == "error"
+    with pytest.raises(ValueError, match="expected "):
+        parse_policy(text)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sanitizers", ["address,undefined", "thread"])
 def test_cpp_stream_is_clean_under_sanitizers(sanitizers: str, tmp_path: Path) -> None:

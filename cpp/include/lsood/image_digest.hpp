@@ -36,7 +36,8 @@ struct ImageDigest {
 };
 
 // The digest of an image. Of 64 evenly spaced rows 4 make a band, and a sixteenth of the columns of a band makes a tile; fewer
-// tiles are made of an image with fewer rows or columns. None of a frame without a pixel, or whose rows overlap.
+// tiles are made of an image with fewer rows or columns. None of a frame without a pixel, whose rows overlap, or of more bytes
+// than can be counted.
 std::optional<ImageDigest> image_digest(const Frame& frame) noexcept;
 
 }  // namespace lsood

@@ -12,7 +12,7 @@ extern "C" {
 
 #define LSOOD_NOW INT64_MIN /* in place of a frame's stamp: the time of the call */
 
-/* What a call returns: 0, or why it failed; the message is that of lsood_error, of lsood_open that in its buffer. */
+/* What a call returns: 0, or why it failed; lsood_error has the message. */
 enum lsood_code {
   LSOOD_DONE = 0,
   LSOOD_ARGUMENT = 1,
@@ -60,6 +60,8 @@ typedef struct lsood_assessment {
   const double* tile_values;
   size_t tile_count;
   const char* tile_words;
+  const double* class_confidence; /* of each class, 0 for one that is not shown */
+  size_t class_count;
   const float* anomaly_map;
   const lsood_object* objects;
   size_t object_count; /* of those that are described, 32 at most */
@@ -69,11 +71,10 @@ typedef struct lsood_assessment {
   const char* tile_faults;
 } lsood_assessment;
 
-/* Opens a bundle. Each option is text, name=value: provider=cuda, provider.device_id=0, threads=2, fused=1, channels=bgr,
-   operating_point=5%, min_quality=0.4, deadline_ms=100, validate=0, tile_check=4x8x0.25 or tile_check=none, self_test=0,
+/* Opens a bundle. Each option is text, name=value: provider=cuda, provider.device_id=0, require_provider=1, threads=2, fused=1,
+   channels=bgr, operating_point=5%, min_quality=0.4, deadline_ms=100, validate=0, tile_check=4x8x0.25 or tile_check=none, self_test=0,
    self_test_seconds=30, expected_sha256=...; what they mean stands at MonitorOptions in lsood/monitor.hpp. */
-int lsood_open(const char* folder, const char* const* options, size_t option_count, lsood_monitor** into, char* error,
-               size_t error_size);
+int lsood_open(const char* folder, const char* const* options, size_t option_count, lsood_monitor** into);
 void lsood_close(lsood_monitor* monitor);
 
 /* Assesses a frame. The verdict, and all that it points to, is the monitor's own and holds until the next call with it. A
@@ -81,7 +82,9 @@ void lsood_close(lsood_monitor* monitor);
 int lsood_assess(lsood_monitor* monitor, const lsood_frame* frame, int64_t stamp_ns, const lsood_assessment** into);
 int lsood_self_test(lsood_monitor* monitor);
 
-const char* lsood_error(const lsood_monitor* monitor); /* of the last call that failed */
+/* The message of this thread's last call that failed, of this header or of lsood/stream.h: one line of UTF-8 of at most 2000
+   bytes with what was expected, what came and a remedy. It holds until the thread's next call. */
+const char* lsood_error(void);
 const char* lsood_provider(const lsood_monitor* monitor);
 const char* lsood_state_name(int32_t state);
 

@@ -17,8 +17,11 @@
 namespace lsood {
 
 struct MonitorOptions {
-  std::string provider = "cpu";  // cpu, cuda, tensorrt, or a name that ONNX Runtime knows
+  // cpu, cuda, tensorrt, openvino, qnn, coreml, directml, xnnpack, or ONNX Runtime's own name of one. One that runs no node of
+  // a graph is an error; the nodes that it leaves run on the CPU, those that TensorRT leaves on CUDA.
+  std::string provider = "cpu";
   std::vector<std::pair<std::string, std::string>> provider_options;
+  bool require_provider = false;  // refuse one that leaves nodes to the CPU
   int threads = 0;              // of the CPU provider within an operator; 0 for one a core
   bool fused = false;           // run monitor.onnx, which the export writes with --fuse, in place of the two graphs
   std::string channels;         // order of the camera's channels: rgb, bgr, grey, rgba or bgra; empty for the bundle's own
@@ -29,7 +32,7 @@ struct MonitorOptions {
   std::optional<TileCheck> tile_check = TileCheck{};  // nothing to look at whole frames alone
   bool self_test = true;                              // replay the golden frames when the monitor opens
   std::optional<double> self_test_seconds;            // that they may take; 60 on the CPU and 1800 elsewhere without
-  std::string expected_sha256;                        // of the manifest: any other bundle is refused; empty for any
+  std::optional<std::string> expected_sha256;         // of the manifest: any other bundle is refused; nothing for any
 };
 
 // Scores, class maps and answers of the golden frames on the provider in use, beside those at export.
@@ -42,11 +45,11 @@ struct SelfTest {
   double answer_tolerance = 0;
 
   // Success, or an error of the code `self_test` that names the first frame that is not within its tolerance.
-  [[nodiscard]] Result<void> require(const std::string& provider) const;
+  [[nodiscard]] Result<void> require(const std::string& provider) const noexcept;
 };
 
 // The metadata of the bundle in a folder, without a look at its other files.
-Result<Manifest> read_manifest(const std::string& folder, const std::string& expected_sha256 = "") noexcept;
+Result<Manifest> read_manifest(const std::string& folder, const std::optional<std::string>& expected_sha256 = {}) noexcept;
 
 // Serves one thread at a time: give each thread a monitor of its own, or lock. No call throws.
 class Monitor {

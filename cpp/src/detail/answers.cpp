@@ -55,6 +55,7 @@ const char* AnswerRule::quality_name() const {
 }
 
 void AnswerRule::answer(const AnswerRows& rows, const SegmentationView& segmentation, Assessment& into) {
+  forget(into);
   if (!record_) return;
   const bool is_known = record_->novelty_limit && *rows.novelty <= *record_->novelty_limit;  // NaN and infinity are not
   if (record_->quality) answer_quality(rows, is_known, into.quality);
@@ -72,9 +73,6 @@ void AnswerRule::answer(const AnswerRows& rows, const SegmentationView& segmenta
       into.objects.words = kUnknown;
     }
   } else {
-    into.anomaly_map = nullptr;
-    into.objects.objects.clear();
-    into.objects.count.reset();
     into.objects.words = kUnknown;
   }
 }
@@ -97,8 +95,6 @@ void AnswerRule::answer_cause(const AnswerRows& rows, bool is_known, CauseAnswer
   is_known = is_known && std::abs(total - 1) <= kRounding && 0 <= *rows.severity && *rows.severity <= kLargestSeverity;
   into.is_told = true;
   into.cause = kUnknown;
-  into.probability = into.severity = kNaN;
-  into.set.clear();
   if (!is_known) return;
   order_.resize(count);
   for (std::size_t i = 0; i < count; ++i) order_[i] = i;
@@ -157,18 +153,36 @@ void AnswerRule::answer_tiles(const AnswerRows& rows, TilesAnswer& into) const {
 }
 
 void AnswerRule::set_unknown(Assessment& into) const {
-  into.quality = {tells_quality(), kNaN, kNaN, kNaN};
-  into.cause.is_told = record_ && record_->cause;
-  into.cause.cause = into.cause.is_told ? kUnknown : "";
+  forget(into);
+  if (!record_) return;
+  into.quality.is_told = record_->quality.has_value();
+  if (record_->cause) {
+    into.cause.is_told = true;
+    into.cause.cause = kUnknown;
+  }
+  if (record_->tiles) set_unknown_tiles(into.tiles);
+  if (record_->confidence) into.class_confidence.assign(record_->confidence->shares.size(), 0);
+  if (map_rule_) {
+    into.objects.is_told = true;
+    into.objects.words = kUnknown;
+  }
+}
+
+void AnswerRule::forget(Assessment& into) {
+  into.quality = {};
+  into.cause.is_told = into.tiles.is_told = into.objects.is_told = false;
+  into.cause.cause = {};
   into.cause.probability = into.cause.severity = kNaN;
   into.cause.set.clear();
-  if (record_ && record_->tiles) set_unknown_tiles(into.tiles);
-  into.class_confidence.assign(record_ && record_->confidence ? record_->confidence->shares.size() : 0, 0);
-  into.objects.is_told = map_rule_.has_value();
+  into.tiles.rows = into.tiles.columns = 0;
+  into.tiles.abnormal.clear();
+  into.tiles.values.clear();
+  into.tiles.words.clear();
   into.objects.objects.clear();
   into.objects.count.reset();
-  into.objects.words = into.objects.is_told ? kUnknown : "";
+  into.objects.words.clear();
   into.anomaly_map = nullptr;
+  into.class_confidence.clear();
 }
 
 }  // namespace lsood::detail

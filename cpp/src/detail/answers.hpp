@@ -47,6 +47,8 @@ class AnswerRule {
   void answer_tiles(const AnswerRows& rows, TilesAnswer& into) const;
   void answer_confidence(const AnswerRows& rows, std::vector<double>& into) const;
   void set_unknown_tiles(TilesAnswer& into) const;
+  // Leaves no answer of the frame before, which may be of another monitor's: what its texts lie in may be gone.
+  static void forget(Assessment& into);
 
   std::optional<AnswersRecord> record_;
   std::optional<RegionNames> tile_names_;

@@ -2,6 +2,8 @@
 // Read arrays out of an .npz archive of which neither size nor contents are trusted.
 #pragma once
 
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -14,10 +16,14 @@ struct Array {
   Shape shape;
   std::string bytes;  // of the elements, row by row
 
-  // The elements, of which the type is known.
+  [[nodiscard]] const std::uint8_t* data() const { return reinterpret_cast<const std::uint8_t*>(bytes.data()); }
+
+  // An element, of which the type is known.
   template <typename T>
-  [[nodiscard]] const T* data() const {
-    return reinterpret_cast<const T*>(bytes.data());
+  [[nodiscard]] T at(std::size_t place) const {
+    T value;
+    std::memcpy(&value, bytes.data() + place * sizeof(T), sizeof(T));
+    return value;
   }
 };
 

@@ -32,7 +32,7 @@ void refuse_others(const std::string& folder, const Manifest& manifest) {
 
 }  // namespace
 
-SealedManifest read_sealed_manifest(const std::string& folder, const std::string& expected_sha256) {
+SealedManifest read_sealed_manifest(const std::string& folder, const std::optional<std::string>& expected_sha256) {
   if (!is_folder(folder)) fail(kBundle, "expected a bundle folder, found none at " + printable(folder) + ": check the path");
   if (!is_file(folder + "/" + kManifestFile)) {
     fail(kBundle, std::string("expected a bundle, found no ") + kManifestFile + " in " + printable(folder) +
@@ -45,12 +45,12 @@ SealedManifest read_sealed_manifest(const std::string& folder, const std::string
   }
   SealedManifest sealed;
   sealed.sha256 = sha256_hex(contents);
-  if (!expected_sha256.empty()) {
-    std::string expected = expected_sha256;
+  if (expected_sha256) {
+    std::string expected = *expected_sha256;
     std::transform(expected.begin(), expected.end(), expected.begin(),
                    [](char each) { return each >= 'A' && each <= 'F' ? static_cast<char>(each - 'A' + 'a') : each; });
     if (!is_sha256(expected)) {
-      fail(ErrorCode::argument, "expected a sha256 of 64 hexadecimal digits, got '" + printable(expected_sha256) +
+      fail(ErrorCode::argument, "expected a sha256 of 64 hexadecimal digits, got '" + printable(*expected_sha256) +
                                     "': pass what `lsood inspect` prints");
     }
     if (expected != sealed.sha256) {
@@ -68,9 +68,7 @@ SealedManifest read_sealed_manifest(const std::string& folder, const std::string
                         ", it is another: one of the two was changed after export, copy the bundle again");
     }
   }
-  Result<Manifest> manifest = parse_manifest(contents);
-  if (!manifest) throw Failure{manifest.error()};
-  sealed.manifest = std::move(manifest).value();
+  sealed.manifest = unwrapped(parse_manifest(contents));
   if (sealed.manifest.schema >= kFirstWithDigest && !has_digest_file) {
     fail(kBundle, std::string("expected ") + kDigestFile + " beside a manifest of schema " +
                       std::to_string(sealed.manifest.schema) + ", it is missing: copy the whole bundle");
@@ -78,7 +76,8 @@ SealedManifest read_sealed_manifest(const std::string& folder, const std::string
   return sealed;
 }
 
-Bundle open_bundle(const std::string& folder, const std::string& expected_sha256, const std::vector<std::string>& graphs) {
+Bundle open_bundle(const std::string& folder, const std::optional<std::string>& expected_sha256,
+                   const std::vector<std::string>& graphs) {
   Bundle bundle;
   bundle.sealed = read_sealed_manifest(folder, expected_sha256);
   const Manifest& manifest = bundle.sealed.manifest;

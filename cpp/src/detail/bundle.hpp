@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,10 +33,11 @@ struct Bundle {
 };
 
 // The manifest of the bundle in a folder, compared with the digest beside it and with the one that is expected, if any.
-SealedManifest read_sealed_manifest(const std::string& folder, const std::string& expected_sha256);
+SealedManifest read_sealed_manifest(const std::string& folder, const std::optional<std::string>& expected_sha256);
 
 // The bundle in a folder, each of its files verified, the operators of these graphs looked at.
-Bundle open_bundle(const std::string& folder, const std::string& expected_sha256, const std::vector<std::string>& graphs);
+Bundle open_bundle(const std::string& folder, const std::optional<std::string>& expected_sha256,
+                   const std::vector<std::string>& graphs);
 
 // The shapes behind the batch of the outputs that answer, by name.
 Named<Shape> answer_shapes(const AnswersRecord& answers);

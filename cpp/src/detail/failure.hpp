@@ -18,9 +18,35 @@ struct Failure {
 
 [[noreturn]] inline void fail(ErrorCode code, std::string message) { throw Failure{{code, std::move(message)}}; }
 
-// The result of a call, in which nothing that it throws gets out.
+// The value of a result; a failure where it has none.
+template <typename T>
+T unwrapped(Result<T> result) {
+  if (!result) throw Failure{result.error()};
+  if constexpr (!std::is_void_v<T>) return std::move(result).value();
+}
+
+// An error whose message is left out where there is no memory for it.
+inline Error error_of(ErrorCode code, const char* message) noexcept {
+  Error error{code, {}};
+  try {
+    error.message = message;
+  } catch (const std::bad_alloc&) {  // the code says enough
+  }
+  return error;
+}
+
+template <typename T>
+struct ResultOf {
+  using Type = Result<T>;
+};
+template <typename T>
+struct ResultOf<Result<T>> {
+  using Type = Result<T>;
+};
+
+// The result of a call, in which nothing that it throws gets out; that of a call that gives a result is this one.
 template <typename Call>
-auto guarded(Call&& call) noexcept -> Result<std::invoke_result_t<Call>> {
+auto guarded(Call&& call) noexcept -> typename ResultOf<std::invoke_result_t<Call>>::Type {
   try {
     if constexpr (std::is_void_v<std::invoke_result_t<Call>>) {
       call();
@@ -31,11 +57,11 @@ auto guarded(Call&& call) noexcept -> Result<std::invoke_result_t<Call>> {
   } catch (Failure& failure) {
     return std::move(failure.error);
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::memory, "no memory left"};
+    return error_of(ErrorCode::memory, "no memory left");
   } catch (const std::exception& error) {
-    return Error{ErrorCode::internal, error.what()};
+    return error_of(ErrorCode::internal, error.what());
   } catch (...) {
-    return Error{ErrorCode::internal, "unknown"};
+    return error_of(ErrorCode::internal, "unknown");
   }
 }
 

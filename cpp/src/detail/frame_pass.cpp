@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detail/failure.hpp"
 #include "detail/names.hpp"
+#include "detail/utf8.hpp"
 
 namespace lsood::detail {
 
 namespace {
 
+constexpr std::size_t kMostBytes = std::size_t{8} << 30;
 constexpr std::int64_t kSortedFirst = 64;  // samples from which sorting them pays for itself
 
 // The inputs and outputs that the graphs of a bundle must have.
@@ -45,6 +48,19 @@ Signatures signatures_of(const Manifest& manifest) {
   return found;
 }
 
+// Refuse tensors that are larger than those of any bundle before memory is taken for them: a manifest may state any sizes.
+void check_sizes(const Signatures& wanted) {
+  std::size_t bytes = 0;
+  for (const Signature* signature : {&wanted.frame, &wanted.segmentation, &wanted.features, &wanted.scores}) {
+    for (const TensorForm& form : *signature) {
+      bytes += form.bytes();  // at most four gigabytes each
+      if (bytes <= kMostBytes) continue;
+      fail(ErrorCode::bundle, "expected the tensors of a frame to have at most " + std::to_string(kMostBytes) +
+                                  " bytes together, got more with " + printable(form.name) + ": export the bundle again");
+    }
+  }
+}
+
 Signature joined(Signature one, const Signature& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
@@ -68,26 +84,31 @@ std::vector<std::string> graph_names(const MonitorOptions& options) {
 FramePass::FramePass(const Manifest& manifest, const Named<std::string>& files, const MonitorOptions& options)
     : host_(Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault)) {
   const Signatures wanted = signatures_of(manifest);
-  const std::vector<Tensor*> frame = add(wanted.frame), segmentation = add(wanted.segmentation), scores = add(wanted.scores);
   const std::string* weights = find_named(files, kWeightsFile);
   const auto load = [&](const char* name, const Signature& inputs, const Signature& outputs) {
     return Graph(name, *find_named(files, name), weights, options, inputs, outputs);
   };
+  const bool has_samples = find_named(manifest.features, kLatentSamples) != nullptr;
   if (options.fused) {
     network_.emplace(load(kFusedFile, wanted.frame, joined(wanted.segmentation, wanted.scores)));
+  } else {
+    Signature given = wanted.scores;
+    if (has_samples) given.push_back({kEntropy, Element::float32, {manifest.tap.channels}});
+    network_.emplace(load(kSegmentationFile, wanted.frame, joined(wanted.segmentation, wanted.features)));
+    detector_.emplace(load(kDetectorFile, wanted.features, given));
+  }
+  check_sizes(wanted);
+  const std::vector<Tensor*> frame = add(wanted.frame), segmentation = add(wanted.segmentation), scores = add(wanted.scores);
+  if (options.fused) {
     network_->bind(frame, joined(segmentation, scores));
   } else {
     const std::vector<Tensor*> features = add(wanted.features);
-    Signature given = wanted.scores;
-    if (Tensor* samples = at(kLatentSamples)) {
-      given.push_back({kEntropy, Element::float32, {manifest.tap.channels}});
-      if (manifest.masks.count >= kSortedFirst) samples_ = samples;
+    network_->bind(frame, joined(segmentation, features));
+    detector_->bind(features, scores);
+    if (has_samples) {
+      if (manifest.masks.count >= kSortedFirst) samples_ = at(kLatentSamples);
       column_.resize(static_cast<std::size_t>(manifest.masks.count));
     }
-    network_.emplace(load(kSegmentationFile, wanted.frame, joined(wanted.segmentation, wanted.features)));
-    network_->bind(frame, joined(segmentation, features));
-    detector_.emplace(load(kDetectorFile, wanted.features, given));
-    detector_->bind(features, scores);
   }
   frame_shape_ = {1, manifest.input.frame_height, manifest.input.frame_width, 3};
   noise_.assign(frame.begin() + 1, frame.end());

@@ -26,7 +26,7 @@ template <typename T>
 bool is_finite(const Array& array) {
   const std::size_t count = array.bytes.size() / sizeof(T);
   for (std::size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(array.data<T>()[i])) return false;
+    if (!std::isfinite(array.at<T>(i))) return false;
   }
   return true;
 }

@@ -2,12 +2,12 @@
 #include "detail/json.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
+#include "detail/decimal.hpp"
+#include "detail/number_text.hpp"
 #include "detail/utf8.hpp"
 
 namespace lsood::detail {
@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kDeepest = 200;
 constexpr std::size_t kLongestShown = 60;
+constexpr const char* kShownForm = "%.12g";
 
 class Parser {
  public:
@@ -167,9 +168,7 @@ class Parser {
       digits();
     }
     const std::string written(text_.substr(start, place_ - start));
-    double approximate = std::numeric_limits<double>::infinity();
-    const auto read = std::from_chars(written.data(), written.data() + written.size(), approximate);
-    if (read.ec == std::errc::result_out_of_range) approximate = std::strtod(written.c_str(), nullptr);
+    const double approximate = decimal(written);
     if (place_ == end_of_integer) return Value(integer(written, negative, approximate));
     if (!std::isfinite(approximate)) fault("a number is not finite");
     return Value(approximate);
@@ -193,17 +192,11 @@ class Parser {
   std::size_t place_ = 0;
 };
 
-std::string number_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.12g", value);
-  return text;
-}
-
 void append_shown(const Value& value, std::string& text) {
   if (text.size() > kLongestShown) return;
   if (const bool* flag = value.get<bool>()) text += *flag ? "true" : "false";
-  if (const auto* whole = value.get<Integer>()) text += number_text(whole->approximate);
-  if (const double* number = value.get<double>()) text += number_text(*number);
+  if (const auto* whole = value.get<Integer>()) text += number_text(whole->approximate, kShownForm);
+  if (const double* number = value.get<double>()) text += number_text(*number, kShownForm);
   if (const auto* words = value.get<std::string>()) text += '"' + printable(*words) + '"';
   if (value.is_null()) text += "null";
   if (const auto* list = value.get<Value::List>()) {

@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "detail/fields.hpp"
 #include "detail/names.hpp"
+#include "detail/number_text.hpp"
 #include "lsood/manifest.hpp"
 
 namespace lsood::detail {
@@ -28,10 +29,11 @@ inline std::string shown(const std::string& text) { return "'" + text + "'"; }
 
 template <typename T>
 std::string shown(const T& number) {
-  std::ostringstream text;
-  text.precision(10);
-  text << number;
-  return text.str();
+  if constexpr (std::is_floating_point_v<T>) {
+    return number_text(number, "%.10g");
+  } else {
+    return std::to_string(number);
+  }
 }
 
 template <typename T>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of files, and of the inputs and outputs of graphs.
+// Names of files, of the inputs and outputs of graphs, and of execution providers.
 #pragma once
 
 namespace lsood::detail {
@@ -28,6 +28,10 @@ constexpr const char* kTiles = "tiles";
 constexpr const char* kAnomalyMap = "anomaly_map";
 constexpr const char* kClassConfidence = "class_confidence";
 constexpr const char* kNovelty = "novelty";
+
+constexpr const char* kCpu = "CPUExecutionProvider";
+constexpr const char* kCuda = "CUDAExecutionProvider";
+constexpr const char* kTensorrt = "TensorrtExecutionProvider";
 
 constexpr const char* kNoCause = "none";
 constexpr const char* kUnknown = "unknown";

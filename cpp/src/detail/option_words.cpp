@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "detail/failure.hpp"
+#include "detail/manifest_checks.hpp"
 #include "detail/utf8.hpp"
 
 namespace lsood::detail {
@@ -46,9 +47,13 @@ void set_option(const std::string& word, MonitorOptions& options) {
   if (middle == std::string::npos) fail_option(word, "an option as name=value");
   const std::string name = word.substr(0, middle), value = word.substr(middle + 1);
   const auto number = [&] { return number_of<double>(word, value, "a number"); };
+  // An empty text is what a script writes whose variable is not set: it would stand for the default, or for no check at all.
+  if (value.empty() && is_one_of(name, {"provider", "channels", "operating_point", "expected_sha256"})) {
+    fail_option(word, "a text behind " + name + "=");
+  }
   if (name == "provider") {
     options.provider = value;
-  } else if (name.substr(0, 9) == "provider.") {
+  } else if (name.size() > 9 && name.substr(0, 9) == "provider.") {
     options.provider_options.emplace_back(name.substr(9), value);
   } else if (name == "threads") {
     options.threads = number_of<int>(word, value, "a whole number of threads");
@@ -64,6 +69,8 @@ void set_option(const std::string& word, MonitorOptions& options) {
     options.deadline_ms = number();
   } else if (name == "self_test_seconds") {
     options.self_test_seconds = number();
+  } else if (name == "require_provider") {
+    options.require_provider = flag_of(word, value);
   } else if (name == "fused") {
     options.fused = flag_of(word, value);
   } else if (name == "validate") {

@@ -2,15 +2,12 @@
 #include "detail/self_test.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <cstring>
-#include <mutex>
-#include <thread>
 
 #include "detail/failure.hpp"
 #include "detail/names.hpp"
+#include "detail/time_limit.hpp"
 #include "detail/words.hpp"
 
 namespace lsood {
@@ -22,40 +19,6 @@ namespace {
 // Share of the cells of an anomaly map that may differ by any amount, in regions that are smaller than any object.
 constexpr double kMapCells = 0.01;
 constexpr double kSumTolerance = 1e-9, kSecondsOnCpu = 60, kSecondsElsewhere = 1800;
-
-// Ends runs that together take longer than a limit, at their next node.
-class TimeLimit {
- public:
-  explicit TimeLimit(double seconds)
-      : watch_([this, seconds] {
-          std::unique_lock lock(mutex_);
-          if (over_.wait_for(lock, std::chrono::duration<double>(seconds), [this] { return is_done_; })) return;
-          is_over_ = true;
-          options_.SetTerminate();
-        }) {}
-
-  ~TimeLimit() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_done_ = true;
-    }
-    over_.notify_one();
-    watch_.join();
-  }
-
-  [[nodiscard]] const OrtRunOptions* options() const { return options_; }
-  bool is_over() {
-    const std::lock_guard lock(mutex_);
-    return is_over_;
-  }
-
- private:
-  Ort::RunOptions options_;
-  std::mutex mutex_;
-  std::condition_variable over_;
-  bool is_done_ = false, is_over_ = false;
-  std::thread watch_;  // last: it uses the others
-};
 
 double ranged(const std::string& name, const AnswersRecord& answers) {
   if (name == kSeverity) return 5;
@@ -76,10 +39,13 @@ double largest(std::vector<double>& apart, double share) {
   return rest == 0 ? apart[lower] : apart[lower] + (apart[upper] - apart[lower]) * rest;
 }
 
+// Distances of the answers on a frame from those at export.
 template <typename T>
-std::vector<double> distances(const T* got, const T* expected, std::size_t count) {
-  std::vector<double> apart(count);
-  for (std::size_t i = 0; i < count; ++i) apart[i] = std::abs(static_cast<double>(got[i]) - static_cast<double>(expected[i]));
+std::vector<double> distances(const Tensor& got, const Array& expected, std::size_t frame) {
+  std::vector<double> apart(got.form.elements());
+  for (std::size_t i = 0; i < apart.size(); ++i) {
+    apart[i] = std::abs(static_cast<double>(got.data<T>()[i]) - static_cast<double>(expected.at<T>(frame * apart.size() + i)));
+  }
   return apart;
 }
 
@@ -140,8 +106,8 @@ double pixel_changes(const SegmentationView& got, const Array& expected, std::si
   const std::size_t size = got.height * got.width;
   std::size_t changed = 0;
   for (std::size_t pixel = 0; pixel < size; ++pixel) {
-    const std::int64_t wanted = expected.type == "|u1" ? std::int64_t{expected.data<std::uint8_t>()[frame * size + pixel]}
-                                                       : std::int64_t{expected.data<std::uint16_t>()[frame * size + pixel]};
+    const std::int64_t wanted = expected.type == "|u1" ? std::int64_t{expected.at<std::uint8_t>(frame * size + pixel)}
+                                                       : std::int64_t{expected.at<std::uint16_t>(frame * size + pixel)};
     // Of one logit the golden map has one class alone.
     const std::int64_t found = got.logits != nullptr && got.count == 1 ? 0 : got.class_at(pixel / got.width, pixel % got.width);
     changed += found != wanted;
@@ -153,12 +119,11 @@ double answer_error(const FramePass& pass, const Golden& golden, const AnswersRe
   std::vector<double> errors;
   for (const auto& [name, expected] : golden.answers) {
     const Tensor& got = pass.output(name);
-    const std::size_t count = got.form.elements();
     double apart = 0;
     if (name == kAnomalyMap) {
-      apart = map_distance(distances(got.data<float>(), expected.data<float>() + frame * count, count), *answers.map);
+      apart = map_distance(distances<float>(got, expected, frame), *answers.map);
     } else {
-      std::vector<double> each = distances(got.data<double>(), expected.data<double>() + frame * count, count);
+      std::vector<double> each = distances<double>(got, expected, frame);
       apart = largest(each, 0);
     }
     errors.push_back(apart / ranged(name, answers));
@@ -166,14 +131,14 @@ double answer_error(const FramePass& pass, const Golden& golden, const AnswersRe
   return largest(errors, 0);
 }
 
-void run_frame(FramePass& pass, const Golden& golden, std::size_t frame, TimeLimit& limit) {
+void run_frame(FramePass& pass, const Golden& golden, std::size_t frame, const TimeLimit& limit) {
   const std::size_t size = golden.frames.bytes.size() / golden.count;
   const std::vector<Tensor*> noise = pass.noise();
   for (std::size_t i = 0; i < noise.size(); ++i) {
     const std::size_t length = golden.noise[i].bytes.size() / golden.count;
     std::memcpy(noise[i]->data<char>(), golden.noise[i].bytes.data() + frame * length, length);
   }
-  pass.run(golden.frames.data<std::uint8_t>() + frame * size, limit.options());
+  pass.run(golden.frames.data() + frame * size, limit.options());
 }
 
 double of_kind(const Named<double>& values, bool is_cpu) {
@@ -195,7 +160,7 @@ SelfTest replay(FramePass& pass, const Golden& golden, const Manifest& manifest,
   const bool is_cpu = provider == provider_name("cpu");
   const double most = seconds.value_or(is_cpu ? kSecondsOnCpu : kSecondsElsewhere);
   if (!(most > 0 && most < 1e9)) fail(ErrorCode::argument, "expected self_test_seconds above 0: leave it out for the default");
-  TimeLimit limit(most);
+  const TimeLimit limit(most);
   SelfTest test;
   test.tolerance = of_kind(manifest.golden.tolerance, is_cpu);
   test.pixel_tolerance = of_kind(manifest.golden.pixel_changes, is_cpu);
@@ -205,6 +170,8 @@ SelfTest replay(FramePass& pass, const Golden& golden, const Manifest& manifest,
       run_frame(pass, golden, i, limit);
     } catch (const Failure&) {
       if (!limit.is_over()) throw;
+    }
+    if (limit.is_over()) {
       std::string text;
       append(text, "expected the ", golden.count, " golden frames within ", Formatted{"%g", most}, " s, they take longer on ",
              provider, ": pass a larger self_test_seconds if this machine is so slow");
@@ -213,7 +180,7 @@ SelfTest replay(FramePass& pass, const Golden& golden, const Manifest& manifest,
     const double score = pass.score();
     const bool adds = pass.parts() == nullptr || adds_up(pass.parts(), manifest.detector.parts.size(), score);
     test.scores.push_back(adds ? score : kNaN);
-    test.expected.push_back(golden.scores.data<double>()[i]);
+    test.expected.push_back(golden.scores.at<double>(i));
     if (golden.classes) test.pixel_changes.push_back(pixel_changes(pass.segmentation(), *golden.classes, i));
     if (!golden.answers.empty()) test.answer_errors.push_back(answer_error(pass, golden, *manifest.answers, i));
   }
@@ -222,30 +189,32 @@ SelfTest replay(FramePass& pass, const Golden& golden, const Manifest& manifest,
 
 }  // namespace detail
 
-Result<void> SelfTest::require(const std::string& provider) const {
-  const auto failed = [&provider](const std::string& expected, const std::string& got, const char* what) {
-    return Error{ErrorCode::self_test, "expected " + expected + ", got " + got + " on " + provider + ": this machine computes " +
-                                           "other " + what + " than the exporter; do not rely on it, try another provider or " +
-                                           "export the bundle again"};
-  };
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (std::abs(scores[i] - expected[i]) <= tolerance) continue;
-    std::string wanted = "golden frame ", got;
-    detail::append(wanted, i, " to score ", detail::Formatted{"%.6g", expected[i]}, " within ", detail::Formatted{"%.3g", tolerance});
-    detail::append(got, detail::Formatted{"%.6g", scores[i]});
-    return failed(wanted, got, "scores");
-  }
-  for (std::size_t i = 0; i < pixel_changes.size(); ++i) {
-    if (pixel_changes[i] <= pixel_tolerance) continue;
-    return failed("golden frame " + std::to_string(i) + " to have its classes but for " + detail::percent(pixel_tolerance) +
-                      " of its pixels", detail::percent(pixel_changes[i]) + " of another class", "classes");
-  }
-  for (std::size_t i = 0; i < answer_errors.size(); ++i) {
-    if (answer_errors[i] <= answer_tolerance) continue;
-    return failed("the answers on golden frame " + std::to_string(i) + " within " + detail::percent(answer_tolerance) +
-                      " of their ranges", detail::percent(answer_errors[i]), "answers");
-  }
-  return {};
+Result<void> SelfTest::require(const std::string& provider) const noexcept {
+  return detail::guarded([&] {
+    const auto fail = [&provider](const std::string& expected, const std::string& got, const char* what) {
+      detail::fail(ErrorCode::self_test, "expected " + expected + ", got " + got + " on " + provider + ": this machine computes " +
+                                             "other " + what + " than the exporter; do not rely on it, try another provider or " +
+                                             "export the bundle again");
+    };
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (std::abs(scores[i] - expected[i]) <= tolerance) continue;
+      std::string wanted = "golden frame ", got;
+      detail::append(wanted, i, " to score ", detail::Formatted{"%.6g", expected[i]}, " within ",
+                     detail::Formatted{"%.3g", tolerance});
+      detail::append(got, detail::Formatted{"%.6g", scores[i]});
+      fail(wanted, got, "scores");
+    }
+    for (std::size_t i = 0; i < pixel_changes.size(); ++i) {
+      if (pixel_changes[i] <= pixel_tolerance) continue;
+      fail("golden frame " + std::to_string(i) + " to have its classes but for " + detail::percent(pixel_tolerance) +
+               " of its pixels", detail::percent(pixel_changes[i]) + " of another class", "classes");
+    }
+    for (std::size_t i = 0; i < answer_errors.size(); ++i) {
+      if (answer_errors[i] <= answer_tolerance) continue;
+      fail("the answers on golden frame " + std::to_string(i) + " within " + detail::percent(answer_tolerance) +
+               " of their ranges", detail::percent(answer_errors[i]), "answers");
+    }
+  });
 }
 
 }  // namespace lsood

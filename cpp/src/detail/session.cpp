@@ -9,6 +9,9 @@
 
 #include "detail/failure.hpp"
 #include "detail/manifest_checks.hpp"
+#include "detail/names.hpp"
+#include "detail/placement.hpp"
+#include "detail/utf8.hpp"
 
 namespace lsood::detail {
 
@@ -17,10 +20,19 @@ namespace {
 using Release = std::tuple<int, int, int>;
 constexpr Release kOldest{1, 24, 1};  // before it, no graph takes its weights from memory
 constexpr int kMostThreads = 1024;
+constexpr std::size_t kMostElements = std::size_t{1} << 29;  // of float64 they are four gigabytes
 
-constexpr const char* kCpu = "CPUExecutionProvider";
-constexpr const char* kCuda = "CUDAExecutionProvider";
-constexpr const char* kTensorrt = "TensorrtExecutionProvider";
+// The names that users type, with ONNX Runtime's own, as in the Python runtime.
+constexpr std::pair<const char*, const char*> kShortNames[] = {
+    {"cpu", kCpu},
+    {"cuda", kCuda},
+    {"tensorrt", kTensorrt},
+    {"openvino", "OpenVINOExecutionProvider"},
+    {"qnn", "QNNExecutionProvider"},
+    {"coreml", "CoreMLExecutionProvider"},
+    {"directml", "DmlExecutionProvider"},
+    {"xnnpack", "XnnpackExecutionProvider"},
+};
 
 Release ort_release() {
   int major = 0, minor = 0, patch = 0;
@@ -79,9 +91,17 @@ void append_provider(const std::string& provider, const Options& given, Ort::Ses
     append_nvidia<OrtTensorRTProviderOptionsV2>(api.CreateTensorRTProviderOptions, api.UpdateTensorRTProviderOptions,
                                                 api.SessionOptionsAppendExecutionProvider_TensorRT_V2,
                                                 api.ReleaseTensorRTProviderOptions, given, session);
+    const auto device = given.find("device_id");
+    append_provider(kCuda, device == given.end() ? Options{} : Options{*device}, session);
   } else {
     session.AppendExecutionProvider(provider, given);
   }
+}
+
+// The provider, and where that is TensorRT the one behind it: TensorRT knows no float64, the detector runs on CUDA.
+std::vector<std::string> named_providers(const std::string& provider) {
+  if (provider == kTensorrt) return {kTensorrt, kCuda};
+  return {provider};
 }
 
 // The options that the Python runtime gives its sessions too, so that both compute the same to the last bit.
@@ -93,6 +113,7 @@ Ort::SessionOptions session_options(const MonitorOptions& options) {
   session.AddConfigEntry("session.intra_op.allow_spinning", "0");
   // A file that the graph itself names would escape the bundle's digests: no such file is ever found on the disk.
   session.AddConfigEntry("session.model_external_initializers_file_folder_path", "/dev/null");
+  session.AddConfigEntry(kRecordPlacement, "1");
   std::string faulty;
   const Release release = ort_release();
   if (release < Release{1, 26, 0}) faulty = "MatmulTransposeFusion";
@@ -145,7 +166,12 @@ void check_side(const Ort::Session& session, const std::string& graph, bool of_i
 
 std::size_t TensorForm::elements() const {
   std::size_t count = 1;
-  for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+  for (const std::int64_t size : shape) {
+    if (__builtin_mul_overflow(count, static_cast<std::size_t>(size), &count) || count > kMostElements) {
+      fail(ErrorCode::bundle, "expected the tensor " + printable(name) + " to have at most " + std::to_string(kMostElements) +
+                                  " numbers, got the shape " + shown(shape) + ": export the bundle again");
+    }
+  }
   return count;
 }
 
@@ -162,7 +188,10 @@ Tensor::Tensor(TensorForm form_of_it)
 }
 
 std::string provider_name(const std::string& given) {
-  return given == "cpu" || given.empty() ? kCpu : given == "cuda" ? kCuda : given == "tensorrt" ? kTensorrt : given;
+  for (const auto& [name, full_name] : kShortNames) {
+    if (given == name) return full_name;
+  }
+  return given;
 }
 
 Graph::Graph(const std::string& name, const std::string& contents, const std::string* weights, const MonitorOptions& options,
@@ -181,6 +210,7 @@ Graph::Graph(const std::string& name, const std::string& contents, const std::st
       session.AddExternalInitializersFromFilesInMemory(names, buffers, {weights->size()});
     }
     session_ = Ort::Session(environment(), contents.data(), contents.size(), session);
+    check_placement(name, read_placement(session_), named_providers(provider_), options.require_provider);
     check_side(session_, name, true, inputs);
     check_side(session_, name, false, outputs);
   } catch (const Ort::Exception& error) {

@@ -22,6 +22,7 @@ struct TensorForm {
   Element type;
   Shape shape;
 
+  // A failure where they are more than any bundle's: sizes that a graph leaves open are the manifest's word alone.
   [[nodiscard]] std::size_t elements() const;
   [[nodiscard]] std::size_t bytes() const;
 };
@@ -41,13 +42,13 @@ struct Tensor {
   }
 };
 
-// Full name of an execution provider: `cpu`, `cuda` and `tensorrt` stand for theirs.
+// Full name of an execution provider, of which a short one may be given.
 std::string provider_name(const std::string& given);
 
 class Graph {
  public:
   // Loads a graph on the provider of the options, and on no other but the CPU for what it cannot run. A failure where it does
-  // not load, or has other inputs or outputs.
+  // not load, where the provider runs none of its nodes, or where it has other inputs or outputs.
   Graph(const std::string& name, const std::string& contents, const std::string* weights, const MonitorOptions& options,
         const Signature& inputs, const Signature& outputs);
 

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <charconv>
-#include <cmath>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <type_traits>
+
+#include "detail/number_text.hpp"
 
 namespace lsood::detail {
 
@@ -20,13 +20,8 @@ struct Formatted {
 inline void append_one(std::string& text, std::string_view words) { text += words; }
 
 inline void append_one(std::string& text, const Formatted& value) {
-  if (std::isnan(value.number)) {
-    text += "nan";  // printf tells the sign of one
-    return;
-  }
-  char digits[64];
-  const int length = std::snprintf(digits, sizeof digits, value.form, value.number);
-  if (length > 0 && static_cast<std::size_t>(length) < sizeof digits) text.append(digits, static_cast<std::size_t>(length));
+  NumberText digits;
+  text += write_number(digits, value.number, value.form);
 }
 
 template <typename T, std::enable_if_t<std::is_integral_v<T>, int> = 0>

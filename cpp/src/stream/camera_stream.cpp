@@ -6,16 +6,16 @@
 #include <cmath>
 #include <map>
 
+#include "detail/failure.hpp"
+#include "detail/number_text.hpp"
 #include "stream/camera_state.hpp"
-#include "stream/number_text.hpp"
-#include "stream/without_exceptions.hpp"
 
 namespace lsood {
 namespace {
 
 using stream::CameraState;
-using stream::number_text;
-using stream::without_exceptions;
+using detail::number_text;
+using detail::guarded;
 
 Error refused(std::string message) { return Error{ErrorCode::argument, std::move(message)}; }
 
@@ -26,8 +26,18 @@ Error no_stamp(std::int64_t now_ns) {
                  ": pass it on the clock of the stamps");
 }
 
+bool is_positive(double number) { return number > 0 && std::isfinite(number); }
+
+Result<void> check_calibration(const CalibrationSize& calibration) {
+  if (is_positive(calibration.effective_frames)) {
+    return {};
+  }
+  return refused("expected calibration frames that are worth more than 0 independent ones, got " +
+                 number_text(calibration.effective_frames) + ": pass calibration.effective_frames of the manifest");
+}
+
 Result<void> check_options(const StreamOptions& options) {
-  if (options.frozen_after_s && !(*options.frozen_after_s > 0 && std::isfinite(*options.frozen_after_s))) {
+  if (options.frozen_after_s && !is_positive(*options.frozen_after_s)) {
     return refused("expected a time above 0 s after which a camera is frozen, got " +
                    number_text(*options.frozen_after_s) + ": leave it out for never");
   }
@@ -49,9 +59,15 @@ Result<void> check_options(const StreamOptions& options) {
     }
   }
   if (const auto& quality = options.quality) {
-    if (quality->clean_low.empty() || !std::is_sorted(quality->clean_low.begin(), quality->clean_low.end())) {
-      return refused("expected the lower ends of the clean frames' quality, ascending, got " +
-                     std::to_string(quality->clean_low.size()) + " of them: pass those of the manifest");
+    const auto& low = quality->clean_low;
+    const bool finite = std::all_of(low.begin(), low.end(), [](double each) { return std::isfinite(each); });
+    if (low.empty() || !finite || !std::is_sorted(low.begin(), low.end())) {
+      return refused("expected the lower ends of the clean frames' quality, finite and ascending, got " +
+                     std::to_string(low.size()) + " of them: pass those of the manifest");
+    }
+    if (!std::isfinite(quality->smallest) || !is_positive(quality->frames_worth)) {
+      return refused("expected a smallest quality, and a worth of frames above 0, got " + number_text(quality->smallest) +
+                     " and " + number_text(quality->frames_worth) + ": pass those of the manifest");
     }
     return quality->policy.check(stream::calibration_of(*quality));
   }
@@ -155,8 +171,8 @@ CameraStream::~CameraStream() = default;
 
 Result<CameraStream> CameraStream::open(const Policy& policy, const CalibrationSize& calibration,
                                         const StreamOptions& options) noexcept {
-  return without_exceptions([&]() -> Result<CameraStream> {
-    for (const Result<void>& checked : {policy.check(calibration), check_options(options)}) {
+  return guarded([&]() -> Result<CameraStream> {
+    for (const Result<void>& checked : {check_calibration(calibration), policy.check(calibration), check_options(options)}) {
       if (!checked) {
         return checked.error();
       }
@@ -168,7 +184,7 @@ Result<CameraStream> CameraStream::open(const Policy& policy, const CalibrationS
 Result<StreamAssessment> CameraStream::follow(const FrameVerdict& verdict, std::optional<std::int64_t> stamp_ns,
                                               const std::optional<ImageDigest>& image,
                                               std::string_view camera) noexcept {
-  return without_exceptions([&]() -> Result<StreamAssessment> {
+  return guarded([&]() -> Result<StreamAssessment> {
     const Receipt receipt = impl_->received();
     const Impl::Shared state = impl_->state(camera, receipt);
     const std::lock_guard<std::mutex> held(state->lock);
@@ -178,7 +194,7 @@ Result<StreamAssessment> CameraStream::follow(const FrameVerdict& verdict, std::
 
 Result<std::vector<SilentCamera>> CameraStream::silent(std::optional<std::int64_t> now_ns, double max_age_s,
                                                        const std::vector<std::string>& expected) const noexcept {
-  return without_exceptions([&]() -> Result<std::vector<SilentCamera>> {
+  return guarded([&]() -> Result<std::vector<SilentCamera>> {
     if (!(max_age_s >= 0)) {
       return refused("expected a largest age of at least 0 s, got " + number_text(max_age_s) + ": 1 is the default");
     }
@@ -209,7 +225,7 @@ Result<std::vector<SilentCamera>> CameraStream::silent(std::optional<std::int64_
 
 Result<StreamAssessment> CameraStream::report_silent(std::string_view camera,
                                                      std::optional<std::int64_t> now_ns) noexcept {
-  return without_exceptions([&]() -> Result<StreamAssessment> {
+  return guarded([&]() -> Result<StreamAssessment> {
     if (!is_stamp(now_ns)) {
       return no_stamp(*now_ns);
     }
@@ -230,7 +246,7 @@ Error unknown_camera(std::string_view camera) {
 }  // namespace
 
 Result<CameraSummary> CameraStream::summary(std::string_view camera) const noexcept {
-  return without_exceptions([&]() -> Result<CameraSummary> {
+  return guarded([&]() -> Result<CameraSummary> {
     const Impl::Shared state = impl_->known(camera);
     if (!state) {
       return unknown_camera(camera);
@@ -241,7 +257,7 @@ Result<CameraSummary> CameraStream::summary(std::string_view camera) const noexc
 }
 
 Result<double> CameraStream::frames_per_second(std::string_view camera) const noexcept {
-  return without_exceptions([&]() -> Result<double> {
+  return guarded([&]() -> Result<double> {
     const Impl::Shared state = impl_->known(camera);
     if (!state) {
       return unknown_camera(camera);
@@ -252,7 +268,7 @@ Result<double> CameraStream::frames_per_second(std::string_view camera) const no
 }
 
 Result<void> CameraStream::forget(std::string_view camera) noexcept {
-  return without_exceptions([&]() -> Result<void> {
+  return guarded([&]() -> Result<void> {
     if (!impl_->forget(camera)) {
       return unknown_camera(camera);
     }
@@ -261,7 +277,7 @@ Result<void> CameraStream::forget(std::string_view camera) noexcept {
 }
 
 Result<std::vector<std::string>> CameraStream::cameras() const noexcept {
-  return without_exceptions([&]() -> Result<std::vector<std::string>> {
+  return guarded([&]() -> Result<std::vector<std::string>> {
     std::vector<std::string> names;
     for (auto& each : impl_->all()) {
       names.push_back(std::move(each.name));

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "stream/number_text.hpp"
+#include "detail/number_text.hpp"
 
 namespace lsood::stream {
 namespace {
@@ -47,11 +47,11 @@ double CusumConstants::log_e_value(double p_value) const noexcept { return -0.5 
 Result<CusumConstants> cusum_constants(const Cusum& rule, const CalibrationSize& calibration) {
   const double worth = static_cast<double>(calibration.frames) / std::max(calibration.effective_frames, 1.0);
   const double together = std::max(1.0, std::ceil(worth - 1e-9));
-  const double frames = 3600 * rule.hours_between_false_alarms * rule.frames_per_second;
-  if (!(frames > together) || std::isinf(frames)) {
-    return Error{ErrorCode::argument, "expected more than " + number_text(together) +
+  const double frames = frames_between_false_alarms(rule);
+  if (!(frames > together)) {
+    return Error{ErrorCode::argument, "expected more than " + detail::number_text(together) +
                                           " frames between false alarms, since so many are equivalent to one, got " +
-                                          number_text(frames) + ": allow fewer false alarms"};
+                                          detail::number_text(frames) + ": allow fewer false alarms"};
   }
   if (calibration.frames < kFewestScores) {
     return Error{ErrorCode::argument, "expected at least 4 calibration scores, got " +

@@ -14,6 +14,11 @@ struct CusumConstants {
   [[nodiscard]] double log_e_value(double p_value) const noexcept;
 };
 
+// Infinite where they cannot be counted.
+inline double frames_between_false_alarms(const Cusum& rule) noexcept {
+  return 3600 * rule.hours_between_false_alarms * rule.frames_per_second;
+}
+
 // Errors: `argument` where the calibration is too small, or the alarm allows too many false ones.
 Result<CusumConstants> cusum_constants(const Cusum& rule, const CalibrationSize& calibration);
 

@@ -91,15 +91,18 @@ struct Tile {
 }  // namespace
 
 std::optional<ImageDigest> image_digest(const Frame& frame) noexcept {
+  std::int64_t row_bytes = 0, bytes = 0;
   if (frame.data == nullptr || frame.height <= 0 || frame.width <= 0 || frame.channels <= 0 ||
-      (frame.stride != 0 && frame.stride < frame.width * frame.channels)) {
+      __builtin_mul_overflow(frame.width, frame.channels, &row_bytes) ||
+      (frame.stride != 0 && frame.stride < row_bytes) ||
+      __builtin_mul_overflow(frame.height, std::max(frame.stride, row_bytes), &bytes)) {
     return std::nullopt;
   }
   ImageDigest digest;
   digest.height = static_cast<std::size_t>(frame.height);
   digest.width = static_cast<std::size_t>(frame.width);
   digest.channels = static_cast<std::size_t>(frame.channels);
-  const std::size_t height = digest.height, row_size = digest.width * digest.channels;
+  const std::size_t height = digest.height, row_size = static_cast<std::size_t>(row_bytes);
   const std::size_t stride = frame.stride == 0 ? row_size : static_cast<std::size_t>(frame.stride);
   const auto row_at = [&](std::size_t row) { return frame.data + row * stride; };
 

@@ -3,15 +3,16 @@
 
 #include <cmath>
 
+#include "detail/failure.hpp"
+#include "detail/number_text.hpp"
 #include "stream/cusum_constants.hpp"
-#include "stream/number_text.hpp"
-#include "stream/without_exceptions.hpp"
 
 namespace lsood {
 namespace {
 
-using stream::number_text;
-using stream::without_exceptions;
+using detail::guarded;
+using detail::number_text;
+using stream::frames_between_false_alarms;
 
 constexpr int kMostFrames = 1'000'000;
 constexpr double kLongestS = 1e9;
@@ -60,6 +61,11 @@ Result<void> check_rule(const Cusum& rule) {
                      ": 1 h and 30 frames/s are the defaults");
     }
   }
+  if (!std::isfinite(frames_between_false_alarms(rule))) {
+    return refused("expected frames between false alarms that can be counted, got " +
+                   number_text(rule.hours_between_false_alarms) + " h at " + number_text(rule.frames_per_second) +
+                   " a second: 1 h and 30 frames/s are the defaults");
+  }
   return {};
 }
 
@@ -74,7 +80,7 @@ Result<double> checked_rate(double frames_per_second) {
 }  // namespace
 
 Result<Policy> Policy::of(const Rule& rule) noexcept {
-  return without_exceptions([&]() -> Result<Policy> {
+  return guarded([&]() -> Result<Policy> {
     const Result<void> checked = std::visit([](const auto& each) { return check_rule(each); }, rule);
     if (!checked) {
       return checked.error();
@@ -102,7 +108,7 @@ std::string Policy::text() const {
 }
 
 Result<void> Policy::check(const CalibrationSize& calibration) const noexcept {
-  return without_exceptions([&]() -> Result<void> {
+  return guarded([&]() -> Result<void> {
     const double smallest = calibration.smallest_p_value();
     if (const auto* hysteresis = std::get_if<Hysteresis>(&rule_); hysteresis && smallest > hysteresis->raise_at) {
       return refused("expected p-values down to " + number_text(hysteresis->raise_at) + ", " +
@@ -120,7 +126,7 @@ Result<void> Policy::check(const CalibrationSize& calibration) const noexcept {
 }
 
 Result<std::int64_t> Policy::delay_frames(const CalibrationSize& calibration, double frames_per_second) const noexcept {
-  return without_exceptions([&]() -> Result<std::int64_t> {
+  return guarded([&]() -> Result<std::int64_t> {
     using Frames = Result<std::int64_t>;
     if (const Result<void> checked = check(calibration); !checked) {
       return checked.error();
@@ -150,7 +156,7 @@ Result<std::int64_t> Policy::delay_frames(const CalibrationSize& calibration, do
 }
 
 Result<double> Policy::window_s(const CalibrationSize& calibration, double frames_per_second) const noexcept {
-  return without_exceptions([&]() -> Result<double> {
+  return guarded([&]() -> Result<double> {
     const Result<double> rate = checked_rate(frames_per_second);
     if (!rate) {
       return rate.error();

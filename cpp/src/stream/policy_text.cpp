@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <charconv>
-#include <limits>
 #include <optional>
 
+#include "detail/decimal.hpp"
+#include "detail/failure.hpp"
 #include "lsood/policy.hpp"
-#include "stream/without_exceptions.hpp"
 
 namespace lsood {
 namespace {
@@ -50,20 +50,14 @@ class Reader {
     if (at(size) == '.') {
       size += 1 + digits(size + 1);
     }
-    bool small = rest_.front() == '0';
     if (at(size) == 'e' || at(size) == 'E') {
       const bool negative = at(size + 1) == '-';
       const std::size_t first = size + (negative ? 2 : 1);
       if (const std::size_t exponent = digits(first); exponent > 0) {
         size = first + exponent;
-        small = negative;
       }
     }
-    double value = 0.0;
-    const auto read = std::from_chars(rest_.data(), rest_.data() + size, value);
-    if (read.ec == std::errc::result_out_of_range) {
-      value = small ? 0.0 : std::numeric_limits<double>::infinity();
-    }
+    const double value = detail::decimal(rest_.substr(0, size));
     rest_.remove_prefix(size);
     return value;
   }
@@ -124,7 +118,7 @@ bool is_rate(std::string_view text) {
 }  // namespace
 
 Result<Policy> Policy::parse(std::string_view text) noexcept {
-  return stream::without_exceptions([&]() -> Result<Policy> {
+  return detail::guarded([&]() -> Result<Policy> {
     if (const auto rule = read_rule(text)) {
       return Policy::of(*rule);
     }

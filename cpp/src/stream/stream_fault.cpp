@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lsood/stream_fault.hpp"
 
-#include "stream/number_text.hpp"
+#include "detail/number_text.hpp"
 
 namespace lsood {
 
 std::string StreamFault::text(std::string_view camera) const {
   const std::string stamp = std::to_string(stamp_ns), name(camera);
-  const std::string time = stream::number_text(seconds, "%.1f");
+  const std::string time = detail::number_text(seconds, "%.1f");
   switch (kind) {
     case Kind::none:
       return {};
