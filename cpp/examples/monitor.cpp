@@ -4,9 +4,13 @@
 //     monitor BUNDLE [--cuda] [--fused] FRAME.ppm ...
 //
 // A bundle that was exported with `--grey` takes PGM frames of a grey camera too; any other one refuses them. `--fused` runs
-// monitor.onnx, which the export writes with `--fuse`. Exit code 0: all frames in distribution, 1: one is not, 2: bad input.
+// monitor.onnx, which the export writes with `--fuse`. A frame that cannot be read is invalid, as in the Python runtime, and the
+// others are assessed. Exit code 0: all frames in distribution, 1: one is not, or is invalid, 2: bad use, or a bundle that does
+// not open.
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -14,6 +18,8 @@
 #include "lsood/monitor.hpp"
 
 namespace {
+
+constexpr const char* kUsage = "usage: monitor BUNDLE [--cuda] [--fused] FRAME.ppm ...";
 
 struct Image {
   std::int64_t height = 0, width = 0;
@@ -23,14 +29,25 @@ struct Image {
 
 lsood::Error bad(std::string message) { return {lsood::ErrorCode::argument, std::move(message)}; }
 
-// Reads an image of at most the size that a bundle's frames have.
+// What a file is that is no PPM, by its first bytes.
+const char* kind_of(const std::string& magic) {
+  if (magic.empty()) return "an empty file";
+  if (magic.substr(0, 3) == "\xff\xd8\xff") return "a JPEG";
+  if (magic.substr(0, 4) == "\x89PNG") return "a PNG";
+  return magic == "P6" || magic == "P5" ? "a damaged header, or another depth" : "something else";
+}
+
+// Reads an image of the size that a bundle's frames have.
 lsood::Result<Image> read_image(const std::string& path, const lsood::Manifest& manifest) {
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
+  if (!file) return bad("cannot read " + path + ": " + std::strerror(errno));
   std::string magic;
   Image image;
   std::int64_t deepest = 0;
   if (!(file >> magic >> image.width >> image.height >> deepest) || (magic != "P6" && magic != "P5") || deepest != 255) {
-    return bad("expected a binary PPM of 8 bits, cannot read " + path);
+    if (errno == EISDIR) return bad("cannot read " + path + ": " + std::strerror(errno));
+    return bad("expected a binary PPM of 8 bits, " + path + " is " + kind_of(magic) + ": convert it");
   }
   image.is_grey = magic == "P5";
   if (image.is_grey && !manifest.pixels.grey) {
@@ -70,26 +87,28 @@ int fail(const lsood::Error& error) {
 int main(int count, char** values) {
   lsood::MonitorOptions options;
   std::vector<std::string> words;
+  if (count == 2 && values[1] == std::string("--help")) return std::puts(kUsage) < 0 ? 2 : 0;
   for (int i = 1; i < count; ++i) {
     const std::string word = values[i];
     if (word == "--cuda") {
       options.provider = "cuda";
     } else if (word == "--fused") {
       options.fused = true;
+    } else if (word.substr(0, 2) == "--") {
+      return fail(bad("expected --cuda, --fused or --help, got " + word + ": a file of such a name is ./" + word));
     } else {
       words.push_back(word);
     }
   }
-  if (words.size() < 2) return fail(bad("usage: monitor BUNDLE [--cuda] [--fused] FRAME.ppm ..."));
+  if (words.size() < 2) return fail(bad(kUsage));
   auto monitor = lsood::Monitor::open(words[0], options);
   if (!monitor) return fail(monitor.error());
   lsood::Assessment verdict;
   bool any_ood = false;
   for (std::size_t i = 1; i < words.size(); ++i) {
     const auto image = read_image(words[i], monitor->manifest());
-    if (!image) return fail(image.error());
-    const lsood::Frame frame{image->pixels.data(), image->height, image->width, 3, 0};
-    const auto done = monitor->assess(frame, verdict);
+    const lsood::Frame frame{image ? image->pixels.data() : nullptr, image ? image->height : 0, image ? image->width : 0, 3, 0};
+    const auto done = image ? monitor->assess(frame, verdict) : monitor->report_invalid(image.error().message, verdict);
     if (!done) return fail(done.error());
     print(words[i], verdict);
     any_ood = any_ood || verdict.is_ood;

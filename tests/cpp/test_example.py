@@ -60,21 +60,44 @@ def test_example_gives_scores_and_states_of_the_python_runtime(program: Path, fu
     assert run(program, fused, paths[0])[0] == int(expected[0].is_ood)
 
 
-def test_example_of_bad_input_ends_in_one_line(program: Path, fused: Path, tmp_path: Path) -> None:
+def test_example_of_a_bad_frame_goes_on_and_of_bad_use_ends_in_one_line(
+    program: Path, fused: Path, tmp_path: Path
+) -> None:
     with OoDMonitor(fused) as monitor:
         path = write_scenes(tmp_path, monitor)[0]
-    small, words, short, grey = (tmp_path / name for name in ("small.ppm", "words.ppm", "short.ppm", "grey.pgm"))
+    names = ("small.ppm", "words.ppm", "short.ppm", "grey.pgm", "frame.jpg", "frame.png", "empty.ppm", "none.ppm")
+    small, words, short, grey, jpeg, png, empty, none = bad = [tmp_path / name for name in names]
     Image.new("RGB", (3, 2)).save(small)
     Image.open(path).convert("L").save(grey)
+    Image.open(path).save(jpeg)
+    Image.open(path).save(png)
+    jpeg.write_bytes(jpeg.read_bytes()[:-200])
     words.write_text("no picture")
     short.write_bytes(path.read_bytes()[:-1])
+    empty.touch()
+    says = {
+        small: "got 3x2",
+        words: "words.ppm is something else: convert it",
+        short: "short.ppm ends early",
+        grey: "is grey: export the bundle with --grey",
+        jpeg: "frame.jpg is a JPEG: convert it",
+        png: "frame.png is a PNG: convert it",
+        empty: "empty.ppm is an empty file: convert it",
+        none: "cannot read " + str(none) + ": No such file or directory",
+        tmp_path: "cannot read " + str(tmp_path) + ": Is a directory",
+    }
+    code, lines, error = run(program, fused, *bad, tmp_path, path)
+    assert (code, error) == (1, "")
+    for line, (frame, message) in zip(lines, says.items(), strict=False):
+        assert line.startswith(f"{frame} inf invalid")
+        assert message in line
+    assert lines[-1].startswith(f"{path} "), "the frame behind them is assessed"
+    assert " invalid" not in lines[-1]
+    assert run(program, "--help") == (0, ["usage: monitor BUNDLE [--cuda] [--fused] FRAME.ppm ..."], "")
     for arguments, message in (
-        ((fused, small), "got 3x2"),
-        ((fused, words), "expected a binary PPM"),
-        ((fused, short), "ends early"),
-        ((fused, grey), "is grey: export the bundle with --grey"),
-        ((fused, tmp_path / "none.ppm"), "cannot read"),
         ((fused,), "usage: monitor BUNDLE"),
+        ((), "usage: monitor BUNDLE"),
+        ((fused, "--fast", path), "expected --cuda, --fused or --help, got --fast"),
         ((tmp_path / "none", path), "expected a bundle folder"),
     ):
         code, lines, error = run(program, *arguments)
