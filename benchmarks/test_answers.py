@@ -6,18 +6,10 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.answered_networks import ALL_ANSWERS, CONFIDENCE, answered_graphs, fused_graphs, unscored
 from benchmarks.conftest import Record
 from benchmarks.measure import latency, ratio, take_turns
-from benchmarks.networks import (
-    ALL_ANSWERS,
-    Placement,
-    alone,
-    answered_graphs,
-    assessed,
-    fused_graphs,
-    subject,
-    unscored,
-)
+from benchmarks.networks import Placement, alone, assessed, subject
 from export.calibration.answer_options import CAUSE, MAP, QUALITY, TILES
 
 WARM_UP = 4
@@ -26,6 +18,7 @@ ANSWERS: dict[str, frozenset[str]] = {
     "cause": frozenset((CAUSE,)),
     "tiles": frozenset((TILES,)),
     "map": frozenset((MAP,)),
+    "map and confidence": frozenset((MAP, CONFIDENCE)),
     "all": ALL_ANSWERS,
 }
 """Answers that are given beside the score, under the name of their figures; severity comes with the cause."""

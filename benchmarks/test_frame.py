@@ -6,15 +6,14 @@ from collections.abc import Callable
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.answered_networks import answered_graphs, fused_graphs
 from benchmarks.conftest import Record
 from benchmarks.measure import latency, pace, ratio, tail_ratio, take_turns
 from benchmarks.networks import (
     Placement,
     alone,
-    answered_graphs,
     assessed,
     bare_graph,
-    fused_graphs,
     monitor_graphs,
     monitored,
     resident,
