@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from benchmarks.networks import FIT_FRAMES, Placement, Subject, load_network
+from benchmarks.networks import FIT_FRAMES, Placement, Subject, bare_graph, load_network, monitor_graphs, subject
 from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.answers.confidence import LabelledPixels, calibrate_confidence
 from export.answers.fit import FittedAnswers, answer_keys, fit_answers
@@ -36,7 +36,7 @@ from export.graphs.evaluation_outputs import (
 from export.graphs.segmentation import MonitoredNetwork, segmentation_graph
 from export.precision.options import FLOAT32
 from lsood_runtime._inference.graph import Graph, Signature
-from lsood_runtime.offline import ANOMALY_MAP, NO_CAUSE, ConfidenceRecord
+from lsood_runtime.offline import ANOMALY_MAP, NO_CAUSE, AnswersRecord, ConfidenceRecord
 
 CONFIDENCE = "confidence"
 """The confidence of classes, which an export with labels adds to the map."""
@@ -69,21 +69,30 @@ def answered_graphs(
     who: Subject, samples: int, placement: Placement, answers: frozenset[str] = ALL_ANSWERS, precision: str = FLOAT32
 ) -> tuple[Graph, Graph]:
     """The same with some of the answers beside the score; a map of energy and a head over logits, stride 16 and the tap."""
+    network, detector = answered_models(who, samples, answers)
+    whole, fitted = measured(who, samples), _random_answers(who, samples, answers)
+    outputs: dict[str, tuple[str, tuple[int, ...]]] = {
+        "entropy": ("tensor(float)", (whole.channels,)),
+        "score": ("tensor(double)", ()),
+        "parts": ("tensor(double)", (len(whole.choice.parts),)),
+    }
+    if fitted:
+        outputs |= _answer_outputs(fitted)
+    features = [value.name for value in network.graph.output if value.name != "segmentation"]
+    inputs: Signature = {name: ("tensor(float)", whole.shapes[name]) for name in features}
+    return load_network(who, network, placement, precision), placement.load("detector.onnx", detector, inputs, outputs)
+
+
+def answered_models(who: Subject, samples: int, answers: frozenset[str] = ALL_ANSWERS) -> tuple[ModelProto, ModelProto]:
+    """``segmentation.onnx`` in float32 and ``detector.onnx`` of a bundle with the default detector and some answers."""
     whole, fitted = measured(who, samples), _random_answers(who, samples, answers)
     choice = whole.choice
     network, shapes = whole.giving((*choice.keys, *(fitted.keys if fitted else ())))
     detector = features_graph(random_fused(choice.parts, whole.widths(choice.keys)), shapes)
-    outputs: dict[str, tuple[str, tuple[int, ...]]] = {
-        "entropy": ("tensor(float)", (whole.channels,)),
-        "score": ("tensor(double)", ()),
-        "parts": ("tensor(double)", (len(choice.parts),)),
-    }
     if fitted:
         answers_alone = answers_graph(fitted, dict(whole.widths(fitted.keys)))
         detector = answered_detector(detector, own_names(answers_alone))
-        outputs |= _answer_outputs(fitted)
-    inputs: Signature = {name: ("tensor(float)", shape) for name, shape in shapes.items()}
-    return load_network(who, network, placement, precision), placement.load("detector.onnx", detector, inputs, outputs)
+    return network, detector
 
 
 def unscored(
@@ -171,22 +180,27 @@ def _random_answers(who: Subject, samples: int, answers: frozenset[str]) -> Fitt
     if not answers:
         return None
     network = measured(who, samples)
-    every = _fit_random(network.widths(network.read), network.widths(network.tiles), network.taps)
-    record = every.record
-    fitted = FittedAnswers(
-        (), None, None, None, None, None, None, replace(record, quality=None, cause=None, tiles=None)
-    )
-    if answers & {QUALITY, CAUSE}:
-        fitted = replace(fitted, cell_columns=every.cell_columns, cells=every.cells)
-    else:
-        fitted = replace(fitted, record=replace(fitted.record, novelty_limit=None, kinds=()))
-    if CAUSE in answers:
-        fitted = replace(fitted, record=replace(fitted.record, cause=record.cause))
-    if QUALITY in answers:
-        fitted = replace(fitted, quality_columns=every.quality_columns, quality=every.quality)
-        fitted = replace(fitted, record=replace(fitted.record, quality=record.quality))
-    if TILES in answers:
-        fitted = replace(fitted, tiles=every.tiles, record=replace(fitted.record, tiles=record.tiles))
+    record = AnswersRecord(None, (), ANSWER_FRAMES, 2, ANSWER_FRAMES, None, None)
+    fitted = FittedAnswers((), None, None, None, None, None, None, record)
+    if answers & {QUALITY, CAUSE, TILES}:
+        every = _fit_random(network.widths(network.read), network.widths(network.tiles), network.taps)
+        tells = bool(answers & {QUALITY, CAUSE})
+        fitted = replace(
+            every,
+            cell_columns=every.cell_columns if tells else None,
+            cells=every.cells if tells else None,
+            quality_columns=every.quality_columns if QUALITY in answers else None,
+            quality=every.quality if QUALITY in answers else None,
+            tiles=every.tiles if TILES in answers else None,
+            record=replace(
+                every.record,
+                novelty_limit=every.record.novelty_limit if tells else None,
+                kinds=every.record.kinds if tells else (),
+                quality=every.record.quality if QUALITY in answers else None,
+                cause=every.record.cause if CAUSE in answers else None,
+                tiles=every.record.tiles if TILES in answers else None,
+            ),
+        )
     if MAP in answers:
         fitted = replace(fitted, map=_random_map(network))
     if CONFIDENCE in answers:
@@ -245,3 +259,18 @@ def _random_confidence(told: FittedMap) -> ConfidenceRecord:
     labels, fold = rng.integers(classes, size=LABELLED_PIXELS), np.arange(LABELLED_PIXELS) % 2
     logits = rng.normal(size=(LABELLED_PIXELS, classes)).astype(np.float32)
     return calibrate_confidence(LabelledPixels(logits, labels, fold, ANSWER_FRAMES, 2))
+
+
+def forget() -> None:
+    """Let go of every network that was made: those of several backbones and sizes do not fit into the memory together."""
+    for made in (
+        subject,
+        bare_graph,
+        monitor_graphs,
+        fused_graphs,
+        answered_graphs,
+        measured,
+        _random_answers,
+        _fit_random,
+    ):
+        made.cache_clear()

@@ -5,7 +5,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.answered_networks import forget
 from benchmarks.measure import Difference, Latency, Paced, Ratio, as_json
 from benchmarks.networks import Placement
 from export.calibration.options import CalibrationOptions
@@ -79,11 +80,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     backbones, sizes, samples = option("--backbones"), option("--sizes"), option("--samples")
     if "answer_case" in metafunc.fixturenames:
         pairs = [(name, size) for name in backbones for size in sizes]
-        metafunc.parametrize("answer_case", pairs, ids=[f"{name}-{h}x{w}" for name, (h, w) in pairs])
+        names = [f"{name}-{h}x{w}" for name, (h, w) in pairs]
+        metafunc.parametrize("answer_case", pairs, ids=names, indirect=True)
     if "case" in metafunc.fixturenames:
         cases = [(name, sizes[0], s) for name in backbones for s in samples]
         cases += [(backbones[0], size, samples[0]) for size in sizes[1:]]
         metafunc.parametrize("case", cases, ids=[f"{name}-{h}x{w}-{s}" for name, (h, w), s in cases])
+
+
+@pytest.fixture
+def answer_case(request: pytest.FixtureRequest) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Backbone and size; what was made of them is let go of afterwards."""
+    yield request.param
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="example: python -m benchmarks.report bench/results.json --against before.json --out bench",
     )
     parser.add_argument(
-        "results", type=Path, nargs="+", metavar="JSON", help="what `make bench` or --benchmark-json wrote"
+        "results",
+        type=Path,
+        nargs="+",
+        metavar="JSON",
+        help="what `make bench`, --benchmark-json or the script of a GPU pack wrote",
     )
     parser.add_argument("--against", type=Path, metavar="JSON", help="an earlier run, whose ratios stand beside these")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="receives report.md and its pictures")
@@ -90,6 +94,8 @@ def _targets(results: Results) -> str:
         ]
         if not judged:
             rows.append((f"{target.prefix} {target.holds}".strip(), wanted, "not measured", "", ""))
+    if not any(target.judges(figure) for target in TARGETS for figure in _judgeable(results)):
+        return ""
     head = ("median ratio, pair by pair, or mean loss", "target", "measured", "95 % interval", "reached")
     return _section("Targets", _table(head, rows))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pack_results import pack_figures
+
 Figure = Mapping[str, Any]
 
 
@@ -98,20 +100,21 @@ TARGETS = (
 
 
 def read_results(path: Path) -> Results:
-    """Read what ``--benchmark-json`` wrote.
+    """Read what ``--benchmark-json`` wrote, or the script of a GPU pack.
 
     Raises:
         ResultsError: the file cannot be read, or was not written by this suite.
     """
     try:
         contents = json.loads(path.read_text())
-        figures = [figure for run in contents["benchmarks"] for figure in run["extra_info"].get("figures", [])]
-        results = Results(
-            contents["machine_info"],
-            contents["datetime"][:16],
-            contents["commit_info"]["id"][:7] + ("+" if contents["commit_info"]["dirty"] else ""),
-            figures,
-        )
+        figures: list[Figure]
+        if "pack" in contents:
+            figures, machine, commit = [*pack_figures(contents)], contents["machine"], contents["commit"]
+        else:
+            figures = [figure for run in contents["benchmarks"] for figure in run["extra_info"].get("figures", [])]
+            machine = contents["machine_info"]
+            commit = contents["commit_info"]["id"][:7] + ("+" if contents["commit_info"]["dirty"] else "")
+        results = Results(machine, contents["datetime"][:16], commit, figures)
         complete = all("name" in figure and "kind" in figure for figure in figures) and "provider" in results.machine
     except OSError as error:
         raise ResultsError(f"expected results at {path}: {error.strerror}") from error
