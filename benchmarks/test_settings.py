@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of a monitor, and ways to serve several cameras, each as a ratio to what a user gets without them."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -57,12 +56,6 @@ SETTINGS: dict[str, Callable[[Path], OoDMonitor]] = {
     "without arena": partial(OoDMonitor, session_options=without_arena),
     "without memory pattern": partial(OoDMonitor, session_options=without_pattern),
 }
-
-
-def resident_mebibytes() -> float:
-    """Memory of this process that is in use now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +114,11 @@ def test_cameras(
     """Four frames that came at once, from the first call to the last verdict."""
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(CAMERAS))
-        resident = [resident_mebibytes()]
         shared = stack.enter_context(OoDMonitor(small_bundle))
         shared.assess(frames[0])
-        resident.append(resident_mebibytes())
         own = [stack.enter_context(OoDMonitor(small_bundle)) for _ in range(CAMERAS)]
         for monitor in own:
             monitor.assess(frames[0])
-        resident.append(resident_mebibytes())
         single = [stack.enter_context(OoDMonitor(small_bundle, threads=1)) for _ in range(CAMERAS)]
 
         def each(monitors: list[OoDMonitor]) -> list[object]:
@@ -145,7 +135,29 @@ def test_cameras(
         for name in list(calls)[1:]:
             quotient = ratio(times[name], times["one after the other"])
             record(f"{CAMERAS} cameras: {name} / one after the other, {WHERE}", quotient, what="cameras")
-        first, others = np.diff(resident)
-        mebibytes = {"the first": float(first), "each of four more": float(others) / CAMERAS}
-        record(f"memory of a monitor, MiB, {WHERE}", mebibytes, what="memory")
         benchmark.pedantic(calls["assess_batch"], rounds=3)  # type: ignore[no-untyped-call]
+
+
+_MEMORY = """
+import os, sys, numpy
+from lsood_runtime import OoDMonitor
+frame, resident, kept = numpy.zeros(tuple(map(int, sys.argv[2:5])), numpy.uint8), [], []
+for _ in range(int(sys.argv[5]) + 1):
+    resident.append(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+    kept.append(OoDMonitor(sys.argv[1]))
+    kept[-1].assess(frame)
+print(*resident)
+"""
+
+
+def test_memory(small_bundle: Path, benchmark: BenchmarkFixture, record: Record) -> None:
+    """Resident memory that the first monitor of a process adds, and each further one, in a process of its own."""
+
+    def grown() -> list[int]:
+        words = [str(small_bundle), *map(str, (*SMALL, 3)), str(CAMERAS + 1)]
+        done = subprocess.run([sys.executable, "-c", _MEMORY, *words], capture_output=True, text=True, check=True)
+        return list(map(int, done.stdout.split()))
+
+    first, *more = np.diff(benchmark.pedantic(grown, rounds=1)) / 2**20  # type: ignore[no-untyped-call]
+    mebibytes = {"the first": float(first), f"each of {CAMERAS} more": float(np.mean(more))}
+    record(f"memory of a monitor, MiB, {WHERE}", mebibytes, what="memory")
