@@ -52,9 +52,15 @@ MISSING = (
     "*.ppm",
 )
 DRY_RUN = "python -m export --ckpt runs/mine.ckpt --model my_network:SmallNetwork --dry-run"
+GPU_PACK = (
+    "python -m benchmarks.gpu_pack make PACK/",
+    "python run.py --provider cuda",
+    "python -m benchmarks.report PACK/results.json --out REPORT/",
+)
 RUNS_ELSEWHERE = {
     DRY_RUN: "tests/documentation/test_dry_run.py",
     "python examples/guide.py --out runs/guide": "tests/export/guide/test_guide_script.py",
+    **dict.fromkeys(GPU_PACK, "tests/benchmarks/test_gpu_pack.py"),
     **{network.command(): "tests/zoo/test_zoo.py" for network in NETWORKS},
 }
 

@@ -55,6 +55,10 @@ def known_flags(command: str, config: pytest.Config) -> frozenset[str]:
             return flags_of_command(name)
         case ["python", "-m", "benchmarks.report", *_]:
             return flags_in_source("benchmarks/report.py")
+        case ["python", "-m", "benchmarks.gpu_pack", *_]:
+            return flags_in_source("benchmarks/gpu_pack.py")
+        case ["python", "run.py", *_]:
+            return flags_in_source("benchmarks/gpu_pack_run.py")
         case ["python", script, *_] if script.startswith("examples/"):
             return flags_in_source(script) | _OTHER_PROGRAMS["ros"]
         case ["pytest", *_] | ["make", "bench", *_]:
@@ -78,7 +82,8 @@ def test_flags_of_a_command_on_a_page_are_known_to_it(page: Page, pytestconfig: 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_flags_that_a_page_mentions_are_known_to_a_program(page: Page, pytestconfig: pytest.Config) -> None:
     known = set().union(*map(flags_of_command, COMMANDS), *_OTHER_PROGRAMS.values(), flags_of_pytest(pytestconfig))
-    known |= flags_in_source("benchmarks/conftest.py") | flags_in_source("benchmarks/report.py")
+    scripts = ("conftest", "report", "gpu_pack", "gpu_pack_run")
+    known |= set().union(*(flags_in_source(f"benchmarks/{script}.py") for script in scripts))
     known |= set().union(*(flags_in_source(f"examples/{script.name}") for script in EXAMPLES.glob("*.py")))
     mentioned = {flag for text in (page.prose, *(block.text for block in page.blocks)) for flag in _FLAG.findall(text)}
     assert mentioned <= known, mentioned - known
