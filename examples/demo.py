@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything in two minutes: export the embedded checkpoint, score clean and degraded scenes, draw what came out.
+"""Everything at once: export the embedded checkpoint, score clean and degraded scenes, draw what came out.
 
     python examples/demo.py --out demo/
 
@@ -8,7 +8,6 @@ Writes `demo/monitor/` (the bundle), `demo/calibration/` and `demo/drive/` (fram
 """
 
 import argparse
-import math
 import os
 import shutil
 import subprocess
@@ -26,6 +25,7 @@ from export.anomalies import degrade
 from export.data.synthetic import PALETTE, VOID, SyntheticRoads
 from export.frames.overlaps import mean_iou, overlaps
 from lsood_runtime import OoDMonitor
+from lsood_runtime.offline import MapPictures, map_edges
 
 CHECKPOINT = Path(__file__).parent / "demo" / "synthetic_roads.ckpt"
 FRAME_SIZE = (192, 384)
@@ -67,20 +67,32 @@ def labels_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}_labels")
 
 
-def assess_scenes(bundle: Path, files: list[Path]) -> list[Scene]:
-    """Assess each frame, and compare its segmentation with its label."""
+def object_box() -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the objects, pixels."""
+    (x, foot), half = OBJECT_PLACE, OBJECT_WIDTH // 2
+    return x - half, foot - OBJECT_WIDTH, x + half, foot
+
+
+def draw_sheet(bundle: Path, files: list[Path]) -> Image.Image:
+    """Assess each frame, compare its segmentation with its label, and draw what came out."""
     scenes = []
     with OoDMonitor(bundle) as monitor:
-        answers = monitor.manifest.answers
-        limit = math.inf if answers is None or answers.map is None else answers.map.object_limit
+        manifest = monitor.manifest
+        if manifest.answers is None or manifest.answers.map is None:
+            raise ValueError("expected a bundle with an anomaly map, got one without: export it with --answers map")
+        told = manifest.answers.map
+        maps = MapPictures(map_edges(told, manifest.input, manifest.segmentation), told.object_limit)
         for file in files:
             with Image.open(file) as image, Image.open(labels_of(file.parent) / file.name) as label:
                 frame, truth = np.asarray(image.convert("RGB")), np.asarray(label)
             verdict = monitor.assess(frame)
             classes: NDArray[np.uint8] = np.asarray(verdict.segmentation, np.uint8)
             quality = mean_iou([overlaps(classes, truth, len(PALETTE), [VOID])])
-            scenes.append(Scene(file.stem[5:].replace("_", " "), frame, quality, limit, verdict))
-    return scenes
+            what, _, severity = file.stem[5:].rpartition("_") if file.stem[-1].isdigit() else (file.stem[5:], "", "")
+            group = "clean" if what == "clean" else "objects" if what in OBJECTS else "degraded"
+            name = what.replace("_", " ") + (f", severity {severity}" if severity else "")
+            scenes.append(Scene(group, name, frame, quality, object_box() if what in OBJECTS else None, verdict))
+    return draw_scenes(scenes, maps)
 
 
 def call(module: str, *arguments: str) -> int:
@@ -107,7 +119,7 @@ def main() -> int:
     code = call("lsood_runtime", "score", str(bundle), str(out / "drive"))
     if code not in (0, 1):  # 1: some frame is out of distribution, as it should be
         return code
-    draw_scenes(assess_scenes(bundle, files)).save(out / "scores.png", optimize=True)
+    draw_sheet(bundle, files).save(out / "scores.png", optimize=True)
     print(f"\npicture: {out / 'scores.png'}")
     print("next, with your own checkpoint and frames:")
     print("  .venv/bin/python -m export --ckpt YOUR.ckpt --frames YOUR_FRAMES/ --out monitor/")

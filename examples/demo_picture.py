@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The picture of the demo: frames with what the monitor says of them, readable at a glance."""
+"""The picture of the demo: a row for each scene, with the frame, its segmentation, its marks, and the answers in words."""
 
-import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from demo_answers import ALARM, FOUND, INK, MISSED, WORDS_WIDTH, ScoreScale, draw_answers, draw_signs
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from export.data.synthetic import PALETTE
-from lsood_runtime import Assessment, State
+from export.data.synthetic import CLASSES
+from lsood_runtime import Assessment
+from lsood_runtime.offline import MapPictures, draw_scale
 
-COLUMNS = 2
-_PICTURE = (288, 144)
-_CARD = (2 * _PICTURE[0] + 4, _PICTURE[1] + 84)
-_GAP = 14
-_INK, _PALE, _BAND, _POINT, _TRUE = "#222222", "#e4e4e4", "#8fb6e0", "#0b4f9c", "#c05600"
-_LEGEND = (
-    "Line: expected mIoU from the same pass, without a label; band: its interval; triangle: the true mIoU, by the label that "
-    "the monitor does not see. Orange: abnormal tiles. Red: unknown objects."
-)
-_GOOD, _BAD, _TILES, _UNKNOWN = "#1b6e3c", "#b3261e", (255, 179, 0), (230, 0, 120)
+CLASS_COLOURS = (
+    (140, 200, 240), (225, 205, 160), (20, 150, 100), (65, 65, 70),
+    (255, 255, 255), (204, 121, 167), (0, 90, 170), (230, 110, 0),
+)  # fmt: skip
+"""RGB of each class of the scenes; readers of every colour vision tell them apart."""
+
+_PICTURE, _ROW = (272, 136), 164
+_GROUP, _BETWEEN, _GAP, _HEAD, _LEGEND, _SCALE_WIDTH = 36, 8, 18, 34, 126, 120
+_WIDTH = _GROUP + 3 * (_PICTURE[0] + _BETWEEN) + WORDS_WIDTH + _GAP
+_BOX, _TILE = "#00e5ff", "#ffffff"
+_HEADS = ("frame", "segmentation", "tiles and objects", "what the monitor says")
+_TEXT, _SMALL = ImageFont.load_default(20), ImageFont.load_default(17)
 
 
 @dataclass(frozen=True)
@@ -29,99 +31,161 @@ class Scene:
     """A frame of the drive, with what is known of it and what the monitor says.
 
     Attributes:
+        group: of the sheet, in one word.
         name: what was done to it.
         frame: ``(H, W, 3)`` uint8, RGB.
         true_quality: mIoU of its segmentation with its label.
-        object_limit: of the anomaly map, above which cells make up an unknown object.
+        placed: the box ``(left, top, right, bottom)`` of an object that no calibration frame has; None where there is none.
         verdict: of the monitor.
     """
 
+    group: str
     name: str
     frame: NDArray[np.uint8]
     true_quality: float
-    object_limit: float
+    placed: tuple[int, int, int, int] | None
     verdict: Assessment
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether an object was placed that no unknown object overlaps."""
+        if self.placed is None:
+            return False
+        left, top, right, bottom = self.placed
+        return not any(
+            each.x < right and left < each.x + each.width and each.y < bottom and top < each.y + each.height
+            for each in self.verdict.objects
+        )
 
-def draw_scenes(scenes: list[Scene]) -> Image.Image:
-    """Draw a sheet of cards, one for each scene, in a palette of 256 colours."""
-    rows = -(-len(scenes) // COLUMNS)
-    height = rows * (_CARD[1] + _GAP) + _GAP
-    sheet = Image.new("RGB", (COLUMNS * (_CARD[0] + _GAP) + _GAP, height + 24), "white")
+
+def draw_scenes(scenes: list[Scene], maps: MapPictures) -> Image.Image:
+    """Draw a row for each scene, those of a group beneath each other, and a legend, in a palette of 256 colours.
+
+    Args:
+        scenes: in their order.
+        maps: draws the anomaly maps of the bundle.
+    """
+    sheet = Image.new("RGB", (_WIDTH, _HEAD + len(scenes) * _ROW + _LEGEND), "white")
+    pen, scale = ImageDraw.Draw(sheet), ScoreScale.over([scene.verdict for scene in scenes])
+    for place, head in enumerate(_HEADS):
+        pen.text((_GROUP + place * (_PICTURE[0] + _BETWEEN), 6), head, INK, _TEXT)
     for place, scene in enumerate(scenes):
-        row, column = divmod(place, COLUMNS)
-        sheet.paste(_card(scene), (_GAP + column * (_CARD[0] + _GAP), _GAP + row * (_CARD[1] + _GAP)))
-    ImageDraw.Draw(sheet).text((_GAP, height - 6), _LEGEND, _INK, ImageFont.load_default(13))
+        top = _HEAD + place * _ROW
+        if place == 0 or scenes[place - 1].group != scene.group:
+            rows = sum(each.group == scene.group for each in scenes)
+            _draw_group(sheet, scene.group, top, rows * _ROW)
+        for column, picture in enumerate((Image.fromarray(scene.frame), _classes(scene), _marks(scene, maps))):
+            sheet.paste(picture.resize(_PICTURE), (_GROUP + column * (_PICTURE[0] + _BETWEEN), top + 6))
+        draw_answers(
+            pen, (_GROUP + 3 * (_PICTURE[0] + _BETWEEN), top + 2), scene.name, scene.verdict, scene.true_quality, scale,
+            found=None if scene.placed is None else not scene.is_missed,
+        )  # fmt: skip
+    _draw_legend(sheet, _HEAD + len(scenes) * _ROW + 4)
     return sheet.quantize(256)
 
 
-def _card(scene: Scene) -> Image.Image:
-    """The frame with its abnormal tiles, its class map, and under them the answers."""
-    card, verdict = Image.new("RGB", _CARD, "white"), scene.verdict
-    card.paste(_marked(scene), (0, 0))
-    classes: NDArray[np.uint8] = np.asarray(verdict.segmentation, np.uint8)
-    colours = Image.fromarray(np.array(PALETTE, np.uint8)[classes])
-    card.paste(colours.resize(_PICTURE, Image.Resampling.NEAREST), (_PICTURE[0] + 4, 0))
-    pen, top = ImageDraw.Draw(card), _PICTURE[1] + 4
-    colour = _GOOD if verdict.state is State.OK else _BAD
-    words = "in distribution" if verdict.state is State.OK else verdict.state.replace("_", " ")
-    pen.text((0, top), f"{scene.name}: {words}", colour, ImageFont.load_default(17))
-    score = f"score {verdict.score:.1f}, threshold {verdict.threshold:.1f}, p = {verdict.p_value:.3f}"
-    pen.text((_CARD[0], top + 3), score, _INK, ImageFont.load_default(13), anchor="ra")
-    _draw_quality(pen, top + 26, scene)
-    pen.text((0, top + 50), _cause(verdict), _INK, ImageFont.load_default(14))
-    where = f"abnormal: {verdict.tile_words}" if verdict.tile_words else "no abnormal tile"
-    if verdict.objects:
-        where += f"; unknown objects: {len(verdict.objects)}"
-    pen.text((_CARD[0], top + 51), where, _INK, ImageFont.load_default(13), anchor="ra")
-    return card
+def _draw_group(sheet: Image.Image, group: str, top: int, height: int) -> None:
+    """The name of a group, upright beside its rows, under a line."""
+    ImageDraw.Draw(sheet).line([(0, top), (_WIDTH - _GAP, top)], "#bbbbbb", 1)
+    label = Image.new("RGB", (height, _GROUP - 4), "white")
+    ImageDraw.Draw(label).text((height // 2, (_GROUP - 4) // 2), group, INK, _TEXT, anchor="mm")
+    sheet.paste(label.rotate(90, expand=True), (0, top + 2))
 
 
-def _draw_quality(pen: ImageDraw.ImageDraw, top: int, scene: Scene) -> None:
-    """The expected quality on a scale from 0 to 1: interval as a band, expected value and true one as lines."""
-    verdict, (left, width, height) = scene.verdict, (210, 180, 14)
-    pen.text((0, top), "expected quality (mIoU)", _INK, ImageFont.load_default(14))
-    pen.rectangle((left, top + 2, left + width, top + 2 + height), _PALE)
-    low, expected, high = verdict.quality_low, verdict.expected_quality, verdict.quality_high
-    true = f"true {scene.true_quality:.2f}"
-    if low is None or expected is None or high is None or math.isnan(expected):
-        words = f"unknown; {true}"
-    else:
-        pen.rectangle((left + low * width, top + 2, left + high * width, top + 2 + height), _BAND)
-        pen.line([(left + expected * width, top + 2), (left + expected * width, top + 2 + height)], _POINT, 3)
-        words = f"{expected:.2f} ({low:.2f} to {high:.2f}); {true}"
-    place = left + scene.true_quality * width
-    pen.polygon([(place - 4, top + height + 8), (place + 4, top + height + 8), (place, top + height + 2)], _TRUE)
-    pen.text((left + width + 12, top), words, _INK, ImageFont.load_default(14))
+def _classes(scene: Scene) -> Image.Image:
+    classes: NDArray[np.uint8] = np.asarray(scene.verdict.segmentation, np.uint8)
+    colours = Image.fromarray(np.array(CLASS_COLOURS, np.uint8)[classes])
+    return colours.resize(_PICTURE, Image.Resampling.NEAREST)
 
 
-def _cause(verdict: Assessment) -> str:
-    """The cause with its probability and severity, in words."""
-    if verdict.cause is None or verdict.cause_probability is None or verdict.severity is None:
-        return ""
-    if math.isnan(verdict.cause_probability):
-        return f"cause: {verdict.cause}"
-    severity = f", severity {verdict.severity:.1f} of 5" if verdict.severity > 0 else ""
-    return f"cause: {verdict.cause.replace('_', ' ')} ({verdict.cause_probability:.2f}){severity}"
-
-
-def _marked(scene: Scene) -> Image.Image:
-    """The frame with what is unknown in it reddened, its abnormal tiles outlined and a box around each unknown object.
-
-    The network of the demo sees the whole frame.
-    """
-    picture, verdict = np.array(Image.fromarray(scene.frame).resize(_PICTURE)), scene.verdict
+def _marks(scene: Scene, maps: MapPictures) -> Image.Image:
+    """The frame in grey under its anomaly map, with abnormal tiles and unknown objects; the network sees the whole frame."""
+    verdict = scene.verdict
+    grey = np.asarray(Image.fromarray(scene.frame).convert("L").convert("RGB").resize(_PICTURE))
     if verdict.anomaly_map is not None:
-        share = np.clip(2 * verdict.anomaly_map / scene.object_limit - 1, 0, 1)
-        share = 0.6 * cv2.resize(share, _PICTURE, interpolation=cv2.INTER_LINEAR)[..., None]
-        picture = np.round(picture * (1 - share) + np.array(_UNKNOWN) * share).astype(np.uint8)
+        grey = maps.draw(grey, verdict.anomaly_map)
+    picture = Image.fromarray(grey)
+    pen, ratio = ImageDraw.Draw(picture), _PICTURE[0] / scene.frame.shape[1]
     if verdict.tiles is not None:
-        inside = cv2.resize(verdict.tiles.astype(np.uint8), _PICTURE, interpolation=cv2.INTER_NEAREST)
-        core = cv2.erode(inside, np.ones((7, 7), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        picture[inside > core] = _TILES
-    marked = Image.fromarray(picture)
-    pen, ratio = ImageDraw.Draw(marked), _PICTURE[0] / scene.frame.shape[1]
-    for found in verdict.objects:
-        left, top = found.x * ratio, found.y * ratio
-        pen.rectangle((left, top, left + found.width * ratio, top + found.height * ratio), outline=_UNKNOWN, width=2)
-    return marked
+        rows, columns = verdict.tiles.shape
+        for row, column in np.argwhere(verdict.tiles).tolist():
+            left, right = (round(place * _PICTURE[0] / columns) for place in (column, column + 1))
+            top, bottom = (round(place * _PICTURE[1] / rows) for place in (row, row + 1))
+            _draw_tile(pen, (left, top, right, bottom))
+    for each in verdict.objects:
+        box = (each.x * ratio, each.y * ratio, (each.x + each.width) * ratio, (each.y + each.height) * ratio)
+        _draw_object(pen, box)
+    if scene.placed is not None:
+        left, top, right, bottom = (round(end * ratio) for end in scene.placed)
+        if scene.is_missed:
+            _draw_missed(pen, (left, top, right, bottom))
+        _draw_tag(pen, (right + 6, (top + bottom) // 2), *((MISSED, ALARM) if scene.is_missed else (FOUND, INK)))
+    return picture
+
+
+def _draw_tile(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    """A white border within a black one, inside a tile: it shows on any picture."""
+    left, top, right, bottom = box
+    for inset, colour in ((2, "black"), (3, _TILE), (4, _TILE)):
+        pen.rectangle((left + inset, top + inset, right - inset - 1, bottom - inset - 1), outline=colour)
+
+
+def _draw_object(pen: ImageDraw.ImageDraw, box: tuple[float, float, float, float]) -> None:
+    left, top, right, bottom = map(round, box)
+    pen.rectangle((left - 4, top - 4, right + 3, bottom + 3), outline="black", width=5)
+    pen.rectangle((left - 3, top - 3, right + 2, bottom + 2), outline=_BOX, width=3)
+
+
+def _draw_missed(pen: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
+    """A broken line around what was not found."""
+    left, top, right, bottom = box
+    for start in range(left, right, 10):
+        for height in (top, bottom):
+            pen.line([(start, height), (min(start + 6, right), height)], ALARM, 3)
+    for start in range(top, bottom, 10):
+        for place in (left, right):
+            pen.line([(place, start), (place, min(start + 6, bottom))], ALARM, 3)
+
+
+def _draw_tag(pen: ImageDraw.ImageDraw, place: tuple[int, int], word: str, colour: str) -> None:
+    """A word on a plate, its left side at a place."""
+    left, top, right, bottom = pen.textbbox(place, word, _SMALL, anchor="lm")
+    pen.rectangle((left - 4, top - 3, right + 4, bottom + 3), colour)
+    pen.text(place, word, "white", _SMALL, anchor="lm")
+
+
+def _draw_legend(sheet: Image.Image, top: int) -> None:
+    """Every colour and mark of the sheet, in three lines."""
+    pen, left = ImageDraw.Draw(sheet), _GROUP
+    pen.line([(0, top - 4), (_WIDTH - _GAP, top - 4)], "#bbbbbb", 1)
+
+    def word(text: str, line: int) -> None:
+        nonlocal left
+        pen.text((left, top + 6 + 40 * line), text, INK, _SMALL)
+        left += round(pen.textlength(text, _SMALL)) + 26
+
+    for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True):
+        pen.rectangle((left, top + 6, left + 22, top + 24), colour, outline=INK)
+        left += 28
+        word(name, 0)
+    word("p: share of clean calibration frames with such a score or a higher one", 0)
+    left, line = _GROUP, top + 40
+    _draw_tile(pen, (left - 2, line + 2, left + 34, line + 30))
+    left += 42
+    word("abnormal tile", 1)
+    _draw_scale(sheet, left, line + 8)
+    left += _SCALE_WIDTH + 8
+    word("anomaly map from half of the limit, over the limit to twice it", 1)
+    _draw_object(pen, (left + 4, line + 8, left + 28, line + 24))
+    left += 42
+    word("unknown object", 1)
+    _draw_missed(pen, (left, line + 6, left + 30, line + 26))
+    left += 40
+    word("object that was put there and is missed", 1)
+    draw_signs(pen, (_GROUP, top + 90))
+
+
+def _draw_scale(sheet: Image.Image, left: int, top: int) -> None:
+    """The colours of the anomaly map from half of the limit to twice it, on grey."""
+    width = 4 * _SCALE_WIDTH // 3  # the first quarter of the scale is clear
+    sheet.paste(Image.fromarray(draw_scale(16, width)[:, width - _SCALE_WIDTH :]), (left, top))

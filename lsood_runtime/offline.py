@@ -8,7 +8,8 @@ names may be added, renamed or removed here with any release, unlike those of ``
 =====================  ==============================================================================================
 answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`,
                        :func:`abnormal_tiles`, :class:`TileEdges`
-anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_of_pixels`, :class:`MapPictures`
+anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_of_pixels`, :class:`MapPictures`,
+                       :func:`draw_scale`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
@@ -91,7 +92,7 @@ from lsood_runtime._command_line import OnceParser
 from lsood_runtime._destination import no_room, objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
-from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._maps.map_picture import MapPictures, draw_scale
 from lsood_runtime._maps.objects import object_regions
 from lsood_runtime._maps.spread import cells_of_pixels
 from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
@@ -178,6 +179,7 @@ __all__ = [
     "counted",
     "detector_sentence",
     "digest_line",
+    "draw_scale",
     "find_files",
     "finite_or_none",
     "floor_sentence",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._cli.map_legend import add_map_legend
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._maps.map_picture import MapPictures
@@ -20,8 +21,8 @@ _LETTERS = 40
 
 
 class MapFolder:
-    """Writes ``NUMBER_NAME.png``, the frame under its map, ``NUMBER_NAME.npy``, the map: ``(h, w)`` float32, and
-    ``NUMBER_NAME.json``, its objects.
+    """Writes ``NUMBER_NAME.png``, the frame under its map with a legend below, ``NUMBER_NAME.npy``, the map: ``(h, w)``
+    float32, and ``NUMBER_NAME.json``, its objects, their limit, and the state of the frame.
 
     The folder is made with the first map.
 
@@ -59,13 +60,19 @@ class MapFolder:
         values = verdict.anomaly_map
         if values is None:
             return
-        drawn = self._pictures.draw(image, values, verdict.objects)
+        limit = self._pictures.limit
+        drawn = add_map_legend(self._pictures.draw(image, values, verdict.objects), values, limit, verdict.object_words)
         picture, array = io.BytesIO(), io.BytesIO()
         self._image.fromarray(drawn).save(picture, "png")
         np.save(array, values, allow_pickle=False)
         told = {
             "frame": name,
+            "state": verdict.state.value,
+            "reason": verdict.reason,
+            "object_limit": limit,
+            "largest_value": float(values.max()),
             "object_count": verdict.object_count,
+            "object_words": verdict.object_words,
             "objects": [each.asdict() for each in verdict.objects],
         }
         objects = json.dumps(told, indent=1, allow_nan=False) + "\n"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, some tiles outlined."""
+"""Draw a picture of the frames with the highest scores of a drive, each beside its class map, some tiles with a border."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,8 @@ from lsood_runtime._cli.elapsed import elapsed, is_dated
 from lsood_runtime._cli.matplotlib_figure import figure_class, save_figure
 from lsood_runtime._cli.moments import Moment, Moments
 from lsood_runtime._cli.shorten import shorten
-from lsood_runtime._cli.tile_outline import ABNORMAL, draw_tile_outline
-from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._cli.tile_outline import ABNORMAL, FAULTY, draw_tile_outline, line_style
+from lsood_runtime._maps.map_picture import BOX, MapPictures, draw_scale
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._text.counted import counted
@@ -29,6 +30,8 @@ _PIXELS, _COLUMNS, _LETTERS = 440, 4, 46
 _ANSWERS = (quality_words, cause_words, tiles_words, objects_words)
 _PAPER = np.uint8(235)
 _TITLE_LINES, _LINE_IN = 3, 0.18
+_GREY, _SCALE = "#888888", 20
+"""Of what a mark of the legend lies on; pixels of the map's scale to its limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +44,8 @@ class _Tile:
     faulty_tiles: TileMask | None
     abnormal_tiles: TileMask | None
     tile_faults: str
+    has_map: bool
+    has_object: bool
 
 
 class Thumbnails:
@@ -88,6 +93,8 @@ class Thumbnails:
             verdict.faulty_tiles if verdict.tile_faults else None,
             verdict.tiles if verdict.tile_words else None,
             verdict.tile_faults,
+            self._maps is not None and verdict.anomaly_map is not None,
+            bool(verdict.objects),
         )
         self._moments.add(Moment(verdict.score, source.camera, source.stamp_ns, tile))
 
@@ -117,7 +124,7 @@ class Thumbnails:
         spacing = f"; those of a camera are at least {apart_ns / 1e9:.3g} s apart" if apart_ns else ""
         words = f"The {counted(len(tiles), 'highest score')} of {counted(self._frames, 'frame', comma=',')}{spacing}"
         figure.suptitle("\n".join(filter(None, (words, self._heading))), fontsize=10, parse_math=False)
-        _add_class_legend(figure, tiles)
+        _add_legend(figure, tiles)
         return figure
 
     def draw(self, path: Path) -> None:
@@ -187,16 +194,34 @@ def _panes(tile: _Tile) -> NDArray[np.uint8]:
     return np.hstack([tile.image, coloured])
 
 
-def _add_class_legend(figure: "Figure", tiles: list[_Tile]) -> None:
+def _add_legend(figure: "Figure", tiles: list[_Tile]) -> None:
+    """What each colour means that the picture has: those of classes, of tiles, of anomaly maps and of unknown objects."""
     from matplotlib.patches import Patch
 
     maps = [tile.classes for tile in tiles if tile.classes is not None]
     shown = np.unique(np.concatenate([classes.ravel() for classes in maps])) if maps else np.empty(0, np.int16)
     present = shown[shown >= 0]
-    if len(present):
-        colours = colour_classes(present[None])[0] / 255
-        handles = [
-            Patch(facecolor=tuple(colour), edgecolor="#888888", label=f"class {number}")
-            for number, colour in zip(present, colours, strict=True)
-        ]
+    scale = draw_scale(1, 2 * _SCALE)[0].tolist()
+    marks = {
+        "abnormal tile": (any(tile.abnormal_tiles is not None for tile in tiles), _GREY, ABNORMAL),
+        "faulty tile": (any(tile.faulty_tiles is not None for tile in tiles), _GREY, FAULTY),
+        "anomaly map at the limit": (any(tile.has_map for tile in tiles), _hex(scale[_SCALE]), _GREY),
+        "at twice the limit": (any(tile.has_map for tile in tiles), _hex(scale[-1]), _GREY),
+        "unknown object": (any(tile.has_object for tile in tiles), _GREY, _hex(BOX)),
+    }
+    handles = [
+        Patch(facecolor=_hex(colour), edgecolor=_GREY, label=f"class {number}")
+        for number, colour in zip(present, colour_classes(present[None])[0].tolist(), strict=True)
+    ]
+    handles += [
+        Patch(facecolor=face, edgecolor=edge, label=name, **(line_style() if edge != _GREY else {}))
+        for name, (is_there, face, edge) in marks.items()
+        if is_there
+    ]
+    if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=10, fontsize=8, frameon=False)
+
+
+def _hex(rgb: Sequence[int]) -> str:
+    """A colour as matplotlib takes it."""
+    return f"#{bytes(rgb).hex()}"

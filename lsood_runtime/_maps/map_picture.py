@@ -19,7 +19,7 @@ _SHARES = (0.5, 1.0, 2.0)
 _SCALE = np.array([(255, 240, 60), (240, 130, 0), (190, 0, 90)], np.float64)
 _OPACITY = (0.0, 0.45, 0.75)
 
-_ROWS_OF_A_LINE = 240
+_ROWS_OF_A_LINE, _GREY = 240, 160
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,15 +51,32 @@ class MapPictures:
         """
         height, width = image.shape[:2]
         rows, columns, seen = cells_of_pixels(self.edges, height, width)
-        shares = np.asarray(anomaly_map, np.float64) / (self.limit if self.limit > 0 else 1.0)
-        colours = np.stack([np.interp(shares, _SHARES, channel) for channel in _SCALE.T], axis=-1)
+        colours, opacity = _colours(np.asarray(anomaly_map, np.float64) / (self.limit if self.limit > 0 else 1.0))
         spread = np.ix_(rows, columns)
-        opacity = np.interp(shares, _SHARES, _OPACITY)[spread] * seen
-        drawn = image + opacity[..., None] * (colours[spread] - image)
-        picture: NDArray[np.uint8] = np.rint(drawn).astype(np.uint8)
+        picture = _laid_over(image, colours[spread], opacity[spread] * seen)
         for each in objects:
             _draw_box(picture, each, height / self.edges.height, width / self.edges.width)
         return picture
+
+
+def draw_scale(height: int, width: int) -> NDArray[np.uint8]:
+    """Draw the colours over grey: ``(height, width, 3)`` uint8 RGB, from 0 at the left to twice the limit at the right."""
+    colours, opacity = _colours((np.arange(width) + 0.5) * (2 / width))
+    row = _laid_over(np.full((1, width, 3), _GREY, np.uint8), colours[None], opacity[None])
+    return np.repeat(row, height, axis=0)
+
+
+def _colours(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Colours ``(..., 3)`` and opacities ``(...)`` of values in units of the limit ``(...)``."""
+    colours = np.stack([np.interp(shares, _SHARES, channel) for channel in _SCALE.T], axis=-1)
+    return colours, np.interp(shares, _SHARES, _OPACITY)
+
+
+def _laid_over(
+    image: NDArray[np.uint8], colours: NDArray[np.float64], opacity: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    laid: NDArray[np.uint8] = np.rint(image + opacity[..., None] * (colours - image)).astype(np.uint8)
+    return laid
 
 
 def _draw_box(picture: NDArray[np.uint8], each: UnknownObject, down: float, across: float) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from lsood_runtime import Assessment, OoDMonitor, UnknownObject
 from lsood_runtime._cli.main import run
+from lsood_runtime._cli.map_legend import add_map_legend
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._maps.map_picture import MapPictures
@@ -69,10 +70,15 @@ def test_score_with_maps_writes_a_picture_and_the_map_of_each_frame_that_has_one
         np.testing.assert_array_equal(values, verdict.anomaly_map)
         drawn = pictures.draw(frame_of_level(LEVELS[place], seed=place), values, verdict.objects)
         with Image.open(out / f"{name}.png") as picture:
-            np.testing.assert_array_equal(np.asarray(picture), drawn)
+            shown = np.asarray(picture)
+        np.testing.assert_array_equal(shown[:HEIGHT, :WIDTH], drawn)
+        np.testing.assert_array_equal(shown, add_map_legend(drawn, values, OBJECT_LIMIT, verdict.object_words))
         assert f"unknown objects: {verdict.object_words}" in words
         told = json.loads((out / f"{name}.json").read_text())
         assert (told["frame"], told["object_count"]) == (str(drive / f"{place}.png"), verdict.object_count)
+        assert (told["object_words"], told["object_limit"]) == (verdict.object_words, OBJECT_LIMIT)
+        assert (told["state"], told["reason"]) == (verdict.state.value, verdict.reason)
+        assert told["largest_value"] == values.max()
         assert [UnknownObject(**each) for each in told["objects"]] == list(verdict.objects)
     assert "unknown objects: unknown" in words
     assert len({verdict.object_words for verdict in verdicts(mapped)}) > 1, "with and without objects"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lsood_runtime._maps.map_picture import BOX, MapPictures
+from lsood_runtime._maps.map_picture import BOX, MapPictures, draw_scale
 from lsood_runtime._maps.objects import objects_of
 from lsood_runtime._tiles.frame_edges import TileEdges, even_edges
 from tests.lsood_runtime.tiles.test_frame_edges import Side, contract_of, sides
@@ -49,6 +49,16 @@ def test_pictures_of_maps_are_coloured_where_the_network_looks(
     np.testing.assert_array_equal(image, before)
     assert drawn.dtype == np.uint8
     assert np.abs(drawn - slow_picture(image, values, edges, limit)).max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize("width", [1, 7, 40])
+def test_scale_has_the_colours_of_a_map_from_zero_to_twice_its_limit(width: int) -> None:
+    values = 3 * (np.arange(width, dtype=np.float32) + 0.5) * np.float32(2 / width)
+    edges = TileEdges(even_edges(1, 5), even_edges(width, width), 5, width)
+    scale = draw_scale(5, width)
+    assert scale.shape == (5, width, 3)
+    grey = np.full_like(scale, scale[0, 0, 0] if width > 1 else 160)
+    assert np.abs(scale - slow_picture(grey, values[None], edges, 3)).max() <= 0.5 + 1e-3
 
 
 @pytest.mark.parametrize("scale", [1, 2])
