@@ -19,8 +19,11 @@ class OnceParser(argparse.ArgumentParser):
         self.set_defaults(stated=frozenset())
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line, in words that a terminal prints as they are, and leave with 2."""
-        super().error(one_line(message))
+        """Say in one line what is wrong with the command line, and where its help is; leave with 2.
+
+        The usage, dozens of lines for some commands, is left to ``--help``: the error would be lost below it.
+        """
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (see {self.prog} --help)\n")
 
 
 class _StoreOnce(argparse.Action):

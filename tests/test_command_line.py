@@ -62,4 +62,18 @@ def test_once_parser_leaves_with_two_and_says_what_to_do(
     with pytest.raises(SystemExit) as left:
         parser.parse_args(words.split())
     assert left.value.code == 2
-    assert capsys.readouterr().err.endswith(f"program: error: {message}\n")
+    assert capsys.readouterr().err == f"program: error: {message} (see program --help)\n"
+
+
+@pytest.mark.parametrize("parser", [*parsers()], ids=lambda parser: parser.prog)
+def test_wrong_command_line_of_each_command_is_told_in_one_line_with_the_place_of_its_help(
+    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args(["a", "b", "c", "--no-such-flag\n=1"])
+    assert left.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{parser.prog}: error: ")
+    assert err.endswith(f" (see {parser.prog} --help)\n")
+    assert len(err.splitlines()) == 1

@@ -40,7 +40,7 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
         name = str(key).replace("_", "-")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see --help for the options"
+            hint = f"did you mean {near[0]}?" if near else "leave it out"
             raise UsageError(f"expected options of the command line in {path}, got {str(key)!r}: {hint}")
         flag = known[name].name
         on_command_line = any(word == flag or word.startswith(f"{flag}=") for word in given)

@@ -72,7 +72,7 @@ class CommandParser(OnceParser):
             self.error(f"expected a value behind {name}=, got --: write another one")
         if name.startswith("--") and " " not in name and name not in self._names:
             near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.7)
-            self.error(f"unrecognized arguments: {word}: {f'did you mean {near[0]}?' if near else 'see --help'}")
+            self.error(f"unrecognized arguments: {word}{f': did you mean {near[0]}?' if near else ''}")
 
 
 def options_from(flags: argparse.Namespace, table: type[Table]) -> Table:

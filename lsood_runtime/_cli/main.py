@@ -41,10 +41,10 @@ class _Parser(OnceParser):
         """Leave with 2 and the flag that is spelt most like the first unknown one, or has its place now."""
         flag = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
         near = difflib.get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.7)
-        hint = f"did you mean {near[0]}?" if near else "see --help"
+        hint = f": did you mean {near[0]}?" if near else ""
         if _FORMER.get(flag) in self._option_string_actions:
-            hint = f"it is called {_FORMER[flag]} now"
-        self.error(f"unrecognized arguments: {' '.join(unknown)}: {hint}")
+            hint = f": it is called {_FORMER[flag]} now"
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
 
 def build_parser() -> argparse.ArgumentParser:

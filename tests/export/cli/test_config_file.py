@@ -80,7 +80,7 @@ def test_config_file_beside_flags_gives_way_to_them(resolved: Resolve) -> None:
     ("text", "message"),
     [
         ("mc-sample: 3", "did you mean mc-samples?"),
-        ("colour: red", "see --help"),
+        ("colour: red", "got 'colour': leave it out (see python -m export --help)"),
         ("config: other.yaml", "got 'config'"),
         ("- 1", "expected a mapping of options"),
         ("a: [", "cannot read"),

@@ -107,7 +107,7 @@ def test_options_from_no_more_than_needed_are_the_defaults(
         (export, ["--mc-sample", "3"], "unrecognized arguments: --mc-sample: did you mean --mc-samples?"),
         (export, ["--chkpt=x"], "unrecognized arguments: --chkpt=x: did you mean --ckpt?"),
         (evaluate, ["monitor", "--jsno"], "did you mean --json?"),
-        (search, ["--colour", "red"], "unrecognized arguments: --colour: see --help"),
+        (search, ["--colour", "red"], "unrecognized arguments: --colour (see python -m export search --help)"),
         (export, [], "the following arguments are required: --ckpt, --frames, --out"),
         (export, ["--list-layers"], "the following arguments are required: --ckpt"),
         (export, ["--dry-run"], "the following arguments are required: --ckpt"),
@@ -136,9 +136,11 @@ def test_wrong_command_line_ends_in_a_usage_error(
     with pytest.raises(SystemExit) as left:
         command.main(words)
     assert left.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith("usage: python -m export")
-    assert message in error.splitlines()[-1]
+    (error,) = capsys.readouterr().err.splitlines()
+    program = command.build_parser().prog
+    assert error.startswith(f"{program}: error: ")
+    assert error.endswith(f" (see {program} --help)")
+    assert message in error
 
 
 @pytest.mark.parametrize(
