@@ -11,6 +11,7 @@ from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.manifest_text import describe
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._text.counted import counted
+from lsood_runtime._text.wrapped import wrapped
 
 
 def add_parser(commands: Commands) -> None:
@@ -44,12 +45,19 @@ def run(options: argparse.Namespace) -> int:
         print(f"manifest sha256 {sealed.sha256}", file=sys.stderr)
     if options.alarm is not None:
         rule = find_alarm_rule(options.alarm, manifest, options.fps, None)
-        print(_line("alarm", rule, "score above the calibration"), file=sys.stderr if options.json else sys.stdout)
+        _say(_line("alarm", rule, "score above the calibration"), options)
     falls = find_quality_rule(options.quality_alarm, manifest, options.fps, None)
     if falls is not None:
-        line = _line("quality alarm", falls, "have a quality that may be lower than that of every clean frame")
-        print(line, file=sys.stderr if options.json else sys.stdout)
+        _say(_line("quality alarm", falls, "have a quality that may be lower than that of every clean frame"), options)
     return 0
+
+
+def _say(line: str, options: argparse.Namespace) -> None:
+    """Print a line below the text, or on stderr where the standard output is JSON."""
+    if options.json:
+        print(line, file=sys.stderr)
+    else:
+        sys.stdout.write(wrapped(line, 2))
 
 
 def _line(what: str, rule: AlarmRule, where: str) -> str:

@@ -18,10 +18,14 @@ from lsood_runtime._bundle.sentences import (
 )
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.printable import printable
+from lsood_runtime._text.wrapped import wrapped
+
+_WIDEST = 24
+"""Letters of the column of subjects, at most; the text of a longer subject begins behind it."""
 
 
 def describe(sealed: SealedManifest) -> str:
-    """Format the metadata of a bundle, one line for each subject."""
+    """Format the metadata of a bundle: a line for each subject, broken where the terminal ends."""
     manifest = sealed.manifest
     contract, segmentation = manifest.input, manifest.segmentation
     calibration, parity = manifest.calibration, manifest.parity
@@ -68,8 +72,8 @@ def describe(sealed: SealedManifest) -> str:
         "versions": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
         "files": ", ".join(f"{name} ({record.bytes:,} bytes)" for name, record in manifest.files.items()),
     }
-    width = max(map(len, lines))
-    return "".join(f"{printable(f'{subject:<{width}} {text}')}\n" for subject, text in lines.items())
+    width = min(max(map(len, lines)), _WIDEST)
+    return "".join(wrapped(printable(f"{subject:<{width}} {text}"), width + 1) for subject, text in lines.items())
 
 
 def _of_sampling(manifest: Manifest) -> dict[str, str]:

@@ -86,8 +86,9 @@ def test_expected_digest_that_is_none_is_a_value_error(toy_bundle: Path, wrong: 
 
 
 def test_commands_with_an_expected_digest_refuse_another_bundle(
-    toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
     Image.fromarray(random_frames(1, 0)[0]).save(tmp_path / "frame.png")
     frame = str(tmp_path / "frame.png")
     assert run(["inspect", str(toy_bundle)]) == 0

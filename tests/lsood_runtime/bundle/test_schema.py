@@ -55,7 +55,10 @@ def test_frozen_bundle_of_schema_2_has_one_feature_and_one_part() -> None:
     assert manifest.detector.parts == ()
 
 
-def test_frozen_bundle_of_schema_2_is_inspected_and_compared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_frozen_bundle_of_schema_2_is_inspected_and_compared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
     assert run(["inspect", str(FROZEN_BUNDLE)]) == 0
     text = capsys.readouterr().out
     assert "schema 2\n" in text
@@ -71,8 +74,9 @@ def test_frozen_bundle_of_schema_2_is_inspected_and_compared(capsys: pytest.Capt
 
 @pytest.mark.parametrize("folder", FROZEN[:2], ids=lambda folder: folder.name)
 def test_frozen_bundle_of_an_old_schema_carries_no_digest_and_takes_an_expected_one(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
     digest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     assert run(["inspect", str(folder)]) == 0
     assert f"{digest}; this bundle has no manifest.sha256\n" in capsys.readouterr().out

@@ -116,7 +116,7 @@ def test_watch_alarm_tells_the_answers(answered: Path, tmp_path: Path, capsys: p
 
 def test_inspect_tells_what_a_bundle_answers(answered: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["inspect", str(answered)]) == 0
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     assert "expected mIoU" in text
     assert "worst kind fog 80.0%" in text
     assert "fog, noise, or none" in text
@@ -215,6 +215,6 @@ def test_inspect_tells_what_a_quality_alarm_promises(
 ) -> None:
     assert run(["inspect", str(falling[0]), "--quality-alarm", "3of5", "--fps", "10", *form]) == 0
     out, err = capsys.readouterr()
-    text = err if form else out
+    text = " ".join((err if form else out).split())
     assert "quality alarm: within 3 frames (0.30 s) where all have a quality that may be lower than" in text
     assert "false alarms an hour at 10 frames/s" in text

@@ -13,6 +13,40 @@ from tests.lsood_runtime.conftest import seal, toy_manifest
 from tests.lsood_runtime.parts_bundle import write_parts_bundle
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of which no line needs the end, but where a test asks for another."""
+    monkeypatch.setenv("COLUMNS", "10000")
+
+
+@pytest.mark.parametrize(("columns", "used"), [("60", 60), ("100", 100), (None, 80), ("10", 40)])
+def test_inspect_breaks_lines_where_the_terminal_ends_and_loses_no_word(
+    toy_bundle: Path,
+    columns: str | None,
+    used: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["inspect", str(toy_bundle), "--alarm", "3of5"]
+    assert run(command) == 0
+    whole = capsys.readouterr().out
+    if columns is None:
+        monkeypatch.delenv("COLUMNS")
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert run(command) == 0
+    text = capsys.readouterr().out
+    assert text.split() == whole.split()
+    assert len(text.splitlines()) > len(whole.splitlines())
+    for line in text.splitlines():
+        assert len(line) <= used or len(line.split()) <= 2, "a word that is longer than a line is not broken"
+    subjects = [line.split()[0] for line in whole.splitlines()]
+    assert [line.split()[0] for line in text.splitlines() if not line.startswith(" ")] == subjects
+    for form in (["--json"], ["--json", "--alarm", "3of5"]):
+        assert run(["inspect", str(toy_bundle), *form]) == 0
+        assert max(map(len, capsys.readouterr().err.splitlines())) > 78, "what goes with JSON is not broken"
+
+
 def test_inspect_bundle_prints_text_or_json(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["inspect", str(toy_bundle)]) == 0
     text = capsys.readouterr().out

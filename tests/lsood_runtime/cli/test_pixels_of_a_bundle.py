@@ -103,7 +103,10 @@ def test_manifest_without_pixels_states_nothing(folder: Path) -> None:
     assert read_manifest(folder).pixels == PixelsRecord()
 
 
-def test_inspect_prints_how_images_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_prints_how_images_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10000")
     pixels = {"grey": True, "bits": 12, "encodings": ["bgr8"], "yuv": "bt709-full"}
     assert run(["inspect", str(write_toy_bundle(tmp_path, pixels=pixels))]) == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("images read"))
