@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
+from lsood_runtime._bundle.key_files import KeyKind, no_key, other_key, read_key_file
 from lsood_runtime._exceptions import BundleError, missing_extra, one_line
 from lsood_runtime._text.json_values import parse_json
 
 LARGEST_SIGNATURE = 2**20
-"""Bytes of a signature or a key, at most."""
+"""Bytes of a signature, at most."""
 
 _MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -48,7 +49,7 @@ def sign_files(
     ec, _ = _cryptography()
     key = _private_key(private_key, ask_password)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _HASHES:
-        raise _no_key(private_key, "an elliptic private key of P-256, P-384 or P-521", None)
+        raise other_key(private_key, KeyKind.PRIVATE, _kind_of(key))
     resources = [{"algorithm": "sha256", "digest": digests[name], "name": name} for name in sorted(digests)]
     statement = {
         "_type": _STATEMENT_TYPE,
@@ -95,14 +96,17 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
     ec, serialization = _cryptography()
     from cryptography.exceptions import InvalidSignature
 
+    contents = read_key_file(public_key, KeyKind.PUBLIC)
     try:
-        key = serialization.load_pem_public_key(_key_file(public_key))
+        key = serialization.load_pem_public_key(contents)
     except (ValueError, TypeError) as error:
-        raise _no_key(public_key, "a public key", error) from error
+        raise no_key(public_key, KeyKind.PUBLIC, contents) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _HASHES:
-        raise _no_key(public_key, "an elliptic public key of P-256, P-384 or P-521", None)
+        raise other_key(public_key, KeyKind.PUBLIC, _kind_of(key))
     if not (folder / SIGNATURE_FILE).exists():
-        raise BundleError(f"expected a bundle with {SIGNATURE_FILE}, {folder} is not signed: sign it with `lsood sign`")
+        raise BundleError(
+            f"expected a bundle with {SIGNATURE_FILE}, {folder} is not signed: sign it by `lsood sign {folder} --key key.pem`"
+        )
     try:
         envelope = _envelope(parse_json(read_file(folder / SIGNATURE_FILE, LARGEST_SIGNATURE)))
         payload, signature = (base64.b64decode(text, validate=True) for text in envelope)
@@ -113,7 +117,7 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
     except InvalidSignature as error:
         raise BundleError(
             f"expected {SIGNATURE_FILE} to be signed with the key of {public_key}, it is not: this bundle was signed by "
-            "someone else, or changed; install the one that was approved"
+            "someone else, or changed; install the one that was approved, or give the public key of its signer"
         ) from error
     try:
         return _digests(parse_json(payload))
@@ -150,14 +154,14 @@ def _cryptography() -> tuple[Any, Any]:
 
 def _private_key(path: Path, ask_password: Callable[[], bytes] | None) -> Any:
     _, serialization = _cryptography()
-    contents = _key_file(path)
+    contents = read_key_file(path, KeyKind.PRIVATE)
     try:
         return serialization.load_pem_private_key(contents, None)
     except TypeError as error:  # it is encrypted
         if ask_password is None:
-            raise _no_key(path, "a private key without a password", error) from error
+            raise other_key(path, KeyKind.PRIVATE, "one with a password") from error
     except ValueError as error:
-        raise _no_key(path, "a private key", error) from error
+        raise no_key(path, KeyKind.PRIVATE, contents) from error
     try:
         return serialization.load_pem_private_key(contents, ask_password())
     except (ValueError, TypeError) as error:
@@ -211,19 +215,9 @@ def _digests(statement: Any) -> dict[str, str]:
     return digests
 
 
-def _key_file(path: Path) -> bytes:
-    try:
-        return read_file(path, LARGEST_SIGNATURE, follow_link=True)
-    except BundleError as error:
-        raise BundleError(
-            f"expected a key in PEM, cannot read one from {str(path)!r}: give the path of a file of at most "
-            f"{LARGEST_SIGNATURE} bytes"
-        ) from error
-
-
-def _no_key(path: Path, kind: str, error: Exception | None) -> BundleError:
-    reason = "another kind of key" if error is None else one_line(error)
-    return BundleError(f"expected {path} to hold {kind} in PEM, got {reason}: make one with openssl")
+def _kind_of(key: Any) -> str:
+    """What a key is that does not sign bundles."""
+    return f"one of the curve {key.curve.name}" if hasattr(key, "curve") else "a key that is not elliptic"
 
 
 def _no_signature(error: Exception) -> BundleError:

@@ -191,6 +191,50 @@ def test_files_without_a_key_that_fits_are_refused(toy_bundle: Path, tmp_path: P
             OoDMonitor(toy_bundle, public_key=tmp_path / wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "got"),
+    [
+        ("nowhere.pem", "got no file at "),
+        ("folder", "got a folder at "),
+        ("large.pem", "got 1,048,577 bytes at "),
+        ("empty.pem", "to hold an elliptic public key of P-256, P-384 or P-521 in PEM, got an empty file: "),
+        ("text.pem", "got no PEM: "),
+        ("broken.pem", "got a public key that is damaged: "),
+        ("key.pem", "got a private key, which stays where bundles are signed: "),
+        ("ed.pub.pem", "got a key that is not elliptic: "),
+        ("old.pub.pem", "got one of the curve secp256k1: "),
+        ("certificate.pem", "got a PEM of certificate: "),
+    ],
+)
+def test_public_key_that_is_none_is_told_in_one_line_with_the_way_to_a_right_one(
+    signed: tuple[Path, Path], name: str, got: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, _ = signed
+    write_keys(tmp_path, "old", ec.SECP256K1())
+    (tmp_path / "folder").mkdir()
+    pem, info = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    other = ed25519.Ed25519PrivateKey.generate().public_key()
+    contents = {
+        "large.pem": bytes(2**20 + 1),
+        "empty.pem": b"",
+        "text.pem": b"no key",
+        "broken.pem": b"-----BEGIN PUBLIC KEY-----\nzzzz\n-----END PUBLIC KEY-----\n",
+        "certificate.pem": b"-----BEGIN CERTIFICATE-----\nzzzz\n-----END CERTIFICATE-----\n",
+        "key.pem": next(path for path in tmp_path.glob("*.pem") if b"PRIVATE" in path.read_bytes()).read_bytes(),
+        "ed.pub.pem": other.public_bytes(pem, info),
+    }
+    if name in contents:
+        (tmp_path / name).write_bytes(contents[name])
+    capsys.readouterr()
+    for command in (["verify"], ["inspect"], ["selftest"]):
+        assert run([*command, str(bundle), "--public-key", str(tmp_path / name)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("lsood: error: expected ")
+        assert got in line
+        assert str(tmp_path / name) in line
+        assert line.endswith("which `openssl ec -in key.pem -pubout -out public.pem` writes")
+
+
 PASSWORD = "sésame, open"
 
 
