@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ROS 2 node that watches cameras.
+"""A ROS 2 node that watches cameras, in Python.
+
+For the desk, and for images that the C++ node in ros2/ does not read, such as Bayer, YUV and those of 16 bits. In a vehicle
+take that one; docs/how-to/ros2.md compares both.
 
     python examples/ros2_node.py --ros-args -p bundle:=monitor/ -p alarm:=cusum:1h@20 -r image:=/front/image_raw
 

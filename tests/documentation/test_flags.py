@@ -14,8 +14,10 @@ from tests.paths import EXAMPLES, ROOT
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _OTHER_PROGRAMS = {
     "cmake": {"--build", "--install", "--parallel", "--prefix"},
+    "colcon": {"--cmake-args", "--packages-up-to"},
     "pip": {"--constraint", "--no-deps", "--wheel-dir"},
     "ros": {"--ros-args"},
+    "rosdep": {"--from-paths", "--ignore-src", "--skip-keys"},
     "tritonserver": {"--model-repository"},
 }
 
