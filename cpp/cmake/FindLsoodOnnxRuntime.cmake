@@ -2,7 +2,8 @@
 # Finds the library file of ONNX Runtime and makes the target lsood::onnxruntime of it.
 #
 # ONNXRUNTIME_ROOT is an unpacked release, or the folder of the Python package onnxruntime. The library in the latter has no
-# name by which a loader would find it, so that links to it are made in the build folder. Without a root the library is that of
+# name by which a loader would find it, so that links to it are made in the build folder, and to the libraries beside it: it looks
+# for those of execution providers where it lies itself. Without a root the library is that of
 # the system; with one it is found there or nowhere.
 set(ONNXRUNTIME_ROOT "" CACHE PATH "unpacked release of ONNX Runtime, or the folder of its Python package")
 if(NOT "${ONNXRUNTIME_ROOT}" STREQUAL "${LSOOD_SEARCHED_ROOT}")
@@ -20,6 +21,12 @@ if(NOT ONNXRUNTIME_LIBRARY AND ONNXRUNTIME_ROOT)
     list(GET found 0 found)
     set(links ${CMAKE_BINARY_DIR}/onnxruntime)
     file(MAKE_DIRECTORY ${links})
+    get_filename_component(folder ${found} DIRECTORY)
+    file(GLOB beside ${folder}/lib*.so*)
+    foreach(library ${beside})
+      get_filename_component(name ${library} NAME)
+      file(CREATE_LINK ${library} ${links}/${name} SYMBOLIC)
+    endforeach()
     foreach(name libonnxruntime.so libonnxruntime.so.1)
       file(CREATE_LINK ${found} ${links}/${name} SYMBOLIC)
     endforeach()

@@ -124,6 +124,21 @@ def test_example_takes_grey_frames_of_a_bundle_that_was_exported_with_grey(
     assert float(line.split()[1]) == pytest.approx(expected, rel=1e-6)
 
 
+def test_libraries_of_providers_lie_beside_that_of_the_python_package(tmp_path: Path) -> None:
+    """ONNX Runtime looks for them in the folder that it was loaded from, which is that of the links."""
+    require_tools()
+    package = tmp_path / "onnxruntime" / "capi"
+    package.mkdir(parents=True)
+    names = {"libonnxruntime.so.1.99.0", "libonnxruntime_providers_shared.so", "libopenvino.so.2541"}
+    for name in names:
+        (package / name).write_text(name)
+    command = ["cmake", "-S", str(CPP), "-B", str(tmp_path / "build"), f"-DONNXRUNTIME_ROOT={package.parent}"]
+    subprocess.run(command, capture_output=True, check=True)
+    links = {path.name: path.read_text() for path in (tmp_path / "build" / "onnxruntime").iterdir()}
+    own = dict.fromkeys(("libonnxruntime.so", "libonnxruntime.so.1"), "libonnxruntime.so.1.99.0")
+    assert links == {name: name for name in names} | own
+
+
 def test_root_without_the_library_of_onnx_runtime_is_refused_whatever_the_system_has(tmp_path: Path) -> None:
     require_tools()
     (tmp_path / "root").mkdir()

@@ -202,6 +202,7 @@ Graph::Graph(const std::string& name, const std::string& contents, const std::st
   }
   check_ort();
   try {
+    Ort::Env& shared = environment();  // before the options: OpenVINO logs by it while it is added to them
     Ort::SessionOptions session = session_options(options);
     append_provider(provider_, Options(options.provider_options.begin(), options.provider_options.end()), session);
     if (weights != nullptr) {
@@ -209,7 +210,7 @@ Graph::Graph(const std::string& name, const std::string& contents, const std::st
       std::vector<char*> buffers{const_cast<char*>(weights->data())};
       session.AddExternalInitializersFromFilesInMemory(names, buffers, {weights->size()});
     }
-    session_ = Ort::Session(environment(), contents.data(), contents.size(), session);
+    session_ = Ort::Session(shared, contents.data(), contents.size(), session);
     check_placement(name, read_placement(session_), named_providers(provider_), options.require_provider);
     check_side(session_, name, true, inputs);
     check_side(session_, name, false, outputs);
