@@ -54,7 +54,7 @@ class FrameLimit:
         limit: the smallest that keeps to the rate.
         rule: what it promises.
         kept: share of the frames at or below a limit of the same rule that the other drives set; of a single drive, the other
-            blocks of frames.
+            blocks of frames. Where the limit holds for drives, each of them weighs alike here too.
         frames: that set it.
         drives: of these.
     """
@@ -79,12 +79,13 @@ def frame_limit(
     """
     rule, names = LimitRule.of_drives(drives, rates), np.asarray(drives)
     fold = fold_numbers(drives, max(len(set(drives)), _FOLDS_OF_ONE_DRIVE))
-    kept = [
-        scores[fold == number] <= max(_limit(scores[fold != number], names[fold != number].tolist(), rule), least)
-        for number in np.unique(fold)
-    ]
+    weights, kept = weigh_frames(drives, rule.guarantee, rule.guarantee).frame, 0.0
+    for number in np.unique(fold):
+        own, others = fold == number, fold != number
+        below = scores[own] <= max(_limit(scores[others], names[others].tolist(), rule), least)
+        kept += float(weights[own][below].sum())
     limit = max(_limit(scores, drives, rule), least)
-    return FrameLimit(limit, rule, float(np.concatenate(kept).mean()), len(scores), len(set(drives)))
+    return FrameLimit(limit, rule, min(kept, 1.0), len(scores), len(set(drives)))
 
 
 def fewest_units(rate: float) -> int:

@@ -24,17 +24,23 @@ FOLDS = 3
 class MapJudgement:
     """Means over the parts, each of which weighs as many as its frames.
 
+    A part does not count where it, or the rest, has no cells under objects, or no others.
+
     Attributes:
         average_precision: of the cells under objects.
         false_positives: share of the other cells above the value that 95 % of the objects' cells reach.
         best_single_average_precision: of the network's own score that the other parts find best.
         best_single_false_positives: of the same.
+        frames: of the parts that count.
+        left_out: frames of the others.
     """
 
     average_precision: float
     false_positives: float
     best_single_average_precision: float
     best_single_false_positives: float
+    frames: int
+    left_out: int
 
 
 def judge_choice(judged: JudgedFrames, fold: NDArray[np.int64]) -> MapJudgement:
@@ -61,7 +67,9 @@ def judge_choice(judged: JudgedFrames, fold: NDArray[np.int64]) -> MapJudgement:
             "expected cells of the map under pasted objects on frames of two parts of the drives, got them on one alone: "
             "the map is too coarse for objects, or the frames too few; calibrate on more, or leave --answers map out"
         )
-    return MapJudgement(*np.average(np.array(figures), axis=0, weights=weights).tolist())
+    precision, false, single_precision, single_false = np.average(np.array(figures), axis=0, weights=weights).tolist()
+    frames = sum(weights)
+    return MapJudgement(precision, false, single_precision, single_false, frames, len(fold) - frames)
 
 
 def chosen_maps(choice: MapChoice, judged: JudgedFrames) -> NDArray[np.float64]:

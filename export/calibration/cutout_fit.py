@@ -31,7 +31,7 @@ from export.features.key import FeatureKey
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import FrameFiles
 from export.reporter import Reporter
-from lsood_runtime.offline import InputContract
+from lsood_runtime.offline import InputContract, counted
 
 LEARNED = 2
 """Frames with objects that are made of each clean frame of the first group; of the second one each."""
@@ -123,6 +123,11 @@ def calibrate_map(
     judged = _judge(frames, learned, reporter.progress(some, "judging scores", len(some)))
     choice = choose_map(judged)
     told = judge_choice(judged, fold_numbers(drives(np.array(some, np.int64)), FOLDS, seed))
+    if told.left_out:
+        reporter.stage(
+            f"the map is judged on {told.frames} of {counted(told.frames + told.left_out, 'frame')}: without cells under "
+            "objects, or without others, a part of the drives tells nothing"
+        )
     whole = FittedMap(
         learned.key,
         choice.slopes,

@@ -145,14 +145,11 @@ class ReliabilityJudge:
         self._frames.setdefault(group, []).append(sums)
 
     def figures(self, ind: str, drives: SetDrives) -> tuple[Reliability, ...]:
-        """The figures of each group with cells that count, that in distribution first and with intervals.
+        """The figures of each group with labels and cells that count, that in distribution first and with intervals.
 
         Args:
             ind: name of the set in distribution.
             drives: of its frames, in the order in which they were judged.
-
-        Returns:
-            None where its frames have no labels, or none with pixels that count.
         """
         found = {}
         for key, frames in self._frames.items():
@@ -160,7 +157,7 @@ class ReliabilityJudge:
                 own = drives if key == (ind, False) else None
                 found[key] = _reliability(key[0], frames, own, softened=self.temperature is not None)
         first = found.pop((ind, False), None)
-        return () if first is None else (first, *found.values())
+        return (*(() if first is None else (first,)), *found.values())
 
 
 def _reliability(name: str, frames: list[_FrameSums], drives: SetDrives | None, *, softened: bool) -> Reliability:

@@ -114,6 +114,7 @@ class SetScorer:
         pictures: list[Scores] = []
         per_frame: list[Overlaps] = []
         agreement: list[float] = []
+        num_classes = self.graphs.manifest.segmentation.num_classes
         frames = (source[i] for i in range(len(source)))
         shown = self.reporter.progress(frames, source.name, len(paths))
         for place, (index, path, frame) in enumerate(zip(source.indices, paths, shown, strict=True)):
@@ -122,12 +123,13 @@ class SetScorer:
                 judge.judge(source.name, place, path, _finite_map(features.answers, path, source), drives[place])
             if self.others.baseline is not None:
                 pictures.append(picture_numbers(rgb(frame, source.files.channels)))
-            overlap = self._overlaps(path, features.segmentation) if labelled[0] else None
-            per_frame += [] if overlap is None else [overlap]
-            if overlap is not None and self.reliability is not None and features.segmentation is not None:
-                group, label = (source.kind or source.name, source.kind is not None), read_label(self.labels[path.stem])
-                known = features.answers.anomaly_map
-                self.reliability.judge(group, maps, label, features.segmentation.shape, known)
+            overlap, classes = None, features.segmentation
+            if labelled[0] and classes is not None and num_classes is not None:
+                label, overlap = self._compared(path, classes, num_classes)
+                per_frame.append(overlap)
+                if self.reliability is not None:
+                    group, known = (source.kind or source.name, source.kind is not None), features.answers.anomaly_map
+                    self.reliability.judge(group, maps, label, classes.shape, known)
             if keep:
                 self.clean.add(index, features.segmentation, overlap)
             if source.kind is not None and features.segmentation is not None:
@@ -157,13 +159,12 @@ class SetScorer:
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
 
-    def _overlaps(self, path: Path, classes: Bytes | None) -> Overlaps | None:
-        num_classes = self.graphs.manifest.segmentation.num_classes
-        if classes is None or num_classes is None:
-            return None
+    def _compared(self, path: Path, classes: Bytes, num_classes: int) -> tuple[Bytes, Overlaps]:
+        """The label of a frame, and the class map against it."""
         file = self.labels[path.stem]
         try:
-            return overlaps(classes, read_label(file), num_classes, self.ignored)
+            label = read_label(file)
+            return label, overlaps(classes, label, num_classes, self.ignored)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
 

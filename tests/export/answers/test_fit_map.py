@@ -170,6 +170,15 @@ def test_judgement_of_scores_that_tell_nothing_is_chance_where_the_choice_finds_
     assert np.mean(chosen) > np.mean(told) + deviation
 
 
+def test_judgement_says_how_many_frames_are_of_parts_that_tell_nothing() -> None:
+    judged, fold = _judged(3, {ENERGY: 0.8}, {(): 0.6}), np.array([0, 0, 1, 1, 1, 2])
+    whole = judge_choice(judged, fold)
+    assert (whole.frames, whole.left_out) == (6, 0)
+    without = replace(judged, unknown=judged.unknown & (np.arange(6) < 5)[:, None, None])
+    told = judge_choice(without, fold)
+    assert (told.frames, told.left_out) == (5, 1), "the last part has no cell under an object"
+
+
 def test_judgement_of_objects_on_one_part_alone_is_refused() -> None:
     judged = _judged(5, {}, {(): 0.0})
     judged = replace(judged, unknown=judged.unknown & (np.arange(6) < 2)[:, None, None])

@@ -100,7 +100,7 @@ def test_frames_without_a_map_or_a_pixel_that_counts_are_told_of_by_the_others()
     assert not own.accuracy.known  # of four drives
     assert {each.anomaly for each in own.classes} == {None}
     assert (fog.name, fog.frames) == ("fog", 1)
-    assert judge.figures("another", drives) == ()
+    assert {each.name for each in judge.figures("another", drives)} == {own.name, "fog"}
 
 
 def _result(temperature: float | None) -> Evaluation:
@@ -131,6 +131,21 @@ def test_section_and_sentence_tell_confidence_before_and_after(temperature: floa
     assert ("it was fitted without labels" in sentence) is (temperature is None)
     assert len(class_rows(result)) == _class_table(result).row_count == 3
     assert [row[-1] == "-" for row in class_rows(result)] == [temperature is None] * 3
+
+
+def test_reliability_of_a_set_with_labels_is_told_where_the_in_distribution_set_has_none() -> None:
+    judge = ReliabilityJudge(KEY, None, (IGNORED,))
+    logits, label, _ = drawn_frame(7)
+    judge.judge(("night", False), {KEY: logits.ravel()}, label, SEGMENTATION, None)
+    (night,) = judge.figures(IND[0], SetDrives(np.zeros(4, np.int64)))
+    assert (night.name, night.frames) == ("night", 1)
+    options = EvaluationOptions(cast("Any", None), ())
+    named = {"reliability": (night,), "temperature": None, "options": options, "drive_alarms": ()}
+    result = cast("Evaluation", SimpleNamespace(**named))
+    assert '<th scope="row">night</th>' in reliability_section(result, lambda _title, _caption, svg: svg)
+    assert len(class_rows(result)) == _class_table(result).row_count == 3
+    (sentence,) = reliability_sentences(result.reliability, None)
+    assert "night" in sentence
 
 
 def test_section_without_labels_is_empty() -> None:
