@@ -45,6 +45,9 @@ _PADS, _MORE = ("pads", "paddings"), "output_padding"
 
 _READ = _SIZES.keys() | _PADDED | {"Range"}
 
+_MOST_OF_ONE_NAME = 64
+"""Constants: a valid graph has one."""
+
 _LONGEST = 4096
 """Bytes of an initializer of so few values at most, with its name; longer ones are not looked at."""
 
@@ -67,22 +70,32 @@ class GrownTensors:
         """Keep the values of an initializer of few numbers, from its places in the model.
 
         Raises:
-            ValueError: no protobuf.
+            ValueError: no protobuf, or many constants of one name.
         """
         if stop - start <= _LONGEST:
             name, values = reader.tensor(start, stop)
             if values:
-                self.constants[name].append(values)
+                self._keep(name, values)
 
     def add_node(
         self, kind: str, inputs: Sequence[bytes], outputs: Sequence[bytes], attributes: Sequence[NodeAttribute]
     ) -> None:
-        """Keep a node that may make a large tensor, or the values of a constant."""
+        """Keep a node that may make a large tensor, or the values of a constant.
+
+        Raises:
+            ValueError: many constants of one name.
+        """
         if kind == "Constant":
-            self.constants[outputs[0] if outputs else b""] += [attribute.numbers for attribute in attributes]
+            for attribute in attributes:
+                self._keep(outputs[0] if outputs else b"", attribute.numbers)
         elif kind in _READ:
             numbers = {attribute.name.decode(): attribute.numbers for attribute in attributes}
             self.nodes.append(_Node(kind, inputs, numbers))
+
+    def _keep(self, name: bytes, values: tuple[float, ...]) -> None:
+        if len(self.constants[name]) == _MOST_OF_ONE_NAME:
+            raise ValueError("many constants have one name")
+        self.constants[name].append(values)
 
     def faults(self) -> Iterator[str]:
         """Nodes whose tensors are too large, in words."""
@@ -105,16 +118,23 @@ class GrownTensors:
                 yield max(pads, default=0)
             yield _product(tuple(1 + value for value in node.attributes.get(_MORE, ())))
         if node.kind == "Range":
-            for start in self._of(node, 0):
-                for limit in self._of(node, 1):
-                    for step in self._of(node, 2):
-                        yield (limit[0] - start[0]) / step[0] if step[0] else 0.0
+            firsts = ([value for values in self._of(node, place) for value in values[:1]] for place in range(3))
+            yield from _range_sizes(*firsts)
 
     def _values_of(self, node: _Node, source: int | str) -> list[tuple[float, ...]]:
         return [node.attributes.get(source, ())] if isinstance(source, str) else self._of(node, source)
 
     def _of(self, node: _Node, place: int) -> list[tuple[float, ...]]:
         return self.constants.get(node.inputs[place], []) if place < len(node.inputs) else []
+
+
+def _range_sizes(starts: Sequence[float], limits: Sequence[float], steps: Sequence[float]) -> Iterator[float]:
+    """The largest results that a range may have, upwards and downwards, of all that its inputs may be."""
+    if starts and limits and steps:
+        yield 0.0 if all(map(math.isfinite, (*starts, *limits, *steps))) else math.inf
+        for way in (1.0, -1.0):
+            least = min((way * step for step in steps if way * step > 0), default=math.inf)
+            yield (max(way * limit for limit in limits) - min(way * start for start in starts)) / least
 
 
 def _product(values: tuple[float, ...]) -> float:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "detail/protobuf.hpp"
@@ -106,6 +107,35 @@ const Numbers& named(const std::vector<NodeAttribute>& attributes, std::string_v
   const auto found = std::find_if(attributes.rbegin(), attributes.rend(),
                                   [name](const NodeAttribute& attribute) { return attribute.name == name; });
   return found == attributes.rend() ? none : found->numbers;
+}
+
+// The first number of each constant that has one.
+Numbers firsts(const std::vector<Numbers>& constants) {
+  Numbers found;
+  for (const Numbers& numbers : constants) {
+    if (!numbers.empty()) found.push_back(numbers[0]);
+  }
+  return found;
+}
+
+// By the largest results of a range, upwards and downwards, of all that its inputs may be.
+void raise_by_range(double& largest, const Numbers& starts, const Numbers& limits, const Numbers& steps) {
+  if (starts.empty() || limits.empty() || steps.empty()) return;
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const Numbers* numbers : {&starts, &limits, &steps}) {
+    for (const double number : *numbers) {
+      if (!std::isfinite(number)) raise(largest, infinity);
+    }
+  }
+  for (const double way : {1.0, -1.0}) {
+    double furthest = -infinity, nearest = infinity, least = infinity;
+    for (const double limit : limits) furthest = std::max(furthest, way * limit);
+    for (const double start : starts) nearest = std::min(nearest, way * start);
+    for (const double step : steps) {
+      if (way * step > 0) least = std::min(least, way * step);
+    }
+    raise(largest, (furthest - nearest) / least);
+  }
 }
 
 void raise_by_pads(double& largest, const Numbers& pads) {
@@ -247,13 +277,7 @@ double GrownTensors::largest(const Node& node) const {
     raise(most, product(more));
   }
   if (node.kind == "Range") {
-    for (const Numbers& start : of_input(node, 0)) {
-      for (const Numbers& limit : of_input(node, 1)) {
-        for (const Numbers& step : of_input(node, 2)) {
-          if (!start.empty() && !limit.empty() && !step.empty() && step[0] != 0) raise(most, (limit[0] - start[0]) / step[0]);
-        }
-      }
-    }
+    raise_by_range(most, firsts(of_input(node, 0)), firsts(of_input(node, 1)), firsts(of_input(node, 2)));
   }
   return most;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes whose constants state the size of what they make are refused where it is too large; against ONNX Runtime's shapes."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lsood_runtime import BundleError
 from lsood_runtime._bundle.graph_check import OPERATORS, check_graph
-from lsood_runtime._bundle.grown_tensors import _PADDED, _SIZES, MOST_ELEMENTS
+from lsood_runtime._bundle.grown_tensors import _PADDED, _SIZES, MOST_ELEMENTS, _range_sizes
 
 LARGE = 2**40
 ONE = np.ones((1, 1, 1, 1), np.float32)
@@ -151,3 +152,35 @@ def test_check_graph_with_a_sparse_tensor_refuses_it(where: str) -> None:
         graph = helper.make_graph([node], "g", [], [output])
     with pytest.raises(BundleError, match="a sparse tensor"):
         check_graph("g.onnx", helper.make_model(graph).SerializeToString())
+
+
+@given(*[st.lists(st.integers(-(2**33), 2**33).map(float), max_size=4)] * 3)
+def test_range_is_as_large_as_the_largest_of_all_that_its_inputs_may_be(
+    starts: list[float], limits: list[float], steps: list[float]
+) -> None:
+    every = itertools.product(starts, limits, steps)
+    expected = max(((limit - start) / step for start, limit, step in every if step), default=0.0)
+    assert max([0.0, *_range_sizes(starts, limits, steps)]) == pytest.approx(max(expected, 0.0))
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize("place", range(3))
+def test_range_of_a_number_that_is_not_finite_is_refused(place: int, odd: float) -> None:
+    constants = [scalar(0, np.float32), scalar(1, np.float32), scalar(1, np.float32)]
+    constants[place] = scalar(odd, np.float32)
+    with pytest.raises(BundleError, match="got Range to inf elements"):
+        check_graph("g.onnx", model_of("Range", constants, {}, "initializers"))
+
+
+@pytest.mark.parametrize("how", ["initializers", "nodes"])
+def test_many_constants_of_one_name_are_refused_before_they_are_combined(how: str) -> None:
+    names, tensors = ("start", "limit", "step"), []
+    for name in names:
+        tensors += [numpy_helper.from_array(np.array(1.0, np.float32), name)] * 2000
+    nodes = [helper.make_node("Range", names, [f"y{i}"]) for i in range(2000)]
+    if how == "nodes":
+        nodes = [helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in tensors] + nodes
+        tensors = []
+    contents = helper.make_model(helper.make_graph(nodes, "g", [], [], tensors)).SerializeToString()
+    with pytest.raises(BundleError, match="many constants have one name"):
+        check_graph("g.onnx", contents)
