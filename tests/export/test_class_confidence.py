@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: F811  fixtures
 """A map fitted with labels: the temperature in the manifest, the confidence of classes in every form, calibrate."""
 
 import json
@@ -30,7 +29,7 @@ from export.reporter import SILENT
 from lsood_runtime import OoDMonitor, read_manifest
 from lsood_runtime.offline import ConfidenceRecord
 from tests.conftest import made_once
-from tests.export.test_answers import CALIBRATION, answered, drives  # noqa: F401  fixtures
+from tests.export.answered_bundle import CALIBRATION
 
 ROWS, COLUMNS = 16, 32
 IGNORED = 255

@@ -13,13 +13,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from export.cli import evaluate as command
 from export.frames.files import FrameFiles
 from lsood_runtime import OoDMonitor
-from tests.export.test_answers import CALIBRATION, EVERY, answered, drives  # noqa: F401  fixtures
 
 ExportSmall = Callable[..., Path]
 
 
 @pytest.fixture
-def things(drives: Path, tmp_path: Path) -> Path:  # noqa: F811
+def things(drives: Path, tmp_path: Path) -> Path:
     """Frames of a drive with a bright square on each, with masks; the border of a square is void."""
     for name in ("frames", "masks"):
         (tmp_path / name).mkdir()
@@ -39,8 +38,8 @@ def things(drives: Path, tmp_path: Path) -> Path:  # noqa: F811
 
 
 def test_evaluate_with_masks_has_the_figures_of_the_maps_that_the_monitor_gives(
-    answered: Path,  # noqa: F811
-    drives: Path,  # noqa: F811
+    answered: Path,
+    drives: Path,
     things: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
