@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refuse, before the costly work, a destination that could not be written to in the end; keep other commands out of it."""
 
+import dataclasses
 import fcntl
 import os
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 from export.atomic_write import recover_interrupted
 from export.errors import UsageError
 from export.file_locks import is_still, lock
-from lsood_runtime.offline import no_room, objection
+from lsood_runtime.offline import is_read, no_room, objection
+
+_WRITTEN = ("out", "save_features")
+"""Fields of options that name what a command writes."""
 
 
 def real_path(path: Path) -> Path:
@@ -76,6 +80,34 @@ def check_room(path: Path, size: int) -> None:
     reason = no_room(path, size)
     if reason is not None:
         raise UsageError(f"{reason}: make room, and run it again")
+
+
+def check_not_read(path: Path, options: object, remedy: str) -> None:
+    """Refuse to replace a file that a command reads.
+
+    Args:
+        path: of the file to write.
+        options: of the command, a dataclass; what its fields name is read, but for those of :data:`_WRITTEN`.
+        remedy: ends the message.
+
+    Raises:
+        UsageError: it is one of them, by whatever name or link, or lies in one that is a folder.
+    """
+    if path.exists() and is_read(real_path(path), _paths_of(options)):
+        raise UsageError(f"expected another file than those that are read, got {path}: it would be lost; {remedy}")
+
+
+def _paths_of(value: object) -> Iterator[Path]:
+    """Every path in a dataclass, in the dataclasses and sequences within it."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _paths_of(item)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            if field.name not in _WRITTEN:
+                yield from _paths_of(getattr(value, field.name))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from export.calibration.frame_split import FrameSplit, see_frames, split_frames
 from export.calibration.measured_folder import MeasuringOptions, begin_folder, measure_into_folder
 from export.calibration.options import AUTO
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.destination import check_place, claimed, real_path
+from export.destination import check_not_read, check_place, claimed, real_path
 from export.detectors.registry import FUSED
 from export.errors import ParityError, UsageError
 from export.evaluation.automatic_choice import FITTED_FRAMES, MeasuredFrame, choose_automatically, degraded_frames
@@ -109,6 +109,7 @@ def recalibrate(options: RecalibrationOptions, reporter: Reporter = SILENT) -> R
                     f"expected features and bundle at two places, got {saved} for both: rename one of them"
                 )
             check_features_path(saved)
+            check_not_read(saved, options, "choose another --save-features")
             claims.enter_context(claimed(saved, "choose another --save-features", folder=not is_one_file(saved)))
         return _recalibrate(options, reporter)
 

@@ -2,9 +2,26 @@
 """Parse command lines on which each flag stands in full, and once."""
 
 import argparse
+import difflib
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from lsood_runtime._exceptions import one_line
+
+
+def near_flags(typed: str, flags: Iterable[str]) -> str:
+    """Say which flags may be meant by one that is unknown: those that begin like it, else the one that is spelt most like it.
+
+    Example:
+        >>> near_flags("--max", ["--max-age", "--maps", "--max-batch"])
+        ': did you mean --max-age or --max-batch?'
+        >>> near_flags("--colour", ["--json"])
+        ''
+    """
+    known = list(flags)
+    near = [flag for flag in known if len(typed) > len("--") and flag.startswith(typed)]
+    near = near or difflib.get_close_matches(typed, known, n=1, cutoff=0.7)
+    return f": did you mean {' or '.join(near)}?" if near else ""
 
 
 class OnceParser(argparse.ArgumentParser):

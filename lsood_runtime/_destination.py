@@ -7,7 +7,11 @@ where the name has no room for more, where a file system is mounted on it, or wh
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+
+from lsood_runtime._bundle.digests import MANIFEST_FILE
+from lsood_runtime._bundle.files import SEGMENTATION_FILE
 
 HIDDEN_NAME_BYTES = 24
 """By how much the hidden name beside a place is longer than its name, at most."""
@@ -34,7 +38,11 @@ def objection(path: Path, *, folder: bool, size: int = 0) -> str | None:
             target = path.readlink()
             return f"expected nothing, or what a link points to, at {path}, got a link to {target}, which is not there"
         return (
-            _long_name(place) or _wrong_kind(path, place, folder=folder) or _in_use(path, place) or no_room(place, size)
+            _long_name(place)
+            or _in_bundle(path, place)
+            or _wrong_kind(path, place, folder=folder)
+            or _in_use(path, place)
+            or no_room(place, size)
         )
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a name that no file system takes
         return f"expected a path that the file system takes, got {path} ({_reason(error)})"
@@ -66,6 +74,30 @@ def _wrong_kind(path: Path, place: Path, *, folder: bool) -> str | None:
     if not folder and not place.is_file():
         return f"expected a file or nothing there, got {path}, {'a folder' if place.is_dir() else 'which is neither'}"
     return None
+
+
+def _in_bundle(path: Path, place: Path) -> str | None:
+    """Why nothing is written into a bundle: beside the files that its manifest records no other may lie."""
+    for folder in place.parents:
+        # Of a folder that may not be looked into these are False, where those of pathlib raise.
+        if all(os.path.isfile(folder / name) for name in (MANIFEST_FILE, SEGMENTATION_FILE)):  # noqa: PTH113
+            return f"expected a place outside the bundle {folder}, got {path}"
+    return None
+
+
+def is_read(place: Path, sources: Iterable[str | Path]) -> bool:
+    """Whether what stands at a place is one of the sources, by whatever name or link, or lies in one that is a folder."""
+    ours = {_identity(path) for path in (place, *place.parents)} - {None}
+    return any(_identity(Path(source)) in ours for source in sources)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of what stands at a path; None where nothing does, or no file system takes the name."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _in_use(path: Path, place: Path) -> str | None:

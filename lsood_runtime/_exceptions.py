@@ -70,3 +70,8 @@ def missing_extra(purpose: str, extra: str) -> MissingPackageError:
 def one_line(error: BaseException | str) -> str:
     """A message, or that of an error, in one line of text: whitespace becomes spaces, control characters are escaped."""
     return printable(" ".join(str(error).split()))
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, in one line, without the number and the path that stand in the message of an OSError."""
+    return (error.strerror if isinstance(error, OSError) else None) or one_line(error)

@@ -8,16 +8,16 @@ names may be added, renamed or removed here with any release, unlike those of ``
 =====================  ==============================================================================================
 answers                :class:`AnswerRule`, :class:`Answers`, names of the outputs, :func:`measure_name`,
                        :func:`abnormal_tiles`, :class:`TileEdges`
-anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_of_pixels`, :class:`MapPictures`,
-                       :func:`draw_scale`
+anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_of_pixels`, :func:`map_stride`,
+                       :class:`MapPictures`, :func:`draw_scale`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`is_file_or_lost`, :func:`visible`, :func:`natural_order`,
-                       :func:`natural_key`, :func:`objection`, :func:`no_room`
-command lines          :class:`OnceParser`
+                       :func:`natural_key`, :func:`objection`, :func:`no_room`, :func:`is_read`
+command lines          :class:`OnceParser`, :func:`near_flags`
 matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
 text                   sentences for reports, :func:`one_line`, :func:`printable`, :func:`in_flags`, :func:`finite_or_none`,
@@ -88,10 +88,11 @@ from lsood_runtime._bundle.sentences import (
     pixels_sentence,
     precision_sentence,
 )
-from lsood_runtime._command_line import OnceParser
-from lsood_runtime._destination import no_room, objection
+from lsood_runtime._command_line import OnceParser, near_flags
+from lsood_runtime._destination import is_read, no_room, objection
 from lsood_runtime._exceptions import one_line
 from lsood_runtime._inference.sessions import session_options
+from lsood_runtime._maps.cell_classes import map_stride
 from lsood_runtime._maps.map_picture import MapPictures, draw_scale
 from lsood_runtime._maps.objects import object_regions
 from lsood_runtime._maps.spread import cells_of_pixels
@@ -186,11 +187,14 @@ __all__ = [
     "image_size",
     "in_flags",
     "is_file_or_lost",
+    "is_read",
     "keep_matplotlib_out_of_home",
     "map_edges",
+    "map_stride",
     "measure_name",
     "natural_key",
     "natural_order",
+    "near_flags",
     "new_drives_sentence",
     "no_room",
     "noise_name",

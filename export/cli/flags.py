@@ -2,12 +2,11 @@
 """Make argparse flags from option tables, and options from what was typed."""
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from export.option_table import Option, check_limits, options_of, rows_of
-from lsood_runtime.offline import OnceParser
+from lsood_runtime.offline import OnceParser, near_flags
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance as OptionTable
@@ -71,8 +70,7 @@ class CommandParser(OnceParser):
         if name.startswith("--") and value == "--":  # argparse would drop it and give the flag no value
             self.error(f"expected a value behind {name}=, got --: write another one")
         if name.startswith("--") and " " not in name and name not in self._names:
-            near = difflib.get_close_matches(name, self._names, n=1, cutoff=0.7)
-            self.error(f"unrecognized arguments: {word}{f': did you mean {near[0]}?' if near else ''}")
+            self.error(f"unrecognized arguments: {word}{near_flags(name, self._names)}")
 
 
 def options_from(flags: argparse.Namespace, table: type[Table]) -> Table:

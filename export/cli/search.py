@@ -12,7 +12,7 @@ from pathlib import Path
 from export.atomic_write import atomic_file
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
-from export.destination import claimed
+from export.destination import check_not_read, claimed
 from export.option_table import INPUT_AND_OUTPUT, flag
 from export.pipeline.network_options import NetworkOptions
 from export.search.options import SearchOptions
@@ -33,6 +33,7 @@ and without the monitor.
 {EXIT_CODES}"""
 
 _DRY_RUN = "--dry-run"
+_REMEDY = "choose another --out"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def main(arguments: Sequence[str]) -> int:
         options = options_from(flags, SearchOptions)
         with ExitStack() as claims:
             if output.out is not None:
-                claims.enter_context(claimed(output.out, "choose another --out", folder=False))
+                check_not_read(output.out, options, _REMEDY)
+                claims.enter_context(claimed(output.out, _REMEDY, folder=False))
             result = search(options, reporter)
             if output.out is not None:
                 table = io.StringIO()

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from export.features.key import OUTPUT_SCORES, Aggregate, FeatureKey, FeatureKind
 from export.layers.channel_moments import channel_moments
+from lsood_runtime.offline import map_stride
 
 GRID_PIXELS = 2048
 _WORST = 0.05
@@ -28,11 +29,6 @@ def grid_stride(height: int, width: int) -> int:
     """Rows and columns from one pixel of the grid to the next, for an output of ``height`` x ``width``: 1, 2, 4 or 8."""
     fitting = (stride for stride in (8, 4, 2) if -(-height // stride) * -(-width // stride) >= GRID_PIXELS)
     return next(fitting, 1)
-
-
-def map_stride(pixels: int, cells: int) -> int:
-    """Rows, or columns, of the output from one cell of the map of the logits to the next; 4 cells or more."""
-    return -(-pixels // cells)
 
 
 class OutputFeatures:

@@ -47,11 +47,13 @@ class SealedManifest:
 
     Attributes:
         manifest: parsed.
-        sha256: of its bytes, in hex.
+        contents: its bytes, as they were read and verified.
+        sha256: of them, in hex.
         has_digest_file: whether :data:`DIGEST_FILE` lies beside it, and states that digest.
     """
 
     manifest: Manifest
+    contents: bytes
     sha256: str
     has_digest_file: bool
 
@@ -133,7 +135,7 @@ def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> Se
         raise BundleError(
             f"expected {DIGEST_FILE} beside a manifest of schema {manifest.schema}, it is missing: copy the whole bundle"
         )
-    return SealedManifest(manifest, sha256_hex(contents), has_digest_file)
+    return SealedManifest(manifest, contents, sha256_hex(contents), has_digest_file)
 
 
 def open_bundle(

@@ -6,27 +6,50 @@ import math
 import types
 import typing
 from reprlib import repr as short_repr
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from lsood_runtime._exceptions import BundleError
 
 Record = TypeVar("Record")
 
 
+class FieldError(ValueError):
+    """What is wrong with a field, in words that begin with "field" and its name."""
+
+    @classmethod
+    def of(cls, where: str, expected: str, value: object) -> Self:
+        """Of a field with a wrong value."""
+        return cls(f"field {where} to be {expected}, got {short_repr(value)}")
+
+
 def parse_record(kind: type[Record], values: object) -> Record:
-    """Build a dataclass from a JSON object. Unknown names are ignored; fields with a default factory may be missing.
+    """Build a dataclass from a JSON object of a manifest, as :func:`parse_fields` does.
 
     Raises:
         BundleError: a field is missing, or of another type; the message names it.
+    """
+    try:
+        return parse_fields(kind, values)
+    except FieldError as error:
+        raise _of_manifest(error) from None
+
+
+def parse_fields(kind: type[Record], values: object) -> Record:
+    """Build a dataclass from a JSON object. Unknown names are ignored; fields with a default factory may be missing.
+
+    Raises:
+        FieldError: a field is missing, or of another type.
     """
     return typing.cast(Record, _parse(kind, values, ""))
 
 
 def field_error(where: str, expected: str, value: object) -> BundleError:
-    """The error for a field with a wrong value, in one line."""
-    return BundleError(
-        f"expected the manifest's field {where} to be {expected}, got {short_repr(value)}: export it again"
-    )
+    """The error for a manifest's field with a wrong value, in one line."""
+    return _of_manifest(FieldError.of(where, expected, value))
+
+
+def _of_manifest(error: FieldError) -> BundleError:
+    return BundleError(f"expected the manifest's {error}: export it again")
 
 
 def _parse(kind: object, value: object, where: str) -> object:
@@ -40,11 +63,11 @@ def _parse(kind: object, value: object, where: str) -> object:
         return _parse_dataclass(kind, value, where)
     if origin is dict:
         if not isinstance(value, dict):
-            raise field_error(where, "an object", value)
+            raise FieldError.of(where, "an object", value)
         return {_parse(str, key, where): _parse(arguments[1], item, _join(where, key)) for key, item in value.items()}
     if origin is tuple:
         if not isinstance(value, list):
-            raise field_error(where, "a list", value)
+            raise FieldError.of(where, "a list", value)
         return tuple(_parse(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     return _parse_scalar(typing.cast(type, kind), value, where)
 
@@ -55,26 +78,26 @@ def _parse_union(options: tuple[type, ...], value: object, where: str) -> object
             return None
         if option is not types.NoneType and value is not None and _matches(option, value):
             return _parse(option, value, where)
-    raise field_error(where, " or ".join(getattr(option, "__name__", str(option)) for option in options), value)
+    raise FieldError.of(where, " or ".join(getattr(option, "__name__", str(option)) for option in options), value)
 
 
 def _parse_dataclass(kind: type, value: object, where: str) -> object:
     if not isinstance(value, dict):
-        raise field_error(where, "an object", value)
+        raise FieldError.of(where, "an object", value)
     hints = typing.get_type_hints(kind)
     required = [field.name for field in dataclasses.fields(kind) if field.default_factory is dataclasses.MISSING]
     missing = [name for name in required if name not in value]
     if missing:
-        raise BundleError(f"expected the manifest's field {_join(where, missing[0])}, it is missing: export it again")
+        raise FieldError(f"field {_join(where, missing[0])}, it is missing")
     given = {name: hint for name, hint in hints.items() if name in value}
     return kind(**{name: _parse(hint, value[name], _join(where, name)) for name, hint in given.items()})
 
 
 def _parse_scalar(kind: type, value: object, where: str) -> object:
     if not _matches(kind, value):
-        raise field_error(where, kind.__name__, value)
+        raise FieldError.of(where, kind.__name__, value)
     if isinstance(value, str) and not value.isprintable():
-        raise field_error(where, "one line of printable text", value)
+        raise FieldError.of(where, "one line of printable text", value)
     if kind is not float:
         return value
     try:
@@ -82,7 +105,7 @@ def _parse_scalar(kind: type, value: object, where: str) -> object:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise field_error(where, "a finite number", value)
+        raise FieldError.of(where, "a finite number", value)
     return number
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from lsood_runtime._exceptions import MediaError, ProviderError, one_line
-from lsood_runtime._inference.placement import check_placement, read_placement
-from lsood_runtime._inference.providers import ResolvedProvider, by_name_or_device
+from lsood_runtime._exceptions import MediaError, ProviderError
+from lsood_runtime._inference.ort_reason import ort_reason
+from lsood_runtime._inference.provider_session import start_session
+from lsood_runtime._inference.providers import CPU, ResolvedProvider
+from lsood_runtime._inference.sessions import session_options
 
 _TYPES: dict[str, type[np.generic]] = {
     "tensor(uint8)": np.uint8,
@@ -20,27 +22,26 @@ _TYPES: dict[str, type[np.generic]] = {
 
 
 def bare_network(
-    path: Path, providers: Sequence[ResolvedProvider], options: ort.SessionOptions
+    path: Path, providers: Sequence[ResolvedProvider], threads: int | None = None
 ) -> Callable[[int], object]:
     """A call that runs the network on one random input, from host memory to host memory.
 
     Args:
-        path: ONNX of one input; a size that it leaves open is 1.
+        path: ONNX of one input; a size that it leaves open is 1. Weights may lie in files beside it.
         providers: as the monitor has them.
-        options: of the session, as the monitor has them.
+        threads: of the CPU provider within an operator; None for one a core.
 
     Raises:
-        MediaError: no such file, no ONNX, or an input that is no image.
+        MediaError: no such file, no ONNX that the CPU provider can load, or an input that is no image.
         ProviderError: the provider does not run it.
     """
     if not path.is_file():
         raise MediaError(f"expected the ONNX file of a network, got {path}, which is none: name the file")
     try:
-        named = by_name_or_device(options, providers)
-        session = ort.InferenceSession(str(path.absolute()), options, providers=named, enable_fallback=0)
-    except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
-        raise MediaError(f"expected an ONNX network in {path}: {one_line(error)}") from error
-    check_placement(path.name, read_placement(session), providers, every_node=False)
+        session = _started(path, providers, threads)
+    except ProviderError:
+        _started(path, [(CPU, {})], threads)  # what no provider can load is the file's fault
+        raise
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type not in _TYPES:
         got = ", ".join(f"{each.name} {each.type}" for each in inputs)
@@ -51,7 +52,16 @@ def bare_network(
     def run(_: int) -> object:
         try:
             return session.run(None, feed)
-        except Exception as error:  # as above
-            raise ProviderError(f"{providers[0][0]} failed while it ran {path.name}: {one_line(error)}") from error
+        except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
+            raise ProviderError(f"{providers[0][0]} failed while it ran {path.name}: {ort_reason(error)}") from error
 
     return run
+
+
+def _started(path: Path, providers: Sequence[ResolvedProvider], threads: int | None) -> ort.InferenceSession:
+    file = path.absolute()
+    options = session_options(threads, batch=1, weights_folder=str(file.parent))
+    try:
+        return start_session(path.name, str(file), providers, options, MediaError)[0]
+    except MediaError as error:
+        raise MediaError(f"expected an ONNX network in {path}: {error}; export it again") from error

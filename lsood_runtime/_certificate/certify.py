@@ -4,7 +4,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,16 +13,36 @@ from numpy.typing import NDArray
 
 from lsood_runtime._bundle.reader import read_sealed_manifest
 from lsood_runtime._certificate.bare_network import bare_network
-from lsood_runtime._certificate.certificate import DEFAULT_LIMITS, Certificate, Limits
+from lsood_runtime._certificate.certificate import (
+    DEFAULT_LIMITS,
+    Certificate,
+    CertifiedBundle,
+    CertifiedProvider,
+    ComparedFrames,
+    Decisions,
+    GoldenError,
+    GoldenResult,
+    Latency,
+    Limits,
+    PeakMemory,
+)
 from lsood_runtime._certificate.differences import Differences
-from lsood_runtime._certificate.figures import CONFIDENCE, paired_ratio, percentiles, share_interval, take_turns
+from lsood_runtime._certificate.figures import (
+    CONFIDENCE,
+    paired_ratio,
+    percentiles,
+    share_bound,
+    share_interval,
+    take_turns,
+)
 from lsood_runtime._certificate.machine import arithmetic, describe_machine, peak_memory_mb, versions
 from lsood_runtime._exceptions import BundleError, MediaError
 from lsood_runtime._inference.providers import CPU, ResolvedProvider
 from lsood_runtime._inference.self_test import SelfTest
-from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.counted import counted
+from lsood_runtime._text.json_values import finite_or_none
+from lsood_runtime._text.printable import printable
 
 _KEPT_FRAMES = 8
 """Frames that are timed in turn: one alone would lie in the caches."""
@@ -101,49 +121,40 @@ def certify(
         alone_mb = peak_memory_mb()
         calls = {}
         if options.network is not None:
-            calls["network"] = bare_network(options.network, options.providers, session_options(options.threads, 1))
+            calls["network"] = bare_network(options.network, options.providers, options.threads)
         with opened([(CPU, {})], every_node=False) as cpu:
             differences, kept, digest = _compare(frames(monitor), monitor, cpu, on_step)
             calls["provider"] = lambda i: monitor.assess(kept[i % len(kept)])
             calls["cpu"] = lambda i: cpu.assess(kept[i % len(kept)])
             latency = _latency(calls, options.rounds, lambda count: on_step(count, "timed"))
         failures = _failures(golden, differences, options.limits)
-        manifest = monitor.manifest
-        low, high = share_interval(differences.flip_count, differences.frames)
+        manifest, provider = monitor.manifest, options.providers[0]
         return Certificate(
             passed=not failures,
             failures=tuple(failures),
-            limits=asdict(options.limits),
-            bundle={
-                "name": manifest.name,
-                "manifest_sha256": sha256,
-                "precision": manifest.precision.kind,
-                "detector": manifest.detector.kind,
-            },
-            provider={
-                "name": monitor.provider,
-                "options": {key: str(value) for key, value in options.providers[0][1].items()},
-                "arithmetic": arithmetic(manifest.precision.kind, options.providers[0]),
-                "threads": options.threads,
-                "nodes": golden.placement,
-                "graphs": golden.placements,
-                "every_node": golden.placement.keys() == {monitor.provider},
-            },
+            limits=options.limits,
+            bundle=CertifiedBundle(manifest.name, sha256, manifest.precision.kind, manifest.detector.kind),
+            provider=CertifiedProvider(
+                name=monitor.provider,
+                options={printable(key): printable(str(value)) for key, value in provider[1].items()},
+                arithmetic=printable(arithmetic(manifest.precision.kind, provider)),
+                threads=options.threads,
+                nodes=golden.placement,
+                graphs={
+                    file: {name: dict(operators) for name, operators in placement.items()}
+                    for file, placement in golden.placements.items()
+                },
+                every_node=golden.placement.keys() == {monitor.provider},
+            ),
             golden=_golden(golden),
-            frames={"count": differences.frames, "sha256": digest},
-            decisions={
-                "flipped": differences.flip_count,
-                "share": differences.flip_count / differences.frames,
-                "low": low,
-                "high": high,
-                "confidence": CONFIDENCE,
-                "frames": [asdict(flip) for flip in differences.flips],
-            },
-            class_maps=None if (maps := differences.class_maps) is None else asdict(maps),
-            differences={name: asdict(value) for name, value in differences.numbers.items()},
+            frames=ComparedFrames(differences.frames, digest),
+            decisions=_decisions(differences),
+            class_maps=differences.class_maps,
+            objects=differences.objects,
+            differences=differences.numbers,
             changed_words=differences.changed_words,
             latency=latency,
-            memory={"provider_mb": alone_mb, "both_mb": peak_memory_mb()},
+            memory=PeakMemory(alone_mb, peak_memory_mb()),
             versions=versions(),
             machine=describe_machine(),
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -156,7 +167,7 @@ def _compare(
     """The differences on all frames, the first few frames, and the digest of all pixels."""
     differences, kept, digest = Differences(), list[Image](), hashlib.sha256()
     for name, image in frames:
-        differences.add(name, cpu.assess(image), monitor.assess(image))
+        differences.add(printable(name), cpu.assess(image), monitor.assess(image))
         digest.update(image.tobytes())
         if len(kept) < _KEPT_FRAMES:
             kept.append(image)
@@ -166,32 +177,37 @@ def _compare(
     return differences, kept, digest.hexdigest()
 
 
-def _latency(
-    calls: dict[str, Callable[[int], object]], rounds: int, on_round: Callable[[int], None]
-) -> dict[str, object]:
+def _latency(calls: dict[str, Callable[[int], object]], rounds: int, on_round: Callable[[int], None]) -> Latency:
     times = take_turns(calls, rounds, on_round)
-    network = times.get("network")
-    return {
-        "rounds": rounds,
-        **{f"{name}_ms": asdict(percentiles(values)) for name, values in times.items()},
-        "provider_over_cpu": asdict(paired_ratio(times["provider"], times["cpu"])),
-        "provider_over_network": None if network is None else asdict(paired_ratio(times["provider"], network)),
-    }
+    provider, cpu, network = times["provider"], times["cpu"], times.get("network")
+    return Latency(
+        rounds=rounds,
+        provider_ms=percentiles(provider),
+        cpu_ms=percentiles(cpu),
+        network_ms=None if network is None else percentiles(network),
+        provider_over_cpu=paired_ratio(provider, cpu),
+        provider_over_network=None if network is None else paired_ratio(provider, network),
+    )
 
 
-def _golden(result: SelfTest) -> dict[str, object]:
-    """The largest errors on the golden frames; None where one is no number."""
-    values = {
-        "score": (result.errors, result.tolerance),
-        "pixel_changes": (result.pixel_changes, result.pixel_tolerance),
-        "answers": (result.answer_errors, result.answer_tolerance),
-    }
-    found: dict[str, object] = {"passed": result.passed, "frames": len(result.scores)}
-    for name, (errors, tolerance) in values.items():
-        if errors:
-            largest = max(errors, key=lambda error: math.inf if math.isnan(error) else error)
-            found[name] = {"largest": largest if math.isfinite(largest) else None, "tolerance": tolerance}
-    return found
+def _decisions(differences: Differences) -> Decisions:
+    flipped, frames = differences.flip_count, differences.frames
+    low, high = share_interval(flipped, frames)
+    at_most = share_bound(flipped, frames)
+    return Decisions(flipped, flipped / frames, low, high, at_most, CONFIDENCE, tuple(differences.flips))
+
+
+def _golden(result: SelfTest) -> GoldenResult:
+    """The largest errors on the golden frames; None where the bundle keeps nothing to compare."""
+    score = _golden_error(result.errors, result.tolerance)
+    classes = _golden_error(result.pixel_changes, result.pixel_tolerance) if result.pixel_changes else None
+    answers = _golden_error(result.answer_errors, result.answer_tolerance) if result.answer_errors else None
+    return GoldenResult(result.passed, len(result.scores), score, classes, answers)
+
+
+def _golden_error(errors: Sequence[float], tolerance: float) -> GoldenError:
+    largest = max(errors, key=lambda error: math.inf if math.isnan(error) else error)
+    return GoldenError(finite_or_none(largest), tolerance)
 
 
 def _failures(golden: SelfTest, differences: Differences, limits: Limits) -> list[str]:

@@ -10,33 +10,31 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from lsood_runtime._certificate.certificate import Machine, Versions
 from lsood_runtime._inference.providers import CUDA, TENSORRT, ResolvedProvider
+from lsood_runtime._text.printable import printable
 from lsood_runtime._version import __version__
 
 _OFF = ("0", "false")
 _ON = ("1", "true")
 
 
-def versions() -> dict[str, str]:
+def versions() -> Versions:
     """Versions of what computes."""
-    return {
-        "lsood_runtime": __version__,
-        "onnxruntime": str(ort.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
+    return Versions(__version__, str(ort.__version__), np.__version__, platform.python_version())
 
 
-def describe_machine() -> dict[str, object]:
+def describe_machine() -> Machine:
     """Processor, cores that this process may use, system, and the devices that ONNX Runtime lists."""
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "devices": [
-            f"{device.ep_name}: {device.device.type.name} {device.ep_vendor}" for device in ort.get_ep_devices()
-        ],
-    }
+    return Machine(
+        processor=printable(_processor()),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        system=printable(f"{platform.system()} {platform.release()} {platform.machine()}"),
+        devices=tuple(
+            printable(f"{device.ep_name}: {device.device.type.name} {device.ep_vendor}")
+            for device in ort.get_ep_devices()
+        ),
+    )
 
 
 def peak_memory_mb() -> float:

@@ -11,6 +11,7 @@ from lsood_runtime._bundle.digests import is_sha256
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._bundle.records import PixelsRecord
 from lsood_runtime._exceptions import BundleError
+from lsood_runtime._inference.loading import MOST_THREADS
 from lsood_runtime._media.encodings import named_encodings
 from lsood_runtime._media.pixel_rules import YUV_SPACES, PixelRules, in_flags
 from lsood_runtime._media.sources import SourceReader, left_out
@@ -19,6 +20,8 @@ from lsood_runtime._unknown_objects import REGIONS, WHOLE_FRAME
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What ``add_subparsers`` returns; argparse has no public name for it."""
+
+_MOST = 1_000_000_000
 
 SOURCES = "images, videos, folders of them, patterns, MCAP files, ROS bags"
 
@@ -204,7 +207,9 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add the number of threads."""
-    parser.add_argument("--threads", type=positive_count, metavar="N", help="CPU threads (default: one a core)")
+    parser.add_argument(
+        "--threads", type=count_up_to(MOST_THREADS), metavar="N", help="CPU threads (default: one a core)"
+    )
 
 
 def add_decision(parser: argparse.ArgumentParser) -> None:
@@ -286,8 +291,16 @@ def tile_share(text: str) -> float:
     return share
 
 
-def positive_count(text: str) -> int:
-    """Parse an integer of at least 1."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
+def count_up_to(most: int) -> Callable[[str], int]:
+    """A parser of integers from 1 to ``most``."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and 1 <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"expected a whole number from 1 to {most}, got {text!r}")
+        return int(text)
+
+    return parse
+
+
+positive_count = count_up_to(_MOST)
+"""Parses an integer of at least 1."""

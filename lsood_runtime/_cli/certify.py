@@ -9,19 +9,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsood_runtime._certificate.certificate import DEFAULT_LIMITS, Certificate, Limits, read_certificate
+from lsood_runtime._certificate.certificate import DEFAULT_LIMITS, Certificate, Limits
 from lsood_runtime._certificate.certify import CertifyOptions, certify
+from lsood_runtime._certificate.figures import MOST_ROUNDS
+from lsood_runtime._certificate.read_certificate import read_certificate
 from lsood_runtime._cli.arguments import (
     SOURCES,
     Commands,
     add_command,
     add_pixels,
     add_trust,
+    count_up_to,
     pixel_rules,
-    positive_count,
 )
 from lsood_runtime._cli.certificate_text import certificate_text, comparison_text, worse_figures
-from lsood_runtime._cli.destinations import check_destinations
+from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.partial_file import PartialFile
@@ -39,13 +41,16 @@ _EPILOG = """\
 Both the provider and ONNX Runtime's CPU provider take the same frames through the same bundle in one process. The certificate
 holds: whether the golden frames get their scores back; how many nodes of each graph run where; on how many of your frames the
 state is another one than on the CPU (with a 95 % interval, as if frames were independent); the share of pixels of another
-class; the largest difference of the score, its parts and every answer; latencies, taken in turns, as percentiles and as the
-median of the paired ratio; peak memory; versions and machine. --network adds the network without a monitor to the turns.
+class; objects without a partner; the largest difference of the score, its parts and every answer; latencies, taken in turns,
+as percentiles and as the median of the paired ratio; peak memory; versions and machine. --network adds the network without a
+monitor to the turns.
 
 It passes where the golden frames do, no more frames and pixels change than the limits allow, and no number is known on one
-provider alone. --compare A B prints two certificates side by side, of whatever bundles, and fails where the second is worse:
-it fails a check and the first passes, a larger share of frames is flipped, or of pixels by more than the limit. Placement and
-latencies are shown and never judged; --require-provider refuses a provider that leaves nodes to the CPU.
+provider alone. It says how large a share of flips so few frames exclude: 300 without one exclude more than 1 %.
+--compare A B prints two certificates side by side, of whatever bundles, and fails where the second is worse: it fails a check
+and the first passes, a larger share of frames is flipped, or of pixels by more than the first one's limit, or it has no class
+maps and the first has. Placement and latencies are shown and never judged; --require-provider refuses a provider that leaves
+nodes to the CPU.
 
 exit codes: 0 passed, or no worse; 1 a check fails, or worse; 2 bad usage, input or bundle, or the provider does not run;
 3 unexpected error
@@ -87,7 +92,11 @@ def add_parser(commands: Commands) -> None:
         help="largest share of pixels of another class (default: 0.02)",
     )
     parser.add_argument(
-        "--rounds", type=positive_count, default=100, metavar="N", help="frames to time on each provider (default: 100)"
+        "--rounds",
+        type=count_up_to(MOST_ROUNDS),
+        default=100,
+        metavar="N",
+        help=f"frames to time on each provider, at most {MOST_ROUNDS:,}; below 6 there is no interval (default: 100)",
     )
     parser.add_argument(
         "--network", type=Path, metavar="FILE.onnx", help="the network without a monitor, to time it in the same turns"
@@ -109,10 +118,7 @@ def run(options: argparse.Namespace) -> int:
     sources = find_sources(options.frames)
     report_idle_flags(options, sources)
     if options.out is not None:
-        inputs = (str(path) for path in (options.bundle, options.network, options.public_key) if path is not None)
-        check_destinations([options.out], [*sources, *inputs])
-        if options.out.resolve().is_relative_to(Path(options.bundle).resolve()):
-            raise MediaError(f"cannot write {options.out}: expected a place outside the bundle; choose another file")
+        check_destinations([options.out], [*sources, *paths_read(options)])
     register_libraries(options)
     reading, counter = _FrameReading(options, sources), FrameCounter(shown=True)
     try:

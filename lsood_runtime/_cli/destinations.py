@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refuse the files that a run shall write before its first frame, where they could not be written at its end."""
 
+import argparse
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lsood_runtime._destination import objection
+from lsood_runtime._destination import is_read, objection
 from lsood_runtime._exceptions import MediaError
 
 
@@ -29,8 +30,15 @@ def check_destinations(outputs: Sequence[Path], sources: Iterable[str], folders:
         _check_place(path, place, folder=path in folders)
         if path in folders and place.exists() and any(place.iterdir()):
             raise MediaError(f"expected a new or an empty folder, got {path}, which holds something: name another one")
-        if place.exists() and _is_read(place, sources):
+        if place.exists() and is_read(place, sources):
             raise MediaError(f"expected another file than those that are read, got {path}: it would be lost")
+
+
+def paths_read(options: argparse.Namespace) -> list[str]:
+    """What a command reads beside its sources: bundle, network, keys and libraries."""
+    named = [getattr(options, name, None) for name in ("bundle", "network", "public_key", "key", "password_file")]
+    named += [library for _, library in getattr(options, "provider_library", ())]
+    return [str(path) for path in named if path is not None]
 
 
 def _resolved(path: Path) -> Path:
@@ -40,21 +48,6 @@ def _resolved(path: Path) -> Path:
         raise MediaError(
             f"cannot write {path}: expected a path without a loop of links; choose another file"
         ) from error
-
-
-def _is_read(place: Path, sources: Iterable[str]) -> bool:
-    """Whether a file is a source, by whatever name or link, or lies in one that is a folder."""
-    ours = {_identity(path) for path in (place, *place.parents)} - {None}
-    return any(_identity(Path(source)) in ours for source in sources)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and number of what stands at a path; None where nothing does, or no file system takes the name."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _check_place(path: Path, place: Path, *, folder: bool) -> None:

@@ -2,7 +2,6 @@
 """The command ``lsood``: its parser, its exit codes, and how its errors are printed."""
 
 import argparse
-import difflib
 import io
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from lsood_runtime._cli import certify, diff, inspect, score, selftest, sign, tr
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
-from lsood_runtime._command_line import OnceParser
+from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._command_start import Stopped, stop_behind
 from lsood_runtime._exceptions import LsoodError, one_line
 from lsood_runtime._version import __version__
@@ -38,10 +37,9 @@ _FORMER = {"--strangest": "--highest"}
 
 class _Parser(OnceParser):
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
-        """Leave with 2 and the flag that is spelt most like the first unknown one, or has its place now."""
+        """Leave with 2 and the flags that begin like the first unknown one, are spelt most like it, or have its place now."""
         flag = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
-        near = difflib.get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.7)
-        hint = f": did you mean {near[0]}?" if near else ""
+        hint = near_flags(flag, self._option_string_actions)
         if _FORMER.get(flag) in self._option_string_actions:
             hint = f": it is called {_FORMER[flag]} now"
         self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")

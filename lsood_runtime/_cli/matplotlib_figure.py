@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsood_runtime._cli.partial_file import PartialFile
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import MediaError, missing_extra, reason_of
 from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
     try:
         partial = PartialFile(path)
     except OSError as error:
-        raise MediaError(f"cannot write the picture {path}: {error.strerror or error}; choose another file") from error
+        raise MediaError(f"cannot write the picture {path}: {reason_of(error)}; choose another file") from error
     try:
         with BufferedWriter(partial.file) as file, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks gets boxes
@@ -57,6 +57,6 @@ def save_figure(figure: "Figure", path: Path) -> None:
             file.flush()
             partial.move_into_place()
     except Exception as error:  # a full disk, and whatever matplotlib makes of a name or a number
-        raise MediaError(f"cannot write the picture {path}: {error}; choose another file") from error
+        raise MediaError(f"cannot write the picture {path}: {reason_of(error)}; choose another file") from error
     finally:
         partial.discard()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._cli.camera_paths import CameraPaths
 from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row
 from lsood_runtime._exceptions import missing_extra
@@ -24,6 +25,7 @@ from lsood_runtime._text.json_values import JsonValue
 _CHUNK = 1 << 18  # bytes that a kill can lose, before compression
 _LAST_STAMP_NS = 2**64 - 1  # MCAP has no negative times, and none later
 _JPEG_QUALITY = 85
+_MAP, _OBJECTS = "/anomaly_map", "/unknown_objects"
 _LINE_LOOP = 2  # of foxglove.PointsAnnotation: lines from each point to the next, and back to the first
 _ROWS_OF_A_LINE, _ROWS_OF_A_LETTER = 240, 30
 
@@ -48,7 +50,8 @@ class McapVerdicts:
 
     Beside ``/lsood/CAMERA`` with a verdict, ``/lsood/CAMERA/anomaly_map`` has the frame under its map as a
     ``foxglove.CompressedImage``, and ``/lsood/CAMERA/unknown_objects`` a box for each object, in pixels of the frame, as
-    ``foxglove.ImageAnnotations``; none where the objects are unknown.
+    ``foxglove.ImageAnnotations``; none where the objects are unknown. Cameras whose topics would be the same get others, see
+    :class:`CameraPaths`.
     """
 
     def __init__(self, partial: PartialFile, _: Path) -> None:
@@ -61,6 +64,7 @@ class McapVerdicts:
         self._writer.start(profile="", library="lsood_runtime")
         self._schemas: dict[str, int] = {}
         self._channels: dict[str, int] = {}
+        self._paths = CameraPaths(("", _MAP, _OBJECTS))
 
     def write(self, row: Row) -> None:
         """Add a verdict."""
@@ -79,10 +83,10 @@ class McapVerdicts:
             "data": base64.b64encode(_jpeg(drawn)).decode("ascii"),
             "format": "jpeg",
         }
-        self._add(row, "/anomaly_map", "foxglove.CompressedImage", _PICTURE_SCHEMA, picture)
+        self._add(row, _MAP, "foxglove.CompressedImage", _PICTURE_SCHEMA, picture)
         if verdict.object_count is not None:
             boxes = _annotations(verdict.objects, stamp, layer.image.shape[0])
-            self._add(row, "/unknown_objects", "foxglove.ImageAnnotations", _ANNOTATIONS_SCHEMA, boxes)
+            self._add(row, _OBJECTS, "foxglove.ImageAnnotations", _ANNOTATIONS_SCHEMA, boxes)
 
     def close(self) -> None:
         """Write the index."""
@@ -95,7 +99,7 @@ class McapVerdicts:
         if kind not in self._schemas:
             described = json.dumps({"type": "object", "title": kind, **schema}).encode()
             self._schemas[kind] = self._writer.register_schema(kind, "jsonschema", described)
-        topic = f"/lsood/{str(row['camera']).strip('/')}{ending}"
+        topic = f"/lsood/{self._paths.of(str(row['camera']))}{ending}"
         if topic not in self._channels:
             self._channels[topic] = self._writer.register_channel(topic, "json", self._schemas[kind])
         stamp_ns, data = _stamp_of(row), json.dumps(contents, allow_nan=False).encode()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lsood_runtime._answers import quality_name
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._cli.destinations import check_destinations
+from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.map_folder import MapFolder
 from lsood_runtime._cli.matplotlib_figure import check_picture
 from lsood_runtime._cli.mcap_file import MapLayer
@@ -46,7 +46,7 @@ class Outputs:
 
     Args:
         options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``highest``, ``maps`` and ``rerun``.
-        sources: that are read; none of them is overwritten.
+        sources: that are read; none of them is overwritten, nor the bundle, a key or a library.
         monitor: whose threshold, calibration and channel order apply.
         signals: that must not cut a write in two.
 
@@ -72,7 +72,7 @@ class Outputs:
                 "--answers map, or leave --maps out"
             )
         files = [*options.out, *([options.rerun] if options.rerun else []), *pictures]
-        check_destinations(files, sources, folders)
+        check_destinations(files, [*sources, *paths_read(options)], folders)
         self._paths = files + folders
         self._bgr, self._pictures = monitor.manifest.input.channels == "bgr", maps
         heading = _heading(options.bundle, monitor)

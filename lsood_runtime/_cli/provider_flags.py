@@ -10,14 +10,20 @@ from lsood_runtime._inference.providers import SHORT_NAMES, parse_provider, regi
 
 
 def add_providers(parser: argparse.ArgumentParser, *, fallback: bool = True) -> None:
-    """Add the execution providers, with ``fallback`` to others, and threads; :func:`provider_arguments` collects them."""
+    """Add the execution providers and threads; :func:`provider_arguments` collects them.
+
+    Args:
+        parser: to add them to.
+        fallback: whether others may be gone on with; without that a provider has to be named.
+    """
+    default = " (default: cpu)" if fallback else "; no default"
     parser.add_argument(
         "--provider",
         action="append",
         type=_provider,
         metavar="NAME[:KEY=VALUE,...]",
         help=f"{', '.join(SHORT_NAMES)}, or ONNX Runtime's own name, with options of it, such as openvino:device_type=GPU; "
-        "repeat it in order of preference (default: cpu)",
+        f"repeat it in order of preference{default}",
     )
     parser.add_argument(
         "--provider-library",

@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
+from lsood_runtime._bundle.answers_records import MEASURES
+from lsood_runtime._cli.camera_paths import CameraPaths
 from lsood_runtime._cli.partial_file import PartialFile
-from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._exceptions import MediaError, missing_extra, reason_of
 from lsood_runtime._maps.map_picture import BOX, MapPictures
 from lsood_runtime._maps.objects import object_label
+
+_NUMBERS = ("score", "threshold", "severity", "log", *(f"expected_{measure}" for measure in MEASURES))
+_PICTURES = ("image", "image/unknown_objects", "segmentation", "anomaly_map", "unknown_objects")
+_ENTITIES = tuple(f"/{name}" for name in (*_PICTURES, *_NUMBERS))
 
 
 class RerunFile:
@@ -35,21 +41,22 @@ class RerunFile:
         except ImportError as error:
             raise missing_extra("writing for the rerun viewer", "rerun") from error
         self._rerun, self._threshold, self._path, self._maps, self._frames = rerun, threshold, path, maps, 0
+        self._cameras = CameraPaths(_ENTITIES)
         try:
             self._partial = PartialFile(path)
         except OSError as error:
-            raise MediaError(f"cannot write {path}: {error.strerror or error}; choose another file") from error
+            raise MediaError(f"cannot write {path}: {reason_of(error)}; choose another file") from error
         self._recording: Any = rerun.RecordingStream("lsood")
         try:
             self._recording.save(self._partial.path)
         except Exception as error:  # rerun raises what its Rust side makes of it
             self._partial.discard()
-            raise MediaError(f"cannot write {path}: {error}; choose another file") from error
+            raise MediaError(f"cannot write {path}: {reason_of(error)}; choose another file") from error
 
     def add(self, camera: str, image: NDArray[np.uint8], verdict: Assessment, onset: bool) -> None:
         """Add a frame, RGB."""
         self._frames += 1
-        rerun, recording, where = self._rerun, self._recording, camera.strip("/")
+        rerun, recording, where = self._rerun, self._recording, self._cameras.of(camera)
         recording.set_time("stamp", timestamp=np.datetime64(verdict.stamp_ns, "ns"))
         recording.log(f"{where}/image", rerun.Image(image).compress(jpeg_quality=85))
         if verdict.segmentation is not None and verdict.segmentation.ndim == 2:
@@ -98,5 +105,5 @@ class RerunFile:
         try:
             self._partial.move_into_place()
         except OSError as failure:
-            where = f"{failure.strerror or failure}; what was logged is in {self._partial.path}"
+            where = f"{reason_of(failure)}; what was logged is in {self._partial.path}"
             raise MediaError(f"cannot write {self._path}: {where}") from failure

@@ -12,6 +12,7 @@ from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
 from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, sign_files
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
 from lsood_runtime._cli.partial_file import PartialFile
+from lsood_runtime._destination import is_read
 from lsood_runtime._exceptions import BundleError, MediaError
 
 _VARIABLE = "LSOOD_KEY_PASSWORD"
@@ -47,6 +48,10 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Sign what was verified; an older signature is replaced."""
     folder = Path(options.bundle)
+    if is_read(folder / SIGNATURE_FILE, [path for path in (options.key, options.password_file) if path is not None]):
+        raise MediaError(
+            f"expected the key outside the bundle, got it at {folder / SIGNATURE_FILE}, which the signature replaces: move it"
+        )
     digests = digests_to_sign(open_bundle(folder, expected_sha256=options.expected_sha256).sealed)
     signature = sign_files(folder.resolve().name, digests, options.key, lambda: _password(options))
     try:

@@ -19,6 +19,7 @@ from lsood_runtime._cli.tile_outline import ABNORMAL, FAULTY, draw_tile_outline,
 from lsood_runtime._maps.map_picture import BOX, MapPictures, draw_scale
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.source_frame import SourceFrame
+from lsood_runtime._segmentation_classes import segmentation_classes
 from lsood_runtime._text.counted import counted
 from lsood_runtime._tiles.frame_edges import Edges, TileEdges, even_edges
 from lsood_runtime._tiles.grid import TileMask
@@ -81,9 +82,7 @@ class Thumbnails:
         if not self._moments.wants(verdict.score):
             return
         small = _shrink(image)
-        classes = verdict.segmentation
-        if classes is not None and classes.ndim == 3:
-            classes = classes.argmax(axis=0)
+        classes = None if verdict.segmentation is None else segmentation_classes(verdict.segmentation)
         tile = _Tile(
             Path(source.name).name,
             verdict.state.value.replace("_", " "),

@@ -10,8 +10,8 @@ from tempfile import mkdtemp
 
 from lsood_runtime._bundle.digests import MANIFEST_FILE
 from lsood_runtime._bundle.reader import Bundle, open_bundle
-from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, positive_count
-from lsood_runtime._cli.destinations import check_destinations
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, count_up_to
+from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.triton_config import DETECTOR, NETWORK, Serving, triton_configs
 from lsood_runtime._destination import no_room
 from lsood_runtime._exceptions import BundleError, MediaError
@@ -21,11 +21,13 @@ VERSION = "1"
 """Folder of the only version of each model."""
 
 _MOST_MICROSECONDS = 10_000_000
+_MOST_FRAMES, _MOST_INSTANCES = 1024, 64
 _EPILOG = """\
 OUT gets three models: NAME_network and NAME_detector, the two graphs of the bundle, and NAME, an ensemble that takes a frame
 through both and gives segmentation, score, parts of the score and every answer. A client compares the score with the
-parameter lsood_threshold of the ensemble's configuration; NaN counts as out of distribution. States, alarms, checks of frames
-and the replay of golden frames are not in a server: see the page "Triton and DeepStream".
+parameter lsood_threshold of the ensemble's configuration; NaN counts as out of distribution. Other parameters are the limits
+of novelty, tiles and objects. States, alarms, checks of frames and the replay of golden frames are not in a server: see the
+page "Triton and DeepStream".
 
 exit codes: 0 written, 2 bad usage, bundle or folder
 
@@ -45,7 +47,11 @@ def add_parser(commands: Commands) -> None:
         "--provider", choices=("cpu", "cuda"), default="cpu", help="where the graphs run (default: cpu)"
     )
     parser.add_argument(
-        "--max-batch", type=positive_count, default=4, metavar="N", help="frames of a batch, at most (default: 4)"
+        "--max-batch",
+        type=count_up_to(_MOST_FRAMES),
+        default=4,
+        metavar="N",
+        help=f"frames of a batch, at most, up to {_MOST_FRAMES} (default: 4)",
     )
     parser.add_argument(
         "--batch-delay-us",
@@ -55,16 +61,18 @@ def add_parser(commands: Commands) -> None:
         help="microseconds that a frame waits for others of its batch (default: 0)",
     )
     parser.add_argument(
-        "--instances", type=positive_count, default=1, metavar="N", help="of each graph, at once (default: 1)"
+        "--instances",
+        type=count_up_to(_MOST_INSTANCES),
+        default=1,
+        metavar="N",
+        help=f"of each graph, at once, up to {_MOST_INSTANCES} (default: 1)",
     )
     add_trust(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Verify the bundle, and write the repository whole or not at all."""
-    check_destinations([], [], [options.out])
-    if options.out.resolve().is_relative_to(Path(options.bundle).resolve()):
-        raise MediaError(f"cannot write {options.out}: expected a folder outside the bundle; choose another folder")
+    check_destinations([], paths_read(options), [options.out])
     bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
     if bundle.manifest.masks.mode == "fresh":
         raise BundleError(
@@ -73,14 +81,14 @@ def run(options: argparse.Namespace) -> int:
         )
     serving = Serving(options.name, options.provider, options.instances, options.max_batch, options.batch_delay_us)
     configs = triton_configs(bundle.manifest, bundle.sealed.sha256, serving)
-    files = _files(bundle, Path(options.bundle), serving, configs)
+    files = _files(bundle, serving, configs)
     _write(options.out, files)
     print(f"wrote {', '.join(configs)} into {options.out}, {counted(len(files), 'file')}")
     print(f"next: tritonserver --model-repository={options.out}")
     return 0
 
 
-def _files(bundle: Bundle, folder: Path, serving: Serving, configs: Mapping[str, str]) -> dict[Path, bytes]:
+def _files(bundle: Bundle, serving: Serving, configs: Mapping[str, str]) -> dict[Path, bytes]:
     """Contents of every file of the repository, by its place in it."""
     files = {Path(name, "config.pbtxt"): text.encode() for name, text in configs.items()}
     for part, graph in ((NETWORK, bundle.segmentation), (DETECTOR, bundle.detector)):
@@ -88,7 +96,7 @@ def _files(bundle: Bundle, folder: Path, serving: Serving, configs: Mapping[str,
         files[version / "model.onnx"] = graph
         files |= {version / name: weights for name, weights in bundle.weights.items() if name.encode() in graph}
     # A version of an ensemble holds nothing that Triton reads; its folder must be there.
-    files[Path(serving.name, VERSION, MANIFEST_FILE)] = (folder / MANIFEST_FILE).read_bytes()
+    files[Path(serving.name, VERSION, MANIFEST_FILE)] = bundle.sealed.contents
     return files
 
 

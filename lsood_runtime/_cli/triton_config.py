@@ -8,6 +8,7 @@ frames and receives the segmentation, the score and the answers. The fields are 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lsood_runtime._bundle.answers_records import AnswersRecord
 from lsood_runtime._bundle.manifest import Manifest
 from lsood_runtime._inference.graph import Signature
 from lsood_runtime._inference.signatures import signatures
@@ -49,7 +50,7 @@ def triton_configs(manifest: Manifest, sha256: str, serving: Serving) -> dict[st
 
     Args:
         manifest: of the bundle.
-        sha256: of the manifest's bytes, in hex; a client reads it, and the threshold, from the ensemble's parameters.
+        sha256: of the manifest's bytes, in hex; a client reads it, threshold and limits from the ensemble's parameters.
         serving: how the models are run.
     """
     of = signatures(manifest)
@@ -58,7 +59,7 @@ def triton_configs(manifest: Manifest, sha256: str, serving: Serving) -> dict[st
     parameters = {
         "lsood_manifest_sha256": sha256,
         "lsood_threshold": repr(manifest.threshold.value),
-        **({} if manifest.answers is None else _limits(manifest)),
+        **({} if manifest.answers is None else _limits(manifest.answers)),
     }
     ensemble = [
         *_head(serving.name, 'platform: "ensemble"', serving),
@@ -77,11 +78,17 @@ def triton_configs(manifest: Manifest, sha256: str, serving: Serving) -> dict[st
     }
 
 
-def _limits(manifest: Manifest) -> dict[str, str]:
-    answers = manifest.answers
-    if answers is None or answers.novelty_limit is None:
-        return {}
-    return {"lsood_novelty_limit": repr(answers.novelty_limit)}
+def _limits(answers: AnswersRecord) -> dict[str, str]:
+    """The limits that a client compares the answers with, those alone that the bundle has."""
+    values: dict[str, float | None] = {"lsood_novelty_limit": answers.novelty_limit}
+    if answers.tiles is not None:
+        values |= {"lsood_tile_limit": answers.tiles.limit, "lsood_tile_neighbor_limit": answers.tiles.neighbor_limit}
+    if answers.map is not None:
+        values |= {
+            "lsood_object_limit": answers.map.object_limit,
+            "lsood_smallest_object": answers.map.smallest_object,
+        }
+    return {name: repr(value) for name, value in values.items() if value is not None}
 
 
 def _graph(name: str, inputs: Signature, outputs: Signature, serving: Serving) -> list[str]:

@@ -8,9 +8,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from lsood_runtime._exceptions import BundleError, ProviderError, one_line
-from lsood_runtime._inference.placement import check_placement, read_placement
-from lsood_runtime._inference.providers import CPU, ResolvedProvider, by_name_or_device, remedy_of_start
+from lsood_runtime._exceptions import BundleError, ProviderError
+from lsood_runtime._inference.ort_reason import ort_reason
+from lsood_runtime._inference.provider_session import start_session
+from lsood_runtime._inference.providers import ResolvedProvider
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,8 +34,7 @@ class Graph:
         every_node: refuse providers that leave nodes of the graph to the CPU.
 
     Raises:
-        ProviderError: a provider did not load, or none of the graph runs on any but the CPU; ONNX Runtime itself would go
-            on without it in silence. (TensorRT knows no float64: its detector runs on the CUDA that follows it.)
+        ProviderError: as for :func:`start_session`.
         BundleError: the graph cannot be loaded, or has other inputs or outputs.
     """
 
@@ -55,21 +55,9 @@ class Graph:
             options.add_external_initializers_from_files_in_memory(names, buffers, list(map(len, buffers)))
         self.name, self.provider = name, providers[0][0]
         self.inputs, self.outputs = inputs, outputs
-        try:
-            named = by_name_or_device(options, providers)
-            self.session = ort.InferenceSession(contents, options, providers=named, enable_fallback=0)
-        except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
-            kind = BundleError if self.provider == CPU else ProviderError
-            raise kind(f"{self.provider} cannot load {name}: {one_line(error)}") from error
-        self.session.disable_fallback()
-        loaded = self.session.get_providers()
-        for wanted, _ in providers:
-            if wanted not in loaded:
-                raise ProviderError(
-                    f"expected {wanted} to run {name}, this session has only {', '.join(loaded)}: {remedy_of_start(wanted)}"
-                )
-        self.placement = read_placement(self.session)
-        check_placement(name, self.placement, providers, every_node=every_node)
+        self.session, self.placement = start_session(
+            name, contents, providers, options, BundleError, every_node=every_node
+        )
         self._check("inputs", self.session.get_inputs(), inputs)
         self._check("outputs", self.session.get_outputs(), outputs)
 
@@ -107,7 +95,7 @@ class Graph:
         try:
             return call(*arguments, **options)
         except Exception as error:  # of ONNX Runtime, as in the constructor
-            raise ProviderError(f"{self.provider} failed while it ran {self.name}: {one_line(error)}") from error
+            raise ProviderError(f"{self.provider} failed while it ran {self.name}: {ort_reason(error)}") from error
 
     def _check(self, side: str, nodes: Sequence[ort.NodeArg], wanted: Signature) -> None:
         got = {node.name: (node.type, tuple(node.shape)) for node in nodes}

@@ -24,7 +24,7 @@ from lsood_runtime._inference.sessions import INTEGER_KERNELS, session_options
 from lsood_runtime._inference.signatures import signatures
 from lsood_runtime._ort_version import release
 
-_MOST_THREADS = 1024
+MOST_THREADS = 1024
 _SUITED = {"fp16": (CUDA, TENSORRT), "int8": (CPU,), "int8-tensorrt": (TENSORRT,)}
 
 _LOG = logging.getLogger("lsood_runtime")
@@ -62,7 +62,7 @@ class LoadOptions:
         default = "pass None for the default"
         if self.threads is not None:
             threads = check_count(self.threads, "at least one thread", default)
-            check_count(threads, f"at most {_MOST_THREADS} threads", default, most=_MOST_THREADS)
+            check_count(threads, f"at most {MOST_THREADS} threads", default, most=MOST_THREADS)
         if self.batch is not None:
             check_count(self.batch, "at least one frame in a batch", default)
         check_flag(self.allow_fallback, "allow_fallback")

@@ -9,7 +9,8 @@ from typing import Any
 import onnxruntime as ort
 
 from lsood_runtime._arguments import shown
-from lsood_runtime._exceptions import ProviderError, one_line
+from lsood_runtime._exceptions import ProviderError
+from lsood_runtime._inference.ort_reason import ort_reason
 
 Provider = str | tuple[str, dict[str, Any]]
 """An execution provider by name (``cpu``, ``cuda``, ``openvino`` ... or ONNX Runtime's own), or a name with its options."""
@@ -47,12 +48,14 @@ def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProv
 
     Raises:
         TypeError: one string in place of a sequence, or an entry that is neither a name nor ``(name, options)``.
+        ProviderError: options of the CPU provider, or a provider that is named twice: ONNX Runtime would leave out the
+            options, and the second one, without a word.
     """
     if isinstance(providers, str):
         raise TypeError(f"expected a sequence of providers, got a string: pass [{providers!r}]")
     if not isinstance(providers, Sequence | None):
         raise TypeError(f"expected a sequence of providers, got {shown(providers)}: pass a list, or None for the CPU")
-    resolved = []
+    resolved: list[ResolvedProvider] = []
     for provider in providers or ["cpu"]:
         pair = (provider, {}) if isinstance(provider, str) else provider
         if not (
@@ -61,8 +64,13 @@ def resolve_providers(providers: Sequence[Provider] | None) -> list[ResolvedProv
             raise TypeError(
                 f"expected a provider's name or (name, options), got {shown(provider)}: pass 'cpu' or ('cuda', {{}})"
             )
-        name, options = pair
-        resolved.append((SHORT_NAMES.get(name, name), options))
+        name, options = SHORT_NAMES.get(pair[0], pair[0]), pair[1]
+        if name == CPU and options:
+            given = ", ".join(f"{key}={value}" for key, value in options.items())
+            raise ProviderError(f"expected {CPU} without options, of which it has none, got {given}: leave them out")
+        if name in (before for before, _ in resolved):
+            raise ProviderError(f"expected each provider once, got {name} twice: name it with all of its options")
+        resolved.append((name, options))
     return resolved
 
 
@@ -70,14 +78,16 @@ def parse_provider(text: str) -> tuple[str, dict[str, Any]]:
     """Parse ``NAME`` or ``NAME:KEY=VALUE,KEY=VALUE``; a comma that no ``KEY=`` follows belongs to the value before it.
 
     Raises:
-        ValueError: no name, or an option without a value.
+        ValueError: no name, an option without a value, or one that is given twice.
     """
     name, colon, rest = text.partition(":")
-    options = {}
+    options: dict[str, Any] = {}
     for pair in re.split(r",(?=\w+=)", rest) if colon else ():
         key, equals, value = pair.partition("=")
         if not (key and equals):
             raise ValueError(f"expected NAME or NAME:KEY=VALUE,KEY=VALUE, got {text!r}")
+        if key in options:
+            raise ValueError(f"expected each option once, got {key} twice in {text!r}: keep one of them")
         options[key] = value
     if not name:
         raise ValueError(f"expected a provider's name before its options, got {text!r}")
@@ -98,7 +108,9 @@ def register_library(name: str, path: Path) -> None:
     try:
         ort.register_execution_provider_library(name, str(path.absolute()))
     except Exception as error:  # ONNX Runtime's own classes have no common base that can be imported
-        raise ProviderError(f"expected the library of an execution provider, got {path}: {one_line(error)}") from error
+        raise ProviderError(
+            f"expected the library of an execution provider, got {path}: {ort_reason(error)}"
+        ) from error
     if len(_device_names()) == len(before):
         raise ProviderError(
             f"expected a provider that finds a device on this machine, {path} finds none: check what processor it is for"

@@ -19,6 +19,7 @@ from lsood_runtime._inference.placement import Placement, node_counts
 from lsood_runtime._inference.providers import CPU
 from lsood_runtime._inference.time_limit import TimeLimit
 from lsood_runtime._maps.regions import find_regions
+from lsood_runtime._segmentation_classes import segmentation_classes
 
 _MAP_CELLS = 0.01
 """Share of the cells of an anomaly map that may differ by any amount, in regions that are smaller than any object."""
@@ -182,9 +183,9 @@ def _pixel_changes(outcomes: Sequence[Outcome], golden: GoldenFrames) -> tuple[f
     shares = []
     for outcome, expected in zip(outcomes, golden.classes, strict=True):
         got = None if outcome.segmentation is None else outcome.segmentation[0]
-        if got is not None and got.ndim == 3:
-            got = got.argmax(axis=0)
-        shares.append(1.0 if got is None or got.shape != expected.shape else float((got != expected).mean()))
+        classes = None if got is None else segmentation_classes(got)
+        unlike = classes is None or classes.shape != expected.shape
+        shares.append(1.0 if unlike else float((classes != expected).mean()))
     return tuple(shares)
 
 

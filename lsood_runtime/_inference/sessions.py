@@ -22,20 +22,23 @@ _FAULTY_OPTIMIZERS = {
 """What is switched off before the release in which it was mended."""
 
 
-def session_options(threads: int | None = None, batch: int | None = None) -> ort.SessionOptions:
+def session_options(
+    threads: int | None = None, batch: int | None = None, *, weights_folder: str = os.devnull
+) -> ort.SessionOptions:
     """Make the options of every session of a monitor; a session that is timed against a monitor should have them too.
 
     Args:
         threads: threads of the CPU provider within an operator; None for one a core.
         batch: frames of every run, which lets arithmetic on shapes be folded away; None leaves it free.
+        weights_folder: where files lie that the graph itself names; nowhere for a bundle's graph, which would escape the
+            bundle's digests by them.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong comes as an exception
     options.intra_op_num_threads = threads or 0
     # Idle threads that spin take the cores from the other session, and from the rest of the vehicle's stack.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # A file that the graph itself names would escape the bundle's digests: no such file is ever found on the disk.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", weights_folder)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     faulty = [name for name, mended in _FAULTY_OPTIMIZERS.items() if release(ort.__version__) < mended]
     if faulty:

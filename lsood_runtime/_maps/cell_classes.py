@@ -4,8 +4,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._segmentation_classes import segmentation_classes
 
-def cell_classes(segmentation: NDArray[np.uint8] | NDArray[np.float32], rows: int, columns: int) -> NDArray[np.integer]:
+
+def map_stride(pixels: int, cells: int) -> int:
+    """Rows, or columns, of a segmentation from the pixel of one cell of its map to that of the next."""
+    return -(-pixels // cells)
+
+
+def cell_classes(segmentation: NDArray[np.uint8] | NDArray[np.float32], rows: int, columns: int) -> NDArray[np.int64]:
     """The class of the pixel that each cell reads: every fourth one for a map of a quarter of the rows and columns.
 
     Args:
@@ -18,13 +25,7 @@ def cell_classes(segmentation: NDArray[np.uint8] | NDArray[np.float32], rows: in
         ``(rows, columns)`` integers.
     """
     height, width = segmentation.shape[-2:]
-    down, across = (np.arange(cells) * -(-pixels // cells) for cells, pixels in ((rows, height), (columns, width)))
-    values = segmentation[..., down.clip(0, height - 1)[:, None], across.clip(0, width - 1)]
-    classes: NDArray[np.integer]
-    if values.ndim == 2:
-        classes = values.astype(np.int64)
-    elif len(values) > 1:
-        classes = values.argmax(axis=0)
-    else:
-        classes = (values[0] > 0).astype(np.int64)
-    return classes
+    down, across = (
+        np.arange(cells) * map_stride(pixels, cells) for cells, pixels in ((rows, height), (columns, width))
+    )
+    return segmentation_classes(segmentation[..., down.clip(0, height - 1)[:, None], across.clip(0, width - 1)])

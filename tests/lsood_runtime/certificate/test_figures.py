@@ -2,15 +2,24 @@
 """Figures of a certificate against scipy's, and times by a clock that the test winds."""
 
 import itertools
+import tracemalloc
 from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta, bootstrap
+from scipy.stats import beta, quantile_test
 
-from lsood_runtime._certificate.figures import paired_ratio, percentiles, share_interval, take_turns
+from lsood_runtime._certificate.figures import (
+    FEWEST_PAIRS,
+    MOST_ROUNDS,
+    paired_ratio,
+    percentiles,
+    share_bound,
+    share_interval,
+    take_turns,
+)
 
 COUNTS = st.integers(1, 400).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
 
@@ -30,15 +39,39 @@ def test_share_interval_of_many_frames_is_no_slower_than_a_blink() -> None:
     assert (low, high) == pytest.approx((0.0, beta.ppf(0.975, 1, 200_000)), abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_paired_ratio_is_the_median_with_the_interval_of_scipys_bootstrap(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    times, others = rng.lognormal(1, 0.2, 80), rng.lognormal(0, 0.2, 80)
-    got = paired_ratio(times, others)
-    quotients = times / others
-    expected = bootstrap((quotients,), np.median, method="percentile", n_resamples=4000, rng=rng).confidence_interval
+@settings(max_examples=25)
+@given(COUNTS)
+def test_share_bound_is_the_one_sided_bound_and_of_no_flip_the_rule_of_three(counts: tuple[int, int]) -> None:
+    count, total = counts
+    expected = beta.ppf(0.95, count + 1, total - count) if count < total else 1.0
+    assert share_bound(count, total) == pytest.approx(expected, abs=1e-9)
+    assert share_bound(0, total) == pytest.approx(1 - 0.05 ** (1 / total), abs=1e-9)
+    assert share_bound(0, total) <= 3 / total
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=60), st.integers(0, 2**32 - 1))
+def test_paired_ratio_is_the_median_with_the_interval_of_scipys_quantile_test(times: list[float], seed: int) -> None:
+    others = np.random.default_rng(seed).lognormal(size=len(times))
+    got, quotients = paired_ratio(np.array(times), others), np.array(times) / others
+    expected = quantile_test(quotients, p=0.5).confidence_interval(0.95)
     assert got.median == np.median(quotients)
-    assert (got.low, got.high) == pytest.approx((expected.low, expected.high), rel=0.05)
+    if len(times) < FEWEST_PAIRS:
+        assert (got.low, got.high) == (None, None)
+        assert np.isnan([expected.low, expected.high]).any(), "as scipy has none either"
+    else:
+        assert (got.low, got.high) == (expected.low, expected.high)
+
+
+def test_paired_ratio_of_as_many_rounds_as_are_taken_needs_little_memory_and_time() -> None:
+    times = np.random.default_rng(0).lognormal(size=MOST_ROUNDS)
+    tracemalloc.start()
+    got = paired_ratio(times, np.ones(MOST_ROUNDS))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * times.nbytes
+    assert got.low is not None
+    assert got.high is not None
+    assert 0.98 < got.low < got.median < got.high < 1.02
 
 
 @given(st.lists(st.floats(0.001, 1e4), min_size=1, max_size=50))

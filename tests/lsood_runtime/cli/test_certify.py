@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 from PIL import Image
 from scipy.stats import beta
 
+from lsood_runtime import OoDMonitor
 from lsood_runtime._certificate.certificate import Certificate
-from lsood_runtime._certificate.machine import arithmetic
+from lsood_runtime._certificate.read_certificate import read_certificate
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.answers_bundle import write_answers_bundle
 from tests.lsood_runtime.certificate.altered_provider import OPENVINO, stand_in
@@ -58,7 +61,13 @@ def test_certify_the_cpu_against_itself_changes_nothing(
     bundle = make_bundle(kind)
     found = certified(bundle, drive, tmp_path / "c.json", "cpu", "--require-provider")
     text = capsys.readouterr().out
-    assert text.endswith("\npassed\n")
+    bound = beta.ppf(0.95, 1, FRAMES)
+    assert text.splitlines()[-1] == (
+        f"passed; {FRAMES} frames exclude, with 95% confidence, that more than {bound:.2%} of such frames are decided "
+        "otherwise"
+    )
+    assert found["decisions"]["at_most"] == pytest.approx(bound)
+    assert read_certificate(tmp_path / "c.json").to_json() == (tmp_path / "c.json").read_text()
     assert re.search(
         rf"^decisions flipped +0 \(0\.00%; 0\.00% to {beta.ppf(0.975, 1, FRAMES):.2%}\)$", text, re.MULTILINE
     )
@@ -75,7 +84,10 @@ def test_certify_the_cpu_against_itself_changes_nothing(
     assert found["class_maps"] == changes
     assert found["bundle"]["manifest_sha256"] == hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
     assert found["provider"]["every_node"]
-    assert found["latency"]["provider_over_network"] is None
+    assert found["latency"]["provider_over_network"] is found["latency"]["network_ms"] is None
+    ratio = found["latency"]["provider_over_cpu"]
+    assert (ratio["low"], ratio["high"]) == (None, None), "two rounds tell no interval"
+    assert "(too few rounds for an interval)" in text
     assert 0 < found["memory"]["provider_mb"] <= found["memory"]["both_mb"]
 
 
@@ -133,19 +145,28 @@ def test_certify_counts_flips_and_pixels_of_a_provider_that_changes_them(
 def test_certify_finds_the_largest_difference_of_every_answer(
     drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shifts = {"severity": 0.25, "quality": 0.01, "tiles": 0.125, "anomaly_map": 0.5}
+    shifts = {"severity": 0.25, "quality": 0.01, "tiles": 0.125, "anomaly_map": 0.5, "class_confidence": 0.0625}
     stand_in(monkeypatch, lambda name, value: value + np.asarray(shifts.get(name, 0), value.dtype))
     (tmp_path / "answers").mkdir()
-    bundle = write_answers_bundle(tmp_path / "answers", tiles=True, with_map=True)
+    bundle = write_answers_bundle(tmp_path / "answers", tiles=True, with_map=True, confidence=True)
     found = certified(bundle, drive, tmp_path / "c.json", "openvino", code=1)
     largest = {name: value["largest"] for name, value in found["differences"].items()}
     assert largest["expected_quality"] == pytest.approx(0.01)
     assert largest["severity"] in (pytest.approx(0.25), 0.0)  # 0 where every cause is unknown
     assert largest["tile_values"] > 0
     assert largest["anomaly_map"] == pytest.approx(0.5)
+    assert largest["class_confidence"] > 0
     assert largest["score"] == 0
-    assert found["changed_words"]["cause"] == 0
-    assert found["changed_words"]["object_count"] > 0, "half a unit more is above the limit"
+    changed = found["changed_words"]
+    assert changed["cause"] == changed["cause_set"] == 0
+    assert changed["tiles"] > 0, "an eighth more is above the limit of some tiles"
+    assert changed["object_count"] > 0, "half a unit more is above the limit"
+    objects = found["objects"]
+    with OoDMonitor(bundle, providers=["cpu"]) as cpu:
+        expected = sum(len(cpu.assess(frame).objects) for frame in random_frames(FRAMES, seed=3))
+    assert objects["cpu"] == expected
+    assert objects["provider"] > expected
+    assert objects["without_partner"] >= objects["provider"] - expected
 
 
 def test_certify_number_that_one_provider_alone_gives_fails(
@@ -171,7 +192,7 @@ def test_certify_times_the_bare_network_beside(
     assert "provider / network" in capsys.readouterr().out
     words = ["certify", str(toy_bundle), "--provider", "cpu", "--frames", str(drive), *QUICK, "--network", str(network)]
     for contents, message in (
-        (b"no network", f"expected an ONNX network in {network}: "),
+        (b"no network", f"expected an ONNX network in {network}: CPUExecutionProvider cannot load network.onnx: "),
         (noise_graph(), "expected a network of one input of images, got frame tensor(uint8), noise_0 tensor(float)"),
         (None, f"expected the ONNX file of a network, got {network}, which is none"),
     ):
@@ -179,7 +200,44 @@ def test_certify_times_the_bare_network_beside(
         if contents is not None:
             network.write_bytes(contents)
         assert run(words) == 2
-        assert message in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count(str(network)) == 1
+
+
+def test_certify_times_a_network_whose_weights_lie_beside_it(toy_bundle: Path, drive: Path, tmp_path: Path) -> None:
+    network = onnx.load_from_string(segmentation_graph("classes"))
+    (tmp_path / "net").mkdir()
+    path = tmp_path / "net" / "network.onnx"
+    onnx.save(network, path, save_as_external_data=True, location="network.data", size_threshold=100)
+    assert (tmp_path / "net" / "network.data").stat().st_size > 0
+    found = certified(toy_bundle, drive, tmp_path / "c.json", "cpu", "--network", str(path))
+    assert found["latency"]["network_ms"]["p50"] > 0
+
+
+def test_certify_network_that_the_provider_alone_cannot_run_is_the_providers_fault(
+    toy_bundle: Path,
+    drive: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stand_in(monkeypatch)
+    network, plain = tmp_path / "network.onnx", ort.InferenceSession
+    network.write_bytes(segmentation_graph("classes"))
+
+    def refuse(model: Any, *arguments: Any, providers: Any, **options: Any) -> Any:
+        if isinstance(model, str) and providers[0][0] == OPENVINO:
+            raise RuntimeError("no such device")
+        return plain(model, *arguments, providers=providers, **options)
+
+    monkeypatch.setattr(ort, "InferenceSession", refuse)
+    words = ["certify", str(toy_bundle), "--provider", "openvino", "--frames", str(drive), *QUICK]
+    assert run([*words, "--network", str(network)]) == 2
+    assert f"error: {OPENVINO} cannot load network.onnx: no such device" in capsys.readouterr().err
+    network.write_bytes(b"no network")
+    assert run([*words, "--network", str(network)]) == 2
+    assert f"expected an ONNX network in {network}" in capsys.readouterr().err
 
 
 def test_certify_frame_that_cannot_be_read_is_named_and_the_others_are_compared(
@@ -204,9 +262,25 @@ def test_certify_frame_that_cannot_be_read_is_named_and_the_others_are_compared(
             "expected a share from 0 to 1, got '2'",
         ),
         (["BUNDLE", "--provider", "qnn", "--frames", "DRIVE"], "got QNNExecutionProvider: register the library"),
+        (
+            ["BUNDLE", "--provider", "cpu", "--frames", "DRIVE", "--rounds", "100001"],
+            "expected a whole number from 1 to 100000, got '100001'",
+        ),
+        (
+            ["BUNDLE", "--provider", "cpu:foo=1", "--frames", "DRIVE"],
+            "expected CPUExecutionProvider without options, of which it has none, got foo=1: leave them out",
+        ),
+        (["BUNDLE", "--max", "1"], "unrecognized arguments: --max 1: did you mean --max-flips or --max-pixel-changes?"),
         (["BUNDLE", "--provider", "cpu", "--frames", "DRIVE", "--out", "none/c.json"], "expected the folder"),
         (["BUNDLE", "--provider", "cpu", "--frames", "DRIVE/nothing.png"], "nothing.png"),
-        (["--compare", "a.json", "b.json"], "expected a certificate, cannot read a.json"),
+        (
+            ["--compare", "a.json", "b.json"],
+            "expected a certificate, cannot read a.json: No such file or directory; check its path\n",
+        ),
+        (
+            ["--compare", "BUNDLE/manifest.json", "b.json"],
+            "expected a certificate, as lsood certify --out writes it, got MONITOR/manifest.json, which is another document",
+        ),
     ],
 )
 def test_certify_bad_usage_is_refused_and_nothing_written(
@@ -227,7 +301,7 @@ def test_certify_bad_usage_is_refused_and_nothing_written(
     except SystemExit as stopped:
         code = stopped.code
     assert code == 2
-    assert message in capsys.readouterr().err
+    assert message.replace("MONITOR", str(toy_bundle)) in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -255,14 +329,20 @@ def test_compare_tells_which_of_two_certificates_is_worse(
     assert text.endswith("\nthe second is no worse\n")
     line = next(line for line in text.splitlines() if line.startswith("frames compared"))
     assert line.split() == ["frames", "compared", str(FRAMES), str(FRAMES)]
+    flip = {"frame": "a", "cpu_state": "ok", "state": "late", "cpu_score": 1.0, "score": None}
+    flipped = {"flipped": 3, "share": 0.25, "frames": [flip] * 3, "high": 0.6, "at_most": 0.5}
     for changes, words in (
-        ({"passed": False}, "it fails a check that the first one passes"),
+        ({"passed": False, "failures": ["a check"]}, "it fails a check that the first one passes"),
         (
-            {"decisions": certificate["decisions"] | {"share": 0.25}},
+            {"decisions": certificate["decisions"] | flipped},
             "25.00% of the frames are decided otherwise, 0.00%",
         ),
+        ({"class_maps": None}, "it has no class maps, the first one has"),
         (
-            {"class_maps": certificate["class_maps"] | {"changed_pixels": 0.03}},
+            {
+                "class_maps": certificate["class_maps"] | {"changed_pixels": 0.03},
+                "limits": {"flips": 1.0, "pixel_changes": 1.0},
+            },
             "3.00% of the pixels have another class",
         ),
     ):
@@ -270,33 +350,21 @@ def test_compare_tells_which_of_two_certificates_is_worse(
         assert f"WORSE: {words}" in capsys.readouterr().out
     for changes, words in (
         ({"schema": 99}, "expected a certificate of schema 1, got 99"),
-        ({"latency": 3}, "without latency"),
+        (
+            {"latency": 3},
+            f"expected of the certificate {second} its field latency to be an object, got 3: it was changed",
+        ),
     ):
         assert compared(**changes) == 2
         assert words in capsys.readouterr().err
-    assert compared(class_maps=None) == 0
+    first.write_text(second.read_text() if compared(class_maps=None) else "")
+    assert compared() == 0, "a class map that only the second has is no worse"
 
 
 def test_every_field_of_a_certificate_stands_in_the_documentation() -> None:
     page = (ROOT / "docs" / "how-to" / "certify.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert sorted(rows) == sorted(field.name for field in fields(Certificate))
-
-
-@pytest.mark.parametrize(
-    ("precision", "provider", "words"),
-    [
-        ("fp32", ("CPUExecutionProvider", {}), "fp32"),
-        ("fp32", ("CUDAExecutionProvider", {}), "fp32 with TF32"),
-        ("fp32", ("CUDAExecutionProvider", {"use_tf32": 0}), "fp32 with TF32 off"),
-        ("fp16", ("CUDAExecutionProvider", {"use_tf32": "1"}), "fp16"),
-        ("fp32", ("TensorrtExecutionProvider", {"trt_fp16_enable": True}), "fp32 with TF32, fp16"),
-        ("int8-tensorrt", ("TensorrtExecutionProvider", {"trt_int8_enable": "1"}), "int8-tensorrt, int8"),
-        ("fp32", (OPENVINO, {"precision": "ACCURACY"}), "fp32, precision ACCURACY"),
-    ],
-)
-def test_arithmetic_tells_the_numbers_apart(precision: str, provider: tuple[str, dict[str, Any]], words: str) -> None:
-    assert arithmetic(precision, provider) == words
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "certificate.json"])
@@ -307,7 +375,7 @@ def test_certificate_is_not_written_into_the_bundle(
     words = ["certify", str(toy_bundle), "--provider", "cpu", "--frames", str(drive), *QUICK]
     assert run([*words, "--out", str(toy_bundle / name)]) == 2
     error = capsys.readouterr().err
-    assert ("it would be lost" if name == "manifest.json" else "outside the bundle") in error
+    assert f"expected a place outside the bundle {toy_bundle}, got {toy_bundle / name}; choose another file" in error
     assert {path.name: path.read_bytes() for path in toy_bundle.iterdir()} == before
 
 

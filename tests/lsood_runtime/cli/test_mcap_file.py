@@ -13,11 +13,15 @@ from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
 from foxglove_schemas_protobuf.ImageAnnotations_pb2 import ImageAnnotations
 from foxglove_schemas_protobuf.PointsAnnotation_pb2 import PointsAnnotation
 from google.protobuf.json_format import ParseDict
+from hypothesis import given
+from hypothesis import strategies as st
 from mcap.reader import make_reader
 from PIL import Image
 
 from lsood_runtime import OoDMonitor
+from lsood_runtime._cli.camera_paths import CameraPaths
 from lsood_runtime._cli.main import run
+from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._maps.map_picture import BOX, MapPictures
 from lsood_runtime._unknown_objects import map_edges
 from tests.lsood_runtime.answers_bundle import OBJECT_LIMIT, frame_of_level, write_answers_bundle
@@ -126,3 +130,27 @@ def test_mcap_of_the_road_alone_has_no_boxes_where_no_road_is_in_sight(drive: Pa
 def test_mcap_of_a_bundle_without_a_map_has_verdicts_alone(toy_bundle: Path, drive: Path, tmp_path: Path) -> None:
     run(["score", str(toy_bundle), str(drive), "--out", str(tmp_path / "scored.mcap")])
     assert {name for name, _ in messages(tmp_path / "scored.mcap").values()} == {"lsood.Verdict"}
+
+
+@given(st.lists(st.text("ab/_2", max_size=4).map(lambda name: name.replace("b", "/anomaly_map")), max_size=8))
+def test_no_two_cameras_share_a_topic(cameras: list[str]) -> None:
+    paths, endings = CameraPaths(("", "/anomaly_map")), ("", "/anomaly_map")
+    topics = {camera: {paths.of(camera) + ending for ending in endings} for camera in cameras}
+    assert {camera: {paths.of(camera) + ending for ending in endings} for camera in cameras} == topics
+    assert len(set().union(*topics.values())) == 2 * len(topics)
+    if cameras:
+        assert paths.of(cameras[0]) == cameras[0].strip("/")
+
+
+def test_mcap_of_cameras_whose_topics_would_be_the_same_keeps_them_apart(tmp_path: Path) -> None:
+    out = tmp_path / "scored.mcap"
+    with VerdictFile(out) as file:
+        for stamp, camera in enumerate(["/front", "front", "front/", "front/anomaly_map"]):
+            file.write({"frame": camera, "camera": camera, "stamp_ns": stamp})
+    found = messages(out)
+    assert {(topic, contents["camera"]) for (topic, _), (_, contents) in found.items()} == {
+        ("/lsood/front", "/front"),
+        ("/lsood/front_2", "front"),
+        ("/lsood/front_3", "front/"),
+        ("/lsood/front/anomaly_map_2", "front/anomaly_map"),
+    }

@@ -331,7 +331,7 @@ def test_score_closed_pipe_prints_no_traceback(toy_bundle: Path, drive: Path) ->
         (["--fps", "0"], "expected a number above 0, got '0'"),
         (["--fps", "fast"], "expected a number above 0, got 'fast'"),
         (["--deadline-ms", "inf"], "expected a number above 0, got 'inf'"),
-        (["--highest", "-1"], "expected a whole number of at least 1, got '-1'"),
+        (["--highest", "-1"], "expected a whole number from 1 to 1000000000, got '-1'"),
     ],
 )
 def test_score_number_out_of_range_is_bad_usage(

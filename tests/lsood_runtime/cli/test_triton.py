@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lsood_runtime import OoDMonitor, read_manifest
+from lsood_runtime._bundle.reader import open_bundle
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.triton_config import _quoted
 from tests.lsood_runtime.answers_bundle import write_answers_bundle
@@ -92,10 +93,31 @@ def test_ensemble_of_a_bundle_with_answers_gives_them(tmp_path: Path) -> None:
     }
     assert float(parameters["lsood_threshold"]) == manifest.threshold.value
     assert float(parameters["lsood_novelty_limit"]) == manifest.answers.novelty_limit
+    tiles, told = manifest.answers.tiles, manifest.answers.map
+    assert told is not None
+    assert float(parameters["lsood_tile_limit"]) == tiles.limit
+    assert float(parameters["lsood_tile_neighbor_limit"]) == tiles.neighbor_limit
+    assert float(parameters["lsood_object_limit"]) == told.object_limit
+    assert int(parameters["lsood_smallest_object"]) == told.smallest_object
     digest = (bundle / "manifest.sha256").read_text().split()[0]
     assert parameters["lsood_manifest_sha256"] == digest
     copied = tmp_path / "models" / "lsood" / "1" / "manifest.json"
     assert copied.read_bytes() == (bundle / "manifest.json").read_bytes()
+
+
+def test_manifest_of_the_repository_is_the_one_that_was_verified(
+    toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified = (toy_bundle / "manifest.json").read_bytes()
+
+    def replaced_behind(*arguments: Any, **named: Any) -> Any:
+        bundle = open_bundle(*arguments, **named)
+        (toy_bundle / "manifest.json").write_bytes(b"another one")
+        return bundle
+
+    monkeypatch.setattr("lsood_runtime._cli.triton.open_bundle", replaced_behind)
+    assert run(["triton", str(toy_bundle), str(tmp_path / "models")]) == 0
+    assert (tmp_path / "models" / "lsood" / "1" / "manifest.json").read_bytes() == verified
 
 
 def test_ensemble_of_masks_from_noise_takes_the_noise(tmp_path: Path) -> None:
@@ -141,7 +163,10 @@ def test_flags_stand_in_the_configuration(toy_bundle: Path, tmp_path: Path, caps
     [
         (["--name", "a/b"], "expected letters, digits"),
         (["--name", ""], "expected letters, digits"),
-        (["--max-batch", "0"], "expected a whole number of at least 1"),
+        (["--max-batch", "0"], "expected a whole number from 1 to 1024, got '0'"),
+        (["--max-batch", "1025"], "expected a whole number from 1 to 1024, got '1025'"),
+        (["--instances", "65"], "expected a whole number from 1 to 64, got '65'"),
+        (["--max", "8"], "unrecognized arguments: --max 8: did you mean --max-batch?"),
         (["--batch-delay-us", "-1"], "expected microseconds from 0"),
         (["--batch-delay-us", "99999999999"], "expected microseconds from 0"),
         (["--provider", "tensorrt"], "invalid choice"),

@@ -12,9 +12,10 @@ import pytest
 
 from lsood_runtime import BundleError, FrameError, OoDMonitor, ProviderError
 from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._cli.main import run
 from lsood_runtime._inference.frame_pass import SORTED_FIRST, HostPass
 from lsood_runtime._inference.loading import LoadOptions, load_graphs
-from lsood_runtime._inference.providers import captures_graph, resolve_providers
+from lsood_runtime._inference.providers import captures_graph, register_library, resolve_providers
 from lsood_runtime._inference.sessions import session_options
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames, seal, toy_manifest
 from tests.lsood_runtime.parts_bundle import (
@@ -150,6 +151,13 @@ def test_resolve_providers_short_names_become_full_names() -> None:
     for wrong in wrongs:
         with pytest.raises(TypeError, match="expected a provider's name or"):
             resolve_providers(wrong)
+    odd: list[tuple[list[Any], str]] = [
+        ([("cpu", {"foo": 1})], "expected CPUExecutionProvider without options, of which it has none, got foo=1"),
+        (["cuda", ("CUDAExecutionProvider", {"a": 1})], "expected each provider once, got CUDAExecutionProvider twice"),
+    ]
+    for providers, message in odd:
+        with pytest.raises(ProviderError, match=message):
+            resolve_providers(providers)
     assert [captures_graph((CUDA, {"enable_cuda_graph": value})) for value in ("1", 1, True, "0", False)] == [
         *[True] * 3,
         *[False] * 2,
@@ -291,3 +299,36 @@ def test_host_pass_first_smaller_batch_after_a_larger_one_gives_memory_back(toy_
     for batch in (4, 4, 1, 1, 4):
         np.testing.assert_array_equal(host.run(random_frames(batch, batch), {}).scores, expected[batch])
     assert given_back == [False] * 4 + [True] * 2 + [False] * 4
+
+
+@pytest.mark.parametrize("command", ["score", "watch", "selftest"])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--provider", "cpu:foo=1"], "expected CPUExecutionProvider without options"),
+        (["--provider", "cpu", "--provider", "cpu"], "expected each provider once, got CPUExecutionProvider twice"),
+        (["--provider", "cuda:a=1,a=2"], "expected each option once, got a twice in 'cuda:a=1,a=2'"),
+    ],
+)
+def test_commands_refuse_options_that_onnx_runtime_would_leave_out(
+    command: str, flags: list[str], message: str, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code: object = None
+    (frame := toy_bundle.with_name("a.png")).touch()
+    try:
+        code = run([command, str(toy_bundle), *([str(frame)] if command != "selftest" else []), *flags])
+    except SystemExit as stopped:
+        code = stopped.code
+    assert code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_register_library_that_is_none_names_it_once(missing: bool, tmp_path: Path) -> None:
+    library = tmp_path / "library.so"
+    if not missing:
+        library.write_text("no library, but long enough for the header of one, which it has not" * 9)
+    with pytest.raises(ProviderError, match=r"expected the library of an execution provider, got ") as raised:
+        register_library("mine", library)
+    assert str(raised.value).count(str(library)) == 1
+    assert "ONNXRuntimeError" not in str(raised.value)
