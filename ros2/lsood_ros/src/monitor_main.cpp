@@ -7,9 +7,9 @@
 #include "monitor_node.hpp"
 
 int main(int count, char** values) {
-  rclcpp::init(count, values);
   std::shared_ptr<lsood_ros::MonitorNode> node;
   try {
+    rclcpp::init(count, values);
     node = std::make_shared<lsood_ros::MonitorNode>();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "lsood_ros: error: %s\n", error.what());
