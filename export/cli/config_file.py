@@ -4,6 +4,7 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -34,6 +35,23 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
         ) from error
     if not isinstance(values, Mapping):
         raise UsageError(f"expected a mapping of options in {path}, got {type(values).__name__}: write option: value")
+    return mapping_arguments(values, str(path), options, given)
+
+
+def mapping_arguments(
+    values: Mapping[Any, object], place: str, options: Iterable[Option], given: Sequence[str] = ()
+) -> list[str]:
+    """Give the words for the options of a mapping, as :func:`config_arguments` does for those of a file.
+
+    Args:
+        values: long options without dashes in front, and their values.
+        place: where they come from, for errors.
+        options: that the mapping may hold.
+        given: the command line.
+
+    Raises:
+        UsageError: an unknown option, or a value of the wrong kind.
+    """
     known = {option.key: option for option in options}
     words: list[str] = []
     for key, value in values.items():
@@ -41,14 +59,14 @@ def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else "leave it out"
-            raise UsageError(f"expected options of the command line in {path}, got {str(key)!r}: {hint}")
+            raise UsageError(f"expected options of the command line in {place}, got {str(key)!r}: {hint}")
         flag = known[name].name
         on_command_line = any(word == flag or word.startswith(f"{flag}=") for word in given)
         if value is not None and not on_command_line:
             try:
                 words += _words(known[name], value)
             except UsageError as error:
-                raise UsageError(f"{path}: {error}") from error
+                raise UsageError(f"{place}: {error}") from error
     return words
 
 
@@ -70,7 +88,7 @@ def _words(option: Option, value: object) -> Iterator[str]:
             raise UsageError(f"expected one value for {name}, got {value!r}: keep one of them")
         yield from option.typed([str(value)])
     else:
-        items = value if isinstance(value, list) else [value]
+        items = list(value) if isinstance(value, list | tuple) else [value]
         if any(isinstance(item, list | Mapping) for item in items):
             raise UsageError(f"expected a list of plain values for {name}, got {value!r}: write {name}: [a, b]")
         yield from option.typed([plain_word(Path(str(item)) if option.parse is Path else item) for item in items])

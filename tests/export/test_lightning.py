@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training whose callback leaves a verified bundle, an evaluation and figures in every logger."""
+
+import csv
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from lightning.pytorch.loggers import WandbLogger  # of the other package
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import LightningCLI
+from pytorch_lightning.loggers import CSVLogger, MLFlowLogger
+from torch.utils.data import DataLoader
+
+from export.data.dataset import SegmentationDataset
+from export.data.synthetic import SyntheticRoads
+from export.errors import CheckpointError, ExportError, UsageError
+from export.lightning import ExportMonitor
+from export.models import DeepLabV3PlusModule
+from lsood_runtime import OoDMonitor
+from tests.conftest import FRAME_SIZE, INPUT_SIZE, small_network, write_scenes
+
+OPTIONS = {"mc-samples": 8, "false-alarm-rate": ["10%=0.1"], "detector": "kde"}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames for the monitor and for its evaluation."""
+    place = tmp_path_factory.mktemp("frames")
+    for seed, (name, count) in enumerate({"calibration": 20, "unseen": 6, "other": 6}.items()):
+        write_scenes(place / name, count, seed=40 + seed)
+    return place
+
+
+def scenes() -> DataLoader[Any]:
+    network = small_network()
+    source = SyntheticRoads(4, *FRAME_SIZE, seed=7)
+    rows = [source[i] for i in range(len(source))]
+    data = SegmentationDataset(rows, INPUT_SIZE, mean=network.hparams["mean"], std=network.hparams["std"])
+    return DataLoader(data, batch_size=2)
+
+
+def trainer(place: Path, *callbacks: pl.Callback, **options: Any) -> pl.Trainer:
+    defaults: dict[str, Any] = {"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "default_root_dir": place}
+    return pl.Trainer(callbacks=list(callbacks), **(defaults | quiet | options))
+
+
+def monitor_of(folders: Path, place: Path, **options: Any) -> ExportMonitor:
+    given: dict[str, Any] = {
+        "ind": folders / "unseen",
+        "ood": {"other": folders / "other"},
+        "evaluate_options": {"synthetic": "none"},
+    }
+    return ExportMonitor(folders / "calibration", place / "monitor", options=OPTIONS, **(given | options))
+
+
+class Experiment:
+    """What a server of experiments is sent."""
+
+    def __init__(self) -> None:
+        self.id, self.sent = "run", list[tuple[Any, ...]]()
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **options: self.sent.append((name, *arguments, *options.values()))
+
+
+class Artifact:
+    def __init__(self, name: str, kind: str) -> None:
+        self.name, self.kind, self.folders = name, kind, list[str]()
+
+    def add_dir(self, folder: str) -> None:
+        self.folders.append(folder)
+
+
+def segmentation(bundle: Path, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    with OoDMonitor(bundle) as monitor:
+        classes = monitor.assess(frame).segmentation
+    assert classes is not None
+    return classes.astype(np.uint8)
+
+
+def classes_of(network: pl.LightningModule, frame: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Classes by PyTorch alone, at the network's own size."""
+    mean, std = (torch.tensor(network.hparams[name]).reshape(3, 1, 1) for name in ("mean", "std"))
+    pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].float() / 255
+    small = torch.nn.functional.interpolate(pixels, INPUT_SIZE, mode="bilinear", antialias=True)
+    with torch.no_grad():
+        logits = network.eval()((small - mean) / std)
+    return np.asarray(torch.as_tensor(logits).argmax(dim=1)[0])
+
+
+class FirstIsBest(pl.Callback):
+    """Logs a figure that grows from epoch to epoch, and keeps what the network is when the fit ends."""
+
+    state: dict[str, torch.Tensor]
+    is_training: bool
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        pl_module.log("loss_of_epoch", float(trainer.current_epoch))
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        self.state = {name: value.clone() for name, value in pl_module.state_dict().items()}
+        self.is_training = pl_module.training
+
+
+def stand_in(kind: Any, experiment: Experiment, figures: dict[str, float]) -> Any:
+    """A logger of a server of experiments, by what the callback knows it by; nothing is sent anywhere."""
+
+    class Standing(kind):  # type: ignore[misc]
+        def __init__(self) -> None:
+            pass
+
+        experiment = property(lambda self: given)  # noqa: ARG005
+        run_id = name = version = save_dir = property(lambda self: "run")  # noqa: ARG005
+
+        def log_metrics(self, metrics: Any, step: Any = None) -> None:  # noqa: ARG002
+            figures.update(metrics)
+
+        def nothing(self, *arguments: Any, **options: Any) -> None:
+            pass
+
+        log_hyperparams = log_graph = after_save_checkpoint = finalize = save = nothing
+
+    given = experiment
+    return Standing()
+
+
+@pytest.fixture(scope="module")
+def trained(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Two epochs with every kind of logger, of which the first one leaves the best checkpoint."""
+    place = tmp_path_factory.mktemp("trained")
+    kept = ModelCheckpoint(place / "checkpoints", monitor="loss_of_epoch", save_on_train_epoch_end=True)
+    monitor, before = monitor_of(folders, place, report=place / "report"), FirstIsBest()
+    experiments, figures = [Experiment(), Experiment()], [dict[str, float](), dict[str, float]()]
+    kinds = zip((MLFlowLogger, WandbLogger), experiments, figures, strict=True)
+    loggers = [CSVLogger(place, "logs"), *(stand_in(*row) for row in kinds)]
+    network = small_network(optimizer_lr=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "wandb", SimpleNamespace(Artifact=Artifact))
+        given = trainer(place, before, monitor, kept, logger=loggers, enable_checkpointing=True)
+        given.fit(network, scenes(), scenes())
+    loggers[0].save()
+    return SimpleNamespace(
+        place=place,
+        monitor=monitor,
+        before=before,
+        kept=kept,
+        network=network,
+        experiments=experiments,
+        figures=figures,
+    )
+
+
+def test_training_leaves_a_verified_bundle_and_a_report(trained: SimpleNamespace) -> None:
+    with OoDMonitor(trained.place / "monitor") as opened:
+        assert opened.self_test().passed
+    told = json.loads((trained.place / "report" / "figures.json").read_text())
+    assert [row["name"] for row in told["shifts"]] == ["other"]
+
+
+def test_every_logger_gets_the_figures_of_the_evaluation(trained: SimpleNamespace) -> None:
+    with (trained.place / "logs" / "version_0" / "metrics.csv").open() as file:
+        logged = {name: float(value) for row in csv.DictReader(file) for name, value in row.items() if value}
+    evaluation = trained.monitor.evaluation
+    expected = {
+        "monitor/auroc/other": evaluation.shifts[0].figures["auroc"].value,
+        "monitor/false_alarm_rate": evaluation.false_alarm_rate.value,
+    }
+    for figures in (logged, *trained.figures):
+        assert {name: figures[name] for name in expected} == pytest.approx(expected)
+        assert 0 <= figures["monitor/parity/score_max_abs"] < 1e-3
+
+
+def test_servers_of_experiments_get_bundle_and_report_as_artifacts(trained: SimpleNamespace) -> None:
+    mlflow, wandb = ([row for row in experiment.sent if "artifact" in row[0]] for experiment in trained.experiments)
+    folders = {name: str(trained.place / name) for name in ("monitor", "report")}
+    assert mlflow == [("log_artifacts", "run", folder, name) for name, folder in folders.items()]
+    assert [(artifact.name, artifact.kind, artifact.folders) for _, artifact in wandb] == [
+        (f"{name}-run", name, [folder]) for name, folder in folders.items()
+    ]
+
+
+def test_network_keeps_its_weights_and_mode(trained: SimpleNamespace) -> None:
+    assert trained.network.training == trained.before.is_training
+    assert all(parameter.requires_grad for parameter in trained.network.parameters())
+    for name, value in trained.network.state_dict().items():
+        torch.testing.assert_close(value, trained.before.state[name], rtol=0, atol=0)
+
+
+def test_weights_are_those_of_the_best_checkpoint(trained: SimpleNamespace) -> None:
+    assert "epoch=0" in trained.kept.best_model_path
+    best = small_network()
+    best.load_state_dict(torch.load(trained.kept.best_model_path, weights_only=False)["state_dict"])
+    last = small_network()
+    last.load_state_dict(trained.before.state)
+    frame = SyntheticRoads(1, *FRAME_SIZE, seed=3)[0][0]
+    told, expected = segmentation(trained.place / "monitor", frame), classes_of(best, frame)
+    assert np.mean(told != expected) < 0.01
+    assert np.mean(classes_of(last, frame) != expected) > 0.01
+
+
+@pytest.mark.slow
+def test_every_better_checkpoint_replaces_the_bundle(folders: Path, tmp_path: Path) -> None:
+    manifests = []
+
+    class Look(pl.Callback):
+        def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+            manifest = tmp_path / "monitor" / "manifest.json"
+            manifests.append(manifest.read_text() if manifest.exists() else None)
+
+    kept = ModelCheckpoint(tmp_path / "checkpoints", monitor="loss_of_epoch", mode="max", save_on_train_epoch_end=True)
+    monitor = monitor_of(folders, tmp_path, every_best=True)
+    callbacks = (FirstIsBest(), monitor, Look(), kept)
+    trainer(tmp_path, *callbacks, enable_checkpointing=True, max_epochs=3).fit(small_network(), scenes(), scenes())
+    manifests.append((tmp_path / "monitor" / "manifest.json").read_text())
+    assert manifests[0] is None
+    assert len({*manifests}) == 4
+
+
+@pytest.mark.slow
+def test_weights_are_the_last_ones_without_checkpoints(folders: Path, tmp_path: Path) -> None:
+    network = small_network(optimizer_lr=0.1)
+    monitor = monitor_of(folders, tmp_path, ind=(), ood=None, evaluate_options=None)
+    trainer(tmp_path, monitor).fit(network, scenes(), scenes())
+    frame = SyntheticRoads(1, *FRAME_SIZE, seed=3)[0][0]
+    assert np.mean(segmentation(tmp_path / "monitor", frame) != classes_of(network, frame)) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("frames", "options", "words"),
+    [
+        ("calibration", {"tap": "no.such.layer"}, "no.such.layer"),
+        ("missing", {}, "missing"),
+    ],
+)
+def test_what_would_fail_at_the_end_is_found_before_the_first_batch(
+    folders: Path, tmp_path: Path, frames: str, options: dict[str, Any], words: str
+) -> None:
+    batches: list[int] = []
+
+    class Count(pl.Callback):
+        def on_train_batch_start(self, *arguments: Any) -> None:
+            batches.append(len(arguments))
+
+    with pytest.raises(ExportError, match=words):
+        trainer(tmp_path, Count(), ExportMonitor(folders / frames, tmp_path / "monitor", options=options)).fit(
+            small_network(), scenes(), scenes()
+        )
+    assert not batches
+    assert not (tmp_path / "monitor").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"options": {"mc-sample": 3}}, "did you mean mc-samples"),
+        ({"options": {"frames": "more/"}}, "expected frames beside options, got it in there"),
+        ({"options": {"mc-samples": 0}}, "expected --mc-samples of at least 1, got 0"),
+        ({"ood": {"fog": "fog/"}}, "expected ind, frames to evaluate with, got none"),
+        ({"report": "report/"}, "expected ind, frames to evaluate with, got none"),
+        ({"ind": "unseen/", "evaluate_options": {"evry": 2}}, "did you mean every"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        ExportMonitor("calibration/", "monitor/", **options)
+
+
+def test_checkpoint_that_was_deleted_is_told(folders: Path, tmp_path: Path) -> None:
+    class Delete(pl.Callback):
+        def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+            Path(trainer.checkpoint_callback.best_model_path).unlink()  # type: ignore[union-attr]
+
+    kept = ModelCheckpoint(tmp_path / "checkpoints")
+    monitor = monitor_of(folders, tmp_path, ind=(), ood=None, evaluate_options=None)
+    with pytest.raises(CheckpointError, match="expected the best checkpoint at"):
+        trainer(tmp_path, Delete(), monitor, kept, enable_checkpointing=True).fit(small_network(), scenes(), scenes())
+
+
+CONFIGURATION = """
+trainer:
+  max_epochs: 3
+  callbacks:
+    - class_path: export.lightning.ExportMonitor
+      init_args:
+        frames: [calibration/]
+        out: runs/monitor
+        ind: [drive/]
+        ood: {dusk: [dusk/]}
+        options: {answers: [quality, cause], group-by: prefix}
+model:
+  backbone_name: resnet18
+  n_class: 8
+"""
+
+
+def test_configuration_of_lightning_cli_makes_the_callback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIGURATION)
+    monkeypatch.setattr(sys, "argv", ["train.py", "--config", str(tmp_path / "config.yaml")])
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of jsonargparse, by what LightningCLI itself does
+        cli = LightningCLI(DeepLabV3PlusModule, run=False, save_config_callback=None, seed_everything_default=False)
+    callbacks: list[pl.Callback] = vars(cli.trainer)["callbacks"]
+    (monitor,) = (callback for callback in callbacks if isinstance(callback, ExportMonitor))
+    assert monitor._options.frames == (Path("calibration"),)
+    assert monitor._options.answers.answers == ("quality", "cause")
+    assert monitor._judged is not None
+    assert monitor._judged.ood == {"dusk": (Path("dusk"),)}
