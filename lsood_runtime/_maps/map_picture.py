@@ -61,7 +61,7 @@ class MapPictures:
 
 def draw_scale(height: int, width: int) -> NDArray[np.uint8]:
     """Draw the colours over grey: ``(height, width, 3)`` uint8 RGB, from 0 at the left to twice the limit at the right."""
-    shares: NDArray[np.float64] = (np.arange(width) + 0.5) * (2 / width)
+    shares = np.linspace(1 / width, 2 - 1 / width, width, dtype=np.float64)
     colours, opacity = _colours(shares)
     row = _laid_over(np.full((1, width, 3), _GREY, np.uint8), colours[None], opacity[None])
     return np.repeat(row, height, axis=0)
