@@ -23,8 +23,9 @@ from scipy.stats import spearmanr
 
 from export.answers.fit import FittedAnswers, answer_keys, fit_answers
 from export.answers.rows import DegradedRows
-from export.calibration.degraded_rows import Labels, MeasuredFrame, measure_degraded
+from export.calibration.degraded_rows import Labels, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
+from export.calibration.measuring import MeasuredFrame
 from export.evaluation.failure_prediction import risk_coverage
 from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.frames.drives import drive_names

@@ -99,7 +99,10 @@ def rules(monitor: OoDMonitor) -> dict[tuple[float, str], tuple[AnswerRule, floa
         limit = part * record.object_limit
         answers = replace(
             manifest.answers,
-            **{"novelty_limit": None, "quality": None, "cause": None, "tiles": None},
+            novelty_limit=None,
+            quality=None,
+            cause=None,
+            tiles=None,
             map=replace(record, object_limit=limit),
         )
         for region in REGIONS:

@@ -118,10 +118,7 @@ def _recalibrate(options: RecalibrationOptions, reporter: Reporter) -> Recalibra
     reporter.stage(f"verifying {options.bundle}")
     graphs = EvaluationGraphs(options.bundle, options.threads)
     options = replace(options, reading=options.reading.completed_by(graphs.manifest.pixels))
-    measuring = MeasuringOptions(
-        options.bundle, options.frames, options.reading.rules, options.threads, options.workers
-    )
-    measuring = replace(measuring, manifest_sha256=graphs.contents.sealed.sha256)
+    measuring = MeasuringOptions.of_recalibration(options, graphs)
     size = sum(record.bytes for record in graphs.manifest.files.values())
     check_place(options.destination, "choose another --out", size=size)
     chosen, channels = options.calibration, graphs.manifest.input.channels

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The answers of a recalibrated bundle: fitted to its new frames, or kept as the old bundle has them."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,15 +21,18 @@ from export.calibration.answer_options import (
 )
 from export.calibration.bundle_answers import BundleAnswers
 from export.calibration.cutout_fit import calibrate_map
-from export.calibration.degraded_rows import Labels, MeasuredFrame, check_labelled, measure_degraded
+from export.calibration.degraded_rows import Labels, check_labelled, measure_degraded
 from export.calibration.evaluation_graphs import EvaluationGraphs
 from export.calibration.frame_split import FrameSplit, split_frames
 from export.calibration.limit_findings import limit_findings
+from export.calibration.measured_folder import MeasuringOptions
+from export.calibration.measuring import Measure, MeasuredFrame, Spread, one_process
+from export.calibration.measuring_processes import GraphsMeasure, SeveralProcesses
 from export.calibration.own_causes import OwnCause, own_causes
 from export.calibration.patched_rows import measure_patched
 from export.calibration.recalibration_options import RecalibrationOptions
 from export.errors import UsageError
-from export.features.key import LATENT_SAMPLES
+from export.features.key import LATENT_SAMPLES, FeatureKey
 from export.frames.files import FrameFiles
 from export.frames.labels import label_files
 from export.graphs.shared_weights import load_graph
@@ -200,9 +206,11 @@ def renewed_answers(
     files, seed = _files(options, graphs), options.calibration.seed
     keys = answer_keys([key for key in graphs.available if key.output != LATENT_SAMPLES], graphs.tap_layers)
 
-    def measure(frame: NDArray[np.uint8]) -> MeasuredFrame:
-        features = graphs(frame)
-        return {key: features.values[key] for key in keys}, features.segmentation
+    measuring = MeasuringOptions.of_recalibration(options, graphs)
+
+    def by(how: GraphsMeasure) -> tuple[Measure, Spread]:
+        spread: Spread = SeveralProcesses(measuring, graphs, how) if measuring.workers > 1 else one_process
+        return partial(how, graphs), spread
 
     reporter.stage(f"fitting {' and '.join(sorted(wanted))} to {changed_frames(wanted)}")
     for finding in limit_findings(split.fitted, split.names, wanted, seed):
@@ -210,31 +218,37 @@ def renewed_answers(
     rows = patched = of_unknown = None
     if reads_degraded(wanted):
         labels, causes = _labels(options, graphs), bundle_causes(options, graphs)
-        rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes)
+        measure, spread = by(partial(_of_frames, keys))
+        rows = measure_degraded(files, split.fitted, split.names, measure, labels, seed, reporter, causes, spread)
     if TILES in wanted:
-        patched = measure_patched(
-            files,
-            split.fitted,
-            split.names,
-            lambda frame: (graphs.of_tiles(frame), None),
-            graphs.manifest.input,
-            seed,
-            reporter,
-        )
+        measure, spread = by(_of_tiles)
+        contract = graphs.manifest.input
+        patched = measure_patched(files, split.fitted, split.names, measure, contract, seed, reporter, spread)
     if MAP in wanted:
+        measure, spread = by(EvaluationGraphs.of_maps)
         of_unknown = calibrate_map(
             files,
             split.fitted,
             split.names,
-            graphs.of_maps,
+            measure,
             graphs.manifest.input,
             seed,
             reporter,
             _road_classes(options, old),
             read_cutouts(options.answers.objects),
             _labels(options, graphs),
+            spread,
         )
     return checked_answers(rows, wanted, seed, graphs.tap_layers, patched, of_unknown)
+
+
+def _of_frames(keys: Sequence[FeatureKey], graphs: EvaluationGraphs, frame: NDArray[np.uint8]) -> MeasuredFrame:
+    features = graphs(frame)
+    return {key: features.values[key] for key in keys}, features.segmentation
+
+
+def _of_tiles(graphs: EvaluationGraphs, frame: NDArray[np.uint8]) -> MeasuredFrame:
+    return graphs.of_tiles(frame), None
 
 
 def _wanted(options: RecalibrationOptions, old: AnswersRecord | None) -> frozenset[str]:

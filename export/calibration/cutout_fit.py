@@ -9,7 +9,7 @@ maps of scores, so that memory does not grow with the frames.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +22,10 @@ from export.answers.map_head import CellSample, Layers, cells_of, fit_head, laye
 from export.answers.map_judgement import FOLDS, judge_choice
 from export.answers.maps import FittedMap, MapHead, as_maps, grid_of_map, head_map, pixel_scores
 from export.answers.pixel_scores import OUTPUT_PIXEL_SCORES, Maps
-from export.calibration.cutout_frames import CutoutFrames, MapRows, logits_key
-from export.calibration.degraded_rows import CLEAN, Labels, Measure
+from export.calibration.cutout_frames import CutoutMeasuring, MapRows, MeasuredCells, logits_key
+from export.calibration.degraded_rows import CLEAN, Labels
 from export.calibration.labelled_cells import LabelledCells
+from export.calibration.measuring import Measure, Spread, one_process
 from export.detectors.cross_fit import fold_numbers
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
@@ -80,6 +81,7 @@ def calibrate_map(
     road_classes: tuple[int, ...] = (),
     own: Sequence[NDArray[np.uint8]] = (),
     labels: Labels | None = None,
+    spread: Spread = one_process,
 ) -> CalibratedMap:
     """Fit an anomaly map on evenly spaced frames.
 
@@ -94,6 +96,7 @@ def calibrate_map(
         road_classes: ids of the classes that can be driven on, where most objects are put; none where they are not known.
         own: cut-outs of a user's own to learn from, ``(h, w, 4)`` uint8 RGBA each; none of them judges.
         labels: of the frames, by which the confidence of their pixels is calibrated; none where there are none.
+        spread: measures in this process, or in several.
 
     Raises:
         UsageError: a label that cannot be used.
@@ -114,31 +117,35 @@ def calibrate_map(
             "--answers map out"
         )
     reporter.stage(f"{cutout_passes(len(chosen)):,} passes of the network, or fewer, for the anomaly map")
-    frames = CutoutFrames(files, chosen, measure, contract, seed, road_classes, own)
     labelled = LabelledCells(files, labels, len(chosen)) if labels is not None and labels.files else None
-    shown = reporter.progress(learning, "learning objects", len(learning))
-    learned = _learn(frames, shown, len(learning), seed, labelled)
-    count = learned.frames_to_judge(len(judging))
-    some = [judging[place] for place in evenly_spaced(np.arange(len(judging)), count)]
-    judged = _judge(frames, learned, reporter.progress(some, "judging scores", len(some)))
-    choice = choose_map(judged)
-    told = judge_choice(judged, fold_numbers(drives(np.array(some, np.int64)), FOLDS, seed))
-    if told.left_out:
-        reporter.stage(
-            f"the map is judged on {told.frames} of {counted(told.frames + told.left_out, 'frame')}: without cells under "
-            "objects, or without others, a part of the drives tells nothing"
+    with spread(CutoutMeasuring(files, chosen, contract, seed, road_classes, tuple(own)), measure) as run:
+
+        def measured(indices: Sequence[int], family: str, times: int, what: str) -> Iterator[list[MeasuredCells]]:
+            items = [(index, family, times) for index in indices]
+            yield from reporter.progress(run(items, 1 + times), what, len(items))
+
+        learned = _learn(learning, measured(learning, LEARN, LEARNED, "learning objects"), seed, labelled)
+        count = learned.frames_to_judge(len(judging))
+        some = [judging[place] for place in evenly_spaced(np.arange(len(judging)), count)]
+        judged = _judge(learned, measured(some, JUDGE, 1, "judging scores"))
+        choice = choose_map(judged)
+        told = judge_choice(judged, fold_numbers(drives(np.array(some, np.int64)), FOLDS, seed))
+        if told.left_out:
+            reporter.stage(
+                f"the map is judged on {told.frames} of {counted(told.frames + told.left_out, 'frame')}: without cells under "
+                "objects, or without others, a part of the drives tells nothing"
+            )
+        whole = FittedMap(
+            learned.key,
+            choice.slopes,
+            choice.offset,
+            choice.smoothing,
+            learned.class_centre,
+            learned.class_scale,
+            None if choice.layers is None else learned.heads[choice.layers],
         )
-    whole = FittedMap(
-        learned.key,
-        choice.slopes,
-        choice.offset,
-        choice.smoothing,
-        learned.class_centre,
-        learned.class_scale,
-        None if choice.layers is None else learned.heads[choice.layers],
-    )
-    names = drives(np.array(judging, np.int64))
-    clean, examples = _clean(frames, whole, reporter.progress(judging, "clean maps", len(judging)), names, labelled)
+        names = drives(np.array(judging, np.int64))
+        clean, examples = _clean(judging, whole, measured(judging, JUDGE, 0, "clean maps"), names, labelled)
     return CalibratedMap(
         whole,
         map_record(whole, choice.best_single, told, clean, road_classes, len(own)),
@@ -193,25 +200,27 @@ class _Learned:
 
 
 def _learn(
-    frames: CutoutFrames, indices: Iterable[int], count: int, seed: int, labelled: LabelledCells | None = None
+    indices: Sequence[int],
+    measured: Iterable[Sequence[MeasuredCells]],
+    seed: int,
+    labelled: LabelledCells | None = None,
 ) -> _Learned:
     """Fit the heads to a sample of the cells, and the largest logits of each class to all cells of clean frames."""
-    each = max(min(MOST_CELLS // ((1 + 2 * LEARNED) * count), MOST_EACH), 1)
+    each = max(min(MOST_CELLS // ((1 + 2 * LEARNED) * len(indices)), MOST_EACH), 1)
     numbers: dict[FeatureKey, list[NDArray[np.float32]]] = defaultdict(list)
     unknown: list[NDArray[np.bool_]] = []
     channels: dict[FeatureKey, int] = {}
     logits = _ClassLogits()
-    for index in indices:
+    for index, (clean, *pasted) in zip(indices, measured, strict=True):
         rng = np.random.default_rng((seed, index))
-        clean = frames.clean(index)
         if labelled is not None:
             labelled.add(index, clean.rows, clean.segmentation)
         logits.add(as_maps(np.asarray(clean.rows[logits_key(clean.rows)])[None], logits_key(clean.rows))[0])
         channels = {key: row.size // int(np.prod(grid_of_map(key))) for key, row in clean.rows.items()}
-        for measured in (clean, *(frames.pasted(index, LEARN, turn) for turn in range(LEARNED))):
-            for cells, under in ((measured.unknown, True), (measured.known, False)):
+        for shown in (clean, *pasted):
+            for cells, under in ((shown.unknown, True), (shown.known, False)):
                 chosen = rng.permutation(np.flatnonzero(cells))[:each]
-                for key, found in cells_of(measured.rows, cells.shape, chosen).items():
+                for key, found in cells_of(shown.rows, cells.shape, chosen).items():
                     numbers[key].append(found)
                 unknown.append(np.full(len(chosen), under))
     sample = CellSample({key: np.concatenate(parts) for key, parts in numbers.items()}, np.concatenate(unknown))
@@ -221,18 +230,18 @@ def _learn(
     return _Learned(key, *logits.centre_and_scale(), heads)
 
 
-def _judge(frames: CutoutFrames, learned: _Learned, indices: Iterable[int]) -> JudgedFrames:
+def _judge(learned: _Learned, measured: Iterable[Sequence[MeasuredCells]]) -> JudgedFrames:
     """Scores of frames, clean and with objects."""
     clean: dict[str | Layers, list[NDArray[np.float32]]] = defaultdict(list)
     pasted: dict[str | Layers, list[NDArray[np.float32]]] = defaultdict(list)
     unknown, known = [], []
-    for index in indices:
-        for kept, measured in ((clean, frames.clean(index)), (pasted, frames.pasted(index, JUDGE, 0))):
-            for scores in learned.scores(measured.rows):
+    for as_it_is, with_objects in measured:
+        for kept, shown in ((clean, as_it_is), (pasted, with_objects)):
+            for scores in learned.scores(shown.rows):
                 for name, found in scores.items():
                     kept[name].append(found.astype(np.float32))
-        unknown.append(measured.unknown)
-        known.append(measured.known)
+        unknown.append(with_objects.unknown)
+        known.append(with_objects.known)
     _check_both(np.array(unknown))
     maps = [{name: np.stack(found) for name, found in kept.items()} for kept in (clean, pasted)]
     own = [{name: part[name] for name in OUTPUT_PIXEL_SCORES} for part in maps]
@@ -241,20 +250,19 @@ def _judge(frames: CutoutFrames, learned: _Learned, indices: Iterable[int]) -> J
 
 
 def _clean(
-    frames: CutoutFrames,
+    indices: Sequence[int],
     whole: FittedMap,
-    indices: Iterable[int],
+    measured: Iterable[Sequence[MeasuredCells]],
     drives: Sequence[str],
     labelled: LabelledCells | None,
 ) -> tuple[CleanMaps, dict[FeatureKey, NDArray[np.float32]]]:
     """What the map tells of clean frames, and the rows of a few of them."""
     smallest, clearest, cells = smallest_object(whole.grid), [], []
     examples: dict[FeatureKey, list[NDArray[np.floating]]] = defaultdict(list)
-    for index in indices:
-        measured = frames.clean(index)
-        rows = measured.rows
+    for index, (shown,) in zip(indices, measured, strict=True):
+        rows = shown.rows
         if labelled is not None:
-            labelled.add(index, rows, measured.segmentation)
+            labelled.add(index, rows, shown.segmentation)
         found = whole.anomaly_map({key: np.asarray(rows[key])[None] for key in whole.keys})[0]
         clearest.append(clearest_object(found, smallest))
         cells.append(found.ravel()[evenly_spaced(np.arange(found.size), CLEAN_CELLS)])

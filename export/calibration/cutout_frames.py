@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from export.anomalies.cutouts import FAMILIES, LEARN, paste_objects
 from export.answers.maps import as_maps, grid_of_map
-from export.calibration.degraded_rows import Measure
+from export.calibration.measuring import Measure
 from export.calibration.patched_rows import cover_of_tiles
 from export.errors import CalibrationError
 from export.features.key import FeatureKey, FeatureKind
@@ -99,6 +99,24 @@ class CutoutFrames:
         assert classes is not None  # a map of logits is there where there is a segmentation
         height, width = classes.shape
         return rows, self._contract.cell_edges(*grid_of_map(logits_key(rows)), height, width), (height, width)
+
+
+@dataclass(frozen=True, eq=False)
+class CutoutMeasuring:
+    """Makes a frame, clean and with objects, and measures it; its attributes are arguments of :class:`CutoutFrames`."""
+
+    files: FrameFiles
+    sources: NDArray[np.int64]
+    contract: InputContract
+    seed: int
+    road_classes: tuple[int, ...]
+    own: Sequence[NDArray[np.uint8]] = ()
+
+    def __call__(self, measure: Measure, each: tuple[int, str, int]) -> list[MeasuredCells]:
+        """Measure a frame as it is, then with objects of a family so many times, by its index."""
+        index, family, times = each
+        frames = CutoutFrames(self.files, self.sources, measure, self.contract, self.seed, self.road_classes, self.own)
+        return [frames.clean(index), *(frames.pasted(index, family, turn) for turn in range(times))]
 
 
 _HALF = 0.5

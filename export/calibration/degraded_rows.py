@@ -19,6 +19,7 @@ from export.anomalies import COMMON_KINDS, SEVERITIES
 from export.anomalies.frame_set import FrameSource
 from export.answers.rows import CHANGED_SEVERITY, UNKNOWN_SEVERITY, DegradedRows
 from export.calibration.harmless_changes import HARMLESS, changed_harmlessly
+from export.calibration.measuring import Measure, MeasuredFrame, Spread, one_process
 from export.calibration.own_causes import MOST_OWN, OwnCause
 from export.calibration.time_left import telling_time_left
 from export.errors import CalibrationError, UsageError
@@ -36,11 +37,6 @@ CLEAN, ROWS, MOST_EACH = 300, 3300, 14
 
 READ_AHEAD = 40
 """Labels that are read before anything is measured, at most."""
-
-MeasuredFrame = tuple[Mapping[FeatureKey, NDArray[np.floating]], NDArray[np.uint8] | None]
-"""``(D,)`` of each feature, and the class map where there is one."""
-
-Measure = Callable[[NDArray[np.uint8]], MeasuredFrame]
 
 DegradationCell = tuple[str, int]
 """A kind of degradation and a severity."""
@@ -95,6 +91,7 @@ def measure_degraded(
     seed: int,
     reporter: Reporter,
     causes: Sequence[OwnCause] = (),
+    spread: Spread = one_process,
 ) -> DegradedRows:
     """Measure evenly spaced frames, clean and degraded, and evenly spaced ones of a user's own kinds.
 
@@ -107,6 +104,7 @@ def measure_degraded(
         seed: of the draw and of the degradations.
         reporter: told how far this has come.
         causes: kinds of a user's own.
+        spread: measures in this process, or in several.
 
     Raises:
         UsageError: a frame without a label where others have one, or a label that cannot be used.
@@ -128,10 +126,11 @@ def measure_degraded(
         ),
         *(_Own(own, int(index)) for own in causes for index in evenly_spaced(np.arange(len(own.files)), MOST_OWN)),
     ]
-    rows = _Rows(files, measure, labels, seed)
-    timed = telling_time_left(todo, "the answers", len(todo), reporter)
-    for each in reporter.progress(timed, "degrading", len(todo)):
-        rows.add_own(each) if isinstance(each, _Own) else rows.add(each.index, each.cell)
+    rows = _Rows(files, labels)
+    with spread(_Measuring(files, seed), measure) as run:
+        timed = telling_time_left(run(todo, 1), "the answers", len(todo), reporter)
+        for each, measured in zip(todo, reporter.progress(timed, "degrading", len(todo)), strict=True):
+            rows.add(each, *measured)
     return rows.collected(drives)
 
 
@@ -155,11 +154,53 @@ class _Own:
     index: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Measuring:
+    """Makes a frame and measures it."""
+
+    files: FrameFiles
+    seed: int
+
+    def __call__(self, measure: Measure, each: _Made | _Own) -> MeasuredFrame:
+        """Features and class map of a frame.
+
+        Raises:
+            CalibrationError: a feature that is not finite.
+        """
+        if isinstance(each, _Own):
+            what, frame = str(each.own.files.paths[each.index]), each.own.files[each.index]
+        else:
+            what, frame = f"{self.files.paths[each.index]}{_how(*each.cell)}", self._frame(each.index, *each.cell)
+        values, classes = measure(frame)
+        for key, numbers in values.items():
+            if not np.isfinite(numbers).all():
+                raise CalibrationError(
+                    f"expected finite features, {what} gives NaN or infinity in {key}: look at it, or leave --answers out"
+                )
+        return values, classes
+
+    def _frame(self, index: int, kind: str, severity: int) -> NDArray[np.uint8]:
+        if severity == 0:
+            return self.files[index]
+        if kind == NO_CAUSE:
+            turned = slice(None, None, -1 if self.files.channels == "bgr" else 1)
+            changed = changed_harmlessly(self.files[index][..., turned], CHANGED_SEVERITY - severity, self.seed + index)
+            return np.ascontiguousarray(changed[..., turned])
+        return FrameSource(kind, self.files, (index,), kind, severity, self.seed)[0]
+
+
+def _how(kind: str, severity: int) -> str:
+    """What was done to a frame, in words behind its name."""
+    if severity == 0:
+        return ""
+    return " changed a little" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
+
+
 class _Rows:
     """Gathers rows; the clean frame comes before those that are made of it."""
 
-    def __init__(self, files: FrameFiles, measure: Measure, labels: Labels, seed: int) -> None:
-        self._files, self._measure, self._labels, self._seed = files, measure, labels, seed
+    def __init__(self, files: FrameFiles, labels: Labels) -> None:
+        self._files, self._labels = files, labels
         self._clean = CleanFrames()
         self._values: dict[FeatureKey, list[NDArray[np.float32]]] = {}
         self._cells: list[DegradationCell] = []
@@ -168,35 +209,19 @@ class _Rows:
         self._own_drives: list[str] = []
         self._segmented = True
 
-    def add(self, index: int, cell: DegradationCell) -> None:
-        """Measure one frame in one degradation."""
-        kind, severity = cell
-        frame = self._frame(index, kind, severity)
-        how = (
-            "" if severity == 0 else " changed a little" if kind == NO_CAUSE else f" with {kind} of severity {severity}"
-        )
-        values, classes = self._finite(frame, f"{self._files.paths[index]}{how}")
+    def add(
+        self, each: _Made | _Own, values: Mapping[FeatureKey, NDArray[np.floating]], classes: NDArray[np.uint8] | None
+    ) -> None:
+        """Add a frame that was measured; those of a kind of a user's own come behind all others."""
+        if isinstance(each, _Own):
+            number = len(self._files) + len(self._own_drives)
+            self._own_drives.append(each.own.drives[each.index])
+            self._append(values, (each.own.name, UNKNOWN_SEVERITY), number, np.nan)
+            return
         self._segmented = self._segmented and classes is not None
-        quality = 1.0 if classes is None else self._quality_of(index, severity, classes)
-        if np.isnan(quality):
-            return  # the label has no pixel that counts
-        self._append(values, cell, index, quality)
-
-    def add_own(self, each: _Own) -> None:
-        """Measure a frame of a kind of a user's own, behind all others."""
-        values, _ = self._finite(each.own.files[each.index], str(each.own.files.paths[each.index]))
-        number = len(self._files) + len(self._own_drives)
-        self._own_drives.append(each.own.drives[each.index])
-        self._append(values, (each.own.name, UNKNOWN_SEVERITY), number, np.nan)
-
-    def _finite(self, frame: NDArray[np.uint8], what: str) -> MeasuredFrame:
-        values, classes = self._measure(frame)
-        for key, numbers in values.items():
-            if not np.isfinite(numbers).all():
-                raise CalibrationError(
-                    f"expected finite features, {what} gives NaN or infinity in {key}: look at it, or leave --answers out"
-                )
-        return values, classes
+        quality = 1.0 if classes is None else self._quality_of(each.index, each.cell[1], classes)
+        if not np.isnan(quality):  # else the label has no pixel that counts
+            self._append(values, each.cell, each.index, quality)
 
     def _append(
         self, values: Mapping[FeatureKey, NDArray[np.floating]], cell: DegradationCell, frame: int, quality: float
@@ -206,17 +231,6 @@ class _Rows:
         self._frames.append(frame)
         for key, numbers in values.items():
             self._values.setdefault(key, []).append(np.asarray(numbers, np.float32))
-
-    def _frame(self, index: int, kind: str, severity: int) -> NDArray[np.uint8]:
-        if severity == 0:
-            return self._files[index]
-        if kind == NO_CAUSE:
-            turned = slice(None, None, -1 if self._files.channels == "bgr" else 1)
-            changed = changed_harmlessly(
-                self._files[index][..., turned], CHANGED_SEVERITY - severity, self._seed + index
-            )
-            return np.ascontiguousarray(changed[..., turned])
-        return FrameSource(kind, self._files, (index,), kind, severity, self._seed)[0]
 
     def _quality_of(self, index: int, severity: int, classes: NDArray[np.uint8]) -> float:
         labels = self._labels

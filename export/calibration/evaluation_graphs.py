@@ -76,6 +76,11 @@ class EvaluationGraphs:
         self._noise.skip(frames)
 
     @property
+    def passes(self) -> int:
+        """Passes so far, those whose noise was left out among them."""
+        return self._noise.batches
+
+    @property
     def available(self) -> tuple[FeatureKey, ...]:
         """Features that a detector of the vehicle can read: of a bundle of schema 2 the entropies alone.
 

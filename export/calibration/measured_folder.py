@@ -9,8 +9,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from export.calibration.evaluation_graphs import EvaluationGraphs, measure
+from export.calibration.recalibration_options import RecalibrationOptions
 from export.destination import check_room
 from export.errors import UsageError
 from export.features.folder import CHUNK, FeatureFolder, FolderContents, frames_digest
@@ -39,6 +41,12 @@ class MeasuringOptions:
     threads: int | None = None
     workers: int = 1
     manifest_sha256: str | None = None
+
+    @classmethod
+    def of_recalibration(cls, options: RecalibrationOptions, graphs: EvaluationGraphs) -> Self:
+        """Those of a recalibration, whose processes take the bundle of these graphs and no other."""
+        rules, sha256 = options.reading.rules, graphs.contents.sealed.sha256
+        return cls(options.bundle, options.frames, rules, options.threads, options.workers, sha256)
 
     def __post_init__(self) -> None:
         if self.workers < 1:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure calibration frames clean and with a part replaced, to fit abnormal tiles on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from export.anomalies.patches import FILLINGS, patched
 from export.answers.rows import PatchedRows
 from export.answers.tiles import grid_of, tile_keys
-from export.calibration.degraded_rows import CLEAN, Measure
+from export.calibration.degraded_rows import CLEAN
+from export.calibration.measuring import Measure, Spread, one_process
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
 from export.frames.evenly_spaced import evenly_spaced
@@ -34,6 +36,7 @@ def measure_patched(
     contract: InputContract,
     seed: int,
     reporter: Reporter,
+    spread: Spread = one_process,
 ) -> PatchedRows:
     """Measure evenly spaced frames, clean and with a patch of each filling.
 
@@ -45,6 +48,7 @@ def measure_patched(
         contract: of the input, which says where in the frame a tile lies.
         seed: of the patches.
         reporter: told how far this has come.
+        spread: measures in this process, or in several.
 
     Raises:
         CalibrationError: a feature that is not finite.
@@ -54,14 +58,48 @@ def measure_patched(
         f"{patched_passes(len(fitted)):,} passes of the network for abnormal tiles (clean frames: {len(chosen)})"
     )
     frames = [int(index) for index in chosen for _ in range(1 + PATCHES)]
-    values: dict[FeatureKey, list[NDArray[np.float32]]] = {}
-    cover: list[NDArray[np.float64]] = []
-    fillings: list[str] = []
-    for turn, index in enumerate(reporter.progress(frames, "patching", len(frames))):
-        frame, mask, filling = files[index], np.zeros(files.shape[:2], np.bool_), ""
+    todo = list(enumerate(frames))
+    with spread(_Patching(files, chosen, contract, seed), measure) as run:
+        measured = list(reporter.progress(run(todo, 1), "patching", len(todo)))
+    places = np.array(frames, np.int64)
+    return PatchedRows(
+        values={key: np.stack([each.values[key] for each in measured]) for key in measured[0].values},
+        cover=np.stack([each.cover for each in measured]),
+        filling=np.array([each.filling for each in measured]),
+        drive=np.array(drives(places)),
+        frame=places,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Patched:
+    """A frame, clean or patched, and measured."""
+
+    values: Mapping[FeatureKey, NDArray[np.float32]]
+    cover: NDArray[np.float64]
+    filling: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Patching:
+    """Makes a frame and measures its tiles."""
+
+    files: FrameFiles
+    sources: NDArray[np.int64]
+    contract: InputContract
+    seed: int
+
+    def __call__(self, measure: Measure, each: tuple[int, int]) -> _Patched:
+        """Measure a frame, by its turn and its index.
+
+        Raises:
+            CalibrationError: a feature that is not finite.
+        """
+        turn, index = each
+        frame, mask, filling = self.files[index], np.zeros(self.files.shape[:2], np.bool_), ""
         if turn % (1 + PATCHES):
-            rng = np.random.default_rng((seed, turn))
-            other = files[int(rng.choice(chosen))]
+            rng = np.random.default_rng((self.seed, turn))
+            other = self.files[int(rng.choice(self.sources))]
             filling = FILLINGS[turn % (1 + PATCHES) - 1]
             frame, mask = patched(frame, other, filling, rng)
         given = measure(frame)[0]
@@ -69,20 +107,11 @@ def measure_patched(
         for key in keys:
             if not np.isfinite(given[key]).all():
                 raise CalibrationError(
-                    f"expected finite features, {files.paths[index]} with a patch gives NaN or infinity in {key}: look at "
-                    "it, or leave --answers tiles out"
+                    f"expected finite features, {self.files.paths[index]} with a patch gives NaN or infinity in {key}: look "
+                    "at it, or leave --answers tiles out"
                 )
-            values.setdefault(key, []).append(np.asarray(given[key], np.float32))
-        fillings.append(filling)
-        cover.append(cover_of_tiles(mask, contract.tile_edges(*grid_of(keys))))
-    places = np.array(frames, np.int64)
-    return PatchedRows(
-        values={key: np.stack(rows) for key, rows in values.items()},
-        cover=np.stack(cover),
-        filling=np.array(fillings),
-        drive=np.array(drives(places)),
-        frame=places,
-    )
+        cover = cover_of_tiles(mask, self.contract.tile_edges(*grid_of(keys)))
+        return _Patched({key: np.asarray(given[key], np.float32) for key in keys}, cover, filling)
 
 
 def cover_of_tiles(mask: NDArray[np.bool_], edges: TileEdges) -> NDArray[np.float64]:

@@ -54,7 +54,11 @@ class RecalibrationOptions:
     workers: int = field(
         default=1,
         metadata=flag(
-            "processes that measure frames; the result is the same", INPUT_AND_OUTPUT, metavar="N", least=1, most=1024
+            "processes that measure frames, those of the answers too; the result is the same",
+            INPUT_AND_OUTPUT,
+            metavar="N",
+            least=1,
+            most=1024,
         ),
     )
     threads: int | None = field(

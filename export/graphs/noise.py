@@ -26,6 +26,9 @@ class NoiseSource:
         shapes: ``noise_shape`` of each site; empty for a graph that takes no noise.
         samples: S.
         seed: of the sequence of draws.
+
+    Attributes:
+        batches: that were drawn or left out so far.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class NoiseSource:
     ) -> None:
         self.shapes, self.samples = tuple((samples, *shape) for shape in shapes), samples
         self._generator = np.random.default_rng(seed)
+        self.batches = 0
 
     def draw(self, frames: int = 1) -> NoiseBatch:
         """Draw the noise of the next batch.
@@ -43,13 +47,16 @@ class NoiseSource:
         Returns:
             For each site ``(B, S, *noise_shape)`` float32 in [0, 1).
         """
+        self.batches += 1
         return [self._generator.random((frames, *shape), dtype=np.float32) for shape in self.shapes]
 
     def skip(self, frames: int) -> None:
         """Leave out the noise of so many batches of one frame: what is drawn then is what it would be after them."""
-        if self.shapes:
-            for _ in range(frames):
-                self.draw()
+        if not self.shapes:
+            self.batches += frames
+            return
+        for _ in range(frames):
+            self.draw()
 
 
 def seed_noise(model: ModelProto, seed: int) -> None:

@@ -21,7 +21,16 @@ from export.errors import UsageError
 from export.recalibrate import recalibrate
 from lsood_runtime import read_manifest
 from lsood_runtime.offline import answer_sentences
-from tests.export.answered_bundle import BOTH, CALIBRATION, MAP, TILES, answers_on, assert_same_answers, red_cutout
+from tests.export.answered_bundle import (
+    BOTH,
+    CALIBRATION,
+    EVERY,
+    MAP,
+    TILES,
+    answers_on,
+    assert_same_answers,
+    red_cutout,
+)
 from tests.export.pipeline.told_reporter import ToldReporter
 
 
@@ -188,3 +197,20 @@ def test_renewed_answers_of_a_map_alone_degrade_no_frame(answered: Path, drives:
     assert (record.novelty_limit, record.kinds, record.quality, record.cause) == (None, (), None, None)
     assert (record.frames, record.drives, outputs) == (12, 4, {"anomaly_map"})
     assert 12 < record.rows <= cutout_passes(12) + 12
+
+
+@pytest.mark.slow
+def test_renewed_answers_by_several_processes_are_those_of_one_to_the_last_bit(answered: Path, drives: Path) -> None:
+    frames = tuple(sorted(drives.iterdir()))[::4]
+    options = RecalibrationOptions(answered, frames=frames, calibration=CALIBRATION, answers=EVERY, threads=1)
+    split = split_frames(frames, options.calibration)
+    one, several = (
+        renewed_answers(replace(options, workers=workers), EvaluationGraphs(answered, 1), split, ToldReporter())
+        for workers in (1, 3)
+    )
+    assert one is not None
+    assert several is not None
+    assert several.record == one.record
+    assert several.graph.graph.SerializeToString(deterministic=True) == one.graph.graph.SerializeToString(
+        deterministic=True
+    )

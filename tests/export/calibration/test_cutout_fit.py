@@ -12,17 +12,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.anomalies.cutouts import PastedObjects, paste_objects
+from export.anomalies.cutouts import LEARN, PastedObjects, paste_objects
 from export.answers.map_head import cells_of
 from export.calibration import cutout_frames
-from export.calibration.cutout_fit import FEWEST_FRAMES, _learn, calibrate_map, cutout_passes, map_groups
-from export.calibration.cutout_frames import CutoutFrames, MapRows
-from export.calibration.degraded_rows import MeasuredFrame
+from export.calibration.cutout_fit import FEWEST_FRAMES, LEARNED, _learn, calibrate_map, cutout_passes, map_groups
+from export.calibration.cutout_frames import CutoutFrames, CutoutMeasuring, MapRows
+from export.calibration.measuring import MeasuredFrame
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.reporter import SILENT
 from lsood_runtime.offline import InputContract
+from tests.export.calibration.pickled import pickled
 
 SIZE, GRID = (64, 96), (16, 24)
 LOGITS, LAYER = FeatureKey.logit_map(*GRID), FeatureKey.feature_map("layer", 8, 12)
@@ -84,8 +85,8 @@ def test_map_of_grey_scenes_finds_coloured_objects_and_keeps_its_limit(tmp_path:
     assert record.false_alarm_rate == pytest.approx(1 / (judging.sum() + 1)), "fewer than 19 frames set it"
     assert 0 < record.clean_kept < 1, "a drive whose clearest object is the clearest of all is above the others' limit"
     assert record.pixel_limit <= record.object_limit + 3
-    again = calibrate_map(files, np.arange(24), _drives, measure, CONTRACT, 0, SILENT, (1,))
-    assert again.record == record
+    again = calibrate_map(files, np.arange(24), _drives, measure, CONTRACT, 0, SILENT, (1,), spread=pickled)
+    assert again.record == record, "by copies of all that other processes are given"
     frame = files[0].copy()
     frame[40:52, 40:60] = (220, 40, 40)
     rows = measure(frame)[0]
@@ -138,8 +139,8 @@ def test_cells_that_fit_the_head_are_drawn_by_the_seed(tmp_path: Path, monkeypat
     cells = []
     for seed in (1, 1, 2):
         drawn.clear()
-        frames = CutoutFrames(files, np.arange(8), measure, CONTRACT, 0, (1,))  # the same objects for all
-        _learn(frames, range(4), 4, seed)
+        pasting = CutoutMeasuring(files, np.arange(8), CONTRACT, 0, (1,))  # the same objects for all
+        _learn(range(4), [pasting(measure, (index, LEARN, LEARNED)) for index in range(4)], seed)
         cells.append(list(drawn))
     assert cells[0] == cells[1] != cells[2]
 

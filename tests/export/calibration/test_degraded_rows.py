@@ -18,13 +18,13 @@ from export.calibration.degraded_rows import (
     MOST_EACH,
     ROWS,
     Labels,
-    MeasuredFrame,
     degradations_each,
     draw_cells,
     measure_degraded,
     passes,
 )
 from export.calibration.harmless_changes import HARMLESS, changed_harmlessly
+from export.calibration.measuring import MeasuredFrame
 from export.calibration.own_causes import MOST_OWN, OwnCause
 from export.errors import CalibrationError, UsageError
 from export.features.key import PICTURE

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export.anomalies.patches import FILLINGS, patched
+from export.calibration.measuring import one_process
 from export.calibration.patched_rows import measure_patched, patched_passes
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
 from export.reporter import SILENT
 from lsood_runtime.offline import InputContract
+from tests.export.calibration.pickled import pickled
 
 KEY = FeatureKey.tiles("layer1", 2, 4)
 WHOLE = InputContract("rgb", 40, 64, 40, 64, None, "bilinear-antialias", (0.0,) * 3, (1.0,) * 3)
@@ -59,6 +61,19 @@ def test_measure_patched_covers_the_tiles_of_what_the_network_sees(
         seen = mask[top : top + height, left : left + width]
         expected = seen.reshape(2, height // 2, 4, width // 4).mean(axis=(1, 3))
         assert rows.cover[turn] == pytest.approx(expected)
+
+
+def test_measure_patched_by_copies_as_other_processes_get_them_gives_the_same_rows(files: FrameFiles) -> None:
+    def measure(frame: NDArray[np.uint8]) -> tuple[dict[FeatureKey, NDArray[np.float32]], None]:
+        return {KEY: frame[::20, ::16, 0].ravel().astype(np.float32)}, None
+
+    one, several = (
+        measure_patched(files, np.arange(3), _drives, measure, WHOLE, 5, SILENT, spread)
+        for spread in (one_process, pickled)
+    )
+    np.testing.assert_array_equal(several.values[KEY], one.values[KEY])
+    for name in ("cover", "filling", "drive", "frame"):
+        np.testing.assert_array_equal(getattr(several, name), getattr(one, name))
 
 
 def test_measure_patched_of_features_that_are_not_finite_is_refused(files: FrameFiles) -> None:
