@@ -15,7 +15,7 @@ from tests.paths import ROOT
 
 GENERATED = {ROOT / "docs" / command_line.PAGE: command_line.command_line_page}
 _EXTENSIONS = ["attr_list", "fenced_code", "md_in_html", "tables", "toc"]
-_PLACES = ("benchmarks", "docs", "examples", "export", "lsood_runtime", "mkdocs_hooks", "tests")
+_PLACES = ("benchmarks", "cpp", "docs", "examples", "export", "lsood_runtime", "mkdocs_hooks", "ros2", "tests")
 
 
 @cache
