@@ -127,7 +127,7 @@ def measure_degraded(
         *(_Own(own, int(index)) for own in causes for index in evenly_spaced(np.arange(len(own.files)), MOST_OWN)),
     ]
     rows = _Rows(files, labels)
-    with spread(_Measuring(files, seed), measure) as run:
+    with spread(_Degrading(files, seed), measure) as run:
         timed = telling_time_left(run(todo, 1), "the answers", len(todo), reporter)
         for each, measured in zip(todo, reporter.progress(timed, "degrading", len(todo)), strict=True):
             rows.add(each, *measured)
@@ -155,7 +155,7 @@ class _Own:
 
 
 @dataclass(frozen=True, eq=False)
-class _Measuring:
+class _Degrading:
     """Makes a frame and measures it."""
 
     files: FrameFiles
