@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a bundle's answers that an evaluation leaves in the manifest.
-
-What report, terminal and model card say of them is written once, in :mod:`export.bundle.evaluated_sentences`.
-"""
+"""The figures of a bundle's answers that an evaluation leaves in the manifest, as records without a method."""
 
 from dataclasses import dataclass, field
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sentences about a bundle's answers in an evaluation."""
+"""Sentences on a bundle's answers for report and terminal: those of the model card, and what takes every frame to tell."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from export.evaluation.evaluated_figures import NAMED, evaluated_answers
 
 
 def answer_summary(figures: AnswerFigures) -> list[str]:
-    """Say how good the answers are, and where the monitor does not know."""
+    """The sentences of the card, why some are missing, how well frames are ranked, and where the monitor does not know."""
     sentences = evaluated_sentences(evaluated_answers(figures))
     return [*_without_truth(figures), *sentences, *_rankings(figures), *_unknown(figures)]
 

@@ -98,6 +98,21 @@ void append_provider(const std::string& provider, const Options& given, Ort::Ses
   }
 }
 
+// The options of a provider by name. ONNX Runtime would leave those of the CPU, and the second of two, out without a word.
+Options checked_options(const std::string& provider, const std::vector<std::pair<std::string, std::string>>& given) {
+  Options found;
+  for (const auto& [name, value] : given) {
+    if (provider == kCpu) {
+      fail(ErrorCode::provider, "expected " + provider + " without options, of which it has none, got " + name + "=" + value +
+                                    ": leave them out");
+    }
+    if (!found.emplace(name, value).second) {
+      fail(ErrorCode::provider, "expected each option once, got " + name + " twice: keep one of them");
+    }
+  }
+  return found;
+}
+
 // The provider, and where that is TensorRT the one behind it: TensorRT knows no float64, the detector runs on CUDA.
 std::vector<std::string> named_providers(const std::string& provider) {
   if (provider == kTensorrt) return {kTensorrt, kCuda};
@@ -204,7 +219,7 @@ Graph::Graph(const std::string& name, const std::string& contents, const std::st
   try {
     Ort::Env& shared = environment();  // before the options: OpenVINO logs by it while it is added to them
     Ort::SessionOptions session = session_options(options);
-    append_provider(provider_, Options(options.provider_options.begin(), options.provider_options.end()), session);
+    append_provider(provider_, checked_options(provider_, options.provider_options), session);
     if (weights != nullptr) {
       std::vector<std::basic_string<ORTCHAR_T>> names{kWeightsFile};
       std::vector<char*> buffers{const_cast<char*>(weights->data())};
