@@ -193,7 +193,11 @@ def test_frames_of_another_form_are_invalid_with_a_remedy(
         ("channels=", "argument", "expected a text behind channels="),
         ("provider.=1", "argument", "expected an option of a monitor"),
         ("provider=cuda", "provider", "CUDAExecutionProvider cannot load"),
-        ("provider.foo=1", "provider", "expected CPUExecutionProvider without options, of which it has none, got foo=1"),
+        (
+            "provider.foo=1",
+            "provider",
+            "expected CPUExecutionProvider without options, of which it has none, got foo=1",
+        ),
         ("self_test_seconds=1e-9", "self_test", "golden frames within 1e-09 s"),
     ],
 )
