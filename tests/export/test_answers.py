@@ -18,6 +18,7 @@ from export.calibration.answer_options import AnswerOptions
 from export.calibration.degraded_rows import passes
 from export.calibration.patched_rows import patched_passes
 from export.cli.bundle_table import print_exported
+from export.cli.export import main as export_command
 from export.errors import UsageError
 from export.frames.files import FrameFiles
 from export.precision.options import PrecisionOptions
@@ -28,6 +29,7 @@ from tests.export.answered_bundle import (
     EVERY,
     TILES,
     ExportSmall,
+    red_cutout,
 )
 
 
@@ -187,3 +189,25 @@ def test_config_of_a_bundle_with_answers_has_them_in_json(answered: Path) -> Non
     config = json.loads((answered / "manifest.json").read_bytes())["config"]
     nothing: dict[str, object] = {"labels": [], "ignored_labels": [255], "causes": {}}
     assert config["answers"] == {"answers": ["quality", "cause", "tiles", "map"], **nothing}
+
+
+@pytest.mark.slow
+def test_export_command_with_objects_of_the_users_own_learns_from_them_and_says_so(
+    checkpoint: Path, drives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own := tmp_path / "own").mkdir()
+    red_cutout().save(own / "red.png")
+    out, frames = tmp_path / "monitor", sorted(drives.iterdir())[::3]
+    words = ["--ckpt", checkpoint, "--frames", *frames, "--out", out, "--mc-samples", "8", "--answers", "map"]
+    words += ["--objects", own, "--group-by", "prefix", "--false-alarm-rate", "0.2"]
+    assert export_command([str(word) for word in words]) == 0
+    assert "learnt from drawn objects and 1 cut-out of the user's own" in " ".join(
+        capsys.readouterr().out.replace("\N{BOX DRAWINGS LIGHT VERTICAL}", " ").split()
+    )
+    record = read_manifest(out).answers
+    assert record is not None
+    assert record.map is not None
+    assert record.map.own_objects == 1
+    with OoDMonitor(out) as monitor:
+        assert monitor.self_test().passed
+        assert monitor.assess(FrameFiles((drives,))[0]).anomaly_map is not None

@@ -96,6 +96,25 @@ def test_export_with_a_map_of_a_network_of_another_output_gives_a_finite_map_alo
             np.testing.assert_array_equal(together.class_confidence, alone.class_confidence)
 
 
+@pytest.mark.slow
+def test_export_with_a_map_of_a_network_of_stride_32_gives_one_of_that_stride(
+    own_size_frames: Path, tmp_path: Path
+) -> None:
+    (large := tmp_path / "large").mkdir()
+    for path in sorted(own_size_frames.iterdir()):
+        with Image.open(path) as image:
+            image.resize((4 * image.width, 4 * image.height), Image.Resampling.NEAREST).save(large / path.name)
+    export_monitor(options(large, tmp_path / "m"), network=settled(Coarse(32)))
+    frame = np.array(FrameFiles((large,))[0])
+    with OoDMonitor(tmp_path / "m") as monitor:
+        assert monitor.self_test().passed
+        verdict = monitor.assess(frame)
+        assert verdict.anomaly_map is not None
+        assert verdict.anomaly_map.shape == (frame.shape[0] // 32, frame.shape[1] // 32) == (4, 8)
+        assert float(verdict.anomaly_map.std()) > 0
+        assert verdict.object_words
+
+
 def test_plan_of_a_map_of_an_output_of_stride_32_of_small_frames_is_refused_with_the_reason(
     own_size_frames: Path, tmp_path: Path
 ) -> None:
