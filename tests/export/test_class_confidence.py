@@ -2,6 +2,7 @@
 """A map fitted with labels: the temperature in the manifest, the confidence of classes in every form, calibrate."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
@@ -24,6 +26,7 @@ from export.errors import CalibrationError, UsageError
 from export.evaluation.evaluate import evaluate
 from export.evaluation.options import EvaluationOptions
 from export.frames.files import FrameFiles
+from export.frames.labels import read_label
 from export.recalibrate import recalibrate
 from export.reporter import SILENT
 from lsood_runtime import OoDMonitor, read_manifest
@@ -122,10 +125,18 @@ def test_confidence_of_classes_is_that_of_the_logits_in_every_form(confident: Pa
 
 
 def test_evaluate_with_labels_tells_how_far_confidence_and_accuracy_are_apart(
-    confident: Path, drives: Path, labels: Path
+    confident: Path, drives: Path, labels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read = list[Path]()
+
+    def read_and_told(path: Path) -> NDArray[np.uint8]:
+        read.append(path)
+        return read_label(path)
+
+    monkeypatch.setattr("export.evaluation.scored_sets.read_label", read_and_told)
     options = EvaluationOptions(confident, ind=(drives,), labels=(labels,), kinds=("fog",), severities=(5,), every=12)
     result, (logits, ids) = evaluate(options), cells_by_hand(confident, drives, labels)
+    assert max(Counter(read).values()) == 2, "once for the frame, once for its fog, for overlap and confidence alike"
     own, fog = result.reliability
     assert (own.cells, own.frames, fog.name, fog.frames) == (len(ids), 48, "fog", 4)
     temperature = confidence_record(confident).temperature
