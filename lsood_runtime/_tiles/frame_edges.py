@@ -10,6 +10,9 @@ from lsood_runtime._tiles.grid import TileMask
 
 Edges = NDArray[np.float64]
 
+_WHOLE = 1 - 1e-9
+"""Share of a side from which on an edge lies at its end: rounding must leave no trace of the frame to a tile of padding."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileEdges:
@@ -67,7 +70,8 @@ def seen_edges(count: int, start: int, length: int, grown: float) -> Edges:
         length: pixels of the frame that are seen.
         grown: length of the padded side, as a multiple of that without padding; padding lies at the end.
     """
-    return start + np.minimum(even_edges(count, grown), 1.0) * length
+    shares = even_edges(count, grown)
+    return start + np.where(shares > _WHOLE, 1.0, shares) * length
 
 
 def _holds(edges: Edges, places: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -7,6 +7,9 @@ namespace lsood::detail {
 
 namespace {
 
+// Share of a side from which on an edge lies at its end: rounding must not leave a trace of the frame to a tile of padding.
+constexpr double kWhole = 1 - 1e-9;
+
 // Edges of an even division of a side of the picture that a network sees.
 //   start   first pixel of the frame that is seen
 //   length  pixels that are seen
@@ -15,8 +18,8 @@ std::vector<double> seen_edges(std::int64_t count, std::int64_t start, std::int6
   std::vector<double> edges;
   const double step = grown / static_cast<double>(count);
   for (std::int64_t i = 0; i <= count; ++i) {
-    const double share = std::min(static_cast<double>(i) * step, 1.0);
-    edges.push_back(static_cast<double>(start) + share * static_cast<double>(length));
+    const double share = static_cast<double>(i) * step;
+    edges.push_back(static_cast<double>(start) + (share > kWhole ? 1.0 : share) * static_cast<double>(length));
   }
   return edges;
 }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from export.calibration.patched_rows import cover_of_tiles
@@ -102,6 +102,7 @@ def test_cover_of_tiles_counts_the_pixels_that_a_tile_shows(
     assert share == pytest.approx(expected, abs=1e-6)
 
 
+@example(Side(1, 0, 1, 1, 0), Side(2, 0, 1, 20, 4), 2, 6, 0)  # the last column begins where the padding does
 @given(down=sides(), across=sides(), rows=st.integers(1, 6), columns=st.integers(1, 6), seed=st.integers(0, 2**16))
 def test_tiles_in_the_frame_are_those_that_share_a_centre_with_one_that_is_seen(
     down: Side, across: Side, rows: int, columns: int, seed: int
