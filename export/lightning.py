@@ -38,7 +38,7 @@ class ExportMonitor(pl.Callback):
 
     The options are checked with the network before its first batch, so that a training of a day does not end in a wrong name.
     A copy is exported, on the CPU in float32: the network that is trained keeps weights, mode and device. Its weights are
-    those of the best checkpoint of the trainer's ``ModelCheckpoint``, or the last ones where there is none. Of several
+    those of the best checkpoint of the trainer's checkpoint callback, or the last ones where there is none. Of several
     processes the first exports while the others wait.
 
     Every logger of the trainer gets the figures under names such as ``monitor/auroc/fog``. MLflow and Weights & Biases get

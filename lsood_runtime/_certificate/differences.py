@@ -21,7 +21,7 @@ _ARRAYS = ("tile_values", "anomaly_map", "class_confidence")
 _WORDS = ("cause", "cause_set", "tiles", "object_count")
 _OF_OBJECTS = ("area", "peak", "road_distance")
 
-Numbers = NDArray[np.float64]
+ComparedNumbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class Differences:
         self._count("object_classes", any(_class_changed(pair) for pair in pairs))
 
 
-def _numbers(cpu: Assessment, other: Assessment) -> Iterator[tuple[str, Numbers, Numbers]]:
+def _numbers(cpu: Assessment, other: Assessment) -> Iterator[tuple[str, ComparedNumbers, ComparedNumbers]]:
     """Each number that both verdicts may give: its name, and both as arrays of one shape, NaN for a missing one."""
     for field in (*_NUMBERS, *_ARRAYS):
         expected, got = getattr(cpu, field), getattr(other, field)
@@ -174,14 +174,16 @@ def _numbers(cpu: Assessment, other: Assessment) -> Iterator[tuple[str, Numbers,
         yield f"parts.{name}", *_alike(cpu.parts.get(name), other.parts.get(name))
 
 
-def _alike(*values: NDArray[np.floating] | float | None) -> tuple[Numbers, Numbers]:
+def _alike(*values: NDArray[np.floating] | float | None) -> tuple[ComparedNumbers, ComparedNumbers]:
     """Two values as arrays of one shape, NaN where one is missing."""
     shape = next(np.shape(value) for value in values if value is not None)
     left, right = (np.full(shape, math.nan) if value is None else np.asarray(value, np.float64) for value in values)
     return left, right
 
 
-def _larger(before: LargestDifference | None, name: str, expected: Numbers, got: Numbers) -> LargestDifference:
+def _larger(
+    before: LargestDifference | None, name: str, expected: ComparedNumbers, got: ComparedNumbers
+) -> LargestDifference:
     """The larger one of a difference before and that of a frame; cells that are no number in both are alike."""
     known = np.isfinite(expected), np.isfinite(got)
     both = known[0] & known[1]
