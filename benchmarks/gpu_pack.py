@@ -12,6 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from onnx.external_data_helper import set_external_data
 
 from benchmarks import gpu_pack_run
 from benchmarks.answered_networks import ALL_ANSWERS, answered_models, forget
-from benchmarks.gpu_pack_run import PACK, RESULTS, SCHEMA, drawn, start, write_weights
+from benchmarks.gpu_pack_run import PACK, RESULTS, SCHEMA, PackError, drawn, positive, start, write_weights
 from benchmarks.networks import Subject, subject
 from export.errors import ExportError
 from export.graphs.fused import fused_graph
@@ -36,6 +37,7 @@ from export.precision.network_body import CONVOLUTIONS
 BACKBONES, SIZES, SAMPLES = ("resnet18", "resnet50", "resnet101"), ((256, 512), (512, 1024)), (16, 128)
 PRECISIONS: Mapping[str, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 FRAMES = 3
+LARGEST_SIDE = 4096
 LARGEST_PART = 60 * 10**6
 """Bytes that are carried in one go."""
 
@@ -118,7 +120,7 @@ def make(
     samples: Sequence[int] = SAMPLES,
     answers: frozenset[str] = ALL_ANSWERS,
 ) -> list[list[Path]]:
-    """Write a pack into an empty or new folder.
+    """Write a pack at the place of an empty or new folder, whole or not at all.
 
     Args:
         out: the folder; weights are not left in it.
@@ -133,9 +135,25 @@ def make(
     Raises:
         FileExistsError: the folder has files.
     """
-    if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f"expected a new or empty folder, {out} has files: name another, or remove it")
-    out.mkdir(parents=True, exist_ok=True)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise FileExistsError(f"expected a new or empty folder, {out} has something in it: name another, or remove it")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        part = Path(folder) / "pack"
+        part.mkdir()
+        _write(part, backbones, sizes, samples, answers)
+        parts(sorted(part.iterdir()))
+        part.replace(out)
+    return parts(sorted(out.iterdir()))
+
+
+def _write(
+    out: Path,
+    backbones: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    samples: Sequence[int],
+    answers: frozenset[str],
+) -> None:
     cases: list[dict[str, Any]] = []
     weights: dict[str, Any] = {}
     for backbone in backbones:
@@ -155,7 +173,6 @@ def make(
     shutil.copyfile(Path(gpu_pack_run.__file__), out / "run.py")
     pack = {"schema": SCHEMA, "commit": _commit(), "weights": weights, "cases": cases}
     (out / PACK).write_text(json.dumps(pack, indent=1))
-    return parts(sorted(out.iterdir()))
 
 
 def _write_case(
@@ -249,11 +266,10 @@ def _commit() -> str:
 
 def _size(text: str) -> tuple[int, int]:
     height, cross, width = text.partition("x")
-    if not (
-        cross and height.isdecimal() and width.isdecimal() and int(height) % 32 == int(width) % 32 == 0 < int(height)
-    ):
+    sides = [int(side) for side in (height, width) if side.isascii() and side.isdecimal()]
+    if not cross or len(sides) != 2 or any(side % 32 or not 0 < side <= LARGEST_SIDE for side in sides):
         raise argparse.ArgumentTypeError(f"expected rows x columns in steps of 32 such as 256x512, got {text!r}")
-    return int(height), int(width)
+    return sides[0], sides[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -277,11 +293,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME",
     )
     made.add_argument("--sizes", nargs="+", type=_size, default=SIZES, metavar="HxW")
-    made.add_argument("--samples", nargs="+", type=int, default=SAMPLES, metavar="S")
+    made.add_argument("--samples", nargs="+", type=positive, default=SAMPLES, metavar="S")
     flags = parser.parse_args(arguments)
     try:
         groups = make(flags.out, flags.backbones, flags.sizes, flags.samples)
-    except (OSError, ValueError, ExportError) as error:
+    except (OSError, ValueError, ExportError, PackError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for number, group in enumerate(groups, 1):

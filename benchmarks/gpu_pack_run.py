@@ -148,13 +148,13 @@ def differences(
 
 
 def take_turns(calls: Mapping[str, Call], pairs: int, warm_up: int) -> dict[str, list[float]]:
-    """Seconds of several calls, one after the other in every round; who goes first changes from round to round.
+    """Seconds of several calls, one after the other in every round, in an order that is drawn for each round.
 
     Rounds of warm-up come before those that count.
     """
-    names, times = list(calls), {name: list[float]() for name in calls}
+    names, times, order = list(calls), {name: list[float]() for name in calls}, np.random.default_rng(0)
     for i in range(warm_up + pairs):
-        for name in names[i % len(names) :] + names[: i % len(names)]:
+        for name in order.permutation(names):
             begun = time.perf_counter()
             calls[name]()
             if i >= warm_up:
@@ -192,7 +192,7 @@ def measure(folder: Path, case: Mapping[str, Any], variant: str, flags: argparse
             calls |= replays
             capture = "captured"
         except Exception as error:  # whatever ONNX Runtime says is the figure
-            capture = " ".join(str(error).split())[:300]
+            capture = one_line(error)
     return {
         "case": case["name"],
         "variant": variant,
@@ -209,7 +209,10 @@ def machine(flags: argparse.Namespace) -> dict[str, Any]:
     name = platform.machine()
     if flags.provider == "cuda" and (tool := shutil.which("nvidia-smi")):
         query = [tool, "--query-gpu=name,driver_version", "--format=csv,noheader"]
-        name = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+        told = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+        cards = [line.strip() for line in told.splitlines() if line.strip()]
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+        name = "; ".join(cards) + ("" if shown is None else f"; CUDA_VISIBLE_DEVICES={shown}")
     elif Path("/proc/cpuinfo").exists():
         lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name
@@ -241,9 +244,28 @@ def read_pack(folder: Path) -> dict[str, Any]:
         raise PackError(
             f"expected {PACK} as benchmarks.gpu_pack writes it, got {error}: make the pack again"
         ) from error
-    if not isinstance(pack, dict) or pack.get("schema") != SCHEMA:
+    keys = {"schema", "commit", "weights", "cases"}
+    if not isinstance(pack, dict) or pack.get("schema") != SCHEMA or pack.keys() != keys:
         raise PackError(f"expected a pack of schema {SCHEMA} in {PACK}: make the pack again")
+    missing = sorted(name for name in _named(pack) if not (folder / name).is_file())
+    if missing:
+        raise PackError(
+            f"expected {len(missing)} more files beside {PACK}, such as {missing[0]}: carry every part of the pack"
+        )
     return pack
+
+
+def _named(pack: Mapping[str, Any]) -> set[str]:
+    """The files that the cases name, but for the weights.
+
+    Raises:
+        PackError: a case has none.
+    """
+    try:
+        plain = {case[key] for case in pack["cases"] for key in ("frames", "expected")}
+        return plain | {name for case in pack["cases"] for who in ("alone", "monitored") for name in case[who].values()}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise PackError(f"expected cases as benchmarks.gpu_pack writes them in {PACK}: make the pack again") from error
 
 
 def run(folder: Path, flags: argparse.Namespace) -> bool:
@@ -264,6 +286,8 @@ def run(folder: Path, flags: argparse.Namespace) -> bool:
     variants = flags.variants or list(VARIANTS[flags.provider])
     if unknown := set(variants) - VARIANTS[flags.provider].keys():
         raise PackError(f"expected variants of {flags.provider}, got {', '.join(sorted(unknown))}: leave it out")
+    if flags.out.is_dir():
+        raise PackError(f"expected a file for the results, {flags.out} is a folder: name a file in it")
     if not flags.out.parent.is_dir():
         raise PackError(
             f"expected a folder for the results, {flags.out.parent} is none: make it, or name another --out"
@@ -274,13 +298,22 @@ def run(folder: Path, flags: argparse.Namespace) -> bool:
         "commit": pack["commit"],
         "machine": machine(flags),
         "runs": list[dict[str, Any]](),
+        "failed": list[dict[str, str]](),
     }
     same = True
     todo = [(case, variant) for case in cases for variant in variants]
     for number, (case, variant) in enumerate(todo, 1):
         precision = VARIANTS[flags.provider][variant][0]
         write_weights(folder / case["weights"][precision], pack["weights"][case["weights"][precision]])
-        row = measure(folder, case, variant, flags)
+        try:
+            row = measure(folder, case, variant, flags)
+        except PackError:
+            raise
+        except Exception as error:  # of ONNX Runtime or of the files: the other networks are measured all the same
+            results["failed"].append({"case": case["name"], "variant": variant, "error": one_line(error)})
+            print(f"{number}/{len(todo)} {case['name']} {variant}: {one_line(error)}", file=sys.stderr, flush=True)
+            _write(results, flags.out)
+            continue
         results["runs"].append(row)
         worst = max(row["differences"].values())
         if variant == "fp32" and not worst <= LARGEST_SHARE:
@@ -291,10 +324,22 @@ def run(folder: Path, flags: argparse.Namespace) -> bool:
             f"({middle['alone, host to host']:.2f} alone), largest difference {worst:.2g}, CUDA graph {row['cuda_graph']}",
             flush=True,
         )
-        part = flags.out.with_suffix(".part")
-        part.write_text(json.dumps(results, indent=1))
-        part.replace(flags.out)
+        _write(results, flags.out)
+    if results["failed"]:
+        names = ", ".join(f"{row['case']} {row['variant']}" for row in results["failed"])
+        raise PackError(f"expected every network to run, {len(results['failed'])} did not ({names}): see {flags.out}")
     return same
+
+
+def _write(results: Mapping[str, Any], path: Path) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(results, indent=1))
+    part.replace(path)
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in at most 300 characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).parent) -> int:
@@ -307,8 +352,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).p
         "python -m benchmarks.report results.json --out DIR",
     )
     parser.add_argument("--provider", choices=tuple(PROVIDERS), default="cuda", help="default: cuda")
-    parser.add_argument("--pairs", type=_positive, default=50, metavar="N", help="rounds that are timed (default: 50)")
-    parser.add_argument("--warm-up", type=_positive, default=5, metavar="N", help="rounds before them (default: 5)")
+    parser.add_argument("--pairs", type=positive, default=50, metavar="N", help="rounds that are timed (default: 50)")
+    parser.add_argument("--warm-up", type=positive, default=5, metavar="N", help="rounds before them (default: 5)")
     parser.add_argument(
         "--variants",
         nargs="+",
@@ -317,7 +362,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).p
         help="fp32, tf32 on CUDA alone, fp16 (default: all that the provider has)",
     )
     parser.add_argument(
-        "--threads", type=_positive, default=0, metavar="N", help="of the CPU provider (default: one a core)"
+        "--threads", type=positive, default=0, metavar="N", help="of the CPU provider (default: one a core)"
     )
     parser.add_argument(
         "--only", default="", metavar="TEXT", help="cases whose name contains it, such as resnet50-256x512"
@@ -341,8 +386,9 @@ def main(arguments: Sequence[str] | None = None, folder: Path = Path(__file__).p
     return 0 if same else 1
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 100_000:
+def positive(text: str) -> int:
+    """A whole number of a flag, from 1 to 100,000."""
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 100000, got {text!r}")
     return int(text)
 

@@ -18,7 +18,7 @@ def pack_figures(contents: Mapping[str, Any]) -> list[dict[str, Any]]:
         contents: of ``results.json``, as :mod:`benchmarks.gpu_pack_run` writes it.
 
     Raises:
-        KeyError, TypeError, ValueError: it is something else.
+        KeyError, TypeError, ValueError, AttributeError: it is something else.
     """
     figures: list[dict[str, Any]] = []
     for run in contents["runs"]:

@@ -19,7 +19,7 @@ from scipy import stats
 from benchmarks import gpu_pack, gpu_pack_run, report
 from benchmarks.answered_networks import CONFIDENCE
 from benchmarks.gpu_pack import main, make, parts
-from benchmarks.gpu_pack_run import drawn
+from benchmarks.gpu_pack_run import drawn, take_turns
 from benchmarks.results import read_results
 from export.calibration.answer_options import MAP
 
@@ -146,6 +146,7 @@ def test_other_values_than_expected_end_with_one_and_weights_that_were_cut_off_a
         (["--only", "vgg"], "expected --only to be part of a name, got 'vgg': the names are resnet18-256x512-s8"),
         (["--pairs", "0"], "expected a whole number from 1 to 100000, got '0'"),
         (["--out", "no/such/folder/results.json"], "expected a folder for the results, no/such/folder is none"),
+        (["--out", "."], "expected a file for the results, . is a folder"),
         (["--variants", "tf32"], "expected variants of cpu, got tf32"),
     ],
 )
@@ -162,7 +163,14 @@ def test_missing_provider_is_refused(copy: Path, capsys: pytest.CaptureFixture[s
     assert "expected CUDAExecutionProvider in this onnxruntime" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("contents", ["{", "[]", '{"schema": 0}', None])
+@pytest.mark.parametrize(
+    "contents",
+    [
+        *("{", "[]", '{"schema": 0}', '{"schema": 1}', None),
+        '{"schema": 1, "commit": "", "weights": {}, "cases": [{}]}',
+        '{"schema": 1, "commit": "", "weights": {}, "cases": 3}',
+    ],
+)
 def test_folder_that_is_no_pack_is_refused(
     contents: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +187,59 @@ def test_folder_with_files_is_left_as_it_is(tmp_path: Path, capsys: pytest.Captu
     assert main(["make", str(tmp_path)]) == 2
     assert "expected a new or empty folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_part_that_was_not_carried_is_missed(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copy / "frames-256x512.npy").unlink()
+    assert gpu_pack_run.main(["--provider", "cpu"], copy) == 2
+    error = capsys.readouterr().err
+    assert (
+        error
+        == "error: expected 1 more files beside pack.json, such as frames-256x512.npy: carry every part of the pack\n"
+    )
+
+
+def test_network_that_does_not_run_ends_with_two_and_the_others_are_measured(copy: Path) -> None:
+    (copy / "resnet18-256x512-s8-fp16.onnx").write_bytes(b"no graph")
+    done = ran(copy)
+    assert done.returncode == 2
+    assert "error: expected every network to run, 1 did not (resnet18-256x512-s8 fp16)" in done.stderr
+    assert "Traceback" not in done.stderr
+    told = json.loads((copy / "results.json").read_text())
+    assert [run["variant"] for run in told["runs"]] == ["fp32"]
+    assert [row["variant"] for row in told["failed"]] == ["fp16"]
+
+
+def test_folder_of_a_pack_that_could_not_be_made_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--backbones", "resnet18", "--sizes", "64x64", "--samples", "8"]
+    assert main(["make", str(tmp_path / "new" / "pack"), *flags]) == 2
+    assert "expected at most 5% of masks to drop nothing" in capsys.readouterr().err
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [("--sizes", "256x0"), ("--sizes", "0x512"), ("--sizes", "256"), ("--sizes", "256x500"), ("--sizes", "8192x512")]
+    + [("--samples", value) for value in ("0", "-3", "many")],
+)
+def test_sizes_and_samples_that_cannot_be_are_refused(
+    flag: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["make", str(tmp_path / "pack"), f"{flag}={value}"])
+    assert ended.value.code == 2
+    assert "expected" in capsys.readouterr().err
+
+
+def test_calls_of_a_pair_go_first_equally_often() -> None:
+    order: list[str] = []
+    calls = {name: lambda name=name: order.append(name) for name in ("a", "b", "c", "d")}  # type: ignore[misc]
+    take_turns(calls, 400, 1)
+    rounds = [order[i : i + 4] for i in range(4, len(order), 4)]
+    assert all(sorted(row) == ["a", "b", "c", "d"] for row in rounds)
+    assert stats.binomtest(sum(row.index("a") < row.index("b") for row in rounds), len(rounds)).pvalue > 1e-3
 
 
 def test_script_of_a_pack_needs_numpy_and_onnxruntime_alone() -> None:

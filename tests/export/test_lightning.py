@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import pytorch_lightning as pl
 import torch
 from lightning.pytorch.loggers import WandbLogger  # of the other package
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 from pytorch_lightning.cli import LightningCLI
 from pytorch_lightning.loggers import CSVLogger, MLFlowLogger
 from torch.utils.data import DataLoader
@@ -24,7 +25,7 @@ from torch.utils.data import DataLoader
 from export.data.dataset import SegmentationDataset
 from export.data.synthetic import SyntheticRoads
 from export.errors import CheckpointError, ExportError, UsageError
-from export.lightning import ExportMonitor
+from export.lightning import BestCheckpoint, ExportMonitor, best_checkpoint, with_weights
 from export.models import DeepLabV3PlusModule
 from lsood_runtime import OoDMonitor
 from tests.conftest import FRAME_SIZE, INPUT_SIZE, small_network, write_scenes
@@ -237,15 +238,20 @@ def test_weights_are_the_last_ones_without_checkpoints(folders: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("frames", "options", "words"),
+    ("frames", "given", "words"),
     [
-        ("calibration", {"tap": "no.such.layer"}, "no.such.layer"),
+        ("calibration", {"options": {"tap": "no.such.layer"}}, "no.such.layer"),
         ("missing", {}, "missing"),
+        ("calibration", {"ind": "no/such/ind"}, "no/such/ind"),
+        ("calibration", {"ood": {"fog": "no/such/fog"}}, "no/such/fog"),
+        ("calibration", {"evaluate_options": {"labels": "no/such/labels"}}, "no/such/labels"),
+        ("calibration", {"evaluate_options": {"operating-point": "2%"}}, "expected an operating point of the bundle"),
     ],
 )
 def test_what_would_fail_at_the_end_is_found_before_the_first_batch(
-    folders: Path, tmp_path: Path, frames: str, options: dict[str, Any], words: str
+    folders: Path, tmp_path: Path, frames: str, given: dict[str, Any], words: str
 ) -> None:
+    judged = {"ind": folders / "unseen", "evaluate_options": {"synthetic": "none"}}
     batches: list[int] = []
 
     class Count(pl.Callback):
@@ -253,7 +259,7 @@ def test_what_would_fail_at_the_end_is_found_before_the_first_batch(
             batches.append(len(arguments))
 
     with pytest.raises(ExportError, match=words):
-        trainer(tmp_path, Count(), ExportMonitor(folders / frames, tmp_path / "monitor", options=options)).fit(
+        trainer(tmp_path, Count(), ExportMonitor(folders / frames, tmp_path / "monitor", **(judged | given))).fit(
             small_network(), scenes(), scenes()
         )
     assert not batches
@@ -269,6 +275,9 @@ def test_what_would_fail_at_the_end_is_found_before_the_first_batch(
         ({"ood": {"fog": "fog/"}}, "expected ind, frames to evaluate with, got none"),
         ({"report": "report/"}, "expected ind, frames to evaluate with, got none"),
         ({"ind": "unseen/", "evaluate_options": {"evry": 2}}, "did you mean every"),
+        ({"ind": "unseen/", "evaluate_options": {"ood": ["fog=fog/"]}}, "expected ood beside evaluate_options"),
+        ({"ind": "unseen/", "evaluate_options": {"bundle": "other/"}}, "expected bundle beside evaluate_options"),
+        ({"ind": "unseen/", "report": "monitor/"}, "expected a report outside of monitor/"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any], words: str) -> None:
@@ -317,3 +326,104 @@ def test_configuration_of_lightning_cli_makes_the_callback(tmp_path: Path, monke
     assert monitor._options.answers.answers == ("quality", "cause")
     assert monitor._judged is not None
     assert monitor._judged.ood == {"dusk": (Path("dusk"),)}
+
+
+@pytest.mark.slow
+def test_checkpoint_that_is_written_again_under_its_name_is_exported_again(folders: Path, tmp_path: Path) -> None:
+    kept = ModelCheckpoint(
+        tmp_path / "checkpoints", "best", monitor="loss_of_epoch", mode="max", enable_version_counter=False
+    )
+    monitor = monitor_of(folders, tmp_path, ind=(), ood=None, evaluate_options=None, every_best=True)
+    network = small_network(optimizer_lr=0.1)
+    given = trainer(tmp_path, FirstIsBest(), monitor, kept, enable_checkpointing=True)
+    given.fit(network, scenes(), scenes())
+    frame = SyntheticRoads(1, *FRAME_SIZE, seed=3)[0][0]
+    assert np.mean(segmentation(tmp_path / "monitor", frame) != classes_of(network, frame)) < 0.01
+
+
+class TwoLayers(pl.LightningModule):
+    """The smallest network with weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 2, 1))
+
+
+def test_best_checkpoint_is_that_of_the_callback_that_watches_a_figure(tmp_path: Path) -> None:
+    every, best = ModelCheckpoint(tmp_path, "every"), ModelCheckpoint(tmp_path, "best", monitor="loss_of_epoch")
+    given = trainer(tmp_path, OnExceptionCheckpoint(tmp_path), every, best, enable_checkpointing=True)
+    assert best_checkpoint(given) is None
+    every.best_model_path = str(tmp_path / "every.ckpt")
+    assert best_checkpoint(given) == BestCheckpoint(str(tmp_path / "every.ckpt"), None, 0)
+    best.best_model_path, best.best_model_score = str(tmp_path / "best.ckpt"), torch.tensor(0.5)
+    first = best_checkpoint(given)
+    assert first == BestCheckpoint(str(tmp_path / "best.ckpt"), 0.5, 0)
+    (tmp_path / "best.ckpt").write_bytes(b"")
+    assert best_checkpoint(given) != first
+
+
+def test_weights_of_a_checkpoint_pass_the_hook_of_the_module(tmp_path: Path) -> None:
+    class Renamed(TwoLayers):
+        def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+            checkpoint["state_dict"] = {
+                name.removeprefix("old."): value for name, value in checkpoint["state_dict"].items()
+            }
+
+    torch.manual_seed(0)
+    network, trained = Renamed(), Renamed()
+    state = {f"old.{name}": value for name, value in trained.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "last.ckpt")
+    loaded = with_weights(network, str(tmp_path / "last.ckpt"))
+    for name, value in trained.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value, rtol=0, atol=0)
+        assert not torch.equal(network.state_dict()[name], value)
+
+
+def test_failed_export_in_mid_training_warns_and_the_training_goes_on(tmp_path: Path) -> None:
+    monitor = ExportMonitor("calibration/", tmp_path / "monitor", every_best=True)
+    kept = ModelCheckpoint(tmp_path, monitor="loss_of_epoch")
+    given, network = trainer(tmp_path, monitor, kept, enable_checkpointing=True), small_network()
+    kept.best_model_path = str(tmp_path / "missing.ckpt")
+    with pytest.warns(UserWarning, match=r"missing\.ckpt was not exported: expected the best checkpoint"):
+        monitor.on_train_epoch_start(given, network)
+    with pytest.raises(CheckpointError, match="expected the best checkpoint"):
+        monitor.on_fit_end(given, network)
+
+
+def test_figures_of_the_export_are_logged_where_the_evaluation_fails(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(options: object) -> None:
+        raise UsageError(f"expected other frames, got {options}: choose some")
+
+    monkeypatch.setattr("export.lightning.evaluate", fail)
+    exported = SimpleNamespace(parity=SimpleNamespace(score_max_abs=0.5))
+    monkeypatch.setattr("export.lightning.export_monitor", Mock(return_value=exported))
+    monitor, logger = monitor_of(folders, tmp_path), CSVLogger(tmp_path, "logs")
+    given = trainer(tmp_path, monitor, logger=logger)
+    with pytest.raises(UsageError, match="expected other frames"):
+        monitor.on_fit_end(given, small_network())
+    assert logger.experiment.metrics[0]["monitor/parity/score_max_abs"] == 0.5
+
+
+def test_strategies_that_share_out_the_weights_are_refused(folders: Path, tmp_path: Path) -> None:
+    class FSDPStrategy:
+        def broadcast(self, given: object) -> object:
+            return given
+
+    standing = SimpleNamespace(is_global_zero=True, strategy=FSDPStrategy(), world_size=2)
+    with pytest.raises(
+        UsageError, match="expected a strategy under which every process has all weights, got FSDPStrategy"
+    ):
+        monitor_of(folders, tmp_path).on_fit_start(standing, small_network())  # type: ignore[arg-type]
+
+
+def test_every_process_ends_with_what_the_first_one_found(folders: Path, tmp_path: Path) -> None:
+    class Strategy:
+        def broadcast(self, given: object) -> object:
+            assert given is None
+            return "expected frames, got none"
+
+    standing = SimpleNamespace(is_global_zero=False, strategy=Strategy(), world_size=2)
+    with pytest.raises(UsageError, match="expected frames, got none"):
+        monitor_of(folders, tmp_path).on_fit_start(standing, small_network())  # type: ignore[arg-type]
