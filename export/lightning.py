@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-import fsspec
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_warn
@@ -152,6 +151,11 @@ class ExportMonitor(pl.Callback):
                 f"expected a strategy under which every process has all weights, got {strategy}: leave the callback out and "
                 "give the whole checkpoint to python -m export --ckpt"
             )
+        far = [str(each.dirpath) for each in trainer.checkpoint_callbacks if "://" in str(getattr(each, "dirpath", ""))]
+        if far:
+            raise UsageError(
+                f"expected checkpoints on this machine's disks, got {far[0]}: give ModelCheckpoint a local folder"
+            )
         if self._report is not None:
             check_report_packages()
             check_report_folder(self._report)
@@ -212,8 +216,7 @@ def with_weights(module: pl.LightningModule, path: str) -> pl.LightningModule:
         CheckpointError: the file cannot be read, or does not fit.
     """
     try:
-        with fsspec.open(path, "rb") as file:  # as ModelCheckpoint writes: here or far away
-            checkpoint = torch.load(file, map_location="cpu", weights_only=False)  # written by this training
+        checkpoint = torch.load(path, map_location="cpu", weights_only=False)  # written by this training
         copied = copy.deepcopy(module).to("cpu")
         copied.on_load_checkpoint(checkpoint)
         copied.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)

@@ -235,7 +235,7 @@ def test_sizes_and_samples_that_cannot_be_are_refused(
 
 def test_calls_of_a_pair_go_first_equally_often() -> None:
     order: list[str] = []
-    calls = {name: lambda name=name: order.append(name) for name in ("a", "b", "c", "d")}  # type: ignore[misc]
+    calls = {name: lambda name=name: order.append(name) for name in ("a", "b", "c", "d")}
     take_turns(calls, 400, 1)
     rounds = [order[i : i + 4] for i in range(4, len(order), 4)]
     assert all(sorted(row) == ["a", "b", "c", "d"] for row in rounds)

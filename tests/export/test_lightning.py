@@ -251,7 +251,7 @@ def test_weights_are_the_last_ones_without_checkpoints(folders: Path, tmp_path: 
 def test_what_would_fail_at_the_end_is_found_before_the_first_batch(
     folders: Path, tmp_path: Path, frames: str, given: dict[str, Any], words: str
 ) -> None:
-    judged = {"ind": folders / "unseen", "evaluate_options": {"synthetic": "none"}}
+    judged: dict[str, Any] = {"ind": folders / "unseen", "evaluate_options": {"synthetic": "none"}}
     batches: list[int] = []
 
     class Count(pl.Callback):
@@ -416,6 +416,13 @@ def test_strategies_that_share_out_the_weights_are_refused(folders: Path, tmp_pa
         UsageError, match="expected a strategy under which every process has all weights, got FSDPStrategy"
     ):
         monitor_of(folders, tmp_path).on_fit_start(standing, small_network())  # type: ignore[arg-type]
+
+
+def test_checkpoints_far_away_are_refused_before_the_first_batch(folders: Path, tmp_path: Path) -> None:
+    kept = ModelCheckpoint("memory://checkpoints")
+    given = trainer(tmp_path, monitor_of(folders, tmp_path), kept, enable_checkpointing=True)
+    with pytest.raises(UsageError, match="expected checkpoints on this machine's disks, got memory://checkpoints"):
+        given.fit(small_network(), scenes(), scenes())
 
 
 def test_every_process_ends_with_what_the_first_one_found(folders: Path, tmp_path: Path) -> None:
