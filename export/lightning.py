@@ -151,11 +151,9 @@ class ExportMonitor(pl.Callback):
                 f"expected a strategy under which every process has all weights, got {strategy}: leave the callback out and "
                 "give the whole checkpoint to python -m export --ckpt"
             )
-        far = [str(each.dirpath) for each in trainer.checkpoint_callbacks if "://" in str(getattr(each, "dirpath", ""))]
-        if far:
-            raise UsageError(
-                f"expected checkpoints on this machine's disks, got {far[0]}: give ModelCheckpoint a local folder"
-            )
+        places = [str(getattr(each, "dirpath", "")) for each in trainer.checkpoint_callbacks]
+        if far := [place for place in places if "://" in place]:
+            raise UsageError(f"expected checkpoints on this machine's disks, got {far[0]}: give them a local folder")
         if self._report is not None:
             check_report_packages()
             check_report_folder(self._report)
