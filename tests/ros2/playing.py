@@ -100,11 +100,15 @@ class Player:
 
     def refuse(self, **parameters: Any) -> str:
         """The one line in which the node of a process of its own says why it cannot start."""
-        words = [str(self._build / "lsood_ros" / "monitor_node"), *parameter_words(parameters)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = self.start(**parameters)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         (line,) = done.stderr.splitlines()
         return line
+
+    def start(self, **parameters: Any) -> subprocess.CompletedProcess[str]:
+        """Start the node in a process of its own, which ends at once: nothing arrives."""
+        words = [str(self._build / "lsood_ros" / "monitor_node"), *parameter_words(parameters)]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 def parameter_words(parameters: dict[str, object]) -> list[str]:

@@ -3,9 +3,13 @@
 
 import ast
 import re
+import runpy
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -110,11 +114,69 @@ def test_launch_file_names_the_executable_the_parameters_and_files_that_there_ar
     assert (PACKAGES / "lsood_ros" / "config" / "monitor.yaml").is_file()
 
 
+class LaunchPart:
+    """Stands in for any part of launch and launch_ros: the arguments that it was made with."""
+
+    def __init__(self, *places: Any, **words: Any) -> None:
+        self.places, self.words = places, words
+
+    def perform(self, context: dict[str, str]) -> str:
+        return context[self.places[0]]
+
+
+@pytest.mark.parametrize(
+    ("given", "respawn", "ends"),
+    [
+        ({}, False, False),
+        ({"on_exit_shutdown": "true"}, False, True),
+        ({"respawn": "true"}, True, False),
+        ({"on_exit_shutdown": "true", "respawn": "true"}, True, False),
+    ],
+    ids=["by default", "with on_exit_shutdown", "with respawn", "with both"],
+)
+def test_launch_ends_what_includes_it_where_it_is_told_to_alone(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], respawn: bool, ends: bool
+) -> None:
+    names = ("LaunchContext", "LaunchDescription", "DeclareLaunchArgument", "OpaqueFunction", "Shutdown", "Node")
+    parts: dict[str, type[LaunchPart]] = {
+        name: type(name, (LaunchPart,), {}) for name in (*names, "LaunchConfiguration", "ParameterValue")
+    }
+    folders = {"get_package_share_directory": lambda name: PACKAGES / name}
+    file = PACKAGES / "lsood_ros" / "launch" / "monitor.launch.py"
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module != "pathlib":
+            monkeypatch.setitem(sys.modules, str(node.module), SimpleNamespace(**parts, **folders))
+    (entries,) = runpy.run_path(str(file))["generate_launch_description"]().places
+    declared = [each for each in entries if isinstance(each, parts["DeclareLaunchArgument"])]
+    flags = {each.places[0]: each.words["default_value"] for each in declared if "choices" in each.words}
+    assert flags == {"respawn": "false", "on_exit_shutdown": "false"}
+    assert all(each.words["choices"] == ["true", "false"] for each in declared if "choices" in each.words)
+    (function,) = [each.words["function"] for each in entries if isinstance(each, parts["OpaqueFunction"])]
+    (node_made,) = function(flags | given)
+    assert node_made.words["respawn"] is respawn
+    assert isinstance(node_made.words["on_exit"], parts["Shutdown"]) is ends
+    assert all(f"`{name}:=true`" in PAGE.text for name in flags)
+
+
+def test_library_has_a_name_of_its_own_and_every_package_is_one_that_humble_links() -> None:
+    """diagnostic_updater has no target in every release; all packages install their libraries into one folder."""
+    text = (PACKAGES / "lsood_ros" / "CMakeLists.txt").read_text(encoding="utf-8")
+    (library,) = re.findall(r"add_library\((\w+) SHARED", text)
+    assert library == "lsood_ros_monitor"
+    assert f"ament_target_dependencies({library} PUBLIC diagnostic_updater)" in text
+    assert "diagnostic_updater::" not in text
+
+
 def parameters() -> dict[str, object]:
     """Of the parameter file, which has every one that the node declares; another test holds it against the node."""
     text = (PACKAGES / "lsood_ros" / "config" / "monitor.yaml").read_text(encoding="utf-8")
     values: dict[str, object] = yaml.safe_load(text)["/**"]["ros__parameters"]
     return values
+
+
+def test_page_says_that_the_digest_may_be_left_out() -> None:
+    (row,) = [line for line in PAGE.text.splitlines() if line.startswith("| `expected_sha256` |")]
+    assert "empty for any" in row
 
 
 def test_page_lists_every_parameter_and_topic() -> None:

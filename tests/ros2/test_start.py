@@ -94,6 +94,19 @@ def test_parameters_are_read_only_and_numbers_have_a_range(player: Player, toy: 
             assert low <= default <= high
 
 
+def test_error_while_the_node_runs_is_one_line_too(player: Player, toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert player.start(bundle=toy).returncode == 0
+    monkeypatch.setenv("ROS_STAND_IN_SPIN_THROWS", "context cannot be slept with because it's invalid")
+    done = player.start(bundle=toy)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "lsood_ros: error: context cannot be slept with because it's invalid"
+
+
+def test_silence_is_looked_for_twice_in_its_time(player: Player, toy: Path) -> None:
+    published, _ = player.run(["describe"], bundle=toy, max_age_s=0.5)
+    assert [float.fromhex(each) for each in published[-1]["timers"]] == [0.25]
+
+
 def test_node_subscribes_by_the_quality_of_service_of_sensors(player: Player, toy: Path) -> None:
     parameters = {"cameras": ["front", "rear"], "image_topics": ["/sensing/front", "rear/image"]}
     published, _ = player.run(["describe"], bundle=toy, image_transport="compressed", **parameters)

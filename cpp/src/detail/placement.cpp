@@ -13,6 +13,10 @@ namespace {
 struct Subgraph;
 struct Node;
 
+static_assert(ORT_API_VERSION == 23,
+              "expected headers of version 23 of ONNX Runtime's interface: drop Api24 and call these functions by name with newer "
+              "ones, and count its others anew with older ones");
+
 // The functions that version 24 of the interface has behind those of version 23, of which the headers are. A release only ever
 // adds functions at the end. Named are those that are called here.
 struct Api24 {
@@ -39,7 +43,12 @@ const char* remedy(const std::string& provider) {
 }  // namespace
 
 Placement read_placement(const Ort::Session& session) {
-  const auto& api = *reinterpret_cast<const Api24*>(OrtGetApiBase()->GetApi(24));
+  const OrtApi* const found = OrtGetApiBase()->GetApi(24);
+  if (found == nullptr) {
+    fail(ErrorCode::provider, std::string("expected ONNX Runtime with interface 24, got ") + OrtGetApiBase()->GetVersionString() +
+                                  ": link and load 1.24.1 or newer");
+  }
+  const auto& api = *reinterpret_cast<const Api24*>(found);
   const Subgraph* const* subgraphs = nullptr;
   size_t count = 0;
   Ort::ThrowOnError(api.session_subgraphs(session, &subgraphs, &count));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor_node.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 #include <type_traits>
@@ -16,6 +17,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr const char* kSilenceCheck = "";  // stands in the queue for a camera's name, which is never empty
+constexpr int kLogPauseMs = 1000;           // between two errors of frames in the log; diagnostics tell each camera's
 
 double seconds_of(Steady::time_point time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
@@ -85,7 +87,7 @@ void MonitorNode::add_camera(const CameraSource& source) {
   const std::size_t place = cameras_.size();
   const std::string topics = "~/" + source.name + "/";
   const lsood::Manifest& manifest = watch_->monitor().manifest();
-  cameras_.push_back(std::make_unique<Camera>(source, 2 * parameters_.max_age_s, seconds_of(Clock::now())));
+  cameras_.push_back(std::make_unique<Camera>(source, 2 * parameters_.max_age_s, Clock::now()));
   names_.push_back(source.name);
   Camera& camera = *cameras_.back();
   camera.assessments = create_publisher<lsood_msgs::msg::Assessment>(topics + "assessment", rclcpp::QoS(10));
@@ -106,7 +108,9 @@ void MonitorNode::add_camera(const CameraSource& source) {
 
 void MonitorNode::receive(std::size_t camera, const Image::ConstSharedPtr& image) {
   Camera& from = *cameras_[camera];
-  const auto kept_all = waiting_.put(from.source.name, {camera, image, Clock::now()});
+  const Clock::time_point now = Clock::now();
+  from.last_received = now;
+  const auto kept_all = waiting_.put(from.source.name, {camera, image, now});
   if (kept_all && !kept_all.value()) from.health.count_dropped();
 }
 
@@ -119,54 +123,67 @@ void MonitorNode::diagnose(std::size_t camera, diagnostic_updater::DiagnosticSta
 
 void MonitorNode::work() {
   while (const auto taken = waiting_.take()) {
-    try {
-      if (taken->second.image) {
-        score(taken->second);
-      } else {
-        report_silent_cameras();
-      }
-    } catch (const std::exception& error) {  // of ROS, where a publisher does not work
-      RCLCPP_ERROR(get_logger(), "%s", error.what());
+    const Waiting& waiting = taken->second;
+    if (waiting.image) {
+      attempt(*cameras_[waiting.camera], [&] { return score(waiting); });
+    } else {
+      report_silent_cameras();
     }
   }
 }
 
-void MonitorNode::score(const Waiting& waiting) {
+template <typename Act>
+void MonitorNode::attempt(Camera& camera, Act&& act) {
+  try {
+    const lsood::Result<void> done = act();
+    if (!done) tell_error(camera, done.error().message);
+  } catch (const std::exception& error) {  // of ROS, where a publisher does not work
+    tell_error(camera, error.what());
+  }
+}
+
+void MonitorNode::tell_error(Camera& camera, const std::string& message) {
+  camera.health.take_error(message, seconds_of(Clock::now()));
+  RCLCPP_ERROR_THROTTLE(get_logger(), log_clock_, kLogPauseMs, "%s: %s", camera.source.name.c_str(), message.c_str());
+}
+
+lsood::Result<void> MonitorNode::score(const Waiting& waiting) {
   Camera& camera = *cameras_[waiting.camera];
   const Image& image = *waiting.image;
   const double wait_ms = 1000 * (seconds_of(Clock::now()) - seconds_of(waiting.received));
   camera.frame_id = image.header.frame_id;
   const auto done = watch_->assess(bytes_of(image), nanoseconds(image.header.stamp), camera.source.name, verdict_);
-  if (done) {
-    publish(camera, image.header, wait_ms);
-    return;
-  }
-  camera.health.take_error(done.error().message, seconds_of(Clock::now()));
-  RCLCPP_ERROR(get_logger(), "%s: %s", camera.source.name.c_str(), done.error().message.c_str());
+  if (done) publish(camera, image.header, wait_ms);
+  return done;
 }
 
 void MonitorNode::report_silent_cameras() {
   const auto silent = watch_->silent(parameters_.max_age_s, names_);
-  if (!silent) {
-    RCLCPP_ERROR(get_logger(), "%s", silent.error().message.c_str());
-    return;
-  }
-  for (const lsood::SilentCamera& each : silent.value()) {
-    for (const auto& camera : cameras_) {
-      if (camera->source.name != each.camera) continue;
-      std_msgs::msg::Header header;
-      header.frame_id = camera->frame_id;
-      const auto done = watch_->report_silent(camera->source.name, verdict_);
-      if (done) {
-        header.stamp = time_of(verdict_.stream.stamp_ns);
-        publish(*camera, header, 0);
-      }
+  const std::chrono::duration<double> max_age(parameters_.max_age_s);
+  for (const auto& camera : cameras_) {
+    if (!silent) {
+      tell_error(*camera, silent.error().message);
+      continue;
     }
+    const auto is_this = [&](const lsood::SilentCamera& each) { return each.camera == camera->source.name; };
+    if (std::none_of(silent->begin(), silent->end(), is_this)) continue;
+    // One whose image still waits, behind those of other cameras, sends.
+    if (Clock::now() - camera->last_received.load() <= max_age) continue;
+    attempt(*camera, [&] { return report_silent(*camera); });
   }
 }
 
+lsood::Result<void> MonitorNode::report_silent(Camera& camera) {
+  const auto done = watch_->report_silent(camera.source.name, verdict_);
+  if (!done) return done;
+  std_msgs::msg::Header header;
+  header.frame_id = camera.frame_id;
+  header.stamp = time_of(verdict_.stream.stamp_ns);
+  publish(camera, header, 0);
+  return done;
+}
+
 void MonitorNode::publish(Camera& camera, const std_msgs::msg::Header& header, double wait_ms) {
-  camera.health.take(verdict_, wait_ms, seconds_of(Clock::now()));
   const lsood::StreamAssessment& stream = verdict_.stream;
   const char* name = camera.source.name.c_str();
   if (stream.onset || (stream.quality && stream.quality->onset)) {
@@ -176,6 +193,7 @@ void MonitorNode::publish(Camera& camera, const std_msgs::msg::Header& header, d
   publish_answers(camera, header);
   camera.assessments->publish(
       std::make_unique<lsood_msgs::msg::Assessment>(assessment_message(verdict_, header, wait_ms)));
+  camera.health.take(verdict_, wait_ms, seconds_of(Clock::now()));
 }
 
 void MonitorNode::publish_answers(Camera& camera, const std_msgs::msg::Header& header) {

@@ -2,6 +2,7 @@
 // The node: images in, messages and diagnostics out. What it decides lies in watch.hpp, and what it says in messages.hpp.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -42,10 +43,12 @@ class MonitorNode : public rclcpp::Node {
   };
 
   struct Camera {
-    Camera(const CameraSource& from, double longest_s, double now_s) : source(from), health(longest_s, now_s) {}
+    Camera(const CameraSource& from, double longest_s, Clock::time_point now)
+        : source(from), health(longest_s, std::chrono::duration<double>(now.time_since_epoch()).count()), last_received(now) {}
 
     CameraSource source;
     CameraHealth health;
+    std::atomic<Clock::time_point> last_received;  // when its last image came; before the first, when the node started
     std::string frame_id;  // of its last image
     image_transport::Subscriber images;
     rclcpp::Publisher<lsood_msgs::msg::Assessment>::SharedPtr assessments;
@@ -61,8 +64,13 @@ class MonitorNode : public rclcpp::Node {
   void diagnose(std::size_t camera, diagnostic_updater::DiagnosticStatusWrapper& status);
 
   void work();
-  void score(const Waiting& waiting);
+  // Does something for a camera, and tells what goes wrong.
+  template <typename Act>
+  void attempt(Camera& camera, Act&& act);
+  void tell_error(Camera& camera, const std::string& message);
+  lsood::Result<void> score(const Waiting& waiting);
   void report_silent_cameras();
+  lsood::Result<void> report_silent(Camera& camera);
   void publish(Camera& camera, const std_msgs::msg::Header& header, double wait_ms);
   void publish_answers(Camera& camera, const std_msgs::msg::Header& header);
 
@@ -71,6 +79,7 @@ class MonitorNode : public rclcpp::Node {
   std::vector<std::unique_ptr<Camera>> cameras_;
   std::vector<std::string> names_;
   CameraVerdict verdict_;  // of the thread
+  rclcpp::Clock log_clock_{RCL_STEADY_TIME};  // likewise; that of the node may go back, under use_sim_time
   lsood::LatestFrames<Waiting> waiting_;
   rclcpp::Publisher<lsood_msgs::msg::BundleDescription>::SharedPtr description_;
   std::unique_ptr<diagnostic_updater::Updater> diagnostics_;

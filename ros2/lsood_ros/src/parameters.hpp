@@ -72,7 +72,8 @@ void each_parameter(Parameters& values, Visit&& visit) {
   visit(ParameterName{"quality_alarm", "such a rule for a fall of the expected quality; empty for none"}, values.quality_alarm);
   visit(ParameterName{"frozen_after_s", "seconds without a new image after which a camera is frozen; 0 for never", Range{0, 3600}},
         values.frozen_after_s);
-  visit(ParameterName{"max_age_s", "seconds without a frame after which a camera is silent", Range{0.02, 3600}}, values.max_age_s);
+  visit(ParameterName{"max_age_s", "seconds without an image, or since the start, after which a camera is silent", Range{0.02, 3600}},
+        values.max_age_s);
   visit(ParameterName{"cameras", "names of the cameras; each must send"}, values.cameras);
   visit(ParameterName{"image_topics", "topic of each camera in the same order; empty for NAME/image_raw"}, values.image_topics);
   visit(ParameterName{"image_transport", "transport of image_transport: raw, compressed, or a plugin's name"},

@@ -8,10 +8,11 @@
 //   wait N            until so many assessments were published since the start
 //   hold, release     keep the node's thread in its next publication
 //   listen TOPIC N    let N subscribers listen
+//   fail TOPIC        let each publication on a topic throw
 //   tick              run all timers
 //   sleep MS
-//   diagnose          publish diagnostics
-//   describe          print parameters and subscriptions
+//   diagnose          publish diagnostics, once the node's thread had the time to tell them what it has published
+//   describe          print parameters, subscriptions and the periods of timers in seconds
 #include <chrono>
 #include <condition_variable>
 #include <fstream>
@@ -91,7 +92,9 @@ void describe(const rclcpp::Node& node) {
     std::cout << between << json(topic) << ": [" << json(each.transport) << ", " << json(each.qos) << "]";
     between = ", ";
   }
-  std::cout << "}}" << std::endl;
+  std::vector<double> periods;
+  for (const auto& timer : ros_stand_in::graph().timers) periods.push_back(std::chrono::duration<double>(timer.period).count());
+  std::cout << "}, \"timers\": " << json(periods) << "}" << std::endl;
 }
 
 bool play(const std::string& command, Words& words, const rclcpp::Node& node) {
@@ -105,11 +108,14 @@ bool play(const std::string& command, Words& words, const rclcpp::Node& node) {
   } else if (command == "listen") {
     const auto topic = next<std::string>(words);
     graph.listeners[topic] = next<std::size_t>(words);
+  } else if (command == "fail") {
+    graph.failing = next<std::string>(words);
   } else if (command == "tick") {
-    for (const auto& timer : graph.timers) timer();
+    for (const auto& timer : graph.timers) timer.callback();
   } else if (command == "sleep") {
     std::this_thread::sleep_for(std::chrono::milliseconds(next<int>(words)));
   } else if (command == "diagnose") {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
     for (const auto& update : graph.updaters) update();
   } else if (command == "describe") {
     describe(node);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -25,12 +26,18 @@ struct ImageSubscription {
   std::function<void(const sensor_msgs::msg::Image::ConstSharedPtr&)> callback;
 };
 
+struct Timer {
+  std::chrono::nanoseconds period;
+  std::function<void()> callback;
+};
+
 // All that nodes of this process have made.
 struct Graph {
   std::function<void(const Publication&)> published = [](const Publication&) {};
   std::map<std::string, std::size_t> listeners;  // by topic
+  std::string failing;                           // the topic on which nothing can be published
   std::map<std::string, ImageSubscription> images;
-  std::vector<std::function<void()>> timers;
+  std::vector<Timer> timers;
   std::vector<std::function<void()>> updaters;  // of diagnostics
   std::vector<std::string> arguments;           // of the program
 };

@@ -24,6 +24,8 @@
 #include "rcl_interfaces/msg/parameter_descriptor.hpp"
 #include "ros_stand_in.hpp"
 
+enum rcl_clock_type_t { RCL_STEADY_TIME };
+
 struct rmw_qos_profile_t {
   std::size_t depth = 10;
   bool is_reliable = true, is_transient_local = false;
@@ -106,6 +108,7 @@ class Publisher {
 
   Publisher(std::string topic, const QoS& qos) : topic_(std::move(topic)), qos_(qos.get_rmw_qos_profile()) {}
   void publish(const Message& message) {
+    if (topic_ == ros_stand_in::graph().failing) throw std::runtime_error("failed to publish message");
     ros_stand_in::graph().published({topic_, type_name(message), ros_stand_in::text_of(qos_), ros_stand_in::json(message)});
   }
   void publish(std::unique_ptr<Message> message) { publish(*message); }
@@ -118,6 +121,13 @@ class Publisher {
 
 struct TimerBase {
   using SharedPtr = std::shared_ptr<TimerBase>;
+};
+
+// Of ROS 2 Humble, where `now` is no const method.
+class Clock {
+ public:
+  explicit Clock(rcl_clock_type_t) {}
+  std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
 };
 
 class Logger {
@@ -161,9 +171,9 @@ class Node {
     return std::make_shared<Publisher<Message>>(resolved(topic), qos);
   }
 
-  template <typename Duration, typename Callback>
-  TimerBase::SharedPtr create_wall_timer(Duration, Callback callback) {
-    ros_stand_in::graph().timers.push_back(callback);
+  template <typename Rep, typename Period, typename Callback>
+  TimerBase::SharedPtr create_wall_timer(std::chrono::duration<Rep, Period> period, Callback callback) {
+    ros_stand_in::graph().timers.push_back({std::chrono::duration_cast<std::chrono::nanoseconds>(period), callback});
     return std::make_shared<TimerBase>();
   }
 
@@ -236,8 +246,10 @@ class Node {
 inline void init(int count, char** values) { ros_stand_in::graph().arguments.assign(values + 1, values + count); }
 inline bool shutdown() { return true; }
 
-// Returns at once: nothing arrives by itself.
-inline void spin(const std::shared_ptr<Node>&) {}
+// Returns at once: nothing arrives by itself. Throws what the environment says, as where a callback throws.
+inline void spin(const std::shared_ptr<Node>&) {
+  if (const char* const error = std::getenv("ROS_STAND_IN_SPIN_THROWS")) throw std::runtime_error(error);
+}
 
 }  // namespace rclcpp
 
@@ -255,3 +267,13 @@ namespace ros_stand_in {
 #define RCLCPP_INFO(logger, ...) ros_stand_in::log("INFO", logger, __VA_ARGS__)
 #define RCLCPP_WARN(logger, ...) ros_stand_in::log("WARN", logger, __VA_ARGS__)
 #define RCLCPP_ERROR(logger, ...) ros_stand_in::log("ERROR", logger, __VA_ARGS__)
+// Once in so many milliseconds for each place in the code.
+#define RCLCPP_ERROR_THROTTLE(logger, clock, pause, ...)                    \
+  do {                                                                      \
+    static std::optional<std::chrono::steady_clock::time_point> last;       \
+    const auto now = (clock).now();                                         \
+    if (!last || now - *last >= std::chrono::milliseconds(pause)) {         \
+      last = now;                                                           \
+      RCLCPP_ERROR(logger, __VA_ARGS__);                                    \
+    }                                                                       \
+  } while (false)
