@@ -40,7 +40,7 @@ def read_certificate(path: Path) -> Certificate:
         ) from error
     if not (isinstance(values, dict) and values.keys() >= _MARKS):
         raise MediaError(
-            f"expected a certificate, as lsood certify --out writes it, got {path}, which is another document: "
+            f"expected a certificate, as lsood certify writes it, got {path}, which is another document: "
             "name a certificate"
         )
     if values.get("schema") != SCHEMA or isinstance(values["schema"], bool):

@@ -279,7 +279,7 @@ def test_certify_frame_that_cannot_be_read_is_named_and_the_others_are_compared(
         ),
         (
             ["--compare", "BUNDLE/manifest.json", "b.json"],
-            "expected a certificate, as lsood certify --out writes it, got MONITOR/manifest.json, which is another document",
+            "expected a certificate, as lsood certify writes it, got MONITOR/manifest.json, which is another document",
         ),
     ],
 )
