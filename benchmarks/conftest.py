@@ -15,6 +15,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.answered_networks import forget
+from benchmarks.gpu_pack_run import processor
 from benchmarks.measure import Difference, Latency, Paced, Ratio, as_json
 from benchmarks.networks import Placement
 from export.calibration.options import CalibrationOptions
@@ -143,17 +144,11 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "monitor"
 
 
-def processor() -> str:
-    """Name of the processor, as its maker gives it."""
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return names[0].partition(":")[2].strip() if names else platform.machine()
-
-
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     """Replace pytest-benchmark's metadata of the machine: no host's name, but what latencies depend on."""
     machine_info.clear()
     machine_info |= {
-        "processor": processor() if Path("/proc/cpuinfo").exists() else platform.machine(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "system": platform.system(),
         "provider": config.getoption("--provider"),

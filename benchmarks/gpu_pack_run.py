@@ -204,18 +204,23 @@ def measure(folder: Path, case: Mapping[str, Any], variant: str, flags: argparse
     }
 
 
+def processor() -> str:
+    """Name of the processor, as its maker gives it; its architecture where the system does not tell."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text().splitlines() if told.exists() else []
+    names = [line for line in lines if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.machine()
+
+
 def machine(flags: argparse.Namespace) -> dict[str, Any]:
     """What the figures depend on, and no name of a host."""
-    name = platform.machine()
+    name = processor()
     if flags.provider == "cuda" and (tool := shutil.which("nvidia-smi")):
         query = [tool, "--query-gpu=name,driver_version", "--format=csv,noheader"]
         told = subprocess.run(query, capture_output=True, text=True, check=False).stdout
         cards = [line.strip() for line in told.splitlines() if line.strip()]
         shown = os.environ.get("CUDA_VISIBLE_DEVICES")
         name = "; ".join(cards) + ("" if shown is None else f"; CUDA_VISIBLE_DEVICES={shown}")
-    elif Path("/proc/cpuinfo").exists():
-        lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        name = lines[0].partition(":")[2].strip() if lines else name
     versions = {"python": platform.python_version(), "numpy": np.__version__, "onnxruntime": ort.__version__}
     return {
         "processor": name,

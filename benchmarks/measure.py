@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from lsood_runtime import OoDMonitor
+
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 CONFIDENCE = 0.95
 _RESAMPLES = 2000
@@ -57,6 +59,16 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         """As the session has it."""
         return getattr(self._session, name)
+
+
+def watch_runs(monitor: OoDMonitor) -> list[Stopwatch]:
+    """Watch ``session.run`` of both graphs of a monitor on the CPU provider."""
+    way: Any = monitor._scorer.graphs.frame_pass
+    watches = []
+    for graph in (way._network, way._detector):
+        watches.append(Stopwatch(graph.session.run))
+        graph.session = Watched(graph.session, watches[-1])
+    return watches
 
 
 def take_turns(

@@ -5,7 +5,6 @@ import ctypes
 import time
 from ctypes import POINTER, byref, c_char_p, c_double, c_int64, c_uint8
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import SMALL, Record
-from benchmarks.measure import Stopwatch, Watched, median_with_interval, ratio
+from benchmarks.measure import median_with_interval, ratio, watch_runs
 from lsood_runtime import OoDMonitor
 from tests.cpp.building import build_library, require_tools
 
@@ -46,11 +45,7 @@ def test_cpp_beside_python(
         return score, whole.value, inside.value
 
     with OoDMonitor(small_bundle) as monitor:
-        way: Any = monitor._scorer.graphs.frame_pass
-        watches = []
-        for graph in (way._network, way._detector):
-            watches.append(Stopwatch(graph.session.run))
-            graph.session = Watched(graph.session, watches[-1])
+        watches = watch_runs(monitor)
 
         def in_python(frame: NDArray[np.uint8]) -> tuple[float, float, float]:
             before, start = sum(watch.seconds for watch in watches), time.perf_counter()

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import SMALL, Record
-from benchmarks.measure import Stopwatch, Watched, median_with_interval
+from benchmarks.measure import median_with_interval, watch_runs
 from lsood_runtime import KOfN, OoDMonitor
 
 FRAMES, WARM_UP, IMPORTS = 60, 5, 30
@@ -25,11 +24,7 @@ def test_python_around_onnx_runtime(call: str, small_bundle: Path, benchmark: Be
     """The whole call less both ``session.run``, over the whole call, frame by frame."""
     rng = np.random.default_rng(0)
     with OoDMonitor(small_bundle) as monitor:
-        way: Any = monitor._scorer.graphs.frame_pass
-        watches = []
-        for graph in (way._network, way._detector):
-            watches.append(Stopwatch(graph.session.run))
-            graph.session = Watched(graph.session, watches[-1])
+        watches = watch_runs(monitor)
         calls: dict[str, Callable[..., object]] = {
             "score": monitor.score,
             "assess": monitor.assess,

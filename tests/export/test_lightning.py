@@ -5,7 +5,6 @@ import csv
 import json
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,15 +19,14 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 from pytorch_lightning.cli import LightningCLI
 from pytorch_lightning.loggers import CSVLogger, MLFlowLogger
-from torch.utils.data import DataLoader
 
-from export.data.dataset import SegmentationDataset
 from export.data.synthetic import SyntheticRoads
 from export.errors import CheckpointError, ExportError, UsageError
 from export.lightning import BestCheckpoint, ExportMonitor, best_checkpoint, with_weights
 from export.models import DeepLabV3PlusModule
 from lsood_runtime import OoDMonitor
 from tests.conftest import FRAME_SIZE, INPUT_SIZE, small_network, write_scenes
+from tests.export.lightning_stand_ins import Artifact, Experiment, FirstIsBest, TwoLayers, scenes, stand_in, trainer
 
 OPTIONS = {"mc-samples": 8, "false-alarm-rate": ["10%=0.1"], "detector": "kde"}
 
@@ -42,20 +40,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def scenes() -> DataLoader[Any]:
-    network = small_network()
-    source = SyntheticRoads(4, *FRAME_SIZE, seed=7)
-    rows = [source[i] for i in range(len(source))]
-    data = SegmentationDataset(rows, INPUT_SIZE, mean=network.hparams["mean"], std=network.hparams["std"])
-    return DataLoader(data, batch_size=2)
-
-
-def trainer(place: Path, *callbacks: pl.Callback, **options: Any) -> pl.Trainer:
-    defaults: dict[str, Any] = {"max_epochs": 2, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "default_root_dir": place}
-    return pl.Trainer(callbacks=list(callbacks), **(defaults | quiet | options))
-
-
 def monitor_of(folders: Path, place: Path, **options: Any) -> ExportMonitor:
     given: dict[str, Any] = {
         "ind": folders / "unseen",
@@ -63,24 +47,6 @@ def monitor_of(folders: Path, place: Path, **options: Any) -> ExportMonitor:
         "evaluate_options": {"synthetic": "none"},
     }
     return ExportMonitor(folders / "calibration", place / "monitor", options=OPTIONS, **(given | options))
-
-
-class Experiment:
-    """What a server of experiments is sent."""
-
-    def __init__(self) -> None:
-        self.id, self.sent = "run", list[tuple[Any, ...]]()
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments, **options: self.sent.append((name, *arguments, *options.values()))
-
-
-class Artifact:
-    def __init__(self, name: str, kind: str) -> None:
-        self.name, self.kind, self.folders = name, kind, list[str]()
-
-    def add_dir(self, folder: str) -> None:
-        self.folders.append(folder)
 
 
 def segmentation(bundle: Path, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -98,42 +64,6 @@ def classes_of(network: pl.LightningModule, frame: NDArray[np.uint8]) -> NDArray
     with torch.no_grad():
         logits = network.eval()((small - mean) / std)
     return np.asarray(torch.as_tensor(logits).argmax(dim=1)[0])
-
-
-class FirstIsBest(pl.Callback):
-    """Logs a figure that grows from epoch to epoch, and keeps what the network is when the fit ends."""
-
-    state: dict[str, torch.Tensor]
-    is_training: bool
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        pl_module.log("loss_of_epoch", float(trainer.current_epoch))
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        self.state = {name: value.clone() for name, value in pl_module.state_dict().items()}
-        self.is_training = pl_module.training
-
-
-def stand_in(kind: Any, experiment: Experiment, figures: dict[str, float]) -> Any:
-    """A logger of a server of experiments, by what the callback knows it by; nothing is sent anywhere."""
-
-    class Standing(kind):  # type: ignore[misc]
-        def __init__(self) -> None:
-            pass
-
-        experiment = property(lambda self: given)  # noqa: ARG005
-        run_id = name = version = save_dir = property(lambda self: "run")  # noqa: ARG005
-
-        def log_metrics(self, metrics: Any, step: Any = None) -> None:  # noqa: ARG002
-            figures.update(metrics)
-
-        def nothing(self, *arguments: Any, **options: Any) -> None:
-            pass
-
-        log_hyperparams = log_graph = after_save_checkpoint = finalize = save = nothing
-
-    given = experiment
-    return Standing()
 
 
 @pytest.fixture(scope="module")
@@ -339,14 +269,6 @@ def test_checkpoint_that_is_written_again_under_its_name_is_exported_again(folde
     given.fit(network, scenes(), scenes())
     frame = SyntheticRoads(1, *FRAME_SIZE, seed=3)[0][0]
     assert np.mean(segmentation(tmp_path / "monitor", frame) != classes_of(network, frame)) < 0.01
-
-
-class TwoLayers(pl.LightningModule):
-    """The smallest network with weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 2, 1))
 
 
 def test_best_checkpoint_is_that_of_the_callback_that_watches_a_figure(tmp_path: Path) -> None:
