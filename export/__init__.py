@@ -1,7 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offline stage: turn a trained segmentation checkpoint into a bundle that `lsood_runtime` loads."""
 
+import importlib
 import os
+from typing import TYPE_CHECKING
 
 # ONNX Runtime reads this while it is imported, so it comes before every other import; a value of the user's own is kept.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+if TYPE_CHECKING:
+    from export.functions.exporting import export_monitor
+
+__all__ = ["export_monitor"]
+_MODULES = {"export_monitor": "export.functions.exporting"}
+
+
+def __getattr__(name: str) -> object:
+    """A function, whose module is imported when it is asked for: only some need torch."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,17 +7,16 @@ pl.Trainer(callbacks=[monitor]).fit(module, data)
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_warn
 
-from export.cli.config_file import mapping_arguments
-from export.cli.flags import CommandParser, options_from
+from export.cli.keyword_options import Paths, keyword_options, path_words
 from export.errors import CheckpointError, ExportError, UsageError, first_line
 from export.evaluation.evaluate import evaluate
 from export.evaluation.frame_sources import frame_sources
@@ -26,16 +25,10 @@ from export.evaluation.report_page import check_report_folder, check_report_pack
 from export.evaluation.result import Evaluation
 from export.frames.drives import drive_names
 from export.frames.labels import MASKS, label_files
-from export.option_table import options_of
 from export.pipeline.export_monitor import ExportOptions, export_monitor, plan_export
 from export.sampling.full_precision import without_autocast
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance as OptionTable
-
-Table = TypeVar("Table", bound="OptionTable")
 _SHARDED = ("FSDPStrategy", "DeepSpeedStrategy", "ModelParallelStrategy")
-Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]  # the list first: LightningCLI takes what fits first
 
 
 class ExportMonitor(pl.Callback):
@@ -82,18 +75,18 @@ class ExportMonitor(pl.Callback):
         every_best: bool = False,
     ) -> None:
         super().__init__()
-        given = {"frames": _words(frames), "out": os.fspath(out)}
+        given = {"frames": path_words(frames), "out": os.fspath(out)}
         # The network takes the place of a checkpoint, which the table asks for.
-        exported = _options_from(ExportOptions, {"ckpt": os.devnull, **given}, options or {}, "options")
+        exported = keyword_options(ExportOptions, {"ckpt": os.devnull, **given}, options or {}, "options")
         self._options = replace(exported, ckpt=None)
         self._judged: EvaluationOptions | None = None
         self._report = None if report is None else Path(report)
         if self._report is not None and self._report.resolve() == self._options.out.resolve():
             raise UsageError(f"expected a report outside of {out}, got the bundle's own folder: choose another report")
-        if _words(ind):
-            sets = {name: tuple(map(Path, _words(paths))) for name, paths in (ood or {}).items()}
-            bundle, given = [os.fspath(out)], {"ind": _words(ind)}
-            judged = _options_from(EvaluationOptions, given, evaluate_options or {}, "evaluate_options", bundle)
+        if path_words(ind):
+            sets = {name: tuple(map(Path, path_words(paths))) for name, paths in (ood or {}).items()}
+            bundle, given = [os.fspath(out)], {"ind": path_words(ind)}
+            judged = keyword_options(EvaluationOptions, given, evaluate_options or {}, "evaluate_options", bundle)
             self._judged = replace(judged, ood=sets)
         elif ood or report is not None or evaluate_options:
             raise UsageError("expected ind, frames to evaluate with, got none: give them, or leave the evaluation out")
@@ -240,40 +233,6 @@ def check_sets(options: EvaluationOptions, exported: ExportOptions) -> None:
         raise UsageError(
             f"expected an operating point of the bundle ({', '.join(names)}), got {options.operating_point}: name one of them"
         )
-
-
-def _words(paths: Paths) -> list[str]:
-    if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]
-
-
-class _RaisingParser(CommandParser):
-    """One that raises where a command would end."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
-def _options_from(
-    table: type[Table], given: Mapping[str, object], more: Mapping[str, Any], place: str, words: Sequence[str] = ()
-) -> Table:
-    """Options of a table from a callback's own arguments, those of a configuration file, and words without a flag.
-
-    Raises:
-        UsageError: an option that is none, a value that it cannot have, or one that the callback has an argument for.
-    """
-    taken = {str(key).replace("_", "-") for key in more} & {*given, "bundle", "ood"}
-    if taken:
-        raise UsageError(
-            f"expected {', '.join(sorted(taken))} beside {place}, got it in there: leave it out of {place}"
-        )
-    parser = _RaisingParser("", "", "")
-    parser.add_options(table)
-    options = list(options_of(table))
-    own = {key: value for key, value in given.items() if value}
-    words = [*words, *mapping_arguments(own, "the callback", options), *mapping_arguments(more, place, options)]
-    return options_from(parser.parse(words), table)
 
 
 def figures_of(evaluation: Evaluation) -> dict[str, float]:

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,9 @@ class FrameFiles:
     Raises:
         UsageError: a source does not exist, or a folder holds no image.
     """
+
+    in_memory: ClassVar[bool] = False
+    """Whether the frames lie in no file, so that their paths are names alone."""
 
     def __init__(self, sources: Sequence[str | Path], channels: str = "rgb", rules: PixelRules = AS_STATED) -> None:
         self.channels, self.rules = channels, rules

@@ -61,7 +61,8 @@ def read_each_once(files: FrameFiles, reporter: Reporter) -> SeenFrames:
     Raises:
         UsageError: a frame that is there twice, of another size than the first, or that cannot be read.
     """
-    check_each_file_once(files.paths)
+    if not files.in_memory:
+        check_each_file_once(files.paths)
     seen = list(reporter.progress(_see_all(files), "looking for frames that come twice", len(files)))
     frames = SeenFrames(tuple(files.paths), tuple(digest for digest, _ in seen), np.array([grey for _, grey in seen]))
     _refuse_repeats(frames.digests, frames.paths, "has the pixels of")

@@ -7,6 +7,7 @@ from torch import nn
 
 from export.destination import claimed
 from export.errors import ExportError, refuse_exit
+from export.frames.files import FrameFiles
 from export.pipeline.answer import answer_monitor
 from export.pipeline.calibrate import calibrate_monitor
 from export.pipeline.choose import choose_detector
@@ -45,7 +46,10 @@ class ExportResult:
 
 
 def export_monitor(
-    options: ExportOptions, reporter: Reporter = SILENT, network: nn.Module | None = None
+    options: ExportOptions,
+    reporter: Reporter = SILENT,
+    network: nn.Module | None = None,
+    held: FrameFiles | None = None,
 ) -> ExportResult:
     """Turn a checkpoint, or a network of the program that calls this, into a bundle at ``options.out``.
 
@@ -54,6 +58,8 @@ def export_monitor(
         reporter: told each stage as it begins, and how far the loops over frames have come.
         network: any module with its weights, in place of a checkpoint: then ``options.ckpt`` is None. A copy is exported, and
             the module is left as it is.
+        held: frames that the program holds, as :class:`export.frames.arrays.FrameArrays`, in place of files: then
+            ``options.frames`` is empty.
 
     Raises:
         ExportError: one of its classes for each cause; nothing is written then.
@@ -63,7 +69,7 @@ def export_monitor(
         claimed(options.out, "choose another --out"),
         without_autocast(),
     ):
-        return _export(plan_export(options, reporter, network), reporter)
+        return _export(plan_export(options, reporter, network, held), reporter)
 
 
 def _export(plan: ExportPlan, reporter: Reporter) -> ExportResult:

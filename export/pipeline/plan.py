@@ -18,6 +18,7 @@ from export.calibration.patched_rows import patched_passes
 from export.errors import ExportError, refuse_exit
 from export.features.key import FeatureKey
 from export.findings import PLACEHOLDER, Finding
+from export.frames.files import FrameFiles
 from export.pipeline.answer import answer_causes, answer_labels
 from export.pipeline.bundle_place import check_out, check_room
 from export.pipeline.cost import DEAR, report_expected_cost
@@ -84,7 +85,12 @@ class ExportPlan:
         return self.inputs, self.sampled
 
 
-def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn.Module | None = None) -> ExportPlan:
+def plan_export(
+    options: ExportOptions,
+    reporter: Reporter = SILENT,
+    network: nn.Module | None = None,
+    held: FrameFiles | None = None,
+) -> ExportPlan:
     """Find out what an export would do: load the network, run it, choose tap and masks, and collect all problems.
 
     Without frames, random pictures of the network's input size stand in for them. Nothing is written; what a killed export
@@ -94,16 +100,17 @@ def plan_export(options: ExportOptions, reporter: Reporter = SILENT, network: nn
         options: of the export; its ``frames`` may be empty.
         reporter: told each stage as it begins.
         network: a live one in place of the checkpoint.
+        held: frames that the program holds, in place of those of the options.
     """
     findings = Findings(options, reporter)
     with watched_code(findings):
         findings.attempt("destination", check_out)
-        inputs, sampled = look_at_network(findings, network)
+        inputs, sampled = look_at_network(findings, network, held)
         if inputs is not None:
             checkpoint = inputs.checkpoint
             findings.attempt("destination", lambda options: check_room(options, checkpoint))
             advice = many_frames_advice(len(inputs.frames), options.frames, options.out)
-            if advice is not None:
+            if advice is not None and not inputs.frames.in_memory:
                 findings.stage(advice)
         if inputs is not None and options.answers.labels:
             found = inputs
@@ -140,18 +147,19 @@ def watched_code(findings: Findings) -> Iterator[None]:
 
 
 def look_at_network(
-    findings: Findings, network: nn.Module | None = None
+    findings: Findings, network: nn.Module | None = None, held: FrameFiles | None = None
 ) -> tuple[ExportInputs | None, SampledNetwork | None]:
     """Load the network, run it, and choose tap and masks; write nothing.
 
     Args:
         findings: hold the options, and gain what is found and the problems.
         network: a live one in place of the checkpoint.
+        held: frames that the program holds, in place of those of the options.
 
     Returns:
         Inputs, with stand-ins where there are problems, and the sampled network; None for what cannot be had.
     """
-    inputs = resolve_inputs(findings, network)
+    inputs = resolve_inputs(findings, network, held)
     sampled = None
     if inputs is not None:
         findings.complete(stated_by_inputs(findings.given, inputs))

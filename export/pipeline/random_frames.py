@@ -23,6 +23,8 @@ class RandomFrames(FrameFiles):
         width: columns.
     """
 
+    in_memory = True
+
     def __init__(self, height: int, width: int) -> None:
         self.paths, self.channels, self.rules = [], "rgb", AS_STATED
         self.shape = (height, width, 3)

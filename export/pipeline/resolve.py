@@ -63,7 +63,9 @@ class ExportInputs:
     warnings: tuple[str, ...]
 
 
-def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> ExportInputs | None:
+def resolve_inputs(
+    findings: Findings, network: nn.Module | None = None, held: FrameFiles | None = None
+) -> ExportInputs | None:
     """Check the options and read the checkpoint and the list of frames; no frame but the first is read.
 
     What is missing has a stand-in, so that later steps can be attempted: the inputs hold for an export only where there is
@@ -72,6 +74,7 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     Args:
         findings: hold the options, and gain what is found and the problems.
         network: a live one in place of the checkpoint.
+        held: frames that the program holds, in place of those of the options.
 
     Returns:
         The inputs; None where the network cannot be loaded, or an option has no stand-in.
@@ -81,7 +84,7 @@ def resolve_inputs(findings: Findings, network: nn.Module | None = None) -> Expo
     looked_at = [passed for check, passed in checked.items() if check is not _check_limits]  # the gate comes much later
     findings.stage(f"reading {given.ckpt}" if network is None else "copying the network")
     checkpoint = findings.attempt("weights", lambda options: load_network(options, findings, network))
-    frames, split, ood = _resolve_frames(findings)
+    frames, split, ood = _resolve_frames(findings, held)
     if checkpoint is None:
         return None
     loaded = checkpoint
@@ -141,10 +144,12 @@ def _passes(check: Callable[[ExportOptions], None], options: ExportOptions) -> b
     return True
 
 
-def _resolve_frames(findings: Findings) -> tuple[FrameFiles | None, FrameSplit | None, FrameFiles | None]:
+def _resolve_frames(
+    findings: Findings, held: FrameFiles | None
+) -> tuple[FrameFiles | None, FrameSplit | None, FrameFiles | None]:
     """Calibration frames, their split, and out-of-distribution frames; None for what is missing or not asked for."""
     rules = findings.given.reading.rules
-    frames = findings.attempt("frames", lambda options: _given_frames(options.frames, options.channels, rules))
+    frames = findings.attempt("frames", lambda options: _given_frames(options, rules, held))
     ood = None
     if findings.given.calibration.ood_frames:
         ood = findings.attempt(
@@ -160,12 +165,16 @@ def _resolve_frames(findings: Findings) -> tuple[FrameFiles | None, FrameSplit |
     return frames, split, ood
 
 
-def _given_frames(paths: Sequence[Path], channels: str, rules: PixelRules) -> FrameFiles:
-    if not paths:
+def _given_frames(options: ExportOptions, rules: PixelRules, held: FrameFiles | None) -> FrameFiles:
+    if held is not None:
+        if options.frames:
+            raise UsageError("expected frames in files or in memory, got both: give the options no frames")
+        return held
+    if not options.frames:
         raise UsageError(
             "expected in-distribution frames of one camera, got none: give --frames", words=("--frames", PLACEHOLDER)
         )
-    return _files_once(paths, channels, rules, "--frames")
+    return _files_once(options.frames, options.channels, rules, "--frames")
 
 
 def _check_train_frames(rules: PixelRules, options: ExportOptions) -> None:

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of a command from the keyword arguments of a function, read as those of its configuration file are."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from export.cli.config_file import mapping_arguments
+from export.cli.flags import CommandParser, options_from
+from export.errors import UsageError
+from export.option_table import options_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance as OptionTable
+
+Table = TypeVar("Table", bound="OptionTable")
+Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]  # the list first: LightningCLI takes what fits first
+
+
+def path_words(paths: Paths) -> list[str]:
+    """One path or several as words of a command line."""
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
+
+
+def keyword_options(
+    table: type[Table], given: Mapping[str, object], more: Mapping[str, Any], place: str, words: Sequence[str] = ()
+) -> Table:
+    """Options of a table from a function's own arguments, those that it hands on, and words without a flag.
+
+    Args:
+        table: of the options.
+        given: values of the function's own arguments, by the key of their option.
+        more: values of further options, by their key or with underscores in it; arrays count as lists.
+        place: where these come from, for errors.
+        words: of arguments without a flag.
+
+    Raises:
+        UsageError: an option that is none, a value that it cannot have, or one that the function has an argument for.
+    """
+    taken = {str(key).replace("_", "-") for key in more} & {*given, "bundle", "ood"}
+    if taken:
+        raise UsageError(
+            f"expected {', '.join(sorted(taken))} beside {place}, got it in there: leave it out of {place}"
+        )
+    parser = _RaisingParser("", "", "")
+    parser.add_options(table)
+    options = list(options_of(table))
+    own = {key: value for key, value in given.items() if value}
+    plain = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in more.items()}
+    typed = [*words, *mapping_arguments(own, "the arguments", options), *mapping_arguments(plain, place, options)]
+    return options_from(parser.parse(typed), table)
+
+
+class _RaisingParser(CommandParser):
+    """One that raises where a command would end."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
