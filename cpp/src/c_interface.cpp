@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detail/c_boundary.hpp"
+#include "detail/c_monitor.hpp"
 #include "detail/option_words.hpp"
-#include "lsood/lsood.h"
-#include "lsood/monitor.hpp"
-
-struct lsood_monitor {
-  lsood::Monitor monitor;
-  lsood::Assessment verdict;
-  lsood_assessment view{};
-  std::vector<lsood_object> objects;
-  std::vector<uint8_t> faulty_tiles;
-};
 
 namespace {
 

@@ -3,8 +3,9 @@
 #include <string>
 
 #include "detail/c_boundary.hpp"
-#include "lsood/camera_stream.hpp"
+#include "detail/c_monitor.hpp"
 #include "lsood/stream.h"
+#include "lsood/stream_calibration.hpp"
 
 struct lsood_stream {
   lsood::CameraStream stream;
@@ -51,15 +52,32 @@ void hand_out(const lsood::StreamAssessment& each, lsood_stream_result& into) {
           each.statistic,
           quality.statistic,
           {}};
-  try {
-    lsood::detail::copy_text(each.fault.text(each.camera), into.reason, sizeof into.reason);
-  } catch (const std::bad_alloc&) {  // without memory for its sentence the result is what it is
-  }
+  const auto sentence = each.fault.text(each.camera);  // without memory for it the result is what it is
+  if (sentence) lsood::detail::copy_text(sentence.value(), into.reason, sizeof into.reason);
 }
 
 }  // namespace
 
 extern "C" {
+
+int lsood_stream_calibration(const lsood_monitor* monitor, lsood_stream_options* options, lsood_quality_rule* quality) {
+  return code_of([&] {
+    require_pointers("a monitor and options", monitor, options);
+    const lsood::Manifest& manifest = monitor->monitor.manifest();
+    if (quality != nullptr) {
+      const lsood::Policy any = unwrapped(lsood::Policy::of(lsood::KOfN{}));  // that of the rule is the caller's
+      const auto rule = unwrapped(lsood::quality_rule(any, manifest, monitor->monitor.operating_point()));
+      const std::vector<double>& clean_low = manifest.answers->quality->clean_low;
+      quality->clean_low = clean_low.data();
+      quality->clean_count = clean_low.size();
+      quality->smallest = rule.smallest;
+      quality->frames_worth = rule.frames_worth;
+    }
+    const lsood::CalibrationSize size = lsood::calibration_size(manifest);
+    options->calibration_frames = size.frames;
+    options->effective_frames = size.effective_frames;
+  });
+}
 
 int lsood_stream_open(const lsood_stream_options* options, lsood_stream** into) {
   if (into != nullptr) *into = nullptr;

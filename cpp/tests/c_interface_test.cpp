@@ -1,51 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Without memory no exception leaves the C interface: the first, second, ... allocation of each call fails in turn, until none is
 // left to fail. Given a bundle, whose monitor judges a frame of another size.
-#include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 
+#include "allocations.hpp"
 #include "check.hpp"
 #include "lsood/lsood.h"
 #include "lsood/stream.h"
 
 namespace {
 
-std::atomic<long> left{-1};  // allocations until one fails; below 0 for none
-
-void* take(std::size_t size) {
-  const bool fails = left >= 0 && left-- == 0;
-  void* memory = fails ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-// Makes a call again and again, each time with one allocation less that fails; the code of the first one that has them all.
+// The code of a call that has all its allocations; without one of them each call says that there is no memory.
 template <typename Call>
 int starved(const char* name, Call call) {
-  for (long count = 0; count < 10'000; ++count) {
-    left = count;
-    const int code = call();
-    const bool has_failed = left < 0;
-    left = -1;
-    if (!has_failed) return code;
-    if (code == LSOOD_DONE) continue;  // the sentence of a stream's result alone was left out
+  return lsood::test::starved(call, [name](int code, long count) {
+    if (code == LSOOD_DONE) return;  // the sentence of a stream's result alone was left out
     if (code != LSOOD_MEMORY) std::fprintf(stderr, "%s: without allocation %ld it gives %d\n", name, count, code);
     CHECK(code == LSOOD_MEMORY && std::strcmp(lsood_error(), "no memory left") == 0);
-  }
-  return -1;
+  });
 }
 
 }  // namespace
-
-void* operator new(std::size_t size) { return take(size); }
-void* operator new[](std::size_t size) { return take(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 int main(int count, char** values) {
   if (count != 2) return 3;

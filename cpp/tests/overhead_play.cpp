@@ -6,25 +6,15 @@
 // Prints the allocations of one round over all frames, by the monitor and by the runs alone, and the median microseconds of a
 // frame of each, with that of the differences of neighbours.
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <new>
 
+#include "allocations.hpp"
 #include "detail/bundle.hpp"
 #include "detail/frame_pass.hpp"
 #include "play.hpp"
 
 namespace {
-
-std::atomic<long> allocations{0};
-
-void* counted(std::size_t size) {
-  ++allocations;
-  void* found = std::malloc(size == 0 ? 1 : size);
-  if (found == nullptr) throw std::bad_alloc();
-  return found;
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -39,13 +29,6 @@ double microseconds(Call call) {
 }
 
 }  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 
 int main(int count, char** values) {
   using namespace lsood;
@@ -69,11 +52,11 @@ int main(int count, char** values) {
     all_done = all_done && assess(i % frames);
     pass.run(at(i % frames));
   }
-  const long before = allocations;
+  const long before = test::allocations;
   for (std::size_t i = 0; i < frames; ++i) all_done = all_done && assess(i);
-  const long between = allocations;
+  const long between = test::allocations;
   for (std::size_t i = 0; i < frames; ++i) pass.run(at(i));
-  const long after = allocations;
+  const long after = test::allocations;
   std::vector<double> assessed, run, beyond;
   for (int round = 0; round < std::atoi(values[5]); ++round) {
     for (std::size_t i = 0; i < frames; ++i) {

@@ -4,20 +4,23 @@
 // A line is a command and its words, with - for none:
 //   open POLICY FRAMES EFFECTIVE FROZEN_AFTER TOLERANCE MAX_CAMERAS
 //   tiles ROWS COLUMNS SHARE FRAMES                     before open: the check of tiles
-//   quality POLICY SMALLEST WORTH LOW...                before open: the rule of the quality
+//   quality POLICY RATE WORTH LOW...                    before open: the rule of the quality
 //   frame CAMERA STAMP STATE P_VALUE QUALITY_LOW BLANK PICTURE EPOCH_NS STEADY_S
 //   silent CAMERA NOW EPOCH_NS STEADY_S
 //   ask NOW AGE EPOCH_NS STEADY_S CAMERA...             who is silent
 //   forget CAMERA
 //   summary CAMERA
 //   policy TEXT FRAMES EFFECTIVE RATE                   what a policy says of itself
+//   text TEXT                                           the text of a policy, and the numbers of its rule
+//   smallest RATE LOW...                                the smallest quality of so many false alarms
 // A PICTURE is HEIGHT,WIDTH,CHANNELS,SEED and edits ",ROW,COLUMN,HEIGHT,WIDTH,SEED"; a seed below 0 paints with -SEED - 1.
 #include <cinttypes>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
 
-#include "lsood/camera_stream.hpp"
+#include "lsood/frame_verdict.hpp"
+#include "lsood/stream_calibration.hpp"
 
 namespace {
 
@@ -112,14 +115,19 @@ void print(const lsood::Error& error) { std::printf("error %d %s\n", static_cast
 
 std::string text_of(std::optional<std::int64_t> stamp_ns) { return stamp_ns ? std::to_string(*stamp_ns) : "-"; }
 
-void print(const lsood::Result<lsood::StreamAssessment>& result, const std::string& camera) {
+// Prints what a stream found, by the verdict that it followed; by default that on no frame.
+void print(const lsood::Result<lsood::StreamAssessment>& result, lsood::Assessment verdict = {}) {
   if (!result) {
     print(result.error());
     return;
   }
   const lsood::StreamAssessment& each = result.value();
-  std::printf("%s %" PRId64 " %s %" PRId64 " %d %d %s %.17g %s", state_name(each.state), each.index,
-              history_name(each.history), each.stamp_ns, each.alarm, each.onset, text_of(each.since_ns).c_str(),
+  if (!lsood::take_in(each, verdict) || verdict.state != each.state) {
+    std::puts("error: the verdict has another state than the stream");
+    return;
+  }
+  std::printf("%s %" PRId64 " %s %" PRId64 " %d %d %s %.17g %s", state_name(verdict.state), each.index,
+              history_name(each.history), verdict.stamp_ns, each.alarm, each.onset, text_of(each.since_ns).c_str(),
               each.statistic, std::string(each.camera).c_str());
   if (each.quality) {
     std::printf(" %d %d %s %.17g", each.quality->alarm, each.quality->onset, text_of(each.quality->since_ns).c_str(),
@@ -128,13 +136,21 @@ void print(const lsood::Result<lsood::StreamAssessment>& result, const std::stri
     std::printf(" - - - -");
   }
   std::string mask = "-";
-  if (each.faulty_tiles) {
+  if (verdict.faulty_tiles) {
     mask.clear();
-    for (std::size_t i = 0; i < each.faulty_tiles->size(); ++i) {
-      mask += each.faulty_tiles->tiles[i] ? '1' : '0';
+    for (std::size_t i = 0; i < verdict.faulty_tiles->size(); ++i) {
+      mask += verdict.faulty_tiles->tiles[i] ? '1' : '0';
     }
   }
-  std::printf(" %s %s\n", mask.c_str(), each.fault.text(camera).c_str());
+  std::printf(" %s %s\n", mask.c_str(), verdict.reason.c_str());
+}
+
+lsood::QualityRecord record_of(Words& words) {
+  lsood::QualityRecord record;
+  for (std::string low; words >> low;) {
+    record.clean_low.push_back(number(low));
+  }
+  return record;
 }
 
 // The stream that is played, and what it is to be made with.
@@ -166,24 +182,22 @@ struct Player {
 
   void quality(Words& words) {
     const auto policy = lsood::Policy::parse(next<std::string>(words));
-    lsood::QualityRule rule{policy.value(), {}, next<double>(words), next<double>(words)};
-    for (std::string low; words >> low;) {
-      rule.clean_low.push_back(number(low));
-    }
-    options.quality = rule;
+    const auto rate = next<double>(words), worth = next<double>(words);
+    const lsood::QualityRecord record = record_of(words);
+    options.quality = lsood::QualityRule{policy.value(), record.clean_low, record.min_quality(rate).value_or(0.0), worth};
   }
 
   void frame(Words& words, const std::optional<lsood::TileCheck>& check) {
     const auto camera = next<std::string>(words);
     const auto stamp_ns = time_or_none(words);
-    lsood::FrameVerdict verdict;
+    lsood::Assessment verdict;
     verdict.state = state_of(next<std::string>(words));
     verdict.p_value = number(next<std::string>(words));
-    verdict.quality_low = number(next<std::string>(words));
+    verdict.quality.low = number(next<std::string>(words));
     verdict.faulty_tiles = mask_of(next<std::string>(words), check);
     const auto digest = digest_of(next<std::string>(words));
     read_time(words);
-    print(stream->follow(verdict, stamp_ns, digest, camera), camera);
+    print(stream->follow(lsood::frame_verdict(verdict), stamp_ns, digest, camera), verdict);
   }
 
   void ask(Words& words) const {
@@ -233,8 +247,34 @@ void describe_policy(Words& words) {
     print(checked.error());
     return;
   }
-  std::printf("%s %" PRId64 " %.17g\n", policy->text().c_str(), policy->delay_frames(calibration, rate).value(),
+  std::printf("%s %" PRId64 " %.17g\n", policy->text().value().c_str(), policy->delay_frames(calibration, rate).value(),
               policy->window_s(calibration, rate).value());
+}
+
+// The numbers of a rule to their last bit, behind its text.
+void print_text(Words& words) {
+  const auto policy = lsood::Policy::parse(next<std::string>(words));
+  if (!policy) {
+    print(policy.error());
+    return;
+  }
+  std::printf("%s", policy->text().value().c_str());
+  const lsood::Policy::Rule& rule = policy->rule();
+  if (const auto* count = std::get_if<lsood::KOfN>(&rule)) {
+    std::printf(" %d %d\n", count->k, count->n);
+  } else if (const auto* between = std::get_if<lsood::Hysteresis>(&rule)) {
+    std::printf(" %a %a\n", between->raise_at, between->clear_at);
+  } else if (const auto* duration = std::get_if<lsood::MinimumDuration>(&rule)) {
+    std::printf(" %a %a\n", duration->seconds, duration->hold_seconds);
+  } else if (const auto* sum = std::get_if<lsood::Cusum>(&rule)) {
+    std::printf(" %a %a\n", sum->hours_between_false_alarms, sum->frames_per_second);
+  }
+}
+
+void print_smallest(Words& words) {
+  const double rate = number(next<std::string>(words));
+  const auto smallest = record_of(words).min_quality(rate);
+  smallest ? std::printf("%a\n", *smallest) : std::printf("none\n");
 }
 
 }  // namespace
@@ -255,6 +295,10 @@ int main() {
       player.open(words);
     } else if (command == "policy") {
       describe_policy(words);
+    } else if (command == "text") {
+      print_text(words);
+    } else if (command == "smallest") {
+      print_smallest(words);
     } else if (!player.stream) {
       std::puts("error: no stream is open");
     } else if (command == "frame") {
@@ -263,7 +307,7 @@ int main() {
       const auto camera = next<std::string>(words);
       const auto now_ns = time_or_none(words);
       read_time(words);
-      print(player.stream->report_silent(camera, now_ns), camera);
+      print(player.stream->report_silent(camera, now_ns));
     } else if (command == "ask") {
       player.ask(words);
     } else if (command == "forget") {

@@ -1,43 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // A stream takes no memory for a frame, serves many threads, refuses what cannot be, and throws nothing.
-#include <atomic>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <thread>
 
+#include "allocations.hpp"
 #include "check.hpp"
 #include "lsood/camera_stream.hpp"
+#include "lsood/frame_verdict.hpp"
 #include "lsood/latest_frames.hpp"
-
-namespace {
-
-std::atomic<long> allocations{0};
-std::atomic<bool> is_full{false};
-
-void* take(std::size_t size) {
-  ++allocations;
-  void* memory = is_full ? nullptr : std::malloc(size);
-  if (memory == nullptr) {
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return take(size); }
-void* operator new[](std::size_t size) { return take(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+#include "lsood/stream_calibration.hpp"
 
 namespace {
 
 using lsood::CameraStream;
 using lsood::ErrorCode;
 using lsood::Policy;
+using lsood::test::allocations;
+using lsood::test::is_full;
 
 constexpr std::int64_t kTenth = 100'000'000, kWide = std::int64_t{1} << 62;
 constexpr lsood::CalibrationSize kCalibration{99, 50.0};
@@ -143,9 +122,86 @@ void refuses_what_cannot_be() {
   CHECK(stream.report_silent("front", -1).error().code == ErrorCode::argument);
   CHECK(!Policy::of(lsood::KOfN{3, 2}).ok());
   CHECK(!Policy::of(lsood::MinimumDuration{0.5, -1.0}).ok());
-  CHECK(Policy::of(lsood::MinimumDuration{0.5, 1.0}).value().text() == "duration:0.5, held for 1 s");
   CHECK(!policy.window_s(kCalibration, 0.0).ok());
   CHECK(!Policy::parse("duration:0.5").value().delay_frames(kCalibration, std::nan("")).ok());
+}
+
+// The quality that counts as low by the rate of an operating point, and how much the clean frames are worth.
+void watches_the_quality_of_a_bundle() {
+  const Policy policy = Policy::parse("2of3").value();
+  lsood::Manifest manifest;
+  manifest.calibration.scores = {1, 2, 3, 4};
+  manifest.calibration.effective_frames = 2;
+  lsood::OperatingPoint point;
+  point.false_alarm_rate = 0.4;
+  manifest.operating_points = {{"40%", point}};
+  CHECK(lsood::quality_rule(policy, manifest, "40%").error().code == ErrorCode::bundle);
+  manifest.answers.emplace().quality.emplace().clean_low = {0.1, 0.2, 0.3, 0.4, 0.5};
+  const auto rule = lsood::quality_rule(policy, manifest, "40%");
+  CHECK(rule && rule->smallest == 0.2 && rule->frames_worth == 0.5 && rule->clean_low.size() == 5);
+  const auto unknown = lsood::quality_rule(policy, manifest, "5%");
+  CHECK(unknown.error().message == "expected an operating point of the bundle (40%), got '5%': choose one of these");
+  const lsood::CalibrationSize size = lsood::calibration_size(manifest);
+  CHECK(size.frames == 4 && size.effective_frames == 2);
+}
+
+lsood::Assessment told_verdict() {
+  lsood::Assessment verdict;
+  verdict.state = lsood::State::out_of_distribution;
+  verdict.score = 7;
+  verdict.p_value = 0.01;
+  verdict.reason = "the score is above 5";
+  verdict.tile_faults = "black: upper left";
+  verdict.quality = {true, 0.6, 0.5, 0.7};
+  verdict.cause.is_told = true;
+  verdict.cause.cause = "fog";
+  verdict.cause.set = {"fog"};
+  verdict.tiles = {true, 1, 2, {1, 0}, {3.0, 0.1}, "left"};
+  verdict.objects.is_told = true;
+  verdict.objects.objects.resize(2);
+  verdict.objects.count = 2;
+  verdict.class_confidence = {0.5};
+  return verdict;
+}
+
+// A fault of the camera makes a verdict invalid, and its answers unknown; a faulty part is told beside what is wrong.
+void takes_in_what_a_stream_found() {
+  lsood::StreamAssessment found;
+  found.stamp_ns = 9;
+  found.faulty_tiles = lsood::TileMask{1, 2, 1};
+  lsood::Assessment verdict = told_verdict();
+  CHECK(lsood::take_in(found, verdict).ok());
+  CHECK(verdict.state == lsood::State::out_of_distribution && verdict.reason == "the score is above 5");
+  CHECK(verdict.stamp_ns == 9 && verdict.faulty_tiles && verdict.cause.cause == "fog");
+  found.has_faulty_part = true;
+  CHECK(lsood::take_in(found, verdict).ok() && verdict.reason == "the score is above 5; black: upper left");
+  for (const lsood::State state : {lsood::State::ok, lsood::State::invalid}) {
+    verdict = told_verdict();
+    verdict.state = state;
+    CHECK(lsood::take_in(found, verdict).ok() && verdict.reason == "the score is above 5");
+  }
+  verdict = told_verdict();
+  found.camera = "front";
+  found.fault.kind = lsood::StreamFault::Kind::silent;
+  found.fault.never = true;
+  lsood::test::starved([&] { return lsood::take_in(found, verdict).ok(); }, [](bool done, long) { CHECK(!done); });
+  CHECK(verdict.reason == "expected frames of front, none came yet: the camera, its cable or its driver stopped");
+  CHECK(verdict.state == lsood::State::invalid && verdict.is_ood && verdict.score == 7 && verdict.p_value == 0.01);
+  CHECK(std::isnan(verdict.quality.low) && verdict.cause.cause == "unknown" && verdict.cause.set.empty());
+  CHECK(verdict.tiles.abnormal[0] == 0 && std::isnan(verdict.tiles.values[0]) && verdict.tiles.words.empty());
+  CHECK(verdict.objects.objects.empty() && !verdict.objects.count && verdict.objects.words == "unknown");
+  CHECK(verdict.class_confidence[0] == 0);
+  lsood::Assessment plain;
+  CHECK(lsood::take_in(found, plain).ok() && plain.cause.cause.empty() && plain.objects.words.empty());
+}
+
+// Without the first allocation, the second, ..., a call gives the error of memory, and nothing is thrown.
+void texts_need_memory_and_say_so() {
+  const auto memory = [](const auto& result, long) { CHECK(result.error().code == ErrorCode::memory); };
+  const auto policy = Policy::of(lsood::Hysteresis{0.0123456789, 0.2}).value();
+  CHECK(lsood::test::starved([&] { return policy.text(); }, memory).value() == "hysteresis:0.0123456789:0.2");
+  const auto fault = lsood::StreamFault::clock_back(12);
+  CHECK(lsood::test::starved([&] { return fault.text(); }, memory).value().size() > 20);
 }
 
 void throws_nothing_where_there_is_no_memory() {
@@ -217,6 +273,9 @@ int main() {
   takes_no_memory_for_a_frame();
   serves_many_threads();
   refuses_what_cannot_be();
+  watches_the_quality_of_a_bundle();
+  takes_in_what_a_stream_found();
+  texts_need_memory_and_say_so();
   throws_nothing_where_there_is_no_memory();
   digests_tell_images_apart();
   keeps_the_latest_frame();

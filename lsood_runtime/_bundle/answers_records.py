@@ -91,7 +91,7 @@ class QualityRecord:
     def min_quality(self, rate: float) -> float | None:
         """The largest smallest quality with at most this expected share; None where the clean frames are too few."""
         rank = math.floor(rate * (len(self.clean_low) + 1) + _ROUNDING)
-        return self.clean_low[rank - 1] if rank else None
+        return self.clean_low[min(rank, len(self.clean_low)) - 1] if rank else None
 
 
 @dataclass(frozen=True, slots=True)

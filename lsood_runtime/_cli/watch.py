@@ -63,6 +63,7 @@ Alarms: {FORMS}
   3of5                  three of the last five frames are out of distribution
   hysteresis:0.01:0.2   from a p-value of 0.01 or less until one above 0.2
   duration:0.5          all frames of half a second; cleared when half a second brought none
+  duration:0.5:2        the same, cleared when two seconds brought none
   cusum:1h@30           the evidence adds up (CUSUM on p-values), for at most one false alarm an hour at 30 frames/s
 --quality-alarm takes the same rules for the expected quality: the lower its lower end, the further a frame is from the clean
 ones of the calibration. Its alarms are counted apart, and set the exit code as well.

@@ -13,6 +13,7 @@ from lsood_runtime._stream.calibration_figures import (
     smallest_p_value,
 )
 from lsood_runtime._stream.policy import AlarmState, Evidence
+from lsood_runtime._text.number_text import number_text
 
 _FEWEST_SCORES = 4
 _DEVIATIONS = 2.0
@@ -71,7 +72,7 @@ class Cusum:
 
     def __str__(self) -> str:
         """The text that :func:`parse_policy` reads."""
-        return f"cusum:{self.hours_between_false_alarms:g}h@{self.frames_per_second:g}"
+        return f"cusum:{number_text(self.hours_between_false_alarms)}h@{number_text(self.frames_per_second)}"
 
     @property
     def _frames(self) -> float:

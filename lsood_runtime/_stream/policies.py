@@ -9,6 +9,7 @@ from lsood_runtime._arguments import check_count, check_number
 from lsood_runtime._bundle.records import CalibrationRecord
 from lsood_runtime._stream.calibration_figures import checked_rate, smallest_p_value
 from lsood_runtime._stream.policy import AlarmState, Evidence
+from lsood_runtime._text.number_text import number_text
 
 _NANOSECONDS = 1e9
 _MOST_FRAMES, _LONGEST_S = 1_000_000, 1e9
@@ -92,7 +93,7 @@ class Hysteresis:
 
     def __str__(self) -> str:
         """The text that :func:`parse_policy` reads."""
-        return f"hysteresis:{self.raise_at:g}:{self.clear_at:g}"
+        return f"hysteresis:{number_text(self.raise_at)}:{number_text(self.clear_at)}"
 
 
 class _HysteresisState:
@@ -139,9 +140,9 @@ class MinimumDuration:
         return self.seconds
 
     def __str__(self) -> str:
-        """The text that :func:`parse_policy` reads, where the alarm is held for as long as it takes to be raised."""
-        held = "" if self.hold_seconds == self.seconds else f", held for {self.hold_seconds:g} s"
-        return f"duration:{self.seconds:g}{held}"
+        """The text that :func:`parse_policy` reads."""
+        held = "" if self.hold_seconds == self.seconds else f":{number_text(self.hold_seconds)}"
+        return f"duration:{number_text(self.seconds)}{held}"
 
 
 class _DurationState:

@@ -10,11 +10,12 @@ from lsood_runtime._arguments import check_number, check_text
 from lsood_runtime._stream.cusum import Cusum
 from lsood_runtime._stream.policies import Hysteresis, KOfN, MinimumDuration
 from lsood_runtime._stream.policy import Policy
+from lsood_runtime._text.number_text import number_text
 
 POLICY_FORMS = "3of5, hysteresis:0.01:0.2, duration:0.5 or cusum:1h@30"
 FORMS = f"1/h, {POLICY_FORMS}"
 _LONGEST = 60
-_NUMBER = r"([0-9]+\.?[0-9]*(?:[eE]-?[0-9]+)?)"
+_NUMBER = r"([0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class AskedRate:
 
     def __str__(self) -> str:
         """The text that :func:`parse_alarm` reads."""
-        return f"{self.per_hour:g}/h" + ("" if self.frames_per_second is None else f"@{self.frames_per_second:g}")
+        rate = "" if self.frames_per_second is None else f"@{number_text(self.frames_per_second)}"
+        return f"{number_text(self.per_hour)}/h{rate}"
 
 
 Alarm: TypeAlias = Policy | AskedRate
@@ -67,7 +69,8 @@ def parse_policy(text: str) -> Policy:
     """Parse an alarm policy.
 
     Args:
-        text: ``KofN``, ``hysteresis:RAISE:CLEAR`` in p-values, ``duration:SECONDS`` or ``cusum:HOURSh@FRAMES_PER_SECOND``.
+        text: ``KofN``, ``hysteresis:RAISE:CLEAR`` in p-values, ``duration:SECONDS``, ``duration:SECONDS:HOLD_SECONDS`` or
+            ``cusum:HOURSh@FRAMES_PER_SECOND``.
 
     Raises:
         TypeError: no text.
@@ -82,8 +85,8 @@ def _policy(text: str, forms: str) -> Policy:
         return KOfN(int(match[1]), int(match[2]))
     if match := re.fullmatch(f"hysteresis:{_NUMBER}:{_NUMBER}", text):
         return Hysteresis(float(match[1]), float(match[2]))
-    if match := re.fullmatch(f"duration:{_NUMBER}", text):
-        return MinimumDuration(float(match[1]), float(match[1]))
+    if match := re.fullmatch(f"duration:{_NUMBER}(?::{_NUMBER})?", text):
+        return MinimumDuration(float(match[1]), float(match[2] or match[1]))
     if match := re.fullmatch(f"cusum:{_NUMBER}h@{_NUMBER}", text):
         return Cusum(float(match[1]), float(match[2]))
     raise ValueError(f"expected an alarm policy such as {forms}, got {text[:_LONGEST]!r}: write one of these forms")

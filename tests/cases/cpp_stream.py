@@ -50,7 +50,7 @@ class CppStream:
             self._process.stdin.write(f"tiles {' '.join(map(str, case.tiles))}\n")
         if (rule := case.quality) is not None:
             lows = " ".join(map(repr, rule.clean_low))
-            self._process.stdin.write(f"quality {rule.policy} {rule.smallest!r} {rule.worth!r} {lows}\n")
+            self._process.stdin.write(f"quality {rule.policy} {rule.rate!r} {rule.worth!r} {lows}\n")
         after = "-" if case.frozen_after_s is None else repr(case.frozen_after_s)
         opened = f"open {case.policy} {case.frames} {case.effective!r} {after} {case.tolerance!r} {case.max_cameras}"
         first, *answers = self.answers([opened, *map(_line, case.events)])

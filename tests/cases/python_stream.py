@@ -37,8 +37,8 @@ def case_manifest(frames: int, effective: float, quality: QualityRule | None = N
         return dataclasses.replace(_MANIFEST, calibration=calibration)
     record = QualityRecord("miou", 0.9, 0.9, "fog", 0.8, 0.2, 0.6, 0.05, 0.1, 0.8, 0.9, quality.clean_low)
     answers = AnswersRecord(1.0, ("fog", "mud"), 10, 2, 40, record, None)
-    name, rate = _MANIFEST.operating_point, (quality.rank + 0.5) / (len(quality.clean_low) + 1)
-    point = dataclasses.replace(_MANIFEST.operating_points[name], false_alarm_rate=rate)
+    name = _MANIFEST.operating_point
+    point = dataclasses.replace(_MANIFEST.operating_points[name], false_alarm_rate=quality.rate)
     return dataclasses.replace(_MANIFEST, calibration=calibration, answers=answers, operating_points={name: point})
 
 

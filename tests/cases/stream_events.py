@@ -71,6 +71,11 @@ class QualityRule:
         """The smallest quality of a frame that does not count."""
         return self.clean_low[self.rank - 1] if self.rank else 0.0
 
+    @property
+    def rate(self) -> float:
+        """Share of the clean frames that may count, by which each language finds that lower end."""
+        return (self.rank + 0.5) / (len(self.clean_low) + 1)
+
 
 @dataclass(frozen=True)
 class Case:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from lsood_runtime import History, State
+from lsood_runtime import History, State, read_manifest
 from tests.cases.python_stream import drawn_picture
 from tests.cases.stream_events import Case, Event, case_of
 from tests.cases.stream_results import differing, expected_fields
 from tests.cases.test_stream_cases import CASES
 from tests.cpp.test_c_interface import Frame
+from tests.cpp.test_c_interface import opened as opened_monitor
+from tests.lsood_runtime.answers_bundle import write_answers_bundle
+from tests.lsood_runtime.conftest import write_toy_bundle
 
 NOW, ARGUMENT, NO_CAMERA = -(2**63), 1, None
 
@@ -62,6 +65,8 @@ def library(cpp_build: Path) -> ctypes.CDLL:
     loaded.lsood_error.restype = c_char_p
     loaded.lsood_stream_open.argtypes = [POINTER(StreamOptions), POINTER(c_void_p)]
     loaded.lsood_stream_close.argtypes = [c_void_p]
+    loaded.lsood_stream_calibration.argtypes = [c_void_p, POINTER(StreamOptions), POINTER(QualityRule)]
+    loaded.lsood_close.argtypes = [c_void_p]
     loaded.lsood_stream_follow.argtypes = [c_void_p, POINTER(StreamFrame), POINTER(StreamResult)]
     loaded.lsood_stream_report_silent.argtypes = [c_void_p, c_char_p, c_int64, POINTER(StreamResult)]
     return loaded
@@ -123,6 +128,35 @@ def test_c_stream_gives_what_the_table_expects(library: ctypes.CDLL) -> None:
             assert not differing(fields, {name: found[name] for name in fields}), case.name
         library.lsood_stream_close(stream)
     assert played > 200
+
+
+def test_c_stream_takes_its_calibration_from_a_monitor(library: ctypes.CDLL, tmp_path: Path) -> None:
+    bundles = [tmp_path / name for name in ("plain", "answers")]
+    for bundle in bundles:
+        bundle.mkdir()
+    write_toy_bundle(bundles[0])
+    write_answers_bundle(bundles[1])
+    for bundle in bundles:
+        manifest = read_manifest(bundle)
+        _, monitor, _ = opened_monitor(library, bundle)
+        options, rule = StreamOptions(), QualityRule(b"2of3")
+        assert library.lsood_stream_calibration(monitor, byref(options), None) == 0
+        calibration = manifest.calibration
+        assert options.calibration_frames == len(calibration.scores)
+        assert options.effective_frames == calibration.effective_frames
+        code = library.lsood_stream_calibration(monitor, byref(options), byref(rule))
+        if manifest.answers is None or manifest.answers.quality is None:
+            assert (code, rule.clean_count) == (2, 0)
+            assert b"expected a bundle that tells the quality" in library.lsood_error()
+        else:
+            quality, point = manifest.answers.quality, manifest.operating_points[manifest.operating_point]
+            assert (code, rule.policy) == (0, b"2of3")
+            assert tuple(rule.clean_low[: rule.clean_count]) == quality.clean_low
+            assert rule.smallest == (quality.min_quality(point.false_alarm_rate) or 0.0)
+            assert rule.frames_worth == calibration.effective_frames / len(calibration.scores)
+        library.lsood_close(monitor)
+    assert library.lsood_stream_calibration(None, byref(StreamOptions()), None) == ARGUMENT
+    assert library.lsood_error().startswith(b"expected a monitor and options")
 
 
 def test_c_stream_says_why_a_frame_is_invalid_and_refuses_what_cannot_be(library: ctypes.CDLL) -> None:

@@ -6,16 +6,19 @@ import random
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lsood_runtime import parse_policy
+from lsood_runtime import Cusum, Hysteresis, KOfN, MinimumDuration, parse_policy
+from lsood_runtime._bundle.answers_records import QualityRecord
 from tests.cases.cpp_stream import CppStream
 from tests.cases.python_stream import case_manifest, play
 from tests.cases.random_drives import POLICIES, random_drive
+from tests.cases.random_policies import POLICIES as OF_RANDOM_NUMBERS
 from tests.cases.stream_events import Case, case_of
 from tests.cases.stream_results import differing, expected_fields
 from tests.cases.test_stream_cases import CASES
@@ -89,7 +92,22 @@ def agree(cpp: CppStream, case: Case) -> None:
     text=st.sampled_from(POLICIES)
     | st.lists(
         st.sampled_from(
-            ["hysteresis", "duration", "cusum", "of", "h@", ":", "/h", "0.05", "1e-3", "2.", ".5", "30", "1E400"]
+            [
+                "hysteresis",
+                "duration",
+                "cusum",
+                "of",
+                "h@",
+                ":",
+                "/h",
+                "0.05",
+                "1e-3",
+                "2e+1",
+                "2.",
+                ".5",
+                "30",
+                "1E400",
+            ]
         ),
         min_size=1,
         max_size=6,
@@ -112,6 +130,32 @@ def test_cpp_policies_are_those_of_the_python_runtime(
     assert words[0] == str(policy)
     assert int(words[1]) == policy.delay_frames(calibration, rate)
     assert float(words[2]) == pytest.approx(policy.window_s(calibration, rate), rel=1e-12)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=ONE_PROGRAM)
+@given(policy=OF_RANDOM_NUMBERS)
+def test_text_of_a_policy_is_read_as_the_same_policy_by_both_languages(
+    cpp: CppStream, policy: KOfN | Hysteresis | MinimumDuration | Cusum
+) -> None:
+    ((text, *numbers),) = cpp.answers([f"text {policy}"])
+    assert text == str(policy)
+    assert parse_policy(text) == policy
+    assert [float.fromhex(number) if "x" in number else int(number) for number in numbers] == list(astuple(policy))
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=ONE_PROGRAM)
+@given(clean_low=st.lists(st.floats(0, 1), min_size=1, max_size=12).map(sorted), share=st.floats(0, 1))
+def test_smallest_quality_of_a_rate_is_that_of_the_python_runtime(
+    cpp: CppStream, clean_low: list[float], share: float
+) -> None:
+    count = len(clean_low) + 1
+    record = QualityRecord("miou", 0.9, 0.9, "fog", 0.8, 0.2, 0.6, 0.05, 0.1, 0.8, 0.9, tuple(clean_low))
+    for rate in (share, round(share * count) / count, 0.0, 1.0):
+        ((found,),) = cpp.answers([f"smallest {rate!r} {' '.join(map(repr, clean_low))}"])
+        expected = record.min_quality(rate)
+        assert (None if found == "none" else float.fromhex(found)) == expected
+        if expected is not None and rate < 1:
+            assert record.false_alarm_rate(expected) <= rate + 1e-9
 
 
 @pytest.mark.parametrize(

@@ -315,13 +315,30 @@ def test_verdict_that_cannot_be_published_is_told_in_the_diagnostics(player: Pla
     commands += [front[2], rear[1], "wait 3", "diagnose"]
     options: dict[str, Any] = {"bundle": answers, "cameras": ["front", "rear"]}
     published, log = player.run(commands, max_age_s=60.0, **options)
-    failed = (2, "failed to publish message")
+    failed = (2, "assessment: failed to publish message")
     assert [_told_of_front(each.message) for each in published if each.topic == "/diagnostics"][1:] == [failed, failed]
-    assert log.count("[ERROR] [lsood_monitor]: front: failed to publish message") == 1
+    assert log.count("[ERROR] [lsood_monitor]: front: assessment: failed to publish message") == 1
     # The silent front is reported before the silent rear.
     published, log = player.run([fail, "sleep 250", "tick", "wait 1", "diagnose"], max_age_s=0.2, **options)
     assert _told_of_front(published[-1].message) == failed
-    assert "front: failed to publish message" in log
+    assert "front: assessment: failed to publish message" in log
+
+
+@pytest.mark.parametrize("topic", ["objects", "anomaly_map", "segmentation", "assessment"])
+def test_message_that_cannot_be_published_holds_no_other_back(player: Player, answers: Path, topic: str) -> None:
+    front, rear = (shots_of(random_frames(3, seed=18), name) for name in ("front", "rear"))
+    topics = {name: f"/lsood_monitor/front/{name}" for name in ("objects", "anomaly_map", "segmentation", "assessment")}
+    commands: list[str | Shot] = [f"listen {topics[name]} 1" for name in ("anomaly_map", "segmentation")]
+    commands += [f"fail {topics[topic]}"]
+    for i in range(3):
+        commands += [front[i], rear[i], f"wait {(i + 1) * (1 if topic == 'assessment' else 2)}"]
+    published, _ = player.run([*commands, "diagnose"], bundle=answers, cameras=["front", "rear"], max_age_s=60.0)
+    seen = [each.topic for each in published]
+    assert {name: seen.count(path) for name, path in topics.items()} == dict.fromkeys(topics, 3) | {topic: 0}
+    status = published[-1].message["status"][0]
+    assert (status["level"], status["message"]) == (2, f"{topic}: failed to publish message")
+    values = {each["key"]: each["value"] for each in status["values"]}
+    assert (values["errors"], values["last_error"], values["frames"]) == ("3", status["message"], "3")
 
 
 def _told_of_front(message: dict[str, Any]) -> tuple[int, str]:

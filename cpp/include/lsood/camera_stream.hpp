@@ -42,6 +42,7 @@ struct StreamAssessment {
   State state = State::invalid;          // of the frame; invalid too where its camera or its clock does not work
   StreamFault fault;                     // why the stream calls it invalid; none where it does not, or the frame was before
   std::optional<TileMask> faulty_tiles;  // without a picture of their own, the frozen ones as well
+  bool has_faulty_part = false;          // they are as many as the check of tiles names, in this frame alone or in several
   std::string_view camera;               // the text of the call: valid as long as that is
   std::int64_t index = 0;                // frames that the camera sent before this one
   std::int64_t stamp_ns = 0;             // of the frame; the time of receipt where there was none

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,8 @@ namespace lsood {
 // the queue, so that no other can starve it. `T` is what stands for a frame: an image with its stamp, or a pointer to it.
 template <typename T>
 class LatestFrames {
+  static_assert(std::is_nothrow_move_constructible_v<T>, "no exception crosses the interface: hold what may throw by a pointer");
+
  public:
   // Hands over a frame and returns at once; the value is whether no waiting frame was dropped for it.
   // Errors: `argument` after `close`, `memory` for a camera that was never seen.
@@ -46,7 +49,7 @@ class LatestFrames {
 
   // Waits for a frame: that of the camera that has waited for longest, with its name, which lives as long as this object.
   // None after `close`, once nothing waits any more.
-  std::optional<std::pair<std::string_view, T>> take() {
+  std::optional<std::pair<std::string_view, T>> take() noexcept {
     std::unique_lock<std::mutex> held(lock_);
     Waiting* first = nullptr;
     changed_.wait(held, [&] {

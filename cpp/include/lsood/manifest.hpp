@@ -135,6 +135,10 @@ struct QualityRecord {
   std::vector<double> clean_low;
   Shape clean_drives;
   std::vector<double> rate_low, rate_high;
+
+  // The largest smallest quality below which at most such a share of new clean frames is expected; none where the clean frames
+  // are too few for it.
+  [[nodiscard]] std::optional<double> min_quality(double rate) const noexcept;
 };
 
 struct CauseRecord {

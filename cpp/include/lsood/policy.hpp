@@ -55,14 +55,14 @@ class Policy {
   // Errors: `argument` where the numbers make no rule.
   static Result<Policy> of(const Rule& rule) noexcept;
 
-  // Reads `3of5`, `hysteresis:0.01:0.2`, `duration:0.5` or `cusum:1h@30`, as `lsood watch --alarm` does.
+  // Reads `3of5`, `hysteresis:0.01:0.2`, `duration:0.5`, `duration:0.5:2` or `cusum:1h@30`, as `lsood watch --alarm` does.
   // Errors: `argument` for another form, or numbers that make no rule.
   static Result<Policy> parse(std::string_view text) noexcept;
 
   [[nodiscard]] const Rule& rule() const noexcept { return rule_; }
 
-  // The text that `parse` reads; a duration with another time to hold says so.
-  [[nodiscard]] std::string text() const;
+  // The text that `parse` reads as the same policy, that of the Python runtime. Errors: `memory`.
+  [[nodiscard]] Result<std::string> text() const noexcept;
 
   // Whether the calibration is large enough for the rule. Errors: `argument` where it is not.
   [[nodiscard]] Result<void> check(const CalibrationSize& calibration) const noexcept;

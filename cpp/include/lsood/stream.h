@@ -56,6 +56,11 @@ typedef struct lsood_stream_result {
   char reason[256];  /* why the stream calls the frame invalid, cut at the end of the field; empty where it does not */
 } lsood_stream_result;
 
+/* Fills in what a stream needs of the bundle of a monitor: calibration_frames and effective_frames, and all of `quality` but its
+   policy, by the monitor's operating point. clean_low lives as long as the monitor. `quality` may be NULL; LSOOD_BUNDLE where it
+   is not, and the bundle does not tell the quality. */
+int lsood_stream_calibration(const lsood_monitor* monitor, lsood_stream_options* options, lsood_quality_rule* quality);
+
 int lsood_stream_open(const lsood_stream_options* options, lsood_stream** into);
 void lsood_stream_close(lsood_stream* stream);
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "lsood/result.hpp"
+
 namespace lsood {
 
 // What is wrong with a camera. Only the numbers of its kind are set; `text` makes a sentence of them.
@@ -42,8 +44,8 @@ struct StreamFault {
 
   explicit operator bool() const noexcept { return kind != Kind::none; }
 
-  // One sentence, that of the Python runtime but for the places of tiles; empty where nothing is wrong.
-  [[nodiscard]] std::string text(std::string_view camera = "camera") const;
+  // One sentence, that of the Python runtime but for the places of tiles; empty where nothing is wrong. Errors: `memory`.
+  [[nodiscard]] Result<std::string> text(std::string_view camera = "camera") const noexcept;
 
  private:
   static StreamFault at(Kind kind, std::int64_t stamp_ns) noexcept {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "detail/failure.hpp"
+#include "detail/operating_point.hpp"
 #include "detail/words.hpp"
 
 namespace lsood::detail {
@@ -25,14 +26,7 @@ std::string in_words(double number) {
 VerdictRule::VerdictRule(const Manifest& manifest, const VerdictOptions& options)
     : operating_point_(options.operating_point.empty() ? manifest.operating_point : options.operating_point),
       scores_(manifest.calibration.scores), options_(options), answers_(manifest) {
-  const OperatingPoint* point = find_named(manifest.operating_points, operating_point_);
-  if (point == nullptr) {
-    std::string names;
-    for (const auto& each : manifest.operating_points) names += (names.empty() ? "" : ", ") + each.first;
-    fail(ErrorCode::bundle, "expected an operating point of the bundle (" + names + "), got '" + operating_point_ +
-                                "': choose one of these");
-  }
-  threshold_ = point->value;
+  threshold_ = point_of(manifest, operating_point_).value;
   for (const PartRecord& part : manifest.detector.parts) part_names_.push_back(part.name);
   if (options.deadline_ms && !(*options.deadline_ms > 0)) {
     fail(ErrorCode::argument, "expected a deadline above 0 ms, got " + in_words(*options.deadline_ms) + ": leave it out for none");

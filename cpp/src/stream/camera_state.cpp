@@ -45,6 +45,7 @@ StreamAssessment CameraState::follow(const FrameVerdict& verdict, std::optional<
   const PictureFaults pictures =
       sequence->image.take(image, verdict.faulty_tiles, sequence->time_ns, result.history == History::repeated);
   result.faulty_tiles = pictures.faulty_tiles;
+  result.has_faulty_part = pictures.has_faulty_part;
   ++summary.frames;
   summary.clock_faults += static_cast<int>(static_cast<bool>(fault));
   summary.frozen += static_cast<int>(static_cast<bool>(pictures.frozen));

@@ -40,9 +40,9 @@ PictureFaults PictureHistory::take(const ImageDigest* digest, const std::optiona
       faults.faulty_tiles = part.tiles;
     }
   }
-  const bool reached = faults.faulty_tiles && faults.faulty_tiles->reaches(check);
+  faults.has_faulty_part = faults.faulty_tiles && faults.faulty_tiles->reaches(check);
   if (!repeated) {
-    faulty_frames_ = reached ? faulty_frames_ + 1 : 0;
+    faulty_frames_ = faults.has_faulty_part ? faulty_frames_ + 1 : 0;
   }
   if (faulty_frames_ >= check.frames) {
     faults.tiles.kind = StreamFault::Kind::tiles;

@@ -26,6 +26,7 @@ struct PictureFaults {
   StreamFault frozen;                    // the whole image is an old one
   StreamFault tiles;                     // so many tiles have no picture of their own, for so many frames
   std::optional<TileMask> faulty_tiles;  // those without a picture, and the frozen ones; none where they were not looked at
+  bool has_faulty_part = false;          // these are as many as may be faulty
 };
 
 // The pictures of the frames that follow each other by one clock. All memory is taken when it is made.

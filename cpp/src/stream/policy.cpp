@@ -12,6 +12,7 @@ namespace {
 
 using detail::guarded;
 using detail::number_text;
+using detail::read_back_text;
 using stream::frames_between_false_alarms;
 
 constexpr int kMostFrames = 1'000'000;
@@ -89,22 +90,23 @@ Result<Policy> Policy::of(const Rule& rule) noexcept {
   });
 }
 
-std::string Policy::text() const {
-  return std::visit(
-      Overload{[](const KOfN& rule) { return std::to_string(rule.k) + "of" + std::to_string(rule.n); },
-               [](const Hysteresis& rule) {
-                 return "hysteresis:" + number_text(rule.raise_at) + ":" + number_text(rule.clear_at);
-               },
-               [](const MinimumDuration& rule) {
-                 const bool same = rule.hold_seconds == rule.seconds;
-                 return "duration:" + number_text(rule.seconds) +
-                        (same ? "" : ", held for " + number_text(rule.hold_seconds) + " s");
-               },
-               [](const Cusum& rule) {
-                 return "cusum:" + number_text(rule.hours_between_false_alarms) + "h@" +
-                        number_text(rule.frames_per_second);
-               }},
-      rule_);
+Result<std::string> Policy::text() const noexcept {
+  return guarded([&] {
+    return std::visit(
+        Overload{[](const KOfN& rule) { return std::to_string(rule.k) + "of" + std::to_string(rule.n); },
+                 [](const Hysteresis& rule) {
+                   return "hysteresis:" + read_back_text(rule.raise_at) + ":" + read_back_text(rule.clear_at);
+                 },
+                 [](const MinimumDuration& rule) {
+                   const bool same = rule.hold_seconds == rule.seconds;
+                   return "duration:" + read_back_text(rule.seconds) + (same ? "" : ":" + read_back_text(rule.hold_seconds));
+                 },
+                 [](const Cusum& rule) {
+                   return "cusum:" + read_back_text(rule.hours_between_false_alarms) + "h@" +
+                          read_back_text(rule.frames_per_second);
+                 }},
+        rule_);
+  });
 }
 
 Result<void> Policy::check(const CalibrationSize& calibration) const noexcept {

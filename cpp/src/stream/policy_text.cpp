@@ -51,8 +51,8 @@ class Reader {
       size += 1 + digits(size + 1);
     }
     if (at(size) == 'e' || at(size) == 'E') {
-      const bool negative = at(size + 1) == '-';
-      const std::size_t first = size + (negative ? 2 : 1);
+      const bool has_sign = at(size + 1) == '-' || at(size + 1) == '+';
+      const std::size_t first = size + (has_sign ? 2 : 1);
       if (const std::size_t exponent = digits(first); exponent > 0) {
         size = first + exponent;
       }
@@ -86,8 +86,10 @@ std::optional<Policy::Rule> read_rule(std::string_view text) {
       rule = Hysteresis{*raise_at, *clear_at};
     }
   } else if (reader.skip("duration:")) {
-    if (const auto seconds = reader.number()) {
-      rule = MinimumDuration{*seconds, *seconds};
+    const auto seconds = reader.number();
+    const auto hold_seconds = reader.skip(":") ? reader.number() : seconds;
+    if (seconds && hold_seconds) {
+      rule = MinimumDuration{*seconds, *hold_seconds};
     }
   } else if (reader.skip("cusum:")) {
     const auto hours = reader.number();

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lsood/stream_fault.hpp"
 
+#include "detail/failure.hpp"
 #include "detail/number_text.hpp"
 
 namespace lsood {
+namespace {
 
-std::string StreamFault::text(std::string_view camera) const {
-  const std::string stamp = std::to_string(stamp_ns), name(camera);
-  const std::string time = detail::number_text(seconds, "%.1f");
-  switch (kind) {
+using Kind = StreamFault::Kind;
+
+std::string sentence(const StreamFault& fault, std::string_view camera) {
+  const std::string stamp = std::to_string(fault.stamp_ns), name(camera), count = std::to_string(fault.count);
+  const std::string time = detail::number_text(fault.seconds, "%.1f");
+  switch (fault.kind) {
     case Kind::none:
       return {};
     case Kind::stamp:
@@ -16,27 +20,33 @@ std::string StreamFault::text(std::string_view camera) const {
     case Kind::clock_back:
       return "expected stamps of one clock, got " + stamp + " ns: the clock goes back";
     case Kind::clock_not_later:
-      return "expected a later stamp, got " + std::to_string(count) + " in a row that are not: the clock goes back";
+      return "expected a later stamp, got " + count + " in a row that are not: the clock goes back";
     case Kind::clock_still:
       return "expected a later stamp, got " + stamp + " ns once more: the clock of the camera stands still";
     case Kind::frozen: {
       const std::string which =
-          different == 1 ? "the same one" : "the same " + std::to_string(different) + " in turn";
-      return "expected a new image, got " + std::string(nearly ? "nearly " : "") + which + " for " + time + " s, " +
-             std::to_string(count) + " in a row: the camera is frozen";
+          fault.different == 1 ? "the same one" : "the same " + std::to_string(fault.different) + " in turn";
+      return "expected a new image, got " + std::string(fault.nearly ? "nearly " : "") + which + " for " + time + " s, " +
+             count + " in a row: the camera is frozen";
     }
     case Kind::tiles: {
       const std::string how_long =
-          seconds > 0 ? ", still for " + time + " s" : ", for " + std::to_string(count) + " frames";
-      return "expected a live picture in every tile, got none in " + std::to_string(different) + " of " +
-             std::to_string(tiles) + " tiles" + how_long +
+          fault.seconds > 0 ? ", still for " + time + " s" : ", for " + count + " frames";
+      return "expected a live picture in every tile, got none in " + std::to_string(fault.different) + " of " +
+             std::to_string(fault.tiles) + " tiles" + how_long +
              ": a part of the camera, of its memory or of its transfer gives no picture";
     }
     case Kind::silent:
-      return "expected frames of " + name + ", none came " + (never ? "yet" : "for " + time + " s") +
+      return "expected frames of " + name + ", none came " + (fault.never ? "yet" : "for " + time + " s") +
              ": the camera, its cable or its driver stopped";
   }
   return {};
+}
+
+}  // namespace
+
+Result<std::string> StreamFault::text(std::string_view camera) const noexcept {
+  return detail::guarded([&] { return sentence(*this, camera); });
 }
 
 }  // namespace lsood

@@ -49,6 +49,8 @@ void CameraHealth::take(const CameraVerdict& verdict, double wait_ms, double now
 void CameraHealth::take_error(const std::string& message, double now_s) {
   const std::lock_guard<std::mutex> held(lock_);
   last_s_ = now_s;
+  ++errors_;
+  last_error_ = message;
   keep_worst(Level::error, message);
 }
 
@@ -69,6 +71,8 @@ Diagnosis CameraHealth::report(const lsood::Result<lsood::CameraSummary>& summar
   }
   const auto count = [&told](const char* name, std::int64_t many) { told.values.emplace_back(name, std::to_string(many)); };
   count("dropped", dropped_);
+  count("errors", errors_);
+  if (errors_ > 0) told.values.emplace_back("last_error", last_error_);
   if (!summary) return told;
   count("frames", summary->frames);
   count("invalid", summary->invalid);

@@ -32,7 +32,7 @@ class CameraHealth {
 
   void take(const CameraVerdict& verdict, double wait_ms, double now_s);
 
-  // A frame without a verdict: the error of the call.
+  // What went wrong with a frame beside its verdict: the error of a call, or of a publication.
   void take_error(const std::string& message, double now_s);
 
   void count_dropped() {
@@ -53,7 +53,8 @@ class CameraHealth {
   Level level_ = Level::error;
   std::string message_ = "no frame came yet";
   std::vector<std::pair<std::string, std::string>> values_;  // of the last frame
-  std::int64_t dropped_ = 0;
+  std::int64_t dropped_ = 0, errors_ = 0;
+  std::string last_error_;
 };
 
 }  // namespace lsood_ros

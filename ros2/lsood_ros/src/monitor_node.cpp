@@ -137,7 +137,7 @@ void MonitorNode::attempt(Camera& camera, Act&& act) {
   try {
     const lsood::Result<void> done = act();
     if (!done) tell_error(camera, done.error().message);
-  } catch (const std::exception& error) {  // of ROS, where a publisher does not work
+  } catch (const std::exception& error) {
     tell_error(camera, error.what());
   }
 }
@@ -190,26 +190,36 @@ void MonitorNode::publish(Camera& camera, const std_msgs::msg::Header& header, d
     RCLCPP_ERROR(get_logger(), "ALARM of %s: %s %s", name, lsood::state_name(verdict_.frame.state), verdict_.frame.reason.c_str());
   }
   if (stream.restarted()) RCLCPP_WARN(get_logger(), "%s: the history begins anew: %s", name, lsood::history_name(stream.history));
-  publish_answers(camera, header);
-  camera.assessments->publish(
-      std::make_unique<lsood_msgs::msg::Assessment>(assessment_message(verdict_, header, wait_ms)));
   camera.health.take(verdict_, wait_ms, seconds_of(Clock::now()));
+  publish_answers(camera, header);
+  publish_message(camera, "assessment", camera.assessments, [&] { return assessment_message(verdict_, header, wait_ms); });
+}
+
+template <typename Message, typename Make>
+void MonitorNode::publish_message(Camera& camera, const char* topic, const std::shared_ptr<rclcpp::Publisher<Message>>& to,
+                                  Make&& make) {
+  try {
+    to->publish(std::make_unique<Message>(make()));
+  } catch (const std::exception& error) {
+    tell_error(camera, std::string(topic) + ": " + error.what());
+  }
 }
 
 void MonitorNode::publish_answers(Camera& camera, const std_msgs::msg::Header& header) {
   const lsood::Assessment& frame = verdict_.frame;
   const lsood::Manifest& manifest = watch_->monitor().manifest();
   if (camera.objects && frame.objects.count) {
-    camera.objects->publish(std::make_unique<vision_msgs::msg::Detection2DArray>(objects_message(frame.objects, header)));
+    publish_message(camera, "objects", camera.objects, [&] { return objects_message(frame.objects, header); });
   }
   if (camera.map && frame.anomaly_map != nullptr && camera.map->get_subscription_count() > 0) {
     const lsood::MapRecord& map = *manifest.answers->map;
-    camera.map->publish(std::make_unique<Image>(map_message(frame.anomaly_map, map.rows, map.columns, header)));
+    publish_message(camera, "anomaly_map", camera.map,
+                    [&] { return map_message(frame.anomaly_map, map.rows, map.columns, header); });
   }
   if (camera.segmentation && frame.classes != nullptr && camera.segmentation->get_subscription_count() > 0) {
     const lsood::SegmentationRecord& classes = manifest.segmentation;
-    camera.segmentation->publish(
-        std::make_unique<Image>(classes_message(frame.classes, *classes.height, *classes.width, header)));
+    publish_message(camera, "segmentation", camera.segmentation,
+                    [&] { return classes_message(frame.classes, *classes.height, *classes.width, header); });
   }
 }
 

@@ -73,6 +73,9 @@ class MonitorNode : public rclcpp::Node {
   lsood::Result<void> report_silent(Camera& camera);
   void publish(Camera& camera, const std_msgs::msg::Header& header, double wait_ms);
   void publish_answers(Camera& camera, const std_msgs::msg::Header& header);
+  // Publishes the message that `make` gives. What fails is told, and holds no other message back.
+  template <typename Message, typename Make>
+  void publish_message(Camera& camera, const char* topic, const std::shared_ptr<rclcpp::Publisher<Message>>& to, Make&& make);
 
   Parameters parameters_;
   std::optional<Watch> watch_;

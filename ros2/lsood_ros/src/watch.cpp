@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "lsood/frame_verdict.hpp"
 #include "lsood/image_digest.hpp"
+#include "lsood/stream_calibration.hpp"
 
 namespace lsood_ros {
 
 namespace {
 
-using lsood::kNaN;
 using lsood::Result;
-
-constexpr double kRounding = 1e-9;  // of a share of the clean frames, as in the Python runtime
-constexpr const char* kUnknown = "unknown";
 
 std::optional<double> unless_zero(double number) { return number == 0 ? std::nullopt : std::optional<double>(number); }
 
@@ -41,49 +35,11 @@ Result<lsood::MonitorOptions> monitor_options(const Parameters& values) {
   return options;
 }
 
-// Watch the expected quality: a frame counts as low that is as rare among clean ones as the operating point's false alarms.
+// The rule of the parameter quality_alarm.
 Result<lsood::QualityRule> quality_rule(const std::string& text, const lsood::Monitor& monitor) {
-  const lsood::Manifest& manifest = monitor.manifest();
-  if (!manifest.answers || !manifest.answers->quality) {
-    return lsood::Error{lsood::ErrorCode::bundle,
-                        "expected a bundle that tells the quality of its segmentation for the parameter quality_alarm, this one "
-                        "does not: calibrate it with --answers quality, or leave the parameter empty"};
-  }
-  auto policy = lsood::Policy::parse(text);
+  const auto policy = lsood::Policy::parse(text);
   if (!policy) return policy.error();
-  const std::vector<double>& clean_low = manifest.answers->quality->clean_low;
-  const double rate = lsood::find_named(manifest.operating_points, monitor.operating_point())->false_alarm_rate;
-  const double rank = std::floor(rate * static_cast<double>(clean_low.size() + 1) + kRounding);
-  const double smallest = rank >= 1 ? clean_low[std::min(static_cast<std::size_t>(rank), clean_low.size()) - 1] : 0.0;
-  const double worth = manifest.calibration.effective_frames / static_cast<double>(manifest.calibration.scores.size());
-  return lsood::QualityRule{std::move(policy).value(), clean_low, smallest, worth};
-}
-
-// What a fault that only the camera's other frames show makes of the verdict on a frame; score and class map stay.
-void invalidate(const std::string& reason, lsood::Assessment& into) {
-  into.state = lsood::State::invalid;
-  into.is_ood = true;
-  into.reason = reason;
-  into.quality.expected = into.quality.low = into.quality.high = kNaN;
-  into.cause.cause = into.cause.is_told ? kUnknown : "";
-  into.cause.probability = into.cause.severity = kNaN;
-  into.cause.set.clear();
-  std::fill(into.tiles.abnormal.begin(), into.tiles.abnormal.end(), std::uint8_t{0});
-  std::fill(into.tiles.values.begin(), into.tiles.values.end(), kNaN);
-  into.tiles.words.clear();
-  std::fill(into.class_confidence.begin(), into.class_confidence.end(), 0.0);
-  into.objects.objects.clear();
-  into.objects.count.reset();
-  into.objects.words = into.objects.is_told ? kUnknown : "";
-  into.anomaly_map = nullptr;
-}
-
-// Whether a frame that is not in order has many tiles without a picture too, though not yet for as many frames as a fault has.
-bool has_faulty_part(const CameraVerdict& verdict) {
-  const lsood::Assessment& frame = verdict.frame;
-  const auto& mask = verdict.stream.faulty_tiles;
-  return frame.state != lsood::State::ok && frame.state != lsood::State::invalid && !frame.tile_faults.empty() && mask &&
-         mask->reaches(lsood::TileCheck{});
+  return lsood::quality_rule(policy.value(), monitor.manifest(), monitor.operating_point());
 }
 
 }  // namespace
@@ -113,13 +69,16 @@ Result<Watch> Watch::open(const Parameters& values) {
   if (!values.quality_alarm.empty()) {
     auto rule = quality_rule(values.quality_alarm, monitor.value());
     if (!rule) return rule.error();
-    quality_alarm = rule->policy.text();
+    auto text = rule->policy.text();
+    if (!text) return text.error();
+    quality_alarm = std::move(text).value();
     stream_options.quality = std::move(rule).value();
   }
-  const lsood::CalibrationRecord& calibration = monitor->manifest().calibration;
-  auto stream = lsood::CameraStream::open(policy.value(), {calibration.scores.size(), calibration.effective_frames}, stream_options);
+  auto stream = lsood::CameraStream::open(policy.value(), lsood::calibration_size(monitor->manifest()), stream_options);
   if (!stream) return stream.error();
-  return Watch(std::move(monitor).value(), std::move(stream).value(), policy->text(), std::move(quality_alarm));
+  auto alarm = policy->text();
+  if (!alarm) return alarm.error();
+  return Watch(std::move(monitor).value(), std::move(stream).value(), std::move(alarm).value(), std::move(quality_alarm));
 }
 
 Result<void> Watch::assess(const ImageBytes& image, std::int64_t stamp_ns, std::string_view camera, CameraVerdict& into) {
@@ -136,12 +95,7 @@ Result<void> Watch::assess(const ImageBytes& image, std::int64_t stamp_ns, std::
   auto followed = stream_.follow(lsood::frame_verdict(into.frame), stamp_ns, digest, camera);
   if (!followed) return followed.error();
   into.stream = std::move(followed).value();
-  if (into.stream.fault) {
-    invalidate(into.stream.fault.text(camera), into.frame);
-  } else if (has_faulty_part(into)) {
-    into.frame.reason += "; " + into.frame.tile_faults;
-  }
-  return {};
+  return lsood::take_in(into.stream, into.frame);
 }
 
 Result<std::vector<lsood::SilentCamera>> Watch::silent(double max_age_s, const std::vector<std::string>& expected) const {
@@ -152,7 +106,9 @@ Result<void> Watch::report_silent(std::string_view camera, CameraVerdict& into) 
   auto reported = stream_.report_silent(camera);
   if (!reported) return reported.error();
   into.stream = std::move(reported).value();
-  return monitor_.report_invalid(into.stream.fault.text(camera), into.frame, into.stream.stamp_ns);
+  const auto reason = into.stream.fault.text(camera);
+  if (!reason) return reason.error();
+  return monitor_.report_invalid(reason.value(), into.frame, into.stream.stamp_ns);
 }
 
 }  // namespace lsood_ros
