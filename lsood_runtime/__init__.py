@@ -39,6 +39,8 @@ from lsood_runtime._media.message_images import decode_message
 from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._ort_version import check_ort_version as _check_ort_version
+from lsood_runtime._select.picking import Pick, Selection
+from lsood_runtime._select.selector import FrameSelector
 from lsood_runtime._stream.alarm_choice import AlarmChoice, choose_alarm
 from lsood_runtime._stream.camera_summary import CameraSummary
 from lsood_runtime._stream.cusum import Cusum
@@ -72,6 +74,7 @@ __all__ = [
     "Evidence",
     "FalseAlarms",
     "FrameError",
+    "FrameSelector",
     "History",
     "Hysteresis",
     "KOfN",
@@ -81,12 +84,14 @@ __all__ = [
     "MediaError",
     "MinimumDuration",
     "OoDMonitor",
+    "Pick",
     "PixelRules",
     "Policy",
     "Provider",
     "ProviderError",
     "QualityAlarm",
     "ScoreHistogram",
+    "Selection",
     "SelfTest",
     "SelfTestError",
     "State",

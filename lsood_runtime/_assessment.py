@@ -94,6 +94,9 @@ class Assessment:
             are black, saturated or of one colour, and in a stream frozen; sky and night left out. None where they were not
             looked at.
         tile_faults: which tiles these are, in words, ``black: left half (16 of 32 tiles)``; empty where there are none.
+        features: ``(D,)`` float32, read-only: the bundle's numbers that describe the frame as a whole, by which frames are
+            compared with each other; those that are not finite are NaN or infinite here too. None unless the monitor keeps
+            them, or where the graphs did not run.
     """
 
     score: float
@@ -126,9 +129,10 @@ class Assessment:
     class_confidence: NDArray[np.float64] | None = None
     faulty_tiles: TileMask | None = None
     tile_faults: str = ""
+    features: NDArray[np.float32] | None = None
 
     def asdict(self) -> dict[str, JsonValue]:
-        """JSON-ready values, the segmentation left out, and what the bundle does not answer.
+        """JSON-ready values, segmentation and features left out, and what the bundle does not answer.
 
         Numbers that are not finite become None, and the set of causes one text with spaces between the names. Faulty tiles
         become text, a group of digits a row of tiles, 1 for a faulty one; empty where they were not looked at.
@@ -137,7 +141,7 @@ class Assessment:
         values = {
             field.name: python_scalar(getattr(self, field.name))
             for field in fields(self)
-            if field.name not in ("segmentation", "faulty_tiles") and field.name not in ANSWER_FIELDS
+            if field.name not in ("segmentation", "faulty_tiles", "features") and field.name not in ANSWER_FIELDS
         }
         finite = {name: finite_or_none(getattr(self, name)) for name in ("score", "p_value", "threshold", "latency_ms")}
         parts = {name: finite_or_none(share) for name, share in self.parts.items()}

@@ -81,6 +81,7 @@ class OoDMonitor:
         expected_sha256: digest of the manifest, as export and ``lsood inspect`` print it: any other bundle is refused. None
             for any. Copies of a monitor always expect that of the bundle that it has loaded.
         public_key: PEM file of the key that must have signed the bundle; None for no signature.
+        keep_features: give each assessment its :attr:`Assessment.features`, by which frames are compared with each other.
 
     Raises:
         TypeError: an argument of another type; ValueError: a number, an order of channels, tiles or a region that cannot be.
@@ -116,6 +117,7 @@ class OoDMonitor:
         self_test_seconds: float | None = None,
         expected_sha256: str | None = None,
         public_key: str | os.PathLike[str] | None = None,
+        keep_features: bool = False,
     ) -> None:
         check_deadline(deadline_ms)
         check_channels(channels)
@@ -128,6 +130,7 @@ class OoDMonitor:
             session_options=session_options,
             self_test=self_test,
             self_test_seconds=self_test_seconds,
+            keep_features=keep_features,
         )
         check_flag(validate, "validate")
         contents = open_bundle(bundle, VEHICLE_GRAPHS, expected_sha256=expected_sha256, public_key=public_key)

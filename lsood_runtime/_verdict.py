@@ -74,6 +74,7 @@ class VerdictRule:
         parts: Parts = NO_PARTS,
         answers: Answers = NO_ANSWERS,
         picture: PictureCheck = NOT_LOOKED_AT,
+        features: NDArray[np.float32] | None = None,
     ) -> Assessment:
         """Make the verdict on one frame.
 
@@ -87,6 +88,7 @@ class VerdictRule:
             parts: shares of the score.
             answers: beside the score; unknown where there is a fault, whatever the graphs gave.
             picture: what its raw picture shows.
+            features: of the frame; None where they are not kept.
         """
         above = score > self.threshold
         late = self._deadline_ms is not None and latency_ms > self._deadline_ms
@@ -116,6 +118,7 @@ class VerdictRule:
             is_late=late,
             faulty_tiles=picture.faulty_tiles,
             tile_faults=picture.tile_faults,
+            features=features,
         )
         return verdict if answers is NO_ANSWERS else with_answers(verdict, answers)
 
@@ -164,6 +167,7 @@ class VerdictRule:
             parts=parts,
             answers=self.answers.answers(outcome.answers, place, segmentation),
             picture=picture,
+            features=None if outcome.features is None else _read_only(outcome.features[place]),
         )
 
     def batch_verdicts(
@@ -260,6 +264,11 @@ def score_fault(score: float, parts: Parts) -> str | None:
     if not math.isfinite(score):
         return "expected a finite score, got none: the graphs cannot make sense of this frame"
     return None
+
+
+def _read_only(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    features.flags.writeable = False
+    return features
 
 
 def _largest(parts: Parts) -> str:

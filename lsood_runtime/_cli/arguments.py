@@ -180,6 +180,11 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         "--parts", action="store_true", help="with each part's share of the score, where the detector has parts"
     )
     parser.add_argument(
+        "--features",
+        action="store_true",
+        help="with the numbers by which `lsood select` compares frames, in the .csv, .jsonl and .parquet files of --out",
+    )
+    parser.add_argument(
         "--timeline", type=Path, metavar="PICTURE", help="scores over time, with threshold and alarms, a panel a camera"
     )
     parser.add_argument(

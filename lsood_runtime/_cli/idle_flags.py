@@ -35,6 +35,7 @@ class _Need:
 
 _NEEDS = (
     _Need("--highest", lambda options: options.thumbnails is not None, "it goes with --thumbnails"),
+    _Need("--features", lambda options: bool(options.out), "it goes with --out"),
     *(
         _Need(flag, lambda options: options.tile_share is not None, "--tile-share never switches the tiles off")
         for flag in ("--tile-grid", "--tile-frames")

@@ -30,6 +30,7 @@ def open_monitor(options: argparse.Namespace, tile_check: TileCheck | None) -> O
         tile_check=tile_check,
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
+        keep_features=options.features and bool(options.out),
     )
     if tile_check is not None and "tile_grid" in options.stated:  # the default grid, but asked for
         try:

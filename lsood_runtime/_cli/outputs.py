@@ -27,7 +27,7 @@ from lsood_runtime._cli.terminal import VerdictStream, say
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._cli.timeline import Timeline
 from lsood_runtime._cli.verdict_files import VerdictFile
-from lsood_runtime._cli.verdict_row import Row, without_parts
+from lsood_runtime._cli.verdict_row import Row, with_features, without_parts
 from lsood_runtime._exceptions import BundleError, LsoodError, one_line
 from lsood_runtime._maps.map_picture import MapPictures
 from lsood_runtime._media.source_frame import SourceFrame
@@ -45,7 +45,8 @@ class Outputs:
     it is closed with what it holds, and the others go on. Where no frame was scored, older files stay as they were.
 
     Args:
-        options: with ``bundle``, ``out``, ``parts``, ``timeline``, ``thumbnails``, ``highest``, ``maps`` and ``rerun``.
+        options: with ``bundle``, ``out``, ``parts``, ``features``, ``timeline``, ``thumbnails``, ``highest``, ``maps`` and
+            ``rerun``.
         sources: that are read; none of them is overwritten, nor the bundle, a key or a library.
         monitor: whose threshold, calibration and channel order apply.
         signals: that must not cut a write in two.
@@ -127,6 +128,7 @@ class Outputs:
         with self._signals.held():
             place, self._frames = self._frames, self._frames + 1
             columns = row if self._options.parts else without_parts(row)
+            columns = with_features(columns, verdict.features) if self._options.features else columns
             layer = self._layer(source, verdict)
             self._files = [file for file in self._files if self._attempt(file.write, columns, layer)]
             alarm, onset = (False, False) if result is None else (result.alarm, result.onset)

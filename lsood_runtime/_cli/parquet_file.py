@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lsood_runtime._cli.partial_file import PartialFile
-from lsood_runtime._cli.verdict_row import Row, in_columns
+from lsood_runtime._cli.verdict_row import FEATURES, Row, in_columns
 from lsood_runtime._cli.whole_lines import WholeLines
 from lsood_runtime._exceptions import missing_extra
 from lsood_runtime._text.json_values import JsonScalar
@@ -66,12 +66,14 @@ class ParquetFile:
         """Rows show the types of their values, but for columns that are None in all rows: those hold floats or stamps."""
         arrow = self._arrow
         types = {bool: arrow.bool_(), int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
-        return arrow.schema(
-            [
-                (name, arrow.int64() if _is_stamp(name) else arrow.float64() if kind is None else types[kind])
-                for name, kind in self._kinds.items()
-            ]
-        )
+        types[tuple] = arrow.list_(arrow.float32())
+
+        def type_of(name: str, kind: type | None) -> Any:
+            if kind is None and name == FEATURES:
+                return types[tuple]
+            return arrow.int64() if _is_stamp(name) else arrow.float64() if kind is None else types[kind]
+
+        return arrow.schema([(name, type_of(name, kind)) for name, kind in self._kinds.items()])
 
 
 def _is_stamp(name: str) -> bool:

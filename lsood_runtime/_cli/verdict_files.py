@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from lsood_runtime._cli.mcap_file import MapLayer, McapVerdicts
 from lsood_runtime._cli.parquet_file import ROWS_SUFFIX, ParquetFile
 from lsood_runtime._cli.partial_file import PartialFile
-from lsood_runtime._cli.verdict_row import Row, in_columns
+from lsood_runtime._cli.verdict_row import FEATURES, Row, in_columns, numbers_text
 from lsood_runtime._cli.whole_lines import WholeLines
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._text.counted import counted
@@ -71,6 +71,8 @@ class VerdictFile:
         """
         try:
             values = {name: _valid(value) for name, value in row.items()}
+            if isinstance(self._writer, McapVerdicts):
+                values.pop(FEATURES, None)
             self._writer.write(values)
             if layer is not None and isinstance(self._writer, McapVerdicts):
                 self._writer.write_layer(values, layer)
@@ -123,7 +125,7 @@ class _Csv:
         self._table = CsvTable(WholeLines(partial.file))
 
     def write(self, row: Row) -> None:
-        self._table.write(in_columns(row))
+        self._table.write({name: numbers_text(value) for name, value in in_columns(row).items()})
 
     def close(self) -> None:
         """Every row is in the file already."""

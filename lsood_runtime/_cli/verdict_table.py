@@ -12,7 +12,7 @@ from lsood_runtime._assessment import Assessment, State
 from lsood_runtime._cli.verdict_row import Row, in_columns, without_parts
 from lsood_runtime._text.csv_table import CsvTable, Text
 
-_NO_COLUMNS = {"segmentation", "parts", *ANSWER_FIELDS}
+_NO_COLUMNS = {"segmentation", "parts", "features", *ANSWER_FIELDS}
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Assessment) if field.name not in _NO_COLUMNS)
 Verdicts = Iterable[tuple[str, Assessment]]
 

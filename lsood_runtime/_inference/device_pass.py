@@ -16,6 +16,7 @@ from lsood_runtime._exceptions import FrameError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.frame_pass import Outcome
 from lsood_runtime._inference.graph import Graph, Signature
+from lsood_runtime._inference.kept_features import join_features, kept_names
 
 DTYPES: dict[str, type[np.generic]] = {
     "tensor(uint8)": np.uint8,
@@ -42,7 +43,7 @@ class DevicePass:
     """Runs both graphs over buffers on the device: the frame is copied to it; score, parts, answers and segmentation
     from it.
 
-    The features stay there between the graphs.
+    The features stay there between the graphs, and are copied from it where they are kept.
 
     One frame or batch at a time; the device would not run two at once either.
 
@@ -52,12 +53,20 @@ class DevicePass:
         device: ONNX Runtime's name of the memory, ``cuda``; with ``cpu`` the buffers lie in host memory.
         device_id: index of the device.
         fixed_addresses: the kernels replay these addresses (CUDA graphs): frames are always copied into the buffer.
+        keep_features: give the features of each frame with its score.
     """
 
     def __init__(
-        self, network: Graph, detector: Graph, device: str, device_id: int, *, fixed_addresses: bool = False
+        self,
+        network: Graph,
+        detector: Graph,
+        device: str,
+        device_id: int,
+        *,
+        fixed_addresses: bool = False,
+        keep_features: bool = False,
     ) -> None:
-        self._network, self._detector = network, detector
+        self._network, self._detector, self._keep = network, detector, keep_features
         self._device, self._device_id, self._fixed_addresses = device, device_id, fixed_addresses
         self._lock = threading.Lock()
         self._buffers: OrderedDict[int, _Buffers] = OrderedDict()
@@ -104,7 +113,14 @@ class DevicePass:
                 for name in ANSWER_OUTPUTS
                 if name in self._detector.outputs
             },
+            features=self._features(buffers.values, batch) if self._keep else None,
         )
+
+    def _features(self, values: Mapping[str, ort.OrtValue], batch: int) -> NDArray[np.float32]:
+        """The features of a pass in host memory, those of the network before the entropy."""
+        graphs = dict.fromkeys(kept_names(self._detector.inputs), self._network)
+        graphs |= {ENTROPY: self._detector} if ENTROPY in self._detector.outputs else {}
+        return join_features((graph.guard(values[name].numpy) for name, graph in graphs.items()), batch)
 
     def _bind(self, frames: DeviceFrame, binding: ort.IOBinding) -> None:
         if self._fixed_addresses:
@@ -125,7 +141,8 @@ class DevicePass:
     def _allocate(self, batch: int) -> _Buffers:
         values: dict[str, ort.OrtValue] = {}
         network, detector = self._network.session.io_binding(), self._detector.session.io_binding()
-        scores: Signature = {name: form for name, form in self._detector.outputs.items() if name != ENTROPY}
+        asked = [name for name in self._detector.outputs if self._keep or name != ENTROPY]
+        scores: Signature = {name: self._detector.outputs[name] for name in asked}
         for signature, bind in (
             (self._network.inputs, network.bind_ortvalue_input),
             (self._network.outputs, network.bind_ortvalue_output),

@@ -15,6 +15,7 @@ from lsood_runtime._bundle.records import ENTROPY, LATENT_SAMPLES
 from lsood_runtime._exceptions import FrameError, ProviderError
 from lsood_runtime._inference.arrays import DeviceFrame, Frame
 from lsood_runtime._inference.graph import Graph
+from lsood_runtime._inference.kept_features import join_features, kept_names
 
 SORTED_FIRST = 64
 """Monte-Carlo samples from which numpy's sort pays for itself (benchmarks/NOTES.md)."""
@@ -32,12 +33,14 @@ class Outcome:
         segmentation: ``(B, h, w)`` classes or ``(B, K, h, w)`` logits; None where the graph gives none.
         parts: ``(B, P)`` float64, each part's share of the score; None for a detector of one part.
         answers: what the detector's graph gives beside the score; empty where the bundle answers nothing.
+        features: ``(B, D)`` float32, those that describe a frame as a whole; None where they are not kept.
     """
 
     scores: NDArray[np.float64]
     segmentation: Segmentation | None
     parts: NDArray[np.float64] | None = None
     answers: AnswerRows = field(default_factory=dict)
+    features: NDArray[np.float32] | None = None
 
 
 class FramePass(Protocol):
@@ -65,12 +68,14 @@ class HostPass:
     Args:
         network: the graph from frames to segmentation and features.
         detector: the graph from features to scores.
+        keep_features: give the features of each frame with its score.
     """
 
-    def __init__(self, network: Graph, detector: Graph) -> None:
-        self._network, self._detector = network, detector
+    def __init__(self, network: Graph, detector: Graph, *, keep_features: bool = False) -> None:
+        self._network, self._detector, self._keep = network, detector, keep_features
         self._outputs = list(network.outputs)
-        self._scored = {name: shape for name, (_, shape) in detector.outputs.items() if name != ENTROPY}
+        asked = [name for name in detector.outputs if keep_features or name != ENTROPY]
+        self._scored = {name: detector.outputs[name][1] for name in asked}
         self._last_batch = 0
 
     def run(
@@ -100,9 +105,14 @@ class HostPass:
                     f"expected {name} of shape {(frames.shape[0], *shape)}, {self._detector.name} gave "
                     f"{scored[name].shape}: export the bundle again"
                 )
+        features = None
+        if self._keep:
+            entropy = [scored[ENTROPY]] if ENTROPY in scored else []
+            features = join_features([*(results[name] for name in kept_names(results)), *entropy], frames.shape[0])
         return Outcome(
             scores=scored["score"],
             segmentation=segmentation,
             parts=scored.get("parts"),
             answers={name: scored[name] for name in ANSWER_OUTPUTS if name in scored},
+            features=features,
         )

@@ -43,6 +43,7 @@ class LoadOptions:
         session_options: changes the options of each session before it loads.
         self_test: replay the golden frames.
         self_test_seconds: that they may take; None for the provider's default.
+        keep_features: give the features of each frame with its score.
 
     Raises:
         TypeError: an option of another type.
@@ -57,6 +58,7 @@ class LoadOptions:
     session_options: Callable[[ort.SessionOptions], None] | None = None
     self_test: bool = True
     self_test_seconds: float | None = None
+    keep_features: bool = False
 
     def __post_init__(self) -> None:
         default = "pass None for the default"
@@ -68,6 +70,7 @@ class LoadOptions:
         check_flag(self.allow_fallback, "allow_fallback")
         check_flag(self.require_provider, "require_provider")
         check_flag(self.self_test, "self_test")
+        check_flag(self.keep_features, "keep_features")
         check_callable(self.session_options, "session_options")
         if self.self_test_seconds is not None:
             check_number(self.self_test_seconds, "self_test_seconds above 0", default, lambda s: 0 < s < TIMEOUT_MAX)
@@ -135,10 +138,11 @@ def _load(bundle: Bundle, providers: Sequence[ResolvedProvider], options: LoadOp
     expected = signatures(bundle.manifest)
     network = load(SEGMENTATION_FILE, bundle.segmentation, expected.frame, expected.network)
     detector = load(DETECTOR_FILE, bundle.detector, expected.features, expected.detector)
-    frame_pass: FramePass = HostPass(network, detector)
+    keep = options.keep_features
+    frame_pass: FramePass = HostPass(network, detector, keep_features=keep)
     if name in (CUDA, TENSORRT):
         device_id = int(provider_options.get("device_id", 0))
-        frame_pass = DevicePass(network, detector, "cuda", device_id, fixed_addresses=captures)
+        frame_pass = DevicePass(network, detector, "cuda", device_id, fixed_addresses=captures, keep_features=keep)
     placements = {graph.name: graph.placement for graph in (network, detector)}
     return LoadedGraphs(frame_pass=frame_pass, provider=name, placements=placements)
 

@@ -12,8 +12,11 @@ import numpy as np
 JsonScalar: TypeAlias = str | int | float | bool | None
 """A JSON value that is neither a list nor an object."""
 
-JsonValue: TypeAlias = JsonScalar | Mapping[str, JsonScalar]
-"""A JSON value that is no list, and an object of such scalars at most."""
+JsonNumbers: TypeAlias = tuple[float | None, ...]
+"""A list of numbers, None for what is not finite."""
+
+JsonValue: TypeAlias = JsonScalar | JsonNumbers | Mapping[str, JsonScalar]
+"""A JSON scalar, a list of numbers, or an object of scalars."""
 
 
 def finite_or_none(value: float | None) -> float | None:

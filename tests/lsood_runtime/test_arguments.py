@@ -14,6 +14,7 @@ import pytest
 
 from lsood_runtime import (
     Cusum,
+    FrameSelector,
     Hysteresis,
     KOfN,
     LatestFrameWorker,
@@ -76,7 +77,20 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "self_test_seconds": [*[value for value in POSITIVE if value is not None], math.inf],
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
         "public_key": [True, 3, b"key.pem", [], "", "nowhere.pem"],
+        "keep_features": NO_FLAG,
     },
+    "FrameSelector": {
+        "budget": [None, *NO_COUNT, 0, -1, 10**7],
+        "by": [True, 3, "score", [], [3], ["fog"], ["score", "fog"], {"score"}, generator()],
+        "per_drive": [*NO_COUNT, 0],
+        "per_cause": [*NO_COUNT, 0],
+        "candidates": [None, *NO_COUNT, 0, 1001],
+        "min_distance": [None, *NO_NUMBER, math.nan, -1, math.inf],
+        "group_by": [True, 3, [], "", "day"],
+        "seed": [None, *NO_COUNT, -1],
+    },
+    "selector.read": {"path": [None, True, 3, b"rows.csv", [], "nowhere.csv", "rows.txt"], "on_rows": NO_FUNCTION},
+    "selector.merge": {"other": [None, True, 3, "rows.csv", FrameSelector(5, seed=1)]},
     "monitor.score": {
         "frame": [None, True, 3, "x.png", b"", [], FRAME[0], FRAME[None], FRAME * 1.0, generator()],
         "noise": [3, True, [], [FRAME], generator()],
@@ -224,6 +238,8 @@ RIGHT: dict[str, dict[str, Any]] = {
     "histogram.merge": {"other": ScoreHistogram(CALIBRATION)},
     "ScoreHistogram.from_json": {"text": ScoreHistogram(CALIBRATION).to_json(), "calibration": CALIBRATION},
     "decode_message": {"message": SimpleNamespace(format="png", data=b""), "channels": "rgb"},
+    "FrameSelector": {"budget": 5},
+    "selector.read": {"path": "nowhere.csv"},
 }
 """Arguments that are needed beside the wrong one."""
 
@@ -240,13 +256,13 @@ def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ca
         stream, histogram = monitor.stream("3of5"), ScoreHistogram(CALIBRATION)
         stream.assess(FRAME, stamp_ns=1)
         owners = {"monitor": monitor, "noisy": noisy, "stream": stream, "worker": worker, "histogram": histogram}
-        owners["ScoreHistogram"] = ScoreHistogram
+        owners |= {"ScoreHistogram": ScoreHistogram, "selector": FrameSelector(5)}
         found: dict[str, Callable[..., Any]] = {
             "read_manifest": lambda folder=folder, **others: read_manifest(folder, **others),
             "OoDMonitor": lambda bundle=folder, **others: OoDMonitor(bundle, **others),
             **{kind.__name__: kind for kind in (Stream, LatestFrameWorker, KOfN, Hysteresis, MinimumDuration, Cusum)},
             **{each.__name__: each for each in (ScoreHistogram, PixelRules, TileCheck, parse_policy, choose_alarm)},
-            **{each.__name__: each for each in (expected_false_alarms, decode_message)},
+            **{each.__name__: each for each in (expected_false_alarms, decode_message, FrameSelector)},
         }
         for name in WRONG:
             owner, _, method = name.partition(".")
@@ -286,7 +302,12 @@ def test_public_arguments_all_stand_in_the_table(callables: dict[str, Callable[.
 def test_public_methods_and_constructors_all_stand_in_the_table() -> None:
     assert inspect.signature(OoDMonitor).parameters.keys() == WRONG["OoDMonitor"].keys()
     assert inspect.signature(read_manifest).parameters.keys() == WRONG["read_manifest"].keys()
-    for prefix, kind in (("monitor", OoDMonitor), ("stream", Stream), ("worker", LatestFrameWorker)):
+    for prefix, kind in (
+        ("monitor", OoDMonitor),
+        ("stream", Stream),
+        ("worker", LatestFrameWorker),
+        ("selector", FrameSelector),
+    ):
         methods = {
             f"{prefix}.{name}"
             for name, value in vars(kind).items()

@@ -23,7 +23,7 @@ from tests.lsood_runtime.conftest import random_frames
 def test_every_answer_of_a_verdict_is_compared() -> None:
     """What a field of an assessment says in other words, or of this run alone, is left out by its name."""
     said_otherwise = {"is_ood", "threshold", "reason", "tile_words", "object_words", "quality_measure"}
-    of_the_run = {"provider", "latency_ms", "stamp_ns", "is_late", "faulty_tiles", "tile_faults"}
+    of_the_run = {"provider", "latency_ms", "stamp_ns", "is_late", "faulty_tiles", "tile_faults", "features"}
     compared = {"state", "parts", "segmentation", "objects", *_NUMBERS, *_ARRAYS, *_WORDS}
     names = {field.name for field in fields(Assessment)}
     assert names == said_otherwise | of_the_run | compared

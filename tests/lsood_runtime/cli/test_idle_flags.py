@@ -61,7 +61,7 @@ ALWAYS = {
 }
 WITH_OTHERS = {
     *("--highest", "--allow-fallback", "--require-provider", "--provider-library"),
-    *("--parts", "--tile-grid", "--tile-frames"),
+    *("--parts", "--features", "--tile-grid", "--tile-frames"),
 }
 
 
@@ -143,6 +143,8 @@ def test_flag_about_other_sources_is_idle(command: str, kind: str, flag: str) ->
         ("selftest b --provider-library x=x.so --provider x --require-provider", []),
         ("watch b a.png --parts", ["--parts"]),
         ("watch b a.png --parts --json", []),
+        ("score b a.png --features", ["--features"]),
+        ("watch b a.png --features --out a.csv", []),
         ("score b a.png --parts", []),
         ("watch b a.mcap --fps 5 --alarm 1/h@30", ["--fps"]),
         ("watch b a.png --fps 5 --alarm 1/h@30", []),

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Selections are reproducible, keep their quotas, hold no near-duplicates, and do not depend on how rows are dealt."""
+
+import math
+import pickle
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from lsood_runtime import FrameSelector, MediaError, Selection
+from tests.lsood_runtime.select.rows import Rows, make_rows, write_csv, write_parquet
+
+
+def selected(tmp_path: Path, rows: Rows, **options: Any) -> Selection:
+    selector = FrameSelector(**{"budget": 10, "min_distance": 0.0, **options})
+    selector.read(write_csv(tmp_path / "rows.csv", rows))
+    return selector.select()
+
+
+def naive_selection(
+    rows: Rows, budget: int, candidates: int, per_drive: int, per_cause: int, least: float
+) -> list[str]:
+    """The same by sorting, in plain loops, for rows whose values and distances all differ; no cause but `none` and `fog`."""
+    valid = [row for row in rows if row["state"] != "invalid"]
+    values: dict[str, Callable[[dict[str, Any]], float | None]] = {
+        "score": lambda row: row["score"],
+        "quality": lambda row: 1.0 if row["expected_quality"] is None else 1 - row["expected_quality"],
+        "objects": lambda row: row["largest_peak"] if row["object_count"] else None,
+    }
+    nominated: dict[str, list[dict[str, Any]]] = {}
+    for term, value in values.items():
+        nominated[term] = []
+        for cause, most in (("none", budget), ("fog", per_cause)):
+            taken: Counter[str] = Counter()
+            own = [row for row in valid if row["cause"] == cause and value(row) is not None]
+            kept = []
+            for row in sorted(own, key=value, reverse=True):  # type: ignore[arg-type]
+                drive = row["frame"].partition("/")[0]
+                taken[drive] += 1
+                if taken[drive] <= candidates * per_drive:
+                    kept.append(row)
+            nominated[term] += kept[: candidates * most]
+    union = {row["frame"]: row for own in nominated.values() for row in own}
+    features = np.array([row["features"] for row in union.values()])
+    scaled = (features - features.mean(axis=0)) / features.std(axis=0) / math.sqrt(features.shape[1])
+    places = {frame: place for place, frame in enumerate(union)}
+    apart = cdist(scaled, scaled)
+    picks: list[str] = []
+    turns = list(values)
+    while turns and len(picks) < budget:
+        term = turns.pop(0)
+
+        def is_open(row: dict[str, Any]) -> bool:
+            drive = row["frame"].partition("/")[0]
+            of_drive = sum(pick.startswith(f"{drive}/") for pick in picks)
+            of_cause = sum(union[pick]["cause"] == row["cause"] for pick in picks)
+            near = any(apart[places[pick], places[row["frame"]]] < least for pick in picks)
+            full = of_drive == per_drive or (row["cause"] == "fog" and of_cause == per_cause)
+            return not (near or full or row["frame"] in picks)
+
+        left = [row for row in nominated[term] if is_open(row)]
+        if left:
+            turns.append(term)
+            if picks:
+                best = max(left, key=lambda row: min(apart[places[pick], places[row["frame"]]] for pick in picks))
+            else:
+                best = max(left, key=values[term])  # type: ignore[arg-type]
+            picks.append(best["frame"])
+    return picks
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_selection_is_that_of_a_naive_implementation(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = make_rows(150, seed, drives=6, causes=("none", "fog"))
+    for row in rows:  # all values differ: order among equals is a matter of the seed
+        row["score"] = None if row["score"] is None else float(rng.random())
+        row["expected_quality"] = float(rng.random())
+        row["largest_peak"] = float(rng.random()) if row["object_count"] else None
+    got = selected(tmp_path, rows, budget=14, candidates=2, per_drive=4, per_cause=5, min_distance=0.3)
+    assert [pick.frame for pick in got.picks] == naive_selection(rows, 14, 2, 4, 5, 0.3)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5), st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_merged_selectors_select_what_one_selects_from_all_rows(
+    tmp_path: Path, seed: int, parts: int, random: Any
+) -> None:
+    rows = make_rows(80, seed)
+    whole = selected(tmp_path, rows, seed=seed)
+    random.shuffle(rows)
+    joined = FrameSelector(10, min_distance=0.0, seed=seed)
+    for part in range(parts):
+        own = FrameSelector(10, min_distance=0.0, seed=seed)
+        own.read(write_csv(tmp_path / "part.csv", rows[part::parts]))
+        joined.merge(pickle.loads(pickle.dumps(own)))
+    assert joined.select() == whole
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_selection_keeps_its_quotas_and_its_least_distance(tmp_path: Path, seed: int) -> None:
+    rows = make_rows(300, seed, drives=12)
+    got = selected(tmp_path, rows, budget=40, per_drive=5, per_cause=6, min_distance=0.4, candidates=5)
+    by_frame = {row["frame"]: row for row in rows}
+    assert len({pick.frame for pick in got.picks}) == len(got.picks)
+    assert max(Counter(pick.drive for pick in got.picks).values()) <= 5
+    causes = Counter(pick.cause for pick in got.picks)
+    assert max(causes[cause] for cause in causes if cause != "none") <= 6
+    assert all(by_frame[pick.frame]["state"] != "invalid" for pick in got.picks)
+    assert got.picks[0].distance == math.inf
+    assert min(pick.distance for pick in got.picks) >= 0.4
+    assert [pick.rank for pick in got.picks] == list(range(1, len(got.picks) + 1))
+    assert (got.rows, got.invalid) == (300, sum(row["state"] == "invalid" for row in rows))
+    left = got.candidates - len(got.picks)
+    assert got.near_duplicates + got.over_quota == left or len(got.picks) == 40
+
+
+def test_seed_settles_which_of_equally_relevant_frames_come_first(tmp_path: Path) -> None:
+    rows = make_rows(60, 1)
+    for row in rows:
+        row |= {"score": 1.0, "state": "ok", "features": row["features"] or [0.0, 0.0, 0.0]}
+    first = selected(tmp_path, rows, by=["score"], seed=1)
+    assert selected(tmp_path, rows[::-1], by=["score"], seed=1) == first
+    assert selected(tmp_path, rows, by=["score"], seed=2) != first
+
+
+def test_frame_that_comes_twice_is_picked_once(tmp_path: Path) -> None:
+    rows = make_rows(30, 2)
+    changed = [{**row, "features": None if row["features"] is None else [9.0, 9.0, 9.0]} for row in rows[:5]]
+    got = selected(tmp_path, rows + rows + changed, budget=60, per_drive=60, per_cause=60, candidates=3)
+    assert len({pick.frame for pick in got.picks}) == len(got.picks) == 30 - got_invalid(rows)
+
+
+def got_invalid(rows: Rows) -> int:
+    return sum(row["state"] == "invalid" for row in rows)
+
+
+def test_why_names_the_term_the_value_and_the_place(tmp_path: Path) -> None:
+    rows = make_rows(40, 3)
+    words = [pick.why for pick in selected(tmp_path, rows, budget=6, per_cause=6, per_drive=6).picks]
+    assert words[0].startswith("high score ")
+    assert ", number 1 of cause " in words[0]
+    assert words[1].startswith(("low expected quality 0", "unknown quality"))
+    assert words[2].startswith("unknown objects ")
+    bare = [{name: row[name] for name in ("frame", "score", "state", "features")} for row in rows]
+    assert all(pick.why.startswith("high score") and "cause" not in pick.why for pick in selected(tmp_path, bare).picks)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [(None, "drive"), ("prefix", "3"), ("camera", "front"), ("folder", "drive")]
+)
+def test_drives_are_told_apart_by_the_rule(tmp_path: Path, rule: str | None, expected: str) -> None:
+    got = selected(tmp_path, make_rows(30, 3), group_by=rule, budget=3)
+    assert all(pick.drive.startswith(expected) for pick in got.picks)
+    named = [{**row, "drive": f"{row['frame'][:6]} on Monday"} for row in make_rows(30, 3)]
+    assert all(pick.drive.endswith("on Monday") for pick in selected(tmp_path, named, budget=3).picks)
+
+
+def test_frames_of_a_recording_are_of_the_drive_of_its_file(tmp_path: Path) -> None:
+    rows = make_rows(9, 4)
+    for number, row in enumerate(rows):
+        row["frame"] = f"a_1/front.mp4#{number:06d}"
+    assert {pick.drive for pick in selected(tmp_path, rows).picks} == {"a_1/front.mp4"}
+    assert {pick.drive for pick in selected(tmp_path, rows, group_by="prefix").picks} == {"front"}
+
+
+def test_rows_of_parquet_and_csv_give_the_same_selection(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = make_rows(2500, 5)
+    selector = FrameSelector(10, min_distance=0.0)
+    counts: list[int] = []
+    selector.read(write_parquet(tmp_path / "rows.parquet", rows), counts.append)
+    assert selector.select() == selected(tmp_path, rows)
+    assert counts[-1] == 2500
+    assert len(counts) > 1
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """Four times the rows, from two blocks on: the peak of what Python and NumPy allocate stays."""
+    peaks = []
+    for count in (4200, 16800):
+        rows = [
+            {
+                "frame": f"{number % 50}/{number}",
+                "score": float(number * 7919 % 9973),
+                "state": "ok",
+                "features": [0.5] * 16,
+            }
+            for number in range(count)
+        ]
+        file = write_csv(tmp_path / f"{count}.csv", rows)
+        selector = FrameSelector(5)
+        tracemalloc.start()
+        selector.read(file)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([{"frame": "a", "score": 1, "state": "ok"}], {}, "expected rows with the column features"),
+        ([{"a": 1, "features": [1.0]}], {}, "lacks frame, score, state"),
+        (
+            [{"frame": "a", "score": 1, "state": "ok", "features": [1.0]}],
+            {"by": ["quality"]},
+            "expected_quality for the term",
+        ),
+        ([{"frame": "a", "score": 1, "state": "ok", "features": [1.0]}], {"group_by": "camera"}, "the column camera"),
+        (
+            [{"frame": "a", "score": "high", "state": "ok", "features": [1.0]}],
+            {},
+            "could not convert string to float: 'high'",
+        ),
+        (
+            [{"frame": f, "score": 1, "state": "ok", "features": [1.0] * n} for f, n in (("a", 1), ("b", 2))],
+            {},
+            "expected 1 features a frame, as in the rows before",
+        ),
+        (
+            [{"frame": "a", "score": 1, "state": "ok", "cause": f"c{n}", "features": [1.0]} for n in range(65)],
+            {},
+            "expected at most 64 causes",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_selected_from_are_refused(
+    tmp_path: Path, rows: Rows, options: dict[str, Any], message: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    write_csv(file, [{**row, "features": row.get("features")} for row in rows])
+    if "features" not in rows[0]:
+        file.write_text(file.read_text().replace(",features", ",other"))
+    with pytest.raises(MediaError, match=message):
+        FrameSelector(5, **options).read(file)
+
+
+def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
+    selector = FrameSelector(5)
+    for name, contents, message in (
+        ("a.json", b"{}", "ends in .parquet or .csv"),
+        ("nowhere.csv", None, "No such file"),
+        ("a.csv", b"frame,score,state,features\n\xff\xfe,1,ok,1\n", "cannot read"),
+        ("b.csv", b"frame,score,state,features\na,1\n", "expected 4 columns in each row"),
+        ("c.csv", b"frame,score,state,features\na,1,ok,1,2\n", "expected 4 columns in each row"),
+        ("d.csv", b"", "lacks frame, score, state, features"),
+    ):
+        if contents is not None:
+            (tmp_path / name).write_bytes(contents)
+        with pytest.raises(MediaError, match=message):
+            selector.read(tmp_path / name)
+    pytest.importorskip("pyarrow")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(MediaError, match="cannot read"):
+        selector.read(tmp_path / "a.parquet")
+    rows = [{**row, "features": [1.0]} for row in make_rows(3, 0)]
+    file = write_parquet(tmp_path / "b.parquet", rows)
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(file)
+    place = table.schema.get_field_index("features")
+    pyarrow.parquet.write_table(table.set_column(place, "features", table["frame"]), file)
+    with pytest.raises(MediaError, match="expected lists of numbers as features"):
+        selector.read(file)
+
+
+def test_selectors_that_differ_are_not_joined(tmp_path: Path) -> None:
+    one, other = FrameSelector(5), FrameSelector(5)
+    with pytest.raises(ValueError, match="got other seed"):
+        one.merge(FrameSelector(5, seed=1))
+    one.read(write_csv(tmp_path / "a.csv", make_rows(20, 1)))
+    other.read(write_csv(tmp_path / "b.csv", make_rows(20, 1, width=4)))
+    with pytest.raises(ValueError, match="expected frames of 3 features, got 4"):
+        one.merge(other)
+
+
+def test_no_rows_and_none_with_features_select_nothing(tmp_path: Path) -> None:
+    assert FrameSelector(5).select().picks == ()
+    rows = [{"frame": "a", "score": 1.0, "state": "ok", "features": [math.nan]}] * 2
+    assert selected(tmp_path, rows).candidates == 0
