@@ -32,6 +32,10 @@ from lsood_runtime._exceptions import (
     SelfTestError,
     TileCheckError,
 )
+from lsood_runtime._fleet.daily_summary import DailySummary
+from lsood_runtime._fleet.recorder import SummaryRecorder
+from lsood_runtime._fleet.summary_counts import SummaryCounts
+from lsood_runtime._fleet.summary_file import read_summaries, write_summaries
 from lsood_runtime._inference.providers import Provider
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._maps.objects import UnknownObject
@@ -71,6 +75,7 @@ __all__ = [
     "CameraSummary",
     "ClosedError",
     "Cusum",
+    "DailySummary",
     "Evidence",
     "FalseAlarms",
     "FrameError",
@@ -97,6 +102,8 @@ __all__ = [
     "State",
     "Stream",
     "StreamAssessment",
+    "SummaryCounts",
+    "SummaryRecorder",
     "TileCheck",
     "TileCheckError",
     "UnknownObject",
@@ -106,4 +113,6 @@ __all__ = [
     "expected_false_alarms",
     "parse_policy",
     "read_manifest",
+    "read_summaries",
+    "write_summaries",
 ]

@@ -61,8 +61,7 @@ class OoDMonitor:
             frames; :attr:`provider` and every assessment say which one runs.
         require_provider: refuse providers that leave nodes of a graph to the CPU provider, as most do with float64.
         threads: threads of the CPU provider within an operator; None for one a core.
-        batch: frames of every call, fixed in the graphs, which lets CUDA fold arithmetic on shapes and capture graphs;
-            None leaves it free.
+        batch: frames of every call, fixed in the graphs: CUDA then folds shapes and captures graphs; None leaves it free.
         session_options: called with ONNX Runtime's options of each graph before it loads, to change them.
         channels: order of the frames' last axis, ``rgb`` or ``bgr``; None for the manifest's. Turned ones are copied once.
             ``grey``: frames ``(H, W)`` or ``(H, W, 1)``, which become three equal channels; ``rgba``, ``bgra``: frames
@@ -76,8 +75,7 @@ class OoDMonitor:
         validate: check single frames before the graphs see them; unchecked, a wrong one is a ProviderError or a wrong score.
         tile_check: how raw frames are checked tile by tile, where ``validate`` is on; None for whole frames alone.
         self_test: replay the golden frames, which warms the provider up as well.
-        self_test_seconds: that the golden frames may take together; None for 60 on the CPU, and 1,800 elsewhere, where the
-            first run may build engines.
+        self_test_seconds: for the golden frames together; None for 60 on the CPU, 1,800 where a run may build engines.
         expected_sha256: digest of the manifest, as export and ``lsood inspect`` print it: any other bundle is refused. None
             for any. Copies of a monitor always expect that of the bundle that it has loaded.
         public_key: PEM file of the key that must have signed the bundle; None for no signature.
@@ -148,7 +146,8 @@ class OoDMonitor:
             expected_sha256=contents.sealed.sha256,
             public_key=None if public_key is None else Path(public_key).absolute(),
         )
-        self._manifest, self._validate, self._tile_check = contents.manifest, validate, tile_check
+        self._manifest, self._manifest_sha256 = contents.manifest, contents.sealed.sha256
+        self._validate, self._tile_check = validate, tile_check
         self._pictures = PictureChecker.of_bundle(validate, tile_check, contents)
         self._channels = channels or self._manifest.input.channels
         self._operating_point = self._manifest.choose_operating_point(operating_point)
@@ -356,6 +355,11 @@ class OoDMonitor:
         return self._manifest
 
     @property
+    def manifest_sha256(self) -> str:
+        """Digest of the manifest in hex, as ``lsood inspect`` prints it."""
+        return self._manifest_sha256
+
+    @property
     def tile_check(self) -> TileCheck | None:
         """How raw frames are checked tile by tile; None where they are not."""
         return self._tile_check
@@ -372,11 +376,7 @@ class OoDMonitor:
 
     @property
     def provider(self) -> str:
-        """Full name of the execution provider that runs.
-
-        Raises:
-            ClosedError: the monitor was closed.
-        """
+        """Full name of the execution provider that runs; a monitor that was closed raises a ClosedError."""
         return self._scorer.graphs.provider
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ COMMANDS = (
     ("lsood_runtime", "score"),
     ("lsood_runtime", "watch"),
     ("lsood_runtime", "select"),
+    ("lsood_runtime", "summary"),
     ("lsood_runtime", "inspect"),
     ("lsood_runtime", "selftest"),
     ("lsood_runtime", "certify"),

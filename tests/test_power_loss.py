@@ -14,7 +14,7 @@ import pytest
 
 from export.destination import claimed
 from export.features.folder import HEADER, FeatureFolder, FolderContents
-from lsood_runtime._cli.partial_file import PartialFile
+from lsood_runtime._partial_file import PartialFile
 from tests.conftest import write_scenes
 from tests.paths import ROOT
 from tests.power_loss import Tree, states, tree, write_tree
@@ -118,7 +118,7 @@ _WRITE = """
 import os, sys
 from pathlib import Path
 from export import atomic_write
-from lsood_runtime._cli.partial_file import PartialFile
+from lsood_runtime._partial_file import PartialFile
 
 kind, out = sys.argv[1], Path(sys.argv[2])
 if kind == "partial":

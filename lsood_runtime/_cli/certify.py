@@ -26,7 +26,6 @@ from lsood_runtime._cli.certificate_text import certificate_text, comparison_tex
 from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import report_idle_flags
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.provider_flags import add_providers, register_libraries
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
 from lsood_runtime._exceptions import FrameError, MediaError
@@ -35,6 +34,7 @@ from lsood_runtime._inference.providers import resolve_providers
 from lsood_runtime._media.pixel_rules import in_flags
 from lsood_runtime._media.sources import SourceReader, find_sources
 from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._partial_file import PartialFile
 
 _OF_COMPARE = {"compare", "command", "command_parser", "run", "stated"}
 _EPILOG = """\

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lsood_runtime._cli import certify, diff, inspect, score, select, selftest, sign, triton, verify, watch
+from lsood_runtime._cli import certify, diff, inspect, score, select, selftest, sign, summary, triton, verify, watch
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
@@ -24,6 +24,7 @@ examples:
   lsood score monitor/ frame.png && echo trust it   exit code 0: every frame is in distribution
   lsood watch monitor/ drive.mcap --timeline t.png  when an alarm begins and ends, and a picture of the drive
   lsood select rows/ --budget 200 --out pick.csv    which frames of many drives to send home and label
+  lsood summary monitor/ rows.parquet --vehicle car-17 --out day.parquet   counts of each day, for a fleet
   lsood selftest monitor/ --provider cuda           compare the scores on this machine with those at export
   lsood certify monitor/ --provider openvino --frames drive/   what a provider changes, and what it costs
   lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
@@ -56,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lsood {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (score, watch, select, inspect, selftest, certify, diff, sign, verify, triton):
+    for command in (score, watch, select, summary, inspect, selftest, certify, diff, sign, verify, triton):
         command.add_parser(commands)
     for of_command in commands.choices.values():
         of_command.set_defaults(command_parser=of_command)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.map_legend import add_map_legend
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._maps.map_picture import MapPictures
+from lsood_runtime._partial_file import PartialFile
 from lsood_runtime._text.counted import counted
 
 _LETTERS = 40

@@ -6,9 +6,9 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra, reason_of
 from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
+from lsood_runtime._partial_file import PartialFile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._cli.camera_paths import CameraPaths
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_row import Row
 from lsood_runtime._exceptions import missing_extra
 from lsood_runtime._maps.map_picture import BOX, MapPictures
 from lsood_runtime._maps.objects import UnknownObject, object_label
+from lsood_runtime._partial_file import PartialFile
 from lsood_runtime._text.json_values import JsonValue
 
 _CHUNK = 1 << 18  # bytes that a kill can lose, before compression

@@ -9,9 +9,9 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, reason_of
 from lsood_runtime._media.pictures import image_size
+from lsood_runtime._partial_file import PartialFile
 from lsood_runtime._select.picking import Pick
 from lsood_runtime._text.json_values import finite_or_none
 from lsood_runtime._version import __version__

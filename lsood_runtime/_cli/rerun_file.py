@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._bundle.answers_records import MEASURES
 from lsood_runtime._cli.camera_paths import CameraPaths
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._exceptions import MediaError, missing_extra, reason_of
 from lsood_runtime._maps.map_picture import BOX, MapPictures
 from lsood_runtime._maps.objects import object_label
+from lsood_runtime._partial_file import PartialFile
 
 _NUMBERS = ("score", "threshold", "severity", "log", *(f"expected_{measure}" for measure in MEASURES))
 _PICTURES = ("image", "image/unknown_objects", "segmentation", "anomaly_map", "unknown_objects")

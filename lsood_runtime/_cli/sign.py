@@ -11,9 +11,9 @@ from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
 from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
 from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, sign_files
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._destination import is_read
 from lsood_runtime._exceptions import BundleError, MediaError
+from lsood_runtime._partial_file import PartialFile
 
 _VARIABLE = "LSOOD_KEY_PASSWORD"
 

@@ -5,6 +5,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from lsood_runtime import (
     Cusum,
+    DailySummary,
     FrameSelector,
     Hysteresis,
     KOfN,
@@ -25,12 +27,15 @@ from lsood_runtime import (
     PixelRules,
     ScoreHistogram,
     Stream,
+    SummaryRecorder,
     TileCheck,
     choose_alarm,
     decode_message,
     expected_false_alarms,
     parse_policy,
     read_manifest,
+    read_summaries,
+    write_summaries,
 )
 from tests.lsood_runtime.bundle.test_manifest import text_with
 from tests.lsood_runtime.conftest import random_frames, write_noise_bundle, write_toy_bundle
@@ -39,6 +44,7 @@ from tests.lsood_runtime.scripted_monitor import ScriptedMonitor
 FRAME = random_frames(1, 0)[0]
 MANIFEST = Manifest.from_json(text_with())
 CALIBRATION = MANIFEST.calibration
+SUMMARY, OTHER = (DailySummary(name, "front", date(2026, 11, 23), "0" * 64, 1.5) for name in ("car", "van"))
 
 
 def generator() -> Iterator[Any]:
@@ -187,6 +193,20 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "folder": [None, True, 3, math.nan, b"monitor", [], "", "nowhere\0"],
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
     },
+    "SummaryRecorder": {
+        "monitor": [None, True, 3, "monitor/", MANIFEST, KOfN()],
+        "vehicle": [*NO_TEXT, "", " \n"],
+        "folder": [True, 3, b"summaries", [], "nowhere", "nowhere\0"],
+    },
+    "recorder.add": {"result": [None, True, 3, 0.5, "ok", {}, MANIFEST], "camera": NO_CAMERA},
+    "recorder.add_dropped": {"count": [None, *NO_COUNT, -1], "camera": NO_CAMERA, "stamp_ns": NO_STAMP},
+    "recorder.observe": {"meter": [None, True, 3, "lsood", []]},
+    "DailySummary.merge": {"other": [None, True, 3, {}, SUMMARY.counts, OTHER]},
+    "read_summaries": {"path": [None, True, 3, b"day.parquet", []]},
+    "write_summaries": {
+        "summaries": [None, True, 3, "ab", [3], SUMMARY, [SUMMARY, None]],
+        "path": [None, True, 3, b"day.parquet", [], "nowhere/day.parquet", "nowhere\0/day"],
+    },
     "TileCheck": {
         "rows": [None, *NO_COUNT, 0, -1, 17],
         "columns": [None, *NO_COUNT, 0, -1, 17],
@@ -230,6 +250,9 @@ RIGHT: dict[str, dict[str, Any]] = {
     "stream.assess_since": {"start": 0.0, "frame": FRAME},
     "stream.report_invalid": {"reason": "no image"},
     "worker.submit": {"frame": FRAME},
+    "recorder.add": {"result": ScriptedMonitor().report_invalid("no image", stamp_ns=1)},
+    "SummaryRecorder": {"monitor": SimpleNamespace(manifest_sha256="0" * 64, threshold=1.5), "vehicle": "car"},
+    "write_summaries": {"summaries": [SUMMARY], "path": "nowhere/day.parquet"},
     "parse_policy": {"text": "3of5"},
     "choose_alarm": {"manifest": MANIFEST, "frames_per_second": 10},
     "expected_false_alarms": {"policy": KOfN(), "manifest": MANIFEST, "frames_per_second": 10},
@@ -256,13 +279,15 @@ def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ca
         stream, histogram = monitor.stream("3of5"), ScoreHistogram(CALIBRATION)
         stream.assess(FRAME, stamp_ns=1)
         owners = {"monitor": monitor, "noisy": noisy, "stream": stream, "worker": worker, "histogram": histogram}
-        owners |= {"ScoreHistogram": ScoreHistogram, "selector": FrameSelector(5)}
+        owners |= {"ScoreHistogram": ScoreHistogram, "selector": FrameSelector(5), "DailySummary": SUMMARY}
+        owners["recorder"] = SummaryRecorder(monitor, vehicle="car")
         found: dict[str, Callable[..., Any]] = {
             "read_manifest": lambda folder=folder, **others: read_manifest(folder, **others),
             "OoDMonitor": lambda bundle=folder, **others: OoDMonitor(bundle, **others),
             **{kind.__name__: kind for kind in (Stream, LatestFrameWorker, KOfN, Hysteresis, MinimumDuration, Cusum)},
             **{each.__name__: each for each in (ScoreHistogram, PixelRules, TileCheck, parse_policy, choose_alarm)},
             **{each.__name__: each for each in (expected_false_alarms, decode_message, FrameSelector)},
+            **{each.__name__: each for each in (SummaryRecorder, read_summaries, write_summaries)},
         }
         for name in WRONG:
             owner, _, method = name.partition(".")
@@ -307,6 +332,7 @@ def test_public_methods_and_constructors_all_stand_in_the_table() -> None:
         ("stream", Stream),
         ("worker", LatestFrameWorker),
         ("selector", FrameSelector),
+        ("recorder", SummaryRecorder),
     ):
         methods = {
             f"{prefix}.{name}"

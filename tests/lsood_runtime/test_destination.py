@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from lsood_runtime import MediaError
 from lsood_runtime._cli.destinations import check_destinations
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._destination import HIDDEN_NAME_BYTES, objection
+from lsood_runtime._partial_file import PartialFile
 from tests.export.interrupted_calls import state, write
 from tests.paths import ROOT
 

@@ -23,6 +23,7 @@ PUBLIC = [
     "CameraSummary",
     "ClosedError",
     "Cusum",
+    "DailySummary",
     "Evidence",
     "FalseAlarms",
     "FrameError",
@@ -49,6 +50,8 @@ PUBLIC = [
     "State",
     "Stream",
     "StreamAssessment",
+    "SummaryCounts",
+    "SummaryRecorder",
     "TileCheck",
     "TileCheckError",
     "UnknownObject",
@@ -58,6 +61,8 @@ PUBLIC = [
     "expected_false_alarms",
     "parse_policy",
     "read_manifest",
+    "read_summaries",
+    "write_summaries",
 ]
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lsood_runtime import OoDMonitor, ProviderError
-from lsood_runtime._cli import partial_file
+from lsood_runtime import _partial_file as partial_file
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.rerun_file import RerunFile
 from lsood_runtime._cli.terminal import VerdictStream

@@ -13,10 +13,10 @@ from PIL import Image
 from lsood_runtime import Assessment, OoDMonitor, UnknownObject
 from lsood_runtime._cli.main import run
 from lsood_runtime._cli.map_legend import add_map_legend
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.thumbnails import Thumbnails
 from lsood_runtime._maps.map_picture import MapPictures
 from lsood_runtime._media.source_frame import SourceFrame
+from lsood_runtime._partial_file import PartialFile
 from lsood_runtime._tiles.frame_edges import TileEdges
 from tests.lsood_runtime.answers_bundle import OBJECT_LIMIT, frame_of_level, write_answers_bundle
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from mcap.reader import make_reader
 
 from lsood_runtime import MediaError
-from lsood_runtime._cli.partial_file import PartialFile
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._cli.verdict_row import Row
 from lsood_runtime._command_start import Stopped
+from lsood_runtime._partial_file import PartialFile
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -148,7 +148,7 @@ def test_partial_file_of_a_killed_process_is_removed_and_of_a_living_one_keeps_t
         path.write_text("rows")
     living = PartialFile(place)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([other.name, living.path.name])
-    command = "import sys; from pathlib import Path; from lsood_runtime._cli.partial_file import PartialFile\n"
+    command = "import sys; from pathlib import Path; from lsood_runtime._partial_file import PartialFile\n"
     command += "partial = PartialFile(Path(sys.argv[1])); partial.file.write(b'theirs'); partial.move_into_place()"
     refused = subprocess.run([sys.executable, "-c", command, str(place)], check=False, capture_output=True, text=True)
     assert refused.returncode == 1

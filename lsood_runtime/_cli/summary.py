@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``lsood summary``: count the rows of ``score`` and ``watch`` in a summary of each camera and day."""
+
+import argparse
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from lsood_runtime._bundle.manifest import Manifest
+from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
+from lsood_runtime._cli.destinations import check_destinations, paths_read
+from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.verdict_rows import read_verdicts
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._fleet.daily_summary import DailySummary, SummaryKey, summary_day
+from lsood_runtime._fleet.frame_facts import FrameFacts
+from lsood_runtime._fleet.summary_file import import_pyarrow, write_summaries
+from lsood_runtime._text.counted import counted
+from lsood_runtime._text.printable import printable
+
+_SHOWN_EVERY = 10_000
+_MANY = 20
+_EPILOG = """\
+A summary holds counts of one camera on one day: frames by state, p-values and expected quality in fixed bins, causes, unknown
+objects, alarms with their begin and end, gaps. Counts add up exactly, so that parts of a day, days and vehicles can be merged
+in any order: `python -m export fleet` merges the files of a fleet, and finds the vehicles and days that differ from the rest.
+The day of a frame is that of its stamp, in UTC. Stamps of images and videos count from 0 and tell no day: state it by --day.
+
+Rows are read one by one, so that a file of any length needs the same memory. A row that `lsood score` and `watch` did not
+write with this bundle ends the command, and nothing is written. Rows hold no dropped frames: a running process counts them
+with lsood_runtime.SummaryRecorder, which writes the same files.
+
+exit codes: 0 written, 2 bad usage, input or bundle, 3 unexpected error
+
+examples:
+  lsood watch monitor/ drive.mcap --out rows.parquet
+  lsood summary monitor/ rows.parquet --vehicle car-17 --out car-17.parquet
+  lsood summary monitor/ monday/*.jsonl --vehicle car-17 --day 2026-11-23 --out car-17.parquet
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command to ``lsood``."""
+    parser = add_command(commands, "summary", run, "count rows of verdicts in daily summaries, for a fleet", _EPILOG)
+    add_bundle(parser)
+    parser.add_argument(
+        "rows",
+        nargs="+",
+        type=Path,
+        metavar="ROWS",
+        help="files that score or watch wrote by --out: .csv, .jsonl, .parquet or .mcap",
+    )
+    parser.add_argument("--vehicle", required=True, type=_name, metavar="NAME", help="that the rows are of")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE.parquet", help="write the summaries, whole or not at all"
+    )
+    parser.add_argument(
+        "--day", type=_day, metavar="DATE", help="of all rows, as 2026-11-23 (default: that of each stamp, in UTC)"
+    )
+    add_trust(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Count the rows, write the summaries, and print a line for each."""
+    import_pyarrow("writing daily summaries")
+    bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
+    check_destinations([options.out], [*map(str, options.rows), *paths_read(options)])
+    counting = _Counting(options.vehicle, bundle.sealed.sha256, bundle.manifest, options.day)
+    counter = FrameCounter(shown=True)
+    try:
+        for path in options.rows:
+            counting.add(path, read_verdicts(path), counter)
+    finally:
+        counter.clear()
+    summaries = sorted(counting.summaries.values(), key=lambda summary: summary.key)
+    if not summaries:
+        raise MediaError("expected rows of verdicts, got files without any: pass what lsood score or watch wrote")
+    write_summaries(summaries, options.out)
+    for summary in summaries[:_MANY]:
+        print(printable(_line(summary)))
+    if len(summaries) > _MANY:
+        print(f"and {len(summaries) - _MANY} more")
+    return 0
+
+
+class _Counting:
+    """Counts rows by camera, day and threshold.
+
+    Attributes:
+        summaries: so far, by their key.
+    """
+
+    def __init__(self, vehicle: str, digest: str, manifest: Manifest, day: date | None) -> None:
+        self._vehicle, self._digest, self._day = vehicle, digest, day
+        self._thresholds = {point.value for point in manifest.operating_points.values()}
+        self.summaries: dict[SummaryKey, DailySummary] = {}
+        self._count = 0
+
+    def add(self, path: Path, rows: Iterable[FrameFacts], counter: FrameCounter) -> None:
+        """Count the rows of a file.
+
+        Raises:
+            MediaError: rows of another bundle, or with stamps that tell no day.
+        """
+        for number, facts in enumerate(rows, 1):
+            if facts.threshold not in self._thresholds:
+                known = ", ".join(f"{threshold:.6g}" for threshold in sorted(self._thresholds))
+                raise MediaError(
+                    f"expected rows that this bundle scored, with a threshold of {known}, got {facts.threshold:.6g} in row "
+                    f"{number} of {path}: name the bundle that scored them"
+                )
+            day = self._day or summary_day(facts.stamp_ns)
+            if day is None:
+                raise MediaError(
+                    f"expected stamps since 1970 that tell the day, got {facts.stamp_ns} ns in row {number} of {path}: "
+                    "state the day by --day"
+                )
+            fresh = DailySummary(self._vehicle, facts.camera, day, self._digest, facts.threshold)
+            self.summaries.setdefault(fresh.key, fresh).counts.add(facts)
+            self._count += 1
+            if self._count % _SHOWN_EVERY == 0:
+                counter.show(self._count, "counted")
+
+
+def _line(summary: DailySummary) -> str:
+    counts = summary.counts
+    words = [
+        counted(counts.frames, "frame"),
+        f"{counts.states['out_of_distribution']} out of distribution",
+        f"{counts.states['invalid']} invalid",
+        f"{counted(counts.alarms, 'alarm')} of {counts.alarm_seconds:.1f} s in all"
+        if counts.followed
+        else "no alarm rule",
+    ]
+    return f"{summary.vehicle} {summary.camera} {summary.day}: {', '.join(words)}"
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected the name of a vehicle, got an empty one")
+    return text
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a date such as 2026-11-23, got {text!r}") from error

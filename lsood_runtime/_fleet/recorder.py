@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Count what a running vehicle assesses, day by day, and write the summaries of days that are over."""
+
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from lsood_runtime._arguments import check_count, check_path, check_text, check_type
+from lsood_runtime._assessment import Assessment
+from lsood_runtime._exceptions import MediaError, one_line
+from lsood_runtime._fleet.daily_summary import DailySummary, merged_summaries, summary_day
+from lsood_runtime._fleet.frame_facts import FrameFacts
+from lsood_runtime._fleet.summary_counts import SummaryCounts
+from lsood_runtime._fleet.summary_file import import_pyarrow, write_summaries
+from lsood_runtime._inference.forks import guard_forks
+from lsood_runtime._inference.stamps import integer_stamp
+from lsood_runtime._stream.camera_names import check_camera
+from lsood_runtime._stream.stream_assessment import StreamAssessment
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+    from prometheus_client.registry import Collector
+
+_LOG = logging.getLogger("lsood_runtime")
+
+
+class ScoringMonitor(Protocol):
+    """What a recorder needs of a monitor: an :class:`OoDMonitor`, for instance."""
+
+    @property
+    def manifest_sha256(self) -> str:
+        """Digest of the bundle's manifest."""
+
+    @property
+    def threshold(self) -> float:
+        """Score above which a frame is out of distribution."""
+
+
+class SummaryRecorder:
+    """Counts the frames of a vehicle in a summary for each camera and day; every method may be called from any thread.
+
+    The day of a frame is that of its stamp, in UTC; a stamp that is no time of day, as one that counts from 0, takes the day
+    of this machine's clock. With a ``folder``, days are written when the first frame of another day comes, by :meth:`write`,
+    and on leaving: a file ``VEHICLE-DAY-START-NUMBER.parquet``, which a later write of the same day replaces. A process that
+    begins anew writes files of its own, and all of them add up exactly. A file is written in the thread that counts; what
+    cannot be written there is logged, kept, and tried again.
+
+    Args:
+        monitor: that assesses the frames.
+        vehicle: its name.
+        folder: for the files; None where :attr:`summaries` or metrics are enough.
+
+    Raises:
+        TypeError: an argument of another type.
+        ValueError: the name is empty.
+        MediaError: there is no such folder, or pyarrow is missing.
+
+    Example:
+        >>> with SummaryRecorder(monitor, vehicle="car-17", folder="summaries/") as recorder:  # doctest: +SKIP
+        ...     stream = monitor.stream("1/h@10", on_result=recorder.add)
+    """
+
+    def __init__(self, monitor: ScoringMonitor, *, vehicle: str, folder: str | os.PathLike[str] | None = None) -> None:
+        parts = getattr(monitor, "manifest_sha256", None), getattr(monitor, "threshold", None)
+        check_type(parts[0], str, "an OoDMonitor", "pass the one that assesses the frames")
+        self._bundle, self._threshold = monitor.manifest_sha256, monitor.threshold
+        self._vehicle = check_text(vehicle, "the name of a vehicle", 'pass one such as "car-17"')
+        if not vehicle.strip():
+            raise ValueError('expected the name of a vehicle, got an empty one: pass one such as "car-17"')
+        self._folder = None
+        if folder is not None:
+            self._folder = Path(check_path(folder, "the path of a folder, or None", "pass one for the files"))
+            import_pyarrow("writing daily summaries")
+            if not self._folder.is_dir():
+                raise MediaError(f"expected a folder for daily summaries, got {folder}: make it first")
+        self._days: dict[date, dict[str, DailySummary]] = {}
+        self._files: dict[date, Path] = {}
+        self._totals: dict[str, SummaryCounts] = {}
+        self._lock, self._start_ns, self._number = threading.Lock(), time.time_ns(), 0
+        guard_forks(self)
+
+    def add(self, result: StreamAssessment | Assessment, camera: str = "camera") -> None:
+        """Count a frame; pass it to a stream as ``on_result``.
+
+        Args:
+            result: of a stream, or of the monitor alone, which raises no alarms.
+            camera: its name, where no stream says it.
+
+        Raises:
+            TypeError: neither of them, or a name that is no text.
+        """
+        check_type(result, (StreamAssessment, Assessment), "an assessment", "pass what stream.assess gives")
+        check_camera(camera)
+        facts = FrameFacts.of_assessment(result, camera)
+        self._count(facts.camera, facts.stamp_ns, facts)
+
+    def add_dropped(self, count: int = 1, *, camera: str = "camera", stamp_ns: int | None = None) -> None:
+        """Count frames that were never scored, such as those for which ``LatestFrameWorker.submit`` gives False.
+
+        Args:
+            count: of them.
+            camera: its name.
+            stamp_ns: of one of them; None for now.
+
+        Raises:
+            TypeError: no integer, or a name that is no text.
+            ValueError: a count below 0.
+        """
+        dropped = check_count(count, "a number of dropped frames", "pass 1 for one", least=0)
+        check_camera(camera)
+        self._count(camera, time.time_ns() if stamp_ns is None else integer_stamp(stamp_ns), dropped)
+
+    def _count(self, camera: str, stamp_ns: int, frame: FrameFacts | int) -> None:
+        day = summary_day(stamp_ns) or summary_day(time.time_ns()) or date.today()
+        with self._lock:
+            is_new = day not in self._days
+            cameras = self._days.setdefault(day, {})
+            if camera not in cameras:
+                cameras[camera] = DailySummary(self._vehicle, camera, day, self._bundle, self._threshold)
+            counts = cameras[camera].counts
+            if isinstance(frame, FrameFacts):
+                counts.add(frame)
+            else:
+                counts.dropped += frame
+            if is_new and len(self._days) > 1:
+                try:
+                    self._write()
+                    self._forget(keep=day)
+                except MediaError as error:  # a full disk must not stop the camera; the next write tries again
+                    _LOG.error("%s; the counts are kept", one_line(error))
+
+    @property
+    def summaries(self) -> tuple[DailySummary, ...]:
+        """Copies of the summaries that are still counted: of today, of the day before, and without a folder of all days."""
+        with self._lock:
+            return self._copies(self._days)
+
+    def totals(self) -> Mapping[str, SummaryCounts]:
+        """Counts of each camera since the recorder was made, without the spans of alarms; for metrics, which never fall."""
+        with self._lock:
+            found: dict[str, SummaryCounts] = {}
+            for camera, counts in self._totals.items():
+                _add_total(found, camera, counts)
+            for cameras in self._days.values():
+                for camera, summary in cameras.items():
+                    _add_total(found, camera, summary.counts)
+            return found
+
+    def write(self) -> tuple[Path, ...]:
+        """Write the files of the days that are still counted, as a timer may ask every hour; nothing without a folder.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            MediaError: one could not be written; its counts are kept.
+        """
+        with self._lock:
+            return self._write()
+
+    def prometheus_collector(self) -> "Collector":
+        """A collector of the counts as OpenMetrics: ``REGISTRY.register(recorder.prometheus_collector())``.
+
+        Raises:
+            MissingPackageError: prometheus-client is missing.
+        """
+        from lsood_runtime._fleet.prometheus import prometheus_collector
+
+        return prometheus_collector(self.totals, self._labels)
+
+    def observe(self, meter: "Meter") -> None:
+        """Let a meter of OpenTelemetry observe the counts, for OTLP: ``recorder.observe(provider.get_meter("lsood"))``.
+
+        Raises:
+            MissingPackageError: opentelemetry-sdk is missing.
+            TypeError: no meter.
+        """
+        from lsood_runtime._fleet.open_telemetry import observe
+
+        observe(meter, self.totals, self._labels)
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        return {"vehicle": self._vehicle, "bundle": self._bundle}
+
+    def close(self) -> None:
+        """Write what is left; closing again writes it again.
+
+        Raises:
+            MediaError: as for :meth:`write`.
+        """
+        self.write()
+
+    def _copies(self, days: Mapping[date, Mapping[str, DailySummary]]) -> tuple[DailySummary, ...]:
+        held = [summary for cameras in days.values() for summary in cameras.values()]
+        copies = [replace(summary, counts=_copy(summary.counts)) for summary in held]
+        return tuple(merged_summaries([[copy] for copy in copies]))
+
+    def _write(self) -> tuple[Path, ...]:
+        """Write each day; the lock is held."""
+        if self._folder is None:
+            return ()
+        for day, cameras in self._days.items():
+            if day not in self._files:
+                self._number += 1
+                words = re.sub(r"[^\w.-]+", "_", self._vehicle)[:60]
+                self._files[day] = self._folder / f"{words}-{day}-{self._start_ns}-{self._number}.parquet"
+            write_summaries(cameras.values(), self._files[day])
+        return tuple(self._files[day] for day in self._days)
+
+    def _forget(self, keep: date) -> None:
+        """Let go of days that are written, but for two: frames of the day before may come late; the lock is held."""
+        if self._folder is None:
+            return
+        for day in sorted(set(self._days) - {keep})[:-1]:
+            self._files.pop(day)  # a late frame of that day begins a file of its own
+            for camera, summary in self._days.pop(day).items():
+                _add_total(self._totals, camera, summary.counts)
+
+    def leave_to_parent(self) -> object:
+        """Begin with no counts in a forked process: those until then are its parent's."""
+        kept, self._days, self._files, self._totals = (self._days, self._totals), {}, {}, {}
+        self._lock, self._start_ns = threading.Lock(), time.time_ns()
+        return kept
+
+    def __reduce__(self) -> Any:
+        """Refuse to be pickled or copied: two of them would count the same frames."""
+        raise TypeError("expected a recorder to stay where it was made, got a copy or a pickle of it: make one there")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _copy(counts: SummaryCounts) -> SummaryCounts:
+    fresh = SummaryCounts()
+    fresh.merge(counts)
+    return fresh
+
+
+def _add_total(totals: dict[str, SummaryCounts], camera: str, counts: SummaryCounts) -> None:
+    totals.setdefault(camera, SummaryCounts()).merge(replace(counts, alarm_spans={}))
