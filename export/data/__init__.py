@@ -7,6 +7,7 @@ from export.data.camvid import CamVid, CamVidDataModule
 from export.data.cityscapes import Cityscapes, CityscapesDataModule
 from export.data.dataset import Augmentation, SegmentationDataset
 from export.data.labelled_folder import LabelledFolder, LabelledFolderDataModule
+from export.data.published import PublishedDataModule, PublishedFrames, open_dataset
 from export.data.synthetic import SyntheticRoads, render_scene
 from export.data.woodscape import WoodScapeDataModule, WoodScapeDataset
 from export.data.woodscape_soiling import WoodScapeSoilingDataModule, WoodScapeSoilingDataset
@@ -24,6 +25,8 @@ __all__ = [
     "FrameFiles",
     "LabelledFolder",
     "LabelledFolderDataModule",
+    "PublishedDataModule",
+    "PublishedFrames",
     "SegmentationDataset",
     "SyntheticRoads",
     "WoodScapeDataModule",
@@ -31,6 +34,7 @@ __all__ = [
     "WoodScapeSoilingDataModule",
     "WoodScapeSoilingDataset",
     "degrade",
+    "open_dataset",
     "overlays",
     "read_frame",
     "render_scene",

@@ -5,21 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.data.labelled_folder import LabelledFolder, LabelledFolderDataModule
+from export.datasets.label_tables import CAMVID_CLASSES
 from export.errors import UsageError
 
-CLASSES = (
-    "sky",
-    "building",
-    "pole",
-    "road",
-    "pavement",
-    "tree",
-    "sign",
-    "fence",
-    "car",
-    "pedestrian",
-    "bicyclist",
-)
+CLASSES = CAMVID_CLASSES
 
 
 class CamVid(LabelledFolder):

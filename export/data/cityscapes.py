@@ -20,36 +20,12 @@ from export.data.anomalous import GUIDE_ANOMALIES
 from export.data.data_module import AnomalyDataModule, LoaderOptions
 from export.data.dataset import Augmentation
 from export.data.labelled_files import LabelledFiles, check_target_type, files_by_name
+from export.datasets.label_encoding import VOID, LabelEncoding
+from export.datasets.label_tables import CITYSCAPES_CLASSES, cityscapes_ids
 from export.errors import UsageError
 
-CITYSCAPES_CLASSES = (
-    "road",
-    "sidewalk",
-    "building",
-    "wall",
-    "fence",
-    "pole",
-    "traffic light",
-    "traffic sign",
-    "vegetation",
-    "terrain",
-    "sky",
-    "person",
-    "rider",
-    "car",
-    "truck",
-    "bus",
-    "train",
-    "motorcycle",
-    "bicycle",
-)
 CITYSCAPES_MEAN = (0.28689554, 0.32513303, 0.28389177)
 CITYSCAPES_STD = (0.18696375, 0.19017339, 0.18720214)
-VOID = 255
-
-_IDS = 34
-_LEARNED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-"""Id of each class in the ``labelIds`` files; the other ids, up to 33, are void."""
 
 
 class Cityscapes(LabelledFiles):
@@ -76,12 +52,10 @@ class Cityscapes(LabelledFiles):
         check_target_type(target_type)
         self.split = split
         self.void = len(CITYSCAPES_CLASSES) if void_as_class else VOID
-        classes = dict.fromkeys(range(_IDS), self.void)
-        classes.update({label_id: train_id for train_id, label_id in enumerate(_LEARNED_IDS)})
         super().__init__(
             files_by_name(Path(root) / "leftImg8bit" / split, "*/*_leftImg8bit.png", "_leftImg8bit.png"),
             files_by_name(Path(root) / "gtFine" / split, "*/*_gtFine_labelIds.png", "_gtFine_labelIds.png"),
-            classes,
+            LabelEncoding(cityscapes_ids(self.void)),
         )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from export.datasets.label_encoding import LabelEncoding
 from export.errors import UsageError
 from export.frames.files import read_frame
-from export.frames.labels import read_label
 from lsood_runtime.offline import AS_STATED, PixelRules, natural_key
 
 Bytes = NDArray[np.uint8]
@@ -24,7 +24,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
     Args:
         frames: frame files by a name that the two of a pair share.
         labels: label files by the same names: one byte a pixel.
-        classes: class of each id that a label file may hold, both 0 to 255.
+        encoding: what the pixels of a label file stand for.
         one_size: every frame must have the size of the first one; False takes frames of any sizes.
         rules: what frame files do not say themselves, such as that grey ones are meant.
 
@@ -36,7 +36,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         self,
         frames: Mapping[str, Path],
         labels: Mapping[str, Path],
-        classes: Mapping[int, int],
+        encoding: LabelEncoding,
         one_size: bool = True,
         rules: PixelRules = AS_STATED,
     ) -> None:
@@ -56,10 +56,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         self._rules = rules
         self.shape = read_frame(self.paths[0], rules).shape
         self._one_size = one_size
-        self._known = np.zeros(256, bool)
-        self._classes = np.zeros(256, np.uint8)
-        self._known[list(classes)] = True
-        self._classes[list(classes)] = list(classes.values())
+        self._encoding = encoding
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -88,21 +85,7 @@ class LabelledFiles(Dataset[tuple[Bytes, Bytes]]):
         Raises:
             UsageError: the file cannot be read, or holds an id that the data set does not have.
         """
-        label = read_label(self.label_paths[index])
-        present = np.flatnonzero(np.bincount(label.ravel(), minlength=256))
-        unknown = present[~self._known[present]]
-        if len(unknown):
-            raise UsageError(
-                f"expected ids {_ranges(np.flatnonzero(self._known))} in {self.label_paths[index]}, "
-                f"got {', '.join(map(str, unknown))}: pass the data set's own label files"
-            )
-        return self._classes[label]
-
-
-def _ranges(ids: NDArray[np.int64]) -> str:
-    """``from 0 to 6, 255`` for 0, 1, ... 6 and 255."""
-    runs = np.split(ids, np.flatnonzero(np.diff(ids) > 1) + 1)
-    return ", ".join(f"from {run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+        return self._encoding.read(self.label_paths[index])
 
 
 def files_by_name(folder: Path, pattern: str, suffix: str) -> dict[str, Path]:

@@ -1,26 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder of frames and a folder of label images, of any sizes and any number of classes."""
 
-import copy
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
 
 from export.data.data_module import Loader, LoaderOptions, SegmentationDataModule, TrainingOrder
 from export.data.dataset import Augmentation
-from export.data.labelled_files import LabelledFiles
+from export.data.labelled_drives import LabelledDrives
+from export.datasets.label_encoding import VOID, LabelEncoding
 from export.errors import UsageError
-from export.frames.drives import draw_drives, drive_names
+from export.frames.drives import drive_names
 from lsood_runtime.offline import AS_STATED, IMAGE_SUFFIXES, PixelRules, visible
 
-VOID = 255
-"""Class of the pixels to ignore, whatever their id in the label files."""
 
-
-class LabelledFolder(LabelledFiles):
+class LabelledFolder(LabelledDrives):
     """Frames of a folder and their labels of another, paired by their path below it without the suffix.
 
     An item is the frame ``(H, W, 3)`` uint8 RGB and its label ``(H, W)`` uint8: classes from 0, and ``VOID``. Frames
@@ -63,11 +56,11 @@ class LabelledFolder(LabelledFiles):
         super().__init__(
             _files_by_stem(Path(frames), IMAGE_SUFFIXES),
             _files_by_stem(Path(labels), (".png",)),
-            classes,
+            LabelEncoding(classes),
+            num_classes,
             one_size=False,
             rules=rules,
         )
-        self.num_classes = num_classes
         self.drives = drive_names(self.paths, group_by)
         if drives is not None:
             unknown = sorted(set(drives) - set(self.drives))
@@ -77,50 +70,6 @@ class LabelledFolder(LabelledFiles):
                     f"first {unknown[0]}: check the names and the rule that tells drives apart"
                 )
             self._keep([index for index, drive in enumerate(self.drives) if drive in drives])
-
-    def hold_out(self, share: float, seed: int) -> tuple[Self, Self]:
-        """Split by whole drives, drawn at random: the frames that are left, and those held out.
-
-        Args:
-            share: of the frames to hold out, above 0 and below 1.
-            seed: of the draw.
-
-        Raises:
-            UsageError: fewer than two drives, or a share outside its range.
-        """
-        drawn = draw_drives(self.drives, share, seed)
-        left, held = copy.copy(self), copy.copy(self)
-        left._keep([index for index, drive in enumerate(self.drives) if drive not in drawn])
-        held._keep([index for index, drive in enumerate(self.drives) if drive in drawn])
-        return left, held
-
-    def _keep(self, indices: Sequence[int]) -> None:
-        """Drop all frames but these."""
-        self.paths, self.label_paths = [self.paths[i] for i in indices], [self.label_paths[i] for i in indices]
-        self.drives = tuple(self.drives[i] for i in indices)
-
-    def class_counts(self) -> NDArray[np.int64]:
-        """Count the pixels of each class in all label files, ``(num_classes,)``; every label is checked on the way.
-
-        Raises:
-            UsageError: a label cannot be read or holds an unknown id.
-        """
-        counts = np.zeros(256, np.int64)
-        for index in range(len(self)):
-            counts += np.bincount(self.label(index).ravel(), minlength=256)
-        return counts[: self.num_classes]
-
-    def class_weights(self) -> list[float]:
-        """Weights of a class-balanced loss: ``1 / log(1.1 + share of the class)``, scaled to a mean of 1.
-
-        Raises:
-            UsageError: as :meth:`class_counts`, or no pixel has a class.
-        """
-        counts = self.class_counts()
-        if not counts.any():
-            raise UsageError("expected pixels with a class, got labels to ignore alone: check the label to ignore")
-        weights = 1 / np.log(1.1 + counts / counts.sum())
-        return [float(weight) for weight in weights / weights.mean()]
 
 
 class LabelledFolderDataModule(SegmentationDataModule):
@@ -141,13 +90,13 @@ class LabelledFolderDataModule(SegmentationDataModule):
         UsageError: a value out of its range, or fewer training frames than a batch takes.
     """
 
-    train_frames: LabelledFolder
-    val_frames: LabelledFolder
+    train_frames: LabelledDrives
+    val_frames: LabelledDrives
 
     def __init__(
         self,
-        train: LabelledFolder,
-        val: LabelledFolder,
+        train: LabelledDrives,
+        val: LabelledDrives,
         input_size: tuple[int, int],
         crop: tuple[int, int],
         batch_size: int = 8,

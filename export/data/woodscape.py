@@ -23,20 +23,9 @@ from export.data.anomalous import GUIDE_ANOMALIES
 from export.data.data_module import AnomalyDataModule, LoaderOptions
 from export.data.dataset import Augmentation
 from export.data.labelled_files import LabelledFiles, check_target_type, files_by_name
+from export.datasets.label_tables import WOODSCAPE_CLASSES, WOODSCAPE_IDS
 from export.errors import UsageError
 
-WOODSCAPE_CLASSES = (
-    "void",
-    "road",
-    "lanemarks",
-    "curb",
-    "person",
-    "rider",
-    "vehicles",
-    "bicycle",
-    "motorcycle",
-    "traffic_sign",
-)
 WOODSCAPE_MEAN = (0.32757252, 0.33050337, 0.33689716)
 WOODSCAPE_STD = (0.20290555, 0.20525302, 0.2037721)
 _VOID = 0
@@ -60,7 +49,7 @@ class WoodScapeDataset(LabelledFiles):
         super().__init__(
             files_by_name(root / "rgb_images", "*.png", ".png"),
             files_by_name(root / "semantic_annotations" / "gtLabels", "*.png", ".png"),
-            {label_id: label_id for label_id in range(len(WOODSCAPE_CLASSES))},
+            WOODSCAPE_IDS,
         )
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Subset
 from export.data.data_module import LoaderOptions, SegmentationDataModule
 from export.data.labelled_files import LabelledFiles, files_by_name
 from export.data.woodscape import split_indices
+from export.datasets.label_encoding import LabelEncoding
 
 SOILING_CLASSES = ("clear", "transparent", "semi-transparent", "opaque")
 
@@ -35,7 +36,7 @@ class WoodScapeSoilingDataset(LabelledFiles):
         super().__init__(
             files_by_name(root / "rgbImages", "*.png", ".png"),
             files_by_name(root / "gtLabels", "*.png", ".png"),
-            {label_id: label_id for label_id in range(len(SOILING_CLASSES))},
+            LabelEncoding({label_id: label_id for label_id in range(len(SOILING_CLASSES))}),
         )
 
 

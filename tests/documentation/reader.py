@@ -23,6 +23,7 @@ from tests.conftest import FRAME_SIZE, INPUT_SIZE
 from tests.distributions.projects import distribution_at, project
 from tests.documentation.pages import Block
 from tests.paths import EXAMPLES, ROOT
+from tests.published_sets import WRITERS, Tree
 
 DEMO = EXAMPLES / "demo" / "synthetic_roads.ckpt"
 EXPORT = "python -m export --ckpt runs/best.ckpt --frames calibration/ --out monitor/"
@@ -45,6 +46,7 @@ def write_reader_folder(folder: Path) -> None:
         Image.fromarray(label).save(folder / "labels" / f"{i:04d}.png")
         Image.fromarray(degrade(frame, "night", 3, seed=i)).save(folder / "dusk" / f"dusk{i:04d}.png")
     _write_labelled_folder(folder / "data")
+    WRITERS["idd_lite"](Tree(folder / "data" / "idd_lite", FRAME_SIZE))
     brown = np.zeros((40, 80, 4), np.uint8)
     brown[10:30, 20:60] = (90, 70, 50, 255)
     Image.fromarray(brown).save(folder / "dirt" / "splash.png")

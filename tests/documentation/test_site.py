@@ -9,6 +9,7 @@ import pytest
 from mkdocs.exceptions import PluginError
 from pymdownx.superfences import SuperFencesException
 
+from export.datasets.tables import dataset_table, layout_table
 from export.detectors.registry import detector_table
 from export.pipeline.capabilities import capability_table
 from mkdocs_hooks.code_tables import on_page_markdown
@@ -83,6 +84,8 @@ def test_mermaid_as_svg_of_two_diagrams_keeps_their_styles_apart() -> None:
     [
         ("docs/reference/capabilities.md", "<!-- capability table -->", capability_table),
         ("docs/concepts/detectors.md", "<!-- detector table -->", detector_table),
+        ("docs/reference/datasets.md", "<!-- dataset layouts -->", layout_table),
+        ("docs/reference/datasets.md", "<!-- dataset table -->", dataset_table),
         ("docs/reference/inputs.md", "<!-- input table -->", input_table),
     ],
 )

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Map the numbers or colours of label files to classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from export.errors import UsageError
+from export.frames.labels import read_label
+from export.plain_file import open_plain, reason_of
+
+VOID = 255
+"""Class of the pixels to ignore, whatever their number in the label files."""
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelEncoding:
+    """What a pixel of a label file stands for.
+
+    Attributes:
+        ids: class of each number that a label file may hold, both 0 to 255.
+        colours: number of each RGB colour, for label files of colours; empty for files of one number a pixel.
+    """
+
+    ids: Mapping[int, int]
+    colours: Mapping[Colour, int] = field(default_factory=dict)
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """Read a label file as ``(H, W)`` uint8 classes.
+
+        Raises:
+            UsageError: the file cannot be read, or holds a number or a colour that stands for nothing.
+        """
+        numbers = self._read_colours(path) if self.colours else read_label(path)
+        known, classes = self._tables
+        present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
+        unknown = present[~known[present]]
+        if len(unknown):
+            raise UsageError(
+                f"expected ids {_ranges(np.flatnonzero(known))} in {path}, got {', '.join(map(str, unknown))}: pass the data "
+                "set's own label files"
+            )
+        return classes[numbers]
+
+    @cached_property
+    def _tables(self) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+        known, classes = np.zeros(256, np.bool_), np.zeros(256, np.uint8)
+        known[list(self.ids)] = True
+        classes[list(self.ids)] = list(self.ids.values())
+        return known, classes
+
+    def _read_colours(self, path: Path) -> NDArray[np.uint8]:
+        try:
+            with open_plain(path) as file, Image.open(file) as image:
+                pixels = np.asarray(image.convert("RGB"), np.int64)
+        except (UnidentifiedImageError, OSError) as error:
+            raise UsageError(
+                f"expected a label image, could not read {path}: {reason_of(error)}; copy or convert it again"
+            ) from error
+        known = np.array([_packed(colour) for colour in self.colours], np.int64)
+        found, places = np.unique(pixels @ np.array([65536, 256, 1]), return_inverse=True)
+        unknown = found[~np.isin(found, known)]
+        if len(unknown):
+            red, green, blue = (int(unknown[0]) >> shift & 255 for shift in (16, 8, 0))
+            raise UsageError(
+                f"expected the {len(known)} colours of the data set's classes in {path}, got ({red}, {green}, {blue}): pass "
+                "its own annotations, as lossless as they were published"
+            )
+        order = np.argsort(known)
+        numbers = np.array(list(self.colours.values()), np.uint8)[order]
+        return np.asarray(numbers[np.searchsorted(known[order], found)][places].reshape(pixels.shape[:2]), np.uint8)
+
+
+def _packed(colour: Colour) -> int:
+    red, green, blue = colour
+    return red << 16 | green << 8 | blue
+
+
+def _ranges(ids: NDArray[np.int64]) -> str:
+    """``from 0 to 6, 255`` for 0, 1, ... 6 and 255."""
+    runs = np.split(ids, np.flatnonzero(np.diff(ids) > 1) + 1)
+    return ", ".join(f"from {run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
