@@ -9,6 +9,7 @@ import pytest
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.answers_bundle import write_answers_bundle
 from tests.lsood_runtime.conftest import write_toy_bundle
+from tests.lsood_runtime.select.rows import make_rows, write_csv
 from tests.signing_keys import write_keys
 
 _FRAMES = ["--frames", "FRAMES"]
@@ -18,6 +19,7 @@ INTO_A_BUNDLE: dict[str, list[str]] = {
     "watch": ["lsood", "watch", "OWN", "FRAMES/0.png", "--timeline", "OTHER/t.png"],
     "thumbnails": ["lsood", "watch", "OWN", "FRAMES/0.png", "--thumbnails", "OTHER/t.png"],
     "maps": ["lsood", "score", "OWN", "FRAMES/0.png", "--maps", "OTHER/maps"],
+    "select": ["lsood", "select", "ROWS", "--budget", "2", "--out", "OTHER/pick.csv"],
     "certify": ["lsood", "certify", "OWN", "--provider", "cpu", *_FRAMES, "--out", "OTHER/c.json"],
     "triton": ["lsood", "triton", "OWN", "OTHER/models"],
     "export": ["export", "--ckpt", "CKPT", *_FRAMES, "--mc-samples", "8", "--out", "OTHER/new", "--quiet"],
@@ -57,6 +59,7 @@ def test_command_does_not_write_into_a_bundle(
     other = write_toy_bundle(tmp_path / "other")
     (tmp_path / "link").symlink_to(other)
     places = {"OWN": own, "OTHER": tmp_path / "link" if linked else other, "NEW": tmp_path / "new"}
+    places["ROWS"] = write_csv(tmp_path / "rows.csv", make_rows(9, 0))
     words = list(INTO_A_BUNDLE[name])
     for key, path in {**places, "FRAMES/0.png": next(frames.iterdir()), "FRAMES": frames, "CKPT": checkpoint}.items():
         words = [word.replace(key, str(path)) for word in words]

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lsood_runtime.select.rows import make_rows, write_csv
 from tests.signing_keys import write_keys
 
 _LSOOD = ("--out", "OUT/r.csv", "--out", "OUT/r.jsonl", "--out", "OUT/r.parquet", "--out", "OUT/r.mcap")
@@ -31,7 +32,7 @@ class WritingCommand:
     """A command that writes.
 
     Attributes:
-        words: behind ``python -m``; ``OUT``, ``BUNDLE``, ``FRAMES``, ``CKPT`` and ``KEY`` stand for paths.
+        words: behind ``python -m``; ``OUT``, ``BUNDLE``, ``FRAMES``, ``CKPT``, ``ROWS`` and ``KEY`` stand for paths.
         outs: names of its outputs in ``OUT``.
     """
 
@@ -41,6 +42,8 @@ class WritingCommand:
     def with_inputs(self, bundle: Path, frames: Path, checkpoint: Path) -> list[str]:
         """The words behind ``python -m`` with the paths of the inputs; ``OUT`` is left in them."""
         places = {"BUNDLE": str(bundle), "FRAMES": str(frames), "CKPT": str(checkpoint)}
+        if "ROWS" in self.words:
+            places["ROWS"] = str(write_csv(bundle.parent / "rows.csv", make_rows(20, 0)))
         if "KEY" in self.words:
             places["KEY"] = str(write_keys(bundle.parent)[0])
         return [places.get(word, word) for word in self.words]
@@ -61,6 +64,10 @@ WRITING_COMMANDS = {
     ),
     "score": WritingCommand(("lsood_runtime", "score", "BUNDLE", "FRAMES", *_LSOOD, *_PICTURES), _ROWS),
     "watch": WritingCommand(("lsood_runtime", "watch", "BUNDLE", "FRAMES", *_LSOOD, *_PICTURES), _ROWS),
+    "select": WritingCommand(
+        ("lsood_runtime", "select", "ROWS", "--budget", "3", "--out", "OUT/p.csv", "--sheet", "OUT/p.png"),
+        ("p.csv", "p.png"),
+    ),
     "sign": WritingCommand(("lsood_runtime", "sign", "OUT/monitor", "--key", "KEY"), ("monitor",)),
 }
 """By name; ``OUT/monitor`` is a bundle before the command."""

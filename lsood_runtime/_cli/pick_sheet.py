@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_SHOWN = 60
-_COLUMNS, _PIXELS, _LETTERS = 6, 320, 40
+_COLUMNS, _PIXELS, _LETTERS = 6, 320, 52
 _RULES = PixelRules(grey=True)
 
 
@@ -41,7 +41,7 @@ def draw_picks(picks: Sequence[Pick]) -> "Figure":
             axis.text(1.5, 1, "not readable here", ha="center", va="center", fontsize=8)
         else:
             axis.imshow(picture)
-        axis.set_title(_title(picked), fontsize=7, parse_math=False)
+        axis.set_title(_title(picked), fontsize=6.5, parse_math=False)
     first = f"the first {len(shown)} of " if len(picks) > len(shown) else ""
     figure.suptitle(f"{first}{counted(len(picks), 'frame')} to label", fontsize=10, parse_math=False)
     return figure
