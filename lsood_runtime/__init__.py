@@ -43,6 +43,7 @@ from lsood_runtime._media.message_images import decode_message
 from lsood_runtime._media.pixel_rules import PixelRules
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._ort_version import check_ort_version as _check_ort_version
+from lsood_runtime._pack import pack_bundle
 from lsood_runtime._select.picking import Pick, Selection
 from lsood_runtime._select.selector import FrameSelector
 from lsood_runtime._stream.alarm_choice import AlarmChoice, choose_alarm
@@ -111,6 +112,7 @@ __all__ = [
     "choose_alarm",
     "decode_message",
     "expected_false_alarms",
+    "pack_bundle",
     "parse_policy",
     "read_manifest",
     "read_summaries",

@@ -52,7 +52,7 @@ class OoDMonitor:
     inherits is closed there, since the threads that it computes with stay with the parent.
 
     Args:
-        bundle: the folder that ``python -m export`` wrote.
+        bundle: the folder that ``python -m export`` wrote, or a ``.zip`` or ``.tar`` of it, which is read as it lies.
         providers: ONNX Runtime execution providers by name, short name (``cpu``, ``cuda``, ``tensorrt``, ``openvino``,
             ``qnn``, ``coreml``, ``directml``, ``xnnpack``), that of a plug-in whose library is registered, or
             ``(name, options)``, in order of preference; None for the CPU. One that does not load, or runs no node of a

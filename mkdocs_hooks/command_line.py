@@ -28,6 +28,7 @@ COMMANDS = (
     ("lsood_runtime", "diff"),
     ("lsood_runtime", "sign"),
     ("lsood_runtime", "verify"),
+    ("lsood_runtime", "pack"),
     ("lsood_runtime", "triton"),
 )
 

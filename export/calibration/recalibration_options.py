@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of a recalibration of an existing bundle."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,11 @@ class RecalibrationOptions:
     """Options of a recalibration; each field's text is what ``--help`` says of its flag."""
 
     bundle: Path = field(
-        metadata=flag("the bundle that export wrote; it is left as it is", name="bundle", metavar="BUNDLE")
+        metadata=flag(
+            "the bundle that export wrote, or a .zip or .tar of it; it is left as it is",
+            name="bundle",
+            metavar="BUNDLE",
+        )
     )
     out: Path | None = field(
         default=None, metadata=flag("the new bundle (default: BUNDLE-recalibrated)", INPUT_AND_OUTPUT, metavar="DIR")
@@ -70,4 +75,5 @@ class RecalibrationOptions:
     def destination(self) -> Path:
         """Folder of the new bundle."""
         bundle = self.bundle if self.bundle.name not in ("", "..") else real_path(self.bundle)
-        return self.out or bundle.with_name(f"{bundle.name}-recalibrated")
+        name = bundle.stem if os.path.isfile(bundle) else bundle.name  # noqa: PTH113  of an archive without its suffix
+        return self.out or bundle.with_name(f"{name}-recalibrated")

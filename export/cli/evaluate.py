@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         from export.cli.evaluation_table import print_evaluation
         from export.evaluation.evaluate import evaluate
         from export.evaluation.report_page import check_report_folder, check_report_packages, write_report
-        from export.evaluation.update_card import update_card
+        from export.evaluation.update_card import refuse_archive, update_card
 
         options = options_from(flags, EvaluationOptions)
         with ExitStack() as claims:
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str]) -> int:
                 claims.enter_context(claimed(output.report, "choose another --report"))
                 check_report_folder(output.report)
             if output.update_card:
+                refuse_archive(options.bundle)
                 remedy = "copy the bundle to another folder, or leave --update-card out"
                 claims.enter_context(claimed(options.bundle, remedy))
                 check_place(options.bundle, remedy, size=sum(file.stat().st_size for file in options.bundle.glob("*")))

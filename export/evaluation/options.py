@@ -22,7 +22,11 @@ HurtingRule = Literal["labels", "agreement"]
 class EvaluationOptions:
     """Options of an evaluation; each field's text is what ``--help`` says of its flag."""
 
-    bundle: Path = field(metadata=flag("the bundle that export or calibrate wrote", name="bundle", metavar="BUNDLE"))
+    bundle: Path = field(
+        metadata=flag(
+            "the bundle that export or calibrate wrote, or a .zip or .tar of it", name="bundle", metavar="BUNDLE"
+        )
+    )
     ind: tuple[Path, ...] = field(
         metadata=flag(
             "in-distribution frames that neither network, detector nor thresholds have seen", _FRAMES, metavar="PATH"

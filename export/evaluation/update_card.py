@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the figures of an evaluation into its bundle: manifest and model card change, and nothing else."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from export.atomic_write import atomic_folder
 from export.bundle.evaluated_answers import EvaluatedAnswers
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.writer import CARD_FILE, seal_bundle
+from export.errors import UsageError
 from export.evaluation.evaluated_figures import evaluated_answers, share_of
 from export.evaluation.hurting import rule_sentence
 from export.evaluation.object_summary import object_figures
@@ -28,7 +30,9 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
 
     Raises:
         BundleError: the bundle is damaged, or another one than was evaluated.
+        UsageError: it is an archive.
     """
+    refuse_archive(bundle)
     manifest = evaluation.manifest
     contents = open_bundle(bundle)
     if contents.manifest != manifest:
@@ -38,6 +42,19 @@ def update_card(bundle: Path, evaluation: Evaluation) -> Manifest:
             if name != CARD_FILE:
                 (folder / name).write_bytes(verified)
         return seal_bundle(folder, manifest, evaluation_record(evaluation))
+
+
+def refuse_archive(bundle: Path) -> None:
+    """Refuse a bundle in an archive, which is not changed.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if os.path.isfile(bundle):  # noqa: PTH113  of a name that no file system takes it is False as well
+        raise UsageError(
+            f"expected the folder of a bundle to update its card, got the file {bundle}: unpack it, and pack the folder anew "
+            "by `lsood pack` afterwards"
+        )
 
 
 def evaluation_record(evaluation: Evaluation) -> EvaluationRecord:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Name the files of a bundle, and read and verify one of them."""
+"""Name the files of a bundle, and read and verify one of them in a folder."""
 
 import os
 import stat
@@ -18,7 +18,9 @@ LARGEST_FILE = 8 * 2**30
 LARGEST_MANIFEST, MOST_VALUES = 64 * 2**20, 4_000_000
 """Bytes and values of a manifest, at most: enough for the scores of two million calibration frames."""
 
-_OPENED = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO is not waited for
+OPENED = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""How what is not trusted is opened: a FIFO is not waited for."""
+
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -37,9 +39,7 @@ def read_file(path: Path, largest: int, *, length: int | None = None, follow_lin
     try:
         status = path.stat(follow_symlinks=follow_link)
     except FileNotFoundError as error:
-        raise BundleError(
-            f"expected the file {path.name} in {path.parent}, it is missing: copy the whole bundle"
-        ) from error
+        raise missing_file(path.name, path.parent) from error
     except (OSError, ValueError) as error:
         raise BundleError(f"expected to find {path}, got {_reason(error)}: export the bundle again") from error
     if stat.S_ISLNK(status.st_mode):
@@ -48,7 +48,7 @@ def read_file(path: Path, largest: int, *, length: int | None = None, follow_lin
         )
     _check_status(path, status, largest, length)
     try:
-        descriptor = os.open(path, _OPENED | (0 if follow_link else _NO_LINK))
+        descriptor = os.open(path, OPENED | (0 if follow_link else _NO_LINK))
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             _check_status(path, status, largest, length)
@@ -65,17 +65,43 @@ def read_file(path: Path, largest: int, *, length: int | None = None, follow_lin
     return contents
 
 
-def read_recorded(folder: Path, name: str, record: FileRecord) -> bytes:
-    """Read the file ``name`` of the bundle in ``folder``, of the length that the manifest records.
+def check_plain_name(name: str) -> None:
+    """Refuse the name of a file in a manifest that leads out of the bundle.
 
     Raises:
-        BundleError: the name leads out of the folder, or the file is missing, a link, or of another length.
+        BundleError: it does.
     """
     if Path(name).name != name or "\\" in name or "\0" in name or name in ("", ".", ".."):
         raise BundleError(
             f"expected plain file names in the manifest, got {name!r}, which leads out of the bundle: export it again"
         )
-    return read_file(folder / name, LARGEST_FILE, length=record.bytes)
+
+
+def check_length(name: str, size: int, largest: int, length: int | None) -> None:
+    """Refuse a file by its length, before it is read.
+
+    Args:
+        name: of the file.
+        size: its bytes, as they are stated where it lies.
+        largest: bytes that it may have.
+        length: bytes that it must have; None where that is not known.
+
+    Raises:
+        BundleError: it has others.
+    """
+    if length is not None and size != length:
+        raise BundleError(
+            f"expected {name} to have {length} bytes, got {size}: it was cut off or replaced, copy the bundle again"
+        )
+    if size > largest:
+        raise BundleError(
+            f"expected {name} to have at most {largest} bytes, got {size}: it was replaced, copy the bundle again"
+        )
+
+
+def missing_file(name: str, place: Path) -> BundleError:
+    """The error of a file that is not in the folder or archive of its bundle."""
+    return BundleError(f"expected the file {name} in {place}, it is missing: copy the whole bundle")
 
 
 def check_digest(name: str, contents: bytes, record: FileRecord) -> None:
@@ -97,16 +123,7 @@ def _check_status(path: Path, status: os.stat_result, largest: int, length: int 
         raise BundleError(
             f"expected the file {path.name} in {path.parent}, got what is no regular file: copy the whole bundle"
         )
-    if length is not None and status.st_size != length:
-        raise BundleError(
-            f"expected {path.name} to have {length} bytes, got {status.st_size}: it was cut off or replaced, "
-            "copy the bundle again"
-        )
-    if status.st_size > largest:
-        raise BundleError(
-            f"expected {path.name} to have at most {largest} bytes, got {status.st_size}: it was replaced, "
-            "copy the bundle again"
-        )
+    check_length(path.name, status.st_size, largest, length)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read a bundle from disk: the bytes that were hashed are the bytes that are loaded."""
+"""Read a bundle from its folder or archive: the bytes that were hashed are the bytes that are loaded."""
 
 import os
 from collections.abc import Collection
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsood_runtime._arguments import check_path
+from lsood_runtime._bundle.bundle_files import BundleFiles, open_files
 from lsood_runtime._bundle.digests import (
     DIGEST_FILE,
     MANIFEST_FILE,
@@ -19,19 +20,19 @@ from lsood_runtime._bundle.digests import (
 from lsood_runtime._bundle.files import (
     DETECTOR_FILE,
     GOLDEN_FILE,
+    LARGEST_FILE,
     LARGEST_MANIFEST,
     MOST_VALUES,
     SEGMENTATION_FILE,
     SIGNATURE_FILE,
     WEIGHTS_FILE,
     check_digest,
-    read_file,
-    read_recorded,
+    check_plain_name,
 )
 from lsood_runtime._bundle.golden import GoldenFrames, parse_golden
 from lsood_runtime._bundle.graph_check import check_graph
 from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, Manifest
-from lsood_runtime._bundle.signature import check_signed, signed_digests
+from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, check_signed, signed_digests
 from lsood_runtime._exceptions import BundleError
 
 VEHICLE_GRAPHS = (SEGMENTATION_FILE, DETECTOR_FILE)
@@ -97,7 +98,7 @@ def read_manifest(folder: str | os.PathLike[str], *, expected_sha256: str | None
     """Parse the manifest of the bundle in ``folder``, without looking at the other files but its digest.
 
     Args:
-        folder: of the bundle.
+        folder: of the bundle, or a ``.zip`` or ``.tar`` of it.
         expected_sha256: digest of the manifest's bytes in hex, as ``lsood inspect`` prints it; None takes any.
 
     Raises:
@@ -105,31 +106,30 @@ def read_manifest(folder: str | os.PathLike[str], *, expected_sha256: str | None
         BundleError: no bundle there, a manifest that this version cannot read, or another one than its digest says.
         ValueError: ``expected_sha256`` is no digest.
     """
-    path = Path(check_path(folder, "the path of a bundle's folder", "pass the folder that export wrote"))
-    return read_sealed_manifest(path, expected_sha256).manifest
+    with open_files(_checked_path(folder)) as files:
+        return read_sealed_manifest(files, expected_sha256).manifest
 
 
-def read_sealed_manifest(folder: Path, expected_sha256: str | None = None) -> SealedManifest:
+def read_sealed_manifest(files: BundleFiles, expected_sha256: str | None = None) -> SealedManifest:
     """Read the manifest once, compare its bytes with their digests, and parse them.
 
     Raises:
         BundleError: as for :func:`read_manifest`.
     """
-    # Of a name that no file system takes these are False, where those of pathlib raise.
-    if not os.path.isdir(folder):  # noqa: PTH112
-        raise BundleError(f"expected a bundle folder, found none at {folder}: check the path")
-    if not os.path.isfile(folder / MANIFEST_FILE):  # noqa: PTH113
-        raise BundleError(f"expected a bundle, found no {MANIFEST_FILE} in {folder}: give the folder that export wrote")
-    contents = read_file(folder / MANIFEST_FILE, LARGEST_MANIFEST, follow_link=True)
+    if not files.holds(MANIFEST_FILE):
+        raise BundleError(
+            f"expected a bundle, found no {MANIFEST_FILE} in {files.place}: give the folder that export wrote"
+        )
+    contents = files.read(MANIFEST_FILE, LARGEST_MANIFEST)
     if contents.count(b",") > MOST_VALUES:
         raise BundleError(
             f"expected {MANIFEST_FILE} to have at most {MOST_VALUES} values, got more: it was replaced, copy the bundle again"
         )
     if expected_sha256 is not None:
         check_expected_digest(expected_sha256, contents)
-    has_digest_file = os.path.lexists(folder / DIGEST_FILE)
+    has_digest_file = files.holds(DIGEST_FILE)
     if has_digest_file:
-        check_digest_file(read_file(folder / DIGEST_FILE, len(digest_line(contents))), contents)
+        check_digest_file(files.read(DIGEST_FILE, len(digest_line(contents))), contents)
     manifest = Manifest.from_json(contents)
     if manifest.schema >= FIRST_WITH_DIGEST and not has_digest_file:
         raise BundleError(
@@ -148,7 +148,7 @@ def open_bundle(
     """Read and verify every file of the bundle in ``folder``.
 
     Args:
-        folder: of the bundle.
+        folder: of the bundle, or a ``.zip`` or ``.tar`` of it, which is read as it lies and never unpacked to disk.
         loaded: graphs that the caller will load, whose operators are checked; None for all.
         expected_sha256: as for :func:`read_manifest`.
         public_key: PEM file of the key that must have signed the bundle; None takes one without a signature as well.
@@ -159,20 +159,45 @@ def open_bundle(
             manifest cannot be read; from schema 4 on also where the folder holds a file that the manifest does not record.
         ValueError: ``expected_sha256`` is no digest.
     """
-    folder = Path(check_path(folder, "the path of a bundle's folder", "pass the folder that export wrote"))
-    sealed = read_sealed_manifest(folder, expected_sha256)
+    with open_files(_checked_path(folder)) as files:
+        return read_bundle(files, loaded, expected_sha256=expected_sha256, public_key=public_key)
+
+
+def read_bundle(
+    files: BundleFiles,
+    loaded: Collection[str] | None = None,
+    *,
+    expected_sha256: str | None = None,
+    public_key: str | os.PathLike[str] | None = None,
+) -> Bundle:
+    """Read and verify every file of a bundle; arguments and errors as for :func:`open_bundle`, which opens it."""
+    sealed = read_sealed_manifest(files, expected_sha256)
     manifest = sealed.manifest
     if public_key is not None:
         key = check_path(public_key, "the path of a public key", "pass its PEM file, or None")
-        check_signed(signed_digests(folder, Path(key)), digests_to_sign(sealed))
+        check_signed(signed_digests(files, Path(key)), digests_to_sign(sealed))
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):
         if name not in manifest.files:
             raise BundleError(f"expected the manifest to record {name}, it does not: export the bundle again")
     if manifest.schema >= FIRST_WITH_DIGEST:
-        _refuse_others(folder, manifest)
+        _refuse_others(files, manifest)
     graphs = [name for name in manifest.files if name.endswith(".onnx")] if loaded is None else loaded
-    files = _read_files(folder, manifest, graphs)
-    return Bundle(sealed=sealed, files=files, golden=parse_golden(files[GOLDEN_FILE], manifest))
+    contents = _read_files(files, manifest, graphs)
+    return Bundle(sealed=sealed, files=contents, golden=parse_golden(contents[GOLDEN_FILE], manifest))
+
+
+def every_file(bundle: Bundle, files: BundleFiles) -> dict[str, bytes]:
+    """Bytes of every file of a bundle by name: what was verified, and its signature as it lies there, where it has one.
+
+    Raises:
+        BundleError: the signature cannot be read.
+    """
+    own = {MANIFEST_FILE: bundle.sealed.contents}
+    if bundle.sealed.has_digest_file:
+        own[DIGEST_FILE] = digest_line(bundle.sealed.contents)
+    if files.holds(SIGNATURE_FILE):
+        own[SIGNATURE_FILE] = files.read(SIGNATURE_FILE, LARGEST_SIGNATURE)
+    return bundle.files | own
 
 
 def digests_to_sign(sealed: SealedManifest) -> dict[str, str]:
@@ -184,40 +209,41 @@ def digests_to_sign(sealed: SealedManifest) -> dict[str, str]:
     )
 
 
-def _read_files(folder: Path, manifest: Manifest, graphs: Collection[str]) -> dict[str, bytes]:
+def _checked_path(folder: str | os.PathLike[str]) -> Path:
+    return Path(check_path(folder, "the path of a bundle", "pass the folder that export wrote, or its .zip or .tar"))
+
+
+def _read_files(files: BundleFiles, manifest: Manifest, graphs: Collection[str]) -> dict[str, bytes]:
     """Read and verify every file of the manifest; digests are computed beside the check of operators, which takes as long.
 
     Args:
-        folder: of the bundle.
+        files: of the bundle.
         manifest: of the bundle.
         graphs: whose operators are checked.
 
     Raises:
         BundleError: a file is missing, damaged or outside the bundle, or a graph has what no export writes.
     """
-    files = dict[str, bytes]()
+    contents = dict[str, bytes]()
     with ThreadPoolExecutor(1, "digests") as beside:
         digests = list[Future[None]]()
         for name, record in manifest.files.items():
-            files[name] = read_recorded(folder, name, record)
-            digests.append(beside.submit(check_digest, name, files[name], record))
+            check_plain_name(name)
+            contents[name] = files.read(name, LARGEST_FILE, length=record.bytes)
+            digests.append(beside.submit(check_digest, name, contents[name], record))
         try:
             for name in graphs:
-                check_graph(name, files[name])
+                check_graph(name, contents[name])
         finally:
             for digest in digests:
                 digest.result()  # of a changed file that is said, not what its bytes mean by chance
-    return files
+    return contents
 
 
-def _refuse_others(folder: Path, manifest: Manifest) -> None:
+def _refuse_others(files: BundleFiles, manifest: Manifest) -> None:
     """Refuse what the manifest does not record: another program, such as one in C++, could take it for the bundle's."""
-    try:
-        with os.scandir(folder) as entries:
-            other = next((entry.name for entry in entries if entry.name not in _BESIDE | manifest.files.keys()), None)
-    except OSError as error:
-        raise BundleError(f"expected to list {folder}, got {error.strerror}: check its permissions") from error
+    other = next((name for name in files.names() if name not in _BESIDE | manifest.files.keys()), None)
     if other is not None:
         raise BundleError(
-            f"expected in {folder} the files that its manifest records and no other, got {other!r}: move it elsewhere"
+            f"expected in {files.place} the files that its manifest records and no other, got {other!r}: move it elsewhere"
         )

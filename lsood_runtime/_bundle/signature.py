@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
+from lsood_runtime._bundle.bundle_files import BundleFiles
+from lsood_runtime._bundle.files import SIGNATURE_FILE
 from lsood_runtime._bundle.key_files import KeyKind, no_key, other_key, read_key_file
 from lsood_runtime._exceptions import BundleError, missing_extra, one_line
 from lsood_runtime._text.json_values import parse_json
@@ -79,11 +80,11 @@ def sign_files(
     return json.dumps(bundle).encode() + b"\n"
 
 
-def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
-    """Verify the signature of a folder, and give what it states.
+def signed_digests(files: BundleFiles, public_key: Path) -> dict[str, str]:
+    """Verify the signature of a bundle, and give what it states.
 
     Args:
-        folder: of the bundle.
+        files: of the bundle.
         public_key: PEM file of the key that must have signed.
 
     Returns:
@@ -103,12 +104,13 @@ def signed_digests(folder: Path, public_key: Path) -> dict[str, str]:
         raise no_key(public_key, KeyKind.PUBLIC, contents) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in _HASHES:
         raise other_key(public_key, KeyKind.PUBLIC, _kind_of(key))
-    if not (folder / SIGNATURE_FILE).exists():
+    if not files.holds(SIGNATURE_FILE):
         raise BundleError(
-            f"expected a bundle with {SIGNATURE_FILE}, {folder} is not signed: sign it by `lsood sign {folder} --key key.pem`"
+            f"expected a bundle with {SIGNATURE_FILE}, {files.place} is not signed: sign it by `lsood sign {files.place} "
+            "--key key.pem`"
         )
     try:
-        envelope = _envelope(parse_json(read_file(folder / SIGNATURE_FILE, LARGEST_SIGNATURE)))
+        envelope = _envelope(parse_json(files.read(SIGNATURE_FILE, LARGEST_SIGNATURE)))
         payload, signature = (base64.b64decode(text, validate=True) for text in envelope)
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise _no_signature(error) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._bundle.bundle_files import open_files
 from lsood_runtime._bundle.reader import read_sealed_manifest
 from lsood_runtime._certificate.bare_network import bare_network
 from lsood_runtime._certificate.certificate import (
@@ -97,7 +98,8 @@ def certify(
         MediaError: there is no frame, or the bare network cannot be loaded.
     """
 
-    sha256 = read_sealed_manifest(Path(bundle), options.manifest_sha256).sha256
+    with open_files(Path(bundle)) as files:
+        sha256 = read_sealed_manifest(files, options.manifest_sha256).sha256
 
     def opened(providers: Sequence[ResolvedProvider], *, every_node: bool) -> OoDMonitor:
         return OoDMonitor(

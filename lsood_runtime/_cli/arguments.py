@@ -23,6 +23,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _MOST = 1_000_000_000
 
+BUNDLE_HELP = "the folder that `python -m export` wrote, or a .zip or .tar of it"
 SOURCES = "images, videos, folders of them, patterns, MCAP files, ROS bags"
 
 
@@ -38,8 +39,8 @@ def add_command(
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """Add the positional argument of a bundle."""
-    parser.add_argument("bundle", metavar="BUNDLE", help="the folder that `python -m export` wrote")
+    """Add the positional argument of a bundle that is read."""
+    parser.add_argument("bundle", metavar="BUNDLE", help=BUNDLE_HELP)
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

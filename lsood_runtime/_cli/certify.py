@@ -14,6 +14,7 @@ from lsood_runtime._certificate.certify import CertifyOptions, certify
 from lsood_runtime._certificate.figures import MOST_ROUNDS
 from lsood_runtime._certificate.read_certificate import read_certificate
 from lsood_runtime._cli.arguments import (
+    BUNDLE_HELP,
     SOURCES,
     Commands,
     add_command,
@@ -66,7 +67,7 @@ examples:
 def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
     parser = add_command(commands, "certify", run, "compare a provider with the CPU on your frames", _EPILOG)
-    parser.add_argument("bundle", metavar="BUNDLE", nargs="?", help="the folder that `python -m export` wrote")
+    parser.add_argument("bundle", metavar="BUNDLE", nargs="?", help=BUNDLE_HELP)
     parser.add_argument("--frames", nargs="+", default=[], metavar="FILE", help=f"to compare on: {SOURCES}")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the certificate, whole or not at all")
     parser.add_argument("--json", action="store_true", help="print the certificate in place of the table")

@@ -7,7 +7,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lsood_runtime._cli import certify, diff, inspect, score, select, selftest, sign, summary, triton, verify, watch
+from lsood_runtime._cli import (
+    certify,
+    diff,
+    inspect,
+    pack,
+    score,
+    select,
+    selftest,
+    sign,
+    summary,
+    triton,
+    verify,
+    watch,
+)
 from lsood_runtime._cli.run_end import INTERRUPTED
 from lsood_runtime._cli.terminal import flush_or_send_nowhere, say
 from lsood_runtime._cli.unexpected import EXIT_CODE, describe_unexpected
@@ -29,6 +42,7 @@ examples:
   lsood certify monitor/ --provider openvino --frames drive/   what a provider changes, and what it costs
   lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
   lsood verify monitor/ --public-key public.pem     whether the bundle is the one that was signed
+  lsood pack monitor/ --out monitor.zip             one file, which every command takes in place of the folder
   lsood triton monitor/ models/                     a model repository for Triton Inference Server
 """
 
@@ -57,7 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lsood {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (score, watch, select, summary, inspect, selftest, certify, diff, sign, verify, triton):
+    for command in (score, watch, select, summary, inspect, selftest, certify, diff, sign, verify, pack, triton):
         command.add_parser(commands)
     for of_command in commands.choices.values():
         of_command.set_defaults(command_parser=of_command)

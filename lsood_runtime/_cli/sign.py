@@ -10,7 +10,7 @@ from pathlib import Path
 from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
 from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
 from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, sign_files
-from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
+from lsood_runtime._cli.arguments import Commands, add_command, add_expected_digest
 from lsood_runtime._destination import is_read
 from lsood_runtime._exceptions import BundleError, MediaError
 from lsood_runtime._partial_file import PartialFile
@@ -37,7 +37,7 @@ example:
 def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
     parser = add_command(commands, "sign", run, "sign a bundle with a private key", _EPILOG)
-    add_bundle(parser)
+    parser.add_argument("bundle", metavar="BUNDLE", help="the folder that `python -m export` wrote")
     parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="file of the private key")
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="its first line is the password of an encrypted key"
@@ -48,6 +48,10 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Sign what was verified; an older signature is replaced."""
     folder = Path(options.bundle)
+    if os.path.isfile(folder):  # noqa: PTH113  of a name that no file system takes it is False as well
+        raise BundleError(
+            f"expected the folder of a bundle, got the file {folder}: sign the folder, and pack it anew by `lsood pack`"
+        )
     if is_read(folder / SIGNATURE_FILE, [path for path in (options.key, options.password_file) if path is not None]):
         raise MediaError(
             f"expected the key outside the bundle, got it at {folder / SIGNATURE_FILE}, which the signature replaces: move it"

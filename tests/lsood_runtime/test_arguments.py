@@ -32,6 +32,7 @@ from lsood_runtime import (
     choose_alarm,
     decode_message,
     expected_false_alarms,
+    pack_bundle,
     parse_policy,
     read_manifest,
     read_summaries,
@@ -207,6 +208,12 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "summaries": [None, True, 3, "ab", [3], SUMMARY, [SUMMARY, None]],
         "path": [None, True, 3, b"day.parquet", [], "nowhere/day.parquet", "nowhere\0/day"],
     },
+    "pack_bundle": {
+        "bundle": [None, True, 3, math.nan, b"monitor", [], "", "nowhere\0"],
+        "out": [None, True, 3, math.nan, b"monitor.zip", [], "", "monitor", "monitor.tar.gz", "nowhere\0"],
+        "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
+        "public_key": [True, 3, b"key.pem", [], "", "nowhere.pem"],
+    },
     "TileCheck": {
         "rows": [None, *NO_COUNT, 0, -1, 17],
         "columns": [None, *NO_COUNT, 0, -1, 17],
@@ -270,6 +277,7 @@ RIGHT: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Callable[..., Any]]]:
     folder = write_toy_bundle(tmp_path_factory.mktemp("arguments"))
+    packed = folder.with_name("packed.zip")
     noisy_folder = write_noise_bundle(tmp_path_factory.mktemp("noisy"))
     with (
         OoDMonitor(folder, self_test=False) as monitor,
@@ -283,6 +291,7 @@ def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ca
         owners["recorder"] = SummaryRecorder(monitor, vehicle="car")
         found: dict[str, Callable[..., Any]] = {
             "read_manifest": lambda folder=folder, **others: read_manifest(folder, **others),
+            "pack_bundle": lambda bundle=folder, out=packed, **others: pack_bundle(bundle, out, **others),
             "OoDMonitor": lambda bundle=folder, **others: OoDMonitor(bundle, **others),
             **{kind.__name__: kind for kind in (Stream, LatestFrameWorker, KOfN, Hysteresis, MinimumDuration, Cusum)},
             **{each.__name__: each for each in (ScoreHistogram, PixelRules, TileCheck, parse_policy, choose_alarm)},
@@ -316,7 +325,7 @@ def test_public_argument_of_a_wrong_value_is_refused_in_one_line(
             assert len(message) < 500, where
 
 
-@pytest.mark.parametrize("name", [name for name in WRONG if name not in ("OoDMonitor", "read_manifest")])
+@pytest.mark.parametrize("name", [name for name in WRONG if name not in ("OoDMonitor", "pack_bundle", "read_manifest")])
 def test_public_arguments_all_stand_in_the_table(callables: dict[str, Callable[..., Any]], name: str) -> None:
     parameters = set(inspect.signature(callables[name]).parameters)
     left_out = {argument for where, argument in ANY_VALUE if where == name}
@@ -327,6 +336,7 @@ def test_public_arguments_all_stand_in_the_table(callables: dict[str, Callable[.
 def test_public_methods_and_constructors_all_stand_in_the_table() -> None:
     assert inspect.signature(OoDMonitor).parameters.keys() == WRONG["OoDMonitor"].keys()
     assert inspect.signature(read_manifest).parameters.keys() == WRONG["read_manifest"].keys()
+    assert inspect.signature(pack_bundle).parameters.keys() == WRONG["pack_bundle"].keys()
     for prefix, kind in (
         ("monitor", OoDMonitor),
         ("stream", Stream),

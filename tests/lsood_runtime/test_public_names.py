@@ -59,6 +59,7 @@ PUBLIC = [
     "choose_alarm",
     "decode_message",
     "expected_false_alarms",
+    "pack_bundle",
     "parse_policy",
     "read_manifest",
     "read_summaries",

@@ -63,7 +63,7 @@ def test_bundle_file_not_in_the_manifest_is_not_loaded(toy_bundle: Path, name: s
 
 
 def test_read_manifest_no_bundle_names_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"expected a bundle folder, found none at .*nowhere"):
+    with pytest.raises(BundleError, match=r"expected a bundle folder or archive, found none at .*nowhere"):
         OoDMonitor(tmp_path / "nowhere")
     with pytest.raises(BundleError, match=r"found no manifest\.json"):
         read_manifest(tmp_path)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from lsood_runtime import BundleError, LsoodError, OoDMonitor
+from lsood_runtime._bundle.bundle_files import open_files
 from lsood_runtime._bundle.signature import sign_files, signed_digests
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import edit_manifest, seal, toy_manifest
@@ -35,6 +36,11 @@ def digests_of(folder: Path) -> dict[str, str]:
     }
 
 
+def signed_in(folder: Path, public_key: Path) -> dict[str, str]:
+    with open_files(folder) as files:
+        return signed_digests(files, public_key)
+
+
 @pytest.fixture
 def signed(toy_bundle: Path, tmp_path: Path) -> tuple[Path, Path]:
     """A signed bundle and the public key."""
@@ -48,7 +54,7 @@ def test_signed_bundle_loads_with_its_key(toy_bundle: Path, tmp_path: Path, curv
     private, public = write_keys(tmp_path, curve=curve)
     assert run(["sign", str(toy_bundle), "--key", str(private)]) == 0
     assert run(["verify", str(toy_bundle), "--public-key", str(public)]) == 0
-    assert signed_digests(toy_bundle, public) == digests_of(toy_bundle)
+    assert signed_in(toy_bundle, public) == digests_of(toy_bundle)
     OoDMonitor(toy_bundle, public_key=public).close()
     OoDMonitor(toy_bundle).close()
     assert run(["selftest", str(toy_bundle), "--public-key", str(public)]) == 0
@@ -102,7 +108,7 @@ def test_signature_of_which_any_byte_of_the_signed_parts_is_changed_is_refused(s
         document["dsseEnvelope"]["payload"] = base64.b64encode(bytes(changed)).decode()
         (bundle / "model.sig").write_text(json.dumps(document))
         with pytest.raises(BundleError, match="signed by someone else, or changed"):
-            signed_digests(bundle, public)
+            signed_in(bundle, public)
 
 
 @pytest.mark.parametrize(
@@ -341,10 +347,10 @@ SIGNED_BY_THE_LIBRARY = Path(__file__).parent / "signed_by_model_signing"
 
 def test_signature_of_the_library_is_verified(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(SIGNED_BY_THE_LIBRARY / "model", tmp_path / "model"))
-    assert signed_digests(folder, SIGNED_BY_THE_LIBRARY / "public.pem") == digests_of(folder)
+    assert signed_in(folder, SIGNED_BY_THE_LIBRARY / "public.pem") == digests_of(folder)
     _, other = write_keys(tmp_path)
     with pytest.raises(BundleError, match="signed by someone else"):
-        signed_digests(folder, other)
+        signed_in(folder, other)
 
 
 def test_signature_of_ours_is_verified_by_the_library(signed: tuple[Path, Path]) -> None:

@@ -251,7 +251,7 @@ def remove_bundle(bundle: Path, drive: Path) -> None:
         (cut_image, "a_clean.png"),
         (grow_image, "a_clean.png: expected an image of 8x6 pixels, got 9x9"),
         (empty_folder, "expected images, videos or recordings in"),
-        (remove_bundle, "expected a bundle folder, found none"),
+        (remove_bundle, "expected a bundle folder or archive, found none"),
     ],
 )
 def test_score_bad_input_ends_in_one_line_and_exit_code_2(
