@@ -60,7 +60,7 @@ def add_parser(commands: Commands) -> None:
         "files",
         nargs="+",
         metavar="ROWS",
-        help=".parquet or .csv files that `lsood score --features --out` or watch wrote, folders of them, patterns",
+        help=".parquet, .csv or .jsonl files that `lsood score --features --out` or watch wrote, folders of them, patterns",
     )
     parser.add_argument("--budget", type=positive_count, required=True, metavar="N", help="frames to pick, at most")
     parser.add_argument(

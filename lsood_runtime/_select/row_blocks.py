@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read rows of verdicts from Parquet and CSV files, block by block."""
+"""Read rows of verdicts from Parquet, CSV and JSON lines, block by block."""
 
 import csv
 import math
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import MediaError, missing_extra
+from lsood_runtime._text.json_values import parse_json
 
-ROW_SUFFIXES = (".parquet", ".csv")
+ROW_SUFFIXES = (".parquet", ".csv", ".jsonl")
 NEEDED = ("frame", "score", "state", "features")
 OPTIONAL = ("drive", "camera", "stamp_ns", "expected_quality", "cause", "object_count", "largest_peak")
 _ROWS = 2048
@@ -65,13 +66,13 @@ def read_blocks(path: Path) -> Iterator[RowBlock]:
     """Read the rows of a file in order.
 
     Args:
-        path: as ``lsood score`` and ``lsood watch`` write it, features kept; ends in ``.parquet`` or ``.csv``.
+        path: as ``lsood score`` and ``lsood watch`` write it, features kept; ends in ``.parquet``, ``.csv`` or ``.jsonl``.
 
     Raises:
         MediaError: another suffix, a column is missing, or pyarrow is.
         OSError, ValueError, csv.Error: the file cannot be read, or holds what is no row, which the blocks raise as well.
     """
-    readers = {".parquet": _read_parquet, ".csv": _read_csv}
+    readers = dict(zip(ROW_SUFFIXES, (_read_parquet, _read_csv, _read_json_lines), strict=True))
     read = readers.get(path.suffix.lower())
     if read is None:
         raise MediaError(
@@ -93,8 +94,10 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
         )
 
 
-class _CsvBlock(RowBlock):
-    def __init__(self, rows: list[dict[str, str]], columns: Iterable[str]) -> None:
+class _RowsBlock(RowBlock):
+    """Rows as they stand in CSV, all text, or in JSON lines."""
+
+    def __init__(self, rows: list[dict[str, Any]], columns: Iterable[str]) -> None:
         super().__init__(columns)
         self._rows = rows
 
@@ -105,25 +108,43 @@ class _CsvBlock(RowBlock):
         return [row.get(column) for row in self._rows]
 
     def whole(self, column: str, row: int) -> int | None:
-        text = self._rows[row].get(column)
-        return int(text) if text else None
+        value = self._rows[row].get(column)
+        return None if value in (None, "") else int(value)
 
     def features(self, row: int) -> NDArray[np.float32]:
-        return np.array(self._rows[row]["features"].split(), np.float32)
+        values = self._rows[row]["features"] or ()
+        return np.array(values.split() if isinstance(values, str) else values, np.float32)
 
 
 def _read_csv(path: Path) -> Iterator[RowBlock]:
     with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        columns = [name for name in reader.fieldnames or () if name is not None]
+        reader = csv.DictReader(_whole_lines(file), strict=True)
+        columns = list(reader.fieldnames or ())
         _check_columns(path, columns)
         while rows := list(islice(reader, _ROWS)):
             if any(None in row or None in row.values() for row in rows):
-                raise MediaError(
-                    f"expected {len(columns)} columns in each row of {path}, got others before line {reader.line_num + 1}: "
-                    "score the frames again"
+                raise ValueError(
+                    f"expected {len(columns)} columns in each row, got others before line {reader.line_num + 1}"
                 )
-            yield _CsvBlock(rows, columns)
+            yield _RowsBlock(rows, columns)
+
+
+def _read_json_lines(path: Path) -> Iterator[RowBlock]:
+    with path.open(encoding="utf-8") as file:
+        lines = _whole_lines(file)
+        while rows := [parse_json(line) for line in islice(lines, _ROWS)]:
+            columns = set(rows[0]) if isinstance(rows[0], dict) else set()
+            _check_columns(path, sorted(columns))
+            if any(not isinstance(row, dict) or row.keys() != columns for row in rows):
+                raise ValueError("expected rows of the same columns, got others")
+            yield _RowsBlock(rows, columns)
+
+
+def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if not line.endswith("\n"):
+            raise ValueError("expected a last line that ends, it is cut off")
+        yield line
 
 
 class _ParquetBlock(RowBlock):
@@ -149,7 +170,7 @@ class _ParquetBlock(RowBlock):
         values = self._batch["features"][row].values
         if values is None:
             return np.empty(0, np.float32)
-        return np.asarray(values.to_numpy(zero_copy_only=False), np.float32)
+        return np.array(values.to_numpy(zero_copy_only=False), np.float32)  # a copy: a view would hold the whole block
 
 
 def _read_parquet(path: Path) -> Iterator[RowBlock]:
@@ -165,8 +186,9 @@ def _read_parquet(path: Path) -> Iterator[RowBlock]:
         if not (pyarrow.types.is_list(kind) or pyarrow.types.is_fixed_size_list(kind)):
             raise MediaError(f"expected lists of numbers as features, {path} has {kind}: score the frames again")
         wanted = [name for name in (*NEEDED, *OPTIONAL) if name in names]
-        for batch in file.iter_batches(_ROWS, columns=wanted):
-            yield _ParquetBlock(batch)
+        for group in range(file.num_row_groups):  # one by one: read in one go, pyarrow holds all that it has passed
+            for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
+                yield _ParquetBlock(batch)
 
 
 def drive_of(frame: str, rule: str, named: Mapping[str, str]) -> str:

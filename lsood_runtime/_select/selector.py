@@ -114,7 +114,7 @@ class FrameSelector:
         """Take in the rows of a file.
 
         Args:
-            path: a Parquet or CSV file with the columns ``frame``, ``score``, ``state`` and ``features``, at least.
+            path: a Parquet, CSV or JSON lines file with the columns ``frame``, ``score``, ``state`` and ``features``.
             on_rows: called with the number of rows taken in so far, every two thousand or so; None for nothing.
 
         Raises:
@@ -127,7 +127,7 @@ class FrameSelector:
                 self._take(block, file)
                 if on_rows is not None:
                     on_rows(self._rows)
-        except (OSError, ValueError, csv.Error) as error:  # what pyarrow raises is one of them
+        except (OSError, ValueError, TypeError, csv.Error) as error:
             raise MediaError(
                 f"expected rows of verdicts, cannot read {file}: {reason_of(error)}; score the frames again"
             ) from error

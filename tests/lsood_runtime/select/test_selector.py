@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Selections are reproducible, keep their quotas, hold no near-duplicates, and do not depend on how rows are dealt."""
 
+import gc
+import json
 import math
 import pickle
 import tracemalloc
@@ -172,15 +174,32 @@ def test_frames_of_a_recording_are_of_the_drive_of_its_file(tmp_path: Path) -> N
     assert {pick.drive for pick in selected(tmp_path, rows, group_by="prefix").picks} == {"front"}
 
 
-def test_rows_of_parquet_and_csv_give_the_same_selection(tmp_path: Path) -> None:
+def test_rows_of_every_format_give_the_same_selection(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     rows = make_rows(2500, 5)
     selector = FrameSelector(10, min_distance=0.0)
     counts: list[int] = []
     selector.read(write_parquet(tmp_path / "rows.parquet", rows), counts.append)
     assert selector.select() == selected(tmp_path, rows)
+    lines = FrameSelector(10, min_distance=0.0)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines.read(tmp_path / "rows.jsonl")
+    assert lines.select() == selector.select()
     assert counts[-1] == 2500
     assert len(counts) > 1
+
+
+def test_rows_of_parquet_hold_no_block_once_they_are_read(tmp_path: Path) -> None:
+    """Features are copied: a view of one frame's would keep two thousand rows in memory."""
+    pyarrow = pytest.importorskip("pyarrow")
+    before = pyarrow.total_allocated_bytes()
+    selector, held = FrameSelector(3, per_drive=1, candidates=5), list[int]()
+    rows = write_parquet(tmp_path / "rows.parquet", make_rows(3000, 5, drives=40, width=16), row_group=300)
+    selector.read(rows, lambda _: held.append(pyarrow.total_allocated_bytes() - before))
+    assert len(held) == 10
+    assert max(held) < 2 * held[0]
+    gc.collect()
+    assert pyarrow.total_allocated_bytes() == before
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
@@ -247,12 +266,23 @@ def test_rows_that_cannot_be_selected_from_are_refused(
 def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
     selector = FrameSelector(5)
     for name, contents, message in (
-        ("a.json", b"{}", "ends in .parquet or .csv"),
+        ("a.json", b"{}", "ends in .parquet or .csv or .jsonl"),
         ("nowhere.csv", None, "No such file"),
         ("a.csv", b"frame,score,state,features\n\xff\xfe,1,ok,1\n", "cannot read"),
         ("b.csv", b"frame,score,state,features\na,1\n", "expected 4 columns in each row"),
         ("c.csv", b"frame,score,state,features\na,1,ok,1,2\n", "expected 4 columns in each row"),
         ("d.csv", b"", "lacks frame, score, state, features"),
+        ("e.csv", b"frame,score,state,features\na,1,ok,1", "it is cut off"),
+        ("f.csv", b'frame,score,state,features\na,1,ok,1\n"b,1,ok', "cannot read"),
+        ("a.jsonl", b"3\n", "lacks frame, score, state, features"),
+        (
+            "b.jsonl",
+            b'{"frame": "a", "score": 1, "state": "ok", "features": [1]}\n{"a": 1}\n',
+            "rows of the same columns",
+        ),
+        ("c.jsonl", b'{"frame": "a", "score": NaN, "state": "ok", "features": [1]}\n', "NaN is no number"),
+        ("d.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n{', "cut off"),
+        ("e.jsonl", b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n', "cannot read"),
     ):
         if contents is not None:
             (tmp_path / name).write_bytes(contents)
