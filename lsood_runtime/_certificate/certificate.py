@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lsood_runtime._certificate.differences import ClassMapChanges, FlippedFrame, LargestDifference, ObjectChanges
 from lsood_runtime._certificate.figures import PairedRatio, Percentiles
 
-SCHEMA = 1
-"""Rises with a field that goes or changes its meaning; readers leave out fields that they do not know."""
+SCHEMA = 2
+"""Rises with a field that goes, changes its meaning, or comes and has to be there; readers leave out fields that they do not know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,7 @@ def read_certificate(path: Path) -> Certificate:
             f"expected a certificate, as lsood certify writes it, got {path}, which is another document: "
             "name a certificate"
         )
-    if values.get("schema") != SCHEMA or isinstance(values["schema"], bool):
-        raise MediaError(
-            f"expected a certificate of schema {SCHEMA}, got {values.get('schema')!r:.40} in {path}: make it anew"
-        )
+    _check_schema(values.get("schema"), path)
     try:
         certificate = parse_fields(Certificate, values)
         for where, holds, expected, value in _checks(certificate):
@@ -55,6 +52,18 @@ def read_certificate(path: Path) -> Certificate:
     except FieldError as error:
         raise MediaError(f"expected of the certificate {path} its {error}: it was changed, make it anew") from error
     return certificate
+
+
+def _check_schema(schema: object, path: Path) -> None:
+    remedy = "make it anew"
+    if isinstance(schema, int) and not isinstance(schema, bool):
+        if schema == SCHEMA:
+            return
+        if 1 <= schema < SCHEMA:
+            remedy = "an older version wrote it, with fewer fields; certify bundle, provider and frames again"
+        elif schema > SCHEMA:
+            remedy = "a newer version wrote it; read it with that one, or certify again"
+    raise MediaError(f"expected a certificate of schema {SCHEMA}, got {schema!r:.40} in {path}: {remedy}")
 
 
 def _checks(certificate: Certificate) -> Iterator[_Check]:

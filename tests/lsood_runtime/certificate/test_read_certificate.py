@@ -98,6 +98,19 @@ def test_damaged_bytes_are_refused(written: Path, more: bytes, place: int) -> No
         read_certificate(changed)
 
 
+def test_certificate_of_the_first_schema_is_called_old_and_not_changed(written: Path, tmp_path: Path) -> None:
+    """It lacks what its frames exclude, and fields of the objects."""
+    document = json.loads(written.read_text()) | {"schema": 1}
+    del document["decisions"]["at_most"]
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    with pytest.raises(MediaError) as raised:
+        read_certificate(tmp_path / "old.json")
+    assert str(raised.value) == (
+        f"expected a certificate of schema 2, got 1 in {tmp_path / 'old.json'}: an older version wrote it, with fewer fields; "
+        "certify bundle, provider and frames again"
+    )
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -111,7 +124,10 @@ def test_damaged_bytes_are_refused(written: Path, more: bytes, place: int) -> No
         (("objects", "without_partner"), 999, "field objects to be counts and an overlap"),
         (("machine", "cores"), "two", "field machine.cores to be int, got 'two'"),
         (("provider", "graphs", "detector.onnx"), 3, "field provider.graphs.detector.onnx to be an object, got 3"),
-        (("schema",), True, "expected a certificate of schema 1, got True"),
+        (("schema",), True, "expected a certificate of schema 2, got True"),
+        (("schema",), "2", "expected a certificate of schema 2, got '2'"),
+        (("schema",), 0, "expected a certificate of schema 2, got 0"),
+        (("schema",), 3, "changed.json: a newer version wrote it; read it with that one, or certify again"),
     ],
 )
 def test_fields_at_odds_are_named(

@@ -349,7 +349,8 @@ def test_compare_tells_which_of_two_certificates_is_worse(
         assert compared(**changes) == 1
         assert f"WORSE: {words}" in capsys.readouterr().out
     for changes, words in (
-        ({"schema": 99}, "expected a certificate of schema 1, got 99"),
+        ({"schema": 1}, f"expected a certificate of schema 2, got 1 in {second}: an older version wrote it"),
+        ({"schema": 99}, f"expected a certificate of schema 2, got 99 in {second}: a newer version wrote it"),
         (
             {"latency": 3},
             f"expected of the certificate {second} its field latency to be an object, got 3: it was changed",
