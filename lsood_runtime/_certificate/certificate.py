@@ -9,7 +9,7 @@ from lsood_runtime._certificate.differences import ClassMapChanges, FlippedFrame
 from lsood_runtime._certificate.figures import PairedRatio, Percentiles
 
 SCHEMA = 2
-"""Rises with a field that goes, changes its meaning, or comes and has to be there; readers leave out fields that they do not know."""
+"""Rises with a field that goes, changes its meaning, or comes and has to be there; other new fields readers leave out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lsood_runtime import Cusum, Hysteresis, KOfN, MinimumDuration, parse_policy
+from lsood_runtime import Cusum, Hysteresis, KOfN, MinimumDuration, Stream, parse_policy, read_manifest
 from lsood_runtime._bundle.answers_records import QualityRecord
 from tests.cases.cpp_stream import CppStream
-from tests.cases.python_stream import case_manifest, play
+from tests.cases.python_stream import GivenVerdicts, case_manifest, play
 from tests.cases.random_drives import POLICIES, random_drive
 from tests.cases.random_policies import POLICIES as OF_RANDOM_NUMBERS
-from tests.cases.stream_events import Case, case_of
+from tests.cases.stream_events import TENTH_NS, Case, Event, case_of
 from tests.cases.stream_results import differing, expected_fields
 from tests.cases.test_stream_cases import CASES
 from tests.cpp.building import CPP, require_tools
+from tests.lsood_runtime.conftest import write_toy_bundle
 from tests.paths import ROOT
 
 ONE_PROGRAM = [HealthCheck.function_scoped_fixture]
@@ -51,16 +52,50 @@ def test_cpp_stream_takes_no_memory_serves_threads_and_throws_nothing(cpp_build:
     assert done.returncode == 0, done.stderr
 
 
-def test_cpp_code_of_the_page_on_alarms_raises_one(cpp_build: Path, tmp_path: Path) -> None:
-    """Against the library alone: a stream needs nothing of ONNX Runtime."""
-    page = (ROOT / "docs" / "how-to" / "alarms.md").read_text(encoding="utf-8")
+def compiled_page(page: str, cpp_build: Path, folder: Path) -> Path:
+    """The program of a page's C++ code, against the library alone."""
     (code,) = re.findall(r"```cpp\n(.*?)```", page, re.DOTALL)
-    source, program = tmp_path / "alarms.cpp", tmp_path / "alarms"
+    source, program = folder / "page.cpp", folder / "page"
     source.write_text(code, encoding="utf-8")
     flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{CPP / 'include'}", "-pthread"]
     subprocess.run(["c++", *flags, source, cpp_build / "liblsood.a", "-o", program], check=True)
+    return program
+
+
+def test_cpp_code_of_the_page_on_alarms_raises_one(cpp_build: Path, tmp_path: Path) -> None:
+    """Against the library alone: a stream needs nothing of ONNX Runtime."""
+    program = compiled_page((ROOT / "docs" / "how-to" / "alarms.md").read_text(encoding="utf-8"), cpp_build, tmp_path)
     done = subprocess.run([program], capture_output=True, text=True, check=True)
     assert done.stdout == "ALARM of front at frame 2: out_of_distribution\n"
+
+
+def test_cpp_code_of_the_page_on_deepstream_raises_the_alarms_of_the_python_runtime(
+    cpp_build: Path, tmp_path: Path
+) -> None:
+    """Against the library alone, by scores around the threshold; one that is no number is invalid."""
+    (tmp_path / "monitor").mkdir()
+    bundle = write_toy_bundle(tmp_path / "monitor")
+    manifest = read_manifest(bundle)
+    scores = manifest.calibration.scores
+    monitor = GivenVerdicts(manifest, None)
+    stream = Stream(monitor, parse_policy("2of3"), frozen_after_s=None)
+    lines, expected, draw = [], [], random.Random(21)
+    for i in range(80):
+        score, camera, stamp_ns = manifest.threshold.value + draw.gauss(0, 0.3), ("front", "rear")[i % 2], i * TENTH_NS
+        state = "out_of_distribution" if score > manifest.threshold.value else "ok"
+        monitor.event = Event(state=state, p=(1 + sum(each >= score for each in scores)) / (1 + len(scores)))
+        result = stream.assess(None, stamp_ns=stamp_ns, camera=camera)
+        lines.append(f"{camera} {stamp_ns} {score!r}")
+        expected += [f"ALARM of {camera} at frame {result.index}"] if result.onset else []
+    page = (ROOT / "docs" / "how-to" / "deepstream.md").read_text(encoding="utf-8")
+    program = compiled_page(page, cpp_build, tmp_path)
+    command = [str(program), str(bundle / "manifest.json")]
+    done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == expected
+    assert len(expected) > 5
+    bad = "left 0 nan\nleft 1 inf\n"
+    done = subprocess.run(command, input=bad, capture_output=True, text=True, check=True)
+    assert done.stdout == "ALARM of left at frame 1\n"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=ONE_PROGRAM)

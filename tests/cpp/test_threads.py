@@ -32,14 +32,8 @@ def run(
 ) -> tuple[int, str]:
     """Exit code and error output of the program on ``(N, H, W, 3)`` frames; ``threads`` are ONNX Runtime's for a monitor."""
     frames.tofile(folder / "frames.raw")
-    command = [
-        build / "threads_test",
-        bundle,
-        folder / "frames.raw",
-        *map(str, frames.shape[1:3]),
-        str(threads),
-        *words,
-    ]
+    place = (bundle, folder / "frames.raw", *frames.shape[1:3], threads)
+    command = [str(build / "threads_test"), *map(str, place), *words]
     suppressed = f" suppressions={CPP / 'tests' / 'thread_sanitizer.txt'}" if threads > 1 else ""
     kept = os.environ | {"TSAN_OPTIONS": f"halt_on_error=1{suppressed}"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=kept)

@@ -106,8 +106,8 @@ def test_certificate_of_the_first_schema_is_called_old_and_not_changed(written: 
     with pytest.raises(MediaError) as raised:
         read_certificate(tmp_path / "old.json")
     assert str(raised.value) == (
-        f"expected a certificate of schema 2, got 1 in {tmp_path / 'old.json'}: an older version wrote it, with fewer fields; "
-        "certify bundle, provider and frames again"
+        f"expected a certificate of schema 2, got 1 in {tmp_path / 'old.json'}: an older version wrote it, with fewer "
+        "fields; certify bundle, provider and frames again"
     )
 
 
