@@ -16,7 +16,7 @@ from tests.lsood_runtime.answers_bundle import write_answers_bundle
 from tests.lsood_runtime.conftest import write_noise_bundle, write_toy_bundle
 from tests.lsood_runtime.parts_bundle import write_parts_bundle
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]  # the first one builds the library, for minutes
 
 CHANGED_INPUTS = 200_000
 TEXTS = {

@@ -61,6 +61,7 @@ def test_monitors_give_one_verdict_in_all_threads(cpp_build: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # the first one builds the library, for minutes
 @pytest.mark.parametrize("threads", [1, 2])
 def test_monitors_in_threads_are_clean(threaded: Path, tmp_path: Path, bundle: Path, threads: int) -> None:
     """With one thread of ONNX Runtime without a suppression; with more, what its own threads hand over is left out."""
@@ -68,6 +69,7 @@ def test_monitors_in_threads_are_clean(threaded: Path, tmp_path: Path, bundle: P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_sanitizer_sees_a_monitor_that_two_threads_use_at_once(threaded: Path, tmp_path: Path) -> None:
     toy = tmp_path / "toy"
     toy.mkdir()

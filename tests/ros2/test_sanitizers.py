@@ -16,6 +16,7 @@ START, STEP = 1_000_000_000_000, 100_000_000
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # each builds the node
 @pytest.mark.parametrize("sanitizer", ["address", "undefined", "thread"])
 def test_node_is_clean_under_sanitizers(
     ros_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sanitizer: str
