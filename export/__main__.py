@@ -8,7 +8,21 @@ from typing import NoReturn
 
 from export.stop_signals import ended_as_by_interrupt, errors_told_as_the_stop, words_and_code
 
-_COMMANDS = ("calibrate", "evaluate", "search")
+_COMMANDS = ("benchmark", "calibrate", "evaluate", "search")
+_RUNTIME = (
+    "selftest",
+    "score",
+    "watch",
+    "inspect",
+    "diff",
+    "sign",
+    "verify",
+    "triton",
+    "certify",
+    "select",
+    "summary",
+    "pack",
+)
 _HELP = "python -m export --help"
 _INSTALL = "install the wheels of lsood-export and, with the extra cpu or gpu, of lsood-runtime"
 
@@ -57,7 +71,7 @@ def _remedy(word: str, *others: str) -> str:
         return f"type {' '.join(['python -m export', *asked, '--help'])}"
     if word == "export":
         return "an export has flags alone, python -m export --ckpt FILE --frames PATH --out DIR"
-    if word in ("selftest", "score", "watch", "inspect", "diff", "sign", "verify", "triton", "certify"):
+    if word in _RUNTIME:
         return f"it is a command of the runtime, python -m lsood_runtime {word}"
     near = difflib.get_close_matches(word, _COMMANDS, n=1)
     return f"did you mean {near[0]}?" if near else f"see {_HELP}"

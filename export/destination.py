@@ -67,6 +67,23 @@ def check_place(path: Path, remedy: str, *, folder: bool = True, size: int = 0) 
         raise UsageError(f"{reason}: {remedy}")
 
 
+def check_own_folder(path: Path, mark: str, what: str, remedy: str) -> None:
+    """Refuse to replace a folder that is there and was not written by the same command.
+
+    Args:
+        path: of the folder.
+        mark: file that tells such a folder.
+        what: it holds, in words.
+        remedy: ends the message.
+
+    Raises:
+        UsageError: as for :func:`check_place`, or it holds something else.
+    """
+    check_place(path, remedy)
+    if path.exists() and not (path.is_dir() and (not any(path.iterdir()) or (path / mark).is_file())):
+        raise UsageError(f"expected {what} or nothing at {path}, found something else: {remedy}")
+
+
 def check_room(path: Path, size: int) -> None:
     """Refuse to fill a folder that has no room for it.
 

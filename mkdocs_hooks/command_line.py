@@ -16,6 +16,7 @@ COMMANDS = (
     ("export",),
     ("export", "calibrate"),
     ("export", "evaluate"),
+    ("export", "benchmark"),
     ("export", "search"),
     ("lsood_runtime",),
     ("lsood_runtime", "score"),

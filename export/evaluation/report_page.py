@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from export.atomic_write import atomic_folder
-from export.destination import check_place
+from export.destination import check_own_folder
 from export.errors import UsageError
 from export.evaluation import report_captions, report_tables
 from export.evaluation.answer_section import answer_section
@@ -49,9 +49,7 @@ def check_report_folder(folder: Path) -> None:
     Raises:
         UsageError: it cannot take its place, or it holds something other than a report.
     """
-    check_place(folder, "choose another --report")
-    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / _MARK).is_file())):
-        raise UsageError(f"expected a report or nothing at {folder}, found something else: choose another --report")
+    check_own_folder(folder, _MARK, "a report", "choose another --report")
 
 
 def write_report(result: Evaluation, folder: Path, command: str) -> None:

@@ -46,7 +46,8 @@ def write_reader_folder(folder: Path) -> None:
         Image.fromarray(label).save(folder / "labels" / f"{i:04d}.png")
         Image.fromarray(degrade(frame, "night", 3, seed=i)).save(folder / "dusk" / f"dusk{i:04d}.png")
     _write_labelled_folder(folder / "data")
-    WRITERS["idd_lite"](Tree(folder / "data" / "idd_lite", FRAME_SIZE))
+    for name in ("idd_lite", "acdc", "road_obstacle"):
+        WRITERS[name](Tree(folder / "data" / name, FRAME_SIZE))
     brown = np.zeros((40, 80, 4), np.uint8)
     brown[10:30, 20:60] = (90, 70, 50, 255)
     Image.fromarray(brown).save(folder / "dirt" / "splash.png")

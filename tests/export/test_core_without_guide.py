@@ -5,9 +5,12 @@ import subprocess
 import sys
 
 GUIDE_ALONE = ("pandas", "matplotlib", "pacmap")
-DRAWING = tuple(
-    f"export.evaluation.{name}"
-    for name in ("answer_charts", "plots", "reliability_chart", "report_charts", "svg_chart", "tile_charts")
+DRAWING = (
+    "export.benchmark.chart",
+    *(
+        f"export.evaluation.{name}"
+        for name in ("answer_charts", "plots", "reliability_chart", "report_charts", "svg_chart", "tile_charts")
+    ),
 )
 """Beside ``export.guide`` the only modules that need the extra; a report imports them when it is drawn."""
 
@@ -42,7 +45,7 @@ for package in (export, lsood_runtime):
 
 _HELP = """
 from export.__main__ import main
-for command in ([], ["calibrate"], ["evaluate"], ["search"]):
+for command in ([], ["benchmark"], ["calibrate"], ["evaluate"], ["search"]):
     sys.argv = ["export", *command, "--help"]
     try:
         main()
@@ -74,7 +77,7 @@ def test_core_modules_without_the_guide_extra_are_importable() -> None:
 
 def test_help_without_the_guide_extra_is_printed() -> None:
     printed = run_without_guide(_HELP)
-    for begin in ("--ckpt", "calibrate ", "evaluate ", "search "):
+    for begin in ("--ckpt", "benchmark ", "calibrate ", "evaluate ", "search "):
         assert f"usage: python -m export {begin}" in printed
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from export.anomalies import ANOMALIES, COMMON_KINDS
+from export.benchmark.options import BenchmarkOptions
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.cli import calibrate, evaluate, export, search
+from export.cli import benchmark, calibrate, evaluate, export, search
 from export.cli.console import ConsoleOptions
 from export.cli.flags import CommandParser, options_from
 from export.errors import UsageError
@@ -44,6 +45,7 @@ FLAGS = {
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames
         --masks --unknown-mask --known-mask --void-mask --grey --bits --operating-point --hurting --seed --threads --report
         --json --update-card""",
+    benchmark: f"""{ALWAYS} --root --ind --out --datasets --fit --resize --most --operating-point --seed --threads""",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
         --severity --every --group-by --timed --no-guide --seed --dry-run""",
 }
@@ -53,6 +55,7 @@ NEEDED = {
     export: ["--ckpt", "x.ckpt", "--frames", "day", "--out", "monitor"],
     calibrate: ["monitor"],
     evaluate: ["monitor", "--ind", "day"],
+    benchmark: ["monitor", "--root", "data", "--ind", "acdc", "--out", "results"],
     search: ["--ckpt", "x.ckpt", "--frames", "day"],
 }
 commands = pytest.mark.parametrize("command", FLAGS, ids=lambda command: command.__name__.rpartition(".")[2])
@@ -68,7 +71,7 @@ def test_flags_of_a_command_are_those_promised(command: ModuleType) -> None:
     found = [option for action in actions(command) for option in action.option_strings]
     assert sorted(found) == sorted(FLAGS[command].split())
     positional = [action.dest for action in actions(command) if not action.option_strings]
-    assert positional == (["bundle"] if command in (calibrate, evaluate) else [])
+    assert positional == (["bundle"] if command in (benchmark, calibrate, evaluate) else [])
 
 
 @commands
@@ -91,6 +94,7 @@ def test_help_of_a_command_shows_examples_and_exit_codes(
         (export, ExportOptions, ExportOptions(Path("x.ckpt"), (Path("day"),), Path("monitor"))),
         (calibrate, RecalibrationOptions, RecalibrationOptions(Path("monitor"))),
         (evaluate, EvaluationOptions, EvaluationOptions(Path("monitor"), (Path("day"),))),
+        (benchmark, BenchmarkOptions, BenchmarkOptions(Path("monitor"), Path("data"), "acdc", Path("results"))),
         (search, SearchOptions, SearchOptions(Path("x.ckpt"), (Path("day"),))),
         (search, ConsoleOptions, ConsoleOptions()),
     ],
@@ -112,6 +116,8 @@ def test_options_from_no_more_than_needed_are_the_defaults(
         (export, ["--list-layers"], "the following arguments are required: --ckpt"),
         (export, ["--dry-run"], "the following arguments are required: --ckpt"),
         (calibrate, [], "the following arguments are required: BUNDLE"),
+        (benchmark, ["monitor"], "the following arguments are required: --root, --ind, --out"),
+        (benchmark, [*NEEDED[benchmark], "--resize", "pad"], "invalid choice: 'pad'"),
         (search, [*NEEDED[search], "--detectors", "svm"], "invalid choice: 'svm'"),
         (search, [*NEEDED[search], "--severity", "6"], "invalid choice: 6"),
         (calibrate, ["monitor", "--threads", "many"], "invalid int value: 'many'"),

@@ -46,7 +46,9 @@ def loaded_by_help(words: list[str], first: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "calibrate", "evaluate", "search", "--list-layers"], ids=lambda command: command or "export"
+    "command",
+    ["", "benchmark", "calibrate", "evaluate", "search", "--list-layers"],
+    ids=lambda command: command or "export",
 )
 def test_help_of_a_command_loads_no_heavy_package(command: str) -> None:
     assert loaded_by_help([*command.split(), "--help"]) & HEAVY == set()
