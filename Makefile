@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml distributions/export/pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --upgrade 'pip>=25.1'  # the first that knows --group
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
 	$(RUN) -m pip install --quiet --constraint constraints.txt --group dev \
-		--editable '.[cpu,replay,signing,video,fleet]' --editable './distributions/export[guide]'
+		--editable '.[cpu,replay,signing,hub,video,fleet]' --editable './distributions/export[guide]'
 	touch $(STAMP)
 
 demo: $(STAMP)

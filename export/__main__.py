@@ -22,6 +22,8 @@ _RUNTIME = (
     "select",
     "summary",
     "pack",
+    "push",
+    "pull",
 )
 _HELP = "python -m export --help"
 _INSTALL = "install the wheels of lsood-export and, with the extra cpu or gpu, of lsood-runtime"

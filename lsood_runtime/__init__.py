@@ -36,6 +36,7 @@ from lsood_runtime._fleet.daily_summary import DailySummary
 from lsood_runtime._fleet.recorder import SummaryRecorder
 from lsood_runtime._fleet.summary_counts import SummaryCounts
 from lsood_runtime._fleet.summary_file import read_summaries, write_summaries
+from lsood_runtime._hub import HubBundle, pull_bundle, push_bundle
 from lsood_runtime._inference.providers import Provider
 from lsood_runtime._inference.self_test import SelfTest
 from lsood_runtime._maps.objects import UnknownObject
@@ -82,6 +83,7 @@ __all__ = [
     "FrameError",
     "FrameSelector",
     "History",
+    "HubBundle",
     "Hysteresis",
     "KOfN",
     "LatestFrameWorker",
@@ -114,6 +116,8 @@ __all__ = [
     "expected_false_alarms",
     "pack_bundle",
     "parse_policy",
+    "pull_bundle",
+    "push_bundle",
     "read_manifest",
     "read_summaries",
     "write_summaries",

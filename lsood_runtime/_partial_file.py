@@ -48,7 +48,7 @@ class PartialFile:
         with self.file:
             os.fsync(self.file.fileno())
             self.path.replace(self._place)
-            _flush_folder(self._place.parent)
+            flush_folder(self._place.parent)
 
     def become(self, other: "PartialFile") -> None:
         """Remove the file, and be another one from now on: the same rows in the format of their place."""
@@ -95,7 +95,7 @@ def _lock(file: FileIO, operation: int) -> bool:
     return True
 
 
-def _flush_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
     """Flush the names in a folder to the disk, where the file system flushes any: else a loss of power undoes the rename."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:

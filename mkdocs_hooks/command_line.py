@@ -30,6 +30,8 @@ COMMANDS = (
     ("lsood_runtime", "sign"),
     ("lsood_runtime", "verify"),
     ("lsood_runtime", "pack"),
+    ("lsood_runtime", "push"),
+    ("lsood_runtime", "pull"),
     ("lsood_runtime", "triton"),
 )
 

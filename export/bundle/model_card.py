@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model card of a bundle: how it was made, what its thresholds guarantee, and its known blind spots."""
 
+from export.bundle.card_metadata import card_metadata
 from export.bundle.evaluated_sentences import evaluated_sentences
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.detectors.registry import detector_noun
@@ -18,7 +19,7 @@ from lsood_runtime.offline import (
 )
 
 _CARD = """\
-# Out-of-distribution monitor for {manifest.name}
+{metadata}# Out-of-distribution monitor for {manifest.name}
 
 {summary} A higher score is further from the training distribution; above
 **{default.value:.3f}** a frame is called out of distribution.
@@ -70,7 +71,7 @@ _UNTESTED = "- It was not evaluated on out-of-distribution frames yet: `python -
 
 
 def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -> str:
-    """Render the card in Markdown.
+    """Render the card in Markdown, with the metadata that the Hugging Face hub reads at its head.
 
     Args:
         manifest: of the bundle.
@@ -79,6 +80,7 @@ def model_card(manifest: Manifest, evaluation: EvaluationRecord | None = None) -
     noun = detector_noun(manifest.detector.kind)
     bottom, right = manifest.input.pad
     return _CARD.format(
+        metadata=card_metadata(manifest, evaluation),
         padded=f", padded by {bottom} rows and {right} columns" if bottom or right else "",
         manifest=manifest,
         input=manifest.input,

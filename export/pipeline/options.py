@@ -46,6 +46,14 @@ class ExportOptions(NetworkOptions):
     )
     out: Path = field(metadata=flag("the bundle's folder", INPUT_AND_OUTPUT, metavar="DIR"))
     _: KW_ONLY
+    license: str | None = field(
+        default=None,
+        metadata=flag(
+            "of the network's weights, as the Hugging Face hub names it, such as apache-2.0: it stands in the model card",
+            INPUT_AND_OUTPUT,
+            metavar="ID",
+        ),
+    )
     overwrite: bool = field(
         default=False,
         metadata=flag("replace the bundle at --out once the new one is complete", INPUT_AND_OUTPUT),

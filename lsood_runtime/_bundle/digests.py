@@ -43,6 +43,18 @@ def check_digest_file(line: bytes, manifest: bytes) -> None:
         )
 
 
+def parse_digest(text: str) -> str:
+    """A digest that a caller gives, in lower case.
+
+    Raises:
+        ValueError: no digest.
+    """
+    digest = text.lower() if isinstance(text, str) else ""
+    if not is_sha256(digest):
+        raise ValueError(f"expected a sha256 of 64 hexadecimal digits, got {text!r}: pass what `lsood inspect` prints")
+    return digest
+
+
 def check_expected_digest(expected_sha256: str, manifest: bytes) -> None:
     """Compare the manifest with the digest that the caller expects.
 
@@ -50,12 +62,7 @@ def check_expected_digest(expected_sha256: str, manifest: bytes) -> None:
         ValueError: no digest.
         BundleError: the manifest is another one.
     """
-    expected = expected_sha256.lower() if isinstance(expected_sha256, str) else ""
-    if not is_sha256(expected):
-        raise ValueError(
-            f"expected a sha256 of 64 hexadecimal digits, got {expected_sha256!r}: pass what `lsood inspect` prints"
-        )
-    digest = sha256_hex(manifest)
+    expected, digest = parse_digest(expected_sha256), sha256_hex(manifest)
     if digest != expected:
         raise BundleError(
             f"expected the bundle whose manifest has sha256 {expected[:12]}..., got {digest[:12]}...: this is another "

@@ -12,6 +12,8 @@ from lsood_runtime._cli import (
     diff,
     inspect,
     pack,
+    pull,
+    push,
     score,
     select,
     selftest,
@@ -43,6 +45,7 @@ examples:
   lsood diff old/ new/ drive/                       what changed, and on which frames the decision flips
   lsood verify monitor/ --public-key public.pem     whether the bundle is the one that was signed
   lsood pack monitor/ --out monitor.zip             one file, which every command takes in place of the folder
+  lsood pull org/monitor --out monitor/             a bundle from the Hugging Face hub; `lsood push` puts it there
   lsood triton monitor/ models/                     a model repository for Triton Inference Server
 """
 
@@ -71,7 +74,22 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lsood {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (score, watch, select, summary, inspect, selftest, certify, diff, sign, verify, pack, triton):
+    for command in (
+        score,
+        watch,
+        select,
+        summary,
+        inspect,
+        selftest,
+        certify,
+        diff,
+        sign,
+        verify,
+        pack,
+        push,
+        pull,
+        triton,
+    ):
         command.add_parser(commands)
     for of_command in commands.choices.values():
         of_command.set_defaults(command_parser=of_command)

@@ -3,18 +3,16 @@
 
 import argparse
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 
 from lsood_runtime._bundle.digests import MANIFEST_FILE
 from lsood_runtime._bundle.reader import Bundle, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, count_up_to
 from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.triton_config import DETECTOR, NETWORK, Serving, triton_configs
-from lsood_runtime._destination import no_room
-from lsood_runtime._exceptions import BundleError, MediaError
+from lsood_runtime._exceptions import BundleError
+from lsood_runtime._new_folder import check_room, new_folder
 from lsood_runtime._text.counted import counted
 
 VERSION = "1"
@@ -101,23 +99,11 @@ def _files(bundle: Bundle, serving: Serving, configs: Mapping[str, str]) -> dict
 
 
 def _write(out: Path, files: Mapping[Path, bytes]) -> None:
-    """Write the files beside their place, and give the folder its name once it is whole."""
-    reason = no_room(out.resolve(), sum(map(len, files.values())))
-    if reason is not None:
-        raise MediaError(f"cannot write {out}: {reason}; choose another folder")
-    whole = None
-    try:
-        whole = Path(mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.resolve().parent))
-        whole.chmod(0o755)
+    check_room(out, sum(map(len, files.values())))
+    with new_folder(out) as whole:
         for place, contents in files.items():
             (whole / place).parent.mkdir(parents=True, exist_ok=True)
             (whole / place).write_bytes(contents)
-        whole.replace(out.resolve())
-    except OSError as error:
-        raise MediaError(f"cannot write {out}: {error.strerror or error}; choose another folder") from error
-    finally:
-        if whole is not None and whole.exists():
-            shutil.rmtree(whole, ignore_errors=True)
 
 
 def _model_name(text: str) -> str:

@@ -34,6 +34,8 @@ from lsood_runtime import (
     expected_false_alarms,
     pack_bundle,
     parse_policy,
+    pull_bundle,
+    push_bundle,
     read_manifest,
     read_summaries,
     write_summaries,
@@ -214,6 +216,20 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
         "public_key": [True, 3, b"key.pem", [], "", "nowhere.pem"],
     },
+    "pull_bundle": {
+        "name": [*NO_TEXT, "", "monitor", "../monitor", "org/monitor\n"],
+        "out": [None, True, 3, math.nan, b"monitor", [], "", "nowhere/monitor", "nowhere\0"],
+        "revision": [True, 3, b"main", []],
+        "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
+        "public_key": [True, 3, b"key.pem", []],
+    },
+    "push_bundle": {
+        "bundle": [None, True, 3, math.nan, b"monitor", [], "", "nowhere\0"],
+        "name": [*NO_TEXT, "", "monitor", "org/a b", "org/monitor/front"],
+        "public": NO_FLAG,
+        "expected_sha256": [True, 3, b"0", [], "", "0" * 63, "g" * 64],
+        "public_key": [True, 3, b"key.pem", [], "", "nowhere.pem"],
+    },
     "TileCheck": {
         "rows": [None, *NO_COUNT, 0, -1, 17],
         "columns": [None, *NO_COUNT, 0, -1, 17],
@@ -292,6 +308,8 @@ def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ca
         found: dict[str, Callable[..., Any]] = {
             "read_manifest": lambda folder=folder, **others: read_manifest(folder, **others),
             "pack_bundle": lambda bundle=folder, out=packed, **others: pack_bundle(bundle, out, **others),
+            "pull_bundle": lambda name="org/monitor", out=packed, **others: pull_bundle(name, out, **others),
+            "push_bundle": lambda bundle=folder, name="org/monitor", **others: push_bundle(bundle, name, **others),
             "OoDMonitor": lambda bundle=folder, **others: OoDMonitor(bundle, **others),
             **{kind.__name__: kind for kind in (Stream, LatestFrameWorker, KOfN, Hysteresis, MinimumDuration, Cusum)},
             **{each.__name__: each for each in (ScoreHistogram, PixelRules, TileCheck, parse_policy, choose_alarm)},
@@ -304,6 +322,9 @@ def callables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ca
                 found[name] = getattr(owners[owner], method)
         yield found
 
+
+DEFAULTED = ("OoDMonitor", "pack_bundle", "pull_bundle", "push_bundle", "read_manifest")
+"""Called above by functions with defaults."""
 
 CASES = [(name, argument, value) for name, of in WRONG.items() for argument, wrong in of.items() for value in wrong]
 
@@ -325,7 +346,7 @@ def test_public_argument_of_a_wrong_value_is_refused_in_one_line(
             assert len(message) < 500, where
 
 
-@pytest.mark.parametrize("name", [name for name in WRONG if name not in ("OoDMonitor", "pack_bundle", "read_manifest")])
+@pytest.mark.parametrize("name", [name for name in WRONG if name not in DEFAULTED])
 def test_public_arguments_all_stand_in_the_table(callables: dict[str, Callable[..., Any]], name: str) -> None:
     parameters = set(inspect.signature(callables[name]).parameters)
     left_out = {argument for where, argument in ANY_VALUE if where == name}
@@ -336,7 +357,8 @@ def test_public_arguments_all_stand_in_the_table(callables: dict[str, Callable[.
 def test_public_methods_and_constructors_all_stand_in_the_table() -> None:
     assert inspect.signature(OoDMonitor).parameters.keys() == WRONG["OoDMonitor"].keys()
     assert inspect.signature(read_manifest).parameters.keys() == WRONG["read_manifest"].keys()
-    assert inspect.signature(pack_bundle).parameters.keys() == WRONG["pack_bundle"].keys()
+    for function in (pack_bundle, pull_bundle, push_bundle):
+        assert inspect.signature(function).parameters.keys() == WRONG[function.__name__].keys()
     for prefix, kind in (
         ("monitor", OoDMonitor),
         ("stream", Stream),

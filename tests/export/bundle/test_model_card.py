@@ -2,8 +2,10 @@
 """The model card of a frozen manifest."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import yaml
 
 from export.bundle.evaluation_record import BlindRecord, EvaluationRecord, HurtingRecord, ShiftRecord
 from export.bundle.model_card import model_card
@@ -15,6 +17,79 @@ from tests.paths import FROZEN_BUNDLE
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:
     return read_manifest(FROZEN_BUNDLE)
+
+
+def metadata_of(card: str) -> tuple[dict[str, Any], str]:
+    """Metadata at the head of a card, read as YAML, and the text below."""
+    empty, head, text = card.split("---\n", 2)
+    assert empty == ""
+    metadata: dict[str, Any] = yaml.safe_load(head)
+    return metadata, text
+
+
+def drawn_evaluation() -> EvaluationRecord:
+    shifts = (
+        ShiftRecord("fog, severity 3", 40, 0.987654321, 0.025, 0.5),
+        ShiftRecord("Nachtfahrt ü: 1", 7, 1.0, 0.0, None),
+    )
+    return EvaluationRecord("2026-11-27T10:00:00+00:00", "5%", 120, (0.05, 0.01, 0.12), 0.9, shifts, ())
+
+
+def test_metadata_of_a_card_before_an_evaluation_have_no_results_and_state_no_licence(manifest: Manifest) -> None:
+    metadata, text = metadata_of(model_card(manifest))
+    assert metadata == {
+        "library_name": "lsood-runtime",
+        "tags": ["out-of-distribution-detection", "semantic-segmentation", "onnx", "lsood"],
+        "pipeline_tag": "image-segmentation",
+    }
+    assert text.startswith("# Out-of-distribution monitor for")
+    without = replace(manifest, segmentation=replace(manifest.segmentation, kind="none"))
+    assert "pipeline_tag" not in metadata_of(model_card(without))[0]
+
+
+@pytest.mark.parametrize("stated", ["apache-2.0", "other: - [x] # 'mine'"])
+def test_metadata_of_a_card_have_the_licence_that_was_stated(manifest: Manifest, stated: str) -> None:
+    metadata, _ = metadata_of(model_card(replace(manifest, config=manifest.config | {"license": stated})))
+    assert next(iter(metadata.items())) == ("license", stated)
+
+
+def test_metadata_of_a_card_have_the_figures_of_the_evaluation_as_results(manifest: Manifest) -> None:
+    metadata, text = metadata_of(model_card(manifest, drawn_evaluation()))
+    (index,) = metadata["model-index"]
+    assert index["name"] == manifest.name
+    figures = {
+        result["dataset"]["name"]: (
+            result["dataset"]["type"],
+            result["dataset"]["args"]["frames"],
+            {metric["type"]: metric["value"] for metric in result["metrics"]},
+        )
+        for result in index["results"]
+    }
+    assert figures == {
+        "In-distribution frames": ("in-distribution", 120, {"false_alarm_rate": 0.05}),
+        "fog, severity 3": ("fog-severity-3", 40, {"roc_auc": 0.987654, "miss_rate": 0.025, "mean_iou": 0.5}),
+        "Nachtfahrt ü: 1": ("nachtfahrt-1", 7, {"roc_auc": 1.0, "miss_rate": 0.0}),
+    }
+    assert index["results"][0]["metrics"][0]["args"] == {"low": 0.01, "high": 0.12}
+    assert "## Evaluated" in text
+
+
+def test_hub_reads_the_results_of_a_card_as_its_own_and_writes_the_same(manifest: Manifest) -> None:
+    cards = pytest.importorskip("huggingface_hub", reason="the extra hub is not installed")
+    stated = replace(manifest, config=manifest.config | {"license": "mit"})
+    card = cards.ModelCard(model_card(stated, drawn_evaluation()))
+    assert (card.data.license, card.data.pipeline_tag) == ("mit", "image-segmentation")
+    assert (card.data.library_name, card.data.model_name) == ("lsood-runtime", manifest.name)
+    results = [(each.dataset_name, each.metric_type, each.metric_value) for each in card.data.eval_results]
+    assert results == [
+        ("In-distribution frames", "false_alarm_rate", 0.05),
+        ("fog, severity 3", "roc_auc", 0.987654),
+        ("fog, severity 3", "miss_rate", 0.025),
+        ("fog, severity 3", "mean_iou", 0.5),
+        ("Nachtfahrt ü: 1", "roc_auc", 1.0),
+        ("Nachtfahrt ü: 1", "miss_rate", 0.0),
+    ]
+    assert metadata_of(str(card))[0] == metadata_of(card.content)[0]
 
 
 def test_model_card_without_an_evaluation_states_that(manifest: Manifest) -> None:

@@ -37,9 +37,9 @@ ANSWERS = "--answers --labels --ignore-label --cause --road-class --objects"
 ALWAYS = "-h --help --verbose --quiet"
 
 FLAGS = {
-    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --config --out --overwrite --dry-run --interactive --list-layers
-        --tile-grid --tap --feature-layers --mc-samples --masks --fuse --format --precision --max-flips --max-auroc-loss
-        --max-pixel-changes""",
+    export: f"""{ALWAYS} {NETWORK} {CALIBRATION} {ANSWERS} --config --license --out --overwrite --dry-run --interactive
+        --list-layers --tile-grid --tap --feature-layers --mc-samples --masks --fuse --format --precision --max-flips
+        --max-auroc-loss --max-pixel-changes""",
     calibrate: f"""{ALWAYS} {CALIBRATION} {ANSWERS} --frames --grey --bits --features --save-features --out --overwrite
         --workers --threads""",
     evaluate: f"""{ALWAYS} --ind --ood --synthetic --severities --every --labels --ignore-label --group-by --fit-frames

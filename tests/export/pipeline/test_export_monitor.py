@@ -171,6 +171,8 @@ def test_graph_metadata_equals_the_manifest_without_files_and_evaluation(bundle:
 def test_model_card_of_an_export_states_its_figures(bundle: Path) -> None:
     card = (bundle / "README.md").read_text()
     manifest = read_manifest(bundle)
+    assert card.startswith("---\nlibrary_name: lsood-runtime\n")
+    assert manifest.config["license"] is None
     for figure in (
         f"{manifest.threshold.value:.3f}",
         "10.0% of frames",
