@@ -5,27 +5,31 @@ import logging
 import re
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 
 import onnx
+import onnx.compose
 import torch
 from onnx import ModelProto
 from torch import Tensor, fx, nn
 
 from export.errors import ConversionError, first_line
-from export.features.key import PICTURE, PICTURE_SPREAD, FeatureKey
+from export.features.key import FeatureKey
 from export.graphs.detector import OPSET
+from export.graphs.evaluation_outputs import SEGMENTATION, output_shapes
+from export.graphs.frame_features import PICTURE_KEYS, FeaturesOfOutput, FeaturesOfPicture, joined
 from export.graphs.network_output import as_logits
 from export.graphs.noise import NoiseSource
 from export.graphs.operator_replacements import ORIGINS, REPLACEMENTS
-from export.graphs.output_features import OutputFeatures
 from export.graphs.output_forms import OutputForm
-from export.graphs.picture_features import PictureFeatures
-from export.graphs.picture_spread import PictureSpread
 from export.graphs.segmentation_kinds import SEGMENTATION_KINDS, bundle_kind
 from export.graphs.written_out import WrittenOut
 from export.layers.preprocessing import Preprocessing
 from export.source_lines import noted_frame, place
 from lsood_runtime.offline import noise_name
+
+LOGITS, PIXELS = "monitored_logits", "monitored_pixels"
+"""Names of what the features are read from, inside the graph."""
 
 
 class MonitoredNetwork(nn.Module):
@@ -57,30 +61,78 @@ class MonitoredNetwork(nn.Module):
         of_output = [key for key in features if key.is_of_output]
         if kind == "none" and of_output:
             raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
-        self.preprocessing, self.sampled, self.kind, self.features = preprocessing, sampled, kind, tuple(features)
-        self.output = output
-        of_picture: dict[FeatureKey, nn.Module] = {PICTURE: PictureFeatures(), PICTURE_SPREAD: PictureSpread()}
-        self.of_picture = [key for key in features if key in of_picture]
-        self.pictures = nn.ModuleList([of_picture[key] for key in self.of_picture])
-        self.outputs = [*([] if kind == "none" else ["segmentation"]), *(key.output for key in features)]
+        of_picture = [key for key in features if key in PICTURE_KEYS]
+        classes = bundle_kind(kind) == "classes"
+        self.kind, self.features = kind, tuple(features)
+        self.inner = InnerNetwork(
+            preprocessing,
+            sampled,
+            output,
+            logits=None if kind == "none" else LOGITS if classes else SEGMENTATION,
+            pixels=bool(of_picture),
+            features=[key.output for key in features if key.is_of_layers],
+        )
+        self.of_picture = FeaturesOfPicture(of_picture) if of_picture else None
+        self.of_output = FeaturesOfOutput(of_output, classes=classes) if classes or of_output else None
+        self.outputs = [*([] if kind == "none" else [SEGMENTATION]), *(key.output for key in features)]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Of frames to the network's input."""
+        return self.inner.preprocessing
+
+    @property
+    def readers(self) -> list[tuple[str, FeaturesOfPicture | FeaturesOfOutput]]:
+        """What reads an output of the inner network, each with the name of that output."""
+        logits = SEGMENTATION if SEGMENTATION in self.inner.outputs else LOGITS
+        both = ((PIXELS, self.of_picture), (logits, self.of_output))
+        return [(name, part) for name, part in both if part is not None]
 
     def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
         """``(B, H, W, 3)`` uint8 to ``outputs``.
 
         ``noise``: for masks of mode ``input``, ``(B, S, *noise_shape)`` float32 in [0, 1) for each site.
         """
+        found = dict(zip(self.inner.outputs, self.inner(frame, *noise), strict=True))
+        for name, part in self.readers:
+            found |= dict(zip(part.outputs, part(found[name]), strict=True))
+        return tuple(found[name] for name in self.outputs)
+
+
+class InnerNetwork(nn.Module):
+    """Preprocessing and network: what of a monitored network depends on the network.
+
+    Args:
+        preprocessing: frames to the network's input.
+        sampled: as of :class:`MonitoredNetwork`.
+        output: what the network returns; logits are made of it.
+        logits: name of the logits, ``(B, K, h, w)`` of the frame, the first output; None without a decoder.
+        pixels: whether the picture before the preprocessing, ``(B, 3, H, W)`` float32, is given as ``PIXELS``.
+        features: names of the features that ``sampled`` gives.
+    """
+
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        sampled: nn.Module,
+        output: OutputForm,
+        *,
+        logits: str | None,
+        pixels: bool,
+        features: Sequence[str],
+    ) -> None:
+        super().__init__()
+        self.preprocessing, self.sampled, self.output = preprocessing, sampled, output
+        self.segmented, self.with_pixels = logits is not None, pixels
+        self.outputs = [*([logits] if logits else []), *([PIXELS] if pixels else []), *features]
+
+    def forward(self, frame: Tensor, *noise: Tensor) -> tuple[Tensor, ...]:
+        """``(B, H, W, 3)`` uint8 to ``outputs``."""
         pixels = self.preprocessing.pixels(frame)
         given = self.sampled(self.preprocessing.prepare(pixels), *noise)
         inside: list[Tensor] = [given] if isinstance(given, Tensor) else list(given)
-        logits = None if self.kind == "none" else inside.pop(0)
-        found = dict(zip([key for key in self.features if key.is_of_layers], inside, strict=True))
-        found |= {key: module(pixels) for key, module in zip(self.of_picture, self.pictures, strict=True)}
-        if logits is None:
-            return tuple(found[key] for key in self.features)
-        logits = as_logits(self.preprocessing.of_frame(logits), self.output)
-        of_output = OutputFeatures(logits)
-        segmentation = of_output.classes.to(torch.uint8) if bundle_kind(self.kind) == "classes" else logits
-        return segmentation, *(found[key] if key in found else of_output[key] for key in self.features)
+        logits = [as_logits(self.preprocessing.of_frame(inside.pop(0)), self.output)] if self.segmented else []
+        return *logits, *([pixels] if self.with_pixels else []), *inside
 
 
 class BareNetwork(nn.Module):
@@ -95,7 +147,7 @@ class BareNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.preprocessing, self.network, self.kind, self.output = preprocessing, network, kind, output
-        self.outputs = ["segmentation"]
+        self.outputs = [SEGMENTATION]
 
     def forward(self, frame: Tensor) -> Tensor:
         """``(B, H, W, 3)`` uint8 to the segmentation."""
@@ -126,7 +178,49 @@ def segmentation_graph(
     """
     frames = torch.zeros(2, frame_height, frame_width, 3, dtype=torch.uint8)
     uniform = [] if noise is None else [torch.rand(2, *shape) for shape in noise.shapes]
+    names = ["frame", *(noise_name(i) for i in range(len(uniform)))]
+    if isinstance(network, BareNetwork):
+        return _converted(network, (frames, *uniform), names, network.outputs)
+    inner = _converted(network.inner, (frames, *uniform), names, network.inner.outputs)
+    shapes = output_shapes(inner)
+    parts = [
+        _feature_graph(name, shapes[name], part.keys, classes=SEGMENTATION in part.outputs)
+        for name, part in network.readers
+    ]
+    return joined(inner, parts, network.outputs)
+
+
+@lru_cache(maxsize=64)
+def _feature_graph(name: str, shape: tuple[int, ...], keys: tuple[FeatureKey, ...], *, classes: bool) -> ModelProto:
+    """Graph of features that no network changes, which takes as long to convert as a small network: once for each shape.
+
+    Args:
+        name: of the input, ``PIXELS`` for a picture; other inputs are logits.
+        shape: of the input, behind the batch.
+        keys: of the features.
+        classes: whether the most likely classes come first.
+    """
+    part = FeaturesOfPicture(keys) if name == PIXELS else FeaturesOfOutput(keys, classes=classes)
+    model = _converted(part, (torch.zeros(2, *shape),), [name], part.outputs)
+    return onnx.compose.add_prefix(model, f"{name}/", rename_inputs=False, rename_outputs=False)
+
+
+def _converted(
+    network: nn.Module, inputs: tuple[Tensor, ...], names: Sequence[str], outputs: Sequence[str]
+) -> ModelProto:
+    """Convert a module to ONNX with a free batch.
+
+    Args:
+        network: what to convert.
+        inputs: two rows of each.
+        names: of the inputs.
+        outputs: names of the outputs.
+
+    Raises:
+        ConversionError: an operator has no ONNX form, or the control flow cannot be followed.
+    """
     batch = {0: torch.export.Dim("batch", min=1)}
+    first, *others = (batch for _ in inputs)
     # One line for each torchvision operator that is not there: the network does not use them.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
@@ -134,12 +228,12 @@ def segmentation_graph(
             warnings.simplefilter("ignore")  # of torch.export about its own deprecations
             program = torch.onnx.export(
                 network.eval(),
-                (frames, *uniform),
+                inputs,
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=["frame", *(noise_name(i) for i in range(len(uniform)))],
-                output_names=network.outputs,
-                dynamic_shapes=(batch, (batch,) * len(uniform)) if uniform else (batch,),
+                input_names=names,
+                output_names=outputs,
+                dynamic_shapes=(first, tuple(others)) if others else (first,),
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:

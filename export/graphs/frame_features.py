@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features that are read from the picture and from the logits, whatever the network: two modules, and the joining of graphs.
+
+Their graphs depend on nothing but shapes, so that :mod:`export.graphs.segmentation` converts each of them once in a process.
+"""
+
+from collections.abc import Sequence
+
+import onnx
+import torch
+from onnx import ModelProto, ValueInfoProto, helper
+from torch import Tensor, nn
+
+from export.features.key import PICTURE, PICTURE_SPREAD, FeatureKey
+from export.graphs.evaluation_outputs import SEGMENTATION
+from export.graphs.output_features import OutputFeatures
+from export.graphs.picture_features import PictureFeatures
+from export.graphs.picture_spread import PictureSpread
+
+PICTURE_KEYS = (PICTURE, PICTURE_SPREAD)
+
+
+class FeaturesOfPicture(nn.Module):
+    """Features of a batch of pictures, ``(B, 3, H, W)`` float32 in [0, 255], each ``(B, D)`` float32.
+
+    Args:
+        keys: among ``PICTURE_KEYS``, in the order of what is given.
+    """
+
+    def __init__(self, keys: Sequence[FeatureKey]) -> None:
+        super().__init__()
+        kinds: dict[FeatureKey, type[nn.Module]] = {PICTURE: PictureFeatures, PICTURE_SPREAD: PictureSpread}
+        self.keys, self.outputs = tuple(keys), [key.output for key in keys]
+        self.pictures = nn.ModuleList([kinds[key]() for key in keys])
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Compute each feature."""
+        return tuple(module(pixels) for module in self.pictures)
+
+
+class FeaturesOfOutput(nn.Module):
+    """Most likely classes and features of a batch of logits, ``(B, K, h, w)`` float32.
+
+    Args:
+        keys: of features of the output, in the order of what is given.
+        classes: whether the most likely class of each pixel, ``(B, h, w)`` uint8, comes first.
+    """
+
+    def __init__(self, keys: Sequence[FeatureKey], *, classes: bool) -> None:
+        super().__init__()
+        self.keys, self.classes = tuple(keys), classes
+        self.outputs = [*([SEGMENTATION] if classes else []), *(key.output for key in keys)]
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, ...]:
+        """Compute classes and features."""
+        of_output = OutputFeatures(logits)
+        classes = [of_output.classes.to(torch.uint8)] if self.classes else []
+        return *classes, *(of_output[key] for key in self.keys)
+
+
+def joined(inner: ModelProto, parts: Sequence[ModelProto], outputs: Sequence[str]) -> ModelProto:
+    """Let parts read what a graph gives, and keep some outputs of them all.
+
+    Args:
+        inner: graph whose outputs are the inputs of the parts, by name.
+        parts: graphs of one input, of names of their own but for inputs and outputs.
+        outputs: names of what is given, in this order.
+    """
+    graphs = [inner.graph, *(part.graph for part in parts)]
+    found: dict[str, ValueInfoProto] = {value.name: value for graph in graphs for value in graph.output}
+    graph = helper.make_graph(
+        [node for graph in graphs for node in graph.node],
+        inner.graph.name,
+        list(inner.graph.input),
+        [found[name] for name in outputs],
+        [tensor for graph in graphs for tensor in graph.initializer],
+        value_info=[
+            *(value for graph in graphs for value in graph.value_info),
+            *(value for name, value in found.items() if name not in outputs),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=inner.opset_import, ir_version=inner.ir_version)
+    model.functions.extend(inner.functions)
+    onnx.checker.check_model(model)
+    return model
