@@ -196,6 +196,7 @@ def test_plan_export_of_a_network_whose_output_is_chosen_names_the_users_class_a
     assert not [each.sentence for each in plan.findings if "ChosenOutput" in each.sentence]
 
 
+@pytest.mark.slow  # a search and an export; what a search prints is tested by test_search
 def test_search_of_a_network_with_several_outputs_prints_the_export_that_takes_the_same_one(
     tmp_path: Path, own_size_frames: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
