@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that have no graph or no trace are refused in one line."""
+"""Networks that have no graph or no trace are refused in one line; graphs of one size equal their own modules."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from export.errors import ConversionError
-from export.features.key import FeatureKey, FeatureKind
+from export.features.key import PICTURE, FeatureKey, FeatureKind
+from export.graphs.monitor_forms import cpu_session
 from export.graphs.segmentation import BareNetwork, MonitoredNetwork, segmentation_graph
 from export.graphs.torchscript import TorchMonitor, trace_monitor
 from export.layers.preprocessing import Preprocessing
@@ -54,3 +56,22 @@ def test_trace_monitor_of_a_network_that_raises_is_refused() -> None:
 def test_monitored_network_of_kind_none_with_a_feature_of_the_output_is_refused() -> None:
     with pytest.raises(ValueError, match="expected features inside the network for kind none, got energy/mean"):
         MonitoredNetwork(PREPROCESSING, nn.Identity(), "none", [FeatureKey.output_score(FeatureKind.ENERGY)])
+
+
+@pytest.mark.parametrize("kind", ["classes", "logits"])
+def test_segmentation_graphs_of_one_size_share_no_values_and_equal_their_modules(kind: str) -> None:
+    """Features of a shape are converted once in a process: a second network, and the first again, read their own logits."""
+    keys = (PICTURE, FeatureKey.output_score(FeatureKind.ENERGY), FeatureKey(FeatureKind.CLASS_SHARE))
+    frames = np.random.default_rng(3).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+    networks = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        networks.append(MonitoredNetwork(PREPROCESSING, nn.Conv2d(3, 2, 1), kind, keys).eval())
+    graphs = [segmentation_graph(network, 8, 8) for network in (*networks, networks[0])]
+    assert graphs[2].SerializeToString(deterministic=True) == graphs[0].SerializeToString(deterministic=True)
+    for network, graph in zip(networks, graphs, strict=False):
+        with torch.inference_mode():
+            wanted = [value.numpy() for value in network(torch.from_numpy(frames))]
+        found = cpu_session(graph).run(network.outputs, {"frame": frames})
+        for got, value in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-5)
