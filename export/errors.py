@@ -7,7 +7,8 @@ ExportError                 1  unexpected
 ├── TapError                3  a layer that cannot be sampled
 ├── ConversionError         4  a network that has no ONNX form
 ├── ParityError             5  a graph that disagrees with the network, or fewer bits that change too much
-└── CalibrationError        6  frames that do not suffice for a density or a threshold
+├── CalibrationError        6  frames that do not suffice for a density or a threshold
+└── RequirementError        7  a requirement that is not supported, where all have to be
 """
 
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,12 @@ class CalibrationError(ExportError):
     """The calibration frames do not suffice for the density or the threshold."""
 
     exit_code = 6
+
+
+class RequirementError(ExportError):
+    """A requirement of an evidence pack is not supported, where every one has to be."""
+
+    exit_code = 7
 
 
 @contextmanager

@@ -12,6 +12,7 @@ anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_o
                        :class:`MapPictures`, :func:`draw_scale`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
+certificates           :func:`read_certificate`, :class:`Certificate`
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
@@ -88,6 +89,8 @@ from lsood_runtime._bundle.sentences import (
     pixels_sentence,
     precision_sentence,
 )
+from lsood_runtime._certificate.certificate import Certificate
+from lsood_runtime._certificate.read_certificate import read_certificate
 from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._destination import is_read, no_room, objection
 from lsood_runtime._exceptions import one_line
@@ -147,6 +150,7 @@ __all__ = [
     "Bundle",
     "CalibrationRecord",
     "CauseRecord",
+    "Certificate",
     "ConfidenceRecord",
     "CsvTable",
     "DetectorRecord",
@@ -209,6 +213,7 @@ __all__ = [
     "pixels_sentence",
     "precision_sentence",
     "printable",
+    "read_certificate",
     "read_frames",
     "read_image",
     "score_range",

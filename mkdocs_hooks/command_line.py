@@ -17,6 +17,7 @@ COMMANDS = (
     ("export", "calibrate"),
     ("export", "evaluate"),
     ("export", "benchmark"),
+    ("export", "evidence"),
     ("export", "search"),
     ("lsood_runtime",),
     ("lsood_runtime", "score"),

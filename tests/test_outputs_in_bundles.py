@@ -28,6 +28,7 @@ INTO_A_BUNDLE: dict[str, list[str]] = {
     "features in a folder": ["calibrate", "OWN", *_FRAMES, "--out", "NEW", "--save-features", "OTHER/f", "--quiet"],
     "evaluate": ["evaluate", "OWN", "--ind", "FRAMES", "--synthetic", "fog", "--report", "OTHER/report", "--quiet"],
     "benchmark": ["benchmark", "OWN", "--root", "FRAMES", "--ind", "acdc", "--out", "OTHER/b", "--quiet"],
+    "evidence": ["evidence", "OWN", "--out", "OTHER/pack", "--quiet"],
     "search": ["search", "--ckpt", "CKPT", *_FRAMES, "--samples", "8", "--out", "OTHER/s.csv", "--quiet"],
 }
 

@@ -59,6 +59,7 @@ WRITING_COMMANDS = {
     "evaluate": WritingCommand(
         (*_EVALUATE, "--every", "4", "--report", "OUT/report", "--update-card", "--quiet"), ("report", "monitor")
     ),
+    "evidence": WritingCommand(("export", "evidence", "BUNDLE", "--out", "OUT/pack", "--quiet"), ("pack",)),
     "search": WritingCommand(
         (*_SEARCH, "--shifts", "fog", "--every", "4", "--timed", "0", "--quiet", "--out", "OUT/s.csv"), ("s.csv",)
     ),

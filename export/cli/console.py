@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 EXIT_CODES = """\
 exit codes: 0 done, 1 unexpected, 2 usage, 3 checkpoint or layer unusable, 4 conversion failed, 5 parity failed or fewer
-bits cost too much, 6 calibration impossible, 129, 130 or 143 stopped by SIGHUP, Ctrl-C or SIGTERM (nothing is half written)
+bits cost too much, 6 calibration impossible, 7 a requirement is not supported, 129, 130 or 143 stopped by SIGHUP, Ctrl-C or
+SIGTERM (nothing is half written)
 """
 
 

@@ -113,6 +113,10 @@ def evaluate(options: EvaluationOptions, reporter: Reporter = SILENT) -> Evaluat
         )
         for frames, own in zip(sets[1:], drives[1:], strict=True)
     )
+    shifts = tuple(
+        replace(shift, missed_of_hurting=_missed_of_hurting(shift, own, threshold))
+        for shift, own in zip(shifts, drives[1:], strict=True)
+    )
     flagged = ind.score > threshold
     failures, accepted = _failures(sets, drives, threshold)
     highest, lowest = shown_frames(graphs, sets)
@@ -202,6 +206,13 @@ def _harm(frames: FrameSet, ind: FrameSet, rule: HurtingRule) -> Harm | None:
     if frames.losses is not None:
         return frames.losses.harm(rule)
     return harm_of_real_shift(len(frames), frames.mean_iou, ind.mean_iou) if rule == "labels" else None
+
+
+def _missed_of_hurting(shift: Shift, drives: SetDrives, threshold: float) -> Interval | None:
+    hurt = None if shift.harm is None else shift.harm.frames
+    if hurt is None or not hurt.any():
+        return None
+    return drives.take(hurt).share(shift.frames.score[hurt] <= threshold)
 
 
 def _split(

@@ -27,6 +27,7 @@ from lsood_runtime.offline import colour_classes, detector_sentence, new_drives_
 _MARK = "figures.json"
 _PACKAGES = ("matplotlib", "pacmap")
 _PAGE = Path(__file__).parent / "report_page.html"
+_STYLE = Path(__file__).parent / "report_style.css"
 
 
 def check_report_packages() -> None:
@@ -70,6 +71,11 @@ def write_report(result: Evaluation, folder: Path, command: str) -> None:
         (temporary / "index.html").write_text(page, encoding="utf-8")
 
 
+def page_style() -> str:
+    """The style sheet of pages that open offline, on a phone and in print."""
+    return _STYLE.read_text(encoding="utf-8")
+
+
 def render(result: Evaluation, command: str) -> str:
     """Render the page.
 
@@ -101,6 +107,7 @@ def render(result: Evaluation, command: str) -> str:
         return _figure(title, caption, svg, next(numbers))
 
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        style=page_style(),
         title=escape(f"{result.manifest.name}: out-of-distribution evaluation"),
         created=escape(result.created),
         summary="".join(f"<p>{escape(sentence)}</p>" for sentence in summary(result)),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from export.bundle.writer import CARD_FILE
 from export.evaluation.answer_figures import AnswerFigures
 from export.evaluation.answer_values import answer_figure_values
 from export.evaluation.blind_spots import BlindSpot, blind_spots
@@ -115,6 +116,7 @@ class Evaluation:
         reliability = {"reliability": {"temperature": self.temperature, "sets": groups}} if groups else {}
         return {
             "bundle": self.manifest.name,
+            "bundle_files": evaluated_files(self.manifest),
             "created": self.created,
             "operating_point": self.operating_point,
             "threshold": self.threshold,
@@ -141,6 +143,7 @@ class Evaluation:
                     "agreement": shift.mean_agreement,
                     "hurts": None if shift.harm is None else shift.harm.cell,
                     "hurting_share": shift.hurting_share,
+                    "missed_of_hurting": None if shift.missed_of_hurting is None else _triple(shift.missed_of_hurting),
                     "figures": {name: _triple(figure) for name, figure in shift.figures.items()},
                     "peers": {name: finite_or_none(value) for name, value in shift.peers.items()},
                 }
@@ -170,6 +173,11 @@ class Evaluation:
             **masks,
             **reliability,
         }
+
+
+def evaluated_files(manifest: Manifest) -> dict[str, str]:
+    """SHA-256 of every file of a bundle by name but the model card's, which an evaluation may write anew."""
+    return {name: record.sha256 for name, record in manifest.files.items() if name != CARD_FILE}
 
 
 def _triple(figure: Interval) -> list[float | None]:

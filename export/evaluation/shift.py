@@ -20,6 +20,7 @@ class Shift:
         mean_iou: of the segmentation on its frames; None without labels.
         fitted_on: whether the detector was fitted on frames of the set, so that its figures are no evidence.
         harm: which frames hurt; None where that is not known.
+        missed_of_hurting: share of the frames that hurt at or below the threshold; None where none does, or it is not known.
     """
 
     frames: FrameSet
@@ -28,6 +29,7 @@ class Shift:
     mean_iou: Interval | None
     fitted_on: bool
     harm: Harm | None
+    missed_of_hurting: Interval | None = None
 
     @property
     def name(self) -> str:

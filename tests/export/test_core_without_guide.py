@@ -45,7 +45,7 @@ for package in (export, lsood_runtime):
 
 _HELP = """
 from export.__main__ import main
-for command in ([], ["benchmark"], ["calibrate"], ["evaluate"], ["search"]):
+for command in ([], ["benchmark"], ["calibrate"], ["evaluate"], ["evidence"], ["search"]):
     sys.argv = ["export", *command, "--help"]
     try:
         main()
@@ -77,7 +77,7 @@ def test_core_modules_without_the_guide_extra_are_importable() -> None:
 
 def test_help_without_the_guide_extra_is_printed() -> None:
     printed = run_without_guide(_HELP)
-    for begin in ("--ckpt", "benchmark ", "calibrate ", "evaluate ", "search "):
+    for begin in ("--ckpt", "benchmark ", "calibrate ", "evaluate ", "evidence ", "search "):
         assert f"usage: python -m export {begin}" in printed
 
 

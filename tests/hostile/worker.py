@@ -26,6 +26,7 @@ from export.cli.evaluate import EvaluationOutput
 from export.cli.export import ConfigFile, LayerListing
 from export.cli.search import SearchOutput
 from export.evaluation.options import EvaluationOptions
+from export.evidence.options import EvidenceOptions
 from export.option_table import Option, options_of
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
@@ -38,12 +39,14 @@ TABLES: Mapping[str, tuple[type, ...]] = {
     "export": (ConfigFile, ExportOptions, LayerListing),
     "evaluate": (EvaluationOptions, EvaluationOutput),
     "search": (SearchOptions, SearchOutput),
+    "evidence": (EvidenceOptions,),
     "calibrate": (RecalibrationOptions,),
 }
 BASE: Mapping[str, tuple[str, ...]] = {
     "export": ("--ckpt", "CKPT", "--frames", "FRAMES", "--out", "OUT/new", "--mc-samples", "8"),
     "evaluate": ("BUNDLE", "--ind", "FRAMES", "--synthetic", "fog"),
     "search": ("--ckpt", "CKPT", "--frames", "FRAMES", "--samples", "8"),
+    "evidence": ("BUNDLE", "--out", "OUT/new"),
     "calibrate": ("BUNDLE", "--frames", "FRAMES", "--out", "OUT/new"),
 }
 SUFFIXES = {
@@ -54,6 +57,9 @@ SUFFIXES = {
     "--save-features": ".npz",
     "--report": "",
     "--out": "",
+    "--certificate": ".json",
+    "--junit": ".xml",
+    "--requirements": ".yaml",
 }
 NEEDS = {(command, "--ood-frames"): ("--detector", "kde-classifier") for command in ("export", "calibrate")}
 """What an option needs beside it, to be looked at."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 import export.errors
-from export.cli import calibrate, evaluate, search
+from export.cli import calibrate, evaluate, evidence, search
 from export.cli import export as export_command
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.errors import CheckpointError, ExportError
@@ -91,7 +91,7 @@ def test_run_command_with_control_characters_in_an_error_writes_them_out(
     assert nothing == ""
 
 
-@pytest.mark.parametrize("main", [calibrate.main, evaluate.main, search.main, export_command.main])
+@pytest.mark.parametrize("main", [calibrate.main, evaluate.main, evidence.main, search.main, export_command.main])
 def test_command_with_control_characters_in_a_wrong_word_writes_them_out(
     main: Callable[[Sequence[str]], int], capsys: pytest.CaptureFixture[str]
 ) -> None:

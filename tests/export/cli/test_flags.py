@@ -12,11 +12,12 @@ import pytest
 from export.anomalies import ANOMALIES, COMMON_KINDS
 from export.benchmark.options import BenchmarkOptions
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.cli import benchmark, calibrate, evaluate, export, search
+from export.cli import benchmark, calibrate, evaluate, evidence, export, search
 from export.cli.console import ConsoleOptions
 from export.cli.flags import CommandParser, options_from
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
+from export.evidence.options import EvidenceOptions
 from export.option_table import options_of
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
@@ -46,6 +47,7 @@ FLAGS = {
         --masks --unknown-mask --known-mask --void-mask --grey --bits --operating-point --hurting --seed --threads --report
         --json --update-card""",
     benchmark: f"""{ALWAYS} --root --ind --out --datasets --fit --resize --most --operating-point --seed --threads""",
+    evidence: f"{ALWAYS} --report --certificate --junit --requirements --out --require-supported",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
         --severity --every --group-by --timed --no-guide --seed --dry-run""",
 }
@@ -56,6 +58,7 @@ NEEDED = {
     calibrate: ["monitor"],
     evaluate: ["monitor", "--ind", "day"],
     benchmark: ["monitor", "--root", "data", "--ind", "acdc", "--out", "results"],
+    evidence: ["monitor", "--out", "pack"],
     search: ["--ckpt", "x.ckpt", "--frames", "day"],
 }
 commands = pytest.mark.parametrize("command", FLAGS, ids=lambda command: command.__name__.rpartition(".")[2])
@@ -71,7 +74,7 @@ def test_flags_of_a_command_are_those_promised(command: ModuleType) -> None:
     found = [option for action in actions(command) for option in action.option_strings]
     assert sorted(found) == sorted(FLAGS[command].split())
     positional = [action.dest for action in actions(command) if not action.option_strings]
-    assert positional == (["bundle"] if command in (benchmark, calibrate, evaluate) else [])
+    assert positional == (["bundle"] if command in (benchmark, calibrate, evaluate, evidence) else [])
 
 
 @commands
@@ -95,6 +98,7 @@ def test_help_of_a_command_shows_examples_and_exit_codes(
         (calibrate, RecalibrationOptions, RecalibrationOptions(Path("monitor"))),
         (evaluate, EvaluationOptions, EvaluationOptions(Path("monitor"), (Path("day"),))),
         (benchmark, BenchmarkOptions, BenchmarkOptions(Path("monitor"), Path("data"), "acdc", Path("results"))),
+        (evidence, EvidenceOptions, EvidenceOptions(Path("monitor"), Path("pack"))),
         (search, SearchOptions, SearchOptions(Path("x.ckpt"), (Path("day"),))),
         (search, ConsoleOptions, ConsoleOptions()),
     ],

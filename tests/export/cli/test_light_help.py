@@ -47,7 +47,7 @@ def loaded_by_help(words: list[str], first: str = "") -> set[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "benchmark", "calibrate", "evaluate", "search", "--list-layers"],
+    ["", "benchmark", "calibrate", "evaluate", "evidence", "search", "--list-layers"],
     ids=lambda command: command or "export",
 )
 def test_help_of_a_command_loads_no_heavy_package(command: str) -> None:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from export.calibration.options import CalibrationOptions
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.cli import calibrate, evaluate, export, search
+from export.cli import calibrate, evaluate, evidence, export, search
 from export.cli.config_file import config_arguments
 from export.cli.console import ConsoleOptions
 from export.cli.flags import CommandParser, options_from
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
+from export.evidence.options import EvidenceOptions
 from export.option_table import command_words, merged_command, options_of, with_words
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
@@ -32,13 +33,16 @@ PARSERS: dict[type["OptionTable"], CommandParser] = {
     RecalibrationOptions: calibrate.build_parser(),
     EvaluationOptions: evaluate.build_parser(),
     SearchOptions: search.build_parser(),
+    EvidenceOptions: evidence.build_parser(),
     evaluate.EvaluationOutput: evaluate.build_parser(),
+    evidence.EvidenceOutput: evidence.build_parser(),
     search.SearchOutput: search.build_parser(),
     export.LayerListing: export.build_parser(list_layers=True),
     export.ConfigFile: export.build_parser(),
 }
 NEEDED = {
     evaluate.EvaluationOutput: ["bundle", "--ind", "day"],
+    evidence.EvidenceOutput: ["bundle", "--out", "pack"],
     search.SearchOutput: ["--ckpt", "x.ckpt", "--frames", "day"],
     export.ConfigFile: ["--ckpt", "x.ckpt", "--frames", "day", "--out", "monitor"],
 }

@@ -130,6 +130,23 @@ def test_report_folder_of_an_evaluation_holds_its_figures(report: Path, result: 
         assert f"{shift['figures']['auroc'][0]:.3f} (" in page
 
 
+def test_figures_of_a_shift_tell_how_many_of_its_hurting_frames_are_missed(result: Evaluation) -> None:
+    """By plain loops over scores and drives; the interval is that of any other share."""
+    told = result.asdict()["shifts"]
+    assert isinstance(told, list)
+    for shift, values in zip(result.shifts, told, strict=True):
+        assert shift.harm is not None
+        hurting = [score for score, hurts in zip(shift.frames.score, shift.harm.frames, strict=True) if hurts]
+        if not hurting:
+            assert values["missed_of_hurting"] is None
+            continue
+        share, low, high = values["missed_of_hurting"]
+        assert share == pytest.approx(sum(score <= result.threshold for score in hurting) / len(hurting))
+        assert low is None or low <= share <= high
+        if len(hurting) == len(shift.frames):
+            assert values["missed_of_hurting"] == values["figures"]["miss_rate"]
+
+
 def test_report_page_tells_what_hurts_and_what_is_missed(report: Path, result: Evaluation) -> None:
     page = "".join(read((report / "index.html").read_text()).text)
     assert result.split is not None, "there are labels"

@@ -18,7 +18,7 @@ from export.evaluation.answer_summary import answer_summary
 from export.evaluation.evaluate import evaluate
 from export.evaluation.evaluated_figures import evaluated_answers
 from export.evaluation.options import EvaluationOptions
-from export.evaluation.result import Evaluation
+from export.evaluation.result import Evaluation, evaluated_files
 from export.evaluation.update_card import update_card
 from lsood_runtime import BundleError, OoDMonitor, read_manifest
 from lsood_runtime.offline import open_bundle
@@ -50,6 +50,8 @@ def test_update_card_changes_manifest_and_card_alone(bundle: Path, evaluation: E
     assert {name for name in before if after[name] != before[name]} == {"manifest.json", "README.md"}
     assert after.keys() == before.keys()
     assert manifest.evaluation["ind_frames"] == 4
+    assert evaluated_files(manifest) == evaluation.asdict()["bundle_files"], "a report is still of this bundle"
+    assert evaluated_files(manifest).keys() == before.keys() - {"manifest.json", "manifest.sha256", "README.md"}
     with OoDMonitor(bundle) as monitor:
         assert monitor.manifest == manifest
 

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results of tests are read as pytest itself writes them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export.errors import UsageError
+from export.evidence.junit_results import read_junit
+
+SUITE = """
+import pytest
+
+def test_passes(): pass
+def test_fails(): assert False
+@pytest.mark.skip
+def test_skipped(): pass
+@pytest.mark.parametrize("x", [0, 1, 2])
+def test_fails_once(x): assert x != 1
+@pytest.mark.parametrize("x", ["a::b", "c[d]"])
+def test_passes_each_time(x): pass
+@pytest.mark.parametrize("x", [0, 1])
+def test_is_skipped_once(x):
+    if x: pytest.skip("no")
+@pytest.fixture
+def broken(): raise ValueError
+def test_cannot_begin(broken): pass
+class TestGroup:
+    def test_passes_within(self): pass
+"""
+EXPECTED = {
+    "test_passes": "passed",
+    "test_fails": "failed",
+    "test_skipped": "not run",
+    "test_fails_once": "failed",
+    "test_passes_each_time": "passed",
+    "test_is_skipped_once": "passed",
+    "test_cannot_begin": "failed",
+    "TestGroup::test_passes_within": "passed",
+    "test_is_not_there": "not run",
+    "test_passes_within": "not run",
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that pytest writes for the suite, run from its folder and from the one above."""
+    folder = tmp_path_factory.mktemp("suite")
+    (folder / "above" / "inner").mkdir(parents=True)
+    (folder / "above" / "inner" / "test_suite.py").write_text(SUITE)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), "--junitxml"]
+    words = [*command, str(folder / "results.xml"), "-c", "/dev/null", "above/inner"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout
+    return folder / "results.xml"
+
+
+@pytest.mark.parametrize("path", ["above/inner/test_suite.py", "inner/test_suite.py"])
+def test_outcomes_of_a_suite_are_those_that_pytest_wrote(results: Path, path: str) -> None:
+    read = read_junit(results)
+    assert {name: read.outcome(f"{path}::{name}") for name in EXPECTED} == EXPECTED
+    assert read.contents == results.read_bytes()
+
+
+def test_outcome_of_a_test_of_another_file_with_an_alike_name_is_not_taken(results: Path) -> None:
+    assert read_junit(results).outcome("ner/test_suite.py::test_passes") == "not run"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<testsuites><testsuite/></testsuites>", "found no test"),
+        ("<testsuites>", "cannot read"),
+        ("", "cannot read"),
+        ("not xml", "cannot read"),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "declares a document type"),
+    ],
+)
+def test_file_that_is_no_results_is_refused_in_one_line(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "r.xml").write_text(text)
+    with pytest.raises(UsageError, match=message) as refused:
+        read_junit(tmp_path / "r.xml")
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith("expected results")
+
+
+def test_missing_file_of_results_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot read .*No such file"):
+        read_junit(tmp_path / "r.xml")
