@@ -61,6 +61,7 @@ GPU_PACK = (
 RUNS_ELSEWHERE = {
     DRY_RUN: "tests/documentation/test_dry_run.py",
     "python examples/guide.py --out runs/guide": "tests/export/guide/test_guide_script.py",
+    "pytest tests/lsood_runtime --junitxml results.xml": "tests/export/evidence/test_junit_results.py",
     **dict.fromkeys(GPU_PACK, "tests/benchmarks/test_gpu_pack.py"),
     **{network.command(): "tests/zoo/test_zoo.py" for network in NETWORKS},
 }
