@@ -98,7 +98,9 @@ ENTRY_POINTS = {
     "lsood_runtime": "import lsood_runtime",
     "export": "import export.precision.int8",
     "lsood": command("lsood_runtime", "inspect", str(BUNDLE)),
-    **{name: command("export", name, "--help") for name in ("benchmark", "calibrate", "evaluate", "evidence", "search")},
+    **{
+        name: command("export", name, "--help") for name in ("benchmark", "calibrate", "evaluate", "evidence", "search")
+    },
     "lsood-export": command("export", "--ckpt", "none.ckpt", "--frames", "none", "--out", "none"),
     "benchmarks": "import benchmarks.conftest",
     "tests": "import tests.conftest, onnxruntime",
