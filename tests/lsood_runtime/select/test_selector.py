@@ -202,6 +202,20 @@ def test_rows_of_parquet_hold_no_block_once_they_are_read(tmp_path: Path) -> Non
     assert pyarrow.total_allocated_bytes() == before
 
 
+def test_memory_of_a_candidate_is_what_is_promised(tmp_path: Path) -> None:
+    """4 bytes a feature and 1,000 more, by each term; names of a hundred letters."""
+    rows = [
+        {"frame": f"{'a' * 80}/{number:020}", "score": number, "state": "ok", "features": [0.5] * 200}
+        for number in range(1600)
+    ]
+    file, selector = write_csv(tmp_path / "rows.csv", rows), FrameSelector(500, per_drive=500)
+    tracemalloc.start()
+    selector.read(file)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert 1500 * 4 * 200 < held < 1500 * (4 * 200 + 1000)
+
+
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """Four times the rows, from two blocks on: the peak of what Python and NumPy allocate stays."""
     peaks = []
