@@ -106,8 +106,8 @@ def write_idd(tree: Tree) -> None:
 def write_idd_lite(tree: Tree) -> None:
     for split, drives in (("train", (0, 1)), ("val", (119, 132)), ("test", (7,))):
         for drive in drives:
-            for number in (24541, 475092):
-                name = f"{split}/{drive}/{number:06d}"
+            for frame in ("024541", "frame0029"):
+                name = f"{split}/{drive}/{frame}"
                 tree.frame(f"leftImg8bit/{name}_image.jpg")
                 if split != "test":
                     tree.label(f"gtFine/{name}_label.png", [*range(7), 255])

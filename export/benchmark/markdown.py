@@ -39,7 +39,7 @@ def markdown(result: BenchmarkResult) -> str:
 
 def _shift_table(result: BenchmarkResult) -> list[str]:
     header = ["set", "frames", "drives", "AUROC", "FPR95: InD flagged, 95 % caught", "missed at the threshold"]
-    header += ["picture alone, AUROC"] * result.has_baseline + ["mIoU"] * (result.labels is None)
+    header += ["picture alone, AUROC"] * result.has_baseline + ["mIoU"] * result.has_labels
     return _table(header, [_shift_row(result, prepared, shift) for prepared, shift, _ in result.rows()])
 
 
@@ -56,7 +56,7 @@ def _shift_row(result: BenchmarkResult, prepared: PreparedSet, shift: Shift) -> 
         str(prepared.frames),
         str(prepared.drives),
         *(figures if stated else ["-"] * len(figures)),
-        *(["-" if iou is None else f"{iou:.3f}"] if result.labels is None else []),
+        *(["-" if iou is None else f"{iou:.3f}"] if result.has_labels else []),
     ]
 
 

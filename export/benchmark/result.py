@@ -61,6 +61,11 @@ class BenchmarkResult:
         """Whether the picture alone was judged beside."""
         return BASELINE in self.evaluation.ind.peers
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the frames of a shift were compared with labels."""
+        return any(shift.frames.mean_iou is not None for shift in self.evaluation.shifts)
+
     def asdict(self) -> dict[str, object]:
         """JSON-ready figures."""
         return {

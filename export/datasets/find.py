@@ -8,7 +8,7 @@ from typing import NamedTuple
 from export.datasets.layout import DatasetLayout, DatasetSplit
 from export.datasets.path_template import fields_of, files_of, folder_of, shown
 from export.errors import UsageError
-from lsood_runtime.offline import natural_key
+from lsood_runtime.offline import IMAGE_SUFFIXES, natural_key, visible
 
 _SHOWN = 8
 
@@ -41,13 +41,15 @@ def find_frames(
         parts: to keep, such as ``("fog",)``; empty keeps all.
 
     Raises:
-        UsageError: a folder is missing, which is named with those that are there; no frame; a frame without its label or a
-            label without its frame; or a split or a part that the data set does not have.
+        UsageError: a folder is missing, which is named with those that are there; no frame, or one of another name; a frame
+            without its label or a label without its frame; or a split or a part that the data set does not have.
     """
     root = Path(root)
     chosen = split_of(layout, split)
     check_root(layout, chosen, root)
-    frames = _of_drives(files_of(chosen.frames, root), chosen)
+    named = files_of(chosen.frames, root)
+    _check_names(chosen, root, named)
+    frames = _of_drives(named, chosen)
     if not frames:
         raise UsageError(
             f"expected frames {shown(chosen.frames)} of {layout.title} in {root}, found none: unpack its archives there"
@@ -108,6 +110,14 @@ def _listing(folder: Path) -> str:
 
 
 Fields = Mapping[str, str]
+
+
+def _check_names(split: DatasetSplit, root: Path, named: Mapping[Path, Fields]) -> None:
+    """Refuse images among the frames whose names say less than they shall: left out in silence, nobody would miss them."""
+    others = (path for path in root.glob(shown(split.frames)) if path not in named and visible(path))
+    strange = sorted(path for path in others if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    if strange:
+        raise UsageError(f"expected frames named as {split.frames}, got {strange[0]}: take out what is no frame")
 
 
 def _of_drives(files: Mapping[Path, Fields], split: DatasetSplit) -> dict[Path, Fields]:

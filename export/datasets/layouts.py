@@ -100,8 +100,8 @@ _ALL = (
         classes=IDD_LITE_CLASSES,
         encoding=IDD_LEVEL1_IDS,
         splits=splits(
-            "leftImg8bit/{split}/{drive}/{number}_image.jpg",
-            "gtFine/{split}/{drive}/{number}_label.png",
+            "leftImg8bit/{split}/{drive}/{word}_image.jpg",
+            "gtFine/{split}/{drive}/{word}_label.png",
             ("train", "val"),
             ("test",),
         ),
@@ -160,7 +160,7 @@ _ALL = (
         classes=CITYSCAPES_CLASSES,
         encoding=MUAD_IDS,
         splits=splits(
-            "{split}/leftImg8bit/{number}_leftImg8bit.png", "{split}/leftLabel/{number}_leftLabel.png", ("train", "val")
+            "{split}/leftImg8bit/{name}_leftImg8bit.png", "{split}/leftLabel/{name}_leftLabel.png", ("train", "val")
         ),
         usual_split="val",
     ),

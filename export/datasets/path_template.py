@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from lsood_runtime.offline import visible
 
 _FIELD = re.compile(r"\{(\w+)\}")
-_MATCHES = {"number": "[0-9]+", "suffix": "(?:png|jpg|jpeg|webp)"}
+_MATCHES = {"number": "[0-9]+", "word": "[^/_]+", "suffix": "(?:png|jpg|jpeg|webp)"}
 
 
 def folder_of(template: str) -> str:
@@ -23,8 +23,8 @@ def shown(template: str) -> str:
 def files_of(template: str, root: Path) -> dict[Path, dict[str, str]]:
     """List the files below ``root`` that a template describes, hidden ones left out, with the values of its fields.
 
-    ``{number}`` stands for digits, ``{suffix}`` for that of an image, any other field for as little text as possible without
-    a slash.
+    ``{number}`` stands for digits, ``{word}`` for text without an underscore, ``{suffix}`` for that of an image, any other
+    field for as little text as possible without a slash.
     """
     parts = _FIELD.split(template)
     pattern = re.compile(

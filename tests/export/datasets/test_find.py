@@ -154,3 +154,10 @@ def test_two_files_of_one_frame_are_refused(tmp_path: Path) -> None:
     WRITERS["idd"](tree)
     tree.frame("leftImg8bit/val/119/024541_leftImg8bit.jpg")
     assert "expected one file for each name in IDD" in refused("idd", tmp_path)
+
+
+def test_image_among_the_frames_with_another_name_is_refused_and_not_left_out(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    WRITERS["idd_lite"](tree)
+    tree.frame("leftImg8bit/val/119/024541_left_image.jpg")
+    assert "expected frames named as leftImg8bit/val/{drive}/{word}_image.jpg, got " in refused("idd_lite", tmp_path)
