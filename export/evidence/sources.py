@@ -260,11 +260,11 @@ def _figures(folder: Path, contents: bytes, manifest: Manifest) -> Any:
 
 
 def _read_certificate(path: Path, bundle: Bundle) -> tuple[bytes, Any]:
-    certificate = read_certificate(path)
     try:
         contents = read_plain(path, _LARGEST_CERTIFICATE)
     except OSError as error:
         raise UsageError(f"expected a certificate, cannot read {path}: {reason_of(error)}; check its path") from error
+    certificate = read_certificate(path)
     if certificate.bundle.manifest_sha256 != bundle.sealed.sha256:
         raise UsageError(
             f"expected a certificate of this bundle, whose manifest has sha256 {bundle.sealed.sha256[:12]}..., {path} is of "

@@ -2,6 +2,7 @@
 """Inputs of an evidence pack that are damaged, or of another bundle, are refused in one line and nothing is written."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,12 @@ def test_certificate_that_was_changed_is_refused(toy: Path, certificate: Path, t
     values["decisions"]["flipped"] = 3
     (tmp_path / "c.json").write_text(json.dumps(values))
     refused(tmp_path, LsoodError, "expected of the certificate", bundle=toy, certificate=tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("option", ["certificate", "junit", "requirements"])
+def test_pipe_in_place_of_a_file_is_refused_and_not_waited_for(option: str, toy: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path, UsageError, "a pipe, a socket or a device", bundle=toy, **{option: tmp_path / "pipe"})
 
 
 def test_bundle_that_was_changed_is_refused(toy: Path, tmp_path: Path) -> None:
