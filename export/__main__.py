@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from export.stop_signals import ended_as_by_interrupt, errors_told_as_the_stop, words_and_code
 
-_COMMANDS = ("benchmark", "calibrate", "evaluate", "evidence", "search")
+_COMMANDS = ("benchmark", "calibrate", "evaluate", "evidence", "fleet", "search")
 _RUNTIME = (
     "selftest",
     "score",

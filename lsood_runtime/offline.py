@@ -18,6 +18,7 @@ frames                 :func:`read_frames`, :func:`read_image`, :func:`image_siz
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`is_file_or_lost`, :func:`visible`, :func:`natural_order`,
                        :func:`natural_key`, :func:`objection`, :func:`no_room`, :func:`is_read`
+fleets                 :func:`merged_summaries`, :func:`write_sorted_summaries`, edges of the bins
 command lines          :class:`OnceParser`, :func:`near_flags`
 matplotlib             :func:`keep_matplotlib_out_of_home`
 sessions               :func:`session_options`: set up as the monitor's own
@@ -94,6 +95,9 @@ from lsood_runtime._certificate.read_certificate import read_certificate
 from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._destination import is_read, no_room, objection
 from lsood_runtime._exceptions import one_line
+from lsood_runtime._fleet.daily_summary import merged_summaries
+from lsood_runtime._fleet.summary_counts import P_VALUE_EDGES, QUALITY_EDGES
+from lsood_runtime._fleet.summary_file import write_sorted_summaries
 from lsood_runtime._inference.sessions import session_options
 from lsood_runtime._maps.cell_classes import map_stride
 from lsood_runtime._maps.map_picture import MapPictures, draw_scale
@@ -134,7 +138,9 @@ __all__ = [
     "NO_ANSWERS",
     "NO_CAUSE",
     "PRECISIONS",
+    "P_VALUE_EDGES",
     "QUALITY",
+    "QUALITY_EDGES",
     "RATE_CONFIDENCE",
     "SCHEMA",
     "SEGMENTATION_FILE",
@@ -196,6 +202,7 @@ __all__ = [
     "map_edges",
     "map_stride",
     "measure_name",
+    "merged_summaries",
     "natural_key",
     "natural_order",
     "near_flags",
@@ -220,4 +227,5 @@ __all__ = [
     "session_options",
     "sha256_hex",
     "visible",
+    "write_sorted_summaries",
 ]

@@ -19,6 +19,7 @@ COMMANDS = (
     ("export", "benchmark"),
     ("export", "evidence"),
     ("export", "search"),
+    ("export", "fleet"),
     ("lsood_runtime",),
     ("lsood_runtime", "score"),
     ("lsood_runtime", "watch"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from export.cli import benchmark, calibrate, evaluate, evidence, export, search
+from export.cli import benchmark, calibrate, evaluate, evidence, export, fleet, search
 from lsood_runtime._cli.main import build_parser
 from lsood_runtime._command_line import OnceParser
 
@@ -15,7 +15,7 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
     lsood = build_parser()
     (commands,) = (each for each in lsood._actions if isinstance(each, argparse._SubParsersAction))
     yield from (lsood, *commands.choices.values())
-    yield from (command.build_parser() for command in (export, calibrate, evaluate, evidence, benchmark, search))
+    yield from (command.build_parser() for command in (export, calibrate, evaluate, evidence, benchmark, fleet, search))
 
 
 @pytest.mark.parametrize("parser", [*parsers()], ids=lambda parser: parser.prog)

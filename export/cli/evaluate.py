@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m export evaluate``: measure what a bundle detects and misses, as a table, as JSON and as a report."""
 
-import itertools
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,6 +11,7 @@ from pathlib import Path
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
+from export.cli.shown_command import shown_command
 from export.destination import check_place, claimed
 from export.evaluation.options import EvaluationOptions
 from export.option_table import flag
@@ -31,7 +30,6 @@ without any sampling, and a baseline that knows nothing but colour and contrast 
 
 {EXIT_CODES}"""
 
-_MANY = 8
 _OUTPUT = "output"
 
 
@@ -85,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
             result = evaluate(options, reporter)
             if output.report is not None:
                 reporter.stage(f"writing {output.report}")
-                write_report(result, output.report, shown_command(arguments))
+                write_report(result, output.report, shown_command("evaluate", arguments))
             if output.update_card:
                 reporter.stage(f"{options.bundle}: {digest_text(update_card(options.bundle, result))}")
         if output.json:
@@ -97,11 +95,3 @@ def main(arguments: Sequence[str]) -> int:
                 print(next_command("open", output.report / "index.html"))
 
     return run_command(work, console)
-
-
-def shown_command(arguments: Sequence[str]) -> str:
-    """Format the command line for a report; of a long list of files only the first and the last are shown."""
-    runs = [list(run) for _, run in itertools.groupby(arguments, key=lambda word: word.startswith("--"))]
-    words = [run if len(run) <= _MANY else [run[0], f"... {len(run) - 2} more ...", run[-1]] for run in runs]
-    quoted = [word if word.endswith(" more ...") else shlex.quote(word) for run in words for word in run]
-    return " ".join(["python -m export evaluate", *quoted])

@@ -99,12 +99,12 @@ def render(result: Evaluation, command: str) -> str:
     ]  # fmt: skip
     numbers = itertools.count(1)
     figures = [
-        _figure(title, caption, draw(result), next(numbers)) if there else _absent(title)
+        page_figure(title, caption, draw(result), next(numbers)) if there else _absent(title)
         for title, caption, draw, there in charts
     ]
 
     def numbered(title: str, caption: str, svg: str) -> str:
-        return _figure(title, caption, svg, next(numbers))
+        return page_figure(title, caption, svg, next(numbers))
 
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
         style=page_style(),
@@ -125,7 +125,8 @@ def render(result: Evaluation, command: str) -> str:
     )
 
 
-def _figure(title: str, caption: str, svg: str, number: int) -> str:
+def page_figure(title: str, caption: str, svg: str, number: int) -> str:
+    """A chart with its title and caption; ``number`` tells it apart from the others of its page."""
     # Ids must be unique in the page, so the ids of each chart get a prefix of their own.
     unique = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>f{number}-", svg)
     labelled = unique.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)

@@ -11,6 +11,7 @@ DRAWING = (
         f"export.evaluation.{name}"
         for name in ("answer_charts", "plots", "reliability_chart", "report_charts", "svg_chart", "tile_charts")
     ),
+    "export.fleet.fleet_charts",
 )
 """Beside ``export.guide`` the only modules that need the extra; a report imports them when it is drawn."""
 
@@ -45,7 +46,7 @@ for package in (export, lsood_runtime):
 
 _HELP = """
 from export.__main__ import main
-for command in ([], ["benchmark"], ["calibrate"], ["evaluate"], ["evidence"], ["search"]):
+for command in ([], ["benchmark"], ["calibrate"], ["evaluate"], ["evidence"], ["fleet"], ["search"]):
     sys.argv = ["export", *command, "--help"]
     try:
         main()

@@ -15,7 +15,7 @@ from lsood_runtime._cli.main import build_parser
     [
         (
             ["calibrat", "m"],
-            "expected flags or a command (benchmark, calibrate, evaluate, evidence, search), got calibrat: did you mean",
+            "a command (benchmark, calibrate, evaluate, evidence, fleet, search), got calibrat: did you mean",
         ),
         (["fly"], "got fly: see python -m export --help"),
         (["help"], "got help: type python -m export --help"),
@@ -51,7 +51,7 @@ def test_main_of_a_command_of_the_runtime_names_the_runtime(
     assert f"it is a command of the runtime, python -m lsood_runtime {command}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["benchmark", "calibrate", "evaluate", "evidence", "search"])
+@pytest.mark.parametrize("command", ["benchmark", "calibrate", "evaluate", "evidence", "fleet", "search"])
 def test_main_of_a_command_runs_it(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

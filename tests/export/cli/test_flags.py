@@ -12,12 +12,13 @@ import pytest
 from export.anomalies import ANOMALIES, COMMON_KINDS
 from export.benchmark.options import BenchmarkOptions
 from export.calibration.recalibration_options import RecalibrationOptions
-from export.cli import benchmark, calibrate, evaluate, evidence, export, search
+from export.cli import benchmark, calibrate, evaluate, evidence, export, fleet, search
 from export.cli.console import ConsoleOptions
 from export.cli.flags import CommandParser, options_from
 from export.errors import UsageError
 from export.evaluation.options import EvaluationOptions
 from export.evidence.options import EvidenceOptions
+from export.fleet.options import FleetOptions
 from export.option_table import options_of
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
@@ -50,6 +51,7 @@ FLAGS = {
     evidence: f"{ALWAYS} --report --certificate --junit --requirements --out --require-supported",
     search: f"""{ALWAYS} {NETWORK} --ood-frames --out --json --taps --feature-layers --samples --detectors --pca --shifts
         --severity --every --group-by --timed --no-guide --seed --dry-run""",
+    fleet: f"{ALWAYS} --out --rate --min-frames",
 }
 """A flag that is listed here is promised to users: it may gain values, and never goes."""
 
@@ -60,6 +62,7 @@ NEEDED = {
     benchmark: ["monitor", "--root", "data", "--ind", "acdc", "--out", "results"],
     evidence: ["monitor", "--out", "pack"],
     search: ["--ckpt", "x.ckpt", "--frames", "day"],
+    fleet: ["summaries", "--out", "fleet"],
 }
 commands = pytest.mark.parametrize("command", FLAGS, ids=lambda command: command.__name__.rpartition(".")[2])
 
@@ -74,7 +77,8 @@ def test_flags_of_a_command_are_those_promised(command: ModuleType) -> None:
     found = [option for action in actions(command) for option in action.option_strings]
     assert sorted(found) == sorted(FLAGS[command].split())
     positional = [action.dest for action in actions(command) if not action.option_strings]
-    assert positional == (["bundle"] if command in (benchmark, calibrate, evaluate, evidence) else [])
+    bundles = (benchmark, calibrate, evaluate, evidence)
+    assert positional == (["summaries"] if command is fleet else ["bundle"] if command in bundles else [])
 
 
 @commands
@@ -101,6 +105,7 @@ def test_help_of_a_command_shows_examples_and_exit_codes(
         (evidence, EvidenceOptions, EvidenceOptions(Path("monitor"), Path("pack"))),
         (search, SearchOptions, SearchOptions(Path("x.ckpt"), (Path("day"),))),
         (search, ConsoleOptions, ConsoleOptions()),
+        (fleet, FleetOptions, FleetOptions((Path("summaries"),), Path("fleet"))),
     ],
 )
 def test_options_from_no_more_than_needed_are_the_defaults(
@@ -260,6 +265,7 @@ DEFAULTS = {
         --severity 3 5 --every 4 --timed 3 --group-by none
         --neighbors 5 --resize bilinear --channels rgb --seed 0 --shifts fog night sun_flare mud sensor_noise defocus rain
         snow motion_blur jpeg over_exposure under_exposure dead_lines occlusion""",
+    fleet: "--rate 0.05 --min-frames 100",
 }
 """Promised to users as the flags are; a flag that is not here stands for nothing where it is not typed."""
 
@@ -271,6 +277,7 @@ DEFAULTS = {
         (calibrate, RecalibrationOptions),
         (evaluate, EvaluationOptions),
         (search, SearchOptions),
+        (fleet, FleetOptions),
     ],
 )
 def test_options_from_typed_defaults_are_the_defaults(command: ModuleType, table: "type[OptionTable]") -> None:
@@ -291,6 +298,7 @@ def test_options_from_typed_defaults_are_the_defaults(command: ModuleType, table
         (calibrate, RecalibrationOptions),
         (evaluate, EvaluationOptions),
         (search, SearchOptions),
+        (fleet, FleetOptions),
     ],
 )
 def test_options_that_are_not_typed_stand_for_nothing_or_a_promised_default(
