@@ -149,3 +149,19 @@ def test_both_wheels_with_the_lowest_versions_export_search_and_evaluate(
     _search_and_evaluate(python, checkpoint, bundle, frames, tmp_path)
     run(python, "-m", "export", "--ckpt", checkpoint, "--frames", frames, "--out", tmp_path / "monitor", "--quiet")
     run(python.with_name("lsood"), "selftest", tmp_path / "monitor")
+
+
+@pytest.mark.parametrize("newest", [{"torch": "2.14.1", "torchvision": "0.29.1"}])
+def test_both_wheels_with_the_newest_torch_and_torchvision_export_search_and_evaluate(
+    newest: dict[str, str], builds: Builds, checkpoint: Path, bundle: Path, frames: Path, tmp_path: Path
+) -> None:
+    pins = [line for line in CONSTRAINTS.read_text().splitlines() if line.split("==")[0] not in newest]
+    wanted = [f"{name}=={version}" for name, version in newest.items()]
+    (tmp_path / "newest.txt").write_text("\n".join([*pins, *wanted]))
+    wheels = (f"{builds.runtime}[cpu,media]", builds.export)
+    python = environment(tmp_path / "newest", *wheels, *wanted, constraints=tmp_path / "newest.txt")
+    versions = "import torch, torchvision; print(torch.__version__, torchvision.__version__)"
+    assert [each.split("+")[0] for each in run(python, "-c", versions).split()] == list(newest.values())
+    _search_and_evaluate(python, checkpoint, bundle, frames, tmp_path)
+    run(python, "-m", "export", "--ckpt", checkpoint, "--frames", frames, "--out", tmp_path / "monitor", "--quiet")
+    run(python.with_name("lsood"), "selftest", tmp_path / "monitor")
