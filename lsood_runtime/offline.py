@@ -12,7 +12,7 @@ anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_o
                        :class:`MapPictures`, :func:`draw_scale`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
-certificates           :func:`read_certificate`, :class:`Certificate`
+certificates           :func:`read_certificate`
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
@@ -90,7 +90,6 @@ from lsood_runtime._bundle.sentences import (
     pixels_sentence,
     precision_sentence,
 )
-from lsood_runtime._certificate.certificate import Certificate
 from lsood_runtime._certificate.read_certificate import read_certificate
 from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._destination import is_read, no_room, objection
@@ -156,7 +155,6 @@ __all__ = [
     "Bundle",
     "CalibrationRecord",
     "CauseRecord",
-    "Certificate",
     "ConfidenceRecord",
     "CsvTable",
     "DetectorRecord",

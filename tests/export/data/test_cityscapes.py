@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from export.data import AnomalousFrames, Cityscapes, CityscapesDataModule, degrade, read_frame
-from export.data.cityscapes import CITYSCAPES_CLASSES
+from export.datasets.label_tables import CITYSCAPES_CLASSES
 from export.errors import UsageError
 from tests.conftest import small_network
 from tests.miniature_sets import MINIATURE_SIZE, write_cityscapes, write_image
