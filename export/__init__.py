@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
+    from export.functions.benchmarking import benchmark_monitor
+    from export.functions.evaluating import evaluate_monitor
     from export.functions.exporting import export_monitor
+    from export.functions.recalibrating import recalibrate_monitor
+    from export.functions.searching import search_detectors
 
-__all__ = ["export_monitor"]
-_MODULES = {"export_monitor": "export.functions.exporting"}
+__all__ = ["benchmark_monitor", "evaluate_monitor", "export_monitor", "recalibrate_monitor", "search_detectors"]
+_MODULES = {
+    "benchmark_monitor": "export.functions.benchmarking",
+    "evaluate_monitor": "export.functions.evaluating",
+    "export_monitor": "export.functions.exporting",
+    "recalibrate_monitor": "export.functions.recalibrating",
+    "search_detectors": "export.functions.searching",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -2,12 +2,17 @@
 """``python -m export benchmark``: judge a bundle on whichever published data sets are there."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from export.benchmark.options import BenchmarkOptions
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
 from export.destination import check_not_read, claimed
+from export.reporter import Reporter
+
+if TYPE_CHECKING:
+    from export.benchmark.result import BenchmarkResult
 
 _EPILOG = f"""\
 examples:
@@ -41,20 +46,32 @@ def main(arguments: Sequence[str]) -> int:
     console = options_from(flags, ConsoleOptions)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.benchmark.markdown import markdown  # here, since --help needs none of these
-        from export.benchmark.run import run_benchmark
-        from export.benchmark.write import check_benchmark_folder, write_benchmark
+        from export.benchmark.markdown import markdown  # here, since --help needs none of it
 
         options = options_from(flags, BenchmarkOptions)
-        remedy = "choose another --out"
-        with claimed(options.out, remedy):
-            check_benchmark_folder(options.out)
-            check_not_read(options.out, options, remedy)
-            result = run_benchmark(options, reporter)
-            reporter.stage(f"writing {options.out}")
-            write_benchmark(result, options.out)
+        result = benchmark_and_write(options, reporter)
         if not console.quiet:
             print(markdown(result))
             print(next_command("open", options.out / "benchmark.svg"))
 
     return run_command(work, console)
+
+
+def benchmark_and_write(options: BenchmarkOptions, reporter: Reporter) -> "BenchmarkResult":
+    """Judge a bundle and write tables and chart; whether these can be written is found out first.
+
+    Raises:
+        UsageError: data sets or options that cannot be used, or a folder that cannot be written to.
+        BundleError: a damaged bundle, or one without the operating point.
+    """
+    from export.benchmark.run import run_benchmark  # here, since --help needs none of these
+    from export.benchmark.write import check_benchmark_folder, write_benchmark
+
+    remedy = "choose another --out"
+    with claimed(options.out, remedy):
+        check_benchmark_folder(options.out)
+        check_not_read(options.out, options, remedy)
+        result = run_benchmark(options, reporter)
+        reporter.stage(f"writing {options.out}")
+        write_benchmark(result, options.out)
+    return result

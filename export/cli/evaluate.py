@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
@@ -15,6 +16,10 @@ from export.cli.shown_command import shown_command
 from export.destination import check_place, claimed
 from export.evaluation.options import EvaluationOptions
 from export.option_table import flag
+from export.reporter import Reporter
+
+if TYPE_CHECKING:
+    from export.evaluation.result import Evaluation
 
 _EPILOG = f"""\
 examples:
@@ -63,29 +68,11 @@ def main(arguments: Sequence[str]) -> int:
     console, output = options_from(flags, ConsoleOptions), options_from(flags, EvaluationOutput)
 
     def work(reporter: ConsoleReporter) -> None:
-        from export.cli.bundle_table import digest_text  # here, since --help needs none of these
-        from export.cli.evaluation_table import print_evaluation
-        from export.evaluation.evaluate import evaluate
-        from export.evaluation.report_page import check_report_folder, check_report_packages, write_report
-        from export.evaluation.update_card import refuse_archive, update_card
+        from export.cli.evaluation_table import print_evaluation  # here, since --help needs none of it
 
         options = options_from(flags, EvaluationOptions)
-        with ExitStack() as claims:
-            if output.report is not None:
-                check_report_packages()
-                claims.enter_context(claimed(output.report, "choose another --report"))
-                check_report_folder(output.report)
-            if output.update_card:
-                refuse_archive(options.bundle)
-                remedy = "copy the bundle to another folder, or leave --update-card out"
-                claims.enter_context(claimed(options.bundle, remedy))
-                check_place(options.bundle, remedy, size=sum(file.stat().st_size for file in options.bundle.glob("*")))
-            result = evaluate(options, reporter)
-            if output.report is not None:
-                reporter.stage(f"writing {output.report}")
-                write_report(result, output.report, shown_command("evaluate", arguments))
-            if output.update_card:
-                reporter.stage(f"{options.bundle}: {digest_text(update_card(options.bundle, result))}")
+        shown = shown_command("evaluate", arguments)
+        result = evaluate_and_write(options, output.report, shown, reporter, update=output.update_card)
         if output.json:
             json.dump(result.asdict(), sys.stdout, indent=1, allow_nan=False)
             sys.stdout.write("\n")
@@ -95,3 +82,43 @@ def main(arguments: Sequence[str]) -> int:
                 print(next_command("open", output.report / "index.html"))
 
     return run_command(work, console)
+
+
+def evaluate_and_write(
+    options: EvaluationOptions, report: Path | None, shown: str, reporter: Reporter, *, update: bool
+) -> "Evaluation":
+    """Evaluate a bundle, and write what is asked for; whether that can be written is found out first.
+
+    Args:
+        options: of the evaluation.
+        report: folder of a report; None for none.
+        shown: the command or function that the report is of.
+        reporter: told each stage as it begins.
+        update: put the figures into the bundle's manifest and model card.
+
+    Raises:
+        UsageError: sets, labels or options that cannot be used, or a place that cannot be written to.
+        BundleError: a damaged bundle, or one without the operating point.
+    """
+    from export.cli.bundle_table import digest_text  # here, since --help needs none of these
+    from export.evaluation.evaluate import evaluate
+    from export.evaluation.report_page import check_report_folder, check_report_packages, write_report
+    from export.evaluation.update_card import refuse_archive, update_card
+
+    with ExitStack() as claims:
+        if report is not None:
+            check_report_packages()
+            claims.enter_context(claimed(report, "choose another --report"))
+            check_report_folder(report)
+        if update:
+            refuse_archive(options.bundle)
+            remedy = "copy the bundle to another folder, or leave --update-card out"
+            claims.enter_context(claimed(options.bundle, remedy))
+            check_place(options.bundle, remedy, size=sum(file.stat().st_size for file in options.bundle.glob("*")))
+        result = evaluate(options, reporter)
+        if report is not None:
+            reporter.stage(f"writing {report}")
+            write_report(result, report, shown)
+        if update:
+            reporter.stage(f"{options.bundle}: {digest_text(update_card(options.bundle, result))}")
+    return result

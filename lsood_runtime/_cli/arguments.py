@@ -126,12 +126,26 @@ def pixel_rules(options: argparse.Namespace, recorded: PixelsRecord) -> PixelRul
     Raises:
         BundleError: the bundle states what this version does not know.
     """
+    return completed_rules(stated_rules(options), recorded)
+
+
+def stated_rules(options: argparse.Namespace) -> PixelRules:
+    """What the arguments of :func:`add_pixels` state."""
+    return PixelRules(tuple(options.encoding), options.grey, options.bits, options.yuv)
+
+
+def completed_rules(stated: PixelRules, recorded: PixelsRecord) -> PixelRules:
+    """What is stated and, where nothing is, what was stated at calibration.
+
+    Raises:
+        BundleError: the bundle states what this version does not know.
+    """
     try:
         return PixelRules(
-            encodings=(*options.encoding, *recorded.encodings),
-            grey=options.grey or recorded.grey,
-            bits=options.bits or recorded.bits,
-            yuv=options.yuv or recorded.yuv,
+            encodings=(*stated.encodings, *recorded.encodings),
+            grey=stated.grey or recorded.grey,
+            bits=stated.bits or recorded.bits,
+            yuv=stated.yuv or recorded.yuv,
         )
     except ValueError as error:
         raise BundleError(f"the manifest's field pixels cannot be used: {error}") from error

@@ -3,11 +3,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lsood_runtime._certificate.certificate import DEFAULT_LIMITS, Certificate, Limits
 from lsood_runtime._certificate.certify import CertifyOptions, certify
@@ -21,20 +17,18 @@ from lsood_runtime._cli.arguments import (
     add_pixels,
     add_trust,
     count_up_to,
-    pixel_rules,
+    stated_rules,
 )
 from lsood_runtime._cli.certificate_text import certificate_text, comparison_text, worse_figures
 from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.frame_reading import FrameReading
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.provider_flags import add_providers, register_libraries
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
-from lsood_runtime._exceptions import FrameError, MediaError
-from lsood_runtime._inference.frame_check import check_named_frame
+from lsood_runtime._exceptions import MediaError
 from lsood_runtime._inference.providers import resolve_providers
-from lsood_runtime._media.pixel_rules import in_flags
-from lsood_runtime._media.sources import SourceReader, find_sources
-from lsood_runtime._monitor import OoDMonitor
+from lsood_runtime._media.sources import find_sources
 from lsood_runtime._partial_file import PartialFile
 
 _OF_COMPARE = {"compare", "command", "command_parser", "run", "stated"}
@@ -121,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_destinations([options.out], [*sources, *paths_read(options)])
     register_libraries(options)
-    reading, counter = _FrameReading(options, sources), FrameCounter(shown=True)
+    reading, counter = FrameReading(sources, stated_rules(options)), FrameCounter(shown=True)
     try:
         certificate = certify(
             options.bundle,
@@ -160,43 +154,6 @@ def _compare(options: argparse.Namespace) -> int:
     worse = worse_figures(first, second)
     sys.stdout.write(comparison_text(first, second, worse))
     return exit_code(bool(worse), False)
-
-
-class _FrameReading:
-    """The frames of a command line; what cannot be read of them is kept as faults.
-
-    Attributes:
-        faults: frames and sources that were not read, a sentence each.
-        notes: what of the sources was left out.
-    """
-
-    def __init__(self, options: argparse.Namespace, sources: list[str]) -> None:
-        self._options, self._sources = options, sources
-        self.faults: list[str] = []
-        self.notes: list[str] = []
-
-    def frames(self, monitor: OoDMonitor) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Names and images that the bundle takes."""
-        contract = monitor.manifest.input
-        reader = SourceReader(
-            self._sources,
-            contract.channels,
-            1.0,
-            rules=pixel_rules(self._options, monitor.manifest.pixels),
-            size=(contract.frame_height, contract.frame_width),
-            word=in_flags,
-        )
-        for source in reader:
-            try:
-                if source.image is None:
-                    raise FrameError(source.fault)
-                check_named_frame(source.name, source.image, contract)
-            except FrameError as error:
-                self.faults.append(str(error))
-                continue
-            yield source.name, source.image
-        self.faults += reader.failures
-        self.notes += reader.notes
 
 
 def _write(place: Path, certificate: Certificate) -> None:

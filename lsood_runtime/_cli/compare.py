@@ -36,6 +36,27 @@ class Flip:
     new_score: float
 
 
+@dataclass(frozen=True, slots=True)
+class BundleComparison:
+    """What two bundles for one camera differ in.
+
+    Attributes:
+        changes: by the dotted name of a field its value in the old and in the new manifest, ``-`` where one has no such
+            field.
+        flips: frames that are decided differently; None where no frames were compared.
+        frames: number of frames that were compared.
+    """
+
+    changes: Changes
+    flips: tuple[Flip, ...] | None
+    frames: int
+
+    @property
+    def differ(self) -> bool:
+        """Whether a frame is decided differently or, where none was compared, a field is another one."""
+        return bool(self.changes if self.flips is None else self.flips)
+
+
 def compare_manifests(old: Manifest, new: Manifest) -> Changes:
     """Find the fields that differ; a changed file is shown by its digest, calibration scores by their number, and a record
     that one of them has and the other has not, such as an answer that was dropped, by the names of its fields."""

@@ -5,18 +5,17 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from lsood_runtime._bundle.reader import read_manifest
-from lsood_runtime._cli.arguments import Commands, add_command, add_pixels, add_threads, pixel_rules
-from lsood_runtime._cli.compare import Changes, Flip, compare_decisions, compare_manifests
+from lsood_runtime._cli.arguments import Commands, add_command, add_pixels, add_threads, stated_rules
+from lsood_runtime._cli.compare import BundleComparison, Changes, Flip, compare_decisions, compare_manifests
 from lsood_runtime._cli.frame_counter import FrameCounter
+from lsood_runtime._cli.frame_reading import FrameReading
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
-from lsood_runtime._exceptions import FrameError
-from lsood_runtime._media.pixel_rules import in_flags
-from lsood_runtime._media.sources import SourceReader, find_sources
+from lsood_runtime._media.sources import find_sources
 from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.json_values import finite_values
@@ -50,50 +49,50 @@ def run(options: argparse.Namespace) -> int:
     """Print what differs; 1 where a decision differs or, without frames, a field."""
     sources = find_sources(options.files)
     report_idle_flags(options, sources)
-    if sources:
-        changes, flips, count, faults = _compare_frames(options, sources)
-    else:
-        changes = compare_manifests(read_manifest(options.old), read_manifest(options.new))
-        flips, count, faults = None, 0, []
+    counter = FrameCounter(shown=True)
+    reading = FrameReading(sources, stated_rules(options))
+    try:
+        compared = compare(options.old, options.new, reading if sources else None, options.threads, counter.show)
+    finally:
+        counter.clear()
+    report_notes(reading.notes)
     write = write_changes_json if options.json else write_changes
-    write(changes, flips, count, sys.stdout)
-    report_failures(faults)
-    return exit_code(bool(flips) if flips is not None else bool(changes), bool(faults))
+    write(compared.changes, compared.flips, compared.frames, sys.stdout)
+    report_failures(reading.faults)
+    return exit_code(compared.differ, bool(reading.faults))
 
 
-def _compare_frames(
-    options: argparse.Namespace, sources: Sequence[str]
-) -> tuple[Changes, list[Flip] | None, int, list[str]]:
-    """The fields that differ, the frames that are decided differently, how many were compared, and what was not read."""
-    counter, flips, faults, count = FrameCounter(shown=True), list[Flip](), list[str](), 0
-    with (
-        OoDMonitor(options.old, threads=options.threads) as old,
-        OoDMonitor(options.new, threads=options.threads) as new,
-    ):
-        changes, contract = compare_manifests(old.manifest, new.manifest), old.manifest.input
-        reader = SourceReader(
-            sources,
-            contract.channels,
-            1.0,
-            rules=pixel_rules(options, old.manifest.pixels),
-            size=(contract.frame_height, contract.frame_width),
-            word=in_flags,
-        )
-        for source in reader:
-            if source.image is None:
-                faults.append(source.fault)
-                continue
-            try:
-                flip = compare_decisions(source.name, source.image, old, new)
-            except FrameError as error:
-                faults.append(str(error))
-                continue
+def compare(
+    old: str,
+    new: str,
+    reading: FrameReading | None = None,
+    threads: int | None = None,
+    on_frame: Callable[[int], None] = lambda _count: None,
+) -> BundleComparison:
+    """Compare the metadata of two bundles and, where there are frames, their decisions.
+
+    Args:
+        old: a bundle.
+        new: another one for the same camera.
+        reading: of frames; None for the metadata alone.
+        threads: of the CPU provider within an operator; None for one a core.
+        on_frame: called with how many frames were compared.
+
+    Raises:
+        BundleError: a bundle cannot be used, or they take different frames.
+        MediaError: no source gave a frame; of a strict reading also a frame or a source that cannot be read.
+    """
+    if reading is None:
+        return BundleComparison(compare_manifests(read_manifest(old), read_manifest(new)), None, 0)
+    flips, count = list[Flip](), 0
+    with OoDMonitor(old, threads=threads) as before, OoDMonitor(new, threads=threads) as after:
+        changes = compare_manifests(before.manifest, after.manifest)
+        for name, image in reading.frames(before):
+            flip = compare_decisions(name, image, before, after)
             flips += [flip] if flip else []
             count += 1
-            counter.show(count)
-    counter.clear()
-    report_notes(reader.notes)
-    return changes, flips, count, faults + reader.failures
+            on_frame(count)
+    return BundleComparison(changes, tuple(flips), count)
 
 
 def write_changes(changes: Changes, flips: Sequence[Flip] | None, count: int, out: TextIO) -> None:

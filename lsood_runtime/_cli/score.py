@@ -31,6 +31,7 @@ from lsood_runtime._cli.tile_flags import add_tiles, stated_tile_check
 from lsood_runtime._cli.verdict_table import write_csv, write_json, write_table
 from lsood_runtime._command_start import Stopped
 from lsood_runtime._inference.frame_check import check_named_frame
+from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.sources import SourceReader, find_sources, name_width
 from lsood_runtime._monitor import OoDMonitor
 
@@ -125,16 +126,26 @@ def _print_verdicts(
         counter.clear()
 
 
-def _verdicts(
-    monitor: OoDMonitor, reader: SourceReader, outputs: Outputs, tally: Tally, counter: FrameCounter
-) -> Iterator[tuple[str, Assessment]]:
+def assessed(monitor: OoDMonitor, reader: SourceReader) -> Iterator[tuple[SourceFrame, Assessment]]:
+    """The frames of a reader, each with the verdict on it alone.
+
+    Raises:
+        MediaError: no source gave a frame; of a strict reader also a frame or a source that cannot be read.
+        FrameError: of a strict reader, a frame that breaks the input contract.
+    """
     for source in reader:
         if source.image is None:
-            verdict = monitor.report_invalid(source.fault, stamp_ns=source.stamp_ns)
+            yield source, monitor.report_invalid(source.fault, stamp_ns=source.stamp_ns)
         else:
             if reader.strict:
                 check_named_frame(source.name, source.image, monitor.manifest.input)
-            verdict = monitor.assess(source.image, stamp_ns=source.stamp_ns)
+            yield source, monitor.assess(source.image, stamp_ns=source.stamp_ns)
+
+
+def _verdicts(
+    monitor: OoDMonitor, reader: SourceReader, outputs: Outputs, tally: Tally, counter: FrameCounter
+) -> Iterator[tuple[str, Assessment]]:
+    for source, verdict in assessed(monitor, reader):
         tally.add(verdict, source.fault)
         outputs.add(source, verdict, {"frame": source.name, "camera": source.camera, **verdict.asdict()}, None)
         counter.show(tally.count)

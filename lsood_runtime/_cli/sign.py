@@ -5,6 +5,7 @@ import argparse
 import getpass
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
@@ -47,17 +48,42 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Sign what was verified; an older signature is replaced."""
-    folder = Path(options.bundle)
+    also_read = [] if options.password_file is None else [options.password_file]
+    signed = sign(Path(options.bundle), options.key, lambda: _password(options), options.expected_sha256, also_read)
+    print(f"signed {signed} files of {Path(options.bundle)}")
+    return 0
+
+
+def sign(
+    folder: Path,
+    key: Path,
+    ask_password: Callable[[], bytes],
+    expected_sha256: str | None = None,
+    also_read: Sequence[Path] = (),
+) -> int:
+    """Verify a bundle, write its signature beside its manifest, whole or not at all, and count the files that it is of.
+
+    Args:
+        folder: of the bundle.
+        key: PEM file of the private key.
+        ask_password: called where the key is encrypted.
+        expected_sha256: that the manifest must have; None for any.
+        also_read: files that the signature may not replace.
+
+    Raises:
+        BundleError: the bundle is damaged or another one, or the key cannot be used.
+        MediaError: the signature cannot be written, or would replace the key.
+    """
     if os.path.isfile(folder):  # noqa: PTH113  of a name that no file system takes it is False as well
         raise BundleError(
             f"expected the folder of a bundle, got the file {folder}: sign the folder, and pack it anew by `lsood pack`"
         )
-    if is_read(folder / SIGNATURE_FILE, [path for path in (options.key, options.password_file) if path is not None]):
+    if is_read(folder / SIGNATURE_FILE, [key, *also_read]):
         raise MediaError(
             f"expected the key outside the bundle, got it at {folder / SIGNATURE_FILE}, which the signature replaces: move it"
         )
-    digests = digests_to_sign(open_bundle(folder, expected_sha256=options.expected_sha256).sealed)
-    signature = sign_files(folder.resolve().name, digests, options.key, lambda: _password(options))
+    digests = digests_to_sign(open_bundle(folder, expected_sha256=expected_sha256).sealed)
+    signature = sign_files(folder.resolve().name, digests, key, ask_password)
     try:
         partial = PartialFile(folder / SIGNATURE_FILE)
         try:
@@ -70,8 +96,7 @@ def run(options: argparse.Namespace) -> int:
         raise MediaError(
             f"expected to write {folder / SIGNATURE_FILE}, got {error.strerror}: check its folder"
         ) from error
-    print(f"signed {len(digests)} files of {folder}")
-    return 0
+    return len(digests)
 
 
 def _password(options: argparse.Namespace) -> bytes:

@@ -2,12 +2,12 @@
 """``lsood summary``: count the rows of ``score`` and ``watch`` in a summary of each camera and day."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._bundle.reader import open_bundle
+from lsood_runtime._bundle.reader import SealedManifest, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
 from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.frame_counter import FrameCounter
@@ -66,22 +66,46 @@ def run(options: argparse.Namespace) -> int:
     import_pyarrow("writing daily summaries")
     bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
     check_destinations([options.out], [*map(str, options.rows), *paths_read(options)])
-    counting = _Counting(options.vehicle, bundle.sealed.sha256, bundle.manifest, options.day)
     counter = FrameCounter(shown=True)
     try:
-        for path in options.rows:
-            counting.add(path, read_verdicts(path), counter)
+        summaries = summarise(
+            bundle.sealed, options.rows, options.vehicle, options.day, lambda count: counter.show(count, "counted")
+        )
     finally:
         counter.clear()
-    summaries = sorted(counting.summaries.values(), key=lambda summary: summary.key)
-    if not summaries:
-        raise MediaError("expected rows of verdicts, got files without any: pass what lsood score or watch wrote")
     write_summaries(summaries, options.out)
     for summary in summaries[:_MANY]:
         print(printable(_line(summary)))
     if len(summaries) > _MANY:
         print(f"and {len(summaries) - _MANY} more")
     return 0
+
+
+def summarise(
+    sealed: SealedManifest,
+    rows: Sequence[Path],
+    vehicle: str,
+    day: date | None = None,
+    on_rows: Callable[[int], None] = lambda _count: None,
+) -> list[DailySummary]:
+    """Count rows of verdicts by camera, day and threshold, sorted.
+
+    Args:
+        sealed: manifest of the bundle that scored them.
+        rows: files that ``lsood score`` and ``watch`` wrote.
+        vehicle: that they are of.
+        day: of all of them; None for that of each stamp, in UTC.
+        on_rows: called now and then with how many rows were counted.
+
+    Raises:
+        MediaError: there is no row, or one of another bundle, or with a stamp that tells no day.
+    """
+    counting = _Counting(vehicle, sealed.sha256, sealed.manifest, day)
+    for path in rows:
+        counting.add(path, read_verdicts(path), on_rows)
+    if not counting.summaries:
+        raise MediaError("expected rows of verdicts, got files without any: pass what lsood score or watch wrote")
+    return sorted(counting.summaries.values(), key=lambda summary: summary.key)
 
 
 class _Counting:
@@ -97,7 +121,7 @@ class _Counting:
         self.summaries: dict[SummaryKey, DailySummary] = {}
         self._count = 0
 
-    def add(self, path: Path, rows: Iterable[FrameFacts], counter: FrameCounter) -> None:
+    def add(self, path: Path, rows: Iterable[FrameFacts], on_rows: Callable[[int], None]) -> None:
         """Count the rows of a file.
 
         Raises:
@@ -120,7 +144,7 @@ class _Counting:
             self.summaries.setdefault(fresh.key, fresh).counts.add(facts)
             self._count += 1
             if self._count % _SHOWN_EVERY == 0:
-                counter.show(self._count, "counted")
+                on_rows(self._count)
 
 
 def _line(summary: DailySummary) -> str:

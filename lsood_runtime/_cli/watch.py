@@ -9,7 +9,6 @@ import time
 from lsood_runtime._answers import answer_words, quality_name
 from lsood_runtime._bundle.answer_sentences import new_drives_words
 from lsood_runtime._bundle.manifest import Manifest
-from lsood_runtime._bundle.records import InputContract
 from lsood_runtime._cli.alarm_rule import (
     AlarmRule,
     describe_frame_rates,
@@ -34,22 +33,22 @@ from lsood_runtime._cli.arguments import (
     seconds_or_never,
     tile_share,
 )
+from lsood_runtime._cli.followed_drive import SILENT, FollowedDrive
 from lsood_runtime._cli.frame_counter import FrameCounter
 from lsood_runtime._cli.idle_flags import report_idle_flags
 from lsood_runtime._cli.opened_monitor import open_monitor
 from lsood_runtime._cli.outputs import Outputs
 from lsood_runtime._cli.provider_flags import add_providers
 from lsood_runtime._cli.run_end import describe_oddities, exit_code, report_outputs, report_stop, report_unread
-from lsood_runtime._cli.silent_cameras import SilentCameras
 from lsood_runtime._cli.stop_signals import StopSignals
 from lsood_runtime._cli.tally import Tally
 from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.tile_flags import add_tiles, stated_tile_check
 from lsood_runtime._cli.verdict_row import Row, without_parts
 from lsood_runtime._command_start import Stopped
-from lsood_runtime._inference.frame_check import check_named_frame
 from lsood_runtime._media.source_frame import SourceFrame
 from lsood_runtime._media.sources import SourceReader, find_sources, source_count
+from lsood_runtime._monitor import OoDMonitor
 from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._stream.quality_drift import QualityAlarm
 from lsood_runtime._stream.shown_images import FROZEN_TOLERANCE
@@ -147,11 +146,10 @@ def run(options: argparse.Namespace) -> int:
             frozen_after_s=options.frozen_after,
             frozen_tolerance=options.frozen_tolerance,
         )
-        contract = monitor.manifest.input
         reader = read_sources(options, sources, monitor.manifest, lambda: watch.wait(reader.current))
         outputs = Outputs(options, sources, monitor, signals)
         outputs.name_rules(str(rule.policy), "" if falls is None else str(falls.policy))
-        watch = _Watch(stream, outputs, options)
+        watch = _Watch(monitor, stream, outputs, options)
         try:
             with outputs:
                 say(_describe_start(source_count(sources), rule))
@@ -159,7 +157,7 @@ def run(options: argparse.Namespace) -> int:
                     say(describe_rule(falls, f"alarm of the {quality_name(monitor.manifest.answers)}"))
                 if options.min_quality is not None:
                     say(_describe_min_quality(options.min_quality, monitor.manifest))
-                watch.follow(reader, contract)
+                watch.follow(reader)
             outputs.stdout.flush()
         except BaseException as error:  # whatever it is, the summary of what was scored comes before it
             if not watch.tally.count and not isinstance(error, KeyboardInterrupt | Stopped):
@@ -213,39 +211,26 @@ def _describe_min_quality(smallest: float, manifest: Manifest) -> str:
 class _Watch:
     """Takes frame after frame: assesses it, writes it, prints what begins and ends with it."""
 
-    def __init__(self, stream: Stream, outputs: Outputs, options: argparse.Namespace) -> None:
+    def __init__(self, monitor: OoDMonitor, stream: Stream, outputs: Outputs, options: argparse.Namespace) -> None:
         self._stream, self._outputs, self._options = stream, outputs, options
         self._alarmed: set[str] = set()
         self._falling: set[str] = set()
-        self._origin, self._silent = "", SilentCameras(options.max_age)
+        self._drive = FollowedDrive(monitor, stream, options.max_age)
         self._opened: dict[str, float] = {}
         self.tally, self.onsets, self.quality_onsets = Tally(), 0, 0
         self.counter = FrameCounter(shown=not options.json or not sys.stdout.isatty())
 
-    def follow(self, reader: SourceReader, contract: InputContract) -> None:
+    def follow(self, reader: SourceReader) -> None:
         """Take all frames of a reader, until no output is left."""
         try:
-            for source in reader:
-                if reader.strict and source.image is not None:
-                    check_named_frame(source.name, source.image, contract)
-                self.take(source, reader.current)
+            for source, result in self._drive.follow(reader):
+                if not source.name.endswith(SILENT):
+                    self.tally.add(result.verdict, source.fault)
+                self._report(source, result)
                 if not self._outputs.left:
                     return
         finally:
             self.counter.clear()
-
-    def take(self, source: SourceFrame, origin: str) -> None:
-        """Assess the next frame, and report what cameras of the same recording have stopped."""
-        if source.image is None:
-            result = self._stream.report_invalid(source.fault, stamp_ns=source.stamp_ns, camera=source.camera)
-        else:
-            result = self._stream.assess(source.image, stamp_ns=source.stamp_ns, camera=source.camera)
-        self.tally.add(result.verdict, source.fault)
-        self._report(source, result)
-        if origin != self._origin:
-            self._origin, self._silent = origin, SilentCameras(self._options.max_age)
-        for camera, now_ns in self._silent.see(source.camera, source.stamp_ns):
-            self._report_silent(camera, now_ns)
 
     def wait(self, origin: str) -> None:
         """Report that a camera of this machine has sent nothing for too long; its first frame may take ten seconds."""
@@ -253,11 +238,7 @@ class _Watch:
         if origin not in self._stream.cameras and time.monotonic() - since < _FIRST_FRAME_S:
             return
         if origin in self._stream.silent(max_age_s=self._options.max_age, expected=[origin]):
-            self._report_silent(origin, time.time_ns())
-
-    def _report_silent(self, camera: str, now_ns: int) -> None:
-        result = self._stream.report_silent(camera, now_ns)
-        self._report(SourceFrame(f"{camera}#silent", camera, now_ns, None, result.verdict.reason), result)
+            self._report(*self._drive.report_silent(origin, time.time_ns()))
 
     def _report(self, source: SourceFrame, result: StreamAssessment) -> None:
         """Write the row of a frame, and print what begins or ends with it."""

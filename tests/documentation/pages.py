@@ -43,8 +43,13 @@ class Page:
 
     @property
     def blocks(self) -> list[Block]:
+        return self.blocks_of(self.text)
+
+    @staticmethod
+    def blocks_of(text: str) -> list[Block]:
+        """The fenced blocks of a part of a page."""
         found = []
-        for match in _FENCE.finditer(self.text):
+        for match in _FENCE.finditer(text):
             title = re.search(r'title="([^"]+)"', match["info"])
             found.append(Block(match["language"], title and title[1], match["text"]))
         return found
@@ -69,5 +74,6 @@ class Page:
 
 
 README = Page("README.md")
+PAIRS = Page("docs/reference/commands-and-functions.md")
 SITE = [Page(str(path.relative_to(ROOT))) for path in sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [README, *SITE]

@@ -86,18 +86,26 @@ class Reader:
             exec(compile(block.text, "<a page's block>", "exec"), {"__name__": "__main__"})
         elif block.language == "bash":
             for command in block.commands:
-                self._type(command)
+                self.type(command)
 
-    def _type(self, command: str) -> None:
+    def run_in(self, namespace: dict[str, object], block: Block) -> None:
+        """Run a block of Python in a namespace that stays."""
+        exec(compile(block.text, "<a page's block>", "exec"), namespace)
+
+    def type(self, command: str) -> int:
+        """Type a command, and give its exit code, which is one that the command has."""
         words = [path for word in shlex.split(command) for path in sorted(glob.glob(word)) or [word]]  # noqa: PTH207
         match words:
             case ["python", "-m", "export", *_] if command == EXPORT:
                 shutil.copytree(self._exported, "monitor")
             case ["python", "-m", "export", *arguments]:
-                assert self._call(export.__main__.main, arguments) == 0, command
+                code = self._call(export.__main__.main, arguments)
+                assert code == 0, command
+                return code
             case ["python", "-m", "lsood_runtime", name, *arguments]:
                 code = self._call(lsood_runtime.__main__.main, [name, *arguments])
                 assert code in ((0, 1) if name in _FLAGS_A_FRAME else (0,)), command
+                return code
             case ["python", script, *arguments] if script.startswith("examples/"):
                 self._monkeypatch.setattr(sys, "argv", [script, *arguments])
                 self._monkeypatch.syspath_prepend(EXAMPLES)  # as Python does for a script
@@ -114,6 +122,7 @@ class Reader:
                     _check_installation(requirement)
             case _:
                 raise AssertionError(f"expected a command that a test can run, got {command}")
+        return 0
 
     def _call(self, main: object, arguments: Sequence[str]) -> int:
         """What ``python -m PACKAGE ARGUMENTS`` ends with."""

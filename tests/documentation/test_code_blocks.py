@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The code blocks of the README and of every page run as they stand, in the order of the page."""
 
-import logging
 import re
 import shlex
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import markdown
 import pytest
 
-from export.__main__ import main
 from mkdocs_hooks.command_line import COMMANDS
 from mkdocs_hooks.diagrams import mermaid_as_svg
-from tests.documentation.pages import PAGES, README, Page
-from tests.documentation.reader import EXPORT, Reader, write_reader_folder
-from tests.hub_stand_in import hub_stand_in
+from tests.documentation.pages import PAGES, PAIRS, README, Page
+from tests.documentation.reader import EXPORT, Reader
 from tests.paths import ROOT
 from tests.zoo.table import NETWORKS
 
-RUNNABLE = [page for page in PAGES if any(block.language in ("bash", "python") for block in page.blocks)]
+RUNNABLE = [
+    page
+    for page in PAGES
+    if page != PAIRS
+    and any(block.language in ("bash", "python") for block in page.blocks)  # tests/documentation/test_pairs.py
+]
 LANGUAGES = {
     "bash",
     "cpp",
@@ -65,44 +65,6 @@ RUNS_ELSEWHERE = {
     **dict.fromkeys(GPU_PACK, "tests/benchmarks/test_gpu_pack.py"),
     **{network.command(): "tests/zoo/test_zoo.py" for network in NETWORKS},
 }
-
-
-@pytest.fixture(scope="session")
-def reader_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reader")
-    write_reader_folder(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def exported(reader_folder: Path) -> Path:
-    """The bundle that the README's first command writes, by that very command."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(reader_folder)
-        monkeypatch.setattr(sys, "argv", ["export", *shlex.split(EXPORT)[3:]])
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert end.value.code == 0
-    bundle = reader_folder.with_name("exported")
-    (reader_folder / "monitor").rename(bundle)
-    return bundle
-
-
-@pytest.fixture
-def reader(reader_folder: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    folder = tmp_path / "reader"
-    shutil.copytree(reader_folder, folder)
-    monkeypatch.chdir(folder)
-    monkeypatch.syspath_prepend(str(folder))
-    handlers, level, modules = list(logging.root.handlers), logging.root.level, set(sys.modules)
-    with hub_stand_in() as (_, address):
-        monkeypatch.setenv("HF_ENDPOINT", address)
-        monkeypatch.setenv("HF_TOKEN", "hf_of_nobody")
-        yield Reader(exported, monkeypatch)
-    logging.root.handlers[:], logging.root.level = handlers, level
-    for name in set(sys.modules) - modules:
-        if name.startswith("my_"):
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=str)
