@@ -17,9 +17,10 @@ examples:
   python -m export evidence monitor/ --report report/ --requirements team.yaml --require-supported --out evidence/
 
 Each requirement is judged by a figure of the bundle, its report or its certificate, or by tests that were run: supported, not
-supported, or not measured, with the command that would measure it. Beside them stand assumptions of use, limits, and hazards
-that the monitor cannot see. index.html orders all by topics of ISO/PAS 8800, ISO 21448 (SOTIF) and ASTM F3269; it helps a
-safety case and claims no conformity. A file of requirements sets limits, and adds your identifiers and requirements:
+supported, inconclusive where an interval contains the limit, or not measured, with the command that would measure it. Beside
+them stand assumptions of use, limits, and hazards that the monitor cannot see. index.html orders all by topics of
+ISO/PAS 8800, ISO 21448 (SOTIF) and ASTM F3269; it helps a safety case and claims no conformity. A file of requirements sets
+limits, and adds your identifiers and requirements:
 
   claims:
     R-FAR-1: {{id: SYS-117, limit: 0.08, by: bound}}           # by estimate, interval or bound

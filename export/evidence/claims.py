@@ -8,11 +8,13 @@ ClaimKind = Literal["requirement", "assumption", "limit", "hazard"]
 """``requirement`` of the monitor; ``assumption`` of use, which the integrator keeps; ``limit`` of what is claimed; ``hazard``
 that the monitor cannot see."""
 
-Verdict = Literal["supported", "not supported", "not measured"]
-"""Of a requirement. What could be measured and was not is never called supported."""
+Verdict = Literal["supported", "not supported", "inconclusive", "not measured"]
+"""Of a requirement. ``inconclusive``: the interval of a figure contains the limit, so that the frames tell neither. What
+could be measured and was not is never called supported."""
 
 Criterion = Literal["estimate", "interval", "bound"]
-"""How a figure meets a limit: its value does, its 95 % interval reaches the limit, or all of the interval lies within."""
+"""How a figure meets a limit: its value does, or all of its 95 % interval does. They differ where the interval contains the
+limit: ``interval`` is inconclusive there, ``bound`` not supported."""
 
 Side = Literal["at most", "at least"]
 
@@ -20,8 +22,8 @@ TestOutcome = Literal["passed", "failed", "not run"]
 
 CRITERIA: dict[Criterion, str] = {
     "estimate": "the figure itself",
-    "interval": "the nearer end of its 95 % interval: the frames do not contradict the limit",
-    "bound": "the farther end of its 95 % interval: the frames show the limit",
+    "interval": "its whole 95 % interval; inconclusive where that contains the limit",
+    "bound": "the farther end of its 95 % interval; not supported unless the frames show the limit",
 }
 """What has to meet the limit, in words."""
 

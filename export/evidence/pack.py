@@ -127,8 +127,8 @@ class EvidencePack:
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             where = f"{place}/{INDEX}" if place else "the pack"
             raise RequirementError(
-                f"expected every requirement to be supported or accepted, got {told} ({names}{more}): {where} says what "
-                "would measure them"
+                f"expected every requirement to be supported or accepted, got {told} ({names}{more}): {where} says "
+                "what is left to do"
             )
 
     def to_json(self) -> str:

@@ -5,9 +5,16 @@ from collections.abc import Sequence
 
 from export.evidence.claims import CRITERIA, Criterion, EvidenceFigure, EvidenceTest, Side, Verdict
 
+_MISSED: dict[Criterion, str] = {
+    "estimate": "Not {side} the limit",
+    "interval": "On the other side of the limit with the whole 95 % interval",
+    "bound": "Not {side} the limit with the whole 95 % interval",
+}
+"""What is said of figures that do not meet their limit, by the criterion."""
 
-def meets(figure: EvidenceFigure, limit: float, side: Side, criterion: Criterion) -> bool | None:
-    """Whether a figure meets a limit; None where that cannot be told, since the figure or its interval is not known.
+
+def judge_figure(figure: EvidenceFigure, limit: float, side: Side, criterion: Criterion) -> Verdict:
+    """The verdict on one figure; it is not measured where its value, or the interval that it takes, is not known.
 
     Args:
         figure: with or without an interval.
@@ -16,10 +23,14 @@ def meets(figure: EvidenceFigure, limit: float, side: Side, criterion: Criterion
         criterion: what of the figure has to be there, see :data:`export.evidence.claims.CRITERIA`.
     """
     nearer, farther = (figure.low, figure.high) if side == "at most" else (figure.high, figure.low)
-    value = {"estimate": figure.value, "interval": nearer, "bound": farther}[criterion]
-    if value is None:
-        return None
-    return value <= limit if side == "at most" else value >= limit
+    value = figure.value if criterion == "estimate" else farther
+    if value is None or (nearer is None and criterion != "estimate"):
+        return "not measured"
+    if _is_within(value, limit, side):
+        return "supported"
+    if criterion == "interval" and nearer is not None and _is_within(nearer, limit, side):
+        return "inconclusive"
+    return "not supported"
 
 
 def judge(
@@ -42,24 +53,36 @@ def judge(
         return _by_tests(tests)
     if limit is None:
         return "not measured", "No limit is set, and the bundle declares none."
-    found = [(figure, meets(figure, limit, side, criterion)) for figure in judged]
-    missing = [figure.name for figure, met in found if met is False]
+    found = {figure: judge_figure(figure, limit, side, criterion) for figure in judged}
+    missing = [figure for figure in judged if found[figure] == "not supported"]
     if missing:
-        return "not supported", f"Not {side} the limit: {', '.join(missing)}."
-    unknown = [figure for figure, met in found if met is None]
+        return "not supported", f"{_MISSED[criterion].format(side=side)}: {_names(missing)}."
+    unknown = [figure for figure in judged if found[figure] == "not measured"]
     if unknown:
         what = (
             "value"
             if criterion == "estimate" or unknown[0].value is None
             else "interval, which takes ten drives or more"
         )
-        return "not measured", f"Without {what}: {', '.join(figure.name for figure in unknown)}."
-    return "supported", f"{_count(judged, 'figure')} {'is' if len(judged) == 1 else 'are'} {side} the limit."
+        return "not measured", f"Without {what}: {_names(unknown)}."
+    between = [figure for figure in judged if found[figure] == "inconclusive"]
+    if between:
+        return "inconclusive", f"The 95 % interval contains the limit, more drives make it narrower: {_names(between)}."
+    what = "" if criterion == "estimate" else f", with {'its' if len(judged) == 1 else 'their'} whole 95 % interval"
+    return "supported", f"{_count(judged, 'figure')} {'is' if len(judged) == 1 else 'are'} {side} the limit{what}."
 
 
 def rule_words(limit: float, side: Side, criterion: Criterion) -> str:
     """How figures have to meet a limit, in words."""
     return f"{side} {limit:.4g} by {CRITERIA[criterion]}"
+
+
+def _is_within(value: float, limit: float, side: Side) -> bool:
+    return value <= limit if side == "at most" else value >= limit
+
+
+def _names(figures: Sequence[EvidenceFigure]) -> str:
+    return ", ".join(figure.name for figure in figures)
 
 
 def _by_tests(tests: Sequence[EvidenceTest]) -> tuple[Verdict, str]:

@@ -77,7 +77,7 @@ def plain_figures() -> dict[str, Any]:
         "ind": {
             "frames": 60,
             "calibration_frames": 0,
-            "false_alarm_rate": [0.04, 0.01, 0.09],
+            "false_alarm_rate": [0.02, 0.01, 0.04],
             "drives": [{"drive": f"d{i}", "frames": 5, "flagged": 0} for i in range(12)],
         },
         "shifts": [fog | {"missed_of_hurting": missed, "figures": {"miss_rate": missed}}],

@@ -40,8 +40,10 @@ def verdict_of(ends: list[Any], limit: float) -> str:
 def expected_verdicts(figures: dict[str, Any], rate: float) -> dict[str, str]:
     """Verdicts on what a report tells, written out again."""
     ind, drives = figures["ind"], figures["ind"]["drives"]
-    _, low, _ = ind["false_alarm_rate"]
-    found = {"R-FAR-1": "not measured" if low is None or ind["calibration_frames"] else verdict_of([low], rate)}
+    _, *ends = ind["false_alarm_rate"]
+    within = "not measured" if ends[0] is None or ind["calibration_frames"] else tuple(end <= rate for end in ends)
+    far = {(True, True): "supported", (True, False): "inconclusive", (False, False): "not supported"}
+    found = {"R-FAR-1": within if isinstance(within, str) else far[within]}
     found["R-DAT-1"] = "not supported" if ind["calibration_frames"] else "supported"
     mostly = any(row["flagged"] / row["frames"] > 0.5 for row in drives)
     found["R-FAR-2"] = "not measured" if not drives else "not supported" if mostly else "supported"
@@ -227,7 +229,7 @@ def test_table_and_json_of_a_pack_tell_the_same(toy: Path, report: Path, tmp_pat
         assert claim["evidence"], claim["id"]
     counted = [claim["verdict"] for claim in values["claims"]]
     assert values["verdicts"] == {verdict: counted.count(verdict) for verdict in values["verdicts"]}
-    assert set(values["verdicts"]) == {"supported", "not supported", "not measured"}
+    assert set(values["verdicts"]) == {"supported", "not supported", "inconclusive", "not measured"}
     assert values["bundle"]["manifest_sha256"] == hashlib.sha256((toy / "manifest.json").read_bytes()).hexdigest()
 
 
@@ -284,3 +286,16 @@ def test_pack_of_which_every_open_requirement_is_accepted_is_let_pass(toy: Path,
     settled.check_supported()
     assert isinstance(settled, EvidencePack)
     assert f"Of those that are not supported the team accepts {len(accepted)}." in settled.summary
+
+
+def test_interval_that_contains_the_limit_leaves_a_requirement_open(toy: Path, tmp_path: Path) -> None:
+    figures = plain_figures()
+    figures["ind"]["false_alarm_rate"] = [0.20, 0.04, 0.60]
+    report = write_figures(tmp_path / "report", toy, figures)
+    pack = write_evidence(EvidenceOptions(toy, tmp_path / "pack", report=report))
+    claim = next(claim for claim in pack.claims if claim.id == "R-FAR-1")
+    assert (claim.verdict, claim.is_open) == ("inconclusive", True)
+    assert claim.reason.startswith("The 95 % interval contains the limit")
+    assert '<span class="mark inconclusive">' in (tmp_path / "pack" / "index.html").read_text()
+    with pytest.raises(RequirementError, match=r"1 inconclusive and .*\(R-FAR-1, .* says what is left to do"):
+        pack.check_supported()
