@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
 
 from export.errors import UsageError
 
@@ -29,7 +29,7 @@ def loader_frames(
     them.
 
     Args:
-        loader: in the order of recording, without augmentation.
+        loader: in the order of recording, without augmentation; one over an iterable data set gives the order of that.
         mean: of floating-point batches, for each channel.
         std: their deviation.
         reverse: turn the channels of floating-point batches round, where the network takes them in another order than the
@@ -39,10 +39,15 @@ def loader_frames(
         ``(H, W, 3)`` uint8 each.
 
     Raises:
-        UsageError: a loader that shuffles, batches of another form, or floating-point ones that are no camera frames.
+        UsageError: a loader with any sampler but a sequential one, batches of another form, or floating-point ones that are
+            no camera frames.
     """
-    if isinstance(loader.sampler, RandomSampler) or getattr(loader.sampler, "shuffle", False):
-        raise UsageError("expected a loader in the order of recording, got one that shuffles: give it shuffle=False")
+    sampler = _reordering_sampler(loader)
+    if sampler is not None:
+        raise UsageError(
+            f"expected a loader in the order of recording, got one with {type(sampler).__name__}, which shuffles or chooses: "
+            "give it shuffle=False and no sampler of its own; choose frames by a Subset of the data set"
+        )
     frames: list[NDArray[np.uint8]] = []
     for batch in loader:
         images = batch[0] if isinstance(batch, tuple | list) and batch else batch
@@ -52,6 +57,15 @@ def loader_frames(
             pixels = pixels.flip(-1) if reverse else pixels
         frames.extend(np.ascontiguousarray(pixels.numpy()))
     return frames
+
+
+def _reordering_sampler(loader: "DataLoader[Any]") -> object | None:
+    """The sampler that may give the frames in another order than the data set does, or not all of them; None without one."""
+    if isinstance(loader.dataset, IterableDataset):
+        return None
+    samplers: list[object] = [loader.sampler, loader.batch_sampler]
+    found = [each.sampler if type(each) is BatchSampler else each for each in samplers if each is not None]
+    return next((each for each in found if type(each) is not SequentialSampler), None)
 
 
 def _channels_last(images: object) -> Tensor:

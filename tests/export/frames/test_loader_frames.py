@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A loader gives the camera's own bytes back, or is refused."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from export.errors import UsageError
 from export.frames.loader_frames import loader_frames
@@ -74,7 +86,6 @@ def test_normalised_batches_that_are_no_camera_frames_are_refused(changed: str) 
     ("given", "message"),
     [
         (loader(torch.zeros(6, 3, 8, 8)), "expected mean and std with floating-point batches"),
-        (loader(torch.zeros(6, 3, 8, 8).byte(), shuffle=True), "in the order of recording, got one that shuffles"),
         (loader(torch.zeros(6, 1, 8, 8)), r"got \(3, 1, 8, 8\) torch.float32"),
         (loader(torch.zeros(6, 3, 8, 3).byte()), r"got \(3, 3, 8, 3\) torch.uint8"),
         (loader(torch.zeros(6, 3, 8, 8).long()), r"got \(3, 3, 8, 8\) torch.int64"),
@@ -87,3 +98,49 @@ def test_normalised_batches_that_are_no_camera_frames_are_refused(changed: str) 
 def test_loader_of_anything_else_is_refused(given: DataLoader[Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         loader_frames(given, None, None)
+
+
+FRAMES = TensorDataset(torch.zeros(6, 3, 8, 8).byte())
+SHUFFLING: list[Sampler[int]] = [
+    RandomSampler(FRAMES),
+    SubsetRandomSampler(range(6)),
+    WeightedRandomSampler([1.0] * 6, 6),
+    DistributedSampler(FRAMES, num_replicas=2, rank=0, shuffle=False),  # leaves out every other frame
+]
+
+
+@pytest.mark.parametrize("sampler", SHUFFLING, ids=lambda sampler: type(sampler).__name__)
+def test_loader_of_another_order_than_the_data_sets_is_refused(sampler: Sampler[int]) -> None:
+    batches = BatchSampler(sampler, 3, drop_last=False)
+    for given in (
+        DataLoader(FRAMES, 3, sampler=sampler),
+        DataLoader(FRAMES, batch_sampler=batches),
+        DataLoader(FRAMES, None, sampler=batches),
+    ):
+        with pytest.raises(
+            UsageError, match=f"order of recording, got one with {type(sampler).__name__}, .* shuffle=False"
+        ):
+            loader_frames(given, None, None)
+
+
+class Streamed(IterableDataset[Tensor]):
+    """Frames one after the other."""
+
+    def __init__(self, frames: Tensor) -> None:
+        self.frames = frames
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.frames)
+
+
+def test_loader_in_the_order_of_its_data_set_is_taken_however_it_makes_batches() -> None:
+    frames = torch.from_numpy(camera_frames(10))
+    dataset = TensorDataset(frames)
+    batches = BatchSampler(SequentialSampler(dataset), 3, drop_last=False)
+    for given in (
+        DataLoader(dataset, 2, sampler=SequentialSampler(dataset)),
+        DataLoader(dataset, batch_sampler=batches),
+        DataLoader(dataset, None, sampler=batches),
+        DataLoader(Streamed(frames), 4),
+    ):
+        np.testing.assert_array_equal(loader_frames(given, None, None), frames.numpy())
