@@ -92,6 +92,8 @@ def check_fiftyone(name: str) -> None:
 def add_to_fiftyone(picks: Sequence[Pick], name: str) -> None:
     """Make a persistent dataset of FiftyOne: a sample for each image, with the tag ``to label`` and a field for each fact.
 
+    It is whole, or not there.
+
     Raises:
         MediaError: a pick is no image file.
     """
@@ -101,7 +103,11 @@ def add_to_fiftyone(picks: Sequence[Pick], name: str) -> None:
         facts = {field: value for field, value in pick_row(picked).items() if field != "frame" and value is not None}
         samples.append(fiftyone.Sample(filepath=str(_image(picked, "FiftyOne").absolute()), tags=["to label"], **facts))
     dataset = fiftyone.Dataset(name, persistent=True)
-    dataset.add_samples(samples)
+    try:
+        dataset.add_samples(samples)
+    except BaseException:  # Ctrl-C too: a dataset of the name would be refused the next time
+        fiftyone.delete_dataset(name)
+        raise
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@
 import csv
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from lsood_runtime import FrameSelector, MediaError
 from lsood_runtime._cli.main import run
+from lsood_runtime._cli.pick_lists import add_to_fiftyone
 from lsood_runtime._cli.pick_sheet import draw_picks
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames
 from tests.lsood_runtime.parts_bundle import write_parts_bundle
@@ -147,15 +149,22 @@ def test_what_cannot_be_done_is_refused_and_leaves_no_file(
 class _FiftyOne(SimpleNamespace):
     """The part of FiftyOne that is used: datasets by name, samples with fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, add_samples: Callable[[Any], None] | None = None) -> None:
+        self.add_samples = add_samples
         datasets: dict[str, list[dict[str, Any]]] = {}
 
         def make(name: str, persistent: bool) -> SimpleNamespace:
             assert persistent
             datasets[name] = []
-            return SimpleNamespace(add_samples=datasets[name].extend)
+            return SimpleNamespace(add_samples=self.add_samples or datasets[name].extend)
 
-        super().__init__(datasets=datasets, Dataset=make, Sample=dict, dataset_exists=datasets.__contains__)
+        super().__init__(
+            datasets=datasets,
+            Dataset=make,
+            Sample=dict,
+            dataset_exists=datasets.__contains__,
+            delete_dataset=datasets.pop,
+        )
 
 
 def test_picks_become_a_dataset_of_fiftyone(
@@ -176,6 +185,20 @@ def test_picks_become_a_dataset_of_fiftyone(
     assert None not in sample.values()
     assert run(words) == 2
     assert "night exists: choose another name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()], ids=type)
+def test_dataset_of_fiftyone_that_cannot_be_filled_is_deleted(
+    error: BaseException, drives: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(samples: object) -> None:
+        raise error
+
+    stand_in = _FiftyOne(fail)
+    monkeypatch.setitem(sys.modules, "fiftyone", stand_in)
+    with pytest.raises(type(error)):
+        add_to_fiftyone([], "night")
+    assert stand_in.datasets == {}
 
 
 def test_sheet_shows_at_most_sixty_frames(drives: Path) -> None:
