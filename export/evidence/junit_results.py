@@ -29,7 +29,7 @@ class JunitResults:
     outcomes: dict[tuple[str, str], list[TestOutcome]] = field(default_factory=dict)
 
     def outcome(self, node_id: str) -> TestOutcome:
-        """How a test ended: ``failed`` where a case of it did, ``passed`` where all cases that ran did, else ``not run``.
+        """How a test ended: ``failed`` where a case of it did, ``passed`` where every case ran and passed, else ``not run``.
 
         Args:
             node_id: of the test without parameters; tests that were run from a folder above have a longer class name.
@@ -49,7 +49,7 @@ def combined(outcomes: Collection[TestOutcome]) -> TestOutcome:
     """The outcome of several cases of one test."""
     if "failed" in outcomes:
         return "failed"
-    return "passed" if "passed" in outcomes else "not run"
+    return "passed" if outcomes and set(outcomes) == {"passed"} else "not run"
 
 
 def read_junit(path: Path) -> JunitResults:

@@ -36,7 +36,7 @@ EXPECTED = {
     "test_skipped": "not run",
     "test_fails_once": "failed",
     "test_passes_each_time": "passed",
-    "test_is_skipped_once": "passed",
+    "test_is_skipped_once": "not run",
     "test_cannot_begin": "failed",
     "TestGroup::test_passes_within": "passed",
     "test_is_not_there": "not run",
