@@ -42,7 +42,11 @@ earlier picks, by the bundle's features, so that the list is worth labelling fro
 drive, camera, stamp, score, quality, cause, number of objects, why the frame was picked, and its distance to the nearest
 earlier pick.
 
-The memory does not grow with the rows. Rows must be of one bundle. Frames that are invalid are never picked.
+A row without a column drive is of the file that it stands in, whose name begins that of its drive: give the rows of each
+vehicle a file of their own name, as rows/car-17.parquet, and images of the same name are never taken for one frame.
+
+The memory does not grow with the rows; of Parquet a row group is held, so write groups of some thousand rows, as lsood does.
+Rows must be of one bundle. Frames that are invalid or have no features are never picked.
 
 exit codes: 0 the list is written, 2 bad usage or rows, or nothing to pick, 3 unexpected error, 130 Ctrl-C
 
@@ -140,7 +144,7 @@ def run(options: argparse.Namespace) -> int:
         if not selection.picks:
             raise MediaError(
                 f"expected frames that can be picked, {counted(selection.rows, 'row')} have none, {selection.invalid} of "
-                "them invalid: check that they were scored with --features"
+                f"them invalid, {selection.without_features} without features: check that they were scored with --features"
             )
         lists = _lists(options, selection)
         for picked in selection.picks:
@@ -201,9 +205,10 @@ def _lists(options: argparse.Namespace, selection: Selection) -> dict[Path, str]
 def _report(options: argparse.Namespace, selection: Selection) -> None:
     picks = selection.picks
     drives, rows = len({picked.drive for picked in picks}), counted(selection.rows, "row", comma=",")
+    without = f", {selection.without_features} without features" if selection.without_features else ""
     say(
         f"{counted(len(picks), 'frame')} of {counted(drives, 'drive')} picked from {rows} "
-        f"({selection.invalid} invalid), among {counted(selection.candidates, 'candidate')}: {options.out}"
+        f"({selection.invalid} invalid{without}), among {counted(selection.candidates, 'candidate')}: {options.out}"
     )
     nearest = min(picked.distance for picked in picks)
     if math.isfinite(nearest):

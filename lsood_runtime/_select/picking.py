@@ -22,9 +22,10 @@ class Pick:
     """A frame to send home and label.
 
     Attributes:
-        rank: from 1, in the order of picking: the first n of a selection are the selection of n, among the same candidates.
+        rank: from 1, in the order of picking: the first n of a selection are those of n among the same candidates, where the
+            quotas are stated and do not follow from the budget.
         frame: its name, as the row has it.
-        drive: that it belongs to.
+        drive: that it belongs to; begins with the name of the file of rows where the row names no drive.
         camera: that sent it; empty where the row names none.
         stamp_ns: nanoseconds; None where the row has none.
         score: higher is further from the training distribution.
@@ -56,6 +57,7 @@ class Selection:
         picks: in the order of picking.
         rows: that were read.
         invalid: of these, frames of a faulty camera, which are never picked.
+        without_features: of the others, those without features, which cannot be picked.
         candidates: frames among which was picked.
         near_duplicates: candidates that are nearer to a pick than the least distance.
         over_quota: other candidates whose drive or cause has its share already.
@@ -64,6 +66,7 @@ class Selection:
     picks: tuple[Pick, ...]
     rows: int
     invalid: int
+    without_features: int
     candidates: int
     near_duplicates: int
     over_quota: int
@@ -79,14 +82,13 @@ class Quotas:
     min_distance: float
 
 
-def pick(lists: Mapping[tuple[str, str], TopFrames], quotas: Quotas, rows: int, invalid: int) -> Selection:
+def pick(lists: Mapping[tuple[str, str], TopFrames], quotas: Quotas, counts: tuple[int, int, int]) -> Selection:
     """Pick frames among the candidates of each term and cause.
 
     Args:
         lists: the candidates by term and cause.
         quotas: that hold.
-        rows: that were read.
-        invalid: of these.
+        counts: rows that were read, invalid ones, and others without features.
     """
     frames: dict[bytes, ScoredFrame] = {}
     places: dict[tuple[str, bytes], int] = {}
@@ -98,7 +100,7 @@ def pick(lists: Mapping[tuple[str, str], TopFrames], quotas: Quotas, rows: int, 
             places[term, frame.identity] = min(place, places.get((term, frame.identity), place))
     ordered = [frames[identity] for identity in sorted(frames)]
     if not ordered:
-        return Selection((), rows, invalid, 0, 0, 0)
+        return Selection((), *counts, 0, 0, 0)
     distances = Distances(standardise(np.stack([frame.features for frame in ordered])))
     nominated = {term: _nominated(term, ordered, places) for term in TERMS}
     is_open = np.ones(len(ordered), np.bool_)
@@ -132,7 +134,7 @@ def pick(lists: Mapping[tuple[str, str], TopFrames], quotas: Quotas, rows: int, 
     is_left[taken] = False
     near = is_left & (distances.to_nearest < quotas.min_distance)
     over = is_left & ~near & ~is_open
-    return Selection(tuple(picks), rows, invalid, len(ordered), int(near.sum()), int(over.sum()))
+    return Selection(tuple(picks), *counts, len(ordered), int(near.sum()), int(over.sum()))
 
 
 def _nominated(term: str, frames: Iterable[ScoredFrame], places: Mapping[tuple[str, bytes], int]) -> NDArray[np.int64]:

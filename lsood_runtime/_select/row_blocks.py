@@ -43,7 +43,9 @@ class RowBlock(ABC):
     def texts(self, column: str) -> NDArray[np.object_]:
         """``(N,)`` of text, empty where a row has none."""
         if column not in self._texts:
-            self._texts[column] = np.array([value or "" for value in self._column(column)], np.object_)
+            self._texts[column] = np.array(
+                ["" if value is None else str(value) for value in self._column(column)], np.object_
+            )
         return self._texts[column]
 
     @abstractmethod
@@ -56,6 +58,10 @@ class RowBlock(ABC):
     @abstractmethod
     def features(self, row: int) -> NDArray[np.float32]:
         """``(D,)`` of a row; empty where it has none."""
+
+    @abstractmethod
+    def has_features(self) -> NDArray[np.bool_]:
+        """``(N,)``, whether a row has any."""
 
     @abstractmethod
     def _column(self, column: str) -> Sequence[Any]:
@@ -115,6 +121,10 @@ class _RowsBlock(RowBlock):
         values = self._rows[row]["features"] or ()
         return np.array(values.split() if isinstance(values, str) else values, np.float32)
 
+    def has_features(self) -> NDArray[np.bool_]:
+        values = (row["features"] or () for row in self._rows)
+        return np.array([bool(each.strip() if isinstance(each, str) else each) for each in values], np.bool_)
+
 
 def _read_csv(path: Path) -> Iterator[RowBlock]:
     with path.open(newline="", encoding="utf-8") as file:
@@ -171,6 +181,12 @@ class _ParquetBlock(RowBlock):
         if values is None:
             return np.empty(0, np.float32)
         return np.array(values.to_numpy(zero_copy_only=False), np.float32)  # a copy: a view would hold the whole block
+
+    def has_features(self) -> NDArray[np.bool_]:
+        from pyarrow import compute
+
+        lengths: Any = compute.list_value_length(self._batch["features"]).fill_null(0)
+        return np.asarray(lengths.to_numpy(zero_copy_only=False) > 0, np.bool_)
 
 
 def _read_parquet(path: Path) -> Iterator[RowBlock]:

@@ -21,6 +21,8 @@ class ScoredFrame:
     Attributes:
         frame: name of the frame, as the row has it.
         drive: that it belongs to.
+        source: of the row: the drive that it names, or the file of rows, so that the frames of two vehicles differ whose
+            images have the same names.
         camera: that sent it; empty where the row names none.
         stamp_ns: nanoseconds; None where the row has none.
         score: finite; higher is further from the training distribution.
@@ -36,6 +38,7 @@ class ScoredFrame:
 
     frame: str
     drive: str
+    source: str
     camera: str
     stamp_ns: int | None
     score: float
@@ -49,7 +52,7 @@ class ScoredFrame:
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        who = "\0".join(map(str, (self.seed, self.drive, self.camera, self.frame, self.stamp_ns)))
+        who = "\0".join(map(str, (self.seed, self.source, self.drive, self.camera, self.frame, self.stamp_ns)))
         identity = blake2b(who.encode("utf-8", "surrogateescape"), digest_size=16).digest()
         told = repr((self.score, self.expected_quality, self.cause, self.object_count, self.largest_peak)).encode()
         digest = blake2b(identity + told + self.features.tobytes(), digest_size=16).digest()

@@ -4,6 +4,7 @@
 import csv
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -53,8 +54,12 @@ class FrameSelector:
     ``candidates * per_drive``. Among them the terms take turns: each picks the candidate that is furthest from every earlier
     pick (greedy k-centre), over the bundle's features, standardised over the candidates. All rows must be of one bundle.
 
-    The selection depends on the rows and the seed alone: not on their order, nor on how they are dealt to processes, whose
-    selectors :meth:`merge` into that of all rows. A selector can be pickled.
+    The selection depends on the rows, the names of their files and the seed alone: not on their order, nor on how the files
+    are dealt to processes, whose selectors :meth:`merge` into that of all rows. A selector can be pickled.
+
+    A row that names no ``drive`` is of the file that it stands in: the path as given, without its suffix, begins the name of
+    its drive. So the frames of two vehicles are never taken for one, whatever the names of their images. Give the files of
+    each vehicle or drive a name of their own, on all machines.
 
     What is held are at most ``terms * causes * candidates * budget`` frames, each ``4 * D + 1,000`` bytes for D features.
 
@@ -108,13 +113,14 @@ class FrameSelector:
         )
         self._lists: dict[tuple[str, str], TopFrames] = {}
         self._width: int | None = None
-        self._rows = self._invalid = 0
+        self._rows = self._invalid = self._without = 0
 
     def read(self, path: str | os.PathLike[str], on_rows: Callable[[int], object] | None = None) -> None:
         """Take in the rows of a file.
 
         Args:
-            path: a Parquet, CSV or JSON lines file with the columns ``frame``, ``score``, ``state`` and ``features``.
+            path: a Parquet, CSV or JSON lines file with the columns ``frame``, ``score``, ``state`` and ``features``; without
+                its suffix it stands for the drive of rows that name none.
             on_rows: called with the number of rows taken in so far, every two thousand or so; None for nothing.
 
         Raises:
@@ -127,7 +133,7 @@ class FrameSelector:
                 self._take(block, file)
                 if on_rows is not None:
                     on_rows(self._rows)
-        except (OSError, ValueError, TypeError, csv.Error) as error:
+        except (OSError, ValueError, TypeError, LookupError, OverflowError, NotImplementedError, csv.Error) as error:
             raise MediaError(
                 f"expected rows of verdicts, cannot read {file}: {reason_of(error)}; score the frames again"
             ) from error
@@ -138,6 +144,7 @@ class FrameSelector:
         Raises:
             TypeError: it is none.
             ValueError: it was made with other arguments, or has features of another bundle.
+            MediaError: both have too many causes; this one is left as it was.
         """
         check_type(other, FrameSelector, "another FrameSelector", "pass one that was made with the same arguments")
         differing = [
@@ -152,34 +159,41 @@ class FrameSelector:
             raise ValueError(
                 f"expected frames of {self._width} features, got {other._width}: select among frames of one bundle"
             )
+        self._check_causes({cause for _, cause in other._lists})
         for (term, cause), frames in other._lists.items():
             self._list(term, cause).merge(frames)
         self._width = other._width if self._width is None else self._width
         self._rows += other._rows
         self._invalid += other._invalid
+        self._without += other._without
 
     def select(self) -> Selection:
         """Pick frames from what was read; more may be read afterwards, and picked from anew."""
-        return pick(self._lists, self._rule.quotas, self._rows, self._invalid)
+        return pick(self._lists, self._rule.quotas, (self._rows, self._invalid, self._without))
 
     def _list(self, term: str, cause: str) -> TopFrames:
         kept = self._lists.get((term, cause))
         if kept is None:
-            if len({name for _, name in self._lists} | {cause}) > _MOST_CAUSES:
-                raise MediaError(
-                    f"expected at most {_MOST_CAUSES} causes in all rows, got one more, {cause!r}: select among frames of "
-                    "one bundle"
-                )
+            self._check_causes({cause})
             quotas, factor = self._rule.quotas, self._rule.candidates
             most = quotas.budget if cause in UNCAPPED else quotas.per_cause
             kept = self._lists[term, cause] = TopFrames(term, factor * most, factor * quotas.per_drive)
         return kept
+
+    def _check_causes(self, causes: set[str]) -> None:
+        known = {name for _, name in self._lists}
+        if len(known | causes) > _MOST_CAUSES:
+            raise MediaError(
+                f"expected at most {_MOST_CAUSES} causes in all rows, got more, {min(causes - known)!r} too: select among "
+                "frames of one bundle"
+            )
 
     def _take(self, block: RowBlock, file: Path) -> None:
         scores, causes = block.numbers("score"), block.texts("cause")
         valid = (block.texts("state") != _INVALID) & np.isfinite(scores)
         self._rows += len(block)
         self._invalid += int(np.count_nonzero(~valid))
+        self._without += int(np.count_nonzero(valid & ~block.has_features()))
         made: dict[int, ScoredFrame | None] = {}
         for name in self._terms(block, file):
             term = TERMS[name]
@@ -225,10 +239,15 @@ class FrameSelector:
                 "folder or prefix"
             )
         texts = {column: block.texts(column)[row] for column in ("drive", "camera")}
+        source = texts["drive"] or file.with_suffix("").as_posix()
+        drive = drive_of(name, rule, texts)
+        if not texts["drive"]:
+            drive = f"{source}: {drive}" if drive else source
         count, peak = block.whole("object_count", row), block.numbers("largest_peak")[row]
         return ScoredFrame(
             frame=name,
-            drive=drive_of(name, rule, texts),
+            drive=sys.intern(drive),  # one text for all frames of a drive
+            source=sys.intern(source),
             camera=texts["camera"],
             stamp_ns=block.whole("stamp_ns", row),
             score=float(block.numbers("score")[row]),

@@ -63,7 +63,7 @@ def test_scored_frames_become_a_list_a_sheet_and_lists_for_tools(
     assert (drives / "again.csv").read_text() == (drives / "pick.csv").read_text()
     picks = read(drives / "pick.csv")
     assert [pick["rank"] for pick in picks] == list("123456")
-    assert {pick["drive"] for pick in picks} == {"drive0", "drive1", "drive2"}
+    assert {pick["drive"] for pick in picks} == {"rows: drive0", "rows: drive1", "rows: drive2"}
     assert picks[0]["distance"] == ""
     assert all(float(pick["distance"]) > 0 for pick in picks[1:])
     with Image.open(drives / "pick.png") as sheet:
@@ -79,10 +79,10 @@ def test_scored_frames_become_a_list_a_sheet_and_lists_for_tools(
 
 
 def test_list_of_the_command_is_that_of_the_function(drives: Path) -> None:
-    rows = write_csv(drives / "rows.csv", make_rows(90, 7))
+    write_csv(drives / "rows.csv", make_rows(90, 7))
     assert run(["select", "rows.csv", "--budget", "9", "--out", "pick.csv"]) == 0
     selector = FrameSelector(9)
-    selector.read(rows)
+    selector.read("rows.csv")
     picks = selector.select().picks
     assert [pick["frame"] for pick in read(drives / "pick.csv")] == [pick.frame for pick in picks]
     assert [pick["why"] for pick in read(drives / "pick.csv")] == [pick.why for pick in picks]
@@ -91,7 +91,7 @@ def test_list_of_the_command_is_that_of_the_function(drives: Path) -> None:
 def test_folder_of_rows_is_selected_from_as_one(drives: Path) -> None:
     pytest.importorskip("pyarrow")
     (drives / "rows").mkdir()
-    rows = make_rows(60, 8)
+    rows = [{**row, "drive": row["frame"][:6]} for row in make_rows(60, 8)]
     write_csv(drives / "all.csv", rows)
     write_parquet(drives / "rows" / "a.parquet", rows[:20])
     write_csv(drives / "rows" / "b.csv", rows[20:])
@@ -126,7 +126,7 @@ def test_fewer_picks_than_the_budget_are_explained(drives: Path, capsys: pytest.
             "expected image files for COCO, found none at x/a.png",
         ),
         (["rows.csv", "--out", "pick.csv", "--candidates", "2000"], "expected candidates from 1 to 1,000, got 2000"),
-        (["bad.csv", "--out", "pick.csv"], "1 row have none, 1 of them invalid"),
+        (["bad.csv", "--out", "pick.csv"], "1 row have none, 1 of them invalid, 0 without features"),
         (["rows.csv", "--out", "pick.csv", "--cvat", "drive0/a.jsonl"], "expected images below"),
     ],
 )
@@ -181,7 +181,7 @@ def test_picks_become_a_dataset_of_fiftyone(
     assert run(words) == 0
     (sample,) = stand_in.datasets["night"]
     assert sample["filepath"] == str(drives / "drive1" / "0.png")
-    assert (sample["rank"], sample["score"], sample["drive"], sample["tags"]) == (1, 1.0, "drive1", ["to label"])
+    assert (sample["rank"], sample["score"], sample["drive"], sample["tags"]) == (1, 1.0, "rows: drive1", ["to label"])
     assert None not in sample.values()
     assert run(words) == 2
     assert "night exists: choose another name" in capsys.readouterr().err

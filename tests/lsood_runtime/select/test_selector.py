@@ -92,11 +92,12 @@ def test_selection_is_that_of_a_naive_implementation(tmp_path: Path, seed: int) 
 
 
 @given(st.integers(0, 10**6), st.integers(1, 5), st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_merged_selectors_select_what_one_selects_from_all_rows(
     tmp_path: Path, seed: int, parts: int, random: Any
 ) -> None:
-    rows = make_rows(80, seed)
+    """Rows that name their drive, dealt to files and processes in any way."""
+    rows = [{**row, "drive": row["frame"][:6]} for row in make_rows(80, seed)]
     whole = selected(tmp_path, rows, seed=seed)
     random.shuffle(rows)
     joined = FrameSelector(10, min_distance=0.0, seed=seed)
@@ -105,6 +106,98 @@ def test_merged_selectors_select_what_one_selects_from_all_rows(
         own.read(write_csv(tmp_path / "part.csv", rows[part::parts]))
         joined.merge(pickle.loads(pickle.dumps(own)))
     assert joined.select() == whole
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.randoms(use_true_random=False))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_files_dealt_to_processes_in_any_way_give_the_selection_of_one(
+    tmp_path: Path, seed: int, parts: int, random: Any
+) -> None:
+    """Files of vehicles whose frames have the same names."""
+    files = []
+    for vehicle in range(6):
+        rows = make_rows(15, seed + vehicle)
+        for number, row in enumerate(rows):
+            row["frame"] = f"images/{number}.png"
+        files.append(write_csv(tmp_path / f"car-{vehicle}.csv", rows))
+    whole, joined = FrameSelector(10, seed=seed), FrameSelector(10, seed=seed)
+    for file in files:
+        whole.read(file)
+    random.shuffle(files)
+    for part in range(parts):
+        own = FrameSelector(10, seed=seed)
+        for file in files[part::parts]:
+            own.read(file)
+        joined.merge(pickle.loads(pickle.dumps(own)))
+    assert joined.select() == whole.select()
+
+
+@pytest.mark.parametrize("rule", [None, "folder", "prefix", "camera"])
+def test_frames_of_two_vehicles_with_the_same_names_are_all_candidates(tmp_path: Path, rule: str | None) -> None:
+    selector = FrameSelector(100, per_drive=3, min_distance=0.0, group_by=rule)
+    for vehicle in range(2):
+        rows = [
+            {"frame": f"images/a_{i}.png", "camera": "front", "score": i, "state": "ok", "features": [vehicle, i]}
+            for i in range(50)
+        ]
+        selector.read(write_csv(tmp_path / f"car-{vehicle}.csv", rows))
+    got = selector.select()
+    assert got.candidates == 2 * 3 * 3  # of each vehicle three times its quota
+    first = {pick.drive for pick in got.picks if pick.drive.startswith(f"{tmp_path.as_posix()}/car-0: ")}
+    assert Counter(pick.drive in first for pick in got.picks) == {True: 3, False: 3}
+    whole = FrameSelector(100, per_drive=100, min_distance=0.0, group_by=rule)
+    for vehicle in range(2):
+        whole.read(tmp_path / f"car-{vehicle}.csv")
+    assert len(whole.select().picks) == 100
+
+
+def test_valid_rows_without_features_are_counted(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = make_rows(60, 3)
+    valid = [row for row in rows if row["state"] != "invalid"]
+    for row in valid[:7]:
+        row["features"] = None
+    for row in valid[7:9]:
+        row["features"] = []
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = [write_csv(tmp_path / "rows.csv", rows), write_parquet(tmp_path / "rows.parquet", rows)]
+    for file in (*files, tmp_path / "rows.jsonl"):
+        one, other = FrameSelector(5), FrameSelector(5)
+        one.read(file)
+        other.read(file)
+        assert (one.select().rows, one.select().without_features) == (60, 9)
+        one.merge(other)
+        assert one.select().without_features == 18
+
+
+def test_numbers_as_names_are_the_texts_that_csv_has(tmp_path: Path) -> None:
+    rows = [
+        {"frame": i, "drive": i % 2, "score": float(i), "state": "ok", "features": [float(i), 1.0]} for i in range(8)
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = FrameSelector(10, min_distance=0.0)
+    lines.read(tmp_path / "rows.jsonl")
+    assert {pick.drive for pick in lines.select().picks} == {"0", "1"}
+    assert lines.select() == selected(tmp_path, rows)
+
+
+def test_merge_with_too_many_causes_leaves_the_selector_as_it_was(tmp_path: Path) -> None:
+    def of_causes(first: int, last: int) -> FrameSelector:
+        rows = [
+            {"frame": f"{n}", "score": n, "state": "ok", "cause": f"c{n:02}", "features": [float(n)]}
+            for n in range(first, last)
+        ]
+        selector = FrameSelector(5)
+        selector.read(write_csv(tmp_path / "rows.csv", rows))
+        return selector
+
+    one, other = of_causes(0, 40), of_causes(30, 70)
+    before = one.select()
+    with pytest.raises(MediaError, match="expected at most 64 causes in all rows, got more, 'c40' too"):
+        one.merge(other)
+    assert one.select() == before
+    one.merge(of_causes(30, 64))
+    assert len({cause for _, cause in one._lists}) == 64
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -161,7 +254,7 @@ def test_why_names_the_term_the_value_and_the_place(tmp_path: Path) -> None:
 )
 def test_drives_are_told_apart_by_the_rule(tmp_path: Path, rule: str | None, expected: str) -> None:
     got = selected(tmp_path, make_rows(30, 3), group_by=rule, budget=3)
-    assert all(pick.drive.startswith(expected) for pick in got.picks)
+    assert all(pick.drive.startswith(f"{tmp_path.as_posix()}/rows: {expected}") for pick in got.picks)
     named = [{**row, "drive": f"{row['frame'][:6]} on Monday"} for row in make_rows(30, 3)]
     assert all(pick.drive.endswith("on Monday") for pick in selected(tmp_path, named, budget=3).picks)
 
@@ -170,8 +263,10 @@ def test_frames_of_a_recording_are_of_the_drive_of_its_file(tmp_path: Path) -> N
     rows = make_rows(9, 4)
     for number, row in enumerate(rows):
         row["frame"] = f"a_1/front.mp4#{number:06d}"
-    assert {pick.drive for pick in selected(tmp_path, rows).picks} == {"a_1/front.mp4"}
-    assert {pick.drive for pick in selected(tmp_path, rows, group_by="prefix").picks} == {"front"}
+    assert {pick.drive for pick in selected(tmp_path, rows).picks} == {f"{tmp_path.as_posix()}/rows: a_1/front.mp4"}
+    assert {pick.drive for pick in selected(tmp_path, rows, group_by="prefix").picks} == {
+        f"{tmp_path.as_posix()}/rows: front"
+    }
 
 
 def test_rows_of_every_format_give_the_same_selection(tmp_path: Path) -> None:
@@ -297,6 +392,16 @@ def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
         ("c.jsonl", b'{"frame": "a", "score": NaN, "state": "ok", "features": [1]}\n', "NaN is no number"),
         ("d.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n{', "cut off"),
         ("e.jsonl", b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n', "cannot read"),
+        (
+            "f.csv",
+            b"frame,score,state,features,object_count,largest_peak\na,1,ok,1,inf,1\n",
+            "cannot read .*/f.csv",
+        ),
+        (
+            "f.jsonl",
+            b'{"frame": "a", "score": 1, "state": "ok", "features": [1], "object_count": 1e999, "largest_peak": 1}\n',
+            "cannot read .*/f.jsonl",
+        ),
     ):
         if contents is not None:
             (tmp_path / name).write_bytes(contents)

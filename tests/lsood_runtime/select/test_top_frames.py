@@ -13,7 +13,7 @@ from lsood_runtime._select.top_frames import TopFrames
 
 def frame(number: int, drive: int, score: int) -> ScoredFrame:
     return ScoredFrame(
-        str(number), str(drive), "", None, float(score), math.nan, "", 0, math.nan, np.zeros(1, np.float32)
+        str(number), str(drive), "", "", None, float(score), math.nan, "", 0, math.nan, np.zeros(1, np.float32)
     )
 
 
