@@ -16,8 +16,8 @@ certificates           :func:`read_certificate`
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
-files                  :func:`find_files`, :func:`is_file_or_lost`, :func:`visible`, :func:`natural_order`,
-                       :func:`natural_key`, :func:`objection`, :func:`no_room`, :func:`is_read`
+files                  :func:`find_files`, :func:`distinct_files`, :func:`is_file_or_lost`, :func:`visible`,
+                       :func:`natural_order`, :func:`natural_key`, :func:`objection`, :func:`no_room`, :func:`is_read`
 fleets                 :func:`merged_summaries`, :func:`write_sorted_summaries`, edges of the bins
 command lines          :class:`OnceParser`, :func:`near_flags`
 matplotlib             :func:`keep_matplotlib_out_of_home`
@@ -106,7 +106,7 @@ from lsood_runtime._matplotlib_folder import keep_matplotlib_out_of_home
 from lsood_runtime._media.class_colours import colour_classes
 from lsood_runtime._media.file_order import natural_key, natural_order
 from lsood_runtime._media.files import read_frames
-from lsood_runtime._media.find_files import find_files, is_file_or_lost, visible
+from lsood_runtime._media.find_files import distinct_files, find_files, is_file_or_lost, visible
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
 from lsood_runtime._text.counted import counted
@@ -188,6 +188,7 @@ __all__ = [
     "counted",
     "detector_sentence",
     "digest_line",
+    "distinct_files",
     "draw_scale",
     "find_files",
     "finite_or_none",

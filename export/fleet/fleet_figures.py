@@ -15,7 +15,7 @@ from export.fleet.options import FleetOptions
 from export.fleet.vehicle_days import Population, populations
 from export.reporter import SILENT, Reporter
 from lsood_runtime import MediaError, read_summaries
-from lsood_runtime.offline import counted, find_files, finite_or_none
+from lsood_runtime.offline import counted, distinct_files, find_files, finite_or_none
 
 MERGED = "summaries.parquet"
 """Name of the file of merged summaries."""
@@ -99,7 +99,7 @@ def fleet_figures(options: FleetOptions, merged: Path, reporter: Reporter = SILE
 
 
 def summary_files(sources: Sequence[Path]) -> list[Path]:
-    """The files behind files, folders of them and patterns.
+    """The files behind files, folders of them and patterns; one that is named or found twice once.
 
     Raises:
         UsageError: there is none.
@@ -112,4 +112,4 @@ def summary_files(sources: Sequence[Path]) -> list[Path]:
         ) from error
     if not paths:
         raise UsageError("expected files of daily summaries, got none: name files that lsood summary wrote")
-    return paths
+    return distinct_files(paths)

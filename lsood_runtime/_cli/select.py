@@ -22,7 +22,7 @@ from lsood_runtime._cli.pick_sheet import draw_picks
 from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._exceptions import MediaError
-from lsood_runtime._media.find_files import find_files
+from lsood_runtime._media.find_files import distinct_files, find_files
 from lsood_runtime._select.picking import Selection
 from lsood_runtime._select.row_blocks import ROW_SUFFIXES
 from lsood_runtime._select.scored_frame import TERMS
@@ -131,7 +131,8 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Select frames and write the lists."""
-    files = find_files(options.files, lambda path: path.suffix.lower() in ROW_SUFFIXES, "files of rows")
+    found = find_files(options.files, lambda path: path.suffix.lower() in ROW_SUFFIXES, "files of rows")
+    files = distinct_files(found)
     _check_outputs(options, [str(path) for path in files])
     selector, counter = _selector(options), FrameCounter(shown=True)
     with VerdictFile(options.out) as out:

@@ -16,19 +16,23 @@ from lsood_runtime._exceptions import MediaError
 from lsood_runtime._fleet.daily_summary import DailySummary, SummaryKey, summary_day
 from lsood_runtime._fleet.frame_facts import FrameFacts
 from lsood_runtime._fleet.summary_file import import_pyarrow, write_summaries
+from lsood_runtime._media.find_files import distinct_files
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.printable import printable
 
 _SHOWN_EVERY = 10_000
 _MANY = 20
+_MOST_CAUSES = 64
 _EPILOG = """\
 A summary holds counts of one camera on one day: frames by state, p-values and expected quality in fixed bins, causes, unknown
 objects, alarms with their begin and end, gaps. Counts add up exactly, so that parts of a day, days and vehicles can be merged
 in any order: `python -m export fleet` merges the files of a fleet, and finds the vehicles and days that differ from the rest.
 The day of a frame is that of its stamp, in UTC. Stamps of images and videos count from 0 and tell no day: state it by --day.
 
-Rows are read one by one, so that a file of any length needs the same memory. A row that `lsood score` and `watch` did not
-write with this bundle ends the command, and nothing is written. Rows hold no dropped frames: a running process counts them
+Rows are read one by one, of Parquet a row group at a time: memory does not grow with the rows, but by some bytes for each
+alarm, whose begin and end are kept. A summary has at most 64 causes. A file that is named twice counts once. A row that
+`lsood score` and `watch` did not write with this bundle ends the command, and nothing is written. Rows hold no dropped
+frames: a running process counts them
 with lsood_runtime.SummaryRecorder, which writes the same files.
 
 exit codes: 0 written, 2 bad usage, input or bundle, 3 unexpected error
@@ -92,7 +96,7 @@ def summarise(
 
     Args:
         sealed: manifest of the bundle that scored them.
-        rows: files that ``lsood score`` and ``watch`` wrote.
+        rows: files that ``lsood score`` and ``watch`` wrote; one that is named twice counts once.
         vehicle: that they are of.
         day: of all of them; None for that of each stamp, in UTC.
         on_rows: called now and then with how many rows were counted.
@@ -101,7 +105,7 @@ def summarise(
         MediaError: there is no row, or one of another bundle, or with a stamp that tells no day.
     """
     counting = _Counting(vehicle, sealed.sha256, sealed.manifest, day)
-    for path in rows:
+    for path in distinct_files(rows):
         counting.add(path, read_verdicts(path), on_rows)
     if not counting.summaries:
         raise MediaError("expected rows of verdicts, got files without any: pass what lsood score or watch wrote")
@@ -125,7 +129,7 @@ class _Counting:
         """Count the rows of a file.
 
         Raises:
-            MediaError: rows of another bundle, or with stamps that tell no day.
+            MediaError: rows of another bundle, with stamps that tell no day, or with too many causes.
         """
         for number, facts in enumerate(rows, 1):
             if facts.threshold not in self._thresholds:
@@ -137,11 +141,17 @@ class _Counting:
             day = self._day or summary_day(facts.stamp_ns)
             if day is None:
                 raise MediaError(
-                    f"expected stamps since 1970 that tell the day, got {facts.stamp_ns} ns in row {number} of {path}: "
-                    "state the day by --day"
+                    f"expected stamps since the year 2000 that tell the day, got {facts.stamp_ns} ns in row {number} of "
+                    f"{path}: state the day by --day"
                 )
             fresh = DailySummary(self._vehicle, facts.camera, day, self._digest, facts.threshold)
-            self.summaries.setdefault(fresh.key, fresh).counts.add(facts)
+            counts = self.summaries.setdefault(fresh.key, fresh).counts
+            counts.add(facts)
+            if len(counts.causes) > _MOST_CAUSES:
+                raise MediaError(
+                    f"expected at most {_MOST_CAUSES} causes in a summary, got one more, {facts.cause!r}, in row {number} of "
+                    f"{path}: pass rows that this bundle scored"
+                )
             self._count += 1
             if self._count % _SHOWN_EVERY == 0:
                 on_rows(self._count)

@@ -78,8 +78,9 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         raise missing_extra("reading Parquet", "fleet") from error
     with ParquetFile(path) as file:
         columns = [name for name in file.schema_arrow.names if name in ROW_COLUMNS]
-        for block in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
-            yield from block.to_pylist()
+        for group in range(file.num_row_groups):  # one by one: read in one go, pyarrow holds all that it has passed
+            for block in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns):
+                yield from block.to_pylist()
 
 
 def _mcap_rows(path: Path) -> Iterator[Mapping[str, Any]]:

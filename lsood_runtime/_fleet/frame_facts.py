@@ -113,7 +113,9 @@ class FrameFacts:
         """
         told = {name: value for name, value in row.items() if value is not None and value != ""}
         followed = "alarm" in told
-        quality = _number(told, "expected_quality", least=0, default=math.nan) if "quality_measure" in told else None
+        quality = (
+            _number(told, "expected_quality", least=0, most=1, default=math.nan) if "quality_measure" in told else None
+        )
         objects = _integer(told, "object_count", default=-1) if "object_words" in told else None
         alarm = _flag(told, "alarm") if followed else False
         state = _named(State, told, "state")
@@ -154,7 +156,8 @@ def _number(
     except ValueError:
         number = math.nan
     if not least <= number <= most:
-        raise ValueError(f"expected a finite number as {name}, got {shown(value)}")
+        kind = f"a number from {least:g} to {most:g}" if most == 1 else "a finite number"
+        raise ValueError(f"expected {kind} as {name}, got {shown(value)}")
     return number
 
 

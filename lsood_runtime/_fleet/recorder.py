@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -28,6 +28,9 @@ from lsood_runtime._stream.stream_assessment import StreamAssessment
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from prometheus_client.registry import Collector
+
+_HELD_S, _MOST_DAYS = 600.0, 8
+"""How long a day is held for late frames after its last one, and how many are, so that no clock fills the memory."""
 
 _LOG = logging.getLogger("lsood_runtime")
 
@@ -60,7 +63,7 @@ class SummaryRecorder:
 
     Raises:
         TypeError: an argument of another type.
-        ValueError: the name is empty.
+        ValueError: the name is empty, or cannot be written.
         MediaError: there is no such folder, or pyarrow is missing.
 
     Example:
@@ -73,8 +76,7 @@ class SummaryRecorder:
         check_type(parts[0], str, "an OoDMonitor", "pass the one that assesses the frames")
         self._bundle, self._threshold = monitor.manifest_sha256, monitor.threshold
         self._vehicle = check_text(vehicle, "the name of a vehicle", 'pass one such as "car-17"')
-        if not vehicle.strip():
-            raise ValueError('expected the name of a vehicle, got an empty one: pass one such as "car-17"')
+        _check_name(vehicle, "vehicle")
         self._folder = None
         if folder is not None:
             self._folder = Path(check_path(folder, "the path of a folder, or None", "pass one for the files"))
@@ -83,6 +85,7 @@ class SummaryRecorder:
                 raise MediaError(f"expected a folder for daily summaries, got {folder}: make it first")
         self._days: dict[date, dict[str, DailySummary]] = {}
         self._files: dict[date, Path] = {}
+        self._last: dict[date, float] = {}
         self._totals: dict[str, SummaryCounts] = {}
         self._lock, self._start_ns, self._number = threading.Lock(), time.time_ns(), 0
         guard_forks(self)
@@ -96,10 +99,16 @@ class SummaryRecorder:
 
         Raises:
             TypeError: neither of them, or a name that is no text.
+            ValueError: it was scored with another threshold than the monitor's, or the name is empty or cannot be written.
         """
         check_type(result, (StreamAssessment, Assessment), "an assessment", "pass what stream.assess gives")
         check_camera(camera)
         facts = FrameFacts.of_assessment(result, camera)
+        if facts.threshold != self._threshold:
+            raise ValueError(
+                f"expected a frame that was scored with the threshold {self._threshold:g}, got one with {facts.threshold:g}: "
+                "make a recorder for each monitor"
+            )
         self._count(facts.camera, facts.stamp_ns, facts)
 
     def add_dropped(self, count: int = 1, *, camera: str = "camera", stamp_ns: int | None = None) -> None:
@@ -112,16 +121,18 @@ class SummaryRecorder:
 
         Raises:
             TypeError: no integer, or a name that is no text.
-            ValueError: a count below 0.
+            ValueError: a count below 0, or a name that is empty or cannot be written.
         """
         dropped = check_count(count, "a number of dropped frames", "pass 1 for one", least=0)
         check_camera(camera)
         self._count(camera, time.time_ns() if stamp_ns is None else integer_stamp(stamp_ns), dropped)
 
     def _count(self, camera: str, stamp_ns: int, frame: FrameFacts | int) -> None:
-        day = summary_day(stamp_ns) or summary_day(time.time_ns()) or date.today()
+        _check_name(camera, "camera")
+        day = summary_day(stamp_ns) or _today()
         with self._lock:
             is_new = day not in self._days
+            self._last[day] = time.monotonic()
             cameras = self._days.setdefault(day, {})
             if camera not in cameras:
                 cameras[camera] = DailySummary(self._vehicle, camera, day, self._bundle, self._threshold)
@@ -139,7 +150,7 @@ class SummaryRecorder:
 
     @property
     def summaries(self) -> tuple[DailySummary, ...]:
-        """Copies of the summaries that are still counted: of today, of the day before, and without a folder of all days."""
+        """Copies of the summaries that are still counted: of today, of the days before it, and without a folder of all."""
         with self._lock:
             return self._copies(self._days)
 
@@ -217,17 +228,26 @@ class SummaryRecorder:
         return tuple(self._files[day] for day in self._days)
 
     def _forget(self, keep: date) -> None:
-        """Let go of days that are written, but for two: frames of the day before may come late; the lock is held."""
+        """Let go of days that are written and had no frame for some minutes, as others may come late; the lock is held.
+
+        The day of the machine's clock stays: cameras whose stamps differ by days take turns, and begin no new files.
+        """
         if self._folder is None:
             return
-        for day in sorted(set(self._days) - {keep})[:-1]:
+        others = sorted(set(self._days) - {keep, _today()}, key=lambda day: self._last[day])
+        now, surplus = time.monotonic(), len(self._days) - _MOST_DAYS
+        for place, day in enumerate(others):
+            if place >= surplus and now - self._last[day] < _HELD_S:
+                break  # all that follow had frames later
             self._files.pop(day)  # a late frame of that day begins a file of its own
+            self._last.pop(day)
             for camera, summary in self._days.pop(day).items():
                 _add_total(self._totals, camera, summary.counts)
 
     def leave_to_parent(self) -> object:
         """Begin with no counts in a forked process: those until then are its parent's."""
         kept, self._days, self._files, self._totals = (self._days, self._totals), {}, {}, {}
+        self._last = {}
         self._lock, self._start_ns = threading.Lock(), time.time_ns()
         return kept
 
@@ -242,6 +262,23 @@ class SummaryRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _today() -> date:
+    return summary_day(time.time_ns()) or datetime.now(UTC).date()
+
+
+def _check_name(name: str, kind: str) -> None:
+    """Refuse a name that a file of summaries cannot hold, or that its reader refuses."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"expected the name of a {kind} that is text, got {name!r}: choose another name") from error
+    if not name.strip():
+        raise ValueError(f'expected the name of a {kind}, got an empty one: pass one such as "{_EXAMPLES[kind]}"')
+
+
+_EXAMPLES = {"vehicle": "car-17", "camera": "front"}
 
 
 def _copy(counts: SummaryCounts) -> SummaryCounts:

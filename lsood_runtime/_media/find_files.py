@@ -13,7 +13,8 @@ files one after another  stay in the order given, unless that is the order in wh
 """
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def find_files(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> lis
         return list(_find(sources, wanted, kinds))
     except OSError as error:
         raise MediaError(f"expected {kinds}, cannot look at {error.filename}: {error.strerror}") from error
+
+
+def distinct_files(paths: Iterable[Path]) -> list[Path]:
+    """Files in the order given, one that is named or found twice, or by a link as well, once."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def _find(sources: Sequence[str | Path], wanted: Wanted, kinds: str) -> Iterator[Path]:

@@ -72,6 +72,14 @@ def test_fleet_names_what_is_planted_on_a_page_that_needs_no_net(
     assert (tmp_path / "again.parquet").read_bytes() == (out / "summaries.parquet").read_bytes()
 
 
+def test_file_that_is_named_and_found_counts_once(tmp_path: Path) -> None:
+    write_summaries([summary_of(drawn_frames(0, 200))], tmp_path / "one.parquet")
+    options = FleetOptions((tmp_path, tmp_path / "one.parquet", tmp_path / "*.parquet"), tmp_path, min_frames=10)
+    figures = fleet_figures(options, tmp_path / "merged.out")
+    assert figures.files == 1
+    assert (tmp_path / "merged.out").read_bytes() == (tmp_path / "one.parquet").read_bytes()
+
+
 def test_small_fleet_is_drawn_and_nothing_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_summaries([summary_of(drawn_frames(0, 200))], tmp_path / "one.parquet")
     assert main([str(tmp_path / "one.parquet"), "--out", str(tmp_path / "fleet"), "--min-frames", "10"]) == 0

@@ -88,7 +88,7 @@ def test_list_of_the_command_is_that_of_the_function(drives: Path) -> None:
     assert [pick["why"] for pick in read(drives / "pick.csv")] == [pick.why for pick in picks]
 
 
-def test_folder_of_rows_is_selected_from_as_one(drives: Path) -> None:
+def test_folder_of_rows_is_selected_from_as_one(drives: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pyarrow")
     (drives / "rows").mkdir()
     rows = [{**row, "drive": row["frame"][:6]} for row in make_rows(60, 8)]
@@ -98,6 +98,8 @@ def test_folder_of_rows_is_selected_from_as_one(drives: Path) -> None:
     assert run(["select", "rows/", "--budget", "5", "--out", "pick.csv"]) == 0
     assert run(["select", "all.csv", "--budget", "5", "--out", "one.csv"]) == 0
     assert (drives / "pick.csv").read_text() == (drives / "one.csv").read_text()
+    assert run(["select", "rows/", "rows/b.csv", "rows/*", "--budget", "5", "--out", "pick.csv"]) == 0
+    assert capsys.readouterr().err.count("picked from 60 rows") == 3
 
 
 def test_fewer_picks_than_the_budget_are_explained(drives: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,6 +73,22 @@ def test_rows_cut_in_two_files_give_the_summary_of_the_whole(answering: Path, ro
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
 
 
+def test_file_that_is_named_twice_counts_once(answering: Path, rows: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(rows / "rows.jsonl")
+    for name, words in (("once", ["rows.jsonl"]), ("twice", ["rows.jsonl", "../" + rows.name + "/rows.jsonl", link])):
+        assert summarised(answering, tmp_path / f"{name}.parquet", *(str(rows / word) for word in words)) == 0
+    assert (tmp_path / "once.parquet").read_bytes() == (tmp_path / "twice.parquet").read_bytes()
+
+
+def test_row_groups_of_parquet_are_read_one_by_one(answering: Path, rows: Path, tmp_path: Path) -> None:
+    table = pyarrow.parquet.read_table(rows / "rows.parquet")
+    pyarrow.parquet.write_table(table, tmp_path / "rows.parquet", row_group_size=3)
+    for name, path in (("one", rows / "rows.parquet"), ("groups", tmp_path / "rows.parquet")):
+        assert summarised(answering, tmp_path / f"{name}-day.parquet", str(path)) == 0
+    assert (tmp_path / "one-day.parquet").read_bytes() == (tmp_path / "groups-day.parquet").read_bytes()
+
+
 def test_rows_of_score_have_no_alarms_and_take_the_stated_day(
     toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +119,8 @@ def test_rows_of_score_have_no_alarms_and_take_the_stated_day(
         ('{good, "stamp_ns": 1.5}\n', "the name 'stamp_ns' stands twice"),
         ("{other}\n", "expected rows that this bundle scored, with a threshold of"),
         ("{no_p}\n", "expected a value of p_value, got none"),
+        ("{good}\n{sharp}\n", "row 2 of {path}: expected a number from 0 to 1 as expected_quality, got 1.2"),
+        ("{causes}\n", "expected at most 64 causes in a summary, got one more, 'c64', in row 65 of {path}"),
     ],
 )  # fmt: skip
 def test_rows_of_another_kind_are_refused_with_their_place(
@@ -115,6 +133,9 @@ def test_rows_of_another_kind_are_refused_with_their_place(
     text = json.dumps(good)[:-1]
     for name, row in {"good": good, "other": {**good, "threshold": 9.25}, "no_p": {**good, "p_value": None}}.items():
         content = content.replace(f"{{{name}}}", json.dumps(row))
+    sharp = {**good, "quality_measure": "sharpness", "expected_quality": 1.2}
+    content = content.replace("{sharp}", json.dumps(sharp))
+    content = content.replace("{causes}", "\n".join(json.dumps({**good, "cause": f"c{i}"}) for i in range(65)))
     path = tmp_path / "rows.jsonl"
     path.write_text(content.replace("{good", text))
     assert summarised(toy_bundle, tmp_path / "day.parquet", str(path)) == 2

@@ -63,7 +63,9 @@ def test_days_are_written_at_midnight_and_late_frames_of_the_day_before_still_co
     assert counted == {DAY: 3, DAY + timedelta(1): 1}
 
 
-def test_clock_that_jumps_ahead_for_a_while_loses_no_frame(tmp_path: Path) -> None:
+def test_clock_that_jumps_ahead_for_a_while_loses_no_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**6, 600))
+    monkeypatch.setattr("lsood_runtime._fleet.recorder.time.monotonic", lambda: float(next(clock)))
     jump, recorder = 80_000, SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
     for offset in (0, jump, jump + 1, 0, 1):
         fed(recorder, [0, 0], START_NS + offset * DAY_NS)
@@ -73,6 +75,53 @@ def test_clock_that_jumps_ahead_for_a_while_loses_no_frame(tmp_path: Path) -> No
     assert counted == {0: 4, 1: 2, jump: 2, jump + 1: 2}
     assert recorder.totals()["front"].frames == 10
     assert len(recorder.summaries) <= 3
+
+
+def test_cameras_whose_stamps_differ_by_days_take_turns_without_new_files(tmp_path: Path) -> None:
+    """One camera in 2038, and two around midnight: 82 frames."""
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    for i in range(82):
+        offset = (4000 * DAY_NS, -SECOND, SECOND)[i % 3]
+        recorder.add_dropped(camera=f"{i % 3}", stamp_ns=START_NS + offset)
+    recorder.close()
+    assert len(list(tmp_path.iterdir())) == 3
+    counted = [s.counts.dropped for path in sorted(tmp_path.iterdir()) for s in read_summaries(path)]
+    assert sorted(counted) == [27, 27, 28]
+
+
+def test_day_of_the_machine_is_never_forgotten_and_few_others_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsood_runtime._fleet.recorder.time.time_ns", lambda: START_NS)
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    for i in range(20):
+        recorder.add_dropped(stamp_ns=START_NS + i * DAY_NS)
+    held = [summary.day for summary in recorder.summaries]
+    assert held[0] == DAY
+    assert held[1:] == [DAY + timedelta(i) for i in range(13, 20)]
+    assert recorder.totals()["camera"].dropped == 20
+    recorder.close()
+    assert len(list(tmp_path.iterdir())) == 20
+
+
+def test_frames_of_another_threshold_and_names_that_no_file_holds_are_refused(tmp_path: Path) -> None:
+    class Other(DigestMonitor):
+        threshold = THRESHOLD + 1
+
+    recorder, result = SummaryRecorder(Other(), vehicle="car"), DigestMonitor()
+    with pytest.raises(ValueError, match="make a recorder for each monitor"):
+        recorder.add(result.assess_since(1.0, score_frame(2.0), stamp_ns=START_NS))
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    for name, words in (("", "expected the name of a camera, got an empty one"), ("a\udcff", "that is text, got 'a")):
+        with pytest.raises(ValueError, match=words):
+            recorder.add_dropped(camera=name)
+        with pytest.raises(ValueError, match=words):
+            recorder.add(result.assess_since(1.0, score_frame(2.0), stamp_ns=START_NS), name)
+        with pytest.raises(ValueError, match=words):
+            fed(recorder, [0], camera=name)
+    assert recorder.write() == ()
+    with pytest.raises(ValueError, match="expected the name of a vehicle that is text"):
+        SummaryRecorder(DigestMonitor(), vehicle="a\udcff")
 
 
 def test_processes_of_one_day_write_files_that_add_up(tmp_path: Path) -> None:
