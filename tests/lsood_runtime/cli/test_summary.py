@@ -76,7 +76,7 @@ def test_rows_cut_in_two_files_give_the_summary_of_the_whole(answering: Path, ro
 def test_file_that_is_named_twice_counts_once(answering: Path, rows: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.jsonl"
     link.symlink_to(rows / "rows.jsonl")
-    for name, words in (("once", ["rows.jsonl"]), ("twice", ["rows.jsonl", "../" + rows.name + "/rows.jsonl", link])):
+    for name, words in (("once", ["rows.jsonl"]), ("twice", ["rows.jsonl", f"../{rows.name}/rows.jsonl", str(link)])):
         assert summarised(answering, tmp_path / f"{name}.parquet", *(str(rows / word) for word in words)) == 0
     assert (tmp_path / "once.parquet").read_bytes() == (tmp_path / "twice.parquet").read_bytes()
 
