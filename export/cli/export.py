@@ -24,6 +24,7 @@ commands on what an export has written, or before one (each has its own --help):
   python -m export evaluate BUNDLE --ind DIR        figures and a report
   python -m export benchmark BUNDLE --root DIR --ind NAME --out DIR   figures on published data sets
   python -m export evidence BUNDLE --out DIR        requirements with what supports them, for a safety case
+  python -m export fleet SUMMARIES --out DIR        vehicles and days of a fleet that differ from the others
   python -m export search --ckpt FILE --frames DIR  compare layers, numbers of samples and detectors
 
 examples:
