@@ -83,7 +83,7 @@ class FrameFolders:
         *,
         by_part: bool,
     ) -> list[PreparedSet]:
-        """Add the frames of a split.
+        """Add the frames of a split, all of them or, where one cannot be used, none.
 
         Args:
             choice: the split.
@@ -103,10 +103,20 @@ class FrameFolders:
         chosen = {part: self._thinned(frames) for part, frames in parts.items()}
         sizes = {frame.path: _size(frame.path) for frames in chosen.values() for frame in frames}
         self._check_sizes(sizes, choice)
-        return [
-            self._add_set(f"{choice} {part}".strip(), choice, root, frames, truth, sizes, reporter)
-            for part, frames in chosen.items()
-        ]
+        written: list[Path] = []
+        try:
+            return [
+                self._add_set(f"{choice} {part}".strip(), choice, root, frames, truth, sizes, reporter, written)
+                for part, frames in chosen.items()
+            ]
+        except UsageError:
+            for path in written:
+                path.unlink(missing_ok=True)
+                self.drives.pop(path.name, None)
+            for folder in {path.parent for path in written}:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+            raise
 
     def write_drives(self) -> Path:
         """Write the table of drives, and give its path."""
@@ -138,6 +148,7 @@ class FrameFolders:
         truth: Path | None,
         sizes: dict[Path, tuple[int, int]],
         reporter: Reporter,
+        written: list[Path],
     ) -> PreparedSet:
         folder = self.folder / "frames" / name.replace(":", "_").replace(" ", "_")
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,13 +158,15 @@ class FrameFolders:
             stem = "__".join((choice.layout.name, *frame.path.relative_to(root).with_suffix("").parts))
             same = sizes[frame.path] == (self.height, self.width)
             target = folder / f"{stem}{frame.path.suffix if same else '.png'}"
+            written.append(target)
             if same:
                 target.symlink_to(frame.path.resolve())
             else:
                 self._fitted(read_frame(frame.path), Image.Resampling.BILINEAR).save(target, compress_level=1)
                 resized += 1
             if truth is not None and frame.label is not None:
-                self._write_truth(frame, frame.label, choice, sizes[frame.path], truth / f"{stem}.png")
+                written.append(truth / f"{stem}.png")
+                self._write_truth(frame, frame.label, choice, sizes[frame.path], written[-1])
             drive = f"{choice.layout.name} {frame.drive}"
             self.drives[target.name] = drive
             drives.add(drive)

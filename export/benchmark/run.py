@@ -32,7 +32,10 @@ def run_benchmark(options: BenchmarkOptions, reporter: Reporter = SILENT) -> Ben
     ind, fit = split_choice(options.ind), None if options.fit is None else split_choice(options.fit)
     if fit == ind:
         raise UsageError(f"expected other frames to fit on than {ind}, which is judged: choose another split")
-    choices = [split_choice(word) for word in options.datasets] or all_others(ind)
+    choices = [split_choice(word) for word in options.datasets]
+    _check_choices(choices, ind, fit)
+    choices = choices or all_others(ind)
+    fitted = [choice for choice in choices if choice == fit]
     manifest = read_manifest(options.bundle)
     manifest.choose_operating_point(options.operating_point)
     no_masks = None if _gives_a_map(manifest) else "the bundle gives no anomaly map: export it with --answers map"
@@ -52,8 +55,10 @@ def run_benchmark(options: BenchmarkOptions, reporter: Reporter = SILENT) -> Ben
 
         (own,) = add(ind, folder_of_dataset(options.root, ind), by_part=False)
         sets: list[PreparedSet] = []
-        skipped: list[SkippedDataset] = []
-        for choice in choices:
+        skipped = [
+            SkippedDataset(choice.layout.name, "other scores are fitted on these frames", False) for choice in fitted
+        ]
+        for choice in [choice for choice in choices if choice != fit]:
             folder: Path | None = None
             try:
                 folder = folder_of_dataset(options.root, choice)
@@ -69,6 +74,21 @@ def run_benchmark(options: BenchmarkOptions, reporter: Reporter = SILENT) -> Ben
         others = [] if fit is None else add(fit, folder_of_dataset(options.root, fit), truth=False, by_part=False)
         evaluation = evaluate(_evaluation(options, folders, own, sets, others), reporter)
     return BenchmarkResult(options, evaluation, own, tuple(sets), tuple(skipped), no_labels, no_masks)
+
+
+def _check_choices(choices: list[SplitChoice], ind: SplitChoice, fit: SplitChoice | None) -> None:
+    """Refuse frames that would be judged twice, against themselves, or by what was fitted on them."""
+    for number, choice in enumerate(choices):
+        if choice == ind:
+            raise UsageError(
+                f"expected other frames to compare with than {ind}, which is in distribution: leave it out"
+            )
+        if choice == fit:
+            raise UsageError(
+                f"expected other frames to compare with than {fit}, on which scores are fitted: leave it out"
+            )
+        if choice in choices[:number]:
+            raise UsageError(f"expected each split to compare with once, got {choice} twice: name it once")
 
 
 def all_others(ind: SplitChoice) -> list[SplitChoice]:

@@ -63,9 +63,16 @@ def joined(inner: ModelProto, parts: Sequence[ModelProto], outputs: Sequence[str
 
     Args:
         inner: graph whose outputs are the inputs of the parts, by name.
-        parts: graphs of one input, of names of their own but for inputs and outputs.
+        parts: graphs of one input, of names of their own but for inputs and outputs, without functions.
         outputs: names of what is given, in this order.
+
+    Raises:
+        ValueError: a part calls functions of its own.
     """
+    if own := [function.name for part in parts for function in part.functions]:
+        raise ValueError(
+            f"expected parts without functions, which joining would lose, got {own[0]}: write its nodes out"
+        )
     graphs = [inner.graph, *(part.graph for part in parts)]
     found: dict[str, ValueInfoProto] = {value.name: value for graph in graphs for value in graph.output}
     graph = helper.make_graph(

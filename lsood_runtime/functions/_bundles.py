@@ -89,7 +89,7 @@ def certify_provider(
         on_step: called with how many frames are done, and ``compared`` or ``timed``.
 
     Returns:
-        The certificate: ``passed``, ``failures``, and ``to_json()``, which is what ``--out`` writes.
+        The certificate: ``passed``, ``failures``, and ``to_json()``, which is what the command writes.
 
     Raises:
         ValueError: a number out of its range, or no provider's name.

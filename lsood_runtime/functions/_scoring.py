@@ -128,7 +128,7 @@ def summarise_rows(
 
     Args:
         bundle: that scored them.
-        rows: files that ``lsood score`` and ``watch`` wrote by ``--out``, one path or several.
+        rows: files that ``lsood score`` and ``watch`` wrote, one path or several.
         vehicle: that they are of.
         day: of all rows; None for that of each stamp, in UTC.
         expected_sha256: that the manifest must have, in hex; None for any.

@@ -3,6 +3,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -209,6 +210,16 @@ def test_frames_of_the_cameras_size_are_the_data_sets_own_files_with_their_drive
         (["--ind", "idd_lite", "--datasets", "camvid", "woodscape"], "expected a folder woodscape in "),
         (["--ind", "idd_lite", "--datasets", "muad"], "by --resize stretch or crop"),
         (["--ind", "idd_lite", "--fit", "idd_lite:val"], "expected other frames to fit on than idd_lite"),
+        (
+            ["--ind", "idd_lite", "--datasets", "idd_lite"],
+            "expected other frames to compare with than idd_lite, which is in",
+        ),
+        (["--ind", "idd_lite", "--datasets", "camvid", "idd_lite:val"], "to compare with than idd_lite, which is in"),
+        (
+            ["--ind", "idd_lite", "--fit", "camvid", "--datasets", "acdc", "camvid"],
+            "expected other frames to compare with than camvid, on which scores are fitted: leave it out",
+        ),
+        (["--ind", "idd_lite", "--datasets", "camvid", "acdc", "camvid:val"], "got camvid twice: name it once"),
     ],
 )
 def test_benchmark_that_cannot_be_done_ends_in_one_line_and_writes_nothing(
@@ -236,3 +247,30 @@ def test_folder_of_something_else_is_not_replaced(
     assert run(bundle, "--ind", "idd_lite") == 2
     assert "expected a benchmark or nothing at" in capsys.readouterr().err
     assert (tmp_path / "out" / "thesis.txt").read_text() == "of mine"
+
+
+def test_split_that_cannot_be_used_leaves_nothing_behind(tmp_path: Path) -> None:
+    tree = Scenes(tmp_path / "data", seed=79)
+    WRITERS["road_obstacle"](tree)
+    *_, last = sorted((tree.root / "labels_masks").glob("*_labels_semantic.png"))
+    Image.open(last).resize((7, 7)).save(last)
+    (tmp_path / "work").mkdir()
+    folders = FrameFolders(tmp_path / "work", *FRAME_SIZE, None, None)
+    with pytest.raises(UsageError, match="a label has the size of its frame"):
+        folders.add(split_choice("road_obstacle"), tree.root, folders.masks, SILENT, by_part=True)
+    assert [path for path in folders.folder.rglob("*") if not path.is_dir()] == []
+    assert (folders.masks.exists(), folders.drives) == (False, {})
+
+
+def test_data_set_that_scores_are_fitted_on_is_skipped_and_so_is_one_with_a_bad_mask(
+    bundle: Path, root: Path, tmp_path: Path
+) -> None:
+    for folder in ("idd20k_lite", "CamVid", "dataset_ObstacleTrack", "acdc"):
+        shutil.copytree(root / folder, tmp_path / "data" / folder)
+    *_, last = sorted((tmp_path / "data/dataset_ObstacleTrack/labels_masks").glob("*_labels_semantic.png"))
+    Image.open(last).resize((7, 7)).save(last)
+    result = run_benchmark(options(bundle, tmp_path / "data", tmp_path / "out", fit="camvid", most=2))
+    assert {prepared.choice.layout.name for prepared in result.sets} == {"acdc"}
+    reasons = {each.name: each.reason for each in result.skipped}
+    assert reasons["camvid"] == "other scores are fitted on these frames"
+    assert "a label has the size of its frame" in reasons["road_obstacle"]
