@@ -45,6 +45,9 @@ _REMEDIES = {
 }
 """By the name of an error of the hub's client: what was found, and what to do."""
 
+_PARENT_IS_OLD = 412
+"""HTTP status of a commit upon one that is no longer the newest."""
+
 
 @dataclass(frozen=True, slots=True)
 class HubBundle:
@@ -145,7 +148,8 @@ def push_bundle(
 
     with _told(name):
         hub.create_repo(name, private=not public, exist_ok=True)
-        there = {file.rfilename for file in hub.repo_info(name).siblings or ()} - {".gitattributes"}
+        info = hub.repo_info(name)
+        there = {file.rfilename for file in info.siblings or ()} - {".gitattributes"}
         if there and MANIFEST_FILE not in there:
             raise MediaError(
                 f"expected a repository with a bundle, or an empty one, got {name}, which holds {min(there)!r}: name "
@@ -154,7 +158,8 @@ def push_bundle(
         changes: list[Any] = [CommitOperationAdd(each, contents[each]) for each in sorted(contents)]
         if SIGNATURE_FILE in there - contents.keys():  # it does not hold for this bundle
             changes.append(CommitOperationDelete(SIGNATURE_FILE))
-        commit = hub.create_commit(name, changes, commit_message=f"Bundle with manifest {read.sealed.sha256[:12]}").oid
+        message = f"Bundle with manifest {read.sealed.sha256[:12]}"
+        commit = hub.create_commit(name, changes, commit_message=message, parent_commit=info.sha).oid
     return HubBundle(name, commit, read.sealed.sha256)
 
 
@@ -227,6 +232,8 @@ def _told(name: str) -> Iterator[None]:
     except LsoodError:
         raise
     except Exception as error:  # its own errors, those of its HTTP client, OSError, ValueError
+        if getattr(getattr(error, "response", None), "status_code", None) == _PARENT_IS_OLD:
+            raise MediaError(f"expected {name} as it was a moment ago, got a newer commit: push again") from error
         named = [each.__name__ for each in type(error).__mro__]
         found = next((_REMEDIES[each] for each in named if each in _REMEDIES), None)
         what, remedy = found or (f"{type(error).__name__} ({one_line(error)[:300]})", "check the network and try again")

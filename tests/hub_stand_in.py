@@ -110,8 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json({"url": address})
 
     def _commit(self, name: str, lines: list[dict[str, Any]]) -> None:
-        _, before = self.hub.files(name, "main") or ("", {})
+        head, before = self.hub.files(name, "main") or ("", {})
         files = dict(before)
+        if (parent := lines[0]["value"].get("parentCommit", head)) != head:
+            return self._json({"error": f"The expected parent commit is {head}, not {parent}"}, 412)
         for line in lines:
             value = line["value"]
             if line["key"] == "file":
@@ -119,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif line["key"] == "deletedFile":
                 del files[value["path"]]
         sha = self.hub.commit(name, files)
-        self._json(
+        return self._json(
             {"commitUrl": f"http://{self.headers['Host']}/{name}/commit/{sha}", "commitOid": sha, "success": True}
         )
 

@@ -81,6 +81,24 @@ def test_another_bundle_than_expected_is_refused_before_its_graphs_are_fetched(
     assert list(tmp_path.glob(".pulled*")) == []
 
 
+def test_push_upon_another_that_came_in_between_is_refused(
+    hub: HubStandIn, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one comes after the repository was looked at: its files and these would be mixed."""
+    push_bundle(toy_bundle, NAME)
+    client = pytest.importorskip("huggingface_hub").HfApi
+    create = client.create_commit
+
+    def create_late(*given: object, **named: object) -> object:
+        hub.commit(NAME, {"manifest.json": b"of another"})
+        return create(*given, **named)
+
+    monkeypatch.setattr(client, "create_commit", create_late)
+    with pytest.raises(MediaError, match="got a newer commit: push again"):
+        push_bundle(toy_bundle, NAME)
+    assert hub.commits[NAME][-1][1] == {"manifest.json": b"of another"}
+
+
 DAMAGES: dict[str, tuple[dict[str, bytes | None], str]] = {
     "changed": ({"detector.onnx": b""}, r"expected detector\.onnx to have \d+ bytes, got 0"),
     "missing": ({"golden.npz": None}, r"expected the file golden\.npz in org/monitor at \w{40}, it is missing"),
