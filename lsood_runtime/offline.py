@@ -12,7 +12,7 @@ anomaly maps           :func:`map_edges`, :func:`object_regions`, :func:`cells_o
                        :class:`MapPictures`, :func:`draw_scale`
 bundles                :func:`open_bundle`, :class:`Bundle`, :class:`GoldenFrames`, names and digests of the files,
                        constants of the tolerance
-certificates           :func:`read_certificate`
+certificates           :func:`parse_certificate`
 manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PRECISIONS`
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
@@ -90,7 +90,7 @@ from lsood_runtime._bundle.sentences import (
     pixels_sentence,
     precision_sentence,
 )
-from lsood_runtime._certificate.read_certificate import read_certificate
+from lsood_runtime._certificate.read_certificate import parse_certificate
 from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._destination import is_read, no_room, objection
 from lsood_runtime._exceptions import one_line
@@ -213,13 +213,13 @@ __all__ = [
     "one_line",
     "open_bundle",
     "operating_point_sentence",
+    "parse_certificate",
     "parse_json",
     "part_sentence",
     "pixel_tolerance",
     "pixels_sentence",
     "precision_sentence",
     "printable",
-    "read_certificate",
     "read_frames",
     "read_image",
     "score_range",

@@ -18,7 +18,7 @@ from export.evidence.pack_names import CERTIFICATE, FIGURES, REPORT, RESULTS, TE
 from export.evidence.team_file import TeamFile, read_team_file
 from export.plain_file import read_plain, reason_of
 from lsood_runtime import FalseAlarms, Manifest, Policy, choose_alarm, expected_false_alarms
-from lsood_runtime.offline import MANIFEST_FILE, Bundle, open_bundle, parse_json, read_certificate
+from lsood_runtime.offline import MANIFEST_FILE, Bundle, open_bundle, parse_certificate, parse_json
 
 _SIMULATED = 200_000  # frames, as lsood inspect simulates
 _LARGEST_FIGURES, _LARGEST_REPORT, _LARGEST_CERTIFICATE = 256 * 2**20, 2**30, 64 * 2**20
@@ -264,7 +264,7 @@ def _read_certificate(path: Path, bundle: Bundle) -> tuple[bytes, Any]:
         contents = read_plain(path, _LARGEST_CERTIFICATE)
     except OSError as error:
         raise UsageError(f"expected a certificate, cannot read {path}: {reason_of(error)}; check its path") from error
-    certificate = read_certificate(path)
+    certificate = parse_certificate(contents, path)
     if certificate.bundle.manifest_sha256 != bundle.sealed.sha256:
         raise UsageError(
             f"expected a certificate of this bundle, whose manifest has sha256 {bundle.sealed.sha256[:12]}..., {path} is of "

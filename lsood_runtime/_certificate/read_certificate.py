@@ -31,9 +31,24 @@ def read_certificate(path: Path) -> Certificate:
     """
     try:
         with path.open("rb") as file:
-            values = parse_json(file.read(_LARGEST))
+            contents = file.read(_LARGEST)
     except OSError as error:
         raise MediaError(f"expected a certificate, cannot read {path}: {reason_of(error)}; check its path") from error
+    return parse_certificate(contents, path)
+
+
+def parse_certificate(contents: bytes, path: Path) -> Certificate:
+    """Read the contents of a certificate.
+
+    Args:
+        contents: of the file.
+        path: of the file, for messages.
+
+    Raises:
+        MediaError: as :func:`read_certificate`.
+    """
+    try:
+        values = parse_json(contents)
     except (ValueError, RecursionError) as error:
         raise MediaError(
             f"expected a certificate, got {path}, which is no JSON ({one_line(error)}): make it anew"
