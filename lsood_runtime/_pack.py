@@ -14,7 +14,7 @@ from lsood_runtime._bundle.bundle_files import open_files
 from lsood_runtime._bundle.reader import every_file, read_bundle
 from lsood_runtime._destination import is_read, objection
 from lsood_runtime._exceptions import MediaError, reason_of
-from lsood_runtime._partial_file import PartialFile
+from lsood_runtime._partial_file import whole_file
 
 _DATE, _SECONDS = (1980, 1, 1, 0, 0, 0), 315532800
 """Of every file in an archive: the first that a zip can state, as its fields and since 1970."""
@@ -71,16 +71,8 @@ def _check_place(out: Path, bundle: Path) -> None:
 
 def _write(out: Path, contents: Mapping[str, bytes]) -> None:
     try:
-        partial = PartialFile(out)
-        try:
-            buffered = io.BufferedWriter(partial.file)
-            (_write_zip if out.suffix == ".zip" else _write_tar)(buffered, contents)
-            buffered.flush()
-            buffered.detach()
-            partial.move_into_place()
-        except BaseException:
-            partial.discard()
-            raise
+        with whole_file(out) as file:
+            (_write_zip if out.suffix == ".zip" else _write_tar)(file, contents)
     except OSError as error:
         raise MediaError(f"cannot write {out}: {reason_of(error)}; choose another file") from error
 

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
+from io import BufferedWriter, FileIO
 from pathlib import Path
 
 
@@ -59,6 +59,27 @@ class PartialFile:
         """Remove the file; what was in its place stays."""
         self.file.close()
         self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(place: Path) -> "Iterator[BufferedWriter[FileIO]]":
+    """A file to write to that takes its place when the block ends well, whole; after an error nothing is left.
+
+    Args:
+        place: where it shall stand.
+
+    Raises:
+        OSError: nothing can be written there, another process writes there, or the disk is full.
+    """
+    partial = PartialFile(place)
+    try:
+        buffer = BufferedWriter(partial.file)
+        yield buffer
+        buffer.detach()  # flushes; closing it would close the file behind it
+        partial.move_into_place()
+    except BaseException:
+        partial.discard()
+        raise
 
 
 @contextmanager

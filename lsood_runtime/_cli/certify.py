@@ -29,7 +29,7 @@ from lsood_runtime._cli.run_end import exit_code, report_failures, report_notes
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._inference.providers import resolve_providers
 from lsood_runtime._media.sources import find_sources
-from lsood_runtime._partial_file import PartialFile
+from lsood_runtime._partial_file import whole_file
 
 _OF_COMPARE = {"compare", "command", "command_parser", "run", "stated"}
 _EPILOG = """\
@@ -163,13 +163,8 @@ def _write(place: Path, certificate: Certificate) -> None:
         MediaError: it cannot be written.
     """
     try:
-        file = PartialFile(place)
-        try:
-            file.file.write(certificate.to_json().encode())
-            file.move_into_place()
-        except BaseException:
-            file.discard()
-            raise
+        with whole_file(place) as file:
+            file.write(certificate.to_json().encode())
     except OSError as error:
         raise MediaError(f"cannot write {place}: {error.strerror or error}; choose another file") from error
 

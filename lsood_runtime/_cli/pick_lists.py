@@ -5,13 +5,12 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterator, Sequence
-from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
 from lsood_runtime._exceptions import MediaError, reason_of
 from lsood_runtime._media.pictures import image_size
-from lsood_runtime._partial_file import PartialFile
+from lsood_runtime._partial_file import whole_file
 from lsood_runtime._select.picking import Pick
 from lsood_runtime._text.json_values import finite_or_none
 from lsood_runtime._version import __version__
@@ -117,18 +116,10 @@ def write_whole(path: Path, text: str) -> None:
         MediaError: nothing can be written there.
     """
     try:
-        partial = PartialFile(path)
-    except OSError as error:
-        raise MediaError(f"cannot write {path}: {reason_of(error)}; choose another file") from error
-    try:
-        with BufferedWriter(partial.file) as file:
+        with whole_file(path) as file:
             file.write(text.encode("utf-8", "backslashreplace"))
-            file.flush()
-            partial.move_into_place()
     except OSError as error:
         raise MediaError(f"cannot write {path}: {reason_of(error)}; choose another file") from error
-    finally:
-        partial.discard()
 
 
 def unreadable(picks: Sequence[Pick]) -> Iterator[Pick]:

@@ -3,7 +3,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from io import BufferedWriter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from lsood_runtime._arguments import check_path, check_type
 from lsood_runtime._exceptions import MediaError, missing_extra, one_line
 from lsood_runtime._fleet.daily_summary import DailySummary, merged_summaries
 from lsood_runtime._fleet.summary_columns import summary_of_row, summary_row, summary_schema
-from lsood_runtime._partial_file import PartialFile
+from lsood_runtime._partial_file import whole_file
 
 _MARK, _VERSION = b"lsood.summaries", 1
 """Of the files: the version goes up where a reader of the version before would count something else."""
@@ -52,18 +51,13 @@ def write_sorted_summaries(summaries: Iterable[DailySummary], place: Path) -> in
     schema = summary_schema(arrow).with_metadata({_MARK: str(_VERSION).encode()})
     count, rows = 0, iter(summaries)
     try:
-        file = PartialFile(place)
-        try:
-            buffer = BufferedWriter(file.file)
-            with arrow.parquet.ParquetWriter(buffer, schema, compression="zstd", write_statistics=False) as writer:
-                while block := [summary_row(summary) for summary in islice(rows, _ROWS_AT_ONCE)]:
-                    writer.write_table(arrow.Table.from_pylist(block, schema=schema))
-                    count += len(block)
-            buffer.detach()  # it would close the file behind it
-            file.move_into_place()
-        except BaseException:
-            file.discard()
-            raise
+        with (
+            whole_file(place) as file,
+            arrow.parquet.ParquetWriter(file, schema, compression="zstd", write_statistics=False) as writer,
+        ):
+            while block := [summary_row(summary) for summary in islice(rows, _ROWS_AT_ONCE)]:
+                writer.write_table(arrow.Table.from_pylist(block, schema=schema))
+                count += len(block)
     except (OSError, ValueError, OverflowError, arrow.ArrowException) as error:
         words = (error.strerror if isinstance(error, OSError) else None) or one_line(error)
         raise MediaError(f"expected to write {place}, got: {words}; choose another file") from error
