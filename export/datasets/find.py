@@ -115,9 +115,9 @@ Fields = Mapping[str, str]
 def _check_names(split: DatasetSplit, root: Path, named: Mapping[Path, Fields]) -> None:
     """Refuse images among the frames whose names say less than they shall: left out in silence, nobody would miss them."""
     others = (path for path in root.glob(shown(split.frames)) if path not in named and visible(path))
-    strange = sorted(path for path in others if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    if strange:
-        raise UsageError(f"expected frames named as {split.frames}, got {strange[0]}: take out what is no frame")
+    misnamed = sorted(path for path in others if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    if misnamed:
+        raise UsageError(f"expected frames named as {split.frames}, got {misnamed[0]}: take out what is no frame")
 
 
 def _of_drives(files: Mapping[Path, Fields], split: DatasetSplit) -> dict[Path, Fields]:

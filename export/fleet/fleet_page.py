@@ -117,7 +117,7 @@ def render_fleet(figures: FleetFigures, command: str) -> str:
 _CAPTION = (
     "Line: the median vehicle of each day. Band: the middle 80 % of vehicles. Points: days that differ from the others."
 )
-_P_VALUES = "All frames of the fleet; at 1 a bin has as many as the calibration, above 1 on the left more are strange."
+_P_VALUES = "All frames of the fleet; at 1 a bin has as many as the calibration, above 1 on the left more are unusual."
 _CAUSES = "Share of frames that show each cause of degradation; the rest shows none."
 
 

@@ -63,7 +63,6 @@ class MonitoredNetwork(nn.Module):
             raise ValueError(f"expected features inside the network for kind none, got {of_output[0]}: leave it out")
         of_picture = [key for key in features if key in PICTURE_KEYS]
         classes = bundle_kind(kind) == "classes"
-        self.kind, self.features = kind, tuple(features)
         self.inner = InnerNetwork(
             preprocessing,
             sampled,
@@ -220,7 +219,6 @@ def _converted(
         ConversionError: an operator has no ONNX form, or the control flow cannot be followed.
     """
     batch = {0: torch.export.Dim("batch", min=1)}
-    first, *others = (batch for _ in inputs)
     # One line for each torchvision operator that is not there: the network does not use them.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
@@ -233,7 +231,7 @@ def _converted(
                 opset_version=OPSET,
                 input_names=names,
                 output_names=outputs,
-                dynamic_shapes=(first, tuple(others)) if others else (first,),
+                dynamic_shapes=(batch, (batch,) * len(inputs[1:])) if inputs[1:] else (batch,),  # frame, *noise
                 verbose=False,
             )
     except torch.onnx.errors.OnnxExporterError as error:

@@ -3,13 +3,14 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from lsood_runtime._exceptions import MediaError, missing_extra, one_line
 from lsood_runtime._fleet.frame_facts import ROW_COLUMNS, FrameFacts
 from lsood_runtime._text.json_values import parse_json
+from lsood_runtime._text.whole_lines import whole_lines
 
 _ROWS_AT_ONCE = 4096
 _VERDICT = "lsood.Verdict"
@@ -50,19 +51,12 @@ def read_verdicts(path: Path) -> Iterator[FrameFacts]:
 
 def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.reader(_whole_lines(file), strict=True)
+        lines = csv.reader(whole_lines(file), strict=True)
         names = next(lines, [])
         for values in lines:
             if len(values) != len(names):
                 raise ValueError(f"expected {len(names)} values, got {len(values)}")
             yield dict(zip(names, values, strict=True))
-
-
-def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        if not line.endswith("\n"):
-            raise ValueError("expected a line that ends, it is cut off")
-        yield line
 
 
 def _json_rows(path: Path) -> Iterator[Mapping[str, Any]]:

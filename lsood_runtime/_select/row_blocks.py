@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lsood_runtime._exceptions import MediaError, missing_extra
 from lsood_runtime._text.json_values import parse_json
+from lsood_runtime._text.whole_lines import whole_lines
 
 ROW_SUFFIXES = (".parquet", ".csv", ".jsonl")
 NEEDED = ("frame", "score", "state", "features")
@@ -128,7 +129,7 @@ class _RowsBlock(RowBlock):
 
 def _read_csv(path: Path) -> Iterator[RowBlock]:
     with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(_whole_lines(file), strict=True)
+        reader = csv.DictReader(whole_lines(file), strict=True)
         columns = list(reader.fieldnames or ())
         _check_columns(path, columns)
         while rows := list(islice(reader, _ROWS)):
@@ -141,20 +142,13 @@ def _read_csv(path: Path) -> Iterator[RowBlock]:
 
 def _read_json_lines(path: Path) -> Iterator[RowBlock]:
     with path.open(encoding="utf-8") as file:
-        lines = _whole_lines(file)
+        lines = whole_lines(file)
         while rows := [parse_json(line) for line in islice(lines, _ROWS)]:
             columns = set(rows[0]) if isinstance(rows[0], dict) else set()
             _check_columns(path, sorted(columns))
             if any(not isinstance(row, dict) or row.keys() != columns for row in rows):
                 raise ValueError("expected rows of the same columns, got others")
             yield _RowsBlock(rows, columns)
-
-
-def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        if not line.endswith("\n"):
-            raise ValueError("expected a last line that ends, it is cut off")
-        yield line
 
 
 class _ParquetBlock(RowBlock):

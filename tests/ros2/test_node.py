@@ -372,7 +372,9 @@ def test_node_that_gets_no_verdict_any_more_says_so(player: Player, answers: Pat
     published, _ = player.run([shot, "wait 1", "sleep 70", "diagnose"], bundle=answers, max_age_s=0.05)
     (status,) = published[-1].message["status"]
     assert status["level"] == 2
-    assert re.match(r"no verdict for \d+\.\d s: scoring hangs", status["message"])  # longer on a busy machine
+    found = re.match(r"no verdict for (\d+\.\d) s: scoring hangs", status["message"])
+    assert found
+    assert float(found[1]) >= 0.1, "70 ms, rounded, or more on a busy machine"
 
 
 def test_grey_and_coloured_cameras_go_together(player: Player, export_small: Callable[..., Path]) -> None:

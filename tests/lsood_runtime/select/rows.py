@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lsood_runtime import FrameSelector, Selection
+
 Rows = list[dict[str, Any]]
 CAUSES = ("none", "fog", "mud", "unknown")
 
@@ -53,3 +55,10 @@ def write_parquet(path: Path, rows: Rows, row_group: int = 1000) -> Path:
     table = table.set_column(place, "features", table["features"].cast(pyarrow.list_(pyarrow.float32())))
     pyarrow.parquet.write_table(table, path, row_group_size=row_group)
     return path
+
+
+def selected(tmp_path: Path, rows: Rows, **options: Any) -> Selection:
+    """What a selector picks from one file of rows; ten frames, and duplicates kept, unless the options say otherwise."""
+    selector = FrameSelector(**{"budget": 10, "min_distance": 0.0, **options})
+    selector.read(write_csv(tmp_path / "rows.csv", rows))
+    return selector.select()

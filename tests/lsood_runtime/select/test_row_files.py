@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of each format are read alike, in bounded memory, and what is no row is refused."""
+
+import gc
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsood_runtime import FrameSelector, MediaError
+from tests.lsood_runtime.select.rows import Rows, make_rows, selected, write_csv, write_parquet
+
+
+def test_rows_of_every_format_give_the_same_selection(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = make_rows(2500, 5)
+    selector = FrameSelector(10, min_distance=0.0)
+    counts: list[int] = []
+    selector.read(write_parquet(tmp_path / "rows.parquet", rows), counts.append)
+    assert selector.select() == selected(tmp_path, rows)
+    lines = FrameSelector(10, min_distance=0.0)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines.read(tmp_path / "rows.jsonl")
+    assert lines.select() == selector.select()
+    assert counts[-1] == 2500
+    assert len(counts) > 1
+
+
+def test_rows_of_parquet_hold_no_block_once_they_are_read(tmp_path: Path) -> None:
+    """Features are copied: a view of one frame's would keep two thousand rows in memory."""
+    pyarrow = pytest.importorskip("pyarrow")
+    before = pyarrow.total_allocated_bytes()
+    selector, held = FrameSelector(3, per_drive=1, candidates=5), list[int]()
+    rows = write_parquet(tmp_path / "rows.parquet", make_rows(3000, 5, drives=40, width=16), row_group=300)
+    selector.read(rows, lambda _: held.append(pyarrow.total_allocated_bytes() - before))
+    assert len(held) == 10
+    assert max(held) < 2 * held[0]
+    gc.collect()
+    assert pyarrow.total_allocated_bytes() == before
+
+
+def test_memory_of_a_candidate_is_what_is_promised(tmp_path: Path) -> None:
+    """4 bytes a feature and 1,000 more, by each term; names of a hundred letters."""
+    rows = [
+        {"frame": f"{'a' * 80}/{number:020}", "score": number, "state": "ok", "features": [0.5] * 200}
+        for number in range(1600)
+    ]
+    file, selector = write_csv(tmp_path / "rows.csv", rows), FrameSelector(500, per_drive=500)
+    tracemalloc.start()
+    selector.read(file)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert 1500 * 4 * 200 < held < 1500 * (4 * 200 + 1000)
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    """Four times the rows, from two blocks on: the peak of what Python and NumPy allocate stays."""
+    peaks = []
+    for count in (4200, 16800):
+        rows = [
+            {
+                "frame": f"{number % 50}/{number}",
+                "score": float(number * 7919 % 9973),
+                "state": "ok",
+                "features": [0.5] * 16,
+            }
+            for number in range(count)
+        ]
+        file = write_csv(tmp_path / f"{count}.csv", rows)
+        selector = FrameSelector(5)
+        tracemalloc.start()
+        selector.read(file)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([{"frame": "a", "score": 1, "state": "ok"}], {}, "expected rows with the column features"),
+        ([{"a": 1, "features": [1.0]}], {}, "lacks frame, score, state"),
+        (
+            [{"frame": "a", "score": 1, "state": "ok", "features": [1.0]}],
+            {"by": ["quality"]},
+            "expected_quality for the term",
+        ),
+        ([{"frame": "a", "score": 1, "state": "ok", "features": [1.0]}], {"group_by": "camera"}, "the column camera"),
+        (
+            [{"frame": "a", "score": "high", "state": "ok", "features": [1.0]}],
+            {},
+            "could not convert string to float: 'high'",
+        ),
+        (
+            [{"frame": f, "score": 1, "state": "ok", "features": [1.0] * n} for f, n in (("a", 1), ("b", 2))],
+            {},
+            "expected 1 features a frame, as in the rows before",
+        ),
+        (
+            [{"frame": "a", "score": 1, "state": "ok", "cause": f"c{n}", "features": [1.0]} for n in range(65)],
+            {},
+            "expected at most 64 causes",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_selected_from_are_refused(
+    tmp_path: Path, rows: Rows, options: dict[str, Any], message: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    write_csv(file, [{**row, "features": row.get("features")} for row in rows])
+    if "features" not in rows[0]:
+        file.write_text(file.read_text().replace(",features", ",other"))
+    with pytest.raises(MediaError, match=message):
+        FrameSelector(5, **options).read(file)
+
+
+def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
+    selector = FrameSelector(5)
+    for name, contents, message in (
+        ("a.json", b"{}", "ends in .parquet or .csv or .jsonl"),
+        ("nowhere.csv", None, "No such file"),
+        ("a.csv", b"frame,score,state,features\n\xff\xfe,1,ok,1\n", "cannot read"),
+        ("b.csv", b"frame,score,state,features\na,1\n", "expected 4 columns in each row"),
+        ("c.csv", b"frame,score,state,features\na,1,ok,1,2\n", "expected 4 columns in each row"),
+        ("d.csv", b"", "lacks frame, score, state, features"),
+        ("e.csv", b"frame,score,state,features\na,1,ok,1", "it is cut off"),
+        ("f.csv", b'frame,score,state,features\na,1,ok,1\n"b,1,ok', "cannot read"),
+        ("a.jsonl", b"3\n", "lacks frame, score, state, features"),
+        (
+            "b.jsonl",
+            b'{"frame": "a", "score": 1, "state": "ok", "features": [1]}\n{"a": 1}\n',
+            "rows of the same columns",
+        ),
+        ("c.jsonl", b'{"frame": "a", "score": NaN, "state": "ok", "features": [1]}\n', "NaN is no number"),
+        ("d.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n{', "cut off"),
+        ("e.jsonl", b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n', "cannot read"),
+        (
+            "f.csv",
+            b"frame,score,state,features,object_count,largest_peak\na,1,ok,1,inf,1\n",
+            "cannot read .*/f.csv",
+        ),
+        (
+            "f.jsonl",
+            b'{"frame": "a", "score": 1, "state": "ok", "features": [1], "object_count": 1e999, "largest_peak": 1}\n',
+            "cannot read .*/f.jsonl",
+        ),
+    ):
+        if contents is not None:
+            (tmp_path / name).write_bytes(contents)
+        with pytest.raises(MediaError, match=message):
+            selector.read(tmp_path / name)
+    pytest.importorskip("pyarrow")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(MediaError, match="cannot read"):
+        selector.read(tmp_path / "a.parquet")
+    rows = [{**row, "features": [1.0]} for row in make_rows(3, 0)]
+    file = write_parquet(tmp_path / "b.parquet", rows)
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(file)
+    place = table.schema.get_field_index("features")
+    pyarrow.parquet.write_table(table.set_column(place, "features", table["frame"]), file)
+    with pytest.raises(MediaError, match="expected lists of numbers as features"):
+        selector.read(file)
