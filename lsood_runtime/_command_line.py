@@ -3,10 +3,13 @@
 
 import argparse
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from lsood_runtime._exceptions import one_line
+
+_MISSING = "the following arguments are required: "
+"""How argparse begins to name arguments that are missing."""
 
 
 def near_flags(typed: str, flags: Iterable[str]) -> str:
@@ -40,7 +43,26 @@ class OnceParser(argparse.ArgumentParser):
 
         The usage, dozens of lines for some commands, is left to ``--help``: the error would be lost below it.
         """
-        self.exit(2, f"{self.prog}: error: {one_line(message)} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(self.taught(message))} (see {self.prog} --help)\n")
+
+    def taught(self, message: str) -> str:
+        """An error of argparse; one that names missing arguments with the example of the help that has them."""
+        if not message.startswith(_MISSING):
+            return message
+        missing = message.removeprefix(_MISSING).split(", ")
+        flags = {name for name in missing if name.startswith("-")}
+        example = next((line for line in self._examples() if flags <= set(line.split())), None)
+        *most, last = missing
+        several = f"expected {', '.join(most)} and {last}, got none of them: name them"
+        told = several if most else f"expected {last}, got none: name it"
+        return told + (f", as in {example}" if example else "")
+
+    def _examples(self) -> Iterator[str]:
+        """Command lines of this command among the examples of its help, without remarks, pipes and continued lines."""
+        for line in (self.epilog or "").rpartition("examples:\n")[2].splitlines():
+            command = line.strip().partition("  ")[0].partition(" | ")[0]
+            if command.startswith(f"{self.prog} ") and not command.endswith("\\"):
+                yield command
 
 
 class _StoreOnce(argparse.Action):

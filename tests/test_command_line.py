@@ -2,6 +2,8 @@
 """Each flag of both programs is typed in full, and once where it has one value: no value is lost in silence."""
 
 import argparse
+import re
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +42,36 @@ def test_flag_with_a_value_is_refused_the_second_time_unless_its_values_add_up(p
 def test_beginning_of_a_flag_is_no_flag(parser: argparse.ArgumentParser) -> None:
     assert isinstance(parser, OnceParser)
     assert not parser.allow_abbrev
+
+
+@pytest.mark.parametrize("parser", [*parsers()], ids=lambda parser: parser.prog)
+def test_missing_arguments_are_named_with_an_example_that_is_a_command(
+    parser: argparse.ArgumentParser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not any(action.required for action in parser._actions):
+        return
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+    told = re.fullmatch(
+        r".*: error: expected (.+), got none.*: name .+, as in (.+) \(see .+ --help\)\n", capsys.readouterr().err
+    )
+    assert told is not None
+    for action in parser._actions:
+        name = next(iter(action.option_strings), action.metavar)
+        assert not action.required or str(name) in told[1]
+    parser.parse_args(shlex.split(told[2].removeprefix(parser.prog)))
+
+
+def test_missing_arguments_without_an_example_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = OnceParser(prog="program", epilog="examples:\n  program --one a --two \\\n  program --one a   # no more")
+    for flag in ("--one", "--two"):
+        parser.add_argument(flag, required=True)
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+    assert "error: expected --one and --two, got none of them: name them (see program" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--two", "b"])
+    assert "error: expected --one, got none: name it, as in program --one a (see program" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -57,4 +57,4 @@ class _RaisingParser(CommandParser):
     """One that raises where a command would end."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(self.taught(message))

@@ -33,7 +33,7 @@ SHARES: dict[str, Callable[[SummaryCounts], tuple[float, float]]] = {
     "p-value": lambda counts: (float(_P_VALUES @ counts.p_values), counts.valid_frames),
     "expected quality": lambda counts: (float(_QUALITIES @ counts.qualities), sum(counts.qualities)),
     "unknown quality": lambda counts: (counts.quality_unknown, sum(counts.qualities) + counts.quality_unknown),
-    "unknown objects": lambda counts: (counts.object_frames, counts.valid_frames - counts.objects_unknown),
+    "unknown objects": lambda counts: (counts.object_frames, counts.objects_known),
     "invalid": lambda counts: (counts.states["invalid"], counts.frames),
     "late": lambda counts: (counts.late, counts.frames),
     "dropped": lambda counts: (counts.dropped, counts.frames + counts.dropped),

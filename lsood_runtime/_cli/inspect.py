@@ -13,10 +13,16 @@ from lsood_runtime._stream.policy_text import FORMS
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.wrapped import wrapped
 
+_EPILOG = """\
+examples:
+  lsood inspect monitor/
+  lsood inspect monitor/ --alarm 1/h --fps 10
+"""
+
 
 def add_parser(commands: Commands) -> None:
     """Add the command to ``lsood``."""
-    parser = add_command(commands, "inspect", run, "verify the files of a bundle and print its metadata")
+    parser = add_command(commands, "inspect", run, "verify the files of a bundle and print its metadata", _EPILOG)
     add_bundle(parser)
     add_trust(parser)
     parser.add_argument("--json", action="store_true", help="the whole manifest as JSON")

@@ -2,6 +2,7 @@
 """Hand the counts of a vehicle to prometheus-client, which serves them as OpenMetrics."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lsood_runtime._exceptions import missing_extra
@@ -37,8 +38,8 @@ def prometheus_collector(totals: Callable[[], Totals], labels: Mapping[str, str]
 
     def histogram(metric: CountMetric, counts: Totals) -> "HistogramMetricFamily":
         family = HistogramMetricFamily(f"lsood_{metric.name}", metric.text, labels=[*labels, "camera"])
-        for camera, of_camera in counts.items():
-            buckets = [(edge, count) for edge, count in metric.samples(of_camera)]
+        for camera, samples in groupby(metric.of(counts), key=lambda sample: sample[0][0]):
+            buckets = [(edge, count) for (_, edge), count in samples]
             family.add_metric([*labels.values(), camera], [*buckets, ("+Inf", buckets[-1][1])], None)
         return family
 

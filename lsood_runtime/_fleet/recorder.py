@@ -7,7 +7,6 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from lsood_runtime._arguments import check_count, check_path, check_text, check_type
 from lsood_runtime._assessment import Assessment
 from lsood_runtime._exceptions import MediaError, one_line
-from lsood_runtime._fleet.daily_summary import DailySummary, merged_summaries, summary_day
+from lsood_runtime._fleet.daily_summary import DailySummary, summary_day
 from lsood_runtime._fleet.frame_facts import FrameFacts
+from lsood_runtime._fleet.held_days import DayCopy, HeldDays
 from lsood_runtime._fleet.summary_counts import SummaryCounts
 from lsood_runtime._fleet.summary_file import import_pyarrow, write_summaries
 from lsood_runtime._inference.forks import guard_forks
@@ -28,9 +28,6 @@ from lsood_runtime._stream.stream_assessment import StreamAssessment
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
     from prometheus_client.registry import Collector
-
-_HELD_S, _MOST_DAYS = 600.0, 8
-"""How long a day is held for late frames after its last one, and how many are, so that no clock fills the memory."""
 
 _LOG = logging.getLogger("lsood_runtime")
 
@@ -53,8 +50,8 @@ class SummaryRecorder:
     The day of a frame is that of its stamp, in UTC; a stamp that is no time of day, as one that counts from 0, takes the day
     of this machine's clock. With a ``folder``, days are written when the first frame of another day comes, by :meth:`write`,
     and on leaving: a file ``VEHICLE-DAY-START-NUMBER.parquet``, which a later write of the same day replaces. A process that
-    begins anew writes files of its own, and all of them add up exactly. A file is written in the thread that counts; what
-    cannot be written there is logged, kept, and tried again.
+    begins anew writes files of its own, and all of them add up exactly. The days that are over are written in a thread of
+    their own: no frame waits for the disk. What cannot be written there is logged, kept, and tried again.
 
     Args:
         monitor: that assesses the frames.
@@ -83,12 +80,19 @@ class SummaryRecorder:
             import_pyarrow("writing daily summaries")
             if not self._folder.is_dir():
                 raise MediaError(f"expected a folder for daily summaries, got {folder}: make it first")
-        self._days: dict[date, dict[str, DailySummary]] = {}
-        self._files: dict[date, Path] = {}
-        self._last: dict[date, float] = {}
-        self._totals: dict[str, SummaryCounts] = {}
-        self._lock, self._start_ns, self._number = threading.Lock(), time.time_ns(), 0
+        self._number = 0
+        self._begin()
         guard_forks(self)
+
+    def _begin(self) -> None:
+        self._held, self._start_ns = HeldDays(self._vehicle, self._bundle, self._threshold), time.time_ns()
+        self._files: dict[date, Path] = {}
+        self._lock, self._disk = (
+            threading.Lock(),
+            threading.Lock(),
+        )  # of the counts; of the files, always taken before it
+        self._writer: threading.Thread | None = None
+        self._is_asked = False
 
     def add(self, result: StreamAssessment | Assessment, camera: str = "camera") -> None:
         """Count a frame; pass it to a stream as ``on_result``.
@@ -131,42 +135,53 @@ class SummaryRecorder:
         _check_name(camera, "camera")
         day = summary_day(stamp_ns) or _today()
         with self._lock:
-            is_new = day not in self._days
-            self._last[day] = time.monotonic()
-            cameras = self._days.setdefault(day, {})
-            if camera not in cameras:
-                cameras[camera] = DailySummary(self._vehicle, camera, day, self._bundle, self._threshold)
-            counts = cameras[camera].counts
-            if isinstance(frame, FrameFacts):
-                counts.add(frame)
-            else:
-                counts.dropped += frame
-            if is_new and len(self._days) > 1:
-                try:
-                    self._write()
-                    self._forget(keep=day)
-                except MediaError as error:  # a full disk must not stop the camera; the next write tries again
-                    _LOG.error("%s; the counts are kept", one_line(error))
+            is_new = self._held.add(day, camera, frame)
+            if is_new and len(self._held) > 1 and self._folder is not None:
+                self._ask_writer()
+
+    def _ask_writer(self) -> None:
+        """Let a thread write what is held, or the one that does so do it once more; the lock is held."""
+        self._is_asked = True
+        if self._writer is not None and self._writer.is_alive():
+            return
+        self._writer = threading.Thread(target=self._write_over, name="lsood-summaries")
+        try:
+            self._writer.start()
+        except RuntimeError as error:  # none can be started; the next day, write and close try again
+            self._writer = None
+            _LOG.error("expected to begin a thread that writes daily summaries, got: %s; the counts are kept", error)
+
+    def _write_over(self) -> None:
+        """Write what is held, and let go of what is over, as often as it was asked for."""
+        while self._takes_turn():
+            try:
+                self._write(forget=True)
+            except MediaError as error:  # a full disk must not stop the camera; the next write tries again
+                _LOG.error("%s; the counts are kept", one_line(error))
+
+    def _takes_turn(self) -> bool:
+        with self._lock:
+            is_asked, self._is_asked = self._is_asked, False
+            if not is_asked:
+                self._writer = None
+            return is_asked
 
     @property
     def summaries(self) -> tuple[DailySummary, ...]:
         """Copies of the summaries that are still counted: of today, of the days before it, and without a folder of all."""
         with self._lock:
-            return self._copies(self._days)
+            copies = self._held.copies()
+        return tuple(sorted((each for day in copies.values() for each in day.summaries), key=lambda each: each.key))
 
     def totals(self) -> Mapping[str, SummaryCounts]:
         """Counts of each camera since the recorder was made, without the spans of alarms; for metrics, which never fall."""
         with self._lock:
-            found: dict[str, SummaryCounts] = {}
-            for camera, counts in self._totals.items():
-                _add_total(found, camera, counts)
-            for cameras in self._days.values():
-                for camera, summary in cameras.items():
-                    _add_total(found, camera, summary.counts)
-            return found
+            return self._held.totals()
 
     def write(self) -> tuple[Path, ...]:
         """Write the files of the days that are still counted, as a timer may ask every hour; nothing without a folder.
+
+        Frames are counted meanwhile, and are in the next write.
 
         Returns:
             Their paths.
@@ -174,8 +189,7 @@ class SummaryRecorder:
         Raises:
             MediaError: one could not be written; its counts are kept.
         """
-        with self._lock:
-            return self._write()
+        return self._write()
 
     def prometheus_collector(self) -> "Collector":
         """A collector of the counts as OpenMetrics: ``REGISTRY.register(recorder.prometheus_collector())``.
@@ -208,47 +222,43 @@ class SummaryRecorder:
         Raises:
             MediaError: as for :meth:`write`.
         """
+        with self._lock:
+            writer = self._writer
+        if writer is not None:
+            writer.join()
         self.write()
 
-    def _copies(self, days: Mapping[date, Mapping[str, DailySummary]]) -> tuple[DailySummary, ...]:
-        held = [summary for cameras in days.values() for summary in cameras.values()]
-        copies = [replace(summary, counts=_copy(summary.counts)) for summary in held]
-        return tuple(merged_summaries([[copy] for copy in copies]))
-
-    def _write(self) -> tuple[Path, ...]:
-        """Write each day; the lock is held."""
+    def _write(self, *, forget: bool = False) -> tuple[Path, ...]:
+        """Write each day as it is now; writes take turns, so that what stands in a file is never older than before."""
         if self._folder is None:
             return ()
-        for day, cameras in self._days.items():
-            if day not in self._files:
-                self._number += 1
-                words = re.sub(r"[^\w.-]+", "_", self._vehicle)[:60]
-                self._files[day] = self._folder / f"{words}-{day}-{self._start_ns}-{self._number}.parquet"
-            write_summaries(cameras.values(), self._files[day])
-        return tuple(self._files[day] for day in self._days)
+        with self._disk:
+            with self._lock:
+                copies = self._held.copies()
+            for day, copy in copies.items():
+                write_summaries(copy.summaries, self._file(self._folder, day))
+            paths = tuple(self._files[day] for day in copies)
+            if forget:
+                self._forget(copies)
+            return paths
 
-    def _forget(self, keep: date) -> None:
-        """Let go of days that are written and had no frame for some minutes, as others may come late; the lock is held.
+    def _file(self, folder: Path, day: date) -> Path:
+        if day not in self._files:
+            self._number += 1
+            words = re.sub(r"[^\w.-]+", "_", self._vehicle)[:60]
+            self._files[day] = folder / f"{words}-{day}-{self._start_ns}-{self._number}.parquet"
+        return self._files[day]
 
-        The day of the machine's clock stays: cameras whose stamps differ by days take turns, and begin no new files.
-        """
-        if self._folder is None:
-            return
-        others = sorted(set(self._days) - {keep, _today()}, key=lambda day: self._last[day])
-        now, surplus = time.monotonic(), len(self._days) - _MOST_DAYS
-        for place, day in enumerate(others):
-            if place >= surplus and now - self._last[day] < _HELD_S:
-                break  # all that follow had frames later
+    def _forget(self, written: Mapping[date, DayCopy]) -> None:
+        with self._lock:
+            forgotten = self._held.forget(written, keep=_today())
+        for day in forgotten:
             self._files.pop(day)  # a late frame of that day begins a file of its own
-            self._last.pop(day)
-            for camera, summary in self._days.pop(day).items():
-                _add_total(self._totals, camera, summary.counts)
 
     def leave_to_parent(self) -> object:
         """Begin with no counts in a forked process: those until then are its parent's."""
-        kept, self._days, self._files, self._totals = (self._days, self._totals), {}, {}, {}
-        self._last = {}
-        self._lock, self._start_ns = threading.Lock(), time.time_ns()
+        kept = self._held, self._files, self._writer
+        self._begin()
         return kept
 
     def __reduce__(self) -> Any:
@@ -279,13 +289,3 @@ def _check_name(name: str, kind: str) -> None:
 
 
 _EXAMPLES = {"vehicle": "car-17", "camera": "front"}
-
-
-def _copy(counts: SummaryCounts) -> SummaryCounts:
-    fresh = SummaryCounts()
-    fresh.merge(counts)
-    return fresh
-
-
-def _add_total(totals: dict[str, SummaryCounts], camera: str, counts: SummaryCounts) -> None:
-    totals.setdefault(camera, SummaryCounts()).merge(replace(counts, alarm_spans={}))

@@ -74,10 +74,15 @@ def _check_sums(counts: SummaryCounts) -> None:
     for what, count in {
         "qualities": sum(counts.qualities) + counts.quality_unknown,
         "causes": sum(counts.causes.values()),
-        "frames with objects": counts.object_frames + counts.objects_unknown,
+        "numbers of objects": counts.objects_known + counts.objects_unknown,
     }.items():
         if count > valid:
             raise ValueError(f"expected {what} of at most {valid} frames, got {count}")
+    if not counts.object_frames <= min(counts.objects, counts.objects_known):
+        raise ValueError(
+            f"expected no more frames with objects than objects, nor than frames of which their number is known, got "
+            f"{counts.object_frames} of {counts.objects} and {counts.objects_known}"
+        )
     if not counts.alarms <= counts.alarm_frames <= counts.followed <= counts.frames:
         raise ValueError(
             f"expected no more alarms than frames with one, no more of these than were followed, got {counts.alarms} of "

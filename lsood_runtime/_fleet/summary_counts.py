@@ -32,7 +32,8 @@ class SummaryCounts:
         causes: frames of each cause, by its name.
         objects: unknown objects, over all frames.
         object_frames: frames with at least one.
-        objects_unknown: frames of which their number is unknown.
+        objects_known: frames of which their number is known, with those that have none; 0 where the bundle tells none.
+        objects_unknown: frames of which their number is unknown, though the bundle tells it of others.
         followed: frames that a stream followed, which alone can raise alarms.
         alarms: frames that raised an alarm.
         alarm_frames: frames with an alarm.
@@ -53,6 +54,7 @@ class SummaryCounts:
     causes: dict[str, int] = field(default_factory=dict)
     objects: int = 0
     object_frames: int = 0
+    objects_known: int = 0
     objects_unknown: int = 0
     followed: int = 0
     alarms: int = 0
@@ -106,6 +108,7 @@ class SummaryCounts:
         if facts.cause is not None:
             self.causes[facts.cause] = self.causes.get(facts.cause, 0) + 1
         if facts.objects is not None:
+            self.objects_known += facts.objects >= 0
             self.objects_unknown += facts.objects < 0
             self.object_frames += facts.objects > 0
             self.objects += max(facts.objects, 0)
@@ -139,6 +142,7 @@ PLAIN_COUNTS = (
     "quality_unknown",
     "objects",
     "object_frames",
+    "objects_known",
     "objects_unknown",
     "followed",
     "alarms",

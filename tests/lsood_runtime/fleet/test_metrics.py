@@ -7,7 +7,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from lsood_runtime import MediaError, SummaryRecorder
+from lsood_runtime import MediaError, State, SummaryCounts, SummaryRecorder
+from lsood_runtime._fleet.frame_facts import FrameFacts
 from lsood_runtime._fleet.metrics import COUNT_METRICS
 from lsood_runtime._fleet.summary_counts import P_VALUE_EDGES
 from tests.lsood_runtime.fleet.drawn_summaries import START_NS
@@ -22,6 +23,18 @@ def recorder() -> SummaryRecorder:
     recorder.add_dropped(4, camera="rear")
     return recorder
 
+
+NOT_TOLD = {
+    "causes",
+    "unknown_objects",
+    "object_frames",
+    "objects_known_frames",
+    "objects_unknown_frames",
+    "expected_quality",
+    "unknown_quality_frames",
+    "quality_alarms",
+}
+"""Metrics that have no sample where the bundle tells no answers beside the score."""
 
 LABELS = {"vehicle": "car-17", "bundle": "d" * 64}
 
@@ -38,6 +51,8 @@ def test_scraper_reads_the_counts(recorder: SummaryRecorder) -> None:
     text = write_families(registry).decode()
     families = {family.name: family for family in read_families(text)}
     assert set(families) == {f"lsood_{metric.name}" for metric in COUNT_METRICS}
+    without = {f"lsood_{name}" for name in NOT_TOLD}
+    assert {name for name, family in families.items() if not family.samples} == without
     front = {**LABELS, "camera": "front"}
 
     def value(name: str, **labels: str) -> float | None:
@@ -77,11 +92,27 @@ def test_reader_of_opentelemetry_observes_the_same_counts(recorder: SummaryRecor
     assert first["lsood.frames", frozenset({front, ("state", "out_of_distribution")})] == 6
     assert first["lsood.p_value", frozenset({front, ("le", "1.0")})] == 15
     assert first["lsood.dropped_frames", frozenset({("camera", "rear")})] == 4
+    assert not {f"lsood.{name}" for name in NOT_TOLD} & {name for name, _ in first}
+    assert ("lsood.alarms", frozenset({("camera", "rear")})) not in first, "no stream followed it"
     recorder.add_dropped(1, camera="rear")
     assert observed()["lsood.dropped_frames", frozenset({("camera", "rear")})] == 5
     provider.shutdown()
     with pytest.raises(TypeError, match="expected a meter of OpenTelemetry, got 3"):
         recorder.observe(3)  # type: ignore[arg-type]
+
+
+def test_metrics_of_answers_have_a_sample_as_soon_as_a_frame_tells_them() -> None:
+    counts = {"front": SummaryCounts(), "rear": SummaryCounts()}
+    told = FrameFacts(
+        "front", START_NS, 1.5, State.OK, p_value=0.5, quality=0.7, cause="none", objects=0, followed=True
+    )
+    counts["front"].add(told)
+    counts["rear"].add(FrameFacts("rear", START_NS, 1.5, State.OK, p_value=0.5))
+    samples = {metric.name: dict(metric.of(counts)) for metric in COUNT_METRICS}
+    for name in NOT_TOLD:
+        assert {labels[0] for labels in samples[name]} == {"front"}, name
+    assert samples["objects_known_frames"] == {("front",): 1}
+    assert samples["unknown_objects"] == samples["objects_unknown_frames"] == {("front",): 0}
 
 
 @pytest.mark.parametrize("package", ["prometheus_client", "opentelemetry"])

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recorder in a running process: what a stream assesses is counted once, by day, and written whatever happens."""
 
+import itertools
 import logging
 import math
 import pickle
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lsood_runtime import KOfN, MediaError, Stream, SummaryRecorder, read_summaries
+from lsood_runtime import DailySummary, KOfN, MediaError, Stream, SummaryRecorder, read_summaries, write_summaries
 from lsood_runtime._fleet.daily_summary import merged_summaries
 from lsood_runtime._fleet.frame_facts import FrameFacts
+from lsood_runtime._fleet.held_days import HeldDays
 from tests.lsood_runtime.fleet.drawn_summaries import DAY, START_NS
 from tests.lsood_runtime.scripted_monitor import THRESHOLD, ScriptedMonitor, score_frame
 
@@ -32,6 +36,13 @@ def fed(recorder: SummaryRecorder, scores: list[float], start_ns: int = START_NS
             stream.report_invalid("no image", stamp_ns=start_ns + i * SECOND, camera=camera)
         else:
             stream.assess(score_frame(score, i), stamp_ns=start_ns + i * SECOND, camera=camera)
+
+
+def settled(recorder: SummaryRecorder) -> SummaryRecorder:
+    """The recorder after the thread has ended that writes the days that are over, if there is one."""
+    if (writer := recorder._writer) is not None:
+        writer.join()
+    return recorder
 
 
 def test_frames_alarms_and_drops_of_a_day_are_counted(tmp_path: Path) -> None:
@@ -57,6 +68,7 @@ def test_days_are_written_at_midnight_and_late_frames_of_the_day_before_still_co
         fed(recorder, [0, 2], START_NS)
         assert list(tmp_path.iterdir()) == []
         fed(recorder, [0], START_NS + DAY_NS)
+        settled(recorder)
         assert sorted(path.name[:14] for path in tmp_path.iterdir()) == ["car-2026-11-23", "car-2026-11-24"]
         fed(recorder, [0], START_NS + DAY_NS - SECOND)
     counted = {s.day: s.counts.frames for path in tmp_path.iterdir() for s in read_summaries(path)}
@@ -69,6 +81,7 @@ def test_clock_that_jumps_ahead_for_a_while_loses_no_frame(tmp_path: Path, monke
     jump, recorder = 80_000, SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
     for offset in (0, jump, jump + 1, 0, 1):
         fed(recorder, [0, 0], START_NS + offset * DAY_NS)
+        settled(recorder)
     recorder.close()
     merged = list(merged_summaries(list(read_summaries(path)) for path in tmp_path.iterdir()))
     counted = {(summary.day - DAY).days: summary.counts.frames for summary in merged}
@@ -96,7 +109,7 @@ def test_day_of_the_machine_is_never_forgotten_and_few_others_are_held(
     recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
     for i in range(20):
         recorder.add_dropped(stamp_ns=START_NS + i * DAY_NS)
-    held = [summary.day for summary in recorder.summaries]
+    held = [summary.day for summary in settled(recorder).summaries]
     assert held[0] == DAY
     assert held[1:] == [DAY + timedelta(i) for i in range(13, 20)]
     assert recorder.totals()["camera"].dropped == 20
@@ -168,11 +181,97 @@ def test_disk_that_is_full_stops_no_camera_and_loses_nothing(
         patched.setattr("lsood_runtime._fleet.recorder.write_summaries", full)
         for offset in range(4):
             fed(recorder, [0], START_NS + offset * DAY_NS)
+        settled(recorder)
         assert "No space left on device; the counts are kept" in caplog.text
         with pytest.raises(MediaError, match="No space left"):
             recorder.close()
     recorder.close()
     assert len(list(tmp_path.iterdir())) == 4
+
+
+class SlowDisk:
+    """Writes summaries once it is let go; until then a frame that waits for it would wait for a minute."""
+
+    def __init__(self) -> None:
+        self.begun, self.let_go, self.is_waited_for = threading.Event(), threading.Event(), False
+
+    def write(self, summaries: Iterable[DailySummary], path: Path) -> None:
+        self.begun.set()
+        self.is_waited_for |= not self.let_go.wait(60)
+        write_summaries(summaries, path)
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
+    disk = SlowDisk()
+    monkeypatch.setattr("lsood_runtime._fleet.recorder.write_summaries", disk.write)
+    yield disk
+    disk.let_go.set()
+
+
+def test_frames_wait_for_no_disk_and_are_in_the_next_write(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    fed(recorder, [0, 2], START_NS)
+    fed(recorder, [0], START_NS + DAY_NS)
+    assert slow_disk.begun.wait(60)
+    fed(recorder, [0, 0, 0], START_NS + 10 * SECOND)  # of the day that is being written
+    fed(recorder, [0], START_NS + 2 * DAY_NS)
+    recorder.add_dropped(5, camera="front", stamp_ns=START_NS)
+    assert [summary.counts.frames for summary in recorder.summaries] == [5, 1, 1]
+    assert recorder.totals()["front"].dropped == 5
+    assert list(tmp_path.glob("*.parquet")) == []
+    slow_disk.let_go.set()
+    settled(recorder)
+    assert not slow_disk.is_waited_for
+    counted = {s.day: s.counts.frames for path in tmp_path.iterdir() for s in read_summaries(path)}
+    assert counted == {DAY: 5, DAY + timedelta(1): 1, DAY + timedelta(2): 1}
+    recorder.close()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_frame_of_a_timer_that_writes_waits_for_no_disk(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    fed(recorder, [0])
+    timer = threading.Thread(target=recorder.write)
+    timer.start()
+    assert slow_disk.begun.wait(60)
+    fed(recorder, [0])
+    slow_disk.let_go.set()
+    timer.join()
+    assert not slow_disk.is_waited_for
+    recorder.close()
+    (path,) = tmp_path.iterdir()
+    assert [summary.counts.frames for summary in read_summaries(path)] == [2]
+
+
+def test_day_that_changed_while_it_was_written_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lsood_runtime._fleet.held_days.time.monotonic", itertools.count(0, 600).__next__)
+    held = HeldDays("car", "d" * 64, THRESHOLD)
+    days = [DAY + timedelta(i) for i in range(4)]
+    for day in days:
+        held.add(day, "front", 1)
+    written = held.copies()
+    held.add(days[1], "front", 1)
+    held.add(days[3], "front", 1)
+    assert held.forget(written, keep=days[2]) == [days[0]]
+    assert held.forget(held.copies(), keep=DAY - timedelta(9)) == [days[2], days[1]]
+    assert held.totals()["front"].dropped == 6
+
+
+def test_recorder_without_threads_keeps_its_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    recorder = SummaryRecorder(DigestMonitor(), vehicle="car", folder=tmp_path)
+    with monkeypatch.context() as patched, caplog.at_level(logging.ERROR, "lsood_runtime"):
+        patched.setattr(threading.Thread, "start", none_left)
+        fed(recorder, [0], START_NS)
+        fed(recorder, [0], START_NS + DAY_NS)
+    assert "can't start new thread; the counts are kept" in caplog.text
+    recorder.close()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_recorder_refuses_wrong_arguments(tmp_path: Path) -> None:

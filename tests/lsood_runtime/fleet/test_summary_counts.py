@@ -59,6 +59,7 @@ def test_counts_are_those_of_numpy(frames: list[FrameFacts]) -> None:
     objects = [frame.objects for frame in valid if frame.objects is not None]
     assert counts.objects == sum(count for count in objects if count > 0)
     assert (counts.object_frames, counts.objects_unknown) == (sum(c > 0 for c in objects), objects.count(-1))
+    assert counts.objects_known == len(objects) - objects.count(-1)
     alarmed = [frame for frame in once if frame.alarm]
     assert (counts.alarm_frames, counts.alarms) == (len(alarmed), sum(frame.onset for frame in alarmed))
     assert counts.late == sum(frame.is_late for frame in once)
