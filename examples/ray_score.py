@@ -6,7 +6,9 @@
     python examples/ray_score.py monitor/ drives/*/ --out scores/ --actors 2 --provider cuda
 
 Each folder is a drive; its name goes into the column `drive`. Frames that cannot be scored get the state `invalid` and a
-reason; nothing stops the other ten million.
+reason; nothing stops the other ten million. The files hold the features too, so that frames to label can be chosen from them:
+
+    lsood select scores/ --budget 200 --out pick.csv
 """
 
 import argparse
@@ -15,24 +17,41 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lsood_runtime import LsoodError, MediaError, OoDMonitor
 from lsood_runtime.offline import IMAGE_SUFFIXES, natural_order, read_frames, visible
 
-Columns = dict[str, Any]
+COLUMNS = {
+    "drive": "string",
+    "frame": "string",
+    "score": "float64",
+    "p_value": "float64",
+    "threshold": "float64",
+    "is_ood": "bool",
+    "state": "string",
+    "reason": "string",
+    "provider": "string",
+    "expected_quality": "float64",
+    "cause": "string",
+    "object_count": "int64",
+    "largest_peak": "float64",
+}
+"""Type of each column beside the features; those that the bundle does not answer are left out."""
 
 
 class Scorer:
     """What an actor holds: one monitor, loaded once."""
 
     def __init__(self, bundle: str, provider: str, threads: int) -> None:
-        self._monitor = OoDMonitor(bundle, providers=[provider], threads=threads)
+        self._monitor = OoDMonitor(bundle, providers=[provider], threads=threads, keep_features=True)
 
-    def __call__(self, batch: Columns) -> Columns:
-        """Turn a batch with the column ``path`` into one of verdicts."""
+    def __call__(self, batch: Any) -> Any:
+        """Turn a batch with the column ``path`` into a table of Arrow with a verdict for each."""
+        import pyarrow
+
         rows = [self._row(str(path)) for path in batch["path"]]
-        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        told = [(name, pyarrow.type_for_alias(kind)) for name, kind in COLUMNS.items() if name in rows[0]]
+        features = ("features", pyarrow.list_(pyarrow.float32()))
+        return pyarrow.Table.from_pylist(rows, schema=pyarrow.schema([*told, features]))
 
     def _row(self, path: str) -> dict[str, Any]:
         frame, unreadable = None, ""
@@ -41,9 +60,8 @@ class Scorer:
         except MediaError as error:
             unreadable = str(error)
         verdict = self._monitor.assess(frame)
-        numbers = {"score": verdict.score, "p_value": verdict.p_value, "threshold": verdict.threshold}
-        words = {"state": verdict.state.value, "reason": unreadable or verdict.reason, "provider": verdict.provider}
-        return {"drive": Path(path).parent.name, "path": path, **numbers, "is_ood": verdict.is_ood, **words}
+        row = {"drive": Path(path).parent.name, "frame": path, **verdict.asdict(), "features": verdict.features}
+        return row | {"reason": unreadable} if unreadable else row
 
 
 def find_images(folders: Sequence[Path]) -> list[dict[str, str]]:

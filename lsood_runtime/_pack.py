@@ -60,7 +60,7 @@ def pack_bundle(
 def _check_place(out: Path, bundle: Path) -> None:
     if out.suffix not in ARCHIVE_SUFFIXES:
         raise MediaError(f"expected a file that ends in {' or '.join(ARCHIVE_SUFFIXES)}, got {out}: rename it")
-    if not out.absolute().parent.is_dir():
+    if not os.path.isdir(out.absolute().parent):  # noqa: PTH112  of a name that no file system takes it is False as well
         raise MediaError(f"cannot write {out}: expected the folder {out.absolute().parent} to exist; make it")
     reason = objection(out, folder=False)
     if reason is not None:

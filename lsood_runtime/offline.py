@@ -17,7 +17,8 @@ manifests              :class:`Manifest`, its records, :data:`SCHEMA`, :data:`PR
 frames                 :func:`read_frames`, :func:`read_image`, :func:`image_size`, :data:`IMAGE_SUFFIXES`,
                        :class:`PixelRules`, :data:`AS_STATED`, :func:`colour_classes`
 files                  :func:`find_files`, :func:`distinct_files`, :func:`is_file_or_lost`, :func:`visible`,
-                       :func:`natural_order`, :func:`natural_key`, :func:`objection`, :func:`no_room`, :func:`is_read`
+                       :func:`natural_order`, :func:`natural_key`, :func:`objection`, :func:`no_room`, :func:`is_read`,
+                       :func:`open_plain`, :func:`read_plain`, :func:`reason_of`
 fleets                 :func:`merged_summaries`, :func:`write_sorted_summaries`, edges of the bins
 command lines          :class:`OnceParser`, :func:`near_flags`
 matplotlib             :func:`keep_matplotlib_out_of_home`
@@ -93,7 +94,7 @@ from lsood_runtime._bundle.sentences import (
 from lsood_runtime._certificate.read_certificate import parse_certificate
 from lsood_runtime._command_line import OnceParser, near_flags
 from lsood_runtime._destination import is_read, no_room, objection
-from lsood_runtime._exceptions import one_line
+from lsood_runtime._exceptions import one_line, reason_of
 from lsood_runtime._fleet.daily_summary import merged_summaries
 from lsood_runtime._fleet.summary_counts import P_VALUE_EDGES, QUALITY_EDGES
 from lsood_runtime._fleet.summary_file import write_sorted_summaries
@@ -109,6 +110,7 @@ from lsood_runtime._media.files import read_frames
 from lsood_runtime._media.find_files import distinct_files, find_files, is_file_or_lost, visible
 from lsood_runtime._media.pictures import IMAGE_SUFFIXES, image_size, read_image
 from lsood_runtime._media.pixel_rules import AS_STATED, PixelRules, in_flags
+from lsood_runtime._plain_file import open_plain, read_plain
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import finite_or_none, parse_json
@@ -212,6 +214,7 @@ __all__ = [
     "objection",
     "one_line",
     "open_bundle",
+    "open_plain",
     "operating_point_sentence",
     "parse_certificate",
     "parse_json",
@@ -222,6 +225,8 @@ __all__ = [
     "printable",
     "read_frames",
     "read_image",
+    "read_plain",
+    "reason_of",
     "score_range",
     "session_options",
     "sha256_hex",

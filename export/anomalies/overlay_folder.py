@@ -9,8 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from export.anomalies.patterns import Bytes, Degradation, Floats, LocalChange, level
 from export.errors import UsageError
-from export.plain_file import open_plain, reason_of
-from lsood_runtime.offline import natural_order, visible
+from lsood_runtime.offline import natural_order, open_plain, reason_of, visible
 
 
 def overlays(folder: str | Path) -> Degradation:

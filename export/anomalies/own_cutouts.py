@@ -12,9 +12,8 @@ from PIL import Image, ImageOps
 from export.anomalies.patterns import Bytes, Floats
 from export.errors import UsageError
 from export.frames.evenly_spaced import evenly_spaced
-from export.plain_file import open_plain, reason_of
 from lsood_runtime import MediaError
-from lsood_runtime.offline import IMAGE_SUFFIXES, find_files, in_flags, is_file_or_lost
+from lsood_runtime.offline import IMAGE_SUFFIXES, find_files, in_flags, is_file_or_lost, open_plain, reason_of
 
 MOST_OWN = 500
 """Cut-outs that are taken, evenly spaced, of more."""

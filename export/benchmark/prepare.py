@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from export.benchmark.options import Resizing, SplitChoice
 from export.datasets.find import FoundFrame, find_frames
+from export.datasets.label_encoding import LabelEncoding
 from export.errors import UsageError
 from export.frames.evenly_spaced import evenly_spaced
 from export.frames.files import read_frame
@@ -154,6 +155,8 @@ class FrameFolders:
         folder.mkdir(parents=True, exist_ok=True)
         drives: set[str] = set()
         resized = 0
+        labels = [] if truth is None else [frame.label for frame in frames if frame.label is not None]
+        encoding = choice.layout.encoding_of(labels)
         for frame in reporter.progress(frames, f"preparing {name}", len(frames)):
             stem = "__".join((choice.layout.name, *frame.path.relative_to(root).with_suffix("").parts))
             same = sizes[frame.path] == (self.height, self.width)
@@ -166,16 +169,16 @@ class FrameFolders:
                 resized += 1
             if truth is not None and frame.label is not None:
                 written.append(truth / f"{stem}.png")
-                self._write_truth(frame, frame.label, choice, sizes[frame.path], written[-1])
+                self._write_truth(frame, frame.label, encoding, sizes[frame.path], written[-1])
             drive = f"{choice.layout.name} {frame.drive}"
             self.drives[target.name] = drive
             drives.add(drive)
         return PreparedSet(name, choice, folder, len(frames), len(drives), resized)
 
     def _write_truth(
-        self, frame: FoundFrame, label: Path, choice: SplitChoice, size: tuple[int, int], target: Path
+        self, frame: FoundFrame, label: Path, encoding: LabelEncoding, size: tuple[int, int], target: Path
     ) -> None:
-        classes = choice.layout.encoding.read(label)
+        classes = encoding.read(label)
         if classes.shape != size:
             raise UsageError(
                 f"expected {size[0]} x {size[1]} (height x width) as in {frame.path}, got {classes.shape[0]} x "

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from export.errors import CheckpointError, first_line
-from export.plain_file import read_plain
-from lsood_runtime.offline import printable
+from lsood_runtime.offline import printable, read_plain
 
 _BLOCK = 2**20
 _LARGEST_INDEX = 2**26

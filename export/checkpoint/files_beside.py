@@ -8,9 +8,8 @@ from pathlib import Path
 import yaml
 
 from export.errors import CheckpointError
-from export.plain_file import read_plain, reason_of
 from export.strict_yaml import LONGEST_TEXT, load_yaml
-from lsood_runtime.offline import one_line
+from lsood_runtime.offline import one_line, read_plain, reason_of
 
 
 def hyper_parameters_beside(path: Path, class_names: Collection[str]) -> tuple[Path, dict[str, object]] | None:

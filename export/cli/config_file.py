@@ -10,9 +10,8 @@ import yaml
 
 from export.errors import UsageError
 from export.option_table import Option, plain_word
-from export.plain_file import read_plain, reason_of
 from export.strict_yaml import LONGEST_TEXT, load_yaml
-from lsood_runtime.offline import one_line
+from lsood_runtime.offline import one_line, read_plain, reason_of
 
 
 def config_arguments(path: Path, options: Iterable[Option], given: Sequence[str]) -> list[str]:

@@ -55,7 +55,7 @@ class PublishedFrames(LabelledDrives):
         super().__init__(
             dict(zip(names, [frame.path for frame in found], strict=True)),
             {name: frame.label for name, frame in zip(names, found, strict=True) if frame.label is not None},
-            self.layout.encoding,
+            self.layout.encoding_of(frame.label for frame in found if frame.label is not None),
             len(self.layout.classes),
             self.layout.one_size,
             rules,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Map the numbers or colours of label files to classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from export.errors import UsageError
 from export.frames.labels import read_label
-from export.plain_file import open_plain, reason_of
+from lsood_runtime.offline import open_plain, reason_of
 
 VOID = 255
 """Class of the pixels to ignore, whatever their number in the label files."""
@@ -27,10 +27,13 @@ class LabelEncoding:
     Attributes:
         ids: class of each number that a label file may hold, both 0 to 255.
         colours: number of each RGB colour, for label files of colours; empty for files of one number a pixel.
+        some_above: every label file holds a number above this, by which it is told from one of the same name that holds
+            other ids; None where there are no such files.
     """
 
     ids: Mapping[int, int]
     colours: Mapping[Colour, int] = field(default_factory=dict)
+    some_above: int | None = None
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read a label file as ``(H, W)`` uint8 classes.
@@ -46,6 +49,11 @@ class LabelEncoding:
             raise UsageError(
                 f"expected ids {_ranges(np.flatnonzero(known))} in {path}, got {', '.join(map(str, unknown))}: pass the data "
                 "set's own label files"
+            )
+        if self.some_above is not None and present[-1] <= self.some_above:
+            raise UsageError(
+                f"expected ids of which some are above {self.some_above} in {path}, got {_ranges(present)}, which may be "
+                "train ids: pass label files of one kind"
             )
         return classes[numbers]
 
@@ -76,6 +84,27 @@ class LabelEncoding:
         order = np.argsort(known)
         numbers = np.array(list(self.colours.values()), np.uint8)[order]
         return np.asarray(numbers[np.searchsorted(known[order], found)][places].reshape(pixels.shape[:2]), np.uint8)
+
+
+def encoding_of_files(encodings: Sequence[LabelEncoding], first: Path) -> LabelEncoding:
+    """What the label files of a data set stand for, of which there are several kinds under the same names.
+
+    Args:
+        encodings: of the kinds, at least one.
+        first: of the files; the others must be of its kind, which their reading finds out.
+
+    Raises:
+        UsageError: the file cannot be read, or is of no kind.
+    """
+    *others, last = encodings
+    for encoding in others:
+        try:
+            encoding.read(first)
+        except UsageError:
+            continue
+        return encoding
+    last.read(first)
+    return last
 
 
 def _packed(colour: Colour) -> int:

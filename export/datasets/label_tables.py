@@ -133,8 +133,11 @@ _MUAD_LEARNED_IDS: dict[str, tuple[int, ...]] = {
 """Fine ids of each class of Cityscapes in MUAD's ``leftLabel`` files; the other ids, up to 159, are void."""
 MUAD_IDS = LabelEncoding(
     dict.fromkeys(range(160), VOID)
-    | {label_id: CITYSCAPES_CLASSES.index(name) for name, ids in _MUAD_LEARNED_IDS.items() for label_id in ids}
+    | {label_id: CITYSCAPES_CLASSES.index(name) for name, ids in _MUAD_LEARNED_IDS.items() for label_id in ids},
+    some_above=20,
 )
+MUAD_TRAIN_IDS = LabelEncoding({train_id: train_id for train_id in range(19)} | dict.fromkeys((19, 20, VOID), VOID))
+"""Of files that hold train ids, as its own page describes; animals, stalls and litter, 19 and 20, are void."""
 
 _RUGD_COLOURS = {
     "dirt": (108, 64, 20),

@@ -3,8 +3,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from export.datasets.label_encoding import LabelEncoding
+from export.datasets.label_encoding import LabelEncoding, encoding_of_files
 
 KNOWN_OR_UNKNOWN = ("known", "unknown")
 """Classes of the data sets whose labels are masks of unknown objects."""
@@ -45,6 +46,7 @@ class DatasetLayout:
         good_for: what it shows of a monitor.
         classes: names, in the order of their numbers.
         encoding: of the label files.
+        other_encodings: of label files that are published under the same names and hold other numbers.
         splits: by name.
         usual_split: which unseen frames are taken from.
         folders: names under which its root folder is looked for, beside its own.
@@ -63,6 +65,18 @@ class DatasetLayout:
     usual_split: str
     folders: tuple[str, ...] = ()
     one_size: bool = True
+    other_encodings: tuple[LabelEncoding, ...] = ()
+
+    def encoding_of(self, labels: Iterable[Path]) -> LabelEncoding:
+        """What these label files stand for: where several kinds are published, that of the first one.
+
+        Raises:
+            UsageError: that one cannot be read, or is of no kind.
+        """
+        first = next(iter(labels), None)
+        if first is None or not self.other_encodings:
+            return self.encoding
+        return encoding_of_files((self.encoding, *self.other_encodings), first)
 
     @property
     def masks_unknown(self) -> bool:

@@ -13,6 +13,7 @@ from export.datasets.label_tables import (
     IDD_LITE_CLASSES,
     LOST_AND_FOUND_IDS,
     MUAD_IDS,
+    MUAD_TRAIN_IDS,
     RUGD_CLASSES,
     RUGD_COLOURS,
     UNKNOWN_MASK,
@@ -159,6 +160,7 @@ _ALL = (
         good_for="drawn streets: a shift to computer graphics",
         classes=CITYSCAPES_CLASSES,
         encoding=MUAD_IDS,
+        other_encodings=(MUAD_TRAIN_IDS,),
         splits=splits(
             "{split}/leftImg8bit/{name}_leftImg8bit.png", "{split}/leftLabel/{name}_leftLabel.png", ("train", "val")
         ),

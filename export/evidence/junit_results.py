@@ -8,8 +8,7 @@ from pathlib import Path
 
 from export.errors import UsageError
 from export.evidence.claims import TestOutcome
-from export.plain_file import read_plain, reason_of
-from lsood_runtime.offline import one_line
+from lsood_runtime.offline import one_line, read_plain, reason_of
 
 _LARGEST = 256 * 2**20
 _DECLARATIONS = (b"<!DOCTYPE", b"<!ENTITY")

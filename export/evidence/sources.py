@@ -16,9 +16,16 @@ from export.evidence.junit_results import JunitResults, read_junit
 from export.evidence.options import EvidenceOptions
 from export.evidence.pack_names import CERTIFICATE, FIGURES, REPORT, RESULTS, TEAM
 from export.evidence.team_file import TeamFile, read_team_file
-from export.plain_file import read_plain, reason_of
 from lsood_runtime import FalseAlarms, Manifest, Policy, choose_alarm, expected_false_alarms
-from lsood_runtime.offline import MANIFEST_FILE, Bundle, open_bundle, parse_certificate, parse_json
+from lsood_runtime.offline import (
+    MANIFEST_FILE,
+    Bundle,
+    open_bundle,
+    parse_certificate,
+    parse_json,
+    read_plain,
+    reason_of,
+)
 
 _SIMULATED = 200_000  # frames, as lsood inspect simulates
 _LARGEST_FIGURES, _LARGEST_REPORT, _LARGEST_CERTIFICATE = 256 * 2**20, 2**30, 64 * 2**20

@@ -15,10 +15,9 @@ from export.evidence.claims import CRITERIA, Criterion, Side
 from export.evidence.json_pointer import is_pointer
 from export.evidence.pack_names import CERTIFICATE, FIGURES
 from export.evidence.topics import TOPICS
-from export.plain_file import read_plain, reason_of
 from export.strict_yaml import LONGEST_TEXT, load_yaml
 from lsood_runtime import Policy, parse_policy
-from lsood_runtime.offline import MANIFEST_FILE, one_line
+from lsood_runtime.offline import MANIFEST_FILE, one_line, read_plain, reason_of
 
 _DOCUMENTS = (MANIFEST_FILE, FIGURES, CERTIFICATE)
 _SECTIONS = ("title", "claims", "own", "alarm")

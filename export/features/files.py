@@ -19,7 +19,7 @@ from export.errors import UsageError
 from export.features.folder import FeatureFolder, FolderRows, FrameTable
 from export.features.frames import Features
 from export.features.key import OUTPUT_SCORES, FeatureKey
-from export.plain_file import open_plain
+from lsood_runtime.offline import open_plain
 
 _NETWORK, _NAMES, _SCORE = "network_sha256", "names", "score"
 _ARCHIVE = b"PK\x03\x04"

@@ -21,8 +21,7 @@ from export.errors import UsageError
 from export.features.frames import Features
 from export.features.key import FeatureKey
 from export.features.rows import StoredFeatures
-from export.plain_file import open_plain, read_plain
-from lsood_runtime.offline import parse_json
+from lsood_runtime.offline import open_plain, parse_json, read_plain
 
 CHUNK = 128
 """Frames in a file."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import CalibrationError, UsageError
-from export.plain_file import open_plain, read_plain, reason_of
+from lsood_runtime.offline import open_plain, read_plain, reason_of
 
 _LARGEST_TABLE = 2**28
 """Bytes of a table of drives, at most: that of millions of frames has fewer."""

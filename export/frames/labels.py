@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from export.errors import UsageError
-from export.plain_file import open_plain, reason_of
+from lsood_runtime.offline import open_plain, reason_of
 
 
 class FileKind(NamedTuple):

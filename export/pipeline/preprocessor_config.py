@@ -13,7 +13,7 @@ from export.errors import UsageError, first_line
 from export.findings import PLACEHOLDER
 from export.pipeline.hyper_parameters import stated_normalisations
 from export.pipeline.stated_preprocessing import StatedNormalisation, StatedOrder, StatedSize
-from export.plain_file import read_plain, reason_of
+from lsood_runtime.offline import read_plain, reason_of
 
 _NAMES = ("preprocessor_config.json", "processor_config.json")
 _MOST_BYTES = 1 << 20

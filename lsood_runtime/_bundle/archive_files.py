@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lsood_runtime._bundle.archive_entry import ArchiveEntry, DamagedArchiveError
-from lsood_runtime._bundle.files import OPENED, check_length, missing_file
+from lsood_runtime._bundle.files import check_length, missing_file
 from lsood_runtime._bundle.tar_entries import is_tar, tar_entries
 from lsood_runtime._bundle.zip_entries import is_zip, zip_entries
 from lsood_runtime._exceptions import BundleError, one_line, reason_of
+from lsood_runtime._plain_file import OPENED
 
 ARCHIVE_SUFFIXES = (".zip", ".tar")
 """Of the archives that a bundle is packed into; one is known by its contents, whatever its name."""

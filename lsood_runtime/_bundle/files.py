@@ -8,6 +8,7 @@ from pathlib import Path
 from lsood_runtime._bundle.digests import sha256_hex
 from lsood_runtime._bundle.records import FileRecord
 from lsood_runtime._exceptions import BundleError
+from lsood_runtime._plain_file import OPENED
 
 SEGMENTATION_FILE, DETECTOR_FILE = "segmentation.onnx", "detector.onnx"
 GOLDEN_FILE, WEIGHTS_FILE, SIGNATURE_FILE = "golden.npz", "weights.bin", "model.sig"
@@ -17,9 +18,6 @@ LARGEST_FILE = 8 * 2**30
 
 LARGEST_MANIFEST, MOST_VALUES = 64 * 2**20, 4_000_000
 """Bytes and values of a manifest, at most: enough for the scores of two million calibration frames."""
-
-OPENED = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-"""How what is not trusted is opened: a FIFO is not waited for."""
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 

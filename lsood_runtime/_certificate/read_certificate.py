@@ -11,6 +11,7 @@ from lsood_runtime._certificate.certificate import SCHEMA, Certificate, Decision
 from lsood_runtime._certificate.differences import MOST_NAMED
 from lsood_runtime._certificate.figures import PairedRatio, Percentiles
 from lsood_runtime._exceptions import MediaError, one_line, reason_of
+from lsood_runtime._plain_file import read_plain
 from lsood_runtime._text.json_values import parse_json
 
 _LARGEST = 64 * 2**20
@@ -30,9 +31,8 @@ def read_certificate(path: Path) -> Certificate:
             missing, of another type, out of its range, or at odds with another.
     """
     try:
-        with path.open("rb") as file:
-            contents = file.read(_LARGEST)
-    except OSError as error:
+        contents = read_plain(path, _LARGEST)
+    except (OSError, ValueError) as error:
         raise MediaError(f"expected a certificate, cannot read {path}: {reason_of(error)}; check its path") from error
     return parse_certificate(contents, path)
 

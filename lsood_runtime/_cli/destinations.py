@@ -55,7 +55,7 @@ def _check_place(path: Path, place: Path, *, folder: bool) -> None:
         raise MediaError(
             f"cannot write {path}: expected the folder {place.parent} to exist; make it, or choose another file"
         )
-    within = place if folder and place.is_dir() else place.parent
+    within = place if folder and os.path.isdir(place) else place.parent  # noqa: PTH112
     if not os.access(within, os.W_OK | os.X_OK):
         what = "folder" if folder else "file"
         raise MediaError(f"cannot write {path}: expected to be able to write into {within}; choose another {what}")

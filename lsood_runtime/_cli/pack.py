@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
+from lsood_runtime._cli.terminal import tell
 from lsood_runtime._pack import pack_bundle
 
 _EPILOG = """\
@@ -35,5 +36,5 @@ def run(options: argparse.Namespace) -> int:
     digest = pack_bundle(
         options.bundle, options.out, expected_sha256=options.expected_sha256, public_key=options.public_key
     )
-    print(f"packed {options.bundle} into {options.out}, {options.out.stat().st_size:,} bytes, manifest sha256 {digest}")
+    tell(f"packed {options.bundle} into {options.out}, {options.out.stat().st_size:,} bytes, manifest sha256 {digest}")
     return 0

@@ -8,10 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lsood_runtime._cli.verdict_row import FEATURES, Row, in_columns
+from lsood_runtime._cli.verdict_row import Row, in_columns
 from lsood_runtime._cli.whole_lines import WholeLines
 from lsood_runtime._exceptions import missing_extra
 from lsood_runtime._partial_file import PartialFile
+from lsood_runtime._rows.row_block import FEATURES
 from lsood_runtime._text.json_values import JsonScalar
 
 ROWS_SUFFIX = ".jsonl"

@@ -5,6 +5,7 @@ import argparse
 from pathlib import Path
 
 from lsood_runtime._cli.arguments import Commands, add_command, add_trust
+from lsood_runtime._cli.terminal import tell
 from lsood_runtime._hub import pull_bundle
 
 _EPILOG = """\
@@ -39,5 +40,5 @@ def run(options: argparse.Namespace) -> int:
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
     )
-    print(f"pulled {pulled.name} at {pulled.revision} into {options.out}, manifest sha256 {pulled.sha256}")
+    tell(f"pulled {pulled.name} at {pulled.revision} into {options.out}, manifest sha256 {pulled.sha256}")
     return 0

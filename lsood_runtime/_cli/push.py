@@ -4,6 +4,7 @@
 import argparse
 
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
+from lsood_runtime._cli.terminal import tell
 from lsood_runtime._hub import push_bundle
 
 _EPILOG = """\
@@ -40,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
         expected_sha256=options.expected_sha256,
         public_key=options.public_key,
     )
-    print(f"pushed {options.bundle} to {pushed.name} at {pushed.revision}, manifest sha256 {pushed.sha256}")
-    print(f"next: lsood pull {pushed.name} --revision {pushed.revision} --expected-sha256 {pushed.sha256} --out DIR")
+    tell(f"pushed {options.bundle} to {pushed.name} at {pushed.revision}, manifest sha256 {pushed.sha256}")
+    tell(f"next: lsood pull {pushed.name} --revision {pushed.revision} --expected-sha256 {pushed.sha256} --out DIR")
     return 0

@@ -3,7 +3,9 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from lsood_runtime._cli.arguments import Commands, add_command, positive_count
 from lsood_runtime._cli.destinations import check_destinations
@@ -23,10 +25,15 @@ from lsood_runtime._cli.terminal import say
 from lsood_runtime._cli.verdict_files import VerdictFile
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._media.find_files import distinct_files, find_files
-from lsood_runtime._select.picking import Selection
-from lsood_runtime._select.row_blocks import ROW_SUFFIXES
+from lsood_runtime._select.picking import Pick, Selection
 from lsood_runtime._select.scored_frame import TERMS
-from lsood_runtime._select.selector import DEFAULT_CANDIDATES, DEFAULT_MIN_DISTANCE, GROUPS, FrameSelector
+from lsood_runtime._select.selector import (
+    DEFAULT_CANDIDATES,
+    DEFAULT_MIN_DISTANCE,
+    GROUPS,
+    ROW_SUFFIXES,
+    FrameSelector,
+)
 from lsood_runtime._text.counted import counted
 
 _LISTS = (".csv", ".jsonl", ".parquet")
@@ -46,7 +53,7 @@ A row without a column drive is of the file that it stands in, whose name begins
 vehicle a file of their own name, as rows/car-17.parquet, and images of the same name are never taken for one frame.
 
 The memory does not grow with the rows; of Parquet a row group is held, so write groups of some thousand rows, as lsood does.
-Rows must be of one bundle. Frames that are invalid or have no features are never picked.
+Rows must be of one bundle. Frames that are invalid, have no features or one that is no finite number are never picked.
 
 exit codes: 0 the list is written, 2 bad usage or rows, or nothing to pick, 3 unexpected error, 130 Ctrl-C
 
@@ -145,7 +152,8 @@ def run(options: argparse.Namespace) -> int:
         if not selection.picks:
             raise MediaError(
                 f"expected frames that can be picked, {counted(selection.rows, 'row')} have none, {selection.invalid} of "
-                f"them invalid, {selection.without_features} without features: check that they were scored with --features"
+                f"them invalid, {selection.without_features} without features, {selection.not_finite} with features that are "
+                "no finite numbers: check that they were scored with --features"
             )
         lists = _lists(options, selection)
         for picked in selection.picks:
@@ -207,10 +215,17 @@ def _report(options: argparse.Namespace, selection: Selection) -> None:
     picks = selection.picks
     drives, rows = len({picked.drive for picked in picks}), counted(selection.rows, "row", comma=",")
     without = f", {selection.without_features} without features" if selection.without_features else ""
+    if selection.not_finite:
+        without += f", {selection.not_finite} with features that are no finite numbers"
     say(
         f"{counted(len(picks), 'frame')} of {counted(drives, 'drive')} picked from {rows} "
         f"({selection.invalid} invalid{without}), among {counted(selection.candidates, 'candidate')}: {options.out}"
     )
+    if alike := _alike_names(picks):
+        say(
+            f"lsood: note: {counted(alike, 'frame')} picked beside one whose name differs by its Unicode form alone, as an é "
+            "that is one letter or two: they are two files, or one on a system that does not tell such names apart"
+        )
     nearest = min(picked.distance for picked in picks)
     if math.isfinite(nearest):
         say(f"the two that are most alike are {nearest:.2f} apart")
@@ -220,6 +235,12 @@ def _report(options: argparse.Namespace, selection: Selection) -> None:
             f"near-duplicates and "
             f"{selection.over_quota} of a drive or cause that has its share; more --candidates or larger quotas give more"
         )
+
+
+def _alike_names(picks: Sequence[Pick]) -> int:
+    """How many picks have the name of an earlier one but for its Unicode form."""
+    names = {(picked.drive, picked.frame) for picked in picks}
+    return len(names) - len({tuple(normalize("NFC", name) for name in each) for each in names})
 
 
 def _distance(text: str) -> float:

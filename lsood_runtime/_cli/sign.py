@@ -12,6 +12,7 @@ from lsood_runtime._bundle.files import SIGNATURE_FILE, read_file
 from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
 from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, sign_files
 from lsood_runtime._cli.arguments import Commands, add_command, add_expected_digest
+from lsood_runtime._cli.terminal import tell
 from lsood_runtime._destination import is_read
 from lsood_runtime._exceptions import BundleError, MediaError
 from lsood_runtime._partial_file import PartialFile
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     """Sign what was verified; an older signature is replaced."""
     also_read = [] if options.password_file is None else [options.password_file]
     signed = sign(Path(options.bundle), options.key, lambda: _password(options), options.expected_sha256, also_read)
-    print(f"signed {signed} files of {Path(options.bundle)}")
+    tell(f"signed {signed} files of {Path(options.bundle)}")
     return 0
 
 

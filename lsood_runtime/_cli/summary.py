@@ -2,7 +2,7 @@
 """``lsood summary``: count the rows of ``score`` and ``watch`` in a summary of each camera and day."""
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,15 +11,16 @@ from lsood_runtime._bundle.reader import SealedManifest, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust
 from lsood_runtime._cli.destinations import check_destinations, paths_read
 from lsood_runtime._cli.frame_counter import FrameCounter
-from lsood_runtime._cli.verdict_rows import read_verdicts
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._fleet.daily_summary import DailySummary, SummaryKey, summary_day
-from lsood_runtime._fleet.frame_facts import FrameFacts
+from lsood_runtime._fleet.frame_facts import ROW_COLUMNS, FrameFacts
 from lsood_runtime._fleet.summary_file import import_pyarrow, write_summaries
 from lsood_runtime._media.find_files import distinct_files
+from lsood_runtime._rows.row_files import read_blocks, told_as_rows
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.printable import printable
 
+_SUFFIXES = (".csv", ".jsonl", ".parquet", ".mcap")
 _SHOWN_EVERY = 10_000
 _MANY = 20
 _MOST_CAUSES = 64
@@ -106,7 +107,7 @@ def summarise(
     """
     counting = _Counting(vehicle, sealed.sha256, sealed.manifest, day)
     for path in distinct_files(rows):
-        counting.add(path, read_verdicts(path), on_rows)
+        counting.add(path, on_rows)
     if not counting.summaries:
         raise MediaError("expected rows of verdicts, got files without any: pass what lsood score or watch wrote")
     return sorted(counting.summaries.values(), key=lambda summary: summary.key)
@@ -125,13 +126,14 @@ class _Counting:
         self.summaries: dict[SummaryKey, DailySummary] = {}
         self._count = 0
 
-    def add(self, path: Path, rows: Iterable[FrameFacts], on_rows: Callable[[int], None]) -> None:
+    def add(self, path: Path, on_rows: Callable[[int], None]) -> None:
         """Count the rows of a file.
 
         Raises:
-            MediaError: rows of another bundle, with stamps that tell no day, or with too many causes.
+            MediaError: a file that cannot be read, or rows of another bundle, with stamps that tell no day, or with too many
+                causes.
         """
-        for number, facts in enumerate(rows, 1):
+        for number, facts in enumerate(_facts(path), 1):
             if facts.threshold not in self._thresholds:
                 known = ", ".join(f"{threshold:.6g}" for threshold in sorted(self._thresholds))
                 raise MediaError(
@@ -155,6 +157,20 @@ class _Counting:
             self._count += 1
             if self._count % _SHOWN_EVERY == 0:
                 on_rows(self._count)
+
+
+def _facts(path: Path) -> Iterator[FrameFacts]:
+    """The facts of every row of a file, in its order."""
+    number = 0
+    with told_as_rows(path):
+        for block in read_blocks(path, ROW_COLUMNS, _SUFFIXES):
+            for row in block.rows():
+                number += 1
+                try:
+                    facts = FrameFacts.of_row(row)
+                except ValueError as error:
+                    raise ValueError(f"row {number}: {error}") from error
+                yield facts
 
 
 def _line(summary: DailySummary) -> str:

@@ -6,13 +6,20 @@ import os
 import sys
 from typing import TextIO
 
+from lsood_runtime._text.printable import printable
+
 
 def say(words: str) -> None:
-    """Print a line on stderr; where nothing can be written there, nobody is left to be told."""
+    """Print on stderr, names of files as a terminal shows them; where nothing can be written, nobody is left to be told."""
     try:
-        print(words, file=sys.stderr, flush=True)
+        print("\n".join(map(printable, words.split("\n"))), file=sys.stderr, flush=True)
     except OSError:
         send_nowhere(sys.stderr)
+
+
+def tell(words: str) -> None:
+    """Print a line on stdout, names of files as a terminal shows them."""
+    print(printable(words))
 
 
 def flush_or_send_nowhere(stream: TextIO) -> None:

@@ -11,6 +11,7 @@ from lsood_runtime._bundle.digests import MANIFEST_FILE
 from lsood_runtime._bundle.reader import Bundle, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_trust, count_up_to
 from lsood_runtime._cli.destinations import check_destinations, paths_read
+from lsood_runtime._cli.terminal import tell
 from lsood_runtime._cli.triton_config import DETECTOR, NETWORK, Serving, triton_configs
 from lsood_runtime._exceptions import BundleError
 from lsood_runtime._new_folder import check_room, new_folder
@@ -75,8 +76,8 @@ def run(options: argparse.Namespace) -> int:
     serving = Serving(options.name, options.provider, options.instances, options.max_batch, options.batch_delay_us)
     bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
     written = write_repository(bundle, options.out, serving)
-    print(f"wrote {', '.join(written.models)} into {options.out}, {counted(written.files, 'file')}")
-    print(f"next: tritonserver --model-repository={options.out}")
+    tell(f"wrote {', '.join(written.models)} into {options.out}, {counted(written.files, 'file')}")
+    tell(f"next: tritonserver --model-repository={options.out}")
     return 0
 
 

@@ -9,10 +9,11 @@ from typing import Protocol, Self
 
 from lsood_runtime._cli.mcap_file import MapLayer, McapVerdicts
 from lsood_runtime._cli.parquet_file import ROWS_SUFFIX, ParquetFile
-from lsood_runtime._cli.verdict_row import FEATURES, Row, in_columns, numbers_text
+from lsood_runtime._cli.verdict_row import Row, in_columns, numbers_text
 from lsood_runtime._cli.whole_lines import WholeLines
 from lsood_runtime._exceptions import MediaError
 from lsood_runtime._partial_file import PartialFile
+from lsood_runtime._rows.row_block import FEATURES
 from lsood_runtime._text.counted import counted
 from lsood_runtime._text.csv_table import CsvTable
 from lsood_runtime._text.json_values import JsonValue

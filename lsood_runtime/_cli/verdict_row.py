@@ -6,13 +6,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from lsood_runtime._rows.row_block import FEATURES
 from lsood_runtime._text.json_values import JsonNumbers, JsonScalar, JsonValue
 
 Row = Mapping[str, JsonValue]
 """A verdict by the names of its fields; ``parts`` holds an object, and ``features``, where they are kept, a list."""
-
-FEATURES = "features"
-"""Column of the numbers by which frames are compared with each other."""
 
 
 def without_parts(row: Row) -> Row:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lsood_runtime._bundle.reader import digests_to_sign, open_bundle
 from lsood_runtime._cli.arguments import Commands, add_bundle, add_command, add_expected_digest
+from lsood_runtime._cli.terminal import tell
 
 _EPILOG = """\
 exit codes: 0 signed with this key and whole, 2 it is not, or bad usage
@@ -29,5 +30,5 @@ def run(options: argparse.Namespace) -> int:
     """Print the digest of the manifest where the signature holds."""
     bundle = open_bundle(options.bundle, expected_sha256=options.expected_sha256, public_key=options.public_key)
     files = len(digests_to_sign(bundle.sealed))
-    print(f"signed with {options.public_key}: {files} files, manifest sha256 {bundle.sealed.sha256}")
+    tell(f"signed with {options.public_key}: {files} files, manifest sha256 {bundle.sealed.sha256}")
     return 0

@@ -12,6 +12,7 @@ from lsood_runtime._exceptions import MediaError, missing_extra, one_line
 from lsood_runtime._fleet.daily_summary import DailySummary, merged_summaries
 from lsood_runtime._fleet.summary_columns import summary_of_row, summary_row, summary_schema
 from lsood_runtime._partial_file import whole_file
+from lsood_runtime._plain_file import open_plain
 
 _MARK, _VERSION = b"lsood.summaries", 1
 """Of the files: the version goes up where a reader of the version before would count something else."""
@@ -81,7 +82,7 @@ def _summaries(place: Path) -> Iterator[DailySummary]:
     arrow = import_pyarrow("reading daily summaries")
     last: DailySummary | None = None
     try:
-        with arrow.parquet.ParquetFile(place) as file:
+        with open_plain(place) as opened, arrow.parquet.ParquetFile(opened) as file:
             _check_schema(file.schema_arrow, summary_schema(arrow), place)
             for block in file.iter_batches(_ROWS_AT_ONCE):
                 for row in block.to_pylist():

@@ -58,6 +58,7 @@ class Selection:
         rows: that were read.
         invalid: of these, frames of a faulty camera, which are never picked.
         without_features: of the others, those without features, which cannot be picked.
+        not_finite: of the others, those with a feature that is no finite number, which cannot be picked either.
         candidates: frames among which was picked.
         near_duplicates: candidates that are nearer to a pick than the least distance.
         over_quota: other candidates whose drive or cause has its share already.
@@ -67,6 +68,7 @@ class Selection:
     rows: int
     invalid: int
     without_features: int
+    not_finite: int
     candidates: int
     near_duplicates: int
     over_quota: int
@@ -82,13 +84,13 @@ class Quotas:
     min_distance: float
 
 
-def pick(lists: Mapping[tuple[str, str], TopFrames], quotas: Quotas, counts: tuple[int, int, int]) -> Selection:
+def pick(lists: Mapping[tuple[str, str], TopFrames], quotas: Quotas, counts: tuple[int, int, int, int]) -> Selection:
     """Pick frames among the candidates of each term and cause.
 
     Args:
         lists: the candidates by term and cause.
         quotas: that hold.
-        counts: rows that were read, invalid ones, and others without features.
+        counts: rows that were read, invalid ones, others without features, others with features that are not finite.
     """
     frames: dict[bytes, ScoredFrame] = {}
     places: dict[tuple[str, bytes], int] = {}

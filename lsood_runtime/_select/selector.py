@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Select frames from any number of rows in memory that does not grow, and join what several processes have selected."""
 
-import csv
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -20,11 +19,16 @@ from lsood_runtime._arguments import (
     check_type,
     shown,
 )
-from lsood_runtime._exceptions import MediaError, reason_of
+from lsood_runtime._exceptions import MediaError
+from lsood_runtime._rows.row_block import FEATURES, RowBlock
+from lsood_runtime._rows.row_files import read_blocks, told_as_rows
+from lsood_runtime._select.drives import drive_of
 from lsood_runtime._select.picking import UNCAPPED, Quotas, Selection, pick
-from lsood_runtime._select.row_blocks import RowBlock, drive_of, read_blocks
 from lsood_runtime._select.scored_frame import TERMS, ScoredFrame
 from lsood_runtime._select.top_frames import TopFrames
+
+ROW_SUFFIXES = (".parquet", ".csv", ".jsonl")
+"""Of files of rows that keep features."""
 
 GROUPS = ("drive", "camera", "folder", "prefix")
 """What tells drives apart: a column of the rows, or a rule for names of frames."""
@@ -33,6 +37,10 @@ DEFAULT_CANDIDATES = 3
 DEFAULT_MIN_DISTANCE = 0.2
 _MOST_CAUSES = 64
 _INVALID = "invalid"
+_NEEDED = ("frame", "score", "state", FEATURES)
+_WANTED = frozenset(
+    [*_NEEDED, "drive", "camera", "stamp_ns", "expected_quality", "cause", "object_count", "largest_peak"]
+)
 _WHOLE_BUDGET = 10**6
 
 
@@ -113,7 +121,7 @@ class FrameSelector:
         )
         self._lists: dict[tuple[str, str], TopFrames] = {}
         self._width: int | None = None
-        self._rows = self._invalid = self._without = 0
+        self._rows = self._invalid = self._without = self._not_finite = 0
 
     def read(self, path: str | os.PathLike[str], on_rows: Callable[[int], object] | None = None) -> None:
         """Take in the rows of a file.
@@ -128,15 +136,9 @@ class FrameSelector:
         """
         file = Path(check_path(path, "the path of a file of rows", "pass what lsood score wrote"))
         check_callable(on_rows, "on_rows")
-        try:
-            for block in read_blocks(file):
-                self._take(block, file)
-                if on_rows is not None:
-                    on_rows(self._rows)
-        except (OSError, ValueError, TypeError, LookupError, OverflowError, NotImplementedError, csv.Error) as error:
-            raise MediaError(
-                f"expected rows of verdicts, cannot read {file}: {reason_of(error)}; score the frames again"
-            ) from error
+        for rows in self._taken(file):
+            if on_rows is not None:
+                on_rows(rows)
 
     def merge(self, other: "FrameSelector") -> None:
         """Take in what another selector has selected from, as if this one had read its files.
@@ -166,10 +168,12 @@ class FrameSelector:
         self._rows += other._rows
         self._invalid += other._invalid
         self._without += other._without
+        self._not_finite += other._not_finite
 
     def select(self) -> Selection:
         """Pick frames from what was read; more may be read afterwards, and picked from anew."""
-        return pick(self._lists, self._rule.quotas, (self._rows, self._invalid, self._without))
+        counts = (self._rows, self._invalid, self._without, self._not_finite)
+        return pick(self._lists, self._rule.quotas, counts)
 
     def _list(self, term: str, cause: str) -> TopFrames:
         kept = self._lists.get((term, cause))
@@ -188,13 +192,23 @@ class FrameSelector:
                 "frames of one bundle"
             )
 
+    def _taken(self, file: Path) -> Iterator[int]:
+        """Take in the rows of a file; yields how many there are so far, after each block."""
+        with told_as_rows(file):
+            for block in read_blocks(file, _WANTED, ROW_SUFFIXES, _column_check()):
+                self._take(block, file)
+                yield self._rows
+
     def _take(self, block: RowBlock, file: Path) -> None:
         scores, causes = block.numbers("score"), block.texts("cause")
         valid = (block.texts("state") != _INVALID) & np.isfinite(scores)
         self._rows += len(block)
         self._invalid += int(np.count_nonzero(~valid))
-        self._without += int(np.count_nonzero(valid & ~block.has_features()))
-        made: dict[int, ScoredFrame | None] = {}
+        there, finite = block.has_features(), block.has_finite_features()
+        self._without += int(np.count_nonzero(valid & ~there))
+        self._not_finite += int(np.count_nonzero(valid & ~finite))
+        valid &= there & finite
+        made: dict[int, ScoredFrame] = {}
         for name in self._terms(block, file):
             term = TERMS[name]
             values = term.values(*(block.numbers(column) for column in term.columns))
@@ -206,8 +220,7 @@ class FrameSelector:
                         break  # all that follow are less relevant
                     if row not in made:
                         made[row] = self._frame(block, row, cause, file)
-                    if (frame := made[row]) is not None:
-                        kept.add(frame)
+                    kept.add(made[row])
 
     def _terms(self, block: RowBlock, file: Path) -> tuple[str, ...]:
         """The terms whose columns the rows have; those that were asked for must be among them."""
@@ -220,10 +233,8 @@ class FrameSelector:
                 )
         return self._rule.terms or there
 
-    def _frame(self, block: RowBlock, row: int, cause: str, file: Path) -> ScoredFrame | None:
+    def _frame(self, block: RowBlock, row: int, cause: str, file: Path) -> ScoredFrame:
         features = block.features(row)
-        if not len(features) or not np.isfinite(features).all():
-            return None
         if self._width is None:
             self._width = len(features)
         if len(features) != self._width:
@@ -258,6 +269,28 @@ class FrameSelector:
             features=features,
             seed=self._rule.seed,
         )
+
+
+def _column_check() -> Callable[[Path, Collection[str]], None]:
+    """Refuses a file without the columns that are needed, and one whose rows have not all the same."""
+    known: list[set[str]] = []
+
+    def check(path: Path, columns: Collection[str]) -> None:
+        known.append(set(columns))
+        if known[0] != known[-1]:
+            raise ValueError("expected rows of the same columns, got others")
+        missing = [name for name in _NEEDED if name not in columns]
+        if missing == [FEATURES]:
+            raise MediaError(
+                f"expected rows with the column features, {path} has none: score the frames again, and keep their features"
+            )
+        if missing:
+            raise MediaError(
+                f"expected rows of verdicts with the columns {', '.join(_NEEDED)}, {path} lacks {', '.join(missing)}: name a "
+                "file of verdicts that keeps the features"
+            )
+
+    return check
 
 
 def _checked_terms(by: Sequence[str]) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsood_runtime import LsoodError, MediaError, OoDMonitor
+from lsood_runtime import FrameSelector, LsoodError, MediaError, OoDMonitor
 from tests.examples.loading import load_example
-from tests.lsood_runtime.conftest import random_frames, write_toy_bundle
+from tests.lsood_runtime.conftest import random_frames
+from tests.lsood_runtime.parts_bundle import write_parts_bundle
 from tests.paths import EXAMPLES
 
 
@@ -19,7 +20,8 @@ from tests.paths import EXAMPLES
 def toy(tmp_path: Path) -> Path:
     folder = tmp_path / "monitor"
     folder.mkdir()
-    return write_toy_bundle(folder)
+    write_parts_bundle(folder)
+    return folder
 
 
 def write_drives(folder: Path) -> list[Path]:
@@ -33,16 +35,23 @@ def write_drives(folder: Path) -> list[Path]:
 
 
 def test_ray_scorer_of_a_batch_scores_as_the_monitor(toy: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
     module = load_example("ray_score")
     drives = write_drives(tmp_path)
     images = module.find_images(drives)
-    columns = module.Scorer(str(toy), "cpu", 1)({"path": np.array([row["path"] for row in images])})
+    table = module.Scorer(str(toy), "cpu", 1)({"path": np.array([row["path"] for row in images])})
+    columns = table.to_pydict()
     with OoDMonitor(toy) as monitor:
         expected = [monitor.score(frame) for seed in range(2) for frame in random_frames(3, seed)]
-    assert columns["score"].tolist() == [*expected, float("inf")]
-    assert columns["drive"].tolist() == ["monday"] * 3 + ["tuesday"] * 4
-    assert columns["state"].tolist()[-1] == "invalid"
-    assert "9.png" in columns["reason"].tolist()[-1]
+    assert columns["score"] == [*expected, None]
+    assert columns["drive"] == ["monday"] * 3 + ["tuesday"] * 4
+    assert columns["state"][-1] == "invalid"
+    assert "9.png" in columns["reason"][-1]
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    selector = FrameSelector(6, per_drive=6, min_distance=0.0)
+    selector.read(tmp_path / "rows.parquet")
+    picked = {(pick.frame, pick.drive) for pick in selector.select().picks}
+    assert picked == {(row["path"], Path(row["path"]).parent.name) for row in images[:-1]}
     with pytest.raises(MediaError, match="found none"):
         module.find_images([tmp_path / "wednesday"])
     with pytest.raises(LsoodError):
@@ -59,7 +68,7 @@ def test_ray_score_over_two_actors_equals_one(toy: Path, tmp_path: Path) -> None
     done = subprocess.run([*command, "--actors", "2"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "7 frames of 2 drives" in done.stdout
-    rows = {row["path"]: row["score"] for row in pyarrow.parquet.read_table(out).to_pylist()}
+    rows = {row["frame"]: row["score"] for row in pyarrow.parquet.read_table(out).to_pylist()}
     with OoDMonitor(toy) as monitor:
         for path in sorted(drives[0].iterdir()):
             with Image.open(path) as picture:

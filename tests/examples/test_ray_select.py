@@ -58,7 +58,7 @@ def test_ray_select_over_tasks_equals_one_process(
     for words, message in (
         ([files[0], "--budget", "0"], "expected a budget"),
         ([files[0], "--budget", "5", "--files-a-task", "0"], "expected 1 file a task"),
-        (["nowhere.csv", "--budget", "5"], "cannot read nowhere.csv"),
+        (["nowhere.csv", "--budget", "5"], "got nowhere.csv: No such file"),
     ):
         with pytest.raises(SystemExit):
             module.main([*words, "--out", str(out)])

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that runs one command of lsood with hostile paths, one after the other, and says on stdout how each run ended.
 
-Arguments: the command, a folder with ``monitor``, ``frame.png``, ``key.pem``, its ``password`` and ``key.pub.pem``, a scratch
-folder, the kinds of paths. Its memory is limited to a gigabyte more than it had before, a run to a time that no refusal
-needs.
+Arguments: the command, a folder with what :data:`NAMED` names, a scratch folder, the kinds of paths. Its memory is limited to
+a gigabyte more than it had before, a run to a time that no refusal needs.
 """
 
 import argparse
@@ -35,14 +34,56 @@ BASE: Mapping[str, tuple[str, ...]] = {
     "diff": ("BUNDLE", "BUNDLE", "FRAME"),
     "sign": ("BUNDLE", "--key", "KEY", "--password-file", "PASSWORD"),
     "verify": ("BUNDLE", "--public-key", "PUBLIC"),
+    "certify": ("BUNDLE", "--provider", "cpu", "--frames", "FRAME", "--rounds", "1"),
+    "select": ("--budget", "3", "--out", "NEW/p.csv", "ROWS"),
+    "summary": ("BUNDLE", "ROWS", "--vehicle", "car", "--day", "2026-11-23", "--out", "NEW/s.parquet"),
+    "pack": ("BUNDLE", "--out", "NEW/m.zip"),
+    "push": ("BUNDLE", "org/monitor"),
+    "pull": ("org/monitor", "--out", "NEW/m"),
+    "triton": ("BUNDLE", "NEW/m"),
 }
-"""The words of each command of lsood that works."""
+"""The words of each command of lsood that works; ``NEW`` stands for a folder, other words in capitals for :data:`NAMED`."""
 
-PLACES = {"bundle": (0, "BUNDLE"), "old": (0, "BUNDLE"), "new": (1, "BUNDLE"), "files": (-1, "FRAME")}
-"""Positional arguments that are paths: where they stand among the words, and which word that is."""
+NAMED = {
+    "BUNDLE": "monitor",
+    "FRAME": "frame.png",
+    "KEY": "key.pem",
+    "PUBLIC": "key.pub.pem",
+    "PASSWORD": "password",
+    "ROWS": "rows.csv",
+}
+"""Files and folders that a command is given."""
 
-ENDINGS = {"out": ".csv", "timeline": ".png", "thumbnails": ".png", "rerun": ".rrd", "files": ".png"}
-WRITTEN = {"out", "timeline", "thumbnails", "rerun"}
+PLACES = {"bundle": 0, "old": 0, "new": 1, "rows": 1, "out": 1, "files": -1}
+"""Where positional arguments that are paths stand among the words."""
+
+ENDINGS = {
+    "out": ".csv",
+    "timeline": ".png",
+    "thumbnails": ".png",
+    "rerun": ".rrd",
+    "files": ".png",
+    "frames": ".png",
+    "sheet": ".png",
+    "coco": ".json",
+    "cvat": ".jsonl",
+    "rows": ".jsonl",
+    "compare": ".json",
+    "network": ".onnx",
+}
+"""By which an argument's file is known."""
+
+ENDINGS_OF = {
+    ("select", "files"): ".csv",
+    ("summary", "out"): ".parquet",
+    ("pack", "out"): ".zip",
+    ("certify", "out"): ".json",
+    ("pull", "out"): "",
+    ("triton", "out"): "",
+}
+"""The same, where a command differs."""
+
+WRITTEN = {"out", "timeline", "thumbnails", "rerun", "sheet", "coco", "cvat"}
 
 
 def _file_above(path: Path) -> None:
@@ -80,7 +121,7 @@ def actions_of(command: str) -> Iterator[argparse.Action]:
     """Arguments of a command that take a path."""
     commands = next(action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     for action in commands.choices[command]._actions:
-        if action.type is Path or action.dest in PLACES or action.dest in WRITTEN:
+        if action.type is Path or action.dest in PLACES or action.dest in ENDINGS:
             yield action
 
 
@@ -88,11 +129,11 @@ def words_of(command: str, action: argparse.Action, typed: str) -> list[str]:
     """The words behind ``lsood`` in which one path is hostile."""
     words = list(BASE[command])
     if not action.option_strings:
-        place, word = PLACES[action.dest]
-        assert words[place] == word
-        words[place] = typed
+        words[PLACES[action.dest]] = typed
         return [command, *words]
     flag = action.option_strings[-1]
+    if action.nargs == 2:  # two files alone
+        return [command, flag, typed, typed]
     if flag in words:
         words[words.index(flag) + 1] = typed
         return [command, *words]
@@ -122,13 +163,7 @@ def end_of(words: list[str]) -> tuple[object, str, str]:
 
 def main(command: str, given: Path, scratch: Path, kinds: list[str]) -> None:
     """Run every case, a line of JSON for each."""
-    named = {
-        "BUNDLE": "monitor",
-        "FRAME": "frame.png",
-        "KEY": "key.pem",
-        "PUBLIC": "key.pub.pem",
-        "PASSWORD": "password",
-    }
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a path that is taken ends at the hub
     with OoDMonitor(given / "monitor", threads=1):  # so that what it needs is there before the limit
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
@@ -140,7 +175,8 @@ def main(command: str, given: Path, scratch: Path, kinds: list[str]) -> None:
             number += 1
             folder = scratch / str(number)
             folder.mkdir()
-            path = folder / f"{name}{ENDINGS.get(action.dest, '')}"
+            ending = ENDINGS_OF.get((command, action.dest), ENDINGS.get(action.dest, ""))
+            path = folder / f"{name}{ending}"
             try:
                 if "/" in name and len(name) < 100:
                     path.parent.mkdir()
@@ -148,7 +184,8 @@ def main(command: str, given: Path, scratch: Path, kinds: list[str]) -> None:
             except PermissionError:  # only root makes devices
                 continue
             words = [
-                str(given / named[word]) if word in named else word for word in words_of(command, action, str(path))
+                str(given / NAMED[word]) if word in NAMED else word.replace("NEW", str(folder))
+                for word in words_of(command, action, str(path))
             ]
             print(json.dumps([action.dest, kind, *end_of(words)]), flush=True)
             shutil.rmtree(folder, ignore_errors=True)

@@ -42,6 +42,8 @@ def given(tmp_path: Path) -> Path:
     contract = read_manifest(folder / "monitor").input
     frame = np.random.default_rng(0).integers(0, 256, (contract.frame_height, contract.frame_width, 3), np.uint8)
     Image.fromarray(frame).save(folder / "frame.png")
+    words = ["score", str(folder / "monitor"), str(folder / "frame.png"), "--out", str(folder / "rows.csv")]
+    assert run([*words, "--features"]) in (0, 1)
     (tmp_path / "scratch").mkdir()
     return folder
 
@@ -52,16 +54,16 @@ def check(command: str, kinds: list[str], given: Path, scratch: Path) -> None:
     arguments = [action.dest for action in actions_of(command)]
     devices = sum("device" in kind for kind in kinds) * len(arguments) if os.geteuid() else 0
     assert len(ends) >= len(arguments) * len(kinds) - devices
-    wrong = [(*end[:3], end[4][-300:]) for end in ends if not is_right(*end)]
+    wrong = [(*end[:3], end[4][-300:]) for end in ends if not is_right(command, *end)]
     assert wrong == []
 
 
-def is_right(argument: str, kind: str, code: object, out: str, err: str) -> bool:
+def is_right(command: str, argument: str, kind: str, code: object, out: str, err: str) -> bool:
     """Whether a run ended as it should: what it wrote is text for a terminal, and an error is one line of its own."""
     if "Traceback" in err or "[Errno" in err or not all(line.isprintable() for line in (out + err).split("\n")):
         return False
     if code == 2:
-        return err.splitlines()[-1].startswith(("lsood: error: ", f"lsood {argument}: error: "))
+        return err.splitlines()[-1].startswith(("lsood: error: ", f"lsood {command}: error: "))
     if argument in WRITTEN:
         return code in (0, 1, 4)
     return argument == "files" and (
@@ -90,3 +92,9 @@ def test_hostile_paths_are_tried_for_every_command_and_its_paths() -> None:
     assert {"old", "new", "files"} <= found["diff"]
     assert found["sign"] == {"bundle", "key", "password_file"}
     assert found["verify"] == {"bundle", "public_key"}
+    assert {"bundle", "frames", "out", "compare", "network", "public_key"} == found["certify"]
+    assert {"files", "out", "sheet", "coco", "cvat"} == found["select"]
+    assert {"bundle", "rows", "out", "public_key"} == found["summary"]
+    assert {"bundle", "out", "public_key"} == found["pack"] == found["triton"]
+    assert found["push"] == {"bundle", "public_key"}
+    assert found["pull"] == {"out", "public_key"}

@@ -20,7 +20,7 @@ road 0, parking 1, drivable fallback 1, sidewalk 2, rail track 3, non-drivable f
 motorcycle 6, bicycle 7, autorickshaw 8, car 9, truck 10, bus 11, curb 13, wall 14, fence 15, guard rail 16, billboard 17,
 traffic sign 18, traffic light 19, pole 20, building 22, bridge 23, tunnel 23, vegetation 24, sky 25,
 fallback background 25"""
-MUAD_TRAIN_IDS = """\
+MUAD_FINE_TO_TRAIN = """\
   0   6 255   0  12   6 255 255 255 255   8  17   2 255 255 255 255 255  13 255
 255 255 255   4  20  18   9 255 255 255 255 255   0   0 255 255   5 255   0 255
 255 255   0 255 255  15 255 255   2  14   0   5 255   3 255 255 255  13   1 255
@@ -68,9 +68,40 @@ def test_idd_level_3_has_the_names_of_its_labels(tmp_path: Path) -> None:
 
 
 def test_muad_ids_become_the_train_ids_that_its_authors_give(tmp_path: Path) -> None:
-    expected = [int(word) if int(word) < 19 else VOID for word in MUAD_TRAIN_IDS.split()]
+    expected = [int(word) if int(word) < 19 else VOID for word in MUAD_FINE_TO_TRAIN.split()]
     assert len(expected) == 160
     assert list(every_number(LAYOUTS["muad"].encoding, tmp_path / "x.png").values()) == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_muad_labels_of_both_kinds_are_told_apart_and_a_mixture_is_refused(seed: int, tmp_path: Path) -> None:
+    """Scenes of some classes each, as fine ids and as the train ids that MUAD's authors give to these."""
+    layout, rng = LAYOUTS["muad"], np.random.default_rng(seed)
+    train_of = np.array([int(word) for word in MUAD_FINE_TO_TRAIN.split()], np.uint8)
+    scenes = [rng.choice(160, 30)[rng.integers(0, 30, (12, 16))].astype(np.uint8) for _ in range(3)]
+    paths: dict[str, list[Path]] = {"fine": [], "train": []}
+    for number, fine in enumerate(scenes):
+        for kind, label in (("fine", fine), ("train", train_of[fine])):
+            paths[kind].append(tmp_path / f"{kind}{number}.png")
+            Image.fromarray(label).save(paths[kind][-1])
+    for kind, labels in paths.items():
+        encoding = layout.encoding_of(labels)
+        for fine, path in zip(scenes, labels, strict=True):
+            expected = np.where(train_of[fine] < 19, train_of[fine], VOID)
+            np.testing.assert_array_equal(encoding.read(path), expected, kind)
+    low = tmp_path / "low.png"
+    Image.fromarray(rng.integers(0, 21, (4, 4), np.uint8)).save(low)
+    Image.fromarray(np.full((4, 4), 200, np.uint8)).save(tmp_path / "neither.png")
+    of_fine, of_train = layout.encoding_of(paths["fine"]), layout.encoding_of([low])
+    for encoding, path, words in (
+        (of_fine, low, r"of which some are above 20 in .*low\.png, got .*, which may be train ids: pass label files"),
+        (of_fine, paths["train"][0], r"from 0 to 159 in .*train0\.png, got 255"),
+        (of_train, paths["fine"][0], r"from 0 to 20, 255 in .*fine0\.png, got "),
+    ):
+        with pytest.raises(UsageError, match=f"expected ids {words}"):
+            encoding.read(path)
+    with pytest.raises(UsageError, match=r"expected ids from 0 to 20, 255 in .*neither\.png, got 200"):
+        layout.encoding_of([tmp_path / "neither.png"])
 
 
 def test_lost_and_found_counts_every_obstacle_as_unknown_and_the_free_road_as_known(tmp_path: Path) -> None:

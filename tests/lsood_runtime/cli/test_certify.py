@@ -4,6 +4,7 @@
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -278,6 +279,10 @@ def test_certify_frame_that_cannot_be_read_is_named_and_the_others_are_compared(
             "expected a certificate, cannot read a.json: No such file or directory; check its path\n",
         ),
         (
+            ["--compare", "pipe.json", "pipe.json"],
+            "cannot read pipe.json: a pipe, a socket or a device, no file; check",
+        ),
+        (
             ["--compare", "BUNDLE/manifest.json", "b.json"],
             "expected a certificate, as lsood certify writes it, got MONITOR/manifest.json, which is another document",
         ),
@@ -293,6 +298,7 @@ def test_certify_bad_usage_is_refused_and_nothing_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.json")
     before = sorted(tmp_path.rglob("*"))
     words = [word.replace("BUNDLE", str(toy_bundle)).replace("DRIVE", str(drive)) for word in words]
     code: object = None

@@ -3,6 +3,7 @@
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from lsood_runtime._cli.pick_lists import add_to_fiftyone
 from lsood_runtime._cli.pick_sheet import draw_picks
 from tests.lsood_runtime.conftest import HEIGHT, WIDTH, random_frames
 from tests.lsood_runtime.parts_bundle import write_parts_bundle
-from tests.lsood_runtime.select.rows import make_rows, write_csv, write_parquet
+from tests.lsood_runtime.select.rows import Rows, make_rows, write_csv, write_parquet
 
 
 @pytest.fixture
@@ -112,6 +113,21 @@ def test_fewer_picks_than_the_budget_are_explained(drives: Path, capsys: pytest.
     assert "4 frames of 4 cannot be shown: no image file here" in said
 
 
+def test_features_that_are_not_finite_and_names_that_look_alike_are_told(
+    drives: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["e\u0301.png", "\u00e9.png", "e.png", "f.png"]
+    rows: Rows = [
+        {"frame": name, "score": 1.0, "state": "ok", "features": [float(i), math.inf if name == "f.png" else 1.0]}
+        for i, name in enumerate(names)
+    ]
+    write_csv(drives / "rows.csv", rows)
+    assert run(["select", "rows.csv", "--budget", "3", "--per-drive", "3", "--out", "pick.csv"]) == 0
+    said = capsys.readouterr().err
+    assert "picked from 4 rows (0 invalid, 1 with features that are no finite numbers), among 3 candidates" in said
+    assert "note: 1 frame picked beside one whose name differs by its Unicode form alone" in said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -128,7 +144,7 @@ def test_fewer_picks_than_the_budget_are_explained(drives: Path, capsys: pytest.
             "expected image files for COCO, found none at x/a.png",
         ),
         (["rows.csv", "--out", "pick.csv", "--candidates", "2000"], "expected candidates from 1 to 1,000, got 2000"),
-        (["bad.csv", "--out", "pick.csv"], "1 row have none, 1 of them invalid, 0 without features"),
+        (["bad.csv", "--out", "pick.csv"], "1 row have none, 1 of them invalid, 0 without features, 0 with"),
         (["rows.csv", "--out", "pick.csv", "--cvat", "drive0/a.jsonl"], "expected images below"),
     ],
 )

@@ -2,6 +2,7 @@
 """``lsood summary``: rows of ``score`` and ``watch`` in every format become the same daily summary, or one clear line."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -112,14 +113,14 @@ def test_rows_of_score_have_no_alarms_and_take_the_stated_day(
     ("content", "words"),
     [
         ("", "expected rows of verdicts, got files without any"),
-        ('{"state": "ok"}\n', "row 1 of {path}: expected a value of stamp_ns, got none"),
-        ("[1]\n", "row 1 of {path}: expected a JSON object"),
-        ("{\n", "row 1 of {path}: it is no JSON"),
-        ('{good}\n{"state": "good"}\n', "row 2 of {path}: expected ok, late, low_quality, out_of_distribution, invalid as"),
+        ('{"state": "ok"}\n', "{path}: row 1: expected a value of stamp_ns, got none"),
+        ("[1]\n", "{path}: row 1: expected a JSON object"),
+        ("{\n", "{path}: row 1: it is no JSON"),
+        ('{good}\n{"state": "good"}\n', "{path}: row 2: expected ok, late, low_quality, out_of_distribution, invalid as"),
         ('{good, "stamp_ns": 1.5}\n', "the name 'stamp_ns' stands twice"),
         ("{other}\n", "expected rows that this bundle scored, with a threshold of"),
         ("{no_p}\n", "expected a value of p_value, got none"),
-        ("{good}\n{sharp}\n", "row 2 of {path}: expected a number from 0 to 1 as expected_quality, got 1.2"),
+        ("{good}\n{sharp}\n", "{path}: row 2: expected a number from 0 to 1 as expected_quality, got 1.2"),
         ("{causes}\n", "expected at most 64 causes in a summary, got one more, 'c64', in row 65 of {path}"),
     ],
 )  # fmt: skip
@@ -159,6 +160,16 @@ def test_file_of_rows_that_is_cut_off_is_refused_in_one_line(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_pipe_in_place_of_a_file_of_rows_is_refused_at_once(
+    toy_bundle: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"rows.{suffix}"
+    os.mkfifo(path)
+    assert summarised(toy_bundle, tmp_path / "day.parquet", str(path)) == 2
+    assert f"got {path}: a pipe, a socket or a device, no file; pass a whole file" in capsys.readouterr().err
+
+
 def test_command_refuses_wrong_usage_before_it_reads(
     answering: Path, rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,7 +185,7 @@ def test_command_refuses_wrong_usage_before_it_reads(
     for out, path, message in (
         (row_file, row_file, "expected another file than those that are read"),
         (tmp_path / "none" / "day.parquet", row_file, "to exist; make it"),
-        (tmp_path / "day.parquet", tmp_path / "rows.txt", "expected rows in a file that ends in .csv, .jsonl"),
+        (tmp_path / "day.parquet", tmp_path / "rows.txt", "expected rows in a file that ends in .csv or .jsonl"),
         (tmp_path / "day.parquet", tmp_path / "none.csv", "No such file or directory"),
     ):
         assert summarised(answering, out, str(path)) == 2

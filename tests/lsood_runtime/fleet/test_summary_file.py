@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of daily summaries: read back as they were written, whole or not at all, and refused where they are damaged."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,12 @@ def test_missing_file_and_folder_are_told_by_the_system(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "none.parquet", "No such file"), (tmp_path, "")):
         with pytest.raises(MediaError, match=f"expected a whole file of daily summaries, got .*{words}"):
             list(read_summaries(path))
+
+
+def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "day.parquet")
+    with pytest.raises(MediaError, match="a pipe, a socket or a device, no file"):
+        list(read_summaries(tmp_path / "day.parquet"))
 
 
 def test_other_parquet_later_version_and_other_columns_are_told_apart(tmp_path: Path) -> None:

@@ -121,30 +121,31 @@ def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
     for name, contents, message in (
         ("a.json", b"{}", "ends in .parquet or .csv or .jsonl"),
         ("nowhere.csv", None, "No such file"),
-        ("a.csv", b"frame,score,state,features\n\xff\xfe,1,ok,1\n", "cannot read"),
-        ("b.csv", b"frame,score,state,features\na,1\n", "expected 4 columns in each row"),
-        ("c.csv", b"frame,score,state,features\na,1,ok,1,2\n", "expected 4 columns in each row"),
+        ("a.csv", b"frame,score,state,features\n\xff\xfe,1,ok,1\n", "invalid start byte"),
+        ("b.csv", b"frame,score,state,features\na,1\n", "row 1: expected 4 values, got 2"),
+        ("c.csv", b"frame,score,state,features\na,1,ok,1\na,1,ok,1,2\n", "row 2: expected 4 values, got 5"),
         ("d.csv", b"", "lacks frame, score, state, features"),
         ("e.csv", b"frame,score,state,features\na,1,ok,1", "it is cut off"),
-        ("f.csv", b'frame,score,state,features\na,1,ok,1\n"b,1,ok', "cannot read"),
-        ("a.jsonl", b"3\n", "lacks frame, score, state, features"),
+        ("f.csv", b'frame,score,state,features\na,1,ok,1\n"b,1,ok', "f.csv: expected a last line that ends"),
+        ("a.jsonl", b"3\n", "row 1: expected a JSON object"),
         (
             "b.jsonl",
             b'{"frame": "a", "score": 1, "state": "ok", "features": [1]}\n{"a": 1}\n',
-            "rows of the same columns",
+            "row 2: expected rows of the same columns",
         ),
-        ("c.jsonl", b'{"frame": "a", "score": NaN, "state": "ok", "features": [1]}\n', "NaN is no number"),
-        ("d.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n{', "cut off"),
-        ("e.jsonl", b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n', "cannot read"),
+        ("c.jsonl", b'{"frame": "a", "score": NaN, "state": "ok", "features": [1]}\n', "row 1: NaN is no number"),
+        ("d.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [1]}\n{', "row 2: .* it is cut off"),
+        ("e.jsonl", b'{"frame": "a", "score": [1], "state": "ok", "features": [1]}\n', "got .*/e.jsonl: float"),
+        ("g.jsonl", b'{"frame": "a", "score": 1, "state": "ok", "features": [[1]]}\n', "expected a list of numbers as"),
         (
             "f.csv",
             b"frame,score,state,features,object_count,largest_peak\na,1,ok,1,inf,1\n",
-            "cannot read .*/f.csv",
+            "got .*/f.csv: ",
         ),
         (
             "f.jsonl",
             b'{"frame": "a", "score": 1, "state": "ok", "features": [1], "object_count": 1e999, "largest_peak": 1}\n',
-            "cannot read .*/f.jsonl",
+            "got .*/f.jsonl: row 1: ",
         ),
     ):
         if contents is not None:
@@ -153,7 +154,7 @@ def test_files_that_are_no_rows_are_refused(tmp_path: Path) -> None:
             selector.read(tmp_path / name)
     pytest.importorskip("pyarrow")
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(MediaError, match="cannot read"):
+    with pytest.raises(MediaError, match=r"expected rows of verdicts, got .*/a\.parquet: "):
         selector.read(tmp_path / "a.parquet")
     rows = [{**row, "features": [1.0]} for row in make_rows(3, 0)]
     file = write_parquet(tmp_path / "b.parquet", rows)

@@ -6,8 +6,10 @@ import math
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from lsood_runtime import FrameSelector, MediaError
+from lsood_runtime._text.json_values import finite_values
 from tests.lsood_runtime.select.rows import Rows, make_rows, selected, write_csv, write_parquet
 
 
@@ -160,6 +163,43 @@ def test_valid_rows_without_features_are_counted(tmp_path: Path) -> None:
         assert (one.select().rows, one.select().without_features) == (60, 9)
         one.merge(other)
         assert one.select().without_features == 18
+
+
+def test_rows_with_a_feature_that_is_no_finite_number_are_counted_and_never_picked(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(0)
+    rows = make_rows(200, 3, width=5)
+    valid = [row for row in rows if row["state"] != "invalid"]
+    faults = rng.choice(len(valid), 30, replace=False)
+    for fault, value in zip(faults, cycle([math.nan, math.inf, -math.inf, 1e39, -4e38]), strict=False):
+        valid[fault]["features"][rng.integers(5)] = value
+        valid[fault]["score"] = 99.0  # which would be picked first
+    faulty = {valid[fault]["frame"] for fault in faults}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(finite_values(row)) + "\n" for row in rows))
+    files = [write_csv(tmp_path / "rows.csv", rows), write_parquet(tmp_path / "rows.parquet", rows)]
+    for file in (*files, tmp_path / "rows.jsonl"):
+        selector, clean = FrameSelector(20), FrameSelector(20)
+        selector.read(file)
+        got = selector.select()
+        assert (got.rows, got.not_finite, got.without_features) == (200, 30, 0)
+        clean.read(write_csv(tmp_path / "rows.csv", [row for row in rows if row["frame"] not in faulty]))
+        assert [pick.frame for pick in got.picks] == [pick.frame for pick in clean.select().picks]
+        write_csv(tmp_path / "rows.csv", rows)
+        clean.read(file)
+        selector.merge(clean)
+        assert selector.select().not_finite == 60
+
+
+def test_names_that_differ_by_unicode_form_are_two_frames_unless_their_features_are_alike(tmp_path: Path) -> None:
+    """As on a disk of Linux, where both may be; one file whose name was read in two forms gives the same features twice."""
+    composed, decomposed = (normalize(form, "drive/\u00e9.png") for form in ("NFC", "NFD"))
+    for second, count in ((2.0, 2), (1.0, 1)):
+        rows = [
+            {"frame": name, "score": 1.0, "state": "ok", "features": [value, 0.0]}
+            for name, value in ((composed, 1.0), (decomposed, second))
+        ]
+        got = selected(tmp_path, rows, min_distance=0.2, per_drive=5)
+        assert (len(got.picks), got.near_duplicates) == (count, 2 - count)
 
 
 def test_numbers_as_names_are_the_texts_that_csv_has(tmp_path: Path) -> None:

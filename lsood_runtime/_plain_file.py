@@ -8,6 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
+OPENED = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""How what is not trusted is opened: a FIFO is not waited for."""
+
 
 def open_plain(path: Path, largest: int | None = None) -> BinaryIO:
     """Open a regular file for reading; a link stands for what it points to.
@@ -19,7 +22,7 @@ def open_plain(path: Path, largest: int | None = None) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, is no regular file, or is larger; ``strerror`` says which.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    descriptor = os.open(path, OPENED)
     status = os.fstat(descriptor)
     reason = None
     if stat.S_ISDIR(status.st_mode):
@@ -38,8 +41,3 @@ def read_plain(path: Path, largest: int) -> bytes:
     """Read a regular file; arguments and errors as for :func:`open_plain`."""
     with closing(open_plain(path, largest)) as file:
         return file.read(largest + 1)
-
-
-def reason_of(error: Exception) -> str:
-    """What went wrong with a file, in words, without the number and the path that Python puts around them."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

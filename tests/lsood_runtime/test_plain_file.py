@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from export.plain_file import open_plain, read_plain, reason_of
+from lsood_runtime._exceptions import reason_of
+from lsood_runtime._plain_file import open_plain, read_plain
 
 
 def test_read_plain_of_a_file_and_of_a_link_to_it_gives_its_bytes(tmp_path: Path) -> None:
