@@ -12,16 +12,28 @@ if TYPE_CHECKING:
     from export.functions.benchmarking import benchmark_monitor
     from export.functions.evaluating import evaluate_monitor
     from export.functions.exporting import export_monitor
+    from export.functions.merging import merge_fleet
     from export.functions.recalibrating import recalibrate_monitor
     from export.functions.searching import search_detectors
+    from export.functions.writing_evidence import write_evidence
 
-__all__ = ["benchmark_monitor", "evaluate_monitor", "export_monitor", "recalibrate_monitor", "search_detectors"]
+__all__ = [
+    "benchmark_monitor",
+    "evaluate_monitor",
+    "export_monitor",
+    "merge_fleet",
+    "recalibrate_monitor",
+    "search_detectors",
+    "write_evidence",
+]
 _MODULES = {
     "benchmark_monitor": "export.functions.benchmarking",
     "evaluate_monitor": "export.functions.evaluating",
     "export_monitor": "export.functions.exporting",
+    "merge_fleet": "export.functions.merging",
     "recalibrate_monitor": "export.functions.recalibrating",
     "search_detectors": "export.functions.searching",
+    "write_evidence": "export.functions.writing_evidence",
 }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from export.cli.console import EXIT_CODES, ConsoleOptions, ConsoleReporter, run_command
 from export.cli.flags import CommandParser, options_from
 from export.cli.next_command import next_command
-from export.destination import claimed
 from export.fleet.options import FleetOptions
 
 _EPILOG = f"""\
@@ -46,13 +45,11 @@ def main(arguments: Sequence[str]) -> int:
 
     def work(reporter: ConsoleReporter) -> None:
         from export.cli.shown_command import shown_command  # here, since --help needs none of these
-        from export.fleet.fleet_page import check_fleet_folder, write_fleet
+        from export.fleet.fleet_page import write_fleet
         from export.fleet.fleet_text import difference_line, summary_sentences
 
         options = options_from(flags, FleetOptions)
-        with claimed(options.out, "choose another --out"):
-            check_fleet_folder(options.out)
-            figures = write_fleet(options, shown_command("fleet", arguments), reporter)
+        figures = write_fleet(options, shown_command("fleet", arguments), reporter)
         if not console.quiet:
             for line in summary_sentences(figures):
                 print(line)

@@ -10,7 +10,7 @@ import numpy as np
 
 from export.errors import UsageError
 from export.fleet.differences import FigureTests, FleetDifference, compare, named
-from export.fleet.merge import merge_files
+from export.fleet.merge import Merge, merge_files
 from export.fleet.options import FleetOptions
 from export.fleet.vehicle_days import Population, populations
 from export.reporter import SILENT, Reporter
@@ -68,13 +68,16 @@ class FleetFigures:
         }
 
 
-def fleet_figures(options: FleetOptions, merged: Path, reporter: Reporter = SILENT) -> FleetFigures:
+def fleet_figures(
+    options: FleetOptions, merged: Path, reporter: Reporter = SILENT, merge: Merge = merge_files
+) -> FleetFigures:
     """Merge summaries into a file, and compare vehicles and days.
 
     Args:
         options: of the run.
         merged: the file to write; its folder exists.
         reporter: of the progress.
+        merge: merges the files.
 
     Raises:
         UsageError: no files of summaries, or none of them holds frames enough.
@@ -82,7 +85,7 @@ def fleet_figures(options: FleetOptions, merged: Path, reporter: Reporter = SILE
     """
     paths = summary_files(options.summaries)
     reporter.stage(f"merging {counted(len(paths), 'file', comma=',')} of daily summaries")
-    count = merge_files(paths, merged, reporter)
+    count = merge(paths, merged, reporter)
     compared = list[tuple[Population, list[FigureTests]]]()
     reporter.stage(f"comparing {counted(count, 'day', comma=',')} of vehicles and cameras")
     for population in populations(read_summaries(merged), options.min_frames):

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from export.atomic_write import atomic_folder
-from export.destination import check_place
+from export.destination import check_place, claimed
 from export.errors import UsageError
 from export.evaluation.report_page import check_report_packages, page_figure, page_style
 from export.evaluation.report_tables import table
@@ -18,12 +18,13 @@ from export.fleet.differences import DAY, VEHICLE, VEHICLE_DAY, FleetDifference
 from export.fleet.differing import FEWEST
 from export.fleet.fleet_figures import MERGED, FleetFigures, fleet_figures
 from export.fleet.fleet_text import figure_value, summary_sentences
+from export.fleet.merge import Merge, merge_files
 from export.fleet.options import FleetOptions
 from export.fleet.vehicle_days import CAUSE, Population
 from export.reporter import SILENT, Reporter
 from lsood_runtime import __version__
 
-_MARK = "fleet.json"
+_MARK, _REMEDY = "fleet.json", "choose another --out"
 _PAGE = Path(__file__).with_name("fleet_page.html")
 _BY_DAY = ("alarms", "out of distribution", "p-value", "expected quality", "unknown objects", "dropped")
 _MOST_CHARTS, _MOST_ROWS = 24, 100
@@ -36,30 +37,36 @@ def check_fleet_folder(folder: Path) -> None:
         UsageError: it cannot take its place, holds something other than figures of a fleet, or a package is missing.
     """
     check_report_packages()
-    check_place(folder, "choose another --out")
+    check_place(folder, _REMEDY)
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).is_file():
-        raise UsageError(
-            f"expected figures of a fleet or nothing at {folder}, found something else: choose another --out"
-        )
+        raise UsageError(f"expected figures of a fleet or nothing at {folder}, found something else: {_REMEDY}")
 
 
-def write_fleet(options: FleetOptions, command: str = "", reporter: Reporter = SILENT) -> FleetFigures:
+def write_fleet(
+    options: FleetOptions, command: str = "", reporter: Reporter = SILENT, merge: Merge = merge_files
+) -> FleetFigures:
     """Merge, compare, and write the folder atomically; figures of a fleet that are there are replaced.
 
     Args:
         options: of the run.
         command: how it was made, for the page.
         reporter: of the progress.
+        merge: merges the files.
 
     Raises:
-        UsageError: as for :func:`check_fleet_folder`, or there are no summaries.
+        UsageError: as for :func:`check_fleet_folder`, another command writes the folder, or there are no summaries.
         MediaError: a file of summaries cannot be read.
     """
-    check_fleet_folder(options.out)
+    with claimed(options.out, _REMEDY):
+        check_fleet_folder(options.out)
+        return _write_fleet(options, command, reporter, merge)
+
+
+def _write_fleet(options: FleetOptions, command: str, reporter: Reporter, merge: Merge) -> FleetFigures:
     with atomic_folder(options.out) as temporary:
         merging = temporary / "merging"  # a folder without a lock, which the writer of summaries takes for itself
         merging.mkdir()
-        figures = fleet_figures(options, merging / MERGED, reporter)
+        figures = fleet_figures(options, merging / MERGED, reporter, merge)
         (merging / MERGED).rename(temporary / MERGED)
         merging.rmdir()
         reporter.stage(f"writing {options.out}")

@@ -4,13 +4,17 @@
 Counts are whole numbers, so that the result has the same bytes whatever the tree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 from export.reporter import SILENT, Reporter
 from lsood_runtime import read_summaries
 from lsood_runtime.offline import counted, merged_summaries, write_sorted_summaries
+
+Merge: TypeAlias = Callable[[Sequence[Path], Path, Reporter], int]
+"""Merges files of daily summaries into one, and gives the number of summaries in it, as :func:`merge_files` does."""
 
 FILES_AT_ONCE = 64
 """That one merge reads side by side, each by blocks."""

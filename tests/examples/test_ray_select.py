@@ -2,35 +2,17 @@
 """The selection over Ray: with a stand-in that pickles what Ray would send, and with Ray where it is installed."""
 
 import csv
-import pickle
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from lsood_runtime import FrameSelector
 from tests.examples.loading import load_example
+from tests.examples.ray_stand_in import RayStandIn
 from tests.lsood_runtime.select.rows import make_rows, write_csv
 from tests.paths import EXAMPLES
-
-
-class _Ray(SimpleNamespace):
-    """Runs each task at once, on copies of its arguments, as processes of Ray get them."""
-
-    def __init__(self) -> None:
-        super().__init__(remote=self._remote, get=pickle.loads, tasks=0)
-
-    def _remote(self, function: Callable[..., Any]) -> SimpleNamespace:
-        def run(*arguments: Any) -> bytes:
-            self.tasks += 1
-            given = [pickle.loads(each) if isinstance(each, bytes) else each for each in arguments]
-            return pickle.dumps(function(*given))
-
-        return SimpleNamespace(remote=run)
 
 
 def write_shards(folder: Path, count: int) -> list[str]:
@@ -47,7 +29,7 @@ def expected(files: list[str], budget: int) -> list[str]:
 def test_ray_select_over_tasks_equals_one_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module, ray, files = load_example("ray_select"), _Ray(), write_shards(tmp_path, 35)
+    module, ray, files = load_example("ray_select"), RayStandIn(), write_shards(tmp_path, 35)
     monkeypatch.setitem(sys.modules, "ray", ray)
     out = tmp_path / "pick.csv"
     assert module.main([*files, "--budget", "12", "--files-a-task", "2", "--out", str(out)]) == 0

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``export.write_evidence`` and ``export.merge_fleet``: keywords become the options that flags become."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import export
+from export.errors import UsageError
+from export.evidence.options import EvidenceOptions
+from export.fleet.merge import merge_files
+from export.fleet.options import FleetOptions
+from export.functions import merging, writing_evidence
+from lsood_runtime import write_summaries
+from tests.lsood_runtime.fleet.drawn_summaries import drawn_frames, summary_of
+
+
+def test_keywords_of_evidence_are_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Any] = []
+    monkeypatch.setattr(writing_evidence, "write_pack", lambda *arguments: got.append(arguments))
+    export.write_evidence(Path("monitor"), out="pack", report="report/", requirements=Path("team.yaml"))
+    assert got[0][0] == EvidenceOptions(
+        Path("monitor"), Path("pack"), report=Path("report"), requirements=Path("team.yaml")
+    )
+    with pytest.raises(UsageError, match="got 'reprot': did you mean report"):
+        export.write_evidence("monitor", out="pack", reprot="r")
+    with pytest.raises(UsageError, match="expected bundle beside the keyword arguments"):
+        export.write_evidence("monitor", out="pack", bundle="m")
+
+
+def test_keywords_of_a_fleet_are_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[Any] = []
+    monkeypatch.setattr(merging, "write_fleet", lambda *arguments: got.append(arguments))
+    export.merge_fleet(["a/", Path("b.parquet")], out="fleet", rate=0.01, min_frames=7)
+    options, command, _, merge = got[0]
+    assert options == FleetOptions((Path("a"), Path("b.parquet")), Path("fleet"), 0.01, 7)
+    assert (command, merge) == ("export.merge_fleet", merge_files)
+    with pytest.raises(UsageError, match=r"expected SUMMARIES, got none: name it$"):
+        export.merge_fleet([], out="fleet")
+    with pytest.raises(UsageError, match="expected --min-frames of at least 1, got 0"):
+        export.merge_fleet("a/", out="fleet", min_frames=0)
+
+
+def test_fleet_is_merged_by_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.fleet.fleet_page.render_fleet", lambda _, command: command)  # no charts
+    write_summaries([summary_of(drawn_frames(0, 200))], tmp_path / "one.parquet")
+    merged: list[Any] = []
+
+    def merge(paths: Any, out: Path, reporter: Any) -> int:
+        merged.extend(paths)
+        return merge_files(paths, out, reporter)
+
+    figures = export.merge_fleet(tmp_path / "one.parquet", out=tmp_path / "fleet", min_frames=10, merge=merge)
+    assert (merged, figures.summaries) == ([tmp_path / "one.parquet"], 1)
+    assert (tmp_path / "fleet" / "index.html").read_text() == "export.merge_fleet"
