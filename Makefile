@@ -30,7 +30,7 @@ demo: $(STAMP)
 	$(RUN) examples/demo.py
 
 test: $(STAMP)
-	$(TEST) -m "not slow"
+	$(TEST) -m "not slow" --hypothesis-profile quick
 
 test-all: $(STAMP)
 	$(TEST)

@@ -21,8 +21,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from filelock import FileLock
-from hypothesis import settings
 from PIL import Image
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from export.calibration.options import CalibrationOptions
 from export.data.synthetic import CLASSES, SyntheticRoads
@@ -31,13 +31,13 @@ from export.pipeline.export_monitor import ExportOptions, export_monitor
 from export.sampling import sampler
 from export.sampling.marked_graph import mark_network
 from tests.captures import captured_once
-from tests.conversions import converted_once
+from tests.conversions import converted_once, operators_read_once
+from tests.drawn_examples import register_profiles
 from tests.paths import SHARED
 
-settings.register_profile("project", deadline=None)  # a slow machine fails no test
-settings.load_profile("project")
+register_profiles()
 
-TORCH_EXPORT = torch.onnx.export
+TORCH_EXPORT, FROM_TORCHLIB = torch.onnx.export, ONNXRegistry.from_torchlib
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
 CAMVID = SHARED / "data" / "camvid"
 
@@ -111,6 +111,7 @@ def shared_conversions(shared_folder: Path) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, "export", converted_once(torch.onnx.export, folder))
+        patch.setattr(ONNXRegistry, "from_torchlib", operators_read_once())
         patch.setattr(sampler, "mark_network", captured_once(mark_network))
         yield
 
@@ -119,6 +120,7 @@ def shared_conversions(shared_folder: Path) -> Iterator[None]:
 def own_conversions(shared_conversions: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test capture and convert by itself what other tests may have converted before."""
     monkeypatch.setattr(torch.onnx, "export", TORCH_EXPORT)
+    monkeypatch.setattr(ONNXRegistry, "from_torchlib", FROM_TORCHLIB)
     monkeypatch.setattr(sampler, "mark_network", mark_network)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import pickle
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensor
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 Convert = Callable[..., torch.onnx.ONNXProgram | None]
 Reduced = tuple[Callable[..., object], tuple[object, ...]] | tuple[Callable[..., object], tuple[object, ...], object]
@@ -92,3 +94,8 @@ def converted_once(convert: Convert, folder: Path) -> Convert:
         return torch.onnx.ONNXProgram(onnx_ir.from_proto(onnx.load(kept)), None)
 
     return converted
+
+
+def operators_read_once() -> "staticmethod[..., ONNXRegistry]":
+    """``ONNXRegistry.from_torchlib`` with one table for each opset, which a conversion reads and leaves as it is."""
+    return staticmethod(cache(ONNXRegistry.from_torchlib))

@@ -12,9 +12,10 @@ import onnx_ir
 import pytest
 import torch
 from torch import Tensor, fx, nn
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from export.layers.dropblock import DropBlock2D
-from tests.conversions import converted_once, fingerprint
+from tests.conversions import converted_once, fingerprint, operators_read_once
 from tests.networks import DropBlockAtTap, DropoutUNet
 from tests.paths import ROOT
 
@@ -102,3 +103,17 @@ def test_converted_once_of_an_equal_network_converts_it_once(tmp_path: Path) -> 
     written = {program.model_proto.SerializeToString() for program in programs if program is not None}
     assert written == {onnx_ir.to_proto(onnx_ir.from_proto(graph)).SerializeToString()}
     assert len(list(tmp_path.glob("*.onnx"))) == 2
+
+
+@pytest.mark.usefixtures("own_conversions")
+def test_conversions_by_a_table_that_is_read_once_are_those_by_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def graph() -> bytes:
+        program = torch.onnx.export(Scaled(2).eval(), INPUTS, dynamo=True, opset_version=20, verbose=False)
+        assert program is not None
+        contents: bytes = program.model_proto.SerializeToString()
+        return contents
+
+    own = graph()
+    monkeypatch.setattr(ONNXRegistry, "from_torchlib", operators_read_once())
+    assert [graph(), graph()] == [own, own]
+    assert ONNXRegistry.from_torchlib(opset_version=20) is ONNXRegistry().from_torchlib(opset_version=20)

@@ -2,7 +2,7 @@
 """Damaged and hostile bundles: each ends in a monitor that works or in an error of our own.
 
 Cases run in a process of their own, which a crash or a hang inside ONNX Runtime would end or stall: both fail the test that
-sent the case. 2,600 cases in all, and 1,000 frames in ``test_states.py``.
+sent the case. 2,600 cases in all, of which `make test` tries a quarter, and 1,000 frames in ``test_states.py``.
 """
 
 import json
@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from onnx.external_data_helper import set_external_data
 
 from lsood_runtime import BundleError, LsoodError, Manifest, OoDMonitor, State
+from tests.drawn_examples import examples
 from tests.lsood_runtime.conftest import (
     MASKS,
     random_frames,
@@ -182,7 +183,7 @@ def change_fields(manifest: Any, data: st.DataObject) -> None:
             del node[way[-1]]
 
 
-@settings(fuzz, max_examples=500)
+@settings(fuzz, max_examples=examples(500))
 @given(data=st.data())
 def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
     worker: Worker, copy: Callable[[], Path], data: st.DataObject
@@ -194,7 +195,7 @@ def test_bundle_any_manifest_field_gone_or_changed_ends_in_our_error(
     assert worker.outcome(bundle) in ENDS
 
 
-@settings(fuzz, max_examples=300)
+@settings(fuzz, max_examples=examples(300))
 @given(contents=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_manifest_random_text_is_a_bundle_error(contents: bytes) -> None:
     with pytest.raises(BundleError):
@@ -207,7 +208,7 @@ def test_manifest_nested_deeply_is_a_bundle_error() -> None:
             Manifest.from_json(text)
 
 
-@settings(fuzz, max_examples=300)
+@settings(fuzz, max_examples=examples(300))
 @given(name=st.sampled_from(FILES), contents=st.binary(max_size=300))
 def test_bundle_file_of_random_bytes_with_a_right_digest_is_our_error(
     worker: Worker, copy: Callable[[], Path], name: str, contents: bytes
@@ -218,7 +219,7 @@ def test_bundle_file_of_random_bytes_with_a_right_digest_is_our_error(
     assert worker.outcome(seal(bundle, toy_manifest())) in expected
 
 
-@settings(fuzz, max_examples=600)
+@settings(fuzz, max_examples=examples(600))
 @given(name=st.sampled_from(FILES), seed=st.integers(0, 2**32), cut=st.booleans(), sealed=st.booleans())
 def test_bundle_flipped_bits_and_cut_files_end_in_our_error(
     worker: Worker, copy: Callable[[], Path], name: str, seed: int, cut: bool, sealed: bool
@@ -272,7 +273,7 @@ def change_graph(model: onnx.ModelProto, data: st.DataObject) -> None:
         model.opset_import[0].version = data.draw(st.sampled_from([-1, 0, 1, 7, 20, 99, 2**31]))
 
 
-@settings(fuzz, max_examples=400)
+@settings(fuzz, max_examples=examples(400))
 @given(data=st.data())
 def test_bundle_changed_graphs_end_in_our_error(worker: Worker, copy: Callable[[], Path], data: st.DataObject) -> None:
     bundle = copy()
@@ -283,7 +284,7 @@ def test_bundle_changed_graphs_end_in_our_error(worker: Worker, copy: Callable[[
     assert worker.outcome(seal(bundle, toy_manifest())) in ENDS
 
 
-@settings(fuzz, max_examples=200)
+@settings(fuzz, max_examples=examples(200))
 @given(data=st.data())
 def test_bundle_with_parts_changed_features_and_parts_end_in_our_error(
     worker: Worker, tmp_path: Path, data: st.DataObject
@@ -295,7 +296,7 @@ def test_bundle_with_parts_changed_features_and_parts_end_in_our_error(
     assert worker.outcome(bundle) in ENDS
 
 
-@settings(fuzz, max_examples=300)
+@settings(fuzz, max_examples=examples(300))
 @given(data=st.data())
 def test_bundle_with_parts_changed_graphs_end_in_our_error(worker: Worker, tmp_path: Path, data: st.DataObject) -> None:
     bundle = fresh_parts_bundle(tmp_path)

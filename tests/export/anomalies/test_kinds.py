@@ -23,6 +23,7 @@ from export.anomalies import (
     kinds_in,
 )
 from export.data.synthetic import render_scene
+from tests.drawn_examples import examples
 
 GEOMETRIC = {"decalibration"}
 """Kinds that move the scene, judged by how far: the error of a scene grows no more once its things lie beside themselves."""
@@ -71,7 +72,9 @@ def test_structural_similarity_of_known_pictures_is_as_defined() -> None:
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-@settings(max_examples=8, deadline=None, derandomize=True)  # holds for nearly every scene, not by construction
+@settings(
+    max_examples=examples(8), deadline=None, derandomize=True
+)  # holds for nearly every scene, not by construction
 @given(size=SIZES, seed=st.integers(0, 2**31))
 def test_kind_at_a_higher_severity_is_worse_by_error_and_similarity(
     kind: str, size: tuple[int, int], seed: int
@@ -85,7 +88,9 @@ def test_kind_at_a_higher_severity_is_worse_by_error_and_similarity(
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-@settings(max_examples=8, deadline=None, derandomize=True)  # holds for nearly every scene, not by construction
+@settings(
+    max_examples=examples(8), deadline=None, derandomize=True
+)  # holds for nearly every scene, not by construction
 @given(size=SIZES, seed=st.integers(0, 2**31), severity=st.floats(0, 5))
 def test_kind_between_two_severities_lies_between_them(
     kind: str, size: tuple[int, int], seed: int, severity: float
@@ -109,7 +114,7 @@ def test_kind_at_severity_zero_is_the_frame_with_an_empty_mask(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(
     size=SIZES | st.tuples(st.integers(1, 9), st.integers(1, 9)), seed=st.integers(0, 2**31), severity=st.floats(0.2, 5)
 )

@@ -23,6 +23,7 @@ from export.evidence.options import EvidenceOptions
 from export.option_table import command_words, merged_command, options_of, with_words
 from export.pipeline.options import ExportOptions
 from export.search.options import SearchOptions
+from tests.drawn_examples import examples
 from tests.export.cli.option_values import options
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("table", PARSERS, ids=lambda table: table.__name__)
+@settings(max_examples=examples(100))
 @given(data=st.data())
 def test_command_words_of_any_options_when_typed_give_the_same_options(
     table: type["OptionTable"], data: st.DataObject
@@ -64,7 +66,7 @@ def test_command_words_of_any_options_when_typed_give_the_same_options(
         assert list(got.calibration.rates) == list(wanted.calibration.rates), "the first one is the default"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=options(ExportOptions))
 def test_config_file_of_any_options_gives_the_same_options(wanted: ExportOptions, tmp_path: Path) -> None:
     values = {}
@@ -134,13 +136,13 @@ def test_console_options_exclude_one_another(capsys: pytest.CaptureFixture[str])
 BASE = ExportOptions(Path("x.ckpt"), (Path("day"),), Path("monitor"))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow])
 @given(wanted=options(ExportOptions))
 def test_with_words_of_any_options_on_the_defaults_gives_the_same_options(wanted: ExportOptions) -> None:
     assert with_words(BASE, command_words(wanted)) == wanted
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow])
 @given(before=options(ExportOptions), change=options(ExportOptions))
 def test_merged_command_of_any_options_when_typed_gives_the_changed_options(
     before: ExportOptions, change: ExportOptions

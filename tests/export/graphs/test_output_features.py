@@ -91,14 +91,23 @@ def smooth_logits(rng: np.random.Generator, height: int, width: int, coarse: int
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "stride"), [(1, 1, 1), (7, 9, 1), (24, 32, 1), (65, 127, 2), (130, 254, 4), (257, 511, 8)]
+    ("height", "width", "stride"),
+    [
+        (1, 1, 1),
+        pytest.param(7, 9, 1, marks=pytest.mark.slow),
+        (24, 32, 1),
+        (65, 127, 2),
+        pytest.param(130, 254, 4, marks=pytest.mark.slow),
+        pytest.param(257, 511, 8, marks=pytest.mark.slow),
+    ],
 )
 def test_output_features_of_any_size_equal_those_of_numpy(height: int, width: int, stride: int) -> None:
     assert grid_stride(height, width) == stride
     logits = smooth_logits(np.random.default_rng(height), height, width)
-    for got in (in_torch(logits), in_onnx_runtime(logits)):
-        for frame in range(2):
-            for key, values in expected(logits[frame], stride).items():
+    both = in_torch(logits), in_onnx_runtime(logits)
+    for frame in range(2):
+        for key, values in expected(logits[frame], stride).items():
+            for got in both:
                 np.testing.assert_allclose(got[key][frame], values, rtol=1e-4, atol=1e-5, err_msg=str(key))
                 assert got[key].dtype == np.float32
 

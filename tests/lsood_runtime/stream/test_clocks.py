@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from lsood_runtime import Cusum, History, Hysteresis, KOfN, MinimumDuration, Policy, State, StreamAssessment
 from lsood_runtime._stream.stream import Stream
+from tests.drawn_examples import examples
 from tests.lsood_runtime.scripted_monitor import ScriptedMonitor, score_frame
 
 SECOND, TENTH = 10**9, 10**8
@@ -55,7 +56,7 @@ def test_stream_stamps_out_of_order_within_a_second_keep_the_evidence(
     assert {result.history for result in results[1:]} <= {History.CONTINUES}
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @pytest.mark.parametrize("policy", POLICIES)
 @given(
     strange=flags,
@@ -75,7 +76,7 @@ def test_stream_one_wrong_stamp_leaves_the_evidence_of_the_other_frames(
     assert alarms(results[:at] + results[at + 1 :]) == expected
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @pytest.mark.parametrize("policy", POLICIES)
 @given(strange=flags, others=flags, apart=st.integers(1_500, 400_000), behind=st.booleans())
 def test_stream_two_publishers_on_one_name_count_apart(
@@ -95,7 +96,7 @@ def test_stream_two_publishers_on_one_name_count_apart(
     assert not any(result.verdict.state is State.INVALID for result in results)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @pytest.mark.parametrize("policy", POLICIES)
 @given(before=flags, after=flags, gap=st.integers(2, 10**6), sign=st.sampled_from([-1, 1]))
 def test_stream_gap_or_step_begins_anew_unless_an_alarm_stands(
@@ -116,7 +117,7 @@ def test_stream_gap_or_step_begins_anew_unless_an_alarm_stands(
         assert not restart.onset
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @pytest.mark.parametrize("policy", POLICIES)
 @given(
     stamps=st.lists(
@@ -138,7 +139,7 @@ def test_stream_any_stamps_never_lower_an_alarm_for_a_frame_out_of_distribution(
     assert [result.index for result in results] == list(range(len(results)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @pytest.mark.parametrize("policy", [KOfN(3, 5), KOfN(8, 12), MinimumDuration(0.5, 0.5)])
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["random", "back", "back fast", "loop", "stand"]))
 def test_stream_clock_that_keeps_going_back_is_invalid_and_hides_nothing(policy: Policy, seed: int, kind: str) -> None:
@@ -251,7 +252,7 @@ def test_stream_frame_that_comes_twice_counts_once() -> None:
     assert stream.summary().repeated == 1
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @pytest.mark.parametrize("frames_per_second", [5, 10, 30])
 @pytest.mark.parametrize("repeats", [1, 2, 5])
 @given(frozen_after=st.floats(0.3, 2.0))
