@@ -47,6 +47,7 @@ def plot_samples_pacmap(
         UsageError: too few rows, or rows of different width; or the package ``pacmap`` is missing.
     """
     try:
+        import numba  # comes with pacmap
         import pacmap  # type: ignore[import-untyped]  # here, since it compiles for seconds and only this figure needs it
     except ImportError as error:
         raise UsageError("expected the package pacmap for this figure, found none: pip install pacmap") from error
@@ -56,7 +57,14 @@ def plot_samples_pacmap(
             f"expected at least {_FEWEST_ROWS} rows of one width, got {ind.shape} and {ood.shape}: pass (N, C) entropies"
         )
     embedding = pacmap.PaCMAP(n_components=2, n_neighbors=neighbors, MN_ratio=0.5, FP_ratio=2.0, random_state=seed)
-    plane = embedding.fit_transform(np.vstack([ind, ood]), init="pca")
+    threads = numba.get_num_threads()
+    numba.set_num_threads(
+        1
+    )  # of its 450 steps each waits for the slowest thread: on a busy machine seconds for a few rows
+    try:
+        plane = embedding.fit_transform(np.vstack([ind, ood]), init="pca")
+    finally:
+        numba.set_num_threads(threads)
     axes = _axes(axes)
     for label, colour, points in (
         ("In-Distribution", _IND_COLOUR, plane[: len(ind)]),

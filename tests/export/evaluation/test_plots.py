@@ -94,6 +94,22 @@ def test_plot_pacmap_of_a_seed_scatters_every_row_and_repeats() -> None:
     assert first.axes[0].get_title() == "t"
 
 
+def test_plot_pacmap_runs_in_one_thread_and_puts_the_number_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    pacmap = pytest.importorskip("pacmap", reason="the projection needs the package pacmap")
+    import numba
+
+    before, within = numba.get_num_threads(), []
+
+    def fails(*_: object, **__: object) -> None:
+        within.append(numba.get_num_threads())
+        raise MemoryError
+
+    monkeypatch.setattr(pacmap.PaCMAP, "fit_transform", fails)
+    with pytest.raises(MemoryError):
+        plot_samples_pacmap(np.zeros((20, 3)), np.ones((20, 3)))
+    assert (within, numba.get_num_threads()) == ([1], before)
+
+
 @pytest.mark.parametrize(
     ("ind", "ood"), [((5, 3), (4, 3)), ((20, 3), (20, 4)), ((20,), (20, 4))], ids=["few", "widths", "rank"]
 )
