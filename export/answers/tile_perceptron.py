@@ -18,7 +18,7 @@ EPOCHS, FEWEST_STEPS = 25, 300
 """Passes over all tiles; steps at least, which take more passes where tiles are few."""
 
 _BATCH, _SEED = 256, 0
-_BESIDE = 0.25
+_BESIDE = 0.5
 """Share of the tiles beside patches that are learnt from: they repeat those of the clean frames."""
 
 _SMALLEST_DEVIATION = 1e-6

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How abnormal each tile of a frame is, by moments of the early layers: a perceptron that learnt to tell patches.
 
-The numbers of a tile are standardised by the same tile of clean frames, since a road lies below and a sky above; beside them
-stand their means over all tiles, so that a fog on the whole frame can be told from a stain in one place. A perceptron of one
-hidden layer (:mod:`export.answers.tile_perceptron`) learns clean tiles against those under a patch
-(``export/anomalies/patches.py``). With its log odds ``m`` the abnormality of a tile is ``log(1 + exp(m))``, 0 or more.
+The numbers of a tile are standardised by the same tile of clean frames, since a road lies below and a sky above, which vary
+less than what stands between them. Beside them stand their means over all tiles, so that a fog on the whole frame can be told
+from a stain in one place. A perceptron of one hidden layer (:mod:`export.answers.tile_perceptron`) learns clean tiles against
+those under a patch (``export/anomalies/patches.py``). With its log odds ``m`` the abnormality of a tile is
+``log(1 + exp(m))``, 0 or more.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ _LOW, _HIGH = 0.16, 0.84
 _SMALLEST_SCALE = 0.01
 """Least scale of a number: a channel that is all but constant must not be blown up."""
 
+_LEAST_SHARE = 0.3
+"""Of the scale over all tiles, the least scale in one of them: few clean frames tell how much one tile varies."""
+
 
 @dataclass(frozen=True, eq=False)
 class FittedTiles:
@@ -36,7 +40,7 @@ class FittedTiles:
         keys: of the moments that are read, side by side in this order; all of one grid.
         widths: numbers of a tile of each.
         centre: ``(T, D)`` median of each number of each of T tiles of clean frames.
-        scale: ``(D,)``, above 0; numbers are standardised by both and compressed by asinh.
+        scale: ``(T, D)`` of each, above 0; numbers are standardised by both and compressed by asinh.
         perceptron: reads ``2 D`` numbers: a tile's own, then their means over all tiles.
     """
 
@@ -93,8 +97,8 @@ def fit_tiles(
     """
     numbers, share = _of_tiles(values, keys), cover.reshape(len(cover), -1)
     centre = np.median(numbers[clean], axis=0)
-    low, high = np.quantile(numbers[clean] - centre, [_LOW, _HIGH], axis=(0, 1))
-    scale = np.maximum((high - low) / 2, _SMALLEST_SCALE)
+    common, own = (_spread(numbers[clean] - centre, axis) for axis in ((0, 1), 0))
+    scale = np.maximum(own, np.maximum(_LEAST_SHARE * common, _SMALLEST_SCALE))
     columns = _with_means(_standardised(values, keys, centre, scale))
     under = share >= COVERED
     if not under.any():
@@ -103,6 +107,13 @@ def fit_tiles(
     whole = columns[clean].reshape(-1, columns.shape[2])
     widths = tuple(values[key].shape[1] // len(centre) for key in keys)
     return FittedTiles(tuple(keys), widths, centre, scale, train_perceptron(whole, columns[beside], columns[under]))
+
+
+def _spread(numbers: Rows, axis: int | tuple[int, ...]) -> Rows:
+    """Half of the distance between two quantiles: of a normal distribution its deviation."""
+    low, high = np.quantile(numbers, [_LOW, _HIGH], axis=axis)
+    spread: Rows = (high - low) / 2
+    return spread
 
 
 def _of_tiles(values: Values, keys: Sequence[FeatureKey]) -> Rows:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.anomalies.patches import FILLINGS, patched
+from export.anomalies.patch_fillings import FILLINGS
+from export.anomalies.patches import patched
 from export.answers.rows import PatchedRows
 from export.answers.tiles import grid_of, tile_keys
 from export.calibration.degraded_rows import CLEAN
@@ -19,8 +20,8 @@ from export.frames.files import FrameFiles
 from export.reporter import Reporter
 from lsood_runtime.offline import InputContract, TileEdges
 
-PATCHES = len(FILLINGS)
-"""Patched pictures of each clean frame: one of each filling."""
+PATCHES = 12
+"""Patched pictures of each clean frame. The fillings take turns over all of them, so that each is drawn as often."""
 
 
 def patched_passes(frames: int) -> int:
@@ -38,7 +39,7 @@ def measure_patched(
     reporter: Reporter,
     spread: Spread = one_process,
 ) -> PatchedRows:
-    """Measure evenly spaced frames, clean and with a patch of each filling.
+    """Measure evenly spaced frames, clean and with patches of as many fillings each.
 
     Args:
         files: the calibration frames.
@@ -96,11 +97,10 @@ class _Patching:
             CalibrationError: a feature that is not finite.
         """
         turn, index = each
-        frame, mask, filling = self.files[index], np.zeros(self.files.shape[:2], np.bool_), ""
-        if turn % (1 + PATCHES):
+        frame, mask, filling = self.files[index], np.zeros(self.files.shape[:2], np.bool_), filling_of(turn)
+        if filling:
             rng = np.random.default_rng((self.seed, turn))
             other = self.files[int(rng.choice(self.sources))]
-            filling = FILLINGS[turn % (1 + PATCHES) - 1]
             frame, mask = patched(frame, other, filling, rng)
         given = measure(frame)[0]
         keys = tile_keys(tuple(given))
@@ -112,6 +112,12 @@ class _Patching:
                 )
         cover = cover_of_tiles(mask, self.contract.tile_edges(*grid_of(keys)))
         return _Patched({key: np.asarray(given[key], np.float32) for key in keys}, cover, filling)
+
+
+def filling_of(turn: int) -> str:
+    """Filling of a picture by its turn, counted over clean and patched ones; none of the clean ones, which come first."""
+    frame, patch = divmod(turn, 1 + PATCHES)
+    return FILLINGS[(PATCHES * frame + patch - 1) % len(FILLINGS)] if patch else ""
 
 
 def cover_of_tiles(mask: NDArray[np.bool_], edges: TileEdges) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ def add_tile_abnormality(graph: NodeList, fitted: FittedTiles, nought: str, one:
     nothing = graph.add("Mul", [numbers, nought], "tiles/noughts")
     finite = graph.add("ReduceSum", [nothing, graph.constant("tiles/all", np.array([1, 2], np.int64))], "tiles/finite")
     centred = graph.add("Sub", [numbers, graph.constant("tiles/centre", _filled(fitted.centre[None]))], "tiles/centred")
-    scale = graph.constant("tiles/scale", _filled(fitted.scale[None, None], 1.0))
+    scale = graph.constant("tiles/scale", _filled(fitted.scale[None], 1.0))
     columns = graph.asinh(graph.add("Div", [centred, scale], "tiles/scaled"), one)
     places = graph.constant("tiles/places", np.array([1], np.int64))
     means = graph.add("ReduceMean", [columns, places], "tiles/means", keepdims=1)

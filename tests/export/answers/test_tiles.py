@@ -31,8 +31,13 @@ def _columns(fitted_on: PatchedRows, rows: PatchedRows) -> NDArray[np.float64]:
     """Standardised numbers of each tile and their means, ``(N, T, 2 D)``, by the definition written anew."""
     raw, clean = _numbers(fitted_on), fitted_on.filling == ""
     middle = np.median(raw[clean], axis=0)
-    apart = (raw - middle)[clean].reshape(-1, raw.shape[2])
-    scale = (np.quantile(apart, 0.84, axis=0) - np.quantile(apart, 0.16, axis=0)) / 2
+    apart = (raw - middle)[clean]
+    scale = np.empty_like(middle)
+    for number in range(raw.shape[2]):
+        common = np.subtract(*np.quantile(apart[:, :, number].ravel(), [0.84, 0.16])) / 2
+        for tile in range(raw.shape[1]):
+            own = np.subtract(*np.quantile(apart[:, tile, number], [0.84, 0.16])) / 2
+            scale[tile, number] = max(own, 0.3 * common, 0.01)
     own = np.arcsinh((_numbers(rows) - middle) / scale)
     return np.concatenate([own, np.repeat(own.mean(axis=1, keepdims=True), own.shape[1], axis=1)], axis=2)
 
@@ -51,6 +56,23 @@ def test_abnormality_of_drawn_tiles_is_that_of_the_perceptron_unit_by_unit(seed:
     np.testing.assert_allclose(
         fitted.abnormality(new.values).reshape(odds.shape), np.log1p(np.exp(odds)), rtol=1e-6, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_abnormality_of_a_tile_whose_numbers_have_another_unit_is_the_same(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_little(monkeypatch)
+    rows, tiles = draw_tiles(seed, 10, 6), GRID[0] * GRID[1]
+    factor, offset = np.ones((tiles, 1)), np.zeros((tiles, 1))
+    factor[seed], offset[seed] = 1.5, 7
+    other = {
+        key: (rows.values[key].reshape(len(rows), tiles, -1) * factor + offset).reshape(len(rows), -1) for key in KEYS
+    }
+    found = [
+        fit_tiles(values, KEYS, rows.cover, rows.clean).abnormality(values) for values in (dict(rows.values), other)
+    ]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("effect", [2.0, 4.0])

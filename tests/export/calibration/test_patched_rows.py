@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of patched frames: every filling on every frame, and covers of the tiles that the network sees."""
+"""Rows of patched frames: every filling as often, and covers of the tiles that the network sees."""
 
 import dataclasses
 from pathlib import Path
@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from export.anomalies.patches import FILLINGS, patched
+from export.anomalies.patch_fillings import FILLINGS
+from export.anomalies.patches import patched
 from export.calibration.measuring import one_process
-from export.calibration.patched_rows import measure_patched, patched_passes
+from export.calibration.patched_rows import PATCHES, filling_of, measure_patched, patched_passes
 from export.errors import CalibrationError
 from export.features.key import FeatureKey
 from export.frames.files import FrameFiles
@@ -47,8 +48,9 @@ def test_measure_patched_covers_the_tiles_of_what_the_network_sees(
 
     contract = dataclasses.replace(WHOLE, crop=crop)
     rows = measure_patched(files, np.arange(3), _drives, measure, contract, 5, SILENT)
-    assert len(rows) == len(shown) == patched_passes(3) == 3 * (1 + len(FILLINGS))
-    assert rows.filling.tolist() == ["", *FILLINGS] * 3
+    assert len(rows) == len(shown) == patched_passes(3) == 3 * (1 + PATCHES)
+    turns = (np.arange(3 * PATCHES) % len(FILLINGS)).reshape(3, PATCHES)
+    assert rows.filling.tolist() == [name for own in turns for name in ("", *(FILLINGS[place] for place in own))]
     assert rows.drive.tolist() == [f"d{place}" for place in rows.frame]
     assert rows.values[KEY][:, 0].tolist() == list(range(1, len(shown) + 1))
     top, left, height, width = crop or (0, 0, 40, 64)
@@ -61,6 +63,16 @@ def test_measure_patched_covers_the_tiles_of_what_the_network_sees(
         seen = mask[top : top + height, left : left + width]
         expected = seen.reshape(2, height // 2, 4, width // 4).mean(axis=(1, 3))
         assert rows.cover[turn] == pytest.approx(expected)
+
+
+def test_filling_of_each_turn_gives_a_frame_no_filling_twice_and_all_as_often() -> None:
+    frames = [
+        [filling_of(frame * (1 + PATCHES) + turn) for turn in range(1 + PATCHES)] for frame in range(len(FILLINGS))
+    ]
+    assert {own[0] for own in frames} == {""}
+    assert all(len(set(own)) == 1 + PATCHES for own in frames)
+    drawn = [name for own in frames for name in own[1:]]
+    assert {drawn.count(name) for name in FILLINGS} == {PATCHES}
 
 
 def test_measure_patched_by_copies_as_other_processes_get_them_gives_the_same_rows(files: FrameFiles) -> None:
