@@ -82,7 +82,7 @@ def _specks(frame: Floats, _other: Bytes, rng: np.random.Generator) -> Floats:
 
 def _blur(frame: Floats, _other: Bytes, rng: np.random.Generator) -> Floats:
     """Out of focus."""
-    return blurred(frame, rng.uniform(0.006, 0.03))
+    return blurred(frame, max(rng.uniform(0.006, 0.03), _SEEN_PX / frame.shape[1]))
 
 
 def _smear(frame: Floats, _other: Bytes, rng: np.random.Generator) -> Floats:
@@ -188,6 +188,9 @@ def _relief(rng: np.random.Generator, frame: Floats) -> Floats:
     field = pattern(rng, (cells, cells * 3 // 2), *frame.shape[:2]) - 0.5
     return field / max(float(field.std()), _FLAT)
 
+
+_SEEN_PX = 0.5
+"""Least sigma of a blur that changes a small picture too."""
 
 _FLAT = 1e-3
 """Deviation of a pattern, at least, by which it is divided."""
