@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Map the numbers or colours of label files to classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -42,20 +42,29 @@ class LabelEncoding:
             UsageError: the file cannot be read, or holds a number or a colour that stands for nothing.
         """
         numbers = self._read_colours(path) if self.colours else read_label(path)
-        known, classes = self._tables
-        present = np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
-        unknown = present[~known[present]]
+        _, classes = self._tables
+        present = _present(numbers)
+        unknown = self.unknown(present)
         if len(unknown):
             raise UsageError(
-                f"expected ids {_ranges(np.flatnonzero(known))} in {path}, got {', '.join(map(str, unknown))}: pass the data "
-                "set's own label files"
+                f"expected ids {self.known} in {path}, got {', '.join(map(str, unknown))}: pass the data set's own label "
+                "files"
             )
         if self.some_above is not None and present[-1] <= self.some_above:
             raise UsageError(
                 f"expected ids of which some are above {self.some_above} in {path}, got {_ranges(present)}, which may be "
-                "train ids: pass label files of one kind"
+                "train ids: pass label files of one kind, or leave this one out"
             )
         return classes[numbers]
+
+    @property
+    def known(self) -> str:
+        """The numbers that stand for something, in words."""
+        return _ranges(np.flatnonzero(self._tables[0]))
+
+    def unknown(self, present: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the numbers that stand for nothing."""
+        return present[~self._tables[0][present]]
 
     @cached_property
     def _tables(self) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
@@ -86,25 +95,32 @@ class LabelEncoding:
         return np.asarray(numbers[np.searchsorted(known[order], found)][places].reshape(pixels.shape[:2]), np.uint8)
 
 
-def encoding_of_files(encodings: Sequence[LabelEncoding], first: Path) -> LabelEncoding:
+def encoding_of_files(encodings: Sequence[LabelEncoding], labels: Iterable[Path]) -> LabelEncoding:
     """What the label files of a data set stand for, of which there are several kinds under the same names.
 
+    Files are looked at until one holds numbers of one kind alone. Where none does, the kind is one that may lack large
+    numbers.
+
     Args:
-        encodings: of the kinds, at least one.
-        first: of the files; the others must be of its kind, which their reading finds out.
+        encodings: of the kinds, of numbers and not of colours.
+        labels: files, at least one; all must be of one kind, which their reading finds out.
 
     Raises:
-        UsageError: the file cannot be read, or is of no kind.
+        UsageError: a file that was looked at cannot be read, or is of no kind.
     """
-    *others, last = encodings
-    for encoding in others:
-        try:
-            encoding.read(first)
-        except UsageError:
-            continue
-        return encoding
-    last.read(first)
-    return last
+    for path in labels:
+        present = _present(read_label(path))
+        fitting = [encoding for encoding in encodings if not len(encoding.unknown(present))]
+        if not fitting:
+            kinds = (f"{each.known} (got {_ranges(each.unknown(present))})" for each in encodings)
+            raise UsageError(f"expected ids {' or '.join(kinds)} in {path}: pass the data set's own label files")
+        if len(fitting) == 1:
+            return fitting[0]
+    return next(encoding for encoding in encodings if encoding.some_above is None)
+
+
+def _present(numbers: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.bincount(numbers.ravel(), minlength=256))
 
 
 def _packed(colour: Colour) -> int:

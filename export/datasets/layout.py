@@ -68,15 +68,15 @@ class DatasetLayout:
     other_encodings: tuple[LabelEncoding, ...] = ()
 
     def encoding_of(self, labels: Iterable[Path]) -> LabelEncoding:
-        """What these label files stand for: where several kinds are published, that of the first one.
+        """What these label files stand for: where several kinds are published, that of the first one that tells.
 
         Raises:
-            UsageError: that one cannot be read, or is of no kind.
+            UsageError: a file up to there cannot be read, or is of no kind.
         """
-        first = next(iter(labels), None)
-        if first is None or not self.other_encodings:
+        paths = list(labels)
+        if not paths or not self.other_encodings:
             return self.encoding
-        return encoding_of_files((self.encoding, *self.other_encodings), first)
+        return encoding_of_files((self.encoding, *self.other_encodings), paths)
 
     @property
     def masks_unknown(self) -> bool:

@@ -91,7 +91,7 @@ def test_muad_labels_of_both_kinds_are_told_apart_and_a_mixture_is_refused(seed:
             np.testing.assert_array_equal(encoding.read(path), expected, kind)
     low = tmp_path / "low.png"
     Image.fromarray(rng.integers(0, 21, (4, 4), np.uint8)).save(low)
-    Image.fromarray(np.full((4, 4), 200, np.uint8)).save(tmp_path / "neither.png")
+    Image.fromarray(np.array([[3, 30], [30, 200]], np.uint8)).save(tmp_path / "neither.png")
     of_fine, of_train = layout.encoding_of(paths["fine"]), layout.encoding_of([low])
     for encoding, path, words in (
         (of_fine, low, r"of which some are above 20 in .*low\.png, got .*, which may be train ids: pass label files"),
@@ -100,8 +100,17 @@ def test_muad_labels_of_both_kinds_are_told_apart_and_a_mixture_is_refused(seed:
     ):
         with pytest.raises(UsageError, match=f"expected ids {words}"):
             encoding.read(path)
-    with pytest.raises(UsageError, match=r"expected ids from 0 to 20, 255 in .*neither\.png, got 200"):
-        layout.encoding_of([tmp_path / "neither.png"])
+    for kind, labels in paths.items():
+        encoding = layout.encoding_of([low, *labels])
+        assert encoding is layout.encoding_of(labels), (
+            f"the kind of {kind} ids is not told by a file that may be of both"
+        )
+    neither = (
+        r"ids from 0 to 159 \(got 200\) or from 0 to 20, 255 \(got 30, 200\) in .*neither\.png: pass the data set's own"
+    )
+    for labels in ([tmp_path / "neither.png"], [low, tmp_path / "neither.png", *paths["fine"]]):
+        with pytest.raises(UsageError, match=f"expected {neither}"):
+            layout.encoding_of(labels)
 
 
 def test_lost_and_found_counts_every_obstacle_as_unknown_and_the_free_road_as_known(tmp_path: Path) -> None:
