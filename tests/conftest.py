@@ -34,12 +34,18 @@ from tests.captures import captured_once
 from tests.conversions import converted_once, operators_read_once
 from tests.drawn_examples import register_profiles
 from tests.paths import SHARED
+from tests.results_version import record_version
 
 register_profiles()
 
 TORCH_EXPORT, FROM_TORCHLIB = torch.onnx.export, ONNXRegistry.from_torchlib
 FRAME_SIZE, INPUT_SIZE = (80, 160), (64, 128)
 CAMVID = SHARED / "data" / "camvid"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say in the file of results which version they are of."""
+    record_version(session.config)
 
 
 def pytest_collection_finish() -> None:

@@ -10,6 +10,9 @@ from export.errors import UsageError
 from export.evidence.claims import TestOutcome
 from lsood_runtime.offline import one_line, read_plain, reason_of
 
+VERSION_PROPERTY, COMMIT_PROPERTY = "lsood.version", "lsood.commit"
+"""Properties of a suite by which this project's tests say what they ran on."""
+
 _LARGEST = 256 * 2**20
 _DECLARATIONS = (b"<!DOCTYPE", b"<!ENTITY")
 """Pytest writes none; they could make a small file stand for a large one."""
@@ -22,10 +25,14 @@ class JunitResults:
     Attributes:
         contents: of the file; empty without one.
         outcomes: of every case by its class name and its name without parameters, one for each set of parameters.
+        version: of this project, on which the tests ran; None where the file does not say it.
+        commit: likewise.
     """
 
     contents: bytes = b""
     outcomes: dict[tuple[str, str], list[TestOutcome]] = field(default_factory=dict)
+    version: str | None = None
+    commit: str | None = None
 
     def outcome(self, node_id: str) -> TestOutcome:
         """How a test ended: ``failed`` where a case of it did, ``passed`` where every case ran and passed, else ``not run``.
@@ -55,7 +62,7 @@ def read_junit(path: Path) -> JunitResults:
     """Read a file of results.
 
     Raises:
-        UsageError: it cannot be read, is no such XML, or holds no test.
+        UsageError: it cannot be read, is no such XML, holds no test, or results of several versions.
     """
     try:
         contents = read_plain(path, _LARGEST)
@@ -80,7 +87,21 @@ def read_junit(path: Path) -> JunitResults:
         raise UsageError(
             f"expected results as pytest --junitxml writes them, found no test in {path}: run the tests again"
         )
-    return JunitResults(contents, outcomes)
+    version, commit = (_property(root, name, path) for name in (VERSION_PROPERTY, COMMIT_PROPERTY))
+    return JunitResults(contents, outcomes, version, commit)
+
+
+def _property(root: ElementTree.Element, name: str, path: Path) -> str | None:
+    """The value of a property that every suite with tests has; None where none has it."""
+    found = {
+        next((each.get("value") for each in suite.findall("properties/property") if each.get("name") == name), None)
+        for suite in root.iter("testsuite")
+        if suite.find("testcase") is not None
+    }
+    if len(found) > 1:
+        told = ", ".join(sorted("none" if value is None else one_line(value)[:60] for value in found))
+        raise UsageError(f"expected results of one {name}, got {told} in {path}: give the results of one run")
+    return next(iter(found), None)
 
 
 def _cases(elements: Iterable[ElementTree.Element]) -> Iterator[tuple[str, str, TestOutcome]]:

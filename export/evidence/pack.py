@@ -52,6 +52,8 @@ class EvidencePack:
         manifest_sha256: of its bytes, in hex.
         report_created: when the report was made; None without one.
         certificate_made_at: when the certificate was made; None without one.
+        tests_version: of this project, that the results of tests are of; None without results, or where these do not say it.
+        tests_commit: likewise.
         claims: requirements first, then assumptions, limits and hazards.
         copies: bytes of the documents that the claims point to, by their name in the pack.
     """
@@ -62,6 +64,8 @@ class EvidencePack:
     manifest_sha256: str
     report_created: str | None
     certificate_made_at: str | None
+    tests_version: str | None
+    tests_commit: str | None
     claims: tuple[Claim, ...]
     copies: Mapping[str, bytes]
 
@@ -76,6 +80,8 @@ class EvidencePack:
             sources.bundle.sealed.sha256,
             None if made is None else str(made),
             None if certified is None else str(certified),
+            sources.results.version,
+            sources.results.commit,
             claims,
             sources.copies,
         )
@@ -108,6 +114,12 @@ class EvidencePack:
         missing = [name for name, file in inputs.items() if file not in self.copies]
         if missing:
             sentences.append(f"Not given: {', '.join(missing)}; what they would tell is not measured.")
+        if RESULTS in self.copies:
+            sentences.append(
+                "The results of tests are not tied to a version: their file names none."
+                if self.tests_version is None
+                else f"The results of tests are of version {self.tests_version}, commit {self.tests_commit or 'unknown'}."
+            )
         return sentences
 
     def check_supported(self, place: str = "") -> None:
@@ -145,6 +157,8 @@ class EvidencePack:
             },
             "report_created": self.report_created,
             "certificate_made_at": self.certificate_made_at,
+            "tests_version": self.tests_version,
+            "tests_commit": self.tests_commit,
             "standards": STANDARDS,
             "topics": {name: dataclasses.asdict(topic) for name, topic in TOPICS.items()},
             "verdicts": self.verdicts,

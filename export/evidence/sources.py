@@ -16,10 +16,11 @@ from export.evidence.junit_results import JunitResults, read_junit
 from export.evidence.options import EvidenceOptions
 from export.evidence.pack_names import CERTIFICATE, FIGURES, REPORT, RESULTS, TEAM
 from export.evidence.team_file import TeamFile, read_team_file
-from lsood_runtime import FalseAlarms, Manifest, Policy, choose_alarm, expected_false_alarms
+from lsood_runtime import FalseAlarms, Manifest, Policy, __version__, choose_alarm, expected_false_alarms
 from lsood_runtime.offline import (
     MANIFEST_FILE,
     Bundle,
+    one_line,
     open_bundle,
     parse_certificate,
     parse_json,
@@ -220,6 +221,11 @@ def read_sources(options: EvidenceOptions) -> EvidenceSources:
     if options.certificate is not None:
         copies[CERTIFICATE], documents[CERTIFICATE] = _read_certificate(options.certificate, bundle)
     results = JunitResults() if options.junit is None else read_junit(options.junit)
+    if results.version is not None and results.version != __version__:
+        raise UsageError(
+            f"expected results of tests of version {__version__}, whose tests a pack names, got those of "
+            f"{one_line(results.version)[:60]} in {options.junit}: run the tests of this version"
+        )
     team = TeamFile() if options.requirements is None else read_team_file(options.requirements)
     copies |= {name: contents for name, contents in ((RESULTS, results.contents), (TEAM, team.contents)) if contents}
     return EvidenceSources(bundle, documents, copies, results, team)

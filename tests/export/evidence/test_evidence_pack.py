@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from export.cli.evidence import main
-from export.errors import RequirementError
+from export.errors import RequirementError, UsageError
 from export.evidence.claims import Claim, EvidenceFigure
 from export.evidence.json_pointer import resolve
 from export.evidence.judge_claims import judge_claims
@@ -20,7 +20,7 @@ from export.evidence.options import EvidenceOptions
 from export.evidence.pack import EvidencePack
 from export.evidence.sources import read_sources
 from export.evidence.write_evidence import write_evidence
-from lsood_runtime import expected_false_alarms, parse_policy, read_manifest
+from lsood_runtime import __version__, expected_false_alarms, parse_policy, read_manifest
 from tests.export.evaluation.test_report_page import read
 from tests.export.evidence.drawn_figures import drawn_figures, plain_figures, write_figures
 
@@ -196,6 +196,29 @@ def test_results_of_tests_support_and_refute(toy: Path, tmp_path: Path) -> None:
     assert claims["R-VAL-5"].verdict == "not measured"
     assert claims["R-INT-1"].verdict == "not supported", "its figure is right, and its test failed"
     assert digests in claims["R-INT-1"].reason
+
+
+def test_pack_says_which_version_its_results_of_tests_are_of_and_refuses_another(toy: Path, tmp_path: Path) -> None:
+    suite = JUNIT.format(silent="test_a", digests="test_b")
+    tied = suite.replace(
+        "<testsuite>",
+        '<testsuite><properties><property name="lsood.version" value="VERSION"/>'
+        '<property name="lsood.commit" value="c0ffee"/></properties>',
+    )
+    for text, told in (
+        (suite, "The results of tests are not tied to a version: their file names none."),
+        (tied.replace("VERSION", __version__), f"The results of tests are of version {__version__}, commit c0ffee."),
+    ):
+        (tmp_path / "r.xml").write_text(text)
+        packed(toy, tmp_path / "pack", junit=tmp_path / "r.xml")
+        assert told in (tmp_path / "pack" / "index.html").read_text()
+        values = json.loads((tmp_path / "pack" / "evidence.json").read_text())
+        assert (values["tests_version"], values["tests_commit"]) == (
+            (None, None) if text == suite else (__version__, "c0ffee")
+        )
+    (tmp_path / "r.xml").write_text(tied.replace("VERSION", "0.1.9"))
+    with pytest.raises(UsageError, match=r"a pack names, got those of 0\.1\.9 in .*run the tests of this version"):
+        packed(toy, tmp_path / "pack", junit=tmp_path / "r.xml")
 
 
 def test_page_of_a_pack_is_well_formed_and_links_to_what_is_in_it(toy: Path, certificate: Path, tmp_path: Path) -> None:

@@ -4,11 +4,17 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from _pytest.junitxml import xml_key
 
 from export.errors import UsageError
-from export.evidence.junit_results import read_junit
+from export.evidence.junit_results import COMMIT_PROPERTY, VERSION_PROPERTY, read_junit
+from lsood_runtime import __version__
+from tests.paths import ROOT
+from tests.results_version import commit_of_tree, record_version
 
 SUITE = """
 import pytest
@@ -84,6 +90,46 @@ def test_file_that_is_no_results_is_refused_in_one_line(text: str, message: str,
         read_junit(tmp_path / "r.xml")
     assert "\n" not in str(refused.value)
     assert str(refused.value).startswith("expected results")
+
+
+def test_version_and_commit_are_recorded_where_results_are_asked_for() -> None:
+    recorded: list[tuple[str, str]] = []
+    results = SimpleNamespace(add_global_property=lambda *each: recorded.append(each))
+    record_version(cast(pytest.Config, SimpleNamespace(stash={xml_key: results})))
+    commit = commit_of_tree()
+    assert recorded == [(VERSION_PROPERTY, __version__), *([] if commit is None else [(COMMIT_PROPERTY, commit)])]
+    record_version(cast(pytest.Config, SimpleNamespace(stash={})))
+    assert len(recorded) in (1, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]])
+def test_results_of_this_projects_tests_name_its_version_and_commit(tmp_path: Path, workers: list[str]) -> None:
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *workers]
+    suite = ["tests/lsood_runtime/text/test_counted.py", "--junitxml", str(tmp_path / "r.xml")]
+    done = subprocess.run([*words, *suite], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    read = read_junit(tmp_path / "r.xml")
+    assert read.version == __version__
+    assert read.commit == commit_of_tree()
+    git = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    assert read.commit is None or read.commit.removesuffix(", changed") == git.stdout.strip()
+
+
+def test_results_of_two_versions_are_refused_and_of_none_are_read(tmp_path: Path) -> None:
+    suites = [
+        f'<testsuite><properties><property name="{VERSION_PROPERTY}" value="{version}"/></properties>'
+        '<testcase name="a"/></testsuite>'
+        for version in ("1.0", "1.0", "1.1")
+    ]
+    plain = '<testsuite><testcase name="a"/></testsuite>'
+    for given, expected in ((suites[:2], "1.0"), ([plain, plain], None), ([suites[0], "<testsuite/>"], "1.0")):
+        (tmp_path / "r.xml").write_text(f"<testsuites>{''.join(given)}</testsuites>")
+        assert read_junit(tmp_path / "r.xml").version == expected
+    for given, told in ((suites, "1.0, 1.1"), ([*suites[:1], plain], "1.0, none")):
+        (tmp_path / "r.xml").write_text(f"<testsuites>{''.join(given)}</testsuites>")
+        with pytest.raises(UsageError, match=f"expected results of one lsood.version, got {told} in"):
+            read_junit(tmp_path / "r.xml")
 
 
 def test_missing_file_of_results_is_refused(tmp_path: Path) -> None:
