@@ -234,7 +234,9 @@ def _told(name: str) -> Iterator[None]:
     except Exception as error:  # its own errors, those of its HTTP client, OSError, ValueError
         if getattr(getattr(error, "response", None), "status_code", None) == _PARENT_IS_OLD:
             raise MediaError(f"expected {name} as it was a moment ago, got a newer commit: push again") from error
-        named = [each.__name__ for each in type(error).__mro__]
+        own = type(error) is RuntimeError and error.__cause__  # the client's, around that of an upload of a large file
+        cause = own or error
+        named = [each.__name__ for each in type(cause).__mro__]
         found = next((_REMEDIES[each] for each in named if each in _REMEDIES), None)
-        what, remedy = found or (f"{type(error).__name__} ({one_line(error)[:300]})", "check the network and try again")
+        what, remedy = found or (f"{type(cause).__name__} ({one_line(cause)[:300]})", "check the network and try again")
         raise MediaError(f"expected the repository {name} on the hub, got {what}: {remedy}") from error

@@ -4,6 +4,7 @@
 import base64
 import hashlib
 import json
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,14 @@ Files = dict[str, bytes]
 class HubStandIn:
     """Repositories by name, each a list of commits, of which each holds all files.
 
-    Large files, which the hub takes by other ways (LFS, Xet), are taken like small ones.
+    Files of ``large_from`` bytes and more are asked for by Git LFS with basic transfer, and stand in ``objects`` until a
+    commit names them; Xet, by which the hub takes them where ``hf_xet`` is installed, is not spoken here.
     """
 
     def __init__(self) -> None:
+        self.large_from: int | None = None
+        self.objects: dict[str, bytes] = {}
+        self.refuses_objects = False
         self.commits: dict[str, list[tuple[str, Files]]] = {}
         self.visibility: dict[str, str] = {}
         self.branches: dict[str, dict[str, str]] = {}
@@ -59,8 +64,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._file()
 
     def do_POST(self) -> None:
-        parts, body = self._parts(), self.rfile.read(int(self.headers["Content-Length"]))
-        if parts == ["api", "repos", "create"]:
+        parts, body = self._parts(), self._body()
+        if parts[1:] and parts[1].endswith(".git"):
+            self._batch(json.loads(body))
+        elif parts == ["api", "repos", "create"]:
             self._create(json.loads(body))
         elif parts == ["api", "validate-yaml"]:
             self._json({"errors": [], "warnings": []})
@@ -70,10 +77,39 @@ class _Handler(BaseHTTPRequestHandler):
             files = found[1] if found else {}
             self._json([self._entry(path, files[path]) for path in wanted if path in files])
         elif parts[4] == "preupload":
-            names = [file["path"] for file in json.loads(body)["files"]]
-            self._json({"files": [{"path": each, "uploadMode": "regular", "shouldIgnore": False} for each in names]})
+            least = math.inf if self.hub.large_from is None else self.hub.large_from
+            modes = {file["path"]: "lfs" if file["size"] >= least else "regular" for file in json.loads(body)["files"]}
+            self._json(
+                {"files": [{"path": each, "uploadMode": mode, "shouldIgnore": False} for each, mode in modes.items()]}
+            )
         else:
             self._commit("/".join(parts[2:4]), [json.loads(line) for line in body.splitlines()])
+
+    def do_PUT(self) -> None:
+        body = self._body()
+        if self.hub.refuses_objects:
+            return self._json({"error": "No room for you"}, 403)
+        self.hub.objects[self._parts()[1]] = body
+        return self._json({})
+
+    def _body(self) -> bytes:
+        if "Content-Length" in self.headers:
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline(), 16):  # chunks, as HTTP/1.1 sends a file
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        return body
+
+    def _batch(self, asked: dict[str, Any]) -> None:
+        """Git LFS: where to put each object that is not there."""
+        place = f"http://{self.headers['Host']}/objects"
+        objects = [
+            {"oid": each["oid"], "size": each["size"]}
+            | ({} if each["oid"] in self.hub.objects else {"actions": {"upload": {"href": f"{place}/{each['oid']}"}}})
+            for each in asked["objects"]
+        ]
+        self._json({"transfer": "basic", "objects": objects})
 
     def _parts(self) -> list[str]:
         return [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
@@ -118,6 +154,11 @@ class _Handler(BaseHTTPRequestHandler):
             value = line["value"]
             if line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                contents = self.hub.objects.get(value["oid"], b"")
+                if hashlib.sha256(contents).hexdigest() != value["oid"] or len(contents) != value["size"]:
+                    return self._json({"error": f"LFS object {value['oid']} was not uploaded"}, 400)
+                files[value["path"]] = contents
             elif line["key"] == "deletedFile":
                 del files[value["path"]]
         sha = self.hub.commit(name, files)

@@ -32,7 +32,7 @@ from lsood_runtime._bundle.files import (
 from lsood_runtime._bundle.golden import GoldenFrames, parse_golden
 from lsood_runtime._bundle.graph_check import check_graph
 from lsood_runtime._bundle.manifest import FIRST_WITH_DIGEST, Manifest
-from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, check_signed, signed_digests
+from lsood_runtime._bundle.signature import LARGEST_SIGNATURE, check_signed, verified_signature
 from lsood_runtime._exceptions import BundleError
 
 VEHICLE_GRAPHS = (SEGMENTATION_FILE, DETECTOR_FILE)
@@ -67,11 +67,13 @@ class Bundle:
         sealed: its metadata, and the digest of their bytes.
         files: verified bytes of every file that the manifest records, by name.
         golden: frames with their scores at export.
+        signature: bytes of its signature, where a key was given by which they were verified.
     """
 
     sealed: SealedManifest
     files: dict[str, bytes]
     golden: GoldenFrames
+    signature: bytes | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -173,9 +175,12 @@ def read_bundle(
     """Read and verify every file of a bundle; arguments and errors as for :func:`open_bundle`, which opens it."""
     sealed = read_sealed_manifest(files, expected_sha256)
     manifest = sealed.manifest
+    signature = None
     if public_key is not None:
         key = check_path(public_key, "the path of a public key", "pass its PEM file, or None")
-        check_signed(signed_digests(files, Path(key)), digests_to_sign(sealed))
+        verified = verified_signature(files, Path(key))
+        check_signed(verified.digests, digests_to_sign(sealed))
+        signature = verified.contents
     for name in (SEGMENTATION_FILE, DETECTOR_FILE, GOLDEN_FILE):
         if name not in manifest.files:
             raise BundleError(f"expected the manifest to record {name}, it does not: export the bundle again")
@@ -183,11 +188,12 @@ def read_bundle(
         _refuse_others(files, manifest)
     graphs = [name for name in manifest.files if name.endswith(".onnx")] if loaded is None else loaded
     contents = _read_files(files, manifest, graphs)
-    return Bundle(sealed=sealed, files=contents, golden=parse_golden(contents[GOLDEN_FILE], manifest))
+    golden = parse_golden(contents[GOLDEN_FILE], manifest)
+    return Bundle(sealed=sealed, files=contents, golden=golden, signature=signature)
 
 
 def every_file(bundle: Bundle, files: BundleFiles) -> dict[str, bytes]:
-    """Bytes of every file of a bundle by name: what was verified, and its signature as it lies there, where it has one.
+    """Bytes of every file of a bundle by name: what was verified, and where no key was given the signature as it lies there.
 
     Raises:
         BundleError: the signature cannot be read.
@@ -195,7 +201,9 @@ def every_file(bundle: Bundle, files: BundleFiles) -> dict[str, bytes]:
     own = {MANIFEST_FILE: bundle.sealed.contents}
     if bundle.sealed.has_digest_file:
         own[DIGEST_FILE] = digest_line(bundle.sealed.contents)
-    if files.holds(SIGNATURE_FILE):
+    if bundle.signature is not None:
+        own[SIGNATURE_FILE] = bundle.signature
+    elif files.holds(SIGNATURE_FILE):
         own[SIGNATURE_FILE] = files.read(SIGNATURE_FILE, LARGEST_SIGNATURE)
     return bundle.files | own
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,25 @@ def sign_files(
     return json.dumps(bundle).encode() + b"\n"
 
 
-def signed_digests(files: BundleFiles, public_key: Path) -> dict[str, str]:
-    """Verify the signature of a bundle, and give what it states.
+@dataclass(frozen=True, slots=True)
+class VerifiedSignature:
+    """A signature of the key that was asked for.
+
+    Attributes:
+        contents: bytes of :data:`SIGNATURE_FILE`, as they were verified.
+        digests: SHA-256 in hex of every file, by name.
+    """
+
+    contents: bytes
+    digests: dict[str, str]
+
+
+def verified_signature(files: BundleFiles, public_key: Path) -> VerifiedSignature:
+    """Read the signature of a bundle once, and verify it.
 
     Args:
         files: of the bundle.
         public_key: PEM file of the key that must have signed.
-
-    Returns:
-        SHA-256 in hex of every file, by name.
 
     Raises:
         BundleError: no signature, one of another key, one that was changed, or a file that holds no key.
@@ -109,8 +120,9 @@ def signed_digests(files: BundleFiles, public_key: Path) -> dict[str, str]:
             f"expected a bundle with {SIGNATURE_FILE}, {files.place} is not signed: sign it by `lsood sign {files.place} "
             "--key key.pem`"
         )
+    stated = files.read(SIGNATURE_FILE, LARGEST_SIGNATURE)
     try:
-        envelope = _envelope(parse_json(files.read(SIGNATURE_FILE, LARGEST_SIGNATURE)))
+        envelope = _envelope(parse_json(stated))
         payload, signature = (base64.b64decode(text, validate=True) for text in envelope)
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise _no_signature(error) from error
@@ -122,7 +134,7 @@ def signed_digests(files: BundleFiles, public_key: Path) -> dict[str, str]:
             "someone else, or changed; install the one that was approved, or give the public key of its signer"
         ) from error
     try:
-        return _digests(parse_json(payload))
+        return VerifiedSignature(stated, _digests(parse_json(payload)))
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise _no_signature(error) from error
 
@@ -131,7 +143,7 @@ def check_signed(signed: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Compare what was signed with the files of a bundle.
 
     Args:
-        signed: digests as :func:`signed_digests` gives them.
+        signed: digests that a signature states.
         files: digests of all files by name.
 
     Raises:

@@ -4,10 +4,14 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
 from lsood_runtime import BundleError, MediaError, OoDMonitor, pack_bundle, pull_bundle, push_bundle
+from lsood_runtime._bundle import reader
+from lsood_runtime._bundle.signature import check_signed
 from lsood_runtime._cli.main import run
 from tests.hub_stand_in import HubStandIn, hub_stand_in
 from tests.lsood_runtime.conftest import random_frames
@@ -49,6 +53,66 @@ def test_bundle_that_was_pushed_is_pulled_as_it_was(
     frames = random_frames(2, 1)
     with OoDMonitor(toy_bundle) as here, OoDMonitor(tmp_path / "pulled") as there:
         assert there.score_batch(frames).tolist() == here.score_batch(frames).tolist()
+
+
+_OF_THE_CLIENT = "ignore:Use 'content=<...>':DeprecationWarning"
+"""The client passes a large file to its HTTP library in an older way."""
+
+
+@pytest.mark.filterwarnings(_OF_THE_CLIENT)
+def test_large_files_go_by_git_lfs_and_come_back_as_they_were(
+    hub: HubStandIn, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Xet, which the hub's client prefers where ``hf_xet`` is installed, and the stand-in does not speak."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    whole = contents_of(toy_bundle)
+    hub.large_from = sorted(map(len, whole.values()))[-2]
+    pushed = push_bundle(toy_bundle, NAME)
+    large = {contents for contents in whole.values() if len(contents) >= hub.large_from}
+    assert set(hub.objects.values()) == large
+    assert 0 < len(large) < len(whole)
+    assert hub.commits[NAME] == [(pushed.revision, whole)]
+    assert pull_bundle(NAME, tmp_path / "pulled") == pushed
+    assert contents_of(tmp_path / "pulled") == whole
+    assert push_bundle(toy_bundle, "org/again").sha256 == pushed.sha256
+    assert set(hub.objects.values()) == large
+
+
+@pytest.mark.filterwarnings(_OF_THE_CLIENT)
+def test_large_file_that_the_hub_refuses_is_told_with_the_reason(
+    hub: HubStandIn, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    hub.large_from, hub.refuses_objects = 1, True
+    with pytest.raises(MediaError, match=r"expected the repository org/monitor on the hub, got HfHubHTTPError \(.*403"):
+        push_bundle(toy_bundle, NAME)
+    assert hub.commits[NAME] == []
+
+
+@pytest.mark.parametrize("command", ["push", "pack"])
+def test_signature_that_was_verified_goes_out_where_its_file_is_swapped_after_the_check(
+    hub: HubStandIn, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    pytest.importorskip("cryptography")
+    private, public = write_keys(tmp_path)
+    assert run(["sign", str(toy_bundle), "--key", str(private)]) == 0
+    signature = (toy_bundle / "model.sig").read_bytes()
+
+    def checked_and_swapped(*digests: Any) -> None:
+        check_signed(*digests)
+        (toy_bundle / "model.sig").write_bytes(b"swapped")
+
+    monkeypatch.setattr(reader, "check_signed", checked_and_swapped)
+    if command == "push":
+        push_bundle(toy_bundle, NAME, public_key=public)
+        sent = hub.commits[NAME][0][1]["model.sig"]
+    else:
+        pack_bundle(toy_bundle, tmp_path / "monitor.zip", public_key=public)
+        with ZipFile(tmp_path / "monitor.zip") as archive:
+            (name,) = (each for each in archive.namelist() if each.endswith("model.sig"))
+            sent = archive.read(name)
+    assert sent == signature
+    assert (toy_bundle / "model.sig").read_bytes() == b"swapped"
 
 
 def test_revision_pins_a_bundle_where_the_branch_moves_on(hub: HubStandIn, toy_bundle: Path, tmp_path: Path) -> None:

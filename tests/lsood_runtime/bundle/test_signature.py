@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from lsood_runtime import BundleError, LsoodError, OoDMonitor
 from lsood_runtime._bundle.bundle_files import open_files
-from lsood_runtime._bundle.signature import sign_files, signed_digests
+from lsood_runtime._bundle.signature import sign_files, verified_signature
 from lsood_runtime._cli.main import run
 from tests.lsood_runtime.conftest import edit_manifest, seal, toy_manifest
 from tests.paths import FROZEN_BUNDLE
@@ -38,7 +38,7 @@ def digests_of(folder: Path) -> dict[str, str]:
 
 def signed_in(folder: Path, public_key: Path) -> dict[str, str]:
     with open_files(folder) as files:
-        return signed_digests(files, public_key)
+        return verified_signature(files, public_key).digests
 
 
 @pytest.fixture
