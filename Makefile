@@ -11,7 +11,7 @@ TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadscope
 help:
 	@echo "make demo      export the embedded demo checkpoint, score clean and degraded scenes, draw a picture"
 	@echo "make test      the tests that end in minutes"
-	@echo "make test-all  those and the slow ones (training, soak, fresh environments)"
+	@echo "make test-all  those, all drawn examples, and the slow ones (training, soak, fresh environments)"
 	@echo "make bench     the latency benchmarks and their report, in bench/; flags go in ARGS=..."
 	@echo "make docs      the documentation as a site, in site/; needs no network once installed"
 	@echo "make lint      ruff, mypy --strict, and the import directions of pyproject.toml"

@@ -72,9 +72,8 @@ def test_structural_similarity_of_known_pictures_is_as_defined() -> None:
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-@settings(
-    max_examples=examples(8), deadline=None, derandomize=True
-)  # holds for nearly every scene, not by construction
+# holds for nearly every scene, not by construction
+@settings(max_examples=examples(8), deadline=None, derandomize=True)
 @given(size=SIZES, seed=st.integers(0, 2**31))
 def test_kind_at_a_higher_severity_is_worse_by_error_and_similarity(
     kind: str, size: tuple[int, int], seed: int
@@ -88,9 +87,8 @@ def test_kind_at_a_higher_severity_is_worse_by_error_and_similarity(
 
 
 @pytest.mark.parametrize("kind", ANOMALIES)
-@settings(
-    max_examples=examples(8), deadline=None, derandomize=True
-)  # holds for nearly every scene, not by construction
+# holds for nearly every scene, not by construction
+@settings(max_examples=examples(8), deadline=None, derandomize=True)
 @given(size=SIZES, seed=st.integers(0, 2**31), severity=st.floats(0, 5))
 def test_kind_between_two_severities_lies_between_them(
     kind: str, size: tuple[int, int], seed: int, severity: float
