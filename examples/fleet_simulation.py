@@ -4,9 +4,10 @@
     python examples/fleet_simulation.py --vehicles 100 300 1000 --days 30 --out runs/fleet
 
 Frames of a day are correlated (fifty are worth an independent one), days of a vehicle as well, since each vehicle has a
-level of its own, and all vehicles share the level of a day. One vehicle in a hundred has a higher level on all its days,
-and one day in a thousand of a vehicle has. The summaries of a vehicle are one file. Each size is one run of the command
-in a process of its own.
+level of its own, and all vehicles share the level of a day. Some frames are invalid or dropped on most days, many in a
+burst on one day in thirty. One vehicle in a hundred has a higher level on all its days; so has one day in a thousand of a
+vehicle, and on another one in a thousand its camera is dead: all frames are invalid, or all are dropped. The summaries of a
+vehicle are one file. Each size is one run of the command in a process of its own.
 """
 
 import argparse
@@ -23,8 +24,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
+from scipy.special import expit
 from scipy.stats import norm
 
+from export.fleet.vehicle_days import UNAVAILABLE
 from lsood_runtime import DailySummary, SummaryCounts, write_summaries
 from lsood_runtime.offline import P_VALUE_EDGES, QUALITY_EDGES
 
@@ -42,10 +45,12 @@ class Planted:
     Attributes:
         vehicles: names of those with a higher level on all days.
         days: vehicle and day of the single days with a higher level.
+        dead: vehicle and day of the single days without a valid frame.
     """
 
     vehicles: frozenset[str]
     days: frozenset[tuple[str, str]]
+    dead: frozenset[tuple[str, str]]
 
 
 def simulated(
@@ -66,12 +71,21 @@ def simulated(
     levels = rng.normal(0, 0.15, (vehicles, days)) + rng.normal(0, 0.15, (vehicles, 1)) + rng.normal(0, 0.2, (1, days))
     odd = rng.permutation(vehicles)[: max(1, vehicles // 100)] if plant else np.empty(0, np.int64)
     others = np.setdiff1d(np.arange(vehicles), odd)
-    cells = rng.permutation(len(others) * days)[: max(1, vehicles * days // 1000)] if plant else np.empty(0, np.int64)
+    each = max(1, vehicles * days // 1000) if plant else 0
+    cells = rng.permutation(len(others) * days)[: 2 * each]
     places = [(int(others[cell // days]), int(cell % days)) for cell in cells]
     levels[odd] += shift
-    for place in places:
+    for place in places[:each]:
         levels[place] += 3 * shift
-    single = frozenset((names[row], str(FIRST_DAY + timedelta(day))) for row, day in places)
+    dead = {place: i % 2 for i, place in enumerate(places[each:])}  # 0: all frames are invalid, 1: all are dropped
+    single, gone = (
+        frozenset((names[row], str(FIRST_DAY + timedelta(day))) for row, day in found)
+        for found in (places[:each], places[each:])
+    )
+    usual = rng.binomial(
+        frames, expit(-7 + rng.normal(0, 0.7, (2, vehicles, days)) + rng.normal(0, 0.7, (2, vehicles, 1)))
+    )
+    usual = usual + (rng.random(usual.shape) < 1 / 30) * rng.binomial(frames, expit(rng.normal(-4, 1, usual.shape)))
 
     def draw() -> Iterator[DailySummary]:
         for row, name in enumerate(names):
@@ -79,17 +93,21 @@ def simulated(
             noise[:, 0] /= np.sqrt(1 - _CORRELATION**2)
             scores = lfilter([1], [1, -_CORRELATION], noise, axis=1) + levels[row][:, None]
             for day, of_day in enumerate(scores):
-                counts = counts_of(of_day, rng)
+                invalid, dropped = np.minimum(usual[:, row, day], frames // 3)
+                if (row, day) in dead:
+                    invalid, dropped = (frames, 0) if dead[row, day] == 0 else (0, frames)
+                counts = counts_of(of_day[invalid + dropped :], rng)
+                counts.states["invalid"], counts.dropped = int(invalid), int(dropped)
                 yield DailySummary(name, "front", FIRST_DAY + timedelta(day), BUNDLE, _THRESHOLD, counts)
 
-    return draw(), Planted(frozenset(names[row] for row in odd), single)
+    return draw(), Planted(frozenset(names[row] for row in odd), single, gone)
 
 
 def counts_of(scores: NDArray[np.float64], rng: np.random.Generator) -> SummaryCounts:
     """The counts of a day whose frames have standard normal scores."""
     p_values = np.maximum(1, np.ceil(norm.sf(scores) * (_CALIBRATION + 1))) / (_CALIBRATION + 1)
     is_ood = p_values <= _RATE
-    alarm = np.convolve(is_ood, np.ones(5), "full")[: len(scores)] >= 3
+    alarm = np.convolve(is_ood, np.ones(5), "full")[: len(scores)] >= 3 if len(scores) else is_ood
     quality = np.clip(0.75 - 0.05 * scores + rng.normal(0, 0.03, len(scores)), 0, 1)
     counts = SummaryCounts()
     counts.states["out_of_distribution"] = int(is_ood.sum())
@@ -106,13 +124,16 @@ def counts_of(scores: NDArray[np.float64], rng: np.random.Generator) -> SummaryC
 def judged(differences: Sequence[dict[str, object]], planted: Planted) -> dict[str, int]:
     """How many planted vehicles and days were found, and how many that are not planted were named."""
     vehicles = {str(each["vehicle"]) for each in differences if each["kind"] == "vehicle"}
-    days = {(str(each["vehicle"]), str(each["day"])) for each in differences if each["kind"] == "vehicle-day"}
-    by_chance = {day for day in days - planted.days if day[0] not in planted.vehicles}
+    single = [each for each in differences if each["kind"] == "vehicle-day"]
+    days = {(str(each["vehicle"]), str(each["day"])) for each in single}
+    dead = {(str(each["vehicle"]), str(each["day"])) for each in single if each["figure"] == UNAVAILABLE}
+    by_chance = {day for day in days - planted.days - planted.dead if day[0] not in planted.vehicles}
     fleet_days = {str(each["day"]) for each in differences if each["kind"] == "day"}
     return {
         "vehicles found": len(vehicles & planted.vehicles),
         "vehicles by chance": len(vehicles - planted.vehicles),
         "days found": len(days & planted.days),
+        "dead days found": len(dead & planted.dead),
         "days by chance": len(by_chance),
         "fleet days by chance": len(fleet_days),
     }
@@ -128,9 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True)
     print(
-        "| vehicles | daily summaries | time | memory | planted vehicles found | by chance | planted days found | by chance |"
+        "| vehicles | daily summaries | time | processor time | memory | planted vehicles found | by chance "
+        "| planted days found | dead days found | by chance |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for vehicles in options.vehicles:
         folder = options.out / f"summaries-{vehicles}"
         folder.mkdir()
@@ -146,9 +168,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds = time.perf_counter() - start
         found = judged(json.loads((fleet / "fleet.json").read_text())["differences"], planted)
         print(
-            f"| {vehicles:,} | {vehicles * options.days:,} | {seconds:.1f} s | {usage.ru_maxrss / 1024:.0f} MiB "
+            f"| {vehicles:,} | {vehicles * options.days:,} | {seconds:.1f} s "
+            f"| {usage.ru_utime + usage.ru_stime:.1f} s | {usage.ru_maxrss / 1024:.0f} MiB "
             f"| {found['vehicles found']} of {len(planted.vehicles)} | {found['vehicles by chance']} "
-            f"| {found['days found']} of {len(planted.days)} | {found['days by chance']} |",
+            f"| {found['days found']} of {len(planted.days)} | {found['dead days found']} of {len(planted.dead)} "
+            f"| {found['days by chance']} |",
             flush=True,
         )
     return 0

@@ -8,8 +8,8 @@ from datetime import date
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from export.fleet.differing import DayTable, compare_cells, compare_units
-from export.fleet.vehicle_days import Population
+from export.fleet.differing import DayTable, compare_cells, compare_losses, compare_units
+from export.fleet.vehicle_days import UNAVAILABLE, Population
 
 VEHICLE, DAY, VEHICLE_DAY = "vehicle", "day", "vehicle-day"
 KINDS = (VEHICLE, DAY, VEHICLE_DAY)
@@ -67,10 +67,11 @@ def compare(population: Population) -> list[FigureTests]:
     found = []
     for figure in population.figures:
         sums, sizes = population.sums[figure], population.sizes[figure]
+        of_days = compare_losses if figure == UNAVAILABLE else compare_cells
         found += [
             FigureTests(VEHICLE, figure, compare_units(sums, sizes)[:, None]),
             FigureTests(DAY, figure, compare_units(sums.T, sizes.T)[None, :]),
-            FigureTests(VEHICLE_DAY, figure, compare_cells(sums, sizes)),
+            FigureTests(VEHICLE_DAY, figure, of_days(sums, sizes)),
         ]
     return found
 

@@ -22,7 +22,14 @@ more p-values below 0.5 and 0.25 than there should be.
 each side is that of Student's t through the 50th and the 98th percentile of the residuals of that side. Where half of the
 days have fewer than ten of what is counted, chance alone spreads them so unequally that single days are not judged.
 
-All p-values are two-sided.
+*Days of a vehicle by what it lost*, frames that are invalid or were dropped. A camera that is dead for a day loses all of
+them, while most days lose so few that chance spreads them unequally. The residual of the same fit has at least one frame in a
+thousand added to what was lost and to what was not, since such losses tell nothing. Beyond the 98th percentile of all
+residuals its tail is exponential, through the 50th; that is a power law of the odds of loss. The scale is at least that by
+which chance spreads the logarithm of one frame more than the median count: where half of the days lose none, the index is
+at most 1, a tail without a mean, since so few losses do not show how long theirs is.
+
+P-values are two-sided, but of losses, of which only more is a fault.
 """
 
 import numpy as np
@@ -41,6 +48,7 @@ _DEGREES = 0.4  # of freedom a unit, of a spread that quantiles tell (37 % of th
 _BODY, _TAIL = 0.5, 0.98
 _LEAST_COUNT, _FEWEST_BLOCKS, _FURTHEST = 10, 3, 10.0
 _LEAST_DEGREES, _MOST_DEGREES = 1.5, 100.0
+_USUAL_LOSS = 0.001
 
 
 def compare_units(sums: DayTable, sizes: DayTable) -> DayTable:
@@ -94,8 +102,8 @@ def _compare_ranks(shares: DayTable) -> DayTable:
     return p_values
 
 
-def _log_odds(sums: DayTable, sizes: DayTable) -> DayTable:
-    return np.asarray(np.log((sums + 0.5) / (sizes - sums + 0.5)), np.float64)
+def _log_odds(sums: DayTable, sizes: DayTable, added: DayTable | float = 0.5) -> DayTable:
+    return np.asarray(np.log((sums + added) / (sizes - sums + added)), np.float64)
 
 
 def compare_cells(sums: DayTable, sizes: DayTable) -> DayTable:
@@ -116,6 +124,26 @@ def compare_cells(sums: DayTable, sizes: DayTable) -> DayTable:
         side = known & (sign * residuals > 0)
         if side.sum() >= 2 * FEWEST:
             p_values[side] = _side_p_values(sign * residuals[side])
+    return p_values
+
+
+def compare_losses(sums: DayTable, sizes: DayTable) -> DayTable:
+    """One-sided p-values ``(V, D)`` of single days on which a vehicle lost more frames; NaN where they cannot be judged.
+
+    Args:
+        sums: lost frames ``(V, D)``; NaN where there is no such day.
+        sizes: all frames, likewise.
+    """
+    known = np.isfinite(sums) & (np.nan_to_num(sizes) > 0)
+    p_values = np.full(sums.shape, np.nan)
+    if min(sums.shape) < FEWEST or not known.any():
+        return p_values
+    sums, sizes = np.where(known, sums, np.nan), np.where(known, sizes, np.nan)
+    further = _median_polish(_log_odds(sums, sizes, np.maximum(0.5, _USUAL_LOSS * sizes)))[known]
+    body, tail = np.quantile(further, [_BODY, _TAIL])
+    scale = max((tail - body) / np.log((1 - _BODY) / (1 - _TAIL)), 1 / np.sqrt(1 + np.median(sums[known])))
+    beyond = np.maximum(further - tail, 0)
+    p_values[known] = np.where(beyond > 0, (1 - _TAIL) * np.exp(-beyond / scale), 1.0)
     return p_values
 
 

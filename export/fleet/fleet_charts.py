@@ -14,8 +14,8 @@ from lsood_runtime.offline import P_VALUE_EDGES
 
 _FLEET, _ONE, _BAND = "#0072b2", "#d55e00", "#0072b233"
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
-_SMALL = (3.6, 2.1)
-_MOST_CAUSES = 7
+_LARGE, _SMALL = (4.8, 2.6), (3.6, 2.1)
+_MOST_CAUSES, _MOST_DATES = 7, 6
 
 
 def fleet_chart(population: Population, figure: str, marked: Sequence[int] = ()) -> str:
@@ -25,11 +25,12 @@ def fleet_chart(population: Population, figure: str, marked: Sequence[int] = ())
     def draw(axes: Axes) -> None:
         middle = _band(axes, population, figure, scale)
         points = list(marked)
-        axes.plot(np.array(population.days)[points], middle[points], "o", color=_ONE, label="day that differs")
+        if points:
+            axes.plot(np.array(population.days)[points], middle[points], "o", color=_ONE, label="day that differs")
         axes.set(ylabel=label)
         axes.legend(fontsize=7, frameon=False)
 
-    return svg_chart(draw, (6, 2.8))
+    return svg_chart(draw, _LARGE)
 
 
 def vehicle_chart(population: Population, figure: str, vehicle: str, marked: Sequence[int] = ()) -> str:
@@ -62,11 +63,11 @@ def cause_chart(population: Population) -> str:
             labels.append("other")
         axes.stackplot(np.array(population.days), rows, labels=labels, colors=_COLOURS)
         axes.set(ylabel="frames, %")
-        _date_axis(axes)
+        _date_axis(axes, population)
         handles, texts = axes.get_legend_handles_labels()
         axes.legend(handles[::-1], texts[::-1], fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
-    return svg_chart(draw, (6, 2.8))
+    return svg_chart(draw, _LARGE)
 
 
 def p_value_chart(population: Population) -> str:
@@ -79,9 +80,9 @@ def p_value_chart(population: Population) -> str:
         axes.stairs(density, np.arange(len(edges)), fill=True, color=_FLEET, alpha=0.6)
         axes.axhline(1, color="grey", linestyle=":", linewidth=1)
         axes.set_xticks(range(len(edges)), [f"{edge:g}" for edge in edges], rotation=60)
-        axes.set(xlabel="p-value (bins of unequal width)", ylabel="frames, times those of the calibration")
+        axes.set(xlabel="p-value (bins of unequal width)", ylabel="frames / calibration's")
 
-    return svg_chart(draw, (6, 2.8))
+    return svg_chart(draw, _LARGE)
 
 
 def _band(axes: Axes, population: Population, figure: str, scale: float) -> DayTable:
@@ -91,7 +92,7 @@ def _band(axes: Axes, population: Population, figure: str, scale: float) -> DayT
     low[there], middle[there], high[there] = np.nanquantile(shares[:, there], [0.1, 0.5, 0.9], axis=0)
     axes.fill_between(np.array(population.days), low, high, color=_BAND, linewidth=0, label="80 % of vehicles")
     axes.plot(np.array(population.days), middle, color=_FLEET, linewidth=1.2, label="median vehicle")
-    _date_axis(axes)
+    _date_axis(axes, population)
     return middle
 
 
@@ -100,6 +101,8 @@ def _daily(population: Population, figure: str) -> DayTable:
     return np.asarray(np.nansum(population.sums[figure], axis=0) / np.maximum(sizes, 1), np.float64)
 
 
-def _date_axis(axes: Axes) -> None:
+def _date_axis(axes: Axes, population: Population) -> None:
+    apart = -(-len(population.days) // _MOST_DATES)
+    axes.set_xticks(np.array(population.days)[::apart])
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]  # of matplotlib
     axes.tick_params(axis="x", labelrotation=30)

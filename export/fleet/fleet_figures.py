@@ -50,6 +50,7 @@ class FleetFigures:
                 "camera": population.camera,
                 "vehicles": len(population.vehicles),
                 "days": [str(day) for day in population.days],
+                "figures": list(population.figures),
             }
             for population in self.populations
         ]

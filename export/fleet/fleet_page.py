@@ -20,13 +20,13 @@ from export.fleet.fleet_figures import MERGED, FleetFigures, fleet_figures
 from export.fleet.fleet_text import figure_value, summary_sentences
 from export.fleet.merge import Merge, merge_files
 from export.fleet.options import FleetOptions
-from export.fleet.vehicle_days import CAUSE, Population
+from export.fleet.vehicle_days import CAUSE, UNAVAILABLE, Population
 from export.reporter import SILENT, Reporter
 from lsood_runtime import __version__
 
 _MARK, _REMEDY = "fleet.json", "choose another --out"
 _PAGE = Path(__file__).with_name("fleet_page.html")
-_BY_DAY = ("alarms", "out of distribution", "p-value", "expected quality", "unknown objects", "dropped")
+_BY_DAY = ("alarms", "out of distribution", "p-value", "expected quality", "unknown objects", UNAVAILABLE)
 _MOST_CHARTS, _MOST_ROWS = 24, 100
 
 
@@ -99,7 +99,9 @@ def render_fleet(figures: FleetFigures, command: str) -> str:
             for figure in (figure for figure in _BY_DAY if figure in population.figures):
                 chart = fleet_charts.fleet_chart(population, figure, _marked(by_kind[DAY], population, figure))
                 charts.append(page_figure(figure, _CAPTION, chart, next(numbers)))
-            charts.append(page_figure("p-values", _P_VALUES, fleet_charts.p_value_chart(population), next(numbers)))
+            charts.append(
+                page_figure("p-values of all frames", _P_VALUES, fleet_charts.p_value_chart(population), next(numbers))
+            )
             if any(figure.startswith(CAUSE) for figure in population.figures):
                 charts.append(page_figure("causes", _CAUSES, fleet_charts.cause_chart(population), next(numbers)))
             yield (
@@ -168,14 +170,15 @@ def _table(differences: list[FleetDifference], first: str) -> str:
 
 
 def _facts(figures: FleetFigures, command: str) -> str:
-    left_out = f"days with fewer than {figures.options.min_frames} frames are left out"
+    left_out = f"figures of fewer than {figures.options.min_frames} frames of a day are left out"
     facts = {
         "command": command,
         "compared": f"{figures.tests} figures of vehicles, days and single days, of cameras with at least {FEWEST} vehicles "
         f"and {FEWEST} days; {left_out}",
         "null hypothesis": "a day of a vehicle is one observation. The level of a vehicle, over its days and against the "
         "median vehicle of each day, is one of those of the bulk of the fleet; days likewise; what is left of a "
-        "single day of a vehicle beside the medians of its day and vehicle lies in the tail that the bulk shows",
+        "single day of a vehicle beside the medians of its day and vehicle lies in the tail that the bulk shows, of "
+        "unavailable frames on the side of more",
         "rate": f"of what is named of each kind, {figures.options.rate:.0%} is expected to be there by chance, by Benjamini "
         "and Hochberg (1995) over all figures and cameras",
         "version": __version__,

@@ -32,7 +32,7 @@ class FleetOptions:
     )
     min_frames: int = field(
         default=100,
-        metadata=flag("frames that a camera needs on a day; days with fewer are not compared", metavar="N", least=1),
+        metadata=flag("frames of a day that a figure needs; those of fewer are not compared", metavar="N", least=1),
     )
 
     def __post_init__(self) -> None:

@@ -16,6 +16,9 @@ from lsood_runtime.offline import NO_CAUSE, P_VALUE_EDGES, QUALITY_EDGES
 DayTable = NDArray[np.float64]
 """``(V, D)`` by vehicle and day."""
 
+UNAVAILABLE = "unavailable"
+"""Name of the figure of frames that tell nothing: invalid ones, and those that were dropped."""
+
 CAUSE = "cause: "
 """Before the name of a cause, in the name of its figure."""
 
@@ -34,6 +37,7 @@ SHARES: dict[str, Callable[[SummaryCounts], tuple[float, float]]] = {
     "expected quality": lambda counts: (float(_QUALITIES @ counts.qualities), sum(counts.qualities)),
     "unknown quality": lambda counts: (counts.quality_unknown, sum(counts.qualities) + counts.quality_unknown),
     "unknown objects": lambda counts: (counts.object_frames, counts.objects_known),
+    UNAVAILABLE: lambda counts: (counts.states["invalid"] + counts.dropped, counts.frames + counts.dropped),
     "invalid": lambda counts: (counts.states["invalid"], counts.frames),
     "late": lambda counts: (counts.late, counts.frames),
     "dropped": lambda counts: (counts.dropped, counts.frames + counts.dropped),
@@ -51,8 +55,8 @@ class Population:
         camera: its name.
         vehicles: by name, in order.
         days: in order, those of any vehicle.
-        sums: numerators of each figure, ``(V, D)``; NaN where a vehicle has no such day, or too few frames on it.
-        sizes: denominators, likewise; 0 where nothing was counted.
+        sums: numerators of each figure, ``(V, D)``; NaN where a vehicle has no such day, or the figure too few frames on it.
+        sizes: denominators, likewise.
         p_values: ``(D, bins)`` frames of the fleet in each bin of p-values.
     """
 
@@ -85,7 +89,7 @@ def populations(summaries: Iterable[DailySummary], min_frames: int) -> Iterator[
 
     Args:
         summaries: sorted by key, each key once.
-        min_frames: that a camera needs on a day to be compared.
+        min_frames: of a day that a figure needs, among those that are its denominator.
     """
     for (bundle, threshold, camera), group in itertools.groupby(summaries, key=lambda summary: summary.key[:3]):
         yield _collected(group, min_frames, bundle, threshold, camera)
@@ -101,15 +105,17 @@ def _collected(
     p_values: dict[date, DayTable] = {}
     for summary in group:
         counts = summary.counts
-        if counts.frames < min_frames:
+        if counts.frames + counts.dropped < min_frames:
             continue
         for name, share in SHARES.items():
             numerator, denominator = share(counts)
-            sums[name].append(numerator)
-            sizes[name].append(denominator)
+            is_enough = denominator >= min_frames
+            sums[name].append(numerator if is_enough else np.nan)
+            sizes[name].append(denominator if is_enough else np.nan)
         for cause, count in counts.causes.items():
             causes.setdefault(cause, {})[len(places)] = count
-        told.append(sum(counts.causes.values()))
+        of_causes = sum(counts.causes.values())
+        told.append(of_causes if of_causes >= min_frames else np.nan)
         p_values[summary.day] = p_values.get(summary.day, 0) + np.array(counts.p_values, np.float64)
         places.append((summary.vehicle, summary.day))
     vehicles = tuple(sorted({vehicle for vehicle, _ in places}))
@@ -126,7 +132,8 @@ def _collected(
     tables = {name: table(values) for name, values in sums.items()}
     totals = {name: table(values) for name, values in sizes.items()}
     for cause in sorted(set(causes) - {NO_CAUSE}):
-        tables[CAUSE + cause] = table(causes[cause].get(i, 0) for i in range(len(places)))
         totals[CAUSE + cause] = table(told)
+        frames = table(causes[cause].get(i, 0) for i in range(len(places)))
+        tables[CAUSE + cause] = np.where(np.isnan(totals[CAUSE + cause]), np.nan, frames)
     found = np.array([p_values[day] for day in days]).reshape(len(days), len(P_VALUE_EDGES))
     return Population(bundle, threshold, camera, vehicles, days, tables, totals, found)

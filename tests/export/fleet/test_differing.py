@@ -4,10 +4,11 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import false_discovery_control
 
 from export.fleet import differing
-from export.fleet.differing import compare_cells, compare_units
+from export.fleet.differing import compare_cells, compare_losses, compare_units
 
 DayTable = NDArray[np.float64]
 FRAMES = 36_000.0
@@ -49,6 +50,73 @@ def test_false_discovery_rate_is_kept_over_many_fleets(vehicles: int, mean: floa
         found = compare_units(sums, sizes), compare_units(sums.T, sizes.T), compare_cells(sums, sizes)
         named += [any_named(p_values) for p_values in found]
     assert (named / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)).all(), named / runs
+
+
+def losses(rng: np.random.Generator, vehicles: int, days: int, kind: str) -> tuple[DayTable, DayTable]:
+    """Lost frames of a fleet: none, a mean number with levels of vehicles and days, or bursts on some days."""
+    shape, name, number = (vehicles, days), *kind.split()
+    if name == "bursts":
+        burst = rng.binomial(3600, expit(rng.normal(-4.5, 1, shape)))
+        lost = rng.poisson(0.2, shape) + (rng.random(shape) < float(number)) * burst
+    else:
+        spread = {"even": 0.0, "mean": 0.5, "wide": 1.2}[name]
+        levels = sum(rng.normal(0, spread, size) for size in (shape, (vehicles, 1), (1, days)))
+        lost = rng.binomial(3600, expit(logit(float(number) / 3600) + levels))
+    return lost.astype(np.float64), np.full(shape, 3600.0)
+
+
+LOSSES = [
+    "even 0",
+    "even 0.1",
+    "mean 0.5",
+    "mean 3",
+    "mean 12",
+    "mean 200",
+    "wide 0.5",
+    "wide 5",
+    "bursts 0.03",
+    "bursts 0.2",
+]
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_dead_day_is_found_and_a_fleet_without_one_is_seldom_called_different(kind: str) -> None:
+    rng, found, named = np.random.default_rng(2), 0, 0
+    for _ in range(10):
+        sums, sizes = losses(rng, 40, 15, kind)
+        named += any_named(compare_losses(sums, sizes))
+        sums[17, 4] = sizes[17, 4]
+        adjusted = false_discovery_control(compare_losses(sums, sizes).ravel()).reshape(sums.shape)
+        found += adjusted[17, 4] <= 0.05
+    assert named <= 2
+    assert found == 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vehicles", [15, 100, 500])
+@pytest.mark.parametrize("kind", LOSSES)
+def test_false_discovery_rate_of_losses_is_kept_over_many_fleets(vehicles: int, kind: str) -> None:
+    rng, runs = np.random.default_rng(3), 20_000 // (vehicles * 2 + 100)
+    named = sum(any_named(compare_losses(*losses(rng, vehicles, 30, kind))) for _ in range(runs))
+    assert named / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+
+
+def test_p_values_of_losses_are_those_of_the_exponential_tail_by_hand() -> None:
+    rng = np.random.default_rng(8)
+    sums = np.full((20, 20), 40.0)
+    sums[rng.permutation(400)[:200].reshape(2, 100) // 20, rng.permutation(400)[:200].reshape(2, 100) % 20] = 44
+    sums[3, 7] = 3000
+    sizes = np.full((20, 20), 3600.0)
+    odds = np.log((sums + 3.6) / (sizes - sums + 3.6))
+    left = odds - np.median(odds)
+    for _ in range(3):
+        left -= np.median(left, axis=0, keepdims=True)
+        left -= np.median(left, axis=1, keepdims=True)
+    body, tail = np.quantile(left, [0.5, 0.98])
+    scale = max((tail - body) / np.log(25), (1 + np.median(sums)) ** -0.5)
+    p_values = compare_losses(sums, sizes)
+    assert p_values[3, 7] == pytest.approx(0.02 * np.exp((tail - left[3, 7]) / scale))
+    assert (p_values[left <= tail] == 1).all()
 
 
 def test_planted_vehicle_and_day_are_named_and_hardly_anything_else() -> None:
@@ -100,6 +168,7 @@ def test_fleets_that_are_too_small_or_empty_are_not_compared() -> None:
         sums, sizes = fleet(rng, vehicles, days, mean=300)
         assert np.isnan(compare_units(sums, sizes)).all()
         assert np.isnan(compare_cells(sums, sizes)).all()
+        assert np.isnan(compare_losses(sums, sizes)).all()
     nothing = np.zeros((20, 20))
     for compared in (
         compare_units(nothing, nothing),
@@ -119,3 +188,4 @@ def test_missing_days_are_left_out_and_change_no_other_vehicle_much() -> None:
     assert np.isfinite(np.delete(p_values, 10)).all()
     assert np.nanargmin(p_values) == 3
     assert np.isnan(compare_cells(sums, sizes)[10, 2:]).all()
+    assert np.isnan(compare_losses(sums, sizes)[10, 2:]).all()

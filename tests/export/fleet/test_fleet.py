@@ -14,7 +14,7 @@ from export.fleet import fleet_page
 from export.fleet.fleet_figures import fleet_figures
 from export.fleet.options import FleetOptions
 from export.fleet.vehicle_days import SHARES, populations
-from lsood_runtime import read_summaries, write_summaries
+from lsood_runtime import SummaryCounts, read_summaries, write_summaries
 from tests.examples.loading import load_example
 from tests.lsood_runtime.fleet.drawn_summaries import drawn_frames, summary_of
 
@@ -53,12 +53,15 @@ def test_fleet_names_what_is_planted_on_a_page_that_needs_no_net(
     found = simulation.judged(figures["differences"], planted)
     assert found["vehicles found"] == len(planted.vehicles) == 1
     assert found["days found"] == len(planted.days) == 1
+    assert found["dead days found"] == len(planted.dead) == 1
     assert found["vehicles by chance"] + found["days by chance"] <= 1
     page = (out / "index.html").read_text()
     assert not re.search(r"<script|<link|@import|https?://(?!www\.w3\.org|purl\.org|creativecommons\.org)", page)
     (vehicle,) = planted.vehicles
     assert vehicle in page
     assert page.count("<svg") == 6
+    assert figures["populations"][0]["figures"] == COUNTED
+    assert "unknown objects" not in page, "no bundle tells any"
     assert "$" not in page
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(ids) == len(set(ids))
@@ -66,10 +69,27 @@ def test_fleet_names_what_is_planted_on_a_page_that_needs_no_net(
     assert "Differ from the rest: 1 vehicle, " in printed
     assert vehicle in printed
     merged = list(read_summaries(out / "summaries.parquet"))
-    assert sum(summary.counts.frames for summary in merged) == 480 * 400
+    assert sum(summary.counts.frames + summary.counts.dropped for summary in merged) == 480 * 400
     again = fleet_figures(FleetOptions((out / "summaries.parquet",), tmp_path), tmp_path / "again.parquet")
     assert again.asdict()["differences"] == figures["differences"]
     assert (tmp_path / "again.parquet").read_bytes() == (out / "summaries.parquet").read_bytes()
+
+
+COUNTED = ["alarms", "out of distribution", "p-value", "expected quality", "unknown quality"]
+COUNTED += ["unavailable", "invalid", "late", "dropped", "cause: fog"]
+"""Figures of the simulated fleet, whose frames tell no unknown objects."""
+
+
+def test_figure_of_few_frames_is_left_out_and_the_day_that_lost_the_others_stays() -> None:
+    whole, lost, few = (summary_of(drawn_frames(seed, 300), f"car-{seed}") for seed in range(3))
+    lost.counts = SummaryCounts(dropped=500)
+    few.counts = SummaryCounts(dropped=9)
+    (population,) = populations([whole, lost, few], min_frames=10)
+    assert population.vehicles == ("car-0", "car-1")
+    assert population.shares("unavailable")[1, 0] == 1
+    for figure in set(population.figures) - {"unavailable", "dropped"}:
+        assert np.isnan(population.shares(figure)[1, 0]), figure
+        assert np.isnan(population.sums[figure][1, 0]), figure
 
 
 def test_file_that_is_named_and_found_counts_once(tmp_path: Path) -> None:
@@ -131,6 +151,12 @@ def test_figures_of_a_day_are_those_of_its_counts() -> None:
             counts.states["out_of_distribution"] / (counts.frames - counts.states["invalid"])
         )
         assert population.shares("alarms")[row, 0] == pytest.approx(counts.alarms / counts.followed)
+        lost = counts.states["invalid"] + counts.dropped
+        assert population.shares("unavailable")[row, 0] == pytest.approx(lost / (counts.frames + counts.dropped))
+        told_objects = counts.objects_known or np.nan
+        assert population.shares("unknown objects")[row, 0] == pytest.approx(
+            counts.object_frames / told_objects, nan_ok=True
+        )
         told = sum(counts.causes.values())
         assert population.shares("cause: fog")[row, 0] == pytest.approx(counts.causes.get("fog", 0) / told)
         middles = np.convolve([0, *(i / 20 for i in range(1, 21))], [0.5, 0.5], "valid")
