@@ -13,6 +13,7 @@ from export.answers.fit import FittedAnswers, answer_keys, fit_answers
 from export.answers.rows import DegradedRows
 from export.errors import CalibrationError
 from export.features.key import PICTURE, Aggregate, FeatureKey, FeatureKind
+from tests.drawn_examples import examples
 from tests.export.answers.drawn_rows import KINDS, TAP, WIDTHS, draw_rows, with_changed, with_own
 
 BOTH = frozenset({"quality", "cause"})
@@ -90,7 +91,7 @@ def test_fit_answers_of_a_kind_that_moves_the_picture_takes_no_quality_from_it()
     np.testing.assert_array_equal(one.outputs(new)["quality"], other.outputs(new)["quality"])
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=examples(4), deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_fit_answers_of_rows_in_another_order_of_the_same_drives_tells_the_same(seed: int) -> None:
     rows = draw_rows(seed)

@@ -65,8 +65,16 @@ def exported(network: nn.Module, tap: str) -> None:
     assert not any(parameter.requires_grad for parameter in nn.Module.parameters(loaded))
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize(("kind", "tap"), [(Steps, "drop"), (Within, "body.drop")])
+@pytest.mark.parametrize(
+    ("kind", "tap", "name"),
+    [
+        *((Steps, "drop", name) for name in METHODS),
+        *(  # one level down the same code looks: a few names are enough in the fast tests
+            pytest.param(Within, "body.drop", name, marks=[pytest.mark.slow] * bool(i % 6))
+            for i, name in enumerate(METHODS)
+        ),
+    ],
+)
 def test_live_checkpoint_of_a_hidden_method_works_or_names_a_remedy_that_helps(
     kind: type[Steps | Within], tap: str, name: str
 ) -> None:

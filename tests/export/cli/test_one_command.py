@@ -3,8 +3,6 @@
 
 import functools
 import importlib
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +18,6 @@ from export.frames.files import FrameFiles
 from lsood_runtime import OoDMonitor, read_manifest
 from tests.conftest import made_once, write_scenes
 from tests.networks import settled
-from tests.paths import ROOT
 
 BLOCKS = """
 from torch import nn
@@ -162,7 +159,12 @@ def test_export_command_of_a_module_with_its_network_as_an_argument_writes_a_bun
 
 
 def test_export_command_of_a_file_outside_any_package_takes_one_command(
-    modules: tuple[ModuleType, ModuleType], project: Path, scenes: Path, tmp_path: Path
+    modules: tuple[ModuleType, ModuleType],
+    project: Path,
+    scenes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A dictionary is returned, the network is an argument from another file, and the checkpoint is of a compiled one."""
     net = network(modules)
@@ -173,11 +175,14 @@ def test_export_command_of_a_file_outside_any_package_takes_one_command(
     words = [*CONSTANTS.split(), "--ckpt", "training.ckpt", "--frames", str(scenes), "--out", "m", "--verbose"]
     words += ["--model", f"{project}/training/module.py:DictGiven"]
     words += ["--model-arg", f"net={{class_path: {project}/nets/net.py:Net, init_args: {{width: 8}}}}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-    command = [sys.executable, "-m", "export", *words]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said = " ".join(f"{done.stdout} {done.stderr}".split())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(project)])
+    for name in ("argument_blocks", "argument_net", "argument_training"):  # what a module on the path would be found by
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    code, printed = main(words), capsys.readouterr()
+    assert code == 0, printed.err
+    said = " ".join(f"{printed.out} {printed.err}".split())
     assert "out (1, 5, 32, 64)" in said, said
     assert "by its name, of out, aux" in said, said
     assert read_manifest(tmp_path / "m").name == "DictGiven"

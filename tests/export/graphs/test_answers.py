@@ -2,6 +2,7 @@
 """The graph of fitted answers against their numpy form, and what it makes of NaN, infinity, batches and far frames."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 import onnxruntime as ort
@@ -25,6 +26,13 @@ BOTH = frozenset({"quality", "cause"})
 def session_of(fitted: FittedAnswers) -> ort.InferenceSession:
     model = answers_graph(fitted, WIDTHS)
     return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+@cache
+def fitted_once(seed: int) -> tuple[FittedAnswers, ort.InferenceSession]:
+    """Answers of both kinds on drawn rows, and a session of their graph; shared: do not change them."""
+    fitted = fit_answers(draw_rows(seed), BOTH, 0, (TAP,))
+    return fitted, session_of(fitted)
 
 
 def run(
@@ -70,9 +78,8 @@ def test_answers_graph_of_drawn_rows_equals_the_numpy_form(
 def test_answers_graph_of_a_feature_that_is_not_finite_gives_nan_in_that_row_alone(
     key: FeatureKey, value: float
 ) -> None:
-    fitted = fit_answers(draw_rows(0), BOTH, 0, (TAP,))
+    fitted, session = fitted_once(0)
     values = scaled(draw_rows(1, 2, 2), 1.0)
-    session = session_of(fitted)
     before = run(session, fitted, values)
     values[key][2, -1] = value
     after, expected = run(session, fitted, values), fitted.outputs(values)
@@ -87,9 +94,8 @@ def test_answers_graph_of_a_feature_that_is_not_finite_gives_nan_in_that_row_alo
 
 @pytest.mark.parametrize("batch", [2, 3, 5, 8, 17])
 def test_answers_graph_of_a_batch_gives_the_bits_of_single_frames(batch: int) -> None:
-    fitted = fit_answers(draw_rows(2), BOTH, 0, (TAP,))
+    fitted, session = fitted_once(2)
     values = {key: rows[:batch] for key, rows in scaled(draw_rows(3), 1.0).items()}
-    session = session_of(fitted)
     together = run(session, fitted, values)
     for i in range(batch):
         alone = run(session, fitted, {key: rows[i : i + 1] for key, rows in values.items()})

@@ -36,6 +36,15 @@ CONVOLUTIONAL = {
 Case = tuple[NDArray[np.uint8], NoiseBatch]
 
 
+def with_modes(*modes: Mode) -> list[Any]:
+    """Every network with every mode; the fast tests take masks that are not fixed with one network."""
+    return [
+        pytest.param(name, mode, marks=[pytest.mark.slow] * (mode != "fixed" and name != "dropout at three depths"))
+        for name in CONVOLUTIONAL
+        for mode in modes
+    ]
+
+
 @cache
 def cases(name: str, mode: Mode) -> list[Case]:
     rng = np.random.default_rng(0)
@@ -71,8 +80,7 @@ def quantised_weights(model: ModelProto) -> Iterator[tuple[str, NDArray[Any], ND
             yield node.input[0].removesuffix("_quantized"), integers, values[node.input[1]]
 
 
-@pytest.mark.parametrize("mode", ["fixed", "input"])
-@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize(("name", "mode"), with_modes("fixed", "input"))
 def test_quantiser_of_a_network_stays_near_it_with_the_last_layers_in_float(name: str, mode: Mode) -> None:
     model = network_graph(name, mode)
     quantised = quantiser(name, mode)()
@@ -181,8 +189,7 @@ def test_quantiser_of_a_network_without_convolutions_is_refused(kind: str) -> No
         Quantiser(network_graph(name, "fixed"), kind, cases(name, "fixed"))
 
 
-@pytest.mark.parametrize("mode", ["fixed", "input", "fresh"])
-@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize(("name", "mode"), with_modes("fixed", "input", "fresh"))
 def test_to_float16_of_a_network_converts_what_lies_between_convolutions_alone(name: str, mode: Mode) -> None:
     model = network_graph(name, mode)
     converted = to_float16(model)
