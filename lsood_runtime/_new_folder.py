@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder that is filled beside its place and takes its name at the end, whole."""
 
+import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from tempfile import mkdtemp
 
 from lsood_runtime._destination import no_room, objection
 from lsood_runtime._exceptions import MediaError
-from lsood_runtime._partial_file import flush_folder
+from lsood_runtime._partial_file import alone_in, flush_folder
 
 
 def check_new_folder(out: Path) -> None:
@@ -33,15 +35,20 @@ def check_new_folder(out: Path) -> None:
 def new_folder(out: Path) -> Iterator[Path]:
     """Fill a folder beside its place; it gets its name where nothing was raised, and is removed else.
 
+    What a killed process left beside the place is removed by the next one that writes there.
+
     Args:
         out: a new or an empty folder.
 
     Raises:
         MediaError: it cannot be written.
     """
-    whole, place = None, out.resolve()
+    whole, lock, place = None, None, out.resolve()
     try:
-        whole = Path(mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=place.parent))
+        with alone_in(place.parent):
+            remove_leftovers(place)
+            whole = Path(mkdtemp(prefix=f".{place.name}.", suffix=".partial", dir=place.parent))
+            lock = _locked(whole)
         whole.chmod(0o755)
         yield whole
         _flush(whole)
@@ -52,6 +59,32 @@ def new_folder(out: Path) -> Iterator[Path]:
     finally:
         if whole is not None and whole.exists():
             shutil.rmtree(whole, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_leftovers(place: Path) -> None:
+    """Remove the folders that killed processes left beside a place; those of processes that live stay."""
+    name = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]{{8}}\.partial")
+    for path in [path for path in place.parent.iterdir() if name.fullmatch(path.name)]:
+        lock = _locked(path)
+        if lock is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the lock of a folder; None where another process has it, or there are no locks or no folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def check_room(out: Path, size: int) -> None:

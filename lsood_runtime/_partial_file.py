@@ -35,7 +35,7 @@ class PartialFile:
     def __init__(self, place: Path, suffix: str = "") -> None:
         self._place = place.resolve()
         self.path = self._place.with_name(f".{self._place.name}.{os.getpid()}.partial{suffix}")
-        with _alone_in(self._place.parent):
+        with alone_in(self._place.parent):
             _remove_leftovers(self._place)
             self.file = _create(self.path)
 
@@ -83,7 +83,7 @@ def whole_file(place: Path) -> "Iterator[BufferedWriter[FileIO]]":
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Let one process at a time look for files in a folder and create one: of two that begin at once one sees the other's."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

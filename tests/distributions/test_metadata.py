@@ -61,6 +61,15 @@ def test_citation_and_changelog_begin_with_this_version() -> None:
     assert re.fullmatch(rf"{re.escape(__version__)} \((unreleased|20\d\d-\d\d-\d\d)\)", first)
 
 
+def test_public_address_is_the_same_everywhere_or_nowhere() -> None:
+    """While the repository has none, none is stated; `docs/releasing.md` says where it is filled in."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    site = re.search(r"^repo_url: *(\S+)", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
+    addresses = [project(name).get("urls", {}).get("Repository") for name in FOLDERS]
+    assert {*addresses, citation.get("repository-code"), site and site[1]} == {addresses[0]}
+    assert project(RUNTIME).get("urls") == project(EXPORT).get("urls")
+
+
 def test_each_distribution_has_one_command_of_its_own() -> None:
     assert {name: list(project(name)["scripts"]) for name in FOLDERS} == {RUNTIME: ["lsood"], EXPORT: [EXPORT]}
 
